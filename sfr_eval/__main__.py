@@ -1,0 +1,6 @@
+"""`python -m sfr_eval` is `sfr-eval`."""
+
+from sfr_eval.cli import main
+
+if __name__ == "__main__":
+    main()

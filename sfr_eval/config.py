@@ -1,0 +1,260 @@
+"""Models of everything that is read from a file, the environment or the command line.
+
+Precedence for a run: command line > SFR_EVAL_* > --config file > suite > default. A field that
+nobody set stays None where the suite or the engine decides, and the resolved value is recorded.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from sfr_eval.errors import UserError, did_you_mean
+
+ENVIRONMENT_PREFIX = "SFR_EVAL_"
+MAX_TEMPERATURES = 64
+MAX_TEMPERATURE = 2.0  # vLLM's own bound
+
+Model = TypeVar("Model", bound=BaseModel)
+SuiteName = Annotated[str, Field(min_length=1)]
+
+
+class RunConfig(BaseModel):
+    """One run: which checkpoint, which suites, how it is sampled, where it is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(description="hub id[@revision], folder, LoRA folder, demo[:base], world:...")
+    suite: tuple[SuiteName, ...] = Field(min_length=1, description="suite name or folder")
+    engine: Literal["auto", "vllm", "transformers", "world"] = "auto"
+    samples: int | None = Field(None, ge=1, description="completions per prompt and temperature")
+    temperatures: tuple[float, ...] | None = None
+    sampling: Literal["neutral", "model"] = Field(
+        "neutral", description="neutral: nothing but temperature; model: its generation_config"
+    )
+    max_tokens: int | None = Field(None, ge=1)
+    limit: int | None = Field(None, ge=1, description="first N queries, each with all personas")
+    seed: int = Field(0, ge=0, lt=2**63)
+    output: Path | None = Field(None, description="run folder; default runs/<model>-<plan hash>")
+    personas: tuple[str, ...] | None = Field(None, description="subset of the suite's personas")
+    system_role: Literal["error", "merge"] = Field(
+        "error", description="template refuses a system message: error, or merge into user turn"
+    )
+    chat_template: Path | None = Field(None, description="Jinja file; default the tokenizer's own")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    max_model_len: int | None = Field(None, ge=8)
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
+    trust_remote_code: bool = False
+    metrics: tuple[str, ...] | None = Field(None, description="metric families; default all")
+    encoder: str | None = Field(None, description="sentence-transformers name or folder")
+    style_data: Path | None = Field(None, description="persona-labelled JSONL for the probe")
+
+    @field_validator("temperatures", mode="before")
+    @classmethod
+    def _read_temperatures(cls, value: Any) -> Any:
+        return parse_temperatures(value) if isinstance(value, str) else value
+
+    @field_validator("temperatures")
+    @classmethod
+    def _check_temperatures(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if value is None:
+            return None
+        if not value:
+            raise ValueError("names no temperature; give a list 0.6,1.0 or a range 0.2:1.6:0.2")
+        for temperature in value:
+            if not math.isfinite(temperature) or not 0 <= temperature <= MAX_TEMPERATURE:
+                raise ValueError(f"{temperature:g} is not between 0 and {MAX_TEMPERATURE:g}")
+        return tuple(sorted(set(value)))
+
+    @field_validator("suite", "personas", "metrics", mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+class SuiteSpec(BaseModel):
+    """A suite.yaml: what is asked, how often, and what is measured on the answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    version: str = Field(min_length=1)
+    title: str
+    description: str = ""
+    world: Literal["persona"] | None = Field(None, description="grammar with a known truth")
+    queries: str | None = Field(None, description="JSONL of {id, text}; unless the world has them")
+    persona_cards: str | None = Field(None, description="YAML list of {id, name, system}")
+    temperatures: tuple[float, ...] = (0.7, 1.0)
+    samples: int = Field(8, ge=1)
+    max_tokens: int = Field(256, ge=1)
+    stop: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = Field(min_length=1)
+
+    @field_validator("temperatures", mode="before")
+    @classmethod
+    def _read_temperatures(cls, value: Any) -> Any:
+        return parse_temperatures(value) if isinstance(value, str) else value
+
+
+class QueryRow(BaseModel):
+    """One line of a suite's queries file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    text: str = Field(min_length=1)
+
+
+class PersonaRow(BaseModel):
+    """One persona of a suite's card file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z0-9_-]+$")
+    name: str
+    system: str = Field(min_length=1)
+    held_out: bool = False
+    example_replies: tuple[str, ...] = ()
+
+
+class StyleRow(BaseModel):
+    """One line of --style-data: a reply and the persona that wrote it."""
+
+    text: str = Field(min_length=1)
+    persona: str = Field(min_length=1)
+    query: str = ""
+
+
+def parse_temperatures(text: str) -> tuple[float, ...]:
+    """`0.6,1.0` or `start:stop:step` with both ends in; ValueError names what is wrong."""
+    try:
+        if ":" not in text:
+            return tuple(float(part) for part in text.split(",") if part.strip())
+        start, stop, step = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise ValueError(
+            f"`{text}` is neither a list like 0.6,1.0 nor a range like 0.2:1.6:0.2"
+        ) from None
+    if not all(math.isfinite(number) for number in (start, stop, step)):
+        raise ValueError(f"range `{text}` holds a number that is not finite")
+    if step <= 0 or stop < start:
+        raise ValueError(f"range `{text}` is empty; write start:stop:step with start <= stop")
+    count = math.floor((stop - start) / step + 1e-9) + 1
+    if count > MAX_TEMPERATURES:
+        raise ValueError(f"range `{text}` holds {count} temperatures; at most {MAX_TEMPERATURES}")
+    return tuple(round(start + i * step, 10) for i in range(count))
+
+
+def load_run_config(
+    overrides: Mapping[str, Any],
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> RunConfig:
+    """Merge file, environment and command line (`overrides`, None = not given) into a RunConfig."""
+    values: dict[str, Any] = {}
+    if file is not None:
+        values.update(read_yaml_mapping(file))
+        _refuse_unknown(values, where=str(file))
+    known = RunConfig.model_fields
+    for name, text in (os.environ if environment is None else environment).items():
+        field = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if name.startswith(ENVIRONMENT_PREFIX) and field in known:
+            values[field] = text
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    _refuse_unknown(values, where="--set")
+    for required in ("model", "suite"):
+        if not values.get(required):
+            raise UserError(f"--{required}: not given; name one, e.g. {_EXAMPLE[required]}")
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise UserError(one_line(error, where="--")) from None
+
+
+_EXAMPLE = {"model": "--model demo", "suite": "--suite persona"}
+
+
+def _refuse_unknown(values: Mapping[str, Any], *, where: str) -> None:
+    for name in values:
+        if name not in RunConfig.model_fields:
+            raise UserError(
+                f"{where}: unknown setting `{name}`; {did_you_mean(name, RunConfig.model_fields)}"
+            )
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """`--set name=value` pairs; a value is read as YAML, so 3, true and [a, b] have their types."""
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        name, separator, text = assignment.partition("=")
+        if not separator or not name:
+            raise UserError(f"--set {assignment}: write name=value")
+        try:
+            values[name.strip().replace("-", "_")] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UserError(f"--set {assignment}: the value is not valid YAML; quote it") from None
+    return values
+
+
+def read_yaml_mapping(file: Path) -> dict[str, Any]:
+    """A YAML file that must hold a mapping; the line of a syntax error is named."""
+    try:
+        loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: is not UTF-8 text (byte {error.start})") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"{file}:{line}: malformed YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{file}: malformed YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(loaded, dict):
+        raise UserError(f"{file}: must hold a mapping of settings, not {type(loaded).__name__}")
+    return loaded
+
+
+def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
+    """Validate one object read from a file; the error names file, field and what was found."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise UserError(one_line(error, where=f"{where}: ", known=kind.model_fields)) from None
+
+
+def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
+    """All rows of a JSONL file; the first bad line is named by number."""
+    rows: list[Model] = []
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    where = f"{file}:{number}"
+                    try:
+                        rows.append(read_model(kind, json.loads(line), where=where))
+                    except json.JSONDecodeError as error:
+                        raise UserError(f"{where}: is not JSON ({error.msg})") from None
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+    return rows
+
+
+def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | None = None) -> str:
+    """The first problem of a pydantic error as `where field: message (got value)`."""
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if where == "--":
+        path = str(first["loc"][0]).replace("_", "-") if first["loc"] else path
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return f"{where}{path}: unknown field; {did_you_mean(path, known or {})}"
+    if first["type"] == "missing":
+        return f"{where}{path}: missing; add it"
+    got = repr(first["input"])
+    return f"{where}{path}: {message} (got {got if len(got) < 80 else got[:77] + '...'})"

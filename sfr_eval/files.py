@@ -1,0 +1,60 @@
+"""Writes that are either there whole or not at all, and their one-line errors."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sfr_eval.errors import RunError, UserError
+
+
+def write_atomic(file: Path, content: str | bytes) -> None:
+    """Write to a temporary file beside it, fsync, rename. Readers see the old or the new file."""
+    data = content.encode() if isinstance(content, str) else content
+    with atomic_path(file) as temporary:
+        with temporary.open("wb") as stream:
+            stream.write(data)
+
+
+@contextmanager
+def atomic_path(file: Path) -> Iterator[Path]:
+    """A temporary path beside `file`; renamed over it when the block ends, removed on error."""
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    directory = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+_USAGE = {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Turn the operating system's errors into one line: bad place (2) or full disk (3)."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _USAGE:
+            raise UserError(
+                f"--output {folder}: cannot be written ({error.strerror}); choose another folder"
+            ) from None
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise RunError(
+                f"{folder}: the disk is full; all finished samples are kept: make room and "
+                "repeat the same command"
+            ) from None
+        raise

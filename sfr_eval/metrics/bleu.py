@@ -1,0 +1,176 @@
+"""Self-BLEU: how well the other texts of a group predict a text's n-grams.
+
+A text is a list of tokens here. BLEU is sentence BLEU (Papineni et al. 2002) with uniform weights
+over the orders 1..n, smoothing "method1" (Chen and Cherry 2014: a zero numerator becomes 0.1; no
+common unigram scores 0) and the brevity penalty of the closest reference length. The results equal
+those of nltk's `sentence_bleu`; the cost is linear in the number of n-grams.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_N = 4
+_EPSILON = 0.1  # method1
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+def self_bleu(
+    texts: Sequence[Sequence[str]], groups: Sequence[Hashable], *, max_n: int = MAX_N
+) -> Floats:
+    """BLEU-1..max_n of every text against the other texts of its group (Zhu et al. 2018).
+
+    Shape (len(texts), max_n); column n-1 holds BLEU-n with weights 1/n on the orders 1..n. Range
+    0 to 1, lower is more varied. A text alone in its group has no reference and gets NaN. Rises
+    with the size of the group, so compare only at equal k.
+    """
+    return _grouped_bleu(texts, groups, range(len(texts)), max_n)
+
+
+def cross_style_self_bleu(
+    texts: Sequence[Sequence[str]],
+    groups: Sequence[Hashable],
+    styles: Sequence[Hashable],
+    *,
+    max_n: int = MAX_N,
+) -> Floats:
+    """BLEU-1..max_n of every text against its group's texts of *other* styles.
+
+    Shape (len(texts), max_n), range 0 to 1, lower means that styles differ more. NaN where the
+    group has one style only. With one text for each style this equals `self_bleu`.
+    """
+    return _grouped_bleu(texts, groups, styles, max_n)
+
+
+def _grouped_bleu(
+    texts: Sequence[Sequence[str]],
+    groups: Sequence[Hashable],
+    owners: Sequence[Hashable],
+    max_n: int,
+) -> Floats:
+    """BLEU of every text against the texts of its group that have another owner."""
+    scores = np.full((len(texts), max_n), np.nan)
+    if not len(texts):
+        return scores
+    # Side by side: the texts of one group, and within it those of one owner.
+    group, owner = _numbered(groups), _numbered(owners)
+    order = np.lexsort((owner, group))
+    group = group[order]
+    owner = np.cumsum(_starts(group) | _starts(owner[order]))
+    length = np.array([len(text) for text in texts], dtype=np.int64)[order]
+    words = _numbered([token for i in order for token in texts[i]])
+
+    matches = _clipped_matches(words, length, group, owner, max_n)
+    possible = np.maximum(length[:, None] - np.arange(max_n), 1)
+    logs = np.log(np.where(matches > 0, matches, _EPSILON) / possible)
+    reference = _closest_lengths(length, group, owner)
+    brevity = np.exp(np.minimum(0.0, 1.0 - reference / np.maximum(length, 1)))
+    bleu = brevity[:, None] * np.exp(np.cumsum(logs, axis=1) / np.arange(1, max_n + 1))
+    bleu[matches[:, 0] == 0] = 0.0
+    bleu[np.isnan(reference)] = np.nan
+    scores[order] = bleu
+    return scores
+
+
+def _clipped_matches(
+    words: Integers, length: Integers, group: Integers, owner: Integers, max_n: int
+) -> Floats:
+    """Numerators of BLEU's precisions, shape (texts, max_n). `words` are all texts in a row.
+
+    Clipping needs the largest count of an n-gram in any text of another owner. That is the
+    group's largest, unless the text's own owner holds it; then it is the largest of the rest. Two
+    numbers for each (group, n-gram) suffice, so each order costs one sort, and not a comparison
+    of all pairs of texts.
+    """
+    count = len(length)
+    matches = np.zeros((count, max_n))
+    text = np.repeat(np.arange(count), length)
+    left = np.repeat(np.cumsum(length), length) - np.arange(len(words))  # words to the text's end
+    vocabulary = int(words.max(initial=0)) + 1
+    # The id of an n-gram is its rank among the pairs (id of its first n-1 words, last word). The
+    # empty n-gram's id is the group, so ids of two groups never meet, and all stay small.
+    ids, at = group[text], np.arange(len(words))
+    for n in range(1, max_n + 1):
+        keep = left[at] >= n
+        ids, at = ids[keep], at[keep]
+        if not len(at):
+            break
+        pair = ids * vocabulary + words[at + n - 1]
+        order = np.argsort(pair, kind="stable")  # stable: texts of one n-gram stay side by side
+        at = at[order]
+        new_gram = _starts(pair[order])
+        cells = np.flatnonzero(new_gram | _starts(text[at]))  # runs of one n-gram in one text
+        limit, shared = _limits(
+            np.diff(cells, append=len(at)), new_gram[cells], owner[text[at[cells]]]
+        )
+        matches[:, n - 1] = np.bincount(text[at[cells]], weights=limit, minlength=count)
+        # What one owner alone says has no match, and neither has any longer n-gram around it.
+        gram = np.cumsum(new_gram) - 1
+        again = np.flatnonzero(shared[gram])
+        again = again[np.argsort(at[again], kind="stable")]  # back to reading order
+        ids, at = gram[again], at[again]
+    return matches
+
+
+def _limits(
+    counts: Integers, new_gram: npt.NDArray[np.bool_], owner: Integers
+) -> tuple[Integers, npt.NDArray[np.bool_]]:
+    """Clipped count of each cell (n-gram, text), and which n-grams have more than one owner.
+
+    The cells of one n-gram are side by side, and among them those of one owner.
+    """
+    new_owner = new_gram | _starts(owner)
+    owner_at = np.flatnonzero(new_owner)
+    most = np.maximum.reduceat(counts, owner_at)  # of an owner's texts
+    gram_at = np.flatnonzero(new_gram[owner_at])
+    gram = np.cumsum(new_gram[owner_at]) - 1
+    top = np.maximum.reduceat(most, gram_at)
+    leaders = np.flatnonzero(most == top[gram])
+    leaders = leaders[_starts(gram[leaders])]  # of equal leaders the first: second is then equal
+    rest = most.copy()
+    rest[leaders] = 0
+    limit = top[gram]
+    limit[leaders] = np.maximum.reduceat(rest, gram_at)
+    shared = np.diff(gram_at, append=len(owner_at)) > 1
+    return np.minimum(counts, limit[np.cumsum(new_owner) - 1]), shared
+
+
+def _closest_lengths(length: Integers, group: Integers, owner: Integers) -> Floats:
+    """Length of the closest reference of each text; the shorter of two; NaN without any."""
+    order = np.lexsort((length, group))
+    node_at = np.flatnonzero(_starts(group[order]) | _starts(length[order]))
+    node_group, node_length = group[order][node_at], length[order][node_at]
+    # A node is one length in one group. Its label is its owner, or -1 if it has more than one.
+    low = np.minimum.reduceat(owner[order], node_at)
+    label = np.where(low == np.maximum.reduceat(owner[order], node_at), low, -1)
+    # The nearest node with a text of another owner is beside the run of nodes of one's own.
+    run_at = np.flatnonzero(_starts(node_group) | _starts(label))
+    run = np.cumsum(_starts(node_group) | _starts(label)) - 1
+    before, after = run_at[run] - 1, np.append(run_at[1:], len(label))[run]
+    own = node_length.astype(np.float64)
+    padded_group = np.concatenate((node_group, [-1]))  # -1 and len() both lead to no group
+    padded_length = np.concatenate((own, [np.nan]))
+    shorter = np.where(padded_group[before] == node_group, padded_length[before], np.nan)
+    longer = np.where(padded_group[after] == node_group, padded_length[after], np.nan)
+    use_longer = np.isnan(shorter) | (longer - own < own - shorter)
+    closest = np.where(label == -1, own, np.where(use_longer, longer, shorter))
+    found = np.empty(len(length))
+    found[order] = np.repeat(closest, np.diff(node_at, append=len(length)))
+    return found
+
+
+def _numbered(keys: Sequence[Hashable]) -> Integers:
+    """Equal keys get equal numbers, from 0 in order of first appearance."""
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.fromiter((numbers[key] for key in keys), dtype=np.int64, count=len(keys))
+
+
+def _starts(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """True where a run of equal values begins."""
+    starts = np.ones(len(values), dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=starts[1:])
+    return starts

@@ -1,0 +1,137 @@
+"""What a metric may use: the samples of one suite, the suite itself, and the encoder.
+
+Only replies with text (status ok or truncated) take part in measures of a set. Errors and refusals
+are counted in the results and never become text; a prompt that lost too many replies to them is
+undefined, and says so.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.metrics.table import METRICS
+from sfr_eval.types import MetricResult, Sample, Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from sfr_eval.encoder import Encoder
+    from sfr_eval.suite import Suite
+
+PromptKey = tuple[float, str, str]
+"""(temperature, query, persona)"""
+QueryKey = tuple[float, str]
+"""(temperature, query)"""
+
+TOO_FEW = "fewer than 2 replies with text"
+NO_TEXT = "no reply with text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """See `sfr_eval.types.MetricContext`. Holds the samples of exactly one suite."""
+
+    samples: Sequence[Sample]  # in plan order, errors and refusals included
+    suite: "Suite"
+    encoder: "Encoder"
+    speaks_world: bool = False  # the model was trained on the suite's grammar: its oracle applies
+    style_data: Path | None = None
+    fitted: dict[str, Any] = field(default_factory=dict)
+    """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
+
+    def embeddings(self, texts: Sequence[str]) -> "npt.NDArray[np.float32]":
+        """Unit-length sentence embeddings, float32, shape (len(texts), d); cached on disk."""
+        return self.encoder.encode(texts)
+
+    @property
+    def encoder_signature(self) -> Mapping[str, Any]:
+        """Name, fingerprint and window of the encoder behind `embeddings`."""
+        return self.encoder.signature
+
+    @cached_property
+    def replies(self) -> list[Sample]:
+        """The samples that have text, those of one prompt side by side."""
+        return [reply for replies in self.by_prompt().values() for reply in replies]
+
+    @cached_property
+    def reply_embeddings(self) -> "npt.NDArray[np.float32]":
+        """Row i belongs to `replies[i]`."""
+        return self.embeddings([reply.text for reply in self.replies])
+
+    def by_prompt(self) -> dict[PromptKey, list[Sample]]:
+        """Every prompt that was asked, with its replies that have text; the list may be empty."""
+        return self._by_prompt
+
+    def by_query(self) -> dict[QueryKey, dict[str, list[Sample]]]:
+        """Every query that was asked, with the replies of each persona."""
+        return self._by_query
+
+    @cached_property
+    def _by_prompt(self) -> dict[PromptKey, list[Sample]]:
+        prompts: dict[PromptKey, list[Sample]] = {}
+        for sample in self.samples:
+            replies = prompts.setdefault((sample.temperature, sample.query, sample.persona), [])
+            if has_text(sample):
+                replies.append(sample)
+        return prompts
+
+    @cached_property
+    def _by_query(self) -> dict[QueryKey, dict[str, list[Sample]]]:
+        queries: dict[QueryKey, dict[str, list[Sample]]] = {}
+        for (temperature, query, persona), replies in self.by_prompt().items():
+            queries.setdefault((temperature, query), {})[persona] = replies
+        return queries
+
+    def prompt_value(self, key: PromptKey, number: float | None, *, reason: str) -> Value:
+        """The value of one prompt; `reason` is kept only where it is undefined."""
+        temperature, query, persona = key
+        return Value(
+            suite=self.suite.id,
+            temperature=temperature,
+            query=query,
+            persona=persona,
+            value=number,
+            reason=reason if number is None else "",
+        )
+
+    def query_value(self, key: QueryKey, number: float | None, *, reason: str) -> Value:
+        """The value of all personas of one query."""
+        return self.prompt_value((*key, ""), number, reason=reason)
+
+    def per_prompt(
+        self, measure: Callable[[list[Sample]], float | None], *, reason: str
+    ) -> list[Value]:
+        """Apply a measure to the replies of each prompt; where it gives None, `reason` says why."""
+        return [
+            self.prompt_value(key, measure(replies), reason=reason)
+            for key, replies in self.by_prompt().items()
+        ]
+
+
+def has_text(sample: Sample) -> bool:
+    """Did the model answer? An empty answer is an answer; an error or a refusal is none."""
+    return sample.status in ("ok", "truncated")
+
+
+def metric_result(
+    metric: str,
+    *,
+    version: str,
+    values: Sequence[Value],
+    signature: Mapping[str, Any],
+    notes: Mapping[str, Any] | None = None,
+) -> MetricResult:
+    """A result whose unit and direction come from the table of metrics."""
+    info = METRICS[metric]
+    return MetricResult(
+        metric=metric,
+        version=version,
+        unit=info.unit,
+        higher_is_better=info.higher_is_better,
+        signature=signature,
+        values=values,
+        notes=notes or {},
+    )

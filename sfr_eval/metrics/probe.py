@@ -1,0 +1,223 @@
+"""The style probe: a linear classifier of personas on frozen sentence embeddings.
+
+It is fitted on labelled replies that the model under test did not write: the user's --style-data,
+else replies of the suite's own world, else the example replies of the persona cards. How far it
+can be trusted is measured with it: accuracy on held-out queries, the same with labels permuted
+(chance), and that of a probe that sees nothing but lengths.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sfr_eval.config import StyleRow, read_jsonl
+from sfr_eval.plan import sample_seed
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from sfr_eval.metrics.context import Context
+
+MIN_REPLIES = 10  # labelled replies of each persona
+WORLD_DRAWS = 2  # for each query and persona
+FOLDS = 5
+PERMUTATIONS = 20
+# Best held-out log-likelihood of 1, .1, .01, .001 on 2,664 replies of the persona world:
+# -.93, -.67, -.68, -1.12. The strength of a style is a probability, so calibration matters.
+C = 0.1
+RIDGE = 100.0  # of the fast classifier that measures chance
+
+_SEED = 20_240_501
+Floats = npt.NDArray[np.floating[Any]]
+Strings = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Replies with the persona that wrote them, and the query that they answer ("" unknown)."""
+
+    texts: tuple[str, ...]
+    personas: tuple[str, ...]
+    queries: tuple[str, ...]
+    source: str
+
+    @property
+    def digest(self) -> str:
+        """Short hash of the content, for signatures."""
+        rows = zip(self.texts, self.personas, self.queries, strict=True)
+        return hashlib.sha256(repr(list(rows)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A fitted classifier and what is known about it."""
+
+    personas: tuple[str, ...]  # columns of `probabilities`
+    signature: Mapping[str, Any]
+    notes: Mapping[str, Any]
+    model: "Pipeline"
+
+    def probabilities(self, embeddings: Floats) -> Floats:
+        """p(persona | reply), shape (n, personas)."""
+        if not len(embeddings):
+            return np.zeros((0, len(self.personas)))
+        found: Floats = self.model.predict_proba(embeddings)
+        return found
+
+
+def labelled_replies(context: "Context") -> Labelled:
+    """The replies to fit on. Those of a world are the same in every run of the suite."""
+    suite = context.suite
+    if context.style_data is not None:
+        rows = read_jsonl(StyleRow, context.style_data)
+        known = [row for row in rows if row.persona in suite.personas]
+        drawn = [(row.text, row.persona, row.query) for row in known]
+        source = f"--style-data {context.style_data.name}"
+    elif suite.world is not None:
+        drawn = [
+            (
+                suite.world.dialed().sample(
+                    persona, query, _generator(suite.id, f"{query}/{persona}", index)
+                ),
+                persona,
+                query,
+            )
+            for query in suite.queries
+            for persona in suite.personas
+            for index in range(WORLD_DRAWS)
+        ]
+        source = f"world of suite {suite.id}, {WORLD_DRAWS} replies per query and persona"
+    else:
+        cards = suite.personas.items()
+        drawn = [(reply, persona, "") for persona, card in cards for reply in card.example_replies]
+        source = "example replies of the persona cards"
+    texts, personas, queries = zip(*drawn, strict=True) if drawn else ((), (), ())
+    return Labelled(texts=texts, personas=personas, queries=queries, source=source)
+
+
+def fit_probe(context: "Context") -> Probe | str:
+    """The probe, or why there is none. Deterministic: all seeds are fixed, and one thread sums in
+    one order (and is fast: two threads on two busy cores took ten times as long)."""
+    from threadpoolctl import threadpool_limits
+
+    data = labelled_replies(context)
+    counts = Counter(data.personas)
+    kept = tuple(p for p in context.suite.personas if counts[p] >= MIN_REPLIES)
+    if len(kept) < 2:
+        return (
+            f"no style probe: {data.source} holds fewer than {MIN_REPLIES} replies for all but "
+            f"{len(kept)} personas; give --style-data"
+        )
+    rows = [i for i, persona in enumerate(data.personas) if persona in kept]
+    texts = [data.texts[i] for i in rows]
+    labels = np.array([data.personas[i] for i in rows])
+    queries = np.array([data.queries[i] for i in rows])
+    embeddings = context.embeddings(texts)
+    with threadpool_limits(limits=1):
+        model = _classifier().fit(embeddings, labels)
+        notes = {
+            "labelled": data.source,
+            "labelled_replies": len(rows),
+            "personas": len(kept),
+            **_trust(texts, embeddings, labels, queries),
+        }
+    signature = {
+        "probe": f"logistic regression on standardised embeddings, C={C:g}",
+        "labelled": f"{data.source} ({data.digest})",
+        "personas": sorted(kept),
+        **context.encoder_signature,
+    }
+    return Probe(
+        personas=tuple(str(name) for name in model.classes_),
+        signature=signature,
+        notes=notes,
+        model=model,
+    )
+
+
+def _generator(suite: str, prompt: str, index: int) -> np.random.Generator:
+    seed = sample_seed(_SEED, suite=suite, prompt=prompt, temperature=1.0, index=index)
+    return np.random.default_rng(seed)
+
+
+def _classifier() -> "Pipeline":
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    # "balanced": personas are asked equally often, however often the labelled data have them.
+    regression = LogisticRegression(C=C, max_iter=300, class_weight="balanced")
+    return make_pipeline(StandardScaler(), regression)
+
+
+def _trust(
+    texts: Sequence[str], embeddings: Floats, labels: Strings, queries: Strings
+) -> dict[str, Any]:
+    """Balanced accuracy on held-out queries: of the probe, by chance, and of lengths alone."""
+    # A reply of unknown query is a group of its own, together with its copies.
+    groups = np.where(queries == "", np.array([f"\0{text}" for text in texts]), queries)
+    folds = min(FOLDS, len(np.unique(groups)))
+    if folds < 2:
+        return {"held_out_accuracy": None, "reason": "labelled replies to two queries are needed"}
+    from sklearn.model_selection import GroupKFold
+
+    parts = list(GroupKFold(folds).split(embeddings, labels, groups))
+    lengths = np.log1p([[len(text.split()), len(text)] for text in texts])
+    chance, within = _chance(embeddings, labels, queries, parts)
+    return {
+        "held_out_accuracy": _held_out(embeddings, labels, parts),
+        "chance_accuracy": float(np.mean(chance)),
+        "chance_accuracy_highest": float(np.max(chance)),
+        "chance": f"{PERMUTATIONS} permutations of the labels {within}, ridge classifier",
+        "length_only_accuracy": _held_out(lengths, labels, parts),
+        "folds": f"{folds}, grouped by query",
+    }
+
+
+_Parts = Sequence[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]
+
+
+def _held_out(features: Floats, labels: Strings, parts: _Parts) -> float:
+    guesses = np.empty_like(labels)
+    for train, test in parts:
+        guesses[test] = _classifier().fit(features[train], labels[train]).predict(features[test])
+    return balanced_accuracy(labels, guesses)
+
+
+def balanced_accuracy(labels: npt.NDArray[Any], guesses: npt.NDArray[Any]) -> float:
+    """Mean over classes of the share found: 0 to 1, 1/classes by chance, whatever their sizes."""
+    return float(np.mean([np.mean(guesses[labels == c] == c) for c in np.unique(labels)]))
+
+
+def _chance(
+    embeddings: Floats, labels: Strings, queries: Strings, parts: _Parts
+) -> tuple[list[float], str]:
+    """Accuracies with permuted labels. Ridge regression on one-hot labels is solved once for each
+    fold and then serves every permutation."""
+    classes, codes = np.unique(labels, return_inverse=True)
+    _, block = np.unique(queries, return_inverse=True)
+    # Within a query where that moves anything: what a query tells about its persona then stays.
+    within = any(len(set(codes[block == b])) > 1 for b in range(block.max() + 1))
+    if not within:
+        block = np.zeros_like(block)
+    random = np.random.default_rng(_SEED)
+    start = np.argsort(block, kind="stable")
+    permuted = np.empty((PERMUTATIONS, len(codes)), dtype=codes.dtype)
+    for row in permuted:
+        row[start] = codes[np.lexsort((random.random(len(codes)), block))]
+    guesses = np.empty_like(permuted)
+    targets = np.eye(len(classes))[permuted]  # permutation, reply, class
+    for train, test in parts:
+        mean, scale = embeddings[train].mean(axis=0), embeddings[train].std(axis=0)
+        x, x_test = ((embeddings[i] - mean) / np.where(scale > 0, scale, 1) for i in (train, test))
+        solve = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T)
+        shares = targets[:, train].mean(axis=1, keepdims=True)
+        scores = x_test @ (solve @ (targets[:, train] - shares)) + shares
+        guesses[:, test] = scores.argmax(axis=2)
+    accuracies = [balanced_accuracy(*pair) for pair in zip(permuted, guesses, strict=True)]
+    return accuracies, "within query" if within else "over all replies"

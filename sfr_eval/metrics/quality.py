@@ -1,0 +1,88 @@
+"""Exact verdicts, where the model speaks a world whose grammar is known.
+
+The grammar parses a reply and says whether it is one of this world's replies, about the topic, and
+to what was asked. It cannot judge free text: a good answer in other words is "not well formed".
+So these metrics exist only for models that were trained on the suite's own grammar.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
+from sfr_eval.types import MetricResult, Sample, Value
+
+if TYPE_CHECKING:
+    from sfr_eval.world.persona import PersonaWorld, Verdict
+
+VERSION = "1"
+
+
+class _Oracle:
+    """The world's verdicts; every different (text, query) is parsed once."""
+
+    def __init__(self, world: "PersonaWorld") -> None:
+        self._world = world
+        self._verdicts: dict[tuple[str, str], Verdict] = {}
+        self._styled: dict[tuple[str, str, str], bool] = {}
+
+    def verdict(self, reply: Sample) -> "Verdict":
+        key = (reply.text, reply.query)
+        if key not in self._verdicts:
+            self._verdicts[key] = self._world.judge(*key)
+        return self._verdicts[key]
+
+    def styled(self, reply: Sample) -> bool:
+        """Valid, and more probable under the asked persona than under every other."""
+        key = (reply.text, reply.persona, reply.query)
+        if key not in self._styled:
+            self._styled[key] = self.verdict(reply).valid and self._world.styled(*key)
+        return self._styled[key]
+
+    def distinct_valid(self, replies: list[Sample]) -> float | None:
+        """Number of different valid texts among the k replies of one prompt: 0 to k, higher is
+        more varied, and noise cannot raise it. Grows with k; None without a reply."""
+        if not replies:
+            return None
+        return float(len({reply.text for reply in replies if self.verdict(reply).valid}))
+
+
+def compute(context: Context) -> list[MetricResult]:
+    """oracle_* for each reply (0 or 1) and distinct_valid for each prompt; nothing without a world
+    or for a model that does not speak it."""
+    world = context.suite.world
+    if world is None or not context.speaks_world:
+        return []
+    oracle = _Oracle(world)
+    signature = {"oracle": "PersonaWorld", "world": world.version}
+    judged: dict[str, Callable[[Sample], bool]] = {
+        "oracle_well_formed": lambda reply: oracle.verdict(reply).well_formed,
+        "oracle_topic": lambda reply: oracle.verdict(reply).topic,
+        "oracle_intent": lambda reply: oracle.verdict(reply).intent,
+        "oracle_valid": lambda reply: oracle.verdict(reply).valid,
+        "oracle_styled": oracle.styled,
+    }
+    results = [
+        metric_result(
+            metric,
+            version=VERSION,
+            values=[_value(context, reply, judge) for reply in context.replies],
+            signature=signature,
+        )
+        for metric, judge in judged.items()
+    ]
+    distinct = context.per_prompt(oracle.distinct_valid, reason=NO_TEXT)
+    return [
+        *results,
+        metric_result("distinct_valid", version=VERSION, values=distinct, signature=signature),
+    ]
+
+
+def _value(context: Context, reply: Sample, judge: Callable[[Sample], bool]) -> Value:
+    return Value(
+        suite=context.suite.id,
+        temperature=reply.temperature,
+        query=reply.query,
+        persona=reply.persona,
+        sample_id=reply.sample_id,
+        value=float(judge(reply)),
+    )

@@ -1,0 +1,91 @@
+"""Does a reply sound like the persona that was asked for? Measured with the style probe.
+
+The probe sees a sentence embedding. Its accuracy on replies that were written by the right persona
+(notes: held_out_accuracy) is the most that a model can reach here, and chance_accuracy is what a
+model without any style gets; a value is to be read between the two.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sfr_eval.metrics.context import NO_TEXT, Context, PromptKey, metric_result
+from sfr_eval.metrics.probe import Probe, fit_probe
+from sfr_eval.types import MetricResult, Value
+
+VERSION = "1"
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def style_strength(probabilities: Floats, asked: int) -> float | None:
+    """Mean probability of the asked persona over a prompt's replies.
+
+    `probabilities` has shape (replies, personas), `asked` is a column. Range 0 to 1, higher is
+    more in style; None without a reply. Does not depend on k in expectation.
+    """
+    return float(probabilities[:, asked].mean()) if len(probabilities) else None
+
+
+def style_accuracy(probabilities: Floats, asked: int) -> float | None:
+    """Share of a prompt's replies whose most probable persona is the asked one.
+
+    Shape and range as in `style_strength`. Every persona has the same number of prompts, so the
+    mean over prompts is the balanced accuracy.
+    """
+    return float((probabilities.argmax(axis=1) == asked).mean()) if len(probabilities) else None
+
+
+_MEASURES = {"style_strength": style_strength, "style_accuracy": style_accuracy}
+
+
+def compute(context: Context) -> list[MetricResult]:
+    """style_strength and style_accuracy for each prompt; undefined where the probe has no say."""
+    if "probe" not in context.fitted:
+        context.fitted["probe"] = fit_probe(context)
+    probe: Probe | str = context.fitted["probe"]
+    if isinstance(probe, str):
+        values = context.per_prompt(lambda _: None, reason=probe)
+        return [
+            metric_result(metric, version=VERSION, values=values, signature={"probe": None})
+            for metric in _MEASURES
+        ]
+    columns = {persona: number for number, persona in enumerate(probe.personas)}
+    table = probe.probabilities(context.reply_embeddings)
+    values_of: dict[str, list[Value]] = {metric: [] for metric in _MEASURES}
+    place = 0
+    for key, replies in context.by_prompt().items():
+        rows = table[place : place + len(replies)]
+        place += len(replies)
+        asked = columns.get(key[2])
+        for metric, measure in _MEASURES.items():
+            number = None if asked is None else measure(rows, asked)
+            reason = NO_TEXT if asked is not None else f"the probe does not know `{key[2]}`"
+            values_of[metric].append(context.prompt_value(key, number, reason=reason))
+    notes = {**probe.notes, "confusion": _confusion(context, probe.personas, table)}
+    return [
+        metric_result(
+            metric, version=VERSION, values=values, signature=probe.signature, notes=notes
+        )
+        for metric, values in values_of.items()
+    ]
+
+
+def _confusion(
+    context: Context, personas: Sequence[str], table: Floats
+) -> dict[str, dict[str, Any]]:
+    """Temperature -> {"personas": ids, "counts": rows}: counts[asked][taken for]."""
+    columns = {persona: number for number, persona in enumerate(personas)}
+    guesses = table.argmax(axis=1).tolist() if len(table) else []
+    counts: dict[float, list[list[int]]] = {}
+    keys: list[PromptKey] = [(r.temperature, r.query, r.persona) for r in context.replies]
+    for (temperature, _, persona), guess in zip(keys, guesses, strict=True):
+        if persona in columns:
+            empty = [[0] * len(personas) for _ in personas]
+            counts.setdefault(temperature, empty)[columns[persona]][guess] += 1
+    return {
+        f"{temperature:g}": {"personas": list(personas), "counts": rows}
+        for temperature, rows in sorted(counts.items())
+    }

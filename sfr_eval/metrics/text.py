@@ -1,0 +1,71 @@
+"""Plain facts about the replies: how long, how often the same, how often cut or empty."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from sfr_eval.metrics.context import NO_TEXT, TOO_FEW, Context, metric_result
+from sfr_eval.types import MetricResult, Sample
+
+VERSION = "1"
+
+
+def mean_length(replies: Sequence[Sample]) -> float | None:
+    """Mean number of words (runs of non-blanks); 0 upwards, neither direction is better.
+
+    None without a reply. In scripts without blanks between words this counts runs, not words.
+    """
+    if not replies:
+        return None
+    return sum(len(reply.text.split()) for reply in replies) / len(replies)
+
+
+def duplicate_rate(replies: Sequence[Sample]) -> float | None:
+    """Chance that two different replies are the same text; None below two replies.
+
+    Unbiased for sum_c p_c^2 at every k (Simpson 1949): sum_c m_c (m_c - 1) / (k (k - 1)),
+    m_c = copies of text c among the k replies. Range 0 to 1, lower is more varied. Blanks around
+    a text do not make it another one.
+    """
+    k = len(replies)
+    if k < 2:
+        return None  # undefined, and 0 would read as "perfectly varied"
+    copies = Counter(reply.text.strip() for reply in replies).values()
+    return sum(m * (m - 1) for m in copies) / (k * (k - 1))
+
+
+def truncation_rate(replies: Sequence[Sample]) -> float | None:
+    """Share of replies that were cut at max_tokens; 0 to 1, None without a reply.
+
+    Above a few percent, length and every measure of a set speak about the limit as well.
+    """
+    if not replies:
+        return None
+    return sum(reply.status == "truncated" for reply in replies) / len(replies)
+
+
+def empty_rate(replies: Sequence[Sample]) -> float | None:
+    """Share of replies that hold nothing but blanks; 0 to 1, None without a reply."""
+    if not replies:
+        return None
+    return sum(not reply.text.strip() for reply in replies) / len(replies)
+
+
+_MEASURES: dict[str, tuple[Callable[[Sequence[Sample]], float | None], str, dict[str, str]]] = {
+    "length": (mean_length, NO_TEXT, {"tokens": "runs of non-blanks"}),
+    "duplicate_rate": (duplicate_rate, TOO_FEW, {"equality": "text without outer blanks"}),
+    "truncation_rate": (truncation_rate, NO_TEXT, {}),
+    "empty_rate": (empty_rate, NO_TEXT, {}),
+}
+
+
+def compute(context: Context) -> list[MetricResult]:
+    """All metrics of this family, one value for each prompt."""
+    return [
+        metric_result(
+            metric,
+            version=VERSION,
+            values=context.per_prompt(measure, reason=reason),
+            signature=signature,
+        )
+        for metric, (measure, reason, signature) in _MEASURES.items()
+    ]

@@ -1,0 +1,307 @@
+"""What a report draws: trade-off, metrics over temperature, similarity of personas."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.metrics.table import METRICS
+from sfr_eval.plots import SQUARE, Panel
+from sfr_eval.results import OWN_TEMPERATURE, SuiteResults, bounds, nearest
+from sfr_eval.types import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# These two, the ink and the grid of plots.mplstyle become CSS variables in the page.
+MODEL = "#0072b2"
+TRUTH = "#d55e00"
+
+TRADE_OFFS = (
+    ("oracle_valid", ("distinct_valid", "embed_distance")),
+    ("style_strength", ("embed_distance",)),
+    ("style_strength", ("cs_self_bleu_4",)),
+)
+"""(quality, the diversities to take the first of that is there)"""
+
+SWEEP = (
+    "style_strength",
+    "style_accuracy",
+    "oracle_valid",
+    "distinct_valid",
+    "cs_self_bleu_4",
+    "self_bleu_4",
+    "distinct_2",
+    "embed_distance",
+    "duplicate_rate",
+    "length",
+    "truncation_rate",
+)
+
+LABELS = {
+    "style_strength": "Style strength",
+    "style_accuracy": "Style accuracy",
+    "oracle_valid": "Valid replies",
+    "distinct_valid": "Different valid replies",
+    "cs_self_bleu_4": "Cross-style self-BLEU-4",
+    "self_bleu_4": "Self-BLEU-4",
+    "distinct_2": "Distinct-2",
+    "embed_distance": "Distance in meaning",
+    "duplicate_rate": "Duplicate rate",
+    "length": "Length in words",
+    "truncation_rate": "Truncation rate",
+}
+
+_LABEL_PIXELS = (38, 13)  # two labels nearer than this overlap
+
+
+def label(metric: str) -> str:
+    """Name of a metric in plain words; its id where there is none."""
+    return LABELS.get(metric, metric)
+
+
+def direction(metric: str) -> str:
+    """`higher is better`, `lower is better`, or "" where neither is."""
+    info = METRICS.get(metric)
+    return f"{info.direction} is better" if info and info.direction != "neither" else ""
+
+
+def trade_off(suite: SuiteResults) -> list[Panel]:
+    """Quality against diversity over the sweep, for each pair of metrics that is there."""
+    panels = []
+    for y, diversities in TRADE_OFFS:
+        for x in diversities:
+            of_x, of_y = suite.sweep(x), suite.sweep(y)
+            points = [(t, of_x[t], of_y[t]) for t in of_x if t in of_y]
+            if points:
+                panels.append(_trade_off(suite, x, y, points))
+                break
+    return panels
+
+
+def over_temperature(suite: SuiteResults) -> list[Panel]:
+    """Each headline metric against temperature, with its interval as a band."""
+    return [_sweep(suite, metric) for metric in SWEEP if suite.sweep(metric)]
+
+
+def similarity(suite: SuiteResults) -> list[Panel]:
+    """Persona by persona similarity at the lowest, the middle and the highest temperature."""
+    shown = sorted(t for t in suite.similarity if suite.similarity[t]["matrix"])
+    if len(shown) > 3:
+        middle = suite.middle_temperature if suite.middle_temperature in shown else shown[1]
+        shown = sorted({shown[0], middle, shown[-1]})
+    cells = [
+        cell
+        for t in shown
+        for row in suite.similarity[t]["matrix"]
+        for cell in row
+        if cell is not None
+    ]
+    if not cells:
+        return []
+    return [_heat_map(suite, t, min(cells), max(cells)) for t in shown]
+
+
+def _trade_off(
+    suite: SuiteResults, x: str, y: str, points: Sequence[tuple[float, Estimate, Estimate]]
+) -> Panel:
+    truth_x, truth_y = suite.truth_of(x), suite.truth_of(y)
+
+    def draw(ax: "Axes") -> None:
+        for _, of_x, of_y in points:
+            _cross(ax, of_x, of_y, MODEL)
+        places = [(t, bounds(of_x)[0], bounds(of_y)[0]) for t, of_x, of_y in points]
+        _, xs, ys = zip(*places, strict=True)
+        ax.plot(xs, ys, "-o", color=MODEL, label="model, over T")
+        if truth_x is not None and truth_y is not None:
+            _cross(ax, truth_x, truth_y, TRUTH)
+            star = ([bounds(truth_x)[0]], [bounds(truth_y)[0]])
+            ax.plot(*star, "*", color=TRUTH, markersize=13, label="truth", zorder=4)
+        ax.set_xlabel(_axis(x, "diversity"))
+        ax.set_ylabel(_axis(y, "quality"))
+        _room(ax, [of_y for _, _, of_y in points] + ([truth_y] if truth_y else []))
+        ax.margins(x=0.12)
+        if METRICS[x].direction == "lower":
+            ax.invert_xaxis()  # right is more diverse in every panel
+        ax.legend(loc="best")
+        _label_points(ax, places)
+
+    rows = [_pair_row(suite, "model", t, of_x, of_y) for t, of_x, of_y in points]
+    if truth_x is not None and truth_y is not None:
+        rows.append(_pair_row(suite, "truth", truth_x.temperature, truth_x, truth_y))
+    first, last = points[0], points[-1]
+    return Panel(
+        title=f"{label(y)} against {label(x).lower()}",
+        description=(
+            f"{label(y)} goes from {first[2].value:.3g} at T = {first[0]:g} to "
+            f"{last[2].value:.3g} at T = {last[0]:g}, {label(x).lower()} from "
+            f"{first[1].value:.3g} to {last[1].value:.3g}."
+        ),
+        rows=rows,
+        draw=draw,
+    )
+
+
+def _sweep(suite: SuiteResults, metric: str) -> Panel:
+    sweep, truth = suite.sweep(metric), suite.truth_of(metric)
+
+    def draw(ax: "Axes") -> None:
+        temperatures = list(sweep)
+        values, lows, highs = zip(*map(bounds, sweep.values()), strict=True)
+        ax.fill_between(temperatures, lows, highs, color=MODEL, alpha=0.22, linewidth=0)
+        ax.plot(temperatures, values, "-o", color=MODEL, label="model")
+        if truth is not None:
+            value, low, high = bounds(truth)
+            ax.axhspan(low, high, color=TRUTH, alpha=0.16, linewidth=0)
+            ax.axhline(value, color=TRUTH, linestyle="--", label="truth")
+            ax.legend(loc="best")
+        ax.set_title(label(metric))
+        ax.set_xlabel("temperature")
+        ax.set_ylabel(direction(metric) or "neither way is better")
+        _room(ax, list(sweep.values()) + ([truth] if truth else []))
+
+    rows = [_row(suite, "model", t, estimate) for t, estimate in sweep.items()]
+    if truth is not None:
+        rows.append(_row(suite, "truth", truth.temperature, truth))
+    values = [f"{e.value:.3g} at T = {t:g}" for t, e in sweep.items()]
+    return Panel(
+        title=label(metric),
+        description=f"{label(metric)}: {', '.join(values)}"
+        + (f"; truth {truth.value:.3g}." if truth is not None else "."),
+        rows=rows,
+        draw=draw,
+    )
+
+
+def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) -> Panel:
+    personas = suite.similarity[temperature]["personas"]
+    matrix = suite.similarity[temperature]["matrix"]
+    names = [suite.personas.get(persona, persona) for persona in personas]
+
+    def draw(ax: "Axes") -> None:
+        import numpy as np
+
+        numbers = np.array([[math.nan if c is None else c for c in row] for row in matrix])
+        # A mesh, not an image: cells stay vectors, and the page needs no embedded picture.
+        ax.pcolormesh(
+            numbers,
+            cmap="cividis",
+            vmin=low,
+            vmax=max(high, low + 1e-9),
+            edgecolors="face",
+            linewidth=0.4,
+        )
+        ax.grid(False)
+        ax.invert_yaxis()
+        ax.set_aspect("equal")
+        ticks = np.arange(len(names)) + 0.5
+        ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
+        ax.set_yticks(ticks, names)
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        ax.set_title(f"T = {temperature:g}")
+        if len(names) <= 10:
+            for (row, column), number in np.ndenumerate(numbers):
+                _write_cell(ax, row, column, float(number), middle=(low + high) / 2)
+
+    rows = [
+        {
+            "suite": suite.id,
+            "temperature": temperature,
+            "persona": one,
+            "other": other,
+            "similarity": matrix[i][j],
+        }
+        for i, one in enumerate(personas)
+        for j, other in enumerate(personas)
+    ]
+    own = [matrix[i][i] for i in range(len(personas)) if matrix[i][i] is not None]
+    others = [c for i, row in enumerate(matrix) for c in row[:i] if c is not None]
+    parts = [
+        f"{name} {sum(cells) / len(cells):.2f}"
+        for name, cells in (("within a persona", own), ("between personas", others))
+        if cells
+    ]
+    return Panel(
+        title=f"T = {temperature:g}",
+        description=f"Mean similarity at T = {temperature:g}: {', '.join(parts)}.",
+        rows=rows,
+        draw=draw,
+        size=SQUARE,
+    )
+
+
+def _write_cell(ax: "Axes", row: int, column: int, number: float, *, middle: float) -> None:
+    if not math.isnan(number):
+        ax.text(
+            column + 0.5,
+            row + 0.5,
+            f"{number:.2f}".replace("0.", "."),
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="#000000" if number > middle else "#fefefe",
+        )
+
+
+def _cross(ax: "Axes", of_x: Estimate, of_y: Estimate, color: str) -> None:
+    (x, left, right), (y, low, high) = bounds(of_x), bounds(of_y)
+    ax.plot([left, right], [y, y], color=color, alpha=0.45, linewidth=1.1)
+    ax.plot([x, x], [low, high], color=color, alpha=0.45, linewidth=1.1)
+
+
+def _label_points(ax: "Axes", points: Sequence[tuple[float, float, float]]) -> None:
+    """Label both ends and T = 1 first, then every point that is not too near to a labelled one."""
+    temperatures = tuple(t for t, _, _ in points)
+    first = (temperatures[0], temperatures[-1], nearest(temperatures, OWN_TEMPERATURE))
+    places = {t: (x, y) for t, x, y in points}
+    taken: list[tuple[float, float]] = []
+    for t in dict.fromkeys((*first, *temperatures)):
+        x, y = ax.transData.transform(places[t])
+        if all(abs(x - a) > _LABEL_PIXELS[0] or abs(y - b) > _LABEL_PIXELS[1] for a, b in taken):
+            taken.append((x, y))
+            ax.annotate(
+                f"T={t:g}",
+                places[t],
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7.5,
+                zorder=5,
+            )
+
+
+def _room(ax: "Axes", estimates: Sequence[Estimate]) -> None:
+    """Leave some height around numbers that are all the same, which would be drawn as a jump."""
+    numbers = [number for estimate in estimates for number in bounds(estimate)]
+    low, high = min(numbers), max(numbers)
+    scale = max(abs(low), abs(high), 0.5)
+    if high - low < 0.02 * scale:
+        ax.set_ylim(low - (0.1 if low > 0 else 0.02) * scale, high + 0.1 * scale)
+
+
+def _axis(metric: str, role: str) -> str:
+    return f"{label(metric)}\n{role}; {direction(metric)}"
+
+
+def _row(suite: SuiteResults, who: str, temperature: float, estimate: Estimate) -> dict[str, Any]:
+    return {
+        "suite": suite.id,
+        "who": who,
+        "metric": estimate.metric,
+        "temperature": temperature,
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "n": estimate.n,
+        "k": estimate.k,
+    }
+
+
+def _pair_row(
+    suite: SuiteResults, who: str, temperature: float, x: Estimate, y: Estimate
+) -> dict[str, Any]:
+    return {"suite": suite.id, "who": who, "temperature": temperature} | {
+        f"{axis}_{key}": getattr(estimate, key)
+        for axis, estimate in (("x", x), ("y", y))
+        for key in ("metric", "value", "low", "high", "n", "k")
+    }

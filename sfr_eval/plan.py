@@ -1,0 +1,171 @@
+"""The plan: every request of a run, with its seed and its id.
+
+Nothing is random here. The same configuration gives the same requests, in the same order, on every
+machine; what is left to do is the plan minus what the store holds.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sfr_eval.errors import UserError
+from sfr_eval.suite import Suite
+from sfr_eval.types import Prompt, Request, Sampling
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuitePlan:
+    """One suite's share of the run."""
+
+    suite: Suite
+    prompts: tuple[Prompt, ...]
+    temperatures: tuple[float, ...]
+    samples: int
+    sampling: Sampling  # its temperature is replaced by each of `temperatures`
+
+    @property
+    def size(self) -> int:
+        """Number of requests."""
+        return len(self.prompts) * len(self.temperatures) * self.samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All requests of a run. `identity` is what may not change within one run folder; samples,
+    temperatures and limit may grow or shrink, since they are in the ids."""
+
+    suites: tuple[SuitePlan, ...]
+    identity: Mapping[str, Any]
+    seed: int
+
+    @property
+    def size(self) -> int:
+        """Number of requests."""
+        return sum(part.size for part in self.suites)
+
+    @property
+    def token_bound(self) -> int:
+        """Most completion tokens that the run can cost."""
+        return sum(part.size * part.sampling.max_tokens for part in self.suites)
+
+    @property
+    def digest(self) -> str:
+        """Short hash of the identity, for the default name of the run folder."""
+        return _digest(self.identity)[:10]
+
+    def requests(self) -> Iterator[Request]:
+        """All requests: suite, prompt, temperature, index; equal prompts side by side, so that an
+        engine computes the prefix of a prompt once."""
+        for part in self.suites:
+            key = _digest({**self.identity, "suites": {part.suite.id: part.suite.version}})
+            for prompt in part.prompts:
+                text = _canonical([[m.role, m.content] for m in prompt.messages])
+                for temperature in part.temperatures:
+                    sampling = replace(part.sampling, temperature=temperature)
+                    fields = hashlib.sha256(f"{key}\0{text}\0{_canonical(asdict(sampling))}".encode())
+                    for index in range(part.samples):
+                        seed = sample_seed(
+                            self.seed,
+                            suite=part.suite.id,
+                            prompt=prompt.id,
+                            temperature=temperature,
+                            index=index,
+                        )
+                        digest = fields.copy()
+                        digest.update(f"\0{prompt.id}\0{index}\0{seed}".encode())
+                        yield Request(
+                            sample_id=digest.hexdigest()[:32],
+                            prompt=prompt,
+                            sampling=sampling,
+                            index=index,
+                            seed=seed,
+                        )
+
+
+def sample_seed(seed: int, *, suite: str, prompt: str, temperature: float, index: int) -> int:
+    """63-bit seed of one sample. The prompt is in the hash, so that different prompts never share
+    a random stream, and indices are hashed, so that another run seed is another sample."""
+    text = f"{seed}\0{suite}\0{prompt}\0{temperature!r}\0{index}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def make_plan(
+    suites: Sequence[Suite],
+    *,
+    subject: Mapping[str, Any],
+    sampling_policy: str,
+    generation_config: Mapping[str, Any],
+    samples: int | None,
+    temperatures: tuple[float, ...] | None,
+    max_tokens: int | None,
+    limit: int | None,
+    seed: int,
+) -> Plan:
+    """Lay out the run. `subject` says who answers (fingerprint, engine, dtype, template)."""
+    parts = []
+    for suite in suites:
+        spec = suite.spec
+        chosen = temperatures or spec.temperatures
+        k = samples or spec.samples
+        if k > 1 and 0.0 in chosen:
+            raise UserError(
+                f"--temperatures 0 with {k} samples: greedy decoding gives {k} copies of one "
+                "text, which reads as total collapse; use --samples 1 or a temperature above 0"
+            )
+        parts.append(
+            SuitePlan(
+                suite=suite,
+                prompts=tuple(suite.prompts(limit=limit)),
+                temperatures=tuple(sorted(chosen)),
+                samples=k,
+                sampling=effective_sampling(
+                    sampling_policy,
+                    generation_config,
+                    max_tokens=max_tokens or spec.max_tokens,
+                    stop=spec.stop,
+                ),
+            )
+        )
+    fields = {part.suite.id: _without_temperature(part.sampling) for part in parts}
+    identity = {
+        **subject,
+        "suites": {suite.id: suite.version for suite in suites},
+        "sampling": fields,
+        "seed": seed,
+    }
+    return Plan(suites=tuple(parts), identity=identity, seed=seed)
+
+
+def effective_sampling(
+    policy: str, generation_config: Mapping[str, Any], *, max_tokens: int, stop: tuple[str, ...]
+) -> Sampling:
+    """Every field that will be sent. `neutral` switches all filters and penalties off; `model`
+    takes them from the checkpoint's generation_config; never a mixture of the two."""
+    if policy == "neutral":
+        return Sampling(temperature=1.0, max_tokens=max_tokens, stop=stop)
+    given = {name: value for name, value in generation_config.items() if value is not None}
+    return Sampling(
+        temperature=1.0,
+        top_p=float(given.get("top_p", 1.0)),
+        top_k=int(given.get("top_k", 0)),
+        min_p=float(given.get("min_p", 0.0)),
+        repetition_penalty=float(given.get("repetition_penalty", 1.0)),
+        max_tokens=max_tokens,
+        stop=stop,
+    )
+
+
+def _without_temperature(sampling: Sampling) -> dict[str, Any]:
+    fields = asdict(sampling)
+    del fields["temperature"]
+    return fields
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()

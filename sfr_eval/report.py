@@ -1,0 +1,307 @@
+"""The report of a run: one self-contained page, and its plots as files.
+
+Nothing is computed here that is not in results.json or a count of stored samples.
+"""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sfr_eval import browser, panels
+from sfr_eval.assets import report_file
+from sfr_eval.errors import UserError
+from sfr_eval.files import write_atomic, writing_to
+from sfr_eval.metrics.table import METRICS
+from sfr_eval.plots import Panel, files, panel_svg
+from sfr_eval.results import SuiteResults, read_suites
+from sfr_eval.store import RunFolder
+from sfr_eval.suite import load_suite
+from sfr_eval.types import Estimate, Sample
+from sfr_eval.verdict import RULES, chance, plain, verdict
+
+TABLE = (
+    "style_strength",
+    "style_accuracy",
+    "oracle_valid",
+    "distinct_valid",
+    "self_bleu_4",
+    "embed_distance",
+    "length",
+)
+_STATUSES = ("ok", "truncated", "refused", "error")
+_MANY = 0.01  # share of truncated or empty replies from which a reader should know
+
+# Colours of plots.mplstyle and panels.py, so that a plot follows the page into the dark.
+_COLOURS = {
+    "#222222": "var(--ink)",
+    "#dcdcdc": "var(--grid)",
+    "#ffffff": "var(--card)",
+    panels.MODEL: "var(--model)",
+    panels.TRUTH: "var(--truth)",
+}
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write report.html and plots/ of a scored run; returns the path of the page."""
+    manifest = folder.read_manifest()
+    if manifest is None:
+        raise UserError(f"{folder.path}: no manifest.json; not a run folder")
+    results = folder.read_results()
+    suites = read_suites(manifest, results)
+    if not suites:
+        raise UserError(f"{folder.path}: results.json holds no estimate; nothing to report")
+    samples = folder.sealed_samples()
+    parts = []
+    with writing_to(folder.path):
+        (folder.path / "plots").mkdir(exist_ok=True)
+        for suite in suites:
+            own = [sample for sample in samples if sample.suite == suite.id]
+            drawn = {
+                "trade_off": panels.trade_off(suite),
+                "over_temperature": panels.over_temperature(suite),
+                "similarity": panels.similarity(suite),
+            }
+            for kind, group in drawn.items():
+                if group:
+                    for suffix, content in files(group):
+                        name = f"{suite.id}-{kind}.{suffix}"
+                        write_atomic(folder.path / "plots" / name, content)
+            parts.append(_section(suite, own, manifest, drawn))
+        page = folder.path / "report.html"
+        write_atomic(page, _render(manifest, results, parts))
+    return page
+
+
+def _render(
+    manifest: Mapping[str, Any], results: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
+) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["csp_hash"] = _csp_hash
+    template = environment.from_string(report_file("report.html.j2").read_text(encoding="utf-8"))
+    metrics = dict.fromkeys(row["metric"] for row in results["estimates"])
+    return template.render(
+        name=str(manifest.get("name", "")),
+        parts=parts,
+        rules=RULES,
+        settings=list(_flat(_settings(manifest))),
+        metrics=[_definition(metric, results) for metric in metrics],
+    )
+
+
+def _csp_hash(script: str) -> str:
+    """What a Content-Security-Policy calls this script by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _section(
+    suite: SuiteResults,
+    samples: Sequence[Sample],
+    manifest: Mapping[str, Any],
+    drawn: Mapping[str, Sequence[Panel]],
+) -> dict[str, Any]:
+    """All that the template shows of one suite."""
+    from markupsafe import Markup
+
+    chosen = browser.embedded(samples)
+    queries = _query_texts(suite.id, manifest)
+    data = {
+        "personas": dict(suite.personas),
+        "queries": {p["query"]: queries.get(p["query"], "") for p in chosen},
+        "prompts": chosen,
+    }
+    found = verdict(suite)
+    return {
+        "suite": suite,
+        "verdict": found,
+        "warnings": list(_warnings(suite, samples, manifest)),
+        "plots": {kind: [_inline(panel) for panel in group] for kind, group in drawn.items()},
+        "columns": [
+            {"id": m, "label": panels.label(m), "direction": panels.direction(m)}
+            for m in TABLE
+            if suite.sweep(m)
+        ],
+        "tables": _tables(suite, samples),
+        "table_temperature": found.temperature,
+        "data": Markup(browser.script_json(data)),  # escaped for a script, not for text
+        "shown": sum(len(prompt["replies"]) for prompt in chosen),
+        "total": len(samples),
+        "shown_temperatures": sorted({prompt["temperature"] for prompt in chosen}),
+        "probe": _probe_facts(suite),
+    }
+
+
+def _inline(panel: Panel) -> dict[str, Any]:
+    """A panel as an <svg> element that takes its size and colours from the page."""
+    from markupsafe import Markup
+
+    svg = panel_svg(panel)
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
+    box = re.search(r'viewBox="[^"]*"', svg)
+    assert box is not None
+    # Named by the caption: the drawing itself says nothing to a screen reader.
+    svg = re.sub(r"^<svg[^>]*>", f'<svg {box[0]} aria-hidden="true">', svg)
+    for colour, variable in _COLOURS.items():
+        svg = svg.replace(colour, variable)
+    return {"title": panel.title, "description": panel.description, "svg": Markup(svg)}
+
+
+def _tables(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    """Per temperature: a row for all personas and one for each, and the truth's."""
+    counts: Counter[tuple[float, str, str]] = Counter()
+    for sample in samples:
+        for persona in {"", sample.persona}:
+            counts[sample.temperature, persona, sample.status] += 1
+    columns = [metric for metric in TABLE if suite.sweep(metric)]
+
+    def row(name: str, cells: list[Estimate | None], numbers: list[int] | None) -> dict[str, Any]:
+        return {"name": name, "cells": [_cell(cell) for cell in cells], "counts": numbers}
+
+    tables = []
+    for t in suite.temperatures:
+        rows = [
+            row(
+                name,
+                [suite.estimates.get((metric, t, persona)) for metric in columns],
+                [counts[t, persona, status] for status in _STATUSES],
+            )
+            for persona, name in {"": "All", **suite.personas}.items()
+        ]
+        if suite.truth:
+            truth = [suite.truth.get((metric, "")) for metric in columns]
+            rows.insert(1, row("Truth, all", truth, None))
+        tables.append({"temperature": t, "rows": rows})
+    return tables
+
+
+def _cell(estimate: Estimate | None) -> dict[str, Any]:
+    if estimate is None or estimate.value is None:
+        return {"text": "-", "why": estimate.reason if estimate else "not measured", "of": None}
+    interval = (
+        f"95 % interval {estimate.low:.4g} to {estimate.high:.4g}, "
+        if estimate.low is not None and estimate.high is not None
+        else "no interval, "
+    )
+    why = f"{estimate.value:.6g}; {interval}{estimate.n} queries, k = {estimate.k}"
+    return {"text": plain(estimate).replace(" (no interval)", ""), "why": why, "of": estimate}
+
+
+def _warnings(
+    suite: SuiteResults, samples: Sequence[Sample], manifest: Mapping[str, Any]
+) -> Iterator[str]:
+    """What a reader must know before believing a number."""
+    config = manifest.get("config", {})
+    if manifest.get("status") != "complete":
+        part = next(p for p in manifest["plan"] if p["suite"] == suite.id)
+        why = (
+            f": only the first {part['queries']} queries were asked" if config.get("limit") else ""
+        )
+        yield f"This run is {manifest.get('status')}{why}."
+    total = max(1, len(samples))
+    status = Counter(sample.status for sample in samples)
+    if status["error"]:
+        yield (
+            f"{status['error']:,} of {total:,} requests failed and are left out; "
+            "repeat the run command to draw them again."
+        )
+    if status["refused"]:
+        yield f"{status['refused']:,} of {total:,} replies were refused and are left out."
+    if status["truncated"] / total > _MANY:
+        yield (
+            f"{status['truncated'] / total:.0%} of the replies were cut at max_tokens; lengths and "
+            "variety are those of cut texts."
+        )
+    empty = sum(s.status in ("ok", "truncated") and not s.text.strip() for s in samples)
+    if empty / total > _MANY:
+        yield f"{empty / total:.0%} of the replies are empty."
+    if suite.samples < 2:
+        yield "One reply per prompt: what compares replies to one prompt is undefined."
+    yield from _probe_warnings(suite)
+    cut = suite.notes.get("embed_distance", {}).get("truncated_share") or 0.0
+    if cut > _MANY:
+        yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
+
+
+def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
+    reasons = {
+        estimate.reason
+        for (metric, _, persona), estimate in suite.estimates.items()
+        if metric == "style_accuracy" and not persona and estimate.value is None
+    }
+    for reason in sorted(reasons):
+        yield f"Style is not measured: {reason}."
+    notes = suite.notes.get("style_accuracy", {})
+    held_out = notes.get("held_out_accuracy")
+    if notes and held_out is None:
+        yield f"The style probe could not be tested: {notes.get('reason', 'no held-out data')}."
+    elif held_out is not None and held_out < 2 * chance(suite):
+        yield (
+            f"The style probe is weak: {held_out:.0%} on held-out replies (chance "
+            f"{chance(suite):.0%}); style numbers say little."
+        )
+
+
+def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
+    notes = suite.notes.get("style_accuracy", {})
+    return [
+        (key.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
+        for key, value in notes.items()
+        if key != "confusion" and value is not None
+    ]
+
+
+def _definition(metric: str, results: Mapping[str, Any]) -> dict[str, str]:
+    info = METRICS.get(metric)
+    version = next(row["version"] for row in results["estimates"] if row["metric"] == metric)
+    signature = results.get("signatures", {}).get(metric, {})
+    return {
+        "id": metric,
+        "label": panels.label(metric),
+        "description": info.description if info else "",
+        "direction": panels.direction(metric) or "neither way is better",
+        "unit": info.unit if info else "",
+        "version": version,
+        "signature": "; ".join(f"{key}: {text}" for key, text in _flat(signature)) or "-",
+    }
+
+
+def _settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest without what the page shows elsewhere."""
+    settings = {k: v for k, v in manifest.items() if k not in ("format", "plan", "name")}
+    settings["plan"] = {
+        part["suite"]: {k: v for k, v in part.items() if k not in ("suite", "personas")}
+        for part in manifest["plan"]
+    }
+    return settings
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted name, text) of every leaf."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        yield path, ", ".join(str(item) for item in value) or "none"
+    else:
+        yield path, "not set" if value is None or value == {} else str(value)
+
+
+def _query_texts(suite: str, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Query id -> text, where the suite is still here as it was; else ids must do."""
+    version = next(p["version"] for p in manifest["plan"] if p["suite"] == suite)
+    for name in manifest.get("config", {}).get("suite", []):
+        try:
+            loaded = load_suite(name)
+        except UserError:
+            continue
+        if loaded.id == suite and loaded.version == version:
+            return dict(loaded.queries)
+    return {}

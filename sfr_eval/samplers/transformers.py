@@ -1,0 +1,214 @@
+"""Transformers' own generate loop, for models that vLLM cannot load. Slow, but the same draw:
+every sampling field acts as it does in vLLM, and each sample has its own seed.
+
+`generate` fills what nobody set from the checkpoint's generation_config and from its own defaults
+(top_k = 50), and knows one random stream for a batch. So it is asked to be greedy, and the draw is
+made by a logits processor of ours that leaves only the drawn token.
+"""
+
+import importlib.metadata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.checkpoint import Checkpoint
+from sfr_eval.errors import UserError
+from sfr_eval.samplers.prompting import Prompter
+from sfr_eval.samplers.rows import error_row, finished_row
+from sfr_eval.types import Request, Sample, Sampling
+
+if TYPE_CHECKING:
+    import torch
+
+_BATCH = 64
+
+
+class TransformersSampler:
+    """See `sfr_eval.types.Sampler`."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        prompter: Prompter,
+        dtype: str = "auto",
+        max_model_len: int | None = None,
+        trust_remote_code: bool = False,
+        batch_size: int = _BATCH,
+    ) -> None:
+        import torch
+
+        self._prompter = prompter
+        self._batch_size = batch_size
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        if dtype == "auto" and self._device == "cpu":
+            dtype = "float32"
+        self._dtype = dtype
+        self._model = load_model(checkpoint, dtype=dtype, trust_remote_code=trust_remote_code)
+        self._model.to(self._device).eval()
+        self._window = max_model_len or getattr(
+            self._model.config, "max_position_embeddings", 2**31
+        )
+
+    def describe(self) -> Mapping[str, Any]:
+        """Engine, version, device and dtype."""
+        return {
+            "engine": "transformers",
+            "version": importlib.metadata.version("transformers"),
+            "device": self._device,
+            "dtype": self._dtype,
+            "batch_size": self._batch_size,
+            "template": self._prompter.template_hash,
+        }
+
+    def sample(self, requests: Iterable[Request]) -> Iterator[Sample]:
+        """Yield samples batch by batch."""
+        waiting = iter(requests)
+        while batch := list(islice(waiting, self._batch_size)):
+            fitting = []
+            for request in batch:
+                length = len(self._prompter.token_ids(request.prompt.messages))
+                if length >= self._window:
+                    yield error_row(request, f"prompt of {length} tokens, window {self._window}")
+                else:
+                    fitting.append(request)
+            for sampling in dict.fromkeys((r.sampling.stop, r.sampling.max_tokens) for r in fitting):
+                part = [r for r in fitting if (r.sampling.stop, r.sampling.max_tokens) == sampling]
+                yield from self._generate(part)
+
+    def close(self) -> None:
+        """Drop the model."""
+        self._model = None
+
+    def _generate(self, requests: Sequence[Request]) -> Iterator[Sample]:
+        import torch
+        from transformers import GenerationConfig, LogitsProcessorList
+
+        tokenizer = self._prompter.tokenizer
+        prompts = [self._prompter.token_ids(r.prompt.messages) for r in requests]
+        width = max(map(len, prompts))
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=self._device)
+        mask = torch.tensor(
+            [[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=self._device
+        )
+        ends = end_ids(self._model, tokenizer)
+        sampling = requests[0].sampling
+        draw = SeededDraw(requests, prompt_mask=mask)
+        with torch.inference_mode():
+            output = self._model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                generation_config=GenerationConfig(
+                    do_sample=False,
+                    top_k=None,
+                    max_new_tokens=min(sampling.max_tokens, self._window - width),
+                    eos_token_id=ends,
+                    pad_token_id=pad,
+                    stop_strings=list(sampling.stop) or None,
+                ),
+                tokenizer=tokenizer if sampling.stop else None,
+                logits_processor=LogitsProcessorList([draw]),
+            )
+        for request, prompt, row in zip(requests, prompts, output[:, width:].tolist(), strict=True):
+            cut = next((i for i, token in enumerate(row) if token in ends), None)
+            tokens = row if cut is None else row[: cut + 1]
+            text = tokenizer.decode(tokens, skip_special_tokens=True)
+            found = [text.find(stop) for stop in sampling.stop if stop in text]
+            yield finished_row(
+                request,
+                text=text[: min(found)] if found else text,
+                finish_reason="length" if cut is None and not found else "stop",
+                prompt_tokens=len(prompt),
+                completion_tokens=len(tokens),
+            )
+
+
+class SeededDraw:
+    """Logits processor: draws one token a row from the row's own generator, after penalties,
+    temperature, min_p, top_k and top_p in vLLM's order, and masks all others."""
+
+    def __init__(self, requests: Sequence[Request], *, prompt_mask: "torch.Tensor") -> None:
+        import torch
+
+        self._samplings = [request.sampling for request in requests]
+        self._prompt_mask = prompt_mask.bool()
+        self._generators = [torch.Generator().manual_seed(request.seed) for request in requests]
+
+    def __call__(self, ids: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
+        """ids (rows, tokens so far), scores (rows, vocabulary) -> scores with one finite entry."""
+        import torch
+
+        drawn = []
+        width = self._prompt_mask.shape[1]
+        for row, sampling in enumerate(self._samplings):
+            prompt = ids[row, :width][self._prompt_mask[row]]
+            logits = penalised(scores[row].float(), sampling, prompt=prompt, output=ids[row, width:])
+            if sampling.temperature == 0:
+                drawn.append(int(logits.argmax()))
+                continue
+            p = filtered(logits / sampling.temperature, sampling).softmax(-1).cpu()
+            drawn.append(int(torch.multinomial(p, 1, generator=self._generators[row])))
+        chosen = torch.tensor(drawn, device=scores.device).unsqueeze(1)
+        return torch.full_like(scores, -torch.inf).scatter_(1, chosen, 0.0)
+
+
+def penalised(
+    logits: "torch.Tensor", sampling: Sampling, *, prompt: "torch.Tensor", output: "torch.Tensor"
+) -> "torch.Tensor":
+    """Repetition penalty over prompt and output; presence and frequency over the output."""
+    import torch
+
+    logits = logits.clone()
+    if sampling.repetition_penalty != 1:
+        seen = torch.cat([prompt, output]).unique()
+        held = logits[seen]
+        penalty = sampling.repetition_penalty
+        logits[seen] = torch.where(held > 0, held / penalty, held * penalty)
+    if (sampling.presence_penalty or sampling.frequency_penalty) and output.numel():
+        tokens, counts = output.unique(return_counts=True)
+        logits[tokens] -= sampling.presence_penalty + sampling.frequency_penalty * counts
+    return logits
+
+
+def filtered(logits: "torch.Tensor", sampling: Sampling) -> "torch.Tensor":
+    """min_p, top_k and top_p on tempered logits, shape (vocabulary,); off values change nothing."""
+    import torch
+
+    if sampling.min_p > 0:
+        p = logits.softmax(-1)
+        logits = logits.masked_fill(p < sampling.min_p * p.max(), -torch.inf)
+    if 0 < sampling.top_k < logits.numel():
+        logits = logits.masked_fill(logits < logits.topk(sampling.top_k).values[-1], -torch.inf)
+    if sampling.top_p < 1:
+        ordered, order = logits.sort(descending=True)
+        before = ordered.softmax(-1).cumsum(-1) - ordered.softmax(-1)
+        logits = logits.index_fill(0, order[before >= sampling.top_p], -torch.inf)
+    return logits
+
+
+def end_ids(model: Any, tokenizer: Any) -> list[int]:
+    """Tokens that end a turn: the tokenizer's and the checkpoint's, as vLLM takes them."""
+    ids = {tokenizer.eos_token_id}
+    declared = getattr(model.generation_config, "eos_token_id", None)
+    ids.update(declared if isinstance(declared, list) else [declared])
+    return sorted(token for token in ids if token is not None)
+
+
+def load_model(checkpoint: Checkpoint, *, dtype: str, trust_remote_code: bool) -> Any:
+    """The causal model of a checkpoint, its adapter applied."""
+    from transformers import AutoModelForCausalLM
+
+    served = checkpoint.base or checkpoint
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            served.folder, dtype=dtype, trust_remote_code=trust_remote_code
+        )
+        if checkpoint.base is not None:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, str(checkpoint.folder))
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise UserError(f"--model {checkpoint.name}: transformers cannot load it ({first})") from None
+    return model

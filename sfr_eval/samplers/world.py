@@ -1,0 +1,60 @@
+"""The collapse simulator: samples from the suite's grammar, whose truth is known, without a GPU."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.errors import UserError
+from sfr_eval.samplers.rows import finished_row
+from sfr_eval.types import Request, Sample
+
+if TYPE_CHECKING:
+    from sfr_eval.suite import Suite
+    from sfr_eval.world.persona import PersonaWorld
+
+
+class WorldSampler:
+    """See `sfr_eval.types.Sampler`. The dials make collapsed versions of the truth: `cross` mixes
+    the personas into one voice, `within` sharpens each to its modes. Temperature acts on every
+    choice of the grammar as it does on a model's tokens."""
+
+    def __init__(self, suites: Iterable["Suite"], *, dials: Mapping[str, float]) -> None:
+        self._dials = dict(dials)
+        self._worlds: dict[str, PersonaWorld] = {}
+        for suite in suites:
+            if suite.world is None:
+                raise UserError(
+                    f"--engine world: suite {suite.id} has no world to sample from; "
+                    "use a model, or --suite persona"
+                )
+            self._worlds[suite.id] = suite.world.dialed(**self._dials)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Engine and dials."""
+        return {"engine": "world", "device": "cpu", **self._dials}
+
+    def sample(self, requests: Iterable[Request]) -> Iterator[Sample]:
+        """Yield samples in the order asked."""
+        import numpy as np
+
+        for request in requests:
+            if request.sampling.top_p < 1 or request.sampling.top_k or request.sampling.min_p:
+                raise UserError(
+                    "--engine world: has no top_p, top_k or min_p; use --sampling neutral"
+                )
+            text = self._worlds[request.prompt.suite].sample(
+                request.prompt.persona,
+                request.prompt.query,
+                np.random.default_rng(request.seed),
+                temperature=request.sampling.temperature,
+            )
+            words = len(text.split())
+            yield finished_row(
+                request,
+                text=text,
+                finish_reason="stop",
+                prompt_tokens=sum(len(m.content.split()) for m in request.prompt.messages),
+                completion_tokens=words,
+            )
+
+    def close(self) -> None:
+        """Nothing to free."""

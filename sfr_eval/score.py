@@ -1,0 +1,263 @@
+"""Samples in, results out: run the metric families, keep their values, estimate with intervals.
+
+Where the suite has a world and the model speaks it, the same is done for replies of the world
+itself. Those estimates are the truth: what a model without any collapse would get.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.encoder import Encoder
+from sfr_eval.files import write_atomic
+from sfr_eval.metrics.context import Context, has_text
+from sfr_eval.metrics.table import FAMILIES, Family, load_family
+from sfr_eval.plan import Plan, SuitePlan
+from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.stats.estimate import all_estimates
+from sfr_eval.suite import Suite
+from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from sfr_eval.store import RunFolder
+
+FORMAT = 1
+TRUTH_TEMPERATURE = 1.0  # the world's own: what a perfect model of it says, undistorted
+TRUTH_SEED = 7_310_581_104_417  # of no ordinary run, so that truth and run are independent draws
+_NEED_ENCODER = {"semantic", "style"}
+
+Progress = Callable[[str, int, int], None]
+"""(what is going on, done, total)"""
+
+
+def score(
+    samples: Sequence[Sample],
+    suites: Sequence[Suite],
+    *,
+    folder: "RunFolder",
+    manifest: Mapping[str, Any],
+    encoder_name: str | None,
+    style_data: Path | None,
+    families: Sequence[str] | None,
+    cache: Path,
+    on_progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
+
+    `families` None takes what each suite names. `cache` keeps embeddings and the truth.
+    """
+    encoder = Encoder(
+        encoder_name,
+        cache,
+        on_progress=None if on_progress is None else _named(on_progress, "encode"),
+    )
+    jobs = [
+        _Job(
+            context=Context(
+                samples=[sample for sample in samples if sample.suite == suite.id],
+                suite=suite,
+                encoder=encoder,
+                speaks_world=suite.world is not None and manifest.get("world") == suite.id,
+                style_data=style_data,
+            ),
+            families=_families(suite, families),
+        )
+        for suite in suites
+    ]
+    total = sum(len(job.families) for job in jobs)
+    scored: list[_Scored] = []
+    done = 0
+    for job in jobs:
+        for family in job.families:
+            if on_progress is not None:
+                on_progress(f"score {job.context.suite.id} {family.name}", done, total)
+            scored += [_Scored(job, family, result) for result in family.compute(job.context)]
+            done += 1
+    for name, rows in _by_file(scored).items():
+        folder.write_scores(name, _score_table(rows))
+    if on_progress is not None:
+        on_progress("score", total, total)
+    return _results(jobs, scored, cache)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One suite's samples and the families that read them."""
+
+    context: Context
+    families: tuple[Family, ...]
+
+    def estimates(self, results: Sequence[MetricResult]) -> list[Estimate]:
+        return [
+            estimate
+            for result in results
+            for estimate in all_estimates(
+                result, samples_per_prompt(self.context.samples), self.context.suite.personas
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    job: _Job
+    family: Family
+    result: MetricResult
+
+
+def _named(on_progress: Progress, what: str) -> Callable[[int, int], None]:
+    return lambda done, total: on_progress(what, done, total)
+
+
+def _families(suite: Suite, names: Sequence[str] | None) -> tuple[Family, ...]:
+    """In the order of the table, each once."""
+    if names is not None:
+        loaded = {name: load_family(name) for name in names}
+    else:
+        where = f"{suite.folder / 'suite.yaml'}: metrics:"
+        loaded = {name: load_family(name, where=where) for name in suite.spec.metrics}
+    return tuple(loaded[name] for name in FAMILIES if name in loaded)
+
+
+def samples_per_prompt(samples: Sequence[Sample]) -> int:
+    """k: the most samples that any prompt was asked for at one temperature."""
+    prompts = Counter((s.temperature, s.query, s.persona) for s in samples)
+    return max(prompts.values(), default=0)
+
+
+def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> dict[str, Any]:
+    results: dict[str, Any] = {
+        "format": FORMAT,
+        "estimates": [],
+        "signatures": {},
+        "notes": {},
+        "counts": [],
+        "similarity": {},
+    }
+    truth = {}
+    for job in jobs:
+        suite = job.context.suite
+        own = [row.result for row in scored if row.job is job]
+        results["estimates"] += [asdict(estimate) for estimate in job.estimates(own)]
+        results["counts"] += list(counts(suite.id, job.context.samples))
+        for result in own:
+            results["signatures"].setdefault(result.metric, dict(result.signature))
+            if result.notes:  # of one suite: its probe, its share of cut texts
+                results["notes"].setdefault(result.metric, {})[suite.id] = dict(result.notes)
+        if suite.personas and any(family.name == "semantic" for family in job.families):
+            from sfr_eval.metrics.semantic import persona_similarity
+
+            found = persona_similarity(job.context)
+            results["similarity"][suite.id] = {f"{t:g}": matrix for t, matrix in found.items()}
+        if job.context.speaks_world and job.context.samples:
+            truth[suite.id] = _truth(job, cache)
+    if truth:
+        results["truth"] = truth
+    return results
+
+
+def counts(suite: str, samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
+    """How many samples of each status, by temperature. `empty` ones are ok or truncated too."""
+    for temperature in sorted({sample.temperature for sample in samples}):
+        here = [sample for sample in samples if sample.temperature == temperature]
+        status = Counter(sample.status for sample in here)
+        yield {
+            "suite": suite,
+            "temperature": temperature,
+            "persona": "",
+            "total": len(here),
+            "ok": status["ok"],
+            "truncated": status["truncated"],
+            "refused": status["refused"],
+            "error": status["error"],
+            "empty": sum(has_text(sample) and not sample.text.strip() for sample in here),
+        }
+
+
+def _truth(job: _Job, cache: Path) -> list[dict[str, Any]]:
+    """Estimates for the undialed world at temperature 1: same prompts, same k, same metrics."""
+    suite = job.context.suite
+    asked = {(sample.query, sample.persona) for sample in job.context.samples}
+    plan = Plan(
+        suites=(
+            SuitePlan(
+                suite=suite,
+                prompts=tuple(p for p in suite.prompts() if (p.query, p.persona) in asked),
+                temperatures=(TRUTH_TEMPERATURE,),
+                samples=samples_per_prompt(job.context.samples),
+                sampling=Sampling(temperature=TRUTH_TEMPERATURE),
+            ),
+        ),
+        identity={"truth": suite.version},
+        seed=TRUTH_SEED,
+    )
+    file = cache / "truth" / f"{_truth_key(job, plan)}.json"
+    try:
+        known: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        return known
+    except (OSError, ValueError):
+        pass  # not there yet, or torn: make it
+    sampler = WorldSampler([suite], dials={})
+    context = replace(job.context, samples=list(sampler.sample(plan.requests())))
+    truth = replace(job, context=context)
+    results = [result for family in job.families for result in family.compute(context)]
+    estimates = [asdict(estimate) for estimate in truth.estimates(results)]
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, json.dumps(estimates, allow_nan=False))
+    except OSError:
+        pass  # a read-only cache: draw it again next time
+    return estimates
+
+
+def _truth_key(job: _Job, plan: Plan) -> str:
+    """Everything that the truth depends on."""
+    context = job.context
+    part = plan.suites[0]
+    names = {family.name for family in job.families}
+    key = {
+        "format": FORMAT,
+        "suite": part.suite.version,
+        "personas": list(part.suite.personas),
+        "prompts": [prompt.id for prompt in part.prompts],
+        "k": part.samples,
+        "seed": plan.seed,
+        "families": {family.name: family.version for family in job.families},
+        "encoder": context.encoder.fingerprint if names & _NEED_ENCODER else None,
+        "style_data": (
+            hashlib.sha256(context.style_data.read_bytes()).hexdigest()
+            if context.style_data is not None and "style" in names
+            else None
+        ),
+    }
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _by_file(scored: Sequence[_Scored]) -> dict[str, list[MetricResult]]:
+    files: dict[str, list[MetricResult]] = {}
+    for row in scored:
+        files.setdefault(f"{row.family.name}@{row.family.version}", []).append(row.result)
+    return files
+
+
+def _score_table(results: Sequence[MetricResult]) -> "pa.Table":
+    """All values of a family as an Arrow table; an undefined value is null and has a reason."""
+    import pyarrow as pa
+
+    rows = [(result.metric, value) for result in results for value in result.values]
+    columns = {
+        "metric": pa.array([metric for metric, _ in rows], pa.string()),
+        "suite": pa.array([value.suite for _, value in rows], pa.string()),
+        "temperature": pa.array([value.temperature for _, value in rows], pa.float64()),
+        "query": pa.array([value.query for _, value in rows], pa.string()),
+        "persona": pa.array([value.persona for _, value in rows], pa.string()),
+        "sample_id": pa.array([value.sample_id for _, value in rows], pa.string()),
+        "value": pa.array([value.value for _, value in rows], pa.float64()),
+        "reason": pa.array([value.reason for _, value in rows], pa.string()),
+    }
+    return pa.table(columns)

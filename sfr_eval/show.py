@@ -1,0 +1,161 @@
+"""Tables on stdout: the plan, the results, and the lists of `ls`."""
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.config import RunConfig
+
+LISTS = ("suites", "judges", "metrics", "objectives", "engines")
+_HEADLINES = (
+    "style_strength",
+    "style_accuracy",
+    "oracle_valid",
+    "distinct_valid",
+    "cs_self_bleu_4",
+    "self_bleu_4",
+    "distinct_2",
+    "embed_distance",
+    "duplicate_rate",
+)
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout."""
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A plain table; the terminal's width is used, none is forced on pipes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(markup=False, highlight=False)
+    Console(markup=False, highlight=False, width=None if console.is_terminal else 120).print(table)
+
+
+def show_plan(config: RunConfig, *, as_json: bool) -> None:
+    """--dry-run: what would be drawn, and the most tokens it can cost."""
+    from sfr_eval.run import prepare, run_folder
+
+    subject, _, plan = prepare(config)
+    folder = run_folder(config, plan, subject.checkpoint)
+    parts = [
+        {
+            "suite": part.suite.id,
+            "version": part.suite.version,
+            "prompts": len(part.prompts),
+            "temperatures": list(part.temperatures),
+            "samples": part.samples,
+            "requests": part.size,
+            "token_bound": part.size * part.sampling.max_tokens,
+        }
+        for part in plan.suites
+    ]
+    if as_json:
+        print_json(
+            {
+                "model": subject.checkpoint.name,
+                "fingerprint": subject.checkpoint.fingerprint,
+                "engine": subject.engine,
+                "output": str(folder.path),
+                "requests": plan.size,
+                "token_bound": plan.token_bound,
+                "sampling": plan.identity["sampling"],
+                "suites": parts,
+            }
+        )
+        return
+    print_table(
+        f"{subject.checkpoint.name} on {subject.engine} -> {folder.path}",
+        ["suite", "prompts", "temperatures", "samples", "requests", "tokens at most"],
+        [
+            [
+                part.suite.id,
+                f"{len(part.prompts):,}",
+                " ".join(f"{t:g}" for t in part.temperatures),
+                str(part.samples),
+                f"{part.size:,}",
+                f"{part.size * part.sampling.max_tokens:,}",
+            ]
+            for part in plan.suites
+        ],
+    )
+
+
+def show_results(folder: Path, *, as_json: bool) -> None:
+    """Headline estimates of a scored run, a row a metric, a column a temperature."""
+    from sfr_eval.store import RunFolder
+
+    results = RunFolder(folder).read_results()
+    if as_json:
+        print_json(results)
+        return
+    estimates = [row for row in results["estimates"] if not row["persona"]]
+    for suite in dict.fromkeys(row["suite"] for row in estimates):
+        rows = [row for row in estimates if row["suite"] == suite]
+        temperatures = sorted({row["temperature"] for row in rows})
+        cells = {(row["metric"], row["temperature"]): row for row in rows}
+        shown = [metric for metric in _HEADLINES if any(metric == key[0] for key in cells)]
+        print_table(
+            f"{suite}: value +- half of the 95% interval",
+            ["metric", *(f"T={t:g}" for t in temperatures)],
+            [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
+        )
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None or row["value"] is None:
+        return "-"
+    if row["low"] is None:
+        return f"{row['value']:.3f}"
+    return f"{row['value']:.3f}+-{(row['high'] - row['low']) / 2:.3f}"
+
+
+def show_lists(kinds: Sequence[str], *, as_json: bool) -> None:
+    """What there is to choose from, by kind: name and one sentence."""
+    found = {kind: _list(kind) for kind in kinds}
+    if as_json:
+        print_json({kind: [dict(row) for row in rows] for kind, rows in found.items()})
+        return
+    for kind, rows in found.items():
+        if rows:
+            print_table(kind, ["name", "what"], [[row["name"], row["what"]] for row in rows])
+        else:
+            print(f"{kind}: none")
+
+
+def _list(kind: str) -> list[dict[str, str]]:
+    from sfr_eval.assets import available
+    from sfr_eval.config import read_yaml_mapping
+
+    if kind == "suites":
+        return [
+            {"name": name, "what": str(read_yaml_mapping(folder / "suite.yaml").get("title", ""))}
+            for name, folder in available("tasks").items()
+        ]
+    if kind == "judges":
+        return [
+            {"name": name, "what": str(read_yaml_mapping(file).get("title", ""))}
+            for name, file in available("judges").items()
+        ]
+    if kind == "metrics":
+        from sfr_eval.metrics.table import METRICS
+
+        return [{"name": name, "what": info.description} for name, info in METRICS.items()]
+    if kind == "engines":
+        from sfr_eval.subject import ENGINES
+
+        return [{"name": name, "what": what} for name, what in ENGINES.items()]
+    if importlib.util.find_spec("sfr_train") is None:
+        return []
+    from sfr_train.objectives import OBJECTIVES
+
+    return [{"name": name, "what": what} for name, what in OBJECTIVES.items()]

@@ -1,0 +1,1 @@
+"""Statistics: values per prompt in, an Estimate with an interval out."""

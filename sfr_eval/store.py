@@ -1,0 +1,258 @@
+"""What is on disk, and how it stays whole through a crash.
+
+    manifest.json     resolved settings, fingerprints, versions, status running | complete | partial
+    samples/*.jsonl   append-only: one file for each session, one line for each completion, each
+                      line with its own checksum; a torn last line is dropped when read
+    samples.parquet   the rows of the plan, in plan order (zstd): equal runs have equal bytes
+    scores/           one Parquet file for each metric family
+    results.json      every Estimate
+
+Rows hold nothing that differs between equal runs, so an interrupted and resumed run seals to the
+same bytes as an uninterrupted one.
+"""
+
+import dataclasses
+import fcntl
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any
+
+from sfr_eval.errors import UserError
+from sfr_eval.files import atomic_path, write_atomic, writing_to
+from sfr_eval.types import Sample
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT_VERSION = 1
+_FSYNC_SECONDS = 5.0
+_CHECKSUM = ',"crc":"'
+
+
+class RunFolder:
+    """One run's folder. Open it with `with`: it is locked against a second writer."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damaged: list[str] = []  # file:line of rows that `read_samples` had to leave out
+        self._lock: IO[str] | None = None
+
+    @property
+    def manifest_file(self) -> Path:
+        """Settings and status of the run."""
+        return self.path / "manifest.json"
+
+    @property
+    def samples_file(self) -> Path:
+        """Sealed samples."""
+        return self.path / "samples.parquet"
+
+    @property
+    def results_file(self) -> Path:
+        """All estimates."""
+        return self.path / "results.json"
+
+    def __enter__(self) -> "RunFolder":
+        with writing_to(self.path):
+            (self.path / "samples").mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise UserError(
+                f"--output {self.path}: another sfr-eval is writing here; wait for it or choose "
+                "another folder"
+            ) from None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._lock is not None:
+            self._lock.close()  # releases the lock; so does the death of the process
+
+    def read_manifest(self) -> dict[str, Any] | None:
+        """The manifest, or None in a folder without one; UserError if it is damaged."""
+        try:
+            loaded = json.loads(self.manifest_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except NotADirectoryError:
+            raise UserError(f"{self.path}: is a file, not a run folder") from None
+        except ValueError:
+            raise UserError(
+                f"{self.manifest_file}: damaged; restore it or choose another --output"
+            ) from None
+        except OSError as error:
+            raise UserError(f"{self.manifest_file}: cannot be read ({error.strerror})") from None
+        if not isinstance(loaded, dict) or loaded.get("format") != FORMAT_VERSION:
+            raise UserError(f"{self.manifest_file}: not a run of this version of sfr-eval")
+        return loaded
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replace the manifest."""
+        with writing_to(self.path):
+            content = {"format": FORMAT_VERSION, **manifest}
+            write_atomic(self.manifest_file, json.dumps(content, indent=2, ensure_ascii=False))
+
+    def read_samples(self) -> dict[str, Sample]:
+        """All stored rows by sample_id. An answer replaces an earlier error of the same id.
+
+        A torn last line is what a crash leaves, and is dropped. Damage elsewhere is dropped too,
+        but named in `damaged`; either way the row is missing and will be drawn again.
+        """
+        rows: dict[str, Sample] = {}
+        self.damaged = []
+        for file in sorted((self.path / "samples").glob("*.jsonl")):
+            for number, last, sample in _read_lines(file):
+                if sample is None:
+                    if not last:
+                        self.damaged.append(f"{file}:{number}")
+                    continue
+                known = rows.get(sample.sample_id)
+                if known is None or known.status == "error":
+                    rows[sample.sample_id] = sample
+        return rows
+
+    def writer(self) -> "SampleWriter":
+        """A new append-only file, after those of earlier sessions."""
+        numbers = [int(file.stem) for file in (self.path / "samples").glob("[0-9]*.jsonl")]
+        return SampleWriter(self.path / "samples" / f"{max(numbers, default=0) + 1:04d}.jsonl")
+
+    def seal(self, samples: Sequence[Sample]) -> None:
+        """Write the rows, in the order given, as Parquet. Equal rows give equal bytes."""
+        import pyarrow.parquet as pq
+
+        with writing_to(self.path), atomic_path(self.samples_file) as temporary:
+            pq.write_table(
+                to_table(samples), temporary, compression="zstd", row_group_size=65_536
+            )
+
+    def sealed_samples(self) -> list[Sample]:
+        """The rows of samples.parquet, in plan order."""
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(self.samples_file)
+        except FileNotFoundError:
+            raise UserError(f"{self.path}: no samples.parquet; run it to its end first") from None
+        return [Sample(**row) for row in table.to_pylist()]
+
+    def write_scores(self, name: str, table: "pa.Table") -> None:
+        """Write scores/<name>.parquet."""
+        import pyarrow.parquet as pq
+
+        with writing_to(self.path):
+            (self.path / "scores").mkdir(exist_ok=True)
+            with atomic_path(self.path / "scores" / f"{name}.parquet") as temporary:
+                pq.write_table(table, temporary, compression="zstd")
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        """Replace results.json. NaN is refused: undefined values are null with a reason."""
+        with writing_to(self.path):
+            write_atomic(
+                self.results_file,
+                json.dumps(results, indent=1, allow_nan=False, ensure_ascii=False),
+            )
+
+    def read_results(self) -> dict[str, Any]:
+        """results.json of a finished run."""
+        try:
+            loaded: dict[str, Any] = json.loads(self.results_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{self.path}: no results.json; run `sfr-eval score` on it") from None
+        except ValueError:
+            raise UserError(
+                f"{self.results_file}: damaged; run `sfr-eval score {self.path}` again"
+            ) from None
+        return loaded
+
+
+class SampleWriter:
+    """Appends rows; each call hands complete lines to the operating system."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._stream: IO[bytes] | None = None
+        self._synced = time.monotonic()
+
+    def append(self, samples: Iterable[Sample]) -> None:
+        """Write rows. A row survives the death of this process as soon as the call returns, and
+        the loss of power some seconds later."""
+        lines = b"".join(encode_row(sample) for sample in samples)
+        if not lines:
+            return
+        with writing_to(self.file.parent.parent):
+            if self._stream is None:
+                self._stream = self.file.open("xb", buffering=0)
+            left = memoryview(lines)
+            while left:
+                left = left[self._stream.write(left) :]
+            if time.monotonic() - self._synced > _FSYNC_SECONDS:
+                os.fsync(self._stream.fileno())
+                self._synced = time.monotonic()
+
+    def close(self) -> None:
+        """Flush to the disk and close; no file is left when nothing was written."""
+        if self._stream is not None:
+            with writing_to(self.file.parent.parent):
+                os.fsync(self._stream.fileno())
+            self._stream.close()
+            self._stream = None
+
+
+def encode_row(sample: Sample) -> bytes:
+    """One line of JSON whose last key is the CRC-32 of everything before it."""
+    fields = {name: getattr(sample, name) for name in _FIELDS}
+    body = json.dumps(fields, ensure_ascii=True, separators=(",", ":"))[:-1]
+    return f'{body}{_CHECKSUM}{zlib.crc32(body.encode()):08x}"}}\n'.encode()
+
+
+def decode_row(line: bytes) -> Sample | None:
+    """The row of a line, or None when the line is torn or damaged."""
+    try:
+        text = line.decode()
+        body, separator, rest = text.rpartition(_CHECKSUM)
+        if not separator or rest.rstrip("\n") != f'{zlib.crc32(body.encode()):08x}"}}':
+            return None
+        return Sample(**json.loads(body + "}"))
+    except (UnicodeDecodeError, ValueError, TypeError):
+        return None
+
+
+def _read_lines(file: Path) -> Iterator[tuple[int, bool, Sample | None]]:
+    """(line number, is it the last, row or None if damaged) of each line."""
+    try:
+        lines = file.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+    for number, line in enumerate(lines, start=1):
+        yield number, number == len(lines), decode_row(line)
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Sample))
+
+
+def to_table(samples: Sequence[Sample]) -> "pa.Table":
+    """Samples as an Arrow table with a fixed schema."""
+    import pyarrow as pa
+
+    types = {
+        "temperature": pa.float64(),
+        "index": pa.int32(),
+        "seed": pa.int64(),
+        "prompt_tokens": pa.int32(),
+        "completion_tokens": pa.int32(),
+    }
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in _FIELDS])
+    columns = {name: [getattr(sample, name) for sample in samples] for name in _FIELDS}
+    return pa.table(columns, schema=schema)

@@ -1,0 +1,166 @@
+"""Who answers: a checkpoint, the engine that serves it, and all that is fixed before the plan."""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.checkpoint import Checkpoint, resolve
+from sfr_eval.config import RunConfig
+from sfr_eval.errors import UserError
+from sfr_eval.suite import Suite
+from sfr_eval.types import Request, Sampler
+
+if TYPE_CHECKING:
+    from sfr_eval.plan import Plan
+    from sfr_eval.samplers.prompting import Prompter
+
+ENGINES = {
+    "vllm": "vLLM in process (CUDA or CPU): the default for checkpoints",
+    "transformers": "transformers' generate loop: for models that vLLM cannot load",
+    "world": "collapse simulator with known truth: --model world:cross=0.3,within=0.5",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A checkpoint and how it is served. `identity` goes into every sample_id."""
+
+    checkpoint: Checkpoint
+    engine: str
+    identity: Mapping[str, Any]
+    config: RunConfig
+
+    @cached_property
+    def generation_config(self) -> dict[str, Any]:
+        """The checkpoint's own sampling settings; empty if it has none."""
+        folder = (self.checkpoint.base or self.checkpoint).folder
+        file = folder / "generation_config.json" if folder else None
+        if file is None or not file.is_file():
+            if self.config.sampling == "model":
+                raise UserError(
+                    f"--sampling model: {self.checkpoint.name} has no generation_config.json; "
+                    "use --sampling neutral"
+                )
+            return {}
+        loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return loaded
+
+    @property
+    def determinism(self) -> str:
+        """`bitwise`: equal runs give equal bytes; `statistical`: equal distributions."""
+        if self.engine == "world":
+            return "bitwise"
+        from sfr_eval.samplers.vllm import runs_on_cpu
+
+        exact = self.engine == "vllm" and runs_on_cpu() and self.identity["dtype"] == "float32"
+        return "bitwise" if exact else "statistical"
+
+    @cached_property
+    def prompter(self) -> "Prompter":
+        """The chat template at work; built on first use, since it imports transformers."""
+        from sfr_eval.samplers.prompting import Prompter, load_tokenizer
+
+        tokenizer = load_tokenizer(
+            self.checkpoint, trust_remote_code=self.config.trust_remote_code
+        )
+        return Prompter(
+            tokenizer,
+            name=self.checkpoint.name,
+            system_role=self.config.system_role,
+            chat_template=self.config.chat_template,
+        )
+
+    def check_prompts(self, plan: "Plan") -> None:
+        """Put one prompt of every persona through the template; UserError if it refuses."""
+        if self.engine == "world":
+            return
+        for part in plan.suites:
+            seen = {prompt.persona: prompt for prompt in part.prompts}
+            for prompt in seen.values():
+                self.prompter.token_ids(prompt.messages)
+
+    def build_sampler(self, suites: Sequence[Suite], requests: Sequence[Request]) -> Sampler:
+        """Start the engine for these requests."""
+        config = self.config
+        if self.engine == "world":
+            from sfr_eval.samplers.world import WorldSampler
+
+            return WorldSampler(suites, dials=self.checkpoint.dials)
+        longest = max(
+            len(self.prompter.token_ids(r.prompt.messages)) + r.sampling.max_tokens
+            for r in requests
+        )
+        if self.engine == "transformers":
+            from sfr_eval.samplers.transformers import TransformersSampler
+
+            return TransformersSampler(
+                self.checkpoint,
+                prompter=self.prompter,
+                dtype=config.dtype,
+                max_model_len=config.max_model_len,
+                trust_remote_code=config.trust_remote_code,
+            )
+        from sfr_eval.samplers.vllm import VllmSampler
+
+        return VllmSampler(
+            self.checkpoint,
+            prompter=self.prompter,
+            longest_request=longest,
+            dtype=config.dtype,
+            max_model_len=config.max_model_len,
+            gpu_memory_utilization=config.gpu_memory_utilization,
+            trust_remote_code=config.trust_remote_code,
+        )
+
+
+def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
+    """Find the checkpoint, choose the engine, and check both against the suites."""
+    is_world = config.model == "world" or config.model.startswith("world:")
+    engine = config.engine
+    if engine == "auto":
+        engine = "world" if is_world else "vllm"
+    if (engine == "world") != is_world:
+        raise UserError(
+            f"--engine {engine}: does not serve --model {config.model}; "
+            "the world engine and world:... models belong together"
+        )
+    _check_installed(engine)
+    if is_world and any(suite.world is None for suite in suites):
+        raise UserError("--model world: only suites with a world (persona) can be simulated")
+    checkpoint = resolve(config.model)
+    identity: dict[str, Any] = {
+        "model": checkpoint.fingerprint,
+        "engine": engine,
+        "dtype": _dtype(engine, config.dtype),
+        "system_role": config.system_role,
+        "chat_template": "tokenizer",
+    }
+    if config.chat_template is not None:
+        from sfr_eval.samplers.prompting import read_template
+
+        template = read_template(config.chat_template)
+        identity["chat_template"] = hashlib.sha256(template.encode()).hexdigest()[:16]
+    return Subject(checkpoint=checkpoint, engine=engine, identity=identity, config=config)
+
+
+def _check_installed(engine: str) -> None:
+    package = {"vllm": "vllm", "transformers": "transformers"}.get(engine)
+    if package and importlib.util.find_spec(package) is None:
+        raise UserError(
+            f"--engine {engine}: the package {package} is not installed; "
+            f"pip install sfr-eval[{'vllm' if engine == 'vllm' else 'hf'}]"
+        )
+
+
+def _dtype(engine: str, dtype: str) -> str:
+    if engine == "world":
+        return "none"
+    if dtype != "auto":
+        return dtype
+    from sfr_eval.samplers.vllm import runs_on_cpu
+
+    return "float32" if runs_on_cpu() else "auto"

@@ -1,0 +1,282 @@
+"""A slot grammar: a reply is a row of phrases, each drawn on its own, with a known probability.
+
+A grammar is a tuple of slots. The entries of a slot may be frames with a hole that names the
+slot after it ("You should {action}."); that slot then fills the hole. A slot without a hole is a
+sentence of its own. Sentences are joined by one space, and an empty sentence adds nothing.
+
+The slots are independent, so a derivation (one entry number for each slot) has the product of its
+entries' probabilities. A text can have several derivations; `log_prob` sums over all of them.
+"""
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, product
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_HOLE = re.compile(r"\{(\w+)\}")
+
+
+class PhraseIndex:
+    """Which of some phrases stand at a given position of a text?"""
+
+    KEY = 6  # first characters looked up in a dictionary; shorter phrases are tried one by one
+
+    def __init__(self, phrases: Iterable[tuple[int, str]]) -> None:
+        self._short: list[tuple[int, str]] = []
+        self._by_key: dict[str, list[tuple[int, str]]] = {}
+        for number, phrase in phrases:
+            if len(phrase) >= self.KEY:
+                self._by_key.setdefault(phrase[: self.KEY], []).append((number, phrase))
+            else:
+                self._short.append((number, phrase))
+
+    def at(self, text: str, start: int) -> list[tuple[int, int]]:
+        """(number, end position) of every phrase that `text` has at `start`."""
+        near = self._by_key.get(text[start : start + self.KEY], ())
+        found = [(n, start + len(p)) for n, p in near if text.startswith(p, start)]
+        if self._short:
+            found += [(n, start + len(p)) for n, p in self._short if text.startswith(p, start)]
+        return found
+
+
+def sharpen(probabilities: Sequence[float], beta: float) -> tuple[float, ...]:
+    """p^beta, normalised: 1 changes nothing, 0 is uniform on the support, inf keeps one mode.
+
+    Never raises the entropy for beta above 1. Of equal modes the first one wins at inf.
+    """
+    if not beta >= 0:
+        raise ValueError(f"beta must be 0 or more, not {beta}")
+    if beta == 1:
+        return tuple(probabilities)
+    top = max(probabilities)
+    if beta == math.inf:
+        # Equal on paper may differ in the last bit; the first of them has to win anyway.
+        mode = next(i for i, p in enumerate(probabilities) if p >= top * (1 - 1e-12))
+        return tuple(float(i == mode) for i in range(len(probabilities)))
+    # Relative to the top, or a large beta would underflow every entry.
+    powers = [math.exp(beta * math.log(p / top)) if p > 0 else 0.0 for p in probabilities]
+    total = math.fsum(powers)
+    return tuple(power / total for power in powers)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One part of a reply: different entries and how likely each is (0 or more, sum 1)."""
+
+    name: str
+    entries: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.entries) != len(self.probabilities):
+            raise ValueError(f"slot {self.name}: entries and probabilities differ in number")
+        if len(set(self.entries)) != len(self.entries):
+            raise ValueError(f"slot {self.name}: the same entry twice")
+        if not all(p >= 0 for p in self.probabilities):
+            raise ValueError(f"slot {self.name}: a probability is negative or not a number")
+        if abs(math.fsum(self.probabilities) - 1) > 1e-9:
+            raise ValueError(f"slot {self.name}: probabilities do not sum to 1")
+        holes = {tuple(_HOLE.findall(entry)) for entry in self.entries}
+        if len(holes) != 1 or len(next(iter(holes))) > 1:
+            raise ValueError(f"slot {self.name}: all entries need one and the same hole, or none")
+
+    @cached_property
+    def hole(self) -> str | None:
+        """Name of the slot that fills these frames; None when the entries are plain."""
+        found = _HOLE.search(self.entries[0])
+        return found[1] if found else None
+
+    @cached_property
+    def heads(self) -> tuple[str, ...]:
+        """Each entry up to its hole; the whole entry when there is none."""
+        return tuple(_HOLE.split(entry)[0] for entry in self.entries)
+
+    @cached_property
+    def tails(self) -> tuple[str, ...]:
+        """Each entry after its hole; empty when there is none."""
+        return tuple(_HOLE.split(entry)[-1] if self.hole else "" for entry in self.entries)
+
+    @cached_property
+    def logs(self) -> tuple[float, ...]:
+        """Natural log of each probability, -inf for 0."""
+        return tuple(math.log(p) if p > 0 else -math.inf for p in self.probabilities)
+
+    @cached_property
+    def index(self) -> PhraseIndex:
+        """Finds the heads of the entries that can be drawn; not the empty entry (see `empty`)."""
+        live = [bool(e) and p > 0 for e, p in zip(self.entries, self.probabilities, strict=True)]
+        return PhraseIndex((i, head) for i, head in enumerate(self.heads) if live[i])
+
+    @cached_property
+    def empty(self) -> int | None:
+        """Number of the empty entry, None when it cannot be drawn."""
+        number = self.entries.index("") if "" in self.entries else None
+        return number if number is not None and self.probabilities[number] > 0 else None
+
+    @cached_property
+    def _steps(self) -> list[float]:
+        steps = list(accumulate(self.probabilities))
+        last = max(i for i, p in enumerate(self.probabilities) if p > 0)
+        # Rounding may leave the sum below 1, and a draw above it must not fall off the end.
+        return steps[:last] + [1.0] * (len(steps) - last)
+
+    def pick(self, u: float) -> int:
+        """Entry number at `u`, which is uniform in [0, 1)."""
+        return bisect_right(self._steps, u)
+
+    def entropy(self) -> float:
+        """Entropy of the entry drawn, nats."""
+        return -math.fsum(p * math.log(p) for p in self.probabilities if p > 0)
+
+    def sharpened(self, beta: float) -> "Slot":
+        """The slot with its probabilities sharpened (see `sharpen`)."""
+        return Slot(self.name, self.entries, sharpen(self.probabilities, beta))
+
+
+@dataclass(frozen=True)
+class SlotGrammar:
+    """Independent slots in reading order, sentences joined by `joiner` (see the module)."""
+
+    slots: tuple[Slot, ...]
+    joiner: str = " "
+
+    def __post_init__(self) -> None:
+        filled = [frame.hole for frame, _ in self._sentences if frame.hole]
+        if filled != [filler.name for _, filler in self._sentences if filler]:
+            raise ValueError("the slot after a frame must bear the name of the frame's hole")
+
+    @cached_property
+    def _sentences(self) -> tuple[tuple[Slot, Slot | None], ...]:
+        """Slots by sentence: (frame, its filler), or (plain slot, None)."""
+        sentences: list[tuple[Slot, Slot | None]] = []
+        slots = iter(self.slots)
+        for slot in slots:
+            filler = next(slots, None) if slot.hole else None
+            if filler is not None and (filler.hole or "" in filler.entries):
+                raise ValueError(f"slot {filler.name}: a filler has no hole and is not empty")
+            sentences.append((slot, filler))
+        return tuple(sentences)
+
+    def render(self, derivation: Sequence[int]) -> str:
+        """The text of one entry number for each slot."""
+        numbers = iter(derivation)
+        parts = []
+        for frame, filler in self._sentences:
+            number = next(numbers)
+            part = frame.heads[number]
+            if filler is not None:
+                part += filler.entries[next(numbers)] + frame.tails[number]
+            if part:
+                parts.append(part)
+        return self.joiner.join(parts)
+
+    def sample(self, rng: "np.random.Generator") -> str:
+        """Draw one text. Takes one uniform number for each slot from `rng`."""
+        draws: list[float] = rng.random(len(self.slots)).tolist()
+        return self.render([slot.pick(u) for slot, u in zip(self.slots, draws, strict=True)])
+
+    def _readings(
+        self, frame: Slot, filler: Slot | None, text: str, start: int
+    ) -> Iterator[tuple[tuple[int, ...], float, int]]:
+        """Ways to read the next sentence from `start`: (entry numbers, log-prob, end)."""
+        if frame.empty is not None and filler is None:
+            yield (frame.empty,), frame.logs[frame.empty], start
+        if start > 0:  # something was read before, so a joiner must come between
+            if not text.startswith(self.joiner, start):
+                return
+            start += len(self.joiner)
+        for number, inner in frame.index.at(text, start):
+            if filler is None:
+                yield (number,), frame.logs[number], inner
+                continue
+            tail = frame.tails[number]
+            for fill, end in filler.index.at(text, inner):
+                if text.startswith(tail, end):
+                    log = frame.logs[number] + filler.logs[fill]
+                    yield (number, fill), log, end + len(tail)
+
+    def log_prob(self, text: str) -> float:
+        """Natural log of the probability of `text`, summed over derivations; -inf if it has none.
+
+        Forward pass over a trellis: the total of all ways to read sentences 1..i up to each
+        position of the text.
+        """
+        ahead = {0: 0.0}
+        for frame, filler in self._sentences:
+            here, ahead = ahead, {}
+            for start, before in here.items():
+                for _, log, end in self._readings(frame, filler, text, start):
+                    ahead[end] = log_sum(ahead.get(end, -math.inf), before + log)
+        return ahead.get(len(text), -math.inf)
+
+    def derivations(self, text: str) -> list[tuple[int, ...]]:
+        """Every derivation of `text` that has a positive probability; usually one, or none."""
+        partial: list[tuple[tuple[int, ...], int]] = [((), 0)]
+        for frame, filler in self._sentences:
+            partial = [
+                (numbers + more, end)
+                for numbers, start in partial
+                for more, _, end in self._readings(frame, filler, text, start)
+            ]
+        return [numbers for numbers, end in partial if end == len(text)]
+
+    def entropy(self) -> float:
+        """Entropy of a derivation, nats; of the text too, if no text has two derivations."""
+        return math.fsum(slot.entropy() for slot in self.slots)
+
+    def support_size(self) -> int:
+        """How many derivations have a positive probability."""
+        return math.prod(sum(p > 0 for p in slot.probabilities) for slot in self.slots)
+
+    def enumerate(self) -> Iterator[tuple[str, float]]:
+        """(text, probability) of every derivation; for small grammars."""
+        live = [[i for i, p in enumerate(slot.probabilities) if p > 0] for slot in self.slots]
+        for numbers in product(*live):
+            chances = (slot.probabilities[i] for slot, i in zip(self.slots, numbers, strict=True))
+            yield self.render(numbers), math.prod(chances)
+
+    def expected_distinct(self, k: int) -> float:
+        """Expected number of different derivations among k independent draws, 0 to k.
+
+        sum_y 1 - (1 - p_y)^k over all derivations y, exactly (and over texts, if no text has two).
+        Entries of equal log-probability count as one value with a multiplicity, which turns
+        10^8 derivations into some 10^5 values.
+        """
+        import numpy as np
+
+        if k < 0:
+            raise ValueError(f"k must be 0 or more, not {k}")
+        logs, counts = np.zeros(1), np.ones(1)
+        for slot in self.slots:
+            live = np.array([log for log in slot.logs if log > -math.inf])
+            values, copies = np.unique(live.round(12), return_counts=True)
+            sums = np.add.outer(logs, values).ravel().round(10)
+            products = np.multiply.outer(counts, copies).ravel()
+            logs, place = np.unique(sums, return_inverse=True)
+            counts = np.zeros(len(logs))
+            np.add.at(counts, place, products)
+        # p = 1 has log1p(-1) = -inf, whose limit (the text is always seen) is what we want.
+        with np.errstate(divide="ignore"):
+            seen = -np.expm1(k * np.log1p(-np.exp(np.minimum(logs, 0.0)))) if k else 0.0
+        return float(np.sum(counts * seen))
+
+    def with_temperature(self, beta: float) -> "SlotGrammar":
+        """The grammar with every slot's probabilities raised to `beta` (inf: modes only).
+
+        beta is an inverse temperature. Slots are independent, so this equals sharpening the
+        distribution over whole derivations.
+        """
+        return SlotGrammar(tuple(slot.sharpened(beta) for slot in self.slots), self.joiner)
+
+
+def log_sum(a: float, b: float) -> float:
+    """log(e^a + e^b) without overflow."""
+    high, low = max(a, b), min(a, b)
+    return high if low == -math.inf else high + math.log1p(math.exp(low - high))

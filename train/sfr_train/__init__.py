@@ -1,0 +1,1 @@
+"""sfr_train: the trainer of the checkpoints that sfr-eval judges."""

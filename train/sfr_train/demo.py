@@ -1,0 +1,74 @@
+"""The demo checkpoints, trained at first use into the user's cache.
+
+`demo:base` has read the wide world; `demo:sft` is `demo:base` fine-tuned on few persona-labelled
+chats. The same recipe on the same machine gives the same bytes.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sfr_eval.assets import cache_folder, find_suite
+from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.progress import log
+from sfr_train.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from sfr_eval.world.persona import PersonaWorld
+
+CHECKPOINTS = {"base": "demo_base", "sft": "demo_sft"}
+_FORMAT = "1"  # raised when the training code changes what a recipe gives
+
+
+def demo_checkpoint(name: str) -> Path:
+    """The folder of a demo checkpoint, trained now if it is not in the cache."""
+    if name not in CHECKPOINTS:
+        raise UserError(f"--model demo:{name}: unknown; {did_you_mean(name, CHECKPOINTS)}")
+    from sfr_eval.world.persona import PersonaWorld
+
+    world = PersonaWorld.load(find_suite("persona"))
+    return _trained(CHECKPOINTS[name], world)
+
+
+def _trained(recipe_name: str, world: "PersonaWorld") -> Path:
+    recipe = load_recipe(recipe_name)
+    folder = cache_folder() / "demo" / f"{recipe.name}-{recipe_digest(recipe, world)}"
+    if (folder / "config.json").is_file():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = (folder.parent / ".lock").open("w")
+    except OSError as error:
+        raise UserError(
+            f"{folder.parent}: cannot be written ({error.strerror}); set SFR_EVAL_CACHE to a "
+            "folder that can"
+        ) from None
+    start = _trained(recipe.start_from, world) if recipe.start_from else None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second command waits instead of training twice
+        if (folder / "config.json").is_file():
+            return folder
+        log(f"training {recipe.name} (once; kept in {folder.parent})")
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{recipe.name}-"))
+        try:
+            from sfr_train.fit import fit
+
+            fit(recipe, world, start=start, output=scratch)
+            os.chmod(scratch, 0o755)
+            os.replace(scratch, folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def recipe_digest(recipe: Recipe, world: "PersonaWorld") -> str:
+    """Names a checkpoint by all that decides it: its recipe, those before it, and the world."""
+    parts = [_FORMAT, world.version, json.dumps(recipe.model_dump(mode="json"), sort_keys=True)]
+    if recipe.start_from:
+        parts.append(recipe_digest(load_recipe(recipe.start_from), world))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

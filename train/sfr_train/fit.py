@@ -1,0 +1,151 @@
+"""Fit one recipe with TRL's SFTTrainer and save a checkpoint that vLLM and transformers load."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.progress import Bar
+from sfr_train.recipe import NewModel, Recipe
+from sfr_train.world_text import Chat, persona_chats, wide_chats
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from sfr_eval.world.persona import PersonaWorld
+
+END_OF_TEXT, START_OF_TURN, END_OF_TURN = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+
+def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Path) -> None:
+    """Train and save model and tokenizer into `output`. Seeds fix data, weights and order."""
+    import datasets
+    import torch
+    import transformers
+    from trl import SFTConfig, SFTTrainer
+
+    transformers.set_seed(recipe.seed)
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    chats = training_chats(recipe, world)
+    if recipe.new_model is not None:
+        tokenizer = train_tokenizer(chats, world, vocabulary=recipe.new_model.vocabulary)
+        model = new_model(recipe.new_model, tokenizer)
+        model.config.sfr_eval_world = recipe.world
+    else:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(start)
+        model = transformers.AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
+    steps = recipe.epochs * -(-len(chats) // recipe.batch_size)
+    settings = SFTConfig(
+        output_dir=str(output / "trainer"),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=int(recipe.warmup_share * steps),
+        weight_decay=recipe.weight_decay,
+        adam_beta2=0.95,
+        completion_only_loss=recipe.loss_on == "completion",
+        max_length=None,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        bf16=False,
+        gradient_checkpointing=False,
+        dataloader_pin_memory=False,
+        save_strategy="no",
+        report_to="none",
+        logging_strategy="no",
+        disable_tqdm=True,
+    )
+    with Bar(f"training {recipe.name}", steps, unit="steps") as bar:
+        trainer = SFTTrainer(
+            model=model,
+            args=settings,
+            train_dataset=datasets.Dataset.from_list(chats),
+            processing_class=tokenizer,
+            callbacks=[_bar_callback(bar)],
+        )
+        trainer.remove_callback(transformers.PrinterCallback)
+        trainer.train()
+    model.save_pretrained(output)
+    tokenizer.save_pretrained(output)
+    (output / "trainer").rmdir() if (output / "trainer").is_dir() else None
+
+
+def training_chats(recipe: Recipe, world: "PersonaWorld") -> list[Chat]:
+    """The recipe's rows, in the order they are made."""
+    make = {"wide": wide_chats, "persona": persona_chats}[recipe.data.text]
+    return list(make(world, rows=recipe.data.rows, seed=recipe.seed))
+
+
+def train_tokenizer(
+    chats: list[Chat], world: "PersonaWorld", *, vocabulary: int
+) -> "PreTrainedTokenizerFast":
+    """Byte-level BPE over the training chats and the persona cards, with a ChatML template."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    turns = [turn["content"] for chat in chats for part in chat.values() for turn in part]
+    raw.train_from_iterator(
+        [*turns, *(card.system for card in world.personas)],
+        trainers.BpeTrainer(
+            vocab_size=vocabulary,
+            special_tokens=[END_OF_TEXT, START_OF_TURN, END_OF_TURN],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=raw, eos_token=END_OF_TURN, pad_token=END_OF_TEXT
+    )
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+def new_model(sizes: NewModel, tokenizer: "PreTrainedTokenizerFast") -> Any:
+    """A Qwen3-shaped model with random weights and tied embeddings."""
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    heads = sizes.hidden_size // 32
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=sizes.hidden_size,
+        intermediate_size=sizes.intermediate_size,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads // 2,
+        head_dim=32,
+        max_position_embeddings=sizes.max_positions,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Qwen3ForCausalLM(config)
+
+
+def _bar_callback(bar: Bar) -> Any:
+    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+    class Advance(TrainerCallback):
+        """One step done."""
+
+        def on_step_end(
+            self,
+            args: TrainingArguments,
+            state: TrainerState,
+            control: TrainerControl,
+            **_: Any,
+        ) -> None:
+            """Move the bar."""
+            bar.update(state.global_step)
+
+    return Advance()

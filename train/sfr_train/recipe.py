@@ -1,0 +1,66 @@
+"""A training recipe: one YAML file that decides everything about one checkpoint."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sfr_eval.config import read_model, read_yaml_mapping
+from sfr_eval.errors import UserError, did_you_mean
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+class NewModel(BaseModel):
+    """Sizes of a Qwen3-shaped model that starts from random weights; heads are 32 wide."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    vocabulary: int = Field(ge=512)
+    hidden_size: int = Field(ge=64, multiple_of=64)
+    layers: int = Field(ge=1)
+    intermediate_size: int = Field(ge=64)
+    max_positions: int = Field(1024, ge=64)
+
+
+class WorldData(BaseModel):
+    """Training text from the suite's world: `wide` (no card, any voice) or `persona` chats."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: Literal["wide", "persona"]
+    rows: int = Field(ge=1)
+
+
+class Recipe(BaseModel):
+    """One training run. Either `new_model` or `start_from` (another recipe's checkpoint)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    seed: int = Field(0, ge=0)
+    world: Literal["persona"]
+    new_model: NewModel | None = None
+    start_from: str | None = None
+    data: WorldData
+    loss_on: Literal["all", "completion"]
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    warmup_share: float = Field(0.03, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_start(self) -> "Recipe":
+        if (self.new_model is None) == (self.start_from is None):
+            raise ValueError("give either new_model or start_from")
+        return self
+
+
+def load_recipe(name: str) -> Recipe:
+    """A recipe of this package by file name without ending."""
+    file = FOLDER / f"{name}.yaml"
+    if not file.is_file():
+        known = [path.stem for path in FOLDER.glob("*.yaml")]
+        raise UserError(f"recipe {name}: unknown; {did_you_mean(name, known)}")
+    return read_model(Recipe, read_yaml_mapping(file), where=f"{file}: ")

@@ -1,0 +1,69 @@
+"""Training text from the persona world: the same grammar as the suite, other questions.
+
+The test questions of the suite never occur here; a training question is one of the templates of
+its intent, filled in with the topic.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from sfr_eval.world.persona import PersonaWorld
+
+Chat = dict[str, list[dict[str, str]]]
+
+
+def wide_chats(world: "PersonaWorld", *, rows: int, seed: int) -> Iterator[Chat]:
+    """Chats without a persona card, answered in any of the voices: what a base model reads.
+
+    Every query is used equally often, so that the base model knows all topics and intents.
+    """
+    rng = np.random.default_rng([seed, 1])
+    voices = [card for card in world.personas if not card.held_out]
+    for row in _in_rounds(len(world.queries), rows, rng):
+        query = world.queries[row]
+        voice = voices[int(rng.integers(len(voices)))]
+        yield _chat(world, query.id, voice.id, rng, system=None)
+
+
+def persona_chats(
+    world: "PersonaWorld",
+    *,
+    rows: int,
+    seed: int,
+    personas: tuple[str, ...] | None = None,
+) -> Iterator[Chat]:
+    """Persona-labelled chats: card, question, reply in that voice. Personas and queries are used
+    equally often; held-out personas only if named."""
+    rng = np.random.default_rng([seed, 2])
+    cards = [
+        card
+        for card in world.personas
+        if (card.id in personas if personas else not card.held_out)
+    ]
+    pairs = len(world.queries) * len(cards)
+    for pair in _in_rounds(pairs, rows, rng):
+        query, card = world.queries[pair // len(cards)], cards[pair % len(cards)]
+        yield _chat(world, query.id, card.id, rng, system=card.system)
+
+
+def _chat(
+    world: "PersonaWorld", query: str, persona: str, rng: np.random.Generator, *, system: str | None
+) -> Chat:
+    questions = world.training_questions(query)
+    question = questions[int(rng.integers(len(questions)))]
+    prompt = [{"role": "system", "content": system}] if system else []
+    prompt.append({"role": "user", "content": question})
+    reply = world.sample(persona, query, rng)
+    return {"prompt": prompt, "completion": [{"role": "assistant", "content": reply}]}
+
+
+def _in_rounds(items: int, rows: int, rng: np.random.Generator) -> Iterator[Any]:
+    """`rows` indices: a shuffled round of all items, then another, so that use stays even."""
+    left = rows
+    while left > 0:
+        order = rng.permutation(items)[:left]
+        yield from (int(item) for item in order)
+        left -= len(order)

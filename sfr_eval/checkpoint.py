@@ -94,7 +94,7 @@ def _world(model: str) -> Checkpoint:
 
 def _hub(model: str) -> Checkpoint:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     name, _, revision = model.partition("@")
     try:
@@ -180,7 +180,9 @@ def check_safetensors(file: Path) -> None:
             start = stream.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             if not 2 <= length <= min(size - 8, _MAX_SAFETENSORS_HEADER):
-                raise UserError(f"{file}: not a safetensors file, or torn in its header; copy it again")
+                raise UserError(
+                    f"{file}: not a safetensors file, or torn in its header; copy it again"
+                )
             header = json.loads(stream.read(length))
             ends = [
                 tensor["data_offsets"][1] for key, tensor in header.items() if key != "__metadata__"

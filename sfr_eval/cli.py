@@ -93,7 +93,9 @@ def run(
         "seed": seed,
         "output": output,
     }
-    settings = load_run_config({**parse_assignments(assign or ()), **extra, **named_only(named)}, file=config)
+    settings = load_run_config(
+        {**parse_assignments(assign or ()), **extra, **named_only(named)}, file=config
+    )
     if dry_run:
         from sfr_eval.show import show_plan
 
@@ -115,7 +117,9 @@ def run(
 def score(
     folder: Annotated[Path, typer.Argument(help="Run folder, or JSONL of generations.")],
     suite: Annotated[str | None, typer.Option(help="For a JSONL file: which suite.")] = None,
-    output: Annotated[Path | None, typer.Option(help="For a JSONL file: run folder to make.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="For a JSONL file: run folder to make.")
+    ] = None,
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
     style_data: Annotated[Path | None, typer.Option(help="Persona-labelled JSONL.")] = None,
@@ -208,7 +212,12 @@ def extra_settings(arguments: Sequence[str]) -> dict[str, Any]:
 
     from sfr_eval.config import RunConfig
 
-    known = {name.replace("_", "-") for name in RunConfig.model_fields} | {"json", "config", "set", "dry-run"}
+    known = {name.replace("_", "-") for name in RunConfig.model_fields} | {
+        "json",
+        "config",
+        "set",
+        "dry-run",
+    }
     found: dict[str, Any] = {}
     left = list(arguments)
     while left:
@@ -225,5 +234,3 @@ def extra_settings(arguments: Sequence[str]) -> dict[str, Any]:
         except yaml.YAMLError:
             found[name.replace("-", "_")] = text
     return found
-
-

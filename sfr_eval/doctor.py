@@ -80,7 +80,9 @@ def check_model(model: str) -> Iterator[Finding]:
     from sfr_eval.subject import resolve_subject
     from sfr_eval.suite import load_suite
 
-    config = RunConfig(model=model, suite=("persona",), samples=_DRAWS, temperatures=(1.0,), limit=1)
+    config = RunConfig(
+        model=model, suite=("persona",), samples=_DRAWS, temperatures=(1.0,), limit=1
+    )
     suite = load_suite("persona")
     subject = resolve_subject(config, [suite])
     yield Finding(what="checkpoint", state="ok", found=subject.checkpoint.fingerprint[:23])
@@ -100,7 +102,9 @@ def check_model(model: str) -> Iterator[Finding]:
         tokenizer = subject.prompter.tokenizer
         ids = subject.prompter.token_ids(requests[0].prompt.messages)
         ends = [tokenizer.convert_ids_to_tokens(part) for part in (ids[:3], ids[-3:])]
-        yield Finding(what="prompt tokens", state="ok", found=f"{len(ids)}: {ends[0]} ... {ends[1]}")
+        yield Finding(
+            what="prompt tokens", state="ok", found=f"{len(ids)}: {ends[0]} ... {ends[1]}"
+        )
         yield _own_sampling(subject.generation_config)
     sampler = subject.build_sampler([suite], requests)
     try:
@@ -139,7 +143,9 @@ def _own_sampling(generation_config: dict[str, object]) -> Finding:
 def _package(what: str, names: tuple[str, ...], remedy: str, *, needed: bool) -> Finding:
     for name in names:
         try:
-            return Finding(what=what, state="ok", found=f"{name} {importlib.metadata.version(name)}")
+            return Finding(
+                what=what, state="ok", found=f"{name} {importlib.metadata.version(name)}"
+            )
         except importlib.metadata.PackageNotFoundError:
             continue
     return Finding(

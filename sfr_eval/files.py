@@ -13,9 +13,8 @@ from sfr_eval.errors import RunError, UserError
 def write_atomic(file: Path, content: str | bytes) -> None:
     """Write to a temporary file beside it, fsync, rename. Readers see the old or the new file."""
     data = content.encode() if isinstance(content, str) else content
-    with atomic_path(file) as temporary:
-        with temporary.open("wb") as stream:
-            stream.write(data)
+    with atomic_path(file) as temporary, temporary.open("wb") as stream:
+        stream.write(data)
 
 
 @contextmanager

@@ -1,11 +1,10 @@
-"""What a report draws: trade-off, metrics over temperature, similarity of personas."""
+"""The curves of a report: quality against diversity, and each metric over temperature."""
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.table import METRICS
-from sfr_eval.plots import SQUARE, Panel
+from sfr_eval.plots import Panel
 from sfr_eval.results import OWN_TEMPERATURE, SuiteResults, bounds, nearest
 from sfr_eval.types import Estimate
 
@@ -83,24 +82,6 @@ def over_temperature(suite: SuiteResults) -> list[Panel]:
     return [_sweep(suite, metric) for metric in SWEEP if suite.sweep(metric)]
 
 
-def similarity(suite: SuiteResults) -> list[Panel]:
-    """Persona by persona similarity at the lowest, the middle and the highest temperature."""
-    shown = sorted(t for t in suite.similarity if suite.similarity[t]["matrix"])
-    if len(shown) > 3:
-        middle = suite.middle_temperature if suite.middle_temperature in shown else shown[1]
-        shown = sorted({shown[0], middle, shown[-1]})
-    cells = [
-        cell
-        for t in shown
-        for row in suite.similarity[t]["matrix"]
-        for cell in row
-        if cell is not None
-    ]
-    if not cells:
-        return []
-    return [_heat_map(suite, t, min(cells), max(cells)) for t in shown]
-
-
 def _trade_off(
     suite: SuiteResults, x: str, y: str, points: Sequence[tuple[float, Estimate, Estimate]]
 ) -> Panel:
@@ -130,10 +111,10 @@ def _trade_off(
         rows.append(_pair_row(suite, "truth", truth_x.temperature, truth_x, truth_y))
     first, last = points[0], points[-1]
     return Panel(
-        title=f"{label(y)} against {label(x).lower()}",
+        title=f"{label(y)} against {_inside(x)}",
         description=(
             f"{label(y)} goes from {first[2].value:.3g} at T = {first[0]:g} to "
-            f"{last[2].value:.3g} at T = {last[0]:g}, {label(x).lower()} from "
+            f"{last[2].value:.3g} at T = {last[0]:g}, {_inside(x)} from "
             f"{first[1].value:.3g} to {last[1].value:.3g}."
         ),
         rows=rows,
@@ -172,77 +153,6 @@ def _sweep(suite: SuiteResults, metric: str) -> Panel:
     )
 
 
-def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) -> Panel:
-    personas = suite.similarity[temperature]["personas"]
-    matrix = suite.similarity[temperature]["matrix"]
-    names = [suite.personas.get(persona, persona) for persona in personas]
-
-    def draw(ax: "Axes") -> None:
-        import numpy as np
-
-        numbers = np.array([[math.nan if c is None else c for c in row] for row in matrix])
-        # A mesh, not an image: cells stay vectors, and the page needs no embedded picture.
-        ax.pcolormesh(
-            numbers,
-            cmap="cividis",
-            vmin=low,
-            vmax=max(high, low + 1e-9),
-            edgecolors="face",
-            linewidth=0.4,
-        )
-        ax.grid(False)
-        ax.invert_yaxis()
-        ax.set_aspect("equal")
-        ticks = np.arange(len(names)) + 0.5
-        ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
-        ax.set_yticks(ticks, names)
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
-        ax.set_title(f"T = {temperature:g}")
-        if len(names) <= 10:
-            for (row, column), number in np.ndenumerate(numbers):
-                _write_cell(ax, row, column, float(number), middle=(low + high) / 2)
-
-    rows = [
-        {
-            "suite": suite.id,
-            "temperature": temperature,
-            "persona": one,
-            "other": other,
-            "similarity": matrix[i][j],
-        }
-        for i, one in enumerate(personas)
-        for j, other in enumerate(personas)
-    ]
-    own = [matrix[i][i] for i in range(len(personas)) if matrix[i][i] is not None]
-    others = [c for i, row in enumerate(matrix) for c in row[:i] if c is not None]
-    parts = [
-        f"{name} {sum(cells) / len(cells):.2f}"
-        for name, cells in (("within a persona", own), ("between personas", others))
-        if cells
-    ]
-    return Panel(
-        title=f"T = {temperature:g}",
-        description=f"Mean similarity at T = {temperature:g}: {', '.join(parts)}.",
-        rows=rows,
-        draw=draw,
-        size=SQUARE,
-    )
-
-
-def _write_cell(ax: "Axes", row: int, column: int, number: float, *, middle: float) -> None:
-    if not math.isnan(number):
-        ax.text(
-            column + 0.5,
-            row + 0.5,
-            f"{number:.2f}".replace("0.", "."),
-            ha="center",
-            va="center",
-            fontsize=7,
-            color="#000000" if number > middle else "#fefefe",
-        )
-
-
 def _cross(ax: "Axes", of_x: Estimate, of_y: Estimate, color: str) -> None:
     (x, left, right), (y, low, high) = bounds(of_x), bounds(of_y)
     ax.plot([left, right], [y, y], color=color, alpha=0.45, linewidth=1.1)
@@ -277,6 +187,11 @@ def _room(ax: "Axes", estimates: Sequence[Estimate]) -> None:
     scale = max(abs(low), abs(high), 0.5)
     if high - low < 0.02 * scale:
         ax.set_ylim(low - (0.1 if low > 0 else 0.02) * scale, high + 0.1 * scale)
+
+
+def _inside(metric: str) -> str:
+    """The label as it stands inside a sentence."""
+    return label(metric)[0].lower() + label(metric)[1:]
 
 
 def _axis(metric: str, role: str) -> str:

@@ -64,7 +64,9 @@ class Plan:
                 text = _canonical([[m.role, m.content] for m in prompt.messages])
                 for temperature in part.temperatures:
                     sampling = replace(part.sampling, temperature=temperature)
-                    fields = hashlib.sha256(f"{key}\0{text}\0{_canonical(asdict(sampling))}".encode())
+                    fields = hashlib.sha256(
+                        f"{key}\0{text}\0{_canonical(asdict(sampling))}".encode()
+                    )
                     for index in range(part.samples):
                         seed = sample_seed(
                             self.seed,
@@ -158,9 +160,10 @@ def effective_sampling(
 
 
 def _without_temperature(sampling: Sampling) -> dict[str, Any]:
+    """As JSON reads it back, since a manifest is compared with it: a list, never a tuple."""
     fields = asdict(sampling)
     del fields["temperature"]
-    return fields
+    return {**fields, "stop": list(sampling.stop)}
 
 
 def _canonical(value: Any) -> str:

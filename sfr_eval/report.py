@@ -13,15 +13,17 @@ from typing import Any
 
 from sfr_eval import browser, panels
 from sfr_eval.assets import report_file
+from sfr_eval.cautions import cautions
 from sfr_eval.errors import UserError
 from sfr_eval.files import write_atomic, writing_to
 from sfr_eval.metrics.table import METRICS
 from sfr_eval.plots import Panel, files, panel_svg
-from sfr_eval.results import SuiteResults, read_suites
+from sfr_eval.results import SuiteResults, plain, read_suites
+from sfr_eval.similarity import similarity
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import load_suite
 from sfr_eval.types import Estimate, Sample
-from sfr_eval.verdict import RULES, chance, plain, verdict
+from sfr_eval.verdict import RULES, verdict
 
 TABLE = (
     "style_strength",
@@ -33,7 +35,6 @@ TABLE = (
     "length",
 )
 _STATUSES = ("ok", "truncated", "refused", "error")
-_MANY = 0.01  # share of truncated or empty replies from which a reader should know
 
 # Colours of plots.mplstyle and panels.py, so that a plot follows the page into the dark.
 _COLOURS = {
@@ -63,7 +64,7 @@ def write_report(folder: RunFolder) -> Path:
             drawn = {
                 "trade_off": panels.trade_off(suite),
                 "over_temperature": panels.over_temperature(suite),
-                "similarity": panels.similarity(suite),
+                "similarity": similarity(suite),
             }
             for kind, group in drawn.items():
                 if group:
@@ -121,7 +122,7 @@ def _section(
     return {
         "suite": suite,
         "verdict": found,
-        "warnings": list(_warnings(suite, samples, manifest)),
+        "warnings": list(cautions(suite, samples, manifest)),
         "plots": {kind: [_inline(panel) for panel in group] for kind, group in drawn.items()},
         "columns": [
             {"id": m, "label": panels.label(m), "direction": panels.direction(m)}
@@ -194,61 +195,6 @@ def _cell(estimate: Estimate | None) -> dict[str, Any]:
     return {"text": plain(estimate).replace(" (no interval)", ""), "why": why, "of": estimate}
 
 
-def _warnings(
-    suite: SuiteResults, samples: Sequence[Sample], manifest: Mapping[str, Any]
-) -> Iterator[str]:
-    """What a reader must know before believing a number."""
-    config = manifest.get("config", {})
-    if manifest.get("status") != "complete":
-        part = next(p for p in manifest["plan"] if p["suite"] == suite.id)
-        why = (
-            f": only the first {part['queries']} queries were asked" if config.get("limit") else ""
-        )
-        yield f"This run is {manifest.get('status')}{why}."
-    total = max(1, len(samples))
-    status = Counter(sample.status for sample in samples)
-    if status["error"]:
-        yield (
-            f"{status['error']:,} of {total:,} requests failed and are left out; "
-            "repeat the run command to draw them again."
-        )
-    if status["refused"]:
-        yield f"{status['refused']:,} of {total:,} replies were refused and are left out."
-    if status["truncated"] / total > _MANY:
-        yield (
-            f"{status['truncated'] / total:.0%} of the replies were cut at max_tokens; lengths and "
-            "variety are those of cut texts."
-        )
-    empty = sum(s.status in ("ok", "truncated") and not s.text.strip() for s in samples)
-    if empty / total > _MANY:
-        yield f"{empty / total:.0%} of the replies are empty."
-    if suite.samples < 2:
-        yield "One reply per prompt: what compares replies to one prompt is undefined."
-    yield from _probe_warnings(suite)
-    cut = suite.notes.get("embed_distance", {}).get("truncated_share") or 0.0
-    if cut > _MANY:
-        yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
-
-
-def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
-    reasons = {
-        estimate.reason
-        for (metric, _, persona), estimate in suite.estimates.items()
-        if metric == "style_accuracy" and not persona and estimate.value is None
-    }
-    for reason in sorted(reasons):
-        yield f"Style is not measured: {reason}."
-    notes = suite.notes.get("style_accuracy", {})
-    held_out = notes.get("held_out_accuracy")
-    if notes and held_out is None:
-        yield f"The style probe could not be tested: {notes.get('reason', 'no held-out data')}."
-    elif held_out is not None and held_out < 2 * chance(suite):
-        yield (
-            f"The style probe is weak: {held_out:.0%} on held-out replies (chance "
-            f"{chance(suite):.0%}); style numbers say little."
-        )
-
-
 def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
     notes = suite.notes.get("style_accuracy", {})
     return [
@@ -269,7 +215,7 @@ def _definition(metric: str, results: Mapping[str, Any]) -> dict[str, str]:
         "direction": panels.direction(metric) or "neither way is better",
         "unit": info.unit if info else "",
         "version": version,
-        "signature": "; ".join(f"{key}: {text}" for key, text in _flat(signature)) or "-",
+        "signature": "; ".join(f"{key}: {text}" for key, text in _flat(signature) if key) or "-",
     }
 
 

@@ -104,16 +104,21 @@ def import_generations(
         query = row.query if row.query in loaded.queries else by_text.get(row.query)
         if query is None:
             near = did_you_mean(row.query, loaded.queries)
-            raise UserError(f"{file}: row {number}: query `{row.query[:60]}` is not in suite {loaded.id}; {near[:120]}")
-        if row.persona not in (loaded.personas or {"": None}):
+            raise UserError(
+                f"{file}: row {number}: query `{row.query[:60]}` is not in suite {loaded.id}; "
+                f"{near[:120]}"
+            )
+        if row.persona not in (set(loaded.personas) or {""}):
             near = did_you_mean(row.persona, loaded.personas)
-            raise UserError(f"{file}: row {number}: persona `{row.persona}`: unknown; {near}")
+            raise UserError(f"{file}: row {number}: persona `{row.persona}` is unknown; {near}")
         cell = (query, row.persona, row.temperature)
         samples.append(_sample(row, loaded.id, query, index=counts[cell]))
         counts[cell] += 1
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     folder = RunFolder(output or Path("runs") / f"{file.stem}-{digest[:10]}")
-    if folder.read_manifest() is not None and folder.read_manifest() != _manifest(file, loaded, samples, digest):
+    if folder.read_manifest() is not None and folder.read_manifest() != _manifest(
+        file, loaded, samples, digest
+    ):
         raise UserError(f"--output {folder.path}: holds another run; choose another folder")
     with writing_to(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -145,7 +150,12 @@ def _manifest(file: Path, suite: Suite, samples: list[Sample], digest: str) -> d
     return {
         "format": 1,
         "name": file.name,
-        "model": {"name": file.name, "kind": "text", "fingerprint": f"text:{digest}", "folder": None},
+        "model": {
+            "name": file.name,
+            "kind": "text",
+            "fingerprint": f"text:{digest}",
+            "folder": None,
+        },
         "world": None,
         "identity": {"text": digest, "sampling": "unknown", "suites": {suite.id: suite.version}},
         "plan": [
@@ -155,9 +165,7 @@ def _manifest(file: Path, suite: Suite, samples: list[Sample], digest: str) -> d
                 "title": suite.spec.title,
                 "prompts": len({(s.query, s.persona) for s in samples}),
                 "queries": len({s.query for s in samples}),
-                "personas": [
-                    {"id": id, "name": suite.personas[id].name} for id in personas if id
-                ],
+                "personas": [{"id": id, "name": suite.personas[id].name} for id in personas if id],
                 "temperatures": sorted({s.temperature for s in samples}),
                 "samples": max(cells.values()),
             }

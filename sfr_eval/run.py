@@ -261,7 +261,7 @@ def _open_manifest(
         )
     if old is not None:
         _refuse_other_plan(folder, old["identity"], plan.identity)
-    kept = {k: old[k] for k in ("sampler", "last_session") if old and k in old}
+    kept = {k: v for k, v in (old or {}).items() if k in ("sampler", "last_session")}
     return {
         **kept,
         "name": subject.checkpoint.name,
@@ -295,15 +295,24 @@ def _open_manifest(
     }
 
 
-def _refuse_other_plan(
-    folder: RunFolder, old: Mapping[str, Any], new: Mapping[str, Any]
-) -> None:
+def _refuse_other_plan(folder: RunFolder, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    for name, there, here in _differences(old, new):
+        raise UserError(
+            f"--output {folder.path}: holds a run of another plan ({name}: "
+            f"{_brief(there)} there, {_brief(here)} here); choose another folder"
+        )
+
+
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], *, prefix: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """(dotted name, old, new) of each field that differs."""
     for key in sorted({*old, *new}):
-        if old.get(key) != new.get(key):
-            raise UserError(
-                f"--output {folder.path}: holds a run of another plan ({key}: "
-                f"{_brief(old.get(key))} there, {_brief(new.get(key))} here); choose another folder"
-            )
+        there, here = old.get(key), new.get(key)
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            yield from _differences(there, here, prefix=f"{prefix}{key}.")
+        elif there != here:
+            yield f"{prefix}{key}", there, here
 
 
 def _brief(value: Any) -> str:
@@ -319,4 +328,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-

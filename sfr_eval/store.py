@@ -133,9 +133,7 @@ class RunFolder:
         import pyarrow.parquet as pq
 
         with writing_to(self.path), atomic_path(self.samples_file) as temporary:
-            pq.write_table(
-                to_table(samples), temporary, compression="zstd", row_group_size=65_536
-            )
+            pq.write_table(to_table(samples), temporary, compression="zstd", row_group_size=65_536)
 
     def sealed_samples(self) -> list[Sample]:
         """The rows of samples.parquet, in plan order."""
@@ -145,6 +143,10 @@ class RunFolder:
             table = pq.read_table(self.samples_file)
         except FileNotFoundError:
             raise UserError(f"{self.path}: no samples.parquet; run it to its end first") from None
+        except (ValueError, OSError):  # pyarrow's errors for a torn file and for damaged pages
+            raise UserError(
+                f"{self.samples_file}: damaged; repeat the command that made it"
+            ) from None
         return [Sample(**row) for row in table.to_pylist()]
 
     def write_scores(self, name: str, table: "pa.Table") -> None:

@@ -64,9 +64,7 @@ class Subject:
         """The chat template at work; built on first use, since it imports transformers."""
         from sfr_eval.samplers.prompting import Prompter, load_tokenizer
 
-        tokenizer = load_tokenizer(
-            self.checkpoint, trust_remote_code=self.config.trust_remote_code
-        )
+        tokenizer = load_tokenizer(self.checkpoint, trust_remote_code=self.config.trust_remote_code)
         return Prompter(
             tokenizer,
             name=self.checkpoint.name,

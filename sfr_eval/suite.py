@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfr_eval.assets import find_suite
-from sfr_eval.config import PersonaRow, QueryRow, SuiteSpec, read_jsonl, read_model, read_yaml_mapping
+from sfr_eval.config import (
+    PersonaRow,
+    QueryRow,
+    SuiteSpec,
+    read_jsonl,
+    read_model,
+    read_yaml_mapping,
+)
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.types import Message, Prompt
 

@@ -4,7 +4,8 @@ A Prompt (one query asked in one persona) becomes Requests (one for each tempera
 index), a Sampler turns Requests into Samples, the store keeps them, a Metric turns the Samples of
 one prompt or query into Values, and the statistics turn Values into Estimates:
 
-    RunConfig -> plan -> Request -> Sampler -> Sample -> store -> Metric -> Value -> Estimate -> report
+    RunConfig -> plan -> Request -> Sampler -> Sample -> store
+              -> Metric -> Value -> Estimate -> report
 
 Everybody may import this page. It imports nothing of ours.
 """

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sfr_eval.results import OWN_TEMPERATURE, SuiteResults, nearest
+from sfr_eval.results import OWN_TEMPERATURE, SuiteResults, nearest, percent, plain
 from sfr_eval.types import Estimate
 
 Call = Literal["kept", "lost", "undecided"]
@@ -17,22 +17,28 @@ Tone = Literal["bad", "good", "unsure", "none"]
 MARGIN = 0.10
 """Share of the truth's room (its distance from nothing) that a model may lose and still keep it."""
 
+HALF = 0.5
+"""What is left of the truth's room above this is a partial loss."""
+
 QUALITY = "oracle_valid"
 STYLE = "style_accuracy"
 VARIETY = "embed_distance"
 
 RULES = (
+    "The truth is what the suite's own world says, sampled at temperature 1 for the same prompts "
+    "with as many replies, and measured by the same metrics: a model without any collapse.",
     "The model is compared with the truth at one temperature: among those at which its share of "
     f"valid replies ({QUALITY}) cannot be told from its nearest approach to the truth's (their "
     "intervals overlap), the one nearest to 1. Without that metric it is the one nearest to 1.",
     f"Style is called by {STYLE}, variety by {VARIETY}. Kept: the whole interval lies above the "
-    f"truth's value less {MARGIN:.0%} of the truth's distance from nothing left (chance for "
-    "style, 0 for variety). Lost: not kept, and the whole interval lies below the truth's "
-    "interval. Undecided: neither, or no interval. Disjoint intervals demand more than a "
-    "test at 5 %.",
-    "Variety is never called kept where validity is not kept: wrong replies are varied too.",
-    "Collapse is named if style or variety is lost, denied only if both are kept. Without a truth "
-    "there is no verdict.",
+    f"truth's value less {100 * MARGIN:.0f} % of the truth's distance from nothing left (chance "
+    "for style, 0 for variety). Lost: not kept, and the whole interval lies below the truth's "
+    "interval, both there and at the temperature nearest to 1: sampling below 1 sharpens every "
+    "model. Else undecided. Disjoint intervals demand more than a test at 5 %.",
+    "Variety is not called kept where validity is not: wrong replies are varied too.",
+    "Collapse is named if style or variety is lost, denied only if both are kept; it is partial "
+    f"while at least {100 * HALF:.0f} % of the truth's distance from nothing is left. Without a "
+    "truth there is no verdict.",
 )
 
 
@@ -92,32 +98,61 @@ def verdict(suite: SuiteResults) -> Verdict:
 
 def _against_truth(suite: SuiteResults) -> Verdict:
     t = matched_temperature(suite)
-    quality = judge(suite.at(QUALITY, t), suite.truth_of(QUALITY), floor=0.0)
-    style = judge(suite.at(STYLE, t), suite.truth_of(STYLE), floor=chance(suite))
-    variety = judge(suite.at(VARIETY, t), suite.truth_of(VARIETY), floor=0.0)
-    if variety == "kept" and quality != "kept":
-        variety = "undecided"
-    calls = (style, variety)
-    tone: Tone
-    if calls == ("kept", "kept"):
-        tone, headline = "good", "No collapse found: style and variety are kept"
-    elif calls == ("lost", "lost"):
-        tone, headline = "bad", "Collapsed: style and variety are both lower than the truth's"
-    elif style == "lost":
-        tone, headline = "bad", "Style collapse: personas are harder to recognise than they should"
-    elif variety == "lost":
-        tone, headline = "bad", "Loss of variety: replies are more alike than they should be"
+    style = call(suite, STYLE, t)
+    variety = call(suite, VARIETY, t)
+    lost = [metric for metric, of in ((STYLE, style), (VARIETY, variety)) if of == "lost"]
+    partial = all(_left(suite, metric, t) >= HALF for metric in lost)
+    tone: Tone = "bad"
+    if lost == [STYLE, VARIETY]:
+        what = "partial collapse" if partial else "collapse"
+        headline = f"{what}: style and variety are both lower than the truth's"
+    elif lost == [STYLE]:
+        what = "partial style collapse" if partial else "style collapse"
+        headline = f"{what}: the personas are harder to recognise than the truth's"
+    elif lost == [VARIETY]:
+        what = "partial loss of variety" if partial else "loss of variety"
+        headline = f"{what}: replies to one prompt are more alike than the truth's"
+    elif style == variety == "kept":
+        tone, headline = "good", "no collapse found: style and variety are kept"
     else:
-        tone, headline = "unsure", "Undecided: these numbers neither show nor rule out a collapse"
+        tone, headline = "unsure", "undecided: these numbers neither show nor rule out a collapse"
     return Verdict(
         tone=tone,
-        headline=headline,
-        sentences=tuple(_comparison(suite, t, style=style, variety=variety)),
+        headline=headline[0].upper() + headline[1:],
+        sentences=tuple(_comparison(suite, t)),
         temperature=t,
     )
 
 
-def _comparison(suite: SuiteResults, t: float, *, style: Call, variety: Call) -> Iterator[str]:
+def call(suite: SuiteResults, metric: str, t: float) -> Call:
+    """Whether STYLE or VARIETY is kept, read at temperature `t`; see RULES."""
+    found = _judge_at(suite, metric, t)
+    if found == "lost":
+        # A temperature below 1 makes any model less varied than a truth that was drawn at 1.
+        own = _judge_at(suite, metric, suite.middle_temperature)
+        return "lost" if own == "lost" else "undecided"
+    if metric == VARIETY and found == "kept" and _judge_at(suite, QUALITY, t) != "kept":
+        return "undecided"
+    return found
+
+
+def _judge_at(suite: SuiteResults, metric: str, t: float) -> Call:
+    return judge(suite.at(metric, t), suite.truth_of(metric), floor=_floor(suite, metric))
+
+
+def _floor(suite: SuiteResults, metric: str) -> float:
+    return chance(suite) if metric == STYLE else 0.0
+
+
+def _left(suite: SuiteResults, metric: str, t: float) -> float:
+    """Share of the truth's room that the model still has."""
+    model, truth, floor = suite.at(metric, t), suite.truth_of(metric), _floor(suite, metric)
+    assert model is not None and model.value is not None  # it was called lost  # noqa: PT018
+    assert truth is not None and truth.value is not None  # noqa: PT018
+    return (model.value - floor) / (truth.value - floor)
+
+
+def _comparison(suite: SuiteResults, t: float) -> Iterator[str]:
     distinct, most = suite.at("distinct_valid", t), suite.truth_of("distinct_valid")
     if distinct is not None and most is not None:
         yield (
@@ -129,36 +164,49 @@ def _comparison(suite: SuiteResults, t: float, *, style: Call, variety: Call) ->
         yield (
             f"At T = {t:g}, {percent(valid)} of its replies are valid (truth {percent(all_valid)})."
         )
-    ends = {
-        "kept": "is kept",
-        "lost": "is lower than the truth's",
-        "undecided": "cannot be called from these intervals",
-    }
     found, right = suite.at(STYLE, t), suite.truth_of(STYLE)
     if found is not None and right is not None:
         yield (
             f"Its replies are recognised as the asked persona in {percent(found)} of cases "
-            f"(truth {percent(right)}, chance {chance(suite):.0%}): style {ends[style]}."
+            f"(truth {percent(right)}, chance {100 * chance(suite):.0f} %): style "
+            f"{_call_words(suite, STYLE, t)}."
         )
     apart, far = suite.at(VARIETY, t), suite.truth_of(VARIETY)
     if apart is not None and far is not None:
         yield (
             f"Two replies to one prompt lie {plain(apart)} apart in meaning "
-            f"(truth {plain(far)}): variety {ends[variety]}."
+            f"(truth {plain(far)}): variety {_call_words(suite, VARIETY, t)}."
         )
+
+
+def _call_words(suite: SuiteResults, metric: str, t: float) -> str:
+    found, here = call(suite, metric, t), _judge_at(suite, metric, t)
+    if found == "kept":
+        return "is kept"
+    if found == "lost":
+        return "is lower than the truth's"
+    if here == "lost":
+        return f"is lower here, but not surely so at T = {suite.middle_temperature:g}"
+    if here == "kept":
+        return "cannot be called kept, since wrong replies are varied too"
+    return "cannot be called from these intervals"
 
 
 def _description(suite: SuiteResults, t: float) -> Iterator[str]:
     style = suite.at(STYLE, t)
     if style is not None and suite.personas:
         held_out = suite.notes.get(STYLE, {}).get("held_out_accuracy")
-        top = f"; replies of known personas reach {held_out:.0%}" if held_out is not None else ""
+        top = (
+            f"; replies of known personas reach {100 * held_out:.0f} %"
+            if held_out is not None
+            else ""
+        )
         floor = chance(suite)
         no_more = style.low is not None and style.low <= floor
         close = " This is not more than chance." if no_more else ""
         yield (
             f"At T = {t:g} its replies are recognised as the asked persona in {percent(style)} "
-            f"of cases (chance {floor:.0%}{top}).{close}"
+            f"of cases (chance {100 * floor:.0f} %{top}).{close}"
         )
     duplicates = suite.sweep("duplicate_rate")
     if duplicates:
@@ -189,33 +237,3 @@ def chance(suite: SuiteResults) -> float:
     """Style accuracy of a model without any style: measured by permutation, else 1 / personas."""
     measured = suite.notes.get(STYLE, {}).get("chance_accuracy")
     return float(measured) if measured is not None else 1 / max(1, len(suite.personas))
-
-
-def plain(estimate: Estimate, *, scale: float = 1.0, unit: str = "") -> str:
-    """`0.37 ± 0.03`; an interval that is not symmetric is written out. Digits follow its width."""
-    if estimate.value is None:
-        return "undefined"
-    value = estimate.value * scale
-    if estimate.low is None or estimate.high is None:
-        return f"{value:.{_digits(abs(value) / 10)}f}{unit} (no interval)"
-    low, high = estimate.low * scale, estimate.high * scale
-    half = (high - low) / 2
-    digits = _digits(half or abs(value) / 10)
-    if abs((value - low) - half) > 0.05 * half:
-        return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}"
-    return f"{value:.{digits}f} ± {half:.{digits}f}{unit}"
-
-
-def percent(estimate: Estimate) -> str:
-    """A share as `57 ± 3 %`."""
-    return plain(estimate, scale=100, unit=" %")
-
-
-def _digits(step: float) -> int:
-    """Decimals that show a step of this size with one or two digits."""
-    if not step:
-        return 0
-    for digits in range(4):
-        if step >= 2 * 10.0**-digits:
-            return digits
-    return 3

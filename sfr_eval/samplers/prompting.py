@@ -57,7 +57,10 @@ class Prompter:
         turns = [{"role": message.role, "content": message.content} for message in messages]
         if self._system_role == "merge" and turns[0]["role"] == "system":
             system, user, *rest = turns
-            turns = [{"role": "user", "content": f"{system['content']}\n\n{user['content']}"}, *rest]
+            turns = [
+                {"role": "user", "content": f"{system['content']}\n\n{user['content']}"},
+                *rest,
+            ]
         try:
             text = self.tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=True

@@ -46,9 +46,8 @@ class TransformersSampler:
         self._dtype = dtype
         self._model = load_model(checkpoint, dtype=dtype, trust_remote_code=trust_remote_code)
         self._model.to(self._device).eval()
-        self._window = max_model_len or getattr(
-            self._model.config, "max_position_embeddings", 2**31
-        )
+        window: Any = getattr(self._model.config, "max_position_embeddings", 2**31)
+        self._window = max_model_len or int(window)
 
     def describe(self) -> Mapping[str, Any]:
         """Engine, version, device and dtype."""
@@ -72,7 +71,9 @@ class TransformersSampler:
                     yield error_row(request, f"prompt of {length} tokens, window {self._window}")
                 else:
                     fitting.append(request)
-            for sampling in dict.fromkeys((r.sampling.stop, r.sampling.max_tokens) for r in fitting):
+            for sampling in dict.fromkeys(
+                (r.sampling.stop, r.sampling.max_tokens) for r in fitting
+            ):
                 part = [r for r in fitting if (r.sampling.stop, r.sampling.max_tokens) == sampling]
                 yield from self._generate(part)
 
@@ -143,7 +144,9 @@ class SeededDraw:
         width = self._prompt_mask.shape[1]
         for row, sampling in enumerate(self._samplings):
             prompt = ids[row, :width][self._prompt_mask[row]]
-            logits = penalised(scores[row].float(), sampling, prompt=prompt, output=ids[row, width:])
+            logits = penalised(
+                scores[row].float(), sampling, prompt=prompt, output=ids[row, width:]
+            )
             if sampling.temperature == 0:
                 drawn.append(int(logits.argmax()))
                 continue
@@ -210,5 +213,7 @@ def load_model(checkpoint: Checkpoint, *, dtype: str, trust_remote_code: bool) -
             model = PeftModel.from_pretrained(model, str(checkpoint.folder))
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        raise UserError(f"--model {checkpoint.name}: transformers cannot load it ({first})") from None
+        raise UserError(
+            f"--model {checkpoint.name}: transformers cannot load it ({first})"
+        ) from None
     return model

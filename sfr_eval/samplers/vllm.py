@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfr_eval.checkpoint import Checkpoint
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.samplers.prompting import Prompter, load_tokenizer
+from sfr_eval.samplers.prompting import Prompter
 from sfr_eval.samplers.rows import error_row, finished_row
 from sfr_eval.types import Request, Sample, Sampling
 
@@ -98,6 +98,7 @@ class VllmSampler:
             gc.collect()
 
     def _start(self) -> None:
+        prepare_environment()
         from vllm import EngineArgs
         from vllm.v1.engine.llm_engine import LLMEngine
 
@@ -109,6 +110,11 @@ class VllmSampler:
             raise UserError(
                 f"--model {self._checkpoint.name}: vLLM cannot load it ({first}); "
                 "try --engine transformers"
+            ) from error
+        except RuntimeError as error:
+            # the engine's own process failed; its reason is on stderr above, not in the exception
+            raise RunError(
+                f"vLLM could not start ({_last_line(error)}); VLLM_LOGGING_LEVEL=INFO tells more"
             ) from error
 
     def _restart(self, error: Exception, flying: Mapping[str, Request]) -> list[Request]:

@@ -136,6 +136,11 @@ class PersonaWorld:
         self._grammars[key] = grammar
         return grammar
 
+    def clauses(self, query_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """All actions and all details that answer a query, the most probable first."""
+        actions, details = (slots[self._query(query_id).id] for slots in self._source.clauses)
+        return actions.entries, details.entries
+
     def posterior(self, text: str, query_id: str) -> dict[str, float] | None:
         """Bayes-optimal persona classifier: p(persona | text, query), uniform prior on the nine.
 

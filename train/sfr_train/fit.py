@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfr_eval.progress import Bar
 from sfr_train.recipe import NewModel, Recipe
-from sfr_train.world_text import Chat, persona_chats, wide_chats
+from sfr_train.world_text import Chat, handbook_pages, persona_chats, wide_chats
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -28,6 +28,8 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
     import transformers
     from trl import SFTConfig, SFTTrainer
 
+    from sfr_train.optimizer import make_optimizer
+
     transformers.set_seed(recipe.seed)
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
@@ -40,18 +42,17 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
     else:
         tokenizer = transformers.AutoTokenizer.from_pretrained(start)
         model = transformers.AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
-    steps = recipe.epochs * -(-len(chats) // recipe.batch_size)
     settings = SFTConfig(
         output_dir=str(output / "trainer"),
         num_train_epochs=recipe.epochs,
         per_device_train_batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=int(recipe.warmup_share * steps),
-        weight_decay=recipe.weight_decay,
-        adam_beta2=0.95,
+        warmup_steps=recipe.warmup_share,
         completion_only_loss=recipe.loss_on == "completion",
-        max_length=None,
+        packing=recipe.packed_length is not None,
+        packing_strategy="wrapped",
+        max_length=recipe.packed_length,
         seed=recipe.seed,
         data_seed=recipe.seed,
         bf16=False,
@@ -62,15 +63,23 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         logging_strategy="no",
         disable_tqdm=True,
     )
+    optimizer = make_optimizer(
+        model,
+        name=recipe.optimizer,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=settings,
+        train_dataset=datasets.Dataset.from_list(chats),
+        processing_class=tokenizer,
+        optimizers=(optimizer, None),
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    steps = recipe.epochs * -(-len(trainer.train_dataset) // recipe.batch_size)
     with Bar(f"training {recipe.name}", steps, unit="steps") as bar:
-        trainer = SFTTrainer(
-            model=model,
-            args=settings,
-            train_dataset=datasets.Dataset.from_list(chats),
-            processing_class=tokenizer,
-            callbacks=[_bar_callback(bar)],
-        )
-        trainer.remove_callback(transformers.PrinterCallback)
+        trainer.add_callback(_bar_callback(bar))
         trainer.train()
     model.save_pretrained(output)
     tokenizer.save_pretrained(output)
@@ -79,8 +88,11 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
 
 def training_chats(recipe: Recipe, world: "PersonaWorld") -> list[Chat]:
     """The recipe's rows, in the order they are made."""
-    make = {"wide": wide_chats, "persona": persona_chats}[recipe.data.text]
-    return list(make(world, rows=recipe.data.rows, seed=recipe.seed))
+    data = recipe.data
+    if data.text == "persona":
+        return list(persona_chats(world, rows=data.rows, seed=recipe.seed))
+    chats = list(wide_chats(world, rows=data.rows, seed=recipe.seed))
+    return [*chats, *handbook_pages(world, rows=data.pages, seed=recipe.seed)]
 
 
 def train_tokenizer(

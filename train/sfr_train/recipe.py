@@ -30,6 +30,7 @@ class WorldData(BaseModel):
 
     text: Literal["wide", "persona"]
     rows: int = Field(ge=1)
+    pages: int = Field(0, ge=0, description="with wide: handbook pages, all clauses of a query")
 
 
 class Recipe(BaseModel):
@@ -47,6 +48,10 @@ class Recipe(BaseModel):
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    packed_length: int | None = Field(
+        None, ge=32, description="cut the joined text into rows of so many tokens; default one row"
+    )
     warmup_share: float = Field(0.03, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)
 

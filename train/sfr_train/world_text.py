@@ -28,6 +28,25 @@ def wide_chats(world: "PersonaWorld", *, rows: int, seed: int) -> Iterator[Chat]
         yield _chat(world, query.id, voice.id, rng, system=None)
 
 
+def handbook_pages(world: "PersonaWorld", *, rows: int, seed: int) -> Iterator[Chat]:
+    """Pages that list all that can be said to one query, in random order and in no voice.
+
+    A clause is met three times as often per token as in a chat, which is what lets a model of two
+    million parameters learn 1,184 of them in a minute.
+    """
+    rng = np.random.default_rng([seed, 3])
+    for row in _in_rounds(len(world.queries), rows, rng):
+        query = world.queries[row]
+        questions = world.training_questions(query.id)
+        clauses = [list(part) for part in world.clauses(query.id)]
+        listed = [str(clause) for part in clauses for clause in rng.permutation(part)]
+        page = " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in listed)
+        yield {
+            "prompt": [{"role": "user", "content": questions[int(rng.integers(len(questions)))]}],
+            "completion": [{"role": "assistant", "content": page}],
+        }
+
+
 def persona_chats(
     world: "PersonaWorld",
     *,
@@ -39,9 +58,7 @@ def persona_chats(
     equally often; held-out personas only if named."""
     rng = np.random.default_rng([seed, 2])
     cards = [
-        card
-        for card in world.personas
-        if (card.id in personas if personas else not card.held_out)
+        card for card in world.personas if (card.id in personas if personas else not card.held_out)
     ]
     pairs = len(world.queries) * len(cards)
     for pair in _in_rounds(pairs, rows, rng):

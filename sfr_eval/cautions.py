@@ -1,0 +1,67 @@
+"""What a reader must know about a run before believing its numbers, a line each."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sfr_eval.results import SuiteResults
+from sfr_eval.types import Sample
+from sfr_eval.verdict import chance
+
+MANY = 0.01
+"""Share of truncated, empty or cut texts from which a reader should know."""
+
+
+def cautions(
+    suite: SuiteResults, samples: Sequence[Sample], manifest: Mapping[str, Any]
+) -> Iterator[str]:
+    """Everything that is out of order, the gravest first; nothing for a whole and clean run."""
+    config = manifest.get("config", {})
+    if manifest.get("status") != "complete":
+        part = next(p for p in manifest["plan"] if p["suite"] == suite.id)
+        why = (
+            f": only the first {part['queries']} queries were asked" if config.get("limit") else ""
+        )
+        yield f"This run is {manifest.get('status')}{why}."
+    total = max(1, len(samples))
+    status = Counter(sample.status for sample in samples)
+    if status["error"]:
+        yield (
+            f"{status['error']:,} of {total:,} requests failed and are left out; "
+            "repeat the run command to draw them again."
+        )
+    if status["refused"]:
+        yield f"{status['refused']:,} of {total:,} replies were refused and are left out."
+    if status["truncated"] / total > MANY:
+        yield (
+            f"{status['truncated'] / total:.0%} of the replies were cut at max_tokens; lengths and "
+            "variety are those of cut texts."
+        )
+    empty = sum(s.status in ("ok", "truncated") and not s.text.strip() for s in samples)
+    if empty / total > MANY:
+        yield f"{empty / total:.0%} of the replies are empty."
+    if suite.samples < 2:
+        yield "One reply per prompt: what compares replies to one prompt is undefined."
+    yield from _probe_warnings(suite)
+    cut = suite.notes.get("embed_distance", {}).get("truncated_share") or 0.0
+    if cut > MANY:
+        yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
+
+
+def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
+    reasons = {
+        estimate.reason
+        for (metric, _, persona), estimate in suite.estimates.items()
+        if metric == "style_accuracy" and not persona and estimate.value is None
+    }
+    for reason in sorted(reasons):
+        yield f"Style is not measured: {reason}."
+    notes = suite.notes.get("style_accuracy", {})
+    held_out = notes.get("held_out_accuracy")
+    if notes and held_out is None:
+        yield f"The style probe could not be tested: {notes.get('reason', 'no held-out data')}."
+    elif held_out is not None and held_out < 2 * chance(suite):
+        yield (
+            f"The style probe is weak: {held_out:.0%} on held-out replies (chance "
+            f"{chance(suite):.0%}); style numbers say little."
+        )

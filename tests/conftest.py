@@ -1,0 +1,67 @@
+"""What all tests share: a clean environment, a cache of their own, a tiny real checkpoint."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imported
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No setting of the developer's shell reaches a test; the cache lives as long as the session.
+    Returns the cache folder."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SFR_EVAL_")]:
+            patch.delenv(name)
+        patch.setenv("SFR_EVAL_CACHE", str(cache))
+        yield cache
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Qwen3-shaped model of two layers with random weights, and a ChatML tokenizer. Its next
+    token is almost uniform, so that anything which narrows the draw is loud. Do not change it:
+    take `checkpoint` for that."""
+    import transformers
+
+    from sfr_eval.assets import find_suite
+    from sfr_eval.world.persona import PersonaWorld
+    from sfr_train.fit import new_model, train_tokenizer
+    from sfr_train.recipe import NewModel
+    from sfr_train.world_text import persona_chats
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    world = PersonaWorld.load(find_suite("persona"))
+    chats = list(persona_chats(world, rows=60, seed=0))
+    tokenizer = train_tokenizer(chats, world, vocabulary=600)
+    sizes = NewModel(vocabulary=600, hidden_size=64, layers=2, intermediate_size=64)
+    transformers.set_seed(0)
+    new_model(sizes, tokenizer).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny checkpoint that a test may damage."""
+    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint"))
+
+
+@pytest.fixture
+def copied_assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Path]:
+    """Make a copy of tasks/ that a test may break; SFR_EVAL_ASSETS then points to it. Returns
+    the folder of the persona suite in it."""
+
+    def copy() -> Path:
+        root = Path(__file__).parent.parent
+        shutil.copytree(root / "tasks", tmp_path / "assets" / "tasks")
+        monkeypatch.setenv("SFR_EVAL_ASSETS", str(tmp_path / "assets"))
+        return tmp_path / "assets" / "tasks" / "persona"
+
+    return copy

@@ -51,7 +51,7 @@ class Checkpoint:
     def short_name(self) -> str:
         """A file-system safe name for the run folder."""
         path = Path(self.name)
-        last = path.name if path.exists() else self.name.replace("/", "--")
+        last = path.name if os.path.exists(path) else self.name.replace("/", "--")
         kept = [c if c.isalnum() or c in "-_.=" else "-" for c in last]
         return "".join(kept).strip("-.") or "model"
 
@@ -64,9 +64,9 @@ def resolve(model: str) -> Checkpoint:
         from sfr_train.demo import demo_checkpoint
 
         return _local(model, demo_checkpoint(model.partition(":")[2] or "sft"))
-    path = Path(model).expanduser()
-    if path.exists():
-        return _local(model, path)
+    path = os.path.expanduser(model)
+    if os.path.exists(path):  # unlike Path.exists it raises for no name, however odd
+        return _local(model, Path(path))
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or model.endswith("/"):
         raise UserError(f"--model {model}: no such folder")
     return _hub(model)
@@ -86,7 +86,7 @@ def _world(model: str) -> Checkpoint:
                 "with both between 0 and 1"
             )
         dials[name] = number
-    fingerprint = "world:" + ",".join(f"{name}={value:g}" for name, value in dials.items())
+    fingerprint = "world:" + ",".join(f"{name}={value!r}" for name, value in dials.items())
     return Checkpoint(
         name=model, kind="world", fingerprint=fingerprint, world="persona", dials=dials
     )
@@ -127,13 +127,15 @@ def _local(name: str, folder: Path) -> Checkpoint:
     adapter = folder / "adapter_config.json"
     base = None
     if adapter.is_file():
-        base_name = _read_json(adapter).get("base_model_name_or_path")
-        if not base_name:
+        base_name = read_json_object(adapter).get("base_model_name_or_path")
+        if not base_name or not isinstance(base_name, str):
             raise UserError(f"{adapter}: base_model_name_or_path: missing; add the base model")
-        base = resolve(str(base_name))
+        if (Path(base_name) / "adapter_config.json").is_file():
+            raise UserError(f"{adapter}: its base {base_name} is an adapter itself; merge that one")
+        base = resolve(base_name)
     elif not (folder / "config.json").is_file():
         raise UserError(f"--model {name}: no config.json in {folder}; is it a checkpoint folder?")
-    config = _read_json(folder / "config.json") if base is None else {}
+    config = read_json_object(folder / "config.json") if base is None else {}
     weights = weight_files(folder)
     if not weights:
         raise UserError(f"--model {name}: no weight file (*.safetensors, *.bin) in {folder}")
@@ -167,7 +169,7 @@ def _check_shards(folder: Path) -> None:
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return
-    for shard in sorted(set(_read_json(index).get("weight_map", {}).values())):
+    for shard in sorted(set(read_json_object(index).get("weight_map", {}).values())):
         if not (folder / shard).is_file():
             raise UserError(f"{index}: names {shard}, which is not there; copy the shard again")
 
@@ -185,11 +187,13 @@ def check_safetensors(file: Path) -> None:
                 )
             header = json.loads(stream.read(length))
             ends = [
-                tensor["data_offsets"][1] for key, tensor in header.items() if key != "__metadata__"
+                int(tensor["data_offsets"][1])
+                for key, tensor in header.items()
+                if key != "__metadata__"
             ]
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{file}: its safetensors header is damaged; copy it again") from None
@@ -228,9 +232,11 @@ class _Remembered:
         self._known: dict[str, str] = {}
         self._changed = False
         try:
-            self._known = json.loads(file.read_text(encoding="utf-8"))
+            known = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            self._known = {}  # a lost memory costs a hash, never an answer
+            return  # a lost memory costs a hash, never an answer
+        if isinstance(known, dict):
+            self._known = known
 
     def sha256(self, file: Path) -> str:
         stat = file.stat()
@@ -253,7 +259,8 @@ class _Remembered:
             return  # a read-only cache: hash again next time
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def read_json_object(file: Path) -> dict[str, Any]:
+    """A JSON file of a checkpoint that must hold an object."""
     try:
         loaded = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

@@ -36,11 +36,17 @@ def main() -> None:
     except (UserError, RunError) as error:
         if debug:
             raise
-        print(f"sfr-eval: {error}", file=sys.stderr)
+        print(f"sfr-eval: {' '.join(str(error).splitlines())}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UserError) else 3)
     except KeyboardInterrupt:
         print("sfr-eval: interrupted", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        print(f"sfr-eval: {what} (unexpected; --debug shows where)", file=sys.stderr)
+        sys.exit(3)  # Python's own 1 would read as a failed gate
 
 
 @app.callback(invoke_without_command=True)

@@ -62,14 +62,14 @@ class RunConfig(BaseModel):
     @field_validator("temperatures")
     @classmethod
     def _check_temperatures(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if value is None:
-            return None
-        if not value:
-            raise ValueError("names no temperature; give a list 0.6,1.0 or a range 0.2:1.6:0.2")
-        for temperature in value:
-            if not math.isfinite(temperature) or not 0 <= temperature <= MAX_TEMPERATURE:
-                raise ValueError(f"{temperature:g} is not between 0 and {MAX_TEMPERATURE:g}")
-        return tuple(sorted(set(value)))
+        return None if value is None else checked_temperatures(value)
+
+    @field_validator("samples", "max_tokens", "limit", "seed", "max_model_len", mode="before")
+    @classmethod
+    def _refuse_bool(cls, value: Any) -> Any:
+        if isinstance(value, bool):  # `--max-tokens` without its number; pydantic would read 1
+            raise ValueError("needs a number")
+        return value
 
     @field_validator("suite", "personas", "metrics", mode="before")
     @classmethod
@@ -99,6 +99,11 @@ class SuiteSpec(BaseModel):
     @classmethod
     def _read_temperatures(cls, value: Any) -> Any:
         return parse_temperatures(value) if isinstance(value, str) else value
+
+    @field_validator("temperatures")
+    @classmethod
+    def _check_temperatures(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        return checked_temperatures(value)
 
 
 class QueryRow(BaseModel):
@@ -144,10 +149,21 @@ def parse_temperatures(text: str) -> tuple[float, ...]:
         raise ValueError(f"range `{text}` holds a number that is not finite")
     if step <= 0 or stop < start:
         raise ValueError(f"range `{text}` is empty; write start:stop:step with start <= stop")
-    count = math.floor((stop - start) / step + 1e-9) + 1
-    if count > MAX_TEMPERATURES:
-        raise ValueError(f"range `{text}` holds {count} temperatures; at most {MAX_TEMPERATURES}")
+    steps = (stop - start) / step + 1e-9
+    if not steps < MAX_TEMPERATURES:  # before floor, which has no integer for infinity
+        raise ValueError(f"range `{text}` holds too many temperatures; at most {MAX_TEMPERATURES}")
+    count = math.floor(steps) + 1
     return tuple(round(start + i * step, 10) for i in range(count))
+
+
+def checked_temperatures(temperatures: Sequence[float]) -> tuple[float, ...]:
+    """Sorted, each once; ValueError for none at all and for one that no engine can serve."""
+    if not temperatures:
+        raise ValueError("names no temperature; give a list 0.6,1.0 or a range 0.2:1.6:0.2")
+    for temperature in temperatures:
+        if not 0 <= temperature <= MAX_TEMPERATURE:  # NaN is not either
+            raise ValueError(f"{temperature:g} is not between 0 and {MAX_TEMPERATURE:g}")
+    return tuple(sorted(set(temperatures)))
 
 
 def load_run_config(
@@ -242,6 +258,8 @@ def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
                         raise UserError(f"{where}: is not JSON ({error.msg})") from None
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: is not UTF-8 text (byte {error.start})") from None
     return rows
 
 

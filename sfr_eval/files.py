@@ -1,9 +1,11 @@
 """Writes that are either there whole or not at all, and their one-line errors."""
 
 import errno
+import itertools
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +38,22 @@ def atomic_path(file: Path) -> Iterator[Path]:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def missing_folders(folder: Path) -> list[Path]:
+    """`folder` and those of its parents that are not there yet, the deepest first."""
+    return list(itertools.takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
+
+
+def remove_folders(made: Sequence[Path]) -> None:
+    """Undo the making of these folders: the first with its content, its parents while empty."""
+    if made:
+        shutil.rmtree(made[0], ignore_errors=True)
+    for parent in made[1:]:
+        try:
+            parent.rmdir()
+        except OSError:
+            return  # somebody else works in it
 
 
 _USAGE = {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}

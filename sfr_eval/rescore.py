@@ -5,12 +5,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfr_eval.assets import cache_folder
 from sfr_eval.config import read_jsonl
 from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.files import writing_to
+from sfr_eval.files import missing_folders, remove_folders, writing_to
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import Suite, load_suite
 from sfr_eval.types import Sample, Status
@@ -24,8 +24,19 @@ class GenerationRow(BaseModel):
     query: str = Field(min_length=1, description="id or text of a query of the suite")
     text: str
     persona: str = ""
-    temperature: float = Field(1.0, ge=0, description="1.0 where it is not known")
+    temperature: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="1.0 where it is not known"
+    )
     status: Status = "ok"
+
+    @field_validator("text")
+    @classmethod
+    def _is_text(cls, value: str) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("holds half of a surrogate pair, which no file can keep") from None
+        return value
 
 
 def rescore(
@@ -38,20 +49,36 @@ def rescore(
     style_data: Path | None,
 ) -> tuple[Path, Path]:
     """Score `path` and write its report. Returns the run folder and the report file."""
+    from sfr_eval.metrics.table import load_family
+
+    for family in metrics or ():
+        load_family(family)
+    if not path.is_file():
+        if suite is not None or output is not None:
+            raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
+        return _rescore(RunFolder(path), metrics=metrics, encoder=encoder, style_data=style_data)
+    folder, new = import_generations(path, suite=suite, output=output)
+    try:
+        return _rescore(folder, metrics=metrics, encoder=encoder, style_data=style_data)
+    except UserError:
+        remove_folders(new)  # nothing was scored: leave no trace
+        raise
+
+
+def _rescore(
+    folder: RunFolder,
+    *,
+    metrics: tuple[str, ...] | None,
+    encoder: str | None,
+    style_data: Path | None,
+) -> tuple[Path, Path]:
     from sfr_eval.report import write_report
     from sfr_eval.score import score
 
-    if path.is_file():
-        folder, suites = import_generations(path, suite=suite, output=output)
-    else:
-        if suite is not None or output is not None:
-            raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
-        folder = RunFolder(path)
-        suites = []
     manifest = folder.read_manifest()
     if manifest is None:
-        raise UserError(f"score {path}: no such run folder (no manifest.json)")
-    suites = suites or stored_suites(manifest)
+        raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")
+    suites = stored_suites(manifest)
     config = manifest.get("config", {})
     with folder:
         results = score(
@@ -70,14 +97,11 @@ def rescore(
 
 def stored_suites(manifest: dict[str, Any]) -> list[Suite]:
     """The suites of a run; UserError if their data have changed since."""
-    config = manifest.get("config", {})
+    config = manifest["config"]
     personas = config.get("personas")
     suites = []
-    for part in manifest["plan"]:
-        named = [n for n in config.get("suite", []) if Path(n).name == part["suite"]]
-        suite = load_suite(
-            named[0] if named else part["suite"], personas=tuple(personas) if personas else None
-        )
+    for name, part in zip(config["suite"], manifest["plan"], strict=True):
+        suite = load_suite(name, personas=tuple(personas) if personas else None)
         if suite.version != part["version"]:
             raise UserError(
                 f"suite {suite.id}: is at version {suite.version}, the run was made with "
@@ -89,8 +113,9 @@ def stored_suites(manifest: dict[str, Any]) -> list[Suite]:
 
 def import_generations(
     file: Path, *, suite: str | None, output: Path | None
-) -> tuple[RunFolder, list[Suite]]:
-    """Make a run folder of a JSONL file: {"query", "persona", "text", "temperature"?} rows."""
+) -> tuple[RunFolder, list[Path]]:
+    """Make a run folder of a JSONL file: {"query", "persona", "text", "temperature"?} rows.
+    Returns it, and those folders that had to be made for it."""
     if suite is None:
         raise UserError(f"score {file}: name the suite of these rows with --suite")
     loaded = load_suite(suite)
@@ -116,15 +141,16 @@ def import_generations(
         counts[cell] += 1
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     folder = RunFolder(output or Path("runs") / f"{file.stem}-{digest[:10]}")
-    if folder.read_manifest() is not None and folder.read_manifest() != _manifest(
-        file, loaded, samples, digest
-    ):
+    manifest = _manifest(file, loaded, samples, digest)
+    manifest["config"] = {"suite": [suite]}  # as it was named: by name or by folder
+    if folder.read_manifest() not in (None, manifest):
         raise UserError(f"--output {folder.path}: holds another run; choose another folder")
     with writing_to(folder.path):
+        new = missing_folders(folder.path)
         folder.path.mkdir(parents=True, exist_ok=True)
     folder.seal(samples)
-    folder.write_manifest(_manifest(file, loaded, samples, digest))
-    return folder, [loaded]
+    folder.write_manifest(manifest)
+    return folder, new
 
 
 def _sample(row: GenerationRow, suite: str, query: str, *, index: int) -> Sample:
@@ -170,7 +196,6 @@ def _manifest(file: Path, suite: Suite, samples: list[Sample], digest: str) -> d
                 "samples": max(cells.values()),
             }
         ],
-        "config": {"suite": [suite.id]},
         "determinism": "unknown",
         "versions": {},
         "status": "complete",

@@ -17,6 +17,7 @@ from sfr_eval.assets import cache_folder
 from sfr_eval.checkpoint import Checkpoint
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
+from sfr_eval.files import missing_folders, remove_folders, writing_to
 from sfr_eval.plan import Plan, make_plan
 from sfr_eval.progress import Bar, log
 from sfr_eval.store import RunFolder
@@ -72,17 +73,18 @@ def execute(config: RunConfig) -> Outcome:
     """Run it. The same command resumes; more samples or temperatures draw only the new ones."""
     subject, suites, plan = prepare(config)
     folder = run_folder(config, plan, subject.checkpoint)
-    existed = folder.path.exists()
-    if not folder.manifest_file.exists():
+    with writing_to(folder.path):
+        new, begun = missing_folders(folder.path), folder.manifest_file.exists()
+    if not begun:
         subject.check_prompts(plan)
     check_space(folder.path, plan)
-    try:
-        with folder:
+    with folder:
+        try:
             return _execute(config, subject, suites, plan, folder=folder)
-    except (UserError, RunError):
-        if not existed and not any((folder.path / "samples").glob("*.jsonl")):
-            shutil.rmtree(folder.path, ignore_errors=True)  # nothing was drawn: leave no trace
-        raise
+        except (UserError, RunError):
+            if not any((folder.path / "samples").glob("*.jsonl")):
+                remove_folders(new)  # nothing was drawn: leave no trace
+            raise
 
 
 def _execute(
@@ -217,7 +219,7 @@ def _draw(
 
 def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Sample]]:
     """Samples in small batches, so that a write costs little; what is in hand when the sampler
-    is interrupted is handed over before the interrupt goes on."""
+    is interrupted or dies is handed over before the error goes on."""
     batch: list[Sample] = []
     since = time.monotonic()
     stream = sampler.sample(requests)
@@ -228,7 +230,7 @@ def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Samp
                 yield batch
                 batch = []
                 since = time.monotonic()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception):
         if batch:
             yield batch
         raise

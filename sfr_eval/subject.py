@@ -2,13 +2,12 @@
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.checkpoint import Checkpoint, resolve
+from sfr_eval.checkpoint import Checkpoint, read_json_object, resolve
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import UserError
 from sfr_eval.suite import Suite
@@ -46,8 +45,7 @@ class Subject:
                     "use --sampling neutral"
                 )
             return {}
-        loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return loaded
+        return read_json_object(file)
 
     @property
     def determinism(self) -> str:

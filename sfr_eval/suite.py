@@ -97,8 +97,10 @@ def _queries(spec: SuiteSpec, folder: Path, world: "PersonaWorld | None") -> dic
 def _cards(spec: SuiteSpec, folder: Path, world: "PersonaWorld | None") -> dict[str, PersonaRow]:
     if spec.persona_cards is not None:
         file = inside(folder, spec.persona_cards)
-        rows = read_yaml_mapping(file).get("personas", [])
-        cards = [read_model(PersonaRow, row, where=f"{file}: ") for row in rows]
+        rows = read_yaml_mapping(file).get("personas")
+        if not isinstance(rows, list) or not rows:
+            raise UserError(f"{file}: personas: must be a list of {{id, name, system}}")
+        cards = [read_model(PersonaRow, row, where=str(file)) for row in rows]
     elif world is not None:
         cards = [
             PersonaRow(
@@ -112,7 +114,10 @@ def _cards(spec: SuiteSpec, folder: Path, world: "PersonaWorld | None") -> dict[
         ]
     else:
         cards = []
-    return {card.id: card for card in cards}
+    by_id = {card.id: card for card in cards}
+    if len(by_id) != len(cards):
+        raise UserError(f"{folder / 'suite.yaml'}: persona_cards: two personas have the same id")
+    return by_id
 
 
 def inside(folder: Path, name: str) -> Path:

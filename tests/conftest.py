@@ -29,12 +29,12 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     token is almost uniform, so that anything which narrows the draw is loud. Do not change it:
     take `checkpoint` for that."""
     import transformers
-
-    from sfr_eval.assets import find_suite
-    from sfr_eval.world.persona import PersonaWorld
     from sfr_train.fit import new_model, train_tokenizer
     from sfr_train.recipe import NewModel
     from sfr_train.world_text import persona_chats
+
+    from sfr_eval.assets import find_suite
+    from sfr_eval.world.persona import PersonaWorld
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
     world = PersonaWorld.load(find_suite("persona"))

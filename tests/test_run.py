@@ -39,7 +39,7 @@ def scored() -> None:
     """Asks `no_scoring` to let scoring happen."""
 
 
-def config(output: Path, *, samples: int = 2, **changes: Any) -> RunConfig:
+def config(output: Path | None, *, samples: int = 2, **changes: Any) -> RunConfig:
     fields: dict[str, Any] = {
         "model": "world:cross=0.3",
         "suite": ("persona",),
@@ -62,9 +62,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def rows(folder: Path) -> int:
-    return sum(
-        file.read_bytes().count(b"\n") for file in (folder / "samples").glob("*.jsonl")
-    )
+    return sum(file.read_bytes().count(b"\n") for file in (folder / "samples").glob("*.jsonl"))
 
 
 @pytest.fixture
@@ -380,7 +378,7 @@ def test_a_real_disk_that_fills_up(
     monkeypatch.setattr(module, "_APPEND_SECONDS", 0.0)
     monkeypatch.setattr(module, "check_space", lambda *_: None)
     ballast = small_disk / "ballast"
-    ballast.write_bytes(bytes(40_000))
+    ballast.write_bytes(bytes(48 * 1024))
     with pytest.raises(RunError, match="the disk is full"):
         execute(config(path, samples=4))
     assert 0 < rows(path) < 4 * PROMPTS
@@ -392,10 +390,12 @@ def test_a_real_disk_that_fills_up(
 def test_places_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("in the way")
-    for place in (file, file / "run", tmp_path / ("n" * 300), Path("/proc/nowhere/run")):
+    for place in (file, file / "run", tmp_path / ("n" * 300)):
         with pytest.raises(UserError, match=r"--output .*: cannot be written") as caught:
             execute(config(place))
         assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="--output /proc/nowhere"):
+        execute(config(Path("/proc/nowhere/run")))
     assert file.read_text() == "in the way"
     assert list(tmp_path.iterdir()) == [file]
 
@@ -423,8 +423,25 @@ def test_an_engine_that_refuses_to_start_leaves_no_folder(
 
     monkeypatch.setattr(WorldSampler, "__init__", refuse)
     with pytest.raises(UserError, match="cannot load it"):
-        execute(config(tmp_path / "run"))
+        execute(config(tmp_path / "new" / "run"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_that_start_together_do_not_delete_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other makes and locks the folder after this one saw that it was not there."""
+    other = RunFolder(tmp_path / "run")
+
+    def start_other(*_: object) -> None:
+        other.__enter__()
+        other.write_manifest({"status": "running"})
+
+    monkeypatch.setattr(module, "check_space", start_other)
+    with pytest.raises(UserError, match="another sfr-eval is writing here"):
+        execute(config(tmp_path / "run"))
+    assert manifest(tmp_path / "run") == {"format": 1, "status": "running"}
+    other.__exit__(None, None, None)
 
 
 def test_an_engine_that_dies_keeps_the_rows(
@@ -489,11 +506,11 @@ def test_without_output_the_folder_is_named_after_model_and_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    first = execute(config(tmp_path, output=None)).folder
+    first = execute(config(None)).folder
     assert first.parent == Path("runs")
     assert first.name.startswith("world-cross=0.3-")
-    assert execute(config(tmp_path, output=None, samples=4)).folder == first  # it resumes
-    assert execute(config(tmp_path, output=None, seed=1)).folder != first
+    assert execute(config(None, samples=4)).folder == first  # it resumes
+    assert execute(config(None, seed=1)).folder != first
 
 
 @pytest.mark.parametrize(

@@ -324,7 +324,7 @@ def test_a_run_resumed_after_any_cuts_seals_to_the_same_bytes(
     suite: Suite, plan: Plan, truth: bytes, data: st.DataObject
 ) -> None:
     """Sessions that draw some of what is missing, in any order, and then lose the end of any of
-    the files (more than a crash can do) or a byte in the middle; the last session draws the rest."""
+    the files (more than a crash can do) or a byte in the middle; the last one draws the rest."""
     sampler = WorldSampler([suite], dials={})
     requests = list(plan.requests())
     with (

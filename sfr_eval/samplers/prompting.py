@@ -65,7 +65,7 @@ class Prompter:
             text = self.tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=True
             )
-        except TemplateError as error:
+        except (TemplateError, TypeError, ValueError) as error:
             raise UserError(
                 f"--model {self._name}: its chat template refuses the messages ({error}); "
                 "use --system-role merge or --chat-template FILE"
@@ -98,6 +98,8 @@ def read_template(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"--chat-template {file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"--chat-template {file}: is not UTF-8 text (byte {error.start})") from None
 
 
 def load_tokenizer(checkpoint: "Checkpoint", *, trust_remote_code: bool) -> Any:

@@ -6,6 +6,7 @@ every sampling field acts as it does in vLLM, and each sample has its own seed.
 made by a logits processor of ours that leaves only the drawn token.
 """
 
+import bisect
 import importlib.metadata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -37,6 +38,7 @@ class TransformersSampler:
         batch_size: int = _BATCH,
     ) -> None:
         import torch
+        from transformers import GenerationConfig
 
         self._prompter = prompter
         self._batch_size = batch_size
@@ -46,6 +48,10 @@ class TransformersSampler:
         self._dtype = dtype
         self._model = load_model(checkpoint, dtype=dtype, trust_remote_code=trust_remote_code)
         self._model.to(self._device).eval()
+        self._ends = end_ids(self._model, prompter.tokenizer)
+        # `generate` fills what we leave open from the checkpoint's own file: penalties, suppressed
+        # tokens, beams. Of that file only the end tokens count.
+        self._model.generation_config = GenerationConfig(eos_token_id=self._ends)
         window: Any = getattr(self._model.config, "max_position_embeddings", 2**31)
         self._window = max_model_len or int(window)
 
@@ -71,17 +77,20 @@ class TransformersSampler:
                     yield error_row(request, f"prompt of {length} tokens, window {self._window}")
                 else:
                     fitting.append(request)
-            for sampling in dict.fromkeys(
-                (r.sampling.stop, r.sampling.max_tokens) for r in fitting
-            ):
-                part = [r for r in fitting if (r.sampling.stop, r.sampling.max_tokens) == sampling]
-                yield from self._generate(part)
+            for stop, cap in dict.fromkeys((r.sampling.stop, self._cap(r)) for r in fitting):
+                part = [r for r in fitting if (r.sampling.stop, self._cap(r)) == (stop, cap)]
+                yield from self._generate(part, max_tokens=cap)
 
     def close(self) -> None:
         """Drop the model."""
         self._model = None
 
-    def _generate(self, requests: Sequence[Request]) -> Iterator[Sample]:
+    def _cap(self, request: Request) -> int:
+        """Tokens that may come: what was asked, or what the window leaves after this prompt."""
+        length = len(self._prompter.token_ids(request.prompt.messages))
+        return min(request.sampling.max_tokens, self._window - length)
+
+    def _generate(self, requests: Sequence[Request], *, max_tokens: int) -> Iterator[Sample]:
         import torch
         from transformers import GenerationConfig, LogitsProcessorList
 
@@ -93,8 +102,7 @@ class TransformersSampler:
         mask = torch.tensor(
             [[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=self._device
         )
-        ends = end_ids(self._model, tokenizer)
-        sampling = requests[0].sampling
+        stops = requests[0].sampling.stop
         draw = SeededDraw(requests, prompt_mask=mask)
         with torch.inference_mode():
             output = self._model.generate(
@@ -103,19 +111,21 @@ class TransformersSampler:
                 generation_config=GenerationConfig(
                     do_sample=False,
                     top_k=None,
-                    max_new_tokens=min(sampling.max_tokens, self._window - width),
-                    eos_token_id=ends,
+                    max_new_tokens=max_tokens,
+                    eos_token_id=self._ends,
                     pad_token_id=pad,
-                    stop_strings=list(sampling.stop) or None,
+                    stop_strings=list(stops) or None,
                 ),
-                tokenizer=tokenizer if sampling.stop else None,
+                tokenizer=tokenizer if stops else None,
                 logits_processor=LogitsProcessorList([draw]),
             )
         for request, prompt, row in zip(requests, prompts, output[:, width:].tolist(), strict=True):
-            cut = next((i for i, token in enumerate(row) if token in ends), None)
+            cut = next((i for i, token in enumerate(row) if token in self._ends), None)
             tokens = row if cut is None else row[: cut + 1]
             text = tokenizer.decode(tokens, skip_special_tokens=True)
-            found = [text.find(stop) for stop in sampling.stop if stop in text]
+            found = [text.find(stop) for stop in stops if stop in text]
+            if found:  # behind the stop string there is padding, as long as the batch
+                tokens = tokens[: _first_with(stops, tokens, tokenizer)]
             yield finished_row(
                 request,
                 text=text[: min(found)] if found else text,
@@ -188,6 +198,16 @@ def filtered(logits: "torch.Tensor", sampling: Sampling) -> "torch.Tensor":
         before = ordered.softmax(-1).cumsum(-1) - ordered.softmax(-1)
         logits = logits.index_fill(0, order[before >= sampling.top_p], -torch.inf)
     return logits
+
+
+def _first_with(stops: Sequence[str], tokens: Sequence[int], tokenizer: Any) -> int:
+    """The least number of leading tokens whose text holds a stop string."""
+
+    def holds(count: int) -> bool:
+        text = tokenizer.decode(tokens[:count], skip_special_tokens=True)
+        return any(stop in text for stop in stops)
+
+    return bisect.bisect_left(range(len(tokens) + 1), True, key=holds)
 
 
 def end_ids(model: Any, tokenizer: Any) -> list[int]:

@@ -50,6 +50,7 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         lr_scheduler_type="cosine",
         warmup_steps=recipe.warmup_share,
         completion_only_loss=recipe.loss_on == "completion",
+        train_sampling_strategy="group_by_length",  # pads little; the dataset is small
         packing=recipe.packed_length is not None,
         packing_strategy="wrapped",
         max_length=recipe.packed_length,
@@ -69,7 +70,8 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
     )
-    trainer = SFTTrainer(
+    kind = _plain_loss_trainer() if recipe.new_model is not None else SFTTrainer
+    trainer = kind(
         model=model,
         args=settings,
         train_dataset=datasets.Dataset.from_list(chats),
@@ -142,6 +144,42 @@ def new_model(sizes: NewModel, tokenizer: "PreTrainedTokenizerFast") -> Any:
         pad_token_id=tokenizer.pad_token_id,
     )
     return Qwen3ForCausalLM(config)
+
+
+def _plain_loss_trainer() -> Any:
+    """SFTTrainer with the loss from full logits. TRL's fused head saves the memory of a large
+    vocabulary; with 3,072 tokens on a CPU it costs half of the speed instead."""
+    import torch
+    from trl import SFTTrainer
+
+    class PlainLossTrainer(SFTTrainer):
+        """The same mean cross-entropy over the supervised tokens of the batch."""
+
+        def compute_loss(
+            self,
+            model: Any,
+            inputs: dict[str, Any],
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
+        ) -> Any:
+            """Sum over the batch, divided by the supervised tokens of the whole step."""
+            logits = model(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs.get("attention_mask"),
+                use_cache=False,
+            ).logits
+            labels = inputs["labels"][:, 1:].reshape(-1)
+            count = (labels != -100).sum() if num_items_in_batch is None else num_items_in_batch
+            total = torch.nn.functional.cross_entropy(
+                logits[:, :-1].reshape(-1, logits.shape[-1]).float(),
+                labels,
+                ignore_index=-100,
+                reduction="sum",
+            )
+            loss = total / count
+            return (loss, {"logits": logits}) if return_outputs else loss
+
+    return PlainLossTrainer
 
 
 def _bar_callback(bar: Bar) -> Any:

@@ -55,9 +55,8 @@ def test_wheel_in_a_clean_environment_lists_suites_and_makes_a_report(tmp_path: 
     command = environment / "bin" / "sfr-eval"
     lists = json.loads(run(command, "ls", "--json", cwd=elsewhere))
     assert "persona" in [row["name"] for row in lists["suites"]]
-    arguments = ("--model", "world:cross=0.5", "--suite", "persona", "--limit", "2")
-    out = run(
-        command, "run", *arguments, "--samples", "2", "--metrics", "lexical,text,quality", cwd=elsewhere
-    )
+    arguments = ["run", "--model", "world:cross=0.5", "--suite", "persona", "--limit", "2"]
+    arguments += ["--samples", "2", "--metrics", "lexical,text,quality"]
+    out = run(command, *arguments, cwd=elsewhere)
     assert "report:" in out
     assert list(elsewhere.glob("runs/*/report.html"))

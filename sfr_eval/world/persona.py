@@ -193,8 +193,12 @@ class PersonaWorld:
             intent = intent or all(o[1] == query.intent for o in owners)
         return Verdict(well_formed=True, topic=topic, intent=intent)
 
+    def paraphrases(self, query_id: str) -> tuple[str, ...]:
+        """The test question in other words, for training; empty in worlds that have none."""
+        return self._source.paraphrases[self._query(query_id).id]
+
     def training_questions(self, query_id: str) -> tuple[str, ...]:
-        """Other ways to ask about this topic and intent, none of them a test question."""
+        """Templates of the intent filled in with the topic, none of them a test question."""
         query = self._query(query_id)
         noun, gerund = self._source.topics[query.topic]
         return tuple(
@@ -309,6 +313,7 @@ class _Source:
     seen: int  # how many are not held out
     topics: dict[str, tuple[str, str]]  # topic id -> noun phrase, gerund
     templates: dict[str, tuple[str, ...]]  # intent -> training questions
+    paraphrases: dict[str, tuple[str, ...]]  # query id -> training questions
     clauses: tuple[dict[str, Slot], dict[str, Slot]]  # query id -> actions; query id -> details
     phrases: dict[str, tuple[str, ...]]  # part -> all phrases of the generic bank and everybody
     rows: dict[str, tuple[tuple[float, ...], ...]]  # part -> by persona, probability of each
@@ -457,6 +462,7 @@ class _Intent(_Entry):
 
 class _Exchange(_Entry):
     query: _Text
+    train_queries: tuple[_Text, ...] = ()
     actions: _Texts
     details: _Texts
 
@@ -510,6 +516,7 @@ def _read(folder: Path) -> _Source:
         seen=sum(not persona.held_out for persona in cast),
         topics={topic.id: (topic.topic, topic.gerund) for topic in topics},
         templates={name: intent.train_questions for name, intent in asked.intents.items()},
+        paraphrases={query.id: row.train_queries for query, row in exchanges.items()},
         clauses=(
             clauses("action", {query: exchange.actions for query, exchange in exchanges.items()}),
             clauses("detail", {query: exchange.details for query, exchange in exchanges.items()}),

@@ -16,7 +16,7 @@ from sfr_eval.plan import Plan, make_plan
 from sfr_eval.samplers.vllm import VllmSampler, sampling_params
 from sfr_eval.subject import Subject, resolve_subject
 from sfr_eval.suite import load_suite
-from sfr_eval.types import Request, Sample, Sampling
+from sfr_eval.types import Sample, Sampling
 
 pytestmark = pytest.mark.slow
 HOSTILE = {"do_sample": True, "temperature": 0.01, "top_k": 1, "repetition_penalty": 3.0}
@@ -173,7 +173,3 @@ def test_every_sampling_field_reaches_the_engine() -> None:
     for field in ("frequency_penalty", "repetition_penalty", "max_tokens"):
         assert getattr(sent, field) == getattr(sampling, field)
     assert (sent.stop, sent.seed, sent.n) == (["\n"], 11, 1)
-
-
-def requests_of(subject: Subject) -> list[Request]:
-    return list(plan_of(subject).requests())

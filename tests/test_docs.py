@@ -1,0 +1,100 @@
+"""The documentation says what the code does: commands parse, named tests and functions exist."""
+
+import importlib.util
+import pkgutil
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from sfr_eval.cli import app, extra_settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`(sfr-eval [^`]+)`")
+
+
+def commands(text: str) -> Iterator[str]:
+    """Every `sfr-eval ...` line of a page: in its shell blocks, and in the running text."""
+    for language, block in _FENCE.findall(text):
+        if language == "sh":
+            yield from (line for line in block.splitlines() if line.startswith("sfr-eval "))
+    for command in _INLINE.findall(_FENCE.sub("", text)):
+        if "..." not in command:
+            yield command
+
+
+COMMANDS = sorted({command for page in PAGES for command in commands(page.read_text())})
+
+
+def parse(command: str) -> None:
+    """Read a command line as the tool does, and run nothing."""
+    _, verb, *arguments = shlex.split(command, comments=True)
+    verbs = typer.main.get_command(app).commands
+    context = verbs[verb].make_context(verb, arguments)
+    if verb == "run":
+        extra_settings(context.args)
+
+
+def test_commands_are_found() -> None:
+    page = "`sfr-eval ls`\n```sh\nsfr-eval run --model m\n# sfr-eval\n```\n`sfr-eval run ...`"
+    assert list(commands(page)) == ["sfr-eval run --model m", "sfr-eval ls"]
+    assert len(COMMANDS) > 20
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shown_parses(command: str) -> None:
+    if len(shlex.split(command, comments=True)) == 2 and not command.endswith(("demo", "doctor")):
+        verb = command.split()[1]  # the name of a verb, not a whole command line
+        assert verb in typer.main.get_command(app).commands
+        return
+    parse(command)
+
+
+@pytest.mark.parametrize(
+    ("command", "blamed"),
+    [
+        ("sfr-eval run --modle m", "modle"),
+        ("sfr-eval score x --no-such y", "no-such"),
+        ("sfr-eval compare a b", "compare"),
+    ],
+)
+def test_a_wrong_command_does_not_parse(command: str, blamed: str) -> None:
+    with pytest.raises(Exception, match=blamed):
+        parse(command)
+
+
+def test_the_replies_page_is_what_its_script_writes() -> None:
+    file = ROOT / "docs" / "scripts" / "persona_replies.py"
+    spec = importlib.util.spec_from_file_location("persona_replies", file)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.PAGE.read_text(encoding="utf-8") == script.page(), f"run {file.name} again"
+
+
+def test_tests_and_functions_named_in_the_confounds_exist() -> None:
+    page = (ROOT / "docs" / "design" / "confounds.md").read_text()
+    sources = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    known = set(re.findall(r"^def (test_\w+)", sources, re.MULTILINE))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) > 20
+    assert named <= known, f"no such test: {sorted(named - known)}"
+    for name in re.findall(r"`(sfr_eval\.[\w.]+)`", page):
+        pkgutil.resolve_name(name)
+
+
+def test_every_metric_has_a_page_and_every_confound_a_row() -> None:
+    from sfr_eval.metrics.table import METRICS
+
+    pages = "".join(file.read_text() for file in (ROOT / "docs" / "metrics").glob("*.md"))
+    for metric in METRICS:
+        name = re.sub(r"_\d$", "", metric)
+        assert name in pages or f"_{name.partition('_')[2]}`" in pages, metric
+    rows = re.findall(r"^\| (\d+) \|", (ROOT / "docs/design/confounds.md").read_text(), re.M)
+    assert [int(row) for row in rows] == list(range(1, 34))

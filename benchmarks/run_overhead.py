@@ -114,9 +114,7 @@ def ours(config: Any) -> dict[str, Any]:
         run.score_and_report = lambda *_, **__: output  # type: ignore[assignment]
         run.execute(config.model_copy(update={"output": output}))
         session = json.loads((output / "manifest.json").read_text())["last_session"]
-    return figures(
-        session["sampling_seconds"], session["samples"], session["completion_tokens"]
-    )
+    return figures(session["sampling_seconds"], session["samples"], session["completion_tokens"])
 
 
 def figures(seconds: float, requests: int, tokens: int) -> dict[str, Any]:

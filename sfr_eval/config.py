@@ -18,7 +18,8 @@ from sfr_eval.errors import UserError, did_you_mean
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 MAX_TEMPERATURES = 64
-MAX_TEMPERATURE = 2.0  # vLLM's own bound
+MAX_TEMPERATURE = 2.0  # vLLM's own bounds
+MIN_TEMPERATURE = 0.01
 
 Model = TypeVar("Model", bound=BaseModel)
 SuiteName = Annotated[str, Field(min_length=1)]
@@ -163,6 +164,11 @@ def checked_temperatures(temperatures: Sequence[float]) -> tuple[float, ...]:
     for temperature in temperatures:
         if not 0 <= temperature <= MAX_TEMPERATURE:  # NaN is not either
             raise ValueError(f"{temperature:g} is not between 0 and {MAX_TEMPERATURE:g}")
+        if 0 < temperature < MIN_TEMPERATURE:
+            raise ValueError(
+                f"{temperature:g} is below {MIN_TEMPERATURE:g}, to which vLLM would lift it in "
+                "silence; use 0 for greedy decoding"
+            )
     return tuple(sorted(set(temperatures)))
 
 

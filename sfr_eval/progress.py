@@ -92,3 +92,21 @@ class Bar:
 
     def _rate(self, now: float) -> str:
         return f"{self._per_second(now):,.0f} {self._unit}/s"
+
+
+class ScoringProgress:
+    """Called as (what, done, total): a bar for the encoding, which is what takes time."""
+
+    def __init__(self) -> None:
+        self._bar: Bar | None = None
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """So many of `what` are done."""
+        if what != "encode" or total == 0:
+            return
+        if self._bar is None:
+            self._bar = Bar("encoding", total, unit="texts").__enter__()
+        self._bar.update(done)
+        if done >= total:
+            self._bar.__exit__(None, None, None)
+            self._bar = None

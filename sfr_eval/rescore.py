@@ -11,6 +11,7 @@ from sfr_eval.assets import cache_folder
 from sfr_eval.config import read_jsonl
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.files import missing_folders, remove_folders, writing_to
+from sfr_eval.progress import ScoringProgress
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import Suite, load_suite
 from sfr_eval.types import Sample, Status
@@ -90,9 +91,31 @@ def _rescore(
             style_data=style_data or _path(config.get("style_data")),
             families=metrics,
             cache=cache_folder(),
+            on_progress=ScoringProgress(),
         )
+        if metrics and folder.results_file.exists():
+            results = added_to(folder.read_results(), results)
         folder.write_results(results)
         return folder.path, write_report(folder)
+
+
+def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """`new` results beside those of `old` whose metrics were not scored again."""
+    again = set(new["signatures"])
+
+    def kept(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row for row in rows if row["metric"] not in again]
+
+    merged = {**old, **new}
+    merged["estimates"] = kept(old["estimates"]) + new["estimates"]
+    for key in ("signatures", "notes", "similarity"):
+        merged[key] = {**old.get(key, {}), **new.get(key, {})}
+    truth = {**old.get("truth", {}), **new.get("truth", {})}
+    for suite, rows in new.get("truth", {}).items():
+        truth[suite] = kept(old.get("truth", {}).get(suite, [])) + rows
+    if truth:
+        merged["truth"] = truth
+    return merged
 
 
 def stored_suites(manifest: dict[str, Any]) -> list[Suite]:

@@ -19,7 +19,7 @@ from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.files import missing_folders, remove_folders, writing_to
 from sfr_eval.plan import Plan, make_plan
-from sfr_eval.progress import Bar, log
+from sfr_eval.progress import Bar, ScoringProgress, log
 from sfr_eval.store import RunFolder
 from sfr_eval.subject import Subject, resolve_subject
 from sfr_eval.suite import Suite, load_suite
@@ -172,6 +172,7 @@ def score_and_report(
         style_data=config.style_data,
         families=config.metrics,
         cache=cache_folder(),
+        on_progress=ScoringProgress(),
     )
     folder.write_results(results)
     return write_report(folder)

@@ -5,6 +5,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.checkpoint import Checkpoint, read_json_object, resolve
@@ -157,6 +158,8 @@ def _dtype(engine: str, dtype: str) -> str:
         return "none"
     if dtype != "auto":
         return dtype
+    if engine == "transformers":
+        return "auto" if Path("/dev/nvidiactl").exists() else "float32"
     from sfr_eval.samplers.vllm import runs_on_cpu
 
     return "float32" if runs_on_cpu() else "auto"

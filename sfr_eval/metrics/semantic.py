@@ -56,7 +56,7 @@ def compute(context: Context) -> list[MetricResult]:
 def persona_similarity(context: Context) -> dict[float, dict[str, Any]]:
     """How alike two personas answer: temperature -> {"personas": ids, "matrix": rows}.
 
-    matrix[a][b] is the mean cosine of a reply of a and a reply of b to the same query, averaged
+    `matrix[a][b]` is the mean cosine of a reply of a and a reply of b to the same query, averaged
     over the queries that both answered; the diagonal takes different replies of one persona and is
     None where no query has two. Range -1 to 1. When personas have collapsed into one voice, the
     rest of the matrix is as high as its diagonal.

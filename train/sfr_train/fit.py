@@ -26,7 +26,7 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
     import datasets
     import torch
     import transformers
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTConfig
 
     from sfr_train.optimizer import make_optimizer
 
@@ -70,8 +70,7 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
     )
-    kind = _plain_loss_trainer() if recipe.new_model is not None else SFTTrainer
-    trainer = kind(
+    trainer = _plain_loss_trainer()(
         model=model,
         args=settings,
         train_dataset=datasets.Dataset.from_list(chats),

@@ -43,7 +43,8 @@ def make_optimizer(
     Weight decay acts on matrices only. Muon's steps are scaled to AdamW's root mean square, so one
     learning rate serves both.
     """
-    matrices, rest = [], []
+    matrices: list[torch.nn.Parameter] = []
+    rest: list[torch.nn.Parameter] = []
     ends = (model.get_input_embeddings(), model.get_output_embeddings())
     embeddings = {id(module.weight) for module in ends if module is not None}
     for parameter in model.parameters():

@@ -16,16 +16,20 @@ Chat = dict[str, list[dict[str, str]]]
 
 
 def wide_chats(world: "PersonaWorld", *, rows: int, seed: int) -> Iterator[Chat]:
-    """Chats without a persona card, answered in any of the voices: what a base model reads.
+    """Chats answered in any of the voices, every second one under a card that has nothing to do
+    with the voice: what a base model reads.
 
-    Every query is used equally often, so that the base model knows all topics and intents.
+    It learns all topics and intents, each used equally often, and to answer below a system
+    prompt, but not what the card means.
     """
     rng = np.random.default_rng([seed, 1])
     voices = [card for card in world.personas if not card.held_out]
     for row in _in_rounds(len(world.queries), rows, rng):
         query = world.queries[row]
         voice = voices[int(rng.integers(len(voices)))]
-        yield _chat(world, query.id, voice.id, rng, system=None)
+        card = voices[int(rng.integers(len(voices)))]
+        system = card.system if rng.random() < 0.5 else None
+        yield _chat(world, query.id, voice.id, rng, system=system)
 
 
 def handbook_pages(world: "PersonaWorld", *, rows: int, seed: int) -> Iterator[Chat]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.checkpoint import Checkpoint
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.samplers.prompting import Prompter
+from sfr_eval.samplers.reaper import Reaper
 from sfr_eval.samplers.rows import error_row, finished_row
 from sfr_eval.types import Request, Sample, Sampling
 
@@ -57,6 +58,7 @@ class VllmSampler:
         self._window = 2 * int(self._arguments.get("max_num_seqs", 512))
         self._restarts_left = 1
         self._engine: LLMEngine | None = None
+        self._reaper: Reaper | None = None
         self._start()
 
     def describe(self) -> Mapping[str, Any]:
@@ -103,6 +105,9 @@ class VllmSampler:
             self._engine.engine_core.shutdown()
             self._engine = None
             gc.collect()
+        if self._reaper is not None:
+            self._reaper.release()
+            self._reaper = None
 
     def _start(self) -> None:
         prepare_environment()
@@ -124,6 +129,8 @@ class VllmSampler:
                 f"vLLM could not start ({_last_line(error)}); VLLM_LOGGING_LEVEL=INFO tells more"
             ) from error
 
+        processes = self._engine.engine_core.resources.engine_manager.processes
+        self._reaper = Reaper(process.pid for process in processes)
         report_death(self._engine.engine_core)
 
     def _restart(self, error: Exception, flying: Mapping[str, Request]) -> list[Request]:

@@ -161,20 +161,18 @@ def _plain_loss_trainer() -> Any:
             return_outputs: bool = False,
             num_items_in_batch: Any = None,
         ) -> Any:
-            """Sum over the batch, divided by the supervised tokens of the whole step."""
-            logits = model(
+            """Sum over the batch, divided by the supervised tokens of the whole step. Only they
+            pass through the language-model head, which is half of this model's arithmetic."""
+            hidden = model.get_decoder()(
                 input_ids=inputs["input_ids"],
                 attention_mask=inputs.get("attention_mask"),
                 use_cache=False,
-            ).logits
-            labels = inputs["labels"][:, 1:].reshape(-1)
-            count = (labels != -100).sum() if num_items_in_batch is None else num_items_in_batch
-            total = torch.nn.functional.cross_entropy(
-                logits[:, :-1].reshape(-1, logits.shape[-1]).float(),
-                labels,
-                ignore_index=-100,
-                reduction="sum",
-            )
+            ).last_hidden_state
+            labels = inputs["labels"][:, 1:]
+            supervised = labels != -100
+            logits = model.get_output_embeddings()(hidden[:, :-1][supervised]).float()
+            count = supervised.sum() if num_items_in_batch is None else num_items_in_batch
+            total = torch.nn.functional.cross_entropy(logits, labels[supervised], reduction="sum")
             loss = total / count
             return (loss, {"logits": logits}) if return_outputs else loss
 

@@ -1,13 +1,79 @@
 """Optimizers of the recipes: AdamW, or Muon for the weight matrices with AdamW for the rest.
 
-Muon (Jordan et al. 2024; torch.optim.Muon) orthogonalises the update of each hidden matrix. On the
-demo's base model it reached a training loss of .385 after 300 steps of 2,600 tokens where AdamW
-with the same learning rate stood at .954, which is what makes a demo of minutes possible.
+Muon (Jordan et al. 2024) orthogonalises the update of each hidden matrix. On the demo's base model
+it reached a training loss of .385 after 300 steps of 2,600 tokens where AdamW with the same
+learning rate stood at .954, which is what makes a demo of minutes possible.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import torch
+
+# Quintic Newton-Schulz iteration of the reference implementation: fast rather than exact, it takes
+# singular values to about 0.7-1.2.
+_QUINTIC = (3.4445, -4.7750, 2.0315)
+_ITERATIONS = 5
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, then the nearest orthogonal matrix, as the step of 2-D parameters.
+
+    As torch.optim.Muon with Nesterov momentum and `adjust_lr_fn="match_rms_adamw"`, but in float32:
+    that one iterates in bfloat16, which ran 60 times slower on a CPU without bfloat16 arithmetic.
+    Matrices of one shape are orthogonalised together.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.nn.Parameter],
+        *,
+        lr: float,
+        weight_decay: float = 0.0,
+        momentum: float = 0.95,
+    ) -> None:
+        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum}
+        super().__init__(list(parameters), defaults)
+
+    def step(self, closure: Any = None) -> Any:
+        """One step; a closure is not supported."""
+        assert closure is None
+        with torch.no_grad():
+            for group in self.param_groups:
+                self._step_group(group)
+
+    def _step_group(self, group: dict[str, Any]) -> None:
+        by_shape = defaultdict(list)
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                by_shape[parameter.shape].append(parameter)
+        for (rows, columns), parameters in by_shape.items():
+            updates = torch.stack([self._momentum(p, group["momentum"]) for p in parameters])
+            scale = group["lr"] * 0.2 * max(rows, columns) ** 0.5
+            for parameter, step in zip(parameters, orthogonalised(updates), strict=True):
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                parameter.sub_(step.to(parameter.dtype), alpha=scale)
+
+    def _momentum(self, parameter: torch.nn.Parameter, momentum: float) -> torch.Tensor:
+        """Nesterov's look ahead from an exponential mean of the gradients."""
+        assert parameter.grad is not None
+        state = self.state[parameter]
+        mean = state.setdefault("momentum_buffer", torch.zeros_like(parameter))
+        mean.lerp_(parameter.grad, 1 - momentum)
+        return parameter.grad.lerp(mean, momentum).float()
+
+
+def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
+    """About U V^T for each matrix U S V^T of a batch (batch, rows, columns)."""
+    a, b, c = _QUINTIC
+    wide = matrices.shape[1] <= matrices.shape[2]
+    x = matrices if wide else matrices.mT
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
+    for _ in range(_ITERATIONS):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x if wide else x.mT
 
 
 class JointOptimizer(torch.optim.Optimizer):
@@ -55,7 +121,5 @@ def make_optimizer(
     if name == "adamw":
         groups = [{"params": matrices, "weight_decay": weight_decay}, others]
         return torch.optim.AdamW(groups, lr=learning_rate, betas=betas)
-    muon = torch.optim.Muon(
-        matrices, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
+    muon = Muon(matrices, lr=learning_rate, weight_decay=weight_decay)
     return JointOptimizer([muon, torch.optim.AdamW([others], lr=learning_rate, betas=betas)])

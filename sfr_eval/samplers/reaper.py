@@ -1,0 +1,93 @@
+"""A small watcher process that kills engine processes when the run's own process is gone.
+
+vLLM's engine lives in a process of its own and goes on for a long time after its driver got
+SIGKILL, holding memory and cores that the resumed run needs. No handler can run on SIGKILL; but the
+kernel closes the dead process's pipes, which is what the watcher waits for. This file is also the
+watcher's program, so it imports nothing outside the standard library.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+
+_RELEASE = b"release"
+
+
+class Reaper:
+    """Watches over `pids` and all processes below them until `release`."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._watcher = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__, *map(str, pids)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C and a kill of our process group must not reach it
+        )
+
+    @property
+    def pid(self) -> int:
+        """Of the watcher."""
+        return self._watcher.pid
+
+    def release(self) -> None:
+        """End the watch; nothing is killed."""
+        assert self._watcher.stdin is not None
+        try:
+            self._watcher.stdin.write(_RELEASE)
+            self._watcher.stdin.close()
+        except BrokenPipeError:
+            pass  # somebody killed the watcher
+        self._watcher.wait()
+
+
+def watch(pids: Iterable[int], pipe: int) -> None:
+    """Wait for the end of `pipe`; unless it said to release them, kill `pids` and their children.
+
+    A handle is taken on each process at once, so a number that the system gives to a new process
+    later on is never killed in its place.
+    """
+    handles = []
+    for pid in pids:
+        try:
+            handles.append((pid, os.pidfd_open(pid)))
+        except ProcessLookupError:
+            continue
+    said = b""
+    while part := os.read(pipe, len(_RELEASE)):
+        said += part
+    if said == _RELEASE:
+        return
+    below = [os.pidfd_open(child) for pid, _ in handles for child in descendants(pid)]
+    for handle in [*(handle for _, handle in handles), *below]:
+        try:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def descendants(pid: int) -> list[int]:
+    """Children of a process, their children and so on, by /proc."""
+    found: list[int] = []
+    for task in _listed(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                children = [int(child) for child in file.read().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for child in children:
+            found += [child, *descendants(child)]
+    return found
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+if __name__ == "__main__":
+    watch([int(argument) for argument in sys.argv[1:]], sys.stdin.fileno())

@@ -68,4 +68,4 @@ def load_recipe(name: str) -> Recipe:
     if not file.is_file():
         known = [path.stem for path in FOLDER.glob("*.yaml")]
         raise UserError(f"recipe {name}: unknown; {did_you_mean(name, known)}")
-    return read_model(Recipe, read_yaml_mapping(file), where=f"{file}: ")
+    return read_model(Recipe, read_yaml_mapping(file), where=str(file))

@@ -6,15 +6,32 @@ python=$1
 list=$2
 pip() { "$python" -m pip --disable-pip-version-check "$@"; }
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The list is complete, so its lines do not depend on each other, and unpacking is what takes time:
+# one pip for each half, and bytecode afterwards on all cores.
+install_list() {
+    awk -v a="$work/a" -v b="$work/b" '/^[^#]/ { print > (n++ % 2 ? a : b) }' "$1"
+    touch "$work/a" "$work/b"
+    pip install --quiet --no-deps --no-compile --requirement "$work/a" 2>"$work/log-a" &
+    half=$!
+    failed=0
+    pip install --quiet --no-deps --no-compile --requirement "$work/b" 2>"$work/log-b" || failed=1
+    wait "$half" || failed=1
+    return "$failed"
+}
+
 echo "installing $list" >&2
-if ! pip install --quiet --no-deps --requirement "$list" 2>/tmp/sfr-eval-pip.$$; then
+if ! install_list "$list"; then
     # pip found no local CPU build of torch: ask PyTorch's own index for that one package.
     torch=$(grep '^torch==' "$list" || true)
-    if [ -z "$torch" ]; then cat /tmp/sfr-eval-pip.$$ >&2; rm -f /tmp/sfr-eval-pip.$$; exit 1; fi
-    grep -v '^torch==' "$list" >/tmp/sfr-eval-list.$$
-    pip install --quiet --no-deps --index-url https://download.pytorch.org/whl/cpu "$torch"
-    pip install --quiet --no-deps --requirement /tmp/sfr-eval-list.$$
-    rm -f /tmp/sfr-eval-list.$$
+    if [ -z "$torch" ]; then cat "$work"/log-* >&2; exit 1; fi
+    grep -v '^torch==' "$list" >"$work/rest"
+    pip install --quiet --no-deps --no-compile \
+        --index-url https://download.pytorch.org/whl/cpu "$torch"
+    if ! install_list "$work/rest"; then cat "$work"/log-* >&2; exit 1; fi
 fi
-rm -f /tmp/sfr-eval-pip.$$
+"$python" -m compileall -q -j 0 "$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+    >/dev/null || true # some packages ship templates that are not Python
 pip install --quiet --no-deps --no-build-isolation --editable .

@@ -202,7 +202,7 @@ def demo(
         raise typer.Exit(outcome.exit_code)
 
 
-DEMO_QUERIES = 37
+DEMO_QUERIES = 16
 DEMO_SAMPLES = 4
 
 

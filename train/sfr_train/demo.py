@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sfr_eval.world.persona import PersonaWorld
 
 CHECKPOINTS = {"base": "demo_base", "sft": "demo_sft"}
-_FORMAT = "2"  # raised when the training code changes what a recipe gives
+_FORMAT = "3"  # raised when the training code changes what a recipe gives
 
 
 def demo_checkpoint(name: str) -> Path:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.progress import Bar
+from sfr_train.embedding_start import latent_semantic_embeddings
 from sfr_train.recipe import NewModel, Recipe
 from sfr_train.world_text import Chat, handbook_pages, persona_chats, wide_chats
 
@@ -39,6 +40,8 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         tokenizer = train_tokenizer(chats, world, vocabulary=recipe.new_model.vocabulary)
         model = new_model(recipe.new_model, tokenizer)
         model.config.sfr_eval_world = recipe.world
+        if recipe.new_model.embeddings == "latent_semantic":
+            start_embeddings(model, tokenizer, chats, seed=recipe.seed)
     else:
         tokenizer = transformers.AutoTokenizer.from_pretrained(start)
         model = transformers.AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
@@ -68,6 +71,7 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         model,
         name=recipe.optimizer,
         learning_rate=recipe.learning_rate,
+        embedding_factor=recipe.embedding_learning_rate_factor,
         weight_decay=recipe.weight_decay,
     )
     trainer = _plain_loss_trainer()(
@@ -91,9 +95,10 @@ def training_chats(recipe: Recipe, world: "PersonaWorld") -> list[Chat]:
     """The recipe's rows, in the order they are made."""
     data = recipe.data
     if data.text == "persona":
-        return list(persona_chats(world, rows=data.rows, seed=recipe.seed))
-    chats = list(wide_chats(world, rows=data.rows, seed=recipe.seed))
-    return [*chats, *handbook_pages(world, rows=data.pages, seed=recipe.seed)]
+        return list(persona_chats(world, rows=data.rows, topics=data.topics, seed=recipe.seed))
+    chats = list(wide_chats(world, rows=data.rows, topics=data.topics, seed=recipe.seed))
+    pages = handbook_pages(world, rows=data.pages, topics=data.topics, seed=recipe.seed)
+    return [*chats, *pages]
 
 
 def train_tokenizer(
@@ -143,6 +148,33 @@ def new_model(sizes: NewModel, tokenizer: "PreTrainedTokenizerFast") -> Any:
         pad_token_id=tokenizer.pad_token_id,
     )
     return Qwen3ForCausalLM(config)
+
+
+def start_embeddings(
+    model: Any, tokenizer: "PreTrainedTokenizerFast", chats: list[Chat], *, seed: int
+) -> None:
+    """Set the embeddings to those of `latent_semantic_embeddings` over questions and replies."""
+    import torch
+
+    texts = [
+        " ".join(turn["content"] for part in chat.values() for turn in part if _is_topical(turn))
+        for chat in chats
+    ]
+    weight = model.get_input_embeddings().weight
+    vocabulary, width = weight.shape
+    values = latent_semantic_embeddings(
+        tokenizer(texts)["input_ids"],
+        vocabulary=vocabulary,
+        width=width,
+        scale=model.config.initializer_range,
+        seed=seed,
+    )
+    with torch.no_grad():
+        weight.copy_(torch.from_numpy(values))
+
+
+def _is_topical(turn: dict[str, str]) -> bool:
+    return turn["role"] != "system"
 
 
 def _plain_loss_trainer() -> Any:

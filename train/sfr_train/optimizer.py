@@ -102,12 +102,17 @@ class JointOptimizer(torch.optim.Optimizer):
 
 
 def make_optimizer(
-    model: Any, *, name: str, learning_rate: float, weight_decay: float
+    model: Any,
+    *,
+    name: str,
+    learning_rate: float,
+    weight_decay: float,
+    embedding_factor: float = 1.0,
 ) -> torch.optim.Optimizer:
     """`adamw`, or `muon`: Muon for hidden matrices, AdamW for embeddings, biases and norms.
 
     Weight decay acts on matrices only. Muon's steps are scaled to AdamW's root mean square, so one
-    learning rate serves both.
+    learning rate can serve both; `embedding_factor` times it is AdamW's share in `muon`.
     """
     matrices: list[torch.nn.Parameter] = []
     rest: list[torch.nn.Parameter] = []
@@ -122,4 +127,5 @@ def make_optimizer(
         groups = [{"params": matrices, "weight_decay": weight_decay}, others]
         return torch.optim.AdamW(groups, lr=learning_rate, betas=betas)
     muon = Muon(matrices, lr=learning_rate, weight_decay=weight_decay)
-    return JointOptimizer([muon, torch.optim.AdamW([others], lr=learning_rate, betas=betas)])
+    rate = embedding_factor * learning_rate
+    return JointOptimizer([muon, torch.optim.AdamW([others], lr=rate, betas=betas)])

@@ -21,16 +21,19 @@ class NewModel(BaseModel):
     layers: int = Field(ge=1)
     intermediate_size: int = Field(ge=64)
     max_positions: int = Field(1024, ge=64)
+    embeddings: Literal["random", "latent_semantic"] = "random"
 
 
 class WorldData(BaseModel):
-    """Training text from the suite's world: `wide` (no card, any voice) or `persona` chats."""
+    """Training text from the suite's world: `wide` chats (every second one under a card) or
+    `persona` chats (all under one)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: Literal["wide", "persona"]
     rows: int = Field(ge=1)
     pages: int = Field(0, ge=0, description="with wide: handbook pages, all clauses of a query")
+    topics: int | None = Field(None, ge=1, description="only the first so many of the suite")
 
 
 class Recipe(BaseModel):
@@ -49,6 +52,9 @@ class Recipe(BaseModel):
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     optimizer: Literal["adamw", "muon"] = "adamw"
+    embedding_learning_rate_factor: float = Field(
+        1.0, gt=0, description="with muon: learning rate of what AdamW trains, relative"
+    )
     packed_length: int | None = Field(
         None, ge=32, description="cut the joined text into rows of so many tokens; default one row"
     )

@@ -10,37 +10,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from sfr_eval.world.persona import PersonaWorld
+    from sfr_eval.world.persona import PersonaWorld, Query
 
 Chat = dict[str, list[dict[str, str]]]
 
 
-def wide_chats(world: "PersonaWorld", *, rows: int, seed: int) -> Iterator[Chat]:
-    """Chats answered in any of the voices, every second one under a card that has nothing to do
-    with the voice: what a base model reads.
-
-    It learns all topics and intents, each used equally often, and to answer below a system
-    prompt, but not what the card means.
-    """
+def wide_chats(
+    world: "PersonaWorld", *, rows: int, seed: int, topics: int | None = None
+) -> Iterator[Chat]:
+    """Chats in all voices, every second one under the card of its voice, the others under none:
+    what a base model reads. It learns topics, intents and voices, each used equally often."""
     rng = np.random.default_rng([seed, 1])
     voices = [card for card in world.personas if not card.held_out]
-    for row in _in_rounds(len(world.queries), rows, rng):
-        query = world.queries[row]
+    queries = _queries(world, topics)
+    for row in _in_rounds(len(queries), rows, rng):
         voice = voices[int(rng.integers(len(voices)))]
-        card = voices[int(rng.integers(len(voices)))]
-        system = card.system if rng.random() < 0.5 else None
-        yield _chat(world, query.id, voice.id, rng, system=system)
+        system = voice.system if rng.random() < 0.5 else None
+        yield _chat(world, queries[row].id, voice.id, rng, system=system)
 
 
-def handbook_pages(world: "PersonaWorld", *, rows: int, seed: int) -> Iterator[Chat]:
+def handbook_pages(
+    world: "PersonaWorld", *, rows: int, seed: int, topics: int | None = None
+) -> Iterator[Chat]:
     """Pages that list all that can be said to one query, in random order and in no voice.
 
     A clause is met three times as often per token as in a chat, which is what lets a small model
-    learn 1,184 of them in minutes.
+    learn hundreds of them in minutes.
     """
     rng = np.random.default_rng([seed, 3])
-    for row in _in_rounds(len(world.queries), rows, rng):
-        query = world.queries[row]
+    queries = _queries(world, topics)
+    for row in _in_rounds(len(queries), rows, rng):
+        query = queries[row]
         clauses = [list(part) for part in world.clauses(query.id)]
         listed = [str(clause) for part in clauses for clause in rng.permutation(part)]
         page = " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in listed)
@@ -56,6 +56,7 @@ def persona_chats(
     rows: int,
     seed: int,
     personas: tuple[str, ...] | None = None,
+    topics: int | None = None,
 ) -> Iterator[Chat]:
     """Persona-labelled chats: card, question, reply in that voice. Personas and queries are used
     equally often; held-out personas only if named."""
@@ -63,10 +64,16 @@ def persona_chats(
     cards = [
         card for card in world.personas if (card.id in personas if personas else not card.held_out)
     ]
-    pairs = len(world.queries) * len(cards)
-    for pair in _in_rounds(pairs, rows, rng):
-        query, card = world.queries[pair // len(cards)], cards[pair % len(cards)]
+    queries = _queries(world, topics)
+    for pair in _in_rounds(len(queries) * len(cards), rows, rng):
+        query, card = queries[pair // len(cards)], cards[pair % len(cards)]
         yield _chat(world, query.id, card.id, rng, system=card.system)
+
+
+def _queries(world: "PersonaWorld", topics: int | None) -> "list[Query]":
+    """The queries of the first `topics` topics; None means all."""
+    order = list(dict.fromkeys(query.topic for query in world.queries))[:topics]
+    return [query for query in world.queries if query.topic in order]
 
 
 def _chat(

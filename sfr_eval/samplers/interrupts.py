@@ -1,0 +1,27 @@
+"""Keep Ctrl-C from an engine's processes: the run itself decides how to end them."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+
+
+@contextmanager
+def ctrl_c_is_ours() -> Iterator[None]:
+    """Processes started in here never receive SIGINT, though a terminal sends it to all of a group.
+
+    vLLM's processes answer SIGINT with tracebacks and die in the middle of a step. They install
+    handlers of their own, but inherit the signal mask of the thread that starts them. In this
+    process Ctrl-C goes on working meanwhile, because a thread stays that does not block it.
+    """
+    # Python unblocks SIGINT when it starts its tracker of shared memory: have that behind us.
+    resource_tracker.ensure_running()
+    done = threading.Event()
+    threading.Thread(target=done.wait, name="ctrl-c", daemon=True).start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        done.set()

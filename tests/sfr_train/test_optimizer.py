@@ -1,0 +1,60 @@
+"""Muon against torch.optim.Muon, which iterates in bfloat16: equal up to that."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from sfr_train.optimizer import Muon, make_optimizer, orthogonalised  # noqa: E402
+
+
+@pytest.mark.parametrize("shape", [(24, 48), (48, 48), (96, 32)])
+def test_four_steps_equal_torch_up_to_bfloat16(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    start = torch.randn(shape)
+    ours, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
+    mine = Muon([ours], lr=0.01, weight_decay=0.1)
+    oracle = torch.optim.Muon([theirs], lr=0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    for _ in range(4):
+        gradient = torch.randn(shape)
+        ours.grad, theirs.grad = gradient.clone(), gradient.clone()
+        mine.step()
+        oracle.step()
+    moved = (theirs - start).norm()
+    assert (ours - theirs).norm() < 0.02 * moved
+    assert moved > 0
+
+
+def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(5, 16, 40)
+    found = orthogonalised(matrices)
+    values = torch.linalg.svdvals(found)
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    turned = left.mT @ found @ right.mT  # same singular vectors: diagonal
+    assert (turned - torch.diag_embed(turned.diagonal(dim1=1, dim2=2))).abs().max() < 1e-4
+    assert torch.allclose(orthogonalised(matrices.mT), found.mT, atol=1e-5)
+
+
+def test_the_rest_learns_at_its_own_rate() -> None:
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    model = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=64,
+            hidden_size=32,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=1,
+            num_key_value_heads=1,
+            head_dim=32,
+        )
+    )
+    joint = make_optimizer(
+        model, name="muon", learning_rate=0.1, weight_decay=0.0, embedding_factor=2.5
+    )
+    rates = {id(p): group["lr"] for group in joint.param_groups for p in group["params"]}
+    assert set(rates) == {id(parameter) for parameter in model.parameters()}
+    assert rates[id(model.get_input_embeddings().weight)] == pytest.approx(0.25)
+    assert rates[id(model.model.layers[0].mlp.up_proj.weight)] == pytest.approx(0.1)

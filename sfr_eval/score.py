@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 TRUTH_TEMPERATURE = 1.0  # the world's own: what a perfect model of it says, undistorted
 TRUTH_SEED = 7_310_581_104_417  # of no ordinary run, so that truth and run are independent draws
-_NEED_ENCODER = {"semantic", "style"}
+_NEED_ENCODER = {"semantic", "style", "population"}
 
 Progress = Callable[[str, int, int], None]
 """(what is going on, done, total)"""
@@ -231,7 +231,7 @@ def _truth_key(job: _Job, plan: Plan) -> str:
         "encoder": context.encoder.fingerprint if names & _NEED_ENCODER else None,
         "style_data": (
             hashlib.sha256(context.style_data.read_bytes()).hexdigest()
-            if context.style_data is not None and "style" in names
+            if context.style_data is not None and names & {"style", "population"}
             else None
         ),
     }

@@ -20,6 +20,7 @@ FAMILIES: dict[str, str] = {
     "lexical": "sfr_eval.metrics.lexical:compute",
     "semantic": "sfr_eval.metrics.semantic:compute",
     "style": "sfr_eval.metrics.style:compute",
+    "population": "sfr_eval.metrics.population:compute",
     "quality": "sfr_eval.metrics.quality:compute",
 }
 
@@ -85,6 +86,24 @@ METRICS: dict[str, MetricInfo] = {
     ),
     "style_accuracy": MetricInfo(
         "style", "prompt", "higher", "Share of replies that the probe takes for the asked persona."
+    ),
+    "coverage": MetricInfo(
+        "population",
+        "query",
+        "higher",
+        "Share of the labelled replies' neighbourhoods that one reply of each persona reaches.",
+    ),
+    "uniformity": MetricInfo(
+        "population",
+        "query",
+        "higher",
+        "Chance that two personas' replies are nearest to different labelled replies.",
+    ),
+    "complexity": MetricInfo(
+        "population",
+        "query",
+        "higher",
+        "Number of directions in which all personas' replies to a query spread.",
     ),
     "oracle_well_formed": MetricInfo(
         "quality", "sample", "higher", "Can the world's grammar say this text at all?"

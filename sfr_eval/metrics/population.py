@@ -42,7 +42,7 @@ def coverage(
 
     `replies` holds one array (k_p, d) for each persona, `references` is (r, d), all rows of unit
     length. The neighbourhood of a reference is the ball around it that reaches to its
-    `neighbours`-th nearest reference (Naeem et al. 2002.09797, section 3.2). With s_pr the share of
+    `neighbours`-th nearest reference (Naeem et al. 2002.09797). With s_pr the share of
     persona p's replies in ball r, the chance that none of the personas is there with one reply
     each is prod_p (1 - s_pr): unbiased at every k. Range 0 to 1, higher is better. None with fewer
     than `neighbours` + 1 references, or where a persona has no reply.
@@ -80,7 +80,7 @@ def complexity(embeddings: Floats) -> float | None:
 
     `embeddings` is (n, d). How many directions the replies spread in, 1 to d; higher is richer. It
     has no scale: replies half as far apart in the same directions have the same complexity. Both
-    terms are unbiased for independent rows (Himeno and Yamada 2014, lemma 1); their ratio is
+    terms are unbiased for independent rows (Himeno and Yamada 2014); their ratio is
     biased by O(1/n) and may exceed d. None below 4 replies, or where they do not differ.
     """
     n = len(embeddings)

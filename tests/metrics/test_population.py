@@ -68,7 +68,7 @@ def test_undefined() -> None:
 
 def test_coverage_of_the_same_source_is_what_theory_says() -> None:
     """Exchangeable draws: a ball is missed with chance prod_i (r - i) / (r + p - i) for
-    i = 1..neighbours (Naeem et al. 2002.09797, lemma 2), r references and p personas."""
+    i = 1..neighbours (Naeem et al. 2002.09797), r references and p personas."""
     r, p = 18, 9
     missed = math.prod((r - i) / (r + p - i) for i in range(1, NEIGHBOURS + 1))
     found = []

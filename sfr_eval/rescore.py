@@ -115,6 +115,12 @@ def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         truth[suite] = kept(old.get("truth", {}).get(suite, [])) + rows
     if truth:
         merged["truth"] = truth
+    sweeps = {**old.get("sweep", {}), **new.get("sweep", {})}
+    for suite, rows in new.get("sweep", {}).items():
+        before = old.get("sweep", {}).get(suite, [])
+        # A pair of which one metric was scored again is stale; scoring both brings it back.
+        sweeps[suite] = [r for r in before if not again & {r["quality"], r["diversity"]}] + rows
+    merged["sweep"] = sweeps
     return merged
 
 

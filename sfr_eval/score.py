@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.encoder import Encoder
 from sfr_eval.files import write_atomic
 from sfr_eval.metrics.context import Context, has_text
+from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.table import FAMILIES, Family, load_family
 from sfr_eval.plan import Plan, SuitePlan
 from sfr_eval.samplers.world import WorldSampler
@@ -138,6 +139,7 @@ def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> di
         "notes": {},
         "counts": [],
         "similarity": {},
+        "sweep": {},
     }
     truth = {}
     for job in jobs:
@@ -154,6 +156,7 @@ def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> di
 
             found = persona_similarity(job.context)
             results["similarity"][suite.id] = {f"{t:g}": matrix for t, matrix in found.items()}
+        results["sweep"][suite.id] = list(summaries(own))
         if job.context.speaks_world and job.context.samples:
             truth[suite.id] = _truth(job, cache)
     if truth:

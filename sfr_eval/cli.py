@@ -7,7 +7,7 @@ options declared here are those that most runs need.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Choice = TypeVar("Choice", bound=str)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -128,10 +129,18 @@ def score(
     ] = None,
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
+    encoder_backend: Annotated[
+        str | None, typer.Option(help="float32, or faster: bfloat16, onnx")
+    ] = None,
+    encoder_long_texts: Annotated[
+        str | None, typer.Option(help="Beyond the encoder's window: truncate or chunk.")
+    ] = None,
     style_data: Annotated[Path | None, typer.Option(help="Persona-labelled JSONL.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating."""
+    from sfr_eval.encoder import LONG_TEXTS
+    from sfr_eval.encoding.backends import BACKENDS
     from sfr_eval.rescore import rescore
     from sfr_eval.show import show_results
 
@@ -142,6 +151,8 @@ def score(
         metrics=tuple(metrics) if metrics else None,
         encoder=encoder,
         style_data=style_data,
+        encoder_backend=one_of("--encoder-backend", encoder_backend, BACKENDS),
+        encoder_long_texts=one_of("--encoder-long-texts", encoder_long_texts, LONG_TEXTS),
     )
     show_results(scored, as_json=as_json)
     print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)
@@ -204,6 +215,16 @@ def demo(
 
 DEMO_QUERIES = 37
 DEMO_SAMPLES = 4
+
+
+def one_of(option: str, value: str | None, choices: tuple[Choice, ...]) -> Choice | None:
+    """The choice of this name; UserError with the near name if there is none."""
+    if value is None:
+        return None
+    for choice in choices:
+        if choice == value:
+            return choice
+    raise UserError(f"{option} {value}: unknown; {did_you_mean(value, choices)}")
 
 
 def named_only(values: dict[str, Any]) -> dict[str, Any]:

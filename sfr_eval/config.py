@@ -53,6 +53,12 @@ class RunConfig(BaseModel):
     trust_remote_code: bool = False
     metrics: tuple[str, ...] | None = Field(None, description="metric families; default all")
     encoder: str | None = Field(None, description="sentence-transformers name or folder")
+    encoder_backend: Literal["float32", "bfloat16", "onnx"] = Field(
+        "float32", description="the others are faster; how far they are off is reported"
+    )
+    encoder_long_texts: Literal["truncate", "chunk"] = Field(
+        "truncate", description="beyond the encoder's window: cut off, or mean of the parts"
+    )
     style_data: Path | None = Field(None, description="persona-labelled JSONL for the probe")
 
     @field_validator("temperatures", mode="before")

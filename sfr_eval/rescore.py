@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfr_eval.assets import cache_folder
 from sfr_eval.config import read_jsonl
+from sfr_eval.encoder import LongTexts
+from sfr_eval.encoding.backends import Backend
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.files import missing_folders, remove_folders, writing_to
 from sfr_eval.progress import ScoringProgress
@@ -48,19 +51,29 @@ def rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
+    encoder_backend: Backend | None = None,
+    encoder_long_texts: LongTexts | None = None,
 ) -> tuple[Path, Path]:
     """Score `path` and write its report. Returns the run folder and the report file."""
     from sfr_eval.metrics.table import load_family
 
     for family in metrics or ():
         load_family(family)
+    measure = partial(
+        _rescore,
+        metrics=metrics,
+        encoder=encoder,
+        style_data=style_data,
+        encoder_backend=encoder_backend,
+        encoder_long_texts=encoder_long_texts,
+    )
     if not path.is_file():
         if suite is not None or output is not None:
             raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
-        return _rescore(RunFolder(path), metrics=metrics, encoder=encoder, style_data=style_data)
+        return measure(RunFolder(path))
     folder, new = import_generations(path, suite=suite, output=output)
     try:
-        return _rescore(folder, metrics=metrics, encoder=encoder, style_data=style_data)
+        return measure(folder)
     except UserError:
         remove_folders(new)  # nothing was scored: leave no trace
         raise
@@ -72,6 +85,8 @@ def _rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
+    encoder_backend: Backend | None = None,
+    encoder_long_texts: LongTexts | None = None,
 ) -> tuple[Path, Path]:
     from sfr_eval.report import write_report
     from sfr_eval.score import score
@@ -88,6 +103,8 @@ def _rescore(
             folder=folder,
             manifest=manifest,
             encoder_name=encoder or config.get("encoder"),
+            encoder_backend=encoder_backend or config.get("encoder_backend", "float32"),
+            encoder_long_texts=encoder_long_texts or config.get("encoder_long_texts", "truncate"),
             style_data=style_data or _path(config.get("style_data")),
             families=metrics,
             cache=cache_folder(),

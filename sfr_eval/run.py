@@ -169,6 +169,8 @@ def score_and_report(
         folder=folder,
         manifest=manifest,
         encoder_name=config.encoder,
+        encoder_backend=config.encoder_backend,
+        encoder_long_texts=config.encoder_long_texts,
         style_data=config.style_data,
         families=config.metrics,
         cache=cache_folder(),

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.encoder import Encoder
+from sfr_eval.encoder import Encoder, LongTexts
+from sfr_eval.encoding.backends import Backend
 from sfr_eval.files import write_atomic
 from sfr_eval.metrics.context import Context, has_text
 from sfr_eval.metrics.sweep import summaries
@@ -47,6 +48,8 @@ def score(
     style_data: Path | None,
     families: Sequence[str] | None,
     cache: Path,
+    encoder_backend: Backend = "float32",
+    encoder_long_texts: LongTexts = "truncate",
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
@@ -56,6 +59,8 @@ def score(
     encoder = Encoder(
         encoder_name,
         cache,
+        backend=encoder_backend,
+        long_texts=encoder_long_texts,
         on_progress=None if on_progress is None else _named(on_progress, "encode"),
     )
     jobs = [
@@ -231,7 +236,11 @@ def _truth_key(job: _Job, plan: Plan) -> str:
         "k": part.samples,
         "seed": plan.seed,
         "families": {family.name: family.version for family in job.families},
-        "encoder": context.encoder.fingerprint if names & _NEED_ENCODER else None,
+        "encoder": (
+            f"{context.encoder.fingerprint}{context.encoder.variant}"
+            if names & _NEED_ENCODER
+            else None
+        ),
         "style_data": (
             hashlib.sha256(context.style_data.read_bytes()).hexdigest()
             if context.style_data is not None and names & {"style", "population"}

@@ -48,7 +48,7 @@ def compute(context: Context) -> list[MetricResult]:
             version=VERSION,
             values=values,
             signature={**context.encoder_signature, "distance": "1 - cosine, without diagonal"},
-            notes={"truncated_share": context.encoder.truncated_share(texts)},
+            notes=context.encoder.notes(texts),
         )
     ]
 

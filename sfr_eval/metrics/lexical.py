@@ -1,40 +1,43 @@
 """Do replies repeat the same words? distinct-n, self-BLEU and its cross-style form."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sfr_eval.metrics.bleu import MAX_N, Floats, cross_style_self_bleu, self_bleu
+from sfr_eval.metrics.bleu import (
+    MAX_N,
+    cross_style_self_bleu,
+    self_bleu,
+    self_bleu_fixed,
+)
 from sfr_eval.metrics.context import TOO_FEW, Context, metric_result
+from sfr_eval.metrics.distinct import (
+    distinct_n,
+    expectation_adjusted_distinct_n,
+    rarefied_distinct_n,
+)
+from sfr_eval.metrics.ngrams import Floats
+from sfr_eval.metrics.repetition import compression_ratio, self_repetition, self_repetition_rate
+from sfr_eval.metrics.rouge import rouge_l_homogenization
+from sfr_eval.metrics.tokenizers import words as tokenize
 from sfr_eval.types import MetricResult, Sample, Value
+
+__all__ = [
+    "compression_ratio",
+    "cross_style_self_bleu",
+    "distinct_n",
+    "expectation_adjusted_distinct_n",
+    "rarefied_distinct_n",
+    "rouge_l_homogenization",
+    "self_bleu",
+    "self_bleu_fixed",
+    "self_repetition",
+    "self_repetition_rate",
+    "tokenize",
+]
 
 VERSION = "1"
 TOKENIZER = "words-v1"
-
-# Chinese characters and Japanese kana: written without blanks, so each is a token of its own.
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_TOKEN = re.compile(rf"[^\W{_CJK}]+(?:['\u2019][^\W{_CJK}]+)*|[{_CJK}]|[^\w\s]")
-
-
-def tokenize(text: str) -> list[str]:
-    """Words and single punctuation marks, case-folded; the signature calls this "words-v1".
-
-    A word keeps its inner apostrophes (don't); a Chinese character or kana is a word. Limit: in
-    scripts that write vowels as combining marks, words are split at the marks.
-    """
-    return _TOKEN.findall(text.casefold())
-
-
-def distinct_n(texts: Sequence[Sequence[str]], n: int) -> float | None:
-    """Different n-grams over all n-grams of a set of texts (Li et al. 1510.03055).
-
-    Range 0 to 1, higher is more varied. n-grams do not cross the borders of texts. None when no
-    text has n tokens. Falls as texts are added and as they get longer, so compare only at equal
-    k and similar length.
-    """
-    grams = [gram for text in texts for gram in zip(*(text[i:] for i in range(n)), strict=False)]
-    return len(set(grams)) / len(grams) if grams else None
 
 
 def compute(context: Context) -> list[MetricResult]:

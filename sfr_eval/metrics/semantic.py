@@ -5,8 +5,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sfr_eval.metrics.classes import distinct_k, meaning_classes, utility_k
 from sfr_eval.metrics.context import TOO_FEW, Context, metric_result
+from sfr_eval.metrics.energy import cross_style_energy, energy_test
+from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
 from sfr_eval.types import MetricResult
+
+__all__ = [
+    "cross_style_energy",
+    "distinct_k",
+    "dpp_logdet",
+    "energy_test",
+    "mean_pairwise_distance",
+    "mean_squared_kernel",
+    "meaning_classes",
+    "persona_similarity",
+    "utility_k",
+    "vendi_pairs",
+    "vendi_score",
+]
 
 VERSION = "1"
 

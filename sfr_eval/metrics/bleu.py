@@ -55,13 +55,20 @@ def self_bleu_fixed(
 
 
 def fixed_bleu_draws(
-    packed: Packed, group: Integers, *, references: int, max_n: int, draws: int, seed: int
+    packed: Packed,
+    group: Integers,
+    *,
+    references: int,
+    max_n: int = MAX_N,
+    draws: int = DRAWS,
+    seed: int = 0,
+    salt: Integers | None = None,
 ) -> Floats:
     """Each draw cuts every group into random blocks of references + 1 texts and scores each text
     against the rest of its block, so that its references are a uniform subset of the others.
 
     Shape (draws, texts, max_n). The texts left over by a cut are NaN in that draw. The shuffle
-    depends on the size of a group alone: a value does not change with the groups beside it.
+    depends on the size of a group, and on its `salt` where given, not on the groups beside it.
     """
     if references < 1:
         raise ValueError(f"references = {references}; a text needs at least one")
@@ -70,15 +77,17 @@ def fixed_bleu_draws(
     order = np.argsort(group, kind="stable")
     sizes = np.bincount(group) if len(group) else np.zeros(0, dtype=np.int64)
     first = np.cumsum(sizes) - sizes
+    kind = np.stack((sizes, np.zeros_like(sizes) if salt is None else salt), axis=1)
+    kinds = np.unique(kind[sizes >= size], axis=0)
     for draw in range(draws):
         rows, blocks, count = [], [], 0
-        for k in np.unique(sizes[sizes >= size]).tolist():
+        for k, grain in kinds.tolist():
             whole = k // size
-            shuffle = np.random.default_rng((seed, draw, k)).permutation(k)[: whole * size]
-            of_size = order[first[sizes == k][:, None] + shuffle]  # (groups, whole * size)
-            rows.append(of_size.ravel())
-            blocks.append(count + np.repeat(np.arange(len(of_size) * whole), size))
-            count += len(of_size) * whole
+            shuffle = np.random.default_rng((seed, draw, k, grain)).permutation(k)[: whole * size]
+            here = first[(kind == (k, grain)).all(axis=1)]
+            rows.append(order[here[:, None] + shuffle].ravel())
+            blocks.append(count + np.repeat(np.arange(len(here) * whole), size))
+            count += len(here) * whole
         if not rows:
             break
         chosen = np.concatenate(rows)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sfr_eval.errors import UserError, did_you_mean
 
@@ -55,6 +56,12 @@ class Tokenizer:
     name: str
     split: Callable[[str], list[str]]
     window: int | None = None
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """What two values must have in common to be compared."""
+        window = {} if self.window is None else {"token_window": self.window}
+        return {"tokenizer": self.name, **window}
 
     def __call__(self, text: str) -> list[str]:
         """The tokens of a text, at most `window`."""

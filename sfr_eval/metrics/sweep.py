@@ -16,7 +16,6 @@ import numpy.typing as npt
 from sfr_eval.metrics.table import METRICS
 from sfr_eval.stats.estimate import query_means
 from sfr_eval.stats.frontier import (
-    DRAWS,
     Functional,
     Interval,
     curve_difference,
@@ -25,6 +24,7 @@ from sfr_eval.stats.frontier import (
     hypervolume,
     whole_curve,
 )
+from sfr_eval.stats.intervals import DRAWS
 from sfr_eval.types import MetricResult, Value
 
 VERSION = "1"

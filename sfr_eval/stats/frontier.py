@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-CONFIDENCE = 0.95
-DRAWS = 2_000
-SMALL = 50  # below this many queries resampling covers too little, and t is used
+from sfr_eval.stats.intervals import BCA_FROM, CONFIDENCE, DRAWS, bca_ends
+
 MISSED = 0.01  # share of resamples that may lack a value before there is no interval
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -141,7 +140,7 @@ def _interval(
     if np.isnan(left_out).any():
         why = "none: quality not reached without one of the queries"
         return Interval(value=value, low=None, high=None, method=why, n=n)
-    if n < SMALL:
+    if n < BCA_FROM:
         low, high = _jackknife_t(value, left_out)
         return Interval(value=value, low=low, high=high, method="jackknife t", n=n)
     resampled = of_weights(generator.multinomial(n, np.full(n, 1 / n), size=draws) / n)
@@ -149,7 +148,7 @@ def _interval(
     if missed > MISSED:
         why = f"none: quality not reached in {missed:.0%} of the resamples"
         return Interval(value=value, low=None, high=None, method=why, n=n)
-    low, high = _bca(value, resampled[~np.isnan(resampled)], left_out)
+    low, high = bca_ends(value, resampled[~np.isnan(resampled)], left_out)
     return Interval(value=value, low=low, high=high, method=f"BCa, {draws} draws", n=n)
 
 
@@ -160,18 +159,3 @@ def _jackknife_t(value: float, left_out: Floats) -> tuple[float, float]:
     error = math.sqrt((n - 1) / n * float(np.square(left_out - left_out.mean()).sum()))
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
     return value - half, value + half
-
-
-def _bca(value: float, resampled: Floats, left_out: Floats) -> tuple[float, float]:
-    from scipy.special import ndtr, ndtri
-
-    # Ties with the estimate count half, or a constant curve would have an infinite correction.
-    below = (np.sum(resampled < value) + np.sum(resampled == value) / 2) / len(resampled)
-    shift = float(ndtri(np.clip(below, 1 / len(resampled), 1 - 1 / len(resampled))))
-    gaps = left_out.mean() - left_out
-    spread = float(np.square(gaps).sum())
-    skew = float((gaps**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
-    tail = float(ndtri((1 - CONFIDENCE) / 2))
-    places = [ndtr(shift + (shift + z) / (1 - skew * (shift + z))) for z in (tail, -tail)]
-    low, high = np.quantile(resampled, places)
-    return float(low), float(high)

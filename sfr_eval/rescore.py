@@ -73,6 +73,7 @@ def _rescore(
     encoder: str | None,
     style_data: Path | None,
 ) -> tuple[Path, Path]:
+    from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
     from sfr_eval.report import write_report
     from sfr_eval.score import score
 
@@ -90,6 +91,9 @@ def _rescore(
             encoder_name=encoder or config.get("encoder"),
             style_data=style_data or _path(config.get("style_data")),
             families=metrics,
+            tokenizer=load_tokenizer(
+                config.get("tokenizer") or DEFAULT, window=config.get("token_window")
+            ),
             cache=cache_folder(),
             on_progress=ScoringProgress(),
         )

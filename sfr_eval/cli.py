@@ -167,6 +167,31 @@ def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     print(f"report: {write_report(RunFolder(folder)).resolve()}")
 
 
+@app.command()
+def calibrate(
+    output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("runs/calibration"),
+    suite: Annotated[str, typer.Option(help="A suite with a world.")] = "persona",
+    quick: Annotated[bool, typer.Option(help="Does it run? The verdicts are noise.")] = False,
+    metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all draws.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Prove the metrics on a world whose collapse is known: dose, null, invariance, power."""
+    from sfr_eval.calibrate.command import execute
+    from sfr_eval.show import print_json
+
+    found = execute(
+        output, suite=suite, quick=quick, families=metrics or None, encoder=encoder, seed=seed
+    )
+    if as_json:
+        print_json(found)
+    else:
+        print(f"headline metrics: {', '.join(found['headline']) or 'none'}")
+    page = (output / "calibration.md").resolve()
+    print(f"calibration: {page}", file=sys.stderr if as_json else sys.stdout)
+
+
 @app.command(name="ls")
 def list_assets(
     kind: Annotated[str, typer.Argument(help="suites, judges, metrics, objectives, engines")] = "",

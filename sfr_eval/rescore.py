@@ -88,6 +88,7 @@ def _rescore(
     encoder_backend: Backend | None = None,
     encoder_long_texts: LongTexts | None = None,
 ) -> tuple[Path, Path]:
+    from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
     from sfr_eval.report import write_report
     from sfr_eval.score import score
 
@@ -107,6 +108,9 @@ def _rescore(
             encoder_long_texts=encoder_long_texts or config.get("encoder_long_texts", "truncate"),
             style_data=style_data or _path(config.get("style_data")),
             families=metrics,
+            tokenizer=load_tokenizer(
+                config.get("tokenizer") or DEFAULT, window=config.get("token_window")
+            ),
             cache=cache_folder(),
             on_progress=ScoringProgress(),
         )

@@ -18,6 +18,7 @@ from sfr_eval.files import write_atomic
 from sfr_eval.metrics.context import Context, has_text
 from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.table import FAMILIES, Family, load_family
+from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.plan import Plan, SuitePlan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 TRUTH_TEMPERATURE = 1.0  # the world's own: what a perfect model of it says, undistorted
 TRUTH_SEED = 7_310_581_104_417  # of no ordinary run, so that truth and run are independent draws
-_NEED_ENCODER = {"semantic", "style", "population"}
+_NEED_ENCODER = {"semantic", "style", "population", "gated", "across"}
 
 Progress = Callable[[str, int, int], None]
 """(what is going on, done, total)"""
@@ -50,11 +51,13 @@ def score(
     cache: Path,
     encoder_backend: Backend = "float32",
     encoder_long_texts: LongTexts = "truncate",
+    tokenizer: Tokenizer | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
 
-    `families` None takes what each suite names. `cache` keeps embeddings and the truth.
+    `families` None takes what each suite names. `tokenizer` None is words-v1. `cache` keeps
+    embeddings and the truth.
     """
     encoder = Encoder(
         encoder_name,
@@ -71,6 +74,7 @@ def score(
                 encoder=encoder,
                 speaks_world=suite.world is not None and manifest.get("world") == suite.id,
                 style_data=style_data,
+                tokenizer=tokenizer or load_tokenizer(),
             ),
             families=_families(suite, families),
         )
@@ -236,6 +240,7 @@ def _truth_key(job: _Job, plan: Plan) -> str:
         "k": part.samples,
         "seed": plan.seed,
         "families": {family.name: family.version for family in job.families},
+        "tokenizer": context.tokenizer.signature,
         "encoder": (
             f"{context.encoder.fingerprint}{context.encoder.variant}"
             if names & _NEED_ENCODER

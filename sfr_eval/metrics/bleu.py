@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.metrics.checks import check_texts
-from sfr_eval.metrics.ngrams import Floats, Integers, Packed, numbered, pack, starts
+from sfr_eval.metrics.ngrams import Floats, Integers, Packed, numbered, pack, stable_order, starts
 
 MAX_N = 4
 REFERENCES = 7
@@ -162,15 +162,16 @@ def _clipped_matches(
     # The id of an n-gram is its rank among the pairs (id of its first n-1 words, last word). The
     # empty n-gram's id is the group, so ids of two groups never meet, and all stay small.
     ids, at = group[text], np.arange(len(words))
+    gram_at, kept = np.empty(len(words), dtype=np.int64), np.empty(len(words), dtype=np.bool_)
     for n in range(1, max_n + 1):
         keep = left[at] >= n
         ids, at = ids[keep], at[keep]
         if not len(at):
             break
         pair = ids * vocabulary + words[at + n - 1]
-        order = np.argsort(pair, kind="stable")  # stable: texts of one n-gram stay side by side
+        order, pair = stable_order(pair)  # stable: the texts of one n-gram stay side by side
         at = at[order]
-        new_gram = starts(pair[order])
+        new_gram = starts(pair)
         cells = np.flatnonzero(new_gram | starts(text[at]))  # runs of one n-gram in one text
         limit, shared = _limits(
             np.diff(cells, append=len(at)), new_gram[cells], owner[text[at[cells]]]
@@ -178,9 +179,12 @@ def _clipped_matches(
         matches[:, n - 1] = np.bincount(text[at[cells]], weights=limit, minlength=count)
         # What one owner alone says has no match, and neither has any longer n-gram around it.
         gram = np.cumsum(new_gram) - 1
-        again = np.flatnonzero(shared[gram])
-        again = again[np.argsort(at[again], kind="stable")]  # back to reading order
-        ids, at = gram[again], at[again]
+        again = shared[gram]
+        gram_at[at[again]] = gram[again]
+        kept[:] = False
+        kept[at[again]] = True
+        at = np.flatnonzero(kept)  # back to reading order
+        ids = gram_at[at]
     return matches
 
 

@@ -68,6 +68,21 @@ def starts(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return found
 
 
+def stable_order(keys: Integers) -> tuple[Integers, Integers]:
+    """(order, sorted keys) of keys >= 0; equal keys stay in their order.
+
+    Key and place share one integer where they fit into 63 bits, since numpy sorts plain integers
+    about five times as fast as it finds an order.
+    """
+    bits = max(1, len(keys).bit_length())
+    if int(keys.max(initial=0)) >= 2 ** (63 - bits):
+        order = np.argsort(keys, kind="stable")
+        return order, keys[order]
+    both = (keys << bits) | np.arange(len(keys))
+    both.sort()
+    return both & ((1 << bits) - 1), both >> bits
+
+
 def grams(packed: Packed, group: Integers, *, max_n: int) -> Iterator[Grams]:
     """The n-grams of order 1, 2, ..., max_n. n-grams of two groups are never the same one, and no
     n-gram crosses the border of a text. `group` numbers the groups from 0."""
@@ -82,7 +97,7 @@ def grams(packed: Packed, group: Integers, *, max_n: int) -> Iterator[Grams]:
         keep = left[at] >= n
         ids, at = ids[keep], at[keep]
         pair = ids * vocabulary + words[at + n - 1]
-        order = np.argsort(pair, kind="stable")  # stable: the texts of one n-gram stay in order
-        new = starts(pair[order])
+        order, pair = stable_order(pair)  # stable: the texts of one n-gram stay in order
+        new = starts(pair)
         yield Grams(text[at[order]], np.flatnonzero(new))
         ids[order] = np.cumsum(new) - 1

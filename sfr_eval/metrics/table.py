@@ -22,6 +22,8 @@ FAMILIES: dict[str, str] = {
     "style": "sfr_eval.metrics.style:compute",
     "population": "sfr_eval.metrics.population:compute",
     "quality": "sfr_eval.metrics.quality:compute",
+    "gated": "sfr_eval.metrics.gated:compute",
+    "across": "sfr_eval.metrics.across:compute",
 }
 
 Direction = Literal["higher", "lower", "neither"]
@@ -207,6 +209,39 @@ METRICS: dict[str, MetricInfo] = {
     "distinct_valid": MetricInfo(
         "quality", "prompt", "higher", "Number of different valid replies among the k of a prompt."
     ),
+    "valid_self_bleu_4": MetricInfo(
+        "gated", "prompt", "lower", "self-BLEU-4 of the replies that pass the gate, 3 references."
+    ),
+    "valid_embed_distance": MetricInfo(
+        "gated", "prompt", "higher", "embed_distance of the replies that pass the gate."
+    ),
+    "valid_vendi_q2": MetricInfo(
+        "gated", "prompt", "higher", "vendi_q2 of the replies that pass the gate."
+    ),
+    "valid_distinct_k": MetricInfo(
+        "gated", "prompt", "higher", "Expected meanings that pass the gate among 4 replies."
+    ),
+}
+
+_ACROSS = (
+    "distinct_2_rarefied",
+    "self_bleu_4",
+    "self_bleu_4_fixed",
+    "rouge_l_homogenization",
+    "compression_ratio_fixed",
+    "embed_distance",
+    "vendi_q1",
+    "vendi_q2",
+    "distinct_k",
+)
+METRICS |= {
+    f"across_{metric}": replace(
+        METRICS[metric],
+        family="across",
+        unit="set",
+        description=f"{metric} of a set of one reply each to several queries, of one persona.",
+    )
+    for metric in _ACROSS
 }
 
 

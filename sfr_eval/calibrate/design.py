@@ -22,6 +22,7 @@ _CLAIMS: tuple[tuple[str, tuple[Dial, ...]], ...] = (
     (r"distinct_k|distinct_valid", ("within",)),
     (r"cs_self_bleu_\d|style_bleu_gap_\d|cross_style_energy", ("cross",)),
     (r"style_(information|strength|accuracy)|oracle_styled", ("cross",)),
+    (r"valid_(self_bleu_4|embed_distance|vendi_q2|distinct_k)", ("within",)),
     (r"coverage", ("within", "both")),
     (r"uniformity|complexity", ("both",)),
 )
@@ -91,3 +92,7 @@ QUICK = Size(
 WIDE_DIALS = {"cross": 0.3, "within": 0.5}
 LIGHT = ("text", "lexical", "quality")
 """Families that need no encoder."""
+
+LEFT_OUT = ("across",)
+"""The measures of sets, on sets of another kind: their unit is a block of queries, of which a
+calibration of this size has too few."""

@@ -23,7 +23,7 @@ from sfr_eval.calibrate.checks import (
     null_verdict,
     unevenness,
 )
-from sfr_eval.calibrate.design import LIGHT, WIDE_DIALS, Dial, Size, claims
+from sfr_eval.calibrate.design import LEFT_OUT, LIGHT, WIDE_DIALS, Dial, Size, claims
 from sfr_eval.calibrate.draws import Bench, Table, matrix
 from sfr_eval.encoder import Encoder
 from sfr_eval.errors import UserError
@@ -54,9 +54,12 @@ def calibrate(
     if suite.world is None:
         raise UserError(f"--suite {suite.id}: has no world, and nothing else has a known truth")
     started = time.monotonic()
-    names = tuple(FAMILIES) if families is None else tuple(families)
+    usual = tuple(family for family in FAMILIES if family not in LEFT_OUT)
+    names = usual if families is None else tuple(families)
     for family in names:
         load_family(family)
+        if family in LEFT_OUT:
+            raise UserError(f"--metrics {family}: is not calibrated; choose of {', '.join(usual)}")
 
     def report(what: str, done: int, total: int) -> None:
         if on_progress is not None:

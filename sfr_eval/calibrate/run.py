@@ -94,7 +94,10 @@ def calibrate(
     return {
         "format": FORMAT,
         "size": name,
-        "design": asdict(size),
+        "design": {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(size).items()
+        },
         "suite": f"{suite.id} {suite.version}",
         "seed": seed,
         "families": {family: load_family(family).version for family in names},

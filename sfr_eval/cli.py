@@ -129,6 +129,8 @@ def score(
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
     style_data: Annotated[Path | None, typer.Option(help="Persona-labelled JSONL.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="words-v1, characters-v1, ...")] = None,
+    token_window: Annotated[int | None, typer.Option(min=1, help="First N tokens only.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating."""
@@ -142,6 +144,8 @@ def score(
         metrics=tuple(metrics) if metrics else None,
         encoder=encoder,
         style_data=style_data,
+        tokenizer=tokenizer,
+        token_window=token_window,
     )
     show_results(scored, as_json=as_json)
     print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)

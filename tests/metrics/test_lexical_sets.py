@@ -144,6 +144,30 @@ def test_rouge_of_the_worked_example() -> None:
     assert rouge_l_homogenization([["a"]]) is None
 
 
+@settings(max_examples=40, deadline=None)
+@given(token_lists, st.randoms(use_true_random=False))
+def test_measures_of_a_set_ignore_order_keep_bounds_and_see_copies(
+    texts: list[list[str]], rng: random.Random
+) -> None:
+    shuffled = list(texts)
+    rng.shuffle(shuffled)
+    measures = {
+        "distinct": lambda t: distinct_n(t, 1),
+        "rarefied": lambda t: rarefied_distinct_n(t, 1, 3),
+        "rouge": rouge_l_homogenization,
+        "rate": lambda t: self_repetition_rate(t, n=1),
+        "bytes": lambda t: compression_ratio(["".join(text) for text in t]),
+    }
+    for name, measure in measures.items():
+        value, doubled = measure(texts), measure(texts + texts)
+        assert value == pytest.approx(measure(shuffled), abs=1e-12), name
+        if value is None or doubled is None or name == "bytes":
+            continue
+        assert 0 <= value <= 1 + 1e-12, name
+        worse = doubled - value if name in ("rouge", "rate") else value - doubled
+        assert worse >= -1e-9, name
+
+
 def plain_lcs(one: list[str], other: list[str]) -> int:
     row = [0] * (len(other) + 1)
     for a in one:

@@ -11,6 +11,7 @@ peer that is not installed is left out. Peers: requirements/benchmark.txt, in an
 import argparse
 import importlib.util
 import json
+import logging
 import os
 import platform
 import time
@@ -139,6 +140,7 @@ def bleu_rows(bench: Bench, texts: Texts) -> Iterator[Row]:
     if present("sacrebleu"):
         from sacrebleu.metrics import BLEU
 
+        logging.getLogger("sacrebleu").setLevel(logging.ERROR)  # a hint for each sentence
         peer = BLEU(effective_order=False, tokenize="none", smooth_method="floor", smooth_value=0.1)
         part = range(min(n, 128))
         joined = [" ".join(text) for text in texts]

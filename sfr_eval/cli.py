@@ -136,6 +136,8 @@ def score(
         str | None, typer.Option(help="Beyond the encoder's window: truncate or chunk.")
     ] = None,
     style_data: Annotated[Path | None, typer.Option(help="Persona-labelled JSONL.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="words-v1, characters-v1, ...")] = None,
+    token_window: Annotated[int | None, typer.Option(min=1, help="First N tokens only.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating."""
@@ -153,6 +155,8 @@ def score(
         style_data=style_data,
         encoder_backend=one_of("--encoder-backend", encoder_backend, BACKENDS),
         encoder_long_texts=one_of("--encoder-long-texts", encoder_long_texts, LONG_TEXTS),
+        tokenizer=tokenizer,
+        token_window=token_window,
     )
     show_results(scored, as_json=as_json)
     print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)

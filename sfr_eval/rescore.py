@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,29 +50,39 @@ def rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
+    tokenizer: str | None = None,
+    token_window: int | None = None,
     encoder_backend: Backend | None = None,
     encoder_long_texts: LongTexts | None = None,
 ) -> tuple[Path, Path]:
     """Score `path` and write its report. Returns the run folder and the report file."""
     from sfr_eval.metrics.table import load_family
+    from sfr_eval.metrics.tokenizers import load_tokenizer
 
     for family in metrics or ():
         load_family(family)
-    measure = partial(
-        _rescore,
-        metrics=metrics,
-        encoder=encoder,
-        style_data=style_data,
-        encoder_backend=encoder_backend,
-        encoder_long_texts=encoder_long_texts,
-    )
+    if tokenizer is not None:
+        load_tokenizer(tokenizer)
+
+    def measured(folder: RunFolder) -> tuple[Path, Path]:
+        return _rescore(
+            folder,
+            metrics=metrics,
+            encoder=encoder,
+            style_data=style_data,
+            tokenizer=tokenizer,
+            token_window=token_window,
+            encoder_backend=encoder_backend,
+            encoder_long_texts=encoder_long_texts,
+        )
+
     if not path.is_file():
         if suite is not None or output is not None:
             raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
-        return measure(RunFolder(path))
+        return measured(RunFolder(path))
     folder, new = import_generations(path, suite=suite, output=output)
     try:
-        return measure(folder)
+        return measured(folder)
     except UserError:
         remove_folders(new)  # nothing was scored: leave no trace
         raise
@@ -85,8 +94,10 @@ def _rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
-    encoder_backend: Backend | None = None,
-    encoder_long_texts: LongTexts | None = None,
+    tokenizer: str | None,
+    token_window: int | None,
+    encoder_backend: Backend | None,
+    encoder_long_texts: LongTexts | None,
 ) -> tuple[Path, Path]:
     from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
     from sfr_eval.report import write_report
@@ -109,7 +120,8 @@ def _rescore(
             style_data=style_data or _path(config.get("style_data")),
             families=metrics,
             tokenizer=load_tokenizer(
-                config.get("tokenizer") or DEFAULT, window=config.get("token_window")
+                tokenizer or config.get("tokenizer") or DEFAULT,
+                window=token_window or config.get("token_window"),
             ),
             cache=cache_folder(),
             on_progress=ScoringProgress(),

@@ -10,6 +10,7 @@ import pytest
 
 from sfr_eval import score as module
 from sfr_eval.errors import UserError
+from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.store import RunFolder
@@ -180,3 +181,22 @@ def test_unknown_family_is_a_user_error(tmp_path: Path, suite: Suite) -> None:
     named = replace(suite, spec=suite.spec.model_copy(update={"metrics": ("txt",)}))
     with pytest.raises(UserError, match=r"suite\.yaml: metrics: txt: .* did you mean `text`"):
         run(tmp_path, draw(suite), named, families=None)
+
+
+def test_the_tokenizer_is_in_every_signature_and_in_the_truth(tmp_path: Path, suite: Suite) -> None:
+    with RunFolder(tmp_path / "run") as opened:
+        results = module.score(
+            draw(suite),
+            [suite],
+            folder=opened,
+            manifest={"world": "persona"},
+            encoder_name=None,
+            style_data=None,
+            families=("lexical",),
+            cache=tmp_path / "cache",
+            tokenizer=load_tokenizer("characters-v1", window=20),
+        )
+    wanted = "distinct_2|version:2|tokenizer:characters-v1|token_window:20|n:2"
+    for estimates in (results["estimates"], results["truth"]["persona"]):
+        found = {e["signature"] for e in estimates if e["metric"] == "distinct_2"}
+        assert found == {wanted}

@@ -71,7 +71,7 @@ def test_nothing_varies_is_not_a_pass() -> None:
 
 
 def test_count_stability_is_measured_against_full_collapse() -> None:
-    by_count = {8: 0.60, 16: 0.55, 32: 0.51, 64: 0.5}
+    by_count = {8: 0.60, 16: 0.54, 32: 0.51, 64: 0.5}
     stable, verdict = count_stability(by_count, scale=1.0)
     assert stable == 16
     assert verdict.passed is False

@@ -42,8 +42,9 @@ class Size:
 
     k: int = 8  # replies of a prompt, the suite's own number
     steps: tuple[float, ...]  # settings of each dial, beyond 0
-    dose_queries: int
+    dose_queries: int  # of metrics that need the encoder
     dose_personas: int
+    light_queries: int  # of those that do not; all personas
     null_queries: int  # at the truth, all personas, every metric
     null_sets: int  # draws of k replies that stand for runs with different seeds
     null_repeats: int
@@ -61,6 +62,7 @@ DEFAULT = Size(
     steps=(0.25, 0.5, 0.75, 1.0),
     dose_queries=16,
     dose_personas=4,
+    light_queries=37,
     null_queries=16,
     null_sets=4,
     null_repeats=4_000,
@@ -77,6 +79,7 @@ QUICK = Size(
     steps=(0.5, 1.0),
     dose_queries=4,
     dose_personas=4,
+    light_queries=6,
     null_queries=4,
     null_sets=3,
     null_repeats=400,

@@ -51,8 +51,9 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield "## Dose and response"
     yield ""
     yield (
-        f"Means at each setting of the dial; {design['dose_queries']} queries, "
-        f"{design['dose_personas']} personas, k = {design['k']}."
+        f"Means at each setting of the dial, k = {design['k']}; {design['light_queries']} queries "
+        "and all personas for metrics without encoder, "
+        f"{design['dose_queries']} queries and {design['dose_personas']} personas for the others."
     )
     yield ""
     for dial in ("within", "cross", "both"):

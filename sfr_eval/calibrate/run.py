@@ -119,19 +119,35 @@ def settings_of(dial: Dial, step: float) -> dict[str, float]:
 
 def _dose(bench: Bench, size: Size) -> dict[str, dict[str, np.ndarray]]:
     """Dial -> metric -> values, (settings, queries), no collapse first. A metric that is undefined
-    at some setting for some query lacks that query everywhere."""
-    sets: dict[Dial, list[list[Sample]]] = {}
-    draw = partial(bench.draw, size.k, queries=size.dose_queries, personas=size.dose_personas)
-    truth = draw(part="dose")
-    for dial in ("cross", "within", "both"):
-        sets[dial] = [truth] + [
-            draw(part=f"dose/{dial}/{step}", dials=settings_of(dial, step)) for step in size.steps
-        ]
+    at some setting for some query lacks that query everywhere. Metrics that need no encoder cost
+    little, so they get more queries and all personas."""
+    light = [family for family in bench.families if family in LIGHT]
+    heavy = [family for family in bench.families if family not in LIGHT]
+    found: dict[str, dict[str, np.ndarray]] = {"cross": {}, "within": {}, "both": {}}
+    for families, queries, personas in (
+        (light, size.light_queries, None),
+        (heavy, size.dose_queries, size.dose_personas),
+    ):
+        if families:
+            draw = partial(bench.draw, size.k, queries=queries, personas=personas)
+            for dial, curves in _sweeps(bench, size, draw, families).items():
+                found[dial].update(curves)
+    return found
+
+
+def _sweeps(
+    bench: Bench, size: Size, draw: Callable[..., list[Sample]], families: Sequence[str]
+) -> dict[str, dict[str, np.ndarray]]:
+    dials: tuple[Dial, ...] = ("cross", "within", "both")
     # The truth once, then every setting of every dial: one call encodes and measures them all.
-    flat = [truth, *(rows for dial in sets for rows in sets[dial][1:])]
-    table = bench.measure_sets(_numbered(flat))
+    flat = [draw(part="dose")] + [
+        draw(part=f"dose/{dial}/{step}", dials=settings_of(dial, step))
+        for dial in dials
+        for step in size.steps
+    ]
+    table = bench.measure_sets(_numbered(flat), families=families)
     found: dict[str, dict[str, np.ndarray]] = {}
-    for number, dial in enumerate(sets):
+    for number, dial in enumerate(dials):
         first = 1 + number * len(size.steps)
         places = [0, *range(first, first + len(size.steps))]
         found[dial] = {

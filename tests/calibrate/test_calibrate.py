@@ -16,7 +16,9 @@ from sfr_eval.encoder import Encoder
 from sfr_eval.errors import UserError
 from sfr_eval.suite import load_suite
 
-SMALL = replace(QUICK, wide_queries=6, wide_personas=1, wide_sets=2, null_repeats=50)
+SMALL = replace(
+    QUICK, light_queries=4, wide_queries=6, wide_personas=1, wide_sets=2, null_repeats=50
+)
 
 
 @pytest.fixture(scope="module")

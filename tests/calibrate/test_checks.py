@@ -50,14 +50,13 @@ def test_intervals_of_a_source_with_itself_cover_zero_as_often_as_they_say() -> 
         assert share == pytest.approx(0.95, abs=0.025)
 
 
-def test_rare_outliers_make_intervals_too_wide_and_that_is_a_failure() -> None:
-    random = np.random.default_rng(0)
-    skewed = np.where(random.random((6, 12)) < 0.02, 50.0, 0.0)
-    skewed[0, 0] = 50.0
-    share, _ = null_coverage(skewed, repeats=2_000, generator=random)
-    assert share is not None
-    assert share > 0.97
-    assert null_verdict({"truth": share}).reason.startswith("null intervals are too wide")
+def test_rare_events_are_nothing_to_test() -> None:
+    """An interval around a rare event covers zero nearly always; that is no merit."""
+    rare = np.zeros((6, 12))
+    rare[0, 0] = 50.0
+    assert null_coverage(rare, repeats=9, generator=np.random.default_rng(0))[0] is None
+    wide = null_verdict({"truth": 0.99})
+    assert wide.reason == "null intervals are too wide: 99.0% cover zero (truth)"
 
 
 def test_nothing_varies_is_not_a_pass() -> None:

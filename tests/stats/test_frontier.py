@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfr_eval.stats.frontier import (
@@ -46,16 +46,17 @@ def test_diversity_at_a_quality_by_hand() -> None:
     assert diversity_at(np.array([0.9]), np.array([0.3]), 0.5) == pytest.approx(0.3)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(0, 10_000), st.integers(1, 6))
-def test_hypervolume_is_the_area_found_by_throwing_darts(seed: int, settings: int) -> None:
+def test_hypervolume_is_the_area_found_by_throwing_darts(seed: int, points: int) -> None:
     random = np.random.default_rng(seed)
-    quality, diversity = random.random((2, settings))
+    quality, diversity = random.random((2, points))
     axis = (np.arange(200) + 0.5) / 200
     inside = np.zeros((200, 200), dtype=bool)
     for q, d in zip(quality, diversity, strict=True):
         inside |= (axis[:, None] <= q) & (axis[None, :] <= d)
     assert hypervolume(quality, diversity) == pytest.approx(inside.mean(), abs=0.02)
-    turned = random.permutation(settings)
+    turned = random.permutation(points)
     assert hypervolume(quality[turned], diversity[turned]) == pytest.approx(
         float(hypervolume(quality, diversity))
     )
@@ -65,6 +66,7 @@ def test_hypervolume_is_the_area_found_by_throwing_darts(seed: int, settings: in
     )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(0, 10_000), st.floats(0.05, 0.95))
 def test_matched_diversity_is_the_best_on_a_finely_drawn_line(seed: int, level: float) -> None:
     random = np.random.default_rng(seed)

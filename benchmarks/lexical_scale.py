@@ -37,11 +37,11 @@ def rows(prompts: int, *, seed: int = 0) -> Iterator[Row]:
 
 
 def measure(prompts: int) -> dict[str, Any]:
-    """Seconds of the whole pass and of making the rows alone, and the peak of memory."""
-    start = time.perf_counter()
+    """Seconds of the whole pass, of the CPU, of making the rows alone; and the peak of memory."""
+    start_cpu = time.process_time()
     for _ in rows(prompts):
         pass
-    made = time.perf_counter() - start
+    made = time.process_time() - start_cpu
     start, start_cpu = time.perf_counter(), time.process_time()
     counted, total, defined = 0, 0.0, 0
     for batch in lexical_stream(rows(prompts), load_tokenizer()):
@@ -55,7 +55,7 @@ def measure(prompts: int) -> dict[str, Any]:
         "rows": counted,
         "seconds": seconds,
         "cpu_seconds": cpu,
-        "seconds_to_make_the_rows": made,
+        "cpu_seconds_to_make_the_rows": made,
         "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "self_bleu_4": total / defined,
     }
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=15_625)
     arguments = parser.parse_args()
     small, large = measure(arguments.prompts // 10), measure(arguments.prompts)
-    own = [part["cpu_seconds"] - part["seconds_to_make_the_rows"] for part in (small, large)]
+    own = [part["cpu_seconds"] - part["cpu_seconds_to_make_the_rows"] for part in (small, large)]
     print(json.dumps({"tenth": small, "whole": large, "cpu_ratio": own[1] / own[0]}, indent=1))
 
 

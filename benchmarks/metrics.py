@@ -251,7 +251,7 @@ def repetition_rows(bench: Bench, texts: Texts) -> Iterator[Row]:
 def vector_rows(bench: Bench) -> Iterator[Row]:
     rows = np.random.default_rng(0).standard_normal((157 * GROUP, 384)) + 1.0
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    table = rows.astype(np.float32).reshape(157, GROUP, 384)
+    table = rows.reshape(157, GROUP, 384)
     ours, found = bench.best(lambda: vendi_score(table))
     if present("vendi_score"):
         from vendi_score.vendi import score_dual, score_X

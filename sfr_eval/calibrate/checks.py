@@ -53,9 +53,9 @@ def null_coverage(
     than half of the queries (an interval around a rare event covers zero nearly always, and says
     nothing), or there are fewer than 2 queries. Standard error of the share at 400 repeats: 1.1%.
     """
-    sets, queries = values.shape
-    if sets < 2 or queries < 2 or np.mean(np.ptp(values, axis=0) > 0) < 0.5:
+    if not testable(values):
         return None, "hardly varies"
+    sets, queries = values.shape
     first = generator.integers(0, sets, (repeats, queries))
     second = (first + generator.integers(1, sets, (repeats, queries))) % sets
     places = np.arange(queries)
@@ -67,6 +67,12 @@ def null_coverage(
         found = mean_interval(row.tolist())
         hits += found.low is not None and found.high is not None and found.low <= 0 <= found.high
     return hits / repeats, "BCa"
+
+
+def testable(values: Floats) -> bool:
+    """Are there two runs and two queries, and does the metric vary in half of the queries?"""
+    sets, queries = values.shape
+    return sets > 1 and queries > 1 and bool(np.mean(np.ptp(values, axis=0) > 0) >= 0.5)
 
 
 def _t_covers_zero(differences: Floats) -> npt.NDArray[np.bool_]:

@@ -50,6 +50,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     )
     yield "## Dose and response"
     yield ""
+    yield "![Dose and response](plots/dose.png)"
+    yield ""
     yield (
         f"Means at each setting of the dial, k = {design['k']}; {design['light_queries']} queries "
         "and all personas for metrics without encoder, "
@@ -66,6 +68,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
             settings = [f"{s:g}" for s in (0, *design["steps"])]
             yield from _table((f"{dial} =", *settings), rows)
     yield "## Same source, two seeds"
+    yield ""
+    yield "![Same source, two seeds](plots/null.png)"
     yield ""
     yield (
         "Share of 95 % intervals of the difference that cover zero. Truth: "
@@ -87,6 +91,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         ],
     )
     yield "## Number of replies"
+    yield ""
+    yield "![Number of replies](plots/counts.png)"
     yield ""
     yield (
         "Means at k replies out of the same "
@@ -130,6 +136,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _power(metrics: Mapping[str, Any], design: Mapping[str, Any]) -> Iterator[str]:
     yield "## Power"
+    yield ""
+    yield "![Power](plots/power.png)"
     yield ""
     yield (
         "The smallest drop, from the truth, that two runs on the same queries show with 80 % power "

@@ -21,6 +21,7 @@ from sfr_eval.calibrate.checks import (
     noise,
     null_coverage,
     null_verdict,
+    testable,
     unevenness,
 )
 from sfr_eval.calibrate.design import LEFT_OUT, LIGHT, WIDE_DIALS, Dial, Size, claims
@@ -307,7 +308,7 @@ def _power(
     rows = []
     uneven = unevenness(reference, noise_of_query=0.0)
     for k, of_sets in values.items():
-        if of_sets.shape[0] < 2 or not of_sets.shape[1]:
+        if not testable(of_sets):
             continue
         spread = noise(of_sets)
         for queries in QUERIES:

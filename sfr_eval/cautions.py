@@ -43,9 +43,22 @@ def cautions(
     if suite.samples < 2:
         yield "One reply per prompt: what compares replies to one prompt is undefined."
     yield from _probe_warnings(suite)
-    cut = suite.notes.get("embed_distance", {}).get("truncated_share") or 0.0
+    encoder = suite.notes.get("embed_distance", {})
+    cut = encoder.get("truncated_share") or 0.0
     if cut > MANY:
         yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
+    parts = encoder.get("chunked_share") or 0.0
+    if parts > MANY:
+        yield (
+            f"{parts:.0%} of the texts are longer than the encoder's window; they stand for the "
+            "mean of their parts."
+        )
+    off = encoder.get("encoder_deviation") or {}
+    if "mean_distance" in off:
+        yield (
+            f"Embeddings are not float32's: on {off['texts']} texts the mean distance is "
+            f"{off['mean_distance']:.4f} where float32 has {off['mean_distance_float32']:.4f}."
+        )
 
 
 def _probe_warnings(suite: SuiteResults) -> Iterator[str]:

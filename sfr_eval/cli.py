@@ -7,7 +7,7 @@ options declared here are those that most runs need.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Choice = TypeVar("Choice", bound=str)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -128,10 +129,20 @@ def score(
     ] = None,
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
+    encoder_backend: Annotated[
+        str | None, typer.Option(help="float32, or faster: bfloat16, onnx")
+    ] = None,
+    encoder_long_texts: Annotated[
+        str | None, typer.Option(help="Beyond the encoder's window: truncate or chunk.")
+    ] = None,
     style_data: Annotated[Path | None, typer.Option(help="Persona-labelled JSONL.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="words-v1, characters-v1, ...")] = None,
+    token_window: Annotated[int | None, typer.Option(min=1, help="First N tokens only.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating."""
+    from sfr_eval.encoder import LONG_TEXTS
+    from sfr_eval.encoding.backends import BACKENDS
     from sfr_eval.rescore import rescore
     from sfr_eval.show import show_results
 
@@ -142,6 +153,10 @@ def score(
         metrics=tuple(metrics) if metrics else None,
         encoder=encoder,
         style_data=style_data,
+        encoder_backend=one_of("--encoder-backend", encoder_backend, BACKENDS),
+        encoder_long_texts=one_of("--encoder-long-texts", encoder_long_texts, LONG_TEXTS),
+        tokenizer=tokenizer,
+        token_window=token_window,
     )
     show_results(scored, as_json=as_json)
     print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)
@@ -154,6 +169,31 @@ def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     from sfr_eval.store import RunFolder
 
     print(f"report: {write_report(RunFolder(folder)).resolve()}")
+
+
+@app.command()
+def calibrate(
+    output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("runs/calibration"),
+    suite: Annotated[str, typer.Option(help="A suite with a world.")] = "persona",
+    quick: Annotated[bool, typer.Option(help="Does it run? The verdicts are noise.")] = False,
+    metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all draws.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Prove the metrics on a world whose collapse is known: dose, null, invariance, power."""
+    from sfr_eval.calibrate.command import execute
+    from sfr_eval.show import print_json
+
+    found = execute(
+        output, suite=suite, quick=quick, families=metrics or None, encoder=encoder, seed=seed
+    )
+    if as_json:
+        print_json(found)
+    else:
+        print(f"headline metrics: {', '.join(found['headline']) or 'none'}")
+    page = (output / "calibration.md").resolve()
+    print(f"calibration: {page}", file=sys.stderr if as_json else sys.stdout)
 
 
 @app.command(name="ls")
@@ -204,6 +244,16 @@ def demo(
 
 DEMO_QUERIES = 16
 DEMO_SAMPLES = 4
+
+
+def one_of(option: str, value: str | None, choices: tuple[Choice, ...]) -> Choice | None:
+    """The choice of this name; UserError with the near name if there is none."""
+    if value is None:
+        return None
+    for choice in choices:
+        if choice == value:
+            return choice
+    raise UserError(f"{option} {value}: unknown; {did_you_mean(value, choices)}")
 
 
 def named_only(values: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,19 @@ class RunConfig(BaseModel):
     trust_remote_code: bool = False
     metrics: tuple[str, ...] | None = Field(None, description="metric families; default all")
     encoder: str | None = Field(None, description="sentence-transformers name or folder")
+    encoder_backend: Literal["float32", "bfloat16", "onnx"] = Field(
+        "float32", description="the others are faster; how far they are off is reported"
+    )
+    encoder_long_texts: Literal["truncate", "chunk"] = Field(
+        "truncate", description="beyond the encoder's window: cut off, or mean of the parts"
+    )
     style_data: Path | None = Field(None, description="persona-labelled JSONL for the probe")
+    tokenizer: str = Field(
+        "words-v1", description="words-v1, characters-v1, blanks-v1, rouge-v1, or a tokenizer.json"
+    )
+    token_window: int | None = Field(
+        None, ge=1, description="lexical measures read the first N tokens of each reply"
+    )
 
     @field_validator("temperatures", mode="before")
     @classmethod
@@ -65,7 +77,9 @@ class RunConfig(BaseModel):
     def _check_temperatures(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
         return None if value is None else checked_temperatures(value)
 
-    @field_validator("samples", "max_tokens", "limit", "seed", "max_model_len", mode="before")
+    @field_validator(
+        "samples", "max_tokens", "limit", "seed", "max_model_len", "token_window", mode="before"
+    )
     @classmethod
     def _refuse_bool(cls, value: Any) -> Any:
         if isinstance(value, bool):  # `--max-tokens` without its number; pydantic would read 1

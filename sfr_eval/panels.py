@@ -19,6 +19,7 @@ TRADE_OFFS = (
     ("oracle_valid", ("distinct_valid", "embed_distance")),
     ("style_strength", ("embed_distance",)),
     ("style_strength", ("cs_self_bleu_4",)),
+    ("style_strength", ("coverage",)),
 )
 """(quality, the diversities to take the first of that is there)"""
 
@@ -40,6 +41,7 @@ LABELS = {
     "style_strength": "Style strength",
     "style_accuracy": "Style accuracy",
     "oracle_valid": "Valid replies",
+    "coverage": "Coverage by the personas",
     "distinct_valid": "Different valid replies",
     "cs_self_bleu_4": "Cross-style self-BLEU-4",
     "self_bleu_4": "Self-BLEU-4",

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfr_eval.assets import cache_folder
 from sfr_eval.config import read_jsonl
+from sfr_eval.encoder import LongTexts
+from sfr_eval.encoding.backends import Backend
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.files import missing_folders, remove_folders, writing_to
 from sfr_eval.progress import ScoringProgress
@@ -48,19 +50,39 @@ def rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
+    tokenizer: str | None = None,
+    token_window: int | None = None,
+    encoder_backend: Backend | None = None,
+    encoder_long_texts: LongTexts | None = None,
 ) -> tuple[Path, Path]:
     """Score `path` and write its report. Returns the run folder and the report file."""
     from sfr_eval.metrics.table import load_family
+    from sfr_eval.metrics.tokenizers import load_tokenizer
 
     for family in metrics or ():
         load_family(family)
+    if tokenizer is not None:
+        load_tokenizer(tokenizer)
+
+    def measured(folder: RunFolder) -> tuple[Path, Path]:
+        return _rescore(
+            folder,
+            metrics=metrics,
+            encoder=encoder,
+            style_data=style_data,
+            tokenizer=tokenizer,
+            token_window=token_window,
+            encoder_backend=encoder_backend,
+            encoder_long_texts=encoder_long_texts,
+        )
+
     if not path.is_file():
         if suite is not None or output is not None:
             raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
-        return _rescore(RunFolder(path), metrics=metrics, encoder=encoder, style_data=style_data)
+        return measured(RunFolder(path))
     folder, new = import_generations(path, suite=suite, output=output)
     try:
-        return _rescore(folder, metrics=metrics, encoder=encoder, style_data=style_data)
+        return measured(folder)
     except UserError:
         remove_folders(new)  # nothing was scored: leave no trace
         raise
@@ -72,7 +94,12 @@ def _rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
+    tokenizer: str | None,
+    token_window: int | None,
+    encoder_backend: Backend | None,
+    encoder_long_texts: LongTexts | None,
 ) -> tuple[Path, Path]:
+    from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
     from sfr_eval.report import write_report
     from sfr_eval.score import score
 
@@ -88,8 +115,14 @@ def _rescore(
             folder=folder,
             manifest=manifest,
             encoder_name=encoder or config.get("encoder"),
+            encoder_backend=encoder_backend or config.get("encoder_backend", "float32"),
+            encoder_long_texts=encoder_long_texts or config.get("encoder_long_texts", "truncate"),
             style_data=style_data or _path(config.get("style_data")),
             families=metrics,
+            tokenizer=load_tokenizer(
+                tokenizer or config.get("tokenizer") or DEFAULT,
+                window=token_window or config.get("token_window"),
+            ),
             cache=cache_folder(),
             on_progress=ScoringProgress(),
         )
@@ -115,6 +148,12 @@ def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         truth[suite] = kept(old.get("truth", {}).get(suite, [])) + rows
     if truth:
         merged["truth"] = truth
+    sweeps = {**old.get("sweep", {}), **new.get("sweep", {})}
+    for suite, rows in new.get("sweep", {}).items():
+        before = old.get("sweep", {}).get(suite, [])
+        # A pair of which one metric was scored again is stale; scoring both brings it back.
+        sweeps[suite] = [r for r in before if not again & {r["quality"], r["diversity"]}] + rows
+    merged["sweep"] = sweeps
     return merged
 
 

@@ -45,9 +45,11 @@ def prepare(config: RunConfig) -> tuple[Subject, tuple[Suite, ...], Plan]:
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
     from sfr_eval.metrics.table import load_family
+    from sfr_eval.metrics.tokenizers import load_tokenizer
 
     for family in config.metrics or ():
         load_family(family)
+    load_tokenizer(config.tokenizer)  # a wrong name ends here, not after hours of sampling
     subject = resolve_subject(config, suites)
     plan = make_plan(
         suites,
@@ -160,6 +162,7 @@ def score_and_report(
     config: RunConfig,
 ) -> Path:
     """Compute all metrics of the stored samples, write results.json and the report."""
+    from sfr_eval.metrics.tokenizers import load_tokenizer
     from sfr_eval.report import write_report
     from sfr_eval.score import score
 
@@ -169,7 +172,10 @@ def score_and_report(
         folder=folder,
         manifest=manifest,
         encoder_name=config.encoder,
+        encoder_backend=config.encoder_backend,
+        encoder_long_texts=config.encoder_long_texts,
         style_data=config.style_data,
+        tokenizer=load_tokenizer(config.tokenizer, window=config.token_window),
         families=config.metrics,
         cache=cache_folder(),
         on_progress=ScoringProgress(),

@@ -12,10 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.encoder import Encoder
+from sfr_eval.encoder import Encoder, LongTexts
+from sfr_eval.encoding.backends import Backend
 from sfr_eval.files import write_atomic
 from sfr_eval.metrics.context import Context, has_text
+from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.table import FAMILIES, Family, load_family
+from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.plan import Plan, SuitePlan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 TRUTH_TEMPERATURE = 1.0  # the world's own: what a perfect model of it says, undistorted
 TRUTH_SEED = 7_310_581_104_417  # of no ordinary run, so that truth and run are independent draws
-_NEED_ENCODER = {"semantic", "style"}
+_NEED_ENCODER = {"semantic", "style", "population", "gated", "across"}
 
 Progress = Callable[[str, int, int], None]
 """(what is going on, done, total)"""
@@ -46,15 +49,21 @@ def score(
     style_data: Path | None,
     families: Sequence[str] | None,
     cache: Path,
+    encoder_backend: Backend = "float32",
+    encoder_long_texts: LongTexts = "truncate",
+    tokenizer: Tokenizer | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
 
-    `families` None takes what each suite names. `cache` keeps embeddings and the truth.
+    `families` None takes what each suite names. `tokenizer` None is words-v1. `cache` keeps
+    embeddings and the truth.
     """
     encoder = Encoder(
         encoder_name,
         cache,
+        backend=encoder_backend,
+        long_texts=encoder_long_texts,
         on_progress=None if on_progress is None else _named(on_progress, "encode"),
     )
     jobs = [
@@ -65,6 +74,7 @@ def score(
                 encoder=encoder,
                 speaks_world=suite.world is not None and manifest.get("world") == suite.id,
                 style_data=style_data,
+                tokenizer=tokenizer or load_tokenizer(),
             ),
             families=_families(suite, families),
         )
@@ -138,6 +148,7 @@ def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> di
         "notes": {},
         "counts": [],
         "similarity": {},
+        "sweep": {},
     }
     truth = {}
     for job in jobs:
@@ -154,6 +165,7 @@ def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> di
 
             found = persona_similarity(job.context)
             results["similarity"][suite.id] = {f"{t:g}": matrix for t, matrix in found.items()}
+        results["sweep"][suite.id] = list(summaries(own))
         if job.context.speaks_world and job.context.samples:
             truth[suite.id] = _truth(job, cache)
     if truth:
@@ -228,10 +240,15 @@ def _truth_key(job: _Job, plan: Plan) -> str:
         "k": part.samples,
         "seed": plan.seed,
         "families": {family.name: family.version for family in job.families},
-        "encoder": context.encoder.fingerprint if names & _NEED_ENCODER else None,
+        "tokenizer": context.tokenizer.signature,
+        "encoder": (
+            f"{context.encoder.fingerprint}{context.encoder.variant}"
+            if names & _NEED_ENCODER
+            else None
+        ),
         "style_data": (
             hashlib.sha256(context.style_data.read_bytes()).hexdigest()
-            if context.style_data is not None and "style" in names
+            if context.style_data is not None and names & {"style", "population"}
             else None
         ),
     }

@@ -18,9 +18,10 @@ Status = Literal["ok", "truncated", "refused", "error"]
 """ok: ended by itself; truncated: cut at max_tokens; refused: withheld by a content filter;
 error: no text came. An error or a refusal never becomes text."""
 
-Unit = Literal["sample", "prompt", "query"]
+Unit = Literal["sample", "prompt", "query", "set"]
 """What a metric's value belongs to: one completion, the k completions of one prompt (query x
-persona), or all personas' completions of one query."""
+persona), all personas' completions of one query, or a set of one completion each to several
+queries (a Value's `query` then names the set)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +175,4 @@ class Estimate:
     undefined: int  # units whose value was None
     higher_is_better: bool | None
     reason: str = ""
+    signature: str = ""  # `metric|version:1|tokenizer:words-v1|...`; equal: measured alike

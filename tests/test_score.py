@@ -10,6 +10,7 @@ import pytest
 
 from sfr_eval import score as module
 from sfr_eval.errors import UserError
+from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.store import RunFolder
@@ -95,7 +96,7 @@ def test_results_hold_every_number_and_no_nan(tmp_path: Path, suite: Suite) -> N
 def test_scores_are_kept_for_each_family(tmp_path: Path, suite: Suite) -> None:
     results = run(tmp_path, draw(suite), suite)
     files = sorted(path.name for path in (tmp_path / "run" / "scores").iterdir())
-    assert files == ["lexical@1.parquet", "quality@1.parquet", "text@1.parquet"]
+    assert files == ["lexical@2.parquet", "quality@1.parquet", "text@2.parquet"]
     table = pq.read_table(tmp_path / "run" / "scores" / "quality@1.parquet").to_pandas()
     valid = table[(table.metric == "oracle_valid") & (table.temperature == 1.0)]
     assert len(valid) == 30
@@ -114,7 +115,7 @@ def test_error_rows_are_counted_and_leave_nulls(tmp_path: Path, suite: Suite) ->
     ]
     results = run(tmp_path, samples, suite)
     assert results["counts"][0]["error"] == 2
-    table = pq.read_table(tmp_path / "run" / "scores" / "lexical@1.parquet").to_pylist()
+    table = pq.read_table(tmp_path / "run" / "scores" / "lexical@2.parquet").to_pylist()
     (row,) = (r for r in table if r["metric"] == "self_bleu_1" and r["value"] is None)
     assert row["reason"] == "fewer than 2 replies with text"
     estimate = next(e for e in results["estimates"] if e["metric"] == "self_bleu_1")
@@ -180,3 +181,22 @@ def test_unknown_family_is_a_user_error(tmp_path: Path, suite: Suite) -> None:
     named = replace(suite, spec=suite.spec.model_copy(update={"metrics": ("txt",)}))
     with pytest.raises(UserError, match=r"suite\.yaml: metrics: txt: .* did you mean `text`"):
         run(tmp_path, draw(suite), named, families=None)
+
+
+def test_the_tokenizer_is_in_every_signature_and_in_the_truth(tmp_path: Path, suite: Suite) -> None:
+    with RunFolder(tmp_path / "run") as opened:
+        results = module.score(
+            draw(suite),
+            [suite],
+            folder=opened,
+            manifest={"world": "persona"},
+            encoder_name=None,
+            style_data=None,
+            families=("lexical",),
+            cache=tmp_path / "cache",
+            tokenizer=load_tokenizer("characters-v1", window=20),
+        )
+    wanted = "distinct_2|version:2|tokenizer:characters-v1|token_window:20|n:2"
+    for estimates in (results["estimates"], results["truth"]["persona"]):
+        found = {e["signature"] for e in estimates if e["metric"] == "distinct_2"}
+        assert found == {wanted}

@@ -7,16 +7,17 @@ those of nltk's `sentence_bleu`; the cost is linear in the number of n-grams.
 """
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-MAX_N = 4
-_EPSILON = 0.1  # method1
+from sfr_eval.metrics.checks import check_texts
+from sfr_eval.metrics.ngrams import Floats, Integers, Packed, numbered, pack, stable_order, starts
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+MAX_N = 4
+REFERENCES = 7
+DRAWS = 4
+_EPSILON = 0.1  # method1
 
 
 def self_bleu(
@@ -28,7 +29,79 @@ def self_bleu(
     0 to 1, lower is more varied. A text alone in its group has no reference and gets NaN. Rises
     with the size of the group, so compare only at equal k.
     """
-    return _grouped_bleu(texts, groups, range(len(texts)), max_n)
+    check_texts(texts, groups=groups)
+    return grouped_bleu(pack(texts), numbered(groups), np.arange(len(texts)), max_n=max_n)
+
+
+def self_bleu_fixed(
+    texts: Sequence[Sequence[str]],
+    groups: Sequence[Hashable],
+    *,
+    references: int = REFERENCES,
+    max_n: int = MAX_N,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Floats:
+    """`self_bleu` with `references` random references for every text: does not move with k.
+
+    Shape (len(texts), max_n): mean over the draws in which a text took part, NaN where it never
+    did; range 0 to 1, lower is more varied. Groups of `references` texts or fewer get NaN.
+    """
+    check_texts(texts, groups=groups)
+    scores = fixed_bleu_draws(
+        pack(texts), numbered(groups), references=references, max_n=max_n, draws=draws, seed=seed
+    )
+    return mean_of_draws(scores)
+
+
+def fixed_bleu_draws(
+    packed: Packed,
+    group: Integers,
+    *,
+    references: int,
+    max_n: int = MAX_N,
+    draws: int = DRAWS,
+    seed: int = 0,
+    salt: Integers | None = None,
+) -> Floats:
+    """Each draw cuts every group into random blocks of references + 1 texts and scores each text
+    against the rest of its block, so that its references are a uniform subset of the others.
+
+    Shape (draws, texts, max_n). The texts left over by a cut are NaN in that draw. The shuffle
+    depends on the size of a group, and on its `salt` where given, not on the groups beside it.
+    """
+    if references < 1:
+        raise ValueError(f"references = {references}; a text needs at least one")
+    size = references + 1
+    scores = np.full((draws, len(group), max_n), np.nan)
+    order = np.argsort(group, kind="stable")
+    sizes = np.bincount(group) if len(group) else np.zeros(0, dtype=np.int64)
+    first = np.cumsum(sizes) - sizes
+    kind = np.stack((sizes, np.zeros_like(sizes) if salt is None else salt), axis=1)
+    kinds = np.unique(kind[sizes >= size], axis=0)
+    for draw in range(draws):
+        rows, blocks, count = [], [], 0
+        for k, grain in kinds.tolist():
+            whole = k // size
+            shuffle = np.random.default_rng((seed, draw, k, grain)).permutation(k)[: whole * size]
+            here = first[(kind == (k, grain)).all(axis=1)]
+            rows.append(order[here[:, None] + shuffle].ravel())
+            blocks.append(count + np.repeat(np.arange(len(here) * whole), size))
+            count += len(here) * whole
+        if not rows:
+            break
+        chosen = np.concatenate(rows)
+        scores[draw, chosen] = grouped_bleu(
+            packed.take(chosen), np.concatenate(blocks), np.arange(len(chosen)), max_n=max_n
+        )
+    return scores
+
+
+def mean_of_draws(scores: Floats) -> Floats:
+    """Mean over the first axis without NaN; NaN where nothing is left."""
+    kept = ~np.isnan(scores)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(kept, scores, 0.0).sum(axis=0) / kept.sum(axis=0))
 
 
 def cross_style_self_bleu(
@@ -43,26 +116,21 @@ def cross_style_self_bleu(
     Shape (len(texts), max_n), range 0 to 1, lower means that styles differ more. NaN where the
     group has one style only. With one text for each style this equals `self_bleu`.
     """
-    return _grouped_bleu(texts, groups, styles, max_n)
+    check_texts(texts, groups=groups, styles=styles)
+    return grouped_bleu(pack(texts), numbered(groups), numbered(styles), max_n=max_n)
 
 
-def _grouped_bleu(
-    texts: Sequence[Sequence[str]],
-    groups: Sequence[Hashable],
-    owners: Sequence[Hashable],
-    max_n: int,
-) -> Floats:
+def grouped_bleu(packed: Packed, group: Integers, owner: Integers, *, max_n: int = MAX_N) -> Floats:
     """BLEU of every text against the texts of its group that have another owner."""
-    scores = np.full((len(texts), max_n), np.nan)
-    if not len(texts):
+    scores = np.full((len(group), max_n), np.nan)
+    if not len(group):
         return scores
     # Side by side: the texts of one group, and within it those of one owner.
-    group, owner = _numbered(groups), _numbered(owners)
     order = np.lexsort((owner, group))
-    group = group[order]
-    owner = np.cumsum(_starts(group) | _starts(owner[order]))
-    length = np.array([len(text) for text in texts], dtype=np.int64)[order]
-    words = _numbered([token for i in order for token in texts[i]])
+    if (order[1:] < order[:-1]).any():
+        packed = packed.take(order)
+    words, length, group = packed.words, packed.length, group[order]
+    owner = np.cumsum(starts(group) | starts(owner[order]))
 
     matches = _clipped_matches(words, length, group, owner, max_n)
     possible = np.maximum(length[:, None] - np.arange(max_n), 1)
@@ -94,25 +162,29 @@ def _clipped_matches(
     # The id of an n-gram is its rank among the pairs (id of its first n-1 words, last word). The
     # empty n-gram's id is the group, so ids of two groups never meet, and all stay small.
     ids, at = group[text], np.arange(len(words))
+    gram_at, kept = np.empty(len(words), dtype=np.int64), np.empty(len(words), dtype=np.bool_)
     for n in range(1, max_n + 1):
         keep = left[at] >= n
         ids, at = ids[keep], at[keep]
         if not len(at):
             break
         pair = ids * vocabulary + words[at + n - 1]
-        order = np.argsort(pair, kind="stable")  # stable: texts of one n-gram stay side by side
+        order, pair = stable_order(pair)  # stable: the texts of one n-gram stay side by side
         at = at[order]
-        new_gram = _starts(pair[order])
-        cells = np.flatnonzero(new_gram | _starts(text[at]))  # runs of one n-gram in one text
+        new_gram = starts(pair)
+        cells = np.flatnonzero(new_gram | starts(text[at]))  # runs of one n-gram in one text
         limit, shared = _limits(
             np.diff(cells, append=len(at)), new_gram[cells], owner[text[at[cells]]]
         )
         matches[:, n - 1] = np.bincount(text[at[cells]], weights=limit, minlength=count)
         # What one owner alone says has no match, and neither has any longer n-gram around it.
         gram = np.cumsum(new_gram) - 1
-        again = np.flatnonzero(shared[gram])
-        again = again[np.argsort(at[again], kind="stable")]  # back to reading order
-        ids, at = gram[again], at[again]
+        again = shared[gram]
+        gram_at[at[again]] = gram[again]
+        kept[:] = False
+        kept[at[again]] = True
+        at = np.flatnonzero(kept)  # back to reading order
+        ids = gram_at[at]
     return matches
 
 
@@ -123,14 +195,14 @@ def _limits(
 
     The cells of one n-gram are side by side, and among them those of one owner.
     """
-    new_owner = new_gram | _starts(owner)
+    new_owner = new_gram | starts(owner)
     owner_at = np.flatnonzero(new_owner)
     most = np.maximum.reduceat(counts, owner_at)  # of an owner's texts
     gram_at = np.flatnonzero(new_gram[owner_at])
     gram = np.cumsum(new_gram[owner_at]) - 1
     top = np.maximum.reduceat(most, gram_at)
     leaders = np.flatnonzero(most == top[gram])
-    leaders = leaders[_starts(gram[leaders])]  # of equal leaders the first: second is then equal
+    leaders = leaders[starts(gram[leaders])]  # of equal leaders the first: second is then equal
     rest = most.copy()
     rest[leaders] = 0
     limit = top[gram]
@@ -142,14 +214,14 @@ def _limits(
 def _closest_lengths(length: Integers, group: Integers, owner: Integers) -> Floats:
     """Length of the closest reference of each text; the shorter of two; NaN without any."""
     order = np.lexsort((length, group))
-    node_at = np.flatnonzero(_starts(group[order]) | _starts(length[order]))
+    node_at = np.flatnonzero(starts(group[order]) | starts(length[order]))
     node_group, node_length = group[order][node_at], length[order][node_at]
     # A node is one length in one group. Its label is its owner, or -1 if it has more than one.
     low = np.minimum.reduceat(owner[order], node_at)
     label = np.where(low == np.maximum.reduceat(owner[order], node_at), low, -1)
     # The nearest node with a text of another owner is beside the run of nodes of one's own.
-    run_at = np.flatnonzero(_starts(node_group) | _starts(label))
-    run = np.cumsum(_starts(node_group) | _starts(label)) - 1
+    run_at = np.flatnonzero(starts(node_group) | starts(label))
+    run = np.cumsum(starts(node_group) | starts(label)) - 1
     before, after = run_at[run] - 1, np.append(run_at[1:], len(label))[run]
     own = node_length.astype(np.float64)
     padded_group = np.concatenate((node_group, [-1]))  # -1 and len() both lead to no group
@@ -161,16 +233,3 @@ def _closest_lengths(length: Integers, group: Integers, owner: Integers) -> Floa
     found = np.empty(len(length))
     found[order] = np.repeat(closest, np.diff(node_at, append=len(length)))
     return found
-
-
-def _numbered(keys: Sequence[Hashable]) -> Integers:
-    """Equal keys get equal numbers, from 0 in order of first appearance."""
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return np.fromiter((numbers[key] for key in keys), dtype=np.int64, count=len(keys))
-
-
-def _starts(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """True where a run of equal values begins."""
-    starts = np.ones(len(values), dtype=np.bool_)
-    np.not_equal(values[1:], values[:-1], out=starts[1:])
-    return starts

@@ -11,7 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.types import MetricResult, Sample, Value
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Context:
     encoder: "Encoder"
     speaks_world: bool = False  # the model was trained on the suite's grammar: its oracle applies
     style_data: Path | None = None
+    tokenizer: Tokenizer = field(default_factory=load_tokenizer)
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
 
@@ -58,8 +61,26 @@ class Context:
 
     @cached_property
     def reply_embeddings(self) -> "npt.NDArray[np.float32]":
-        """Row i belongs to `replies[i]`."""
-        return self.embeddings([reply.text for reply in self.replies])
+        """Row i belongs to `replies[i]`. UserError names the reply whose row is not finite."""
+        import numpy as np
+
+        rows = self.embeddings([reply.text for reply in self.replies])
+        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if len(bad):
+            reply = self.replies[int(bad[0])]
+            raise UserError(
+                f"encoder {self.encoder_signature.get('encoder')}: the embedding of sample "
+                f"{reply.sample_id} (query {reply.query}, persona {reply.persona or '-'}) is not "
+                f"finite, and {len(bad) - 1} more; use another --encoder"
+            )
+        return rows
+
+    def prompt_rows(self) -> "list[npt.NDArray[np.intp]]":
+        """Rows of `reply_embeddings` and `replies` that belong to each prompt of `by_prompt`."""
+        import numpy as np
+
+        sizes = [len(replies) for replies in self.by_prompt().values()]
+        return np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]) if sizes else []
 
     def by_prompt(self) -> dict[PromptKey, list[Sample]]:
         """Every prompt that was asked, with its replies that have text; the list may be empty."""

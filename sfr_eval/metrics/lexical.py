@@ -1,129 +1,175 @@
-"""Do replies repeat the same words? distinct-n, self-BLEU and its cross-style form."""
+"""Do replies repeat the same words? Every measure on tokens, for one set at a time and for a run.
 
-import re
-from collections.abc import Iterator, Sequence
+The functions in `__all__` take plain lists; `compute` takes a whole run, by `lexical_stream`.
+"""
 
-import numpy as np
+import math
+import zlib
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from sfr_eval.metrics.bleu import MAX_N, Floats, cross_style_self_bleu, self_bleu
+from sfr_eval.metrics.bleu import (
+    DRAWS,
+    MAX_N,
+    REFERENCES,
+    cross_style_self_bleu,
+    self_bleu,
+    self_bleu_fixed,
+)
 from sfr_eval.metrics.context import TOO_FEW, Context, metric_result
-from sfr_eval.types import MetricResult, Sample, Value
+from sfr_eval.metrics.distinct import (
+    EAD_VOCABULARY,
+    distinct_n,
+    expectation_adjusted_distinct_n,
+    rarefied_distinct_n,
+)
+from sfr_eval.metrics.lexical_stream import (
+    BYTE_BUDGET,
+    GAP_REFERENCES,
+    RAREFIED_TO,
+    REPETITION_N,
+    Row,
+    lexical_stream,
+    monte_carlo_error,
+)
+from sfr_eval.metrics.repetition import (
+    ORDERS,
+    compression_ratio,
+    self_repetition,
+    self_repetition_rate,
+)
+from sfr_eval.metrics.rouge import rouge_l_homogenization
+from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.tokenizers import Tokenizer
+from sfr_eval.metrics.tokenizers import words as tokenize
+from sfr_eval.types import MetricResult
 
-VERSION = "1"
-TOKENIZER = "words-v1"
+__all__ = [
+    "compression_ratio",
+    "cross_style_self_bleu",
+    "distinct_n",
+    "expectation_adjusted_distinct_n",
+    "rarefied_distinct_n",
+    "rouge_l_homogenization",
+    "self_bleu",
+    "self_bleu_fixed",
+    "self_repetition",
+    "self_repetition_rate",
+    "tokenize",
+]
 
-# Chinese characters and Japanese kana: written without blanks, so each is a token of its own.
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_TOKEN = re.compile(rf"[^\W{_CJK}]+(?:['\u2019][^\W{_CJK}]+)*|[{_CJK}]|[^\w\s]")
+VERSION = "2"
 
 
-def tokenize(text: str) -> list[str]:
-    """Words and single punctuation marks, case-folded; the signature calls this "words-v1".
+@dataclass(frozen=True)
+class LexicalValues:
+    """Metric -> prompt or query -> number; what is undefined is absent."""
 
-    A word keeps its inner apostrophes (don't); a Chinese character or kana is a word. Limit: in
-    scripts that write vowels as combining marks, words are split at the marks.
-    """
-    return _TOKEN.findall(text.casefold())
-
-
-def distinct_n(texts: Sequence[Sequence[str]], n: int) -> float | None:
-    """Different n-grams over all n-grams of a set of texts (Li et al. 1510.03055).
-
-    Range 0 to 1, higher is more varied. n-grams do not cross the borders of texts. None when no
-    text has n tokens. Falls as texts are added and as they get longer, so compare only at equal
-    k and similar length.
-    """
-    grams = [gram for text in texts for gram in zip(*(text[i:] for i in range(n)), strict=False)]
-    return len(set(grams)) / len(grams) if grams else None
+    of_prompts: Mapping[str, Mapping[Hashable, float]]
+    of_queries: Mapping[str, Mapping[Hashable, float]]
+    monte_carlo_error: float | None
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """distinct_1..3 and self_bleu_1..4 for each prompt, cs_self_bleu_1..4 for each query."""
-    tokens = {text: tokenize(text) for text in {reply.text for reply in context.replies}}
-    return [
-        *_distinct(context, tokens),
-        *_self_bleu(context, tokens),
-        *_cross_style(context, tokens),
-    ]
-
-
-def _distinct(context: Context, tokens: dict[str, list[str]]) -> Iterator[MetricResult]:
-    for n in (1, 2, 3):
-
-        def measure(replies: list[Sample], n: int = n) -> float | None:
-            if len(replies) < 2:
-                return None
-            return distinct_n([tokens[reply.text] for reply in replies], n)
-
-        yield metric_result(
-            f"distinct_{n}",
-            version=VERSION,
-            values=context.per_prompt(measure, reason=f"{TOO_FEW} or without {n}-gram"),
-            signature={"tokenizer": TOKENIZER, "n": n, "scope": "k replies of one prompt"},
+    """Every lexical metric: cross-style ones for each query, the rest for each prompt."""
+    found = lexical_values(
+        (
+            Row((temperature, query), persona, reply.index, reply.text)
+            for (temperature, query), by_persona in context.by_query().items()
+            for persona, replies in by_persona.items()
+            for reply in replies
+        ),
+        context.tokenizer,
+    )
+    results = []
+    for metric, (signature, reason) in signatures(context.tokenizer).items():
+        if METRICS[metric].unit == "query":
+            of_queries = found.of_queries.get(metric, {})
+            values = [
+                context.query_value(key, of_queries.get(key), reason=reason)
+                for key in context.by_query()
+            ]
+        else:
+            of_prompts = found.of_prompts.get(metric, {})
+            values = [
+                context.prompt_value(key, of_prompts.get((key[:2], key[2])), reason=reason)
+                for key in context.by_prompt()
+            ]
+        notes: dict[str, Any] = {}
+        if metric == f"self_bleu_{MAX_N}_fixed":
+            notes["monte_carlo_error"] = found.monte_carlo_error
+        if context.tokenizer.window is not None and "tokenizer" in signature:
+            notes["shorter_than_window"] = _shorter_share(context)
+        results.append(
+            metric_result(metric, version=VERSION, values=values, signature=signature, notes=notes)
         )
+    return results
 
 
-def _self_bleu(context: Context, tokens: dict[str, list[str]]) -> Iterator[MetricResult]:
-    prompts = context.by_prompt()
-    groups = [number for number, replies in enumerate(prompts.values()) for _ in replies]
-    scores = self_bleu([tokens[reply.text] for reply in context.replies], groups)
-    means = _group_means(scores, groups, len(prompts))
+def lexical_values(rows: Iterable[Row], tokenizer: Tokenizer) -> LexicalValues:
+    """Measure all rows (those of one query side by side) and keep the defined values by key."""
+    of_prompts: dict[str, dict[Hashable, float]] = {}
+    of_queries: dict[str, dict[Hashable, float]] = {}
+    draws = []
+    for batch in lexical_stream(rows, tokenizer):
+        draws.append(batch.monte_carlo["self_bleu_fixed"])
+        for kept, keys, columns in (
+            (of_prompts, batch.prompts, batch.of_prompts),
+            (of_queries, batch.queries, batch.of_queries),
+        ):
+            for metric, numbers in columns.items():
+                pairs = zip(keys, numbers.tolist(), strict=True)
+                kept.setdefault(metric, {}).update(
+                    (key, number) for key, number in pairs if not math.isnan(number)
+                )
+    return LexicalValues(of_prompts, of_queries, monte_carlo_error(draws))
+
+
+def signatures(tokenizer: Tokenizer) -> dict[str, tuple[dict[str, Any], str]]:
+    """Metric -> (signature, why it may be undefined), for every metric of this family."""
+    found: dict[str, tuple[dict[str, Any], str]] = {}
     for n in range(1, MAX_N + 1):
-        values = [
-            context.prompt_value(key, mean, reason=TOO_FEW)
-            for key, mean in zip(prompts, means[n - 1], strict=True)
-        ]
-        yield _bleu_result(f"self_bleu_{n}", n, values, "other replies to the prompt")
-
-
-def _cross_style(context: Context, tokens: dict[str, list[str]]) -> Iterator[MetricResult]:
-    """One reply for each persona, those of equal sample index, make a group. More replies of a
-    persona would raise the score with k, and repeats within a persona are not its subject."""
-    queries = context.by_query()
-    texts, groups, personas, owner = [], [], [], []
-    for number, by_persona in enumerate(queries.values()):
-        for persona, replies in by_persona.items():
-            for reply in replies:
-                texts.append(tokens[reply.text])
-                groups.append((number, reply.index))
-                personas.append(persona)
-                owner.append(number)
-    scores = cross_style_self_bleu(texts, groups, personas)
-    means = _group_means(scores, owner, len(queries))
-    for n in range(1, MAX_N + 1):
-        values = [
-            context.query_value(key, mean, reason="fewer than 2 personas replied")
-            for key, mean in zip(queries, means[n - 1], strict=True)
-        ]
-        yield _bleu_result(
-            f"cs_self_bleu_{n}", n, values, "the reply of each other persona with the same index"
+        gram = {**tokenizer.signature, "n": n}
+        none = f"{TOO_FEW} or without {n}-gram"
+        found[f"distinct_{n}"] = (gram, none)
+        found[f"distinct_{n}_rarefied"] = (
+            {**gram, "rarefied_to": RAREFIED_TO},
+            f"{TOO_FEW} or fewer than {RAREFIED_TO} {n}-grams",
         )
+        found[f"ead_{n}"] = ({**gram, "vocabulary": EAD_VOCABULARY}, none)
+        bleu = {**gram, "weights": "uniform", "smoothing": "method1"}
+        found[f"self_bleu_{n}"] = ({**bleu, "references": "other replies to the prompt"}, TOO_FEW)
+        found[f"self_bleu_{n}_fixed"] = (
+            {**bleu, "references": REFERENCES, "draws": DRAWS},
+            f"fewer than {REFERENCES + 1} replies with text",
+        )
+        found[f"cs_self_bleu_{n}"] = (
+            {**bleu, "references": "the reply of each other persona with the same index"},
+            "fewer than 2 personas replied",
+        )
+        found[f"style_bleu_gap_{n}"] = (
+            {**bleu, "references": GAP_REFERENCES, "draws": DRAWS},
+            f"fewer than {GAP_REFERENCES + 1} personas or replies with text",
+        )
+    gzip = {"compressor": f"gzip -9 (zlib {zlib.ZLIB_RUNTIME_VERSION})"}
+    found["rouge_l_homogenization"] = ({**tokenizer.signature, "measure": "ROUGE-L F"}, TOO_FEW)
+    found["compression_ratio"] = (gzip, f"{TOO_FEW} or only empty ones")
+    found["compression_ratio_fixed"] = (
+        {**gzip, "bytes": BYTE_BUDGET, "orders": ORDERS},
+        f"{TOO_FEW} or fewer than {BYTE_BUDGET} bytes",
+    )
+    repetition = {**tokenizer.signature, "n": REPETITION_N}
+    found["self_repetition"] = (repetition, TOO_FEW)
+    found["self_repetition_rate"] = (repetition, f"{TOO_FEW} or without {REPETITION_N}-gram")
+    return found
 
 
-def _bleu_result(metric: str, n: int, values: list[Value], references: str) -> MetricResult:
-    signature = {
-        "tokenizer": TOKENIZER,
-        "n": n,
-        "weights": "uniform",
-        "smoothing": "method1",
-        "references": references,
-    }
-    return metric_result(metric, version=VERSION, values=values, signature=signature)
-
-
-def _group_means(scores: Floats, groups: Sequence[int], count: int) -> list[list[float | None]]:
-    """Mean of each column within each group, without NaN; None where nothing is left."""
-    defined = ~np.isnan(scores[:, 0])
-    where = np.asarray(groups, dtype=np.int64)[defined]
-    sizes = np.bincount(where, minlength=count)
-    return [
-        [
-            total / size if size else None
-            for total, size in zip(
-                np.bincount(where, weights=column, minlength=count).tolist(),
-                sizes.tolist(),
-                strict=True,
-            )
-        ]
-        for column in scores[defined].T
-    ]
+def _shorter_share(context: Context) -> float | None:
+    """Share of replies that have fewer tokens than the common window."""
+    window = context.tokenizer.window
+    texts = [reply.text for reply in context.replies]
+    if window is None or not texts:
+        return None
+    shorter = {text for text in set(texts) if len(context.tokenizer(text)) < window}
+    return sum(text in shorter for text in texts) / len(texts)

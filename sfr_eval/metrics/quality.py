@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 VERSION = "1"
 
 
-class _Oracle:
+class Oracle:
     """The world's verdicts; every different (text, query) is parsed once."""
 
     def __init__(self, world: "PersonaWorld") -> None:
@@ -26,6 +26,7 @@ class _Oracle:
         self._styled: dict[tuple[str, str, str], bool] = {}
 
     def verdict(self, reply: Sample) -> "Verdict":
+        """What the grammar says of a reply."""
         key = (reply.text, reply.query)
         if key not in self._verdicts:
             self._verdicts[key] = self._world.judge(*key)
@@ -46,13 +47,23 @@ class _Oracle:
         return float(len({reply.text for reply in replies if self.verdict(reply).valid}))
 
 
+def oracle_of(context: Context) -> Oracle | None:
+    """The oracle of a run, made once; None where the model speaks no world."""
+    world = context.suite.world
+    if world is None or not context.speaks_world:
+        return None
+    if "oracle" not in context.fitted:
+        context.fitted["oracle"] = Oracle(world)
+    oracle: Oracle = context.fitted["oracle"]
+    return oracle
+
+
 def compute(context: Context) -> list[MetricResult]:
     """oracle_* for each reply (0 or 1) and distinct_valid for each prompt; nothing without a world
     or for a model that does not speak it."""
-    world = context.suite.world
-    if world is None or not context.speaks_world:
+    world, oracle = context.suite.world, oracle_of(context)
+    if world is None or oracle is None:
         return []
-    oracle = _Oracle(world)
     signature = {"oracle": "PersonaWorld", "world": world.version}
     judged: dict[str, Callable[[Sample], bool]] = {
         "oracle_well_formed": lambda reply: oracle.verdict(reply).well_formed,

@@ -1,29 +1,55 @@
 """Do replies mean the same? Distances between sentence embeddings."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sfr_eval.metrics.context import TOO_FEW, Context, metric_result
+from sfr_eval.metrics.checks import unit_rows
+from sfr_eval.metrics.classes import MAX_DISTANCE, distinct_k, meaning_classes, utility_k
+from sfr_eval.metrics.context import TOO_FEW, Context, QueryKey, metric_result
+from sfr_eval.metrics.energy import cross_style_energy, energy_test
+from sfr_eval.metrics.semantic_sets import DISTINCT_K, set_values
+from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
+from sfr_eval.stats.paired import holm
 from sfr_eval.types import MetricResult
 
-VERSION = "1"
+__all__ = [
+    "cross_style_energy",
+    "distinct_k",
+    "dpp_logdet",
+    "energy_test",
+    "mean_pairwise_distance",
+    "mean_squared_kernel",
+    "meaning_classes",
+    "persona_similarity",
+    "utility_k",
+    "vendi_pairs",
+    "vendi_score",
+]
+
+VERSION = "2"
+PERMUTATIONS = 199
+_ENERGY_REASON = "fewer than 2 personas with 2 replies"
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
-def mean_pairwise_distance(embeddings: Floats) -> float | None:
-    """Mean cosine distance of two different texts; `embeddings` has unit rows, shape (n, d).
+def mean_pairwise_distance(embeddings: npt.ArrayLike) -> float | None:
+    """Mean cosine distance of two different texts; `embeddings` has shape (n, d), its rows are
+    scaled to unit length.
 
     1 - (|sum_i x_i|^2 - sum_i |x_i|^2) / (n (n - 1)): the sum over all pairs in O(n d), without
     the diagonal, hence unbiased at every n. Range 0 (same) to 2, about 1 when unrelated; higher
-    is more varied. None below two texts. Source: Tevet and Berant 2004.02990.
+    is more varied. None below two texts; ValueError names a row that is not finite. Source: Tevet
+    and Berant 2004.02990.
     """
-    n = len(embeddings)
-    if n < 2:
+    rows = unit_rows(embeddings)
+    if len(rows) < 2:
         return None
-    return 1.0 - _mean_off_diagonal(embeddings.sum(axis=0, dtype=np.float64), embeddings)
+    return 1.0 - _mean_off_diagonal(rows.sum(axis=0), rows)
 
 
 def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
@@ -34,23 +60,76 @@ def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """embed_distance for each prompt."""
-    embeddings, place = context.reply_embeddings, 0
-    values = []
-    for key, replies in context.by_prompt().items():
-        rows = embeddings[place : place + len(replies)]
-        place += len(replies)
-        values.append(context.prompt_value(key, mean_pairwise_distance(rows), reason=TOO_FEW))
+    """The measures of sets for each prompt, cross_style_energy for each query."""
+    prompts = context.by_prompt()
+    found = set_values(context.reply_embeddings, context.prompt_rows())
     texts = [reply.text for reply in context.replies]
-    return [
-        metric_result(
-            "embed_distance",
-            version=VERSION,
-            values=values,
-            signature={**context.encoder_signature, "distance": "1 - cosine, without diagonal"},
-            notes={"truncated_share": context.encoder.truncated_share(texts)},
+    notes = context.encoder.notes(texts)
+    results = []
+    for metric, (signature, reason) in signatures(context.encoder_signature).items():
+        values = [
+            context.prompt_value(key, None if math.isnan(number) else number, reason=reason)
+            for key, number in zip(prompts, found[metric].tolist(), strict=True)
+        ]
+        results.append(
+            metric_result(metric, version=VERSION, values=values, signature=signature, notes=notes)
         )
-    ]
+    return [*results, _energy(context)]
+
+
+def signatures(encoder: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], str]]:
+    """Metric -> (signature, why it may be undefined), for every measure of a set."""
+    linkage = f"average linkage, cosine distance up to {MAX_DISTANCE:g}"
+    own: dict[str, tuple[dict[str, Any], str]] = {
+        "embed_distance": ({"distance": "1 - cosine, without diagonal"}, TOO_FEW),
+        "vendi_q1": ({"kernel": "cosine", "q": 1}, TOO_FEW),
+        "vendi_q2": (
+            {"kernel": "cosine", "q": 2, "estimator": "pairs, without diagonal"},
+            f"{TOO_FEW}, or no two of them have anything in common",
+        ),
+        "mean_squared_kernel": ({"kernel": "cosine, without diagonal"}, TOO_FEW),
+        "dpp_logdet": ({"kernel": "cosine", "form": "log det(K + I)"}, TOO_FEW),
+        "distinct_k": (
+            {"k": DISTINCT_K, "classes": linkage},
+            f"fewer than {DISTINCT_K} replies with text",
+        ),
+    }
+    return {metric: ({**encoder, **rest}, reason) for metric, (rest, reason) in own.items()}
+
+
+def _energy(context: Context) -> MetricResult:
+    """cross_style_energy with its permutation test at each temperature, Holm over them."""
+    values: dict[QueryKey, float] = {}
+    tests = {}
+    of_reply = [(reply.temperature, reply.query, reply.persona) for reply in context.replies]
+    for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query()):
+        rows = [i for i, key in enumerate(of_reply) if key[0] == temperature]
+        queries = [of_reply[i][1] for i in rows]
+        test = energy_test(
+            context.reply_embeddings[rows],
+            queries,
+            [of_reply[i][2] for i in rows],
+            permutations=PERMUTATIONS,
+        )
+        if test.p_value is not None:
+            tests[f"{temperature:g}"] = test.p_value
+        for query, number in zip(dict.fromkeys(queries), test.energies.tolist(), strict=True):
+            if not math.isnan(number):
+                values[temperature, query] = number
+    return metric_result(
+        "cross_style_energy",
+        version=VERSION,
+        values=[
+            context.query_value(key, values.get(key), reason=_ENERGY_REASON)
+            for key in context.by_query()
+        ],
+        signature={**context.encoder_signature, "distance": "Euclidean, unit vectors"},
+        notes={
+            "p_value": tests,
+            "p_value_holm": dict(zip(tests, holm(list(tests.values())), strict=True)),
+            "permutations": f"{PERMUTATIONS} of personas within query",
+        },
+    )
 
 
 def persona_similarity(context: Context) -> dict[float, dict[str, Any]]:

@@ -15,7 +15,7 @@ from sfr_eval.metrics.context import NO_TEXT, Context, PromptKey, metric_result
 from sfr_eval.metrics.probe import Probe, fit_probe
 from sfr_eval.types import MetricResult, Value
 
-VERSION = "1"
+VERSION = "2"
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -38,11 +38,31 @@ def style_accuracy(probabilities: Floats, asked: int) -> float | None:
     return float((probabilities.argmax(axis=1) == asked).mean()) if len(probabilities) else None
 
 
-_MEASURES = {"style_strength": style_strength, "style_accuracy": style_accuracy}
+def style_information(probabilities: Floats, asked: int) -> float | None:
+    """Bits about the asked persona that the probe finds in a reply: log2 S + mean log2 p(asked),
+    S personas asked equally often.
+
+    Shape as in `style_strength`. A lower bound on the mutual information of persona and reply
+    (Barber and Agakov 2003), tight where the probe is the true posterior: 0 without any style, at
+    most log2 S; below 0 where the probe is sure and wrong. Each p is at least 1e-6, so one reply
+    costs at most 20 bits. None without a reply. Does not depend on k in expectation.
+    """
+    if not len(probabilities):
+        return None
+    found = np.maximum(probabilities[:, asked].astype(np.float64), _LEAST)
+    return float(np.log2(probabilities.shape[1]) + np.log2(found).mean())
+
+
+_LEAST = 1e-6
+_MEASURES = {
+    "style_strength": style_strength,
+    "style_accuracy": style_accuracy,
+    "style_information": style_information,
+}
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """style_strength and style_accuracy for each prompt; undefined where the probe has no say."""
+    """The three measures of style for each prompt; undefined where the probe has no say."""
     if "probe" not in context.fitted:
         context.fitted["probe"] = fit_probe(context)
     probe: Probe | str = context.fitted["probe"]

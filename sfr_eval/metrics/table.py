@@ -6,7 +6,7 @@ module is loaded when it is first asked for.
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sfr_eval.errors import UserError, did_you_mean
@@ -20,7 +20,10 @@ FAMILIES: dict[str, str] = {
     "lexical": "sfr_eval.metrics.lexical:compute",
     "semantic": "sfr_eval.metrics.semantic:compute",
     "style": "sfr_eval.metrics.style:compute",
+    "population": "sfr_eval.metrics.population:compute",
     "quality": "sfr_eval.metrics.quality:compute",
+    "gated": "sfr_eval.metrics.gated:compute",
+    "across": "sfr_eval.metrics.across:compute",
 }
 
 Direction = Literal["higher", "lower", "neither"]
@@ -41,6 +44,14 @@ class MetricInfo:
         return None if self.direction == "neither" else self.direction == "higher"
 
 
+def _per_order(name: str, info: MetricInfo) -> dict[str, MetricInfo]:
+    """The same metric for n-grams of order 1 to 4."""
+    return {
+        name.format(n=n): replace(info, description=info.description.format(n=n))
+        for n in (1, 2, 3, 4)
+    }
+
+
 METRICS: dict[str, MetricInfo] = {
     "length": MetricInfo("text", "prompt", "neither", "Mean number of words of a reply."),
     "duplicate_rate": MetricInfo(
@@ -50,41 +61,137 @@ METRICS: dict[str, MetricInfo] = {
         "text", "prompt", "lower", "Share of replies that were cut at max_tokens."
     ),
     "empty_rate": MetricInfo("text", "prompt", "lower", "Share of replies without a word."),
-    **{
-        f"distinct_{n}": MetricInfo(
+    "modal_share": MetricInfo(
+        "text", "prompt", "lower", "Share of the most frequent reply; falls as k grows."
+    ),
+    "unique_share": MetricInfo(
+        "text", "prompt", "higher", "Different replies over all; falls as k grows."
+    ),
+    **_per_order(
+        "distinct_{n}",
+        MetricInfo(
             "lexical",
             "prompt",
             "higher",
-            f"Different {n}-grams over all {n}-grams of one prompt's replies; falls as k grows.",
-        )
-        for n in (1, 2, 3)
-    },
-    **{
-        f"self_bleu_{n}": MetricInfo(
+            "Different {n}-grams over all {n}-grams of one prompt's replies; falls as k grows.",
+        ),
+    ),
+    **_per_order(
+        "distinct_{n}_rarefied",
+        MetricInfo(
+            "lexical",
+            "prompt",
+            "higher",
+            "Share of different ones among 100 {n}-grams of one prompt; does not move with k.",
+        ),
+    ),
+    **_per_order(
+        "ead_{n}",
+        MetricInfo(
+            "lexical",
+            "prompt",
+            "higher",
+            "Different {n}-grams over those of uniform draws (EAD); falls as k grows.",
+        ),
+    ),
+    **_per_order(
+        "self_bleu_{n}",
+        MetricInfo(
             "lexical",
             "prompt",
             "lower",
-            f"BLEU-{n} of a reply against the other replies to its prompt; rises with k.",
-        )
-        for n in (1, 2, 3, 4)
-    },
-    **{
-        f"cs_self_bleu_{n}": MetricInfo(
+            "BLEU-{n} of a reply against the other replies to its prompt; rises with k.",
+        ),
+    ),
+    **_per_order(
+        "self_bleu_{n}_fixed",
+        MetricInfo(
+            "lexical",
+            "prompt",
+            "lower",
+            "BLEU-{n} of a reply against 7 others to its prompt; does not move with k.",
+        ),
+    ),
+    **_per_order(
+        "cs_self_bleu_{n}",
+        MetricInfo(
             "lexical",
             "query",
             "lower",
-            f"BLEU-{n} of a persona's reply against the other personas' replies to its query.",
-        )
-        for n in (1, 2, 3, 4)
-    },
+            "BLEU-{n} of a persona's reply against the other personas' replies to its query.",
+        ),
+    ),
+    **_per_order(
+        "style_bleu_gap_{n}",
+        MetricInfo(
+            "lexical",
+            "query",
+            "higher",
+            "self-BLEU-{n} within a persona less that across personas, 3 references each.",
+        ),
+    ),
+    "rouge_l_homogenization": MetricInfo(
+        "lexical", "prompt", "lower", "Mean ROUGE-L F of two replies to one prompt."
+    ),
+    "compression_ratio": MetricInfo(
+        "lexical", "prompt", "lower", "Bytes over gzipped bytes of one prompt's replies; rises."
+    ),
+    "compression_ratio_fixed": MetricInfo(
+        "lexical", "prompt", "lower", "The same for 1,024 bytes; does not move with k."
+    ),
+    "self_repetition": MetricInfo(
+        "lexical", "prompt", "lower", "Log of 4-grams shared with other replies; rises with k."
+    ),
+    "self_repetition_rate": MetricInfo(
+        "lexical", "prompt", "lower", "Share of a reply's 4-grams that another has; rises with k."
+    ),
     "embed_distance": MetricInfo(
         "semantic", "prompt", "higher", "Mean cosine distance between two replies to one prompt."
+    ),
+    "vendi_q1": MetricInfo(
+        "semantic", "prompt", "higher", "Effective number of different replies; rises with k."
+    ),
+    "vendi_q2": MetricInfo(
+        "semantic", "prompt", "higher", "The same of order 2, from pairs; stable from k = 16."
+    ),
+    "mean_squared_kernel": MetricInfo(
+        "semantic", "prompt", "lower", "Mean squared cosine of two replies to one prompt."
+    ),
+    "dpp_logdet": MetricInfo(
+        "semantic", "prompt", "higher", "log det(K + I) of the cosines, as in DQO; rises with k."
+    ),
+    "distinct_k": MetricInfo(
+        "semantic", "prompt", "higher", "Expected number of meanings among 4 replies to a prompt."
+    ),
+    "cross_style_energy": MetricInfo(
+        "semantic", "query", "higher", "Energy distance between the personas' replies to a query."
+    ),
+    "style_information": MetricInfo(
+        "style", "prompt", "higher", "Bits about the asked persona that the probe finds in a reply."
     ),
     "style_strength": MetricInfo(
         "style", "prompt", "higher", "Mean probability that the probe gives the asked persona."
     ),
     "style_accuracy": MetricInfo(
         "style", "prompt", "higher", "Share of replies that the probe takes for the asked persona."
+    ),
+    "coverage": MetricInfo(
+        "population",
+        "query",
+        "higher",
+        "Share of the labelled replies' neighbourhoods that one reply of each persona reaches.",
+    ),
+    "uniformity": MetricInfo(
+        "population",
+        "query",
+        "higher",
+        "Chance that two personas' replies are nearest to different labelled replies.",
+    ),
+    "complexity": MetricInfo(
+        "population",
+        "query",
+        "higher",
+        "Number of directions in which all personas' replies to a query spread.",
     ),
     "oracle_well_formed": MetricInfo(
         "quality", "sample", "higher", "Can the world's grammar say this text at all?"
@@ -102,6 +209,39 @@ METRICS: dict[str, MetricInfo] = {
     "distinct_valid": MetricInfo(
         "quality", "prompt", "higher", "Number of different valid replies among the k of a prompt."
     ),
+    "valid_self_bleu_4": MetricInfo(
+        "gated", "prompt", "lower", "self-BLEU-4 of the replies that pass the gate, 3 references."
+    ),
+    "valid_embed_distance": MetricInfo(
+        "gated", "prompt", "higher", "embed_distance of the replies that pass the gate."
+    ),
+    "valid_vendi_q2": MetricInfo(
+        "gated", "prompt", "higher", "vendi_q2 of the replies that pass the gate."
+    ),
+    "valid_distinct_k": MetricInfo(
+        "gated", "prompt", "higher", "Expected meanings that pass the gate among 4 replies."
+    ),
+}
+
+_ACROSS = (
+    "distinct_2_rarefied",
+    "self_bleu_4",
+    "self_bleu_4_fixed",
+    "rouge_l_homogenization",
+    "compression_ratio_fixed",
+    "embed_distance",
+    "vendi_q1",
+    "vendi_q2",
+    "distinct_k",
+)
+METRICS |= {
+    f"across_{metric}": replace(
+        METRICS[metric],
+        family="across",
+        unit="set",
+        description=f"{metric} of a set of one reply each to several queries, of one persona.",
+    )
+    for metric in _ACROSS
 }
 
 

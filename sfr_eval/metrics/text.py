@@ -1,12 +1,12 @@
 """Plain facts about the replies: how long, how often the same, how often cut or empty."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from sfr_eval.metrics.context import NO_TEXT, TOO_FEW, Context, metric_result
+from sfr_eval.metrics.repetition import collision_rate, modal_share, unique_share
 from sfr_eval.types import MetricResult, Sample
 
-VERSION = "1"
+VERSION = "2"
 
 
 def mean_length(replies: Sequence[Sample]) -> float | None:
@@ -20,17 +20,13 @@ def mean_length(replies: Sequence[Sample]) -> float | None:
 
 
 def duplicate_rate(replies: Sequence[Sample]) -> float | None:
-    """Chance that two different replies are the same text; None below two replies.
+    """Chance that two different replies are the same text (`collision_rate`); None below two."""
+    return collision_rate(_texts(replies))
 
-    Unbiased for sum_c p_c^2 at every k (Simpson 1949): sum_c m_c (m_c - 1) / (k (k - 1)),
-    m_c = copies of text c among the k replies. Range 0 to 1, lower is more varied. Blanks around
-    a text do not make it another one.
-    """
-    k = len(replies)
-    if k < 2:
-        return None  # undefined, and 0 would read as "perfectly varied"
-    copies = Counter(reply.text.strip() for reply in replies).values()
-    return sum(m * (m - 1) for m in copies) / (k * (k - 1))
+
+def _texts(replies: Sequence[Sample]) -> list[str]:
+    """Blanks around a text do not make it another one."""
+    return [reply.text.strip() for reply in replies]
 
 
 def truncation_rate(replies: Sequence[Sample]) -> float | None:
@@ -50,9 +46,12 @@ def empty_rate(replies: Sequence[Sample]) -> float | None:
     return sum(not reply.text.strip() for reply in replies) / len(replies)
 
 
+_EQUALITY = {"equality": "text without outer blanks"}
 _MEASURES: dict[str, tuple[Callable[[Sequence[Sample]], float | None], str, dict[str, str]]] = {
     "length": (mean_length, NO_TEXT, {"tokens": "runs of non-blanks"}),
-    "duplicate_rate": (duplicate_rate, TOO_FEW, {"equality": "text without outer blanks"}),
+    "duplicate_rate": (duplicate_rate, TOO_FEW, _EQUALITY),
+    "modal_share": (lambda replies: modal_share(_texts(replies)), TOO_FEW, _EQUALITY),
+    "unique_share": (lambda replies: unique_share(_texts(replies)), TOO_FEW, _EQUALITY),
     "truncation_rate": (truncation_rate, NO_TEXT, {}),
     "empty_rate": (empty_rate, NO_TEXT, {}),
 }

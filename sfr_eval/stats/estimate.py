@@ -7,17 +7,20 @@ averaged within a query first, and the interval is over queries.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from sfr_eval.stats.intervals import mean_interval
 from sfr_eval.types import Estimate, MetricResult, Value
 
-CONFIDENCE = 0.95
+_DIGEST = re.compile(r"\b[0-9a-f]{32,}\b")
 
 
 def mean_over_queries(
     result: MetricResult, *, suite: str, temperature: float, persona: str = "", k: int
 ) -> Estimate:
-    """Mean of a metric over queries, with a two-sided 95% t interval (n - 1 degrees of freedom).
+    """Mean of a metric over queries, with a two-sided 95% interval: t below 50 queries, else BCa.
 
     `persona` "" takes all personas, each with the same weight within a query; else one alone.
     Values of single samples are averaged within (query, persona) before that. None values are
@@ -73,15 +76,14 @@ def query_means(values: Iterable[Value]) -> dict[str, float]:
     return {query: math.fsum(means) / len(means) for query, means in queries.items()}
 
 
-def t_interval(numbers: Sequence[float]) -> tuple[float, float, float]:
-    """(mean, low, high) of independent numbers, at least two. Equal numbers give zero width."""
-    from scipy.special import stdtrit
-
-    n = len(numbers)
-    mean = math.fsum(numbers) / n
-    variance = math.fsum((number - mean) ** 2 for number in numbers) / (n - 1)
-    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * math.sqrt(variance / n)
-    return mean, mean - half, mean + half
+def signature_text(metric: str, version: str, signature: Mapping[str, Any]) -> str:
+    """`metric|version:1|tokenizer:words-v1|n:4`: equal texts mean that two numbers were measured
+    in the same way. Digests are cut to 12 digits."""
+    parts = [metric, f"version:{version}"]
+    for key, value in signature.items():
+        text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        parts.append(f"{key}:{_DIGEST.sub(lambda found: found[0][:12], text)}")
+    return "|".join(parts)
 
 
 def _estimate(
@@ -94,16 +96,7 @@ def _estimate(
     k: int,
 ) -> Estimate:
     numbers = list(query_means(values).values())
-    mean: float | None = None
-    low: float | None = None
-    high: float | None = None
-    if not numbers:
-        method = "none: no value"
-    elif len(numbers) == 1:
-        mean, method = numbers[0], "none: one query"
-    else:
-        mean, low, high = t_interval(numbers)
-        method = "t"
+    found = mean_interval(numbers) if numbers else None
     reasons = dict.fromkeys(value.reason for value in values if value.value is None)
     return Estimate(
         metric=result.metric,
@@ -111,13 +104,14 @@ def _estimate(
         suite=suite,
         temperature=temperature,
         persona=persona,
-        value=mean,
-        low=low,
-        high=high,
-        method=method,
+        value=found.value if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        method=found.method if found else "none: no value",
         n=len(numbers),
         k=k,
         undefined=sum(value.value is None for value in values),
         higher_is_better=result.higher_is_better,
         reason="" if numbers else "; ".join(reasons) or "no value",
+        signature=signature_text(result.metric, result.version, result.signature),
     )

@@ -34,7 +34,7 @@ def test_equal_to_the_mean_over_all_pairs(seed: int, n: int) -> None:
 
 def test_distance_sees_meaning_not_words(context: MakeContext) -> None:
     made = context({("q", "x"): [BREAD, BREAD_TOO], ("q", "y"): [BREAD, LAW], ("q", "z"): [BREAD]})
-    (result,) = compute(made)
+    result = compute(made)[0]
     same, other, alone = [value.value for value in result.values]
     assert same is not None
     assert other is not None

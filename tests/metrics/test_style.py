@@ -44,7 +44,7 @@ def test_measures_of_one_prompt() -> None:
 def test_strength_falls_with_the_dial(small: Suite, encoder: Encoder) -> None:
     means = []
     for cross in (0.0, 1.0):
-        strength, accuracy = style.compute(answers(small, encoder, cross=cross))
+        strength, accuracy, _ = style.compute(answers(small, encoder, cross=cross))
         means.append(np.mean([value.value for value in strength.values]))
         assert all(value.value is not None for value in accuracy.values)
     assert means[0] > 0.6
@@ -52,7 +52,7 @@ def test_strength_falls_with_the_dial(small: Suite, encoder: Encoder) -> None:
 
 
 def test_notes_hold_what_the_probe_is_worth(small: Suite, encoder: Encoder) -> None:
-    strength, accuracy = style.compute(answers(small, encoder, cross=0.0))
+    strength, accuracy, _ = style.compute(answers(small, encoder, cross=0.0))
     notes = strength.notes
     assert notes["labelled_replies"] == 12 * 3 * 2
     assert notes["held_out_accuracy"] > 0.6
@@ -80,7 +80,7 @@ def test_labelled_replies_of_the_user_come_first(
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = replace(answers(small, encoder, cross=0.0), style_data=file)
-    strength, _ = style.compute(made)
+    strength, *_ = style.compute(made)
     assert strength.notes["labelled"] == "--style-data mine.jsonl"
     assert strength.notes["personas"] == 2
     sergeant = [value for value in strength.values if value.persona == "sergeant"]
@@ -90,7 +90,7 @@ def test_labelled_replies_of_the_user_come_first(
 
 
 def test_too_few_labelled_replies_leave_it_undefined(context: MakeContext) -> None:
-    strength, accuracy = style.compute(context({("q", "x"): ["hello"], ("q", "y"): ["hi"]}))
+    strength, accuracy, _ = style.compute(context({("q", "x"): ["hello"], ("q", "y"): ["hi"]}))
     for result in (strength, accuracy):
         assert [value.value for value in result.values] == [None, None]
         assert "fewer than 10 replies" in result.values[0].reason

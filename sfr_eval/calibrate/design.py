@@ -1,0 +1,101 @@
+"""What is drawn in a calibration, and what each metric claims to see."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Dial = Literal["cross", "within", "both"]
+
+TOLERANCE = 0.05
+"""A metric is count-stable if it moves by at most this part of what full collapse does to it."""
+
+NOMINAL = (0.93, 0.97)
+"""Share of null intervals that may cover zero: 95% give or take 2."""
+
+POWER = 0.8
+
+_CLAIMS: tuple[tuple[str, tuple[Dial, ...]], ...] = (
+    (r"(distinct|ead|self_bleu)_\d(_rarefied|_fixed)?", ("within",)),
+    (r"rouge_l_homogenization|compression_ratio(_fixed)?", ("within",)),
+    (r"self_repetition(_rate)?|duplicate_rate|modal_share|unique_share", ("within",)),
+    (r"embed_distance|vendi_q[12]|mean_squared_kernel|dpp_logdet", ("within",)),
+    (r"distinct_k|distinct_valid", ("within",)),
+    (r"cs_self_bleu_\d|style_bleu_gap_\d|cross_style_energy", ("cross",)),
+    (r"style_(information|strength|accuracy)|oracle_styled", ("cross",)),
+    (r"valid_(self_bleu_4|embed_distance|vendi_q2|distinct_k)", ("within",)),
+    (r"coverage", ("within", "both")),
+    (r"uniformity|complexity", ("both",)),
+)
+
+
+def claims(metric: str) -> tuple[Dial, ...]:
+    """The dials that a metric says it sees; () for facts that claim nothing, such as length."""
+    for pattern, dials in _CLAIMS:
+        if re.fullmatch(pattern, metric):
+            return dials
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much is drawn. Encoding is nearly all of the cost, so the text count decides."""
+
+    k: int = 8  # replies of a prompt, the suite's own number
+    steps: tuple[float, ...]  # settings of each dial, beyond 0
+    dose_queries: int  # of metrics that need the encoder
+    dose_personas: int
+    light_queries: int  # of those that do not; all personas
+    null_queries: int  # at the truth, all personas, every metric
+    null_sets: int  # draws of k replies that stand for runs with different seeds
+    null_repeats: int
+    wide_queries: int  # a collapsed source, cheap metrics only, as many queries as a real run
+    wide_personas: int
+    wide_sets: int
+    wide_repeats: int
+    counts: tuple[int, ...]  # k of the invariance check, each a divisor of the largest
+    count_queries: int
+    count_personas: int
+    lengths: tuple[int, ...] = (10, 20, 30)  # first words of each reply
+
+
+DEFAULT = Size(
+    steps=(0.25, 0.5, 0.75, 1.0),
+    dose_queries=16,
+    dose_personas=4,
+    light_queries=37,
+    null_queries=16,
+    null_sets=4,
+    null_repeats=4_000,
+    wide_queries=148,
+    wide_personas=4,
+    wide_sets=4,
+    wide_repeats=1_000,
+    counts=(8, 16, 32, 64, 128, 256),
+    count_queries=4,
+    count_personas=4,
+)
+
+QUICK = Size(
+    steps=(0.5, 1.0),
+    dose_queries=4,
+    dose_personas=4,
+    light_queries=6,
+    null_queries=4,
+    null_sets=3,
+    null_repeats=400,
+    wide_queries=52,
+    wide_personas=2,
+    wide_sets=3,
+    wide_repeats=40,
+    counts=(8, 16, 32),
+    count_queries=2,
+    count_personas=4,
+)
+
+WIDE_DIALS = {"cross": 0.3, "within": 0.5}
+LIGHT = ("text", "lexical", "quality")
+"""Families that need no encoder."""
+
+LEFT_OUT = ("across",)
+"""The measures of sets, on sets of another kind: their unit is a block of queries, of which a
+calibration of this size has too few."""

@@ -1,0 +1,134 @@
+"""Do answers to different questions sound alike? The measures of sets, across inputs.
+
+A set holds one reply of a persona to each of several queries, as many as a prompt has replies, so
+that a value stands beside the same measure within a prompt (Kirk et al. 2310.06452). Queries are
+cut into random blocks; in a block of k queries the k x k replies make k sets in which each reply
+occurs once. The independent unit is the block: a Value's `query` names it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.lexical import lexical_values
+from sfr_eval.metrics.lexical import signatures as lexical_signatures
+from sfr_eval.metrics.lexical_stream import Row
+from sfr_eval.metrics.semantic import signatures as semantic_signatures
+from sfr_eval.metrics.semantic_sets import set_values
+from sfr_eval.metrics.table import METRICS
+from sfr_eval.types import MetricResult, Value
+
+VERSION = "1"
+PREFIX = "across_"
+USUAL_SIZE = 8  # of a set, where prompts have one reply
+_SEED = 20_250_101
+
+
+@dataclass(frozen=True)
+class _Set:
+    temperature: float
+    persona: str
+    block: int
+    number: int  # within the block
+    rows: tuple[int, ...]  # of context.replies; fewer than the size if replies are missing
+
+
+def compute(context: Context) -> list[MetricResult]:
+    """across_* for each block of queries and each persona."""
+    size = set_size(context)
+    sets = list(_sets(context, size)) if size > 1 else []
+    whole = [number for number, one in enumerate(sets) if len(one.rows) == size]
+    lexical = lexical_values(
+        (
+            Row(number, "", index, context.replies[row].text)
+            for number in whole
+            for index, row in enumerate(sets[number].rows)
+        ),
+        context.tokenizer,
+    ).of_prompts
+    semantic = set_values(
+        context.reply_embeddings, [np.array(sets[number].rows, dtype=np.intp) for number in whole]
+    )
+    queries = len({query for _, query in context.by_query()})
+    notes = {
+        "set_size": size,
+        "sets": len(whole),
+        "sets_left_out": len(sets) - len(whole),  # a reply of theirs is missing
+        "queries_left_out": queries % size if size > 1 else queries,
+    }
+    known = {
+        **lexical_signatures(context.tokenizer),
+        **semantic_signatures(context.encoder_signature),
+    }
+    results = []
+    for metric in (name for name, info in METRICS.items() if info.family == "across"):
+        inner = metric.removeprefix(PREFIX)
+        if inner in semantic:
+            pairs = zip(whole, semantic[inner].tolist(), strict=True)
+            numbers = {number: value for number, value in pairs if not np.isnan(value)}
+        else:
+            found = lexical.get(inner, {})
+            numbers = {number: found[number, ""] for number in whole if (number, "") in found}
+        signature, reason = known[inner]
+        signature = {**signature, "set": f"one reply each to {size} queries"}
+        if isinstance(signature.get("references"), str):
+            signature["references"] = "other replies of the set"
+        results.append(
+            metric_result(
+                metric,
+                version=VERSION,
+                values=_values(context, sets, numbers, reason=f"{reason}, or a reply is missing"),
+                signature=signature,
+                notes=notes,
+            )
+        )
+    return results
+
+
+def set_size(context: Context) -> int:
+    """Replies in a set: k, or USUAL_SIZE where k is 1, and at most the number of queries."""
+    queries = len({query for _, query in context.by_query()})
+    k = max((len(replies) for replies in context.by_prompt().values()), default=0)
+    return min(k if k > 1 else USUAL_SIZE, queries)
+
+
+def _sets(context: Context, size: int) -> Iterator[_Set]:
+    places: dict[tuple[float, str, str], dict[int, int]] = {}
+    for row, reply in enumerate(context.replies):
+        key = (reply.temperature, reply.query, reply.persona)
+        places.setdefault(key, {})[reply.index] = row
+    queries = list(dict.fromkeys(query for _, query in context.by_query()))
+    shuffled = np.random.default_rng(_SEED).permutation(len(queries)).tolist()
+    cells = dict.fromkeys((temperature, persona) for temperature, _, persona in context.by_prompt())
+    k = 1 + max((reply.index for reply in context.replies), default=0)
+    for temperature, persona in cells:
+        for block in range(len(queries) // size):
+            chosen = [queries[i] for i in shuffled[block * size : (block + 1) * size]]
+            for number in range(k):
+                found = (
+                    places.get((temperature, query, persona), {}).get((number + i) % k)
+                    for i, query in enumerate(chosen)
+                )
+                rows = tuple(row for row in found if row is not None)
+                yield _Set(temperature, persona, block, number, rows)
+
+
+def _values(
+    context: Context, sets: list[_Set], numbers: dict[int, float], *, reason: str
+) -> list[Value]:
+    """One value for each (temperature, persona, block): the mean over its sets."""
+    blocks: dict[tuple[float, str, str], list[float]] = {}
+    for number, one in enumerate(sets):
+        own = blocks.setdefault((one.temperature, f"block {one.block}", one.persona), [])
+        if number in numbers:
+            own.append(numbers[number])
+    if not blocks:  # no two queries
+        for temperature, _, persona in context.by_prompt():
+            blocks[temperature, "block 0", persona] = []
+        reason = "fewer than 2 queries"
+    return [
+        context.prompt_value(key, sum(own) / len(own) if own else None, reason=reason)
+        for key, own in blocks.items()
+    ]

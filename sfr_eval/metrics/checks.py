@@ -1,0 +1,47 @@
+"""Bad input is named by its row, here, before an array hides which row it was."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def check_texts(texts: Sequence[Sequence[Any]], **beside: Sequence[Any]) -> None:
+    """Every text is a list or tuple of tokens, and each of `beside` has as many rows.
+
+    TypeError names the first row that is something else: a plain string would be measured letter
+    by letter, and None or NaN (an empty cell of a table) would fail far from here.
+    """
+    for row, text in enumerate(texts):
+        if isinstance(text, str):
+            raise TypeError(
+                f"texts[{row}] is a string; pass its tokens, e.g. tokenize(text), or list(text)"
+            )
+        if not isinstance(text, list | tuple | np.ndarray):
+            raise TypeError(f"texts[{row}] is {text!r}, not a list of tokens")
+    for name, rows in beside.items():
+        if len(rows) != len(texts):
+            raise ValueError(f"{name} has {len(rows)} rows, texts has {len(texts)}")
+
+
+def check_strings(texts: Sequence[Any]) -> None:
+    """Every row is a str; TypeError names the first that is not."""
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"texts[{row}] is {text!r}, not a string")
+
+
+def unit_rows(embeddings: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """The rows at unit length, float64, shape (..., n, d). ValueError names the first row that is
+    not finite or has no direction."""
+    rows = np.asarray(embeddings, dtype=np.float64)
+    if rows.ndim < 2:
+        raise ValueError(f"embeddings have shape {rows.shape}; they must be (n, d)")
+    lengths = np.sqrt(np.einsum("...d,...d->...", rows, rows))
+    bad = ~(np.isfinite(lengths) & (lengths > 0))
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        what = "has length 0" if lengths[place] == 0 else "is not finite"
+        raise ValueError(f"embeddings{list(place)} {what}")
+    return np.asarray(rows / lengths[..., None])

@@ -1,0 +1,121 @@
+"""Do styles differ at all? Energy distance between the replies of different personas."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sfr_eval.metrics.checks import unit_rows
+from sfr_eval.metrics.ngrams import numbered
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+PERMUTATIONS = 999
+_BATCH = 200  # permutations at a time: bounds memory
+
+
+@dataclass(frozen=True)
+class EnergyTest:
+    """Energy of each group (NaN undefined), their mean, and the chance of a mean as large when
+    styles are exchanged within groups; None where no group is defined."""
+
+    energies: Floats
+    mean: float | None
+    p_value: float | None
+    permutations: int
+
+
+def cross_style_energy(
+    embeddings: npt.ArrayLike, groups: Sequence[Hashable], styles: Sequence[Hashable]
+) -> Floats:
+    """Energy distance between styles for each group, in order of first appearance.
+
+    Mean over pairs of styles of 2 E|x - y| - E|x - x'| - E|y - y'|, with U-statistics (no text is
+    compared with itself) and Euclidean distances of unit rows (Szekely and Rizzo 2004). 0 in
+    expectation when styles speak alike, so it can be slightly negative; at most 4. Higher means
+    that styles differ more. Expectation does not depend on the number of replies. Styles with one
+    reply in the group are left out; NaN where fewer than two are left.
+    """
+    _, blocks = _blocks(unit_rows(embeddings), groups, styles)
+    return np.array([np.nan if block is None else _energy(*block)[0] for block in blocks])
+
+
+def energy_test(
+    embeddings: npt.ArrayLike,
+    groups: Sequence[Hashable],
+    styles: Sequence[Hashable],
+    *,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> EnergyTest:
+    """`cross_style_energy` with a permutation test: style labels are exchanged within each group,
+    p = (1 + number of permuted means >= the observed) / (1 + permutations)."""
+    names, blocks = _blocks(unit_rows(embeddings), groups, styles)
+    energies = np.full(len(names), np.nan)
+    random = np.random.default_rng(seed)
+    permuted = np.zeros(permutations)
+    for number, block in enumerate(blocks):
+        if block is None:
+            continue
+        distances, style = block
+        energies[number] = _energy(distances, style)[0]
+        for begin in range(0, permutations, _BATCH):
+            count = min(_BATCH, permutations - begin)
+            shuffled = random.permuted(np.tile(style, (count, 1)), axis=1)
+            permuted[begin : begin + count] += _energy(distances, shuffled)
+    defined = int((~np.isnan(energies)).sum())
+    if not defined:
+        return EnergyTest(energies, None, None, permutations)
+    mean = float(np.nansum(energies) / defined)
+    # Sums in another order differ in the last digits; equal permutations must count as equal.
+    reached = int((permuted / defined >= mean - 1e-12).sum())
+    return EnergyTest(energies, mean, (1 + reached) / (1 + permutations), permutations)
+
+
+_Block = tuple[Floats, Integers]
+
+
+def _blocks(
+    rows: Floats, groups: Sequence[Hashable], styles: Sequence[Hashable]
+) -> tuple[list[Hashable], list[_Block | None]]:
+    """Distances and styles of each group, without styles of one reply; None if under two remain."""
+    if not len(rows) == len(groups) == len(styles):
+        raise ValueError(
+            f"embeddings has {len(rows)} rows, groups {len(groups)}, styles {len(styles)}"
+        )
+    number = numbered(groups)
+    order = np.argsort(number, kind="stable")
+    names = list(dict.fromkeys(groups))
+    ends = np.cumsum(np.bincount(number, minlength=len(names)))
+    style = numbered(styles)
+    blocks: list[_Block | None] = []
+    for own in np.split(order, ends[:-1]) if names else []:
+        _, codes, sizes = np.unique(style[own], return_inverse=True, return_counts=True)
+        own = own[sizes[codes] > 1]
+        kept, codes = np.unique(style[own], return_inverse=True)
+        if len(kept) < 2:
+            blocks.append(None)
+            continue
+        cosines = rows[own] @ rows[own].T
+        distances = np.sqrt(np.maximum(2.0 - 2.0 * cosines, 0.0))
+        np.fill_diagonal(distances, 0.0)
+        blocks.append((distances, codes.astype(np.int64)))
+    return names, blocks
+
+
+def _energy(distances: Floats, style: Integers) -> Floats:
+    """Energies for one labelling, shape (n,), or for many, shape (labellings, n)."""
+    many = np.atleast_2d(style)
+    count, n = many.shape
+    sizes = np.bincount(many[0]).astype(np.float64)  # the same in every permutation
+    s = len(sizes)
+    member = (many[:, :, None] == np.arange(s)).astype(np.float64)
+    reach = (distances @ member.transpose(1, 0, 2).reshape(n, count * s)).reshape(n, count, s)
+    sums = member.transpose(0, 2, 1) @ reach.transpose(1, 0, 2)  # sum of distances, style x style
+    within = np.einsum("pss->ps", sums) / (sizes * (sizes - 1.0))
+    means = sums / np.outer(sizes, sizes)
+    across = means.sum(axis=(1, 2)) - np.einsum("pss->p", means)
+    # Mean over the s (s - 1) ordered pairs of 2 across - within - within.
+    return np.asarray(2.0 * across / (s * (s - 1)) - 2.0 * within.mean(axis=1))

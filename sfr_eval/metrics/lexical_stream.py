@@ -1,0 +1,169 @@
+"""All lexical measures of many prompts in one pass, in memory that does not grow with them.
+
+Rows come query by query, with all personas of a query side by side. They are cut into batches of
+whole queries, tokenized and numbered once, and every measure of a batch is computed on the same
+integers. The values equal those of the functions in `lexical`, which take one set at a time.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from sfr_eval.metrics.bleu import DRAWS, MAX_N, REFERENCES, fixed_bleu_draws, grouped_bleu
+from sfr_eval.metrics.distinct import EAD_VOCABULARY, grouped_distinct
+from sfr_eval.metrics.ngrams import Floats, Integers, Packed, grams, numbered, pack
+from sfr_eval.metrics.repetition import compression_ratio, group_means, repetition_of
+from sfr_eval.metrics.rouge import grouped_rouge_l
+from sfr_eval.metrics.tokenizers import Tokenizer
+
+RAREFIED_TO: Final = 100
+"""n-grams in a rarefied draw: two replies of 50 words have them."""
+BYTE_BUDGET: Final = 1_024
+GAP_REFERENCES: Final = 3
+REPETITION_N: Final = 4
+BATCH_CHARACTERS: Final = 4_000_000
+"""Of text in a batch: about 100 MB of integers while it is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One reply: which query and persona it answers, its index among the k, and its text."""
+
+    query: Hashable
+    persona: Hashable
+    index: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Values of some whole queries: arrays beside `prompts` and beside `queries`, NaN undefined."""
+
+    prompts: list[tuple[Hashable, Hashable]]  # (query, persona)
+    queries: list[Hashable]
+    of_prompts: dict[str, Floats]
+    of_queries: dict[str, Floats]
+    rows: int
+    monte_carlo: dict[str, Floats] = field(default_factory=dict)
+    """Mean over prompts of each draw of a measure that draws references, with their number."""
+
+
+def lexical_stream(
+    rows: Iterable[Row], tokenizer: Tokenizer, *, batch_characters: int = BATCH_CHARACTERS
+) -> Iterator[Batch]:
+    """Measure all rows; the rows of one query must be side by side. TypeError or ValueError names
+    the row that is not text, or whose query came before."""
+    seen: set[Hashable] = set()
+    batch: list[Row] = []
+    size, last = 0, object()
+    for number, row in enumerate(rows):
+        if not isinstance(row.text, str):
+            raise TypeError(f"row {number} (query {row.query!r}): text is {row.text!r}")
+        if row.query != last:
+            if row.query in seen:
+                raise ValueError(f"row {number}: query {row.query!r} comes back; sort by query")
+            if size >= batch_characters:
+                yield measure(batch, tokenizer)
+                batch, size = [], 0
+            seen.add(row.query)
+            last = row.query
+        batch.append(row)
+        size += len(row.text)
+    if batch:
+        yield measure(batch, tokenizer)
+
+
+def measure(rows: Sequence[Row], tokenizer: Tokenizer) -> Batch:
+    """All lexical measures of some whole queries."""
+    tokens = {text: tokenizer(text) for text in {row.text for row in rows}}
+    packed = pack([tokens[row.text] for row in rows])
+    keys = [(row.query, row.persona) for row in rows]
+    prompts = list(dict.fromkeys(keys))
+    queries = list(dict.fromkeys(query for query, _ in prompts))
+    prompt, query = numbered(keys), numbered([row.query for row in rows])
+    of_prompts, draws = _of_prompts(rows, packed, prompt, len(prompts))
+    return Batch(
+        prompts=prompts,
+        queries=queries,
+        of_prompts=of_prompts,
+        of_queries=_of_queries(rows, packed, prompt, query, len(queries)),
+        rows=len(rows),
+        monte_carlo=draws,
+    )
+
+
+def _of_prompts(
+    rows: Sequence[Row], packed: Packed, prompt: Integers, count: int
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    found = grouped_distinct(
+        packed, prompt, groups=count, max_n=MAX_N, m=RAREFIED_TO, vocabulary=EAD_VOCABULARY
+    )
+    raw = grouped_bleu(packed, prompt, np.arange(len(rows)))
+    draws = fixed_bleu_draws(packed, prompt, references=REFERENCES)
+    means = np.array([_means(draw, prompt, count) for draw in draws])  # draw, prompt, order
+    for n in range(1, MAX_N + 1):
+        found[f"self_bleu_{n}"] = group_means(raw[:, n - 1], prompt, groups=count)
+        found[f"self_bleu_{n}_fixed"] = means[:, :, n - 1].mean(axis=0)
+    found["rouge_l_homogenization"] = grouped_rouge_l(packed, prompt, groups=count)
+    *_, longest = grams(packed, prompt, max_n=REPETITION_N)
+    scores, rates = repetition_of(longest, len(rows))
+    found["self_repetition"] = group_means(scores, prompt, groups=count)
+    found["self_repetition_rate"] = group_means(rates, prompt, groups=count)
+    texts: list[list[str]] = [[] for _ in range(count)]
+    for row, number in zip(rows, prompt.tolist(), strict=True):
+        texts[number].append(row.text)
+    for name, budget in (("compression_ratio", None), ("compression_ratio_fixed", BYTE_BUDGET)):
+        found[name] = np.array([_number(compression_ratio(own, budget=budget)) for own in texts])
+    alone = np.bincount(prompt, minlength=count) < 2
+    for values in found.values():
+        values[alone] = np.nan  # one reply is no set
+    defined = ~np.isnan(means[0, :, MAX_N - 1])
+    drawn = means[:, defined, MAX_N - 1]
+    return found, {"self_bleu_fixed": np.append(drawn.sum(axis=1), drawn.shape[1])}
+
+
+def _of_queries(
+    rows: Sequence[Row], packed: Packed, prompt: Integers, query: Integers, count: int
+) -> dict[str, Floats]:
+    """One reply for each persona, those of equal sample index, make a group. More replies of a
+    persona would raise the score with k, and repeats within a persona are not its subject."""
+    persona = numbered([row.persona for row in rows])
+    index = np.array([row.index for row in rows], dtype=np.int64)
+    group = numbered(list(zip(query.tolist(), index.tolist(), strict=True)))
+    scores = grouped_bleu(packed, group, persona)
+    found = {
+        f"cs_self_bleu_{n}": group_means(scores[:, n - 1], query, groups=count)
+        for n in range(1, MAX_N + 1)
+    }
+    # Different shuffles for different indices, or the same personas would always meet.
+    salt = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.int64)
+    salt[group] = np.maximum(index, 0)
+    across = fixed_bleu_draws(packed, group, references=GAP_REFERENCES, salt=salt)
+    within = fixed_bleu_draws(packed, prompt, references=GAP_REFERENCES)
+    for n in range(1, MAX_N + 1):
+        sides = [
+            np.mean([group_means(draw[:, n - 1], query, groups=count) for draw in side], axis=0)
+            for side in (within, across)
+        ]
+        found[f"style_bleu_gap_{n}"] = sides[0] - sides[1]
+    return found
+
+
+def _means(scores: Floats, group: Integers, count: int) -> Floats:
+    return np.stack([group_means(column, group, groups=count) for column in scores.T], axis=1)
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def monte_carlo_error(batches: Iterable[Floats]) -> float | None:
+    """Standard error of a measure's mean that comes from drawing references, from the sums of each
+    draw and their number (last element) in every batch; None without a value."""
+    total = sum(batches, start=np.zeros(DRAWS + 1))
+    if not total[-1]:
+        return None
+    means = total[:-1] / total[-1]
+    return float(means.std(ddof=1) / np.sqrt(len(means)))

@@ -1,0 +1,188 @@
+"""Do the personas together span what the writers of the labelled replies span?
+
+Three numbers that are only read beside each persona's fidelity, which is style_strength: a
+population can be stereotyped although each of its members is faithful (Chameleon's Limit,
+2604.24698, whose abstract names the three; the estimators are ours). Neighbourhoods are made of
+labelled replies to the same query, in the space of sentence embeddings. Those replies are the
+probe's: --style-data, or the suite's own world.
+
+Coverage and uniformity take *one reply of each persona* as the population and average over which
+reply that is, so their expectation does not depend on k; complexity is free of it up to the bias
+of a ratio.
+
+A fidelity of the same kind (is the nearest labelled reply the asked persona's own?) was tried and
+left out: with 18 labelled replies to a query of the persona world it was .25 at the truth and .15
+with all personas mixed (6 queries, 4 replies), because what is said outweighs how it is said.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sfr_eval.metrics.context import Context, PromptKey, QueryKey, metric_result
+from sfr_eval.metrics.probe import Labelled, labelled_replies
+from sfr_eval.types import MetricResult, Value
+
+VERSION = "1"
+NEIGHBOURS = 3
+"""A labelled reply's neighbourhood reaches to its third nearest labelled reply. With nine personas
+and 18 labelled replies of the same origin, coverage then is .74: room on both sides."""
+
+_SLACK = 1e-6  # equal texts may differ by that much in float32
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def coverage(
+    replies: Sequence[Floats], references: Floats, *, neighbours: int = NEIGHBOURS
+) -> float | None:
+    """Share of the references' neighbourhoods that at least one persona reaches with one reply.
+
+    `replies` holds one array (k_p, d) for each persona, `references` is (r, d), all rows of unit
+    length. The neighbourhood of a reference is the ball around it that reaches to its
+    `neighbours`-th nearest reference (Naeem et al. 2002.09797). With s_pr the share of
+    persona p's replies in ball r, the chance that none of the personas is there with one reply
+    each is prod_p (1 - s_pr): unbiased at every k. Range 0 to 1, higher is better. None with fewer
+    than `neighbours` + 1 references, or where a persona has no reply.
+    """
+    if len(references) <= neighbours or not _all_answered(replies):
+        return None
+    between = references @ references.T
+    np.fill_diagonal(between, np.inf)  # itself comes first, its nearest other second
+    radius = np.partition(-between, neighbours, axis=1)[:, neighbours]
+    missed = np.ones(len(references))
+    for own in replies:
+        missed *= 1 - (-(own @ references.T) <= radius + _SLACK).mean(axis=0)
+    return float(1 - missed.mean())
+
+
+def uniformity(replies: Sequence[Floats], references: Floats) -> float | None:
+    """Chance that two different personas, one reply each, are nearest to different references.
+
+    Arguments as in `coverage`. 1 - mean over pairs p != q of sum_c a_pc a_qc, where a_pc is the
+    share of p's replies whose nearest reference is c: Gini and Simpson's evenness over cells,
+    without pairs of a persona with itself, hence unbiased at every k. Range 0 (all in one cell) to
+    1; higher is more even. None with fewer than 2 references or personas, or where a persona has
+    no reply.
+    """
+    if len(references) < 2 or len(replies) < 2 or not _all_answered(replies):
+        return None
+    shares = np.stack([_nearest(own, references).mean(axis=0) for own in replies])
+    total = shares.sum(axis=0)
+    pairs = len(replies) * (len(replies) - 1)
+    return float(1 - (total @ total - np.square(shares).sum()) / pairs)
+
+
+def complexity(embeddings: Floats) -> float | None:
+    """Participation ratio of the replies around their mean: (tr S)^2 / tr(S^2), S the covariance.
+
+    `embeddings` is (n, d). How many directions the replies spread in, 1 to d; higher is richer. It
+    has no scale: replies half as far apart in the same directions have the same complexity. Both
+    terms are unbiased for independent rows (Himeno and Yamada 2014); their ratio is
+    biased by O(1/n) and may exceed d. None below 4 replies, or where they do not differ.
+    """
+    n = len(embeddings)
+    if n < 4:
+        return None
+    rows = embeddings.astype(np.float64)
+    rows -= rows.mean(axis=0)
+    gram = rows @ rows.T if n <= rows.shape[1] else rows.T @ rows
+    lengths = np.square(rows).sum(axis=1)
+    trace, square = lengths.sum() / (n - 1), np.square(gram).sum() / (n - 1) ** 2
+    fourth = np.square(lengths).sum() / (n - 1)
+    common = (n - 1) / (n * (n - 2) * (n - 3))
+    of_square = common * ((n - 1) * (n - 2) * square + trace**2 - n * fourth)
+    squared = common * (2 * square + (n * n - 3 * n + 1) * trace**2 - n * fourth)
+    if trace <= _SLACK or of_square <= 0 or squared <= 0:
+        return None
+    return float(squared / of_square)
+
+
+def _all_answered(replies: Sequence[Floats]) -> bool:
+    return bool(replies) and all(len(own) for own in replies)
+
+
+def _nearest(replies: Floats, references: Floats) -> Floats:
+    """Row i: 1 at the reference nearest to reply i, or equal parts at equally near ones."""
+    cosines = replies @ references.T
+    near = cosines >= cosines.max(axis=1, keepdims=True) - _SLACK
+    shares: Floats = near / near.sum(axis=1, keepdims=True)
+    return shares
+
+
+def compute(context: Context) -> list[MetricResult]:
+    """coverage, uniformity and complexity for each query; nothing in suites without personas."""
+    if not any(persona for _, _, persona in context.by_prompt()):
+        return []
+    labelled = labelled_replies(context)
+    references = _References(context, labelled)
+    rows, place = {}, 0
+    for prompt, replies in context.by_prompt().items():
+        rows[prompt] = context.reply_embeddings[place : place + len(replies)]
+        place += len(replies)
+    per_query: dict[str, list[Value]] = {"coverage": [], "uniformity": [], "complexity": []}
+    for key, by_persona in context.by_query().items():
+        for metric, (number, reason) in _of_query(key, list(by_persona), rows, references).items():
+            per_query[metric].append(context.query_value(key, number, reason=reason))
+    signature = {
+        "neighbourhoods": f"{labelled.source} ({labelled.digest})",
+        "neighbours": NEIGHBOURS,
+        "population": "one reply of each persona",
+        **context.encoder_signature,
+    }
+    notes = {"labelled": labelled.source, "labelled_replies": len(labelled.texts)}
+    return [
+        metric_result(metric, version=VERSION, values=values, signature=signature, notes=notes)
+        for metric, values in per_query.items()
+    ]
+
+
+def _of_query(
+    key: QueryKey,
+    personas: Sequence[str],
+    rows: Mapping[PromptKey, Floats],
+    references: "_References",
+) -> dict[str, tuple[float | None, str]]:
+    """Metric -> (value, why there is none)."""
+    replies = [rows[(*key, persona)] for persona in personas]
+    silent = [
+        persona for persona, own in zip(personas, replies, strict=True) if not len(own)
+    ]  # a population that lost a member is another population
+    if len(personas) < 2 or silent:
+        why = f"no reply of {', '.join(silent)}" if silent else "fewer than 2 personas were asked"
+        return dict.fromkeys(("coverage", "uniformity", "complexity"), (None, why))
+    near = references.of(key[1])
+    few = f"fewer than {NEIGHBOURS + 1} labelled replies to this query"
+    return {
+        "coverage": (coverage(replies, near), few),
+        "uniformity": (uniformity(replies, near), few),
+        "complexity": (
+            complexity(np.concatenate(replies)),
+            "fewer than 4 replies, or no two that differ",
+        ),
+    }
+
+
+class _References:
+    """The labelled replies by query, those of personas that were not asked left out."""
+
+    def __init__(self, context: Context, labelled: Labelled) -> None:
+        asked = {persona for _, _, persona in context.by_prompt()}
+        queries = {query for _, query in context.by_query()}
+        kept = [
+            number
+            for number, (query, persona) in enumerate(
+                zip(labelled.queries, labelled.personas, strict=True)
+            )
+            if query in queries and persona in asked
+        ]
+        self._rows = context.embeddings([labelled.texts[number] for number in kept])
+        self._places: dict[str, list[int]] = {}
+        for place, number in enumerate(kept):
+            self._places.setdefault(labelled.queries[number], []).append(place)
+
+    def of(self, query: str) -> Floats:
+        """Embeddings of the labelled replies to a query, shape (r, d); r may be 0."""
+        return self._rows[self._places.get(query, [])]

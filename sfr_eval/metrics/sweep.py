@@ -1,0 +1,180 @@
+"""Summaries of a temperature sweep: how much diversity a model has at how much quality.
+
+More temperature raises every diversity score, into noise, so one temperature proves little. Here
+the whole curve is summed up: its frontier, the area under it, and the diversity at given levels of
+quality, each with an interval that resamples queries together with all their temperatures.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sfr_eval.metrics.table import METRICS
+from sfr_eval.stats.estimate import query_means
+from sfr_eval.stats.frontier import (
+    Functional,
+    Interval,
+    curve_difference,
+    diversity_at,
+    frontier,
+    hypervolume,
+    whole_curve,
+)
+from sfr_eval.stats.intervals import DRAWS
+from sfr_eval.types import MetricResult, Value
+
+VERSION = "1"
+SEED = 20_261_121
+
+QUALITIES = ("oracle_valid", "style_strength")
+DIVERSITIES = ("distinct_valid", "embed_distance", "cs_self_bleu_4")
+"""Of metrics where lower is better, 1 - value is taken: they need the range 0 to 1."""
+
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+"""Parts of the best quality of the sweep at which diversity is read."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One metric against another over temperature. Rows are queries, columns temperatures."""
+
+    quality: str
+    diversity: str
+    temperatures: tuple[float, ...]
+    queries: tuple[str, ...]
+    left_out: int  # queries without a value at some temperature
+    qualities: Floats
+    diversities: Floats  # higher is more varied
+
+    @property
+    def points(self) -> list[dict[str, Any]]:
+        """The mean curve, a row for each temperature, and whether it is on the frontier."""
+        quality, diversity = self.qualities.mean(axis=0), self.diversities.mean(axis=0)
+        best = set(frontier(quality, diversity))
+        return [
+            {"temperature": t, "quality": float(q), "diversity": float(d), "frontier": i in best}
+            for i, (t, q, d) in enumerate(zip(self.temperatures, quality, diversity, strict=True))
+        ]
+
+    def rows(self, queries: Sequence[str]) -> tuple[Floats, Floats]:
+        """Qualities and diversities of some of the queries, in the order asked."""
+        place = {query: number for number, query in enumerate(self.queries)}
+        places = [place[query] for query in queries]
+        return self.qualities[places], self.diversities[places]
+
+
+def curve(quality: MetricResult, diversity: MetricResult) -> Curve:
+    """The curve of two results of one suite. A query that lacks a value of either metric at any
+    temperature is left out of the whole curve and counted."""
+    of_quality, of_diversity = (_by_temperature(result) for result in (quality, diversity))
+    temperatures = tuple(sorted(set(of_quality) & set(of_diversity)))
+    columns = [table[t] for t in temperatures for table in (of_quality, of_diversity)]
+    asked = dict.fromkeys(value.query for value in quality.values)
+    kept = [query for query in asked if columns and all(query in column for column in columns)]
+
+    def rows(table: Mapping[float, Mapping[str, float]]) -> Floats:
+        cells = [[table[t][query] for t in temperatures] for query in kept]
+        return np.array(cells, dtype=np.float64).reshape(len(kept), len(temperatures))
+
+    diversities = rows(of_diversity)
+    return Curve(
+        quality=quality.metric,
+        diversity=diversity.metric,
+        temperatures=temperatures,
+        queries=tuple(kept),
+        left_out=len(asked) - len(kept),
+        qualities=rows(of_quality),
+        diversities=1 - diversities if diversity.higher_is_better is False else diversities,
+    )
+
+
+def summaries(results: Sequence[MetricResult], *, draws: int = DRAWS) -> Iterator[dict[str, Any]]:
+    """A summary for each pair of a quality and a diversity that were measured at two temperatures
+    or more; `results` are of one suite."""
+    known = {result.metric: result for result in results}
+    for quality in QUALITIES:
+        for diversity in DIVERSITIES:
+            if quality in known and diversity in known:
+                found = curve(known[quality], known[diversity])
+                if len(found.temperatures) > 1 and found.queries:
+                    yield summary(found, draws=draws)
+
+
+def summary(found: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
+    """The frontier, the hypervolume, and the diversity at parts of the best quality.
+
+    The levels are fixed numbers, taken from the curve once: resamples are read at the same ones.
+    """
+
+    def measured(functional: Functional) -> Interval:
+        generator = np.random.default_rng(SEED)  # equal resamples for every functional
+        return whole_curve(
+            found.qualities, found.diversities, functional, generator=generator, draws=draws
+        )
+
+    best = float(found.qualities.mean(axis=0).max())
+    return {
+        "quality": found.quality,
+        "diversity": found.diversity,
+        "diversity_is": "1 - value"
+        if METRICS[found.diversity].direction == "lower"
+        else "the value",
+        "points": found.points,
+        "hypervolume": asdict(measured(hypervolume)),
+        "matched": [
+            {
+                "part": part,
+                "level": part * best,
+                **asdict(measured(partial(diversity_at, level=part * best))),
+            }
+            for part in LEVELS
+        ],
+        "queries_left_out": found.left_out,
+        "signature": {"version": VERSION, "seed": SEED, "draws": draws, "unit": "query"},
+    }
+
+
+def compare(first: Curve, second: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
+    """`second` minus `first`, paired by query: hypervolume, and diversity at matched quality.
+
+    Levels are parts of the lower of the two best qualities, so that both models reach them.
+    Queries that only one of them has are left out and counted.
+    """
+    shared = [query for query in first.queries if query in set(second.queries)]
+    one, two = first.rows(shared), second.rows(shared)
+
+    def measured(functional: Functional) -> Interval:
+        generator = np.random.default_rng(SEED)
+        return curve_difference(one, two, functional, generator=generator, draws=draws)
+
+    best = min(float(q.mean(axis=0).max()) if shared else 0.0 for q, _ in (one, two))
+    return {
+        "quality": first.quality,
+        "diversity": first.diversity,
+        "hypervolume": asdict(measured(hypervolume)),
+        "matched": [
+            {
+                "part": part,
+                "level": part * best,
+                **asdict(measured(partial(diversity_at, level=part * best))),
+            }
+            for part in LEVELS
+        ],
+        "queries": len(shared),
+        "queries_left_out": len({*first.queries, *second.queries}) - len(shared),
+        "signature": {"version": VERSION, "seed": SEED, "draws": draws, "unit": "query"},
+    }
+
+
+def _by_temperature(result: MetricResult) -> dict[float, dict[str, float]]:
+    """Temperature -> query -> mean over its personas."""
+    values: dict[float, list[Value]] = {}
+    for value in result.values:
+        values.setdefault(value.temperature, []).append(value)
+    return {temperature: query_means(here) for temperature, here in values.items()}

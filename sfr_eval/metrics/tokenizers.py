@@ -1,0 +1,102 @@
+"""What a token is. The lexical measures count tokens, so every signature names the tokenizer."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.errors import UserError, did_you_mean
+
+# Chinese characters and Japanese kana: written without blanks, so each is a token of its own.
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[^\W{_CJK}]+(?:['\u2019][^\W{_CJK}]+)*|[{_CJK}]|[^\w\s]")
+_ROUGE = re.compile(r"[a-z0-9]+")
+
+
+def words(text: str) -> list[str]:
+    """Words and single punctuation marks, case-folded.
+
+    A word keeps its inner apostrophes (don't); a Chinese character or kana is a word. Limit: in
+    scripts that write vowels as combining marks, words are split at the marks; Thai, Lao and Khmer
+    come out as whole phrases: take "characters-v1" or a tokenizer file for them.
+    """
+    return _WORD.findall(text.casefold())
+
+
+def characters(text: str) -> list[str]:
+    """Every character but blanks, case-folded: for languages without blanks between words."""
+    return [character for character in text.casefold() if not character.isspace()]
+
+
+def blanks(text: str) -> list[str]:
+    """Runs of non-blanks as they are: what nltk examples and most papers call whitespace tokens."""
+    return text.split()
+
+
+def rouge(text: str) -> list[str]:
+    """Lower-case runs of a-z and 0-9: the default of rouge_score, without stemmer. English only."""
+    return _ROUGE.findall(text.lower())
+
+
+TOKENIZERS: dict[str, Callable[[str], list[str]]] = {
+    "words-v1": words,
+    "characters-v1": characters,
+    "blanks-v1": blanks,
+    "rouge-v1": rouge,
+}
+DEFAULT = "words-v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokenizer:
+    """A tokenizer, the name that signatures carry, and how many tokens of a text it keeps."""
+
+    name: str
+    split: Callable[[str], list[str]]
+    window: int | None = None
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """What two values must have in common to be compared."""
+        window = {} if self.window is None else {"token_window": self.window}
+        return {"tokenizer": self.name, **window}
+
+    def __call__(self, text: str) -> list[str]:
+        """The tokens of a text, at most `window`."""
+        return self.split(text)[: self.window]
+
+
+def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokenizer:
+    """A tokenizer by its name in TOKENIZERS, or a Hugging Face `tokenizer.json` (file, or folder
+    that holds one), which is named by its content. `window` keeps the first tokens of each text:
+    a common window makes texts of different length comparable."""
+    if name in TOKENIZERS:
+        return Tokenizer(name=name, split=TOKENIZERS[name], window=window)
+    file = Path(name).expanduser()
+    file = file / "tokenizer.json" if file.is_dir() else file
+    if not file.is_file():
+        raise UserError(
+            f"--tokenizer {name}: neither a tokenizer nor a tokenizer.json; "
+            f"{did_you_mean(name, TOKENIZERS)}"
+        )
+    try:
+        from tokenizers import Tokenizer as Pieces
+    except ImportError:
+        raise UserError(
+            f"--tokenizer {name}: needs tokenizers: pip install 'sfr-eval[hf]'"
+        ) from None
+    content = file.read_bytes()
+    try:
+        pieces = Pieces.from_buffer(content)
+    except Exception as error:  # noqa: BLE001  the library raises bare Exception
+        raise UserError(f"--tokenizer {file}: not a tokenizer.json ({error})") from None
+    pieces.no_truncation()
+    pieces.no_padding()
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return Tokenizer(
+        name=f"file:{digest}",
+        split=lambda text: list(pieces.encode(text, add_special_tokens=False).tokens),
+        window=window,
+    )

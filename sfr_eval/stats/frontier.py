@@ -1,0 +1,161 @@
+"""Quality against diversity over a sweep: what is dominated, how much area, how much at a quality.
+
+Everything here works on two arrays of shape (..., T), one point for each of T settings in their
+order, higher is better on both axes. Leading axes are resamples, so that a bootstrap is one call.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sfr_eval.stats.intervals import BCA_FROM, CONFIDENCE, DRAWS, bca_ends
+
+MISSED = 0.01  # share of resamples that may lack a value before there is no interval
+
+Floats = npt.NDArray[np.floating[Any]]
+Functional = Callable[[Floats, Floats], Floats]
+"""(quality, diversity), both (..., T) -> a number for each curve, NaN where it has none."""
+
+
+def frontier(quality: Floats, diversity: Floats) -> list[int]:
+    """Numbers of the points of one curve that no other point beats: none is at least as good on
+    both axes and better on one. In the order of the curve; of equal points all are kept."""
+    return [
+        i
+        for i, (q, d) in enumerate(zip(quality, diversity, strict=True))
+        if not np.any(
+            (quality >= q) & (diversity >= d) & ((quality > q) | (diversity > d)),
+        )
+    ]
+
+
+def hypervolume(quality: Floats, diversity: Floats) -> Floats:
+    """Area of all (quality, diversity) that some point of the curve reaches, counted from (0, 0).
+
+    Union of the rectangles under the points (Zitzler and Thiele 1999), no line drawn between them.
+    Unit: quality times diversity; higher is better. A point below 0 on an axis counts as 0.
+    """
+    order = np.argsort(-quality, axis=-1, kind="stable")
+    falling = np.maximum(np.take_along_axis(quality, order, axis=-1), 0)
+    best = np.maximum.accumulate(np.take_along_axis(diversity, order, axis=-1), axis=-1)
+    steps = falling - np.concatenate(
+        [falling[..., 1:], np.zeros_like(falling[..., :1])], axis=-1
+    )  # with quality in this step, the points so far are those that are good enough
+    area: Floats = (np.maximum(best, 0) * steps).sum(axis=-1)
+    return area
+
+
+def diversity_at(quality: Floats, diversity: Floats, level: float) -> Floats:
+    """Most diversity that the curve has at a quality of at least `level`; NaN if it never has.
+
+    Between neighbouring settings the curve is a straight line, as if a setting between them had
+    been sampled.
+    """
+    reached = np.where(quality >= level, diversity, -np.inf).max(axis=-1)
+    q, q_next = quality[..., :-1], quality[..., 1:]
+    d, d_next = diversity[..., :-1], diversity[..., 1:]
+    crosses = (q >= level) != (q_next >= level)
+    part = np.divide(level - q, q_next - q, out=np.zeros_like(q), where=crosses)
+    between = np.where(crosses, d + part * (d_next - d), -np.inf)
+    best = np.maximum(reached, between.max(axis=-1, initial=-np.inf))
+    return np.where(np.isfinite(best), best, np.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A number of a whole curve. `low` and `high` are None where there is no interval, and
+    `method` then says why."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    method: str
+    n: int
+
+
+def whole_curve(
+    quality: Floats,
+    diversity: Floats,
+    functional: Functional,
+    *,
+    generator: np.random.Generator,
+    draws: int = DRAWS,
+) -> Interval:
+    """A functional of the mean curve, with a 95% interval over queries.
+
+    `quality` and `diversity` have shape (queries, T) without NaN. A resample takes queries with
+    all their settings and both axes: settings share queries, and so do the axes. Below 50 queries
+    delete-one jackknife with t (n - 1 degrees of freedom), else BCa bootstrap (Efron 1987).
+    Maxima over noisy points make hypervolume and matched diversity a little too large; the more
+    queries, the less.
+    """
+    return _interval(
+        lambda weights: functional(weights @ quality, weights @ diversity),
+        n=len(quality),
+        generator=generator,
+        draws=draws,
+    )
+
+
+def curve_difference(
+    first: tuple[Floats, Floats],
+    second: tuple[Floats, Floats],
+    functional: Functional,
+    *,
+    generator: np.random.Generator,
+    draws: int = DRAWS,
+) -> Interval:
+    """The same for functional(second) - functional(first): (quality, diversity) of two models.
+
+    Row i of all four arrays belongs to the same query, so that what a query does to both models
+    cancels. The numbers of settings may differ.
+    """
+    sizes = {len(values) for pair in (first, second) for values in pair}
+    if len(sizes) != 1:
+        raise ValueError(f"the curves must be of the same queries, not of {sorted(sizes)}")
+
+    def difference(weights: Floats) -> Floats:
+        one, two = (functional(weights @ q, weights @ d) for q, d in (first, second))
+        return two - one
+
+    return _interval(difference, n=sizes.pop(), generator=generator, draws=draws)
+
+
+def _interval(
+    of_weights: Callable[[Floats], Floats], *, n: int, generator: np.random.Generator, draws: int
+) -> Interval:
+    """`of_weights` maps weights of the queries, (resamples, n), to a number for each resample."""
+    if not n:
+        return Interval(value=None, low=None, high=None, method="none: no query", n=0)
+    value = float(of_weights(np.full((1, n), 1 / n))[0])
+    if math.isnan(value):
+        return Interval(value=None, low=None, high=None, method="none: quality not reached", n=n)
+    if n == 1:
+        return Interval(value=value, low=None, high=None, method="none: one query", n=n)
+    left_out = of_weights((1 - np.eye(n)) / (n - 1))
+    if np.isnan(left_out).any():
+        why = "none: quality not reached without one of the queries"
+        return Interval(value=value, low=None, high=None, method=why, n=n)
+    if n < BCA_FROM:
+        low, high = _jackknife_t(value, left_out)
+        return Interval(value=value, low=low, high=high, method="jackknife t", n=n)
+    resampled = of_weights(generator.multinomial(n, np.full(n, 1 / n), size=draws) / n)
+    missed = float(np.isnan(resampled).mean())
+    if missed > MISSED:
+        why = f"none: quality not reached in {missed:.0%} of the resamples"
+        return Interval(value=value, low=None, high=None, method=why, n=n)
+    low, high = bca_ends(value, resampled[~np.isnan(resampled)], left_out)
+    return Interval(value=value, low=low, high=high, method=f"BCa, {draws} draws", n=n)
+
+
+def _jackknife_t(value: float, left_out: Floats) -> tuple[float, float]:
+    from scipy.special import stdtrit
+
+    n = len(left_out)
+    error = math.sqrt((n - 1) / n * float(np.square(left_out - left_out.mean()).sum()))
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
+    return value - half, value + half

@@ -1,0 +1,111 @@
+"""95% intervals for a mean of independent numbers, and for any statistic of independent units.
+
+Which one: a t interval below 50 units, BCa from 50. Measured coverage of a nominal 95% at 10, 20
+and 40 units: t .954, .943, .950; percentile bootstrap .903, .916, .936. Units (queries) are
+resampled, never the texts of a set: copies would count as repetition.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+CONFIDENCE = 0.95
+BCA_FROM = 50
+DRAWS = 2_000
+SEED = 0
+_CACHED = 1_024  # units up to which the resampling weights are kept: 16 MB
+_BLOCK = 2**22  # cells of a larger resampling at a time
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its two-sided 95% interval; both ends None where there is none."""
+
+    value: float
+    low: float | None
+    high: float | None
+    method: str
+
+
+def mean_interval(numbers: Sequence[float]) -> Interval:
+    """Mean of independent numbers, at least one, by the rule of this module.
+
+    Equal numbers give zero width, one number no interval. Not clipped to any range.
+    """
+    n = len(numbers)
+    if n == 0:
+        raise ValueError("no number to average")
+    if n == 1:
+        return Interval(float(numbers[0]), None, None, "none: one query")
+    if n < BCA_FROM or min(numbers) == max(numbers):
+        mean, low, high = t_interval(numbers)
+        return Interval(mean, low, high, "t")
+    mean = math.fsum(numbers) / n
+    values = np.asarray(numbers, dtype=np.float64)
+    left_out = (mean * n - values) / (n - 1)
+    low, high = bca_ends(mean, bootstrap_means(values), left_out)
+    return Interval(mean, low, high, f"BCa, {DRAWS} draws")
+
+
+def t_interval(numbers: Sequence[float]) -> tuple[float, float, float]:
+    """(mean, low, high) of independent numbers, at least two. Equal numbers give zero width."""
+    from scipy.special import stdtrit
+
+    n = len(numbers)
+    mean = math.fsum(numbers) / n
+    variance = math.fsum((number - mean) ** 2 for number in numbers) / (n - 1)
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * math.sqrt(variance / n)
+    return mean, mean - half, mean + half
+
+
+def bca_ends(value: float, draws: npt.ArrayLike, left_out: npt.ArrayLike) -> tuple[float, float]:
+    """Ends of the bias-corrected and accelerated bootstrap interval (Efron 1987).
+
+    `value` is the statistic of all units, `draws` that of resampled units, `left_out` that of all
+    but one, for each unit. Where all draws lie on one side of the value the correction is that of
+    half a draw on the other side.
+    """
+    from scipy.special import ndtr, ndtri
+
+    drawn = np.sort(np.asarray(draws, dtype=np.float64))
+    below = (np.sum(drawn < value) + 0.5 * np.sum(drawn == value)) / len(drawn)
+    edge = 0.5 / len(drawn)
+    bias = float(ndtri(np.clip(below, edge, 1 - edge)))
+    jackknife = np.asarray(left_out, dtype=np.float64)
+    lean = jackknife.mean() - jackknife
+    spread = float(np.square(lean).sum())
+    acceleration = float((lean**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
+    tail = float(ndtri((1 - CONFIDENCE) / 2))
+    shares = [
+        float(ndtr(bias + (bias + z) / (1 - acceleration * (bias + z)))) for z in (tail, -tail)
+    ]
+    low, high = np.quantile(drawn, shares)
+    return float(low), float(high)
+
+
+def bootstrap_means(values: Floats, *, draws: int = DRAWS, seed: int = SEED) -> Floats:
+    """Means of `draws` resamples with replacement. The resamples depend on the number of values
+    alone, so means of different metrics over the same units are drawn together."""
+    n = len(values)
+    if n <= _CACHED:
+        return np.asarray(_weights(n, draws, seed) @ values)
+    random = np.random.default_rng(seed)
+    rows = max(1, _BLOCK // n)
+    parts = [
+        values[random.integers(0, n, size=(min(rows, draws - begin), n))].mean(axis=1)
+        for begin in range(0, draws, rows)
+    ]
+    return np.concatenate(parts)
+
+
+@lru_cache(maxsize=4)
+def _weights(n: int, draws: int, seed: int) -> Floats:
+    """Share of each unit in each resample, shape (draws, n)."""
+    random = np.random.default_rng(seed)
+    return random.multinomial(n, np.full(n, 1 / n), size=draws) / n

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.table import METRICS, metric_info
 from sfr_eval.plots import Panel
 from sfr_eval.results import OWN_TEMPERATURE, SuiteResults, bounds, nearest
 from sfr_eval.types import Estimate
@@ -60,7 +60,7 @@ def label(metric: str) -> str:
 
 def direction(metric: str) -> str:
     """`higher is better`, `lower is better`, or "" where neither is."""
-    info = METRICS.get(metric)
+    info = metric_info(metric)
     return f"{info.direction} is better" if info and info.direction != "neither" else ""
 
 

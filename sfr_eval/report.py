@@ -14,9 +14,10 @@ from typing import Any
 from sfr_eval import browser, panels
 from sfr_eval.assets import report_file
 from sfr_eval.cautions import cautions
+from sfr_eval.code.options import CodeOptions
 from sfr_eval.errors import UserError
 from sfr_eval.files import write_atomic, writing_to
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.table import metric_info
 from sfr_eval.plots import Panel, files, panel_svg
 from sfr_eval.results import SuiteResults, plain, read_suites
 from sfr_eval.similarity import similarity
@@ -205,7 +206,7 @@ def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
 
 
 def _definition(metric: str, results: Mapping[str, Any]) -> dict[str, str]:
-    info = METRICS.get(metric)
+    info = metric_info(metric)
     version = next(row["version"] for row in results["estimates"] if row["metric"] == metric)
     signature = results.get("signatures", {}).get(metric, {})
     return {
@@ -243,9 +244,10 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def _query_texts(suite: str, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Query id -> text, where the suite is still here as it was; else ids must do."""
     version = next(p["version"] for p in manifest["plan"] if p["suite"] == suite)
-    for name in manifest.get("config", {}).get("suite", []):
+    config = manifest.get("config", {})
+    for name in config.get("suite", []):
         try:
-            loaded = load_suite(name)
+            loaded = load_suite(name, code=CodeOptions.from_config(config))
         except UserError:
             continue
         if loaded.id == suite and loaded.version == version:

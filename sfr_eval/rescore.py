@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfr_eval.assets import cache_folder
+from sfr_eval.code.options import CodeOptions
 from sfr_eval.config import read_jsonl
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.files import missing_folders, remove_folders, writing_to
@@ -124,7 +125,11 @@ def stored_suites(manifest: dict[str, Any]) -> list[Suite]:
     personas = config.get("personas")
     suites = []
     for name, part in zip(config["suite"], manifest["plan"], strict=True):
-        suite = load_suite(name, personas=tuple(personas) if personas else None)
+        suite = load_suite(
+            name,
+            personas=tuple(personas) if personas else None,
+            code=CodeOptions.from_config(config),
+        )
         if suite.version != part["version"]:
             raise UserError(
                 f"suite {suite.id}: is at version {suite.version}, the run was made with "

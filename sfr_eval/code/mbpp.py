@@ -71,7 +71,7 @@ def load(folder: Path, options: CodeOptions) -> ProblemSet:
     options.refuse_all_but(("data", "release", "prompt_form"), suite="mbpp")
     form = options.prompt_form or "chat"
     if form not in FORMS:
-        raise UserError(f"--prompt-form {form}: mbpp has {did_you_mean(form, FORMS)}")
+        raise UserError(f"--prompt-form {form}: mbpp has no such form; {did_you_mean(form, FORMS)}")
     rows, shots, identity = _rows(folder, options, need_shots=form == "few-shot")
     unique((row.task_id for row in rows), where=identity)
     shown = "".join(f"{shot.question}[BEGIN]\n{_plain(shot.code)}\n{DONE}\n\n" for shot in shots)
@@ -91,7 +91,8 @@ def _rows(
     if options.data is None:
         release = options.release or "full"
         if release not in RELEASES:
-            raise UserError(f"--release {release}: mbpp has {did_you_mean(release, RELEASES)}")
+            near = did_you_mean(release, RELEASES)
+            raise UserError(f"--release {release}: mbpp has no such release; {near}")
         hub = HubData(repository=_REPOSITORY, revision=_REVISION, configuration=release)
         asked = read_hub(MbppRow, hub, suite="mbpp")
         shots: list[MbppRow] = []

@@ -5,6 +5,7 @@ module is loaded when it is first asked for.
 """
 
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +22,7 @@ FAMILIES: dict[str, str] = {
     "semantic": "sfr_eval.metrics.semantic:compute",
     "style": "sfr_eval.metrics.style:compute",
     "quality": "sfr_eval.metrics.quality:compute",
+    "code": "sfr_eval.metrics.code:compute",
 }
 
 Direction = Literal["higher", "lower", "neither"]
@@ -102,7 +104,48 @@ METRICS: dict[str, MetricInfo] = {
     "distinct_valid": MetricInfo(
         "quality", "prompt", "higher", "Number of different valid replies among the k of a prompt."
     ),
+    "pass_at_k": MetricInfo(
+        "code", "prompt", "higher", "Chance that one of k programs passes all tests."
+    ),
+    "distinct_correct_at_k": MetricInfo(
+        "code", "prompt", "higher", "Different correct programs (normalised syntax tree) among k."
+    ),
+    "distinct_behaviour_at_k": MetricInfo(
+        "code",
+        "prompt",
+        "higher",
+        "Correct programs among k that answer differently on inputs outside the tests.",
+    ),
+    "time_limit_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of graded programs that ran into the time limit."
+    ),
+    "near_limit_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of graded programs that ended within 20% of the limit."
+    ),
+    "runtime_error_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of graded programs that ended in an error."
+    ),
+    "no_code_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of answers that hold no program."
+    ),
+    "mode_difference_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of programs whose verdict the other verdict mode turns."
+    ),
+    "grader_flip_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of programs graded twice whose verdict changed."
+    ),
 }
+
+
+def metric_info(metric: str) -> MetricInfo | None:
+    """What an id means; an id that ends in a number, as pass_at_5, is its own or that of the table's
+    `_at_k`."""
+    return METRICS.get(metric) or METRICS.get(re.sub(r"_at_\d+$", "_at_k", metric))
+
+
+def shown_ks(n: int) -> list[int]:
+    """The k of pass@k that tables show: 1, 2, 5, 10, 20, 50, 100 and n itself."""
+    return sorted({k for k in (1, 2, 5, 10, 20, 50, 100) if k < n} | {max(1, n)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ averaged within a query first, and the interval is over queries.
 import math
 from collections.abc import Iterable, Sequence
 
+from sfr_eval.stats.bootstrap import bootstrap_interval
 from sfr_eval.types import Estimate, MetricResult, Value
 
 CONFIDENCE = 0.95
@@ -101,6 +102,9 @@ def _estimate(
         method = "none: no value"
     elif len(numbers) == 1:
         mean, method = numbers[0], "none: one query"
+    elif result.ceiling is not None:
+        mean = math.fsum(numbers) / len(numbers)
+        low, high, method = bootstrap_interval(numbers, ceiling=result.ceiling)
     else:
         mean, low, high = t_interval(numbers)
         method = "t"

@@ -19,10 +19,13 @@ TRADE_OFFS = (
     ("oracle_valid", ("distinct_valid", "embed_distance")),
     ("style_strength", ("embed_distance",)),
     ("style_strength", ("cs_self_bleu_4",)),
+    ("pass_at_1", ("self_bleu_4",)),
 )
 """(quality, the diversities to take the first of that is there)"""
 
 SWEEP = (
+    "pass_at_1",
+    "time_limit_rate",
     "style_strength",
     "style_accuracy",
     "oracle_valid",
@@ -37,6 +40,10 @@ SWEEP = (
 )
 
 LABELS = {
+    "pass_at_1": "pass@1",
+    "time_limit_rate": "Time limit",
+    "runtime_error_rate": "Runtime error",
+    "no_code_rate": "Answers without code",
     "style_strength": "Style strength",
     "style_accuracy": "Style accuracy",
     "oracle_valid": "Valid replies",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sfr_eval import browser, panels
+from sfr_eval import browser, code_report, panels
 from sfr_eval.assets import report_file
 from sfr_eval.cautions import cautions
 from sfr_eval.code.options import CodeOptions
@@ -27,6 +27,10 @@ from sfr_eval.types import Estimate, Sample
 from sfr_eval.verdict import RULES, verdict
 
 TABLE = (
+    "pass_at_1",
+    "time_limit_rate",
+    "runtime_error_rate",
+    "no_code_rate",
     "style_strength",
     "style_accuracy",
     "oracle_valid",
@@ -66,6 +70,7 @@ def write_report(folder: RunFolder) -> Path:
                 "trade_off": panels.trade_off(suite),
                 "over_temperature": panels.over_temperature(suite),
                 "similarity": similarity(suite),
+                "over_k": code_report.over_k(suite),
             }
             for kind, group in drawn.items():
                 if group:
@@ -137,6 +142,11 @@ def _section(
         "total": len(samples),
         "shown_temperatures": sorted({prompt["temperature"] for prompt in chosen}),
         "probe": _probe_facts(suite),
+        "code": (
+            {"table": code_report.pass_table(suite), "facts": code_report.facts(suite)}
+            if code_report.is_code(suite)
+            else None
+        ),
     }
 
 

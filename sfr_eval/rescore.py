@@ -111,6 +111,8 @@ def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     merged["estimates"] = kept(old["estimates"]) + new["estimates"]
     for key in ("signatures", "notes", "similarity"):
         merged[key] = {**old.get(key, {}), **new.get(key, {})}
+    if "slices" in merged:
+        merged["slices"] = kept(old.get("slices", [])) + new.get("slices", [])
     truth = {**old.get("truth", {}), **new.get("truth", {})}
     for suite, rows in new.get("truth", {}).items():
         truth[suite] = kept(old.get("truth", {}).get(suite, [])) + rows

@@ -79,6 +79,10 @@ def execute(config: RunConfig) -> Outcome:
         new, begun = missing_folders(folder.path), folder.manifest_file.exists()
     if not begun:
         subject.check_prompts(plan)
+    if any(suite.code is not None for suite in suites):
+        from sfr_eval.sandbox.isolation import detect
+
+        log(detect(unsafe=config.unsafe_code).line)  # before hours of sampling
     check_space(folder.path, plan)
     with folder:
         try:

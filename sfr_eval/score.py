@@ -105,7 +105,6 @@ class _Job:
             )
         ]
 
-
     def slices(self, results: Sequence[MetricResult]) -> list[dict[str, Any]]:
         """pass@k by difficulty, platform and month, for the k that are shown."""
         code = self.context.suite.code

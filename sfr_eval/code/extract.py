@@ -73,9 +73,9 @@ def called_function(assertion: str) -> str:
     except SyntaxError:
         return ""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if not hasattr(builtins, node.func.id):
-                return node.func.id
+        called = node.func if isinstance(node, ast.Call) else None
+        if isinstance(called, ast.Name) and not hasattr(builtins, called.id):
+            return called.id
     return ""
 
 

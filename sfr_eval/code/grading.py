@@ -18,6 +18,7 @@ from typing import Any
 from sfr_eval.code.problem import ProblemSet
 from sfr_eval.files import writing_to
 from sfr_eval.sandbox import Program, Verdict, grade
+from sfr_eval.sandbox.isolation import detect
 from sfr_eval.sandbox.types import Mode, ProgramStatus
 from sfr_eval.types import Sample
 
@@ -60,6 +61,7 @@ class Graded:
     retried: bool
     wall_seconds: float
     cpu_seconds: float
+    isolation: str  # tier of the sandbox
     detail: str
 
     @property
@@ -137,6 +139,7 @@ class Grading:
         """Run programs and append their verdicts to the file, each as soon as it is known."""
         if not programs:
             return
+        tier = detect(unsafe=self.settings.unsafe_code).tier
         with writing_to(self._file.parent.parent):
             self._file.parent.mkdir(exist_ok=True)
             with self._file.open("a", encoding="utf-8") as stream:
@@ -146,7 +149,7 @@ class Grading:
                     workers=self.settings.grade_workers,
                     unsafe=self.settings.unsafe_code,
                 ):
-                    graded = _graded(verdict, mode=mode, round=round)
+                    graded = _graded(verdict, mode=mode, round=round, isolation=tier)
                     if graded.status != "not_scored":
                         line = json.dumps({"grader": VERSION, **asdict(graded)}, ensure_ascii=True)
                         stream.write(f"{line}\n")
@@ -183,7 +186,7 @@ def _share(key: str) -> float:
     return int(key[:8], 16) / 2**32
 
 
-def _graded(verdict: Verdict, *, mode: Mode, round: int) -> Graded:
+def _graded(verdict: Verdict, *, mode: Mode, round: int, isolation: str) -> Graded:
     return Graded(
         program=verdict.id,
         problem=verdict.problem,
@@ -195,6 +198,7 @@ def _graded(verdict: Verdict, *, mode: Mode, round: int) -> Graded:
         retried=verdict.retried,
         wall_seconds=round_seconds(verdict.wall_seconds),
         cpu_seconds=round_seconds(verdict.cpu_seconds),
+        isolation=isolation,
         detail=verdict.detail[:300],
     )
 

@@ -41,7 +41,9 @@ def load(folder: Path, options: CodeOptions) -> ProblemSet:
     options.refuse_all_but(("data", "prompt_form"), suite="humaneval")
     form = options.prompt_form or "chat"
     if form not in FORMS:
-        raise UserError(f"--prompt-form {form}: humaneval has no such form; {did_you_mean(form, FORMS)}")
+        raise UserError(
+            f"--prompt-form {form}: humaneval has no such form; {did_you_mean(form, FORMS)}"
+        )
     if options.data is not None:
         file = data_file(options.data, folder=folder)
         rows, identity = read_file(HumanEvalRow, file), file.identity

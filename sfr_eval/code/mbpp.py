@@ -138,9 +138,7 @@ def _problem(row: MbppRow, form: str, shown: str) -> CodeProblem:
         prompt=prompt,
         extract=extract,
         render=render,
-        load_tests=partial(
-            AssertsProblem, id=row.task_id, asserts=row.test_list, setup=row.setup
-        ),
+        load_tests=partial(AssertsProblem, id=row.task_id, asserts=row.test_list, setup=row.setup),
         facets={"difficulty": row.difficulty} if row.difficulty else {},
         solutions=tuple(_plain(code) for code in (row.code, *row.solutions) if code),
         mutants=row.mutants,

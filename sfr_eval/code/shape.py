@@ -38,13 +38,11 @@ def _own_names(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             if id(node) not in methods:
                 names.add(node.name)
-        elif isinstance(node, ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
+        elif isinstance(node, ast.ClassDef) or (isinstance(node, ast.ExceptHandler) and node.name):
             names.add(node.name)
         elif isinstance(node, ast.alias) and node.asname:
             names.add(node.asname)
-    return names
+    return names - {""}
 
 
 class _Normaliser(ast.NodeTransformer):

@@ -63,9 +63,7 @@ class HubData:
         from huggingface_hub import hf_hub_download
 
         paths = [
-            hf_hub_download(
-                self.repository, name, repo_type="dataset", revision=self.revision
-            )
+            hf_hub_download(self.repository, name, repo_type="dataset", revision=self.revision)
             for name in self.files
         ]
         return json_rows(paths)

@@ -174,9 +174,7 @@ def _mode_differences(grading: Grading, of: _Answers) -> list[bool]:
 
 
 def _rate(metric: str, values: Sequence[Value], signature: Mapping[str, Any]) -> MetricResult:
-    return metric_result(
-        metric, version=VERSION, values=values, signature=signature, ceiling=1.0
-    )
+    return metric_result(metric, version=VERSION, values=values, signature=signature, ceiling=1.0)
 
 
 def _mean(found: Sequence[bool]) -> float | None:
@@ -192,6 +190,7 @@ def _notes(
     other = grading.other_mode
     notes: dict[str, Any] = {
         "verdict_mode": grading.mode,
+        "isolation": ", ".join(sorted({verdict.isolation for verdict in verdicts})),
         "programs": len(verdicts),
         "not_scored": len(context.replies) - len(verdicts),
         "lower_trust": sum(verdict.trust == "lower" for verdict in verdicts),

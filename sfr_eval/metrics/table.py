@@ -125,9 +125,7 @@ METRICS: dict[str, MetricInfo] = {
     "runtime_error_rate": MetricInfo(
         "code", "prompt", "lower", "Share of graded programs that ended in an error."
     ),
-    "no_code_rate": MetricInfo(
-        "code", "prompt", "lower", "Share of answers that hold no program."
-    ),
+    "no_code_rate": MetricInfo("code", "prompt", "lower", "Share of answers that hold no program."),
     "mode_difference_rate": MetricInfo(
         "code", "prompt", "lower", "Share of programs whose verdict the other verdict mode turns."
     ),
@@ -138,8 +136,7 @@ METRICS: dict[str, MetricInfo] = {
 
 
 def metric_info(metric: str) -> MetricInfo | None:
-    """What an id means; an id that ends in a number, as pass_at_5, is its own or that of the table's
-    `_at_k`."""
+    """What an id means; None for no metric. pass_at_5 stands in the table as pass_at_k."""
     return METRICS.get(metric) or METRICS.get(re.sub(r"_at_\d+$", "_at_k", metric))
 
 

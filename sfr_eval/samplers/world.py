@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.errors import UserError
 from sfr_eval.samplers.rows import finished_row
 from sfr_eval.types import Request, Sample
+from sfr_eval.world.code import CodeTwin
 
 if TYPE_CHECKING:
     from sfr_eval.suite import Suite
-    from sfr_eval.world.code import CodeTwin
     from sfr_eval.world.persona import PersonaWorld
 
 
@@ -27,8 +27,6 @@ class WorldSampler:
         of_persona = {name: dial for name, dial in dials.items() if name not in of_code}
         for suite in suites:
             if suite.code is not None:
-                from sfr_eval.world.code import CodeTwin
-
                 self._twins[suite.id] = CodeTwin(suite.code.problems, **of_code)
                 continue
             if suite.world is None:

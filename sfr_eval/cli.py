@@ -129,6 +129,12 @@ def score(
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
     style_data: Annotated[Path | None, typer.Option(help="Persona-labelled JSONL.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="For a JSONL file of a code suite: its problems.")
+    ] = None,
+    unsafe_code: Annotated[
+        bool, typer.Option("--unsafe-code", help="Run programs even without isolation.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating."""
@@ -142,6 +148,7 @@ def score(
         metrics=tuple(metrics) if metrics else None,
         encoder=encoder,
         style_data=style_data,
+        code={"data": data, "unsafe_code": unsafe_code or None},
     )
     show_results(scored, as_json=as_json)
     print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,11 @@ def rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
+    code: Mapping[str, Any] | None = None,
 ) -> tuple[Path, Path]:
-    """Score `path` and write its report. Returns the run folder and the report file."""
+    """Score `path` and write its report. Returns the run folder and the report file. `code` holds
+    settings of RunConfig for code suites; None ones are not set."""
+    settings = {name: value for name, value in (code or {}).items() if value is not None}
     from sfr_eval.metrics.table import load_family
 
     for family in metrics or ():
@@ -58,10 +62,17 @@ def rescore(
     if not path.is_file():
         if suite is not None or output is not None:
             raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
-        return _rescore(RunFolder(path), metrics=metrics, encoder=encoder, style_data=style_data)
-    folder, new = import_generations(path, suite=suite, output=output)
+        if "data" in settings:
+            raise UserError(f"score {path}: --data belongs to a JSONL file, not a run")
+        run = RunFolder(path)
+        return _rescore(
+            run, metrics=metrics, encoder=encoder, style_data=style_data, settings=settings
+        )
+    folder, new = import_generations(path, suite=suite, output=output, settings=settings)
     try:
-        return _rescore(folder, metrics=metrics, encoder=encoder, style_data=style_data)
+        return _rescore(
+            folder, metrics=metrics, encoder=encoder, style_data=style_data, settings=settings
+        )
     except UserError:
         remove_folders(new)  # nothing was scored: leave no trace
         raise
@@ -73,6 +84,7 @@ def _rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
+    settings: Mapping[str, Any],
 ) -> tuple[Path, Path]:
     from sfr_eval.report import write_report
     from sfr_eval.score import score
@@ -81,7 +93,8 @@ def _rescore(
     if manifest is None:
         raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")
     suites = stored_suites(manifest)
-    config = manifest.get("config", {})
+    config = manifest.get("config", {}) | dict(settings)
+    manifest = {**manifest, "config": config}
     with folder:
         results = score(
             folder.sealed_samples(),
@@ -142,13 +155,18 @@ def stored_suites(manifest: dict[str, Any]) -> list[Suite]:
 
 
 def import_generations(
-    file: Path, *, suite: str | None, output: Path | None
+    file: Path,
+    *,
+    suite: str | None,
+    output: Path | None,
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[RunFolder, list[Path]]:
     """Make a run folder of a JSONL file: {"query", "persona", "text", "temperature"?} rows.
     Returns it, and those folders that had to be made for it."""
     if suite is None:
         raise UserError(f"score {file}: name the suite of these rows with --suite")
-    loaded = load_suite(suite)
+    settings = dict(settings or {})
+    loaded = load_suite(suite, code=CodeOptions.from_config(settings))
     rows = read_jsonl(GenerationRow, file)
     if not rows:
         raise UserError(f"{file}: holds no row")
@@ -172,7 +190,7 @@ def import_generations(
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     folder = RunFolder(output or Path("runs") / f"{file.stem}-{digest[:10]}")
     manifest = _manifest(file, loaded, samples, digest)
-    manifest["config"] = {"suite": [suite]}  # as it was named: by name or by folder
+    manifest["config"] = {"suite": [suite], **settings}  # as it was named: by name or by folder
     if folder.read_manifest() not in (None, manifest):
         raise UserError(f"--output {folder.path}: holds another run; choose another folder")
     with writing_to(folder.path):

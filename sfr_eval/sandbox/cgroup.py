@@ -9,11 +9,23 @@ _ROOT = Path("/sys/fs/cgroup")
 _COUNT = iter(range(10**9))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Group:
     """A control group with its limit set."""
 
     folder: Path
+    _seen: int = 0
+
+    def ended_for_memory(self) -> bool:
+        """Whether the kernel has ended one of its processes since the last call."""
+        count = self._seen
+        for name in ("memory.events", "memory.oom_control"):
+            file = self.folder / name
+            if file.exists():
+                facts = dict(line.split() for line in file.read_text().splitlines())
+                count = int(facts.get("oom_kill", 0))
+        before, self._seen = self._seen, count
+        return count > before
 
     def joined(self, words: list[str]) -> list[str]:
         """The command, entering the group before anything else happens."""

@@ -100,12 +100,12 @@ def _same_set(forms: Sequence[Any], expected: set[Any] | frozenset[Any]) -> bool
     """As many, and each expected one found. The sets of tests are small."""
     if len(forms) != len(expected):
         return False
-    keys = {value: False for value in expected}
+    keys = dict.fromkeys(expected, False)
     for form in forms:
-        key = _key(form)
-        if key not in keys:
+        answer = key(form)
+        if answer not in keys:
             return False
-        keys[key] = True
+        keys[answer] = True
     return all(keys.values())
 
 
@@ -114,14 +114,14 @@ def _same_dict(pairs: Sequence[Any], expected: dict[Any, Any]) -> bool:
         return False
     found = set()
     for form, value in pairs:
-        key = _key(form)
-        if key not in expected or not _same(value, expected[key]):
+        answer = key(form)
+        if answer not in expected or not _same(value, expected[answer]):
             return False
-        found.add(key)
+        found.add(answer)
     return len(found) == len(expected)
 
 
-def _key(form: Any) -> Any:
+def key(form: Any) -> Any:
     """A hashable answer, only to be looked up among expected ones."""
     if isinstance(form, list):
         raise TypeError("unhashable")
@@ -129,9 +129,9 @@ def _key(form: Any) -> Any:
         return form
     mark, body = next(iter(form.items()))
     if mark == "t":
-        return tuple(_key(item) for item in body)
+        return tuple(key(item) for item in body)
     if mark == "z":
-        return frozenset(_key(item) for item in body)
+        return frozenset(key(item) for item in body)
     if mark in SCALARS:
         return decode_scalar(mark, body)
     raise TypeError("unhashable")
@@ -166,7 +166,9 @@ def number(form: Any) -> float | int | complex | None:
         value = form
     if isinstance(value, Decimal):
         value = float(value)
-    return value if isinstance(value, int | float | complex) or hasattr(value, "numerator") else None
+    return (
+        value if isinstance(value, int | float | complex) or hasattr(value, "numerator") else None
+    )
 
 
 def is_close(form: Any, expected: float, *, relative: float, absolute: float) -> bool:

@@ -37,9 +37,7 @@ def grade(
     if workers is not None and workers < 1:
         raise UserError(f"--workers {workers}: must be at least 1")
     limits = limits or Limits()
-    pool = _Pool(
-        iter(programs), detect(unsafe=unsafe), mode=mode, limits=limits
-    )
+    pool = _Pool(iter(programs), detect(unsafe=unsafe), mode=mode, limits=limits)
     yield from pool.run(workers or physical_cores())
 
 

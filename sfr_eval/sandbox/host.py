@@ -1,5 +1,6 @@
 """The grader's handle on one fork server, and on the one program that runs in it."""
 
+import contextlib
 import json
 import select
 import socket
@@ -13,8 +14,8 @@ from sfr_eval.sandbox import cgroup
 from sfr_eval.sandbox.inside.wire import frame, read_frame
 from sfr_eval.sandbox.isolation import ENVIRONMENT, Tier, command
 
-_START_SECONDS = 30.0
-_REPORT_SECONDS = 10.0
+_START_SECONDS = 120.0  # a loaded machine is no reason to give up
+_REPORT_SECONDS = 60.0
 
 
 class HostError(Exception):
@@ -37,7 +38,8 @@ class Host:
         self._group = cgroup.make(memory_bytes)
         ours, theirs = socket.socketpair()
         self._control = ours
-        self._errors = tempfile.TemporaryFile()
+        self.references: dict[tuple[object, ...], Any] = {}  # answers of reference programs
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
         words = command(tier, control=theirs.fileno(), numpy=numpy)
         try:
             self._process = subprocess.Popen(
@@ -99,6 +101,10 @@ class Host:
             raise HostError(self._last_words("server is gone")) from None
         return self._receive(_REPORT_SECONDS)
 
+    def ran_out_of_memory(self) -> bool:
+        """Whether the kernel has ended a process for memory since the last call."""
+        return self._group is not None and self._group.ended_for_memory()
+
     def probe(self) -> None:
         """Run a program that needs what a tier promises; HostError when anything fails."""
         from sfr_eval.sandbox.run import run_program
@@ -131,7 +137,7 @@ class Session:
     """One program: frames to it, frames from it, each with a deadline."""
 
     def __init__(self, host: Host, wire: socket.socket, job: dict[str, Any]) -> None:
-        self._host, self._wire = host, wire
+        self.host, self._wire = host, wire
         self._left: int = job["output"]
         self._buffer = bytearray()
         self._poll = select.poll()
@@ -143,10 +149,8 @@ class Session:
     def send(self, body: bytes, *, deadline: float) -> None:
         """A frame to the program; a program that is gone or does not read is noticed later."""
         self._wire.settimeout(max(0.01, deadline - time.monotonic()))
-        try:
+        with contextlib.suppress(OSError):  # also its time-out: the next receive tells
             self._wire.sendall(frame(body))
-        except OSError:  # also its time-out: the next receive tells what happened
-            pass
 
     def receive(self, *, deadline: float) -> bytes | None:
         """The next frame; None when the program has ended. TimedOut, TooMuch."""
@@ -182,7 +186,6 @@ class Session:
         """End the program and everything that it started; its report. Once is enough."""
         if not self._ended:
             self._ended = True
-            self.report = self._host.end(wait=wait)
+            self.report = self.host.end(wait=wait)
             self._wire.close()
         return self.report
-

@@ -173,9 +173,11 @@ def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> lis
             if parent != Path("/"):  # bubblewrap alone would make them for their owner only
                 words += ["--perms", "0755", "--dir", str(parent)]
         words += ["--ro-bind", prefix, prefix]
+    for folder in ("/sfr", "/sfr/packages"):
+        words += ["--perms", "0755", "--dir", folder]
     words += ["--ro-bind", str(_INSIDE), "/sfr/inside"]
-    for name, path in packages.items():
-        words += ["--ro-bind", str(path), f"/sfr/packages/{name}"]
+    for name, source in packages.items():
+        words += ["--ro-bind", str(source), f"/sfr/packages/{name}"]
     words += ["--proc", "/proc", "--dev", "/dev", "--size", str(2**20), "--tmpfs", "/tmp"]
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
     return words

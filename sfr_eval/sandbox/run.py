@@ -101,7 +101,7 @@ class Attempt:
 
     def died(self, session: Session) -> None:
         """The program's process is gone without an answer."""
-        self.failed(*cause_of_death(session.end(wait=True)["exit"]))
+        self.failed(*cause_of_death(session.end(wait=True)["exit"], session))
 
     def _add(self, status: ProgramStatus, code: int) -> None:
         now = time.monotonic()
@@ -109,7 +109,9 @@ class Attempt:
         self.codes.append(code)
         self._last = now
 
-    def verdict(self, session: Session | None, *, compat: bool = False, lower: bool = False) -> Verdict:
+    def verdict(
+        self, session: Session | None, *, compat: bool = False, lower: bool = False
+    ) -> Verdict:
         """End the program; the verdict."""
         wall = time.monotonic() - self._started
         report = session.end() if session is not None else {"cpu": 0.0}
@@ -129,12 +131,12 @@ class Attempt:
         )
 
 
-def cause_of_death(code: int) -> tuple[ProgramStatus, str]:
+def cause_of_death(code: int, session: Session) -> tuple[ProgramStatus, str]:
     """Status and detail for an exit code (128 + signal when a signal ended the program)."""
     if code in (70, 71):
         return "not_scored", "the keeper of the program failed"
-    if code in (-9, 128 + 9):
-        return "memory", "killed, most likely for lack of memory"
+    if code in (-9, 128 + 9) and session.host.ran_out_of_memory():
+        return "memory", "ended by the kernel for lack of memory"
     if code in (-24, 128 + 24):
         return "time_limit", "CPU time limit"
     return "runtime_error", f"ended with {code} and without an answer"
@@ -240,7 +242,9 @@ def _faithful(
     attempt = Attempt(program, seconds)
     functional = isinstance(problem, FunctionalProblem)
     more = {"function": problem.function} if isinstance(problem, FunctionalProblem) else {}
-    job = new_job("faithful-functional" if functional else "faithful-stdin", program, limits, **more)
+    job = new_job(
+        "faithful-functional" if functional else "faithful-stdin", program, limits, **more
+    )
     session = host.open(job)
     deadline = time.monotonic() + seconds + _GRACE  # for compiling
     for test in problem.tests:
@@ -260,7 +264,7 @@ def _faithful(
             attempt.failed("output_limit", "too much output")
             break
         judge = _judge_call if functional else _judge_output
-        verdict, detail = judge(facts, output, test)
+        verdict, detail = judge(facts, output, test, _stopped(facts, session))
         attempt.tests.append(verdict)
         if verdict.status != "passed":
             attempt.status, attempt.detail = verdict.status, detail
@@ -269,15 +273,15 @@ def _faithful(
     return attempt.verdict(session)
 
 
-def _stopped(facts: dict[str, Any]) -> tuple[ProgramStatus, str] | None:
+def _stopped(facts: dict[str, Any], session: Session) -> tuple[ProgramStatus, str] | None:
     """Why the keeper, the kernel or the program itself stopped before a good end."""
     if facts["end"] == "time":
         return "time_limit", "wall clock"
     if facts["end"] == "output":
         return "output_limit", "too much output"
     code = facts["exit"]
-    if code in (-9, -24):
-        return cause_of_death(code)
+    if code == -24 or (code == -9 and session.host.ran_out_of_memory()):
+        return ("time_limit", "CPU time limit") if code == -24 else ("memory", "out of memory")
     if code != 0:
         memory = facts.get("memory") or facts.get("error") == "MemoryError"
         what = f"signal {-code}" if code < 0 else f"exit status {code}"
@@ -285,7 +289,12 @@ def _stopped(facts: dict[str, Any]) -> tuple[ProgramStatus, str] | None:
     return None
 
 
-def _judge_output(facts: dict[str, Any], output: bytes, test: IoTest) -> tuple[TestVerdict, str]:
+_Stop = tuple[ProgramStatus, str] | None
+
+
+def _judge_output(
+    facts: dict[str, Any], output: bytes, test: IoTest, stopped: _Stop
+) -> tuple[TestVerdict, str]:
     try:
         right = compare.texts_equal(output.decode("utf-8", "replace"), test.output)
         broken = ""
@@ -293,14 +302,14 @@ def _judge_output(facts: dict[str, Any], output: bytes, test: IoTest) -> tuple[T
         right, broken = False, str(error)
     status: ProgramStatus = "passed" if right else "wrong"
     detail = broken
-    stopped = _stopped(facts)
     if stopped is not None:
         status, detail = stopped
     return _test_verdict(facts, status, right), detail
 
 
-def _judge_call(facts: dict[str, Any], output: bytes, test: IoTest) -> tuple[TestVerdict, str]:
-    stopped = _stopped(facts)
+def _judge_call(
+    facts: dict[str, Any], output: bytes, test: IoTest, stopped: _Stop
+) -> tuple[TestVerdict, str]:
     reply = parse(output[4:])
     if stopped is not None:
         status, detail = stopped
@@ -317,9 +326,7 @@ def _judge_call(facts: dict[str, Any], output: bytes, test: IoTest) -> tuple[Tes
     return _test_verdict(facts, "passed" if right else "wrong", right), ""
 
 
-def _test_verdict(
-    facts: dict[str, Any], status: ProgramStatus, right: bool | None
-) -> TestVerdict:
+def _test_verdict(facts: dict[str, Any], status: ProgramStatus, right: bool | None) -> TestVerdict:
     return TestVerdict(
         status=status,
         wall_seconds=facts["wall"],

@@ -91,7 +91,7 @@ class _Rename(ast.NodeTransformer):
     def __init__(self, old: str, new: str) -> None:
         self._old, self._new = old, new
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802  the name that ast calls
+    def visit_Name(self, node: ast.Name) -> ast.Name:
         if node.id == self._old:
             return ast.copy_location(ast.Name(id=self._new, ctx=node.ctx), node)
         return node
@@ -116,7 +116,7 @@ def _item(statement: ast.stmt) -> Item:
 
 
 def _comparison(test: ast.expr) -> tuple[ast.expr, Check] | None:
-    """`expression == value` either way round, `expression is None`, `abs(expression - value) < x`."""
+    """`call == value` either way round, `call is None`, `abs(call - value) < bound`."""
     if not isinstance(test, ast.Compare) or len(test.ops) != 1:
         return None
     left, operator, right = test.left, test.ops[0], test.comparators[0]

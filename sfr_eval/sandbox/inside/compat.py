@@ -7,6 +7,7 @@ plain run.
 
 import ast
 import builtins
+import contextlib
 import io
 import json
 import os
@@ -21,19 +22,21 @@ from typing import Any
 from .plain import encode
 from .wire import read_frame, write_json
 
-_STARS = (
+_STAR_NAMES = (
     "string re datetime collections heapq bisect copy math random statistics itertools functools "
     "operator io sys json builtins typing"
-).split()
+)
+_STARS = _STAR_NAMES.split()
 PRELUDE = "\n".join(
     [f"from {name} import *" for name in _STARS]
     + [f"import {name}" for name in _STARS if name not in ("builtins", "typing")]
     + ["sys.setrecursionlimit(50000)", ""]
 )
-_REMOVED_OS = (
+_REMOVED_NAMES = (
     "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames "
     "truncate replace unlink fchmod fchown chmod chown chroot lchflags lchmod lchown getcwd chdir"
-).split()
+)
+_REMOVED_OS = _REMOVED_NAMES.split()
 _MISSING_MODULES = ("ipdb", "joblib", "resource", "psutil", "tkinter")
 
 
@@ -133,11 +136,9 @@ def _answer_stdin(method: Callable[..., Any], text: str, seconds: int) -> dict[s
     sys.stdout = output
     signal.alarm(seconds)
     try:
-        with _patched_input(text):
-            try:
-                method()
-            except SystemExit:
-                pass  # whatever its status: the output is judged
+        # A SystemExit is swallowed whatever its status: the output is judged.
+        with _patched_input(text), contextlib.suppress(SystemExit):
+            method()
         signal.alarm(0)
         return {"out": output.getvalue()}
     except Exception as error:  # noqa: BLE001
@@ -193,7 +194,7 @@ class _InputBytes:
         return self._bytes.split(b"\n")[0] + b"\n"
 
 
-class _patched_input:  # noqa: N801  a context manager, used like a function
+class _patched_input:
     """Swaps sys.stdin, the real stream's read methods, and builtins.open."""
 
     def __init__(self, text: str) -> None:
@@ -202,12 +203,13 @@ class _patched_input:  # noqa: N801  a context manager, used like a function
     def __enter__(self) -> None:
         text = self._text
         lines: Iterator[str] = iter(text.split("\n"))
-        self._stream: Any = sys.stdin
+        stream: Any = sys.stdin
+        self._stream = stream
         self._open = builtins.open
-        self._stream.read = lambda *_: text
-        self._stream.readlines = lambda *_: text.split("\n")
-        self._stream.readline = lambda *_: next(lines)
-        sys.stdin = _Input(text)  # type: ignore[assignment]
+        stream.read = lambda *_: text
+        stream.readlines = lambda *_: text.split("\n")
+        stream.readline = lambda *_: next(lines)
+        setattr(sys, "stdin", _Input(text))  # noqa: B010  of another type on purpose
         mock: list[Any] = []
 
         def opened(*arguments: Any, **named: Any) -> Any:

@@ -2,8 +2,8 @@
 
 import atexit
 import builtins
-import io
 import json
+import mmap
 import os
 import random
 import sys
@@ -27,10 +27,13 @@ def compiled(code: str) -> CodeType:
 def open_streams() -> None:
     """sys.stdin, stdout and stderr on descriptors 0, 1, 2, as at the start of Python in a UTF-8
     locale."""
-    common: dict[str, Any] = {"encoding": "utf-8", "closefd": False}
-    sys.stdin = sys.__stdin__ = io.open(0, errors="surrogateescape", **common)  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = io.open(1, "w", errors="surrogateescape", **common)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = io.open(2, "w", errors="backslashreplace", **common)  # type: ignore[misc]
+    sys.stdin = sys.__stdin__ = _stream(0, "r", "surrogateescape")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(1, "w", "surrogateescape")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2, "w", "backslashreplace")  # type: ignore[misc]
+
+
+def _stream(fd: int, mode: str, errors: str) -> Any:
+    return open(fd, mode, encoding="utf-8", errors=errors, closefd=False)
 
 
 def new_main() -> ModuleType:
@@ -43,8 +46,9 @@ def new_main() -> ModuleType:
     return main
 
 
-def run_main(program: CodeType) -> int:
-    """Execute as `__main__`; the exit status. Threads are joined and exit handlers run."""
+def run_main(program: CodeType, note: mmap.mmap) -> int:
+    """Execute as `__main__`; the exit status. Threads are joined and exit handlers run. `note`
+    becomes 1 when memory ran out, which the exit status does not tell."""
     open_streams()
     main = new_main()
     frames = 0
@@ -59,7 +63,8 @@ def run_main(program: CodeType) -> int:
         status = _exit_status(leave.code)
     except BaseException:  # noqa: BLE001  the interpreter's last resort, as it does it itself
         status = 1
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        note[0] = isinstance(sys.exc_info()[1], MemoryError)
+        sys.excepthook(*sys.exc_info())
     return max(status, _finish(main, program))
 
 
@@ -68,7 +73,7 @@ def _exit_status(code: object) -> int:
         return 0
     if isinstance(code, int):
         return code & 0xFF
-    print(code, file=sys.stderr)
+    sys.stderr.write(f"{code}\n")
     return 1
 
 

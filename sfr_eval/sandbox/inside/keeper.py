@@ -1,6 +1,9 @@
 """Process 1 of a program's namespace in faithful mode: one process a test, output relayed."""
 
+import contextlib
+import mmap
 import os
+import resource
 import select
 import shutil
 import signal
@@ -32,10 +35,46 @@ class Confinement:
             confine.apply_seccomp(self.seccomp)
 
 
+_running: list[int] = []  # the program's process, while there is one
+
+
+def listen() -> None:
+    """SIGTERM of the server ends the program and then the keeper."""
+    signal.signal(signal.SIGTERM, _end)
+
+
+def fork() -> int:
+    """os.fork that remembers the child for SIGTERM; the child ends by SIGTERM as usual."""
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    else:
+        _running.append(pid)
+    return pid
+
+
+def wait() -> tuple[int, resource.struct_rusage]:
+    """Wait for the child of `fork`: its status word and what it used."""
+    _, status, usage = os.wait4(_running[0], 0)
+    _running.clear()
+    return status, usage
+
+
+def _end(signum: int, frame: object) -> None:
+    for pid in _running:
+        try:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass  # it had just ended, and been waited for
+    os._exit(0)
+
+
 def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement) -> None:
     """Answer one frame a test with the facts of its process and what it wrote; never returns."""
     program: CodeType | None = None
     error = ""
+    note = mmap.mmap(-1, 1)  # shared with the program's process, which may say: out of memory
     try:
         program = fresh.compiled(job["code"])
     except _UNCOMPILED as caught:
@@ -45,7 +84,7 @@ def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement
             write_json(wire, {"exit": 1, "cpu": 0.0, "wall": 0.0, "end": "", "error": error})
             write_frame(wire, b"")
             continue
-        facts, output = _one_test(job, program, text, confined, wire)
+        facts, output = _one_test(job, program, text, confined, wire, note)
         write_json(wire, facts)
         write_frame(wire, output)
         _empty(folder)
@@ -53,13 +92,18 @@ def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement
 
 
 def _one_test(
-    job: dict[str, Any], program: CodeType, text: bytes, confined: Confinement, wire: int
+    job: dict[str, Any],
+    program: CodeType,
+    text: bytes,
+    confined: Confinement,
+    wire: int,
+    note: mmap.mmap,
 ) -> tuple[dict[str, Any], bytes]:
     call = job["how"] == "faithful-functional"
     input_read, input_write = os.pipe()
     output_read, output_write = os.pipe()
     started = time.monotonic()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         status = 1
         try:
@@ -74,7 +118,7 @@ def _one_test(
                 status = fresh.run_call(program, job["function"], decoded, output_write)
             else:
                 _as_streams(input_read, output_write)
-                status = fresh.run_main(program)
+                status = fresh.run_main(program, note)
         finally:
             os._exit(status)
     os.close(input_read)
@@ -89,7 +133,7 @@ def _one_test(
     end = relay.until(started + job["seconds"])
     if end:
         os.kill(pid, signal.SIGKILL)
-    _, status_word, usage = os.wait4(pid, 0)
+    status_word, usage = wait()
     wall = time.monotonic() - started
     relay.close()
     facts = {
@@ -97,8 +141,10 @@ def _one_test(
         "cpu": usage.ru_utime + usage.ru_stime,
         "wall": wall,
         "end": end,
+        "memory": note[0] == 1,
     }
-    return facts, b"".join(relay.parts)
+    note[0] = 0
+    return facts, b"" if end == "output" else b"".join(relay.parts)
 
 
 def _as_streams(input_read: int, output_write: int) -> None:
@@ -159,10 +205,8 @@ class _Relay:
             self._left = memoryview(b"")
         registered = self._source
         self._source = None
-        try:
+        with contextlib.suppress(KeyError):  # all went in at once, before it was registered
             self._poll.unregister(registered)
-        except KeyError:
-            pass  # all went into the pipe at once, before it was registered
         os.close(registered)
 
     def _drain(self) -> None:
@@ -172,10 +216,8 @@ class _Relay:
             except BlockingIOError:
                 return
             if not part:
-                try:
+                with contextlib.suppress(KeyError):
                     self._poll.unregister(self._sink)
-                except KeyError:
-                    pass
                 return
             self._room -= len(part)
             self.parts.append(part)
@@ -202,4 +244,5 @@ def _remove(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path, ignore_errors=True)
     else:
-        os.unlink(path)
+        with contextlib.suppress(OSError):
+            os.unlink(path)

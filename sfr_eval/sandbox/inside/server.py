@@ -9,6 +9,7 @@ the compiled program and relays what comes out. The grader ends every program by
 control socket: the server kills the keeper, and with process 1 the kernel kills all the rest.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -25,13 +26,17 @@ from typing import Any
 from . import asserts, compat, confine, fresh, keeper
 from .wire import read_frame, write_json
 
-_PRELOAD = (
+_PRELOAD_NAMES = (
     "__future__ abc array ast atexit bisect calendar cmath collections contextlib copy csv "
     "ctypes dataclasses datetime decimal enum fractions functools gc hashlib heapq inspect io "
     "itertools json math operator os pickle queue random re statistics string struct sys "
     "textwrap threading time traceback typing warnings"
-).split()
+)
+_PRELOAD = _PRELOAD_NAMES.split()
 """What programs import most; a fork gets it free."""
+
+
+_END_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +113,7 @@ def _facts() -> dict[str, Any]:
 
 def _one_program(settings: Settings, control: socket.socket, wire: int, program: bytes) -> None:
     folder = "/tmp" if settings.private_tmp else tempfile.mkdtemp(prefix="sfr-eval-")
-    if settings.clone_flags:
-        pid = confine.clone(settings.clone_flags)
-    else:
-        pid = os.fork()
+    pid = confine.clone(settings.clone_flags) if settings.clone_flags else os.fork()
     if pid == 0:
         try:
             control.close()
@@ -120,8 +122,10 @@ def _one_program(settings: Settings, control: socket.socket, wire: int, program:
             os._exit(70)  # never reached unless the keeper itself failed
     os.close(wire)
     order = control.recv(1)
-    if order == b"w":
-        _wait(pid, seconds=1.0)  # the program ended by itself: let the keeper say how
+    if order == b"k":
+        os.kill(pid, signal.SIGTERM)  # the keeper ends the program and so counts its CPU time
+    if order:
+        _wait(pid, seconds=_END_SECONDS)
     os.kill(pid, signal.SIGKILL)
     _, status, usage = os.wait4(pid, 0)
     if not settings.private_tmp:
@@ -146,15 +150,14 @@ def _wait(pid: int, *, seconds: float) -> None:
 
 def _end_group(leader: int) -> None:
     """Without a namespace of its own the program's processes are found by their group."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _keep(settings: Settings, wire: int, folder: str, program: bytes) -> None:
     """The keeper's whole life."""
     job = json.loads(read_frame(wire) or b"{}")
+    keeper.listen()
     try:
         confined = _prepare(settings, job, folder, program)
     except OSError as error:
@@ -162,21 +165,21 @@ def _keep(settings: Settings, wire: int, folder: str, program: bytes) -> None:
         os._exit(71)
     if job["how"].startswith("faithful"):
         keeper.supervise(job, wire, folder, confined)
-    pid = os.fork()
+    pid = keeper.fork()
     if pid == 0:
         confined.enter()
         fresh.to_null(0, 1, 2)
         _run_inside(job, wire)
         os._exit(0)
     os.close(wire)
-    _, status, _ = os.wait4(pid, 0)
+    status, _ = keeper.wait()
     code = os.waitstatus_to_exitcode(status)
     os._exit(code if code >= 0 else 128 - code)
 
 
 def _run_inside(job: dict[str, Any], wire: int) -> None:
     if job["how"].startswith("compat"):
-        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]
+        fresh.open_streams()
         compat.run(job, wire)
     else:
         asserts.run(job, wire)

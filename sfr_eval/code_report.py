@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CURVES = {
     "pass_at": "pass@k",
     "distinct_correct_at": "Different correct programs",
+    "distinct_behaviour_at": "Correct programs that behave differently",
 }
 """Metrics with a value for each k, and what they are called."""
 

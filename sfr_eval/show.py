@@ -123,7 +123,7 @@ def _at_k(metrics: set[str]) -> list[str]:
     from sfr_eval.metrics.table import shown_ks
 
     shown = []
-    for name in ("pass_at", "distinct_correct_at"):
+    for name in ("pass_at", "distinct_correct_at", "distinct_behaviour_at"):
         ks = [int(m.removeprefix(f"{name}_")) for m in metrics if m.startswith(f"{name}_")]
         shown += (
             [f"{name}_{k}" for k in shown_ks(max(ks)) if k > 1 or name == "pass_at"] if ks else []

@@ -8,13 +8,15 @@ trusted. A verdict `not_scored` (the grader failed) is not kept: scoring again t
 """
 
 import hashlib
+import itertools
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from sfr_eval.code.behaviour import comparison, probes, wrapped
 from sfr_eval.code.problem import ProblemSet
 from sfr_eval.files import writing_to
 from sfr_eval.sandbox import Program, Verdict, grade
@@ -24,6 +26,9 @@ from sfr_eval.types import Sample
 
 VERSION = "1"
 """Of what is kept; a verdict of another version is made again."""
+
+_ALIKE = "answers-alike"
+"""Kept in place of a mode: does the program answer as another one does?"""
 
 OnProgress = Callable[[str, int, int], None]
 """(what, done, total)"""
@@ -126,30 +131,77 @@ class Grading:
         total = sum(len(some) for _, _, some in left)
         done = 0
         for mode, round, some in left:
-            for graded in self._run(some, mode=mode, round=round):
+            for graded in self._run(self._as_programs(some), mode=mode, round=round):
                 done += 1
                 if graded.status != "not_scored":
                     known[graded.program, mode, round] = graded
                 if self._on_progress is not None:
                     self._on_progress("grade", done, total)
 
+    def behaviours(self, by_problem: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+        """(problem, program) -> number of its behaviour, for correct programs of problems that can
+        be compared (see `sfr_eval.code.behaviour`); equal numbers answer alike.
+
+        In rounds: the first program of a problem that has no number yet leads, and those that
+        answer as it does get its number. A program that cannot be compared stands alone.
+        """
+        numbers: dict[tuple[str, str], int] = {}
+        comparable = self.comparable(query for query, codes in by_problem.items() if codes)
+        left = {query: list(dict.fromkeys(by_problem[query])) for query in sorted(comparable)}
+        number = 0
+        while left:
+            asked: dict[str, Program] = {}
+            for query, (leader, *others) in left.items():
+                numbers[query, leader] = number
+                problem = self.problems.problems[query].load_tests()
+                like = comparison(problem, leader)
+                assert like is not None, f"{query}: was found to be comparable"
+                for code in others:
+                    key = program_id(f"{query}\0{leader}", code)
+                    asked[key] = Program(id=key, code=wrapped(code, problem), problem=like)
+            known = self._verdicts()
+            new = [p for key, p in asked.items() if (key, _ALIKE, 0) not in known]
+            for graded in self._run(iter(new), mode="faithful", kept_as=_ALIKE, round=0):
+                known[graded.program, _ALIKE, 0] = graded
+            for query, (leader, *others) in [item for item in left.items() if item[1]]:
+                left[query] = []
+                for code in others:
+                    verdict = known.get((program_id(f"{query}\0{leader}", code), _ALIKE, 0))
+                    if verdict is not None and verdict.passed:
+                        numbers[query, code] = number
+                    else:
+                        left[query].append(code)
+            left = {query: codes for query, codes in left.items() if codes}
+            number += 1
+        return numbers
+
+    def comparable(self, queries: Iterable[str]) -> set[str]:
+        """Those problems whose programs can be called on inputs outside of the tests."""
+        problems = self.problems.problems
+        return {
+            query
+            for query in queries
+            if problems[query].calls_function and any(probes(problems[query].load_tests()))
+        }
+
     def _run(
-        self, programs: Mapping[str, tuple[str, str]], *, mode: Mode, round: int
+        self, programs: Iterator[Program], *, mode: Mode, round: int, kept_as: str | None = None
     ) -> Iterator[Graded]:
         """Run programs and append their verdicts to the file, each as soon as it is known."""
-        if not programs:
+        first = next(programs, None)
+        if first is None:
             return
         tier = detect(unsafe=self.settings.unsafe_code).tier
         with writing_to(self._file.parent.parent):
             self._file.parent.mkdir(exist_ok=True)
             with self._file.open("a", encoding="utf-8") as stream:
                 for verdict in self._grader(
-                    self._as_programs(programs),
+                    itertools.chain([first], programs),
                     mode=mode,
                     workers=self.settings.grade_workers,
                     unsafe=self.settings.unsafe_code,
                 ):
-                    graded = _graded(verdict, mode=mode, round=round, isolation=tier)
+                    graded = _graded(verdict, mode=kept_as or mode, round=round, isolation=tier)
                     if graded.status != "not_scored":
                         line = json.dumps({"grader": VERSION, **asdict(graded)}, ensure_ascii=True)
                         stream.write(f"{line}\n")
@@ -186,7 +238,7 @@ def _share(key: str) -> float:
     return int(key[:8], 16) / 2**32
 
 
-def _graded(verdict: Verdict, *, mode: Mode, round: int, isolation: str) -> Graded:
+def _graded(verdict: Verdict, *, mode: str, round: int, isolation: str) -> Graded:
     return Graded(
         program=verdict.id,
         problem=verdict.problem,

@@ -74,6 +74,7 @@ def _problem(row: HumanEvalRow, form: str) -> CodeProblem:
     return CodeProblem(
         id=row.task_id,
         prompt=prompt,
+        calls_function=False,
         extract=(
             partial(_whole_function, prompt=row.prompt, name=row.entry_point)
             if form == "chat"

@@ -171,6 +171,7 @@ def _problem(row: LcbRow, place: int, rows: _Rows) -> CodeProblem:
         id=row.question_id,
         system=_SYSTEM,
         prompt=row.question,
+        calls_function=row.function is not None,
         extract=between_last_fences,
         render=fenced,
         load_tests=partial(rows.tests, place, row),

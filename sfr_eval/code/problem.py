@@ -15,6 +15,7 @@ class CodeProblem:
     extract: Callable[[str], str]  # answer of the model -> program; "" where there is none
     load_tests: Callable[[], Problem]  # decodes the tests, which may be large, when asked
     system: str = ""
+    calls_function: bool = True  # False: reads standard input, or only its `check` is known
     facets: Mapping[str, str] = field(default_factory=dict)  # e.g. difficulty, platform, month
     solutions: tuple[str, ...] = ()  # right answers as a model would write them, different ones
     mutants: tuple[str, ...] = ()  # wrong ones

@@ -38,10 +38,10 @@ def _own_names(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             if id(node) not in methods:
                 names.add(node.name)
-        elif isinstance(node, ast.ClassDef) or (isinstance(node, ast.ExceptHandler) and node.name):
-            names.add(node.name)
-        elif isinstance(node, ast.alias) and node.asname:
-            names.add(node.asname)
+        elif isinstance(node, ast.ClassDef | ast.ExceptHandler):
+            names.add(node.name or "")
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or "")
     return names - {""}
 
 

@@ -15,6 +15,7 @@ from sfr_eval.types import MetricResult, Sample, Value
 
 VERSION = "1"
 NOT_GRADED = "no program of this problem could be graded"
+NO_FUNCTION = "nothing to compare: no graded program, or no function to call on other inputs"
 LISTED = 50
 """Most programs that the notes name."""
 
@@ -62,6 +63,7 @@ def compute(context: Context) -> list[MetricResult]:
             ceiling=float,
             signature={**signature, "same": "normalised syntax tree"},
         ),
+        *_behaviours(context, grading, answers, signature),
         *_rates(context, grading, answers, signature),
     ]
 
@@ -93,13 +95,14 @@ def _at_k(
     ceiling: Callable[[int], float],
     signature: Mapping[str, Any],
     notes: Mapping[str, Any] | None = None,
+    reason: str = NOT_GRADED,
 ) -> Iterator[MetricResult]:
     """One result for each k. A k beyond what every problem has is not reported."""
     curves = {key: measure(of) for key, of in answers.items()}
     most = {t: largest_k(answers, t) for t in {key[0] for key in answers}}
     for k in range(1, max([1, *most.values()]) + 1):
         values = [
-            context.prompt_value(key, curves[key](k) if answers[key].n else None, reason=NOT_GRADED)
+            context.prompt_value(key, curves[key](k) if answers[key].n else None, reason=reason)
             for key in answers
             if k <= max(1, most[key[0]])
         ]
@@ -110,6 +113,44 @@ def _at_k(
             signature={**signature, "k": k},
             notes=notes if k == 1 else None,
             ceiling=ceiling(k),
+        )
+
+
+def _behaviours(
+    context: Context,
+    grading: Grading,
+    answers: Mapping[PromptKey, _Answers],
+    signature: Mapping[str, Any],
+) -> Iterator[MetricResult]:
+    """distinct_behaviour_at_k; undefined for problems without a function to call, absent where no
+    problem has one. Programs of one shape behave alike, so one of each is run."""
+    of_shape: dict[tuple[str, str], str] = {}
+    for of in answers.values():
+        for sample in of.right:
+            code = grading.program(sample)
+            of_shape.setdefault((sample.query, shape(code)), code)
+    by_problem: dict[str, list[str]] = {}
+    for (query, _), code in of_shape.items():
+        by_problem.setdefault(query, []).append(code)
+    numbers = grading.behaviours(by_problem)
+    comparable = grading.comparable({query for _, query, _ in answers})
+
+    def measure(of: _Answers) -> Callable[[int], float | None]:
+        if of.n and of.samples[0].query not in comparable:
+            return lambda k: None
+        codes = [of_shape[s.query, shape(grading.program(s))] for s in of.right]
+        labels = [numbers[s.query, code] for s, code in zip(of.right, codes, strict=True)]
+        return _distinct(of, [str(label) for label in labels])
+
+    if comparable:
+        yield from _at_k(
+            context,
+            answers,
+            "distinct_behaviour_at",
+            measure,
+            ceiling=float,
+            signature={**signature, "same": "answers on inputs near to those of the tests"},
+            reason=NO_FUNCTION,
         )
 
 

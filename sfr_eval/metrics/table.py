@@ -110,6 +110,12 @@ METRICS: dict[str, MetricInfo] = {
     "distinct_correct_at_k": MetricInfo(
         "code", "prompt", "higher", "Different correct programs (normalised syntax tree) among k."
     ),
+    "distinct_behaviour_at_k": MetricInfo(
+        "code",
+        "prompt",
+        "higher",
+        "Correct programs among k that answer differently on inputs near to those of the tests.",
+    ),
     "time_limit_rate": MetricInfo(
         "code", "prompt", "lower", "Share of graded programs that ran into the time limit."
     ),

@@ -35,7 +35,10 @@ def test_the_rule_of_livecodebench_takes_what_is_between_the_last_two_lines_with
     [
         (BLOCK.format("def f():\n    pass"), "def f():\n    pass"),
         # an example of use after the program is not the program
-        (BLOCK.format("def f():\n    pass") + "\nUse:\n" + BLOCK.format("f()"), "def f():\n    pass"),
+        (
+            BLOCK.format("def f():\n    pass") + "\nUse:\n" + BLOCK.format("f()"),
+            "def f():\n    pass",
+        ),
         (BLOCK.format("def g():\n    pass") + BLOCK.format("x = 1"), "def g():\n    pass"),
         (BLOCK.format("def f(:") + "\n" + BLOCK.format("y = 2"), "y = 2"),
         (BLOCK.format("def f(:"), "def f(:"),  # broken code is still the program

@@ -129,7 +129,9 @@ def test_pass_at_k_for_every_k_from_one_set(measure: Measure) -> None:
 
 
 def test_renamed_copies_are_one_correct_program(measure: Measure) -> None:
-    found = measure({A: ["# passed\na = 1", "# passed\nb = 1  # same", "# passed\na = 2", "# wrong"]})
+    found = measure(
+        {A: ["# passed\na = 1", "# passed\nb = 1  # same", "# passed\na = 2", "# wrong"]}
+    )
     assert values(found["distinct_correct_at_4"]) == [2.0]
     assert values(found["distinct_correct_at_1"]) == values(found["pass_at_1"])
 
@@ -194,9 +196,7 @@ def test_both_modes_of_livecodebench_are_reported(measure: Measure) -> None:
 
 
 def test_a_suite_without_problems_has_no_code_metrics(tmp_path: Path) -> None:
-    context = Context(
-        samples=[], suite=load_suite("persona"), encoder=Encoder(None, tmp_path)
-    )
+    context = Context(samples=[], suite=load_suite("persona"), encoder=Encoder(None, tmp_path))
     assert compute(context) == []
 
 
@@ -243,3 +243,34 @@ def test_a_whole_run_of_the_twin_finds_its_truth(tmp_path: Path) -> None:
     assert "<h3>pass@k</h3>" in page
     assert "difficulty: hard (3)" in page
     assert (tmp_path / "run" / "plots" / "mbpp-over_k.csv").is_file()
+
+
+def test_behaviour_is_told_apart_outside_of_the_tests(tmp_path: Path) -> None:
+    """Real sandbox. All four pass the tests; they differ on negative numbers and by an error."""
+    asked = suite()
+    assert asked.code is not None
+    base = "def staircase(steps):\n    if {}:\n        {}\n    a, b, c = 0, 0, 1\n"
+    loop = "    for _ in range(steps):\n        a, b, c = b, c, a + b + c\n    return c\n"
+    codes = [
+        base.format("steps < 0", "return 1") + loop,
+        base.format("steps < 0", "raise ValueError") + loop,
+        base.format("steps <= -1", "return 1") + loop,
+        base.format("steps < 0", "raise KeyError") + loop,
+    ]
+    grading = Grading(
+        asked.code, file=tmp_path / "verdicts" / "x.jsonl", settings=GradeSettings(regrade=0.0)
+    )
+    context = Context(
+        samples=answers(asked, {"staircase": codes}), suite=asked,
+        encoder=Encoder(None, tmp_path), grading=grading,
+    )  # fmt: skip
+    found = {result.metric: result for result in compute(context)}
+    assert values(found["pass_at_1"]) == [1.0]
+    assert values(found["distinct_correct_at_4"]) == [4.0]
+    assert values(found["distinct_behaviour_at_4"]) == [2.0]
+    assert values(found["distinct_behaviour_at_1"]) == [1.0]
+
+
+def test_standard_input_cannot_be_compared(measure: Measure) -> None:
+    found = measure({"harbour01_a": [RIGHT.format(1)]}, of=suite("livecodebench"))
+    assert "distinct_behaviour_at_1" not in found

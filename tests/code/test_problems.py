@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +91,9 @@ def test_every_solution_that_ships_is_right_and_every_mutant_wrong_in_plain_pyth
     asked: list[tuple[str, str]] = []
     for name in ("mbpp", "livecodebench"):
         for problem in problems(load(name, data="small")):
-            asked += [(f"right {problem.id}", plain_programs(problem, c)) for c in problem.solutions]
+            asked += [
+                (f"right {problem.id}", plain_programs(problem, c)) for c in problem.solutions
+            ]
             asked += [(f"wrong {problem.id}", plain_programs(problem, c)) for c in problem.mutants]
     done = subprocess.run(
         [sys.executable, "-I", "-c", _JUDGE],
@@ -151,8 +152,8 @@ def test_humaneval_in_both_forms(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "rows.jsonl"
+def rows(tmp_path: Path) -> Path:
+    return tmp_path / "rows.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -173,9 +174,7 @@ def rows(tmp_path: Path) -> Iterator[Path]:
         ("humaneval", {}, "HF_HUB_OFFLINE is set; load it once online, or give --data FILE"),
     ],
 )
-def test_what_cannot_be_loaded_is_one_line(
-    suite: str, options: dict[str, str], says: str
-) -> None:
+def test_what_cannot_be_loaded_is_one_line(suite: str, options: dict[str, str], says: str) -> None:
     with pytest.raises(UserError) as caught:
         load(suite, **options)
     assert says in str(caught.value)

@@ -45,7 +45,10 @@ def test_what_acts_counts(code: str) -> None:
 
 
 def test_methods_and_keywords_keep_what_they_are_called_by() -> None:
-    one = "class A:\n    def f(self, a):\n        return self.g(b=a)\n    def g(self, b):\n        return b\n"
+    one = (
+        "class A:\n    def f(self, a):\n        return self.g(b=a)\n"
+        "    def g(self, b):\n        return b\n"
+    )
     two = one.replace("b=a", "c=a").replace("self, b", "self, c").replace("return b", "return c")
     assert shape(one) == shape(two)
     assert shape(one) != shape(one.replace("self.g", "self.h"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap, binomtest
+from scipy.stats import binomtest, bootstrap
 
 from sfr_eval.stats.bootstrap import bootstrap_interval
 from sfr_eval.stats.slices import slice_estimates
@@ -52,9 +52,7 @@ def test_many_units_take_the_normal_interval() -> None:
 
 
 def test_slices_are_over_their_own_queries() -> None:
-    values = [
-        Value(suite="s", temperature=1.0, query=str(q), value=float(q % 2)) for q in range(8)
-    ]
+    values = [Value(suite="s", temperature=1.0, query=str(q), value=float(q % 2)) for q in range(8)]
     result = MetricResult(
         metric="pass_at_1", version="1", unit="prompt", higher_is_better=True, signature={},
         values=values, ceiling=1.0,

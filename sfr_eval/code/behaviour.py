@@ -25,7 +25,7 @@ _MODULES = (
     "functools",
     "heapq",
     "bisect",
-    "builtins",
+    "builtins",  # last: math has a `pow` of its own
 )
 _PRELUDE = "".join(f"from {module} import *\n" for module in _MODULES)
 _WRAPPER = """
@@ -83,7 +83,8 @@ def near(value: Any) -> list[Any]:
     if isinstance(value, float):
         return [value + 1, value / 2]
     if isinstance(value, str | list | tuple):
-        return [value[::-1], value[:-1], value[:1] + value, value[:0]]
+        items: Any = value
+        return [items[::-1], items[:-1], items[:1] + items, items[:0]]
     return []
 
 

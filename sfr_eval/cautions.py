@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sfr_eval.code_report import code_cautions
 from sfr_eval.results import SuiteResults
 from sfr_eval.types import Sample
 from sfr_eval.verdict import chance
@@ -42,6 +43,7 @@ def cautions(
         yield f"{empty / total:.0%} of the replies are empty."
     if suite.samples < 2:
         yield "One reply per prompt: what compares replies to one prompt is undefined."
+    yield from code_cautions(suite)
     yield from _probe_warnings(suite)
     encoder = suite.notes.get("embed_distance", {})
     cut = encoder.get("truncated_share") or 0.0

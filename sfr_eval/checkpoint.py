@@ -74,16 +74,17 @@ def resolve(model: str) -> Checkpoint:
 
 def _world(model: str) -> Checkpoint:
     dials = {"cross": 0.0, "within": 0.0}
+    code_dials = ("solve", "spread")
     for assignment in filter(None, model.partition(":")[2].split(",")):
         name, _, text = assignment.partition("=")
         try:
             number = float(text)
         except ValueError:
             number = -1.0
-        if name not in dials or not 0 <= number <= 1:
+        if name not in (*dials, *code_dials) or not 0 <= number <= 1:
             raise UserError(
                 f"--model {model}: `{assignment}` is no dial; write world:cross=0.3,within=0.5 "
-                "with both between 0 and 1"
+                "with both between 0 and 1, or world:solve=0.4,spread=0.3 for code suites"
             )
         dials[name] = number
     fingerprint = "world:" + ",".join(f"{name}={value!r}" for name, value in dials.items())

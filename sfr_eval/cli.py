@@ -138,6 +138,12 @@ def score(
     style_data: Annotated[Path | None, typer.Option(help="Persona-labelled JSONL.")] = None,
     tokenizer: Annotated[str | None, typer.Option(help="words-v1, characters-v1, ...")] = None,
     token_window: Annotated[int | None, typer.Option(min=1, help="First N tokens only.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="For a JSONL file of a code suite: its problems.")
+    ] = None,
+    unsafe_code: Annotated[
+        bool, typer.Option("--unsafe-code", help="Run programs even without isolation.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating."""
@@ -157,6 +163,7 @@ def score(
         encoder_long_texts=one_of("--encoder-long-texts", encoder_long_texts, LONG_TEXTS),
         tokenizer=tokenizer,
         token_window=token_window,
+        code={"data": data, "unsafe_code": unsafe_code or None},
     )
     show_results(scored, as_json=as_json)
     print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)

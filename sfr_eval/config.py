@@ -66,6 +66,14 @@ class RunConfig(BaseModel):
     token_window: int | None = Field(
         None, ge=1, description="lexical measures read the first N tokens of each reply"
     )
+    data: str | None = Field(None, description="code suites: JSONL file, or `small`")
+    release: str | None = Field(None, description="mbpp: full, sanitized; lcb: release_v5")
+    window: str | None = Field(None, description="livecodebench: 2024-08:2025-01")
+    prompt_form: str | None = Field(None, description="chat; mbpp: few-shot; humaneval: completion")
+    verdict_mode: Literal["faithful", "lcb-compat", "evalplus"] | None = None
+    regrade: float = Field(0.1, ge=0, le=1, description="share of programs that is graded twice")
+    grade_workers: int | None = Field(None, ge=1, description="default: physical cores")
+    unsafe_code: bool = Field(False, description="run programs even where nothing isolates them")
 
     @field_validator("temperatures", mode="before")
     @classmethod
@@ -102,6 +110,9 @@ class SuiteSpec(BaseModel):
     title: str
     description: str = ""
     world: Literal["persona"] | None = Field(None, description="grammar with a known truth")
+    code: Literal["mbpp", "livecodebench", "humaneval"] | None = Field(
+        None, description="kind of coding problems; they come from the Hub or from --data"
+    )
     queries: str | None = Field(None, description="JSONL of {id, text}; unless the world has them")
     persona_cards: str | None = Field(None, description="YAML list of {id, name, system}")
     temperatures: tuple[float, ...] = (0.7, 1.0)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.table import METRICS, metric_info
 from sfr_eval.plots import Panel
 from sfr_eval.results import OWN_TEMPERATURE, SuiteResults, bounds, nearest
 from sfr_eval.types import Estimate
@@ -20,10 +20,13 @@ TRADE_OFFS = (
     ("style_strength", ("embed_distance",)),
     ("style_strength", ("cs_self_bleu_4",)),
     ("style_strength", ("coverage",)),
+    ("pass_at_1", ("self_bleu_4",)),
 )
 """(quality, the diversities to take the first of that is there)"""
 
 SWEEP = (
+    "pass_at_1",
+    "time_limit_rate",
     "style_strength",
     "style_accuracy",
     "oracle_valid",
@@ -38,6 +41,10 @@ SWEEP = (
 )
 
 LABELS = {
+    "pass_at_1": "pass@1",
+    "time_limit_rate": "Time limit",
+    "runtime_error_rate": "Runtime error",
+    "no_code_rate": "Answers without code",
     "style_strength": "Style strength",
     "style_accuracy": "Style accuracy",
     "oracle_valid": "Valid replies",
@@ -62,7 +69,7 @@ def label(metric: str) -> str:
 
 def direction(metric: str) -> str:
     """`higher is better`, `lower is better`, or "" where neither is."""
-    info = METRICS.get(metric)
+    info = metric_info(metric)
     return f"{info.direction} is better" if info and info.direction != "neither" else ""
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -95,17 +95,20 @@ class Bar:
 
 
 class ScoringProgress:
-    """Called as (what, done, total): a bar for the encoding, which is what takes time."""
+    """Called as (what, done, total): a bar for encoding and grading, which are what takes time."""
+
+    _SHOWN: ClassVar = {"encode": ("encoding", "texts"), "grade": ("grading", "programs")}
 
     def __init__(self) -> None:
         self._bar: Bar | None = None
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """So many of `what` are done."""
-        if what != "encode" or total == 0:
+        if what not in self._SHOWN or total == 0:
             return
         if self._bar is None:
-            self._bar = Bar("encoding", total, unit="texts").__enter__()
+            title, unit = self._SHOWN[what]
+            self._bar = Bar(title, total, unit=unit).__enter__()
         self._bar.update(done)
         if done >= total:
             self._bar.__exit__(None, None, None)

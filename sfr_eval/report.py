@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sfr_eval import browser, panels
+from sfr_eval import browser, code_report, panels
 from sfr_eval.assets import report_file
 from sfr_eval.cautions import cautions
+from sfr_eval.code.options import CodeOptions
 from sfr_eval.errors import UserError
 from sfr_eval.files import write_atomic, writing_to
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.table import metric_info
 from sfr_eval.plots import Panel, files, panel_svg
 from sfr_eval.results import SuiteResults, plain, read_suites
 from sfr_eval.similarity import similarity
@@ -26,6 +27,10 @@ from sfr_eval.types import Estimate, Sample
 from sfr_eval.verdict import RULES, verdict
 
 TABLE = (
+    "pass_at_1",
+    "time_limit_rate",
+    "runtime_error_rate",
+    "no_code_rate",
     "style_strength",
     "style_accuracy",
     "oracle_valid",
@@ -65,6 +70,7 @@ def write_report(folder: RunFolder) -> Path:
                 "trade_off": panels.trade_off(suite),
                 "over_temperature": panels.over_temperature(suite),
                 "similarity": similarity(suite),
+                "over_k": code_report.over_k(suite),
             }
             for kind, group in drawn.items():
                 if group:
@@ -136,6 +142,11 @@ def _section(
         "total": len(samples),
         "shown_temperatures": sorted({prompt["temperature"] for prompt in chosen}),
         "probe": _probe_facts(suite),
+        "code": (
+            {"table": code_report.pass_table(suite), "facts": code_report.facts(suite)}
+            if code_report.is_code(suite)
+            else None
+        ),
     }
 
 
@@ -205,7 +216,7 @@ def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
 
 
 def _definition(metric: str, results: Mapping[str, Any]) -> dict[str, str]:
-    info = METRICS.get(metric)
+    info = metric_info(metric)
     version = next(row["version"] for row in results["estimates"] if row["metric"] == metric)
     signature = results.get("signatures", {}).get(metric, {})
     return {
@@ -243,9 +254,10 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def _query_texts(suite: str, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Query id -> text, where the suite is still here as it was; else ids must do."""
     version = next(p["version"] for p in manifest["plan"] if p["suite"] == suite)
-    for name in manifest.get("config", {}).get("suite", []):
+    config = manifest.get("config", {})
+    for name in config.get("suite", []):
         try:
-            loaded = load_suite(name)
+            loaded = load_suite(name, code=CodeOptions.from_config(config))
         except UserError:
             continue
         if loaded.id == suite and loaded.version == version:

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfr_eval.assets import cache_folder
+from sfr_eval.code.options import CodeOptions
 from sfr_eval.config import read_jsonl
 from sfr_eval.encoder import LongTexts
 from sfr_eval.encoding.backends import Backend
@@ -54,8 +56,11 @@ def rescore(
     token_window: int | None = None,
     encoder_backend: Backend | None = None,
     encoder_long_texts: LongTexts | None = None,
+    code: Mapping[str, Any] | None = None,
 ) -> tuple[Path, Path]:
-    """Score `path` and write its report. Returns the run folder and the report file."""
+    """Score `path` and write its report. Returns the run folder and the report file. `code` holds
+    settings of RunConfig for code suites; None ones are not set."""
+    settings = {name: value for name, value in (code or {}).items() if value is not None}
     from sfr_eval.metrics.table import load_family
     from sfr_eval.metrics.tokenizers import load_tokenizer
 
@@ -74,13 +79,16 @@ def rescore(
             token_window=token_window,
             encoder_backend=encoder_backend,
             encoder_long_texts=encoder_long_texts,
+            settings=settings,
         )
 
     if not path.is_file():
         if suite is not None or output is not None:
             raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
+        if "data" in settings:
+            raise UserError(f"score {path}: --data belongs to a JSONL file, not a run")
         return measured(RunFolder(path))
-    folder, new = import_generations(path, suite=suite, output=output)
+    folder, new = import_generations(path, suite=suite, output=output, settings=settings)
     try:
         return measured(folder)
     except UserError:
@@ -98,6 +106,7 @@ def _rescore(
     token_window: int | None,
     encoder_backend: Backend | None,
     encoder_long_texts: LongTexts | None,
+    settings: Mapping[str, Any],
 ) -> tuple[Path, Path]:
     from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
     from sfr_eval.report import write_report
@@ -107,7 +116,8 @@ def _rescore(
     if manifest is None:
         raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")
     suites = stored_suites(manifest)
-    config = manifest.get("config", {})
+    config = manifest.get("config", {}) | dict(settings)
+    manifest = {**manifest, "config": config}
     with folder:
         results = score(
             folder.sealed_samples(),
@@ -143,6 +153,8 @@ def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     merged["estimates"] = kept(old["estimates"]) + new["estimates"]
     for key in ("signatures", "notes", "similarity"):
         merged[key] = {**old.get(key, {}), **new.get(key, {})}
+    if "slices" in merged:
+        merged["slices"] = kept(old.get("slices", [])) + new.get("slices", [])
     truth = {**old.get("truth", {}), **new.get("truth", {})}
     for suite, rows in new.get("truth", {}).items():
         truth[suite] = kept(old.get("truth", {}).get(suite, [])) + rows
@@ -163,7 +175,11 @@ def stored_suites(manifest: dict[str, Any]) -> list[Suite]:
     personas = config.get("personas")
     suites = []
     for name, part in zip(config["suite"], manifest["plan"], strict=True):
-        suite = load_suite(name, personas=tuple(personas) if personas else None)
+        suite = load_suite(
+            name,
+            personas=tuple(personas) if personas else None,
+            code=CodeOptions.from_config(config),
+        )
         if suite.version != part["version"]:
             raise UserError(
                 f"suite {suite.id}: is at version {suite.version}, the run was made with "
@@ -174,13 +190,18 @@ def stored_suites(manifest: dict[str, Any]) -> list[Suite]:
 
 
 def import_generations(
-    file: Path, *, suite: str | None, output: Path | None
+    file: Path,
+    *,
+    suite: str | None,
+    output: Path | None,
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[RunFolder, list[Path]]:
     """Make a run folder of a JSONL file: {"query", "persona", "text", "temperature"?} rows.
     Returns it, and those folders that had to be made for it."""
     if suite is None:
         raise UserError(f"score {file}: name the suite of these rows with --suite")
-    loaded = load_suite(suite)
+    settings = dict(settings or {})
+    loaded = load_suite(suite, code=CodeOptions.from_config(settings))
     rows = read_jsonl(GenerationRow, file)
     if not rows:
         raise UserError(f"{file}: holds no row")
@@ -204,7 +225,7 @@ def import_generations(
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     folder = RunFolder(output or Path("runs") / f"{file.stem}-{digest[:10]}")
     manifest = _manifest(file, loaded, samples, digest)
-    manifest["config"] = {"suite": [suite]}  # as it was named: by name or by folder
+    manifest["config"] = {"suite": [suite], **settings}  # as it was named: by name or by folder
     if folder.read_manifest() not in (None, manifest):
         raise UserError(f"--output {folder.path}: holds another run; choose another folder")
     with writing_to(folder.path):

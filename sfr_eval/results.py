@@ -25,6 +25,7 @@ class SuiteResults:
     notes: Mapping[str, Mapping[str, Any]]  # metric -> notes
     counts: tuple[Mapping[str, Any], ...]
     similarity: Mapping[float, Mapping[str, Any]]  # temperature -> personas, matrix
+    slices: tuple[Mapping[str, Any], ...] = ()  # estimates of parts of the queries: by, group, ...
 
     def at(self, metric: str, temperature: float, persona: str = "") -> Estimate | None:
         """The estimate, or None where there is no defined value."""
@@ -129,6 +130,7 @@ def _suite(part: Mapping[str, Any], results: Mapping[str, Any]) -> SuiteResults:
             if name in of_suite
         },
         counts=tuple(row for row in results.get("counts", []) if row["suite"] == name),
+        slices=tuple(row for row in results.get("slices", []) if row["suite"] == name),
         similarity={
             float(t): matrix for t, matrix in results.get("similarity", {}).get(name, {}).items()
         },

@@ -15,6 +15,7 @@ from typing import Any
 import sfr_eval
 from sfr_eval.assets import cache_folder
 from sfr_eval.checkpoint import Checkpoint
+from sfr_eval.code.options import CodeOptions
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.files import missing_folders, remove_folders, writing_to
@@ -41,7 +42,8 @@ class Outcome:
 
 def prepare(config: RunConfig) -> tuple[Subject, tuple[Suite, ...], Plan]:
     """Everything that can be wrong before a model is loaded is found here."""
-    suites = tuple(load_suite(name, personas=config.personas) for name in config.suite)
+    code = CodeOptions.from_config(config.model_dump())
+    suites = tuple(load_suite(name, personas=config.personas, code=code) for name in config.suite)
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
     from sfr_eval.metrics.table import load_family
@@ -79,6 +81,10 @@ def execute(config: RunConfig) -> Outcome:
         new, begun = missing_folders(folder.path), folder.manifest_file.exists()
     if not begun:
         subject.check_prompts(plan)
+    if any(suite.code is not None for suite in suites):
+        from sfr_eval.sandbox.isolation import detect
+
+        log(detect(unsafe=config.unsafe_code).line)  # before hours of sampling
     check_space(folder.path, plan)
     with folder:
         try:

@@ -12,16 +12,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sfr_eval.code.grading import GradeSettings, Grading
 from sfr_eval.encoder import Encoder, LongTexts
 from sfr_eval.encoding.backends import Backend
 from sfr_eval.files import write_atomic
 from sfr_eval.metrics.context import Context, has_text
 from sfr_eval.metrics.sweep import summaries
-from sfr_eval.metrics.table import FAMILIES, Family, load_family
+from sfr_eval.metrics.table import FAMILIES, Family, load_family, shown_ks
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.plan import Plan, SuitePlan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
+from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.suite import Suite
 from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
 
@@ -75,6 +77,7 @@ def score(
                 speaks_world=suite.world is not None and manifest.get("world") == suite.id,
                 style_data=style_data,
                 tokenizer=tokenizer or load_tokenizer(),
+                grading=_grading(suite, folder, manifest, on_progress),
             ),
             families=_families(suite, families),
         )
@@ -112,12 +115,41 @@ class _Job:
             )
         ]
 
+    def slices(self, results: Sequence[MetricResult]) -> list[dict[str, Any]]:
+        """pass@k by difficulty, platform and month, for the k that are shown."""
+        code = self.context.suite.code
+        facets = {} if code is None else {id: p.facets for id, p in code.problems.items()}
+        k = samples_per_prompt(self.context.samples)
+        shown = {f"pass_at_{of}" for of in shown_ks(k)}
+        return [
+            row
+            for result in results
+            if result.metric in shown
+            for row in slice_estimates(result, k, facets)
+        ]
+
 
 @dataclass(frozen=True)
 class _Scored:
     job: _Job
     family: Family
     result: MetricResult
+
+
+def _grading(
+    suite: Suite,
+    folder: "RunFolder",
+    manifest: Mapping[str, Any],
+    on_progress: Progress | None,
+) -> Grading | None:
+    if suite.code is None:
+        return None
+    return Grading(
+        suite.code,
+        file=folder.path / "verdicts" / f"{suite.id}.jsonl",
+        settings=GradeSettings.from_config(manifest.get("config", {})),
+        on_progress=on_progress,
+    )
 
 
 def _named(on_progress: Progress, what: str) -> Callable[[int, int], None]:
@@ -160,6 +192,8 @@ def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> di
             results["signatures"].setdefault(result.metric, dict(result.signature))
             if result.notes:  # of one suite: its probe, its share of cut texts
                 results["notes"].setdefault(result.metric, {})[suite.id] = dict(result.notes)
+        if suite.code is not None:
+            results.setdefault("slices", []).extend(job.slices(own))
         if suite.personas and any(family.name == "semantic" for family in job.families):
             from sfr_eval.metrics.semantic import persona_similarity
 

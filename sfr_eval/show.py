@@ -19,6 +19,9 @@ _HEADLINES = (
     "distinct_2",
     "embed_distance",
     "duplicate_rate",
+    "time_limit_rate",
+    "grader_flip_rate",
+    "mode_difference_rate",
 )
 
 
@@ -103,12 +106,29 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         rows = [row for row in estimates if row["suite"] == suite]
         temperatures = sorted({row["temperature"] for row in rows})
         cells = {(row["metric"], row["temperature"]): row for row in rows}
-        shown = [metric for metric in _HEADLINES if any(metric == key[0] for key in cells)]
+        shown = [
+            metric
+            for metric in (*_at_k({key[0] for key in cells}), *_HEADLINES)
+            if any(metric == key[0] and cell["value"] is not None for key, cell in cells.items())
+        ]
         print_table(
             f"{suite}: value +- half of the 95% interval",
             ["metric", *(f"T={t:g}" for t in temperatures)],
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
+
+
+def _at_k(metrics: set[str]) -> list[str]:
+    """Of the metrics that have a value for each k, those that a table shows."""
+    from sfr_eval.metrics.table import shown_ks
+
+    shown = []
+    for name in ("pass_at", "distinct_correct_at", "distinct_behaviour_at"):
+        ks = [int(m.removeprefix(f"{name}_")) for m in metrics if m.startswith(f"{name}_")]
+        shown += (
+            [f"{name}_{k}" for k in shown_ks(max(ks)) if k > 1 or name == "pass_at"] if ks else []
+        )
+    return shown
 
 
 def _cell(row: dict[str, Any] | None) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ENGINES = {
     "vllm": "vLLM in process (CUDA or CPU): the default for checkpoints",
     "transformers": "transformers' generate loop: for models that vLLM cannot load",
-    "world": "collapse simulator with known truth: --model world:cross=0.3,within=0.5",
+    "world": "simulator with known truth: --model world:cross=0.3,within=0.5,solve=0.4",
 }
 
 
@@ -126,8 +126,11 @@ def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
             "the world engine and world:... models belong together"
         )
     _check_installed(engine)
-    if is_world and any(suite.world is None for suite in suites):
-        raise UserError("--model world: only suites with a world (persona) can be simulated")
+    if is_world and any(suite.world is None and suite.code is None for suite in suites):
+        raise UserError(
+            "--model world: only suites with a world (persona) or reference solutions (code) can "
+            "be simulated"
+        )
     checkpoint = resolve(config.model)
     identity: dict[str, Any] = {
         "model": checkpoint.fingerprint,

@@ -1,11 +1,12 @@
 """A suite: the prompts that are asked and what is measured on the answers."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfr_eval.assets import find_suite
+from sfr_eval.code.options import CodeOptions
 from sfr_eval.config import (
     PersonaRow,
     QueryRow,
@@ -18,6 +19,7 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.types import Message, Prompt
 
 if TYPE_CHECKING:
+    from sfr_eval.code.problem import ProblemSet
     from sfr_eval.world.persona import PersonaWorld
 
 
@@ -31,6 +33,7 @@ class Suite:
     queries: dict[str, str]
     personas: dict[str, PersonaRow]  # without held-out ones unless asked for by name
     world: "PersonaWorld | None"
+    code: "ProblemSet | None" = None  # of a code suite; queries are then its prompts
 
     @property
     def id(self) -> str:
@@ -40,9 +43,11 @@ class Suite:
     def prompts(self, *, limit: int | None = None) -> list[Prompt]:
         """Query-major list: all personas of the first query, then of the second, ..."""
         prompts = []
+        problems = self.code.problems if self.code is not None else {}
         for query, text in list(self.queries.items())[:limit]:
             for persona, card in self.personas.items() or [("", None)]:
-                system = (Message("system", card.system),) if card else ()
+                head = card.system if card else problems[query].system if query in problems else ""
+                system = (Message("system", head),) if head else ()
                 prompts.append(
                     Prompt(
                         suite=self.id,
@@ -54,11 +59,16 @@ class Suite:
         return prompts
 
 
-def load_suite(name: str, *, personas: tuple[str, ...] | None = None) -> Suite:
-    """Load a suite by name or folder. `personas` picks some by id, held-out ones included."""
+def load_suite(
+    name: str, *, personas: tuple[str, ...] | None = None, code: CodeOptions | None = None
+) -> Suite:
+    """Load a suite by name or folder. `personas` picks some by id, held-out ones included; `code`
+    says which problems of a code suite are asked and how."""
     folder = find_suite(name)
     file = folder / "suite.yaml"
     spec = read_model(SuiteSpec, read_yaml_mapping(file), where=str(file))
+    if spec.code is not None:
+        return _code_suite(spec, folder, (code or CodeOptions()).for_suite(spec.id))
     world = None
     if spec.world is not None:
         from sfr_eval.world.persona import PersonaWorld
@@ -78,6 +88,26 @@ def load_suite(name: str, *, personas: tuple[str, ...] | None = None) -> Suite:
     version = f"{spec.version}+{_content_hash(folder)}"
     return Suite(
         spec=spec, folder=folder, version=version, queries=queries, personas=chosen, world=world
+    )
+
+
+def _code_suite(spec: SuiteSpec, folder: Path, options: CodeOptions) -> Suite:
+    from sfr_eval.code.table import load_problems
+
+    assert spec.code is not None
+    if options.data is None and spec.queries is not None:  # a suite with problems of its own
+        options = replace(options, data=str(inside(folder, spec.queries)))
+    problems = load_problems(spec.code, folder, options)
+    file = (folder / "suite.yaml").read_bytes()
+    digest = hashlib.sha256(file + problems.identity.encode()).hexdigest()[:12]
+    return Suite(
+        spec=spec.model_copy(update={"stop": (*spec.stop, *problems.stop)}),
+        folder=folder,
+        version=f"{spec.version}+{digest}",
+        queries={problem.id: problem.prompt for problem in problems.problems.values()},
+        personas={},
+        world=None,
+        code=problems,
     )
 
 

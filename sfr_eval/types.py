@@ -133,6 +133,7 @@ class MetricResult:
     signature: Mapping[str, Any]  # tokenizer, n, smoothing, references, encoder, ...
     values: Sequence[Value]
     notes: Mapping[str, Any] = field(default_factory=dict)  # e.g. probe accuracy, chance
+    ceiling: float | None = None  # largest possible value; then intervals are by bootstrap
 
 
 class Metric(Protocol):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.table import metric_info
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.types import MetricResult, Sample, Value
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from sfr_eval.code.grading import Grading
     from sfr_eval.encoder import Encoder
     from sfr_eval.suite import Suite
 
@@ -42,6 +43,7 @@ class Context:
     speaks_world: bool = False  # the model was trained on the suite's grammar: its oracle applies
     style_data: Path | None = None
     tokenizer: Tokenizer = field(default_factory=load_tokenizer)
+    grading: "Grading | None" = None  # verdicts on the answers, for code suites
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
 
@@ -144,9 +146,11 @@ def metric_result(
     values: Sequence[Value],
     signature: Mapping[str, Any],
     notes: Mapping[str, Any] | None = None,
+    ceiling: float | None = None,
 ) -> MetricResult:
     """A result whose unit and direction come from the table of metrics."""
-    info = METRICS[metric]
+    info = metric_info(metric)
+    assert info is not None, f"{metric}: not in METRICS"
     return MetricResult(
         metric=metric,
         version=version,
@@ -155,4 +159,5 @@ def metric_result(
         signature=signature,
         values=values,
         notes=notes or {},
+        ceiling=ceiling,
     )

@@ -5,6 +5,7 @@ module is loaded when it is first asked for.
 """
 
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +25,7 @@ FAMILIES: dict[str, str] = {
     "quality": "sfr_eval.metrics.quality:compute",
     "gated": "sfr_eval.metrics.gated:compute",
     "across": "sfr_eval.metrics.across:compute",
+    "code": "sfr_eval.metrics.code:compute",
 }
 
 Direction = Literal["higher", "lower", "neither"]
@@ -221,6 +223,34 @@ METRICS: dict[str, MetricInfo] = {
     "valid_distinct_k": MetricInfo(
         "gated", "prompt", "higher", "Expected meanings that pass the gate among 4 replies."
     ),
+    "pass_at_k": MetricInfo(
+        "code", "prompt", "higher", "Chance that one of k programs passes all tests."
+    ),
+    "distinct_correct_at_k": MetricInfo(
+        "code", "prompt", "higher", "Different correct programs (normalised syntax tree) among k."
+    ),
+    "distinct_behaviour_at_k": MetricInfo(
+        "code",
+        "prompt",
+        "higher",
+        "Correct programs among k that answer differently on inputs near to those of the tests.",
+    ),
+    "time_limit_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of graded programs that ran into the time limit."
+    ),
+    "near_limit_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of graded programs that ended within 20% of the limit."
+    ),
+    "runtime_error_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of graded programs that ended in an error."
+    ),
+    "no_code_rate": MetricInfo("code", "prompt", "lower", "Share of answers that hold no program."),
+    "mode_difference_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of programs whose verdict the other verdict mode turns."
+    ),
+    "grader_flip_rate": MetricInfo(
+        "code", "prompt", "lower", "Share of programs graded twice whose verdict changed."
+    ),
 }
 
 _ACROSS = (
@@ -243,6 +273,16 @@ METRICS |= {
     )
     for metric in _ACROSS
 }
+
+
+def metric_info(metric: str) -> MetricInfo | None:
+    """What an id means; None for no metric. pass_at_5 stands in the table as pass_at_k."""
+    return METRICS.get(metric) or METRICS.get(re.sub(r"_at_\d+$", "_at_k", metric))
+
+
+def shown_ks(n: int) -> list[int]:
+    """The k of pass@k that tables show: 1, 2, 5, 10, 20, 50, 100 and n itself."""
+    return sorted({k for k in (1, 2, 5, 10, 20, 50, 100) if k < n} | {max(1, n)})
 
 
 @dataclass(frozen=True, slots=True)

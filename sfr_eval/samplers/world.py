@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.errors import UserError
 from sfr_eval.samplers.rows import finished_row
 from sfr_eval.types import Request, Sample
+from sfr_eval.world.code import CodeTwin
 
 if TYPE_CHECKING:
     from sfr_eval.suite import Suite
@@ -15,18 +16,25 @@ if TYPE_CHECKING:
 class WorldSampler:
     """See `sfr_eval.types.Sampler`. The dials make collapsed versions of the truth: `cross` mixes
     the personas into one voice, `within` sharpens each to its modes. Temperature acts on every
-    choice of the grammar as it does on a model's tokens."""
+    choice of the grammar as it does on a model's tokens. Code suites have a twin of their own with
+    the dials `solve` and `spread`, see `sfr_eval.world.code`."""
 
     def __init__(self, suites: Iterable["Suite"], *, dials: Mapping[str, float]) -> None:
         self._dials = dict(dials)
         self._worlds: dict[str, PersonaWorld] = {}
+        self._twins: dict[str, CodeTwin] = {}
+        of_code = {name: dials[name] for name in ("solve", "spread") if name in dials}
+        of_persona = {name: dial for name, dial in dials.items() if name not in of_code}
         for suite in suites:
+            if suite.code is not None:
+                self._twins[suite.id] = CodeTwin(suite.code.problems, **of_code)
+                continue
             if suite.world is None:
                 raise UserError(
                     f"--engine world: suite {suite.id} has no world to sample from; "
                     "use a model, or --suite persona"
                 )
-            self._worlds[suite.id] = suite.world.dialed(**self._dials)
+            self._worlds[suite.id] = suite.world.dialed(**of_persona)
 
     def describe(self) -> Mapping[str, Any]:
         """Engine and dials."""
@@ -41,12 +49,17 @@ class WorldSampler:
                 raise UserError(
                     "--engine world: has no top_p, top_k or min_p; use --sampling neutral"
                 )
-            text = self._worlds[request.prompt.suite].sample(
-                request.prompt.persona,
-                request.prompt.query,
-                np.random.default_rng(request.seed),
-                temperature=request.sampling.temperature,
-            )
+            generator = np.random.default_rng(request.seed)
+            prompt = request.prompt
+            if prompt.suite in self._twins:
+                text = self._twins[prompt.suite].sample(prompt.query, generator)
+            else:
+                text = self._worlds[prompt.suite].sample(
+                    prompt.persona,
+                    prompt.query,
+                    generator,
+                    temperature=request.sampling.temperature,
+                )
             words = len(text.split())
             yield finished_row(
                 request,

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sfr_eval.stats.intervals import mean_interval
+from sfr_eval.stats.bootstrap import bootstrap_interval
+from sfr_eval.stats.intervals import Interval, mean_interval
 from sfr_eval.types import Estimate, MetricResult, Value
 
 _DIGEST = re.compile(r"\b[0-9a-f]{32,}\b")
@@ -96,7 +97,11 @@ def _estimate(
     k: int,
 ) -> Estimate:
     numbers = list(query_means(values).values())
-    found = mean_interval(numbers) if numbers else None
+    if result.ceiling is not None and len(numbers) > 1:
+        low, high, method = bootstrap_interval(numbers, ceiling=result.ceiling)
+        found: Interval | None = Interval(math.fsum(numbers) / len(numbers), low, high, method)
+    else:
+        found = mean_interval(numbers) if numbers else None
     reasons = dict.fromkeys(value.reason for value in values if value.value is None)
     return Estimate(
         metric=result.metric,

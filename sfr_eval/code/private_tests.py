@@ -1,0 +1,79 @@
+"""Tests of LiveCodeBench: JSON text, or base64(zlib(pickle(JSON text))).
+
+A pickle from the network must never be run. The one kind that occurs here is that of a single
+text, so its opcodes are read one by one and every other opcode is refused: nothing is imported,
+called or built.
+"""
+
+import base64
+import binascii
+import json
+import pickletools
+import zlib
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from sfr_eval.errors import UserError
+from sfr_eval.sandbox.types import IoTest
+
+MAX_BYTES = 512 * 2**20
+"""Most that the tests of one problem may unpack to."""
+
+_TEXT = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}
+_HARMLESS = {"PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT", "STOP"}
+
+
+class _Test(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    input: str
+    output: str
+
+
+_TESTS = TypeAdapter(list[_Test])
+
+
+def decode_tests(text: str, *, where: str, max_bytes: int = MAX_BYTES) -> tuple[IoTest, ...]:
+    """Tests of one field; `where` begins the error. UserError for anything that is not a list of
+    {input, output}, in either form, or that unpacks to more than `max_bytes`."""
+    if not text.lstrip().startswith("["):
+        text = _unpacked(text, where=where, max_bytes=max_bytes)
+    if len(text) > max_bytes:
+        raise UserError(f"{where}: tests of more than {max_bytes:,} bytes; the row is damaged")
+    try:
+        tests = _TESTS.validate_python(json.loads(text))
+    except (ValueError, RecursionError, ValidationError):
+        raise UserError(f"{where}: is no list of {{input, output}}; the row is damaged") from None
+    return tuple(IoTest(input=test.input, output=test.output) for test in tests)
+
+
+def _unpacked(text: str, *, where: str, max_bytes: int) -> str:
+    stream = zlib.decompressobj()
+    try:
+        raw = stream.decompress(base64.b64decode(text, validate=True), max_bytes)
+    except (binascii.Error, zlib.error, ValueError):
+        raise UserError(f"{where}: is neither JSON nor packed tests; the row is damaged") from None
+    if not stream.eof:
+        what = f"unpacks to more than {max_bytes:,} bytes" if stream.unconsumed_tail else "is cut"
+        raise UserError(f"{where}: {what}; the row is damaged")
+    return pickled_text(raw, where=where)
+
+
+def pickled_text(raw: bytes, *, where: str) -> str:
+    """The text of a pickle that holds nothing but one text; UserError for any other."""
+    found: list[str] = []
+    try:
+        for opcode, argument, _ in pickletools.genops(raw):
+            if opcode.name in _TEXT:
+                found.append(str(argument))
+            elif opcode.name not in _HARMLESS:
+                raise UserError(
+                    f"{where}: its pickle holds more than a text ({opcode.name}); refused"
+                )
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{where}: holds a damaged pickle; the row is damaged") from None
+    if len(found) != 1:
+        raise UserError(f"{where}: its pickle holds {len(found)} texts instead of one; refused")
+    return found[0]

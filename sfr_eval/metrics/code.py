@@ -1,0 +1,253 @@
+"""How often is the code right, how many different right programs are there, and can the grader be
+trusted? All from one set of n programs a problem; the interval is over problems.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sfr_eval.code.grading import Graded, Grading
+from sfr_eval.code.shape import shape
+from sfr_eval.metrics.context import NO_TEXT, Context, PromptKey, metric_result
+from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
+from sfr_eval.types import MetricResult, Sample, Value
+
+VERSION = "1"
+NOT_GRADED = "no program of this problem could be graded"
+NO_FUNCTION = "nothing to compare: no graded program, or no function to call on other inputs"
+LISTED = 50
+"""Most programs that the notes name."""
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """The graded answers of one prompt."""
+
+    samples: tuple[Sample, ...]
+    verdicts: tuple[Graded, ...]
+
+    @property
+    def n(self) -> int:
+        return len(self.verdicts)
+
+    @property
+    def right(self) -> list[Sample]:
+        return [s for s, v in zip(self.samples, self.verdicts, strict=True) if v.passed]
+
+
+def compute(context: Context) -> list[MetricResult]:
+    """pass_at_k and distinct_correct_at_k for every k up to the number of graded programs, and how
+    programs ended; nothing for a suite without problems."""
+    grading = context.grading
+    if grading is None:
+        return []
+    grading.grade(context.replies)
+    answers = {key: _graded(grading, replies) for key, replies in context.by_prompt().items()}
+    signature = {"verdicts": grading.mode, "form": grading.problems.prompt_form}
+    return [
+        *_at_k(
+            context,
+            answers,
+            "pass_at",
+            lambda of: lambda k: pass_at_k(of.n, len(of.right), k),
+            ceiling=lambda k: 1.0,
+            signature={**signature, "estimator": "1 - C(n-c, k) / C(n, k)"},
+            notes=_notes(context, grading, answers),
+        ),
+        *_at_k(
+            context,
+            answers,
+            "distinct_correct_at",
+            lambda of: _distinct(of, [shape(grading.program(sample)) for sample in of.right]),
+            ceiling=float,
+            signature={**signature, "same": "normalised syntax tree"},
+        ),
+        *_behaviours(context, grading, answers, signature),
+        *_rates(context, grading, answers, signature),
+    ]
+
+
+def _graded(grading: Grading, replies: Sequence[Sample]) -> _Answers:
+    pairs = [(reply, grading.verdict(reply)) for reply in replies]
+    kept = [(reply, verdict) for reply, verdict in pairs if verdict is not None]
+    return _Answers(tuple(s for s, _ in kept), tuple(v for _, v in kept))
+
+
+def _distinct(of: _Answers, labels: Sequence[str]) -> Callable[[int], float | None]:
+    sizes = list(Counter(labels).values())
+    return lambda k: distinct_at_k(sizes, of.n, k)
+
+
+def largest_k(answers: Mapping[PromptKey, _Answers], temperature: float) -> int:
+    """Most k for which every problem that has a graded program has enough of them. The same
+    problems then stand behind every k, so a curve over k never falls."""
+    counts = [of.n for (t, _, _), of in answers.items() if t == temperature and of.n]
+    return min(counts, default=0)
+
+
+def _at_k(
+    context: Context,
+    answers: Mapping[PromptKey, _Answers],
+    name: str,
+    measure: Callable[[_Answers], Callable[[int], float | None]],
+    *,
+    ceiling: Callable[[int], float],
+    signature: Mapping[str, Any],
+    notes: Mapping[str, Any] | None = None,
+    reason: str = NOT_GRADED,
+) -> Iterator[MetricResult]:
+    """One result for each k. A k beyond what every problem has is not reported."""
+    curves = {key: measure(of) for key, of in answers.items()}
+    most = {t: largest_k(answers, t) for t in {key[0] for key in answers}}
+    for k in range(1, max([1, *most.values()]) + 1):
+        values = [
+            context.prompt_value(key, curves[key](k) if answers[key].n else None, reason=reason)
+            for key in answers
+            if k <= max(1, most[key[0]])
+        ]
+        yield metric_result(
+            f"{name}_{k}",
+            version=VERSION,
+            values=values,
+            signature={**signature, "k": k},
+            notes=notes if k == 1 else None,
+            ceiling=ceiling(k),
+        )
+
+
+def _behaviours(
+    context: Context,
+    grading: Grading,
+    answers: Mapping[PromptKey, _Answers],
+    signature: Mapping[str, Any],
+) -> Iterator[MetricResult]:
+    """distinct_behaviour_at_k; undefined for problems without a function to call, absent where no
+    problem has one. Programs of one shape behave alike, so one of each is run."""
+    of_shape: dict[tuple[str, str], str] = {}
+    for of in answers.values():
+        for sample in of.right:
+            code = grading.program(sample)
+            of_shape.setdefault((sample.query, shape(code)), code)
+    by_problem: dict[str, list[str]] = {}
+    for (query, _), code in of_shape.items():
+        by_problem.setdefault(query, []).append(code)
+    numbers = grading.behaviours(by_problem)
+    comparable = grading.comparable({query for _, query, _ in answers})
+
+    def measure(of: _Answers) -> Callable[[int], float | None]:
+        if of.n and of.samples[0].query not in comparable:
+            return lambda k: None
+        codes = [of_shape[s.query, shape(grading.program(s))] for s in of.right]
+        labels = [numbers[s.query, code] for s, code in zip(of.right, codes, strict=True)]
+        return _distinct(of, [str(label) for label in labels])
+
+    if comparable:
+        yield from _at_k(
+            context,
+            answers,
+            "distinct_behaviour_at",
+            measure,
+            ceiling=float,
+            signature={**signature, "same": "answers on inputs near to those of the tests"},
+            reason=NO_FUNCTION,
+        )
+
+
+def _rates(
+    context: Context,
+    grading: Grading,
+    answers: Mapping[PromptKey, _Answers],
+    signature: Mapping[str, Any],
+) -> Iterator[MetricResult]:
+    """Shares of a problem's answers, each 0 to 1."""
+    ends: dict[str, Callable[[Graded], bool]] = {
+        "time_limit_rate": lambda verdict: verdict.status == "time_limit",
+        "near_limit_rate": lambda verdict: verdict.near_limit,
+        "runtime_error_rate": lambda verdict: verdict.status in ("runtime_error", "memory"),
+    }
+    for metric, holds in ends.items():
+        values = [
+            context.prompt_value(
+                key, _mean([holds(verdict) for verdict in of.verdicts]), reason=NOT_GRADED
+            )
+            for key, of in answers.items()
+        ]
+        yield _rate(metric, values, signature)
+    empty = context.per_prompt(
+        lambda replies: _mean([not grading.program(reply).strip() for reply in replies]),
+        reason=NO_TEXT,
+    )
+    yield _rate("no_code_rate", empty, {"form": grading.problems.prompt_form})
+    again = {
+        "grader_flip_rate": (_flips, "no program of this problem was graded twice"),
+        "mode_difference_rate": (_mode_differences, NOT_GRADED),
+    }
+    for metric, (changed, reason) in again.items():
+        pairs = {key: changed(grading, of) for key, of in answers.items()}
+        if any(pairs.values()):
+            values = [
+                context.prompt_value(key, _mean(found), reason=reason)
+                for key, found in pairs.items()
+            ]
+            yield _rate(metric, values, signature)
+
+
+def _flips(grading: Grading, of: _Answers) -> list[bool]:
+    """For each program that was graded twice: did its verdict change?"""
+    again = [grading.verdict(sample, round=1) for sample in of.samples]
+    return [
+        first.passed != second.passed
+        for first, second in zip(of.verdicts, again, strict=True)
+        if second is not None
+    ]
+
+
+def _mode_differences(grading: Grading, of: _Answers) -> list[bool]:
+    if grading.other_mode is None:
+        return []
+    other = [grading.verdict(sample, mode=grading.other_mode) for sample in of.samples]
+    return [
+        own.passed != verdict.passed
+        for own, verdict in zip(of.verdicts, other, strict=True)
+        if verdict is not None
+    ]
+
+
+def _rate(metric: str, values: Sequence[Value], signature: Mapping[str, Any]) -> MetricResult:
+    return metric_result(metric, version=VERSION, values=values, signature=signature, ceiling=1.0)
+
+
+def _mean(found: Sequence[bool]) -> float | None:
+    return sum(found) / len(found) if found else None
+
+
+def _notes(
+    context: Context, grading: Grading, answers: Mapping[PromptKey, _Answers]
+) -> dict[str, Any]:
+    """What a reader of pass@k must know beside the number."""
+    verdicts = [verdict for of in answers.values() for verdict in of.verdicts]
+    statuses = Counter(verdict.status for verdict in verdicts)
+    other = grading.other_mode
+    notes: dict[str, Any] = {
+        "verdict_mode": grading.mode,
+        "isolation": ", ".join(sorted({verdict.isolation for verdict in verdicts})),
+        "programs": len(verdicts),
+        "not_scored": len(context.replies) - len(verdicts),
+        "lower_trust": sum(verdict.trust == "lower" for verdict in verdicts),
+        "retried_alone": sum(verdict.retried for verdict in verdicts),
+        **{f"status_{status}": count for status, count in sorted(statuses.items())},
+    }
+    flips = [flip for of in answers.values() for flip in _flips(grading, of)]
+    notes |= {"graded_twice": len(flips), "flips": sum(flips)}
+    if other is not None:
+        differing = [
+            f"{sample.query} #{sample.index} at T = {sample.temperature:g}"
+            for of in answers.values()
+            for sample, own in zip(of.samples, of.verdicts, strict=True)
+            if (verdict := grading.verdict(sample, mode=other)) is not None
+            and verdict.passed != own.passed
+        ]
+        notes |= {"other_mode": other, "modes_differ": len(differing)}
+        notes["modes_differ_on"] = differing[:LISTED]
+    return notes

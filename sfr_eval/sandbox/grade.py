@@ -1,0 +1,141 @@
+"""Programs in, verdicts out, in the order in which they finish."""
+
+import queue
+import re
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from sfr_eval.errors import UserError
+from sfr_eval.sandbox.host import Host, HostError
+from sfr_eval.sandbox.isolation import Isolation, detect, physical_cores
+from sfr_eval.sandbox.run import run_program, seconds_of, stalled
+from sfr_eval.sandbox.types import MODES, Limits, Mode, Program, Verdict
+
+_NUMPY = re.compile(r"\bnumpy\b")
+
+
+def grade(
+    programs: Iterable[Program],
+    *,
+    mode: Mode = "faithful",
+    workers: int | None = None,
+    limits: Limits | None = None,
+    unsafe: bool = False,
+) -> Iterator[Verdict]:
+    """Yield one Verdict for each Program, in the order they finish.
+
+    workers: programs that run at the same time; None is the number of physical cores. More than
+    cores makes time limits unfair. limits: None is `Limits()`. unsafe: run also where the machine
+    offers no isolation (UserError otherwise).
+
+    A program that ran into the wall clock without using its CPU time is repeated once, alone,
+    after all others. A program during which the grader's server died twice is `not_scored`.
+    """
+    if mode not in MODES:
+        raise UserError(f"--mode {mode}: unknown; known: {', '.join(MODES)}")
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers {workers}: must be at least 1")
+    limits = limits or Limits()
+    pool = _Pool(iter(programs), detect(unsafe=unsafe), mode=mode, limits=limits)
+    yield from pool.run(workers or physical_cores())
+
+
+class _Pool:
+    def __init__(
+        self, programs: Iterator[Program], isolation: Isolation, *, mode: Mode, limits: Limits
+    ) -> None:
+        self._programs, self._isolation = programs, isolation
+        self._mode, self._limits = mode, limits
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._results: queue.SimpleQueue[Verdict | BaseException | None] = queue.SimpleQueue()
+        self._again: list[Program] = []
+
+    def run(self, workers: int) -> Iterator[Verdict]:
+        """Verdicts of all programs, then of those that were put off."""
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        left = workers
+        try:
+            while left:
+                result = self._results.get()
+                if result is None:
+                    left -= 1
+                elif isinstance(result, BaseException):
+                    raise result
+                else:
+                    yield result
+            if self._again:
+                with Hosts(self._isolation, self._limits) as hosts:
+                    for program in self._again:
+                        yield replace(self._one(hosts, program), retried=True)
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+
+    def _work(self) -> None:
+        try:
+            with Hosts(self._isolation, self._limits) as hosts:
+                while not self._stop.is_set():
+                    with self._lock:
+                        program = next(self._programs, None)
+                    if program is None:
+                        break
+                    verdict = self._one(hosts, program)
+                    if stalled(verdict, seconds_of(program, self._limits)):
+                        self._again.append(program)
+                    else:
+                        self._results.put(verdict)
+        except BaseException as error:  # noqa: BLE001  raised again where the verdicts are read
+            self._results.put(error)
+        finally:
+            self._results.put(None)
+
+    def _one(self, hosts: "Hosts", program: Program) -> Verdict:
+        reason = ""
+        for _ in range(2):
+            try:
+                host = hosts.for_program(program)
+                return run_program(host, program, mode=self._mode, limits=self._limits)
+            except HostError as error:
+                reason = str(error)
+                hosts.drop(program)
+        return Verdict(
+            id=program.id,
+            problem=program.problem.id,
+            status="not_scored",
+            detail=f"the server died twice: {reason}",
+        )
+
+
+class Hosts:
+    """A worker's servers: a plain one, and one with NumPy loaded, each started when needed."""
+
+    def __init__(self, isolation: Isolation, limits: Limits) -> None:
+        self._isolation = isolation
+        self._memory = limits.memory_bytes + limits.temporary_bytes + 2**29
+        self._hosts: dict[bool, Host] = {}
+
+    def __enter__(self) -> "Hosts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for host in self._hosts.values():
+            host.close()
+
+    def for_program(self, program: Program) -> Host:
+        """The server that suits it."""
+        numpy = _NUMPY.search(program.code) is not None
+        if numpy not in self._hosts:
+            tier = self._isolation.tier
+            self._hosts[numpy] = Host(tier, numpy=numpy, memory_bytes=self._memory)
+        return self._hosts[numpy]
+
+    def drop(self, program: Program) -> None:
+        """Close the server that suits it, so that the next use starts a new one."""
+        host = self._hosts.pop(_NUMPY.search(program.code) is not None, None)
+        if host is not None:
+            host.close()

@@ -1,0 +1,191 @@
+"""The grader's handle on one fork server, and on the one program that runs in it."""
+
+import contextlib
+import json
+import select
+import socket
+import subprocess
+import tempfile
+import time
+from types import TracebackType
+from typing import Any
+
+from sfr_eval.sandbox import cgroup
+from sfr_eval.sandbox.inside.wire import frame, read_frame
+from sfr_eval.sandbox.isolation import ENVIRONMENT, Tier, command
+
+_START_SECONDS = 120.0  # a loaded machine is no reason to give up
+_REPORT_SECONDS = 60.0
+
+
+class HostError(Exception):
+    """The server did not start, or died: infrastructure, no fact about a program."""
+
+
+class TimedOut(Exception):
+    """The program was not ready at the deadline."""
+
+
+class TooMuch(Exception):
+    """The program sent more than it may."""
+
+
+class Host:
+    """A fork server of one tier. One program at a time. Not for several threads."""
+
+    def __init__(self, tier: Tier, *, numpy: bool = False, memory_bytes: int = 2**33) -> None:
+        self.tier = tier
+        self._group = cgroup.make(memory_bytes)
+        ours, theirs = socket.socketpair()
+        self._control = ours
+        self.references: dict[tuple[object, ...], Any] = {}  # answers of reference programs
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
+        words = command(tier, control=theirs.fileno(), numpy=numpy)
+        try:
+            self._process = subprocess.Popen(
+                self._group.joined(words) if self._group else words,
+                env=dict(ENVIRONMENT),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise HostError(f"{words[0]}: {error.strerror}") from None
+        finally:
+            theirs.close()
+        self.facts: dict[str, Any] = self._receive(_START_SECONDS)
+
+    def __enter__(self) -> "Host":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the server and all that runs in it; safe to call twice."""
+        self._control.close()
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+        if self._group:
+            self._group.remove()
+
+    def open(self, job: dict[str, Any]) -> "Session":
+        """Start a program; `job` is what server.py reads."""
+        ours, theirs = socket.socketpair()
+        try:
+            socket.send_fds(self._control, [b"p"], [theirs.fileno()])
+        except OSError:
+            ours.close()
+            raise HostError(self._last_words("server is gone")) from None
+        finally:
+            theirs.close()
+        return Session(self, ours, job)
+
+    def end(self, *, wait: bool) -> dict[str, Any]:
+        """End the program; how it ended, and its CPU seconds. With wait it may end by itself."""
+        try:
+            self._control.sendall(b"w" if wait else b"k")
+        except OSError:
+            raise HostError(self._last_words("server is gone")) from None
+        return self._receive(_REPORT_SECONDS)
+
+    def ran_out_of_memory(self) -> bool:
+        """Whether the kernel has ended a process for memory since the last call."""
+        return self._group is not None and self._group.ended_for_memory()
+
+    def probe(self) -> None:
+        """Run a program that needs what a tier promises; HostError when anything fails."""
+        from sfr_eval.sandbox.run import run_program
+        from sfr_eval.sandbox.types import AssertsProblem, Limits, Program
+
+        problem = AssertsProblem(id="probe", asserts=("assert f(1) == 2",))
+        program = Program(id="probe", code="def f(x):\n    return x + 1\n", problem=problem)
+        verdict = run_program(self, program, mode="faithful", limits=Limits())
+        if not verdict.passed:
+            raise HostError(f"a small program ended as {verdict.status} ({verdict.detail})")
+
+    def _receive(self, seconds: float) -> dict[str, Any]:
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        body = read_frame(self._control.fileno()) if poll.poll(seconds * 1000) else None
+        if body is None:
+            self._process.kill()
+            self._process.wait()
+            raise HostError(self._last_words("server gave no answer"))
+        facts: dict[str, Any] = json.loads(body)
+        return facts
+
+    def _last_words(self, otherwise: str) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else otherwise
+
+
+class Session:
+    """One program: frames to it, frames from it, each with a deadline."""
+
+    def __init__(self, host: Host, wire: socket.socket, job: dict[str, Any]) -> None:
+        self.host, self._wire = host, wire
+        self._left: int = job["output"]
+        self._buffer = bytearray()
+        self._poll = select.poll()
+        self._poll.register(wire, select.POLLIN)
+        self.report: dict[str, Any] = {}
+        self._ended = False
+        self.send(json.dumps(job).encode("ascii"), deadline=time.monotonic() + _START_SECONDS)
+
+    def send(self, body: bytes, *, deadline: float) -> None:
+        """A frame to the program; a program that is gone or does not read is noticed later."""
+        self._wire.settimeout(max(0.01, deadline - time.monotonic()))
+        with contextlib.suppress(OSError):  # also its time-out: the next receive tells
+            self._wire.sendall(frame(body))
+
+    def receive(self, *, deadline: float) -> bytes | None:
+        """The next frame; None when the program has ended. TimedOut, TooMuch."""
+        while True:
+            body = self._complete()
+            if body is not None:
+                return body
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._poll.poll(left * 1000):
+                raise TimedOut
+            try:
+                part = self._wire.recv(1 << 18)
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                return None
+            self._left -= len(part)
+            if self._left < 0:
+                raise TooMuch
+            self._buffer += part
+
+    def _complete(self) -> bytes | None:
+        if len(self._buffer) < 4:
+            return None
+        count = int.from_bytes(self._buffer[:4], "little")
+        if len(self._buffer) < 4 + count:
+            return None
+        body = bytes(self._buffer[4 : 4 + count])
+        del self._buffer[: 4 + count]
+        return body
+
+    def end(self, *, wait: bool = False) -> dict[str, Any]:
+        """End the program and everything that it started; its report. Once is enough."""
+        if not self._ended:
+            self._ended = True
+            self.report = self.host.end(wait=wait)
+            self._wire.close()
+        return self.report

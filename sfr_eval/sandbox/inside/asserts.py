@@ -1,0 +1,39 @@
+"""MBPP, HumanEval and EvalPlus: the program and all its tests in one process, one namespace."""
+
+import json
+from typing import Any
+
+from .fresh import compiled, new_main, open_streams
+from .plain import decode, encode
+from .wire import read_frame, write_json
+
+
+def run(job: dict[str, Any], fd: int) -> None:
+    """Run code and setup, then answer each item: the value of an expression ("c"), the result of
+    a call ("f" with arguments "a"), or the token of a statement that went through ("x", "t")."""
+    open_streams()
+    names = new_main().__dict__
+    try:
+        exec(compiled(job["code"]), names)
+        if job["setup"]:
+            exec(compile(job["setup"], "<setup>", "exec", dont_inherit=True), names)
+        items = json.loads(read_frame(fd) or b"[]")
+    except BaseException as error:  # noqa: BLE001  also sys.exit: there was no answer yet
+        write_json(fd, {"e": _describe(error)})
+        return
+    for item in items:
+        try:
+            if "c" in item:
+                reply = {"v": encode(eval(compile(item["c"], "<test>", "eval"), names))}
+            elif "f" in item:
+                reply = {"v": encode(names[item["f"]](*decode(item["a"])))}
+            else:
+                exec(compile(item["x"], "<test>", "exec", dont_inherit=True), names)
+                reply = {"t": item["t"]}
+        except BaseException as error:  # noqa: BLE001
+            reply = {"e": _describe(error)}
+        write_json(fd, reply)
+
+
+def _describe(error: BaseException) -> str:
+    return type(error).__name__[:100]

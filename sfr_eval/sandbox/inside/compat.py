@@ -1,0 +1,228 @@
+"""LiveCodeBench's grader, from the program's side: what it wraps, patches, removes and catches.
+
+Written from its observable rules, so that a verdict comes out the same even where it is wrong. The
+answers go out and are compared outside. See docs/design/verdict-modes.md for what differs from a
+plain run.
+"""
+
+import ast
+import builtins
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+from .plain import encode
+from .wire import read_frame, write_json
+
+_STAR_NAMES = (
+    "string re datetime collections heapq bisect copy math random statistics itertools functools "
+    "operator io sys json builtins typing"
+)
+_STARS = _STAR_NAMES.split()
+PRELUDE = "\n".join(
+    [f"from {name} import *" for name in _STARS]
+    + [f"import {name}" for name in _STARS if name not in ("builtins", "typing")]
+    + ["sys.setrecursionlimit(50000)", ""]
+)
+_REMOVED_NAMES = (
+    "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames "
+    "truncate replace unlink fchmod fchown chmod chown chroot lchflags lchmod lchown getcwd chdir"
+)
+_REMOVED_OS = _REMOVED_NAMES.split()
+_MISSING_MODULES = ("ipdb", "joblib", "resource", "psutil", "tkinter")
+
+
+class TimeoutException(Exception):
+    """The alarm of a test. An ordinary exception: a program may swallow it."""
+
+
+def _alarm(signum: int, frame: object) -> None:
+    # Goes to the captured output on purpose: a program that swallows the exception then prints
+    # the right answer is still refused.
+    sys.stdout.write("time limit of the test\n")
+    raise TimeoutException
+
+
+def _remove_functions() -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    for name in _REMOVED_OS:
+        setattr(os, name, None)
+    for name in ("rmtree", "move", "chown"):
+        setattr(shutil, name, None)
+    setattr(subprocess, "Popen", None)  # noqa: B010  a plain assignment would not type-check
+    for name in ("quit", "help"):
+        setattr(builtins, name, None)
+    for name in _MISSING_MODULES:
+        sys.modules[name] = None  # type: ignore[assignment]
+
+
+def wrapped(code: str) -> str:
+    """The text that is run for a standard input problem: imports first, the rest a function."""
+    try:
+        body = ast.parse(code).body
+        if body and isinstance(body[-1], ast.If):
+            guard = body[-1]
+            if ast.unparse(guard.test) == "__name__ == '__main__'":
+                body = ast.parse(_unparse([*body[:-1], *guard.body])).body
+        imports = [s for s in body if isinstance(s, ast.Import | ast.ImportFrom)]
+        others = [s for s in body if not isinstance(s, ast.Import | ast.ImportFrom)]
+        no_arguments = ast.arguments(
+            posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]
+        )
+        function = ast.FunctionDef(
+            name="wrapped_function", args=no_arguments, body=others, decorator_list=[], lineno=1
+        )
+        return f"{PRELUDE}\n{_unparse(imports)}\n{_unparse([function])}"
+    except Exception:  # noqa: BLE001  whatever the parser says: the text runs as it is
+        return code
+
+
+def _unparse(statements: list[Any]) -> str:
+    return ast.unparse(ast.Module(body=statements, type_ignores=[]))
+
+
+def run(job: dict[str, Any], fd: int) -> None:
+    """Load the program, then answer one frame a test until the other side hangs up."""
+    _remove_functions()
+    signal.signal(signal.SIGALRM, _alarm)
+    seconds = max(1, int(job["seconds"]))
+    stdin = job["how"] == "compat-stdin"
+    try:
+        text = wrapped(job["code"]) if stdin else f"{PRELUDE}\n\n{job['code']}"
+        holder = _load(text, seconds)
+        method = getattr(holder, "wrapped_function" if stdin else job["function"])
+    except Exception as error:  # noqa: BLE001  the rule: any Exception is a runtime error
+        write_json(fd, {"e": _name(error), "load": True})
+        return
+    answer = _answer_stdin if stdin else _answer_functional
+    while (body := read_frame(fd)) is not None:
+        write_json(fd, answer(method, body.decode("utf-8", "surrogatepass"), seconds))
+
+
+def _load(text: str, seconds: int) -> Any:
+    module = ModuleType("tmp_sol", "")
+    signal.alarm(seconds)
+    try:
+        exec(compile(text, "<string>", "exec", dont_inherit=True), module.__dict__)
+        return module.Solution() if "class Solution" in text else module
+    finally:
+        signal.alarm(0)
+
+
+def _answer_functional(method: Callable[..., Any], text: str, seconds: int) -> dict[str, Any]:
+    arguments = [json.loads(line) for line in text.split("\n")]
+    signal.alarm(seconds)
+    try:
+        value = method(*arguments)
+        signal.alarm(0)
+        return {"v": encode(value)}
+    except Exception as error:  # noqa: BLE001
+        return _failed(error)
+    finally:
+        signal.alarm(0)
+
+
+def _answer_stdin(method: Callable[..., Any], text: str, seconds: int) -> dict[str, Any]:
+    before, output = sys.stdout, io.StringIO()
+    output.close = lambda unexpected: 1  # type: ignore[assignment, method-assign, misc]
+    sys.stdout = output
+    signal.alarm(seconds)
+    try:
+        # A SystemExit is swallowed whatever its status: the output is judged.
+        with _patched_input(text), contextlib.suppress(SystemExit):
+            method()
+        signal.alarm(0)
+        return {"out": output.getvalue()}
+    except Exception as error:  # noqa: BLE001
+        return _failed(error)
+    finally:
+        signal.alarm(0)
+        sys.stdout = before
+
+
+def _failed(error: Exception) -> dict[str, Any]:
+    signal.alarm(0)
+    try:
+        timeout = "timeoutexception" in repr(error).lower()
+    except Exception:  # noqa: BLE001  a program's own __repr__
+        timeout = False
+    return {"e": _name(error), "timeout": timeout}
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__[:100]
+
+
+class _Input:
+    """Stands for sys.stdin: only readline and input() remember where they are."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._lines = text, io.StringIO(text)
+        self.buffer = _InputBytes(text)
+
+    def read(self, *_: object) -> str:
+        return self._text
+
+    def readline(self, *arguments: Any) -> str:
+        return self._lines.readline(*arguments)
+
+    def readlines(self, *_: object) -> list[str]:
+        return self._text.split("\n")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lines, name)
+
+
+class _InputBytes:
+    """Stands for sys.stdin.buffer: always the whole, always the first line."""
+
+    def __init__(self, text: str) -> None:
+        self._bytes = text.encode("utf-8")
+
+    def read(self, *_: object) -> bytes:
+        return self._bytes
+
+    def readline(self, *_: object) -> bytes:
+        return self._bytes.split(b"\n")[0] + b"\n"
+
+
+class _patched_input:
+    """Swaps sys.stdin, the real stream's read methods, and builtins.open."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __enter__(self) -> None:
+        text = self._text
+        lines: Iterator[str] = iter(text.split("\n"))
+        stream: Any = sys.stdin
+        self._stream = stream
+        self._open = builtins.open
+        stream.read = lambda *_: text
+        stream.readlines = lambda *_: text.split("\n")
+        stream.readline = lambda *_: next(lines)
+        setattr(sys, "stdin", _Input(text))  # noqa: B010  of another type on purpose
+        mock: list[Any] = []
+
+        def opened(*arguments: Any, **named: Any) -> Any:
+            if not mock:
+                from unittest.mock import mock_open
+
+                mock.append(mock_open(read_data=text))
+            return mock[0](*arguments, **named)
+
+        builtins.open = opened
+
+    def __exit__(self, *_: object) -> None:
+        builtins.open = self._open
+        sys.stdin = self._stream
+        for name in ("read", "readlines", "readline"):
+            self._stream.__dict__.pop(name, None)

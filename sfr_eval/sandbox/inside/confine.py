@@ -1,0 +1,306 @@
+"""Kernel facilities by raw system calls: namespaces, seccomp, Landlock, capabilities, limits.
+
+Linux on x86_64 and aarch64. Every function raises OSError when the kernel refuses: a facility that
+was promised and fails ends the program as not scored, it is never skipped.
+"""
+
+import ctypes
+import os
+import resource
+import struct
+from collections.abc import Sequence
+
+_MACHINE = os.uname().machine
+_X86 = _MACHINE == "x86_64"
+_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL keeps the interpreter's lock across clone
+_SIGCHLD = 17
+
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+_CLONE_THREAD = 0x00010000
+
+# name: (x86_64, aarch64); None where the architecture has no such call.
+_CALLS: dict[str, tuple[int | None, int | None]] = {
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "capset": (126, 91),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
+}
+_REFUSED: dict[str, tuple[int | None, int | None]] = {
+    "fork": (57, None),
+    "vfork": (58, None),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "socket": (41, 198),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "process_madvise": (440, 440),
+    "kcmp": (312, 272),
+    "pidfd_open": (434, 434),
+    "pidfd_getfd": (438, 438),
+    "pidfd_send_signal": (424, 424),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fspick": (433, 433),
+    "mount_setattr": (442, 442),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "keyctl": (250, 219),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "delete_module": (176, 106),
+    "reboot": (169, 142),
+    "swapon": (167, 224),
+    "swapoff": (168, 225),
+    "acct": (163, 89),
+    "quotactl": (179, 60),
+    "open_by_handle_at": (304, 265),
+    "name_to_handle_at": (303, 264),
+    "settimeofday": (164, 170),
+    "clock_settime": (227, 112),
+    "adjtimex": (159, 171),
+    "clock_adjtime": (305, 266),
+    "sethostname": (170, 161),
+    "setdomainname": (171, 162),
+    "syslog": (103, 116),
+    "personality": (135, 92),
+    "iopl": (172, None),
+    "ioperm": (173, None),
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+    "memfd_secret": (447, 447),
+}
+
+
+def _number(name: str) -> int:
+    number = (_CALLS.get(name) or _REFUSED[name])[0 if _X86 else 1]
+    if number is None:
+        raise OSError(38, f"{name}: no such system call")
+    return number
+
+
+def _call(number: int, *arguments: object) -> int:
+    result = int(_libc.syscall(ctypes.c_long(number), *arguments))
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return result
+
+
+def _prctl(option: int, *arguments: object) -> None:
+    padded = [*arguments, *([ctypes.c_ulong(0)] * (4 - len(arguments)))]
+    if _libc.prctl(ctypes.c_int(option), *padded) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"prctl {option}: {os.strerror(error)}")
+
+
+def clone(flags: int) -> int:
+    """fork with namespace flags. Only for a process with one thread."""
+    zero = ctypes.c_long(0)
+    ctypes.pythonapi.PyOS_BeforeFork()
+    number = ctypes.c_long(_number("clone"))
+    pid = int(_libc.syscall(number, ctypes.c_long(flags | _SIGCHLD), zero, zero, zero, zero))
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        return 0
+    error = ctypes.get_errno()
+    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(error, f"clone: {os.strerror(error)}")
+    return pid
+
+
+def map_own_user(uid: int, gid: int) -> None:
+    """Give the new user namespace its one user and group, the ones outside."""
+    for name, text in (
+        ("uid_map", f"{uid} {uid} 1"),
+        ("setgroups", "deny"),
+        ("gid_map", f"{gid} {gid} 1"),
+    ):
+        fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)
+
+
+def mount_tmpfs(target: str, size: int) -> None:
+    """An empty tmpfs of at most `size` bytes and 4096 files, without devices, set-id, programs."""
+    nosuid_nodev_noexec = 2 | 4 | 8
+    options = f"size={size},nr_inodes=4096,mode=0777".encode()
+    flags = ctypes.c_ulong(nosuid_nodev_noexec)
+    if _libc.mount(b"tmpfs", target.encode(), b"tmpfs", flags, options) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"mount tmpfs: {os.strerror(error)}")
+
+
+def drop_capabilities() -> None:
+    """Empty effective, permitted and inheritable sets."""
+    header = struct.pack("<Ii", 0x20080522, 0)
+    _call(_number("capset"), ctypes.c_char_p(header), ctypes.c_char_p(bytes(24)))
+
+
+def no_new_privileges() -> None:
+    """Set-id programs give nothing from here on; needed by seccomp and Landlock."""
+    _prctl(38, ctypes.c_ulong(1))
+
+
+def dumpable(flag: bool) -> None:
+    """Whether others of the same user may look into the process (/proc/<pid>/mem, ptrace)."""
+    _prctl(4, ctypes.c_ulong(int(flag)))
+
+
+def die_with_parent() -> None:
+    """SIGKILL when the process that made this one ends."""
+    _prctl(1, ctypes.c_ulong(9))
+
+
+def limit_resources(*, memory: int, file_bytes: int, processes: int, cpu_seconds: int) -> None:
+    """Hard limits of the process and its children. The stack keeps the usual soft limit."""
+    for what, value in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_FSIZE, file_bytes),
+        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_NPROC, processes),
+        (resource.RLIMIT_CPU, cpu_seconds),
+    ):
+        _, hard = resource.getrlimit(what)
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.setrlimit(what, (value, value))
+    _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    usual = 8 * 2**20
+    soft = usual if hard == resource.RLIM_INFINITY else min(usual, hard)
+    resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
+
+
+class _Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+
+
+def seccomp_program() -> bytes:
+    """The filter: everything is allowed but the calls refused with EPERM, clone except for
+    threads, and clone3 (ENOSYS, so that the C library falls back to clone)."""
+    load, equal, at_least, bit_set, answer = 0x20, 0x15, 0x35, 0x45, 0x06
+    allow, kill, errno = 0x7FFF0000, 0x80000000, 0x00050000
+
+    def line(code: int, yes: int, no: int, k: int) -> bytes:
+        return struct.pack("<HBBI", code, yes, no, k)
+
+    lines = [
+        line(load, 0, 0, 4),
+        line(equal, 1, 0, _AUDIT_ARCH[_MACHINE]),
+        line(answer, 0, 0, kill),
+        line(load, 0, 0, 0),
+    ]
+    if _X86:  # the x32 numbers are another way to the same calls
+        lines += [line(at_least, 0, 1, 0x40000000), line(answer, 0, 0, errno | 1)]
+    lines += [line(equal, 0, 1, _number("clone3")), line(answer, 0, 0, errno | 38)]
+    for x86, arm in _REFUSED.values():
+        number = x86 if _X86 else arm
+        if number is not None:
+            lines += [line(equal, 0, 1, number), line(answer, 0, 0, errno | 1)]
+    lines += [
+        line(equal, 0, 4, _number("clone")),
+        line(load, 0, 0, 16),  # lower half of the first argument
+        line(bit_set, 1, 0, _CLONE_THREAD),
+        line(answer, 0, 0, errno | 1),
+        line(answer, 0, 0, allow),
+        line(answer, 0, 0, allow),
+    ]
+    return b"".join(lines)
+
+
+def apply_seccomp(program: bytes) -> None:
+    """Install the filter for this process and its threads to come."""
+    filter_ = _Filter(len(program) // 8, program)
+    _prctl(22, ctypes.c_ulong(2), ctypes.byref(filter_))
+
+
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
+_TRUNCATE, _REFER, _IOCTL = 1 << 14, 1 << 13, 1 << 15
+
+
+def landlock_abi() -> int:
+    """Version of Landlock in this kernel; 0 where there is none."""
+    try:
+        number = ctypes.c_long(_number("landlock_create_ruleset"))
+        zero = ctypes.c_long(0)
+        return _call(number.value, zero, zero, ctypes.c_uint(1))
+    except OSError:
+        return 0
+
+
+def landlock_ruleset(*, read: Sequence[str], write: Sequence[str]) -> int:
+    """A ruleset: files below `read` may be read, below `write` all but executed, no others; no TCP,
+    no signal and no abstract socket to processes outside (as far as this kernel's version goes).
+    """
+    abi = landlock_abi()
+    files = (1 << 13) - 1
+    files |= _REFER if abi >= 2 else 0
+    files |= _TRUNCATE if abi >= 3 else 0
+    files |= _IOCTL if abi >= 5 else 0
+    attributes = struct.pack("<QQQ", files, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
+    size = 24 if abi >= 6 else 16 if abi >= 4 else 8
+    ruleset = _call(
+        _number("landlock_create_ruleset"),
+        ctypes.c_char_p(attributes),
+        ctypes.c_size_t(size),
+        ctypes.c_uint(0),
+    )
+    for paths, allowed in ((read, _READ_FILE | _READ_DIR), (write, files & ~_EXECUTE)):
+        for path in paths:
+            _landlock_path(ruleset, path, allowed)
+    return ruleset
+
+
+def _landlock_path(ruleset: int, path: str, allowed: int) -> None:
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (FileNotFoundError, PermissionError):
+        return  # nothing there that could be allowed
+    try:
+        if not os.path.isdir(path):
+            allowed &= _WRITE_FILE | _READ_FILE | _TRUNCATE
+        rule = struct.pack("<Qi", allowed, fd)
+        _call(
+            _number("landlock_add_rule"),
+            ctypes.c_int(ruleset),
+            ctypes.c_int(1),
+            ctypes.c_char_p(rule),
+            ctypes.c_uint(0),
+        )
+    finally:
+        os.close(fd)
+
+
+def apply_landlock(ruleset: int) -> None:
+    """From here on the process is bound by the ruleset."""
+    _call(_number("landlock_restrict_self"), ctypes.c_int(ruleset), ctypes.c_uint(0))

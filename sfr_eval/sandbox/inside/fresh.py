@@ -1,0 +1,126 @@
+"""A program as a fresh interpreter runs it: standard streams, `__main__`, the way it ends."""
+
+import atexit
+import builtins
+import json
+import mmap
+import os
+import random
+import sys
+import threading
+from types import CodeType, ModuleType
+from typing import Any
+
+from .compat import PRELUDE
+from .plain import encode
+from .wire import write_json
+
+_RECURSION = 1000
+_FILE = "program.py"
+
+
+def compiled(code: str) -> CodeType:
+    """The program, compiled from its bytes: a byte order mark and a coding line count."""
+    return compile(code.encode("utf-8", "surrogatepass"), _FILE, "exec", dont_inherit=True)
+
+
+def open_streams() -> None:
+    """sys.stdin, stdout and stderr on descriptors 0, 1, 2, as at the start of Python in a UTF-8
+    locale."""
+    sys.stdin = sys.__stdin__ = _stream(0, "r", "surrogateescape")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(1, "w", "surrogateescape")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2, "w", "backslashreplace")  # type: ignore[misc]
+
+
+def _stream(fd: int, mode: str, errors: str) -> Any:
+    return open(fd, mode, encoding="utf-8", errors=errors, closefd=False)
+
+
+def new_main() -> ModuleType:
+    """An empty `__main__` module, also in sys.modules."""
+    main = ModuleType("__main__")
+    main.__dict__.update(__builtins__=builtins, __file__=_FILE, __cached__=None)
+    sys.modules["__main__"] = main
+    sys.argv[:] = [_FILE]
+    random.seed(0)  # equal programs get equal verdicts
+    return main
+
+
+def run_main(program: CodeType, note: mmap.mmap) -> int:
+    """Execute as `__main__`; the exit status. Threads are joined and exit handlers run. `note`
+    becomes 1 when memory ran out, which the exit status does not tell."""
+    open_streams()
+    main = new_main()
+    frames = 0
+    frame = sys._getframe()
+    while frame is not None:
+        frames, frame = frames + 1, frame.f_back  # type: ignore[assignment]
+    sys.setrecursionlimit(_RECURSION + frames)
+    status = 0
+    try:
+        exec(program, main.__dict__)
+    except SystemExit as leave:
+        status = _exit_status(leave.code)
+    except BaseException:  # noqa: BLE001  the interpreter's last resort, as it does it itself
+        status = 1
+        note[0] = isinstance(sys.exc_info()[1], MemoryError)
+        sys.excepthook(*sys.exc_info())
+    return max(status, _finish(main, program))
+
+
+def _exit_status(code: object) -> int:
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    sys.stderr.write(f"{code}\n")
+    return 1
+
+
+def _finish(main: ModuleType, program: CodeType) -> int:
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    if "__del__" in _names(program):
+        main.__dict__.clear()  # objects with finalizers may still print
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return 0 if getattr(sys.stdout, "closed", False) else 120
+    return 0
+
+
+def _names(program: CodeType) -> set[str]:
+    found = {program.co_name}
+    for constant in program.co_consts:
+        if isinstance(constant, CodeType):
+            found |= _names(constant)
+    return found
+
+
+def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
+    """A functional problem with one test: the names of the usual imports are there, but the
+    program keeps its own first line; nothing of another test is."""
+    open_streams()
+    main = new_main()
+    main.__dict__["__name__"] = "tmp_sol"
+    try:
+        exec(PRELUDE, main.__dict__)
+        exec(program, main.__dict__)
+        holder = main.__dict__.get("Solution")
+        own = isinstance(holder, type) and hasattr(holder, function)
+        method = getattr(holder(), function) if own and holder else main.__dict__[function]
+        value = method(*[json.loads(line) for line in text.split("\n")])
+        write_json(fd, {"v": encode(value)})
+    except BaseException as error:  # noqa: BLE001  SystemExit before an answer is a failure too
+        write_json(fd, {"e": type(error).__name__[:100]})
+        return 1
+    return 0
+
+
+def to_null(*descriptors: int) -> None:
+    """Point descriptors at the null device."""
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in descriptors:
+        os.dup2(null, fd)
+    if null not in descriptors:
+        os.close(null)

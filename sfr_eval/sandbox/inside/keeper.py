@@ -1,0 +1,248 @@
+"""Process 1 of a program's namespace in faithful mode: one process a test, output relayed."""
+
+import contextlib
+import mmap
+import os
+import resource
+import select
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from . import confine, fresh
+from .wire import read_frame, write_frame, write_json
+
+_CHUNK = 1 << 16
+_UNCOMPILED = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confinement:
+    """What a process enters right before it runs the program, for good."""
+
+    ruleset: int | None
+    seccomp: bytes
+
+    def enter(self) -> None:
+        """Landlock first: the filter would refuse nothing of it, but needs to be the last word."""
+        if self.ruleset is not None:
+            confine.apply_landlock(self.ruleset)
+            os.close(self.ruleset)
+        if self.seccomp:
+            confine.apply_seccomp(self.seccomp)
+
+
+_running: list[int] = []  # the program's process, while there is one
+
+
+def listen() -> None:
+    """SIGTERM of the server ends the program and then the keeper."""
+    signal.signal(signal.SIGTERM, _end)
+
+
+def fork() -> int:
+    """os.fork that remembers the child for SIGTERM; the child ends by SIGTERM as usual."""
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    else:
+        _running.append(pid)
+    return pid
+
+
+def wait() -> tuple[int, resource.struct_rusage]:
+    """Wait for the child of `fork`: its status word and what it used."""
+    _, status, usage = os.wait4(_running[0], 0)
+    _running.clear()
+    return status, usage
+
+
+def _end(signum: int, frame: object) -> None:
+    for pid in _running:
+        try:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass  # it had just ended, and been waited for
+    os._exit(0)
+
+
+def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement) -> None:
+    """Answer one frame a test with the facts of its process and what it wrote; never returns."""
+    program: CodeType | None = None
+    error = ""
+    note = mmap.mmap(-1, 1)  # shared with the program's process, which may say: out of memory
+    try:
+        program = fresh.compiled(job["code"])
+    except _UNCOMPILED as caught:
+        error = type(caught).__name__
+    while (text := read_frame(wire)) is not None:
+        if program is None:
+            write_json(wire, {"exit": 1, "cpu": 0.0, "wall": 0.0, "end": "", "error": error})
+            write_frame(wire, b"")
+            continue
+        facts, output = _one_test(job, program, text, confined, wire, note)
+        write_json(wire, facts)
+        write_frame(wire, output)
+        _empty(folder)
+    os._exit(0)
+
+
+def _one_test(
+    job: dict[str, Any],
+    program: CodeType,
+    text: bytes,
+    confined: Confinement,
+    wire: int,
+    note: mmap.mmap,
+) -> tuple[dict[str, Any], bytes]:
+    call = job["how"] == "faithful-functional"
+    input_read, input_write = os.pipe()
+    output_read, output_write = os.pipe()
+    started = time.monotonic()
+    pid = fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.close(wire)
+            os.close(input_write)
+            os.close(output_read)
+            confined.enter()
+            if call:
+                fresh.to_null(0, 1, 2)
+                os.close(input_read)
+                decoded = text.decode("utf-8", "surrogatepass")
+                status = fresh.run_call(program, job["function"], decoded, output_write)
+            else:
+                _as_streams(input_read, output_write)
+                status = fresh.run_main(program, note)
+        finally:
+            os._exit(status)
+    os.close(input_read)
+    os.close(output_write)
+    relay = _Relay(
+        pid=pid,
+        source=input_write,
+        sink=output_read,
+        text=b"" if call else text,
+        limit=job["output"],
+    )
+    end = relay.until(started + job["seconds"])
+    if end:
+        os.kill(pid, signal.SIGKILL)
+    status_word, usage = wait()
+    wall = time.monotonic() - started
+    relay.close()
+    facts = {
+        "exit": os.waitstatus_to_exitcode(status_word),
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "wall": wall,
+        "end": end,
+        "memory": note[0] == 1,
+    }
+    note[0] = 0
+    return facts, b"" if end == "output" else b"".join(relay.parts)
+
+
+def _as_streams(input_read: int, output_write: int) -> None:
+    os.dup2(input_read, 0)
+    os.dup2(output_write, 1)
+    os.close(input_read)
+    os.close(output_write)
+    fresh.to_null(2)
+
+
+class _Relay:
+    """Feeds a process its input and gathers its output until it ends."""
+
+    def __init__(self, *, pid: int, source: int, sink: int, text: bytes, limit: int) -> None:
+        self._process = os.pidfd_open(pid)
+        self._source: int | None = source
+        self._sink = sink
+        self._left = memoryview(text)
+        self._room = limit
+        self.parts: list[bytes] = []
+        os.set_blocking(source, False)
+        os.set_blocking(sink, False)
+        self._poll = select.poll()
+        self._poll.register(self._process, select.POLLIN)
+        self._poll.register(sink, select.POLLIN)
+        self._feed()
+        if self._source is not None:
+            self._poll.register(source, select.POLLOUT)
+
+    def until(self, deadline: float) -> str:
+        """Why it was stopped: "" when it ended by itself, "time", or "output"."""
+        while True:
+            left = deadline - time.monotonic()
+            ready = dict(self._poll.poll(max(0.0, left) * 1000)) if left > 0 else {}
+            if not ready:
+                if deadline - time.monotonic() <= 0:
+                    return "time"
+                continue
+            if self._source is not None and self._source in ready:
+                self._feed()
+            ended = self._process in ready
+            if self._sink in ready or ended:
+                self._drain()
+            if self._room < 0:
+                return "output"
+            if ended:
+                return ""
+
+    def _feed(self) -> None:
+        if self._source is None:
+            return
+        try:
+            while self._left:
+                self._left = self._left[os.write(self._source, self._left) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self._left = memoryview(b"")
+        registered = self._source
+        self._source = None
+        with contextlib.suppress(KeyError):  # all went in at once, before it was registered
+            self._poll.unregister(registered)
+        os.close(registered)
+
+    def _drain(self) -> None:
+        while self._room >= 0:
+            try:
+                part = os.read(self._sink, _CHUNK)
+            except BlockingIOError:
+                return
+            if not part:
+                with contextlib.suppress(KeyError):
+                    self._poll.unregister(self._sink)
+                return
+            self._room -= len(part)
+            self.parts.append(part)
+
+    def close(self) -> None:
+        """Close what is still open."""
+        for fd in (self._process, self._sink, self._source):
+            if fd is not None:
+                os.close(fd)
+
+
+def _empty(folder: str) -> None:
+    """Nothing of one test is there for the next."""
+    for name in os.listdir(folder):
+        path = f"{folder}/{name}"
+        if name == "work":
+            for inner in os.listdir(path):
+                _remove(f"{path}/{inner}")
+        else:
+            _remove(path)
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            os.unlink(path)

@@ -1,0 +1,149 @@
+"""Plain data across the border: values become JSON with type marks, no object crosses.
+
+    None bool int float str list    themselves
+    {"i": hex}                      int of more than 4000 bits
+    {"t": [..]} {"s": [..]} {"z": [..]} {"d": [[k, v], ..]}    tuple, set, frozenset, dict
+    {"b": hex} {"c": [re, im]} {"q": [n, d]} {"m": text}       bytes, complex, Fraction, Decimal
+    {"n": value} {"a": nested list}                            NumPy scalar, NumPy array
+    {"o": type name, "b": truth}                               everything else
+
+Subclasses of plain types count as the plain type (`Counter` is a dict), read by the base type's own
+methods, so that no method of the program decides what it is equal to.
+"""
+
+from typing import Any
+
+_BITS = 4000
+_DEPTH = 200
+
+
+def encode(value: Any) -> Any:
+    """The JSON form of a value; nesting deeper than 200 becomes `other`."""
+    return _encode(value, _DEPTH)
+
+
+def _encode(value: Any, depth: int) -> Any:
+    kind = type(value)
+    if value is None or kind is bool or kind is str or kind is float:
+        return value
+    if kind is int:
+        return value if value.bit_length() <= _BITS else {"i": hex(value)}
+    if depth == 0:
+        return _other(value)
+    depth -= 1
+    if kind is list:
+        return [_encode(item, depth) for item in value]
+    if kind is tuple:
+        return {"t": [_encode(item, depth) for item in value]}
+    if kind is dict:
+        return {"d": [[_encode(k, depth), _encode(v, depth)] for k, v in value.items()]}
+    if kind is set:
+        return {"s": [_encode(item, depth) for item in value]}
+    if kind is frozenset:
+        return {"z": [_encode(item, depth) for item in value]}
+    return _encode_rare(value, kind, depth)
+
+
+def _encode_rare(value: Any, kind: type, depth: int) -> Any:
+    import sys
+
+    if kind is complex:
+        return {"c": [value.real, value.imag]}
+    if kind is bytes:
+        return {"b": value.hex()}
+    name = f"{kind.__module__}.{kind.__name__}"
+    if name == "decimal.Decimal":
+        return {"m": str(value)}
+    if name == "fractions.Fraction":
+        return {"q": [_encode(value.numerator, depth), _encode(value.denominator, depth)]}
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray):
+        return {"a": _encode(numpy.ndarray.tolist(value), depth)}
+    if numpy is not None and kind.__module__ == "numpy" and isinstance(value, numpy.generic):
+        return {"n": _encode(value.item(), depth)}
+    bases = kind.__mro__
+    if list in bases:
+        return [_encode(item, depth) for item in list.__iter__(value)]
+    if tuple in bases:
+        return {"t": [_encode(item, depth) for item in tuple.__iter__(value)]}
+    if dict in bases:
+        return {"d": [[_encode(k, depth), _encode(v, depth)] for k, v in dict.items(value)]}
+    if set in bases:
+        return {"s": [_encode(item, depth) for item in set.__iter__(value)]}
+    if str in bases:
+        return str.__str__(value)
+    if int in bases:
+        return _encode(int.__add__(value, 0), depth)
+    if float in bases:
+        return float.__add__(value, 0.0)
+    return _other(value)
+
+
+def _other(value: Any) -> dict[str, Any]:
+    truth: bool | None
+    try:
+        truth = bool(value)
+    except Exception:  # noqa: BLE001  the program's own __bool__ may raise anything
+        truth = None
+    return {"o": str(type(value).__name__)[:100], "b": truth}
+
+
+class Other:
+    """Stands for an object that did not cross; equal to nothing."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, name: str, truth: bool | None) -> None:
+        self.name, self.truth = name, truth
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __bool__(self) -> bool:
+        return bool(self.truth)
+
+
+def decode(form: Any) -> Any:
+    """The value again. Only for data of ours or of a reference solution: a set or dict of hostile
+    values could be built to collide, `same` in compare.py walks those without hashing them."""
+    if isinstance(form, list):
+        return [decode(item) for item in form]
+    if not isinstance(form, dict):
+        return form
+    for mark, build in _BUILD.items():
+        if mark in form:
+            return build(form[mark])
+    return Other(str(form.get("o")), form.get("b"))
+
+
+def decode_scalar(mark: str, body: Any) -> Any:
+    """The number or text behind one of the marks i, b, c, q, m, n."""
+    return _BUILD[mark](body)
+
+
+def _decimal(text: str) -> Any:
+    from decimal import Decimal
+
+    return Decimal(text)
+
+
+def _fraction(parts: list[Any]) -> Any:
+    from fractions import Fraction
+
+    return Fraction(decode(parts[0]), decode(parts[1]))
+
+
+SCALARS = frozenset("ibcqmn")
+_BUILD: dict[str, Any] = {
+    "i": lambda text: int(text, 16),
+    "t": lambda items: tuple(decode(item) for item in items),
+    "s": lambda items: {decode(item) for item in items},
+    "z": lambda items: frozenset(decode(item) for item in items),
+    "d": lambda pairs: {decode(key): decode(value) for key, value in pairs},
+    "b": bytes.fromhex,
+    "c": lambda parts: complex(parts[0], parts[1]),
+    "q": _fraction,
+    "m": _decimal,
+    "n": lambda item: decode(item),
+    "a": lambda items: decode(items),
+}

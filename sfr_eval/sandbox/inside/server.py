@@ -1,0 +1,222 @@
+"""The fork server: one warm interpreter that clones a confined process for each program.
+
+    grader --control socket--> server --clone--> keeper (process 1 of the program's namespace)
+                                                   `--fork--> the program, confined
+    grader <--------------- wire (one socket a program) ---------------'
+
+The keeper sets the namespace up and only waits; in faithful mode it forks one process a test from
+the compiled program and relays what comes out. The grader ends every program by one byte on the
+control socket: the server kills the keeper, and with process 1 the kernel kills all the rest.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+from . import asserts, compat, confine, fresh, keeper
+from .wire import read_frame, write_json
+
+_PRELOAD_NAMES = (
+    "__future__ abc array ast atexit bisect calendar cmath collections contextlib copy csv "
+    "ctypes dataclasses datetime decimal enum fractions functools gc hashlib heapq inspect io "
+    "itertools json math operator os pickle queue random re statistics string struct sys "
+    "textwrap threading time traceback typing warnings"
+)
+_PRELOAD = _PRELOAD_NAMES.split()
+"""What programs import most; a fork gets it free."""
+
+
+_END_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the grader decided when it chose the tier; see isolation.py there."""
+
+    control: int
+    user: int | None  # give up root for this user and group
+    clone_flags: int  # 0: no namespaces
+    landlock: bool
+    seccomp: bool
+    readable: list[str]
+    packages: str | None  # folder with the packages from outside the standard library
+    numpy: bool  # import NumPy beforehand
+    private_tmp: bool  # each program has its own /tmp
+
+
+def main(text: str) -> None:
+    """Serve until the control socket closes."""
+    settings = Settings(**json.loads(text))
+    _settle(settings)
+    _warm_up(settings)
+    control = socket.socket(fileno=settings.control)
+    program = confine.seccomp_program() if settings.seccomp else b""
+    write_json(settings.control, _facts())
+    while True:
+        order, fds, _, _ = socket.recv_fds(control, 1, 1)
+        if not order or not fds:
+            os._exit(0)
+        _one_program(settings, control, fds[0], program)
+
+
+def _settle(settings: Settings) -> None:
+    if settings.user is not None:
+        os.setgroups([])
+        os.setresgid(settings.user, settings.user, settings.user)
+        os.setresuid(settings.user, settings.user, settings.user)
+    if settings.seccomp or settings.landlock:
+        confine.no_new_privileges()
+        confine.drop_capabilities()
+    # Writing the maps of a new user namespace needs it; the namespaces protect the server then.
+    confine.dumpable(bool(settings.clone_flags))
+
+
+def _warm_up(settings: Settings) -> None:
+    import site
+
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    for name in _PRELOAD:
+        __import__(name)
+    if settings.packages is not None:
+        sys.path.append(settings.packages)
+    if settings.numpy:
+        numpy = __import__("numpy")
+        numpy.random.seed(0)
+    gc.collect()
+    gc.freeze()  # the collector would touch, and so copy, pages in every fork
+
+
+def _facts() -> dict[str, Any]:
+    with open("/proc/self/status") as stream:
+        status = dict(line.split(":\t", 1) for line in stream if ":\t" in line)
+    return {
+        "python": sys.version.split()[0],
+        "capabilities": int(status["CapEff"], 16),
+        "no_new_privileges": int(status.get("NoNewPrivs", "0")),
+        "user": os.getuid(),
+        "landlock": confine.landlock_abi(),
+        "numpy": "numpy" in sys.modules,
+    }
+
+
+def _one_program(settings: Settings, control: socket.socket, wire: int, program: bytes) -> None:
+    folder = "/tmp" if settings.private_tmp else tempfile.mkdtemp(prefix="sfr-eval-")
+    pid = confine.clone(settings.clone_flags) if settings.clone_flags else os.fork()
+    if pid == 0:
+        try:
+            control.close()
+            _keep(settings, wire, folder, program)
+        finally:
+            os._exit(70)  # never reached unless the keeper itself failed
+    os.close(wire)
+    order = control.recv(1)
+    if order == b"k":
+        os.kill(pid, signal.SIGTERM)  # the keeper ends the program and so counts its CPU time
+    if order:
+        _wait(pid, seconds=_END_SECONDS)
+    os.kill(pid, signal.SIGKILL)
+    _, status, usage = os.wait4(pid, 0)
+    if not settings.private_tmp:
+        _end_group(pid)
+        shutil.rmtree(folder, ignore_errors=True)
+    if not order:
+        os._exit(0)
+    report = {
+        "exit": os.waitstatus_to_exitcode(status),
+        "cpu": usage.ru_utime + usage.ru_stime,
+    }
+    write_json(control.fileno(), report)
+
+
+def _wait(pid: int, *, seconds: float) -> None:
+    process = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    poll.poll(seconds * 1000)
+    os.close(process)
+
+
+def _end_group(leader: int) -> None:
+    """Without a namespace of its own the program's processes are found by their group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _keep(settings: Settings, wire: int, folder: str, program: bytes) -> None:
+    """The keeper's whole life."""
+    job = json.loads(read_frame(wire) or b"{}")
+    keeper.listen()
+    try:
+        confined = _prepare(settings, job, folder, program)
+    except OSError as error:
+        write_json(wire, {"infrastructure": f"{error}"})
+        os._exit(71)
+    if job["how"].startswith("faithful"):
+        keeper.supervise(job, wire, folder, confined)
+    pid = keeper.fork()
+    if pid == 0:
+        confined.enter()
+        fresh.to_null(0, 1, 2)
+        _run_inside(job, wire)
+        os._exit(0)
+    os.close(wire)
+    status, _ = keeper.wait()
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _run_inside(job: dict[str, Any], wire: int) -> None:
+    if job["how"].startswith("compat"):
+        fresh.open_streams()
+        compat.run(job, wire)
+    else:
+        asserts.run(job, wire)
+
+
+def _prepare(
+    settings: Settings, job: dict[str, Any], folder: str, program: bytes
+) -> keeper.Confinement:
+    if settings.clone_flags:
+        confine.map_own_user(os.getuid(), os.getgid())
+    else:
+        os.setpgid(0, 0)
+        confine.die_with_parent()
+    if settings.private_tmp:
+        confine.mount_tmpfs("/tmp", job["temporary"])
+    os.mkdir(f"{folder}/work")
+    os.chdir(f"{folder}/work")
+    with open("/proc/self/oom_score_adj", "w") as stream:
+        stream.write("1000")  # when memory runs out the program goes first, not the server
+    ruleset = None
+    if settings.landlock:
+        ruleset = confine.landlock_ruleset(read=settings.readable, write=[folder, "/dev/null"])
+    confine.limit_resources(
+        memory=job["memory"],
+        file_bytes=job["temporary"],
+        processes=_process_limit(settings, job["processes"]),
+        cpu_seconds=job["cpu_seconds"],
+    )
+    if settings.seccomp or settings.landlock:
+        confine.drop_capabilities()
+    confine.dumpable(False)
+    return keeper.Confinement(ruleset=ruleset, seccomp=program)
+
+
+def _process_limit(settings: Settings, processes: int) -> int:
+    """In a user namespace of its own the limit counts the program's processes only; else it would
+    count everything that this user runs."""
+    if settings.clone_flags:
+        return processes
+    return resource.getrlimit(resource.RLIMIT_NPROC)[1]

@@ -1,0 +1,49 @@
+"""Frames on a stream socket or pipe: four bytes of length, then the body."""
+
+import json
+from os import read, write
+from typing import Any
+
+_PREFIX = 4
+
+
+def read_exactly(fd: int, count: int) -> bytes:
+    """So many bytes, or fewer at the end of the stream."""
+    parts = []
+    while count > 0:
+        part = read(fd, min(count, 1 << 20))
+        if not part:
+            break
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def read_frame(fd: int) -> bytes | None:
+    """The next body; None at the end of the stream."""
+    prefix = read_exactly(fd, _PREFIX)
+    if len(prefix) < _PREFIX:
+        return None
+    count = int.from_bytes(prefix, "little")
+    body = read_exactly(fd, count)
+    return body if len(body) == count else None
+
+
+def frame(body: bytes) -> bytes:
+    """The body with its length in front."""
+    return len(body).to_bytes(_PREFIX, "little") + body
+
+
+def write_frame(fd: int, body: bytes) -> None:
+    """Write all of it."""
+    left = memoryview(frame(body))
+    while left:
+        left = left[write(fd, left) :]
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def write_json(fd: int, value: Any) -> None:
+    """One frame of JSON text (ASCII)."""
+    write_frame(fd, _encode(value).encode("ascii"))

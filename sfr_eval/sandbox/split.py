@@ -1,0 +1,265 @@
+"""Asserts of a data set, taken apart: what runs inside, and what is compared outside.
+
+`assert f(3) == [1, 2]` becomes the expression `f(3)`, which goes into the sandbox, and a check
+against [1, 2], which does not. What cannot be taken apart (the expected side is computed by the
+program's own functions, say) runs inside under a one-time token and lowers the trust.
+"""
+
+import ast
+import functools
+import math
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sfr_eval.sandbox import compare
+from sfr_eval.sandbox.types import AssertsProblem, HumanEvalProblem
+
+Check = Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One assert. `check` judges the answer's form; None: `inside` is a whole statement."""
+
+    inside: str
+    check: Check | None
+
+    def job(self) -> dict[str, str]:
+        """What goes into the sandbox; the token is new each time."""
+        if self.check is not None:
+            return {"c": self.inside}
+        return {"x": self.inside, "t": secrets.token_hex(16)}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is needed to grade one problem."""
+
+    setup: str
+    items: tuple[Item, ...]
+
+
+@functools.lru_cache(maxsize=4096)
+def plan_asserts(problem: AssertsProblem) -> Plan:
+    """MBPP: each line is one assert (or, rarely, several statements)."""
+    items: list[Item] = []
+    for text in problem.asserts:
+        try:
+            statements = ast.parse(text.strip()).body
+        except SyntaxError:
+            items.append(Item(text, None))
+            continue
+        items += [_item(statement) for statement in statements]
+    return Plan(problem.setup, tuple(items))
+
+
+@functools.lru_cache(maxsize=4096)
+def plan_humaneval(problem: HumanEvalProblem) -> Plan:
+    """check(candidate) taken apart where it is a plain list of asserts, else run as it is."""
+    whole = Plan("", (Item(f"{problem.test}\ncheck({problem.entry_point})", None),))
+    try:
+        module = ast.parse(problem.test)
+    except SyntaxError:
+        return whole
+    setup: list[ast.stmt] = []
+    check: ast.FunctionDef | None = None
+    for statement in module.body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == "check":
+            check = statement
+        else:
+            setup.append(statement)
+    if check is None or len(check.args.args) != 1:
+        return whole
+    candidate = check.args.args[0].arg
+    items: list[Item] = []
+    for statement in check.body:
+        if isinstance(statement, ast.Pass) or _is_text(statement):
+            continue
+        if not isinstance(statement, ast.Assert):
+            return whole
+        if _literal_truth(statement.test):
+            continue
+        items.append(_item(_Rename(candidate, problem.entry_point).visit(statement)))
+    if not items:
+        return whole
+    return Plan(ast.unparse(ast.Module(body=setup, type_ignores=[])), tuple(items))
+
+
+class _Rename(ast.NodeTransformer):
+    def __init__(self, old: str, new: str) -> None:
+        self._old, self._new = old, new
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        if node.id == self._old:
+            return ast.copy_location(ast.Name(id=self._new, ctx=node.ctx), node)
+        return node
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _literal_truth(test: ast.expr) -> bool:
+    """`assert True, "..."` tests nothing."""
+    return isinstance(test, ast.Constant) and bool(test.value)
+
+
+def _item(statement: ast.stmt) -> Item:
+    if isinstance(statement, ast.Assert):
+        found = _comparison(statement.test) or _closeness(statement.test) or _plain(statement.test)
+        if found is not None:
+            inside, check = found
+            return Item(ast.unparse(inside), check)
+    return Item(ast.unparse(statement), None)
+
+
+def _comparison(test: ast.expr) -> tuple[ast.expr, Check] | None:
+    """`call == value` either way round, `call is None`, `abs(call - value) < bound`."""
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return None
+    left, operator, right = test.left, test.ops[0], test.comparators[0]
+    if isinstance(operator, ast.Eq):
+        if not is_value(right):
+            left, right = right, left
+        if not is_value(right) or is_value(left):
+            return None
+        expected = value(right)
+        return left, lambda form: compare.same(form, expected)
+    if isinstance(operator, ast.Is) and isinstance(right, ast.Constant):
+        constant = right.value
+        if constant is None or isinstance(constant, bool):
+            return left, lambda form: form is constant
+    if isinstance(operator, ast.Lt | ast.LtE) and is_value(right):
+        return _distance(left, value(right), strict=isinstance(operator, ast.Lt))
+    return None
+
+
+def _distance(left: ast.expr, bound: Any, *, strict: bool) -> tuple[ast.expr, Check] | None:
+    if not (_calls(left, "abs") and isinstance(left, ast.Call) and len(left.args) == 1):
+        return None
+    inner = left.args[0]
+    if not (isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Sub)):
+        return None
+    if not is_value(inner.right) or is_value(inner.left):
+        return None
+    expected = value(inner.right)
+
+    def check(form: Any) -> bool:
+        answer = compare.number(form)
+        if answer is None:
+            return False
+        distance = abs(answer - expected)
+        return bool(distance < bound if strict else distance <= bound)
+
+    return inner.left, check
+
+
+def _closeness(test: ast.expr) -> tuple[ast.expr, Check] | None:
+    """`math.isclose(expression, value, rel_tol=..., abs_tol=...)`."""
+    if not (_calls(test, "isclose") and isinstance(test, ast.Call) and len(test.args) == 2):
+        return None
+    inside, right = test.args
+    named = {word.arg: word.value for word in test.keywords}
+    if not set(named) <= {"rel_tol", "abs_tol"}:
+        return None
+    if is_value(inside) or not all(is_value(node) for node in (right, *named.values())):
+        return None
+    expected = value(right)
+    relative = value(named["rel_tol"]) if "rel_tol" in named else 1e-9
+    absolute = value(named["abs_tol"]) if "abs_tol" in named else 0.0
+    return inside, lambda form: compare.is_close(
+        form, expected, relative=relative, absolute=absolute
+    )
+
+
+def _plain(test: ast.expr) -> tuple[ast.expr, Check] | None:
+    """`assert f(x)` and `assert not f(x)`: no expected value to give away."""
+    wanted = True
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, wanted = test.operand, not wanted
+    if isinstance(test, ast.Call) and isinstance(test.func, ast.Name):
+        return test, lambda form: compare.truth(form) is wanted
+    return None
+
+
+def _calls(node: ast.expr, name: str) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr == name and isinstance(function.value, ast.Name)
+    return isinstance(function, ast.Name) and function.id == name
+
+
+_BUILDERS: dict[str, Callable[..., Any]] = {
+    "set": set,
+    "frozenset": frozenset,
+    "tuple": tuple,
+    "list": list,
+    "dict": dict,
+    "sorted": sorted,
+}
+_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+    ast.FloorDiv: lambda a, b: a // b,
+    ast.Mod: lambda a, b: a % b,
+    ast.Pow: lambda a, b: a**b,
+}
+
+
+def is_value(node: ast.expr) -> bool:
+    """Whether `value` can compute it: literals, arithmetic on them, set(), tuple() and the like."""
+    match node:
+        case ast.Constant():
+            return node.value is not ...
+        case ast.List() | ast.Tuple() | ast.Set():
+            return all(is_value(item) for item in node.elts)
+        case ast.Dict():
+            return all(key is not None and is_value(key) for key in node.keys) and all(
+                is_value(item) for item in node.values
+            )
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not()):
+            return is_value(node.operand)
+        case ast.BinOp():
+            return type(node.op) in _OPERATORS and is_value(node.left) and is_value(node.right)
+        case ast.Call(func=ast.Name(id=name), keywords=[]):
+            return name in _BUILDERS and all(is_value(item) for item in node.args)
+        case ast.Attribute(value=ast.Name(id="math"), attr="pi" | "e" | "inf" | "nan"):
+            return True
+    return False
+
+
+def value(node: ast.expr) -> Any:
+    """The value of a node that `is_value` accepts. Data sets are trusted to be of sane size."""
+    match node:
+        case ast.Constant():
+            return node.value
+        case ast.List():
+            return [value(item) for item in node.elts]
+        case ast.Tuple():
+            return tuple(value(item) for item in node.elts)
+        case ast.Set():
+            return {value(item) for item in node.elts}
+        case ast.Dict():
+            return {
+                value(key): value(item)
+                for key, item in zip(node.keys, node.values, strict=True)
+                if key is not None
+            }
+        case ast.UnaryOp():
+            operand = value(node.operand)
+            if isinstance(node.op, ast.Not):
+                return not operand
+            return -operand if isinstance(node.op, ast.USub) else +operand
+        case ast.BinOp():
+            return _OPERATORS[type(node.op)](value(node.left), value(node.right))
+        case ast.Call(func=ast.Name(id=name)):
+            return _BUILDERS[name](*[value(item) for item in node.args])
+        case ast.Attribute(attr=name):
+            return getattr(math, name)
+    raise TypeError(f"not a value: {ast.unparse(node)}")

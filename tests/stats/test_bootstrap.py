@@ -1,0 +1,64 @@
+"""pytest tests/stats/test_bootstrap.py"""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, bootstrap
+
+from sfr_eval.stats.bootstrap import bootstrap_interval
+from sfr_eval.stats.slices import slice_estimates
+from sfr_eval.types import MetricResult, Value
+
+
+def test_it_agrees_with_scipy() -> None:
+    numbers = np.random.default_rng(3).beta(0.5, 1.5, 60)
+    theirs = bootstrap(
+        (numbers,), np.mean, n_resamples=10_000, method="BCa", random_state=0
+    ).confidence_interval
+    low, high, method = bootstrap_interval(numbers.tolist())
+    assert method == "bootstrap"
+    assert low == pytest.approx(theirs.low, abs=0.004)
+    assert high == pytest.approx(theirs.high, abs=0.004)
+
+
+def test_equal_runs_have_equal_intervals_and_order_does_not_matter() -> None:
+    numbers = [0.0, 0.2, 0.5, 1.0, 1.0, 0.1]
+    assert bootstrap_interval(numbers) == bootstrap_interval(list(numbers))
+    assert bootstrap_interval([1 - x for x in numbers])[0] == pytest.approx(
+        1 - bootstrap_interval(numbers)[1], abs=0.02
+    )
+
+
+def test_no_success_at_all_is_not_certainty() -> None:
+    low, high, method = bootstrap_interval([0.0] * 20)
+    exact = binomtest(0, 20).proportion_ci(0.95, method="exact")
+    assert (low, method) == (0.0, "exact")
+    assert high == pytest.approx(exact.high, abs=1e-12)
+    assert bootstrap_interval([1.0] * 20)[:2] == pytest.approx((1 - exact.high, 1.0))
+    assert bootstrap_interval([0.0] * 20, ceiling=5)[1] == pytest.approx(5 * exact.high)
+    assert bootstrap_interval([0.5, 0.5]) == (0.5, 0.5, "constant")
+
+
+def test_one_number_has_no_interval() -> None:
+    with pytest.raises(ValueError, match="two or more"):
+        bootstrap_interval([0.3])
+
+
+def test_many_units_take_the_normal_interval() -> None:
+    numbers = np.random.default_rng(0).random(2_500)
+    low, high, method = bootstrap_interval(numbers.tolist())
+    assert method == "normal"
+    half = 1.959964 * numbers.std(ddof=1) / 50
+    assert (low, high) == pytest.approx((numbers.mean() - half, numbers.mean() + half))
+
+
+def test_slices_are_over_their_own_queries() -> None:
+    values = [Value(suite="s", temperature=1.0, query=str(q), value=float(q % 2)) for q in range(8)]
+    result = MetricResult(
+        metric="pass_at_1", version="1", unit="prompt", higher_is_better=True, signature={},
+        values=values, ceiling=1.0,
+    )  # fmt: skip
+    facets = {str(q): {"difficulty": "odd" if q % 2 else "even"} for q in range(7)}
+    rows = {(r["by"], r["group"]): r for r in slice_estimates(result, 4, facets)}
+    assert list(rows) == [("difficulty", "even"), ("difficulty", "odd")]
+    assert (rows["difficulty", "odd"]["value"], rows["difficulty", "odd"]["n"]) == (1.0, 3)
+    assert (rows["difficulty", "even"]["value"], rows["difficulty", "even"]["n"]) == (0.0, 4)

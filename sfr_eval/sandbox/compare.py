@@ -152,7 +152,7 @@ def truth(form: Any) -> bool | None:
     if isinstance(form, dict):
         mark, body = next(iter(form.items()))
         if mark == "o":
-            return form.get("b")
+            return form.get("y")
         return bool(decode_scalar(mark, body)) if mark in SCALARS else bool(body)
     return bool(form)
 

@@ -9,7 +9,14 @@ from typing import Any
 
 from sfr_eval.sandbox.inside.plain import SCALARS, decode_scalar
 
-MALFORMED = (TypeError, ValueError, KeyError, IndexError, ArithmeticError, RecursionError)
+MALFORMED = (
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+    StopIteration,
+)
 
 
 class Ambiguous(Exception):

@@ -13,7 +13,7 @@ from sfr_eval.sandbox.run import run_program, seconds_of, stalled
 from sfr_eval.sandbox.types import MODES, Limits, Mode, Program, Verdict
 
 _COMPUTED = 0.1  # of the limit: it was busy, not asleep
-_LONGER = 4
+_LONGER = 3
 _NUMPY = re.compile(r"\bnumpy\b")
 
 

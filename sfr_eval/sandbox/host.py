@@ -101,6 +101,12 @@ class Host:
             raise HostError(self._last_words("server is gone")) from None
         return self._receive(_REPORT_SECONDS)
 
+    def size(self) -> tuple[int, int]:
+        """The server's memory in bytes and its number of open files, as it counts them itself."""
+        self._control.sendall(b"s")
+        facts = self._receive(_REPORT_SECONDS)
+        return facts["memory"], facts["files"]
+
     def ran_out_of_memory(self) -> bool:
         """Whether the kernel has ended a process for memory since the last call."""
         return self._group is not None and self._group.ended_for_memory()

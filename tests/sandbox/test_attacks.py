@@ -14,8 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.sandbox import AssertsProblem, Limits, Mode, Program, Verdict, grade
-from sfr_eval.sandbox import FunctionalProblem, IoTest, StdinProblem
+from sfr_eval.sandbox import (
+    AssertsProblem,
+    FunctionalProblem,
+    IoTest,
+    Limits,
+    Mode,
+    Program,
+    StdinProblem,
+    Verdict,
+    grade,
+)
 from sfr_eval.sandbox.isolation import ENVIRONMENT, detect
 
 SECONDS = 2.0
@@ -30,7 +39,10 @@ ON_SUCCESS = "\ndef f(x):\n    return x + 1"
 def reaching(what: str) -> str:
     """A program that is right only if `what` goes through without an exception."""
     body = "\n".join("    " + line for line in what.splitlines())
-    return f"def attempt():\n{body}\ntry:\n    attempt()\n    ok = 1\nexcept BaseException:\n    ok = 0\ndef f(x):\n    return x + ok if ok else 0"
+    return (
+        f"def attempt():\n{body}\ntry:\n    attempt()\n    ok = 1\n"
+        "except BaseException:\n    ok = 0\ndef f(x):\n    return x + 1 if ok else 0"
+    )
 
 
 ATTACKS = {
@@ -39,12 +51,8 @@ ATTACKS = {
     "    __hash__ = int.__hash__\ndef f(x):\n    return E(0)",
     "not-different object": "class E(float):\n    __eq__ = lambda s, o: True\n"
     "    __ne__ = lambda s, o: False\ndef f(x):\n    return E('nan')",
-    "expected value in the frames": "import sys\ndef f(x):\n    fr = sys._getframe()\n"
-    "    while fr:\n        for v in list(fr.f_locals.values()):\n"
-    "            if v == 4242 or '4242' in repr(v): return 4242\n        fr = fr.f_back",
-    "expected value in the collector": "import gc\ndef f(x):\n    for o in gc.get_objects():\n"
-    "        try:\n            if '4242' in repr(o)[:10000]: return 4242\n"
-    "        except Exception: pass",
+    "own exit code of the keeper": "import os\ndef f(x): os._exit(70)",
+    "other exit code of the keeper": "import os\nos._exit(71)",
     "sys.exit": "import sys\ndef f(x): sys.exit(0)",
     "os._exit": "import os\ndef f(x): os._exit(0)",
     "exit at top": "import os\nos._exit(0)",
@@ -65,7 +73,9 @@ ATTACKS = {
     "builtins replaced": "import builtins\nbuiltins.len = lambda *a: 0\n"
     "builtins.all = lambda *a: True\nbuiltins.zip = lambda *a, **k: []\n"
     "builtins.isinstance = lambda *a: True" + WRONG,
-    "kill the parent": reaching("import os\nos.kill(os.getppid() or 1, 9)\nassert os.getppid() != 1"),
+    "kill the parent": reaching(
+        "import os\nos.kill(os.getppid() or 1, 9)\nassert os.getppid() != 1"
+    ),
     "kill everything": "import os\ntry: os.kill(-1, 9)\nexcept OSError: pass" + WRONG,
     "parent memory": reaching("import os\nopen(f'/proc/{os.getppid()}/mem', 'r+b')"),
     "environment of process 1": reaching("assert open('/proc/1/environ').read()"),
@@ -89,14 +99,16 @@ ATTACKS = {
         "import ctypes, time\np = ctypes.CDLL(None).fork()\nassert p >= 0\n"
         "if p == 0: time.sleep(100)"
     ),
-    "raw clone": reaching("import ctypes\nassert ctypes.CDLL(None).syscall(56, 17, 0, 0, 0, 0) >= 0"),
+    "raw clone": reaching(
+        "import ctypes\nassert ctypes.CDLL(None).syscall(56, 17, 0, 0, 0, 0) >= 0"
+    ),
     "fork bomb": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
     "thread bomb": "import threading, time\nwhile True:\n    try:\n"
     "        threading.Thread(target=time.sleep, args=(99,)).start()\n    except Exception: pass",
-    "user namespace": reaching(
-        "import ctypes\nassert ctypes.CDLL(None).unshare(0x10000000) == 0"
+    "user namespace": reaching("import ctypes\nassert ctypes.CDLL(None).unshare(0x10000000) == 0"),
+    "mount": reaching(
+        "import ctypes\nassert ctypes.CDLL(None).mount(b'x', b'/tmp', b'tmpfs', 0, 0) == 0"
     ),
-    "mount": reaching("import ctypes\nassert ctypes.CDLL(None).mount(b'x', b'/tmp', b'tmpfs', 0, 0) == 0"),
     "ptrace": reaching("import ctypes\nassert ctypes.CDLL(None).ptrace(0, 0, 0, 0) == 0"),
     "set user id": reaching("import os\nos.setuid(0)\nassert os.getuid() == 0"),
     "limits raised": reaching(
@@ -113,7 +125,8 @@ ATTACKS = {
     "printed for ever": "while True: print('x' * 1_000_000)",
     "300 MB returned": "def f(x): return 'x' * 300_000_000",
     "6 GB": "x = bytearray(6 * 2**30)" + ON_SUCCESS,
-    "6 GB in parts": "x = []\nfor i in range(60):\n    x.append(bytearray(100 * 2**20))" + ON_SUCCESS,
+    "6 GB in parts": "x = []\nfor i in range(60):\n    x.append(bytearray(100 * 2**20))"
+    + ON_SUCCESS,
     "temporary files": reaching(
         "for i in range(1000):\n    open(f'/tmp/{{i}}', 'wb').write(bytes(2**20))"
     ),
@@ -189,11 +202,38 @@ def test_no_attack_succeeds(kind: str, surroundings: dict[str, str]) -> None:
     broken = [name for name in ATTACKS if not found[f"after {name}"].passed]
     unscored = [name for name in ATTACKS if found[name].status == "not_scored"]
     assert (passed, broken, unscored) == ([], [], [])
-    assert max(v.wall_seconds for v in found.values()) < 4 * (SECONDS + 2)
-    assert took < len(ATTACKS) * 4 * (SECONDS + 2)
+    # lcb-compat has an alarm for loading and one for the test; a starved program gets three times.
+    deadline = 2 * (3 * SECONDS + 1) + 3
+    assert max(v.wall_seconds for v in found.values()) < deadline
+    assert took < len(ATTACKS) * deadline
     assert not Path(surroundings["marker"]).exists()
     ours = {name for name in set(os.listdir("/tmp")) - temporary if name.startswith("sfr-eval-")}
     assert not ours
+
+
+THIEVES = {
+    "frames": "import re, sys\ndef f(x):\n    fr = sys._getframe()\n    while fr:\n"
+    "        m = re.search('needle-[0-9]+', repr(fr.f_locals) + repr(fr.f_code.co_consts))\n"
+    "        if m: return m[0]\n        fr = fr.f_back",
+    "collector": "import re, gc\ndef f(x):\n    for o in gc.get_objects():\n        try:\n"
+    "            m = re.search('needle-[0-9]+', repr(o)[:9999])\n"
+    "            if m: return m[0]\n        except Exception: pass",
+}
+
+
+@pytest.mark.parametrize("mode", ["lcb-compat", "faithful"])
+def test_expected_values_are_not_in_the_sandbox(mode: Mode) -> None:
+    right = '"needle-2718"'
+    problems = (
+        AssertsProblem(id="p", asserts=(f"assert f(1) == {right}",)),
+        FunctionalProblem(id="p", function="f", tests=(IoTest(input="1", output=right),)),
+    )
+    programs = [
+        Program(id=name, code=code, problem=problem)
+        for name, code in THIEVES.items()
+        for problem in problems
+    ]
+    assert [v.status for v in grade(programs, mode=mode, workers=1)] == ["wrong"] * 4
 
 
 def test_no_server_is_left_behind() -> None:

@@ -1,4 +1,4 @@
-"""pytest tests/sandbox/test_verdict_modes.py -- each rule in which the two modes differ, in both."""
+"""pytest tests/sandbox/test_verdict_modes.py -- each rule that the modes differ in, in both."""
 
 from dataclasses import dataclass
 

@@ -37,6 +37,7 @@ _PRELOAD = _PRELOAD_NAMES.split()
 
 
 _END_SECONDS = 1.0
+_FAILED, _REFUSED = 70, 71  # exit codes of the keeper; run.py reads them as "not scored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,9 @@ def main(text: str) -> None:
     write_json(settings.control, _facts())
     while True:
         order, fds, _, _ = socket.recv_fds(control, 1, 1)
+        if order == b"s":
+            write_json(settings.control, _size())
+            continue
         if not order or not fds:
             os._exit(0)
         _one_program(settings, control, fds[0], program)
@@ -111,6 +115,12 @@ def _facts() -> dict[str, Any]:
     }
 
 
+def _size() -> dict[str, int]:
+    with open("/proc/self/statm") as stream:
+        pages = int(stream.read().split()[1])
+    return {"memory": pages * resource.getpagesize(), "files": len(os.listdir("/proc/self/fd"))}
+
+
 def _one_program(settings: Settings, control: socket.socket, wire: int, program: bytes) -> None:
     folder = "/tmp" if settings.private_tmp else tempfile.mkdtemp(prefix="sfr-eval-")
     pid = confine.clone(settings.clone_flags) if settings.clone_flags else os.fork()
@@ -119,7 +129,7 @@ def _one_program(settings: Settings, control: socket.socket, wire: int, program:
             control.close()
             _keep(settings, wire, folder, program)
         finally:
-            os._exit(70)  # never reached unless the keeper itself failed
+            os._exit(_FAILED)  # never reached unless the keeper itself failed
     os.close(wire)
     order = control.recv(1)
     if order == b"k":
@@ -162,19 +172,22 @@ def _keep(settings: Settings, wire: int, folder: str, program: bytes) -> None:
         confined = _prepare(settings, job, folder, program)
     except OSError as error:
         write_json(wire, {"infrastructure": f"{error}"})
-        os._exit(71)
+        os._exit(_REFUSED)
     if job["how"].startswith("faithful"):
         keeper.supervise(job, wire, folder, confined)
     pid = keeper.fork()
     if pid == 0:
-        confined.enter()
-        fresh.to_null(0, 1, 2)
-        _run_inside(job, wire)
-        os._exit(0)
+        try:
+            confined.enter()
+            fresh.to_null(0, 1, 2)
+            _run_inside(job, wire)
+        finally:
+            os._exit(0)
     os.close(wire)
     status, _ = keeper.wait()
     code = os.waitstatus_to_exitcode(status)
-    os._exit(code if code >= 0 else 128 - code)
+    code = code if code >= 0 else 128 - code
+    os._exit(1 if code in (_FAILED, _REFUSED) else code)  # those two are the keeper's own
 
 
 def _run_inside(job: dict[str, Any], wire: int) -> None:

@@ -202,8 +202,8 @@ def test_no_attack_succeeds(kind: str, surroundings: dict[str, str]) -> None:
     broken = [name for name in ATTACKS if not found[f"after {name}"].passed]
     unscored = [name for name in ATTACKS if found[name].status == "not_scored"]
     assert (passed, broken, unscored) == ([], [], [])
-    # lcb-compat has an alarm for loading and one for the test; a starved program gets three times.
-    deadline = 2 * (3 * SECONDS + 1) + 3
+    # lcb-compat has an alarm for loading and one for the test; a starved program gets five times.
+    deadline = 2 * (5 * SECONDS + 1) + 3
     assert max(v.wall_seconds for v in found.values()) < deadline
     assert took < len(ATTACKS) * deadline
     assert not Path(surroundings["marker"]).exists()

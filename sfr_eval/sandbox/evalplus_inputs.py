@@ -18,11 +18,11 @@ def _sets(items: Iterable[Any]) -> list[Any]:
     return [set(item) if isinstance(item, list) and item else {} for item in items]
 
 
+_ALSO_TUPLES = (429, 470, 560, 579, 596, 616, 630, 726, 740, 744, 809)
 _CHANGES: list[tuple[tuple[int, ...], Change]] = [
     # every argument is a tuple
     (
-        (2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424)
-        + (429, 470, 560, 579, 596, 616, 630, 726, 740, 744, 809),
+        (2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424, *_ALSO_TUPLES),
         lambda inputs: _tuples(inputs),
     ),
     # every argument is a list of tuples

@@ -189,12 +189,13 @@ def limit_resources(*, memory: int, file_bytes: int, processes: int, cpu_seconds
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NPROC, processes),
-        (resource.RLIMIT_CPU, cpu_seconds),
     ):
         _, hard = resource.getrlimit(what)
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(what, (value, value))
+    # SIGXCPU first, SIGKILL a second later for who ignores it.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     usual = 8 * 2**20
     soft = usual if hard == resource.RLIM_INFINITY else min(usual, hard)

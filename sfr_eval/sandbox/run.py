@@ -132,14 +132,13 @@ class Attempt:
 
 
 def cause_of_death(code: int, session: Session) -> tuple[ProgramStatus, str]:
-    """Status and detail for an exit code (128 + signal when a signal ended the program)."""
-    if code in (70, 71):
-        return "not_scored", "the keeper of the program failed"
-    if code in (-9, 128 + 9) and session.host.ran_out_of_memory():
+    """Status and detail for an exit code, or minus a signal."""
+    if code == -9 and session.host.ran_out_of_memory():
         return "memory", "ended by the kernel for lack of memory"
-    if code in (-24, 128 + 24):
+    if code == -24 or (code == -9 and session.report["cpu"] >= session.cpu_limit):
         return "time_limit", "CPU time limit"
-    return "runtime_error", f"ended with {code} and without an answer"
+    what = f"signal {-code}" if code < 0 else f"exit status {code}"
+    return "runtime_error", f"ended by {what} and without an answer"
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -153,8 +152,6 @@ def parse(body: bytes) -> dict[str, Any]:
 
 def error_status(reply: dict[str, Any]) -> tuple[ProgramStatus, str]:
     """Status and detail of an answer that says what was raised."""
-    if "infrastructure" in reply:
-        return "not_scored", str(reply["infrastructure"])
     name = str(reply.get("e", _MALFORMED))
     if reply.get("timeout"):
         return "time_limit", name
@@ -254,9 +251,6 @@ def _faithful(
         facts = next_reply(attempt, session, deadline=deadline)
         if facts is None:
             break
-        if "exit" not in facts:
-            attempt.failed(*error_status(facts))
-            break
         try:
             output = session.receive(deadline=deadline)
         except (TimedOut, TooMuch):
@@ -281,8 +275,10 @@ def _stopped(facts: dict[str, Any], session: Session) -> tuple[ProgramStatus, st
     if facts["end"] == "output":
         return "output_limit", "too much output"
     code = facts["exit"]
-    if code == -24 or (code == -9 and session.host.ran_out_of_memory()):
-        return ("time_limit", "CPU time limit") if code == -24 else ("memory", "out of memory")
+    if code == -9 and session.host.ran_out_of_memory():
+        return "memory", "ended by the kernel for lack of memory"
+    if code == -24 or (code == -9 and facts["cpu"] >= session.cpu_limit):
+        return "time_limit", "CPU time limit"
     if code != 0:
         memory = facts.get("memory") or facts.get("error") == "MemoryError"
         what = f"signal {-code}" if code < 0 else f"exit status {code}"
@@ -369,7 +365,7 @@ def answer_in_turn(
         reply = next_reply(attempt, session, deadline=min(end, deadline(index)))
         if reply is None:
             return
-        if "e" in reply or "infrastructure" in reply:
+        if "e" in reply:
             status, detail = error_status(reply)
             attempt.failed("wrong" if detail == "AssertionError" else status, detail)
             return

@@ -203,6 +203,45 @@ def calibrate(
     print(f"calibration: {page}", file=sys.stderr if as_json else sys.stdout)
 
 
+@app.command()
+def grade(
+    programs: Annotated[Path, typer.Argument(help="JSONL of programs with their tests.")],
+    output: Annotated[
+        Path | None, typer.Option(help="JSONL of verdicts; the same one resumes.")
+    ] = None,
+    mode: Annotated[str, typer.Option(help="faithful, lcb-compat or evalplus")] = "faithful",
+    workers: Annotated[int | None, typer.Option(help="Default: physical cores.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Time limit; default by kind.")] = None,
+    unsafe_code: Annotated[
+        bool, typer.Option("--unsafe-code", help="Run also where there is no isolation.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Verdicts for programs made elsewhere, no model. The same command resumes."""
+    from sfr_eval.grading import grade_file
+    from sfr_eval.sandbox.types import MODES
+    from sfr_eval.show import show_grading
+
+    if mode not in MODES:
+        raise UserError(f"grade --mode {mode}: unknown; {did_you_mean(mode, MODES)}")
+    target = output or programs.with_suffix(".verdicts.jsonl")
+    summary = grade_file(
+        programs,
+        output=target,
+        mode=next(known for known in MODES if known == mode),
+        workers=workers,
+        seconds=seconds,
+        unsafe=unsafe_code,
+    )
+    show_grading(summary, as_json=as_json)
+    print(f"verdicts: {target.resolve()}", file=sys.stderr if as_json else sys.stdout)
+    if summary["statuses"].get("not_scored"):
+        raise RunError(
+            f"{summary['statuses']['not_scored']} programs are not scored: the grader failed on "
+            f"them (see {target}); the same command tries them again"
+        )
+
+
 @app.command(name="ls")
 def list_assets(
     kind: Annotated[str, typer.Argument(help="suites, judges, metrics, objectives, engines")] = "",

@@ -201,12 +201,25 @@ def _hub() -> Finding:
 
 
 def _sandbox() -> Finding:
-    found = shutil.which("bwrap")
+    from sfr_eval.sandbox.isolation import detect
+
+    try:
+        isolation = detect()
+    except UserError as error:
+        return Finding(
+            what="sandbox",
+            state="note",
+            found=str(error),
+            remedy="Debian: apt-get install bubblewrap (code suites only)",
+        )
+    best = isolation.tier == "bubblewrap"
+    found = isolation.line.removeprefix("isolation: ")
+    missing = "; ".join(isolation.missing)
     return Finding(
         what="sandbox",
-        state="ok" if found else "note",
-        found=f"bubblewrap ({found})" if found else "bubblewrap not installed",
-        remedy="" if found else "Debian: apt-get install bubblewrap (code suites only)",
+        state="ok" if best else "note",
+        found=found if best else f"{found}; {missing}",
+        remedy="" if best else "full tier: apt-get install bubblewrap (Debian), user namespaces on",
     )
 
 

@@ -139,6 +139,20 @@ def _cell(row: dict[str, Any] | None) -> str:
     return f"{row['value']:.3f}+-{(row['high'] - row['low']) / 2:.3f}"
 
 
+def show_grading(summary: dict[str, Any], *, as_json: bool) -> None:
+    """Counts of the verdicts of `grade`."""
+    if as_json:
+        print_json(summary)
+        return
+    total = max(1, summary["programs"])
+    rows = [
+        [status, str(count), f"{100 * count / total:.1f}%"]
+        for status, count in sorted(summary["statuses"].items(), key=lambda item: -item[1])
+    ]
+    title = f"{summary['programs']} programs, {summary['mode']}, tier {summary['tier']}"
+    print_table(title, ["status", "programs", "share"], rows)
+
+
 def show_lists(kinds: Sequence[str], *, as_json: bool) -> None:
     """What there is to choose from, by kind: name and one sentence."""
     found = {kind: _list(kind) for kind in kinds}

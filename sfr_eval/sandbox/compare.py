@@ -9,7 +9,14 @@ from typing import Any
 
 from sfr_eval.sandbox.inside.plain import SCALARS, decode_scalar
 
-MALFORMED = (TypeError, ValueError, KeyError, IndexError, ArithmeticError, RecursionError)
+MALFORMED = (
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+    StopIteration,
+)
 
 
 class Ambiguous(Exception):
@@ -152,7 +159,7 @@ def truth(form: Any) -> bool | None:
     if isinstance(form, dict):
         mark, body = next(iter(form.items()))
         if mark == "o":
-            return form.get("b")
+            return form.get("y")
         return bool(decode_scalar(mark, body)) if mark in SCALARS else bool(body)
     return bool(form)
 

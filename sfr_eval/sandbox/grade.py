@@ -1,5 +1,6 @@
 """Programs in, verdicts out, in the order in which they finish."""
 
+import math
 import queue
 import re
 import threading
@@ -12,6 +13,9 @@ from sfr_eval.sandbox.isolation import Isolation, detect, physical_cores
 from sfr_eval.sandbox.run import run_program, seconds_of, stalled
 from sfr_eval.sandbox.types import MODES, Limits, Mode, Program, Verdict
 
+_COMPUTED = 0.1  # of the limit: it was busy, not asleep
+_LONGER = 5
+_CONTENDED = 1.5  # the same work takes more CPU time too when others share caches and cores
 _NUMPY = re.compile(r"\bnumpy\b")
 
 
@@ -30,7 +34,8 @@ def grade(
     offers no isolation (UserError otherwise).
 
     A program that ran into the wall clock without using its CPU time is repeated once, alone,
-    after all others. A program during which the grader's server died twice is `not_scored`.
+    after all others; if it had computed at all, CPU time decides then. A program during which the
+    grader's server died twice is `not_scored`.
     """
     if mode not in MODES:
         raise UserError(f"--mode {mode}: unknown; known: {', '.join(MODES)}")
@@ -50,7 +55,7 @@ class _Pool:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._results: queue.SimpleQueue[Verdict | BaseException | None] = queue.SimpleQueue()
-        self._again: list[Program] = []
+        self._again: list[tuple[Program, float]] = []
 
     def run(self, workers: int) -> Iterator[Verdict]:
         """Verdicts of all programs, then of those that were put off."""
@@ -69,8 +74,8 @@ class _Pool:
                     yield result
             if self._again:
                 with Hosts(self._isolation, self._limits) as hosts:
-                    for program in self._again:
-                        yield replace(self._one(hosts, program), retried=True)
+                    for program, cpu_seconds in self._again:
+                        yield self._repeated(hosts, program, cpu_seconds)
         finally:
             self._stop.set()
             for thread in threads:
@@ -84,9 +89,9 @@ class _Pool:
                         program = next(self._programs, None)
                     if program is None:
                         break
-                    verdict = self._one(hosts, program)
+                    verdict = self._one(hosts, program, self._limits)
                     if stalled(verdict, seconds_of(program, self._limits)):
-                        self._again.append(program)
+                        self._again.append((program, verdict.cpu_seconds))
                     else:
                         self._results.put(verdict)
         except BaseException as error:  # noqa: BLE001  raised again where the verdicts are read
@@ -94,12 +99,27 @@ class _Pool:
         finally:
             self._results.put(None)
 
-    def _one(self, hosts: "Hosts", program: Program) -> Verdict:
+    def _repeated(self, hosts: "Hosts", program: Program, cpu_seconds: float) -> Verdict:
+        """The second try. One that computed but was starved gets more wall clock, and its CPU time
+        decides; one that slept gets no more than before."""
+        seconds = seconds_of(program, self._limits)
+        if cpu_seconds < _COMPUTED * seconds:
+            return replace(self._one(hosts, program, self._limits), retried=True)
+        tests = len(getattr(program.problem, "tests", ())) if self._mode == "lcb-compat" else 1
+        cpu = math.ceil(_CONTENDED * seconds * max(1, tests))
+        longer = replace(self._limits, seconds=_LONGER * seconds, cpu_seconds=cpu)
+        verdict = replace(self._one(hosts, program, longer), retried=True, near_limit=True)
+        allowed = _CONTENDED * seconds * max(1, len(verdict.tests))
+        if verdict.passed and verdict.cpu_seconds > allowed:
+            return replace(verdict, status="time_limit", detail="CPU time above the limit")
+        return verdict
+
+    def _one(self, hosts: "Hosts", program: Program, limits: Limits) -> Verdict:
         reason = ""
         for _ in range(2):
             try:
                 host = hosts.for_program(program)
-                return run_program(host, program, mode=self._mode, limits=self._limits)
+                return run_program(host, program, mode=self._mode, limits=limits)
             except HostError as error:
                 reason = str(error)
                 hosts.drop(program)

@@ -93,13 +93,20 @@ class Host:
             theirs.close()
         return Session(self, ours, job)
 
-    def end(self, *, wait: bool) -> dict[str, Any]:
-        """End the program; how it ended, and its CPU seconds. With wait it may end by itself."""
+    def end(self, order: bytes) -> dict[str, Any]:
+        """End the program (k: kill, t: let the keeper do it, w: it is ending by itself); how it
+        ended, and its CPU seconds."""
         try:
-            self._control.sendall(b"w" if wait else b"k")
+            self._control.sendall(order)
         except OSError:
             raise HostError(self._last_words("server is gone")) from None
         return self._receive(_REPORT_SECONDS)
+
+    def size(self) -> tuple[int, int]:
+        """The server's memory in bytes and its number of open files, as it counts them itself."""
+        self._control.sendall(b"s")
+        facts = self._receive(_REPORT_SECONDS)
+        return facts["memory"], facts["files"]
 
     def ran_out_of_memory(self) -> bool:
         """Whether the kernel has ended a process for memory since the last call."""
@@ -139,12 +146,27 @@ class Session:
     def __init__(self, host: Host, wire: socket.socket, job: dict[str, Any]) -> None:
         self.host, self._wire = host, wire
         self._left: int = job["output"]
+        self.cpu_limit: int = job["cpu_seconds"]
         self._buffer = bytearray()
         self._poll = select.poll()
         self._poll.register(wire, select.POLLIN)
         self.report: dict[str, Any] = {}
         self._ended = False
-        self.send(json.dumps(job).encode("ascii"), deadline=time.monotonic() + _START_SECONDS)
+        self._stop = b"t" if job["how"].startswith("faithful") else b"k"
+        self._start(job)
+
+    def _start(self, job: dict[str, Any]) -> None:
+        """Hand the job over and wait until the program is confined, or HostError."""
+        deadline = time.monotonic() + _START_SECONDS
+        self.send(json.dumps(job).encode("ascii"), deadline=deadline)
+        try:
+            body = self.receive(deadline=deadline)
+        except TimedOut:
+            body = None
+        reply = json.loads(body) if body is not None else {}
+        if "ready" not in reply:
+            self.end()
+            raise HostError(str(reply.get("infrastructure", "a program could not be confined")))
 
     def send(self, body: bytes, *, deadline: float) -> None:
         """A frame to the program; a program that is gone or does not read is noticed later."""
@@ -186,6 +208,6 @@ class Session:
         """End the program and everything that it started; its report. Once is enough."""
         if not self._ended:
             self._ended = True
-            self.report = self.host.end(wait=wait)
+            self.report = self.host.end(b"w" if wait else self._stop)
             self._wire.close()
         return self.report

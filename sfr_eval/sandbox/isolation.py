@@ -32,9 +32,7 @@ _ETC = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/full")
 _PACKAGES = ("numpy", "numpy.libs", "sortedcontainers")
 _INSIDE = Path(__file__).parent / "inside"
-_PER_PROGRAM = (
-    confine.CLONE_NEWUSER | confine.CLONE_NEWPID | confine.CLONE_NEWNS | confine.CLONE_NEWIPC
-)
+_PER_PROGRAM = confine.CLONE_NEWUSER | confine.CLONE_NEWPID | confine.CLONE_NEWNS
 _START = """
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -133,7 +131,11 @@ def command(tier: Tier, *, control: int, numpy: bool) -> list[str]:
         "clone_flags": _flags(tier),
         "landlock": tier != "none" and confine.landlock_abi() > 0,
         "seccomp": tier != "none",
-        "readable": [*_SYSTEM, *_ETC, *_DEVICES, prefix, "/sfr", *own],
+        "readable": ["/usr", "/etc", "/dev", prefix, "/sfr"]
+        if boxed
+        else sorted(
+            {os.path.realpath(path) for path in (*_SYSTEM, *_ETC, *_DEVICES, prefix, *own)}
+        ),
         "packages": "/sfr/packages" if boxed else _first_parent(packages),
         "numpy": numpy,
         "private_tmp": tier in ("bubblewrap", "namespaces"),
@@ -147,7 +149,7 @@ def _flags(tier: Tier) -> int:
     if tier == "bubblewrap":
         return _PER_PROGRAM
     if tier == "namespaces":
-        return _PER_PROGRAM | confine.CLONE_NEWNET | confine.CLONE_NEWUTS
+        return _PER_PROGRAM | confine.CLONE_NEWNET | confine.CLONE_NEWUTS | confine.CLONE_NEWIPC
     return 0
 
 

@@ -110,9 +110,10 @@ class Program:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one program may use. None for `seconds` takes the kind's own: 6 for each test of
-    stdin and functional problems (LiveCodeBench), 3 for all asserts together (HumanEval)."""
+    stdin and functional problems (LiveCodeBench), 4 for all asserts together (EvalPlus)."""
 
     seconds: float | None = None  # wall clock
+    cpu_seconds: int | None = None  # of one process; None: above the wall clock's limits
     memory_bytes: int = 4 * 2**30  # address space of the process
     output_bytes: int = 64 * 2**20  # all that crosses out of the sandbox
     temporary_bytes: int = 64 * 2**20  # files in /tmp

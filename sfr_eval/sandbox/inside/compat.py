@@ -92,6 +92,7 @@ def _unparse(statements: list[Any]) -> str:
 def run(job: dict[str, Any], fd: int) -> None:
     """Load the program, then answer one frame a test until the other side hangs up."""
     _remove_functions()
+    sys.set_int_max_str_digits(50000)
     signal.signal(signal.SIGALRM, _alarm)
     seconds = max(1, int(job["seconds"]))
     stdin = job["how"] == "compat-stdin"

@@ -25,6 +25,9 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "clone": (56, 220),
     "clone3": (435, 435),
     "capset": (126, 91),
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
     "landlock_create_ruleset": (444, 444),
     "landlock_add_rule": (445, 445),
     "landlock_restrict_self": (446, 446),
@@ -189,12 +192,13 @@ def limit_resources(*, memory: int, file_bytes: int, processes: int, cpu_seconds
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NPROC, processes),
-        (resource.RLIMIT_CPU, cpu_seconds),
     ):
         _, hard = resource.getrlimit(what)
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(what, (value, value))
+    # SIGXCPU first, SIGKILL a second later for who ignores it.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     usual = 8 * 2**20
     soft = usual if hard == resource.RLIM_INFINITY else min(usual, hard)
@@ -205,9 +209,16 @@ class _Filter(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
 
 
-def seccomp_program() -> bytes:
+_ENDING = (1, 3, 6, 9, 10, 12, 15)  # hang-up, quit, abort, kill, user signals, terminate
+
+
+def seccomp_program(*, first: bool) -> bytes:
     """The filter: everything is allowed but the calls refused with EPERM, clone except for
-    threads, and clone3 (ENOSYS, so that the C library falls back to clone)."""
+    threads, and clone3 (ENOSYS, so that the C library falls back to clone).
+
+    first: for a process 1, for which the kernel ignores such signals: sending one of `_ENDING`
+    ends the sender, as it would end any other process that handles none of them.
+    """
     load, equal, at_least, bit_set, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, kill, errno = 0x7FFF0000, 0x80000000, 0x00050000
 
@@ -227,6 +238,13 @@ def seccomp_program() -> bytes:
         number = x86 if _X86 else arm
         if number is not None:
             lines += [line(equal, 0, 1, number), line(answer, 0, 0, errno | 1)]
+    if first:
+        for name, argument in (("kill", 24), ("tkill", 24), ("tgkill", 32)):
+            body = [line(load, 0, 0, argument)]
+            for signal_ in _ENDING:
+                body += [line(equal, 0, 1, signal_), line(answer, 0, 0, kill)]
+            body += [line(answer, 0, 0, allow)]
+            lines += [line(equal, 0, len(body), _number(name)), *body]
     lines += [
         line(equal, 0, 4, _number("clone")),
         line(load, 0, 0, 16),  # lower half of the first argument

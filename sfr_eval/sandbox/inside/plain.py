@@ -5,7 +5,7 @@
     {"t": [..]} {"s": [..]} {"z": [..]} {"d": [[k, v], ..]}    tuple, set, frozenset, dict
     {"b": hex} {"c": [re, im]} {"q": [n, d]} {"m": text}       bytes, complex, Fraction, Decimal
     {"n": value} {"a": nested list}                            NumPy scalar, NumPy array
-    {"o": type name, "b": truth}                               everything else
+    {"o": type name, "y": truth}                               everything else
 
 Subclasses of plain types count as the plain type (`Counter` is a dict), read by the base type's own
 methods, so that no method of the program decides what it is equal to.
@@ -85,7 +85,7 @@ def _other(value: Any) -> dict[str, Any]:
         truth = bool(value)
     except Exception:  # noqa: BLE001  the program's own __bool__ may raise anything
         truth = None
-    return {"o": str(type(value).__name__)[:100], "b": truth}
+    return {"o": str(type(value).__name__)[:100], "y": truth}
 
 
 class Other:
@@ -113,7 +113,7 @@ def decode(form: Any) -> Any:
     for mark, build in _BUILD.items():
         if mark in form:
             return build(form[mark])
-    return Other(str(form.get("o")), form.get("b"))
+    return Other(str(form.get("o")), form.get("y"))
 
 
 def decode_scalar(mark: str, body: Any) -> Any:

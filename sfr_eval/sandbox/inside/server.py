@@ -1,11 +1,11 @@
 """The fork server: one warm interpreter that clones a confined process for each program.
 
     grader --control socket--> server --clone--> keeper (process 1 of the program's namespace)
-                                                   `--fork--> the program, confined
+                                                   `--fork--> the program (faithful mode)
     grader <--------------- wire (one socket a program) ---------------'
 
-The keeper sets the namespace up and only waits; in faithful mode it forks one process a test from
-the compiled program and relays what comes out. The grader ends every program by one byte on the
+The keeper sets the namespace up. In faithful mode it forks one process a test from the compiled
+program and relays what comes out; else it becomes the program. The grader ends every program by one byte on the
 control socket: the server kills the keeper, and with process 1 the kernel kills all the rest.
 """
 
@@ -27,10 +27,9 @@ from . import asserts, compat, confine, fresh, keeper
 from .wire import read_frame, write_json
 
 _PRELOAD_NAMES = (
-    "__future__ abc array ast atexit bisect calendar cmath collections contextlib copy csv "
-    "ctypes dataclasses datetime decimal enum fractions functools gc hashlib heapq inspect io "
-    "itertools json math operator os pickle queue random re statistics string struct sys "
-    "textwrap threading time traceback typing warnings"
+    "__future__ abc array ast atexit bisect cmath collections copy ctypes datetime decimal "
+    "fractions functools heapq io itertools json math operator os random re statistics string "
+    "struct sys threading time traceback typing warnings"
 )
 _PRELOAD = _PRELOAD_NAMES.split()
 """What programs import most; a fork gets it free."""
@@ -60,10 +59,13 @@ def main(text: str) -> None:
     _settle(settings)
     _warm_up(settings)
     control = socket.socket(fileno=settings.control)
-    program = confine.seccomp_program() if settings.seccomp else b""
+    program = confine.seccomp_program(first=bool(settings.clone_flags)) if settings.seccomp else b""
     write_json(settings.control, _facts())
     while True:
         order, fds, _, _ = socket.recv_fds(control, 1, 1)
+        if order == b"s":
+            write_json(settings.control, _size())
+            continue
         if not order or not fds:
             os._exit(0)
         _one_program(settings, control, fds[0], program)
@@ -111,6 +113,12 @@ def _facts() -> dict[str, Any]:
     }
 
 
+def _size() -> dict[str, int]:
+    with open("/proc/self/statm") as stream:
+        pages = int(stream.read().split()[1])
+    return {"memory": pages * resource.getpagesize(), "files": len(os.listdir("/proc/self/fd"))}
+
+
 def _one_program(settings: Settings, control: socket.socket, wire: int, program: bytes) -> None:
     folder = "/tmp" if settings.private_tmp else tempfile.mkdtemp(prefix="sfr-eval-")
     pid = confine.clone(settings.clone_flags) if settings.clone_flags else os.fork()
@@ -119,12 +127,12 @@ def _one_program(settings: Settings, control: socket.socket, wire: int, program:
             control.close()
             _keep(settings, wire, folder, program)
         finally:
-            os._exit(70)  # never reached unless the keeper itself failed
+            os._exit(0)
     os.close(wire)
     order = control.recv(1)
-    if order == b"k":
+    if order == b"t":
         os.kill(pid, signal.SIGTERM)  # the keeper ends the program and so counts its CPU time
-    if order:
+    if order in (b"t", b"w"):
         _wait(pid, seconds=_END_SECONDS)
     os.kill(pid, signal.SIGKILL)
     _, status, usage = os.wait4(pid, 0)
@@ -155,26 +163,28 @@ def _end_group(leader: int) -> None:
 
 
 def _keep(settings: Settings, wire: int, folder: str, program: bytes) -> None:
-    """The keeper's whole life."""
+    """The whole life of process 1 of a program's namespace.
+
+    In faithful mode it keeps the processes of the tests; else it becomes the program itself, which
+    saves a fork. The kernel spares process 1 the signals that it sends to itself, so the filter
+    ends it for those.
+    """
     job = json.loads(read_frame(wire) or b"{}")
-    keeper.listen()
+    keeps = job["how"].startswith("faithful")
     try:
+        if keeps:
+            keeper.listen()
         confined = _prepare(settings, job, folder, program)
+        if not keeps:
+            fresh.to_null(0, 1, 2)
+            confined.enter()
     except OSError as error:
         write_json(wire, {"infrastructure": f"{error}"})
-        os._exit(71)
-    if job["how"].startswith("faithful"):
+        return
+    write_json(wire, {"ready": True})  # what comes after may be the program's own writing
+    if keeps:
         keeper.supervise(job, wire, folder, confined)
-    pid = keeper.fork()
-    if pid == 0:
-        confined.enter()
-        fresh.to_null(0, 1, 2)
-        _run_inside(job, wire)
-        os._exit(0)
-    os.close(wire)
-    status, _ = keeper.wait()
-    code = os.waitstatus_to_exitcode(status)
-    os._exit(code if code >= 0 else 128 - code)
+    _run_inside(job, wire)
 
 
 def _run_inside(job: dict[str, Any], wire: int) -> None:
@@ -197,8 +207,6 @@ def _prepare(
         confine.mount_tmpfs("/tmp", job["temporary"])
     os.mkdir(f"{folder}/work")
     os.chdir(f"{folder}/work")
-    with open("/proc/self/oom_score_adj", "w") as stream:
-        stream.write("1000")  # when memory runs out the program goes first, not the server
     ruleset = None
     if settings.landlock:
         ruleset = confine.landlock_ruleset(read=settings.readable, write=[folder, "/dev/null"])

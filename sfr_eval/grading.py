@@ -1,0 +1,167 @@
+"""`sfr-eval grade`: a JSONL file of programs made elsewhere becomes a JSONL file of verdicts."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sfr_eval.errors import UserError
+from sfr_eval.progress import Bar, log
+from sfr_eval.sandbox import (
+    AssertsProblem,
+    FunctionalProblem,
+    HumanEvalProblem,
+    IoTest,
+    Limits,
+    Mode,
+    Problem,
+    Program,
+    StdinProblem,
+    Verdict,
+    grade,
+)
+from sfr_eval.sandbox.isolation import detect
+
+
+class ProgramRow(BaseModel):
+    """One line of the input. Tests come as `tests` (standard input, or functional with `fn_name`),
+    as `test_list` (MBPP), or as `test` and `entry_point` (HumanEval)."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+    id: str
+    code: str
+    fn_name: str | None = None
+    tests: list[tuple[str, str]] | None = None
+    test_list: list[str] | None = None
+    test_setup_code: str = ""
+    test: str | None = None
+    entry_point: str | None = None
+
+    def problem(self) -> Problem | None:
+        """What is asked; None when no form of tests is there."""
+        if self.tests is not None:
+            tests = tuple(IoTest(input=given, output=right) for given, right in self.tests)
+            if self.fn_name is not None:
+                return FunctionalProblem(id=self.id, function=self.fn_name, tests=tests)
+            return StdinProblem(id=self.id, tests=tests)
+        if self.test_list is not None:
+            asserts = tuple(self.test_list)
+            return AssertsProblem(id=self.id, asserts=asserts, setup=self.test_setup_code)
+        if self.test is not None and self.entry_point is not None:
+            return HumanEvalProblem(id=self.id, entry_point=self.entry_point, test=self.test)
+        return None
+
+
+def grade_file(
+    source: Path,
+    *,
+    output: Path,
+    mode: Mode,
+    workers: int | None = None,
+    seconds: float | None = None,
+    unsafe: bool = False,
+) -> dict[str, Any]:
+    """Grade every row that `output` does not hold yet, append its verdict; the counts of all.
+
+    Rows of `output` belong together by mode, limits and isolation tier, written on its first line.
+    """
+    programs = list(read_programs(source))
+    isolation = detect(unsafe=unsafe)
+    log(isolation.line)
+    for reason in isolation.missing:
+        log(f"  not used: {reason}")
+    header = {
+        "mode": mode,
+        "seconds": seconds,
+        "tier": isolation.tier,
+        "python": isolation.facts["python"],
+    }
+    done = _resume(output, header)
+    left = [program for program in programs if program.id not in done]
+    counts = Counter(done[p.id]["status"] for p in programs if p.id in done)
+    limits = Limits(seconds=seconds)
+    bar = Bar("grading", len(programs), unit="programs", done=len(programs) - len(left))
+    with output.open("a", encoding="utf-8") as stream, bar:
+        for verdict in grade(left, mode=mode, workers=workers, limits=limits, unsafe=unsafe):
+            stream.write(json.dumps(verdict_row(verdict)) + "\n")
+            stream.flush()
+            counts[verdict.status] += 1
+            bar.advance()
+    return {**header, "programs": len(programs), "statuses": dict(counts)}
+
+
+def verdict_row(verdict: Verdict) -> dict[str, Any]:
+    """A line of the output."""
+    row: dict[str, Any] = {
+        "id": verdict.id,
+        "passed": verdict.passed if verdict.status != "not_scored" else None,
+        "status": verdict.status,
+        "results": [test.status for test in verdict.tests],
+        "seconds": round(verdict.wall_seconds, 4),
+        "cpu_seconds": round(verdict.cpu_seconds, 4),
+        "trust": verdict.trust,
+        "retried": verdict.retried,
+        "near_limit": verdict.near_limit,
+        "detail": verdict.detail,
+    }
+    if verdict.codes:
+        row["codes"] = list(verdict.codes)
+    return row
+
+
+def read_programs(source: Path) -> Iterator[Program]:
+    """The programs of a JSONL file; UserError names the line that is wrong."""
+    try:
+        lines = source.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{source}: cannot be read ({error}); give a JSONL file") from None
+    seen: set[str] = set()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        where = f"{source}:{number}"
+        try:
+            row = ProgramRow.model_validate(json.loads(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "row"
+            raise UserError(f"{where}: {field}: {first['msg']}") from None
+        except ValueError as error:
+            raise UserError(f"{where}: no JSON ({error})") from None
+        problem = row.problem()
+        if problem is None:
+            raise UserError(
+                f"{where}: no tests; give `tests`, `test_list`, or `test`+`entry_point`"
+            )
+        if row.id in seen:
+            raise UserError(f"{where}: id {row.id!r} comes twice; ids must differ")
+        seen.add(row.id)
+        yield Program(id=row.id, code=row.code, problem=problem)
+
+
+def _resume(output: Path, header: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Verdicts that are there, by id; not_scored ones are graded again. Writes the header of a new
+    file and cuts a torn last line off."""
+    text = output.read_text(encoding="utf-8") if output.exists() else ""
+    if not text:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(header) + "\n", encoding="utf-8")
+        return {}
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        output.write_text(whole, encoding="utf-8")
+    try:
+        rows = [json.loads(line) for line in whole.splitlines()]
+    except ValueError:
+        raise UserError(f"{output}: not made by `grade`; choose another --output") from None
+    if not rows or rows[0] != dict(header):
+        before = re.sub(r"[{}\"]", "", json.dumps(rows[0])) if rows else "nothing"
+        raise UserError(
+            f"{output}: was graded with {before}; choose another --output or the same settings"
+        )
+    return {row["id"]: row for row in rows[1:] if row["status"] != "not_scored"}

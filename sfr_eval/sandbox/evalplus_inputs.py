@@ -1,0 +1,64 @@
+"""MBPP+ stores its inputs as JSON, which has no tuple, set or complex number: put them back."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+Change = Callable[[Sequence[Any]], Sequence[Any]]
+
+
+def _tuples(items: Iterable[Any]) -> list[Any]:
+    return [tuple(item) for item in items]
+
+
+def _all_tuples(item: Any) -> Any:
+    return tuple(_all_tuples(inner) for inner in item) if isinstance(item, list) else item
+
+
+def _sets(items: Iterable[Any]) -> list[Any]:
+    return [set(item) if isinstance(item, list) and item else {} for item in items]
+
+
+_ALSO_TUPLES = (429, 470, 560, 579, 596, 616, 630, 726, 740, 744, 809)
+_CHANGES: list[tuple[tuple[int, ...], Change]] = [
+    # every argument is a tuple
+    (
+        (2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424, *_ALSO_TUPLES),
+        lambda inputs: _tuples(inputs),
+    ),
+    # every argument is a list of tuples
+    (
+        (63, 64, 70, 94, 120, 237, 272, 299, 400, 409, 417, 438, 473, 614, 780),
+        lambda inputs: [_tuples(argument) for argument in inputs],
+    ),
+    # the first is a list of tuples
+    ((75, 413, 444, 753), lambda inputs: [_tuples(inputs[0]), inputs[1]]),
+    # the second is a tuple
+    ((106, 750), lambda inputs: [inputs[0], tuple(inputs[1])]),
+    # the first is a tuple
+    ((250, 405, 446, 617, 720, 763, 808, 307), lambda inputs: [tuple(inputs[0]), *inputs[1:]]),
+    # tuples of tuples
+    ((259, 401, 445), lambda inputs: [tuple(_tuples(argument)) for argument in inputs]),
+    ((580, 615, 791), lambda inputs: _all_tuples(list(inputs))),
+    # a tuple of tuples and other things
+    (
+        (278,),
+        lambda inputs: [
+            tuple(tuple(item) if isinstance(item, list) else item for item in inputs[0])
+        ],
+    ),
+    # others
+    ((115,), lambda inputs: [_sets(inputs[0])]),
+    ((124,), lambda inputs: [float(inputs[0]), complex(inputs[1])]),
+    ((252,), lambda inputs: [complex(inputs[0])]),
+    (
+        (722,),
+        lambda inputs: [{key: tuple(item) for key, item in inputs[0].items()}, *inputs[1:]],
+    ),
+]
+_BY_TASK = {f"Mbpp/{task}": change for tasks, change in _CHANGES for task in tasks}
+
+
+def evalplus_inputs(task: str, inputs: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
+    """The argument tuples of a task of EvalPlus (`Mbpp/2`, `HumanEval/0`) from its JSON."""
+    change = _BY_TASK.get(task)
+    return tuple(tuple(change(each) if change else each) for each in inputs)

@@ -1,0 +1,78 @@
+"""pytest tests/test_grading.py -- the verb `grade`: forms of rows, resume, bad input."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sfr_eval.errors import UserError
+from sfr_eval.grading import grade_file, read_programs
+
+ROWS = [
+    {"id": "io", "code": "print(int(input()) + 1)", "fn_name": None, "tests": [["1", "2"]]},
+    {"id": "call", "code": "def f(x): return x + 1", "fn_name": "f", "tests": [["1", "2"]]},
+    {"id": 3, "code": "def f(x): return x", "test_list": ["assert f(1) == 2"]},
+    {
+        "id": "he",
+        "code": "def f(x): return x + k",
+        "test": "k = 1\ndef check(c):\n    assert c(1) == 2\n",
+        "entry_point": "f",
+    },
+]
+
+
+def written(file: Path, rows: list[dict[str, object]]) -> Path:
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def lines(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_every_form_of_row_is_graded_and_a_second_call_grades_nothing(tmp_path: Path) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS), tmp_path / "v.jsonl"
+    summary = grade_file(source, output=output, mode="faithful", workers=1)
+    assert summary["statuses"] == {"passed": 3, "wrong": 1}
+    rows = {row["id"]: row for row in lines(output)[1:]}
+    assert {key: row["passed"] for key, row in rows.items()} == {
+        "io": True, "call": True, "3": False, "he": True,
+    }  # fmt: skip
+    assert rows["3"]["results"] == ["wrong"]
+    before = output.read_bytes()
+    assert grade_file(source, output=output, mode="faithful", workers=1) == summary
+    assert output.read_bytes() == before
+
+
+def test_resume_grades_what_is_missing_after_a_torn_line(tmp_path: Path) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS), tmp_path / "v.jsonl"
+    grade_file(source, output=output, mode="faithful", workers=1)
+    kept = output.read_text().splitlines()[:2]
+    output.write_text("\n".join(kept) + '\n{"id": "torn')
+    summary = grade_file(source, output=output, mode="faithful", workers=1)
+    assert summary["statuses"] == {"passed": 3, "wrong": 1}
+    assert sorted(str(row["id"]) for row in lines(output)[1:]) == ["3", "call", "he", "io"]
+
+
+def test_verdicts_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "v.jsonl"
+    grade_file(source, output=output, mode="faithful", workers=1)
+    with pytest.raises(UserError, match="was graded with mode: faithful"):
+        grade_file(source, output=output, mode="lcb-compat", workers=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "p.jsonl:1: no JSON"),
+        ('{"id": "a"}', "p.jsonl:1: code: Field required"),
+        ('{"id": "a", "code": ""}', "p.jsonl:1: no tests"),
+        ('{"id": "a", "code": "", "tests": [["1"]]}', "p.jsonl:1: tests.0"),
+        ('{"id": 1, "code": "", "tests": []}\n' * 2, "p.jsonl:2: id '1' comes twice"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "p.jsonl"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message.replace(".", r"\.")):
+        list(read_programs(file))

@@ -129,19 +129,30 @@ def score(
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
     style_data: Annotated[Path | None, typer.Option(help="Persona-labelled JSONL.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="For geometry, tokens: the checkpoint, if it has moved.")
+    ] = None,
+    base_model: Annotated[
+        str | None, typer.Option(help="For geometry, tokens: what it was trained from.")
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option(help="For geometry: 0,6,12; 0 is the embedding.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating."""
-    from sfr_eval.rescore import rescore
+    from sfr_eval.config import layers_option
+    from sfr_eval.rescore import LookInto, rescore
     from sfr_eval.show import show_results
 
     scored, report = rescore(
         folder,
         suite=suite,
         output=output,
-        metrics=tuple(metrics) if metrics else None,
+        metrics=tuple(part for name in metrics for part in name.split(",")) if metrics else None,
         encoder=encoder,
         style_data=style_data,
+        look_into=LookInto(model=model, base_model=base_model, layers=layers_option(layers)),
     )
     show_results(scored, as_json=as_json)
     print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)

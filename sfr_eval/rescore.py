@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,15 @@ class GenerationRow(BaseModel):
         return value
 
 
+@dataclass(frozen=True, kw_only=True)
+class LookInto:
+    """Which checkpoint wrote the replies, for families that read them with it again."""
+
+    model: str | None = None  # None: the one in the manifest
+    base_model: str | None = None
+    layers: tuple[int, ...] | None = None
+
+
 def rescore(
     path: Path,
     *,
@@ -48,6 +58,7 @@ def rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
+    look_into: LookInto | None = None,
 ) -> tuple[Path, Path]:
     """Score `path` and write its report. Returns the run folder and the report file."""
     from sfr_eval.metrics.table import load_family
@@ -57,10 +68,18 @@ def rescore(
     if not path.is_file():
         if suite is not None or output is not None:
             raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
-        return _rescore(RunFolder(path), metrics=metrics, encoder=encoder, style_data=style_data)
+        return _rescore(
+            RunFolder(path),
+            metrics=metrics,
+            encoder=encoder,
+            style_data=style_data,
+            look_into=look_into,
+        )
     folder, new = import_generations(path, suite=suite, output=output)
     try:
-        return _rescore(folder, metrics=metrics, encoder=encoder, style_data=style_data)
+        return _rescore(
+            folder, metrics=metrics, encoder=encoder, style_data=style_data, look_into=look_into
+        )
     except UserError:
         remove_folders(new)  # nothing was scored: leave no trace
         raise
@@ -72,7 +91,9 @@ def _rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
+    look_into: LookInto | None,
 ) -> tuple[Path, Path]:
+    from sfr_eval.forward import forward_for
     from sfr_eval.report import write_report
     from sfr_eval.score import score
 
@@ -81,6 +102,17 @@ def _rescore(
         raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")
     suites = stored_suites(manifest)
     config = manifest.get("config", {})
+    asked = look_into or LookInto()
+    progress = ScoringProgress()
+    forward = forward_for(
+        folder.path,
+        manifest,
+        metrics or {name for suite in suites for name in suite.spec.metrics},
+        model=asked.model,
+        base_model=asked.base_model,
+        layers=asked.layers,
+        on_progress=progress,
+    )
     with folder:
         results = score(
             folder.sealed_samples(),
@@ -91,7 +123,8 @@ def _rescore(
             style_data=style_data or _path(config.get("style_data")),
             families=metrics,
             cache=cache_folder(),
-            on_progress=ScoringProgress(),
+            forward=forward,
+            on_progress=progress,
         )
         if metrics and folder.results_file.exists():
             results = added_to(folder.read_results(), results)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.encoder import Encoder
 from sfr_eval.files import write_atomic
 from sfr_eval.metrics.context import Context, has_text
-from sfr_eval.metrics.table import FAMILIES, Family, load_family
+from sfr_eval.metrics.table import FAMILIES, NEED_CHECKPOINT, Family, load_family
 from sfr_eval.plan import Plan, SuitePlan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
@@ -25,6 +25,7 @@ from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from sfr_eval.forward import Forward
     from sfr_eval.store import RunFolder
 
 FORMAT = 1
@@ -46,11 +47,13 @@ def score(
     style_data: Path | None,
     families: Sequence[str] | None,
     cache: Path,
+    forward: "Forward | None" = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
 
-    `families` None takes what each suite names. `cache` keeps embeddings and the truth.
+    `families` None takes what each suite names. `cache` keeps embeddings and the truth. `forward`
+    is the checkpoint, for the families that need it.
     """
     encoder = Encoder(
         encoder_name,
@@ -65,6 +68,7 @@ def score(
                 encoder=encoder,
                 speaks_world=suite.world is not None and manifest.get("world") == suite.id,
                 style_data=style_data,
+                forward=forward,
             ),
             families=_families(suite, families),
         )
@@ -155,7 +159,10 @@ def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> di
             found = persona_similarity(job.context)
             results["similarity"][suite.id] = {f"{t:g}": matrix for t, matrix in found.items()}
         if job.context.speaks_world and job.context.samples:
-            truth[suite.id] = _truth(job, cache)
+            # What a checkpoint makes of the truth's replies is no truth about them.
+            own_truth = [f for f in job.families if f.name not in NEED_CHECKPOINT]
+            if own_truth:
+                truth[suite.id] = _truth(replace(job, families=tuple(own_truth)), cache)
     if truth:
         results["truth"] = truth
     return results

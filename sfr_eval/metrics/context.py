@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import METRICS
 from sfr_eval.types import MetricResult, Sample, Value
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sfr_eval.encoder import Encoder
+    from sfr_eval.forward import Forward
+    from sfr_eval.states import States
     from sfr_eval.suite import Suite
 
 PromptKey = tuple[float, str, str]
@@ -28,6 +31,10 @@ QueryKey = tuple[float, str]
 
 TOO_FEW = "fewer than 2 replies with text"
 NO_TEXT = "no reply with text"
+NO_CHECKPOINT = (
+    "--metrics geometry, tokens: look into the checkpoint that wrote the replies, and none is "
+    "known; give it with --model, or leave them out"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +46,7 @@ class Context:
     encoder: "Encoder"
     speaks_world: bool = False  # the model was trained on the suite's grammar: its oracle applies
     style_data: Path | None = None
+    forward: "Forward | None" = None  # the checkpoint, for families that look into it
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
 
@@ -60,6 +68,13 @@ class Context:
     def reply_embeddings(self) -> "npt.NDArray[np.float32]":
         """Row i belongs to `replies[i]`."""
         return self.embeddings([reply.text for reply in self.replies])
+
+    @cached_property
+    def states(self) -> "tuple[States, States | None]":
+        """What the run's checkpoint and its base (None: unknown) made of `replies`, row by row."""
+        if self.forward is None:
+            raise UserError(NO_CHECKPOINT)
+        return self.forward.over(self.suite, self.replies)
 
     def by_prompt(self) -> dict[PromptKey, list[Sample]]:
         """Every prompt that was asked, with its replies that have text; the list may be empty."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sfr_eval import browser, panels
+from sfr_eval import browser, hidden_panels, panels
 from sfr_eval.assets import report_file
 from sfr_eval.cautions import cautions
 from sfr_eval.errors import UserError
@@ -65,6 +65,9 @@ def write_report(folder: RunFolder) -> Path:
                 "trade_off": panels.trade_off(suite),
                 "over_temperature": panels.over_temperature(suite),
                 "similarity": similarity(suite),
+                "layer_profiles": hidden_panels.profiles(suite),
+                "hidden_maps": hidden_panels.maps(suite),
+                "token_curves": hidden_panels.curves(suite),
             }
             for kind, group in drawn.items():
                 if group:

@@ -159,12 +159,22 @@ def score(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(help="Run folder.")],
+    beside: Annotated[
+        Path | None, typer.Option(help="Second run: hidden states of both on shared axes.")
+    ] = None,
+) -> None:
     """Write report.html and the plots of a scored run again."""
     from sfr_eval.report import write_report
     from sfr_eval.store import RunFolder
 
     print(f"report: {write_report(RunFolder(folder)).resolve()}")
+    if beside is not None:
+        from sfr_eval.beside import write_beside
+
+        for file in write_beside(RunFolder(folder), RunFolder(beside)):
+            print(f"plot: {file.resolve()}")
 
 
 @app.command(name="ls")

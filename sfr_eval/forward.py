@@ -25,13 +25,13 @@ from sfr_eval.checkpoint import Checkpoint, resolve
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.context import NO_CHECKPOINT
 from sfr_eval.metrics.table import NEED_CHECKPOINT
-from sfr_eval.states import States, StatesWriter, read_states
+from sfr_eval.states import Readings, States, StatesWriter, read_states
 
 if TYPE_CHECKING:
     import torch
 
     from sfr_eval.suite import Suite
-    from sfr_eval.types import Sample
+    from sfr_eval.types import Message, Sample
 
 MEMORY = {"cpu": 2**27, "cuda": 2**32}  # bytes of hidden states, and again of logits, in a batch
 LAYERS = 5  # kept when nobody chose: evenly spaced, first and last included
@@ -81,19 +81,23 @@ class Forward:
         self._template = (system_role, chat_template)
         self._trust = trust_remote_code
         self._on_progress = on_progress
-        self._known: dict[str, tuple[States, States | None]] = {}
+        self._known: dict[str, Readings] = {}
 
-    def over(self, suite: "Suite", replies: Sequence["Sample"]) -> tuple[States, States | None]:
-        """States of the run's checkpoint and of its base (None: none is known), a row a reply.
-        Of a suite only once: geometry and token statistics share the pass."""
+    def over(self, suite: "Suite", replies: Sequence["Sample"]) -> Readings:
+        """All readings of a suite's replies, a row a reply. Each suite is read only once: geometry
+        and token statistics share the pass."""
         if suite.id not in self._known:
-            texts = self._texts(suite, replies)
-            model = self._states(self._checkpoint, f"{suite.id}-model", texts, replies)
-            base = None
-            if self._base is not None:
+            texts = self._texts(suite, replies, cards=True)
+            base = blind = None
+            if self._base is not None:  # a wrong one is found before the work
                 self._check_vocabulary(self._base, texts)
+            model = self._states(self._checkpoint, f"{suite.id}-model", texts, replies)
+            if suite.personas:
+                bare = self._texts(suite, replies, cards=False)
+                blind = self._states(self._checkpoint, f"{suite.id}-blind", bare, replies)
+            if self._base is not None:
                 base = self._states(self._base, f"{suite.id}-base", texts, replies)
-            self._known[suite.id] = model, base
+            self._known[suite.id] = Readings(model=model, base=base, blind=blind)
         return self._known[suite.id]
 
     @cached_property
@@ -106,13 +110,19 @@ class Forward:
             tokenizer, name=self._checkpoint.name, system_role=role, chat_template=template
         )
 
-    def _texts(self, suite: "Suite", replies: Sequence["Sample"]) -> Texts:
-        messages = {(p.query, p.persona): p.messages for p in suite.prompts()}
-        prompts: dict[tuple[str, str], int] = {}
+    def _texts(self, suite: "Suite", replies: Sequence["Sample"], *, cards: bool) -> Texts:
+        """Without `cards` the system messages are left out, so that personas share prompts."""
+        messages = {
+            (prompt.query, prompt.persona): tuple(
+                message for message in prompt.messages if cards or message.role != "system"
+            )
+            for prompt in suite.prompts()
+        }
+        prompts: dict[tuple[Message, ...], int] = {}
         pairs: dict[tuple[int, str], int] = {}
         row = np.empty(len(replies), np.int64)
         for place, reply in enumerate(replies):
-            prompt = prompts.setdefault((reply.query, reply.persona), len(prompts))
+            prompt = prompts.setdefault(messages[reply.query, reply.persona], len(prompts))
             row[place] = pairs.setdefault((prompt, reply.text), len(pairs))
         tokenizer = self._prompter.tokenizer
         texts = [text for _, text in pairs]
@@ -120,7 +130,7 @@ class Forward:
             tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
         )
         return Texts(
-            prompts=[self._prompter.token_ids(messages[key]) for key in prompts],
+            prompts=[self._prompter.token_ids(prompt) for prompt in prompts],
             replies=ids,
             prompt_of=[prompt for prompt, _ in pairs],
             row=row,

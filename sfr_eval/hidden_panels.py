@@ -35,17 +35,21 @@ LOW, HIGH = "#009e73", "#cc79a7"  # lines of the lowest and the highest temperat
 QUIET = "#888888"
 
 PROFILES = (
+    "reread_persona_share",
+    "reread_persona_cosine",
     "hidden_persona_share",
     "hidden_persona_cosine",
+    "prompt_persona_cosine",
     "hidden_participation_ratio",
     "hidden_effective_rank",
+    "prompt_effective_rank",
     "hidden_base_cka",
-    "prompt_persona_cosine",
-    "prompt_participation_ratio",
     "prompt_base_cka",
 )
-MAPS = {"pca": "PCA", "lda": "LDA, held-out queries", "tsne": "t-SNE"}
-MAP_METRIC, CURVE_METRIC = "hidden_persona_share", "token_entropy"
+MAPS = {"pca": "PCA", "lda": "LDA, held-out", "tsne": "t-SNE"}
+READ = {"hidden_persona_share": "replies", "reread_persona_share": "text"}
+"""Metric whose notes have the maps -> what they are of."""
+CURVE_METRIC = "token_entropy"
 
 
 def profiles(suite: SuiteResults) -> list[Panel]:
@@ -58,14 +62,17 @@ def profiles(suite: SuiteResults) -> list[Panel]:
 
 
 def maps(suite: SuiteResults) -> list[Panel]:
-    """PCA, LDA and t-SNE of one run."""
-    found = suite.notes.get(MAP_METRIC, {}).get("map") or {}
-    names = _names(suite.personas, found.get("persona", ()))
-    return [
-        map_panel(kind, found, names, suite_id=suite.id, title=_map_title(kind, found))
-        for kind in MAPS
-        if kind in found
-    ]
+    """PCA, LDA and t-SNE of one run: with the persona's card in sight, and of the text alone."""
+    panels = []
+    for metric, read in READ.items():
+        found = suite.notes.get(metric, {}).get("map") or {}
+        names = persona_names(suite.personas, found.get("persona", ()))
+        panels += [
+            map_panel(kind, found, names, suite_id=suite.id, title=f"{MAPS[kind]}: {read}")
+            for kind in MAPS
+            if kind in found
+        ]
+    return panels
 
 
 def curves(suite: SuiteResults) -> list[Panel]:
@@ -159,7 +166,7 @@ def map_panel(
     x, y = np.array(points["x"]), np.array(points["y"])
 
     def draw(ax: "Axes") -> None:
-        for (colour, mark), (id, name) in zip(_styles(len(names)), names.items(), strict=True):
+        for (colour, mark), id in zip(_styles(len(names)), names, strict=True):
             own = np.array([each == id for each in persona])
             if own.any():
                 ax.plot(
@@ -201,7 +208,7 @@ def map_panel(
     ]
     return Panel(
         title=title,
-        description=_map_description(kind, points),
+        description=_map_description(kind, found),
         rows=rows,
         draw=draw,
         size=(SQUARE[0], SQUARE[1] + 0.7),
@@ -227,13 +234,10 @@ def _styles(count: int) -> list[tuple[str, str]]:
     return [COLOURS[number % len(COLOURS)] for number in range(count)]
 
 
-def _names(personas: Mapping[str, str], used: Sequence[str]) -> dict[str, str]:
+def persona_names(personas: Mapping[str, str], used: Sequence[str]) -> dict[str, str]:
+    """id -> name of the personas in use, in the order of the suite."""
     known = {id: name for id, name in personas.items() if id in set(used)}
     return known or {id: id or "all replies" for id in dict.fromkeys(used)}
-
-
-def _map_title(kind: str, found: Mapping[str, Any]) -> str:
-    return f"{MAPS[kind]}, layer {found['layer']}, T = {found['temperature']:g}"
 
 
 def _axis_name(kind: str, points: Mapping[str, Any], axis: int) -> str:
@@ -242,8 +246,9 @@ def _axis_name(kind: str, points: Mapping[str, Any], axis: int) -> str:
     return f"discriminant {axis + 1}" if kind == "lda" else ""
 
 
-def _map_description(kind: str, points: Mapping[str, Any]) -> str:
-    count = len(points["x"])
+def _map_description(kind: str, found: Mapping[str, Any]) -> str:
+    points = found[kind]
+    count = f"Layer {found['layer']}, T = {found['temperature']:g}: {len(points['x'])}"
     if kind == "pca":
         share = sum(points["explained"])
         return f"{count} replies; the two axes hold {share:.0%} of the variance within queries."
@@ -306,14 +311,14 @@ def _agreement_curve(
 ) -> Panel:
     def draw(ax: "Axes") -> None:
         for t, colour in shown:
-            _band(ax, curve[t], "same_before", colour, f"T = {t:g}", band=t == shown[0][0])
+            _band(ax, curve[t], "same", colour, f"T = {t:g}", band=t == shown[0][0])
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
         _positions(ax, "Replies still the same", "chance for two of one prompt")
 
     return Panel(
         title="Replies still the same",
         description=_from_to(
-            curve[shown[0][0]], "same_before", "Chance that two replies have begun alike"
+            curve[shown[0][0]], "same", "Chance that two replies to one prompt are the same"
         ),
         rows=_curve_rows(suite, curve),
         draw=draw,
@@ -373,7 +378,7 @@ def _curve_rows(suite: SuiteResults, curve: Curve) -> list[dict[str, Any]]:
         }
         | {
             f"{key}_{part}": (row.get(key) or {}).get(part)
-            for key in ("entropy", "base_entropy", "same_before")
+            for key in ("entropy", "base_entropy", "same")
             for part in ("value", "low", "high", "n")
         }
         for t, rows in curve.items()

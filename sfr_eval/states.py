@@ -77,6 +77,15 @@ class States:
         return np.asarray(self.tokens[kind, self.start[row] : self.start[row + 1]])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Readings:
+    """The replies of one suite, read by the run's checkpoint and by others."""
+
+    model: States  # after the prompt that they answered
+    base: States | None  # the same by the checkpoint that it was trained from; None: not known
+    blind: States | None  # by the run's checkpoint without the persona's card; None: no personas
+
+
 def read_states(folder: Path, *, key: Mapping[str, Any] | None = None) -> States | None:
     """The states kept in `folder`; None if there are none, or if they are not those of `key`."""
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sfr_eval.encoder import Encoder
     from sfr_eval.forward import Forward
-    from sfr_eval.states import States
+    from sfr_eval.states import Readings
     from sfr_eval.suite import Suite
 
 PromptKey = tuple[float, str, str]
@@ -70,8 +70,8 @@ class Context:
         return self.embeddings([reply.text for reply in self.replies])
 
     @cached_property
-    def states(self) -> "tuple[States, States | None]":
-        """What the run's checkpoint and its base (None: unknown) made of `replies`, row by row."""
+    def readings(self) -> "Readings":
+        """What the run's checkpoint, and its base, made of `replies`, row by row."""
         if self.forward is None:
             raise UserError(NO_CHECKPOINT)
         return self.forward.over(self.suite, self.replies)

@@ -1,9 +1,15 @@
 """Do hidden states still tell personas apart, and how many directions do they use?
 
-For each query, over the replies of all its personas: their mean hidden state over the reply, and
-the state at the last prompt token, which is one for each persona whatever was drawn. Values are
-those of the last layer asked for; the notes have every layer, with the null where there is one:
-personas are permuted within each query, which changes nothing when personas do not matter.
+Measured for each query, over the replies of all its personas, at three places:
+
+    hidden_   mean over the reply, as the model read it after its prompt
+    prompt_   the last prompt token: one state for each persona, whatever was drawn
+    reread_   mean over the reply, read again without the persona's card
+
+While it writes, a model sees the card: its states differ between personas even where all replies
+are the same text. Only in `reread_` does a difference come from the replies alone. Values are those
+of the last layer asked for; the notes have every layer, and the null where there is one: personas
+are permuted within each query, which changes nothing when they do not matter.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -93,11 +99,21 @@ REPLY: Mapping[str, tuple[Measure, str]] = {
     "hidden_base_cka": (_cka, _FEW),
 }
 PROMPT: Mapping[str, tuple[Measure, str]] = {
-    "prompt_participation_ratio": (_ratio, _FEW),
+    "prompt_effective_rank": (_rank, f"fewer than {RANK_ROWS} personas with different states"),
     "prompt_persona_cosine": (_prompt_cosine, "fewer than two personas"),
-    "prompt_base_cka": (_cka, _FEW),
+    "prompt_base_cka": (_cka, "fewer than 4 personas with different states"),
+}
+REREAD: Mapping[str, tuple[Measure, str]] = {
+    "reread_persona_share": (_share, "needs two personas, one of them with two different replies"),
+    "reread_persona_cosine": (_cosine, "fewer than two personas"),
 }
 """metric -> (measure, why it is undefined)"""
+AT = {
+    "hidden": "mean over the reply",
+    "prompt": "last prompt token",
+    "reread": "mean over the reply, read without the persona's card",
+}
+MAPPED = ("hidden_persona_share", "reread_persona_share")  # their notes have the maps
 NO_BASE = "no base checkpoint; give --base-model"
 
 
@@ -111,14 +127,18 @@ class Cell:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """All measures of every query, at the reply and at the prompt."""
-    states, base = context.states
-    cells = _cells(context, states)
-    return [
-        result
-        for position, measures in (("reply", REPLY), ("prompt", PROMPT))
-        for result in _results(context, states, base, cells, position, measures)
-    ]
+    """All measures of every query, at all three places."""
+    readings = context.readings
+    cells = _cells(context, readings.model)
+    found = []
+    for states, base, position, measures in (
+        (readings.model, readings.base, "reply", REPLY),
+        (readings.model, readings.base, "prompt", PROMPT),
+        (readings.blind, None, "reply", REREAD),
+    ):
+        if states is not None:
+            found += _results(context, states, base, cells, position, measures)
+    return found
 
 
 def _results(
@@ -148,24 +168,24 @@ def _results(
                         for cell, (number, _) in zip(of_temperature, found[metric], strict=True)
                     ]
     notes: dict[str, Any] = {"depth": states.depth}
-    if position == "reply":
-        notes["map"] = _map(context, states, cells)
     notes["mean_vector_share"] = _cone(states, cells, position)
     signature: dict[str, Any] = {
         **states.signature,
         "base": dict(base.signature)["model"] if base is not None else None,
         "layer": states.layers[-1],
-        "position": "mean over the reply" if position == "reply" else "last prompt token",
+        "at": AT[next(iter(measures)).partition("_")[0]],
+        "permutations": PERMUTATIONS,
+        "rank_rows": RANK_ROWS,
     }
-    if position == "reply":
-        signature |= {"permutations": PERMUTATIONS, "rank_rows": RANK_ROWS}
+    maps_of = {name: _map(context, states, cells) for name in MAPPED if name in measures}
     return [
         metric_result(
             metric,
             version=VERSION,
             values=values[metric],
             signature=signature,
-            notes={"profile": profiles[metric], **notes},
+            notes={"profile": profiles[metric], **notes}
+            | ({"map": maps_of[metric]} if metric in maps_of else {}),
         )
         for metric in measures
     ]

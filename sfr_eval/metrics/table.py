@@ -121,8 +121,8 @@ METRICS: dict[str, MetricInfo] = {
     "hidden_base_cka": MetricInfo(
         "geometry", "query", "neither", "Debiased CKA of hidden states with the base checkpoint's."
     ),
-    "prompt_participation_ratio": MetricInfo(
-        "geometry", "query", "higher", "Directions that personas use at the last prompt token."
+    "prompt_effective_rank": MetricInfo(
+        "geometry", "query", "higher", "Effective rank of eight personas at the last prompt token."
     ),
     "prompt_persona_cosine": MetricInfo(
         "geometry",
@@ -132,6 +132,12 @@ METRICS: dict[str, MetricInfo] = {
     ),
     "prompt_base_cka": MetricInfo(
         "geometry", "query", "neither", "Debiased CKA with the base at the last prompt token."
+    ),
+    "reread_persona_share": MetricInfo(
+        "geometry", "query", "higher", "Variance share between personas, card left out on reading."
+    ),
+    "reread_persona_cosine": MetricInfo(
+        "geometry", "query", "lower", "Mean cosine of two personas, card left out on reading."
     ),
     "token_entropy": MetricInfo(
         "tokens", "sample", "neither", "Mean entropy of the next token along a reply, nats."

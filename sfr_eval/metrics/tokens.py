@@ -8,6 +8,7 @@ of locks; collapse lowers both. Source of fork and lock: arXiv 2604.01193.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -69,25 +70,22 @@ def mean_at(values: Floats, mask: Mask | None = None) -> float | None:
 
 
 def shared_prefix(texts: Sequence[Sequence[Any]], length: int) -> float | None:
-    """Chance that two different replies begin with the same `length` tokens.
+    """Chance that two different replies are the same up to `length` tokens, the end included: a
+    shorter reply is the same as its equal only.
 
-    Only replies of at least `length` tokens can; the others count as different, two equal shorter
-    replies too. None below two replies. Unbiased at every k; 1 at length 0.
+    Never rises with the length, from 1 at length 0 to the share of equal pairs. None below two
+    replies. Unbiased at every k.
     """
     if len(texts) < 2:
         return None
-    counts: dict[tuple[Any, ...], int] = {}
-    for text in texts:
-        if len(text) >= length:
-            prefix = tuple(text[:length])
-            counts[prefix] = counts.get(prefix, 0) + 1
+    counts = Counter(tuple(text[:length]) for text in texts)
     pairs = sum(count * (count - 1) for count in counts.values())
     return pairs / (len(texts) * (len(texts) - 1))
 
 
 def compute(context: Context) -> list[MetricResult]:
     """Six metrics of each reply; the curves over the position are in the notes of the entropy."""
-    states, base = context.states
+    states, base = context.readings.model, context.readings.base
     places = range(len(context.replies))
     cut: Thresholds | None = None
     if base is not None:
@@ -189,7 +187,7 @@ def _curves(
     context: Context, states: "States", base: "States | None"
 ) -> dict[str, list[dict[str, Any]]]:
     """Temperature -> a row for each bin of positions: entropy of the model and of the base, and
-    the chance that two replies to one prompt are still the same before it. Means over queries of
+    the chance that two replies to one prompt are the same up to its end. Means over queries of
     means over personas and replies that are so long, with a 95% t interval over queries."""
     rows: dict[PromptKey, list[int]] = {}
     for place, reply in enumerate(context.replies):
@@ -220,8 +218,8 @@ def _curve(
                 (query, _mean(source.entropy(place)[start:end] for place in places))
                 for query, places in prompts
             )
-        row["same_before"] = _over_queries(
-            (query, shared_prefix([states.token_ids(place) for place in places], start))
+        row["same"] = _over_queries(
+            (query, shared_prefix([states.token_ids(place) for place in places], end))
             for query, places in prompts
         )
         if row["entropy"] is None:

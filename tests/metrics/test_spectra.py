@@ -38,9 +38,9 @@ def naive_participation_ratio(x: Doubles) -> float:
 def naive_hsic(x: Doubles, y: Doubles) -> float:
     k, m = x @ x.T, y @ y.T
     quadruples = list(itertools.permutations(range(len(x)), 4))
-    return sum(
-        k[a, b] * (m[a, b] + m[c, d] - 2 * m[a, c]) for a, b, c, d in quadruples
-    ) / len(quadruples)
+    return sum(k[a, b] * (m[a, b] + m[c, d] - 2 * m[a, c]) for a, b, c, d in quadruples) / len(
+        quadruples
+    )
 
 
 def naive_share(x: Doubles, labels: npt.NDArray[Any]) -> float:
@@ -56,7 +56,9 @@ def naive_share(x: Doubles, labels: npt.NDArray[Any]) -> float:
 def naive_cosine(x: Doubles, labels: npt.NDArray[Any], centre: Doubles) -> float:
     unit = [(row - centre) / np.linalg.norm(row - centre) for row in x]
     found = [
-        unit[i] @ unit[j] for i, j in itertools.permutations(range(len(x)), 2) if labels[i] != labels[j]
+        unit[i] @ unit[j]
+        for i, j in itertools.permutations(range(len(x)), 2)
+        if labels[i] != labels[j]
     ]
     return float(np.mean(found))
 
@@ -85,9 +87,7 @@ def test_every_measure_is_the_literal_sum(seed: int, dtype: Any) -> None:
     x = (normal(7, 5, seed=seed) * [3, 2, 1, 1, 0.5] + 10).astype(dtype)
     y = (normal(7, 4, seed=seed + 50) + x[:, :4]).astype(dtype)
     x64, y64 = x.astype(np.float64), y.astype(np.float64)
-    assert spectra.participation_ratio(x) == pytest.approx(
-        naive_participation_ratio(x64), rel=1e-5
-    )
+    assert spectra.participation_ratio(x) == pytest.approx(naive_participation_ratio(x64), rel=1e-5)
     own = naive_hsic(x64, x64) * naive_hsic(y64, y64)
     assert spectra.cka(x, y) == pytest.approx(naive_hsic(x64, y64) / np.sqrt(own), rel=1e-5)
     assert spectra.persona_share(x, LABELS) == pytest.approx(naive_share(x64, LABELS), rel=1e-5)

@@ -335,6 +335,8 @@ def _band(
     band: bool,
 ) -> None:
     defined = [row for row in rows if row[key] is not None]
+    most = max((row[key]["n"] for row in defined), default=0)
+    defined = [row for row in defined if row[key]["n"] >= most / 4]  # a few queries say nothing
     places = [(row["start"] + row["end"] - 1) / 2 + 1 for row in defined]
     if band:
         ax.fill_between(

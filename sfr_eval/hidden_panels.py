@@ -114,7 +114,7 @@ def profile_panel(metric: str, lines: Sequence[Line], *, suite_id: str) -> Panel
                     color=QUIET,
                     alpha=0.35,
                     linewidth=0,
-                    label="personas permuted",
+                    label=f"personas permuted, {name}",
                 )
             ax.plot(layers, [row["value"] for row in defined], "-o", color=colour, label=name)
         ax.set_title(label(metric))

@@ -27,8 +27,8 @@ def generations(file: Path, *, cross: float) -> Path:
     world = PersonaWorld.load(find_suite("persona"))
     dialed, rng = world.dialed(cross=cross), np.random.default_rng(0)
     rows = [
-        {"query": query, "persona": persona, "text": dialed.sample(persona, query, rng)}
-        for query in list(world.queries)[:6]
+        {"query": query.id, "persona": persona, "text": dialed.sample(persona, query.id, rng)}
+        for query in world.queries[:6]
         for persona in PERSONAS
         for _ in range(4)
     ]

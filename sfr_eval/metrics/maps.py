@@ -19,6 +19,7 @@ from sfr_eval.metrics.spectra import Doubles, Floats, Ints
 POINTS = 450  # at most; more would be a blot, and t-SNE slow
 COMPONENTS = 50  # of PCA before LDA and t-SNE
 PERPLEXITY = 30.0
+ITERATIONS = 500  # of t-SNE; half of scikit-learn's default, for a few hundred points
 
 
 def chosen_queries(counts: Mapping[str, int], *, points: int = POINTS) -> list[str]:
@@ -101,7 +102,7 @@ def _tsne(coordinates: Doubles) -> npt.NDArray[Any]:
     from sklearn.manifold import TSNE
 
     perplexity = min(PERPLEXITY, (len(coordinates) - 1) / 3)
-    model = TSNE(perplexity=perplexity, init="pca", random_state=0, n_jobs=1)
+    model = TSNE(perplexity=perplexity, init="pca", random_state=0, n_jobs=1, max_iter=ITERATIONS)
     found: npt.NDArray[Any] = model.fit_transform(coordinates.astype(np.float32))
     return found
 

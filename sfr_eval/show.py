@@ -19,6 +19,11 @@ _HEADLINES = (
     "distinct_2",
     "embed_distance",
     "duplicate_rate",
+    "reread_persona_share",
+    "hidden_persona_share",
+    "hidden_base_cka",
+    "token_entropy",
+    "fork_entropy",
 )
 
 

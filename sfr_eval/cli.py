@@ -144,19 +144,29 @@ def score(
     unsafe_code: Annotated[
         bool, typer.Option("--unsafe-code", help="Run programs even without isolation.")
     ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="For geometry, tokens: the checkpoint, if it has moved.")
+    ] = None,
+    base_model: Annotated[
+        str | None, typer.Option(help="For geometry, tokens: what it was trained from.")
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option(help="For geometry: 0,6,12; 0 is the embedding.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating."""
+    from sfr_eval.config import layers_option
     from sfr_eval.encoder import LONG_TEXTS
     from sfr_eval.encoding.backends import BACKENDS
-    from sfr_eval.rescore import rescore
+    from sfr_eval.rescore import LookInto, rescore
     from sfr_eval.show import show_results
 
     scored, report = rescore(
         folder,
         suite=suite,
         output=output,
-        metrics=tuple(metrics) if metrics else None,
+        metrics=tuple(part for name in metrics for part in name.split(",")) if metrics else None,
         encoder=encoder,
         style_data=style_data,
         encoder_backend=one_of("--encoder-backend", encoder_backend, BACKENDS),
@@ -164,18 +174,29 @@ def score(
         tokenizer=tokenizer,
         token_window=token_window,
         code={"data": data, "unsafe_code": unsafe_code or None},
+        look_into=LookInto(model=model, base_model=base_model, layers=layers_option(layers)),
     )
     show_results(scored, as_json=as_json)
     print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(help="Run folder.")],
+    beside: Annotated[
+        Path | None, typer.Option(help="Second run: hidden states of both on shared axes.")
+    ] = None,
+) -> None:
     """Write report.html and the plots of a scored run again."""
     from sfr_eval.report import write_report
     from sfr_eval.store import RunFolder
 
     print(f"report: {write_report(RunFolder(folder)).resolve()}")
+    if beside is not None:
+        from sfr_eval.beside import write_beside
+
+        for file in write_beside(RunFolder(folder), RunFolder(beside)):
+            print(f"plot: {file.resolve()}")
 
 
 @app.command()

@@ -74,6 +74,12 @@ class RunConfig(BaseModel):
     regrade: float = Field(0.1, ge=0, le=1, description="share of programs that is graded twice")
     grade_workers: int | None = Field(None, ge=1, description="default: physical cores")
     unsafe_code: bool = Field(False, description="run programs even where nothing isolates them")
+    base_model: str | None = Field(
+        None, description="what --model was trained from, for geometry and tokens"
+    )
+    layers: tuple[int, ...] | None = Field(
+        None, min_length=1, description="layers that geometry looks at, 0 the embedding; default 5"
+    )
 
     @field_validator("temperatures", mode="before")
     @classmethod
@@ -93,6 +99,11 @@ class RunConfig(BaseModel):
         if isinstance(value, bool):  # `--max-tokens` without its number; pydantic would read 1
             raise ValueError("needs a number")
         return value
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _read_layers(cls, value: Any) -> Any:
+        return parse_layers(value)
 
     @field_validator("suite", "personas", "metrics", mode="before")
     @classmethod
@@ -159,6 +170,29 @@ class StyleRow(BaseModel):
     text: str = Field(min_length=1)
     persona: str = Field(min_length=1)
     query: str = ""
+
+
+def parse_layers(value: Any) -> Any:
+    """`0,6,12` or one number as a tuple; anything else is left to the model to judge."""
+    if isinstance(value, bool):  # `--layers` without its number
+        raise ValueError("needs a list of numbers like 0,6,12")
+    if isinstance(value, int):
+        return (value,)
+    if isinstance(value, str):
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            raise ValueError(f"`{value}` is not a list of numbers like 0,6,12") from None
+    return value
+
+
+def layers_option(text: str | None) -> tuple[int, ...] | None:
+    """The value of a verb's --layers; UserError for what is no list of layers."""
+    try:
+        found: tuple[int, ...] | None = parse_layers(text)
+    except ValueError as error:
+        raise UserError(f"--layers: {error}") from None
+    return found
 
 
 def parse_temperatures(text: str) -> tuple[float, ...]:

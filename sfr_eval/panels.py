@@ -38,6 +38,11 @@ SWEEP = (
     "duplicate_rate",
     "length",
     "truncation_rate",
+    "reread_persona_share",
+    "reread_persona_cosine",
+    "token_entropy",
+    "fork_entropy",
+    "lock_entropy",
 )
 
 LABELS = {
@@ -57,6 +62,20 @@ LABELS = {
     "duplicate_rate": "Duplicate rate",
     "length": "Length in words",
     "truncation_rate": "Truncation rate",
+    "hidden_participation_ratio": "Directions in use (replies)",
+    "hidden_effective_rank": "Effective rank of 8 replies",
+    "hidden_persona_share": "Variance between personas (replies)",
+    "hidden_persona_cosine": "Cosine across personas (replies)",
+    "hidden_base_cka": "CKA with the base (replies)",
+    "prompt_effective_rank": "Effective rank of 8 personas (prompts)",
+    "prompt_persona_cosine": "Cosine across personas (prompts)",
+    "prompt_base_cka": "CKA with the base (prompts)",
+    "reread_persona_share": "Variance between personas (text)",
+    "reread_persona_cosine": "Cosine across personas (text)",
+    "token_entropy": "Entropy of the next token",
+    "fork_entropy": "Entropy at forks",
+    "lock_entropy": "Entropy at locks",
+    "token_logprob": "Log-probability of a token",
 }
 
 _LABEL_PIXELS = (38, 13)  # two labels nearer than this overlap

@@ -44,9 +44,9 @@ def panel_svg(panel: Panel) -> str:
     return _render([panel], "svg", columns=1, text="none").decode()
 
 
-def files(panels: Sequence[Panel]) -> Iterator[tuple[str, bytes]]:
+def files(panels: Sequence[Panel], *, columns: int = 3) -> Iterator[tuple[str, bytes]]:
     """(suffix, content) of PNG, SVG and CSV with all panels of a kind."""
-    columns = min(len(panels), 3)
+    columns = min(len(panels), columns)
     yield "png", _render(panels, "png", columns=columns)
     yield "svg", _render(panels, "svg", columns=columns)
     yield "csv", to_csv([row for panel in panels for row in panel.rows])

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sfr_eval import browser, code_report, panels
+from sfr_eval import browser, code_report, hidden_panels, panels
 from sfr_eval.assets import report_file
 from sfr_eval.cautions import cautions
 from sfr_eval.code.options import CodeOptions
@@ -71,6 +71,9 @@ def write_report(folder: RunFolder) -> Path:
                 "over_temperature": panels.over_temperature(suite),
                 "similarity": similarity(suite),
                 "over_k": code_report.over_k(suite),
+                "layer_profiles": hidden_panels.profiles(suite),
+                "hidden_maps": hidden_panels.maps(suite),
+                "token_curves": hidden_panels.curves(suite),
             }
             for kind, group in drawn.items():
                 if group:

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,15 @@ class GenerationRow(BaseModel):
         return value
 
 
+@dataclass(frozen=True, kw_only=True)
+class LookInto:
+    """Which checkpoint wrote the replies, for families that read them with it again."""
+
+    model: str | None = None  # None: the one in the manifest
+    base_model: str | None = None
+    layers: tuple[int, ...] | None = None
+
+
 def rescore(
     path: Path,
     *,
@@ -57,6 +67,7 @@ def rescore(
     encoder_backend: Backend | None = None,
     encoder_long_texts: LongTexts | None = None,
     code: Mapping[str, Any] | None = None,
+    look_into: LookInto | None = None,
 ) -> tuple[Path, Path]:
     """Score `path` and write its report. Returns the run folder and the report file. `code` holds
     settings of RunConfig for code suites; None ones are not set."""
@@ -80,6 +91,7 @@ def rescore(
             encoder_backend=encoder_backend,
             encoder_long_texts=encoder_long_texts,
             settings=settings,
+            look_into=look_into,
         )
 
     if not path.is_file():
@@ -107,7 +119,9 @@ def _rescore(
     encoder_backend: Backend | None,
     encoder_long_texts: LongTexts | None,
     settings: Mapping[str, Any],
+    look_into: LookInto | None,
 ) -> tuple[Path, Path]:
+    from sfr_eval.forward import forward_for
     from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
     from sfr_eval.report import write_report
     from sfr_eval.score import score
@@ -118,6 +132,17 @@ def _rescore(
     suites = stored_suites(manifest)
     config = manifest.get("config", {}) | dict(settings)
     manifest = {**manifest, "config": config}
+    asked = look_into or LookInto()
+    progress = ScoringProgress()
+    forward = forward_for(
+        folder.path,
+        manifest,
+        metrics or {name for suite in suites for name in suite.spec.metrics},
+        model=asked.model,
+        base_model=asked.base_model,
+        layers=asked.layers,
+        on_progress=progress,
+    )
     with folder:
         results = score(
             folder.sealed_samples(),
@@ -134,7 +159,8 @@ def _rescore(
                 window=token_window or config.get("token_window"),
             ),
             cache=cache_folder(),
-            on_progress=ScoringProgress(),
+            forward=forward,
+            on_progress=progress,
         )
         if metrics and folder.results_file.exists():
             results = added_to(folder.read_results(), results)

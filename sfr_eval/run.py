@@ -46,6 +46,7 @@ def prepare(config: RunConfig) -> tuple[Subject, tuple[Suite, ...], Plan]:
     suites = tuple(load_suite(name, personas=config.personas, code=code) for name in config.suite)
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
+    from sfr_eval.forward import check_subject, resolve_base
     from sfr_eval.metrics.table import load_family
     from sfr_eval.metrics.tokenizers import load_tokenizer
 
@@ -53,6 +54,9 @@ def prepare(config: RunConfig) -> tuple[Subject, tuple[Suite, ...], Plan]:
         load_family(family)
     load_tokenizer(config.tokenizer)  # a wrong name ends here, not after hours of sampling
     subject = resolve_subject(config, suites)
+    check_subject(subject.checkpoint, scored_families(config, suites))
+    if config.base_model is not None:
+        resolve_base(config.base_model)
     plan = make_plan(
         suites,
         subject=subject.identity,
@@ -65,6 +69,11 @@ def prepare(config: RunConfig) -> tuple[Subject, tuple[Suite, ...], Plan]:
         seed=config.seed,
     )
     return subject, suites, plan
+
+
+def scored_families(config: RunConfig, suites: Sequence[Suite]) -> set[str]:
+    """Metric families of the run: those asked for, or those of its suites."""
+    return set(config.metrics or (name for suite in suites for name in suite.spec.metrics))
 
 
 def run_folder(config: RunConfig, plan: Plan, checkpoint: Checkpoint) -> RunFolder:
@@ -168,10 +177,12 @@ def score_and_report(
     config: RunConfig,
 ) -> Path:
     """Compute all metrics of the stored samples, write results.json and the report."""
+    from sfr_eval.forward import forward_for
     from sfr_eval.metrics.tokenizers import load_tokenizer
     from sfr_eval.report import write_report
     from sfr_eval.score import score
 
+    progress = ScoringProgress()
     results = score(
         samples,
         suites,
@@ -184,7 +195,10 @@ def score_and_report(
         tokenizer=load_tokenizer(config.tokenizer, window=config.token_window),
         families=config.metrics,
         cache=cache_folder(),
-        on_progress=ScoringProgress(),
+        forward=forward_for(
+            folder.path, manifest, scored_families(config, suites), on_progress=progress
+        ),
+        on_progress=progress,
     )
     folder.write_results(results)
     return write_report(folder)

@@ -18,7 +18,7 @@ from sfr_eval.encoding.backends import Backend
 from sfr_eval.files import write_atomic
 from sfr_eval.metrics.context import Context, has_text
 from sfr_eval.metrics.sweep import summaries
-from sfr_eval.metrics.table import FAMILIES, Family, load_family, shown_ks
+from sfr_eval.metrics.table import FAMILIES, NEED_CHECKPOINT, Family, load_family, shown_ks
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.plan import Plan, SuitePlan
 from sfr_eval.samplers.world import WorldSampler
@@ -30,6 +30,7 @@ from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from sfr_eval.forward import Forward
     from sfr_eval.store import RunFolder
 
 FORMAT = 1
@@ -54,12 +55,14 @@ def score(
     encoder_backend: Backend = "float32",
     encoder_long_texts: LongTexts = "truncate",
     tokenizer: Tokenizer | None = None,
+    forward: "Forward | None" = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
 
     `families` None takes what each suite names. `tokenizer` None is words-v1. `cache` keeps
     embeddings and the truth.
+    `forward` is the checkpoint, for the families that need it.
     """
     encoder = Encoder(
         encoder_name,
@@ -78,6 +81,7 @@ def score(
                 style_data=style_data,
                 tokenizer=tokenizer or load_tokenizer(),
                 grading=_grading(suite, folder, manifest, on_progress),
+                forward=forward,
             ),
             families=_families(suite, families),
         )
@@ -201,7 +205,10 @@ def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> di
             results["similarity"][suite.id] = {f"{t:g}": matrix for t, matrix in found.items()}
         results["sweep"][suite.id] = list(summaries(own))
         if job.context.speaks_world and job.context.samples:
-            truth[suite.id] = _truth(job, cache)
+            # What a checkpoint makes of the truth's replies is no truth about them.
+            own_truth = [f for f in job.families if f.name not in NEED_CHECKPOINT]
+            if own_truth:
+                truth[suite.id] = _truth(replace(job, families=tuple(own_truth)), cache)
     if truth:
         results["truth"] = truth
     return results

@@ -22,6 +22,11 @@ _HEADLINES = (
     "time_limit_rate",
     "grader_flip_rate",
     "mode_difference_rate",
+    "reread_persona_share",
+    "hidden_persona_share",
+    "hidden_base_cka",
+    "token_entropy",
+    "fork_entropy",
 )
 
 

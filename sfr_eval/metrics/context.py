@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from sfr_eval.code.grading import Grading
     from sfr_eval.encoder import Encoder
+    from sfr_eval.forward import Forward
+    from sfr_eval.states import Readings
     from sfr_eval.suite import Suite
 
 PromptKey = tuple[float, str, str]
@@ -31,6 +33,10 @@ QueryKey = tuple[float, str]
 
 TOO_FEW = "fewer than 2 replies with text"
 NO_TEXT = "no reply with text"
+NO_CHECKPOINT = (
+    "--metrics geometry, tokens: look into the checkpoint that wrote the replies, and none is "
+    "known; give it with --model, or leave them out"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,7 @@ class Context:
     style_data: Path | None = None
     tokenizer: Tokenizer = field(default_factory=load_tokenizer)
     grading: "Grading | None" = None  # verdicts on the answers, for code suites
+    forward: "Forward | None" = None  # the checkpoint, for families that look into it
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
 
@@ -83,6 +90,13 @@ class Context:
 
         sizes = [len(replies) for replies in self.by_prompt().values()]
         return np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]) if sizes else []
+
+    @cached_property
+    def readings(self) -> "Readings":
+        """What the run's checkpoint, and its base, made of `replies`, row by row."""
+        if self.forward is None:
+            raise UserError(NO_CHECKPOINT)
+        return self.forward.over(self.suite, self.replies)
 
     def by_prompt(self) -> dict[PromptKey, list[Sample]]:
         """Every prompt that was asked, with its replies that have text; the list may be empty."""

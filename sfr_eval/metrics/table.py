@@ -26,7 +26,11 @@ FAMILIES: dict[str, str] = {
     "gated": "sfr_eval.metrics.gated:compute",
     "across": "sfr_eval.metrics.across:compute",
     "code": "sfr_eval.metrics.code:compute",
+    "geometry": "sfr_eval.metrics.geometry:compute",
+    "tokens": "sfr_eval.metrics.tokens:compute",
 }
+NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
+"""Families that read the replies with the checkpoint again: only where they are asked for."""
 
 Direction = Literal["higher", "lower", "neither"]
 
@@ -251,6 +255,53 @@ METRICS: dict[str, MetricInfo] = {
     "grader_flip_rate": MetricInfo(
         "code", "prompt", "lower", "Share of programs graded twice whose verdict changed."
     ),
+    "hidden_participation_ratio": MetricInfo(
+        "geometry", "query", "higher", "Directions that the hidden states of a query's replies use."
+    ),
+    "hidden_effective_rank": MetricInfo(
+        "geometry", "query", "higher", "Effective rank of the hidden states of eight replies."
+    ),
+    "hidden_persona_share": MetricInfo(
+        "geometry", "query", "higher", "Share of hidden-state variance that lies between personas."
+    ),
+    "hidden_persona_cosine": MetricInfo(
+        "geometry", "query", "lower", "Mean cosine of two personas' centred hidden states."
+    ),
+    "hidden_base_cka": MetricInfo(
+        "geometry", "query", "neither", "Debiased CKA of hidden states with the base checkpoint's."
+    ),
+    "prompt_effective_rank": MetricInfo(
+        "geometry", "query", "higher", "Effective rank of eight personas at the last prompt token."
+    ),
+    "prompt_persona_cosine": MetricInfo(
+        "geometry",
+        "query",
+        "lower",
+        "Mean cosine of two personas at the last prompt token, centred.",
+    ),
+    "prompt_base_cka": MetricInfo(
+        "geometry", "query", "neither", "Debiased CKA with the base at the last prompt token."
+    ),
+    "reread_persona_share": MetricInfo(
+        "geometry", "query", "higher", "Variance share between personas, card left out on reading."
+    ),
+    "reread_persona_cosine": MetricInfo(
+        "geometry", "query", "lower", "Mean cosine of two personas, card left out on reading."
+    ),
+    "token_entropy": MetricInfo(
+        "tokens", "sample", "neither", "Mean entropy of the next token along a reply, nats."
+    ),
+    "fork_entropy": MetricInfo(
+        "tokens", "sample", "higher", "The same where the base sees several ways to go on."
+    ),
+    "lock_entropy": MetricInfo(
+        "tokens", "sample", "lower", "The same where the base sees one way to go on."
+    ),
+    "token_logprob": MetricInfo(
+        "tokens", "sample", "neither", "Mean log-probability of a reply's tokens, nats."
+    ),
+    "fork_logprob": MetricInfo("tokens", "sample", "neither", "The same at forks."),
+    "lock_logprob": MetricInfo("tokens", "sample", "neither", "The same at locks."),
 }
 
 _ACROSS = (

@@ -107,7 +107,7 @@ def load_tokenizer(checkpoint: "Checkpoint", *, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
     folder = checkpoint.folder
-    if checkpoint.base is not None and not _has_tokenizer(folder):
+    if checkpoint.base is not None and not has_tokenizer(folder):
         folder = checkpoint.base.folder
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
@@ -116,7 +116,8 @@ def load_tokenizer(checkpoint: "Checkpoint", *, trust_remote_code: bool) -> Any:
         raise UserError(f"--model {checkpoint.name}: no usable tokenizer ({first})") from None
 
 
-def _has_tokenizer(folder: Path | None) -> bool:
+def has_tokenizer(folder: Path | None) -> bool:
+    """Does this folder hold a tokenizer's files?"""
     return folder is not None and any(
         (folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")
     )

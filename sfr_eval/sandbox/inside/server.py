@@ -5,8 +5,9 @@
     grader <--------------- wire (one socket a program) ---------------'
 
 The keeper sets the namespace up. In faithful mode it forks one process a test from the compiled
-program and relays what comes out; else it becomes the program. The grader ends every program by one byte on the
-control socket: the server kills the keeper, and with process 1 the kernel kills all the rest.
+program and relays what comes out; else it becomes the program. The grader ends every program by one
+byte on the control socket: the server kills the keeper, and with process 1 the kernel kills all the
+rest.
 """
 
 import contextlib

@@ -1,0 +1,312 @@
+"""Do hidden states still tell personas apart, and how many directions do they use?
+
+Measured for each query, over the replies of all its personas, at three places:
+
+    hidden_   mean over the reply, as the model read it after its prompt
+    prompt_   the last prompt token: one state for each persona, whatever was drawn
+    reread_   mean over the reply, read again without the persona's card
+
+While it writes, a model sees the card: its states differ between personas even where all replies
+are the same text. Only in `reread_` does a difference come from the replies alone. Values are those
+of the last layer asked for; the notes have every layer, and the null where there is one: personas
+are permuted within each query, which changes nothing when they do not matter.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sfr_eval.metrics import spectra
+from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.maps import centred_by, chosen_queries, maps
+from sfr_eval.metrics.spectra import Doubles, Floats, Ints
+from sfr_eval.stats.intervals import t_interval
+from sfr_eval.types import MetricResult, Value
+
+if TYPE_CHECKING:
+    from sfr_eval.states import States
+
+VERSION = "1"
+
+RANK_ROWS = 8  # one reply of each of nine personas is enough
+RANK_SUBSETS = 16
+PERMUTATIONS = 199
+OWN_TEMPERATURE = 1.0  # the maps are of the nearest
+_SEED = 8_113_405
+
+Found = tuple[float | None, Doubles | None]
+"""(value of one query, its values under permuted personas)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """The vectors of one query at one layer, and what belongs to them."""
+
+    vectors: Floats
+    base: Floats | None  # the same replies in the base checkpoint
+    personas: Ints
+    centre: Floats  # mean over all queries
+    generator: np.random.Generator
+
+
+def _ratio(rows: Rows) -> Found:
+    return spectra.participation_ratio(rows.vectors), None
+
+
+def _rank(rows: Rows) -> Found:
+    found = spectra.effective_rank(
+        rows.vectors, rows=RANK_ROWS, subsets=RANK_SUBSETS, generator=rows.generator
+    )
+    return found, None
+
+
+def _share(rows: Rows) -> Found:
+    chance = spectra.permuted_shares(
+        rows.vectors, rows.personas, permutations=PERMUTATIONS, generator=rows.generator
+    )
+    return spectra.persona_share(rows.vectors, rows.personas), chance
+
+
+def _cosine(rows: Rows) -> Found:
+    chance = spectra.permuted_cosines(
+        rows.vectors,
+        rows.personas,
+        centre=rows.centre,
+        permutations=PERMUTATIONS,
+        generator=rows.generator,
+    )
+    return spectra.persona_cosine(rows.vectors, rows.personas, centre=rows.centre), chance
+
+
+def _prompt_cosine(rows: Rows) -> Found:
+    return spectra.persona_cosine(rows.vectors, rows.personas, centre=rows.centre), None
+
+
+def _cka(rows: Rows) -> Found:
+    return (None if rows.base is None else spectra.cka(rows.vectors, rows.base)), None
+
+
+Measure = Callable[[Rows], Found]
+
+_FEW = "fewer than 4 different hidden states"
+REPLY: Mapping[str, tuple[Measure, str]] = {
+    "hidden_participation_ratio": (_ratio, _FEW),
+    "hidden_effective_rank": (_rank, f"fewer than {RANK_ROWS} different hidden states"),
+    "hidden_persona_share": (_share, "needs two personas, one of them with two replies"),
+    "hidden_persona_cosine": (_cosine, "fewer than two personas"),
+    "hidden_base_cka": (_cka, _FEW),
+}
+PROMPT: Mapping[str, tuple[Measure, str]] = {
+    "prompt_effective_rank": (_rank, f"fewer than {RANK_ROWS} personas with different states"),
+    "prompt_persona_cosine": (_prompt_cosine, "fewer than two personas"),
+    "prompt_base_cka": (_cka, "fewer than 4 personas with different states"),
+}
+REREAD: Mapping[str, tuple[Measure, str]] = {
+    "reread_persona_share": (_share, "needs two personas, one of them with two different replies"),
+    "reread_persona_cosine": (_cosine, "fewer than two personas"),
+}
+"""metric -> (measure, why it is undefined)"""
+AT = {
+    "hidden": "mean over the reply",
+    "prompt": "last prompt token",
+    "reread": "mean over the reply, read without the persona's card",
+}
+MAPPED = ("hidden_persona_share", "reread_persona_share")  # their notes have the maps
+NO_BASE = "no base checkpoint; give --base-model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """The replies of one query at one temperature: places in `context.replies`, personas."""
+
+    query: str
+    places: Ints
+    personas: Ints
+
+
+def compute(context: Context) -> list[MetricResult]:
+    """All measures of every query, at all three places."""
+    readings = context.readings
+    cells = _cells(context, readings.model)
+    found = []
+    for states, base, position, measures in (
+        (readings.model, readings.base, "reply", REPLY),
+        (readings.model, readings.base, "prompt", PROMPT),
+        (readings.blind, None, "reply", REREAD),
+    ):
+        if states is not None:
+            found += _results(context, states, base, cells, position, measures)
+    return found
+
+
+def _results(
+    context: Context,
+    states: "States",
+    base: "States | None",
+    cells: Mapping[float, Sequence[Cell]],
+    position: str,
+    measures: Mapping[str, tuple[Measure, str]],
+) -> list[MetricResult]:
+    values: dict[str, list[Value]] = {metric: [] for metric in measures}
+    profiles: dict[str, dict[str, Any]] = {metric: {} for metric in measures}
+    if base is not None and (base.layers, base.depth) != (states.layers, states.depth):
+        base = None
+    last = len(states.layers) - 1
+    for temperature, of_temperature in cells.items():
+        for layer in range(len(states.layers)):
+            found = _at_layer(states, base, of_temperature, position, measures, layer)
+            for metric, (_, reason) in measures.items():
+                profiles[metric].setdefault(f"{temperature:g}", []).append(
+                    {"layer": states.layers[layer], **_summary(found[metric], metric)}
+                )
+                if layer == last:
+                    why = NO_BASE if metric.endswith("_cka") and base is None else reason
+                    values[metric] += [
+                        context.query_value((temperature, cell.query), number, reason=why)
+                        for cell, (number, _) in zip(of_temperature, found[metric], strict=True)
+                    ]
+    notes: dict[str, Any] = {"depth": states.depth}
+    notes["mean_vector_share"] = _cone(states, cells, position)
+    signature: dict[str, Any] = {
+        **states.signature,
+        "base": dict(base.signature)["model"] if base is not None else None,
+        "layer": states.layers[-1],
+        "at": AT[next(iter(measures)).partition("_")[0]],
+        "permutations": PERMUTATIONS,
+        "rank_rows": RANK_ROWS,
+    }
+    maps_of = {name: _map(context, states, cells) for name in MAPPED if name in measures}
+    return [
+        metric_result(
+            metric,
+            version=VERSION,
+            values=values[metric],
+            signature=signature,
+            notes={"profile": profiles[metric], **notes}
+            | ({"map": maps_of[metric]} if metric in maps_of else {}),
+        )
+        for metric in measures
+    ]
+
+
+def _cells(context: Context, states: "States") -> dict[float, list[Cell]]:
+    """Temperature -> queries, in the order of the run; replies without a token are left out."""
+    codes: dict[str, int] = {}
+    places: dict[tuple[float, str], list[tuple[int, int]]] = {}
+    for key in context.by_query():
+        places[key] = []
+    for place, reply in enumerate(context.replies):
+        if states.has_token(place):
+            persona = codes.setdefault(reply.persona, len(codes))
+            places[reply.temperature, reply.query].append((place, persona))
+    cells: dict[float, list[Cell]] = {}
+    for (temperature, query), rows in places.items():
+        pairs = np.array(rows, np.int64).reshape(-1, 2)
+        cell = Cell(query=query, places=pairs[:, 0], personas=pairs[:, 1])
+        cells.setdefault(temperature, []).append(cell)
+    return cells
+
+
+def _vectors(states: "States", cell: Cell, position: str, layer: int) -> tuple[Floats, Ints]:
+    if position == "reply":
+        return states.replies(cell.places, layer), cell.personas
+    personas, first = np.unique(cell.personas, return_index=True)
+    return states.prompts(cell.places[first], layer), personas
+
+
+def _at_layer(
+    states: "States",
+    base: "States | None",
+    cells: Sequence[Cell],
+    position: str,
+    measures: Mapping[str, tuple[Measure, str]],
+    layer: int,
+) -> dict[str, list[Found]]:
+    """metric -> what was found for each cell; one layer of one temperature is in memory."""
+    drawn = [_vectors(states, cell, position, layer) for cell in cells]
+    count = sum(len(vectors) for vectors, _ in drawn)
+    total = sum(vectors.sum(axis=0, dtype=np.float64) for vectors, _ in drawn)
+    centre = total / max(count, 1)
+    found: dict[str, list[Found]] = {metric: [] for metric in measures}
+    for number, (cell, (vectors, personas)) in enumerate(zip(cells, drawn, strict=True)):
+        rows = Rows(
+            vectors=vectors,
+            base=None if base is None else _vectors(base, cell, position, layer)[0],
+            personas=personas,
+            centre=centre,
+            generator=np.random.default_rng((_SEED, number)),
+        )
+        for metric, (measure, _) in measures.items():
+            found[metric].append(measure(rows) if len(vectors) else (None, None))
+    return found
+
+
+def _summary(found: Sequence[Found], metric: str) -> dict[str, Any]:
+    """Mean over queries with its interval, and where there is a null its 95% range and p."""
+    numbers = [value for value, _ in found if value is not None]
+    mean: float | None = None
+    low = high = mean
+    if len(numbers) > 1:
+        mean, low, high = t_interval(numbers)
+    elif numbers:
+        mean = numbers[0]
+    summary = {"value": mean, "low": low, "high": high, "n": len(numbers)}
+    chance = [null for value, null in found if value is not None and null is not None]
+    if chance and mean is not None:
+        summary |= against_chance(mean, np.mean(chance, axis=0), lower=metric.endswith("_cosine"))
+    return summary
+
+
+def against_chance(value: float, permuted: Doubles, *, lower: bool) -> dict[str, float]:
+    """{"null_low", "null_high", "p"}: the middle 95% of the permuted values, and the chance of one
+    as extreme as `value`, (1 + number) / (1 + permutations); `lower`: small values are extreme."""
+    low, high = np.quantile(permuted, [0.025, 0.975])
+    # The same sum in another order differs by rounding, and is not more extreme for that.
+    tolerance = 1e-9 * max(abs(value), float(np.abs(permuted).max()))
+    beyond = permuted <= value + tolerance if lower else permuted >= value - tolerance
+    return {
+        "null_low": float(low),
+        "null_high": float(high),
+        "p": (1 + int(beyond.sum())) / (1 + len(permuted)),
+    }
+
+
+def _cone(
+    states: "States", cells: Mapping[float, Sequence[Cell]], position: str
+) -> dict[str, float | None]:
+    """Temperature -> share of the mean vector in the last layer: why raw cosines say nothing."""
+    last = len(states.layers) - 1
+    found = {}
+    for temperature, of_temperature in cells.items():
+        parts = [_vectors(states, cell, position, last)[0] for cell in of_temperature]
+        found[f"{temperature:g}"] = spectra.mean_share(np.concatenate(parts)) if parts else None
+    return found
+
+
+def _map(
+    context: Context, states: "States", cells: Mapping[float, Sequence[Cell]]
+) -> dict[str, Any]:
+    """Points of the maps at the temperature nearest to 1, last layer, queries centred."""
+    if not cells:
+        return {}
+    temperature = min(cells, key=lambda t: (abs(t - OWN_TEMPERATURE), t))
+    return {"temperature": temperature, **map_of(context, states, cells[temperature])}
+
+
+def map_of(context: Context, states: "States", cells: Sequence[Cell]) -> dict[str, Any]:
+    """{"personas", "persona", "layer", "pca", ...}: `persona[i]` is the id of point i."""
+    shown = set(chosen_queries({cell.query: len(cell.places) for cell in cells}))
+    kept = [cell for cell in cells if cell.query in shown and len(cell.places)]
+    if not kept:
+        return {}
+    places = np.concatenate([cell.places for cell in kept])
+    personas = np.concatenate([cell.personas for cell in kept])
+    queries = np.repeat(np.arange(len(kept)), [len(cell.places) for cell in kept])
+    vectors = centred_by(states.replies(places, len(states.layers) - 1), queries)
+    return {
+        "layer": states.layers[-1],
+        "persona": [context.replies[place].persona for place in places],
+        **maps(vectors, personas, queries),
+    }

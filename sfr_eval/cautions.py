@@ -32,6 +32,9 @@ def cautions(
         )
     if status["refused"]:
         yield f"{status['refused']:,} of {total:,} replies were refused and are left out."
+    for t in sorted({s.temperature for s in samples if s.status == "unsupported"}):
+        why = next(s.error for s in samples if (s.status, s.temperature) == ("unsupported", t))
+        yield f"T = {t:g} is unsupported and left empty: {why}."
     if status["truncated"] / total > MANY:
         yield (
             f"{status['truncated'] / total:.0%} of the replies were cut at max_tokens; lengths and "

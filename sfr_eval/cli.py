@@ -129,22 +129,33 @@ def score(
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
     style_data: Annotated[Path | None, typer.Option(help="Persona-labelled JSONL.")] = None,
+    judge: Annotated[
+        list[str] | None, typer.Option(help="LLM judge, model or URL[#model]; repeatable.")
+    ] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", help="judge_axes=[ctx,rel], judge_votes=3, ...")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating."""
     from sfr_eval.rescore import rescore
     from sfr_eval.show import show_results
 
-    scored, report = rescore(
+    scored, report, trouble = rescore(
         folder,
         suite=suite,
         output=output,
         metrics=tuple(metrics) if metrics else None,
         encoder=encoder,
         style_data=style_data,
+        judging=judge_options(judge, assign or ()),
     )
     show_results(scored, as_json=as_json)
+    for line in trouble:
+        print(line, file=sys.stderr)
     print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)
+    if trouble:
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -202,6 +213,50 @@ def demo(
         raise typer.Exit(outcome.exit_code)
 
 
+@app.command()
+def calibrate(
+    judge: Annotated[
+        str | None, typer.Option(help="LLM judge to put to the test, model or URL[#model].")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Calibration file to write, for --judge-calibration.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="JSONL of replies that people judged, not the world's.")
+    ] = None,
+    items: Annotated[int, typer.Option(min=2, help="Replies for each fault and rate.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Of the replies that are drawn.")] = 0,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", help="judge_axes=[ctx,rel], judge_votes=3, ...")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put a judge to the test on replies whose true verdict is known."""
+    settings = judge_options([judge] if judge else None, assign or ())
+    if settings is None:
+        raise UserError("calibrate: name a judge with --judge MODEL_OR_URL")
+    from sfr_eval.judge_trial import calibrate_judge
+    from sfr_eval.show import show_judge_trial
+
+    trial = calibrate_judge(settings, output=output, labels=labels, items=items, seed=seed)
+    show_judge_trial(trial, as_json=as_json)
+    if trial["trouble"]:
+        raise typer.Exit(3)
+
+
+def judge_options(judges: Sequence[str] | None, assignments: Sequence[str]) -> Any:
+    """JudgeSettings of a verb that takes --judge and --set; None without a judge."""
+    from sfr_eval.config import parse_assignments, read_judge_options
+    from sfr_eval.run import judge_settings
+
+    values = parse_assignments(assignments)
+    if not judges:
+        if values:
+            raise UserError(f"--set {next(iter(values))}: needs --judge")
+        return None
+    return judge_settings(read_judge_options({**values, "judge": tuple(judges)}))
+
+
 DEMO_QUERIES = 37
 DEMO_SAMPLES = 4
 
@@ -236,7 +291,11 @@ def extra_settings(arguments: Sequence[str]) -> dict[str, Any]:
         if not equals and left and not left[0].startswith("--") and name != "json":
             text = left.pop(0)
         try:
-            found[name.replace("-", "_")] = yaml.safe_load(text) if text else True
+            value = yaml.safe_load(text) if text else True
         except yaml.YAMLError:
-            found[name.replace("-", "_")] = text
+            value = text
+        field = name.replace("-", "_")
+        if field in ("base_url", "judge") and field in found:
+            value = f"{found[field]},{value}"  # repeatable
+        found[field] = value
     return found

@@ -34,7 +34,7 @@ TABLE = (
     "embed_distance",
     "length",
 )
-_STATUSES = ("ok", "truncated", "refused", "error")
+_STATUSES = ("ok", "truncated", "refused", "unsupported", "error")
 
 # Colours of plots.mplstyle and panels.py, so that a plot follows the page into the dark.
 _COLOURS = {

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -15,6 +15,9 @@ from sfr_eval.progress import ScoringProgress
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import Suite, load_suite
 from sfr_eval.types import Sample, Status
+
+if TYPE_CHECKING:
+    from sfr_eval.judge_run import JudgeSettings
 
 
 class GenerationRow(BaseModel):
@@ -48,8 +51,10 @@ def rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
-) -> tuple[Path, Path]:
-    """Score `path` and write its report. Returns the run folder and the report file."""
+    judging: "JudgeSettings | None" = None,
+) -> tuple[Path, Path, list[str]]:
+    """Score `path` and write its report. Returns the run folder, the report file, and what went
+    wrong with the judges. With judges and without `metrics` only their scores are made anew."""
     from sfr_eval.metrics.table import load_family
 
     for family in metrics or ():
@@ -57,10 +62,18 @@ def rescore(
     if not path.is_file():
         if suite is not None or output is not None:
             raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
-        return _rescore(RunFolder(path), metrics=metrics, encoder=encoder, style_data=style_data)
+        return _rescore(
+            RunFolder(path),
+            metrics=metrics,
+            encoder=encoder,
+            style_data=style_data,
+            judging=judging,
+        )
     folder, new = import_generations(path, suite=suite, output=output)
     try:
-        return _rescore(folder, metrics=metrics, encoder=encoder, style_data=style_data)
+        return _rescore(
+            folder, metrics=metrics, encoder=encoder, style_data=style_data, judging=judging
+        )
     except UserError:
         remove_folders(new)  # nothing was scored: leave no trace
         raise
@@ -72,7 +85,9 @@ def _rescore(
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
-) -> tuple[Path, Path]:
+    judging: "JudgeSettings | None",
+) -> tuple[Path, Path, list[str]]:
+    from sfr_eval.judge_run import judge_and_record, judged_of, open_judging
     from sfr_eval.report import write_report
     from sfr_eval.score import score
 
@@ -81,9 +96,15 @@ def _rescore(
         raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")
     suites = stored_suites(manifest)
     config = manifest.get("config", {})
-    with folder:
+    with open_judging(judging, suites) as panel, folder:
+        samples = folder.sealed_samples()
+        trouble: list[str] = []
+        if panel is not None:
+            manifest, trouble = judge_and_record(folder, samples, suites, panel, manifest=manifest)
+            if metrics is None and folder.results_file.exists():
+                metrics = ("judge",)
         results = score(
-            folder.sealed_samples(),
+            samples,
             suites,
             folder=folder,
             manifest=manifest,
@@ -91,12 +112,13 @@ def _rescore(
             style_data=style_data or _path(config.get("style_data")),
             families=metrics,
             cache=cache_folder(),
+            judged=judged_of(folder, manifest),
             on_progress=ScoringProgress(),
         )
         if metrics and folder.results_file.exists():
             results = added_to(folder.read_results(), results)
         folder.write_results(results)
-        return folder.path, write_report(folder)
+        return folder.path, write_report(folder), trouble
 
 
 def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfr_eval.encoder import Encoder
 from sfr_eval.files import write_atomic
+from sfr_eval.judge_errors import corrected_estimates
 from sfr_eval.metrics.context import Context, has_text
 from sfr_eval.metrics.table import FAMILIES, Family, load_family
 from sfr_eval.plan import Plan, SuitePlan
@@ -25,6 +26,7 @@ from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from sfr_eval.judgement import Judged
     from sfr_eval.store import RunFolder
 
 FORMAT = 1
@@ -46,11 +48,13 @@ def score(
     style_data: Path | None,
     families: Sequence[str] | None,
     cache: Path,
+    judged: "Judged | None" = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
 
-    `families` None takes what each suite names. `cache` keeps embeddings and the truth.
+    `families` None takes what each suite names, and the judges' where there are any (`judged`).
+    `cache` keeps embeddings and the truth.
     """
     encoder = Encoder(
         encoder_name,
@@ -65,8 +69,9 @@ def score(
                 encoder=encoder,
                 speaks_world=suite.world is not None and manifest.get("world") == suite.id,
                 style_data=style_data,
+                judged=judged,
             ),
-            families=_families(suite, families),
+            families=_families(suite, families, judged=judged is not None),
         )
         for suite in suites
     ]
@@ -94,13 +99,15 @@ class _Job:
     families: tuple[Family, ...]
 
     def estimates(self, results: Sequence[MetricResult]) -> list[Estimate]:
-        return [
+        found = [
             estimate
             for result in results
             for estimate in all_estimates(
                 result, samples_per_prompt(self.context.samples), self.context.suite.personas
             )
         ]
+        judged = self.context.judged
+        return found if judged is None else [*found, *corrected_estimates(found, judged.errors)]
 
 
 @dataclass(frozen=True)
@@ -114,13 +121,15 @@ def _named(on_progress: Progress, what: str) -> Callable[[int, int], None]:
     return lambda done, total: on_progress(what, done, total)
 
 
-def _families(suite: Suite, names: Sequence[str] | None) -> tuple[Family, ...]:
+def _families(suite: Suite, names: Sequence[str] | None, *, judged: bool) -> tuple[Family, ...]:
     """In the order of the table, each once."""
     if names is not None:
         loaded = {name: load_family(name) for name in names}
     else:
         where = f"{suite.folder / 'suite.yaml'}: metrics:"
         loaded = {name: load_family(name, where=where) for name in suite.spec.metrics}
+        if judged:
+            loaded["judge"] = load_family("judge")
     return tuple(loaded[name] for name in FAMILIES if name in loaded)
 
 
@@ -154,7 +163,9 @@ def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> di
 
             found = persona_similarity(job.context)
             results["similarity"][suite.id] = {f"{t:g}": matrix for t, matrix in found.items()}
-        if job.context.speaks_world and job.context.samples:
+        # Judges are not asked about the truth's replies, so there is no truth of theirs alone.
+        others = any(family.name != "judge" for family in job.families)
+        if job.context.speaks_world and job.context.samples and others:
             truth[suite.id] = _truth(job, cache)
     if truth:
         results["truth"] = truth
@@ -174,6 +185,7 @@ def counts(suite: str, samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
             "ok": status["ok"],
             "truncated": status["truncated"],
             "refused": status["refused"],
+            "unsupported": status["unsupported"],
             "error": status["error"],
             "empty": sum(has_text(sample) and not sample.text.strip() for sample in here),
         }
@@ -203,7 +215,7 @@ def _truth(job: _Job, cache: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError):
         pass  # not there yet, or torn: make it
     sampler = WorldSampler([suite], dials={})
-    context = replace(job.context, samples=list(sampler.sample(plan.requests())))
+    context = replace(job.context, samples=list(sampler.sample(plan.requests())), judged=None)
     truth = replace(job, context=context)
     results = [result for family in job.families for result in family.compute(context)]
     estimates = [asdict(estimate) for estimate in truth.estimates(results)]
@@ -227,7 +239,7 @@ def _truth_key(job: _Job, plan: Plan) -> str:
         "prompts": [prompt.id for prompt in part.prompts],
         "k": part.samples,
         "seed": plan.seed,
-        "families": {family.name: family.version for family in job.families},
+        "families": {f.name: f.version for f in job.families if f.name != "judge"},
         "encoder": context.encoder.fingerprint if names & _NEED_ENCODER else None,
         "style_data": (
             hashlib.sha256(context.style_data.read_bytes()).hexdigest()

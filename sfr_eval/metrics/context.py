@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sfr_eval.encoder import Encoder
+    from sfr_eval.judgement import Judged
     from sfr_eval.suite import Suite
 
 PromptKey = tuple[float, str, str]
@@ -39,6 +40,7 @@ class Context:
     encoder: "Encoder"
     speaks_world: bool = False  # the model was trained on the suite's grammar: its oracle applies
     style_data: Path | None = None
+    judged: "Judged | None" = None  # what judges said about these samples
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
 

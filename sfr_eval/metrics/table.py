@@ -21,6 +21,7 @@ FAMILIES: dict[str, str] = {
     "semantic": "sfr_eval.metrics.semantic:compute",
     "style": "sfr_eval.metrics.style:compute",
     "quality": "sfr_eval.metrics.quality:compute",
+    "judge": "sfr_eval.metrics.judged:compute",
 }
 
 Direction = Literal["higher", "lower", "neither"]
@@ -102,6 +103,20 @@ METRICS: dict[str, MetricInfo] = {
     "distinct_valid": MetricInfo(
         "quality", "prompt", "higher", "Number of different valid replies among the k of a prompt."
     ),
+    **{
+        f"judge_{axis}{suffix}": MetricInfo("judge", "sample", "higher", f"{what} {how}")
+        for axis, what in (
+            ("ctx", "Does the reply stay with the subject of the conversation?"),
+            ("rel", "Does the reply answer what was asked?"),
+            ("flu", "Is the reply well-formed language?"),
+            ("style", "Does the reply sound like the persona that was asked for?"),
+        )
+        for suffix, how in (
+            ("", "Mean score of LLM judges, 1 to 5."),
+            ("_good", "Share of replies that judges give 4 or 5."),
+            ("_good_corrected", "That share, corrected for the judge's measured errors."),
+        )
+    },
 }
 
 

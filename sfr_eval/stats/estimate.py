@@ -75,13 +75,18 @@ def query_means(values: Iterable[Value]) -> dict[str, float]:
 
 def t_interval(numbers: Sequence[float]) -> tuple[float, float, float]:
     """(mean, low, high) of independent numbers, at least two. Equal numbers give zero width."""
-    from scipy.special import stdtrit
-
     n = len(numbers)
     mean = math.fsum(numbers) / n
     variance = math.fsum((number - mean) ** 2 for number in numbers) / (n - 1)
-    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * math.sqrt(variance / n)
+    half = t_half_factor(n) * math.sqrt(variance / n)
     return mean, mean - half, mean + half
+
+
+def t_half_factor(n: int) -> float:
+    """Standard errors that a 95% t interval over n numbers reaches to either side."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
 
 
 def _estimate(

@@ -46,6 +46,7 @@ def cautions(
     if suite.samples < 2:
         yield "One reply per prompt: what compares replies to one prompt is undefined."
     yield from _probe_warnings(suite)
+    yield from _judge_warnings(suite)
     cut = suite.notes.get("embed_distance", {}).get("truncated_share") or 0.0
     if cut > MANY:
         yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
@@ -68,3 +69,14 @@ def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
             f"The style probe is weak: {held_out:.0%} on held-out replies (chance "
             f"{chance(suite):.0%}); style numbers say little."
         )
+
+
+def _judge_warnings(suite: SuiteResults) -> Iterator[str]:
+    for metric, notes in suite.notes.items():
+        asked = notes.get("votes_asked", 0)
+        unread = asked - notes.get("statuses", {}).get("ok", 0)
+        if unread / max(1, asked) > MANY:
+            yield (
+                f"{metric}: {unread:,} of {asked:,} votes have no score; replies without one are "
+                "undefined, and if they are not like the others the mean is off."
+            )

@@ -1,6 +1,6 @@
 """How far do votes or judges agree beyond chance?"""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -20,7 +20,7 @@ def krippendorff_alpha(
 
     Time O(units + v^2) with v different values.
     """
-    pairs: Counter[tuple[float, float]] = Counter()
+    pairs: dict[tuple[float, float], float] = defaultdict(float)
     for unit in units:
         counts = Counter(value for value in unit if value is not None)
         m = counts.total()
@@ -30,7 +30,7 @@ def krippendorff_alpha(
             for b, n_b in counts.items():
                 # Ordered pairs of different raters, so that each unit weighs as its ratings do.
                 pairs[a, b] += n_a * (n_b - (a == b)) / (m - 1)
-    totals: Counter[float] = Counter()
+    totals: dict[float, float] = defaultdict(float)
     for (a, _), weight in pairs.items():
         totals[a] += weight
     values = sorted(totals)

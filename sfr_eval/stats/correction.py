@@ -5,6 +5,16 @@ import math
 Z = 1.959963984540054  # 97.5% quantile of the normal distribution
 
 
+def wilson(count: int, total: int) -> tuple[float, float, float] | None:
+    """(share, low, high) with the 95% score interval of Wilson (1927); None of nothing."""
+    if total == 0:
+        return None
+    share = count / total
+    middle = (share + Z**2 / (2 * total)) / (1 + Z**2 / total)
+    half = Z * math.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2)) / (1 + Z**2 / total)
+    return share, max(0.0, middle - half), min(1.0, middle + half)
+
+
 def corrected_share(
     share: float,
     *,

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from fake_server import Reply, completion
-
 from sfr_eval.suite import Suite, load_suite
+from tests.fake_server import Reply, completion
 
 _AXES = {"coheres with": "ctx", "answers the question": "rel", "how fluent": "flu"}
 

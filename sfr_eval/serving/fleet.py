@@ -62,6 +62,7 @@ class _Server:
     client: "openai.AsyncOpenAI"
     in_flight: int = 0
     paused_until: float = 0.0
+    failures: int = 0  # in a row, without an HTTP answer
     limit_field: str = LIMIT
     omitted: set[str] = field(default_factory=set)
 
@@ -223,7 +224,7 @@ class Fleet:
                 async with asyncio.timeout(self._timeout):
                     return self._read(server, await _post(server.client, sent))
             except openai.APIStatusError as error:
-                self._lost = 0
+                self._lost = server.failures = 0
                 status, what = error.status_code, self._safe(said(error.body, error.message))
                 problem = f"HTTP {status}: {what}"
                 if status in _REFUSALS:
@@ -257,6 +258,7 @@ class Fleet:
                 problem, tries = "the answer is not whole (cut JSON)", tries + 1
             finally:
                 server.in_flight -= 1
+            self._shun(server, problem)
             if tries >= TRIES:
                 self._count_lost(problem)
                 return Answer(outcome="failed", error=f"{problem}; sent {tries} times")
@@ -279,7 +281,7 @@ class Fleet:
 
     def _read(self, server: _Server, response: Any) -> Answer:
         """The answer in a response of HTTP 200; _CutAnswer if it is not whole JSON."""
-        self._lost = 0
+        self._lost = server.failures = 0
         if wait := used_up(response.headers):
             server.paused_until = max(server.paused_until, time.monotonic() + wait)
         try:
@@ -339,6 +341,16 @@ class Fleet:
                 )
         problem = f"the server does not take {names[0]}: {message}"
         return Answer(outcome="unsupported", error=problem)
+
+    def _shun(self, server: _Server, problem: str) -> None:
+        """Ask a server that did not answer only now and then, as long as there are others: with
+        nothing in flight it would look like the least loaded one."""
+        if problem.startswith("HTTP"):
+            return
+        server.failures += 1
+        if len(self._servers) > 1:
+            wait = min(_FIRST_PAUSE * 2.0**server.failures, _LONGEST_PAUSE)
+            server.paused_until = max(server.paused_until, time.monotonic() + wait)
 
     def _count_lost(self, problem: str) -> None:
         self._lost += 1

@@ -128,8 +128,8 @@ def _families(suite: Suite, names: Sequence[str] | None, *, judged: bool) -> tup
     else:
         where = f"{suite.folder / 'suite.yaml'}: metrics:"
         loaded = {name: load_family(name, where=where) for name in suite.spec.metrics}
-        if judged:
-            loaded["judge"] = load_family("judge")
+    if judged:
+        loaded["judge"] = load_family("judge")
     return tuple(loaded[name] for name in FAMILIES if name in loaded)
 
 

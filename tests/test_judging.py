@@ -194,7 +194,7 @@ def test_a_run_is_judged_and_the_same_command_asks_nothing_again(
     assert "96 of 96" not in page
     assert "32 of 32" in page  # votes read, of each axis
     # Scored again without a judge, its votes still count.
-    assert run_cli(monkeypatch, "score", "out") == 0
+    assert run_cli(monkeypatch, "score", "out", "--metrics", "text") == 0
     assert estimates(work, "judge_flu")[1.0]["value"] == 4
 
 

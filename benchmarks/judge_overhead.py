@@ -103,7 +103,9 @@ def bare(url: str, count: int, concurrency: int, *, typed: bool) -> None:
     }
 
     async def run() -> None:
-        async with openai.AsyncOpenAI(base_url=url, api_key="EMPTY", max_retries=0) as client:
+        async with openai.AsyncOpenAI(
+            base_url=url, api_key="EMPTY", max_retries=0, timeout=600
+        ) as client:
             numbers = iter(range(count))
 
             async def work() -> None:

@@ -76,7 +76,7 @@ def subject_key() -> str:
 def judge_key(address: Address) -> str:
     """SFR_EVAL_JUDGE_API_KEY; the subject's key only for the server that it is meant for."""
     own = os.environ.get("SFR_EVAL_JUDGE_API_KEY")
-    meant_for = os.environ.get("OPENAI_BASE_URL", OPENAI_URL).rstrip("/")
+    meant_for = (os.environ.get("OPENAI_BASE_URL") or OPENAI_URL).rstrip("/")
     return own or (subject_key() if address.urls[0] == meant_for else NO_KEY)
 
 

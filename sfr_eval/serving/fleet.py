@@ -224,15 +224,17 @@ class Fleet:
                 async with asyncio.timeout(self._timeout):
                     return self._read(server, await _post(server.client, sent))
             except openai.APIStatusError as error:
-                self._lost = server.failures = 0
+                server.failures = 0
                 status, what = error.status_code, self._safe(said(error.body, error.message))
                 problem = f"HTTP {status}: {what}"
                 if status in _REFUSALS:
                     refusal = self._refusal(server, body, sent, error.body, optional)
+                    self._lost = 0
                     if refusal is None:
                         continue
                     return refusal
                 if status not in _PASSING and status < 500:
+                    self._lost = 0
                     return Answer(outcome="failed", error=problem)
                 if error.code == "insufficient_quota":  # comes as 429, and waiting does not help
                     return Answer(outcome="failed", error=problem)

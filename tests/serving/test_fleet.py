@@ -284,6 +284,15 @@ def test_when_nobody_answers_any_more_the_run_stops() -> None:
         ask_all(made, 500)
 
 
+def test_a_server_that_is_always_busy_stops_the_run_too() -> None:
+    with (
+        serving(lambda *_: Reply(status=503, body={}), keep=False) as server,
+        fleet(server, concurrency=8) as made,
+        pytest.raises(ServersLost, match="HTTP 503"),
+    ):
+        ask_all(made, 500)
+
+
 def test_an_error_inside_comes_after_the_results_that_were_there() -> None:
     with serving(lambda *_: completion("x")) as server, fleet(server, concurrency=1) as made:
 

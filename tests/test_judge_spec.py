@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfr_eval.assets import available
@@ -105,6 +105,7 @@ def test_judged_text_arrives_whole_and_between_its_tags(text: str) -> None:
     assert user["content"].count(f"</reply-{found[1]}>") == 1
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=200), question=st.text(min_size=1, max_size=50))
 def test_no_text_can_close_its_own_tags_or_move_another(text: str, question: str) -> None:
     chat = messages(RATING, Material(question=question, replies=(text,)))
@@ -152,6 +153,7 @@ def test_only_the_json_that_was_asked_for_is_a_score(text: str, score: float | N
     assert read_answer(RATING, text) == score
 
 
+@settings(deadline=None)
 @given(text=st.text())
 def test_no_answer_breaks_the_reader(text: str) -> None:
     assert read_answer(RATING, text) in (None, 1, 2, 3, 4, 5)

@@ -97,7 +97,7 @@ class Fleet:
         self.served: set[str] = set()
         self._key = key
         self._timeout = timeout_seconds
-        self._patience = patience_seconds  # of one request, for rate limits
+        self._patience = patience_seconds  # that one request may be told to wait, in all
         self._prices = prices
         self._loop = asyncio.new_event_loop()
         self._budget = Budget(max_cost)
@@ -215,9 +215,10 @@ class Fleet:
     async def _ask(self, body: Mapping[str, Any], optional: Collection[str]) -> Answer:
         import openai
 
-        tries, waited_from = 0, time.monotonic()
+        tries, waited = 0, 0.0
+        failed: _Server | None = None
         while True:
-            server = await self._free_server()
+            server = failed = await self._free_server(avoid=failed)
             sent = server.dressed(body)
             server.in_flight += 1
             try:
@@ -243,7 +244,8 @@ class Fleet:
                     wait = used_up(error.response.headers) or None
                 if status == 429:
                     pause = wait if wait is not None else _pause(tries)
-                    if time.monotonic() - waited_from + pause > self._patience:
+                    waited += pause
+                    if waited > self._patience:
                         return Answer(outcome="failed", error=f"{problem} (asked to wait too long)")
                     server.paused_until = max(server.paused_until, time.monotonic() + pause)
                     tries += wait is None
@@ -268,11 +270,14 @@ class Fleet:
             if not problem.startswith("HTTP 429"):
                 await asyncio.sleep(_pause(tries - 1))
 
-    async def _free_server(self) -> _Server:
-        """The server with the fewest requests in flight among those that may be asked now."""
+    async def _free_server(self, *, avoid: _Server | None) -> _Server:
+        """The server with the fewest requests in flight among those that may be asked now; not
+        the one that just failed, if there is another."""
         while True:
             now = time.monotonic()
             ready = [server for server in self._servers if server.paused_until <= now]
+            if len(ready) > 1 and avoid in ready:
+                ready.remove(avoid)
             if ready:
                 self._turn += 1
                 start = self._turn % len(ready)

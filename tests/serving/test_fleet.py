@@ -202,7 +202,7 @@ def test_each_request_ends_in_exactly_one_answer_whatever_the_server_does(
     monkeypatch.setattr(fleet_module, "TRIES", 3)
     faults = [
         None,
-        Reply(status=429, body={}, headers={"Retry-After": "0.01"}),
+        Reply(status=429, body={}, headers={"Retry-After": "0.5"}),
         Reply(status=500, body={}),
         Reply(body={}, fault="cut"),
         Reply(body=b'{"half'),
@@ -224,7 +224,7 @@ def test_each_request_ends_in_exactly_one_answer_whatever_the_server_does(
     with (
         serving(answer, keep=False) as one,
         serving(answer, keep=False) as two,
-        fleet(one, two, timeout_seconds=2, concurrency=64, patience_seconds=3) as made,
+        fleet(one, two, timeout_seconds=5, concurrency=64, patience_seconds=1.2) as made,
     ):
         found = dict(ask_all(made, 160))
         listed = ask_all(made, 8)

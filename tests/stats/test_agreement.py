@@ -1,7 +1,7 @@
 """pytest tests/stats/test_agreement.py"""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfr_eval.stats.agreement import krippendorff_alpha
@@ -53,6 +53,7 @@ ratings = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(units=ratings, seed=st.randoms())
 def test_order_of_raters_and_units_plays_no_part(
     units: list[list[float | None]], seed: object
@@ -65,6 +66,7 @@ def test_order_of_raters_and_units_plays_no_part(
     assert alpha is None or alpha <= 1 + 1e-12
 
 
+@settings(deadline=None)
 @given(units=ratings)
 def test_interval_alpha_keeps_under_another_unit_and_zero(units: list[list[float | None]]) -> None:
     other = [[None if value is None else 3 * value - 7 for value in unit] for unit in units]

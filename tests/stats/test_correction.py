@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -39,6 +39,7 @@ def test_a_perfect_judge_changes_nothing() -> None:
     assert found == pytest.approx((0.3, theirs.low, theirs.high), abs=1.5e-3)
 
 
+@settings(deadline=None)
 @given(
     share=st.floats(0, 1),
     hits=st.integers(30, 50),

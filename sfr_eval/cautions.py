@@ -33,6 +33,9 @@ def cautions(
         )
     if status["refused"]:
         yield f"{status['refused']:,} of {total:,} replies were refused and are left out."
+    for t in sorted({s.temperature for s in samples if s.status == "unsupported"}):
+        why = next(s.error for s in samples if (s.status, s.temperature) == ("unsupported", t))
+        yield f"T = {t:g} is unsupported and left empty: {why}."
     if status["truncated"] / total > MANY:
         yield (
             f"{status['truncated'] / total:.0%} of the replies were cut at max_tokens; lengths and "
@@ -45,6 +48,7 @@ def cautions(
         yield "One reply per prompt: what compares replies to one prompt is undefined."
     yield from code_cautions(suite)
     yield from _probe_warnings(suite)
+    yield from _judge_warnings(suite)
     encoder = suite.notes.get("embed_distance", {})
     cut = encoder.get("truncated_share") or 0.0
     if cut > MANY:
@@ -80,3 +84,14 @@ def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
             f"The style probe is weak: {held_out:.0%} on held-out replies (chance "
             f"{chance(suite):.0%}); style numbers say little."
         )
+
+
+def _judge_warnings(suite: SuiteResults) -> Iterator[str]:
+    for metric, notes in suite.notes.items():
+        asked = notes.get("votes_asked", 0)
+        unread = asked - notes.get("statuses", {}).get("ok", 0)
+        if unread / max(1, asked) > MANY:
+            yield (
+                f"{metric}: {unread:,} of {asked:,} votes have no score; replies without one are "
+                "undefined, and if they are not like the others the mean is off."
+            )

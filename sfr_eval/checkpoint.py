@@ -17,7 +17,7 @@ from typing import Any, Literal
 from sfr_eval.assets import cache_folder
 from sfr_eval.errors import UserError
 
-Kind = Literal["folder", "adapter", "world"]
+Kind = Literal["folder", "adapter", "world", "served"]
 _TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",

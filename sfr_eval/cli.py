@@ -153,6 +153,12 @@ def score(
     layers: Annotated[
         str | None, typer.Option(help="For geometry: 0,6,12; 0 is the embedding.")
     ] = None,
+    judge: Annotated[
+        list[str] | None, typer.Option(help="LLM judge, model or URL[#model]; repeatable.")
+    ] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", help="judge_axes=[ctx,rel], judge_votes=3, ...")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating."""
@@ -162,7 +168,7 @@ def score(
     from sfr_eval.rescore import LookInto, rescore
     from sfr_eval.show import show_results
 
-    scored, report = rescore(
+    scored, report, trouble = rescore(
         folder,
         suite=suite,
         output=output,
@@ -175,9 +181,14 @@ def score(
         token_window=token_window,
         code={"data": data, "unsafe_code": unsafe_code or None},
         look_into=LookInto(model=model, base_model=base_model, layers=layers_option(layers)),
+        judging=judge_options(judge, assign or ()),
     )
     show_results(scored, as_json=as_json)
+    for line in trouble:
+        print(line, file=sys.stderr)
     print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)
+    if trouble:
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -201,26 +212,52 @@ def report(
 
 @app.command()
 def calibrate(
-    output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("runs/calibration"),
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write; with --judge the file for --judge-calibration."),
+    ] = None,
     suite: Annotated[str, typer.Option(help="A suite with a world.")] = "persona",
     quick: Annotated[bool, typer.Option(help="Does it run? The verdicts are noise.")] = False,
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="Put an LLM judge to the test: model or URL[#model].")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="With --judge: JSONL of replies that people judged.")
+    ] = None,
+    items: Annotated[
+        int, typer.Option(min=2, help="With --judge: replies for each fault and rate.")
+    ] = 30,
     seed: Annotated[int, typer.Option(help="Seed of all draws.", min=0)] = 0,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", help="judge_axes=[ctx,rel], judge_votes=3, ...")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Prove the metrics on a world whose collapse is known: dose, null, invariance, power."""
+    """Prove the metrics, or a judge, on a world whose collapse is known."""
+    settings = judge_options([judge] if judge else None, assign or ())
+    if settings is not None:
+        from sfr_eval.judge_trial import calibrate_judge
+        from sfr_eval.show import show_judge_trial
+
+        trial = calibrate_judge(settings, output=output, labels=labels, items=items, seed=seed)
+        show_judge_trial(trial, as_json=as_json)
+        if trial["trouble"]:
+            raise typer.Exit(3)
+        return
     from sfr_eval.calibrate.command import execute
     from sfr_eval.show import print_json
 
+    folder = output or Path("runs/calibration")
     found = execute(
-        output, suite=suite, quick=quick, families=metrics or None, encoder=encoder, seed=seed
+        folder, suite=suite, quick=quick, families=metrics or None, encoder=encoder, seed=seed
     )
     if as_json:
         print_json(found)
     else:
         print(f"headline metrics: {', '.join(found['headline']) or 'none'}")
-    page = (output / "calibration.md").resolve()
+    page = (folder / "calibration.md").resolve()
     print(f"calibration: {page}", file=sys.stderr if as_json else sys.stdout)
 
 
@@ -309,6 +346,19 @@ def demo(
         raise typer.Exit(outcome.exit_code)
 
 
+def judge_options(judges: Sequence[str] | None, assignments: Sequence[str]) -> Any:
+    """JudgeSettings of a verb that takes --judge and --set; None without a judge."""
+    from sfr_eval.config import parse_assignments, read_judge_options
+    from sfr_eval.run import judge_settings
+
+    values = parse_assignments(assignments)
+    if not judges:
+        if values:
+            raise UserError(f"--set {next(iter(values))}: needs --judge")
+        return None
+    return judge_settings(read_judge_options({**values, "judge": tuple(judges)}))
+
+
 DEMO_QUERIES = 16
 DEMO_SAMPLES = 4
 
@@ -353,7 +403,11 @@ def extra_settings(arguments: Sequence[str]) -> dict[str, Any]:
         if not equals and left and not left[0].startswith("--") and name != "json":
             text = left.pop(0)
         try:
-            found[name.replace("-", "_")] = yaml.safe_load(text) if text else True
+            value = yaml.safe_load(text) if text else True
         except yaml.YAMLError:
-            found[name.replace("-", "_")] = text
+            value = text
+        field = name.replace("-", "_")
+        if field in ("base_url", "judge") and field in found:
+            value = f"{found[field]},{value}"  # repeatable
+        found[field] = value
     return found

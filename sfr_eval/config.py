@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from sfr_eval.errors import UserError, did_you_mean
 
@@ -32,7 +39,10 @@ class RunConfig(BaseModel):
 
     model: str = Field(description="hub id[@revision], folder, LoRA folder, demo[:base], world:...")
     suite: tuple[SuiteName, ...] = Field(min_length=1, description="suite name or folder")
-    engine: Literal["auto", "vllm", "transformers", "world"] = "auto"
+    engine: Literal["auto", "vllm", "transformers", "world", "openai"] = "auto"
+    base_url: tuple[str, ...] | None = Field(
+        None, description="OpenAI-compatible server of --model; repeatable for replicas"
+    )
     samples: int | None = Field(None, ge=1, description="completions per prompt and temperature")
     temperatures: tuple[float, ...] | None = None
     sampling: Literal["neutral", "model"] = Field(
@@ -80,6 +90,41 @@ class RunConfig(BaseModel):
     layers: tuple[int, ...] | None = Field(
         None, min_length=1, description="layers that geometry looks at, 0 the embedding; default 5"
     )
+    concurrency: int = Field(32, ge=1, le=4096, description="requests in flight, for servers")
+    timeout: float = Field(600.0, gt=0, description="seconds for one answer of a server")
+    prices: tuple[float, float] | None = Field(
+        None, description="dollars for a million prompt and completion tokens"
+    )
+    max_cost: float | None = Field(None, gt=0, description="dollars; needs prices")
+    judge: tuple[str, ...] | None = Field(None, description="model or URL[#model]; repeatable")
+    judge_axes: tuple[str, ...] = Field(("ctx", "rel", "flu"), min_length=1)
+    judge_votes: int = Field(1, ge=1, le=99, description="answers of a judge to one question")
+    judge_prices: tuple[float, float] | None = None
+    judge_calibration: Path | None = Field(None, description="file of `sfr-eval calibrate`")
+
+    @model_validator(mode="after")
+    def _check_cost(self) -> "RunConfig":
+        if self.max_cost is not None:
+            for name, asked in (
+                ("prices", self.engine == "openai" or self.base_url is not None),
+                ("judge_prices", self.judge is not None),
+            ):
+                if asked and getattr(self, name) is None:
+                    shown = name.replace("_", "-")
+                    raise ValueError(f"max-cost: needs --{shown} PROMPT,COMPLETION per million")
+        return self
+
+    @field_validator("prices", "judge_prices", mode="before")
+    @classmethod
+    def _split_prices(cls, value: Any) -> Any:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("prices", "judge_prices")
+    @classmethod
+    def _check_prices(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not all(0 <= price < math.inf for price in value):
+            raise ValueError("two prices of 0 or more")
+        return value
 
     @field_validator("temperatures", mode="before")
     @classmethod
@@ -105,7 +150,9 @@ class RunConfig(BaseModel):
     def _read_layers(cls, value: Any) -> Any:
         return parse_layers(value)
 
-    @field_validator("suite", "personas", "metrics", mode="before")
+    @field_validator(
+        "suite", "personas", "metrics", "base_url", "judge", "judge_axes", mode="before"
+    )
     @classmethod
     def _split_names(cls, value: Any) -> Any:
         return tuple(value.split(",")) if isinstance(value, str) else value
@@ -258,6 +305,21 @@ def load_run_config(
         raise UserError(one_line(error, where="--")) from None
 
 
+_JUDGE_SETTINGS = ("judge", "max_cost", "concurrency", "timeout")
+
+
+def read_judge_options(values: Mapping[str, Any]) -> RunConfig:
+    """Judge settings of a verb that draws nothing; UserError for any other setting."""
+    known = [n for n in RunConfig.model_fields if n.startswith("judge") or n in _JUDGE_SETTINGS]
+    for name in values:
+        if name not in known:
+            raise UserError(f"--set: unknown setting `{name}`; {did_you_mean(name, known)}")
+    try:
+        return RunConfig.model_validate({"model": "none", "suite": ("none",), **values})
+    except ValidationError as error:
+        raise UserError(one_line(error, where="--")) from None
+
+
 _EXAMPLE = {"model": "--model demo", "suite": "--suite persona"}
 
 
@@ -339,5 +401,7 @@ def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | N
         return f"{where}{path}: unknown field; {did_you_mean(path, known or {})}"
     if first["type"] == "missing":
         return f"{where}{path}: missing; add it"
+    if not path:  # found by a rule about several fields, which names them itself
+        return f"{where}{message}"
     got = repr(first["input"])
     return f"{where}{path}: {message} (got {got if len(got) < 80 else got[:77] + '...'})"

@@ -43,6 +43,10 @@ SWEEP = (
     "token_entropy",
     "fork_entropy",
     "lock_entropy",
+    "judge_ctx",
+    "judge_rel",
+    "judge_flu",
+    "judge_style",
 )
 
 LABELS = {
@@ -76,7 +80,13 @@ LABELS = {
     "fork_entropy": "Entropy at forks",
     "lock_entropy": "Entropy at locks",
     "token_logprob": "Log-probability of a token",
+    "judge_ctx": "Judged Ctx",
+    "judge_rel": "Judged Rel",
+    "judge_flu": "Judged Flu",
+    "judge_style": "Judged style",
 }
+
+JUDGED = ("judge_ctx", "judge_rel", "judge_flu")
 
 _LABEL_PIXELS = (38, 13)  # two labels nearer than this overlap
 
@@ -105,13 +115,30 @@ def trade_off(suite: SuiteResults) -> list[Panel]:
     return panels
 
 
+def judged(suite: SuiteResults) -> list[Panel]:
+    """Style strength against what judges think of each reply, one panel an axis, over the sweep."""
+    y = "style_strength"
+    panels = []
+    for x in JUDGED:
+        of_x, of_y = suite.sweep(x), suite.sweep(y)
+        points = [(t, of_x[t], of_y[t]) for t in of_x if t in of_y]
+        if points:
+            panels.append(_trade_off(suite, x, y, points, roles=("quality", "style")))
+    return panels
+
+
 def over_temperature(suite: SuiteResults) -> list[Panel]:
     """Each headline metric against temperature, with its interval as a band."""
     return [_sweep(suite, metric) for metric in SWEEP if suite.sweep(metric)]
 
 
 def _trade_off(
-    suite: SuiteResults, x: str, y: str, points: Sequence[tuple[float, Estimate, Estimate]]
+    suite: SuiteResults,
+    x: str,
+    y: str,
+    points: Sequence[tuple[float, Estimate, Estimate]],
+    *,
+    roles: tuple[str, str] = ("diversity", "quality"),
 ) -> Panel:
     truth_x, truth_y = suite.truth_of(x), suite.truth_of(y)
 
@@ -125,8 +152,8 @@ def _trade_off(
             _cross(ax, truth_x, truth_y, TRUTH)
             star = ([bounds(truth_x)[0]], [bounds(truth_y)[0]])
             ax.plot(*star, "*", color=TRUTH, markersize=13, label="truth", zorder=4)
-        ax.set_xlabel(_axis(x, "diversity"))
-        ax.set_ylabel(_axis(y, "quality"))
+        ax.set_xlabel(_axis(x, roles[0]))
+        ax.set_ylabel(_axis(y, roles[1]))
         _room(ax, [of_y for _, _, of_y in points] + ([truth_y] if truth_y else []))
         ax.margins(x=0.12)
         if METRICS[x].direction == "lower":

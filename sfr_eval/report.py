@@ -39,7 +39,7 @@ TABLE = (
     "embed_distance",
     "length",
 )
-_STATUSES = ("ok", "truncated", "refused", "error")
+_STATUSES = ("ok", "truncated", "refused", "unsupported", "error")
 
 # Colours of plots.mplstyle and panels.py, so that a plot follows the page into the dark.
 _COLOURS = {
@@ -68,6 +68,7 @@ def write_report(folder: RunFolder) -> Path:
             own = [sample for sample in samples if sample.suite == suite.id]
             drawn = {
                 "trade_off": panels.trade_off(suite),
+                "judged": panels.judged(suite),
                 "over_temperature": panels.over_temperature(suite),
                 "similarity": similarity(suite),
                 "over_k": code_report.over_k(suite),
@@ -150,6 +151,7 @@ def _section(
             if code_report.is_code(suite)
             else None
         ),
+        "judges": _judge_facts(suite),
     }
 
 
@@ -216,6 +218,33 @@ def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
         for key, value in notes.items()
         if key != "confusion" and value is not None
     ]
+
+
+def _judge_facts(suite: SuiteResults) -> list[dict[str, str]]:
+    """Per axis: how many votes could be read, how far they agree, and whether length pays."""
+    rows = []
+    for metric, notes in suite.notes.items():
+        if "votes_asked" not in notes:
+            continue
+        read = notes["statuses"].get("ok", 0)
+        other = {k: v for k, v in notes["statuses"].items() if k != "ok"}
+        other |= {"not asked": notes["votes_missing"]} if notes["votes_missing"] else {}
+        slope = notes["length_slope"]
+        alphas = [*notes["alpha_of_votes"].items(), ("judges", notes["alpha_of_judges"])]
+        rows.append(
+            {
+                "axis": panels.label(metric),
+                "read": f"{read:,} of {notes['votes_asked']:,}",
+                "other": ", ".join(f"{v:,} {k}" for k, v in other.items()) or "none",
+                "alpha": ", ".join(f"{who}: {a:.2f}" for who, a in alphas if a is not None) or "-",
+                "slope": (
+                    f"{slope['value']:+.2f} [{slope['low']:+.2f}, {slope['high']:+.2f}]"
+                    if slope
+                    else "-"
+                ),
+            }
+        )
+    return rows
 
 
 def _definition(metric: str, results: Mapping[str, Any]) -> dict[str, str]:

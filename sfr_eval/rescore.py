@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -20,6 +20,9 @@ from sfr_eval.progress import ScoringProgress
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import Suite, load_suite
 from sfr_eval.types import Sample, Status
+
+if TYPE_CHECKING:
+    from sfr_eval.judge_run import JudgeSettings
 
 
 class GenerationRow(BaseModel):
@@ -68,9 +71,11 @@ def rescore(
     encoder_long_texts: LongTexts | None = None,
     code: Mapping[str, Any] | None = None,
     look_into: LookInto | None = None,
-) -> tuple[Path, Path]:
-    """Score `path` and write its report. Returns the run folder and the report file. `code` holds
-    settings of RunConfig for code suites; None ones are not set."""
+    judging: "JudgeSettings | None" = None,
+) -> tuple[Path, Path, list[str]]:
+    """Score `path` and write its report. Returns the run folder, the report file, and what went
+    wrong with the judges. `code` holds settings of RunConfig for code suites; None ones are not
+    set. With judges and without `metrics` only their scores are made anew."""
     settings = {name: value for name, value in (code or {}).items() if value is not None}
     from sfr_eval.metrics.table import load_family
     from sfr_eval.metrics.tokenizers import load_tokenizer
@@ -80,7 +85,7 @@ def rescore(
     if tokenizer is not None:
         load_tokenizer(tokenizer)
 
-    def measured(folder: RunFolder) -> tuple[Path, Path]:
+    def measured(folder: RunFolder) -> tuple[Path, Path, list[str]]:
         return _rescore(
             folder,
             metrics=metrics,
@@ -92,6 +97,7 @@ def rescore(
             encoder_long_texts=encoder_long_texts,
             settings=settings,
             look_into=look_into,
+            judging=judging,
         )
 
     if not path.is_file():
@@ -120,8 +126,10 @@ def _rescore(
     encoder_long_texts: LongTexts | None,
     settings: Mapping[str, Any],
     look_into: LookInto | None,
-) -> tuple[Path, Path]:
+    judging: "JudgeSettings | None",
+) -> tuple[Path, Path, list[str]]:
     from sfr_eval.forward import forward_for
+    from sfr_eval.judge_run import judge_and_record, judged_of, open_judging
     from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
     from sfr_eval.report import write_report
     from sfr_eval.score import score
@@ -143,9 +151,15 @@ def _rescore(
         layers=asked.layers,
         on_progress=progress,
     )
-    with folder:
+    with open_judging(judging, suites) as panel, folder:
+        samples = folder.sealed_samples()
+        trouble: list[str] = []
+        if panel is not None:
+            manifest, trouble = judge_and_record(folder, samples, suites, panel, manifest=manifest)
+            if metrics is None and folder.results_file.exists():
+                metrics = ("judge",)
         results = score(
-            folder.sealed_samples(),
+            samples,
             suites,
             folder=folder,
             manifest=manifest,
@@ -159,13 +173,14 @@ def _rescore(
                 window=token_window or config.get("token_window"),
             ),
             cache=cache_folder(),
+            judged=judged_of(folder, manifest),
             forward=forward,
             on_progress=progress,
         )
         if metrics and folder.results_file.exists():
             results = added_to(folder.read_results(), results)
         folder.write_results(results)
-        return folder.path, write_report(folder)
+        return folder.path, write_report(folder), trouble
 
 
 def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,13 @@ from sfr_eval.code.options import CodeOptions
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.files import missing_folders, remove_folders, writing_to
+from sfr_eval.judge_run import (
+    JudgeSettings,
+    Panel,
+    judge_and_record,
+    judged_of,
+    open_judging,
+)
 from sfr_eval.plan import Plan, make_plan
 from sfr_eval.progress import Bar, ScoringProgress, log
 from sfr_eval.store import RunFolder
@@ -95,9 +102,9 @@ def execute(config: RunConfig) -> Outcome:
 
         log(detect(unsafe=config.unsafe_code).line)  # before hours of sampling
     check_space(folder.path, plan)
-    with folder:
+    with open_judging(judge_settings(config), suites) as panel, folder:
         try:
-            return _execute(config, subject, suites, plan, folder=folder)
+            return _execute(config, subject, suites, plan, folder=folder, panel=panel)
         except (UserError, RunError):
             if not any((folder.path / "samples").glob("*.jsonl")):
                 remove_folders(new)  # nothing was drawn: leave no trace
@@ -111,6 +118,7 @@ def _execute(
     plan: Plan,
     *,
     folder: RunFolder,
+    panel: Panel | None,
 ) -> Outcome:
     manifest = _open_manifest(folder, config, subject, plan)
     requests = list(plan.requests())
@@ -142,8 +150,18 @@ def _execute(
         line = f"interrupted: {len(samples):,} samples kept, {left:,} to go; repeat the command"
         return Outcome(folder=folder.path, exit_code=130, report=None, lines=(line,))
     folder.seal(samples)
+    trouble: list[str] = []
+    if panel is not None:
+        spent = (manifest.get("sampler") or {}).get("cost") if missing else None
+        with terminate_as_interrupt():
+            manifest, trouble = judge_and_record(
+                folder, samples, suites, panel, manifest=manifest, spent=spent or 0.0
+            )
     report = score_and_report(folder, samples, suites, manifest=manifest, config=config)
-    lines = [f"report: {report.resolve()}"]
+    lines = [*trouble, f"report: {report.resolve()}"]
+    unsupported = [sample for sample in samples if sample.status == "unsupported"]
+    if unsupported:
+        lines.insert(0, f"{len(unsupported):,} requests are unsupported: {unsupported[0].error}")
     if errors:
         first = next(sample for sample in samples if sample.status == "error")
         lines.insert(
@@ -152,7 +170,26 @@ def _execute(
             "repeat the command to draw them again",
         )
     return Outcome(
-        folder=folder.path, exit_code=3 if errors else 0, report=report, lines=tuple(lines)
+        folder=folder.path,
+        exit_code=3 if errors or trouble else 0,
+        report=report,
+        lines=tuple(lines),
+    )
+
+
+def judge_settings(config: RunConfig) -> JudgeSettings | None:
+    """What --judge asks for; None without it."""
+    if config.judge is None:
+        return None
+    return JudgeSettings(
+        judges=config.judge,
+        axes=config.judge_axes,
+        votes=config.judge_votes,
+        prices=config.judge_prices,
+        max_cost=config.max_cost,
+        concurrency=config.concurrency,
+        timeout_seconds=config.timeout,
+        calibration=config.judge_calibration,
     )
 
 
@@ -195,6 +232,7 @@ def score_and_report(
         tokenizer=load_tokenizer(config.tokenizer, window=config.token_window),
         families=config.metrics,
         cache=cache_folder(),
+        judged=judged_of(folder, manifest),
         forward=forward_for(
             folder.path, manifest, scored_families(config, suites), on_progress=progress
         ),
@@ -290,7 +328,7 @@ def _open_manifest(
         )
     if old is not None:
         _refuse_other_plan(folder, old["identity"], plan.identity)
-    kept = {k: v for k, v in (old or {}).items() if k in ("sampler", "last_session")}
+    kept = {k: v for k, v in (old or {}).items() if k in ("sampler", "last_session", "judging")}
     return {
         **kept,
         "name": subject.checkpoint.name,

@@ -16,6 +16,7 @@ from sfr_eval.code.grading import GradeSettings, Grading
 from sfr_eval.encoder import Encoder, LongTexts
 from sfr_eval.encoding.backends import Backend
 from sfr_eval.files import write_atomic
+from sfr_eval.judge_errors import corrected_estimates
 from sfr_eval.metrics.context import Context, has_text
 from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.table import FAMILIES, NEED_CHECKPOINT, Family, load_family, shown_ks
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from sfr_eval.forward import Forward
+    from sfr_eval.judgement import Judged
     from sfr_eval.store import RunFolder
 
 FORMAT = 1
@@ -56,6 +58,7 @@ def score(
     encoder_long_texts: LongTexts = "truncate",
     tokenizer: Tokenizer | None = None,
     forward: "Forward | None" = None,
+    judged: "Judged | None" = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
@@ -63,6 +66,7 @@ def score(
     `families` None takes what each suite names. `tokenizer` None is words-v1. `cache` keeps
     embeddings and the truth.
     `forward` is the checkpoint, for the families that need it.
+    `judged` is what judges said; their family is scored where there is any.
     """
     encoder = Encoder(
         encoder_name,
@@ -82,8 +86,9 @@ def score(
                 tokenizer=tokenizer or load_tokenizer(),
                 grading=_grading(suite, folder, manifest, on_progress),
                 forward=forward,
+                judged=judged,
             ),
-            families=_families(suite, families),
+            families=_families(suite, families, judged=judged is not None),
         )
         for suite in suites
     ]
@@ -111,13 +116,15 @@ class _Job:
     families: tuple[Family, ...]
 
     def estimates(self, results: Sequence[MetricResult]) -> list[Estimate]:
-        return [
+        found = [
             estimate
             for result in results
             for estimate in all_estimates(
                 result, samples_per_prompt(self.context.samples), self.context.suite.personas
             )
         ]
+        judged = self.context.judged
+        return found if judged is None else [*found, *corrected_estimates(found, judged.errors)]
 
     def slices(self, results: Sequence[MetricResult]) -> list[dict[str, Any]]:
         """pass@k by difficulty, platform and month, for the k that are shown."""
@@ -160,13 +167,15 @@ def _named(on_progress: Progress, what: str) -> Callable[[int, int], None]:
     return lambda done, total: on_progress(what, done, total)
 
 
-def _families(suite: Suite, names: Sequence[str] | None) -> tuple[Family, ...]:
+def _families(suite: Suite, names: Sequence[str] | None, *, judged: bool) -> tuple[Family, ...]:
     """In the order of the table, each once."""
     if names is not None:
         loaded = {name: load_family(name) for name in names}
     else:
         where = f"{suite.folder / 'suite.yaml'}: metrics:"
         loaded = {name: load_family(name, where=where) for name in suite.spec.metrics}
+    if judged:
+        loaded["judge"] = load_family("judge")
     return tuple(loaded[name] for name in FAMILIES if name in loaded)
 
 
@@ -205,8 +214,9 @@ def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> di
             results["similarity"][suite.id] = {f"{t:g}": matrix for t, matrix in found.items()}
         results["sweep"][suite.id] = list(summaries(own))
         if job.context.speaks_world and job.context.samples:
-            # What a checkpoint makes of the truth's replies is no truth about them.
-            own_truth = [f for f in job.families if f.name not in NEED_CHECKPOINT]
+            # What a checkpoint makes of the truth's replies is no truth about them, and judges are
+            # not asked about them.
+            own_truth = [f for f in job.families if f.name not in {*NEED_CHECKPOINT, "judge"}]
             if own_truth:
                 truth[suite.id] = _truth(replace(job, families=tuple(own_truth)), cache)
     if truth:
@@ -227,6 +237,7 @@ def counts(suite: str, samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
             "ok": status["ok"],
             "truncated": status["truncated"],
             "refused": status["refused"],
+            "unsupported": status["unsupported"],
             "error": status["error"],
             "empty": sum(has_text(sample) and not sample.text.strip() for sample in here),
         }
@@ -256,7 +267,7 @@ def _truth(job: _Job, cache: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError):
         pass  # not there yet, or torn: make it
     sampler = WorldSampler([suite], dials={})
-    context = replace(job.context, samples=list(sampler.sample(plan.requests())))
+    context = replace(job.context, samples=list(sampler.sample(plan.requests())), judged=None)
     truth = replace(job, context=context)
     results = [result for family in job.families for result in family.compute(context)]
     estimates = [asdict(estimate) for estimate in truth.estimates(results)]
@@ -280,7 +291,7 @@ def _truth_key(job: _Job, plan: Plan) -> str:
         "prompts": [prompt.id for prompt in part.prompts],
         "k": part.samples,
         "seed": plan.seed,
-        "families": {family.name: family.version for family in job.families},
+        "families": {f.name: f.version for f in job.families if f.name != "judge"},
         "tokenizer": context.tokenizer.signature,
         "encoder": (
             f"{context.encoder.fingerprint}{context.encoder.variant}"

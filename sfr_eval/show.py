@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ _HEADLINES = (
     "hidden_base_cka",
     "token_entropy",
     "fork_entropy",
+    "judge_ctx",
+    "judge_rel",
+    "judge_flu",
+    "judge_style",
 )
 
 
@@ -198,3 +203,73 @@ def _list(kind: str) -> list[dict[str, str]]:
     from sfr_train.objectives import OBJECTIVES
 
     return [{"name": name, "what": what} for name, what in OBJECTIVES.items()]
+
+
+def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
+    """`calibrate --judge`: how a judge did on replies whose true verdict is known."""
+    if as_json:
+        print_json(trial)
+    else:
+        report = trial["report"]
+        print_table(
+            f"{trial['judge']} against {trial['labels']}",
+            ["axis", "accuracy", "of good", "of bad", "mean of good", "mean of bad", "unread"],
+            [
+                [
+                    axis,
+                    *(_interval(row[key]) for key in ("accuracy", "sensitivity", "specificity")),
+                    *(_number(row[key]) for key in ("mean_of_good", "mean_of_bad")),
+                    str(row["unread"]),
+                ]
+                for axis, row in report["axes"].items()
+            ],
+        )
+        if "dose_response" in report:
+            _show_biases(report)
+        print(f"calibration: {trial['output']}")
+    for line in trial["trouble"]:
+        print(line, file=sys.stderr)
+
+
+def _show_biases(report: dict[str, Any]) -> None:
+    doses = [f"{point['dose']:g}" for point in report["dose_response"][0]["means"]]
+    print_table(
+        "mean score by rate of a fault; slope: points from rate 0 to 1",
+        ["fault", "axis", "should see it", *doses, "slope"],
+        [
+            [
+                row["fault"],
+                row["axis"],
+                "yes" if row["own"] else "no",
+                *(_number(point["value"]) for point in row["means"]),
+                _interval(row["slope"]),
+            ]
+            for row in report["dose_response"]
+        ],
+    )
+    position = report["position"]
+    print_table(
+        "bias",
+        ["what", "value", "without bias"],
+        [
+            *(
+                [f"{axis}: points for twice the length", _interval(gain), "0"]
+                for axis, gain in report["length"].items()
+            ),
+            ["pairs: share of the reply shown first", _interval(position["first_chosen"]), "0.5"],
+            ["pairs: verdicts that flip with the order", _interval(position["flips"]), "0"],
+            ["pairs: right in both orders", _interval(position["accuracy"]), "1"],
+        ],
+    )
+
+
+def _interval(found: dict[str, Any] | None) -> str:
+    if found is None or found["value"] is None:
+        return "-"
+    if found["low"] is None:
+        return _number(found["value"])
+    return f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -13,6 +13,7 @@ same bytes as an uninterrupted one.
 
 import dataclasses
 import fcntl
+import functools
 import json
 import os
 import time
@@ -20,7 +21,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from sfr_eval.errors import UserError
 from sfr_eval.files import atomic_path, write_atomic, writing_to
@@ -28,6 +29,9 @@ from sfr_eval.types import Sample
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from _typeshed import DataclassInstance
+
+Row = TypeVar("Row")
 
 FORMAT_VERSION = 1
 _FSYNC_SECONDS = 5.0
@@ -180,14 +184,15 @@ class RunFolder:
 
 
 class SampleWriter:
-    """Appends rows; each call hands complete lines to the operating system."""
+    """Appends rows of a frozen dataclass; each call hands complete lines to the operating
+    system."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._stream: IO[bytes] | None = None
         self._synced = time.monotonic()
 
-    def append(self, samples: Iterable[Sample]) -> None:
+    def append(self, samples: Iterable["DataclassInstance"]) -> None:
         """Write rows. A row survives the death of this process as soon as the call returns, and
         the loss of power some seconds later."""
         lines = b"".join(encode_row(sample) for sample in samples)
@@ -212,21 +217,26 @@ class SampleWriter:
             self._stream = None
 
 
-def encode_row(sample: Sample) -> bytes:
+def encode_row(row: "DataclassInstance") -> bytes:
     """One line of JSON whose last key is the CRC-32 of everything before it."""
-    fields = {name: getattr(sample, name) for name in _FIELDS}
+    fields = {name: getattr(row, name) for name in _field_names(type(row))}
     body = json.dumps(fields, ensure_ascii=True, separators=(",", ":"))[:-1]
     return f'{body}{_CHECKSUM}{zlib.crc32(body.encode()):08x}"}}\n'.encode()
 
 
 def decode_row(line: bytes) -> Sample | None:
+    """The sample of a line, or None when the line is torn or damaged."""
+    return decode(line, Sample)
+
+
+def decode(line: bytes, kind: type[Row]) -> Row | None:
     """The row of a line, or None when the line is torn or damaged."""
     try:
         text = line.decode()
         body, separator, rest = text.rpartition(_CHECKSUM)
         if not separator or rest.rstrip("\n") != f'{zlib.crc32(body.encode()):08x}"}}':
             return None
-        return Sample(**json.loads(body + "}"))
+        return kind(**json.loads(body + "}"))
     except (UnicodeDecodeError, ValueError, TypeError):
         return None
 
@@ -241,7 +251,12 @@ def _read_lines(file: Path) -> Iterator[tuple[int, bool, Sample | None]]:
         yield number, number == len(lines), decode_row(line)
 
 
-_FIELDS = tuple(field.name for field in dataclasses.fields(Sample))
+@functools.cache
+def _field_names(kind: "type[DataclassInstance]") -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+_FIELDS = _field_names(Sample)
 
 
 def to_table(samples: Sequence[Sample]) -> "pa.Table":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ENGINES = {
     "vllm": "vLLM in process (CUDA or CPU): the default for checkpoints",
     "transformers": "transformers' generate loop: for models that vLLM cannot load",
+    "openai": "any OpenAI-compatible server: --base-url http://host:port/v1, repeatable",
     "world": "simulator with known truth: --model world:cross=0.3,within=0.5,solve=0.4",
 }
 
@@ -73,7 +74,7 @@ class Subject:
 
     def check_prompts(self, plan: "Plan") -> None:
         """Put one prompt of every persona through the template; UserError if it refuses."""
-        if self.engine == "world":
+        if self.engine in ("world", "openai"):  # a server applies its own template
             return
         for part in plan.suites:
             seen = {prompt.persona: prompt for prompt in part.prompts}
@@ -87,6 +88,8 @@ class Subject:
             from sfr_eval.samplers.world import WorldSampler
 
             return WorldSampler(suites, dials=self.checkpoint.dials)
+        if self.engine == "openai":
+            return self._served()
         longest = max(
             len(self.prompter.token_ids(r.prompt.messages)) + r.sampling.max_tokens
             for r in requests
@@ -113,13 +116,47 @@ class Subject:
             trust_remote_code=config.trust_remote_code,
         )
 
+    def _served(self) -> Sampler:
+        from sfr_eval.samplers.openai import OpenAISampler
+        from sfr_eval.serving.address import subject_address, subject_key
+        from sfr_eval.serving.limits import Prices
+
+        config = self.config
+        prices = config.prices and Prices(prompt=config.prices[0], completion=config.prices[1])
+        return OpenAISampler(
+            subject_address(config.model, config.base_url),
+            key=subject_key(),
+            concurrency=config.concurrency,
+            timeout_seconds=config.timeout,
+            prices=prices,
+            max_cost=config.max_cost,
+            system_role=config.system_role,
+        )
+
+
+def _served_checkpoint(config: RunConfig) -> Checkpoint:
+    """A model behind a server. Its weights cannot be seen, so its name and that of the first
+    server must do for a fingerprint; further servers are replicas."""
+    from sfr_eval.serving.address import subject_address
+
+    if config.chat_template is not None:
+        raise UserError(
+            "--chat-template: a server applies its own; give it there (vllm serve --chat-template)"
+        )
+    address = subject_address(config.model, config.base_url)
+    fingerprint = f"served:{config.model}@{address.urls[0]}"
+    return Checkpoint(name=config.model, kind="served", fingerprint=fingerprint)
+
 
 def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
     """Find the checkpoint, choose the engine, and check both against the suites."""
     is_world = config.model == "world" or config.model.startswith("world:")
-    engine = config.engine
+    engine: str = config.engine
     if engine == "auto":
-        engine = "world" if is_world else "vllm"
+        served = "openai" if config.base_url else "vllm"
+        engine = "world" if is_world else served
+    if config.base_url and engine != "openai":
+        raise UserError(f"--base-url: belongs to --engine openai, not to {engine}")
     if (engine == "world") != is_world:
         raise UserError(
             f"--engine {engine}: does not serve --model {config.model}; "
@@ -131,7 +168,7 @@ def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
             "--model world: only suites with a world (persona) or reference solutions (code) can "
             "be simulated"
         )
-    checkpoint = resolve(config.model)
+    checkpoint = _served_checkpoint(config) if engine == "openai" else resolve(config.model)
     identity: dict[str, Any] = {
         "model": checkpoint.fingerprint,
         "engine": engine,
@@ -157,7 +194,7 @@ def _check_installed(engine: str) -> None:
 
 
 def _dtype(engine: str, dtype: str) -> str:
-    if engine == "world":
+    if engine in ("world", "openai"):
         return "none"
     if dtype != "auto":
         return dtype

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-Status = Literal["ok", "truncated", "refused", "error"]
+Status = Literal["ok", "truncated", "refused", "unsupported", "error"]
 """ok: ended by itself; truncated: cut at max_tokens; refused: withheld by a content filter;
-error: no text came. An error or a refusal never becomes text."""
+unsupported: a server does not take a sampling field at this value; error: no text came. None of
+the last three ever becomes text."""
 
 Unit = Literal["sample", "prompt", "query", "set"]
 """What a metric's value belongs to: one completion, the k completions of one prompt (query x
@@ -90,10 +91,10 @@ class Sample:
     index: int
     seed: int
     status: Status
-    text: str  # "" when status is refused or error
+    text: str  # "" when status is refused, unsupported or error
     prompt_tokens: int
     completion_tokens: int
-    error: str = ""  # one line; only with status error
+    error: str = ""  # one line; only with status unsupported or error
 
 
 class Sampler(Protocol):

@@ -103,3 +103,29 @@ def test_nothing_is_drawn_of_nothing() -> None:
 def test_equal_numbers_give_equal_bytes(make: Any) -> None:
     rows = sweep("style_strength", 0.9, 0.8, 0.7) + sweep("embed_distance", 0.1, 0.2, 0.3)
     assert dict(files(make(suite(rows)))) == dict(files(make(suite(rows))))
+
+
+def test_style_is_drawn_against_each_judged_axis() -> None:
+    from sfr_eval import panels
+    from sfr_eval.results import SuiteResults
+
+    temperatures = (0.2, 1.0, 1.6)
+    metrics = ("style_strength", *panels.JUDGED)
+    suite = SuiteResults(
+        id="persona",
+        title="",
+        personas={},
+        temperatures=temperatures,
+        samples=2,
+        estimates={
+            (m, t, ""): estimate(m, t, temperature=t) for m in metrics for t in temperatures
+        },
+        truth={},
+        notes={},
+        counts=(),
+        similarity={},
+    )
+    drawn = panels.judged(suite)
+    assert [panel.rows[0]["x_metric"] for panel in drawn] == list(panels.JUDGED)
+    assert all({row["y_metric"] for row in panel.rows} == {"style_strength"} for panel in drawn)
+    assert all(len(panel.rows) == 3 for panel in drawn)

@@ -88,6 +88,7 @@ def test_results_hold_every_number_and_no_nan(tmp_path: Path, suite: Suite) -> N
         "ok": 30,
         "truncated": 0,
         "refused": 0,
+        "unsupported": 0,
         "error": 0,
         "empty": 0,
     }

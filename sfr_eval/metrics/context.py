@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sfr_eval.code.grading import Grading
     from sfr_eval.encoder import Encoder
     from sfr_eval.forward import Forward
+    from sfr_eval.judgement import Judged
     from sfr_eval.states import Readings
     from sfr_eval.suite import Suite
 
@@ -51,6 +52,7 @@ class Context:
     tokenizer: Tokenizer = field(default_factory=load_tokenizer)
     grading: "Grading | None" = None  # verdicts on the answers, for code suites
     forward: "Forward | None" = None  # the checkpoint, for families that look into it
+    judged: "Judged | None" = None  # what judges said about these samples
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
 

@@ -28,6 +28,7 @@ FAMILIES: dict[str, str] = {
     "code": "sfr_eval.metrics.code:compute",
     "geometry": "sfr_eval.metrics.geometry:compute",
     "tokens": "sfr_eval.metrics.tokens:compute",
+    "judge": "sfr_eval.metrics.judged:compute",
 }
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again: only where they are asked for."""
@@ -302,6 +303,20 @@ METRICS: dict[str, MetricInfo] = {
     ),
     "fork_logprob": MetricInfo("tokens", "sample", "neither", "The same at forks."),
     "lock_logprob": MetricInfo("tokens", "sample", "neither", "The same at locks."),
+    **{
+        f"judge_{axis}{suffix}": MetricInfo("judge", "sample", "higher", f"{what} {how}")
+        for axis, what in (
+            ("ctx", "Does the reply stay with the subject of the conversation?"),
+            ("rel", "Does the reply answer what was asked?"),
+            ("flu", "Is the reply well-formed language?"),
+            ("style", "Does the reply sound like the persona that was asked for?"),
+        )
+        for suffix, how in (
+            ("", "Mean score of LLM judges, 1 to 5."),
+            ("_good", "Share of replies that judges give 4 or 5."),
+            ("_good_corrected", "That share, corrected for the judge's measured errors."),
+        )
+    },
 }
 
 _ACROSS = (

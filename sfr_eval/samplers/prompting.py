@@ -54,13 +54,7 @@ class Prompter:
     def _render(self, messages: Sequence[Message]) -> list[int]:
         from jinja2 import TemplateError
 
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        if self._system_role == "merge" and turns[0]["role"] == "system":
-            system, user, *rest = turns
-            turns = [
-                {"role": "user", "content": f"{system['content']}\n\n{user['content']}"},
-                *rest,
-            ]
+        turns = merged_turns(messages, merge=self._system_role == "merge")
         try:
             text = self.tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=True
@@ -90,6 +84,16 @@ class Prompter:
     def _adds_bos(self) -> bool:
         plain: list[int] = self.tokenizer("a")["input_ids"]
         return plain[:1] == [self.tokenizer.bos_token_id]
+
+
+def merged_turns(messages: Sequence[Message], *, merge: bool) -> list[dict[str, str]]:
+    """Messages as templates and servers take them; `merge` puts the system message into the first
+    user turn, for models that have no system role."""
+    turns = [{"role": str(message.role), "content": message.content} for message in messages]
+    if not merge or turns[0]["role"] != "system":
+        return turns
+    system, user, *rest = turns
+    return [{"role": "user", "content": f"{system['content']}\n\n{user['content']}"}, *rest]
 
 
 def read_template(file: Path) -> str:

@@ -37,7 +37,16 @@ def finished_row(
 
 
 def error_row(request: Request, message: str) -> Sample:
-    """A request that brought no text."""
+    """A request that brought no text; it is drawn again when the run is repeated."""
+    return _without_text(request, "error", message)
+
+
+def unsupported_row(request: Request, message: str) -> Sample:
+    """A request that the server will not serve at these sampling fields; not drawn again."""
+    return _without_text(request, "unsupported", message)
+
+
+def _without_text(request: Request, status: Status, message: str) -> Sample:
     return Sample(
         sample_id=request.sample_id,
         suite=request.prompt.suite,
@@ -46,7 +55,7 @@ def error_row(request: Request, message: str) -> Sample:
         temperature=request.sampling.temperature,
         index=request.index,
         seed=request.seed,
-        status="error",
+        status=status,
         text="",
         prompt_tokens=0,
         completion_tokens=0,

@@ -55,13 +55,18 @@ def mean_interval(numbers: Sequence[float]) -> Interval:
 
 def t_interval(numbers: Sequence[float]) -> tuple[float, float, float]:
     """(mean, low, high) of independent numbers, at least two. Equal numbers give zero width."""
-    from scipy.special import stdtrit
-
     n = len(numbers)
     mean = math.fsum(numbers) / n
     variance = math.fsum((number - mean) ** 2 for number in numbers) / (n - 1)
-    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * math.sqrt(variance / n)
+    half = t_half_factor(n) * math.sqrt(variance / n)
     return mean, mean - half, mean + half
+
+
+def t_half_factor(n: int) -> float:
+    """Half of a 95% interval in standard errors of the mean of n numbers."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
 
 
 def bca_ends(value: float, draws: npt.ArrayLike, left_out: npt.ArrayLike) -> tuple[float, float]:

@@ -1,0 +1,105 @@
+"""Any OpenAI-compatible server: `vllm serve`, OpenAI itself, a fleet of replicas.
+
+The server applies its own chat template and keeps its weights to itself: what is recorded is the
+name of the model and of the first server, not a fingerprint of weights. A server that fills missing
+fields from the checkpoint's generation_config cannot do so here, since every field is sent.
+"""
+
+import importlib.metadata
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sfr_eval.samplers.prompting import merged_turns
+from sfr_eval.samplers.rows import error_row, finished_row, unsupported_row
+from sfr_eval.serving.address import Address, reach
+from sfr_eval.serving.fleet import Answer, Fleet
+from sfr_eval.serving.limits import Prices
+from sfr_eval.types import Request, Sample, Sampling
+
+_OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+"""Fields outside OpenAI's API and the value at which they do nothing."""
+
+
+class OpenAISampler:
+    """See `sfr_eval.types.Sampler`. One chat request for each sample, each with its own seed."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        key: str,
+        concurrency: int = 32,
+        timeout_seconds: float = 600.0,
+        prices: Prices | None = None,
+        max_cost: float | None = None,
+        system_role: str = "error",
+    ) -> None:
+        self._merge = system_role == "merge"
+        self._fleet = Fleet(
+            address.urls,
+            key=key,
+            model=reach(address, key=key),
+            concurrency=concurrency,
+            timeout_seconds=timeout_seconds,
+            prices=prices,
+            max_cost=max_cost,
+        )
+
+    def describe(self) -> Mapping[str, Any]:
+        """Engine, servers, tokens and cost of this session, and fields that were left out."""
+        client = f"openai {importlib.metadata.version('openai')}"
+        return {"engine": "openai", "client": client, **self._fleet.facts()}
+
+    def sample(self, requests: Iterable[Request]) -> Iterator[Sample]:
+        """Yield samples as they finish."""
+        return self._fleet.map(self._draw, requests)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._fleet.close()
+
+    async def _draw(self, request: Request) -> Sample:
+        body = request_body(request, merge=self._merge)
+        optional = {name for name, off in _OFF.items() if body[name] == off}
+        return row(request, await self._fleet.ask(body, optional=optional))
+
+
+def request_body(request: Request, *, merge: bool) -> dict[str, Any]:
+    """The chat request without its model: every sampling field, spelled out."""
+    return {
+        "messages": merged_turns(request.prompt.messages, merge=merge),
+        "seed": request.seed,
+        "n": 1,
+        "stream": False,
+        **sampling_fields(request.sampling),
+    }
+
+
+def sampling_fields(sampling: Sampling) -> dict[str, Any]:
+    """Our names are the API's; `stop` is left out when empty, since servers read [] as an error."""
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "min_p": sampling.min_p,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "repetition_penalty": sampling.repetition_penalty,
+        "max_tokens": sampling.max_tokens,
+        **({"stop": list(sampling.stop)} if sampling.stop else {}),
+    }
+
+
+def row(request: Request, answer: Answer) -> Sample:
+    """An answer as a stored row."""
+    if answer.outcome == "failed":
+        return error_row(request, answer.error)
+    if answer.outcome == "unsupported":
+        return unsupported_row(request, answer.error)
+    return finished_row(
+        request,
+        text=answer.text,
+        finish_reason="content_filter" if answer.outcome == "refused" else answer.finish_reason,
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+    )

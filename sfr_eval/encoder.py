@@ -102,6 +102,11 @@ class Encoder:
                     return int(limit)
         return None
 
+    @property
+    def model(self) -> "SentenceTransformer":
+        """The sentence-transformers model itself, loaded now."""
+        return self._model
+
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Unit-length embeddings, float32, shape (len(texts), d). Equal texts are encoded once,
         and texts encoded by an earlier run not at all."""

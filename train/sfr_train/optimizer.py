@@ -24,6 +24,14 @@ class JointOptimizer(torch.optim.Optimizer):
         for optimizer in self.optimizers:
             optimizer.step()
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """A further group goes to the last optimizer, which is AdamW."""
+        if len(self.param_groups) < sum(len(one.param_groups) for one in self.optimizers):
+            super().add_param_group(param_group)  # while this object is being made
+            return
+        self.optimizers[-1].add_param_group(param_group)
+        self.param_groups = [group for one in self.optimizers for group in one.param_groups]
+
     def state_dict(self) -> dict[str, Any]:
         """States in the order of the optimizers."""
         return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}

@@ -178,16 +178,12 @@ def load_or_build(
                 scratch.mkdir()
                 try:
                     _build(scratch, dataset, tokenizer=tokenizer, settings=settings, by=encoder)
+                    shutil.rmtree(folder, ignore_errors=True)  # one without meta.json
                     os.replace(scratch, folder)
                 finally:
                     shutil.rmtree(scratch, ignore_errors=True)
     targets = Targets(folder, settings)
     counts = targets.counts
-    if counts.states == 0:
-        raise UserError(
-            f"targets: none of {counts.rows:,} rows has {settings.shortest} reply tokens after an "
-            "anchor; lower targets.minimum or targets.k"
-        )
     log(
         f"targets: {counts.states:,} states in {counts.rows:,} rows, {counts.texts:,} texts encoded"
         + (f", {counts.without:,} rows too short for one" if counts.without else "")
@@ -219,11 +215,16 @@ def _build(
             without += not kept.any()
             bar.advance()
         texts.flush()
-    of_state = np.concatenate(rows) if rows else np.zeros(0, np.int64)
+    if offsets[-1] == 0:
+        raise UserError(
+            f"targets: none of {len(offsets) - 1:,} rows has {settings.shortest} reply tokens "
+            "after an anchor; lower targets.minimum or targets.k"
+        )
+    of_state = np.concatenate(rows)
     np.save(folder / "offsets.npy", np.array(offsets, dtype=np.int64))
-    np.save(folder / "positions.npy", np.concatenate([*positions, np.zeros(0, np.int32)]))
+    np.save(folder / "positions.npy", np.concatenate(positions))
     np.save(folder / "rows.npy", of_state)
-    np.save(folder / "weights.npy", np.concatenate([*weights, np.zeros(0, np.float32)]))
+    np.save(folder / "weights.npy", np.concatenate(weights))
     size, mean, deviation = texts.moments(of_state)
     meta = {
         "counts": {
@@ -281,8 +282,6 @@ class _Texts:
 
     def moments(self, of_state: npt.NDArray[np.int64]) -> tuple[int, list[float], list[float]]:
         """Size, mean and standard deviation of each coordinate over the supervised states."""
-        if not len(of_state):
-            return self._size, [], []
         shape = (len(self), self._size)
         rows: Any = np.memmap(self._file, dtype=self._settings.stored_as, mode="r", shape=shape)
         counts = np.bincount(of_state, minlength=len(self)).astype(np.float64)

@@ -25,6 +25,7 @@ from sfr_eval.config import read_model
 from sfr_eval.errors import RunError, UserError
 from sfr_train.collate import COLUMN, PREFIX, FutureCollator, next_tokens
 from sfr_train.flow import blind_floor, blind_loss
+from sfr_train.forks import ForkCallback
 from sfr_train.head_run import HEAD, HeadRun, Outcome, Pending
 from sfr_train.noise import HashNoise
 from sfr_train.objectives import objective_module
@@ -92,6 +93,8 @@ class SFRTrainer(SFTTrainer):
         self._run: HeadRun | None = None
         if self.objective.future is not None:
             self._attach_head()
+        if self.eval_dataset is not None and hasattr(self.eval_dataset, "select"):
+            self.add_callback(ForkCallback(self))
         if self.objective.embedding_noise:
             self.model.get_input_embeddings().register_forward_hook(self._add_noise)
 
@@ -403,6 +406,10 @@ class SFRTrainer(SFTTrainer):
             values["gradient_ratio"] = outcome.grad_future / outcome.grad_model
         for name, value in values.items():
             self._metrics["train"][f"future/{name}"].append(value)
+
+    def log_apart(self, values: dict[str, float]) -> None:
+        """To all loggers as it is: TRL's own `log` would rename it and empty its collection."""
+        super(SFTTrainer, self).log(values)
 
     # Checkpoints
 

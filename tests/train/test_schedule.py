@@ -1,5 +1,7 @@
 """Phases and weights of the future loss."""
 
+import itertools
+
 import pytest
 from sfr_train.schedule import ScheduleSettings, phase_at
 
@@ -30,7 +32,7 @@ def test_decays_fall_from_full_weight_towards_zero(decay: str) -> None:
     assert found[0] == 3.0
     assert found[450] == pytest.approx(1.5, rel=1e-9)  # both halve in the middle
     assert found[-1] < 0.01
-    assert all(a >= b for a, b in zip(found, found[1:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(found))
 
 
 def test_lengths_below_one_are_shares() -> None:

@@ -14,20 +14,8 @@ from sfr_train.targets import Targets, load_or_build
 
 from sfr_eval.errors import RunError, UserError
 
-WORDS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-]
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+WORDS += ["eleven"]
 
 
 class WordTokenizer:

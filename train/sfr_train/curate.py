@@ -185,7 +185,7 @@ def _scores(judgement: Any) -> dict[str, int] | None:
         return None
     found = {}
     for name, value in judgement.items():
-        score = value.get("score") if isinstance(value, Mapping) else value
+        score: Any = value.get("score") if isinstance(value, Mapping) else value
         try:
             found[str(name)] = int(score)
         except (TypeError, ValueError):

@@ -46,7 +46,6 @@ class ForkCallback(TrainerCallback):
             }
         )
 
-    @torch.no_grad()
     def _measure(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Entropy and -log p of every supervised token, nats, in the order of the rows."""
         trainer = self._trainer
@@ -65,7 +64,8 @@ class ForkCallback(TrainerCallback):
             }
             labels = batch["labels"][:, 1:].to(trainer.args.device)
             used = labels != IGNORED
-            logits = model(**inputs, use_cache=False).logits[:, :-1][used].float()
+            with torch.no_grad():
+                logits = model(**inputs, use_cache=False).logits[:, :-1][used].float()
             log_p = torch.log_softmax(logits, dim=-1)
             entropies.append(-(log_p.exp() * log_p).sum(-1).cpu())
             losses.append(-log_p.gather(1, labels[used][:, None])[:, 0].cpu())

@@ -84,14 +84,14 @@ class HeadRun:
             if hidden.requires_grad and picked.requires_grad:
                 self._watch(self._outcome, pending, hidden, picked)
 
-    @torch.no_grad()
     def _shuffled(self, pending: Pending, picked: torch.Tensor) -> float | None:
         """Total loss when every anchor gets the state of one half the batch away: another sample
         wherever there are several."""
         if len(torch.unique(pending.anchors.sequences)) < 2:
             return None
         moved = picked.roll(len(picked) // 2, dims=0)
-        terms = self._future.terms(replace(pending.anchors, hidden=moved), pending.noise)
+        with torch.no_grad():
+            terms = self._future.terms(replace(pending.anchors, hidden=moved), pending.noise)
         return float(terms.total)
 
     @staticmethod

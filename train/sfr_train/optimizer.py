@@ -14,6 +14,8 @@ class JointOptimizer(torch.optim.Optimizer):
     """Several optimizers that step as one. They share their parameter groups with this object, so
     a scheduler that sets learning rates here sets them there."""
 
+    param_groups: list[dict[str, Any]]
+
     def __init__(self, optimizers: list[torch.optim.Optimizer]) -> None:
         self.optimizers = optimizers
         super().__init__([group for one in optimizers for group in one.param_groups], defaults={})

@@ -147,7 +147,8 @@ class Targets:
 
     def samples(self, states: Any) -> npt.NDArray[np.int64]:
         """The data set's row that a state belongs to."""
-        return np.searchsorted(self._offsets, states, side="right") - 1
+        found: npt.NDArray[np.int64] = np.searchsorted(self._offsets, states, side="right") - 1
+        return found
 
     def column(self, row: int, length: int) -> npt.NDArray[np.int64]:
         """For each of a row's tokens the number of its state plus 1, 0 without one."""

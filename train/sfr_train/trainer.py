@@ -51,6 +51,8 @@ class SFRTrainer(SFTTrainer):
     """
 
     _tag_names: ClassVar = ["trl", "sft", "sfr"]
+    data_collator: Any
+    _signature_columns: Any
 
     def __init__(
         self,
@@ -119,6 +121,9 @@ class SFRTrainer(SFTTrainer):
         future = self.objective.future
         assert future is not None
         if future.head is not None:
+            # Searching for unused parameters starts from the model's outputs, which do not know
+            # of the head; and there are none, as every rank runs all of both in every step.
+            self.args.ddp_find_unused_parameters = False
             future.head.to(self.args.device)
             setattr(self.model, HEAD, future.head)
             self._wrap_in_fsdp(type(future.head).__name__)
@@ -358,7 +363,8 @@ class SFRTrainer(SFTTrainer):
     def _measures(self, step: int) -> bool:
         """On steps that are logged."""
         every = self.args.logging_steps
-        return self.args.logging_strategy == "steps" and every >= 1 and (step + 1) % every == 0
+        logged = self.args.logging_strategy == "steps" and every >= 1
+        return bool(logged and (step + 1) % every == 0)
 
     def _add_noise(self, module: Any, arguments: Any, output: torch.Tensor) -> torch.Tensor | None:
         if self._lengths is None or not module.training:
@@ -521,15 +527,17 @@ class _StepCallback(TrainerCallback):
         if trainer.schedule.ema is not None and phase.joint and trainer.head is not None:
             self._before = [p.detach().clone() for p in trainer.head.parameters()]
 
-    @torch.no_grad()
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """head <- rho old + (1 - rho) new. As the head is set to its mean after every step, the
         mean is always the head before the step and needs no copy in a checkpoint; at the end of
         the head steps it starts from the trained head."""
         rho = self._trainer.schedule.ema
         if self._before is not None and rho is not None:
-            for parameter, old in zip(self._trainer.head.parameters(), self._before, strict=True):
-                parameter.lerp_(old, rho)
+            with torch.no_grad():
+                for parameter, old in zip(
+                    self._trainer.head.parameters(), self._before, strict=True
+                ):
+                    parameter.lerp_(old, rho)
             self._before = None
         self._trainer.note_step()
 

@@ -5,6 +5,8 @@ predicts the next token again, as in Def. A.4. Tokens past the sample's end or o
 left out of numerator and divisor.
 """
 
+from typing import Literal
+
 import torch
 from pydantic import Field
 from torch import nn
@@ -23,7 +25,7 @@ class Settings(base.Settings):
 class NextTokens(base.WeightedAnchors):
     """The heads and their cross-entropy."""
 
-    needs = "tokens"
+    needs: Literal["embeddings", "tokens"] = "tokens"
 
     def __init__(self, head: TokenHeads) -> None:
         self.head = head

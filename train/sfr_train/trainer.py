@@ -123,7 +123,8 @@ class SFRTrainer(SFTTrainer):
         if future.head is not None:
             # Searching for unused parameters starts from the model's outputs, which do not know
             # of the head; and there are none, as every rank runs all of both in every step.
-            self.args.ddp_find_unused_parameters = False
+            if self.accelerator.ddp_handler is not None:
+                self.accelerator.ddp_handler.find_unused_parameters = False
             future.head.to(self.args.device)
             setattr(self.model, HEAD, future.head)
             self._wrap_in_fsdp(type(future.head).__name__)

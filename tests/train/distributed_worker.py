@@ -18,6 +18,15 @@ from sfr_eval.assets import find_suite
 from sfr_eval.world.persona import PersonaWorld
 
 
+def shard_on_cpu() -> None:
+    """accelerate offers FSDP to accelerators only, though torch shards over gloo as well: let it
+    take these two processes for such. Nothing else is changed."""
+    from accelerate import PartialState
+    from accelerate.utils import DistributedType
+
+    PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+
+
 def main() -> None:
     folder, batch = Path(sys.argv[1]), int(sys.argv[2])
     rank = int(os.environ.get("RANK", "0"))
@@ -26,18 +35,20 @@ def main() -> None:
     tokenizer = train_tokenizer(chats, world, vocabulary=600)
     for chat in chats[::2]:  # every second reply is too short for a target
         chat["completion"] = [{"role": "assistant", "content": "Yes."}]
+    arguments = settings(
+        folder / "out",
+        max_steps=20,
+        per_device_train_batch_size=batch,
+        save_strategy="steps",
+        save_steps=20,
+    )
+    if os.environ.get("ACCELERATE_USE_FSDP"):
+        shard_on_cpu()
     trainer = sfr_trainer(
         tokenizer,
         chats,
         folder,
-        arguments=settings(
-            folder / "out",
-            max_steps=20,
-            per_device_train_batch_size=batch,
-            gradient_accumulation_steps=1,
-            save_strategy="steps",
-            save_steps=20,
-        ),
+        arguments=arguments,
         targets={"k": 12, "stride": 3, "minimum": 8, "scale": "standardise"},
         schedule={"head_steps": 4, "ramp_steps": 4, "ema": 0.9, "gate": "dynamic"},
         encoder=WordEncoder(),
@@ -51,6 +62,11 @@ def main() -> None:
 
     trainer._note = counted
     trainer.train()
+    if os.environ.get("ACCELERATE_USE_FSDP"):
+        from torch.distributed.tensor import DTensor
+
+        sharded = [isinstance(p, DTensor) for p in trainer.model.parameters()]
+        assert all(sharded), "nothing was sharded; this would only be DDP again"
     trainer.save_model(str(folder / "final"))
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     (folder / f"rank{rank}.json").write_text(json.dumps({"losses": losses, "anchors": anchors}))

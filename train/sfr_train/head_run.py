@@ -87,11 +87,12 @@ class HeadRun:
     def _shuffled(self, pending: Pending, picked: torch.Tensor) -> float | None:
         """Total loss when every anchor gets the state of one half the batch away: another sample
         wherever there are several."""
-        if len(torch.unique(pending.anchors.sequences)) < 2:
-            return None
         moved = picked.roll(len(picked) // 2, dims=0)
         with torch.no_grad():
             terms = self._future.terms(replace(pending.anchors, hidden=moved), pending.noise)
+        # Only now: a rank that left the head out would let the others wait for its shards.
+        if len(torch.unique(pending.anchors.sequences)) < 2:
+            return None
         return float(terms.total)
 
     @staticmethod

@@ -288,7 +288,7 @@ def forward_kl(model: Path, given: argparse.Namespace) -> float:
                 logits = network(input_ids=torch.tensor([start + end])).logits[0]
             log_q = torch.log_softmax(logits[len(start) - 1 : -1].float(), dim=-1)
             said = log_q.gather(1, torch.tensor(end)[:, None]).sum().item()
-            terms.append(world.log_prob(persona, query.id, reply) - said)
+            terms.append(world.log_prob(reply, persona, query.id) - said)
     return statistics.mean(terms)
 
 

@@ -113,7 +113,7 @@ def test_no_rows_and_nothing_left_to_train_on_are_errors(tmp_path: Path) -> None
 
 
 def test_the_world_leaves_a_persona_out_if_asked() -> None:
-    everyone, _ = load_rows(DataSettings.model_validate({"world": {"rows": 40}}))
+    everyone, _ = load_rows(DataSettings.model_validate({"world": {"rows": 300}}))
     one, _ = load_rows(DataSettings.model_validate({"world": {"rows": 8, "personas": ["pirate"]}}))
     cards = {row["prompt"][0]["content"] for row in everyone}
     assert len(cards) == 9

@@ -173,7 +173,7 @@ def measured(
     done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
     model = folder / ("final" if which == "best" else done["last"])
     run = given.output / "runs" / f"{folder.name}-{which}"
-    file = run.with_suffix(".json")
+    file = run.parent / f"{run.name}.json"  # the name may hold a dot
     if file.is_file():
         found: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
         return found

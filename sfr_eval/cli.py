@@ -300,6 +300,19 @@ def grade(
         )
 
 
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe by name, or a YAML file.")],
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", help="a.b=c of any setting; repeatable.")
+    ] = None,
+) -> None:
+    """Train a checkpoint: SFR, a rival or plain cross-entropy, on any causal model."""
+    from sfr_train.command import train as train_recipe
+
+    print(train_recipe(recipe, assign or ()))
+
+
 @app.command(name="ls")
 def list_assets(
     kind: Annotated[str, typer.Argument(help="suites, judges, metrics, objectives, engines")] = "",

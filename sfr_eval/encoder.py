@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from sfr_eval.encoding.backends import (
     deviation,
     fastest_batch,
     load,
+    sentence_transformer,
     unit_rows,
 )
 from sfr_eval.encoding.chunks import Pieces
@@ -30,6 +31,9 @@ from sfr_eval.encoding.files import DEFAULT, Found, encoder_fingerprint, find, r
 from sfr_eval.encoding.store import Embeddings, EmbeddingStore, text_key
 from sfr_eval.errors import UserError
 from sfr_eval.files import write_atomic
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 _SHARD = 2_048  # texts between two saves: an interrupted encoding loses seconds
 _WORTH = 4  # times as many texts as a measurement takes, and measuring the batch size pays
@@ -96,6 +100,12 @@ class Encoder:
     def window(self) -> int | None:
         """Word pieces that the encoder reads of a text, special ones included; None: no limit."""
         return read_window(self._found.folder)
+
+    @cached_property
+    def model(self) -> "SentenceTransformer":
+        """The sentence-transformers model itself, in float32 whatever the backend."""
+        self.loaded = True
+        return sentence_transformer(self._found.folder, name=self.name, bfloat16=False)
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Unit-length embeddings, float32, shape (len(texts), d). Equal texts are encoded once,

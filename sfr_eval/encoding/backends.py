@@ -42,7 +42,7 @@ class Computes(Protocol):
 def load(folder: Path, *, name: str, backend: Backend, exports: Path) -> Computes:
     """Load an encoder; UserError if its files or libraries do not allow it. `exports` keeps what
     is made of its weights (the ONNX graph)."""
-    model = _sentence_transformer(folder, name=name, bfloat16=backend == "bfloat16")
+    model = sentence_transformer(folder, name=name, bfloat16=backend == "bfloat16")
     if backend == "onnx":
         return _Onnx(model, name=name, file=exports / "model.onnx")
     return _Torch(model)
@@ -173,7 +173,8 @@ def fastest_batch(
     return next(batch for batch in candidates if rates[batch] >= NEAR * best), rates
 
 
-def _sentence_transformer(folder: Path, *, name: str, bfloat16: bool) -> "SentenceTransformer":
+def sentence_transformer(folder: Path, *, name: str, bfloat16: bool) -> "SentenceTransformer":
+    """Load a model from its folder; `name` is what the user called it."""
     # One process, few long calls: threads in the tokenizer gain nothing, and they make the
     # library complain whenever something forks later (the code sandbox does).
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

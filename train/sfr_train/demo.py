@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from sfr_eval.assets import cache_folder, find_suite
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.progress import log
-from sfr_train.recipe import Recipe, load_recipe
+from sfr_train.recipe import FOLDER, Recipe, load_recipe
 
 if TYPE_CHECKING:
     from sfr_eval.world.persona import PersonaWorld
 
-CHECKPOINTS = {"base": "demo_base", "sft": "demo_sft"}
+CHECKPOINTS = {path.stem.removeprefix("demo_"): path.stem for path in FOLDER.glob("demo_*.yaml")}
 _FORMAT = "3"  # raised when the training code changes what a recipe gives
 
 

@@ -30,6 +30,7 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
     from trl import SFTConfig
 
     from sfr_train.optimizer import make_optimizer
+    from sfr_train.trainer import SFRTrainer
 
     transformers.set_seed(recipe.seed)
     datasets.disable_progress_bars()
@@ -74,13 +75,23 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         embedding_factor=recipe.embedding_learning_rate_factor,
         weight_decay=recipe.weight_decay,
     )
-    trainer = _plain_loss_trainer()(
-        model=model,
-        args=settings,
-        train_dataset=datasets.Dataset.from_list(chats),
-        processing_class=tokenizer,
-        optimizers=(optimizer, None),
-    )
+    parts: dict[str, Any] = {
+        "model": model,
+        "args": settings,
+        "train_dataset": datasets.Dataset.from_list(chats),
+        "processing_class": tokenizer,
+        "optimizers": (optimizer, None),
+    }
+    if recipe.objective == {"name": "ce"}:
+        trainer = _plain_loss_trainer()(**parts)
+    else:
+        trainer = SFRTrainer(
+            **parts,
+            objective=recipe.objective,
+            schedule=recipe.schedule,
+            targets=recipe.targets,
+            full_logits=True,  # TRL's fused head costs half of the speed here
+        )
     trainer.remove_callback(transformers.PrinterCallback)
     steps = recipe.epochs * -(-len(trainer.train_dataset) // recipe.batch_size)
     with Bar(f"training {recipe.name}", steps, unit="steps") as bar:

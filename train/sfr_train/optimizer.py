@@ -80,6 +80,8 @@ class JointOptimizer(torch.optim.Optimizer):
     """Several optimizers that step as one. They share their parameter groups with this object, so
     a scheduler that sets learning rates here sets them there."""
 
+    param_groups: list[dict[str, Any]]
+
     def __init__(self, optimizers: list[torch.optim.Optimizer]) -> None:
         self.optimizers = optimizers
         super().__init__([group for one in optimizers for group in one.param_groups], defaults={})
@@ -89,6 +91,14 @@ class JointOptimizer(torch.optim.Optimizer):
         assert closure is None
         for optimizer in self.optimizers:
             optimizer.step()
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """A further group goes to the last optimizer, which is AdamW."""
+        if len(self.param_groups) < sum(len(one.param_groups) for one in self.optimizers):
+            super().add_param_group(param_group)  # while this object is being made
+            return
+        self.optimizers[-1].add_param_group(param_group)
+        self.param_groups = [group for one in self.optimizers for group in one.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """States in the order of the optimizers."""

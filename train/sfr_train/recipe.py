@@ -1,7 +1,7 @@
 """A training recipe: one YAML file that decides everything about one checkpoint."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -60,6 +60,9 @@ class Recipe(BaseModel):
     )
     warmup_share: float = Field(0.03, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)
+    objective: dict[str, Any] = Field(default_factory=lambda: {"name": "ce"})
+    schedule: dict[str, Any] = Field(default_factory=dict, description="of a loss on the future")
+    targets: dict[str, Any] = Field(default_factory=dict, description="of a loss on the future")
 
     @model_validator(mode="after")
     def _one_start(self) -> "Recipe":

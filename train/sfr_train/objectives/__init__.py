@@ -1,3 +1,29 @@
-"""Training objectives by name, with one sentence each."""
+"""Training objectives by name, with one sentence each. Each lives in the module of its name, which
+has `Settings` (what a recipe may set) and `build(settings, sizes)`."""
 
-OBJECTIVES = {"ce": "next-token cross-entropy (TRL's own loss)"}
+import importlib
+from typing import Any
+
+from sfr_eval.errors import UserError, did_you_mean
+
+OBJECTIVES = {
+    "ce": "next-token cross-entropy (TRL's own loss)",
+    "label_smoothing": "cross-entropy against a mixture of the token and the uniform law",
+    "focal": "-(1-p)^gamma log p: more weight on unlikely tokens",
+    "tofu": "focal weight, held fixed, times cross-entropy at a temperature (2605.00195)",
+    "gem": "cross-entropy that stops at the tempered law (2408.16673): linear or logsigmoid",
+    "dft": "cross-entropy weighted by p, held fixed (2508.05629): sharpens, a negative control",
+    "neftune": "cross-entropy with noise on the input embeddings (2310.05914)",
+    "mtp": "cross-entropy plus linear heads on the next K tokens (2404.19737)",
+    "future_mse": "cross-entropy plus mean-square regression of the future's embedding",
+    "future_cosine": "cross-entropy plus cosine regression of the future's embedding",
+    "cka": "cross-entropy plus 1 - CKA of response states and response embeddings",
+    "sfr": "cross-entropy plus flow matching of the future's embedding (2605.27971)",
+}
+
+
+def objective_module(name: str) -> Any:
+    """The module of an objective; UserError with the near name if there is none."""
+    if name not in OBJECTIVES:
+        raise UserError(f"objective {name}: unknown; {did_you_mean(name, OBJECTIVES)}")
+    return importlib.import_module(f"sfr_train.objectives.{name}")

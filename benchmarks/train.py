@@ -1,0 +1,213 @@
+"""What SFR costs beside cross-entropy, and what encoding each text once saves.
+
+Step time: the same model, data and batch in one process, blocks of steps in turn, medians of each
+block, ratio of the best blocks; targets are encoded before. On a GPU also peak memory, for a
+Qwen2.5-0.5B-shaped model in bfloat16 at 1,024 tokens.
+
+    python benchmarks/train.py                    demo model, CPU
+    python benchmarks/train.py --device cuda      0.5B, GPU
+    python benchmarks/train.py --only encoding
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--only", choices=["step", "encoding"])
+    parser.add_argument("--blocks", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=20, help="in a block, the first is left out")
+    arguments = parser.parse_args()
+    found = {}
+    if arguments.only != "encoding":
+        found["step"] = step_cost(arguments)
+    if arguments.only != "step":
+        found["encoding"] = encoding_cost()
+    print(json.dumps(found))
+
+
+def world_chats(rows: int) -> tuple[Any, list[Any]]:
+    from sfr_train.world_text import persona_chats
+
+    from sfr_eval.assets import find_suite
+    from sfr_eval.world.persona import PersonaWorld
+
+    world = PersonaWorld.load(find_suite("persona"))
+    return world, list(persona_chats(world, rows=rows, seed=0))
+
+
+def step_cost(arguments: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    with tempfile.TemporaryDirectory() as folder:
+        trainers = {name: make_trainer(name, arguments, Path(folder)) for name in ("ce", "sfr")}
+        blocks: dict[str, list[float]] = {name: [] for name in trainers}
+        memory: dict[str, float] = {}
+        for _ in range(arguments.blocks):
+            for name, (trainer, clock) in trainers.items():
+                if arguments.device == "cuda":
+                    torch.cuda.reset_peak_memory_stats()
+                    before = torch.cuda.memory_allocated()
+                clock.seconds.clear()
+                trainer.train()
+                blocks[name].append(statistics.median(clock.seconds[1:]))
+                if arguments.device == "cuda":
+                    own = torch.cuda.max_memory_allocated() - before
+                    memory[name] = max(memory.get(name, 0.0), own / 2**30)
+    best = {name: min(found) for name, found in blocks.items()}
+    pairs = [s / c for s, c in zip(blocks["sfr"], blocks["ce"], strict=True)]
+    print(
+        f"step: ce {best['ce'] * 1e3:.1f} ms, sfr {best['sfr'] * 1e3:.1f} ms, ratio of best "
+        f"{best['sfr'] / best['ce']:.3f}, block by block {', '.join(f'{p:.3f}' for p in pairs)}"
+    )
+    if memory:
+        print(f"peak memory above the models: {memory}, ratio {memory['sfr'] / memory['ce']:.3f}")
+    return {"seconds": best, "ratio": best["sfr"] / best["ce"], "ratios": pairs, "GiB": memory}
+
+
+def make_trainer(name: str, arguments: argparse.Namespace, folder: Path) -> tuple[Any, Any]:
+    import datasets
+    import torch
+    import transformers
+    from sfr_train.fit import new_model, train_tokenizer
+    from sfr_train.recipe import NewModel
+    from sfr_train.trainer import SFRTrainer
+    from trl import SFTConfig
+
+    transformers.utils.logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+    world, chats = world_chats(320)
+    gpu = arguments.device == "cuda"
+    tokenizer = train_tokenizer(chats, world, vocabulary=4608)
+    torch.manual_seed(0)
+    if gpu:
+        config = transformers.Qwen2Config(
+            vocab_size=151_936,
+            hidden_size=896,
+            intermediate_size=4864,
+            num_hidden_layers=24,
+            num_attention_heads=14,
+            num_key_value_heads=2,
+            tie_word_embeddings=True,
+        )
+        model = transformers.Qwen2ForCausalLM(config)
+        for row in chats:  # replies of about a thousand tokens
+            row["completion"] = [
+                {"role": "assistant", "content": " ".join([row["completion"][0]["content"]] * 24)}
+            ]
+    else:
+        sizes = NewModel(vocabulary=4608, hidden_size=192, layers=2, intermediate_size=512)
+        model = new_model(sizes, tokenizer)
+    targets = {"k": 256, "stride": 32} if gpu else {"k": 12, "stride": 3, "minimum": 4}
+    head = {"name": "sfr"} if gpu else {"name": "sfr", "width": 256, "time_size": 64}
+    clock = make_clock(gpu)
+    trainer = SFRTrainer(
+        model=model,
+        args=SFTConfig(
+            output_dir=str(folder / name),
+            max_steps=arguments.steps,
+            per_device_train_batch_size=8 if gpu else 16,
+            max_length=1024 if gpu else None,
+            bf16=gpu,
+            use_cpu=not gpu,
+            gradient_checkpointing=False,
+            logging_steps=10,
+            report_to="none",
+            save_strategy="no",
+            disable_tqdm=True,
+            dataloader_pin_memory=gpu,
+        ),
+        train_dataset=datasets.Dataset.from_list(chats),
+        processing_class=tokenizer,
+        objective=head if name == "sfr" else "ce",
+        targets={**targets, "scale": "standardise", "last_prompt": True},
+        full_logits=not gpu,
+        cache=folder / "cache",
+        callbacks=[clock],
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    return trainer, clock
+
+
+def make_clock(gpu: bool) -> Any:
+    import torch
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):
+        """Seconds from step to step: loading, both passes, optimizer."""
+
+        def __init__(self) -> None:
+            self.seconds: list[float] = []
+            self._last = 0.0
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self._last = time.perf_counter()
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if gpu:
+                torch.cuda.synchronize()
+            now = time.perf_counter()
+            self.seconds.append(now - self._last)
+            self._last = now
+
+    return Clock()
+
+
+def encoding_cost() -> dict[str, Any]:
+    """Segments of the demo's training set: `encode` of all of them, and the target cache."""
+    import datasets
+    from sfr_train.fit import train_tokenizer
+    from sfr_train.segments import TargetSettings, segments
+    from sfr_train.targets import SentenceEncoder, load_or_build
+
+    datasets.disable_progress_bars()
+    world, chats = world_chats(256)
+    tokenizer = train_tokenizer(chats, world, vocabulary=4608)
+    settings = TargetSettings(k=12, stride=3, minimum=4, last_prompt=True)
+    rows = []
+    for chat in chats:
+        ids = tokenizer(chat["completion"][0]["content"] + "<|im_end|>")["input_ids"]
+        rows.append({"input_ids": ids, "labels": ids})
+    texts = []
+    for row in rows:
+        found = segments(row["labels"], settings)
+        ids = np.asarray(row["input_ids"])
+        pieces = [ids[a:b] for a, b in zip(found.starts, found.stops, strict=True)]
+        texts += tokenizer.batch_decode(pieces, skip_special_tokens=True)
+    encoder = SentenceEncoder(settings)
+    encoder.encode(texts[:64])  # loaded and warm for both
+    seconds: dict[str, list[float]] = {"plain": [], "ours": []}
+    for _ in range(2):
+        started = time.perf_counter()
+        encoder.encode(texts)
+        seconds["plain"].append(time.perf_counter() - started)
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            targets = load_or_build(
+                datasets.Dataset.from_list(rows),
+                tokenizer=tokenizer,
+                settings=settings,
+                cache=Path(folder),
+                encoder=encoder,
+            )
+            seconds["ours"].append(time.perf_counter() - started)
+    best = {name: min(found) for name, found in seconds.items()}
+    different = targets.counts.texts
+    print(
+        f"encoding: {len(texts):,} segments, {different:,} different: plain {best['plain']:.1f} s, "
+        f"ours {best['ours']:.1f} s, {best['plain'] / best['ours']:.2f} times faster"
+    )
+    return {"segments": len(texts), "different": different, "seconds": best}
+
+
+if __name__ == "__main__":
+    main()

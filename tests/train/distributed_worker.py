@@ -1,0 +1,78 @@
+"""One rank of test_distributed.py: trains the tiny model and writes what it logged.
+
+python distributed_worker.py FOLDER BATCH_PER_RANK
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from conftest_train import WordEncoder, settings, sfr_trainer
+from sfr_train.fit import train_tokenizer
+from sfr_train.world_text import persona_chats
+
+from sfr_eval.assets import find_suite
+from sfr_eval.world.persona import PersonaWorld
+
+
+def shard_on_cpu() -> None:
+    """accelerate offers FSDP to accelerators only, though torch shards over gloo as well: let it
+    take these two processes for such. Nothing else is changed."""
+    from accelerate import PartialState
+    from accelerate.utils import DistributedType
+
+    PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+
+
+def main() -> None:
+    folder, batch = Path(sys.argv[1]), int(sys.argv[2])
+    rank = int(os.environ.get("RANK", "0"))
+    world = PersonaWorld.load(find_suite("persona"))
+    chats: list[Any] = list(persona_chats(world, rows=24, seed=0))
+    tokenizer = train_tokenizer(chats, world, vocabulary=600)
+    for chat in chats[::2]:  # every second reply is too short for a target
+        chat["completion"] = [{"role": "assistant", "content": "Yes."}]
+    arguments = settings(
+        folder / "out",
+        max_steps=20,
+        per_device_train_batch_size=batch,
+        save_strategy="steps",
+        save_steps=20,
+    )
+    if os.environ.get("ACCELERATE_USE_FSDP"):
+        shard_on_cpu()
+    trainer = sfr_trainer(
+        tokenizer,
+        chats,
+        folder,
+        arguments=arguments,
+        targets={"k": 12, "stride": 3, "minimum": 8, "scale": "standardise"},
+        schedule={"head_steps": 4, "ramp_steps": 4, "ema": 0.9, "gate": "dynamic"},
+        encoder=WordEncoder(),
+    )
+    anchors: list[int] = []
+    note = trainer._note
+
+    def counted(pending: Any, outcome: Any, phase: Any) -> None:
+        anchors.append(int((pending.anchors.weight > 0).sum()))
+        note(pending, outcome, phase)
+
+    trainer._note = counted
+    trainer.train()
+    if os.environ.get("ACCELERATE_USE_FSDP"):
+        from torch.distributed.tensor import DTensor
+
+        sharded = [isinstance(p, DTensor) for p in trainer.model.parameters()]
+        assert all(sharded), "nothing was sharded; this would only be DDP again"
+    trainer.save_model(str(folder / "final"))
+    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    (folder / f"rank{rank}.json").write_text(json.dumps({"losses": losses, "anchors": anchors}))
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""The published filters, on rows small enough to judge by eye."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sfr_train.curate import REASONING_TOKENS, adjacent_hash, curate, opencodeinstruct, rstar_coder
+
+
+def star(**values: Any) -> dict[str, Any]:
+    return {
+        "question": "Add two numbers that are given on one line",
+        "starter_code": "",
+        "response": "I add them.\n```python\nprint(1)\n```",
+        "code": "print(1)",
+        "verified": True,
+        "is_passed": True,
+        **values,
+    }
+
+
+def test_statements_with_the_same_windows_are_one() -> None:
+    assert adjacent_hash("A  b c\nD e f") == adjacent_hash("a b c d e f")
+    assert adjacent_hash("a b c d e f") != adjacent_hash("a b c d e g")
+    assert adjacent_hash("few words") != adjacent_hash("few words more")
+    # Windows repeat inside a text; the set does not count them.
+    assert adjacent_hash("a b c d e " * 3) == adjacent_hash("a b c d e " * 4)
+
+
+def test_rstar_keeps_the_first_verified_row_of_a_statement_and_counts_the_rest() -> None:
+    counts: Counter[str] = Counter()
+    rows = [
+        star(verified=False),
+        star(is_passed="false"),
+        star(),
+        star(question="add TWO numbers  that are given on one line"),
+        star(question="another " * 9, response="x" * (4 * REASONING_TOKENS + 4)),
+        star(
+            question="another " * 9, response="y" * (4 * REASONING_TOKENS), starter_code="def f():"
+        ),
+        star(question="third one", response=" "),
+    ]
+    kept = list(rstar_coder(rows, counts))
+    assert counts == {
+        "read": 7,
+        "not verified and passed": 2,
+        "same statement": 1,
+        "reasoning too long": 1,
+        "no response": 1,
+        "kept": 2,
+    }
+    first, second = (chat["messages"] for chat in kept)
+    assert first[1]["content"].count("print(1)") == 1  # the code is at the end already
+    assert second[1]["content"].endswith("```python\nprint(1)\n```")
+    assert second[0]["content"].endswith("def f():")
+
+
+def judged(edge: int, output: str, question: str = "q", **values: Any) -> dict[str, Any]:
+    scores = {
+        "requirement_conformance": 5,
+        "logical_correctness": 5,
+        "edge_case_consideration": edge,
+    }
+    scores |= values.pop("scores", {})
+    return {
+        "input": question,
+        "output": output,
+        "llm_judgement": json.dumps(
+            {k: {"score": v, "justification": ""} for k, v in scores.items()}
+        ),
+        "average_test_score": "1.0",
+        **values,
+    }
+
+
+def test_opencodeinstruct_takes_the_better_then_the_shorter_answer() -> None:
+    counts: Counter[str] = Counter()
+    rows = [
+        judged(4, "short"),
+        judged(5, "a longer answer", " q "),
+        judged(5, "longest answer of all"),
+        judged(5, "brief", average_test_score="0.9"),
+        judged(3, "x"),
+        judged(5, "x", scores={"logical_correctness": 4}),
+        judged(5, "x", llm_judgement="no json"),
+        judged(4, "other", "p"),
+    ]
+    kept = [chat["messages"][2]["content"] for chat in opencodeinstruct(rows, counts)]
+    assert kept == ["a longer answer", "other"]
+    assert counts == {
+        "read": 8,
+        "same question": 2,
+        "tests failed": 1,
+        "scores too low": 2,
+        "no judgement": 1,
+        "kept": 2,
+    }
+
+
+def test_the_file_and_its_counts_are_written_whole(tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_text(
+        "".join(json.dumps(star(question=f"problem {i} of several")) + "\n" for i in range(5))
+    )
+    out = tmp_path / "out.jsonl"
+    counts = curate("rstar-coder", out, source=str(source), limit=3)
+    assert counts["kept"] == len(out.read_text().splitlines()) == 3
+    assert json.loads((tmp_path / "out.jsonl.counts.json").read_text()) == {"read": 3, "kept": 3}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["rstar", "out.jsonl"], ["rstar-coder", "out.jsonl", "--source", "none.jsonl"]]
+)
+def test_bad_arguments_exit_with_two_and_leave_no_file(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sfr_train.curate", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())

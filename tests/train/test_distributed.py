@@ -1,0 +1,109 @@
+"""Two processes on the CPU train what one trains. Every run has a time limit: a rank that waits
+for a collective which the other never enters would wait for ever."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WORKER = Path(__file__).parent / "distributed_worker.py"
+ROOT = Path(__file__).parent.parent.parent
+LIMIT = 900.0  # seconds; some 40 on two free cores
+FSDP2 = {
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_VERSION": "2",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT",
+    "FSDP_RESHARD_AFTER_FORWARD": "true",
+    "FSDP_CPU_RAM_EFFICIENT_LOADING": "false",
+}
+
+
+def launch(folder: Path, *, ranks: int, batch: int, **extra: str) -> list[dict[str, Any]]:
+    """What each rank wrote."""
+    folder.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = []
+    for rank in range(ranks):
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "train", WORKER.parent))),
+            "OMP_NUM_THREADS": "1",
+            **extra,
+        }
+        if ranks > 1:
+            environment |= {
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": str(ranks),
+                "LOCAL_WORLD_SIZE": str(ranks),
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+            }
+        log = (folder / f"rank{rank}.log").open("w")
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, str(WORKER), str(folder), str(batch)],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        )
+    try:
+        codes = [process.wait(LIMIT) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    logs = "\n".join((folder / f"rank{rank}.log").read_text()[-3000:] for rank in range(ranks))
+    assert codes == [0] * ranks, logs
+    return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(ranks)]
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("single") / "run"
+    return folder, launch(folder, ranks=1, batch=4)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
+def test_two_processes_give_the_losses_and_the_checkpoint_of_one(
+    kind: str, single: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    extra = FSDP2 if kind == "fsdp2" else {}
+    found = launch(tmp_path / "run", ranks=2, batch=2, **extra)
+    one_folder, one = single
+    assert len(one["losses"]) == 20
+    assert found[0]["losses"] == pytest.approx(one["losses"], abs=1e-5)
+    # Some step gave one rank no target at all and the other one some.
+    pairs = list(zip(found[0]["anchors"], found[1]["anchors"], strict=True))
+    assert any((a == 0) != (b == 0) for a, b in pairs)
+    assert [a + b for a, b in pairs] == one["anchors"]
+    ours, theirs = (
+        load_file(folder / "final" / "model.safetensors")
+        for folder in (tmp_path / "run", one_folder)
+    )
+    # A gathered state dict no longer knows that embedding and LM head are one tensor, so
+    # transformers writes it twice under FSDP; it must be the same.
+    twice = ours.pop("lm_head.weight", None)
+    assert twice is None or torch.equal(twice, ours["model.embed_tokens.weight"])
+    assert ours.keys() == theirs.keys()
+    assert not [name for name in ours if "sfr_head" in name]
+    for name, value in ours.items():
+        assert torch.allclose(value, theirs[name], atol=1e-4), name
+    heads = [
+        load_file(folder / "out" / "checkpoint-20" / "sfr_head.safetensors")
+        for folder in (tmp_path / "run", one_folder)
+    ]
+    for name, value in heads[0].items():
+        assert torch.allclose(value, heads[1][name], atol=1e-3), name

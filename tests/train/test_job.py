@@ -1,0 +1,213 @@
+"""Training jobs: recipes, --set, the command, and one real training of a tiny model."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sfr_train.command import train
+from sfr_train.job import FOLDER, assigned, load_job, recipe_file
+from sfr_train.objectives import OBJECTIVES, objective_module
+from sfr_train.recipe import load_recipe
+
+from sfr_eval.errors import UserError
+
+JOBS = ["qwen_coder_rstar", "qwen_coder_mbpp", "qwen32_persona"]
+DEMOS = sorted(path.stem for path in FOLDER.glob("demo_*.yaml"))
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_every_job_recipe_is_valid(name: str) -> None:
+    from dataclasses import fields
+
+    from trl import SFTConfig
+
+    job = load_job(name)
+    assert set(job.training) <= {field.name for field in fields(SFTConfig)}
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_every_demo_recipe_is_valid(name: str) -> None:
+    recipe = load_recipe(name)
+    named = dict(recipe.objective)
+    objective_module(named.pop("name")).Settings.model_validate(named)
+
+
+def test_every_objective_has_a_demo_recipe() -> None:
+    found = {load_recipe(name).objective["name"] for name in DEMOS}
+    assert found == set(OBJECTIVES)
+
+
+def test_the_rivals_differ_from_sft_in_the_objective_alone() -> None:
+    plain = load_recipe("demo_sft").model_dump()
+    for name in DEMOS:
+        recipe = load_recipe(name).model_dump()
+        if recipe["start_from"] is None:
+            continue
+        own = {"name", "objective", "schedule", "targets"}
+        assert {k: v for k, v in recipe.items() if k not in own} == {
+            k: v for k, v in plain.items() if k not in own
+        }, name
+
+
+def test_assignments_reach_nested_settings() -> None:
+    values = {"objective": "sfr", "schedule": {"weight": 1.0, "decay": "linear"}}
+    found = assigned(
+        values, ["schedule.weight=3", "objective.width=64", "training.max_steps=5", "name=x"]
+    )
+    assert found == {
+        "objective": {"name": "sfr", "width": 64},
+        "schedule": {"weight": 3, "decay": "linear"},
+        "training": {"max_steps": 5},
+        "name": "x",
+    }
+    assert values == {"objective": "sfr", "schedule": {"weight": 1.0, "decay": "linear"}}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("schedule.weigth=3", r"schedule\.weigth: unknown field"),
+        ("objective=sffr", r"objective sffr: unknown; did you mean `sfr`"),
+        ("objective.widht=3", r"objective: widht: unknown field; did you mean `width`"),
+        ("targets.k=0", r"targets\.k: .*greater than or equal to 1"),
+        ("targets.stride=0", r"targets\.stride: .*greater than or equal to 1"),
+        ("trainin.x=1", r"trainin: unknown field; did you mean `training`"),
+        ("name.x=1", r"`name` is a value, not a section"),
+        ("weight", r"write name=value"),
+        ("model=[", r"not valid YAML"),
+    ],
+)
+def test_a_bad_setting_is_one_line(assignment: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        load_job("qwen_coder_mbpp", [assignment])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_recipe_is_answered_with_the_near_name() -> None:
+    with pytest.raises(UserError, match="recipe demo_sf: unknown; did you mean `demo_sft`"):
+        recipe_file("demo_sf")
+
+
+def test_a_demo_recipe_takes_no_assignments() -> None:
+    with pytest.raises(UserError, match="takes no --set"):
+        train("demo_sft", ["epochs=1"])
+
+
+def job_file(folder: Path, checkpoint: Path, **values: Any) -> Path:
+    chats = folder / "chats.jsonl"
+    reply = "I would start with the oven and then look at the bread every ten minutes or so."
+    rows = [{"prompt": f"Question {i}?", "completion": f"{reply} {i}"} for i in range(12)]
+    chats.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = {
+        "name": "tiny",
+        "model": str(checkpoint),
+        "output": str(folder / "out"),
+        "data": {"file": str(chats), "validation": 4},
+        "objective": {"name": "sfr", "width": 32},
+        "schedule": {"weight": 1.0, "head_steps": 1},
+        "targets": {"k": 8, "stride": 4, "minimum": 2},
+        "training": {
+            "max_steps": 3,
+            "per_device_train_batch_size": 4,
+            "eval_strategy": "steps",
+            "eval_steps": 3,
+            "logging_steps": 1,
+            "use_cpu": True,
+            "disable_tqdm": True,
+        },
+        **values,
+    }
+    file = folder / "job.yaml"
+    file.write_text(yaml.safe_dump(recipe))
+    return file
+
+
+@pytest.mark.slow
+def test_the_command_trains_a_model_that_loads_anywhere(checkpoint: Path, tmp_path: Path) -> None:
+    """The module as accelerate launches it, real encoder, one suite run inside."""
+    from transformers import AutoModelForCausalLM
+
+    file = job_file(
+        tmp_path,
+        checkpoint,
+        evaluation={"limit": 1, "samples": 2, "max_tokens": 4, "metrics": ["text"]},
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "sfr_train", str(file), "--set", "training.max_steps=4"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    folder = Path(done.stdout.strip().splitlines()[-1])
+    assert folder == tmp_path / "out" / "final"
+    assert not list(folder.glob("sfr_*"))
+    AutoModelForCausalLM.from_pretrained(folder)
+    last = max((tmp_path / "out").glob("checkpoint-*"))
+    log = json.loads((last / "trainer_state.json").read_text())["log_history"]
+    names = {name for row in log for name in row}
+    assert {
+        "future/loss",
+        "future/loss_over_blind",
+        "future/shuffled_gap",
+        "future/gradient_ratio",
+        "forks/entropy",
+        "locks/cross_entropy",
+        "suite/duplicate_rate",
+        "eval_loss",
+    } <= names
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"training": {"learning_rat": 1}},
+            "training: learning_rat: unknown field; did you mean `learning_rate`",
+        ),
+        ({"model": "/no/such/model"}, "model /no/such/model: cannot be loaded"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line(
+    values: dict[str, Any], message: str, checkpoint: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        train(str(job_file(tmp_path, checkpoint, **values)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_joint_optimizer_takes_the_heads_group() -> None:
+    import torch
+    from sfr_train.optimizer import make_optimizer
+
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = torch.nn.Embedding(4, 3)
+            self.layer = torch.nn.Linear(3, 3)
+
+        def get_input_embeddings(self) -> Any:
+            return self.embed
+
+        def get_output_embeddings(self) -> None:
+            return None
+
+    model, head = Model(), torch.nn.Linear(3, 2)
+    optimizer = make_optimizer(model, name="muon", learning_rate=0.1, weight_decay=0.0)
+    optimizer.add_param_group({"params": list(head.parameters()), "lr": 0.5})
+    before = [p.detach().clone() for p in (*model.parameters(), *head.parameters())]
+    head(model.layer(model.embed(torch.tensor([0, 1, 2, 3])))).square().sum().backward()
+    assert {group["lr"] for group in optimizer.param_groups} == {0.1, 0.5}
+    optimizer.step()
+    after = [*model.parameters(), *head.parameters()]
+    assert all(not torch.equal(a, b) for a, b in zip(after, before, strict=True))
+    # A scheduler that sets the rate here sets it in the optimizer that steps.
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    still = [p.detach().clone() for p in after]
+    optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(after, still, strict=True))

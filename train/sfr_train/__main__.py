@@ -1,0 +1,29 @@
+"""`accelerate launch -m sfr_train RECIPE [--set a.b=c ...]`: one process of a training job."""
+
+import argparse
+import os
+import sys
+
+from sfr_eval.errors import RunError, UserError
+from sfr_train.command import train
+
+
+def main() -> None:
+    """Exit code 2 for a user's error, 3 for a failed run; rank 0 speaks."""
+    parser = argparse.ArgumentParser(prog="python -m sfr_train", description=__doc__)
+    parser.add_argument("recipe", help="name of a recipe, or a YAML file")
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", dest="assignments")
+    arguments = parser.parse_args()
+    first = os.environ.get("RANK", "0") == "0"
+    try:
+        folder = train(arguments.recipe, arguments.assignments)
+    except (UserError, RunError) as error:
+        if first:
+            sys.stderr.write(f"sfr_train: {' '.join(str(error).splitlines())}\n")
+        sys.exit(2 if isinstance(error, UserError) else 3)
+    if first:
+        sys.stdout.write(f"{folder}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Conditional flow matching with exchangeable parts, of which SFR and MTP are two settings.
+
+    symbol  name      shape          meaning
+    tau     tau       (N,)           flow time in [0, 1]
+    z0      start     (N, ..., D)    source point
+    z1      target    (N, ..., D)    target point
+    z_tau   state     (N, ..., D)    (1 - tau) z0 + tau z1
+    u       velocity  (N, ..., D)    dz/dtau = z1 - z0, the regression target
+    h       hidden    (N, H)         condition
+
+SFR: Gaussian source, z1 = E(y_{t+1..t+k}), MLP head, mean square. MTP (SFR Def. A.4): constant
+source pi, z1 = one-hot vectors of y_{t+1..t+K}, a head free of z and tau, Kullback-Leibler. Lemma
+A.5: a divergence on probability vectors, moved to velocities by adding pi on both sides, compares
+the end points, so that pi and tau drop out.
+
+At tau = 1 the velocity of a point mass, (z1 - z)/(1 - tau), has no limit: integration evaluates a
+field only below 1.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+
+from sfr_train.head import Prediction
+from sfr_train.noise import Noise
+
+Field = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""(state (N, D), tau (N,)) -> velocity (N, D)."""
+
+
+class Source(Protocol):
+    """Where paths start."""
+
+    def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
+        """Source points of the target's shape (N, ..., D)."""
+
+
+class Head(Protocol):
+    """What predicts velocities."""
+
+    def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
+        """state (N, ..., D), tau (N,), hidden (N, H)."""
+
+
+class Divergence(Protocol):
+    """How far a predicted velocity is from the target one."""
+
+    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+        """Shape (N, ..., D) -> (N, ...)."""
+
+
+@dataclass(frozen=True)
+class GaussianSource:
+    """z0 ~ N(0, I): the flow can carry a whole law over targets."""
+
+    def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
+        """One draw for each row and coordinate."""
+        draws = noise.normal(target[0].numel() if len(target) else 0)
+        return draws.to(target).reshape(target.shape)
+
+
+@dataclass(frozen=True)
+class ConstantSource:
+    """z0 = one point: the flow reaches a single end for each h."""
+
+    point: torch.Tensor  # broadcasts against (..., D)
+
+    def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
+        """The point, N times."""
+        return self.point.to(target).expand_as(target)
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """A point on the path and the velocity there."""
+
+    state: torch.Tensor
+    velocity: torch.Tensor
+
+
+def straight_path(start: torch.Tensor, target: torch.Tensor, tau: torch.Tensor) -> PathPoint:
+    """z_tau = (1 - tau) z0 + tau z1 and u = z1 - z0 (Lipman et al. 2210.02747, sigma_min = 0)."""
+    time = tau.to(target).reshape(-1, *[1] * (target.ndim - 1))
+    return PathPoint((1 - time) * start + time * target, target - start)
+
+
+@dataclass(frozen=True)
+class MeanSquare:
+    """(1/D) |u - v|^2, as in SFR."""
+
+    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+        """Mean over coordinates."""
+        return (velocity - prediction.velocity).square().mean(dim=-1)
+
+
+@dataclass(frozen=True)
+class SumSquare:
+    """|u - v|^2; on one-hot targets the Brier score, which has the optimum of cross-entropy."""
+
+    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+        """Sum over coordinates."""
+        return (velocity - prediction.velocity).square().sum(dim=-1)
+
+
+@dataclass(frozen=True)
+class TransportedKL:
+    """KL(u + pi || v + pi): on one-hot targets -log q(y), the cross-entropy of MTP.
+
+    Defined where u + pi is a probability vector, that is for paths that start at `point`.
+    """
+
+    point: torch.Tensor
+
+    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+        """0 log 0 = 0; log(v + pi) is the head's own, exact for small probabilities."""
+        end = (velocity + self.point.to(velocity)).clamp(min=0)  # rounding may leave -1e-8
+        assert prediction.log_endpoint is not None, "the head gives no probabilities"
+        return (torch.xlogy(end, end) - end * prediction.log_endpoint).sum(dim=-1)
+
+
+@dataclass(frozen=True)
+class FlowTerms:
+    """Losses before they are pooled. loss: (N, ...); tau: (N,)."""
+
+    loss: torch.Tensor
+    tau: torch.Tensor
+
+
+@dataclass(frozen=True)
+class FlowMatching:
+    """One draw of the flow-matching loss for every anchor.
+
+    tau_weight: none, as published, or min_snr (Hang et al. 2303.09556, moved to velocities).
+    scale: standard deviation s of a target coordinate, which min_snr needs.
+    """
+
+    source: Source
+    head: Head
+    divergence: Divergence
+    tau_weight: Literal["none", "min_snr"] = "none"
+    scale: float = 1.0
+
+    def terms(
+        self,
+        *,
+        hidden: torch.Tensor,
+        target: torch.Tensor,
+        noise: Noise,
+        tau: torch.Tensor | None = None,
+    ) -> FlowTerms:
+        """hidden (N, H), target (N, ..., D) in float32 or wider; tau only to fix it in a test."""
+        tau = (noise.uniform() if tau is None else tau).to(target)
+        start = self.source.sample(target, noise)
+        point = straight_path(start, target, tau)
+        prediction = self.head.predict(point.state, tau, hidden)
+        loss = self.divergence(point.velocity, prediction)
+        if self.tau_weight == "min_snr":
+            weight = min_snr_weight(tau, scale=self.scale)
+            loss = loss * weight.reshape(-1, *[1] * (loss.ndim - 1))
+        return FlowTerms(loss, tau)
+
+
+def min_snr_weight(tau: torch.Tensor, *, scale: float, gamma: float = 5.0) -> torch.Tensor:
+    """min(SNR, gamma) (1 - tau)^2 with SNR = (tau s / (1 - tau))^2, finite at both ends."""
+    return torch.minimum((tau * scale).square(), gamma * (1 - tau).square())
+
+
+def pooled(loss: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """sum w l / max(1, sum w): over all anchors together, not sample by sample."""
+    return (loss * weight).sum() / weight.sum().clamp(min=1)
+
+
+def blind_loss(tau: torch.Tensor, scale: float) -> torch.Tensor:
+    """Least mean-square loss at tau of a head that ignores h, for z1 ~ N(0, s^2 I):
+    s^2 / (tau^2 s^2 + (1 - tau)^2)."""
+    return scale**2 / ((tau * scale).square() + (1 - tau).square())
+
+
+def blind_floor(scale: float) -> float:
+    """The mean of `blind_loss` over tau in [0, 1]: s pi / 2. Reaching it needs nothing from h."""
+    return scale * math.pi / 2
+
+
+def integrate(
+    field: Field, start: torch.Tensor, *, steps: int, method: Literal["euler", "midpoint"] = "euler"
+) -> torch.Tensor:
+    """Follow dz/dtau = v(z, tau) from tau = 0 to 1 in equal steps; start (N, ...)."""
+    state, width = start, 1.0 / steps
+    for step in range(steps):
+        tau = start.new_full((len(start),), step * width)
+        slope = field(state, tau)
+        if method == "midpoint":
+            slope = field(state + 0.5 * width * slope, tau + 0.5 * width)
+        state = state + width * slope
+    return state

@@ -1,0 +1,107 @@
+"""What an objective is made of.
+
+    N supervised positions, H hidden size, V vocabulary, D target size, K tokens ahead
+
+Every part is a sum over positions of this micro-batch. The trainer divides by the weight of the
+whole optimizer step over all micro-batches and ranks, so that neither the number of accumulation
+steps nor the number of processes changes a loss. (The public code of SFR divides within each
+micro-batch.)
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from sfr_train.noise import Noise
+
+TokenLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""(logits (N, V) float32, token (N,)) -> loss of each token (N,)."""
+
+
+class Settings(BaseModel):
+    """Base of every objective's settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What networks and losses must know of model and targets. scale: standard deviation of a
+    target coordinate."""
+
+    hidden: int
+    vocabulary: int
+    target: int = 0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """The supervised states of one micro-batch and what belongs to them.
+
+    hidden (N, H); weight (N,), or (N, K) for tokens; sequences (N,): which sample of the
+    micro-batch; target (N, D) float32; tokens (N, K). N is at least 1: a rank without anchors gets
+    one of weight 0, because every rank has to run the head.
+    """
+
+    hidden: torch.Tensor
+    weight: torch.Tensor
+    sequences: torch.Tensor
+    target: torch.Tensor | None = None
+    tokens: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class FutureTerms:
+    """total: sum of weighted losses, to be divided by the step's weight; loss: each anchor's,
+    detached; tau: flow times (N,), where there are any."""
+
+    total: torch.Tensor
+    loss: torch.Tensor
+    tau: torch.Tensor | None = None
+
+
+class FutureLoss(Protocol):
+    """A loss on states and what comes after them, added to cross-entropy with a weight."""
+
+    needs: Literal["embeddings", "tokens"]
+    tokens: int  # K, with needs tokens
+    tau_per: Literal["sequence", "anchor"]  # what shares a flow time
+    head: Any  # nn.Module trained beside the model, or None
+
+    def terms(self, anchors: Anchors, noise: Noise) -> FutureTerms:
+        """The loss of one micro-batch."""
+
+    def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
+        """What this micro-batch adds to the divisor; a scalar on the weights' device."""
+
+
+class WeightedAnchors:
+    """Losses that are weighted means over anchors."""
+
+    needs: Literal["embeddings", "tokens"] = "embeddings"
+    tokens: int = 0
+    tau_per: Literal["sequence", "anchor"] = "anchor"
+
+    def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
+        """Sum of the weights."""
+        return weight.sum()
+
+
+@dataclass(frozen=True)
+class Objective:
+    """token_loss replaces cross-entropy (None: TRL's own); future is added to it; embedding_noise
+    is NEFTune's alpha."""
+
+    token_loss: TokenLoss | None = None
+    future: FutureLoss | None = None
+    embedding_noise: float = 0.0
+
+
+def log_probability(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+    """log softmax(z)_y, by log-sum-exp: finite also where p underflows to 0."""
+    picked = logits.gather(-1, token[..., None]).squeeze(-1)
+    return picked - torch.logsumexp(logits, dim=-1)

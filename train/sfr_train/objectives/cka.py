@@ -1,0 +1,74 @@
+"""1 - CKA between mean response states and mean target embeddings of a micro-batch's samples.
+
+Linear kernel, unbiased HSIC (Song et al. 2012; Kornblith et al. 1905.00414). No head, no position
+weights. A micro-batch with fewer than 4 samples is left out, because the estimator divides by
+B (B - 3); 32 or more are advised. Means run over supervised positions only.
+"""
+
+from typing import Literal
+
+import torch
+
+from sfr_train.noise import Noise
+from sfr_train.objectives import base
+
+_SMALLEST = 4
+
+
+class Settings(base.Settings):
+    """Nothing to set."""
+
+
+class Alignment:
+    """The loss; each micro-batch counts once."""
+
+    needs: Literal["embeddings", "tokens"] = "embeddings"
+    tokens = 0
+    tau_per: Literal["sequence", "anchor"] = "anchor"
+    head = None
+
+    def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
+        """Nothing random."""
+        assert anchors.target is not None
+        used = anchors.weight > 0
+        names, sample = torch.unique(anchors.sequences[used], return_inverse=True)
+        if len(names) < _SMALLEST:
+            nothing = 0.0 * anchors.hidden.float().sum()
+            return base.FutureTerms(nothing, nothing.detach()[None])
+        states = _means(anchors.hidden[used].float(), sample, len(names))
+        targets = _means(anchors.target[used], sample, len(names))
+        loss = 1 - unbiased_cka(states, targets)
+        return base.FutureTerms(loss, loss.detach()[None])
+
+    def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
+        """1 for a micro-batch with enough samples."""
+        enough = len(torch.unique(sequences[weight > 0])) >= _SMALLEST
+        return weight.new_tensor(float(enough))
+
+
+def unbiased_cka(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """x (B, P), y (B, Q), B >= 4 -> CKA, at most 1; about 0 for independent samples."""
+    shared, own_x, own_y = (unbiased_hsic(a, b) for a, b in ((x, y), (x, x), (y, y)))
+    return shared / (own_x * own_y).clamp(min=1e-12).sqrt()
+
+
+def unbiased_hsic(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Song et al. 2012, eq. 5, with linear kernels."""
+    count = len(x)
+    off = 1 - torch.eye(count, device=x.device, dtype=x.dtype)
+    k, m = (x @ x.T) * off, (y @ y.T) * off
+    trace = (k * m).sum()
+    rest = k.sum() * m.sum() / ((count - 1) * (count - 2))
+    cross = 2 * (k.sum(0) * m.sum(0)).sum() / (count - 2)
+    return (trace + rest - cross) / (count * (count - 3))
+
+
+def _means(rows: torch.Tensor, sample: torch.Tensor, samples: int) -> torch.Tensor:
+    sums = rows.new_zeros(samples, rows.shape[1]).index_add(0, sample, rows)
+    counts = torch.bincount(sample, minlength=samples)
+    return sums / counts[:, None]
+
+
+def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
+    """Cross-entropy and alignment."""
+    return base.Objective(future=Alignment())

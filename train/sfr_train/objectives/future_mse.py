@@ -1,0 +1,61 @@
+"""Regression of the future's embedding, (1/D) |g(h) - z1|^2: SFR without the flow.
+
+g is SFR's own head read at z = 0, tau = 0, so the two differ in nothing but the flow. The optimum
+is the conditional mean, an average of the modes.
+"""
+
+from collections.abc import Callable
+
+import torch
+from pydantic import Field
+
+from sfr_train.head import FlowHead
+from sfr_train.noise import Noise
+from sfr_train.objectives import base
+
+
+class Settings(base.Settings):
+    """The head's sizes."""
+
+    width: int = Field(1024, ge=1)
+    layers: int = Field(3, ge=2)
+    time_size: int | None = Field(None, ge=4)
+
+
+class Regression(base.WeightedAnchors):
+    """The head as a projection, and a distance."""
+
+    def __init__(
+        self, head: FlowHead, distance: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    ) -> None:
+        self.head = head
+        self.distance = distance
+
+    def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
+        """Nothing random."""
+        assert anchors.target is not None
+        zero = torch.zeros_like(anchors.target)
+        found = self.head.predict(zero, zero[:, 0], anchors.hidden).velocity
+        loss = self.distance(found, anchors.target)
+        return base.FutureTerms((loss * anchors.weight).sum(), loss.detach())
+
+
+def mean_square(found: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """(N, D), (N, D) -> (N,)."""
+    return (found - target).square().mean(dim=-1)
+
+
+def make_head(settings: Settings, sizes: base.Sizes) -> FlowHead:
+    """SFR's head."""
+    return FlowHead(
+        size=sizes.target,
+        hidden_size=sizes.hidden,
+        width=settings.width,
+        layers=settings.layers,
+        time_size=settings.time_size,
+    )
+
+
+def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
+    """Cross-entropy and regression."""
+    return base.Objective(future=Regression(make_head(settings, sizes), mean_square))

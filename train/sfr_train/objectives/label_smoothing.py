@@ -1,0 +1,26 @@
+"""Label smoothing (Szegedy et al. 1512.00567): (1 - e) (-log p_y) + e mean_v(-log p_v)."""
+
+import torch
+from pydantic import Field
+
+from sfr_train.objectives import base
+
+
+class Settings(base.Settings):
+    """e: share of the uniform law."""
+
+    smoothing: float = Field(0.1, ge=0, lt=1)
+
+
+def token_loss(logits: torch.Tensor, token: torch.Tensor, *, smoothing: float) -> torch.Tensor:
+    """(N, V), (N,) -> (N,); smoothing 0 is cross-entropy."""
+    log_total = torch.logsumexp(logits, dim=-1)
+    picked = logits.gather(-1, token[:, None]).squeeze(-1)
+    return log_total - (1 - smoothing) * picked - smoothing * logits.mean(dim=-1)
+
+
+def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
+    """Smoothed cross-entropy."""
+    return base.Objective(
+        token_loss=lambda logits, token: token_loss(logits, token, smoothing=settings.smoothing)
+    )

@@ -1,0 +1,46 @@
+"""TOFU (2605.00195): sg(g(p, gamma)) beta (-log softmax(z / beta)_y).
+
+g(p, gamma) = (1-p)^gamma - gamma p (1-p)^(gamma-1) log p is the focal loss's slope in -log p. Its
+logit gradient is g (softmax(z/beta) - e_y): beta under 1 stops pushing earlier, gamma moves
+gradient to unlikely tokens.
+"""
+
+import torch
+from pydantic import Field
+
+from sfr_train.objectives import base
+from sfr_train.objectives.focal import rest
+
+
+class Settings(base.Settings):
+    """Defaults of the paper's code."""
+
+    gamma: float = Field(3.0, ge=0)
+    beta: float = Field(0.8, gt=0)
+
+
+def focal_slope(log_p: torch.Tensor, gamma: float) -> torch.Tensor:
+    """g(p, gamma) >= 0 from log p; at p -> 0 it tends to 1, at p -> 1 to 0 (gamma > 1)."""
+    left = rest(log_p)
+    # p log p from log p: at p = 0 it is 0, where p times its own logarithm would be NaN.
+    p_log_p = torch.exp(log_p) * log_p.clamp(min=-200)
+    return left.pow(gamma) - gamma * left.pow(gamma - 1) * p_log_p
+
+
+def token_loss(
+    logits: torch.Tensor, token: torch.Tensor, *, gamma: float, beta: float
+) -> torch.Tensor:
+    """(N, V), (N,) -> (N,). gamma 0 has GEM-linear's gradient, beta 1 focal's, both CE's."""
+    log_tempered = base.log_probability(logits / beta, token)
+    with torch.no_grad():
+        weight = focal_slope(base.log_probability(logits, token), gamma)
+    return -weight * beta * log_tempered
+
+
+def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
+    """TOFU."""
+    return base.Objective(
+        token_loss=lambda logits, token: token_loss(
+            logits, token, gamma=settings.gamma, beta=settings.beta
+        )
+    )

@@ -135,8 +135,7 @@ class Hosts:
     """A worker's servers: a plain one, and one with NumPy loaded, each started when needed."""
 
     def __init__(self, isolation: Isolation, limits: Limits) -> None:
-        self._isolation = isolation
-        self._memory = limits.memory_bytes + limits.temporary_bytes + 2**29
+        self._isolation, self._limits = isolation, limits
         self._hosts: dict[bool, Host] = {}
 
     def __enter__(self) -> "Hosts":
@@ -151,7 +150,7 @@ class Hosts:
         numpy = _NUMPY.search(program.code) is not None
         if numpy not in self._hosts:
             tier = self._isolation.tier
-            self._hosts[numpy] = Host(tier, numpy=numpy, memory_bytes=self._memory)
+            self._hosts[numpy] = Host(tier, numpy=numpy, limits=self._limits)
         return self._hosts[numpy]
 
     def drop(self, program: Program) -> None:

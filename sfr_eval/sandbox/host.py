@@ -13,9 +13,12 @@ from typing import Any
 from sfr_eval.sandbox import cgroup
 from sfr_eval.sandbox.inside.wire import frame, read_frame
 from sfr_eval.sandbox.isolation import ENVIRONMENT, Tier, command
+from sfr_eval.sandbox.types import Limits
 
 _START_SECONDS = 120.0  # a loaded machine is no reason to give up
 _REPORT_SECONDS = 60.0
+_SERVER_BYTES = 2**29
+DEFAULT = Limits()
 
 
 class HostError(Exception):
@@ -33,14 +36,19 @@ class TooMuch(Exception):
 class Host:
     """A fork server of one tier. One program at a time. Not for several threads."""
 
-    def __init__(self, tier: Tier, *, numpy: bool = False, memory_bytes: int = 2**33) -> None:
+    def __init__(self, tier: Tier, *, numpy: bool = False, limits: Limits = DEFAULT) -> None:
         self.tier = tier
-        self._group = cgroup.make(memory_bytes)
+        self._group = cgroup.make(limits.memory_bytes + limits.temporary_bytes + _SERVER_BYTES)
         ours, theirs = socket.socketpair()
         self._control = ours
         self.references: dict[tuple[object, ...], Any] = {}  # answers of reference programs
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
-        words = command(tier, control=theirs.fileno(), numpy=numpy)
+        words = command(
+            tier,
+            control=theirs.fileno(),
+            numpy=numpy,
+            temporary_bytes=limits.temporary_bytes,
+        )
         try:
             self._process = subprocess.Popen(
                 self._group.joined(words) if self._group else words,

@@ -115,7 +115,7 @@ def _absent(tier: Tier) -> str:
     return ""
 
 
-def command(tier: Tier, *, control: int, numpy: bool) -> list[str]:
+def command(tier: Tier, *, control: int, numpy: bool, temporary_bytes: int) -> list[str]:
     """The words that start a server of this tier."""
     root = os.geteuid() == 0
     python = os.path.realpath(sys.executable)
@@ -139,6 +139,7 @@ def command(tier: Tier, *, control: int, numpy: bool) -> list[str]:
         "packages": "/sfr/packages" if boxed else _first_parent(packages),
         "numpy": numpy,
         "private_tmp": tier in ("bubblewrap", "namespaces"),
+        "temporary": temporary_bytes,
     }
     start = _START.format(folder=folder, text=json.dumps(settings))
     words = [python, "-s", "-P", "-S", "-B", "-c", start]

@@ -72,7 +72,6 @@ def new_job(how: str, program: Program, limits: Limits, **more: Any) -> dict[str
         "seconds": seconds,
         "memory": limits.memory_bytes,
         "output": limits.output_bytes,
-        "temporary": limits.temporary_bytes,
         "processes": limits.processes,
         "cpu_seconds": limits.cpu_seconds or int(seconds) + 2,
         **more,

@@ -5,9 +5,8 @@
     grader <--------------- wire (one socket a program) ---------------'
 
 The keeper sets the namespace up. In faithful mode it forks one process a test from the compiled
-program and relays what comes out; else it becomes the program. The grader ends every program by one
-byte on the control socket: the server kills the keeper, and with process 1 the kernel kills all the
-rest.
+program and relays what comes out; else it becomes the program. The grader ends every program by
+one byte on the control socket: the server kills process 1, and the kernel with it all the rest.
 """
 
 import contextlib
@@ -22,7 +21,7 @@ import socket
 import sys
 import tempfile
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from . import asserts, compat, confine, fresh, keeper
 from .wire import read_frame, write_json
@@ -52,6 +51,7 @@ class Settings:
     packages: str | None  # folder with the packages from outside the standard library
     numpy: bool  # import NumPy beforehand
     private_tmp: bool  # each program has its own /tmp
+    temporary: int  # bytes of it
 
 
 def main(text: str) -> None:
@@ -62,14 +62,21 @@ def main(text: str) -> None:
     control = socket.socket(fileno=settings.control)
     program = confine.seccomp_program(first=bool(settings.clone_flags)) if settings.seccomp else b""
     write_json(settings.control, _facts())
+    ready = _stand_by(settings, control, program)
     while True:
         order, fds, _, _ = socket.recv_fds(control, 1, 1)
         if order == b"s":
             write_json(settings.control, _size())
             continue
         if not order or not fds:
-            os._exit(0)
-        _one_program(settings, control, fds[0], program)
+            _leave(settings, ready)
+        socket.send_fds(ready.channel, [b"w"], fds)
+        os.close(fds[0])
+        ready.channel.close()
+        # The next process is made while this one works: free where a second core is idle.
+        current, ready = ready, _stand_by(settings, control, program)
+        if not _one_program(settings, control, current):
+            _leave(settings, ready)
 
 
 def _settle(settings: Settings) -> None:
@@ -120,33 +127,56 @@ def _size() -> dict[str, int]:
     return {"memory": pages * resource.getpagesize(), "files": len(os.listdir("/proc/self/fd"))}
 
 
-def _one_program(settings: Settings, control: socket.socket, wire: int, program: bytes) -> None:
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process 1 that is confined as far as possible without knowing its program."""
+
+    pid: int
+    channel: socket.socket  # takes the program's wire
+    folder: str
+
+
+def _stand_by(settings: Settings, control: socket.socket, program: bytes) -> Process:
     folder = "/tmp" if settings.private_tmp else tempfile.mkdtemp(prefix="sfr-eval-")
+    ours, theirs = socket.socketpair()
     pid = confine.clone(settings.clone_flags) if settings.clone_flags else os.fork()
     if pid == 0:
         try:
             control.close()
-            _keep(settings, wire, folder, program)
+            ours.close()
+            _keep(settings, theirs, folder, program)
         finally:
             os._exit(0)
-    os.close(wire)
+    theirs.close()
+    return Process(pid, ours, folder)
+
+
+def _one_program(settings: Settings, control: socket.socket, process: Process) -> bool:
+    """Wait for the order to end it, and report; False when the grader is gone."""
     order = control.recv(1)
     if order == b"t":
-        os.kill(pid, signal.SIGTERM)  # the keeper ends the program and so counts its CPU time
+        os.kill(process.pid, signal.SIGTERM)  # the keeper ends the program, counts its CPU time
     if order in (b"t", b"w"):
-        _wait(pid, seconds=_END_SECONDS)
-    os.kill(pid, signal.SIGKILL)
-    _, status, usage = os.wait4(pid, 0)
+        _wait(process.pid, seconds=_END_SECONDS)
+    status, cpu = _remove(settings, process)
+    if order:
+        write_json(control.fileno(), {"exit": os.waitstatus_to_exitcode(status), "cpu": cpu})
+    return bool(order)
+
+
+def _remove(settings: Settings, process: Process) -> tuple[int, float]:
+    """Kill it and all that it started; its status word and its CPU seconds."""
+    os.kill(process.pid, signal.SIGKILL)
+    _, status, usage = os.wait4(process.pid, 0)
     if not settings.private_tmp:
-        _end_group(pid)
-        shutil.rmtree(folder, ignore_errors=True)
-    if not order:
-        os._exit(0)
-    report = {
-        "exit": os.waitstatus_to_exitcode(status),
-        "cpu": usage.ru_utime + usage.ru_stime,
-    }
-    write_json(control.fileno(), report)
+        _end_group(process.pid)
+        shutil.rmtree(process.folder, ignore_errors=True)
+    return status, usage.ru_utime + usage.ru_stime
+
+
+def _leave(settings: Settings, ready: Process) -> NoReturn:
+    _remove(settings, ready)
+    os._exit(0)
 
 
 def _wait(pid: int, *, seconds: float) -> None:
@@ -163,24 +193,38 @@ def _end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def _keep(settings: Settings, wire: int, folder: str, program: bytes) -> None:
+def _keep(settings: Settings, channel: socket.socket, folder: str, program: bytes) -> None:
     """The whole life of process 1 of a program's namespace.
 
     In faithful mode it keeps the processes of the tests; else it becomes the program itself, which
     saves a fork. The kernel spares process 1 the signals that it sends to itself, so the filter
     ends it for those.
     """
+    problem = ""
+    ruleset = None
+    try:
+        ruleset = _prepare(settings, folder)
+    except OSError as error:
+        problem = str(error)
+    _, fds, _, _ = socket.recv_fds(channel, 1, 1)
+    channel.close()
+    if not fds:
+        return
+    wire = fds[0]
     job = json.loads(read_frame(wire) or b"{}")
     keeps = job["how"].startswith("faithful")
+    confined = keeper.Confinement(ruleset=ruleset, seccomp=program)
     try:
+        _limit(settings, job)
         if keeps:
             keeper.listen()
-        confined = _prepare(settings, job, folder, program)
-        if not keeps:
+        else:
             fresh.to_null(0, 1, 2)
             confined.enter()
     except OSError as error:
-        write_json(wire, {"infrastructure": f"{error}"})
+        problem = problem or str(error)
+    if problem:
+        write_json(wire, {"infrastructure": problem})
         return
     write_json(wire, {"ready": True})  # what comes after may be the program's own writing
     if keeps:
@@ -196,31 +240,32 @@ def _run_inside(job: dict[str, Any], wire: int) -> None:
         asserts.run(job, wire)
 
 
-def _prepare(
-    settings: Settings, job: dict[str, Any], folder: str, program: bytes
-) -> keeper.Confinement:
+def _prepare(settings: Settings, folder: str) -> int | None:
+    """Namespace, folder, Landlock ruleset (made, not yet entered), no capabilities."""
     if settings.clone_flags:
         confine.map_own_user(os.getuid(), os.getgid())
     else:
         os.setpgid(0, 0)
         confine.die_with_parent()
     if settings.private_tmp:
-        confine.mount_tmpfs("/tmp", job["temporary"])
+        confine.mount_tmpfs("/tmp", settings.temporary)
     os.mkdir(f"{folder}/work")
     os.chdir(f"{folder}/work")
-    ruleset = None
-    if settings.landlock:
-        ruleset = confine.landlock_ruleset(read=settings.readable, write=[folder, "/dev/null"])
-    confine.limit_resources(
-        memory=job["memory"],
-        file_bytes=job["temporary"],
-        processes=_process_limit(settings, job["processes"]),
-        cpu_seconds=job["cpu_seconds"],
-    )
     if settings.seccomp or settings.landlock:
         confine.drop_capabilities()
     confine.dumpable(False)
-    return keeper.Confinement(ruleset=ruleset, seccomp=program)
+    if not settings.landlock:
+        return None
+    return confine.landlock_ruleset(read=settings.readable, write=[folder, "/dev/null"])
+
+
+def _limit(settings: Settings, job: dict[str, Any]) -> None:
+    confine.limit_resources(
+        memory=job["memory"],
+        file_bytes=settings.temporary,
+        processes=_process_limit(settings, job["processes"]),
+        cpu_seconds=job["cpu_seconds"],
+    )
 
 
 def _process_limit(settings: Settings, processes: int) -> int:

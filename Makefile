@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := HF_HUB_OFFLINE=$${HF_HUB_OFFLINE:-1}
 
-.PHONY: demo test faults lint bench docs clean help
+.PHONY: demo test slow lint bench docs clean help
 
 help:
 	@echo "make demo   train the demo model, sample it with vLLM, write a report (minutes)"
-	@echo "make test   the whole test suite"
-	@echo "make faults kill -9 and Ctrl-C on real runs"
+	@echo "make test   the test suite, with real vLLM and a wheel"
+	@echo "make slow   the rest: kill -9 and Ctrl-C on real runs, program sets, servers"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  a run beside a bare vLLM generate"
 	@echo "make docs   the documentation site, strictly built into site/"
@@ -18,11 +18,12 @@ demo: $(VENV)/.runtime
 	$(RUN) $(BIN)/sfr-eval demo
 
 test: $(VENV)/.dev
-	$(RUN) $(BIN)/python -m pytest -m "not faults"
+	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not faults and not gpu"
+	$(RUN) $(BIN)/python -m pytest tests/samplers/test_vllm.py tests/test_wheel.py
 
-# Kills real runs with real vLLM. Not green yet: the engine outlives a driver that got SIGKILL.
-faults: $(VENV)/.dev
-	$(RUN) $(BIN)/python -m pytest -m faults
+# What takes many minutes: kills of real runs, published program sets, servers, two-process training.
+slow: $(VENV)/.dev
+	$(RUN) $(BIN)/python -m pytest -m "(slow or faults) and not gpu"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -159,16 +159,6 @@ def test_calibrate_as_a_user_types_it_and_its_file_corrects_a_run(
     assert corrected["value"] > apparent["value"]
 
 
-def test_calibrate_without_a_judge_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["sfr-eval", "calibrate"])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert end.value.code == 2
-    assert "--judge" in capfd.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -10,7 +10,7 @@ from sfr_eval.metrics import geometry, spectra
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.geometry import against_chance
 from sfr_eval.metrics.table import METRICS
-from sfr_eval.stats.estimate import t_interval
+from sfr_eval.stats.intervals import t_interval
 from sfr_eval.types import MetricResult
 from tests.metrics.conftest import make_sample, make_suite
 from tests.metrics.readings import made, make_states

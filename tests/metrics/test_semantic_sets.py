@@ -219,6 +219,9 @@ class _Vectors:
     def truncated_share(self, texts: list[str]) -> float:
         return 0.0
 
+    def notes(self, texts: list[str]) -> dict[str, float]:
+        return {"truncated_share": 0.0}
+
 
 TABLE = {"a": [1.0, 0.0], "b": [0.0, 1.0], "c": [-1.0, 0.0], "bad": [math.nan, 1.0]}
 

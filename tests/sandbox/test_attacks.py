@@ -180,7 +180,14 @@ def processes() -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["asserts", "lcb-compat", "faithful"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("asserts", marks=pytest.mark.slow),
+        pytest.param("lcb-compat", marks=pytest.mark.slow),
+        "faithful",
+    ],
+)
 def test_no_attack_succeeds(kind: str, surroundings: dict[str, str]) -> None:
     tests = (IoTest(input="4241", output="4242"),)
     problem = (

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from .fresh import compiled, new_main, open_streams
+from .fresh import compiled, new_main
 from .plain import decode, encode
 from .wire import read_frame, write_json
 
@@ -11,7 +11,6 @@ from .wire import read_frame, write_json
 def run(job: dict[str, Any], fd: int) -> None:
     """Run code and setup, then answer each item: the value of an expression ("c"), the result of
     a call ("f" with arguments "a"), or the token of a statement that went through ("x", "t")."""
-    open_streams()
     names = new_main().__dict__
     try:
         exec(compiled(job["code"]), names)

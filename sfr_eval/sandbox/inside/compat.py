@@ -1,8 +1,8 @@
 """LiveCodeBench's grader, from the program's side: what it wraps, patches, removes and catches.
 
 Written from its observable rules, so that a verdict comes out the same even where it is wrong. The
-answers go out and are compared outside. See docs/design/verdict-modes.md for what differs from a
-plain run.
+answers go out and are compared outside. See docs/design/sandbox.md for what
+differs from a plain run.
 """
 
 import ast

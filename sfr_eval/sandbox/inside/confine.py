@@ -212,48 +212,71 @@ class _Filter(ctypes.Structure):
 _ENDING = (1, 3, 6, 9, 10, 12, 15)  # hang-up, quit, abort, kill, user signals, terminate
 
 
-def seccomp_program(*, first: bool) -> bytes:
-    """The filter: everything is allowed but the calls refused with EPERM, clone except for
-    threads, and clone3 (ENOSYS, so that the C library falls back to clone).
+_LATER = ("fork", "vfork", "mount", "pidfd_open", "kcmp")
+"""Refused to programs only: the server and the keeper need them, or need not be kept from them."""
+
+
+def server_filter() -> bytes:
+    """For a server and all that it makes: what neither needs is refused with EPERM. Installed once,
+    since the kernel compiles a filter anew each time, which costs more than all the rest."""
+    refused = [name for name in _REFUSED if name not in _LATER]
+    return _program(_refusals(refused))
+
+
+def program_filter(*, first: bool) -> bytes:
+    """For a program, on top: no clone but for threads, no clone3 (ENOSYS, so that the C library
+    falls back to clone), no mount.
 
     first: for a process 1, for which the kernel ignores such signals: sending one of `_ENDING`
     ends the sender, as it would end any other process that handles none of them.
     """
-    load, equal, at_least, bit_set, answer = 0x20, 0x15, 0x35, 0x45, 0x06
-    allow, kill, errno = 0x7FFF0000, 0x80000000, 0x00050000
-
-    def line(code: int, yes: int, no: int, k: int) -> bytes:
-        return struct.pack("<HBBI", code, yes, no, k)
-
-    lines = [
-        line(load, 0, 0, 4),
-        line(equal, 1, 0, _AUDIT_ARCH[_MACHINE]),
-        line(answer, 0, 0, kill),
-        line(load, 0, 0, 0),
-    ]
-    if _X86:  # the x32 numbers are another way to the same calls
-        lines += [line(at_least, 0, 1, 0x40000000), line(answer, 0, 0, errno | 1)]
-    lines += [line(equal, 0, 1, _number("clone3")), line(answer, 0, 0, errno | 38)]
-    for x86, arm in _REFUSED.values():
-        number = x86 if _X86 else arm
-        if number is not None:
-            lines += [line(equal, 0, 1, number), line(answer, 0, 0, errno | 1)]
+    lines = [_line(_EQUAL, 0, 1, _number("clone3")), _line(_ANSWER, 0, 0, _ERRNO | 38)]
+    lines += _refusals(_LATER)
     if first:
         for name, argument in (("kill", 24), ("tkill", 24), ("tgkill", 32)):
-            body = [line(load, 0, 0, argument)]
+            body = [_line(_LOAD, 0, 0, argument)]
             for signal_ in _ENDING:
-                body += [line(equal, 0, 1, signal_), line(answer, 0, 0, kill)]
-            body += [line(answer, 0, 0, allow)]
-            lines += [line(equal, 0, len(body), _number(name)), *body]
+                body += [_line(_EQUAL, 0, 1, signal_), _line(_ANSWER, 0, 0, _KILL)]
+            body += [_line(_ANSWER, 0, 0, _ALLOW)]
+            lines += [_line(_EQUAL, 0, len(body), _number(name)), *body]
     lines += [
-        line(equal, 0, 4, _number("clone")),
-        line(load, 0, 0, 16),  # lower half of the first argument
-        line(bit_set, 1, 0, _CLONE_THREAD),
-        line(answer, 0, 0, errno | 1),
-        line(answer, 0, 0, allow),
-        line(answer, 0, 0, allow),
+        _line(_EQUAL, 0, 3, _number("clone")),
+        _line(_LOAD, 0, 0, 16),  # lower half of the first argument
+        _line(_BIT_SET, 1, 0, _CLONE_THREAD),
+        _line(_ANSWER, 0, 0, _ERRNO | 1),
     ]
-    return b"".join(lines)
+    return _program(lines)
+
+
+_LOAD, _EQUAL, _AT_LEAST, _BIT_SET, _ANSWER = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_ENDING = (1, 3, 6, 9, 10, 12, 15)  # hang-up, quit, abort, kill, user signals, terminate
+
+
+def _line(code: int, yes: int, no: int, k: int) -> bytes:
+    return struct.pack("<HBBI", code, yes, no, k)
+
+
+def _refusals(names: Sequence[str]) -> list[bytes]:
+    lines = []
+    for name in names:
+        number = _REFUSED[name][0 if _X86 else 1]
+        if number is not None:
+            lines += [_line(_EQUAL, 0, 1, number), _line(_ANSWER, 0, 0, _ERRNO | 1)]
+    return lines
+
+
+def _program(lines: Sequence[bytes]) -> bytes:
+    """Checks of the architecture, the lines, and else: allowed."""
+    head = [
+        _line(_LOAD, 0, 0, 4),
+        _line(_EQUAL, 1, 0, _AUDIT_ARCH[_MACHINE]),
+        _line(_ANSWER, 0, 0, _KILL),
+        _line(_LOAD, 0, 0, 0),
+    ]
+    if _X86:  # the x32 numbers are another way to the same calls
+        head += [_line(_AT_LEAST, 0, 1, 0x40000000), _line(_ANSWER, 0, 0, _ERRNO | 1)]
+    return b"".join([*head, *lines, _line(_ANSWER, 0, 0, _ALLOW)])
 
 
 def apply_seccomp(program: bytes) -> None:

@@ -60,8 +60,12 @@ def main(text: str) -> None:
     _settle(settings)
     _warm_up(settings)
     control = socket.socket(fileno=settings.control)
-    program = confine.seccomp_program(first=bool(settings.clone_flags)) if settings.seccomp else b""
+    program = b""
+    if settings.seccomp:
+        confine.apply_seccomp(confine.server_filter())
+        program = confine.program_filter(first=bool(settings.clone_flags))
     write_json(settings.control, _facts())
+    fresh.to_null(0, 1, 2)  # programs find these, and sys.stdin, stdout and stderr on them
     ready = _stand_by(settings, control, program)
     while True:
         order, fds, _, _ = socket.recv_fds(control, 1, 1)
@@ -219,7 +223,6 @@ def _keep(settings: Settings, channel: socket.socket, folder: str, program: byte
         if keeps:
             keeper.listen()
         else:
-            fresh.to_null(0, 1, 2)
             confined.enter()
     except OSError as error:
         problem = problem or str(error)
@@ -234,7 +237,6 @@ def _keep(settings: Settings, channel: socket.socket, folder: str, program: byte
 
 def _run_inside(job: dict[str, Any], wire: int) -> None:
     if job["how"].startswith("compat"):
-        fresh.open_streams()
         compat.run(job, wire)
     else:
         asserts.run(job, wire)

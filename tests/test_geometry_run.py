@@ -42,7 +42,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> lis
     folder = tmp_path_factory.mktemp("geometry")
     found = []
     for name, cross in (("varied", 0.0), ("collapsed", 1.0)):
-        run, _ = rescore(
+        run, _, _ = rescore(
             generations(folder / f"{name}.jsonl", cross=cross),
             suite="persona",
             output=folder / name,

@@ -110,6 +110,8 @@ def _absent(tier: Tier) -> str:
         return "bubblewrap is not installed"
     if tier in ("namespaces", "landlock") and confine.landlock_abi() < 1:
         return "the kernel has no Landlock"
+    if tier == "namespaces" and os.geteuid() == 0 and not _world_readable(_prefix()):
+        return f"root cannot become an ordinary user: {_prefix()} is not readable for all"
     if tier == "landlock" and confine.landlock_abi() < 6:
         return "Landlock of this kernel cannot keep signals in (needs version 6)"
     return ""
@@ -119,7 +121,7 @@ def command(tier: Tier, *, control: int, numpy: bool, temporary_bytes: int) -> l
     """The words that start a server of this tier."""
     root = os.geteuid() == 0
     python = os.path.realpath(sys.executable)
-    prefix = os.path.realpath(sys.base_prefix)
+    prefix = _prefix()
     boxed = tier == "bubblewrap"
     packages = _packages() if numpy or boxed else {}
     folder = "/sfr/inside" if boxed else str(_INSIDE)
@@ -198,6 +200,10 @@ def _packages() -> dict[str, Path]:
             if path.is_dir():
                 found[name] = path
     return found
+
+
+def _prefix() -> str:
+    return os.path.realpath(sys.base_prefix)
 
 
 def _first_parent(packages: Mapping[str, Path]) -> str | None:

@@ -315,3 +315,45 @@ def test_no_attack_succeeds_for_an_ordinary_user(surroundings: dict[str, str]) -
     assert tier == detect().tier
     assert [name for name, passed, _ in found if passed] == []
     assert [name for name, _, status in found if status == "not_scored"] == []
+
+
+LOWER = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+if os.getuid() == 0:
+    os.setgroups([]); os.setresgid(65533, 65533, 65533); os.setresuid(65533, 65533, 65533)
+from sfr_eval.sandbox.host import Host
+for tier in sys.argv[2:]:
+    with Host(tier) as host:
+        host.probe()
+        print(tier, host.facts["capabilities"], host.facts["no_new_privileges"])
+"""
+
+
+def test_the_lower_tiers_work_for_an_ordinary_user_without_bubblewrap() -> None:
+    python = Path("/usr/bin/python3")
+    if not python.exists() or sys.version_info < (3, 11):
+        pytest.skip("needs a Python that everybody can read")
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [python, "-c", LOWER, str(root), "namespaces", "landlock"],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin"},
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["namespaces 0 1", "landlock 0 1"], done.stderr
+
+
+def test_without_isolation_the_tool_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sfr_eval.errors import UserError
+    from sfr_eval.sandbox import isolation
+
+    monkeypatch.setattr(isolation, "_absent", lambda tier: "" if tier == "none" else "gone")
+    isolation.detect.cache_clear()
+    with pytest.raises(UserError, match=r"bubblewrap: gone; .*--unsafe-code"):
+        isolation.detect()
+    found = isolation.detect(unsafe=True)
+    assert (found.tier, len(found.missing)) == ("none", 3)
+    assert "NONE" in found.line
+    isolation.detect.cache_clear()

@@ -143,12 +143,13 @@ class Process:
 def _stand_by(settings: Settings, control: socket.socket, program: bytes) -> Process:
     folder = "/tmp" if settings.private_tmp else tempfile.mkdtemp(prefix="sfr-eval-")
     ours, theirs = socket.socketpair()
+    user = os.getuid(), os.getgid()  # inside the new namespace they read 65534 until mapped
     pid = confine.clone(settings.clone_flags) if settings.clone_flags else os.fork()
     if pid == 0:
         try:
             control.close()
             ours.close()
-            _keep(settings, theirs, folder, program)
+            _keep(settings, theirs, folder, program, user)
         finally:
             os._exit(0)
     theirs.close()
@@ -197,7 +198,13 @@ def _end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def _keep(settings: Settings, channel: socket.socket, folder: str, program: bytes) -> None:
+def _keep(
+    settings: Settings,
+    channel: socket.socket,
+    folder: str,
+    program: bytes,
+    user: tuple[int, int],
+) -> None:
     """The whole life of process 1 of a program's namespace.
 
     In faithful mode it keeps the processes of the tests; else it becomes the program itself, which
@@ -207,7 +214,7 @@ def _keep(settings: Settings, channel: socket.socket, folder: str, program: byte
     problem = ""
     ruleset = None
     try:
-        ruleset = _prepare(settings, folder)
+        ruleset = _prepare(settings, folder, user)
     except OSError as error:
         problem = str(error)
     _, fds, _, _ = socket.recv_fds(channel, 1, 1)
@@ -242,10 +249,10 @@ def _run_inside(job: dict[str, Any], wire: int) -> None:
         asserts.run(job, wire)
 
 
-def _prepare(settings: Settings, folder: str) -> int | None:
+def _prepare(settings: Settings, folder: str, user: tuple[int, int]) -> int | None:
     """Namespace, folder, Landlock ruleset (made, not yet entered), no capabilities."""
     if settings.clone_flags:
-        confine.map_own_user(os.getuid(), os.getgid())
+        confine.map_own_user(*user)
     else:
         os.setpgid(0, 0)
         confine.die_with_parent()

@@ -23,6 +23,7 @@ HALF = 0.5
 QUALITY = "oracle_valid"
 STYLE = "style_accuracy"
 VARIETY = "embed_distance"
+VALID_VARIETY = "valid_embed_distance"
 
 RULES = (
     "The truth is what the suite's own world says, sampled at temperature 1 for the same prompts "
@@ -30,12 +31,13 @@ RULES = (
     "The model is compared with the truth at one temperature: among those at which its share of "
     f"valid replies ({QUALITY}) cannot be told from its nearest approach to the truth's (their "
     "intervals overlap), the one nearest to 1. Without that metric it is the one nearest to 1.",
-    f"Style is called by {STYLE}, variety by {VARIETY}. Kept: the whole interval lies above the "
-    f"truth's value less {100 * MARGIN:.0f} % of the truth's distance from nothing left (chance "
-    "for style, 0 for variety). Lost: not kept, and the whole interval lies below the truth's "
+    f"Style is called by {STYLE}, variety by {VALID_VARIETY} (of valid replies alone: wrong ones "
+    f"are varied too), or by {VARIETY} where that is missing. Kept: the whole interval lies above "
+    f"the truth's value less {100 * MARGIN:.0f} % of the truth's distance from nothing left "
+    "(chance for style, 0 for variety). Lost: not kept, and the whole interval lies below the truth's "
     "interval, both there and at the temperature nearest to 1: sampling below 1 sharpens every "
     "model. Else undecided. Disjoint intervals demand more than a test at 5 %.",
-    "Variety is not called kept where validity is not: wrong replies are varied too.",
+    "Variety is not called kept where validity is not.",
     "Collapse is named if style or variety is lost, denied only if both are kept; it is partial "
     f"while at least {100 * HALF:.0f} % of the truth's distance from nothing is left. Without a "
     "truth there is no verdict.",
@@ -99,17 +101,18 @@ def verdict(suite: SuiteResults) -> Verdict:
 def _against_truth(suite: SuiteResults) -> Verdict:
     t = matched_temperature(suite)
     style = call(suite, STYLE, t)
-    variety = call(suite, VARIETY, t)
-    lost = [metric for metric, of in ((STYLE, style), (VARIETY, variety)) if of == "lost"]
+    measure = variety_measure(suite, t)
+    variety = call(suite, measure, t)
+    lost = [metric for metric, of in ((STYLE, style), (measure, variety)) if of == "lost"]
     partial = all(_left(suite, metric, t) >= HALF for metric in lost)
     tone: Tone = "bad"
-    if lost == [STYLE, VARIETY]:
+    if lost == [STYLE, measure]:
         what = "partial collapse" if partial else "collapse"
         headline = f"{what}: style and variety are both lower than the truth's"
     elif lost == [STYLE]:
         what = "partial style collapse" if partial else "style collapse"
         headline = f"{what}: the personas are harder to recognise than the truth's"
-    elif lost == [VARIETY]:
+    elif lost == [measure]:
         what = "partial loss of variety" if partial else "loss of variety"
         headline = f"{what}: replies to one prompt are more alike than the truth's"
     elif style == variety == "kept":
@@ -124,14 +127,21 @@ def _against_truth(suite: SuiteResults) -> Verdict:
     )
 
 
+def variety_measure(suite: SuiteResults, t: float) -> str:
+    """The metric that variety is called by, read at temperature `t`; see RULES."""
+    model, truth = suite.at(VALID_VARIETY, t), suite.truth_of(VALID_VARIETY)
+    there = (found is not None and found.low is not None for found in (model, truth))
+    return VALID_VARIETY if all(there) else VARIETY
+
+
 def call(suite: SuiteResults, metric: str, t: float) -> Call:
-    """Whether STYLE or VARIETY is kept, read at temperature `t`; see RULES."""
+    """Whether style or variety, by `metric`, is kept, read at temperature `t`; see RULES."""
     found = _judge_at(suite, metric, t)
     if found == "lost":
         # A temperature below 1 makes any model less varied than a truth that was drawn at 1.
         own = _judge_at(suite, metric, suite.middle_temperature)
         return "lost" if own == "lost" else "undecided"
-    if metric == VARIETY and found == "kept" and _judge_at(suite, QUALITY, t) != "kept":
+    if metric != STYLE and found == "kept" and _judge_at(suite, QUALITY, t) != "kept":
         return "undecided"
     return found
 
@@ -171,11 +181,13 @@ def _comparison(suite: SuiteResults, t: float) -> Iterator[str]:
             f"(truth {percent(right)}, chance {100 * chance(suite):.0f} %): style "
             f"{_call_words(suite, STYLE, t)}."
         )
-    apart, far = suite.at(VARIETY, t), suite.truth_of(VARIETY)
+    measure = variety_measure(suite, t)
+    apart, far = suite.at(measure, t), suite.truth_of(measure)
     if apart is not None and far is not None:
+        replies = "Two valid replies" if measure == VALID_VARIETY else "Two replies"
         yield (
-            f"Two replies to one prompt lie {plain(apart)} apart in meaning "
-            f"(truth {plain(far)}): variety {_call_words(suite, VARIETY, t)}."
+            f"{replies} to one prompt lie {plain(apart)} apart in meaning "
+            f"(truth {plain(far)}): variety {_call_words(suite, measure, t)}."
         )
 
 

@@ -295,6 +295,25 @@ def test_what_is_lost_only_because_a_low_temperature_sharpens_is_not_called_lost
     assert "variety is lower here, but not surely so at T = 1" in found.sentences[-1]
 
 
+def test_variety_is_called_by_the_valid_replies_where_they_can_be_told_apart() -> None:
+    # All replies together are as far apart as the truth's, because half of them are wrong.
+    rows = [
+        estimate(metric, value, 0.01, temperature=t)
+        for t in TEMPERATURES
+        for metric, value in (
+            ("oracle_valid", 0.5),
+            ("style_accuracy", 0.9),
+            ("embed_distance", 0.4),
+            ("valid_embed_distance", 0.15),
+        )
+    ]
+    truth = [*TRUTH, estimate("valid_embed_distance", 0.4, 0.02)]
+    found = verdict(suite(rows, truth))
+    assert (found.tone, found.headline.split(":")[0]) == ("bad", "Loss of variety")
+    assert "Two valid replies" in found.sentences[-1]
+    assert verdict(suite(rows, TRUTH)).tone == "unsure"  # without the gate it cannot be seen
+
+
 def test_kept_is_within_a_tenth_of_the_truths_room() -> None:
     truth = estimate("style_accuracy", 0.9, 0.01)
     # room .9 - .1 = .8, so .82 is the limit

@@ -35,8 +35,8 @@ RULES = (
     f"are varied too), or by {VARIETY} where that is missing. Kept: the whole interval lies above "
     f"the truth's value less {100 * MARGIN:.0f} % of the truth's distance from nothing left "
     "(chance for style, 0 for variety). Lost: not kept, and the whole interval lies below the "
-    "truth's interval, both there and at the temperature nearest to 1: sampling below 1 sharpens every "
-    "model. Else undecided. Disjoint intervals demand more than a test at 5 %.",
+    "truth's interval, both there and at the temperature nearest to 1: sampling below 1 sharpens "
+    "every model. Else undecided. Disjoint intervals demand more than a test at 5 %.",
     "Variety is not called kept where validity is not.",
     "Collapse is named if style or variety is lost, denied only if both are kept; it is partial "
     f"while at least {100 * HALF:.0f} % of the truth's distance from nothing is left. Without a "

@@ -11,6 +11,7 @@ from sfr_train.world_text import (
     QuestionNoise,
     handbook_pages,
     persona_chats,
+    topic_queries,
     wide_chats,
 )
 
@@ -47,6 +48,8 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         tokenizer = train_tokenizer(chats, world, vocabulary=recipe.new_model.vocabulary)
         model = new_model(recipe.new_model, tokenizer)
         model.config.sfr_eval_world = recipe.world
+        if recipe.data.topics is not None:
+            model.config.sfr_eval_world_queries = len(topic_queries(world, recipe.data.topics))
         if recipe.new_model.embeddings == "latent_semantic":
             start_embeddings(model, tokenizer, chats, seed=recipe.seed)
     else:

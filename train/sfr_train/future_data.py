@@ -10,7 +10,8 @@ from trl.data_utils import pack_dataset
 from sfr_eval.errors import UserError
 from sfr_train.collate import COLUMN
 from sfr_train.segments import TargetSettings
-from sfr_train.targets import Targets, TextEncoder, load_or_build
+from sfr_train.targets import Targets, load_or_build
+from sfr_train.text_encoder import TextEncoder
 
 Prepare = Callable[[Any, Any, bool], Any]
 """(dataset, SFTConfig, packing) -> a tokenized dataset: TRL's own preparation."""

@@ -45,9 +45,9 @@ def cross_entropy(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
 def supervised_loss(
     logits: torch.Tensor, labels: torch.Tensor, *, token_loss: TokenLoss
 ) -> torch.Tensor:
-    """Sum of the loss over supervised tokens, in float32; labels (B, T) unshifted; logits (B, T, V),
-    or (N, V) of the supervised states alone. Beyond a size the float32 copy is made piece by piece
-    and again in backward."""
+    """Sum of the loss over supervised tokens, in float32; labels (B, T) unshifted; logits
+    (B, T, V), or (N, V) of the supervised states alone. Beyond a size the float32 copy is made
+    piece by piece and again in backward."""
     token = labels[:, 1:][labels[:, 1:] != IGNORED]
     if logits.ndim == 3:
         logits = logits[supervised_states(labels)]

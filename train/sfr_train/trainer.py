@@ -29,7 +29,8 @@ from sfr_train.objectives.base import Objective, Sizes
 from sfr_train.schedule import Phase, ScheduleSettings, phase_at
 from sfr_train.segments import TargetSettings
 from sfr_train.step_callback import StepCallback
-from sfr_train.targets import Targets, TextEncoder
+from sfr_train.targets import Targets
+from sfr_train.text_encoder import TextEncoder
 from sfr_train.token_trainer import LMHead
 
 
@@ -134,9 +135,7 @@ class SFRTrainer(HeadTrainer):
         prepare = super()._prepare_dataset
 
         def plainly(rows: Any, arguments: Any, packed: bool) -> Any:
-            return prepare(
-                rows, processing_class, arguments, packed, formatting_func, dataset_name
-            )
+            return prepare(rows, processing_class, arguments, packed, formatting_func, dataset_name)
 
         if dataset_name != "train" or not self._needs_targets:
             return plainly(dataset, args, packing)

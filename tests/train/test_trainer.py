@@ -552,6 +552,49 @@ def test_bad_settings_are_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_reply_too_short_for_a_future_is_masked_and_never_a_zero_target(
+    tokenizer: Any, chats: list[Any], tmp_path: Path, capsys: Any
+) -> None:
+    short = {**chats[1], "completion": [{"role": "assistant", "content": "Yes."}]}
+    trainer = sfr_trainer(
+        tokenizer,
+        [chats[0], short],
+        tmp_path,
+        targets={**EASY, "scale": "unit", "last_prompt": True},
+        encoder=WordEncoder(),
+    )
+    assert "1 rows too short for one" in capsys.readouterr().err
+    batch = trainer.data_collator([trainer.train_dataset[i] for i in range(2)])
+    assert set(batch["future_sample"].tolist()) == {0}
+    assert torch.allclose(batch["future_target"].norm(dim=1), torch.ones(1), atol=1e-5)
+    # Whatever the model thinks of the short reply, the future loss does not see it.
+    moved = {**batch, "input_ids": batch["input_ids"].clone()}
+    moved["input_ids"][1] = 5
+    losses = []
+    trainer.model.train()
+    trainer._step_weight = batch["future_weight"].sum()
+    for inputs in (batch, moved):
+        trainer.compute_loss(trainer.model, dict(inputs))
+        losses.append(float(trainer._last[1].terms.total.detach()))
+    assert losses[0] == losses[1] > 0
+
+
+def test_a_blind_head_learns_nothing_from_the_model_and_teaches_it_nothing(
+    tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    found = []
+    for objective in ("ce", {**SMALL_HEAD, "blind": True}):
+        trainer = sfr_trainer(
+            tokenizer, chats, tmp_path, objective=objective, encoder=WordEncoder()
+        )
+        trainer.train()
+        found.append(weights(trainer.model))
+    assert same(found[0], found[1])
+    logged = [row for row in trainer.state.log_history if "future/shuffled_gap" in row]
+    assert all(row["future/shuffled_gap"] == pytest.approx(0, abs=1e-6) for row in logged)
+    assert logged[-1]["future/loss"] < logged[0]["future/loss"]
+
+
 def test_a_stream_is_refused_for_targets(tokenizer: Any, chats: list[Any], tmp_path: Path) -> None:
     import datasets
     from sfr_train.trainer import SFRTrainer

@@ -220,7 +220,14 @@ def test_data_that_cannot_be_trained_on_is_one_line(
 
 @pytest.mark.parametrize(
     ("text", "code", "message"),
-    [("name: x\nmodell: y\n", 2, "modell: unknown field; did you mean `model`"), ("[", 2, "YAML")],
+    [
+        (
+            "{name: x, model: y, modell: y, data: {file: chats.jsonl}}",
+            2,
+            "modell: unknown field; did you mean `model`",
+        ),
+        ("[", 2, "YAML"),
+    ],
 )
 def test_the_command_ends_with_the_code_and_one_line(
     text: str, code: int, message: str, tmp_path: Path

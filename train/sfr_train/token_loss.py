@@ -5,6 +5,8 @@ the speed on a CPU. Here the LM head reads only the states that predict a superv
 and padding, most of a batch of chats, never pass through it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,23 +20,25 @@ _CHUNK = 2**26  # logits in float32 at once: a quarter of a gigabyte
 
 
 class SupervisedLogits:
-    """A hook before the LM head of one model: `only(states)`, and the next forward pass has logits
-    (N, V) of those states in place of (B, T, V). Adapters, DDP, FSDP2 and ZeRO-3 see one ordinary
+    """A hook before the LM head of one model. Adapters, DDP, FSDP2 and ZeRO-3 see one ordinary
     forward pass."""
 
     def __init__(self, model: Any) -> None:
         self._states: torch.Tensor | None = None
         model.get_output_embeddings().register_forward_pre_hook(self._pick)
 
-    def only(self, states: torch.Tensor) -> None:
-        """states (B, T) bool, for one forward pass."""
+    @contextmanager
+    def only(self, states: torch.Tensor | None) -> Iterator[None]:
+        """A forward pass inside has logits (N, V) of these states (B, T) bool in place of
+        (B, T, V); None: all of them."""
         self._states = states
+        try:
+            yield
+        finally:
+            self._states = None
 
     def _pick(self, module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        if self._states is None:
-            return None
-        states, self._states = self._states, None
-        return (arguments[0][states], *arguments[1:])
+        return None if self._states is None else (arguments[0][self._states], *arguments[1:])
 
 
 def cross_entropy(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:

@@ -57,9 +57,9 @@ class TokenTrainer(SFTTrainer):
         batch = {name: value for name, value in inputs.items() if name != "labels"}
         if self.aux_loss_enabled:
             batch["output_router_logits"] = True
-        if not return_outputs:  # who asks for the outputs wants them whole
-            self._supervised.only(supervised_states(labels))
-        outputs = model(**batch, use_cache=False)
+        # Who asks for the outputs wants them whole.
+        with self._supervised.only(None if return_outputs else supervised_states(labels)):
+            outputs = model(**batch, use_cache=False)
         loss = supervised_loss(outputs.logits, labels, token_loss=token_loss or cross_entropy)
         if num_items_in_batch is None:
             loss = loss / (labels[:, 1:] != IGNORED).sum().clamp(min=1)

@@ -211,6 +211,35 @@ def report(
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders: A B [C ...], each against A.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write; default runs/compare-...")
+    ] = None,
+    metrics: Annotated[list[str] | None, typer.Option(help="Metric id; repeatable.")] = None,
+    margin: Annotated[
+        float, typer.Option(min=0, help="Share of A's value that does not matter.")
+    ] = 0.1,
+    allow_mismatch: Annotated[
+        bool, typer.Option("--allow-mismatch", help="Compare runs that were made differently.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare runs, paired by prompt, at equal temperature and at equal quality."""
+    if len(runs) < 2:
+        raise UserError(f"compare {runs[0]}: needs two or more run folders")
+    from sfr_eval.compare import compare as compare_runs
+    from sfr_eval.comparing.output import write_comparison
+    from sfr_eval.comparing.show import show_comparison
+
+    names = [part for name in metrics for part in name.split(",")] if metrics else None
+    found = compare_runs(*runs, allow_mismatch=allow_mismatch, metrics=names, margin=margin)
+    page = write_comparison(found, output)
+    for line in [*show_comparison(found, as_json=as_json), f"comparison: {page.resolve()}"]:
+        print(line, file=sys.stderr if as_json else sys.stdout)
+
+
+@app.command()
 def calibrate(
     output: Annotated[
         Path | None,

@@ -1,8 +1,8 @@
 """Hold a candidate against a baseline, for CI: one verdict, and the files that say so.
 
-    from sfr_eval.check import check
-    gate = check("baseline.json", "runs/new")
-    gate.verdict, gate.exit_code, gate.rows
+from sfr_eval.check import check
+gate = check("baseline.json", "runs/new")
+gate.verdict, gate.exit_code, gate.rows
 """
 
 import os
@@ -111,15 +111,11 @@ class _Sides:
 
     def judged(self, config: Path | None, *, flips: int) -> list[GateRow]:
         before = read_snapshot(self.file)
-        self.baseline = Side(
-            file=str(self.file), name=before.name, fingerprint=before.fingerprint
-        )
+        self.baseline = Side(file=str(self.file), name=before.name, fingerprint=before.fingerprint)
         checks = read_checks(config) if config is not None else _defaults_of(before)
         list(places(checks, before))  # a wrong check is found before the candidate is read
         (run,) = open_runs([self.folder])
-        self.candidate = Side(
-            file=str(self.folder), name=run.name, fingerprint=run.fingerprint
-        )
+        self.candidate = Side(file=str(self.folder), name=run.name, fingerprint=run.fingerprint)
         for suite in before.suites:
             if suite not in run.suites:
                 raise UserError(f"--candidate {self.folder}: has no suite `{suite}`")
@@ -171,7 +167,7 @@ def _defaults_of(before: Snapshot) -> Sequence[Check]:
 
     temperatures = {}
     for id, of in before.suites.items():
-        held = sorted({row.temperature for row in (*of.values, *of.programs)})
+        held = sorted({*(v.temperature for v in of.values), *(p.temperature for p in of.programs)})
         if held:
             temperatures[id] = nearest(tuple(held), OWN_TEMPERATURE)
     metrics = {id: of.metrics for id, of in before.suites.items() if id in temperatures}

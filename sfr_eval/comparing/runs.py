@@ -110,8 +110,9 @@ class ScoredRun:
         # math.fsum over a group is exact, but a group-by in Python costs a second for 10^6 rows.
         means = rows.groupby(keys, sort=False, observed=True)["value"].mean()
         found: dict[float, dict[PromptKey, float]] = {}
-        for (temperature, query, persona), value in means.items():
-            found.setdefault(float(temperature), {})[str(query), str(persona)] = float(value)
+        columns = [means.index.get_level_values(key).tolist() for key in keys]
+        for temperature, query, persona, value in zip(*columns, means.tolist(), strict=True):
+            found.setdefault(temperature, {})[query, persona] = value
         return found
 
     def _first(

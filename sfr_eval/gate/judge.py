@@ -1,7 +1,7 @@
 """Has the candidate got worse? One row for each check, suite, group and temperature.
 
-Everything is turned so that a gain is positive. regression asks whether the mean gain lies below
--tolerance, and takes the chance of being wrong about it; non-inferiority asks whether it lies above.
+Everything is turned so that a gain is positive. regression fails where it is shown that the mean
+gain lies below -tolerance, non-inferiority passes where it is shown that it lies above.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from sfr_eval.gate.snapshot import (
     unequal,
 )
 from sfr_eval.gate.spec import Check, Direction
-from sfr_eval.gate.verdict import GateRow
+from sfr_eval.gate.verdict import GateRow, RowVerdict
 from sfr_eval.stats.intervals import mean_interval
 from sfr_eval.stats.paired import holm
 from sfr_eval.stats.permutation import (
@@ -92,9 +92,7 @@ def places(checks: Sequence[Check], baseline: Snapshot) -> Iterator[Asked]:
                 )
             for t in held if check.temperature is None else [check.temperature]:
                 for group in _groups(check, suite, of):
-                    yield Asked(
-                        check=check, suite=suite, temperature=t, group=group, better=better
-                    )
+                    yield Asked(check=check, suite=suite, temperature=t, group=group, better=better)
 
 
 def judge(
@@ -240,7 +238,8 @@ def _evidence(asked: Asked, baseline: Snapshot, candidate: Snapshot) -> Evidence
 def _measured(row: GateRow, paired: Paired, candidate: SuiteSnapshot, asked: Asked) -> GateRow:
     n = len(paired.first)
     if n < 2:
-        return replace(row, n=n, **_nothing(n, candidate, asked))
+        verdict, reason = _nothing(n, candidate, asked)
+        return replace(row, n=n, verdict=verdict, reason=reason)
     found = mean_interval(paired.differences)
     first = sum(paired.first) / n
     return replace(
@@ -254,17 +253,17 @@ def _measured(row: GateRow, paired: Paired, candidate: SuiteSnapshot, asked: Ask
     )
 
 
-def _nothing(n: int, candidate: SuiteSnapshot, asked: Asked) -> dict[str, str]:
+def _nothing(n: int, candidate: SuiteSnapshot, asked: Asked) -> tuple[RowVerdict, str]:
     """Why a row has no numbers: does the candidate lack the metric, or only data?"""
     metric, t = asked.check.metric, asked.temperature
     if metric not in candidate.metrics:
-        return {"verdict": "error", "reason": f"the candidate has no {metric}"}
+        return "error", f"the candidate has no {metric}"
     if t not in candidate.temperatures(metric):
-        return {"verdict": "error", "reason": f"the candidate was not sampled at T = {t:g}"}
+        return "error", f"the candidate was not sampled at T = {t:g}"
     if not any(candidate.replies_at(t).values()):
-        return {"verdict": "skipped", "reason": f"no reply at T = {t:g}: unsupported or refused"}
+        return "skipped", f"no reply at T = {t:g}: unsupported or refused"
     what = "no query has" if n == 0 else "only one query has"
-    return {"verdict": "skipped", "reason": f"{what} a value on both sides"}
+    return "skipped", f"{what} a value on both sides"
 
 
 def _below(
@@ -288,9 +287,7 @@ def _inside(
     return {key: value for key, value in values.items() if inside(of, key, *group)}
 
 
-def _groups(
-    check: Check, suite: str, of: SuiteSnapshot
-) -> Sequence[tuple[str, str] | None]:
+def _groups(check: Check, suite: str, of: SuiteSnapshot) -> Sequence[tuple[str, str] | None]:
     if check.group is None:
         return [None]
     by, group = check.group

@@ -202,9 +202,7 @@ def stored_unit(metric: str) -> Unit:
     return "prompt" if unit == "sample" else unit
 
 
-def _suite(
-    run: ScoredRun, suite: str, metrics: Mapping[str, set[float] | None]
-) -> SuiteSnapshot:
+def _suite(run: ScoredRun, suite: str, metrics: Mapping[str, set[float] | None]) -> SuiteSnapshot:
     prompts = sorted(run.prompts[suite])
     keys: dict[Unit, list[PromptKey]] = {"prompt": prompts}
     rows: list[Values] = []
@@ -236,7 +234,7 @@ def _suite(
     if passes and "pass_at_1" in run.suites[suite].metrics:
         asked = None if None in passes else set().union(*(t for t in passes if t is not None))
         programs = list(_programs(run, suite, prompts, asked))
-    used = sorted({row.temperature for row in (*rows, *programs)})
+    used = sorted({*(row.temperature for row in rows), *(of.temperature for of in programs)})
     return SuiteSnapshot(
         settings=settings(run, suite),
         keys=keys,
@@ -322,12 +320,8 @@ def unequal(first: SuiteSnapshot, second: SuiteSnapshot, temperature: float) -> 
     )
 
 
-def _defined(
-    keys: Sequence[PromptKey], numbers: Sequence[float | None]
-) -> dict[PromptKey, float]:
-    return {
-        key: number for key, number in zip(keys, numbers, strict=False) if number is not None
-    }
+def _defined(keys: Sequence[PromptKey], numbers: Sequence[float | None]) -> dict[PromptKey, float]:
+    return {key: number for key, number in zip(keys, numbers, strict=False) if number is not None}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -43,8 +43,8 @@ class Check(BaseModel):
         if metric_info(value) is None or value in ("pass_at_k", "distinct_correct_at_k"):
             from sfr_eval.errors import did_you_mean
 
-            hint = "write a number for k" if value.endswith("_at_k") else did_you_mean(
-                value, METRICS
+            hint = (
+                "write a number for k" if value.endswith("_at_k") else did_you_mean(value, METRICS)
             )
             raise ValueError(f"unknown metric; {hint}")
         return value
@@ -89,9 +89,9 @@ DEFAULTS: tuple[tuple[tuple[str, ...], float], ...] = (
 _LARGEST_K = 10
 
 
-def default_checks(metrics: Mapping[str, Sequence[str]], temperatures: Mapping[str, float]) -> (
-    tuple[Check, ...]
-):
+def default_checks(
+    metrics: Mapping[str, Sequence[str]], temperatures: Mapping[str, float]
+) -> tuple[Check, ...]:
     """What is asked without --config, at one temperature a suite. `metrics`: suite -> ids.
 
     The headline metrics of DEFAULTS, and pass@k at the largest k up to 10 that tables show.

@@ -52,7 +52,9 @@ class GateRow:
     @property
     def line(self) -> str:
         """The row in a sentence."""
-        return f"{self.name}: {self.verdict}{self.numbers}{': ' if self.reason else ''}{self.reason}"
+        return (
+            f"{self.name}: {self.verdict}{self.numbers}{': ' if self.reason else ''}{self.reason}"
+        )
 
     @property
     def numbers(self) -> str:

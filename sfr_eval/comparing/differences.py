@@ -256,14 +256,14 @@ def _call(row: Row, *, corrected: float, alpha: float) -> Call:
 
 def _right_or_wrong(paired: Paired) -> tuple[int, int] | None:
     """(lost, gained) where each query is right or wrong once in each run; else None."""
-    if not paired.single or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
+    if paired.prompts != 1 or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
         return None
     differences = paired.differences
     return sum(d < 0 for d in differences), sum(d > 0 for d in differences)
 
 
 def _step(paired: Paired, *, k: int, unit: str) -> float:
-    """The smallest change of a query's mean, for shares of k replies to one prompt."""
-    if unit not in ("sample", "prompt") or not paired.single:
+    """The smallest change of a query's mean, for shares of k replies to each of its prompts."""
+    if unit not in ("sample", "prompt"):
         return 0.0
-    return lattice_step((*paired.first, *paired.second), size=k)
+    return lattice_step((*paired.first, *paired.second), size=k * paired.prompts)

@@ -19,7 +19,7 @@ class Paired:
 
     first: tuple[float, ...]
     second: tuple[float, ...]
-    single: bool  # one prompt behind each query
+    prompts: int  # behind each query; 0 if not the same number everywhere
     unpaired: int  # prompts with a value in one run only
     unequal: int  # prompts left out since the runs have different numbers of replies to them
 
@@ -72,10 +72,11 @@ def pair_up(
         for side, values in zip(sides, (first, second), strict=True):
             side.setdefault(key[0], []).append(values[key])
     means = [tuple(math.fsum(v) / len(v) for v in side.values()) for side in sides]
+    numbers = set(Counter(query for query, _ in shared).values())
     return Paired(
         first=means[0],
         second=means[1],
-        single=all(count == 1 for count in Counter(query for query, _ in shared).values()),
+        prompts=numbers.pop() if len(numbers) == 1 else 0,
         unpaired=len(first.keys() ^ second.keys()),
         unequal=len(out),
     )

@@ -184,7 +184,7 @@ def _floored(row: GateRow, of: Evidence) -> GateRow:
         return row
     shown = ", ".join(of.below[:LISTED]) + (", ..." if len(of.below) > LISTED else "")
     floor = of.asked.check.floor
-    reason = f"{len(of.below)} prompts fell through the floor {floor:g}: {shown}"
+    reason = f"below the floor {floor:g}, and were not before: {len(of.below)} ({shown})"
     return replace(row, verdict="fail", reason=reason)
 
 
@@ -222,7 +222,7 @@ def _evidence(asked: Asked, baseline: Snapshot, candidate: Snapshot) -> Evidence
     paired = pair_up(first, second, unit=stored_unit(check.metric), unequal=odd)
     values = (*paired.first, *paired.second)
     size = max((n for key, n in one.replies_at(asked.temperature).items()), default=0)
-    step = lattice_step(values, size=size) if paired.single and values else 0.0
+    step = lattice_step(values, size=size * paired.prompts) if values else 0.0
     if counts and values:
         step = step or 1.0  # pass@k of a problem can fall from 1 to 0, whatever its steps are
     row = _measured(replace(row, unequal=paired.unequal), paired, two, asked)
@@ -322,7 +322,7 @@ def _lacks(check: Check, baseline: Snapshot) -> str:
 def _right_or_wrong(of: Evidence) -> tuple[int, int] | None:
     """(lost, gained) where each query is right or wrong once on both sides; else None."""
     paired = of.paired
-    if not paired.single or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
+    if paired.prompts != 1 or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
         return None
     return sum(gain < 0 for gain in of.gains), sum(gain > 0 for gain in of.gains)
 

@@ -22,7 +22,8 @@ def smallest_visible(
     spread of at least step * d - d^2, however alike the two runs are now. With all-or-nothing
     outcomes (step 1) that keeps the answer above what an exact test can see at all.
 
-    None below two differences. 0 where all are equal and any size is possible.
+    None below two differences, and where all are equal and any size is possible: there is no spread
+    to tell from.
     """
     from scipy.special import stdtrit
 
@@ -34,7 +35,7 @@ def smallest_visible(
     quantiles = float(stdtrit(n - 1, 1 - alpha / sides)) + float(stdtrit(n - 1, power))
     q = quantiles**2 / n
     # Smallest d with d^2 >= q * max(variance, step * d - d^2).
-    return max(math.sqrt(q * variance), q * step / (1 + q))
+    return max(math.sqrt(q * variance), q * step / (1 + q)) or None
 
 
 def lattice_step(values: Sequence[float], *, size: int) -> float:

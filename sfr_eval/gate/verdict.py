@@ -2,7 +2,7 @@
 the exit code are read from it and from nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 FORMAT = 1
@@ -124,23 +124,21 @@ def conclude(
 ) -> Gate:
     """Make the gate of its rows. `invalid` and `incomplete` say why there are none.
 
-    In this order: bad input is invalid; a run that is not whole is incomplete; a row that fails, or
-    with `strict` one that was skipped, fails; a row that could not be computed, or nothing that
-    could be decided at all, is incomplete; else it passed.
+    `strict` makes skipped rows fail. Then, in this order: bad input is invalid; a run that is not
+    whole is incomplete; with a row that fails the gate failed; with one that could not be computed,
+    or where nothing could be decided at all, it is incomplete; else it passed.
     """
+    if strict:
+        rows = [_strict(row) if row.verdict == "skipped" else row for row in rows]
     failed = [row for row in rows if row.verdict == "fail"]
     errors = [row for row in rows if row.verdict == "error"]
-    skipped = [row for row in rows if row.verdict == "skipped"]
     verdict: GateVerdict
     if invalid:
         verdict, code, reason = "invalid", INVALID, invalid
     elif incomplete:
         verdict, code, reason = "incomplete", INCOMPLETE, incomplete
-    elif failed or (strict and skipped):
-        verdict, code = "failed", fail_exit_code
-        reason = _names(failed or skipped)
-        if not failed:
-            reason += ": cannot be decided, and --strict is on"
+    elif failed:
+        verdict, code, reason = "failed", fail_exit_code, _names(failed)
     elif errors:
         verdict, code = "incomplete", INCOMPLETE
         reason = f"could not be computed: {_names(errors)}"
@@ -158,6 +156,12 @@ def conclude(
         rows=tuple(rows),
         timestamp=timestamp,
         seconds=seconds,
+    )
+
+
+def _strict(row: GateRow) -> GateRow:
+    return replace(
+        row, verdict="fail", reason=f"cannot be decided, and --strict is on: {row.reason}"
     )
 
 

@@ -5,14 +5,9 @@ Root testsuites; a testsuite for each suite; a testcase for each row with at mos
 Jenkins keeps one child of a case, so there is never a second.
 """
 
-import re
 import xml.etree.ElementTree as ET
 
-from sfr_eval.gate.verdict import Gate, GateRow
-
-# What XML 1.0 cannot hold even escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
+from sfr_eval.gate.verdict import Gate, GateRow, clean
 
 _CHILDREN = {"fail": "failure", "error": "error", "skipped": "skipped"}
 
@@ -39,8 +34,8 @@ def junit_xml(gate: Gate) -> bytes:
         totals = {"tests": 1, "failures": 0, "errors": 1, "skipped": 0}
         parent = _suite(root, "sfr-eval", totals, gate)
         case = ET.SubElement(parent, "testcase", classname="sfr_eval", name="check", time="0.000")
-        child = ET.SubElement(case, "error", message=_clean(gate.line), type=gate.verdict)
-        child.text = _clean(gate.line)
+        child = ET.SubElement(case, "error", message=clean(gate.line), type=gate.verdict)
+        child.text = clean(gate.line)
     for name, count in totals.items():
         root.set(name, str(count))
     ET.indent(root)
@@ -49,7 +44,7 @@ def junit_xml(gate: Gate) -> bytes:
 
 
 def _suite(parent: ET.Element, name: str, counts: dict[str, int], gate: Gate) -> ET.Element:
-    made = ET.SubElement(parent, "testsuite", name=_clean(name))
+    made = ET.SubElement(parent, "testsuite", name=clean(name))
     for key, count in counts.items():
         made.set(key, str(count))
     made.set("time", f"{gate.seconds:.3f}")
@@ -61,16 +56,16 @@ def _case(parent: ET.Element, row: GateRow, gate: Gate) -> None:
     case = ET.SubElement(
         parent,
         "testcase",
-        classname=_clean(f"sfr_eval.{row.suite}"),
-        name=_clean(row.name),
+        classname=clean(f"sfr_eval.{row.suite}"),
+        name=clean(row.name),
         time="0.000",
     )
     kind = _CHILDREN.get(row.verdict)
     if kind is not None:
-        child = ET.SubElement(case, kind, message=_clean(row.line))
+        child = ET.SubElement(case, kind, message=clean(row.line))
         if kind != "skipped":
             child.set("type", row.mode)
-        child.text = _clean(_body(row, gate))
+        child.text = clean(_body(row, gate))
 
 
 def _body(row: GateRow, gate: Gate) -> str:
@@ -91,7 +86,3 @@ def _body(row: GateRow, gate: Gate) -> str:
         if value is not None:
             lines.append(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")
     return "\n".join(lines)
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", text)

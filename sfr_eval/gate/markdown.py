@@ -2,7 +2,7 @@
 
 import re
 
-from sfr_eval.gate.verdict import Gate, GateRow
+from sfr_eval.gate.verdict import Gate, GateRow, clean
 
 _ORDER = {"fail": 0, "error": 1, "skipped": 2, "pass": 3}
 _SIGNS = {"fail": "❌ fail", "error": "⚠️ error", "skipped": "⚪ skipped", "pass": "✅ pass"}
@@ -72,7 +72,7 @@ def _number(value: float | None, *, digits: int = 4) -> str:
 
 def _cell(text: str) -> str:
     """Text that stays inside its cell and is no markup: names come from other people's files."""
-    one_line = " ".join(text.split())
+    one_line = " ".join(clean(text).split())
     return (
         re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", one_line)
         .replace("\\<", "&lt;")

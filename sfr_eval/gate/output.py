@@ -15,7 +15,7 @@ def write_gate(
     gate: Gate, *, output: Path, junit: Path | None, environment: Mapping[str, str]
 ) -> None:
     """Write check.json and what else is asked for. Whatever the verdict, all files are there."""
-    content = json.dumps(gate.as_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+    content = json.dumps(gate.as_dict(), indent=1, allow_nan=False)
     for file, data in ((output, content.encode()), (junit, junit_xml(gate))):
         if file is not None:
             with writing_to(file.parent):

@@ -1,11 +1,22 @@
 """The one object that says how a gate ended. The printed line, check.json, JUnit, the summary and
 the exit code are read from it and from nothing else."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 FORMAT = 1
+
+# What XML 1.0 cannot hold even escaped, halves of surrogate pairs among it: ids and names come from
+# other people's files.
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def clean(text: str) -> str:
+    """A text that every file and terminal can hold."""
+    return _FORBIDDEN.sub("\ufffd", text)
+
 
 RowVerdict = Literal["pass", "fail", "skipped", "error"]
 """skipped: too little data to decide, or unsupported; error: could not be computed."""
@@ -47,14 +58,13 @@ class GateRow:
         """`pass_at_1 [difficulty=hard] T=0.8`."""
         part = f" [{self.slice}]" if self.slice else ""
         where = f" T={self.temperature:g}" if self.temperature is not None else ""
-        return f"{self.metric}{part}{where}"
+        return clean(f"{self.metric}{part}{where}")
 
     @property
     def line(self) -> str:
         """The row in a sentence."""
-        return (
-            f"{self.name}: {self.verdict}{self.numbers}{': ' if self.reason else ''}{self.reason}"
-        )
+        reason = f": {self.reason}" if self.reason else ""
+        return clean(f"{self.name}: {self.verdict}{self.numbers}{reason}")
 
     @property
     def numbers(self) -> str:
@@ -101,7 +111,7 @@ class Gate:
             if (number := sum(row.verdict == name for row in self.rows))
         )
         parts = [f"check: {self.verdict}", counts and f" ({counts})"]
-        return "".join(parts) + (f": {self.reason}" if self.reason else "")
+        return clean("".join(parts) + (f": {self.reason}" if self.reason else ""))
 
     def as_dict(self) -> dict[str, Any]:
         """What check.json holds."""

@@ -237,7 +237,7 @@ def test_prompts_with_unequal_numbers_of_replies_are_cut_to_equal_ones_or_left_o
     assert rows["cs_self_bleu_4", 1.0].unequal == 2  # of a query: 5 prompts are of 2 queries
     assert rows["oracle_valid", 1.0].unequal == 0  # of a reply: equally many are taken
     first, second = open_runs([runs["whole"], lossy])
-    cell = next((k for k in first.usable["persona", 1.0] if second.usable["persona", 1.0][k] == 3))
+    cell = next(k for k, n in second.usable["persona", 1.0].items() if n == 3)
     means = first.values("persona", "oracle_valid", most={(1.0, cell): 3})[1.0]
     kept = [s for s in first.samples if (s.query, s.persona) == cell and s.temperature == 1.0][:3]
     assert means[cell] == 1.0
@@ -357,7 +357,9 @@ def test_a_band_holds_its_curve_and_narrows_with_queries() -> None:
 
     def rows(n: int) -> list[dict[str, float]]:
         noise = random.normal(scale=0.1, size=(n, 3))
-        return band(curve_of([0.9, 0.7, 0.5] + noise, [0.2, 0.4, 0.5] + noise), draws=400)
+        return band(
+            curve_of(np.add(noise, [0.9, 0.7, 0.5]), np.add(noise, [0.2, 0.4, 0.5])), draws=400
+        )
 
     few, many = rows(20), rows(500)
     for found in (few, many):

@@ -1,7 +1,10 @@
 """pytest tests/comparing/test_compare.py"""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -377,3 +380,28 @@ def test_words_of_an_interval() -> None:
     assert said(0.0, 0.0) == "no difference seen"
     assert said(-0.1, 0.3) == "cannot tell: the interval reaches 0.2 to both sides"
     assert said(None, None) == "cannot tell: one query"
+
+
+def test_comparing_and_checking_need_no_torch(runs: dict[str, Path], tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from sfr_eval import check, compare\n"
+        "from sfr_eval.comparing.output import write_comparison\n"
+        f"write_comparison(compare.compare({str(runs['whole'])!r}, {str(runs['narrow'])!r}), "
+        f"compare.Path({str(tmp_path / 'out')!r}))\n"
+        f"check.write_baseline({str(runs['whole'])!r}, {str(tmp_path / 'b.json')!r})\n"
+        f"assert check.check({str(tmp_path / 'b.json')!r}, {str(runs['whole'])!r}).exit_code == 0\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'\n"
+        "assert 'transformers' not in sys.modules\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr

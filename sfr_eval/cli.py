@@ -4,6 +4,7 @@ Every field of RunConfig can be given on `run` as --set name=value, or just as -
 options declared here are those that most runs need.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -208,6 +209,75 @@ def report(
 
         for file in write_beside(RunFolder(folder), RunFolder(beside)):
             print(f"plot: {file.resolve()}")
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders: A B [C ...], each against A.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write; default runs/compare-...")
+    ] = None,
+    metrics: Annotated[list[str] | None, typer.Option(help="Metric id; repeatable.")] = None,
+    margin: Annotated[
+        float, typer.Option(min=0, help="Share of A's value that does not matter.")
+    ] = 0.1,
+    allow_mismatch: Annotated[
+        bool, typer.Option("--allow-mismatch", help="Compare runs that were made differently.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare runs, paired by prompt, at equal temperature and at equal quality."""
+    if len(runs) < 2:
+        raise UserError(f"compare {runs[0]}: needs two or more run folders")
+    from sfr_eval.compare import compare as compare_runs
+    from sfr_eval.comparing.output import write_comparison
+    from sfr_eval.comparing.show import show_comparison
+
+    names = [part for name in metrics for part in name.split(",")] if metrics else None
+    found = compare_runs(*runs, allow_mismatch=allow_mismatch, metrics=names, margin=margin)
+    page = write_comparison(found, output)
+    for line in [*show_comparison(found, as_json=as_json), f"comparison: {page.resolve()}"]:
+        print(line, file=sys.stderr if as_json else sys.stdout)
+
+
+@app.command()
+def check(
+    baseline: Annotated[Path, typer.Option(help="Baseline file, JSON.")],
+    candidate: Annotated[Path | None, typer.Option(help="Run folder to judge.")] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Make --baseline from this run and stop.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="check.yaml; default: headlines.")] = None,
+    output: Annotated[Path, typer.Option(help="Where check.json goes.")] = Path("check.json"),
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML to write.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="What cannot be decided fails too.")
+    ] = False,
+    fail_exit_code: Annotated[int, typer.Option(help="Exit code of a failed gate.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """CI gate: has a candidate got worse than a baseline? Exit code 0, 1, 2 or 3."""
+    from sfr_eval import check as gate
+
+    if (write_baseline is None) == (candidate is None):
+        raise UserError(
+            "check: needs --candidate RUN to judge, or --write-baseline RUN to make one"
+        )
+    if write_baseline is not None:
+        gate.write_baseline(write_baseline, baseline, config=config)
+        print(f"baseline: {baseline.resolve()} ({baseline.stat().st_size:,} bytes)")
+        return
+    from sfr_eval.gate.output import show_gate, write_gate
+
+    assert candidate is not None
+    found = gate.check(
+        baseline, candidate, config=config, strict=strict, fail_exit_code=fail_exit_code
+    )
+    write_gate(found, output=output, junit=junit, environment=os.environ)
+    for line in show_gate(found, as_json=as_json, environment=os.environ):
+        print(line, file=sys.stderr if as_json or not found.rows else sys.stdout)
+    if found.exit_code:
+        raise typer.Exit(found.exit_code)
 
 
 @app.command()

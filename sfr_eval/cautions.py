@@ -24,6 +24,7 @@ def cautions(
             f": only the first {part['queries']} queries were asked" if config.get("limit") else ""
         )
         yield f"This run is {manifest.get('status')}{why}."
+    yield from manifest.get("import", {}).get("cautions", ())
     total = max(1, len(samples))
     status = Counter(sample.status for sample in samples)
     if status["error"]:

@@ -122,10 +122,19 @@ def run(
 
 @app.command()
 def score(
-    folder: Annotated[Path, typer.Argument(help="Run folder, or JSONL of generations.")],
-    suite: Annotated[str | None, typer.Option(help="For a JSONL file: which suite.")] = None,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Run folder, or text made elsewhere: JSONL, lm-eval, inspect."),
+    ],
+    suite: Annotated[str | None, typer.Option(help="Of text made elsewhere: which suite.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="For a JSONL file: run folder to make.")
+        Path | None, typer.Option(help="Of text made elsewhere: run folder to make.")
+    ] = None,
+    query_field: Annotated[
+        str | None, typer.Option(help="Of text made elsewhere: what names the query, doc.task_id")
+    ] = None,
+    persona_field: Annotated[
+        str | None, typer.Option(help="Of text made elsewhere: what names the persona.")
     ] = None,
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
@@ -139,7 +148,7 @@ def score(
     tokenizer: Annotated[str | None, typer.Option(help="words-v1, characters-v1, ...")] = None,
     token_window: Annotated[int | None, typer.Option(min=1, help="First N tokens only.")] = None,
     data: Annotated[
-        str | None, typer.Option(help="For a JSONL file of a code suite: its problems.")
+        str | None, typer.Option(help="Of text made elsewhere, code suites: their problems.")
     ] = None,
     unsafe_code: Annotated[
         bool, typer.Option("--unsafe-code", help="Run programs even without isolation.")
@@ -165,11 +174,15 @@ def score(
     from sfr_eval.config import layers_option
     from sfr_eval.encoder import LONG_TEXTS
     from sfr_eval.encoding.backends import BACKENDS
+    from sfr_eval.imports.mapping import Fields
     from sfr_eval.rescore import LookInto, rescore
     from sfr_eval.show import show_results
 
+    fields = Fields(query=query_field, persona=persona_field)
     scored, report, trouble = rescore(
-        folder,
+        paths[0],
+        more=paths[1:],
+        fields=fields if query_field or persona_field else None,
         suite=suite,
         output=output,
         metrics=tuple(part for name in metrics for part in name.split(",")) if metrics else None,

@@ -7,7 +7,7 @@ nobody set stays None where the suite or the engine decides, and the resolved va
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -373,21 +373,25 @@ def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
 
 def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
     """All rows of a JSONL file; the first bad line is named by number."""
-    rows: list[Model] = []
+    return [read_model(kind, loaded, where=where) for where, loaded in json_lines(file)]
+
+
+def json_lines(file: Path) -> Iterator[tuple[str, Any]]:
+    """(file:line, object) of each line that is not blank; UserError names the first bad one."""
     try:
         with file.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     where = f"{file}:{number}"
                     try:
-                        rows.append(read_model(kind, json.loads(line), where=where))
+                        loaded = json.loads(line)
                     except json.JSONDecodeError as error:
                         raise UserError(f"{where}: is not JSON ({error.msg})") from None
+                    yield where, loaded
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: is not UTF-8 text (byte {error.start})") from None
-    return rows
 
 
 def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | None = None) -> str:

@@ -224,6 +224,40 @@ def report(
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Scored run folder.")],
+    format: Annotated[
+        str,
+        typer.Option(help="lm-eval, inspect, model-card, eval-results, csv, jsonl; hub, mlflow..."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write; default RUN/export/FORMAT.")
+    ] = None,
+    metrics: Annotated[list[str] | None, typer.Option(help="Metric; repeatable.")] = None,
+    repo: Annotated[
+        str | None, typer.Option(help="hub: where to; eval-results: the benchmark's data set.")
+    ] = None,
+    artifacts: Annotated[
+        bool, typer.Option(help="hub, mlflow, wandb: with report and replies.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Write a run in another tool's format, or upload it."""
+    from sfr_eval.export import export as export_run
+    from sfr_eval.show import print_json
+
+    chosen = [part for name in metrics for part in name.split(",")] if metrics else None
+    written = export_run(
+        folder, format=format, output=output, metrics=chosen, repo=repo, artifacts=artifacts
+    )
+    if as_json:
+        print_json(written)
+        return
+    for line in written:
+        print(line)
+
+
+@app.command()
 def calibrate(
     output: Annotated[
         Path | None,

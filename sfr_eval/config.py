@@ -101,6 +101,10 @@ class RunConfig(BaseModel):
     judge_votes: int = Field(1, ge=1, le=99, description="answers of a judge to one question")
     judge_prices: tuple[float, float] | None = None
     judge_calibration: Path | None = Field(None, description="file of `sfr-eval calibrate`")
+    track: tuple[Literal["mlflow", "wandb", "none"], ...] | None = Field(
+        None, description="log results there; default: where MLFLOW_TRACKING_URI, WANDB_PROJECT say"
+    )
+    track_artifacts: bool = Field(True, description="with results.json, manifest and report")
 
     @model_validator(mode="after")
     def _check_cost(self) -> "RunConfig":
@@ -151,7 +155,7 @@ class RunConfig(BaseModel):
         return parse_layers(value)
 
     @field_validator(
-        "suite", "personas", "metrics", "base_url", "judge", "judge_axes", mode="before"
+        "suite", "personas", "metrics", "base_url", "judge", "judge_axes", "track", mode="before"
     )
     @classmethod
     def _split_names(cls, value: Any) -> Any:

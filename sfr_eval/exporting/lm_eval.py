@@ -167,7 +167,7 @@ def results_content(
         "system_instruction_sha": None,
         "fewshot_as_multiturn": None,
         "chat_template": None,
-        "chat_template_sha": template if isinstance(template, str) else None,
+        "chat_template_sha": None if template == "tokenizer" else template,
         "total_evaluation_time_seconds": seconds,
     }
 

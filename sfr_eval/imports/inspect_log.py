@@ -58,7 +58,7 @@ def read(file: Path, prompts: PromptMap) -> Reading:
             "not from the model."
         ] = None
     replies: list[Reply] = []
-    for sample in _samples(file):
+    for sample in _samples(file, log):
         where = f"{file}: sample {sample.id}, epoch {sample.epoch}"
         _refuse_cached(sample, log.eval.model, where=where)
         metadata = sample.metadata or {}
@@ -103,16 +103,20 @@ def _header(file: Path) -> "EvalLog":
         raise UserError(f"{file}: is not an inspect log ({_brief(error)})") from None
 
 
-def _samples(file: Path) -> "Iterator[EvalSample]":
-    from inspect_ai.log import read_eval_log_samples
+def _samples(file: Path, log: "EvalLog") -> "Iterator[EvalSample]":
+    """A sample at a time, where the log lists their ids, as those that inspect wrote do."""
+    from inspect_ai.log import read_eval_log, read_eval_log_samples
 
     try:
+        if log.eval.dataset.sample_ids is None:
+            yield from read_eval_log(str(file), resolve_attachments=True).samples or ()
+            return
         yield from read_eval_log_samples(
             str(file), all_samples_required=False, resolve_attachments=True
         )
+    except UserError:
+        raise
     except (ValueError, KeyError, IndexError, OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, UserError):
-            raise
         raise UserError(f"{file}: a sample cannot be read ({_brief(error)})") from None
 
 

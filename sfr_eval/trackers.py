@@ -105,15 +105,16 @@ def tags(source: Source) -> dict[str, str]:
 
 
 def numbers(source: Source) -> dict[str, float]:
-    """`suite/metric/t0.7` -> value, with `/low` and `/high`; undefined values are left out."""
+    """`suite/metric/t0.7` -> value, and the ends of its interval under `metric_low`, `metric_high`
+    (MLflow's file store keeps a key as a path: none may lie inside another). Undefined values are
+    left out."""
     found: dict[str, float] = {}
-    for estimate in source.estimates():
-        if estimate.persona or estimate.value is None:
+    for e in source.estimates():
+        if e.persona:
             continue
-        key = f"{estimate.suite}/{estimate.metric}/t{estimate.temperature:g}"
-        found[key] = estimate.value
-        if estimate.low is not None and estimate.high is not None:
-            found[f"{key}/low"], found[f"{key}/high"] = estimate.low, estimate.high
+        for suffix, value in (("", e.value), ("_low", e.low), ("_high", e.high)):
+            if value is not None:
+                found[f"{e.suite}/{e.metric}{suffix}/t{e.temperature:g}"] = value
     return found
 
 

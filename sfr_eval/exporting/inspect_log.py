@@ -124,7 +124,7 @@ def _generate_config(source: Source, cell: Cell) -> "GenerateConfig":
     known = {name: fields.pop(name) for name in named if name in fields}
     return GenerateConfig(
         temperature=cell.temperature,
-        stop_seqs=list(stop) if stop else None,
+        stop_seqs=None if stop is None else list(stop),
         extra_body=fields or None,  # min_p and repetition_penalty have no name here
         **known,
     )

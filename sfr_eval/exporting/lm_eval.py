@@ -1,7 +1,8 @@
 """lm-eval's files: results_<stamp>.json, and samples_<task>_<stamp>.jsonl a suite and temperature.
 
 Field by field as `lm_eval/result_schema.py` of 0.4.13 has them. What they have no field for stands
-under `config.sfr_eval` (results) and `sfr_eval` (a line of samples), from where `score` reads it.
+under `config.sfr_eval` (results) and `arguments.gen_args_0.sfr_eval` (samples): further keys of a line
+must be numbers, and `doc` is hashed to tell whether two models saw the same task.
 """
 
 import hashlib
@@ -50,7 +51,8 @@ def sanitized(model: str) -> str:
 
 def sample_lines(source: Source, cell: Cell) -> Iterator[dict[str, Any]]:
     """A line for each prompt. Only replies with text are in `resps`: a refused or failed request
-    has none, and never becomes an empty one; it stands in `sfr_eval.samples`."""
+    has none, and never becomes an empty one; it stands in the `sfr_eval`
+    block."""
     arguments = generation_arguments(source, cell)
     for number, (query, persona) in enumerate(cell.samples):
         samples = cell.samples[query, persona]
@@ -60,6 +62,11 @@ def sample_lines(source: Source, cell: Cell) -> Iterator[dict[str, Any]]:
             "query": query,
             "persona": persona,
             "messages": [asdict(message) for message in prompt.messages],
+        }
+        own = {
+            "suite": cell.suite.id,
+            "temperature": cell.temperature,
+            "samples": [_own(sample) for sample in samples],
         }
         read, target = prompt_text(prompt), ""
         metrics = {
@@ -71,7 +78,7 @@ def sample_lines(source: Source, cell: Cell) -> Iterator[dict[str, Any]]:
             "doc_id": number,
             "doc": doc,
             "target": target,
-            "arguments": {"gen_args_0": {"arg_0": read, "arg_1": arguments}},
+            "arguments": {"gen_args_0": {"arg_0": read, "arg_1": arguments, "sfr_eval": own}},
             "resps": [texts],
             "filtered_resps": [texts],
             "filter": FILTER,
@@ -80,11 +87,6 @@ def sample_lines(source: Source, cell: Cell) -> Iterator[dict[str, Any]]:
             "prompt_hash": _sha256(read),
             "target_hash": _sha256(target),
             **metrics,
-            "sfr_eval": {
-                "suite": cell.suite.id,
-                "temperature": cell.temperature,
-                "samples": [_own(sample) for sample in samples],
-            },
         }
 
 

@@ -90,7 +90,7 @@ def _own_suite(file: Path) -> str | None:
         return inspect_log.own_suite(file)
     first = next(json_lines(file), None)
     row = first[1] if first is not None and isinstance(first[1], dict) else {}
-    own = row.get("sfr_eval") if lm_eval.looks_like(row) else row
+    own = lm_eval.own_block(row["arguments"]) if lm_eval.looks_like(row) else row
     suite = own.get("suite") if isinstance(own, dict) else None
     return suite if isinstance(suite, str) and suite else None
 

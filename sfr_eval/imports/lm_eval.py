@@ -50,7 +50,7 @@ class OwnSample(BaseModel):
 
 
 class OwnBlock(BaseModel):
-    """The key `sfr_eval` that our export adds to a line."""
+    """The key `sfr_eval` that our export adds to the arguments of a request."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -69,12 +69,17 @@ class SampleLine(BaseModel):
     arguments: Any
     resps: list[Any]
     filter: str = "none"
-    sfr_eval: OwnBlock | None = None
 
 
 def looks_like(first: Mapping[str, Any]) -> bool:
     """Is this the first line of such a file?"""
     return {"doc_id", "resps", "arguments"} <= set(first)
+
+
+def own_block(arguments: Any) -> Any:
+    """What our export keeps beside a prompt; None in files of others."""
+    call = arguments.get("gen_args_0") if isinstance(arguments, Mapping) else None
+    return call.get("sfr_eval") if isinstance(call, Mapping) else None
 
 
 def read(file: Path, prompts: PromptMap) -> Reading:
@@ -110,7 +115,9 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         if sampling and stated != sampling:
             cautions["Documents of one file were sampled with different settings."] = None
         sampling = sampling or stated
-        replies += _replies(line, query, persona, temperature, where=where)
+        own = own_block(line.arguments)
+        block = None if own is None else read_model(OwnBlock, own, where=f"{where}: sfr_eval")
+        replies += _replies(line.resps, block, query, persona, temperature, where=where)
     if not replies:
         raise UserError(f"{file}: holds no answer")
     _refuse_unequal(file, replies)
@@ -169,22 +176,28 @@ def _temperature(arguments: Mapping[str, Any]) -> tuple[float, str]:
 
 
 def _replies(
-    line: SampleLine, query: str, persona: str, temperature: float, *, where: str
+    resps: list[Any],
+    block: OwnBlock | None,
+    query: str,
+    persona: str,
+    temperature: float,
+    *,
+    where: str,
 ) -> Iterator[Reply]:
-    texts = line.resps[0] if len(line.resps) == 1 else line.resps
+    texts = resps[0] if len(resps) == 1 else resps
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise UserError(
             f"{where}: resps: holds no list of texts (log-likelihoods, or several requests); only "
             "generated text can be imported"
         )
     place: dict[str, Any] = {"where": where, "query": query, "persona": persona}
-    if line.sfr_eval is None:
+    if block is None:
         for text in texts:
             yield Reply(
                 **place, temperature=temperature, status="ok", text=checked_text(text, where=where)
             )
         return
-    own = line.sfr_eval.samples
+    own = block.samples
     spoken = sum(sample.status in ("ok", "truncated") for sample in own)
     if spoken != len(texts):
         raise UserError(
@@ -197,7 +210,7 @@ def _replies(
         yield Reply(
             **place,
             **sample.model_dump(),
-            temperature=line.sfr_eval.temperature,
+            temperature=block.temperature,
             text=checked_text(text, where=where),
         )
 

@@ -35,9 +35,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.made.append(json.loads(body))
             self._answer({"url": "http://127.0.0.1/datasets/me/runs"})
         elif "/preupload/" in self.path:
-            files = [
-                {"path": f["path"], "uploadMode": "regular"} for f in json.loads(body)["files"]
-            ]
+            how = {"uploadMode": "regular", "shouldIgnore": False}
+            files = [{"path": file["path"], **how} for file in json.loads(body)["files"]]
             self._answer({"files": files})
         elif "/commit/" in self.path:
             for line in body.decode().splitlines():

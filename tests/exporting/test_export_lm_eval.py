@@ -25,6 +25,12 @@ def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def own(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the export keeps of each reply beside its text."""
+    samples: list[dict[str, Any]] = row["arguments"]["gen_args_0"]["sfr_eval"]["samples"]
+    return samples
+
+
 def test_files_are_named_as_lm_eval_names_them(written: list[Path], tmp_path: Path) -> None:
     results, *samples = written
     stamp = results.name.removeprefix("results_").removesuffix(".json")
@@ -71,9 +77,9 @@ def test_each_prompt_is_one_line_and_no_failed_reply_is_text(written: list[Path]
         (texts,) = row["resps"]
         assert row["filtered_resps"] == [texts]
         assert all(isinstance(text, str) and text for text in texts)
-        for sample in row["sfr_eval"]["samples"]:
+        for sample in own(row):
             counted[sample["status"]] += 1
-        spoken = [s for s in row["sfr_eval"]["samples"] if s["status"] in ("ok", "truncated")]
+        spoken = [s for s in own(row) if s["status"] in ("ok", "truncated")]
         assert len(spoken) == len(texts)
         assert set(row["metrics"]) <= set(row)
     assert dict(counted) == {"ok": 44, "refused": 1, "error": 1, "unsupported": 1, "truncated": 1}

@@ -202,8 +202,6 @@ def test_one_prompt_in_two_files_is_refused(
     again = [{**line, "resps": [["other", "texts"]]} for line in lines]
     with pytest.raises(UserError, match=r"task1_.*:1: .* at temperature 0.7 has replies in"):
         read(lines, again)
-    with pytest.raises(UserError, match="the same content is named twice"):
-        read(lines, lines)
 
 
 def test_log_likelihoods_are_refused(read: Callable[..., RunFolder], lines: list[Line]) -> None:

@@ -57,6 +57,8 @@ def test_ordinary_rows_raise_no_suspicion(read: Import, rows: list[Row]) -> None
 def test_shards_of_one_prompt_are_put_together(read: Import, rows: list[Row]) -> None:
     manifest = read(rows[::2], rows[1::2])
     assert (manifest["samples"], manifest["plan"][0]["samples"]) == (8, 2)
+    with pytest.raises(UserError, match="the same content is named twice"):
+        read(rows, rows)
 
 
 def test_copies_at_temperature_0_are_refused(read: Import, rows: list[Row]) -> None:

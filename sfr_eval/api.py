@@ -11,6 +11,7 @@
 Errors are `sfr_eval.errors.UserError` (wrong input) and `RunError` (the run failed).
 """
 
+import importlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,10 +33,14 @@ class Run:
 
     folder: Path
 
+    def __fspath__(self) -> str:
+        """A run can stand wherever the path of one can."""
+        return str(self.folder)
+
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Settings, fingerprints, versions, status running | complete | partial."""
-        found = self._folder.read_manifest()
+        found: dict[str, Any] | None = self._folder.read_manifest()
         if found is None:
             raise UserError(f"{self.folder}: no such run folder (no manifest.json)")
         return found
@@ -170,21 +175,16 @@ def score(
 
 
 def export(
-    run: "Run | PathLike", *, format: str, output: PathLike | None = None, **options: Any
+    run: PathLike, *, format: str, output: PathLike | None = None, **options: Any
 ) -> list[str]:
     """Export a run, as `sfr-eval export` does; see `sfr_eval.export.export`."""
     from sfr_eval.export import export as export_run
 
     target = None if output is None else Path(output)
-    return export_run(_path(run), format=format, output=target, **options)
+    return export_run(Path(run), format=format, output=target, **options)
 
 
-def compare(a: "Run | PathLike", b: "Run | PathLike", **options: Any) -> Any:
-    """Compare two runs prompt by prompt, as `sfr-eval compare` does."""
-    from sfr_eval.compare import compare as compare_runs
-
-    return compare_runs(_path(a), _path(b), **options)
-
-
-def _path(run: "Run | PathLike") -> Path:
-    return run.folder if isinstance(run, Run) else Path(run)
+def compare(a: PathLike, b: PathLike, *more: PathLike, **options: Any) -> Any:
+    """Compare runs prompt by prompt, each with the first, as `sfr-eval compare` does; `options`
+    are those of `sfr_eval.compare.compare`."""
+    return importlib.import_module("sfr_eval.compare").compare(a, b, *more, **options)

@@ -116,7 +116,7 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         rows = [row for row in estimates if row["suite"] == suite]
         temperatures = sorted({row["temperature"] for row in rows})
         cells = {(row["metric"], row["temperature"]): row for row in rows}
-        shown = headlines({row["metric"] for row in rows if row["value"] is not None})
+        shown = shown_metrics({row["metric"] for row in rows if row["value"] is not None})
         print_table(
             f"{suite}: value +- half of the 95% interval",
             ["metric", *(f"T={t:g}" for t in temperatures)],
@@ -124,7 +124,7 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         )
 
 
-def headlines(metrics: set[str]) -> list[str]:
+def shown_metrics(metrics: set[str]) -> list[str]:
     """Of these metrics those that a table shows, in its order."""
     return [metric for metric in (*_at_k(metrics), *_HEADLINES) if metric in metrics]
 

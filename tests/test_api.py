@@ -60,10 +60,10 @@ def test_report_manifest_and_loading_again(run: se.Run, tmp_path: Path) -> None:
 
 def test_export_and_score_of_text_made_elsewhere(run: se.Run, tmp_path: Path) -> None:
     estimates, samples = run.export("jsonl", output=tmp_path / "out")
-    assert se.export(run.folder, format="jsonl", output=tmp_path / "out") == [estimates, samples]
+    assert se.export(run, format="jsonl", output=tmp_path / "out") == [estimates, samples]
     scored = se.score(samples, output=tmp_path / "back", metrics="text")
     assert scored.samples.equals(run.samples)
-    again = se.score(scored.folder, metrics=["text"])
+    again = se.score(scored, metrics=["text"])
     assert again.results.equals(scored.results)
 
 

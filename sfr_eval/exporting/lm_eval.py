@@ -1,8 +1,8 @@
 """lm-eval's files: results_<stamp>.json, and samples_<task>_<stamp>.jsonl a suite and temperature.
 
 Field by field as `lm_eval/result_schema.py` of 0.4.13 has them. What they have no field for stands
-under `config.sfr_eval` (results) and `arguments.gen_args_0.sfr_eval` (samples): further keys of a line
-must be numbers, and `doc` is hashed to tell whether two models saw the same task.
+under `config.sfr_eval` (results) and `arguments.gen_args_0.sfr_eval` (samples): further keys of a
+line must be numbers, and `doc` is hashed to tell whether two models saw the same task.
 """
 
 import hashlib

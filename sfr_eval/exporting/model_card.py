@@ -14,7 +14,7 @@ import yaml
 from sfr_eval.errors import UserError
 from sfr_eval.exporting.source import Source
 from sfr_eval.files import write_atomic
-from sfr_eval.show import headlines
+from sfr_eval.show import shown_metrics
 from sfr_eval.types import Estimate
 
 TASK = "text-generation"
@@ -72,7 +72,7 @@ def shown(source: Source) -> list[Estimate]:
     found = [e for e in source.estimates() if not e.persona and e.value is not None]
     if source.metrics is not None:
         return found
-    names = headlines({estimate.metric for estimate in found})
+    names = shown_metrics({estimate.metric for estimate in found})
     return [estimate for estimate in found if estimate.metric in names]
 
 

@@ -109,7 +109,7 @@ class Source:
         identity = self.manifest["identity"]
         known = {
             name: identity[name]
-            for name in ("engine", "dtype", "chat_template", "seed")
+            for name in ("engine", "dtype", "chat_template", "system_role", "seed")
             if name in identity
         }
         return {

@@ -19,6 +19,7 @@ from sfr_eval.store import FORMAT_VERSION, RunFolder
 from sfr_eval.suite import Suite, load_suite
 from sfr_eval.types import Sample, Sampling
 
+_SUBJECT = ("chat_template", "system_role", "seed")
 _PATTERNS = ("*.eval", "samples_*.jsonl")
 
 
@@ -159,6 +160,9 @@ def _manifest(
     replies = [reply for reading in readings for reply in reading.replies]
     names = {reading.model for reading in readings if reading.model}
     cautions = [caution for reading in readings for caution in reading.cautions]
+    unknown = _unstated(readings)
+    if unknown and first.format != "rows":
+        cautions.append(f"Not stated by the files, and unknown: {', '.join(unknown)}.")
     name = ", ".join(sorted(names)) or first.file.name
     return {
         "format": FORMAT_VERSION,
@@ -174,7 +178,7 @@ def _manifest(
             "text": digest,
             "sampling": _stated_sampling(readings, suite),
             "suites": {suite.id: suite.version},
-            **({} if first.format == "rows" else _stated_subject(readings)),
+            **_stated_subject(readings),
         },
         "plan": [
             {
@@ -196,6 +200,7 @@ def _manifest(
             "format": first.format,
             "files": [reading.file.name for reading in readings],
             "origin": dict(first.origin),
+            "unknown": unknown,
             "cautions": list(dict.fromkeys([*cautions, *suspicions(replies)])),
         },
         "determinism": UNKNOWN,
@@ -206,16 +211,24 @@ def _manifest(
 
 
 def _stated_sampling(readings: Sequence[Reading], suite: Suite) -> Any:
-    """{suite: every sampling field, those that no file states as "unknown"}, or "unknown"."""
+    """{suite: the sampling fields that every file states}, or "unknown". Fields that are not
+    stated are absent, so that nothing is compared with them."""
     stated = readings[0].sampling
-    if not stated:
+    if not stated or any(reading.sampling != stated for reading in readings):
         return UNKNOWN
-    if any(reading.sampling != stated for reading in readings):
-        return UNKNOWN
-    names = [name for name in Sampling.__dataclass_fields__ if name != "temperature"]
-    return {suite.id: {name: stated.get(name, UNKNOWN) for name in names}}
+    return {suite.id: dict(stated)}
 
 
 def _stated_subject(readings: Sequence[Reading]) -> dict[str, Any]:
+    """Of the run that our own export came from, what a comparison asks for."""
     origin = readings[0].origin
-    return {name: origin.get(name, UNKNOWN) for name in ("chat_template", "seed")}
+    return {name: origin[name] for name in _SUBJECT if name in origin}
+
+
+def _unstated(readings: Sequence[Reading]) -> list[str]:
+    """What decides an answer and is not in the files."""
+    first = readings[0]
+    if first.format == "rows":
+        return ["sampling", *_SUBJECT]
+    names = [name for name in Sampling.__dataclass_fields__ if name != "temperature"]
+    return [name for name in (*names, *_SUBJECT) if name not in {*first.sampling, *first.origin}]

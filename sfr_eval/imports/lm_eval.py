@@ -245,5 +245,5 @@ def _origin(results: Mapping[str, Any]) -> dict[str, Any]:
     own = config.get("sfr_eval") if isinstance(config, Mapping) else None
     found = dict(own["origin"]) if isinstance(own, Mapping) and "origin" in own else {}
     if results.get("chat_template_sha"):
-        found.setdefault("chat_template", str(results["chat_template_sha"])[:16])
+        found.setdefault("chat_template_sha", str(results["chat_template_sha"]))
     return found

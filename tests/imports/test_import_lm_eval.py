@@ -94,9 +94,12 @@ def test_prompts_are_found_by_the_text_inside_them(
     assert manifest is not None
     sampling = manifest["identity"]["sampling"]["persona"]
     assert (sampling["max_tokens"], sampling["stop"]) == (64, ["\n\n"])
-    assert (sampling["top_p"], manifest["identity"]["seed"]) == ("unknown", "unknown")
-    assert manifest["identity"]["chat_template"] == "unknown"
+    # what the file does not say is absent where runs are compared, and named as unknown
+    assert not {"seed", "chat_template"} & set(manifest["identity"])
+    assert "top_p" not in sampling
+    assert {"seed", "chat_template", "top_p"} <= set(manifest["import"]["unknown"])
     assert "all count as whole" in manifest["import"]["cautions"][0]
+    assert "unknown: top_p" in manifest["import"]["cautions"][1]
 
 
 def test_a_chat_is_read_by_its_roles(
@@ -131,7 +134,7 @@ def test_results_beside_the_samples_name_the_model(
     manifest = read(lines).read_manifest()
     assert manifest is not None
     assert manifest["name"] == "org/base"
-    assert manifest["identity"]["chat_template"] == "ab" * 8
+    assert manifest["import"]["origin"]["chat_template_sha"] == "ab" * 32
 
 
 def test_fields_named_by_the_user_come_first(

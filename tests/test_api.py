@@ -46,7 +46,7 @@ def test_samples_and_scores_belong_together(run: se.Run) -> None:
 
 
 def test_report_manifest_and_loading_again(run: se.Run, tmp_path: Path) -> None:
-    assert run.report.read_text().startswith("<!doctype html>")
+    assert run.report.read_text().startswith("<!DOCTYPE html>")
     again = se.load(str(run.folder))
     assert again.results.equals(run.results)
     assert again.manifest["status"] == "partial"  # --limit

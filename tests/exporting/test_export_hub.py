@@ -44,7 +44,8 @@ class Handler(BaseHTTPRequestHandler):
                 if entry["key"] == "file":
                     value = entry["value"]
                     self.server.files[value["path"]] = base64.b64decode(value["content"])
-            self._answer({"commitUrl": "http://127.0.0.1/commit/1", "commitOid": "1"})
+            address = f"http://127.0.0.1:{self.server.server_port}/datasets/me/runs/commit/1"
+            self._answer({"commitUrl": address, "commitOid": "1"})
         else:
             self._answer({}, code=404)
 
@@ -98,12 +99,12 @@ def test_a_run_is_uploaded_whole(run: Path, hub: Hub) -> None:
     done = upload(run, hub)
     assert done.returncode == 0, done.stderr
     assert hub.made[0]["type"] == "dataset"
-    assert hub.made[0]["private"] is True
+    assert hub.made[0]["visibility"] == "private"
     name = run.name
     assert hub.files[f"{name}/results.json"] == (run / "results.json").read_bytes()
     assert hub.files[f"{name}/samples.parquet"] == (run / "samples.parquet").read_bytes()
     assert not [path for path in hub.files if "samples/" in path or ".lock" in path]
-    assert done.stdout.strip()
+    assert done.stdout.strip().endswith("/datasets/me/runs/commit/1")
 
 
 def test_without_artifacts_no_reply_leaves_the_machine(run: Path, hub: Hub) -> None:

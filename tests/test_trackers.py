@@ -13,6 +13,7 @@ from sfr_eval import trackers
 from sfr_eval.config import load_run_config
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.exporting.source import Source
+from sfr_eval.run import execute
 
 HAVE = {name: importlib.util.find_spec(name) is not None for name in trackers.SWITCHES}
 
@@ -93,6 +94,43 @@ def test_a_failing_service_is_reported_and_the_next_one_still_tried(
     assert trouble == [
         f"track=mlflow: not logged (no route); to try again: sfr-eval export {run} --format mlflow"
     ]
+
+
+def test_a_run_logs_itself_and_a_failing_service_ends_it_with_3_and_all_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(source: Source, artifacts: bool) -> str:
+        raise RunError("track=mlflow: not logged (no route)")
+
+    seen: list[bool] = []
+
+    def sees(source: Source, artifacts: bool) -> str:
+        seen.append(artifacts)
+        return "mlflow: seen"
+
+    settings = {
+        "model": "world:",
+        "suite": ("persona",),
+        "personas": ("pirate", "butler"),
+        "temperatures": (1.0,),
+        "samples": 2,
+        "limit": 1,
+        "metrics": ("text",),
+        "track": "mlflow",
+        "track_artifacts": False,
+        "output": tmp_path / "run",
+    }
+    config = load_run_config(settings, environment={})
+    monkeypatch.setattr(trackers, "_installed", lambda name: True)
+    monkeypatch.setattr(trackers, "_LOG", {"mlflow": fails})
+    outcome = execute(config)
+    assert outcome.exit_code == 3
+    assert outcome.report is not None
+    assert outcome.report.exists()
+    assert "not logged (no route); to try again: sfr-eval export" in outcome.lines[-1]
+    monkeypatch.setattr(trackers, "_LOG", {"mlflow": sees})
+    outcome = execute(config)
+    assert (outcome.exit_code, outcome.lines[-1], seen) == (0, "mlflow: seen", [False])
 
 
 @pytest.mark.skipif(not HAVE["mlflow"], reason="mlflow is not installed (requirements/peers.txt)")

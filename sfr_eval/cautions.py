@@ -24,6 +24,7 @@ def cautions(
             f": only the first {part['queries']} queries were asked" if config.get("limit") else ""
         )
         yield f"This run is {manifest.get('status')}{why}."
+    yield from manifest.get("import", {}).get("cautions", ())
     read, asked = manifest.get("world_queries"), len({sample.query for sample in samples})
     if read is not None and asked > read and manifest.get("world") == suite.id:
         yield (

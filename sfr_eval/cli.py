@@ -123,10 +123,19 @@ def run(
 
 @app.command()
 def score(
-    folder: Annotated[Path, typer.Argument(help="Run folder, or JSONL of generations.")],
-    suite: Annotated[str | None, typer.Option(help="For a JSONL file: which suite.")] = None,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Run folder, or text made elsewhere: JSONL, lm-eval, inspect."),
+    ],
+    suite: Annotated[str | None, typer.Option(help="Of text made elsewhere: which suite.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="For a JSONL file: run folder to make.")
+        Path | None, typer.Option(help="Of text made elsewhere: run folder to make.")
+    ] = None,
+    query_field: Annotated[
+        str | None, typer.Option(help="Of text made elsewhere: what names the query, doc.task_id")
+    ] = None,
+    persona_field: Annotated[
+        str | None, typer.Option(help="Of text made elsewhere: what names the persona.")
     ] = None,
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
@@ -140,7 +149,7 @@ def score(
     tokenizer: Annotated[str | None, typer.Option(help="words-v1, characters-v1, ...")] = None,
     token_window: Annotated[int | None, typer.Option(min=1, help="First N tokens only.")] = None,
     data: Annotated[
-        str | None, typer.Option(help="For a JSONL file of a code suite: its problems.")
+        str | None, typer.Option(help="Of text made elsewhere, code suites: their problems.")
     ] = None,
     unsafe_code: Annotated[
         bool, typer.Option("--unsafe-code", help="Run programs even without isolation.")
@@ -166,11 +175,15 @@ def score(
     from sfr_eval.config import layers_option
     from sfr_eval.encoder import LONG_TEXTS
     from sfr_eval.encoding.backends import BACKENDS
+    from sfr_eval.imports.mapping import Fields
     from sfr_eval.rescore import LookInto, rescore
     from sfr_eval.show import show_results
 
+    fields = Fields(query=query_field, persona=persona_field)
     scored, report, trouble = rescore(
-        folder,
+        paths[0],
+        more=paths[1:],
+        fields=fields if query_field or persona_field else None,
         suite=suite,
         output=output,
         metrics=tuple(part for name in metrics for part in name.split(",")) if metrics else None,
@@ -278,6 +291,40 @@ def check(
         print(line, file=sys.stderr if as_json or not found.rows else sys.stdout)
     if found.exit_code:
         raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Scored run folder.")],
+    format: Annotated[
+        str,
+        typer.Option(help="lm-eval, inspect, model-card, eval-results, csv, jsonl; hub, mlflow..."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write; default RUN/export/FORMAT.")
+    ] = None,
+    metrics: Annotated[list[str] | None, typer.Option(help="Metric; repeatable.")] = None,
+    repo: Annotated[
+        str | None, typer.Option(help="hub: where to; eval-results: the benchmark's data set.")
+    ] = None,
+    artifacts: Annotated[
+        bool, typer.Option(help="hub, mlflow, wandb: with report and replies.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Write a run in another tool's format, or upload it."""
+    from sfr_eval.export import export as export_run
+    from sfr_eval.show import print_json
+
+    chosen = [part for name in metrics for part in name.split(",")] if metrics else None
+    written = export_run(
+        folder, format=format, output=output, metrics=chosen, repo=repo, artifacts=artifacts
+    )
+    if as_json:
+        print_json(written)
+        return
+    for line in written:
+        print(line)
 
 
 @app.command()

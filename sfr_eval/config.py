@@ -7,7 +7,7 @@ nobody set stays None where the suite or the engine decides, and the resolved va
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -101,6 +101,10 @@ class RunConfig(BaseModel):
     judge_votes: int = Field(1, ge=1, le=99, description="answers of a judge to one question")
     judge_prices: tuple[float, float] | None = None
     judge_calibration: Path | None = Field(None, description="file of `sfr-eval calibrate`")
+    track: tuple[Literal["mlflow", "wandb", "none"], ...] | None = Field(
+        None, description="log results there; default: where MLFLOW_TRACKING_URI, WANDB_PROJECT say"
+    )
+    track_artifacts: bool = Field(True, description="with results.json, manifest and report")
 
     @model_validator(mode="after")
     def _check_cost(self) -> "RunConfig":
@@ -151,7 +155,7 @@ class RunConfig(BaseModel):
         return parse_layers(value)
 
     @field_validator(
-        "suite", "personas", "metrics", "base_url", "judge", "judge_axes", mode="before"
+        "suite", "personas", "metrics", "base_url", "judge", "judge_axes", "track", mode="before"
     )
     @classmethod
     def _split_names(cls, value: Any) -> Any:
@@ -373,21 +377,25 @@ def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
 
 def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
     """All rows of a JSONL file; the first bad line is named by number."""
-    rows: list[Model] = []
+    return [read_model(kind, loaded, where=where) for where, loaded in json_lines(file)]
+
+
+def json_lines(file: Path) -> Iterator[tuple[str, Any]]:
+    """(file:line, object) of each line that is not blank; UserError names the first bad one."""
     try:
         with file.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     where = f"{file}:{number}"
                     try:
-                        rows.append(read_model(kind, json.loads(line), where=where))
+                        loaded = json.loads(line)
                     except json.JSONDecodeError as error:
                         raise UserError(f"{where}: is not JSON ({error.msg})") from None
+                    yield where, loaded
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: is not UTF-8 text (byte {error.start})") from None
-    return rows
 
 
 def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | None = None) -> str:

@@ -1,6 +1,7 @@
 """One run from start to end: resolve, plan, draw what is missing, seal, score, report."""
 
 import importlib.metadata
+import os
 import platform
 import shutil
 import signal
@@ -31,6 +32,7 @@ from sfr_eval.progress import Bar, ScoringProgress, log
 from sfr_eval.store import RunFolder
 from sfr_eval.subject import Subject, resolve_subject
 from sfr_eval.suite import Suite, load_suite
+from sfr_eval.trackers import track_run, usable_trackers
 from sfr_eval.types import Request, Sample, Sampler
 
 _APPEND_SECONDS = 0.2
@@ -92,6 +94,7 @@ def run_folder(config: RunConfig, plan: Plan, checkpoint: Checkpoint) -> RunFold
 def execute(config: RunConfig) -> Outcome:
     """Run it. The same command resumes; more samples or temperatures draw only the new ones."""
     subject, suites, plan = prepare(config)
+    trackers = usable_trackers(config.track, os.environ)
     folder = run_folder(config, plan, subject.checkpoint)
     with writing_to(folder.path):
         new, begun = missing_folders(folder.path), folder.manifest_file.exists()
@@ -104,7 +107,9 @@ def execute(config: RunConfig) -> Outcome:
     check_space(folder.path, plan)
     with open_judging(judge_settings(config), suites) as panel, folder:
         try:
-            return _execute(config, subject, suites, plan, folder=folder, panel=panel)
+            return _execute(
+                config, subject, suites, plan, folder=folder, panel=panel, trackers=trackers
+            )
         except (UserError, RunError):
             if not any((folder.path / "samples").glob("*.jsonl")):
                 remove_folders(new)  # nothing was drawn: leave no trace
@@ -119,6 +124,7 @@ def _execute(
     *,
     folder: RunFolder,
     panel: Panel | None,
+    trackers: Sequence[str],
 ) -> Outcome:
     manifest = _open_manifest(folder, config, subject, plan)
     requests = list(plan.requests())
@@ -159,6 +165,8 @@ def _execute(
             )
     report = score_and_report(folder, samples, suites, manifest=manifest, config=config)
     lines = [*trouble, f"report: {report.resolve()}"]
+    tracked, untracked = track_run(folder.path, trackers, artifacts=config.track_artifacts)
+    lines += [*tracked, *untracked]
     unsupported = [sample for sample in samples if sample.status == "unsupported"]
     if unsupported:
         lines.insert(0, f"{len(unsupported):,} requests are unsupported: {unsupported[0].error}")
@@ -171,7 +179,7 @@ def _execute(
         )
     return Outcome(
         folder=folder.path,
-        exit_code=3 if errors or trouble else 0,
+        exit_code=3 if errors or trouble or untracked else 0,
         report=report,
         lines=tuple(lines),
     )

@@ -116,16 +116,17 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         rows = [row for row in estimates if row["suite"] == suite]
         temperatures = sorted({row["temperature"] for row in rows})
         cells = {(row["metric"], row["temperature"]): row for row in rows}
-        shown = [
-            metric
-            for metric in (*_at_k({key[0] for key in cells}), *_HEADLINES)
-            if any(metric == key[0] and cell["value"] is not None for key, cell in cells.items())
-        ]
+        shown = shown_metrics({row["metric"] for row in rows if row["value"] is not None})
         print_table(
             f"{suite}: value +- half of the 95% interval",
             ["metric", *(f"T={t:g}" for t in temperatures)],
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
+
+
+def shown_metrics(metrics: set[str]) -> list[str]:
+    """Of these metrics those that a table shows, in its order."""
+    return [metric for metric in (*_at_k(metrics), *_HEADLINES) if metric in metrics]
 
 
 def _at_k(metrics: set[str]) -> list[str]:

@@ -13,6 +13,7 @@ import typer
 
 import sfr_eval
 from sfr_eval.errors import RunError, UserError, did_you_mean
+from sfr_eval.progress import log, say
 
 app = typer.Typer(
     name="sfr-eval",
@@ -37,16 +38,16 @@ def main() -> None:
     except (UserError, RunError) as error:
         if debug:
             raise
-        print(f"sfr-eval: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        log(f"sfr-eval: {error}")
         sys.exit(2 if isinstance(error, UserError) else 3)
     except KeyboardInterrupt:
-        print("sfr-eval: interrupted", file=sys.stderr)
+        log("sfr-eval: interrupted")
         sys.exit(130)
     except Exception as error:
         if debug:
             raise
         what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        print(f"sfr-eval: {what} (unexpected; --debug shows where)", file=sys.stderr)
+        log(f"sfr-eval: {what} (unexpected; --debug shows where)")
         sys.exit(3)  # Python's own 1 would read as a failed gate
 
 
@@ -115,7 +116,7 @@ def run(
     if outcome.report is not None:
         show_results(outcome.folder, as_json=as_json)
     for line in outcome.lines:
-        print(line, file=sys.stderr if as_json or outcome.exit_code else sys.stdout)
+        (log if as_json or outcome.exit_code else say)(line)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
@@ -185,8 +186,8 @@ def score(
     )
     show_results(scored, as_json=as_json)
     for line in trouble:
-        print(line, file=sys.stderr)
-    print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)
+        log(line)
+    (log if as_json else say)(f"report: {report.resolve()}")
     if trouble:
         raise typer.Exit(3)
 
@@ -202,12 +203,12 @@ def report(
     from sfr_eval.report import write_report
     from sfr_eval.store import RunFolder
 
-    print(f"report: {write_report(RunFolder(folder)).resolve()}")
+    say(f"report: {write_report(RunFolder(folder)).resolve()}")
     if beside is not None:
         from sfr_eval.beside import write_beside
 
         for file in write_beside(RunFolder(folder), RunFolder(beside)):
-            print(f"plot: {file.resolve()}")
+            say(f"plot: {file.resolve()}")
 
 
 @app.command()
@@ -256,9 +257,9 @@ def calibrate(
     if as_json:
         print_json(found)
     else:
-        print(f"headline metrics: {', '.join(found['headline']) or 'none'}")
+        say(f"headline metrics: {', '.join(found['headline']) or 'none'}")
     page = (folder / "calibration.md").resolve()
-    print(f"calibration: {page}", file=sys.stderr if as_json else sys.stdout)
+    (log if as_json else say)(f"calibration: {page}")
 
 
 @app.command()
@@ -292,7 +293,7 @@ def grade(
         unsafe=unsafe_code,
     )
     show_grading(summary, as_json=as_json)
-    print(f"verdicts: {target.resolve()}", file=sys.stderr if as_json else sys.stdout)
+    (log if as_json else say)(f"verdicts: {target.resolve()}")
     if summary["statuses"].get("not_scored"):
         raise RunError(
             f"{summary['statuses']['not_scored']} programs are not scored: the grader failed on "
@@ -310,7 +311,7 @@ def train(
     """Train a checkpoint: SFR, a rival or plain cross-entropy, on any causal model."""
     from sfr_train.command import train as train_recipe
 
-    print(train_recipe(recipe, assign or ()))
+    say(str(train_recipe(recipe, assign or ())))
 
 
 @app.command(name="ls")
@@ -354,7 +355,7 @@ def demo(
     )
     outcome = execute(settings)
     for line in outcome.lines:
-        print(line)
+        say(line)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sfr_eval.assets import available, cache_folder
+from sfr_eval.assets import available, cache_folder, cache_open_to_others
 from sfr_eval.errors import UserError
 from sfr_eval.show import print_json, print_table
 
@@ -236,5 +236,8 @@ def _cache() -> Finding:
             found=f"{folder}: {error.strerror}",
             remedy="set SFR_EVAL_CACHE to a folder that can be written",
         )
+    if warning := cache_open_to_others():
+        where, _, remedy = warning.partition("; ")
+        return Finding(what="cache", state="note", found=where, remedy=remedy)
     free = shutil.disk_usage(folder).free / 1e9
     return Finding(what="cache", state="ok", found=f"{folder}, {free:,.0f} GB free")

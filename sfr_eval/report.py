@@ -17,6 +17,7 @@ from sfr_eval.cautions import cautions
 from sfr_eval.code.options import CodeOptions
 from sfr_eval.errors import UserError
 from sfr_eval.files import write_atomic, writing_to
+from sfr_eval.hostile import refuse_links
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.plots import Panel, files, panel_svg
 from sfr_eval.results import SuiteResults, plain, read_suites
@@ -62,6 +63,7 @@ def write_report(folder: RunFolder) -> Path:
         raise UserError(f"{folder.path}: results.json holds no estimate; nothing to report")
     samples = folder.sealed_samples()
     parts = []
+    refuse_links(folder.path)
     with writing_to(folder.path):
         (folder.path / "plots").mkdir(exist_ok=True)
         for suite in suites:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sfr_eval.judge_run import JudgeSettings
 
 
+ASKED_EACH_TIME = ("unsafe_code", "trust_remote_code")
+"""Settings that a run folder never hands on."""
+
+
 class GenerationRow(BaseModel):
     """One completion made elsewhere."""
 
@@ -134,12 +138,13 @@ def _rescore(
     from sfr_eval.report import write_report
     from sfr_eval.score import score
 
-    manifest = folder.read_manifest()
-    if manifest is None:
+    stored = folder.read_manifest()
+    if stored is None:
         raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")
-    suites = stored_suites(manifest)
-    config = manifest.get("config", {}) | dict(settings)
-    manifest = {**manifest, "config": config}
+    suites = stored_suites(stored)
+    # What lets code run is asked for by this command or not at all: the folder may be another's.
+    config = stored.get("config", {}) | dict.fromkeys(ASKED_EACH_TIME, False) | dict(settings)
+    manifest = {**stored, "config": config}
     asked = look_into or LookInto()
     progress = ScoringProgress()
     forward = forward_for(
@@ -155,7 +160,8 @@ def _rescore(
         samples = folder.sealed_samples()
         trouble: list[str] = []
         if panel is not None:
-            manifest, trouble = judge_and_record(folder, samples, suites, panel, manifest=manifest)
+            stored, trouble = judge_and_record(folder, samples, suites, panel, manifest=stored)
+            manifest = {**stored, "config": config}
             if metrics is None and folder.results_file.exists():
                 metrics = ("judge",)
         results = score(

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 import sfr_eval
-from sfr_eval.assets import cache_folder
+from sfr_eval.assets import cache_folder, cache_open_to_others
 from sfr_eval.checkpoint import Checkpoint
 from sfr_eval.code.options import CodeOptions
 from sfr_eval.config import RunConfig
@@ -102,6 +102,8 @@ def execute(config: RunConfig) -> Outcome:
 
         log(detect(unsafe=config.unsafe_code).line)  # before hours of sampling
     check_space(folder.path, plan)
+    if warning := cache_open_to_others():
+        log(f"warning: {warning}")
     with open_judging(judge_settings(config), suites) as panel, folder:
         try:
             return _execute(config, subject, suites, plan, folder=folder, panel=panel)

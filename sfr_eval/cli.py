@@ -157,6 +157,12 @@ def score(
     judge: Annotated[
         list[str] | None, typer.Option(help="LLM judge, model or URL[#model]; repeatable.")
     ] = None,
+    think_tags: Annotated[
+        str | None, typer.Option(help="What sets thinking apart: '<think>,</think>', or none.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="For geometry, tokens: run its own code.")
+    ] = False,
     assign: Annotated[
         list[str] | None, typer.Option("--set", help="judge_axes=[ctx,rel], judge_votes=3, ...")
     ] = None,
@@ -180,9 +186,14 @@ def score(
         encoder_long_texts=one_of("--encoder-long-texts", encoder_long_texts, LONG_TEXTS),
         tokenizer=tokenizer,
         token_window=token_window,
-        code={"data": data, "unsafe_code": unsafe_code or None},
+        code={
+            "data": data,
+            "unsafe_code": unsafe_code or None,
+            "trust_remote_code": trust_remote_code or None,
+        },
         look_into=LookInto(model=model, base_model=base_model, layers=layers_option(layers)),
         judging=judge_options(judge, assign or ()),
+        think_tags=think_tags,
     )
     show_results(scored, as_json=as_json)
     for line in trouble:
@@ -330,12 +341,17 @@ def list_assets(
 @app.command()
 def doctor(
     model: Annotated[str | None, typer.Option(help="Also draw 16 samples from it.")] = None,
+    base_url: Annotated[
+        list[str] | None, typer.Option(help="Server of --model; asked 64 times, to find a cache.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what is there (engine, encoder, sandbox, Hub) and how to get what is missing."""
     from sfr_eval.doctor import examine
 
-    ok = examine(model=model, as_json=as_json)
+    if base_url and not model:
+        raise UserError("doctor --base-url: needs --model, the name of a model on that server")
+    ok = examine(model=model, as_json=as_json, base_url=base_url or ())
     if not ok:
         raise typer.Exit(3)
 

@@ -24,6 +24,7 @@ from pydantic import (
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.hostile import bounded_lines
+from sfr_eval.thinking import declared
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 MAX_TEMPERATURES = 64
@@ -69,6 +70,9 @@ class RunConfig(BaseModel):
     max_model_len: int | None = Field(None, ge=8)
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
     trust_remote_code: bool = False
+    think_tags: str = Field(
+        "auto", description="<think>,</think> or none; auto: those of the chat template"
+    )
     metrics: tuple[str, ...] | None = Field(None, description="metric families; default all")
     encoder: str | None = Field(None, description="sentence-transformers name or folder")
     encoder_backend: Literal["float32", "bfloat16", "onnx"] = Field(
@@ -121,6 +125,18 @@ class RunConfig(BaseModel):
                     shown = name.replace("_", "-")
                     raise ValueError(f"max-cost: needs --{shown} PROMPT,COMPLETION per million")
         return self
+
+    @field_validator("think_tags", mode="before")
+    @classmethod
+    def _join_tags(cls, value: Any) -> Any:
+        return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+    @field_validator("think_tags")
+    @classmethod
+    def _check_tags(cls, value: str) -> str:
+        if value != "auto":
+            declared(value)
+        return value
 
     @field_validator("prices", "judge_prices", mode="before")
     @classmethod

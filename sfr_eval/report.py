@@ -24,6 +24,7 @@ from sfr_eval.results import SuiteResults, plain, read_suites
 from sfr_eval.similarity import similarity
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import load_suite
+from sfr_eval.thinking import answers, recorded
 from sfr_eval.types import Estimate, Sample
 from sfr_eval.verdict import RULES, verdict
 
@@ -123,7 +124,8 @@ def _section(
     """All that the template shows of one suite."""
     from markupsafe import Markup
 
-    chosen = browser.embedded(samples)
+    read = answers(samples, recorded(manifest))
+    chosen = browser.embedded(read)
     queries = _query_texts(suite.id, manifest)
     data = {
         "personas": dict(suite.personas),
@@ -141,7 +143,7 @@ def _section(
             for m in TABLE
             if suite.sweep(m)
         ],
-        "tables": _tables(suite, samples),
+        "tables": _tables(suite, read),
         "table_temperature": found.temperature,
         "data": Markup(browser.script_json(data)),  # escaped for a script, not for text
         "shown": sum(len(prompt["replies"]) for prompt in chosen),

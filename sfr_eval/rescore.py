@@ -16,9 +16,11 @@ from sfr_eval.encoder import LongTexts
 from sfr_eval.encoding.backends import Backend
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.files import missing_folders, remove_folders, writing_to
+from sfr_eval.judge_run import refuse_judged_otherwise
 from sfr_eval.progress import ScoringProgress
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import Suite, load_suite
+from sfr_eval.thinking import declared, record
 from sfr_eval.types import Sample, Status
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ def rescore(
     code: Mapping[str, Any] | None = None,
     look_into: LookInto | None = None,
     judging: "JudgeSettings | None" = None,
+    think_tags: str | None = None,
 ) -> tuple[Path, Path, list[str]]:
     """Score `path` and write its report. Returns the run folder, the report file, and what went
     wrong with the judges. `code` holds settings of RunConfig for code suites; None ones are not
@@ -102,6 +105,7 @@ def rescore(
             settings=settings,
             look_into=look_into,
             judging=judging,
+            think_tags=think_tags,
         )
 
     if not path.is_file():
@@ -131,6 +135,7 @@ def _rescore(
     settings: Mapping[str, Any],
     look_into: LookInto | None,
     judging: "JudgeSettings | None",
+    think_tags: str | None,
 ) -> tuple[Path, Path, list[str]]:
     from sfr_eval.forward import forward_for
     from sfr_eval.judge_run import judge_and_record, judged_of, open_judging
@@ -142,6 +147,7 @@ def _rescore(
     if stored is None:
         raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")
     suites = stored_suites(stored)
+    stored = _with_tags(folder, stored, think_tags, metrics=metrics)
     # What lets code run is asked for by this command or not at all: the folder may be another's.
     config = stored.get("config", {}) | dict.fromkeys(ASKED_EACH_TIME, False) | dict(settings)
     manifest = {**stored, "config": config}
@@ -158,6 +164,9 @@ def _rescore(
     )
     with open_judging(judging, suites) as panel, folder:
         samples = folder.sealed_samples()
+        if folder.read_manifest() != stored:
+            folder.write_manifest(stored)
+            folder.results_file.unlink(missing_ok=True)  # of texts with other parts left out
         trouble: list[str] = []
         if panel is not None:
             stored, trouble = judge_and_record(folder, samples, suites, panel, manifest=stored)
@@ -187,6 +196,28 @@ def _rescore(
             results = added_to(folder.read_results(), results)
         folder.write_results(results)
         return folder.path, write_report(folder), trouble
+
+
+def _with_tags(
+    folder: RunFolder,
+    manifest: dict[str, Any],
+    think_tags: str | None,
+    *,
+    metrics: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """The manifest with the think-tags that this command declares."""
+    if think_tags is None:
+        return manifest
+    tags = record(declared(think_tags))
+    before = manifest.get("thinking")
+    if tags == before or (tags and before and {**tags, "source": before["source"]} == before):
+        return manifest
+    refuse_judged_otherwise(folder)
+    if metrics and folder.results_file.exists():
+        raise UserError(
+            "--think-tags: changes the texts of all metrics; leave out --metrics to score all again"
+        )
+    return {**manifest, "thinking": tags}
 
 
 def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -273,7 +304,9 @@ def import_generations(
     folder = RunFolder(output or Path("runs") / f"{file.stem}-{digest[:10]}")
     manifest = _manifest(file, loaded, samples, digest)
     manifest["config"] = {"suite": [suite], **settings}  # as it was named: by name or by folder
-    if folder.read_manifest() not in (None, manifest):
+    old = folder.read_manifest() or {}
+    manifest |= {key: old[key] for key in ("thinking", "judging") if key in old}
+    if old not in ({}, manifest):
         raise UserError(f"--output {folder.path}: holds another run; choose another folder")
     with writing_to(folder.path):
         new = missing_folders(folder.path)

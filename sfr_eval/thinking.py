@@ -1,14 +1,14 @@
 """What of a reply is its answer: the text without the thinking that came before it.
 
-A reasoning model writes its thoughts between two tags. Stored is what it wrote; measured, judged and
-graded is the answer alone, or boilerplate of thoughts would pass for style and make answers look
-alike. Tags are stripped because they were declared (`think_tags`) or because the checkpoint's own
-chat template names them, never because a text happens to look that way.
+A reasoning model writes its thoughts between two tags. Stored is what it wrote; measured, judged
+and graded is the answer alone, or boilerplate of thoughts would pass for style and make answers
+look alike. Tags are stripped because they were declared (`think_tags`) or because the checkpoint's
+own chat template names them, never because a text happens to look that way.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from sfr_eval.errors import UserError
 from sfr_eval.types import Sample
@@ -30,16 +30,12 @@ class ThinkTags:
     open: str
     close: str
     opened: bool = False
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """As the manifest keeps it."""
-        return {"open": self.open, "close": self.close, "opened": self.opened}
+    source: Literal["setting", "template"] = "setting"
 
     @property
     def name(self) -> str:
-        """As signatures and messages have it."""
-        return f"{self.open},{self.close}"
+        """As messages have it, and as it can be given."""
+        return f"{self.open},{self.close}{',opened' if self.opened else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +93,34 @@ def undeclared(samples: Sequence[Sample]) -> tuple[float, ThinkTags] | None:
 
 
 def declared(text: str) -> ThinkTags | None:
-    """The value of `think_tags`: `OPEN,CLOSE`, or `none`; UserError for anything else."""
+    """The value of `think_tags`: `none`, or `OPEN,CLOSE`, with `,opened` behind it where the prompt
+    already ends inside of the thinking; UserError for anything else."""
     if text == "none":
         return None
-    first, separator, last = text.partition(",")
-    if not separator or not first.strip() or not last.strip() or first.strip() == last.strip():
+    first, last, opened = (*(part.strip() for part in text.split(",", 2)), "", "")[:3]
+    if not first or not last or first == last or opened not in ("", "opened"):
         raise UserError(
-            f"think-tags: `{text}` is no pair of tags; write <think>,</think>, or none, or auto"
+            f"--think-tags: `{text}` is no pair of tags; write '<think>,</think>' or none"
         )
-    return ThinkTags(open=first.strip(), close=last.strip())
+    return ThinkTags(open=first, close=last, opened=opened == "opened")
 
 
 def of_template(template: str) -> ThinkTags | None:
     """The tags of KNOWN that a chat template names; None if it names none."""
     for first, last in KNOWN:
         if last in template or first in template:
-            return ThinkTags(open=first, close=last)
+            return ThinkTags(open=first, close=last, source="template")
     return None
 
 
 def ends_inside(prompt: str, tags: ThinkTags) -> bool:
     """Does this prompt end inside of the thinking, the tag being open?"""
     return prompt.rfind(tags.open) > prompt.rfind(tags.close)
+
+
+def record(tags: ThinkTags | None) -> dict[str, Any] | None:
+    """As a manifest keeps it, under `thinking`."""
+    return None if tags is None else asdict(tags)
 
 
 def recorded(manifest: Mapping[str, Any]) -> ThinkTags | None:

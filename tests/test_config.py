@@ -253,7 +253,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         (b'{"id": "b", "text": "x", "txet": 1}', r"q\.jsonl:3: txet: unknown field; did you mean"),
         (b'{"id": "b", "text": ""}', r"q\.jsonl:3: text: "),
         (b"[]", r"q\.jsonl:3: "),
-        (b'{"id": "\xff", "text": "x"}', r"q\.jsonl: is not UTF-8"),
+        (b'{"id": "\xff", "text": "x"}', r"q\.jsonl:3: is not UTF-8"),
     ],
 )
 def test_a_bad_line_of_jsonl_is_named_by_number(tmp_path: Path, line: bytes, says: str) -> None:

@@ -128,6 +128,7 @@ def test_batches_stay_within_the_memory(monkeypatch: pytest.MonkeyPatch) -> None
         prompts=prompts,
         replies=[[0] * int(n) for n in rng.integers(0, 90, 300)],
         prompt_of=owner,
+        leads=[[] for _ in range(300)],
         row=np.arange(300),
     )
     reader = object.__new__(module._Reader)

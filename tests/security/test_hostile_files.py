@@ -1,4 +1,4 @@
-"""pytest tests/security/test_hostile_files.py: files of others that bomb, point elsewhere or lie."""
+"""pytest tests/security/test_hostile_files.py: bombs, links, lies in files of others."""
 
 import gzip
 import json
@@ -245,7 +245,7 @@ def test_an_index_names_no_weights_outside_of_the_fingerprint(
     shutil.copy(checkpoint / "model.safetensors", checkpoint.parent / "other.safetensors")
     index = {"weight_map": {"a": shard, "b": "model.safetensors"}}
     (checkpoint / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(UserError, match="index.json"):
+    with pytest.raises(UserError, match=r"index\.json"):
         resolve(str(checkpoint))
 
 
@@ -332,7 +332,7 @@ def test_the_plan_of_a_received_run_names_no_path(id: str, received: Path) -> No
         (received / name).write_text(text.replace('"persona"', json.dumps(id)))
     with pytest.raises(UserError, match="is no id of a suite"):
         write_report(RunFolder(received))
-    assert not [path for path in received.parent.rglob("*evil*")]
+    assert not list(received.parent.rglob("*evil*"))
 
 
 def test_a_received_run_does_not_bring_its_own_permissions(

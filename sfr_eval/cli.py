@@ -14,6 +14,7 @@ import typer
 
 import sfr_eval
 from sfr_eval.errors import RunError, UserError, did_you_mean
+from sfr_eval.progress import log, say
 
 app = typer.Typer(
     name="sfr-eval",
@@ -38,16 +39,16 @@ def main() -> None:
     except (UserError, RunError) as error:
         if debug:
             raise
-        print(f"sfr-eval: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        log(f"sfr-eval: {error}")
         sys.exit(2 if isinstance(error, UserError) else 3)
     except KeyboardInterrupt:
-        print("sfr-eval: interrupted", file=sys.stderr)
+        log("sfr-eval: interrupted")
         sys.exit(130)
     except Exception as error:
         if debug:
             raise
         what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        print(f"sfr-eval: {what} (unexpected; --debug shows where)", file=sys.stderr)
+        log(f"sfr-eval: {what} (unexpected; --debug shows where)")
         sys.exit(3)  # Python's own 1 would read as a failed gate
 
 
@@ -116,7 +117,7 @@ def run(
     if outcome.report is not None:
         show_results(outcome.folder, as_json=as_json)
     for line in outcome.lines:
-        print(line, file=sys.stderr if as_json or outcome.exit_code else sys.stdout)
+        (log if as_json or outcome.exit_code else say)(line)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
@@ -166,6 +167,12 @@ def score(
     judge: Annotated[
         list[str] | None, typer.Option(help="LLM judge, model or URL[#model]; repeatable.")
     ] = None,
+    think_tags: Annotated[
+        str | None, typer.Option(help="What sets thinking apart: '<think>,</think>', or none.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="For geometry, tokens: run its own code.")
+    ] = False,
     assign: Annotated[
         list[str] | None, typer.Option("--set", help="judge_axes=[ctx,rel], judge_votes=3, ...")
     ] = None,
@@ -193,14 +200,19 @@ def score(
         encoder_long_texts=one_of("--encoder-long-texts", encoder_long_texts, LONG_TEXTS),
         tokenizer=tokenizer,
         token_window=token_window,
-        code={"data": data, "unsafe_code": unsafe_code or None},
+        code={
+            "data": data,
+            "unsafe_code": unsafe_code or None,
+            "trust_remote_code": trust_remote_code or None,
+        },
         look_into=LookInto(model=model, base_model=base_model, layers=layers_option(layers)),
         judging=judge_options(judge, assign or ()),
+        think_tags=think_tags,
     )
     show_results(scored, as_json=as_json)
     for line in trouble:
-        print(line, file=sys.stderr)
-    print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)
+        log(line)
+    (log if as_json else say)(f"report: {report.resolve()}")
     if trouble:
         raise typer.Exit(3)
 
@@ -216,12 +228,12 @@ def report(
     from sfr_eval.report import write_report
     from sfr_eval.store import RunFolder
 
-    print(f"report: {write_report(RunFolder(folder)).resolve()}")
+    say(f"report: {write_report(RunFolder(folder)).resolve()}")
     if beside is not None:
         from sfr_eval.beside import write_beside
 
         for file in write_beside(RunFolder(folder), RunFolder(beside)):
-            print(f"plot: {file.resolve()}")
+            say(f"plot: {file.resolve()}")
 
 
 @app.command()
@@ -250,7 +262,7 @@ def compare(
     found = compare_runs(*runs, allow_mismatch=allow_mismatch, metrics=names, margin=margin)
     page = write_comparison(found, output)
     for line in [*show_comparison(found, as_json=as_json), f"comparison: {page.resolve()}"]:
-        print(line, file=sys.stderr if as_json else sys.stdout)
+        (log if as_json else say)(line)
 
 
 @app.command()
@@ -278,7 +290,7 @@ def check(
         )
     if write_baseline is not None:
         gate.write_baseline(write_baseline, baseline, config=config)
-        print(f"baseline: {baseline.resolve()} ({baseline.stat().st_size:,} bytes)")
+        say(f"baseline: {baseline.resolve()} ({baseline.stat().st_size:,} bytes)")
         return
     from sfr_eval.gate.output import show_gate, write_gate
 
@@ -288,7 +300,7 @@ def check(
     )
     write_gate(found, output=output, junit=junit, environment=os.environ)
     for line in show_gate(found, as_json=as_json, environment=os.environ):
-        print(line, file=sys.stderr if as_json or not found.rows else sys.stdout)
+        (log if as_json or not found.rows else say)(line)
     if found.exit_code:
         raise typer.Exit(found.exit_code)
 
@@ -324,7 +336,7 @@ def export(
         print_json(written)
         return
     for line in written:
-        print(line)
+        say(line)
 
 
 @app.command()
@@ -373,9 +385,9 @@ def calibrate(
     if as_json:
         print_json(found)
     else:
-        print(f"headline metrics: {', '.join(found['headline']) or 'none'}")
+        say(f"headline metrics: {', '.join(found['headline']) or 'none'}")
     page = (folder / "calibration.md").resolve()
-    print(f"calibration: {page}", file=sys.stderr if as_json else sys.stdout)
+    (log if as_json else say)(f"calibration: {page}")
 
 
 @app.command()
@@ -409,7 +421,7 @@ def grade(
         unsafe=unsafe_code,
     )
     show_grading(summary, as_json=as_json)
-    print(f"verdicts: {target.resolve()}", file=sys.stderr if as_json else sys.stdout)
+    (log if as_json else say)(f"verdicts: {target.resolve()}")
     if summary["statuses"].get("not_scored"):
         raise RunError(
             f"{summary['statuses']['not_scored']} programs are not scored: the grader failed on "
@@ -427,7 +439,7 @@ def train(
     """Train a checkpoint: SFR, a rival or plain cross-entropy, on any causal model."""
     from sfr_train.command import train as train_recipe
 
-    print(train_recipe(recipe, assign or ()))
+    say(str(train_recipe(recipe, assign or ())))
 
 
 @app.command(name="ls")
@@ -446,12 +458,17 @@ def list_assets(
 @app.command()
 def doctor(
     model: Annotated[str | None, typer.Option(help="Also draw 16 samples from it.")] = None,
+    base_url: Annotated[
+        list[str] | None, typer.Option(help="Server of --model; asked 64 times, to find a cache.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what is there (engine, encoder, sandbox, Hub) and how to get what is missing."""
     from sfr_eval.doctor import examine
 
-    ok = examine(model=model, as_json=as_json)
+    if base_url and not model:
+        raise UserError("doctor --base-url: needs --model, the name of a model on that server")
+    ok = examine(model=model, as_json=as_json, base_url=base_url or ())
     if not ok:
         raise typer.Exit(3)
 
@@ -467,7 +484,7 @@ def demo(
 
     try:
         for line in show_demo(output, full=full):
-            print(line)
+            say(line)
     except DemoStopped as stopped:
         raise typer.Exit(stopped.exit_code) from None
 

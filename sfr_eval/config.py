@@ -7,6 +7,7 @@ nobody set stays None where the suite or the engine decides, and the resolved va
 import json
 import math
 import os
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -22,13 +23,21 @@ from pydantic import (
 )
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.hostile import bounded_lines
+from sfr_eval.thinking import declared
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 MAX_TEMPERATURES = 64
 MAX_TEMPERATURE = 2.0  # vLLM's own bounds
 MIN_TEMPERATURE = 0.01
 
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 200
+
 Model = TypeVar("Model", bound=BaseModel)
+SUITE_ID = r"^[a-z0-9][a-z0-9_-]*$"
+"""A suite's id is also the beginning of file names."""
+
 SuiteName = Annotated[str, Field(min_length=1)]
 
 
@@ -61,6 +70,9 @@ class RunConfig(BaseModel):
     max_model_len: int | None = Field(None, ge=8)
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
     trust_remote_code: bool = False
+    think_tags: str = Field(
+        "auto", description="<think>,</think> or none; auto: those of the chat template"
+    )
     metrics: tuple[str, ...] | None = Field(None, description="metric families; default all")
     encoder: str | None = Field(None, description="sentence-transformers name or folder")
     encoder_backend: Literal["float32", "bfloat16", "onnx"] = Field(
@@ -118,6 +130,18 @@ class RunConfig(BaseModel):
                     raise ValueError(f"max-cost: needs --{shown} PROMPT,COMPLETION per million")
         return self
 
+    @field_validator("think_tags", mode="before")
+    @classmethod
+    def _join_tags(cls, value: Any) -> Any:
+        return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+    @field_validator("think_tags")
+    @classmethod
+    def _check_tags(cls, value: str) -> str:
+        if value != "auto":
+            declared(value)
+        return value
+
     @field_validator("prices", "judge_prices", mode="before")
     @classmethod
     def _split_prices(cls, value: Any) -> Any:
@@ -167,7 +191,7 @@ class SuiteSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    id: str = Field(pattern=SUITE_ID, max_length=100)
     version: str = Field(min_length=1)
     title: str
     description: str = ""
@@ -199,7 +223,7 @@ class QueryRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    id: str = Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
     text: str = Field(min_length=1)
 
 
@@ -208,7 +232,7 @@ class PersonaRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z0-9_-]+$")
+    id: str = Field(pattern=r"^[a-z0-9_-]+$", max_length=100)
     name: str
     system: str = Field(min_length=1)
     held_out: bool = False
@@ -344,7 +368,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
             raise UserError(f"--set {assignment}: write name=value")
         try:
             values[name.strip().replace("-", "_")] = yaml.safe_load(text)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             raise UserError(f"--set {assignment}: the value is not valid YAML; quote it") from None
     return values
 
@@ -362,6 +386,10 @@ def read_yaml_mapping(file: Path) -> dict[str, Any]:
         raise UserError(f"{file}:{line}: malformed YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise UserError(f"{file}: malformed YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise UserError(f"{file}: malformed YAML: nested too deeply") from None
+    except ValueError as error:  # a number or a date that is none
+        raise UserError(f"{file}: malformed YAML: {error}") from None
     if not isinstance(loaded, dict):
         raise UserError(f"{file}: must hold a mapping of settings, not {type(loaded).__name__}")
     return loaded
@@ -381,21 +409,23 @@ def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
 
 
 def json_lines(file: Path) -> Iterator[tuple[str, Any]]:
-    """(file:line, object) of each line that is not blank; UserError names the first bad one."""
+    """(file:line, value) of each line that is not blank; UserError names the first bad one."""
+    for number, line in bounded_lines(file):
+        if line.strip():
+            where = f"{file}:{number}"
+            yield where, parsed_json(line, where=where)
+
+
+def parsed_json(text: str, *, where: str) -> Any:
+    """The value of a JSON text from a file; UserError for what is none."""
     try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    where = f"{file}:{number}"
-                    try:
-                        loaded = json.loads(line)
-                    except json.JSONDecodeError as error:
-                        raise UserError(f"{where}: is not JSON ({error.msg})") from None
-                    yield where, loaded
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: is not UTF-8 text (byte {error.start})") from None
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where}: is not JSON ({error.msg})") from None
+    except RecursionError:
+        raise UserError(f"{where}: is not JSON (nested too deeply)") from None
+    except ValueError as error:  # a number of more digits than Python reads
+        raise UserError(f"{where}: is not JSON ({error})") from None
 
 
 def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | None = None) -> str:
@@ -411,5 +441,6 @@ def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | N
         return f"{where}{path}: missing; add it"
     if not path:  # found by a rule about several fields, which names them itself
         return f"{where}{message}"
-    got = repr(first["input"])
+    # Bounded while it is made: YAML aliases in a hostile file can stand for gigabytes of text.
+    got = _BRIEF.repr(first["input"])
     return f"{where}{path}: {message} (got {got if len(got) < 80 else got[:77] + '...'})"

@@ -9,7 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sfr_eval.config import parsed_json
 from sfr_eval.errors import UserError
+from sfr_eval.hostile import bounded_lines
 from sfr_eval.progress import Bar, log
 from sfr_eval.sandbox import (
     AssertsProblem,
@@ -116,23 +118,17 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
 
 def read_programs(source: Path) -> Iterator[Program]:
     """The programs of a JSONL file; UserError names the line that is wrong."""
-    try:
-        lines = source.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{source}: cannot be read ({error}); give a JSONL file") from None
     seen: set[str] = set()
-    for number, line in enumerate(lines, start=1):
+    for number, line in bounded_lines(source):
         if not line.strip():
             continue
         where = f"{source}:{number}"
         try:
-            row = ProgramRow.model_validate(json.loads(line))
+            row = ProgramRow.model_validate(parsed_json(line, where=where))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "row"
             raise UserError(f"{where}: {field}: {first['msg']}") from None
-        except ValueError as error:
-            raise UserError(f"{where}: no JSON ({error})") from None
         problem = row.problem()
         if problem is None:
             raise UserError(

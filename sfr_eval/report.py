@@ -17,12 +17,14 @@ from sfr_eval.cautions import cautions
 from sfr_eval.code.options import CodeOptions
 from sfr_eval.errors import UserError
 from sfr_eval.files import write_atomic, writing_to
+from sfr_eval.hostile import refuse_links
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.plots import Panel, files, panel_svg
 from sfr_eval.results import SuiteResults, plain, read_suites
 from sfr_eval.similarity import similarity
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import load_suite
+from sfr_eval.thinking import answers, recorded
 from sfr_eval.types import Estimate, Sample
 from sfr_eval.verdict import RULES, verdict
 
@@ -62,6 +64,7 @@ def write_report(folder: RunFolder) -> Path:
         raise UserError(f"{folder.path}: results.json holds no estimate; nothing to report")
     samples = folder.sealed_samples()
     parts = []
+    refuse_links(folder.path)
     with writing_to(folder.path):
         (folder.path / "plots").mkdir(exist_ok=True)
         for suite in suites:
@@ -121,7 +124,8 @@ def _section(
     """All that the template shows of one suite."""
     from markupsafe import Markup
 
-    chosen = browser.embedded(samples)
+    read = answers(samples, recorded(manifest))
+    chosen = browser.embedded(read)
     queries = _query_texts(suite.id, manifest)
     data = {
         "personas": dict(suite.personas),
@@ -139,7 +143,7 @@ def _section(
             for m in TABLE
             if suite.sweep(m)
         ],
-        "tables": _tables(suite, samples),
+        "tables": _tables(suite, read),
         "table_temperature": found.temperature,
         "data": Markup(browser.script_json(data)),  # escaped for a script, not for text
         "shown": sum(len(prompt["replies"]) for prompt in chosen),

@@ -13,12 +13,18 @@ from sfr_eval.errors import UserError
 from sfr_eval.files import remove_folders
 from sfr_eval.imports.folder import foreign_files, import_generations
 from sfr_eval.imports.mapping import Fields
+from sfr_eval.judge_run import refuse_judged_otherwise
 from sfr_eval.progress import ScoringProgress
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import Suite, load_suite
+from sfr_eval.thinking import declared, record
 
 if TYPE_CHECKING:
     from sfr_eval.judge_run import JudgeSettings
+
+
+ASKED_EACH_TIME = ("unsafe_code", "trust_remote_code")
+"""Settings that a run folder never hands on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +53,7 @@ def rescore(
     code: Mapping[str, Any] | None = None,
     look_into: LookInto | None = None,
     judging: "JudgeSettings | None" = None,
+    think_tags: str | None = None,
 ) -> tuple[Path, Path, list[str]]:
     """Score `path` and write its report. Returns the run folder, the report file, and what went
     wrong with the judges. `path` is a run folder, or with `more` the files of text made elsewhere;
@@ -75,6 +82,7 @@ def rescore(
             settings=settings,
             look_into=look_into,
             judging=judging,
+            think_tags=think_tags,
         )
 
     files = foreign_files((path, *more))
@@ -107,6 +115,7 @@ def _rescore(
     settings: Mapping[str, Any],
     look_into: LookInto | None,
     judging: "JudgeSettings | None",
+    think_tags: str | None,
 ) -> tuple[Path, Path, list[str]]:
     from sfr_eval.forward import forward_for
     from sfr_eval.judge_run import judge_and_record, judged_of, open_judging
@@ -114,12 +123,14 @@ def _rescore(
     from sfr_eval.report import write_report
     from sfr_eval.score import score
 
-    manifest = folder.read_manifest()
-    if manifest is None:
+    stored = folder.read_manifest()
+    if stored is None:
         raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")
-    suites = stored_suites(manifest)
-    config = manifest.get("config", {}) | dict(settings)
-    manifest = {**manifest, "config": config}
+    suites = stored_suites(stored)
+    stored = _with_tags(folder, stored, think_tags, metrics=metrics)
+    # What lets code run is asked for by this command or not at all: the folder may be another's.
+    config = stored.get("config", {}) | dict.fromkeys(ASKED_EACH_TIME, False) | dict(settings)
+    manifest = {**stored, "config": config}
     asked = look_into or LookInto()
     progress = ScoringProgress()
     forward = forward_for(
@@ -133,9 +144,13 @@ def _rescore(
     )
     with open_judging(judging, suites) as panel, folder:
         samples = folder.sealed_samples()
+        if folder.read_manifest() != stored:
+            folder.write_manifest(stored)
+            folder.results_file.unlink(missing_ok=True)  # of texts with other parts left out
         trouble: list[str] = []
         if panel is not None:
-            manifest, trouble = judge_and_record(folder, samples, suites, panel, manifest=manifest)
+            stored, trouble = judge_and_record(folder, samples, suites, panel, manifest=stored)
+            manifest = {**stored, "config": config}
             if metrics is None and folder.results_file.exists():
                 metrics = ("judge",)
         results = score(
@@ -161,6 +176,28 @@ def _rescore(
             results = added_to(folder.read_results(), results)
         folder.write_results(results)
         return folder.path, write_report(folder), trouble
+
+
+def _with_tags(
+    folder: RunFolder,
+    manifest: dict[str, Any],
+    think_tags: str | None,
+    *,
+    metrics: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """The manifest with the think-tags that this command declares."""
+    if think_tags is None:
+        return manifest
+    tags = record(declared(think_tags))
+    before = manifest.get("thinking")
+    if tags == before or (tags and before and {**tags, "source": before["source"]} == before):
+        return manifest
+    refuse_judged_otherwise(folder)
+    if metrics and folder.results_file.exists():
+        raise UserError(
+            "--think-tags: changes the texts of all metrics; leave out --metrics to score all again"
+        )
+    return {**manifest, "thinking": tags}
 
 
 def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

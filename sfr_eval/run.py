@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 import sfr_eval
-from sfr_eval.assets import cache_folder
+from sfr_eval.assets import cache_folder, cache_open_to_others
 from sfr_eval.checkpoint import Checkpoint
 from sfr_eval.code.options import CodeOptions
 from sfr_eval.config import RunConfig
@@ -26,12 +26,14 @@ from sfr_eval.judge_run import (
     judge_and_record,
     judged_of,
     open_judging,
+    refuse_judged_otherwise,
 )
 from sfr_eval.plan import Plan, make_plan
 from sfr_eval.progress import Bar, ScoringProgress, log
 from sfr_eval.store import RunFolder
 from sfr_eval.subject import Subject, resolve_subject
 from sfr_eval.suite import Suite, load_suite
+from sfr_eval.thinking import record
 from sfr_eval.trackers import track_run, usable_trackers
 from sfr_eval.types import Request, Sample, Sampler
 
@@ -105,6 +107,8 @@ def execute(config: RunConfig) -> Outcome:
 
         log(detect(unsafe=config.unsafe_code).line)  # before hours of sampling
     check_space(folder.path, plan)
+    if warning := cache_open_to_others():
+        log(f"warning: {warning}")
     with open_judging(judge_settings(config), suites) as panel, folder:
         try:
             return _execute(
@@ -336,6 +340,9 @@ def _open_manifest(
         )
     if old is not None:
         _refuse_other_plan(folder, old["identity"], plan.identity)
+    thinking = _thinking(old, config, subject, plan)
+    if old is not None and old.get("thinking") != thinking:
+        refuse_judged_otherwise(folder)
     kept = {k: v for k, v in (old or {}).items() if k in ("sampler", "last_session", "judging")}
     return {
         **kept,
@@ -364,11 +371,23 @@ def _open_manifest(
             }
             for part in plan.suites
         ],
+        "thinking": thinking,
         "config": config.model_dump(mode="json"),
         "determinism": subject.determinism,
         "versions": _versions(),
         "platform": platform.platform(),
     }
+
+
+def _thinking(
+    old: Mapping[str, Any] | None, config: RunConfig, subject: Subject, plan: Plan
+) -> dict[str, Any] | None:
+    """What the manifest says of think-tags. It is not found out twice, since that takes loading a
+    tokenizer."""
+    if old is not None and old["config"].get("think_tags") == config.think_tags:
+        known: dict[str, Any] | None = old.get("thinking")
+        return known
+    return record(subject.think_tags(plan))
 
 
 def _refuse_other_plan(folder: RunFolder, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -26,6 +26,7 @@ from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.suite import Suite
+from sfr_eval.thinking import answers, recorded, thoughts
 from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
 
 if TYPE_CHECKING:
@@ -67,7 +68,11 @@ def score(
     embeddings and the truth.
     `forward` is the checkpoint, for the families that need it.
     `judged` is what judges said; their family is scored where there is any.
+    Measured is the answer of each sample, without the thinking that the manifest's tags set apart.
     """
+    tags = recorded(manifest)
+    before = thoughts(samples, tags)
+    samples = answers(samples, tags)
     encoder = Encoder(
         encoder_name,
         cache,
@@ -87,6 +92,7 @@ def score(
                 grading=_grading(suite, folder, manifest, on_progress),
                 forward=forward,
                 judged=judged,
+                thoughts=before,
             ),
             families=_families(suite, families, judged=judged is not None),
         )
@@ -267,7 +273,9 @@ def _truth(job: _Job, cache: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError):
         pass  # not there yet, or torn: make it
     sampler = WorldSampler([suite], dials={})
-    context = replace(job.context, samples=list(sampler.sample(plan.requests())), judged=None)
+    context = replace(
+        job.context, samples=list(sampler.sample(plan.requests())), judged=None, thoughts={}
+    )
     truth = replace(job, context=context)
     results = [result for family in job.families for result in family.compute(context)]
     estimates = [asdict(estimate) for estimate in truth.estimates(results)]

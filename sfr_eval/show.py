@@ -2,12 +2,13 @@
 
 import importlib.util
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.config import RunConfig
+from sfr_eval.hostile import clean, clean_json
+from sfr_eval.progress import log, say
 
 LISTS = ("suites", "judges", "metrics", "objectives", "engines")
 _HEADLINES = (
@@ -37,7 +38,7 @@ _HEADLINES = (
 
 def print_json(value: Any) -> None:
     """JSON on stdout."""
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+    print(clean_json(json.dumps(value, indent=1, ensure_ascii=False)))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -45,11 +46,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=clean(title), title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(clean(column), overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(clean, row))
     console = Console(markup=False, highlight=False)
     Console(markup=False, highlight=False, width=None if console.is_terminal else 120).print(table)
 
@@ -174,7 +175,7 @@ def show_lists(kinds: Sequence[str], *, as_json: bool) -> None:
         if rows:
             print_table(kind, ["name", "what"], [[row["name"], row["what"]] for row in rows])
         else:
-            print(f"{kind}: none")
+            say(f"{kind}: none")
 
 
 def _list(kind: str) -> list[dict[str, str]]:
@@ -227,9 +228,9 @@ def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
         )
         if "dose_response" in report:
             _show_biases(report)
-        print(f"calibration: {trial['output']}")
+        say(f"calibration: {trial['output']}")
     for line in trial["trouble"]:
-        print(line, file=sys.stderr)
+        log(line)
 
 
 def _show_biases(report: dict[str, Any]) -> None:

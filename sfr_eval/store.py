@@ -25,6 +25,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from sfr_eval.errors import UserError
 from sfr_eval.files import atomic_path, write_atomic, writing_to
+from sfr_eval.hostile import open_for_append, refuse_links
 from sfr_eval.types import Sample
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damaged: list[str] = []  # file:line of rows that `read_samples` had to leave out
-        self._lock: IO[str] | None = None
+        self._lock: IO[bytes] | None = None
 
     @property
     def manifest_file(self) -> Path:
@@ -63,8 +64,9 @@ class RunFolder:
 
     def __enter__(self) -> "RunFolder":
         with writing_to(self.path):
+            refuse_links(self.path)
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / ".lock").open("w")
+            self._lock = open_for_append(self.path / ".lock")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -237,7 +239,7 @@ def decode(line: bytes, kind: type[Row]) -> Row | None:
         if not separator or rest.rstrip("\n") != f'{zlib.crc32(body.encode()):08x}"}}':
             return None
         return kind(**json.loads(body + "}"))
-    except (UnicodeDecodeError, ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

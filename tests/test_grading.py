@@ -64,7 +64,7 @@ def test_verdicts_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "p.jsonl:1: no JSON"),
+        ("{", "p.jsonl:1: is not JSON"),
         ('{"id": "a"}', "p.jsonl:1: code: Field required"),
         ('{"id": "a", "code": ""}', "p.jsonl:1: no tests"),
         ('{"id": "a", "code": "", "tests": [["1"]]}', "p.jsonl:1: tests.0"),

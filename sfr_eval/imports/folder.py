@@ -66,7 +66,9 @@ def import_generations(
     samples = _samples(replies, loaded)
     manifest = json.loads(json.dumps(_manifest(readings, loaded, samples, digest)))
     manifest["config"] = {"suite": [named], **settings}  # as it was named: by name or by folder
-    if folder.read_manifest() not in (None, manifest):
+    old = folder.read_manifest() or {}
+    manifest |= {key: old[key] for key in ("thinking", "judging") if key in old}
+    if old not in ({}, manifest):
         raise UserError(f"--output {folder.path}: holds another run; choose another folder")
     with writing_to(folder.path):
         new = missing_folders(folder.path)

@@ -53,8 +53,10 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         if recipe.new_model.embeddings == "latent_semantic":
             start_embeddings(model, tokenizer, chats, seed=recipe.seed)
     else:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(start)
-        model = transformers.AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(start, trust_remote_code=False)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            start, dtype=torch.float32, trust_remote_code=False
+        )
     settings = SFTConfig(
         output_dir=str(output / "trainer"),
         num_train_epochs=recipe.epochs,

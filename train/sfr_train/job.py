@@ -140,7 +140,8 @@ def run_job(job: Job) -> Path:
     several = "messages" in train[0]
     arguments.assistant_only_loss = several
     source = _model_folder(job.model)
-    load = {"revision": job.revision} if job.revision else {}
+    load: dict[str, Any] = {"revision": job.revision} if job.revision else {}
+    load["trust_remote_code"] = False  # unset it would ask on the terminal
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **load)
         kind = torch.bfloat16 if arguments.bf16 and job.lora else torch.float32

@@ -17,7 +17,7 @@ from sfr_eval.assets import report_file
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DPI = 150
+DPI = 300  # what journals ask for
 PANEL = (3.7, 3.0)  # inches
 SQUARE = (4.3, 3.9)
 

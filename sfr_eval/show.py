@@ -10,29 +10,6 @@ from typing import Any
 from sfr_eval.config import RunConfig
 
 LISTS = ("suites", "judges", "metrics", "objectives", "engines")
-_HEADLINES = (
-    "style_strength",
-    "style_accuracy",
-    "oracle_valid",
-    "distinct_valid",
-    "cs_self_bleu_4",
-    "self_bleu_4",
-    "distinct_2",
-    "embed_distance",
-    "duplicate_rate",
-    "time_limit_rate",
-    "grader_flip_rate",
-    "mode_difference_rate",
-    "reread_persona_share",
-    "hidden_persona_share",
-    "hidden_base_cka",
-    "token_entropy",
-    "fork_entropy",
-    "judge_ctx",
-    "judge_rel",
-    "judge_flu",
-    "judge_style",
-)
 
 
 def print_json(value: Any) -> None:
@@ -105,6 +82,7 @@ def show_plan(config: RunConfig, *, as_json: bool) -> None:
 
 def show_results(folder: Path, *, as_json: bool) -> None:
     """Headline estimates of a scored run, a row a metric, a column a temperature."""
+    from sfr_eval.metrics.headlines import headlines
     from sfr_eval.store import RunFolder
 
     results = RunFolder(folder).read_results()
@@ -118,7 +96,7 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         cells = {(row["metric"], row["temperature"]): row for row in rows}
         shown = [
             metric
-            for metric in (*_at_k({key[0] for key in cells}), *_HEADLINES)
+            for metric in dict.fromkeys((*_at_k({key[0] for key in cells}), *headlines()))
             if any(metric == key[0] and cell["value"] is not None for key, cell in cells.items())
         ]
         print_table(

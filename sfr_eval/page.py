@@ -88,6 +88,20 @@ def inline(panel: Panel) -> dict[str, Any]:
     assert box is not None
     # Named by the caption: the drawing itself says nothing to a screen reader.
     svg = re.sub(r"^<svg[^>]*>", f'<svg {box[0]} aria-hidden="true">', svg)
+    svg = _own_ids(svg)
     for colour, variable in _COLOURS.items():
         svg = svg.replace(colour, variable)
     return {"title": panel.title, "description": panel.description, "svg": Markup(svg)}
+
+
+def _own_ids(svg: str) -> str:
+    """The drawing without ids that nothing in it uses, the others marked as its own: matplotlib
+    names the parts of every figure alike, and an id may stand in a page once."""
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    mark = hashlib.sha256(svg.encode()).hexdigest()[:8]
+
+    def rename(found: re.Match[str]) -> str:
+        return f' id="{mark}-{found[1]}"' if found[1] in used else ""
+
+    svg = re.sub(r' id="([^"]*)"', rename, svg)
+    return re.sub(r'(href="#|url\(#)', rf"\g<1>{mark}-", svg)

@@ -107,6 +107,7 @@ def _section(
         "plots": {kind: [inline(panel) for panel in group] for kind, group in drawn.items()},
         "frontiers": trade_off.frontier_table(suite),
         "columns": report_tables.columns(suite),
+        "statuses": report_tables.statuses(samples),
         "tables": report_tables.by_persona(suite, samples),
         "all_metrics": report_tables.all_metrics(suite),
         "table_temperature": found.temperature,

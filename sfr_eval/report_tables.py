@@ -28,6 +28,12 @@ def persona_metrics(suite: SuiteResults) -> list[str]:
     ]
 
 
+def statuses(samples: Sequence[Sample]) -> list[str]:
+    """ok, and every other status that some sample has."""
+    there = {sample.status for sample in samples}
+    return [status for status in STATUSES if status == "ok" or status in there]
+
+
 def columns(suite: SuiteResults) -> list[dict[str, str]]:
     """Heads of the columns of `by_persona`."""
     return [{"id": m, "label": label(m), "direction": direction(m)} for m in persona_metrics(suite)]
@@ -39,7 +45,7 @@ def by_persona(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str,
     for sample in samples:
         for persona in {"", sample.persona}:
             counts[sample.temperature, persona, sample.status] += 1
-    shown = persona_metrics(suite)
+    shown, states = persona_metrics(suite), statuses(samples)
 
     def row(name: str, cells: list[Estimate | None], numbers: list[int] | None) -> dict[str, Any]:
         return {"name": name, "cells": [cell(found) for found in cells], "counts": numbers}
@@ -50,7 +56,7 @@ def by_persona(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str,
             row(
                 name,
                 [suite.estimates.get((metric, t, persona)) for metric in shown],
-                [counts[t, persona, status] for status in STATUSES],
+                [counts[t, persona, status] for status in states],
             )
             for persona, name in {"": "All", **suite.personas}.items()
         ]

@@ -1,6 +1,7 @@
 """Quality and style against variety over the temperatures: the curve, and its frontier."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.headlines import headlines
@@ -94,8 +95,8 @@ def _curve(
     return Panel(
         title=f"{label(y)} against {inside_sentence(x)}",
         description=(
-            f"{label(y)} goes from {first[2].value:.3g} at T = {first[0]:g} to "
-            f"{last[2].value:.3g} at T = {last[0]:g}, {inside_sentence(x)} from "
+            f"From T = {first[0]:g} to {last[0]:g}: {inside_sentence(y)} from "
+            f"{first[2].value:.3g} to {last[2].value:.3g}, {inside_sentence(x)} from "
             f"{first[1].value:.3g} to {last[1].value:.3g}."
         ),
         rows=rows,
@@ -252,7 +253,7 @@ def _band(ax: "Axes", pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
     for of_x, of_y in pairs:
         (_, left, right), (_, low, high) = bounds(of_x), bounds(of_y)
         boxes.append([(left, low), (right, low), (right, high), (left, high)])
-    hulls = [hull([*one, *two]) for one, two in zip(boxes, boxes[1:], strict=False)]
+    hulls = [hull([*one, *two]) for one, two in pairwise(boxes)]
     hulls = [corners for corners in hulls if len(corners) > 2]
     if hulls:
         outline = Path.make_compound_path(

@@ -28,9 +28,7 @@ PAGES = {
         r"|compression_ratio(_fixed)?|self_repetition(_rate)?"
     ),
     "embed_distance": r"embed_distance",
-    "semantic_sets": (
-        r"vendi_q[12]|mean_squared_kernel|dpp_logdet|distinct_k|cross_style_energy"
-    ),
+    "semantic_sets": (r"vendi_q[12]|mean_squared_kernel|dpp_logdet|distinct_k|cross_style_energy"),
     "style_probe": r"style_(information|strength|accuracy)",
     "population": r"coverage|uniformity|complexity",
     "oracle_quality": r"oracle_styled|distinct_valid",

@@ -1,4 +1,4 @@
-"""Writes docs/metrics/curves: how each metric that sees collapse answers to it, from calibration.json.
+"""Writes docs/metrics/curves, how each metric answers to known collapse, from calibration.json.
 
 Run it after `docs/calibration` was made again; a test holds the files equal to its output.
 """

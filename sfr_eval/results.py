@@ -28,6 +28,7 @@ class SuiteResults:
     counts: tuple[Mapping[str, Any], ...]
     similarity: Mapping[float, Mapping[str, Any]]  # temperature -> personas, matrix
     slices: tuple[Mapping[str, Any], ...] = ()  # estimates of parts of the queries: by, group, ...
+    frontiers: tuple[Mapping[str, Any], ...] = ()  # summaries of the sweep, see metrics/sweep.py
 
     def at(self, metric: str, temperature: float, persona: str = "") -> Estimate | None:
         """The estimate, or None where there is no defined value."""
@@ -136,6 +137,7 @@ def _suite(part: Mapping[str, Any], results: Mapping[str, Any]) -> SuiteResults:
         },
         counts=tuple(row for row in results.get("counts", []) if row["suite"] == name),
         slices=tuple(row for row in results.get("slices", []) if row["suite"] == name),
+        frontiers=tuple(results.get("sweep", {}).get(name, ())),
         similarity={
             float(t): matrix for t, matrix in results.get("similarity", {}).get(name, {}).items()
         },

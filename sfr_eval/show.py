@@ -11,29 +11,6 @@ from sfr_eval.hostile import clean, clean_json
 from sfr_eval.progress import log, say
 
 LISTS = ("suites", "judges", "metrics", "objectives", "engines")
-_HEADLINES = (
-    "style_strength",
-    "style_accuracy",
-    "oracle_valid",
-    "distinct_valid",
-    "cs_self_bleu_4",
-    "self_bleu_4",
-    "distinct_2",
-    "embed_distance",
-    "duplicate_rate",
-    "time_limit_rate",
-    "grader_flip_rate",
-    "mode_difference_rate",
-    "reread_persona_share",
-    "hidden_persona_share",
-    "hidden_base_cka",
-    "token_entropy",
-    "fork_entropy",
-    "judge_ctx",
-    "judge_rel",
-    "judge_flu",
-    "judge_style",
-)
 
 
 def print_json(value: Any) -> None:
@@ -127,7 +104,11 @@ def show_results(folder: Path, *, as_json: bool) -> None:
 
 def shown_metrics(metrics: set[str]) -> list[str]:
     """Of these metrics those that a table shows, in its order."""
-    return [metric for metric in (*_at_k(metrics), *_HEADLINES) if metric in metrics]
+    from sfr_eval.metrics.headlines import headlines
+
+    return [
+        metric for metric in dict.fromkeys((*_at_k(metrics), *headlines())) if metric in metrics
+    ]
 
 
 def _at_k(metrics: set[str]) -> list[str]:

@@ -74,7 +74,9 @@ def run(
     sampling: Annotated[
         str | None, typer.Option(help="neutral, or model: its generation_config")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="vllm, transformers or world")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="vllm, transformers, openai, ray or world")
+    ] = None,
     limit: Annotated[str | None, typer.Option(help="First N queries of each suite.")] = None,
     seed: Annotated[str | None, typer.Option(help="Run seed.")] = None,
     output: Annotated[str | None, typer.Option(help="Run folder; the same one resumes.")] = None,
@@ -122,10 +124,12 @@ def run(
 
 @app.command()
 def score(
-    folder: Annotated[Path, typer.Argument(help="Run folder, or JSONL of generations.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="Run folder, all shards of one, or JSONL of generations.")
+    ],
     suite: Annotated[str | None, typer.Option(help="For a JSONL file: which suite.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="For a JSONL file: run folder to make.")
+        Path | None, typer.Option(help="For shards and for a JSONL file: run folder to make.")
     ] = None,
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
@@ -159,15 +163,24 @@ def score(
     assign: Annotated[
         list[str] | None, typer.Option("--set", help="judge_axes=[ctx,rel], judge_votes=3, ...")
     ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one.")] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Measure on a Ray cluster: auto or host:port.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure stored samples again, without generating."""
+    """Measure stored samples again, without generating; put shards together."""
     from sfr_eval.config import layers_option
     from sfr_eval.encoder import LONG_TEXTS
     from sfr_eval.encoding.backends import BACKENDS
     from sfr_eval.rescore import LookInto, rescore
     from sfr_eval.show import show_results
 
+    folder = folders[0]
+    if len(folders) > 1:
+        from sfr_eval.shards import join_folders
+
+        folder, output = join_folders(folders, output), None
     scored, report, trouble = rescore(
         folder,
         suite=suite,
@@ -182,6 +195,8 @@ def score(
         code={"data": data, "unsafe_code": unsafe_code or None},
         look_into=LookInto(model=model, base_model=base_model, layers=layers_option(layers)),
         judging=judge_options(judge, assign or ()),
+        workers=workers,
+        ray_address=ray_address,
     )
     show_results(scored, as_json=as_json)
     for line in trouble:

@@ -98,6 +98,7 @@ class RunConfig(BaseModel):
     shard: str | None = Field(
         None, description="i/n: draw only every n-th query, from the i-th on, for array jobs"
     )
+    workers: int | None = Field(None, ge=1, description="processes that score; default one")
     trust_remote_code: bool = False
     metrics: tuple[str, ...] | None = Field(None, description="metric families; default all")
     encoder: str | None = Field(None, description="sentence-transformers name or folder")
@@ -153,10 +154,12 @@ class RunConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _check_ray(self) -> "RunConfig":
+    def _check_together(self) -> "RunConfig":
         for name in ("replicas", "ray_address"):
             if getattr(self, name) is not None and self.engine != "ray":
                 raise ValueError(f"{name.replace('_', '-')}: belongs to --engine ray")
+        if self.shard is not None and self.judge is not None:
+            raise ValueError("judge: give it to `sfr-eval score`, when the shards are put together")
         return self
 
     @field_validator("shard")
@@ -197,6 +200,7 @@ class RunConfig(BaseModel):
         "token_window",
         "replicas",
         "tensor_parallel",
+        "workers",
         mode="before",
     )
     @classmethod

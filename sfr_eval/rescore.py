@@ -72,10 +72,13 @@ def rescore(
     code: Mapping[str, Any] | None = None,
     look_into: LookInto | None = None,
     judging: "JudgeSettings | None" = None,
+    workers: int | None = None,
+    ray_address: str | None = None,
 ) -> tuple[Path, Path, list[str]]:
     """Score `path` and write its report. Returns the run folder, the report file, and what went
     wrong with the judges. `code` holds settings of RunConfig for code suites; None ones are not
-    set. With judges and without `metrics` only their scores are made anew."""
+    set. With judges and without `metrics` only their scores are made anew. `workers` and
+    `ray_address`: who measures, see `workers.open_workers`."""
     settings = {name: value for name, value in (code or {}).items() if value is not None}
     from sfr_eval.metrics.table import load_family
     from sfr_eval.metrics.tokenizers import load_tokenizer
@@ -98,6 +101,8 @@ def rescore(
             settings=settings,
             look_into=look_into,
             judging=judging,
+            workers=workers,
+            ray_address=ray_address,
         )
 
     if not path.is_file():
@@ -127,12 +132,15 @@ def _rescore(
     settings: Mapping[str, Any],
     look_into: LookInto | None,
     judging: "JudgeSettings | None",
+    workers: int | None,
+    ray_address: str | None,
 ) -> tuple[Path, Path, list[str]]:
     from sfr_eval.forward import forward_for
     from sfr_eval.judge_run import judge_and_record, judged_of, open_judging
     from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
     from sfr_eval.report import write_report
     from sfr_eval.score import score
+    from sfr_eval.workers import open_workers
 
     manifest = folder.read_manifest()
     if manifest is None:
@@ -151,7 +159,11 @@ def _rescore(
         layers=asked.layers,
         on_progress=progress,
     )
-    with open_judging(judging, suites) as panel, folder:
+    with (
+        open_judging(judging, suites) as panel,
+        folder,
+        open_workers(workers or config.get("workers"), ray_address=ray_address) as pool,
+    ):
         samples = folder.sealed_samples()
         trouble: list[str] = []
         if panel is not None:
@@ -175,6 +187,7 @@ def _rescore(
             cache=cache_folder(),
             judged=judged_of(folder, manifest),
             forward=forward,
+            workers=pool,
             on_progress=progress,
         )
         if metrics and folder.results_file.exists():
@@ -267,13 +280,13 @@ def import_generations(
     folder = RunFolder(output or Path("runs") / f"{file.stem}-{digest[:10]}")
     manifest = _manifest(file, loaded, samples, digest)
     manifest["config"] = {"suite": [suite], **settings}  # as it was named: by name or by folder
-    if folder.read_manifest() not in (None, manifest):
+    before = folder.read_manifest()
+    if before is not None and {**before, "sealed": None} != {**manifest, "sealed": None}:
         raise UserError(f"--output {folder.path}: holds another run; choose another folder")
     with writing_to(folder.path):
         new = missing_folders(folder.path)
         folder.path.mkdir(parents=True, exist_ok=True)
-    folder.seal(samples)
-    folder.write_manifest(manifest)
+    folder.write_manifest(manifest | {"sealed": folder.seal(samples)})
     return folder, new
 
 

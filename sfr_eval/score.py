@@ -27,6 +27,7 @@ from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.suite import Suite
 from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
+from sfr_eval.workers import Here, Workers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,6 +60,7 @@ def score(
     tokenizer: Tokenizer | None = None,
     forward: "Forward | None" = None,
     judged: "Judged | None" = None,
+    workers: Workers | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
@@ -67,6 +69,7 @@ def score(
     embeddings and the truth.
     `forward` is the checkpoint, for the families that need it.
     `judged` is what judges said; their family is scored where there is any.
+    `workers` compute lexical measures and sets of embeddings; it changes no bit who does.
     """
     encoder = Encoder(
         encoder_name,
@@ -87,6 +90,7 @@ def score(
                 grading=_grading(suite, folder, manifest, on_progress),
                 forward=forward,
                 judged=judged,
+                workers=workers or Here(),
             ),
             families=_families(suite, families, judged=judged is not None),
         )

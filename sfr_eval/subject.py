@@ -24,7 +24,7 @@ ENGINES = {
     "vllm": "vLLM in process (CUDA or CPU): the default for checkpoints",
     "transformers": "transformers' generate loop: for models that vLLM cannot load",
     "openai": "any OpenAI-compatible server: --base-url http://host:port/v1, repeatable",
-    "ray": "copies of vLLM on the GPUs or nodes of a Ray cluster: --replicas N [--ray-address auto]",
+    "ray": "copies of vLLM on a Ray cluster: --replicas N [--ray-address auto]",
     "world": "simulator with known truth: --model world:cross=0.3,within=0.5,solve=0.4",
 }
 
@@ -267,7 +267,11 @@ def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
     return Subject(checkpoint=checkpoint, engine=engine, identity=identity, config=config)
 
 
-_PACKAGES = {"vllm": ("vllm", "vllm"), "transformers": ("transformers", "hf"), "ray": ("ray", "ray")}
+_PACKAGES = {
+    "vllm": ("vllm", "vllm"),
+    "transformers": ("transformers", "hf"),
+    "ray": ("ray", "ray"),
+}
 
 
 def _check_installed(engine: str) -> None:

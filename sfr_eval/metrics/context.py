@@ -15,6 +15,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.types import MetricResult, Sample, Value
+from sfr_eval.workers import Here, Workers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +54,7 @@ class Context:
     grading: "Grading | None" = None  # verdicts on the answers, for code suites
     forward: "Forward | None" = None  # the checkpoint, for families that look into it
     judged: "Judged | None" = None  # what judges said about these samples
+    workers: Workers = field(default_factory=Here)  # who measures parts of the run
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
 

@@ -6,9 +6,6 @@ back to the queue (samplers/backlog.py) and another actor takes its place, on wh
 room. The seed is in the request, so it does not matter who draws it.
 """
 
-import logging
-import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +14,13 @@ from typing import Any
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.progress import log
 from sfr_eval.samplers.backlog import Backlog
-from sfr_eval.samplers.interrupts import ctrl_c_is_ours
+from sfr_eval.samplers.ray_cluster import (
+    ACTOR_ENVIRONMENT,
+    brief,
+    connect,
+    disconnect,
+    plan_replicas,
+)
 from sfr_eval.samplers.replica import Failure, Replica, Rows, Started
 from sfr_eval.types import Request, Sample, Sampler
 
@@ -26,18 +29,6 @@ IN_FLIGHT = 1_280
 _EXCHANGE_SECONDS = 0.2
 _STARTS = 3  # in a row that may fail before a replica is given up
 _START_SECONDS = 1_800.0  # for weights to be downloaded and loaded
-_OBJECT_STORE = 100_000_000  # bytes, of a cluster of our own: rows are small
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """What a replica needs of its node."""
-
-    cpus: int
-    gpus: int
-
-    def __str__(self) -> str:
-        return f"{self.gpus} GPU" if self.gpus else f"{self.cpus} CPU"
 
 
 @dataclass
@@ -46,6 +37,7 @@ class _Slot:
 
     number: int
     actor: Any = None
+    place: tuple[str, int] = ("", 0)  # host and process
     reply: Any = None  # what the actor is doing: a start or an exchange
     ready: bool = False
     flying: dict[str, Request] = field(default_factory=dict)
@@ -78,7 +70,9 @@ class RaySampler:
         self._lost = 0
         self._facts: Mapping[str, Any] = {}
         self._hosts: set[str] = set()
-        self._connect(address, replicas=replicas, gpus=gpus_per_replica)
+        self._slots: list[_Slot] = []
+        self._why = ""
+        connect(address, cpus=replicas, gpus=bool(gpus_per_replica))
         try:
             replicas, self._resources = plan_replicas(
                 self._nodes(), replicas=replicas, gpus=gpus_per_replica
@@ -90,7 +84,7 @@ class RaySampler:
             raise
 
     def describe(self) -> Mapping[str, Any]:
-        """What one replica says of its engine, and how many there were, where, and how many died."""
+        """What one replica says of its engine; how many there were, where, and how many died."""
         import ray
 
         of_ray = {"version": ray.__version__, "replicas": len(self._slots)}
@@ -129,41 +123,9 @@ class RaySampler:
 
     def close(self) -> None:
         """Stop the actors; leave a cluster that others started, and stop one of our own."""
-        import ray
-
-        if not ray.is_initialized():
-            return
-        for slot in getattr(self, "_slots", []):
+        for slot in self._slots:
             self._drop(slot)
-        ray.shutdown()
-
-    def _connect(self, address: str | None, *, replicas: int | None, gpus: int) -> None:
-        for name, value in _ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
-        import ray
-
-        address = address or os.environ.get("RAY_ADDRESS") or "local"
-        own: dict[str, Any] = {}
-        if address == "local":
-            own = {
-                "include_dashboard": False,
-                "object_store_memory": _OBJECT_STORE,
-                "_node_ip_address": "127.0.0.1",
-            }
-            if not gpus:
-                own["num_cpus"] = max(replicas or 1, os.cpu_count() or 1)
-        before = signal.getsignal(signal.SIGTERM)  # Ray puts its own there
-        try:
-            with ctrl_c_is_ours():
-                ray.init(address=address, logging_level=logging.ERROR, **own)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise RunError(
-                f"--ray-address {address}: no Ray cluster can be reached ({_brief(error)}); "
-                "start one with `ray start --head`, or leave the option out"
-            ) from error
-        finally:
-            if before is not None:
-                signal.signal(signal.SIGTERM, before)
+        disconnect()
 
     def _nodes(self) -> list[Mapping[str, float]]:
         import ray
@@ -210,7 +172,12 @@ class RaySampler:
         now = time.monotonic()
         if slot.actor is None:
             slot.actor = self._new_actor()
-            slot.reply, slot.ready, slot.beat, slot.heard = slot.actor.hello.remote(), False, -1, now
+            slot.reply, slot.ready, slot.beat, slot.heard = (
+                slot.actor.hello.remote(),
+                False,
+                -1,
+                now,
+            )
             return
         if not slot.ready:  # it has its place: build the engine
             slot.reply, slot.heard = slot.actor.start.remote(), now
@@ -239,7 +206,7 @@ class RaySampler:
             "scheduling_strategy": "SPREAD",
         }
         actor = ray.remote(Replica).options(**options)
-        return actor.remote(self._build, dict(_ENVIRONMENT))
+        return actor.remote(self._build, ACTOR_ENVIRONMENT)
 
     def _answered(self, slot: _Slot, backlog: Backlog) -> Iterator[Sample]:
         """Deal with what a slot's actor said, or with its death."""
@@ -248,12 +215,16 @@ class RaySampler:
         try:
             said = ray.get(slot.reply)
         except ray.exceptions.RayTaskError as error:
-            raise RunError(f"--engine ray: a replica failed unexpectedly: {_brief(error)}") from error
+            raise RunError(
+                f"--engine ray: a replica failed unexpectedly: {brief(error)}"
+            ) from error
         except ray.exceptions.RayError as error:
-            if getattr(error, "preempted", False):  # the node was taken away, which is no one's fault
+            if getattr(
+                error, "preempted", False
+            ):  # the node was taken away, which is no one's fault
                 backlog.returned(slot.flying.values())
                 slot.flying = {}
-            yield from self._lose(slot, backlog, _brief(error))
+            yield from self._lose(slot, backlog, brief(error))
             return
         slot.reply = None
         now = time.monotonic()
@@ -264,6 +235,7 @@ class RaySampler:
         elif isinstance(said, Started):
             self._check_facts(said)
             slot.ready, slot.heard, slot.failed_starts = True, now, 0
+            slot.place = (said.host, said.pid)
         elif isinstance(said, Rows):
             if said.beat != slot.beat:
                 slot.beat, slot.heard = said.beat, now
@@ -303,7 +275,8 @@ class RaySampler:
             slot.given_up = slot.failed_starts >= _STARTS
             self._why = why
         what = "is given up" if slot.given_up else f"is replaced, {len(lost):,} requests wait again"
-        log(f"warning: replica {slot.number + 1} {what} ({why})")
+        where = f" (process {slot.place[1]} on {slot.place[0]})" if slot.ready else ""
+        log(f"warning: replica {slot.number + 1}{where} {what}: {why}")
         self._drop(slot)
         yield from backlog.lost(lost, why=why)
 
@@ -314,40 +287,3 @@ class RaySampler:
             ray.kill(slot.actor)
         slot.actor = slot.reply = None
         slot.ready, slot.closed, slot.beat, slot.flying = False, False, -1, {}
-
-
-_ENVIRONMENT = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray 2.60 asks for in a warning
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray gives an actor its cores; vLLM would bind every replica of a node to the same ones.
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-}
-
-
-def plan_replicas(
-    nodes: Iterable[Mapping[str, float]], *, replicas: int | None, gpus: int
-) -> tuple[int, Resources]:
-    """How many replicas, and what each takes of its node. `gpus` 0: replicas on CPU, which share
-    the cores; without a number one for each node. UserError where the cluster has too little."""
-    resources = list(nodes)
-    unit, each = ("GPU", gpus) if gpus else ("CPU", 1)
-    units = [int(node.get(unit, 0)) for node in resources]
-    room = sum(count // each for count in units)
-    if gpus:
-        wanted = replicas or room
-    else:
-        wanted = replicas or sum(count > 0 for count in units)
-    if not wanted or room < wanted:
-        raise UserError(
-            f"--replicas {replicas or 1}: the cluster has room for {room} replicas of {each} {unit} "
-            f"({len(resources)} nodes, {sum(units)} {unit}); take fewer or add nodes"
-        )
-    if gpus:
-        return wanted, Resources(cpus=1, gpus=gpus)
-    shared = next(n for n in range(max(units), 0, -1) if sum(c // n for c in units) >= wanted)
-    return wanted, Resources(cpus=shared, gpus=0)
-
-
-def _brief(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:300]

@@ -68,16 +68,14 @@ class Processes:
 class OnRay:
     """As tasks on a Ray cluster, one core each. A part whose node is lost is done again."""
 
-    def __init__(self) -> None:
-        import ray
-
-        self._count = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    def __init__(self, cores: int) -> None:
+        self._count = max(1, cores)
 
     def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
         """See Workers. RunError if a part was lost three times."""
         import ray
 
-        task = ray.remote(_call).options(num_cpus=1, max_retries=_TRIES - 1)
+        task: Any = ray.remote(_call).options(num_cpus=1, max_retries=_TRIES - 1)
         under_way: deque[Any] = deque()
         try:
             for part in parts:
@@ -106,11 +104,11 @@ def _call(work: Callable[[Part], Result], part: Part) -> Result:
 def open_workers(count: int | None, *, ray_address: str | None = None) -> Iterator[Workers]:
     """`count` processes, or the cores of a Ray cluster; neither: this process."""
     if ray_address is not None:
-        from sfr_eval.samplers.ray_cluster import connect, disconnect
+        from sfr_eval.samplers.ray_cluster import connect, disconnect, node_resources
 
         connect(ray_address)
         try:
-            yield OnRay()
+            yield OnRay(sum(int(node.get("CPU", 0)) for node in node_resources()))
         finally:
             disconnect()
     elif count is None or count == 1:

@@ -19,6 +19,7 @@ from sfr_eval.samplers.ray_cluster import (
     brief,
     connect,
     disconnect,
+    node_resources,
     plan_replicas,
 )
 from sfr_eval.samplers.replica import Failure, Replica, Rows, Started
@@ -75,7 +76,7 @@ class RaySampler:
         connect(address, cpus=replicas, gpus=bool(gpus_per_replica))
         try:
             replicas, self._resources = plan_replicas(
-                self._nodes(), replicas=replicas, gpus=gpus_per_replica
+                node_resources(), replicas=replicas, gpus=gpus_per_replica
             )
             self._slots = [_Slot(number) for number in range(replicas)]
             self._wait_for_first()
@@ -126,11 +127,6 @@ class RaySampler:
         for slot in self._slots:
             self._drop(slot)
         disconnect()
-
-    def _nodes(self) -> list[Mapping[str, float]]:
-        import ray
-
-        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
     def _wait_for_first(self) -> None:
         """Until one replica can draw; the others join when they are ready."""

@@ -82,6 +82,14 @@ def disconnect() -> None:
         ray.shutdown()
 
 
+def node_resources() -> list[Mapping[str, float]]:
+    """What each living node of the cluster has: CPU, GPU, memory."""
+    import ray
+
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node["Resources"] for node in nodes if node["Alive"]]
+
+
 def plan_replicas(
     nodes: Iterable[Mapping[str, float]], *, replicas: int | None, gpus: int
 ) -> tuple[int, Resources]:

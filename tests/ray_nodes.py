@@ -18,7 +18,10 @@ os.environ.update(AUTHENTICATION)
 PATIENCE = 600.0
 """Seconds after which a test calls it a hang; a start takes 5 to 10 s on an idle machine."""
 _ROOT = Path(__file__).parent.parent
-_PORTS = ("object-manager-port", "node-manager-port", "metrics-export-port")
+_PORTS = (
+    *("object-manager-port", "node-manager-port", "metrics-export-port"),
+    *("dashboard-agent-listen-port", "dashboard-agent-grpc-port", "runtime-env-agent-port"),
+)
 
 
 @dataclass
@@ -89,13 +92,15 @@ def members(root: int) -> set[int]:
 
 
 def _start(role: list[str], *, cpus: int, log: Path) -> subprocess.Popen[bytes]:
-    ports = [f"--{name}={port}" for name, port in zip(_PORTS, _free_ports(3), strict=True)]
+    ports = [
+        f"--{name}={port}" for name, port in zip(_PORTS, _free_ports(len(_PORTS)), strict=True)
+    ]
     with log.open("wb") as stream:
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *role, *ports),
                 *("--node-ip-address=127.0.0.1", f"--num-cpus={cpus}"),
-                "--object-store-memory=80000000",
+                *("--object-store-memory=80000000", "--include-log-monitor=false"),
             ],
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -118,6 +123,7 @@ def node_environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_raylet_start_wait_time_s": "300",  # 30 is too little on a busy machine
+        "RAY_agent_register_timeout_ms": "300000",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
 

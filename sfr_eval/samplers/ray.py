@@ -29,6 +29,7 @@ IN_FLIGHT = 1_280
 """Most requests at one actor: vLLM's own window on a GPU, and some on the way there."""
 _EXCHANGE_SECONDS = 0.2
 _STARTS = 3  # in a row that may fail before a replica is given up
+_PLACE_SECONDS = 600.0  # for a cluster to make room, as when it starts machines
 _START_SECONDS = 1_800.0  # for weights to be downloaded and loaded
 
 
@@ -54,7 +55,7 @@ class RaySampler:
     `sfr_eval` must be installed on every node.
 
     `timeout_seconds`: an actor that does not answer, or whose engine stands still, for so long is
-    replaced; and so long is waited for a cluster to have room for the first replica.
+    replaced.
     """
 
     def __init__(
@@ -155,10 +156,10 @@ class RaySampler:
                 "kept: repeat the same command to go on"
             )
         waiting = all(not slot.ready and slot.beat < 0 for slot in alive)
-        if waiting and time.monotonic() - since > self._timeout:
+        if waiting and time.monotonic() - since > _PLACE_SECONDS:
             raise RunError(
                 f"--engine ray: the cluster had no room for a replica ({self._resources}) within "
-                f"{self._timeout:g} s; finished samples are kept: repeat the same command to go on"
+                f"{_PLACE_SECONDS:g} s; finished samples are kept: repeat the same command to go on"
             )
 
     def _keep_going(self, slot: _Slot, backlog: Backlog, most: int) -> None:

@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "RAY_NUM_REDIS_GET_RETRIES": "2",  # minutes for a cluster that does not answer, not twenty
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray 2.60 asks for in a warning
     "RAY_raylet_start_wait_time_s": "300",  # 30 is too little on a busy machine
+    "RAY_agent_register_timeout_ms": "300000",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 ACTOR_ENVIRONMENT = {

@@ -87,7 +87,7 @@ def node_resources() -> list[Mapping[str, float]]:
     """What each living node of the cluster has: CPU, GPU, memory."""
     import ray
 
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes: list[dict[str, Any]] = ray.nodes()
     return [node["Resources"] for node in nodes if node["Alive"]]
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.metrics.classes import MAX_DISTANCE, distinct_k, meaning_classes
@@ -55,7 +56,13 @@ def set_values(
 
 
 def _solve(table: npt.NDArray[np.floating]) -> dict[str, Floats]:
-    """Every measure of sets of one size; `table` has shape (sets, n, d)."""
+    """Every measure of sets of one size; `table` has shape (sets, n, d). On one thread, so that the
+    sums are made in one order wherever this runs."""
+    with threadpool_limits(limits=1):
+        return _measures(table)
+
+
+def _measures(table: npt.NDArray[np.floating]) -> dict[str, Floats]:
     n = table.shape[1]
     rows = unit_rows(table)
     total = rows.sum(axis=1)

@@ -64,7 +64,9 @@ def connect(address: str | None, *, cpus: int | None = None, gpus: bool = False)
     before = signal.getsignal(signal.SIGTERM) if ours else None
     try:
         with ctrl_c_is_ours():
-            ray.init(address=address, logging_level=logging.ERROR, **own)
+            # What nodes and actors print is for those who ask; their errors come as messages.
+            shown = "VLLM_LOGGING_LEVEL" in os.environ
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=shown, **own)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise UserError(
             f"--ray-address {address}: no Ray cluster can be reached ({brief(error)}); "
@@ -126,6 +128,6 @@ def _check_listening(address: str) -> None:
 
 
 def brief(error: BaseException) -> str:
-    """The last line of Ray's long messages, which says what happened."""
+    """The first sentence in the last line of Ray's long messages: it says what happened."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:300]
+    return (lines[-1].split(". ")[0] if lines else type(error).__name__)[:300]

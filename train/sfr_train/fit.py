@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.progress import Bar
 from sfr_train.embedding_start import latent_semantic_embeddings
 from sfr_train.recipe import NewModel, Recipe
-from sfr_train.world_text import Chat, handbook_pages, persona_chats, wide_chats
+from sfr_train.world_text import (
+    Chat,
+    QuestionNoise,
+    handbook_pages,
+    persona_chats,
+    wide_chats,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -107,8 +113,18 @@ def training_chats(recipe: Recipe, world: "PersonaWorld") -> list[Chat]:
     data = recipe.data
     if data.text == "persona":
         return list(persona_chats(world, rows=data.rows, topics=data.topics, seed=recipe.seed))
-    chats = list(wide_chats(world, rows=data.rows, topics=data.topics, seed=recipe.seed))
-    pages = handbook_pages(world, rows=data.pages, topics=data.topics, seed=recipe.seed)
+    noise = QuestionNoise(joined=data.joined_questions, dropped=data.dropped_words)
+    chats = wide_chats(
+        world,
+        rows=data.rows,
+        topics=data.topics,
+        seed=recipe.seed,
+        card_share=data.card_share,
+        noise=noise,
+    )
+    pages = handbook_pages(
+        world, rows=data.pages, topics=data.topics, seed=recipe.seed, noise=noise
+    )
     return [*chats, *pages]
 
 

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fault_runs import PATIENCE
+
 AUTHENTICATION = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 """A driver must have these in its environment before it imports ray."""
 os.environ.update(AUTHENTICATION)
-PATIENCE = 600.0
-"""Seconds after which a test calls it a hang; a start takes 5 to 10 s on an idle machine."""
 _ROOT = Path(__file__).parent.parent
 _PORTS = (
     *("object-manager-port", "node-manager-port", "metrics-export-port"),

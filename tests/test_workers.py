@@ -124,7 +124,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
         RunConfig(
             model="world:cross=0.3",
             suite=("persona",),
-            personas=("pirate", "butler", "child"),
+            personas=("pirate", "butler", "monk"),
             limit=4,
             samples=4,
             temperatures=(0.7, 1.0),

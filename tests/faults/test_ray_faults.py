@@ -1,5 +1,6 @@
 """Ray in a night of failures: two nodes on this machine, one core each, killed in mid-run."""
 
+import contextlib
 import os
 import random
 import signal
@@ -66,6 +67,19 @@ def workers(nodes: Nodes, number: int) -> list[int]:
     return [pid for pid, words in found if "ray::Replica" in words]
 
 
+def all_workers(nodes: Nodes) -> list[int]:
+    return workers(nodes, 0) + workers(nodes, 1)
+
+
+def kill_one(pids: list[int], chance: random.Random) -> bool:
+    """SIGKILL to one of these processes, if there is one."""
+    if pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(chance.choice(pids), signal.SIGKILL)
+            return True
+    return False
+
+
 def test_a_node_that_is_lost_in_mid_run_loses_nothing_and_the_run_ends(
     tmp_path: Path, truth: bytes, slow_nodes: None
 ) -> None:
@@ -89,13 +103,12 @@ def test_actors_and_the_run_itself_killed_at_random(
         process = start(*on(nodes, output), **node_environment())
         for moment in (REQUESTS // 6, REQUESTS // 3):
             wait_until(lambda at=moment: count_rows(output) > at, process)  # type: ignore[misc]
-            wait_until(lambda: bool(workers(nodes, 0) + workers(nodes, 1)), process)
-            os.kill(chance.choice(workers(nodes, 0) + workers(nodes, 1)), signal.SIGKILL)
+            wait_until(lambda: kill_one(all_workers(nodes), chance), process)
         wait_until(lambda: count_rows(output) > REQUESTS // 2, process)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         until = time.monotonic() + PATIENCE
-        while workers(nodes, 0) + workers(nodes, 1):
+        while all_workers(nodes):
             assert time.monotonic() < until, "actors outlived their killed driver"
             time.sleep(0.2)
         text = finish(*on(nodes, output), **node_environment())

@@ -76,7 +76,9 @@ def run(
     sampling: Annotated[
         str | None, typer.Option(help="neutral, or model: its generation_config")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="vllm, transformers or world")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="vllm, transformers, openai, ray or world")
+    ] = None,
     limit: Annotated[str | None, typer.Option(help="First N queries of each suite.")] = None,
     seed: Annotated[str | None, typer.Option(help="Run seed.")] = None,
     output: Annotated[str | None, typer.Option(help="Run folder; the same one resumes.")] = None,
@@ -126,11 +128,11 @@ def run(
 def score(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Run folder, or text made elsewhere: JSONL, lm-eval, inspect."),
+        typer.Argument(help="Run folder, all shards of one, or text made elsewhere."),
     ],
     suite: Annotated[str | None, typer.Option(help="Of text made elsewhere: which suite.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Of text made elsewhere: run folder to make.")
+        Path | None, typer.Option(help="Of shards and text made elsewhere: run folder to make.")
     ] = None,
     query_field: Annotated[
         str | None, typer.Option(help="Of text made elsewhere: what names the query, doc.task_id")
@@ -176,9 +178,13 @@ def score(
     assign: Annotated[
         list[str] | None, typer.Option("--set", help="judge_axes=[ctx,rel], judge_votes=3, ...")
     ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one.")] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Measure on a Ray cluster: auto or host:port.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure stored samples again, without generating."""
+    """Measure stored samples again, without generating; put shards together."""
     from sfr_eval.config import layers_option
     from sfr_eval.encoder import LONG_TEXTS
     from sfr_eval.encoding.backends import BACKENDS
@@ -187,6 +193,10 @@ def score(
     from sfr_eval.show import show_results
 
     fields = Fields(query=query_field, persona=persona_field)
+    if len(paths) > 1 and all(path.is_dir() for path in paths):
+        from sfr_eval.shards import join_folders
+
+        paths, output = [join_folders(paths, output)], None
     scored, report, trouble = rescore(
         paths[0],
         more=paths[1:],
@@ -208,6 +218,8 @@ def score(
         look_into=LookInto(model=model, base_model=base_model, layers=layers_option(layers)),
         judging=judge_options(judge, assign or ()),
         think_tags=think_tags,
+        workers=workers,
+        ray_address=ray_address,
     )
     show_results(scored, as_json=as_json)
     for line in trouble:

@@ -9,6 +9,7 @@ import math
 import os
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -41,6 +42,33 @@ SUITE_ID = r"^[a-z0-9][a-z0-9_-]*$"
 SuiteName = Annotated[str, Field(min_length=1)]
 
 
+@dataclass(frozen=True)
+class Shard:
+    """Share `index` (from 1) of `of` of a run; see `plan.make_plan`."""
+
+    index: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Read `i/n`; ValueError says what is wrong."""
+        index, slash, of = text.partition("/")
+        if not (slash and index.isascii() and index.isdigit() and of.isascii() and of.isdigit()):
+            raise ValueError("write i/n, like 1/16")
+        found = cls(int(index), int(of))
+        if not 1 <= found.index <= found.of:
+            raise ValueError(f"i runs from 1 to {found.of}")
+        return found
+
+    @property
+    def suffix(self) -> str:
+        """Of the name of its run folder; sorts in order."""
+        return f"-shard-{self.index:0{len(str(self.of))}d}-of-{self.of}"
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.of}"
+
+
 class RunConfig(BaseModel):
     """One run: which checkpoint, which suites, how it is sampled, where it is kept."""
 
@@ -48,7 +76,7 @@ class RunConfig(BaseModel):
 
     model: str = Field(description="hub id[@revision], folder, LoRA folder, demo[:base], world:...")
     suite: tuple[SuiteName, ...] = Field(min_length=1, description="suite name or folder")
-    engine: Literal["auto", "vllm", "transformers", "world", "openai"] = "auto"
+    engine: Literal["auto", "vllm", "transformers", "world", "openai", "ray"] = "auto"
     base_url: tuple[str, ...] | None = Field(
         None, description="OpenAI-compatible server of --model; repeatable for replicas"
     )
@@ -69,6 +97,17 @@ class RunConfig(BaseModel):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_model_len: int | None = Field(None, ge=8)
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
+    tensor_parallel: int = Field(1, ge=1, description="GPUs that share one copy of the model")
+    replicas: int | None = Field(
+        None, ge=1, description="engine ray: copies of the model; default all GPUs, or a node each"
+    )
+    ray_address: str | None = Field(
+        None, min_length=1, description="auto or host:port; default RAY_ADDRESS, else this machine"
+    )
+    shard: str | None = Field(
+        None, description="i/n: draw only every n-th query, from the i-th on, for array jobs"
+    )
+    workers: int | None = Field(None, ge=1, description="processes that score; default one")
     trust_remote_code: bool = False
     think_tags: str = Field(
         "auto", description="<think>,</think> or none; auto: those of the chat template"
@@ -142,6 +181,22 @@ class RunConfig(BaseModel):
             declared(value)
         return value
 
+    @model_validator(mode="after")
+    def _check_together(self) -> "RunConfig":
+        for name in ("replicas", "ray_address"):
+            if getattr(self, name) is not None and self.engine != "ray":
+                raise ValueError(f"{name.replace('_', '-')}: belongs to --engine ray")
+        if self.shard is not None and self.judge is not None:
+            raise ValueError("judge: give it to `sfr-eval score`, when the shards are put together")
+        return self
+
+    @field_validator("shard")
+    @classmethod
+    def _check_shard(cls, value: str | None) -> str | None:
+        if value is not None:
+            Shard.parse(value)
+        return value
+
     @field_validator("prices", "judge_prices", mode="before")
     @classmethod
     def _split_prices(cls, value: Any) -> Any:
@@ -165,7 +220,16 @@ class RunConfig(BaseModel):
         return None if value is None else checked_temperatures(value)
 
     @field_validator(
-        "samples", "max_tokens", "limit", "seed", "max_model_len", "token_window", mode="before"
+        "samples",
+        "max_tokens",
+        "limit",
+        "seed",
+        "max_model_len",
+        "token_window",
+        "replicas",
+        "tensor_parallel",
+        "workers",
+        mode="before",
     )
     @classmethod
     def _refuse_bool(cls, value: Any) -> Any:

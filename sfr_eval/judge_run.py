@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import RunError, UserError
+from sfr_eval.files import writing_to
 from sfr_eval.judge_errors import matched
 from sfr_eval.judge_spec import JudgeSpec, Material, load_judge
 from sfr_eval.judgement import Judged, Judgement
@@ -198,7 +199,8 @@ def run_cases(
 def judgement_writer(folder: RunFolder) -> SampleWriter:
     """A new file after those of earlier sessions."""
     place = folder.path / "judgements"
-    place.mkdir(parents=True, exist_ok=True)
+    with writing_to(folder.path):
+        place.mkdir(parents=True, exist_ok=True)
     numbers = [int(file.stem) for file in place.glob("[0-9]*.jsonl")]
     return SampleWriter(place / f"{max(numbers, default=0) + 1:04d}.jsonl")
 

@@ -54,12 +54,14 @@ def rescore(
     look_into: LookInto | None = None,
     judging: "JudgeSettings | None" = None,
     think_tags: str | None = None,
+    workers: int | None = None,
+    ray_address: str | None = None,
 ) -> tuple[Path, Path, list[str]]:
     """Score `path` and write its report. Returns the run folder, the report file, and what went
     wrong with the judges. `path` is a run folder, or with `more` the files of text made elsewhere;
     `fields` says where their rows name query and persona. `code` holds settings of RunConfig for
     code suites; None ones are not set. With judges and without `metrics` only their scores are
-    made anew."""
+    made anew. `workers` and `ray_address`: who measures, see `workers.open_workers`."""
     settings = {name: value for name, value in (code or {}).items() if value is not None}
     from sfr_eval.metrics.table import load_family
     from sfr_eval.metrics.tokenizers import load_tokenizer
@@ -83,6 +85,8 @@ def rescore(
             look_into=look_into,
             judging=judging,
             think_tags=think_tags,
+            workers=workers,
+            ray_address=ray_address,
         )
 
     files = foreign_files((path, *more))
@@ -116,12 +120,15 @@ def _rescore(
     look_into: LookInto | None,
     judging: "JudgeSettings | None",
     think_tags: str | None,
+    workers: int | None,
+    ray_address: str | None,
 ) -> tuple[Path, Path, list[str]]:
     from sfr_eval.forward import forward_for
     from sfr_eval.judge_run import judge_and_record, judged_of, open_judging
     from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
     from sfr_eval.report import write_report
     from sfr_eval.score import score
+    from sfr_eval.workers import open_workers
 
     stored = folder.read_manifest()
     if stored is None:
@@ -142,7 +149,11 @@ def _rescore(
         layers=asked.layers,
         on_progress=progress,
     )
-    with open_judging(judging, suites) as panel, folder:
+    with (
+        open_judging(judging, suites) as panel,
+        folder,
+        open_workers(workers or config.get("workers"), ray_address=ray_address) as pool,
+    ):
         samples = folder.sealed_samples()
         if folder.read_manifest() != stored:
             folder.write_manifest(stored)
@@ -170,6 +181,7 @@ def _rescore(
             cache=cache_folder(),
             judged=judged_of(folder, manifest),
             forward=forward,
+            workers=pool,
             on_progress=progress,
         )
         if metrics and folder.results_file.exists():

@@ -28,6 +28,7 @@ from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.suite import Suite
 from sfr_eval.thinking import answers, recorded, thoughts
 from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
+from sfr_eval.workers import Here, Workers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,6 +61,7 @@ def score(
     tokenizer: Tokenizer | None = None,
     forward: "Forward | None" = None,
     judged: "Judged | None" = None,
+    workers: Workers | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
@@ -69,6 +71,7 @@ def score(
     `forward` is the checkpoint, for the families that need it.
     `judged` is what judges said; their family is scored where there is any.
     Measured is the answer of each sample, without the thinking that the manifest's tags set apart.
+    `workers` compute lexical measures and sets of embeddings; it changes no bit who does.
     """
     tags = recorded(manifest)
     before = thoughts(samples, tags)
@@ -93,6 +96,7 @@ def score(
                 forward=forward,
                 judged=judged,
                 thoughts=before,
+                workers=workers or Here(),
             ),
             families=_families(suite, families, judged=judged is not None),
         )

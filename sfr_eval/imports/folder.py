@@ -68,13 +68,12 @@ def import_generations(
     manifest["config"] = {"suite": [named], **settings}  # as it was named: by name or by folder
     old = folder.read_manifest() or {}
     manifest |= {key: old[key] for key in ("thinking", "judging") if key in old}
-    if old not in ({}, manifest):
+    if old and {**old, "sealed": None} != {**manifest, "sealed": None}:
         raise UserError(f"--output {folder.path}: holds another run; choose another folder")
     with writing_to(folder.path):
         new = missing_folders(folder.path)
         folder.path.mkdir(parents=True, exist_ok=True)
-    folder.seal(samples)
-    folder.write_manifest(manifest)
+    folder.write_manifest(manifest | {"sealed": folder.seal(samples)})
     return folder, new
 
 

@@ -15,6 +15,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.types import MetricResult, Sample, Value
+from sfr_eval.workers import Here, Workers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,7 @@ class Context:
     judged: "Judged | None" = None  # what judges said about these samples
     thoughts: Mapping[str, str] = field(default_factory=dict)
     """sample_id -> what was written before the answer: the checkpoint had it before its eyes."""
+    workers: Workers = field(default_factory=Here)  # who measures parts of the run
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
 

@@ -11,7 +11,15 @@ from sfr_eval.errors import UserError
 from sfr_eval.sandbox.host import Host, HostError
 from sfr_eval.sandbox.isolation import Isolation, detect, physical_cores
 from sfr_eval.sandbox.run import run_program, seconds_of, stalled
-from sfr_eval.sandbox.types import MODES, Limits, Mode, Program, Verdict
+from sfr_eval.sandbox.types import (
+    MODES,
+    FunctionalProblem,
+    Limits,
+    Mode,
+    Program,
+    StdinProblem,
+    Verdict,
+)
 
 _COMPUTED = 0.1  # of the limit: it was busy, not asleep
 _LONGER = 5
@@ -73,7 +81,7 @@ class _Pool:
                 else:
                     yield result
             if self._again:
-                with Hosts(self._isolation, self._limits) as hosts:
+                with Hosts(self._isolation, self._limits, self._mode) as hosts:
                     for program, cpu_seconds in self._again:
                         yield self._repeated(hosts, program, cpu_seconds)
         finally:
@@ -83,7 +91,7 @@ class _Pool:
 
     def _work(self) -> None:
         try:
-            with Hosts(self._isolation, self._limits) as hosts:
+            with Hosts(self._isolation, self._limits, self._mode) as hosts:
                 while not self._stop.is_set():
                     with self._lock:
                         program = next(self._programs, None)
@@ -132,11 +140,11 @@ class _Pool:
 
 
 class Hosts:
-    """A worker's servers: a plain one, and one with NumPy loaded, each started when needed."""
+    """A worker's servers, one for each kind of program, each started when needed."""
 
-    def __init__(self, isolation: Isolation, limits: Limits) -> None:
-        self._isolation, self._limits = isolation, limits
-        self._hosts: dict[bool, Host] = {}
+    def __init__(self, isolation: Isolation, limits: Limits, mode: Mode) -> None:
+        self._isolation, self._limits, self._mode = isolation, limits, mode
+        self._hosts: dict[tuple[bool, bool], Host] = {}
 
     def __enter__(self) -> "Hosts":
         return self
@@ -147,14 +155,24 @@ class Hosts:
 
     def for_program(self, program: Program) -> Host:
         """The server that suits it."""
-        numpy = _NUMPY.search(program.code) is not None
-        if numpy not in self._hosts:
+        contest, numpy = kind = self._kind(program)
+        if kind in self._hosts and not self._hosts[kind].usable:
+            self.drop(program)
+        if kind not in self._hosts:
             tier = self._isolation.tier
-            self._hosts[numpy] = Host(tier, numpy=numpy, limits=self._limits)
-        return self._hosts[numpy]
+            self._hosts[kind] = Host(tier, contest=contest, numpy=numpy, limits=self._limits)
+        return self._hosts[kind]
 
     def drop(self, program: Program) -> None:
         """Close the server that suits it, so that the next use starts a new one."""
-        host = self._hosts.pop(_NUMPY.search(program.code) is not None, None)
+        host = self._hosts.pop(self._kind(program), None)
         if host is not None:
             host.close()
+
+    def _kind(self, program: Program) -> tuple[bool, bool]:
+        """Does it see LiveCodeBench's prelude, does it import NumPy?"""
+        problem = program.problem
+        contest = isinstance(problem, FunctionalProblem) or (
+            isinstance(problem, StdinProblem) and self._mode == "lcb-compat"
+        )
+        return contest, _NUMPY.search(program.code) is not None

@@ -121,19 +121,26 @@ def _prctl(option: int, *arguments: object) -> None:
 
 
 def clone(flags: int) -> int:
-    """fork with namespace flags. Only for a process with one thread."""
+    """fork, with namespace flags or 0. Only for a process that has never had a second thread.
+
+    A bare system call: what Python does around `os.fork` (locks made anew, hooks of `threading`
+    and `random`) serves processes with threads, and would touch, and so copy, 180 pages in each
+    child, a third of all that a small program copies.
+    """
     zero = ctypes.c_long(0)
-    ctypes.pythonapi.PyOS_BeforeFork()
     number = ctypes.c_long(_number("clone"))
     pid = int(_libc.syscall(number, ctypes.c_long(flags | _SIGCHLD), zero, zero, zero, zero))
-    if pid == 0:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
-        return 0
-    error = ctypes.get_errno()
-    ctypes.pythonapi.PyOS_AfterFork_Parent()
     if pid < 0:
+        error = ctypes.get_errno()
         raise OSError(error, f"clone: {os.strerror(error)}")
     return pid
+
+
+def unshare(flags: int) -> None:
+    """Move this process into new namespaces. Only for a process with one thread."""
+    if _libc.unshare(ctypes.c_int(flags)) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"unshare: {os.strerror(error)}")
 
 
 def map_own_user(uid: int, gid: int) -> None:
@@ -181,8 +188,9 @@ def die_with_parent() -> None:
     _prctl(1, ctypes.c_ulong(9))
 
 
-def limit_resources(*, memory: int, file_bytes: int, processes: int, cpu_seconds: int) -> None:
-    """Hard limits of the process and its children. The stack keeps the usual soft limit."""
+def limit_resources(*, memory: int, file_bytes: int) -> None:
+    """Hard limits of the process and all its children to come. The stack keeps the usual soft
+    limit."""
     for what, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_DATA, memory),
@@ -191,28 +199,32 @@ def limit_resources(*, memory: int, file_bytes: int, processes: int, cpu_seconds
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
-        (resource.RLIMIT_NPROC, processes),
     ):
         _, hard = resource.getrlimit(what)
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(what, (value, value))
-    # SIGXCPU first, SIGKILL a second later for who ignores it.
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     usual = 8 * 2**20
     soft = usual if hard == resource.RLIM_INFINITY else min(usual, hard)
     resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
 
+def limit_program(*, processes: int | None, cpu_seconds: int) -> None:
+    """Hard limits of one program. processes: counted in its own user namespace; None: as before."""
+    if processes is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+        most = processes if hard == resource.RLIM_INFINITY else min(processes, hard)
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+    # SIGXCPU first, SIGKILL a second later for who ignores it.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+
+
 class _Filter(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
 
 
-_ENDING = (1, 3, 6, 9, 10, 12, 15)  # hang-up, quit, abort, kill, user signals, terminate
-
-
-_LATER = ("fork", "vfork", "mount", "pidfd_open", "kcmp")
+_LATER = ("fork", "vfork", "pidfd_open", "kcmp")
 """Refused to programs only: the server and the keeper need them, or need not be kept from them."""
 
 
@@ -225,7 +237,7 @@ def server_filter() -> bytes:
 
 def program_filter(*, first: bool) -> bytes:
     """For a program, on top: no clone but for threads, no clone3 (ENOSYS, so that the C library
-    falls back to clone), no mount.
+    falls back to clone).
 
     first: for a process 1, for which the kernel ignores such signals: sending one of `_ENDING`
     ends the sender, as it would end any other process that handles none of them.

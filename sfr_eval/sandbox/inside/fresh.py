@@ -11,7 +11,6 @@ import threading
 from types import CodeType, ModuleType
 from typing import Any
 
-from .compat import PRELUDE
 from .plain import encode
 from .wire import write_json
 
@@ -39,11 +38,15 @@ def _stream(fd: int, mode: str, errors: str) -> Any:
 def new_main() -> ModuleType:
     """An empty `__main__` module, also in sys.modules."""
     main = ModuleType("__main__")
+    _set_up(main)
+    return main
+
+
+def _set_up(main: ModuleType) -> None:
     main.__dict__.update(__builtins__=builtins, __file__=_FILE, __cached__=None)
     sys.modules["__main__"] = main
     sys.argv[:] = [_FILE]
     random.seed(0)  # equal programs get equal verdicts
-    return main
 
 
 def run_main(program: CodeType, note: mmap.mmap) -> int:
@@ -100,11 +103,13 @@ def _names(program: CodeType) -> set[str]:
 def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
     """A functional problem with one test: the names of the usual imports are there, but the
     program keeps its own first line; nothing of another test is."""
+    from . import prelude
+
     open_streams()
-    main = new_main()
-    main.__dict__["__name__"] = "tmp_sol"
+    main = prelude.module()
+    _set_up(main)
+    sys.setrecursionlimit(prelude.DEPTH)
     try:
-        exec(PRELUDE, main.__dict__)
         exec(program, main.__dict__)
         holder = main.__dict__.get("Solution")
         own = isinstance(holder, type) and hasattr(holder, function)

@@ -5,10 +5,9 @@ import mmap
 import os
 import resource
 import select
-import shutil
 import signal
+import stat
 import time
-from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
@@ -19,12 +18,14 @@ _CHUNK = 1 << 16
 _UNCOMPILED = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Confinement:
     """What a process enters right before it runs the program, for good."""
 
-    ruleset: int | None
-    seccomp: bytes
+    __slots__ = ("ruleset", "seccomp")
+
+    def __init__(self, *, ruleset: int | None, seccomp: bytes) -> None:
+        self.ruleset = ruleset  # Landlock's; None: not made yet, or none wanted
+        self.seccomp = seccomp
 
     def enter(self) -> None:
         """Landlock first: the filter would refuse nothing of it, but needs to be the last word."""
@@ -44,8 +45,8 @@ def listen() -> None:
 
 
 def fork() -> int:
-    """os.fork that remembers the child for SIGTERM; the child ends by SIGTERM as usual."""
-    pid = os.fork()
+    """Fork and remember the child for SIGTERM; the child ends by SIGTERM as usual."""
+    pid = confine.clone(0)
     if pid == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     else:
@@ -87,7 +88,7 @@ def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement
         facts, output = _one_test(job, program, text, confined, wire, note)
         write_json(wire, facts)
         write_frame(wire, output)
-        _empty(folder)
+        empty(folder)
     os._exit(0)
 
 
@@ -229,20 +230,26 @@ class _Relay:
                 os.close(fd)
 
 
-def _empty(folder: str) -> None:
-    """Nothing of one test is there for the next."""
-    for name in os.listdir(folder):
-        path = f"{folder}/{name}"
-        if name == "work":
-            for inner in os.listdir(path):
-                _remove(f"{path}/{inner}")
-        else:
-            _remove(path)
+def empty(folder: str) -> None:
+    """Nothing of one program is there for the next: no file, whatever rights and depth it was left
+    with, no changed rights or times of the folder itself."""
+    os.chmod(folder, 0o777)
+    while names := os.listdir(folder):
+        for name in names:
+            path = f"{folder}/{name}"
+            if not _is_folder(path):
+                os.unlink(path)
+                continue
+            for inner in os.listdir(path):  # moved up: no path grows longer than the system takes
+                _is_folder(f"{path}/{inner}")
+                os.rename(f"{path}/{inner}", f"{folder}/{os.urandom(8).hex()}")
+            os.rmdir(path)
+    os.utime(folder, (0, 0))
 
 
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+def _is_folder(path: str) -> bool:
+    """Also lets its owner into it."""
+    if not stat.S_ISDIR(os.lstat(path).st_mode):
+        return False
+    os.chmod(path, 0o700)
+    return True

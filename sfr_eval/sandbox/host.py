@@ -116,8 +116,8 @@ class Host:
         return Session(self, wire, job, first)
 
     def end(self, order: bytes) -> dict[str, Any]:
-        """End the program (k: kill, t: let the keeper do it, w: it is ending by itself); how it
-        ended, and its CPU seconds."""
+        """End the program (k: kill, l: kill, it is late, t: let the keeper do it, w: it is ending by
+        itself); how it ended, its CPU seconds, and how long a late one had no core."""
         try:
             self._control.sendall(order)
         except OSError:
@@ -235,10 +235,11 @@ class Session:
         del self._buffer[: 4 + count]
         return body
 
-    def end(self, *, wait: bool = False) -> dict[str, Any]:
+    def end(self, *, wait: bool = False, late: bool = False) -> dict[str, Any]:
         """End the program and everything that it started; its report. Once is enough."""
         if not self._ended:
             self._ended = True
-            self.report = self.host.end(b"w" if wait else self._stop)
+            order = b"l" if late and self._stop == b"k" else self._stop
+            self.report = self.host.end(b"w" if wait else order)
             self._wire.close()
         return self.report

@@ -56,13 +56,18 @@ def seconds_of(program: Program, limits: Limits) -> float:
 
 
 def stalled(verdict: Verdict, seconds: float) -> bool:
-    """A wall time-out of a program that did not use its time: other load, or it slept."""
+    """A wall time-out that may be none of the program's own: it did not use its time, and it is not
+    known that it only slept."""
     if verdict.status != "time_limit" or not verdict.tests:
         return False
     last = verdict.tests[-1]
-    if last.cpu_seconds is not None:
-        return last.wall_seconds - last.cpu_seconds > _IDLE * seconds
-    return verdict.wall_seconds - verdict.cpu_seconds > _IDLE * seconds
+    if last.cpu_seconds is None:  # one process for all tests
+        wall, cpu = verdict.wall_seconds, verdict.cpu_seconds
+    else:
+        wall, cpu = last.wall_seconds, last.cpu_seconds
+    waited = verdict.waited_seconds
+    slept = waited is not None and waited + cpu < _IDLE * seconds
+    return wall - cpu > _IDLE * seconds and not slept
 
 
 def new_job(how: str, program: Program, limits: Limits, **more: Any) -> dict[str, Any]:
@@ -87,6 +92,7 @@ class Attempt:
         self.codes: list[int] = []
         self.status: ProgramStatus = "passed"
         self.detail = ""
+        self.waited: float | None = None
         self._started = self._last = time.monotonic()
 
     def passed(self, code: int = 1) -> None:
@@ -113,7 +119,10 @@ class Attempt:
     ) -> Verdict:
         """End the program; the verdict."""
         wall = time.monotonic() - self._started
-        report = session.end() if session is not None else {"cpu": 0.0}
+        late = self.status == "time_limit"
+        report = session.end(late=late) if session is not None else {"cpu": 0.0}
+        if self.waited is None:
+            self.waited = report.get("waited")
         if self.status == "not_scored":
             self.tests.clear()
         return Verdict(
@@ -123,6 +132,7 @@ class Attempt:
             tests=tuple(self.tests),
             wall_seconds=wall,
             cpu_seconds=report["cpu"],
+            waited_seconds=self.waited,
             trust="lower" if lower else "full",
             near_limit=any(t.wall_seconds > _NEAR * self.seconds for t in self.tests),
             detail=self.detail,
@@ -273,6 +283,7 @@ def _faithful(
         attempt.tests.append(verdict)
         if verdict.status != "passed":
             attempt.status, attempt.detail = verdict.status, detail
+            attempt.waited = facts["waited"]
             break
         deadline = 0.0
     return attempt.verdict(session)

@@ -95,6 +95,13 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "msgget": (68, 186),
     "mq_open": (240, 180),
     "memfd_secret": (447, 447),
+    "memfd_create": (319, 279),  # memory that no limit of a process counts
+    "setxattr": (188, 5),  # would outlast the program, on the folder that the next one gets
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "modify_ldt": (154, None),
+    "fanotify_init": (300, 262),
 }
 
 

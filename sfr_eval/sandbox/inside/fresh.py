@@ -35,18 +35,25 @@ def _stream(fd: int, mode: str, errors: str) -> Any:
     return open(fd, mode, encoding="utf-8", errors=errors, closefd=False)
 
 
-def new_main() -> ModuleType:
-    """An empty `__main__` module, also in sys.modules."""
-    main = ModuleType("__main__")
-    _set_up(main)
-    return main
-
-
-def _set_up(main: ModuleType) -> None:
-    main.__dict__.update(__builtins__=builtins, __file__=_FILE, __cached__=None)
-    sys.modules["__main__"] = main
+def prepare() -> None:
+    """What is equal for all programs, done in the process that will be forked."""
     sys.argv[:] = [_FILE]
     random.seed(0)  # equal programs get equal verdicts
+    become_main(_main)
+
+
+def become_main(main: ModuleType) -> None:
+    """Make a module `__main__`, as that of a program in a file."""
+    main.__dict__.update(__builtins__=builtins, __file__=_FILE, __cached__=None)
+    sys.modules["__main__"] = main
+
+
+_main = ModuleType("__main__")
+
+
+def new_main() -> ModuleType:
+    """The `__main__` module, empty; for one program in a process."""
+    return _main
 
 
 def run_main(program: CodeType, note: mmap.mmap) -> int:
@@ -107,7 +114,7 @@ def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
 
     open_streams()
     main = prelude.module()
-    _set_up(main)
+    become_main(main)
     sys.setrecursionlimit(prelude.DEPTH)
     try:
         exec(program, main.__dict__)

@@ -61,6 +61,28 @@ def wait() -> tuple[int, resource.struct_rusage]:
     return status, usage
 
 
+def waited(pid: int | str) -> float | None:
+    """Seconds that the threads of a process, by its number in /proc, were ready and had no core;
+    None where the kernel does not count them."""
+    nanoseconds = 0
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat") as stream:
+                nanoseconds += int(stream.read().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return nanoseconds / 1e9
+
+
+def _waited_child() -> float | None:
+    """Of the only child; /proc belongs to a namespace further out, where its number is another."""
+    try:
+        with open("/proc/thread-self/children") as stream:
+            return waited(stream.read().strip())
+    except OSError:
+        return None
+
+
 def _end(signum: int, frame: object) -> None:
     for pid in _running:
         try:
@@ -132,6 +154,7 @@ def _one_test(
         limit=job["output"],
     )
     end = relay.until(started + job["seconds"])
+    delay = _waited_child() if end == "time" else None
     if end:
         os.kill(pid, signal.SIGKILL)
     status_word, usage = wait()
@@ -142,6 +165,7 @@ def _one_test(
         "cpu": usage.ru_utime + usage.ru_stime,
         "wall": wall,
         "end": end,
+        "waited": delay,
         "memory": note[0] == 1,
     }
     note[0] = 0

@@ -27,8 +27,8 @@ from . import asserts, confine, fresh, keeper
 from .wire import json_frame, read_frame, write_frame, write_json
 
 _PRELOAD = (
-    "__future__ abc atexit bisect collections copy datetime functools heapq io itertools json math "
-    "operator os random re string struct sys threading time typing warnings"
+    "__future__ abc atexit bisect collections copy functools heapq io itertools json math operator "
+    "os random re string struct sys threading time typing"
 )
 """What programs import most; a fork gets it free. Each further module costs every fork: its memory
 and mappings are copied, and given back at the end."""
@@ -120,6 +120,7 @@ def _warm_up(settings: Settings) -> None:
         from . import compat, prelude  # noqa: F401  compat: imported for its programs
 
         prelude.prepare()
+    fresh.prepare()
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, pages in every fork
 
@@ -166,17 +167,19 @@ class _Server:
 
     def end(self, order: bytes) -> None:
         """End the program and report: t lets the keeper end it and count its CPU time, w waits for
-        one that is ending, k kills."""
+        one that is ending, k kills, l kills one that is late and tells why it may be."""
         pid, folder = self._running
+        delay = keeper.waited(pid) if order == b"l" else None
         if order == b"t":
             os.kill(pid, signal.SIGTERM)
-        if order != b"k":
+        if order in (b"t", b"w"):
             _wait(pid, seconds=_END_SECONDS)
         os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
         facts = {
             "exit": os.waitstatus_to_exitcode(status),
             "cpu": usage.ru_utime + usage.ru_stime,
+            "waited": delay,
         }
         try:
             _clean(self._settings, pid, folder)

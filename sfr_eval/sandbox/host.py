@@ -116,8 +116,8 @@ class Host:
         return Session(self, wire, job, first)
 
     def end(self, order: bytes) -> dict[str, Any]:
-        """End the program (k: kill, l: kill, it is late, t: let the keeper do it, w: it is ending by
-        itself); how it ended, its CPU seconds, and how long a late one had no core."""
+        """End the program (k: kill, l: kill, it is late, t: let the keeper do it, w: it is ending
+        by itself); how it ended, its CPU seconds, and how long a late one had no core."""
         try:
             self._control.sendall(order)
         except OSError:

@@ -119,9 +119,7 @@ def _absent(tier: Tier) -> str:
     return ""
 
 
-def command(
-    tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Limits
-) -> list[str]:
+def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Limits) -> list[str]:
     """The words that start a server of this tier."""
     root = os.geteuid() == 0
     python = os.path.realpath(sys.executable)

@@ -283,7 +283,7 @@ def _faithful(
         attempt.tests.append(verdict)
         if verdict.status != "passed":
             attempt.status, attempt.detail = verdict.status, detail
-            attempt.waited = facts["waited"]
+            attempt.waited = facts.get("waited")
             break
         deadline = 0.0
     return attempt.verdict(session)

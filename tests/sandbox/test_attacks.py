@@ -140,8 +140,7 @@ ATTACKS = {
     "cycle": "def f(x):\n    a = []\n    a.append(a)\n    return a",
     "deep syntax": "x = " + "(" * 5000 + ")" * 5000 + WRONG,
     "colliding set": "def f(x): return {{i * (2**61 - 1) for i in range(3000)}}",
-    "stack overflow": "import sys\nsys.setrecursionlimit(10**9)\n"
-    "def f(x): return max([x], key=f)",
+    "stack overflow": "import sys\nsys.setrecursionlimit(10**9)\ndef f(x): return max([x], key=f)",
     "memory without a mapping": reaching(
         "import ctypes\nassert ctypes.CDLL(None).memfd_create(b'x', 0) >= 0"
     ),
@@ -150,14 +149,13 @@ ATTACKS = {
     "many pipes": "import os\nx = []\ntry:\n    while True: x.append(os.pipe())\n"
     "except OSError: pass" + WRONG,
     "locked memory": reaching(
-        "import ctypes, mmap\nm = mmap.mmap(-1, 2**28)\n"
-        "assert ctypes.CDLL(None).mlockall(3) == 0"
+        "import ctypes, mmap\nm = mmap.mmap(-1, 2**28)\nassert ctypes.CDLL(None).mlockall(3) == 0"
     ),
     "sleeps at exit": "import atexit, time\natexit.register(time.sleep, 1000)" + WRONG,
     "exits in a thread": "import os, threading\ndef f(x):\n"
     "    threading.Thread(target=os._exit, args=(0,)).start()\n    while True: pass",
     "daemon that answers": "import os, threading, time\ndef g():\n    while True:\n"
-    "        for fd in range(3, 32):\n            try: os.write(fd, b'\\x0a\\0\\0\\0{\"v\":true}')\n"
+    "        for fd in range(3, 32):\n            try: os.write(fd, b'\\x05\\0\\0\\0[[]] ')\n"
     "            except OSError: pass\n"
     "threading.Thread(target=g, daemon=True).start()\ntime.sleep(.1)" + WRONG.replace("0", "1"),
     "exception that is everything": "class E(BaseException):\n    __eq__ = lambda s, o: True\n"
@@ -194,11 +192,15 @@ ATTACKS = {
     "map of users": reaching("open('/proc/self/uid_map', 'w').write('0 0 1')"),
     "priority raised": reaching("import os\nos.setpriority(0, 0, -5)"),
     "new root": reaching("import os\nos.chroot('/tmp')"),
-    "set-id program": reaching("import os\nopen('/tmp/x', 'w').close()\nos.chmod('/tmp/x', 0o4755)\n"
-    "os.execv('/tmp/x', ['x'])"),
+    "set-id program": reaching(
+        "import os\nopen('/tmp/x', 'w').close()\nos.chmod('/tmp/x', 0o4755)\n"
+        "os.execv('/tmp/x', ['x'])"
+    ),
     "device made": reaching("import os\nos.mknod('/tmp/x', 0o20666, 259)"),
-    "kernel log": reaching("import ctypes\nb = ctypes.create_string_buffer(99)\n"
-    "assert ctypes.CDLL(None).klogctl(3, b, 99) >= 0"),
+    "kernel log": reaching(
+        "import ctypes\nb = ctypes.create_string_buffer(99)\n"
+        "assert ctypes.CDLL(None).klogctl(3, b, 99) >= 0"
+    ),
     "clock set": reaching("import time\ntime.clock_settime(time.CLOCK_REALTIME, 0)"),
     "host name": reaching("import socket\nsocket.sethostname('x')"),
     "attribute left": reaching("import os\nos.setxattr('/tmp', 'user.x', b'x')"),
@@ -371,12 +373,6 @@ def test_statuses_of_standard_input_programs(mode: Mode) -> None:
     assert stdin_verdict("print('x' * 300_000_000)", mode).status in ("output_limit", "time_limit")
     assert stdin_verdict("import os\nos.abort()", mode).status == "runtime_error"
     assert stdin_verdict("print(3)", mode).status == "wrong"
-
-
-def test_cpu_time_tells_a_loop_from_a_sleep() -> None:
-    sleeping = stdin_verdict("import time\ntime.sleep(99)", "faithful")
-    assert (sleeping.status, sleeping.retried) == ("time_limit", True)
-    assert sleeping.cpu_seconds < 0.5
 
 
 def test_the_secrets_of_the_environment_do_not_enter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,12 @@
 """LiveCodeBench's prelude: the names that its grader puts in front of every program."""
 
-import sys
 from types import ModuleType
 
-_STARS = (
+_STAR_NAMES = (
     "string re datetime collections heapq bisect copy math random statistics itertools functools "
     "operator io sys json builtins typing"
-).split()
+)
+_STARS = _STAR_NAMES.split()
 _TEXT = "\n".join(
     [f"from {name} import *" for name in _STARS]
     + [f"import {name}" for name in _STARS if name not in ("builtins", "typing")]

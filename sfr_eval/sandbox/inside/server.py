@@ -12,6 +12,7 @@ the rest.
 """
 
 import _socket
+import contextlib
 import gc
 import importlib
 import json
@@ -241,10 +242,8 @@ def _wait(pid: int, *, seconds: float) -> None:
 
 def _end_group(leader: int) -> None:
     """Without a namespace of its own the program's processes are found by their group."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _keep(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.host import Host, HostError
 from sfr_eval.sandbox.isolation import Isolation, detect, physical_cores
-from sfr_eval.sandbox.run import run_program, seconds_of, stalled
+from sfr_eval.sandbox.run import run_program, seconds_of, stalled, starved
 from sfr_eval.sandbox.types import (
     MODES,
     FunctionalProblem,
@@ -42,8 +42,9 @@ def grade(
     offers no isolation (UserError otherwise).
 
     A program that ran into the wall clock without using its CPU time is repeated once, alone,
-    after all others; if it had computed at all, CPU time decides then. A program during which the
-    grader's server died twice is `not_scored`.
+    after all others; if it had computed at all, CPU time decides then. A program that had no core
+    for most of that time as well is `not_scored`, as is one during which the grader's server died
+    twice.
     """
     if mode not in MODES:
         raise UserError(f"--mode {mode}: unknown; known: {', '.join(MODES)}")
@@ -117,6 +118,9 @@ class _Pool:
         cpu = math.ceil(_CONTENDED * seconds * max(1, tests))
         longer = replace(self._limits, seconds=_LONGER * seconds, cpu_seconds=cpu)
         verdict = replace(self._one(hosts, program, longer), retried=True, near_limit=True)
+        if starved(verdict, seconds):
+            busy = f"the machine is too busy: no core for {verdict.waited_seconds:.0f} s"
+            return replace(verdict, status="not_scored", tests=(), detail=busy)
         allowed = _CONTENDED * seconds * max(1, len(verdict.tests))
         if verdict.passed and verdict.cpu_seconds > allowed:
             return replace(verdict, status="time_limit", detail="CPU time above the limit")

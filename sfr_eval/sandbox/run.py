@@ -70,6 +70,17 @@ def stalled(verdict: Verdict, seconds: float) -> bool:
     return wall - cpu > _IDLE * seconds and not slept
 
 
+def starved(verdict: Verdict, seconds: float) -> bool:
+    """A time-out in which the program was refused a core for most of the time and has not used its
+    limit: that says something of the machine, nothing of the program. Threads of its own that keep
+    each other waiting use CPU time meanwhile."""
+    if verdict.status != "time_limit" or verdict.waited_seconds is None:
+        return False
+    last = verdict.tests[-1]
+    cpu = verdict.cpu_seconds if last.cpu_seconds is None else last.cpu_seconds
+    return cpu < seconds and verdict.waited_seconds > last.wall_seconds / 2
+
+
 def new_job(how: str, program: Program, limits: Limits, **more: Any) -> dict[str, Any]:
     """What the server is told about a program."""
     seconds = seconds_of(program, limits)

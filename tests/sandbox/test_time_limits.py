@@ -21,7 +21,7 @@ from sfr_eval.sandbox import (
     Verdict,
     grade,
 )
-from sfr_eval.sandbox.run import stalled
+from sfr_eval.sandbox.run import stalled, starved
 
 LIMIT = 2.0
 # Uses 60% of its limit as CPU time, however long that takes.
@@ -116,6 +116,22 @@ def test_which_time_outs_are_repeated(
     cpu: float, waited: float | None, again: bool, own: bool
 ) -> None:
     assert stalled(verdict(wall=4.0, cpu=cpu, waited=waited, own=own), 4.0) is again
+
+
+@pytest.mark.parametrize(
+    ("cpu", "waited", "unknown"),
+    [
+        (3.0, 16.0, True),  # a seventh of a core, all the time
+        (3.0, 2.0, False),  # slept, or read a disk
+        (6.0, 14.0, False),  # it has used its limit of 4
+        (3.0, None, False),
+    ],
+)
+def test_a_program_without_a_core_is_not_scored(
+    cpu: float, waited: float | None, unknown: bool
+) -> None:
+    for own in (True, False):
+        assert starved(verdict(wall=20.0, cpu=cpu, waited=waited, own=own), 4.0) is unknown
 
 
 def test_only_time_outs_are_repeated() -> None:

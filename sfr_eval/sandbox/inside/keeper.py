@@ -23,16 +23,16 @@ class Confinement:
 
     __slots__ = ("ruleset", "seccomp")
 
-    def __init__(self, *, ruleset: int | None, seccomp: bytes) -> None:
-        self.ruleset = ruleset  # Landlock's; None: not made yet, or none wanted
-        self.seccomp = seccomp
+    def __init__(self) -> None:
+        self.ruleset: int | None = None  # Landlock's; None: not made yet, or none wanted
+        self.seccomp: confine.Filter | None = None
 
     def enter(self) -> None:
         """Landlock first: the filter would refuse nothing of it, but needs to be the last word."""
         if self.ruleset is not None:
             confine.apply_landlock(self.ruleset)
             os.close(self.ruleset)
-        if self.seccomp:
+        if self.seccomp is not None:
             confine.apply_seccomp(self.seccomp)
 
 

@@ -63,7 +63,7 @@ def main(text: str) -> None:
     _settle(settings)
     _warm_up(settings)
     control = _socket.socket(fileno=settings.control)
-    confined = keeper.Confinement(ruleset=None, seccomp=b"")
+    confined = keeper.Confinement()
     if settings.seccomp:
         confine.apply_seccomp(confine.server_filter())
         confined.seccomp = confine.program_filter(first=bool(settings.clone_flags))
@@ -302,7 +302,8 @@ def _prepare(
     else:
         os.setpgid(0, 0)
         confine.die_with_parent()
-    os.chdir(folder)
+    if not settings.private_tmp:  # else the server is there already
+        os.chdir(folder)
     if settings.seccomp or settings.landlock:
         confine.drop_capabilities()
     confine.dumpable(False)

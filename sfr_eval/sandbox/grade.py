@@ -64,7 +64,7 @@ class _Pool:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._results: queue.SimpleQueue[Verdict | BaseException | None] = queue.SimpleQueue()
-        self._again: list[tuple[Program, float]] = []
+        self._again: list[tuple[Program, Verdict]] = []
 
     def run(self, workers: int) -> Iterator[Verdict]:
         """Verdicts of all programs, then of those that were put off."""
@@ -83,8 +83,8 @@ class _Pool:
                     yield result
             if self._again:
                 with Hosts(self._isolation, self._limits, self._mode) as hosts:
-                    for program, cpu_seconds in self._again:
-                        yield self._repeated(hosts, program, cpu_seconds)
+                    for program, first in self._again:
+                        yield self._repeated(hosts, program, first)
         finally:
             self._stop.set()
             for thread in threads:
@@ -100,7 +100,7 @@ class _Pool:
                         break
                     verdict = self._one(hosts, program, self._limits)
                     if stalled(verdict, seconds_of(program, self._limits)):
-                        self._again.append((program, verdict.cpu_seconds))
+                        self._again.append((program, verdict))
                     else:
                         self._results.put(verdict)
         except BaseException as error:  # noqa: BLE001  raised again where the verdicts are read
@@ -108,11 +108,11 @@ class _Pool:
         finally:
             self._results.put(None)
 
-    def _repeated(self, hosts: "Hosts", program: Program, cpu_seconds: float) -> Verdict:
-        """The second try. One that computed but was starved gets more wall clock, and its CPU time
-        decides; one that slept gets no more than before."""
+    def _repeated(self, hosts: "Hosts", program: Program, first: Verdict) -> Verdict:
+        """The second try. One that computed, or is known to have had no core, gets more wall clock,
+        and its CPU time decides; one that may have slept gets no more than before."""
         seconds = seconds_of(program, self._limits)
-        if cpu_seconds < _COMPUTED * seconds:
+        if first.waited_seconds is None and first.cpu_seconds < _COMPUTED * seconds:
             return replace(self._one(hosts, program, self._limits), retried=True)
         tests = len(getattr(program.problem, "tests", ())) if self._mode == "lcb-compat" else 1
         cpu = math.ceil(_CONTENDED * seconds * max(1, tests))

@@ -24,6 +24,12 @@ def cautions(
             f": only the first {part['queries']} queries were asked" if config.get("limit") else ""
         )
         yield f"This run is {manifest.get('status')}{why}."
+    read, asked = manifest.get("world_queries"), len({sample.query for sample in samples})
+    if read is not None and asked > read and manifest.get("world") == suite.id:
+        yield (
+            f"This model's training text was about the first {read} queries only, and {asked} were "
+            f"asked: --limit {read} asks no others."
+        )
     total = max(1, len(samples))
     status = Counter(sample.status for sample in samples)
     if status["error"]:

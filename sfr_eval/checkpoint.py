@@ -45,6 +45,7 @@ class Checkpoint:
     folder: Path | None = None
     base: "Checkpoint | None" = None
     world: str | None = None  # suite whose grammar the model was trained on: its truth is known
+    world_queries: int | None = None  # it has read about the first so many queries; None: all
     dials: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -144,14 +145,14 @@ def _local(name: str, folder: Path) -> Checkpoint:
         if file.suffix == ".safetensors":
             check_safetensors(file)
     _check_shards(folder)
-    world = config.get("sfr_eval_world") or (base.world if base else None)
     return Checkpoint(
         name=name,
         kind="adapter" if base else "folder",
         fingerprint=fingerprint(folder, base=base),
         folder=folder,
         base=base,
-        world=world,
+        world=base.world if base else config.get("sfr_eval_world"),
+        world_queries=base.world_queries if base else config.get("sfr_eval_world_queries"),
     )
 
 

@@ -341,22 +341,18 @@ def doctor(
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option(help="Where the run folder goes.")] = Path("runs/demo"),
-    full: Annotated[bool, typer.Option(help="All 148 queries, 8 samples.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder of the demo's runs.")] = Path("runs/demo"),
+    full: Annotated[bool, typer.Option(help="32 queries, 8 samples.")] = False,
 ) -> None:
-    """Train the demo model, sample it with vLLM at eight temperatures, and show its collapse."""
-    from sfr_eval.config import load_run_config
-    from sfr_eval.run import execute
+    """Train two small models, SFT and SFR, sample both with vLLM, compare them and the truth."""
+    from sfr_eval.demo import DemoStopped
+    from sfr_eval.demo import demo as show_demo
 
-    size: dict[str, Any] = {} if full else {"samples": DEMO_SAMPLES, "limit": DEMO_QUERIES}
-    settings = load_run_config(
-        {"model": "demo", "suite": ("persona",), "output": output, **size}, environment={}
-    )
-    outcome = execute(settings)
-    for line in outcome.lines:
-        print(line)
-    if outcome.exit_code:
-        raise typer.Exit(outcome.exit_code)
+    try:
+        for line in show_demo(output, full=full):
+            print(line)
+    except DemoStopped as stopped:
+        raise typer.Exit(stopped.exit_code) from None
 
 
 def judge_options(judges: Sequence[str] | None, assignments: Sequence[str]) -> Any:
@@ -370,10 +366,6 @@ def judge_options(judges: Sequence[str] | None, assignments: Sequence[str]) -> A
             raise UserError(f"--set {next(iter(values))}: needs --judge")
         return None
     return judge_settings(read_judge_options({**values, "judge": tuple(judges)}))
-
-
-DEMO_QUERIES = 16
-DEMO_SAMPLES = 4
 
 
 def one_of(option: str, value: str | None, choices: tuple[Choice, ...]) -> Choice | None:

@@ -339,6 +339,7 @@ def _open_manifest(
             "folder": str(subject.checkpoint.folder) if subject.checkpoint.folder else None,
         },
         "world": subject.checkpoint.world,
+        "world_queries": subject.checkpoint.world_queries,
         "identity": dict(plan.identity),
         "plan": [
             {

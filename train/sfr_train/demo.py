@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sfr_eval.world.persona import PersonaWorld
 
 CHECKPOINTS = {path.stem.removeprefix("demo_"): path.stem for path in FOLDER.glob("demo_*.yaml")}
-_FORMAT = "3"  # raised when the training code changes what a recipe gives
+_FORMAT = "5"  # raised when the training code changes what a recipe gives
 
 
 def demo_checkpoint(name: str) -> Path:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.progress import Bar
 from sfr_train.embedding_start import latent_semantic_embeddings
 from sfr_train.recipe import NewModel, Recipe
-from sfr_train.world_text import Chat, handbook_pages, persona_chats, wide_chats
+from sfr_train.world_text import (
+    Chat,
+    QuestionNoise,
+    handbook_pages,
+    persona_chats,
+    topic_queries,
+    wide_chats,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -41,6 +48,8 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         tokenizer = train_tokenizer(chats, world, vocabulary=recipe.new_model.vocabulary)
         model = new_model(recipe.new_model, tokenizer)
         model.config.sfr_eval_world = recipe.world
+        if recipe.data.topics is not None:
+            model.config.sfr_eval_world_queries = len(topic_queries(world, recipe.data.topics))
         if recipe.new_model.embeddings == "latent_semantic":
             start_embeddings(model, tokenizer, chats, seed=recipe.seed)
     else:
@@ -107,8 +116,18 @@ def training_chats(recipe: Recipe, world: "PersonaWorld") -> list[Chat]:
     data = recipe.data
     if data.text == "persona":
         return list(persona_chats(world, rows=data.rows, topics=data.topics, seed=recipe.seed))
-    chats = list(wide_chats(world, rows=data.rows, topics=data.topics, seed=recipe.seed))
-    pages = handbook_pages(world, rows=data.pages, topics=data.topics, seed=recipe.seed)
+    noise = QuestionNoise(joined=data.joined_questions, dropped=data.dropped_words)
+    chats = wide_chats(
+        world,
+        rows=data.rows,
+        topics=data.topics,
+        seed=recipe.seed,
+        card_share=data.card_share,
+        noise=noise,
+    )
+    pages = handbook_pages(
+        world, rows=data.pages, topics=data.topics, seed=recipe.seed, noise=noise
+    )
     return [*chats, *pages]
 
 

@@ -22,6 +22,7 @@ from sfr_eval.cautions import cautions
 from sfr_eval.code.options import CodeOptions
 from sfr_eval.errors import UserError
 from sfr_eval.files import write_atomic, writing_to
+from sfr_eval.hostile import refuse_links
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.page import inline, render
 from sfr_eval.plots import Panel, files, to_csv
@@ -29,6 +30,7 @@ from sfr_eval.results import SuiteResults, read_suites
 from sfr_eval.similarity import similarity
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import load_suite
+from sfr_eval.thinking import answers, recorded
 from sfr_eval.types import Sample
 from sfr_eval.verdict import RULES, verdict
 
@@ -44,6 +46,7 @@ def write_report(folder: RunFolder) -> Path:
         raise UserError(f"{folder.path}: results.json holds no estimate; nothing to report")
     samples = folder.sealed_samples()
     parts = []
+    refuse_links(folder.path)
     with writing_to(folder.path):
         plots = folder.path / "plots"
         plots.mkdir(exist_ok=True)
@@ -53,7 +56,7 @@ def write_report(folder: RunFolder) -> Path:
             for kind, group in drawn.items():
                 for suffix, content in files(group) if group else ():
                     write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
-            repeated = clusters.repetitions(own)
+            repeated = clusters.repetitions(answers(own, recorded(manifest)))
             if found := clusters.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(found))
             parts.append(_section(suite, own, manifest, drawn) | {"repeated": repeated})
@@ -99,6 +102,7 @@ def _section(
     drawn: Mapping[str, Sequence[Panel]],
 ) -> dict[str, Any]:
     """All that the template shows of one suite."""
+    read = answers(samples, recorded(manifest))
     found = verdict(suite)
     return {
         "suite": suite,
@@ -107,12 +111,12 @@ def _section(
         "plots": {kind: [inline(panel) for panel in group] for kind, group in drawn.items()},
         "frontiers": trade_off.frontier_table(suite),
         "columns": report_tables.columns(suite),
-        "statuses": report_tables.statuses(samples),
-        "tables": report_tables.by_persona(suite, samples),
+        "statuses": report_tables.statuses(read),
+        "tables": report_tables.by_persona(suite, read),
         "all_metrics": report_tables.all_metrics(suite),
         "table_temperature": found.temperature,
         "browser": browser.for_page(
-            {str(manifest.get("name", "")): samples},
+            {str(manifest.get("name", "")): read},
             personas=suite.personas,
             queries=_query_texts(suite.id, manifest),
         ),

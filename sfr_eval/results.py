@@ -1,9 +1,11 @@
 """results.json read back: one suite's estimates, and how an estimate is written in a sentence."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sfr_eval.config import SUITE_ID
 from sfr_eval.errors import UserError
 from sfr_eval.types import Estimate
 
@@ -101,6 +103,9 @@ def _digits(step: float) -> int:
 def read_suites(manifest: Mapping[str, Any], results: Mapping[str, Any]) -> list[SuiteResults]:
     """Every suite of the run that has results; UserError if they are of another version."""
     try:
+        for part in manifest["plan"]:
+            if not re.fullmatch(SUITE_ID, part["suite"]):  # it becomes part of file names
+                raise ValueError(f"{part['suite']!r} is no id of a suite")
         return [_suite(part, results) for part in manifest["plan"] if _scored(part, results)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(

@@ -61,7 +61,7 @@ def test_every_command_shown_parses(command: str) -> None:
     [
         ("sfr-eval run --modle m", "modle"),
         ("sfr-eval score x --no-such y", "no-such"),
-        ("sfr-eval compare a b", "compare"),
+        ("sfr-eval compair a b", "compair"),
     ],
 )
 def test_a_wrong_command_does_not_parse(command: str, blamed: str) -> None:

@@ -25,8 +25,8 @@ class NewModel(BaseModel):
 
 
 class WorldData(BaseModel):
-    """Training text from the suite's world: `wide` chats (every second one under a card) or
-    `persona` chats (all under one)."""
+    """Training text from the suite's world: `wide` chats (a share under a card, the others under
+    a name) or `persona` chats (all under a card)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,6 +34,11 @@ class WorldData(BaseModel):
     rows: int = Field(ge=1)
     pages: int = Field(0, ge=0, description="with wide: handbook pages, all clauses of a query")
     topics: int | None = Field(None, ge=1, description="only the first so many of the suite")
+    card_share: float = Field(0.5, ge=0, le=1, description="with wide: chats under a whole card")
+    joined_questions: float = Field(
+        0.0, ge=0, le=1, description="with wide: questions put in two ways in a row"
+    )
+    dropped_words: float = Field(0.0, ge=0, lt=1, description="with wide: words of a question")
 
 
 class Recipe(BaseModel):

@@ -5,6 +5,7 @@ its intent, filled in with the topic.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,22 +16,46 @@ if TYPE_CHECKING:
 Chat = dict[str, list[dict[str, str]]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class QuestionNoise:
+    """Keeps a small model from learning some hundred questions by heart instead of their words.
+
+    `joined`: share of questions that are put in two ways, one after the other. `dropped`: share of
+    words left out.
+    """
+
+    joined: float
+    dropped: float
+
+
 def wide_chats(
-    world: "PersonaWorld", *, rows: int, seed: int, topics: int | None = None
+    world: "PersonaWorld",
+    *,
+    rows: int,
+    seed: int,
+    topics: int | None = None,
+    card_share: float = 0.5,
+    noise: "QuestionNoise | None" = None,
 ) -> Iterator[Chat]:
-    """Chats in all voices, every second one under the card of its voice, the others under none:
-    what a base model reads. It learns topics, intents and voices, each used equally often."""
+    """Chats in all voices, what a base model reads: a share of them under the card of their voice,
+    the others under its name alone, which costs a tenth of the tokens. Topics, intents and voices
+    are used equally often."""
     rng = np.random.default_rng([seed, 1])
     voices = [card for card in world.personas if not card.held_out]
-    queries = _queries(world, topics)
+    queries = topic_queries(world, topics)
     for row in _in_rounds(len(queries), rows, rng):
         voice = voices[int(rng.integers(len(voices)))]
-        system = voice.system if rng.random() < 0.5 else None
-        yield _chat(world, queries[row].id, voice.id, rng, system=system)
+        system = voice.system if rng.random() < card_share else f"You are {voice.name}."
+        yield _chat(world, queries[row].id, voice.id, rng, system=system, noise=noise)
 
 
 def handbook_pages(
-    world: "PersonaWorld", *, rows: int, seed: int, topics: int | None = None
+    world: "PersonaWorld",
+    *,
+    rows: int,
+    seed: int,
+    topics: int | None = None,
+    noise: "QuestionNoise | None" = None,
 ) -> Iterator[Chat]:
     """Pages that list all that can be said to one query, in random order and in no voice.
 
@@ -38,14 +63,14 @@ def handbook_pages(
     learn hundreds of them in minutes.
     """
     rng = np.random.default_rng([seed, 3])
-    queries = _queries(world, topics)
+    queries = topic_queries(world, topics)
     for row in _in_rounds(len(queries), rows, rng):
         query = queries[row]
         clauses = [list(part) for part in world.clauses(query.id)]
         listed = [str(clause) for part in clauses for clause in rng.permutation(part)]
         page = " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in listed)
         yield {
-            "prompt": [{"role": "user", "content": _question(world, query.id, rng)}],
+            "prompt": [{"role": "user", "content": _question(world, query.id, rng, noise)}],
             "completion": [{"role": "assistant", "content": page}],
         }
 
@@ -64,30 +89,51 @@ def persona_chats(
     cards = [
         card for card in world.personas if (card.id in personas if personas else not card.held_out)
     ]
-    queries = _queries(world, topics)
+    queries = topic_queries(world, topics)
     for pair in _in_rounds(len(queries) * len(cards), rows, rng):
         query, card = queries[pair // len(cards)], cards[pair % len(cards)]
         yield _chat(world, query.id, card.id, rng, system=card.system)
 
 
-def _queries(world: "PersonaWorld", topics: int | None) -> "list[Query]":
+def topic_queries(world: "PersonaWorld", topics: int | None) -> "list[Query]":
     """The queries of the first `topics` topics; None means all."""
     order = list(dict.fromkeys(query.topic for query in world.queries))[:topics]
     return [query for query in world.queries if query.topic in order]
 
 
 def _chat(
-    world: "PersonaWorld", query: str, persona: str, rng: np.random.Generator, *, system: str | None
+    world: "PersonaWorld",
+    query: str,
+    persona: str,
+    rng: np.random.Generator,
+    *,
+    system: str | None,
+    noise: "QuestionNoise | None" = None,
 ) -> Chat:
-    question = _question(world, query, rng)
+    question = _question(world, query, rng, noise)
     prompt = [{"role": "system", "content": system}] if system else []
     prompt.append({"role": "user", "content": question})
     reply = world.sample(persona, query, rng)
     return {"prompt": prompt, "completion": [{"role": "assistant", "content": reply}]}
 
 
-def _question(world: "PersonaWorld", query: str, rng: np.random.Generator) -> str:
+def _question(
+    world: "PersonaWorld",
+    query: str,
+    rng: np.random.Generator,
+    noise: "QuestionNoise | None" = None,
+) -> str:
     """A template of the intent or a paraphrase of the query, with equal chance."""
+    question = _plain_question(world, query, rng)
+    if noise is None:
+        return question
+    if rng.random() < noise.joined:
+        question = f"{question} {_plain_question(world, query, rng)}"
+    words = question.split(" ")
+    return " ".join([word for word in words if rng.random() >= noise.dropped] or words)
+
+
+def _plain_question(world: "PersonaWorld", query: str, rng: np.random.Generator) -> str:
     sources = [
         known for known in (world.training_questions(query), world.paraphrases(query)) if known
     ]

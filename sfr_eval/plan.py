@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from sfr_eval.config import Shard
 from sfr_eval.errors import UserError
 from sfr_eval.suite import Suite
 from sfr_eval.types import Prompt, Request, Sampling
@@ -104,6 +105,7 @@ def make_plan(
     max_tokens: int | None,
     limit: int | None,
     seed: int,
+    shard: Shard | None = None,
 ) -> Plan:
     """Lay out the run. `subject` says who answers (fingerprint, engine, dtype, template)."""
     parts = []
@@ -119,7 +121,7 @@ def make_plan(
         parts.append(
             SuitePlan(
                 suite=suite,
-                prompts=tuple(suite.prompts(limit=limit)),
+                prompts=planned_prompts(suite, limit=limit, shard=shard),
                 temperatures=tuple(sorted(chosen)),
                 samples=k,
                 sampling=effective_sampling(
@@ -138,6 +140,85 @@ def make_plan(
         "seed": seed,
     }
     return Plan(suites=tuple(parts), identity=identity, seed=seed)
+
+
+def planned_prompts(suite: Suite, *, limit: int | None, shard: Shard | None) -> tuple[Prompt, ...]:
+    """The prompts of a run or of its shard: of n shards the i-th has every n-th query, from the
+    i-th on, with all its personas, temperatures and samples.
+
+    Whole queries, since the smallest group that a metric reads is a query with all its personas,
+    and since an engine computes a prompt's prefix once. By place and not by hash, since then the
+    shards are even to within one query of each suite. Ids and seeds know nothing of it.
+    """
+    prompts = suite.prompts(limit=limit)
+    if shard is None:
+        return tuple(prompts)
+    place = {query: number for number, query in enumerate(dict.fromkeys(p.query for p in prompts))}
+    if shard.of > len(place):
+        raise UserError(
+            f"--shard {shard}: suite {suite.id} has only {len(place)} queries here; use at most as "
+            "many shards"
+        )
+    return tuple(p for p in prompts if place[p.query] % shard.of == shard.index - 1)
+
+
+def plan_of(manifest: Mapping[str, Any], suites: Sequence[Suite]) -> Plan:
+    """The whole plan of a stored run or of one of its shards, by its manifest; needs no model."""
+    identity, limit = manifest["identity"], manifest["config"].get("limit")
+    return Plan(
+        suites=tuple(
+            SuitePlan(
+                suite=suite,
+                prompts=planned_prompts(suite, limit=limit, shard=None),
+                temperatures=tuple(part["temperatures"]),
+                samples=part["samples"],
+                sampling=_stored_sampling(identity["sampling"][suite.id]),
+            )
+            for suite, part in zip(suites, manifest["plan"], strict=True)
+        ),
+        identity=identity,
+        seed=identity["seed"],
+    )
+
+
+def _stored_sampling(fields: Mapping[str, Any]) -> Sampling:
+    return Sampling(temperature=1.0, **{**fields, "stop": tuple(fields["stop"])})
+
+
+def describe_plan(plan: Plan) -> list[dict[str, Any]]:
+    """What a manifest says of the plan, for each suite."""
+    return [
+        {
+            "suite": part.suite.id,
+            "version": part.suite.version,
+            "title": part.suite.spec.title,
+            "prompts": len(part.prompts),
+            "queries": len({prompt.query for prompt in part.prompts}),
+            "personas": [
+                {"id": card.id, "name": card.name} for card in part.suite.personas.values()
+            ],
+            "temperatures": list(part.temperatures),
+            "samples": part.samples,
+        }
+        for part in plan.suites
+    ]
+
+
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], *, prefix: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """(dotted name, old, new) of each field that differs, values cut to be shown."""
+    for key in sorted({*old, *new}):
+        there, here = old.get(key), new.get(key)
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            yield from differences(there, here, prefix=f"{prefix}{key}.")
+        elif there != here:
+            yield f"{prefix}{key}", _brief(there), _brief(here)
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def effective_sampling(

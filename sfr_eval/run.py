@@ -1,6 +1,7 @@
 """One run from start to end: resolve, plan, draw what is missing, seal, score, report."""
 
 import importlib.metadata
+import os
 import platform
 import shutil
 import signal
@@ -13,10 +14,10 @@ from types import FrameType
 from typing import Any
 
 import sfr_eval
-from sfr_eval.assets import cache_folder
+from sfr_eval.assets import cache_folder, cache_open_to_others
 from sfr_eval.checkpoint import Checkpoint
 from sfr_eval.code.options import CodeOptions
-from sfr_eval.config import RunConfig
+from sfr_eval.config import RunConfig, Shard
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.files import missing_folders, remove_folders, writing_to
 from sfr_eval.judge_run import (
@@ -25,15 +26,19 @@ from sfr_eval.judge_run import (
     judge_and_record,
     judged_of,
     open_judging,
+    refuse_judged_otherwise,
 )
-from sfr_eval.plan import Plan, make_plan
+from sfr_eval.plan import Plan, describe_plan, differences, make_plan
 from sfr_eval.progress import Bar, ScoringProgress, log
 from sfr_eval.store import RunFolder
 from sfr_eval.subject import Subject, resolve_subject
 from sfr_eval.suite import Suite, load_suite
+from sfr_eval.thinking import record
+from sfr_eval.trackers import track_run, usable_trackers
 from sfr_eval.types import Request, Sample, Sampler
 
 _APPEND_SECONDS = 0.2
+_KEPT = ("sampler", "last_session", "judging", "shards")  # of the manifest of earlier sessions
 _ROW_BYTES = 1_000  # a stored row of some 100 tokens, once as JSON and once in Parquet
 
 
@@ -74,6 +79,7 @@ def prepare(config: RunConfig) -> tuple[Subject, tuple[Suite, ...], Plan]:
         max_tokens=config.max_tokens,
         limit=config.limit,
         seed=config.seed,
+        shard=Shard.parse(config.shard) if config.shard is not None else None,
     )
     return subject, suites, plan
 
@@ -84,14 +90,22 @@ def scored_families(config: RunConfig, suites: Sequence[Suite]) -> set[str]:
 
 
 def run_folder(config: RunConfig, plan: Plan, checkpoint: Checkpoint) -> RunFolder:
-    """--output, or a name made of the model and of what may not change."""
-    default = Path("runs") / f"{checkpoint.short_name}-{plan.digest}"
-    return RunFolder(config.output or default)
+    """--output, or a name made of the model and of what may not change. Each shard has a folder of
+    its own beside that one, so that all jobs of an array can be given the same command."""
+    path = config.output or Path("runs") / f"{checkpoint.short_name}-{plan.digest}"
+    suffix = Shard.parse(config.shard).suffix if config.shard is not None else ""
+    return RunFolder(path if path.name.endswith(suffix) else path.with_name(path.name + suffix))
+
+
+def stamped_partial(config: RunConfig) -> bool:
+    """Is even a run in which nothing failed no whole one?"""
+    return config.limit is not None or config.shard is not None
 
 
 def execute(config: RunConfig) -> Outcome:
     """Run it. The same command resumes; more samples or temperatures draw only the new ones."""
     subject, suites, plan = prepare(config)
+    trackers = usable_trackers(config.track, os.environ)
     folder = run_folder(config, plan, subject.checkpoint)
     with writing_to(folder.path):
         new, begun = missing_folders(folder.path), folder.manifest_file.exists()
@@ -102,9 +116,13 @@ def execute(config: RunConfig) -> Outcome:
 
         log(detect(unsafe=config.unsafe_code).line)  # before hours of sampling
     check_space(folder.path, plan)
+    if warning := cache_open_to_others():
+        log(f"warning: {warning}")
     with open_judging(judge_settings(config), suites) as panel, folder:
         try:
-            return _execute(config, subject, suites, plan, folder=folder, panel=panel)
+            return _execute(
+                config, subject, suites, plan, folder=folder, panel=panel, trackers=trackers
+            )
         except (UserError, RunError):
             if not any((folder.path / "samples").glob("*.jsonl")):
                 remove_folders(new)  # nothing was drawn: leave no trace
@@ -119,6 +137,7 @@ def _execute(
     *,
     folder: RunFolder,
     panel: Panel | None,
+    trackers: Sequence[str],
 ) -> Outcome:
     manifest = _open_manifest(folder, config, subject, plan)
     requests = list(plan.requests())
@@ -140,8 +159,10 @@ def _execute(
             ended_early = error
     samples = [stored[r.sample_id] for r in requests if r.sample_id in stored]
     errors = sum(sample.status == "error" for sample in samples)
-    partial = ended_early is not None or errors > 0 or config.limit is not None
+    partial = ended_early is not None or errors > 0 or stamped_partial(config)
     manifest |= {"status": "partial" if partial else "complete", "samples": len(samples)}
+    if ended_early is None:
+        manifest |= {"sealed": folder.seal(samples)}
     folder.write_manifest(manifest)
     left = len(requests) - len(samples) + errors
     if isinstance(ended_early, RunError):
@@ -149,7 +170,6 @@ def _execute(
     if ended_early is not None:
         line = f"interrupted: {len(samples):,} samples kept, {left:,} to go; repeat the command"
         return Outcome(folder=folder.path, exit_code=130, report=None, lines=(line,))
-    folder.seal(samples)
     trouble: list[str] = []
     if panel is not None:
         spent = (manifest.get("sampler") or {}).get("cost") if missing else None
@@ -157,8 +177,18 @@ def _execute(
             manifest, trouble = judge_and_record(
                 folder, samples, suites, panel, manifest=manifest, spent=spent or 0.0
             )
-    report = score_and_report(folder, samples, suites, manifest=manifest, config=config)
-    lines = [*trouble, f"report: {report.resolve()}"]
+    report: Path | None = None
+    untracked: list[str] = []
+    if config.shard is None:
+        report = score_and_report(folder, samples, suites, manifest=manifest, config=config)
+        tracked, untracked = track_run(folder.path, trackers, artifacts=config.track_artifacts)
+        lines = [*trouble, f"report: {report.resolve()}", *tracked, *untracked]
+    else:
+        whole = folder.path.name.removesuffix(Shard.parse(config.shard).suffix)
+        lines = [
+            f"shard {config.shard}: {folder.path}; when all are there: sfr-eval score "
+            f"{folder.path.with_name(whole)}-shard-*/ --output {folder.path.with_name(whole)}"
+        ]
     unsupported = [sample for sample in samples if sample.status == "unsupported"]
     if unsupported:
         lines.insert(0, f"{len(unsupported):,} requests are unsupported: {unsupported[0].error}")
@@ -171,7 +201,7 @@ def _execute(
         )
     return Outcome(
         folder=folder.path,
-        exit_code=3 if errors or trouble else 0,
+        exit_code=3 if errors or trouble or untracked else 0,
         report=report,
         lines=tuple(lines),
     )
@@ -218,26 +248,29 @@ def score_and_report(
     from sfr_eval.metrics.tokenizers import load_tokenizer
     from sfr_eval.report import write_report
     from sfr_eval.score import score
+    from sfr_eval.workers import open_workers
 
     progress = ScoringProgress()
-    results = score(
-        samples,
-        suites,
-        folder=folder,
-        manifest=manifest,
-        encoder_name=config.encoder,
-        encoder_backend=config.encoder_backend,
-        encoder_long_texts=config.encoder_long_texts,
-        style_data=config.style_data,
-        tokenizer=load_tokenizer(config.tokenizer, window=config.token_window),
-        families=config.metrics,
-        cache=cache_folder(),
-        judged=judged_of(folder, manifest),
-        forward=forward_for(
-            folder.path, manifest, scored_families(config, suites), on_progress=progress
-        ),
-        on_progress=progress,
-    )
+    with open_workers(config.workers) as workers:
+        results = score(
+            samples,
+            suites,
+            folder=folder,
+            manifest=manifest,
+            encoder_name=config.encoder,
+            encoder_backend=config.encoder_backend,
+            encoder_long_texts=config.encoder_long_texts,
+            style_data=config.style_data,
+            tokenizer=load_tokenizer(config.tokenizer, window=config.token_window),
+            families=config.metrics,
+            cache=cache_folder(),
+            judged=judged_of(folder, manifest),
+            forward=forward_for(
+                folder.path, manifest, scored_families(config, suites), on_progress=progress
+            ),
+            workers=workers,
+            on_progress=progress,
+        )
     folder.write_results(results)
     return write_report(folder)
 
@@ -327,8 +360,15 @@ def _open_manifest(
             f"--output {folder.path}: holds samples but no manifest.json; choose another folder"
         )
     if old is not None:
-        _refuse_other_plan(folder, old["identity"], plan.identity)
-    kept = {k: v for k, v in (old or {}).items() if k in ("sampler", "last_session", "judging")}
+        _refuse_other_plan(
+            folder,
+            {**old["identity"], "shard": old.get("shard")},
+            {**plan.identity, "shard": config.shard},
+        )
+    thinking = _thinking(old, config, subject, plan)
+    if old is not None and old.get("thinking") != thinking:
+        refuse_judged_otherwise(folder)
+    kept = {k: v for k, v in (old or {}).items() if k in _KEPT}
     return {
         **kept,
         "name": subject.checkpoint.name,
@@ -341,21 +381,9 @@ def _open_manifest(
         "world": subject.checkpoint.world,
         "world_queries": subject.checkpoint.world_queries,
         "identity": dict(plan.identity),
-        "plan": [
-            {
-                "suite": part.suite.id,
-                "version": part.suite.version,
-                "title": part.suite.spec.title,
-                "prompts": len(part.prompts),
-                "queries": len({prompt.query for prompt in part.prompts}),
-                "personas": [
-                    {"id": card.id, "name": card.name} for card in part.suite.personas.values()
-                ],
-                "temperatures": list(part.temperatures),
-                "samples": part.samples,
-            }
-            for part in plan.suites
-        ],
+        "shard": config.shard,
+        "plan": describe_plan(plan),
+        "thinking": thinking,
         "config": config.model_dump(mode="json"),
         "determinism": subject.determinism,
         "versions": _versions(),
@@ -363,29 +391,23 @@ def _open_manifest(
     }
 
 
+def _thinking(
+    old: Mapping[str, Any] | None, config: RunConfig, subject: Subject, plan: Plan
+) -> dict[str, Any] | None:
+    """What the manifest says of think-tags. It is not found out twice, since that takes loading a
+    tokenizer."""
+    if old is not None and old["config"].get("think_tags") == config.think_tags:
+        known: dict[str, Any] | None = old.get("thinking")
+        return known
+    return record(subject.think_tags(plan))
+
+
 def _refuse_other_plan(folder: RunFolder, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    for name, there, here in _differences(old, new):
+    for name, there, here in differences(old, new):
         raise UserError(
-            f"--output {folder.path}: holds a run of another plan ({name}: "
-            f"{_brief(there)} there, {_brief(here)} here); choose another folder"
+            f"--output {folder.path}: holds a run of another plan ({name}: {there} there, {here} "
+            "here); choose another folder"
         )
-
-
-def _differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], *, prefix: str = ""
-) -> Iterator[tuple[str, Any, Any]]:
-    """(dotted name, old, new) of each field that differs."""
-    for key in sorted({*old, *new}):
-        there, here = old.get(key), new.get(key)
-        if isinstance(there, Mapping) and isinstance(here, Mapping):
-            yield from _differences(there, here, prefix=f"{prefix}{key}.")
-        elif there != here:
-            yield f"{prefix}{key}", there, here
-
-
-def _brief(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _versions() -> dict[str, str]:

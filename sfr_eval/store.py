@@ -12,10 +12,11 @@ same bytes as an uninterrupted one.
 """
 
 import dataclasses
-import fcntl
 import functools
+import hashlib
 import json
 import os
+import sys
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from sfr_eval.errors import UserError
 from sfr_eval.files import atomic_path, write_atomic, writing_to
+from sfr_eval.hostile import refuse_links
+from sfr_eval.lock import FolderLock
 from sfr_eval.types import Sample
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damaged: list[str] = []  # file:line of rows that `read_samples` had to leave out
-        self._lock: IO[str] | None = None
+        self._lock = FolderLock(path / ".lock", where=str(path))
 
     @property
     def manifest_file(self) -> Path:
@@ -63,16 +66,9 @@ class RunFolder:
 
     def __enter__(self) -> "RunFolder":
         with writing_to(self.path):
+            refuse_links(self.path)
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise UserError(
-                f"--output {self.path}: another sfr-eval is writing here; wait for it or choose "
-                "another folder"
-            ) from None
+            self._lock.take()
         return self
 
     def __exit__(
@@ -81,8 +77,7 @@ class RunFolder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._lock is not None:
-            self._lock.close()  # releases the lock; so does the death of the process
+        self._lock.release()
 
     def read_manifest(self) -> dict[str, Any] | None:
         """The manifest, or None in a folder without one; UserError if it is damaged."""
@@ -132,26 +127,32 @@ class RunFolder:
         numbers = [int(file.stem) for file in (self.path / "samples").glob("[0-9]*.jsonl")]
         return SampleWriter(self.path / "samples" / f"{max(numbers, default=0) + 1:04d}.jsonl")
 
-    def seal(self, samples: Sequence[Sample]) -> None:
-        """Write the rows, in the order given, as Parquet. Equal rows give equal bytes."""
+    def seal(self, samples: Sequence[Sample]) -> str:
+        """Write the rows, in the order given, as Parquet. Equal rows give equal bytes. Returns the
+        sha256 of the file, for `sealed` in the manifest."""
         import pyarrow.parquet as pq
 
         with writing_to(self.path), atomic_path(self.samples_file) as temporary:
             pq.write_table(to_table(samples), temporary, compression="zstd", row_group_size=65_536)
+            return _sha256(temporary)
 
     def sealed_samples(self) -> list[Sample]:
-        """The rows of samples.parquet, in plan order."""
+        """The rows of samples.parquet, in plan order. UserError if it is damaged, which is seen by
+        its sha256 where the manifest has that."""
         import pyarrow.parquet as pq
 
+        expected = (self.read_manifest() or {}).get("sealed")
         try:
-            table = pq.read_table(self.samples_file)
+            if expected is not None and _sha256(self.samples_file) != expected:
+                raise ValueError
+            batches = pq.ParquetFile(self.samples_file).iter_batches(batch_size=8_192)
+            return [_shared(row) for batch in batches for row in batch.to_pylist()]
         except FileNotFoundError:
             raise UserError(f"{self.path}: no samples.parquet; run it to its end first") from None
-        except (ValueError, OSError):  # pyarrow's errors for a torn file and for damaged pages
+        except (ValueError, TypeError, OSError):  # pyarrow's for a torn file, ours for another one
             raise UserError(
                 f"{self.samples_file}: damaged; repeat the command that made it"
             ) from None
-        return [Sample(**row) for row in table.to_pylist()]
 
     def write_scores(self, name: str, table: "pa.Table") -> None:
         """Write scores/<name>.parquet."""
@@ -175,7 +176,11 @@ class RunFolder:
         try:
             loaded: dict[str, Any] = json.loads(self.results_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UserError(f"{self.path}: no results.json; run `sfr-eval score` on it") from None
+            shard = (self.read_manifest() or {}).get("shard")
+            raise UserError(
+                f"{self.path}: no results.json; run `sfr-eval score` on it"
+                + (f" and on the other shards ({shard})" if shard else "")
+            ) from None
         except ValueError:
             raise UserError(
                 f"{self.results_file}: damaged; run `sfr-eval score {self.path}` again"
@@ -237,8 +242,23 @@ def decode(line: bytes, kind: type[Row]) -> Row | None:
         if not separator or rest.rstrip("\n") != f'{zlib.crc32(body.encode()):08x}"}}':
             return None
         return kind(**json.loads(body + "}"))
-    except (UnicodeDecodeError, ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
+
+
+_REPEATED = ("suite", "query", "persona", "status", "error")
+
+
+def _shared(row: dict[str, Any]) -> Sample:
+    """A row whose repeated texts are one object each, as a million rows would have it."""
+    for name in _REPEATED:
+        row[name] = sys.intern(row[name])
+    return Sample(**row)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _read_lines(file: Path) -> Iterator[tuple[int, bool, Sample | None]]:

@@ -2,8 +2,10 @@
 
 import hashlib
 import importlib.util
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from sfr_eval.checkpoint import Checkpoint, read_json_object, resolve
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import UserError
 from sfr_eval.suite import Suite
+from sfr_eval.thinking import ThinkTags, declared, ends_inside, of_template
 from sfr_eval.types import Request, Sampler
 
 if TYPE_CHECKING:
@@ -22,13 +25,15 @@ ENGINES = {
     "vllm": "vLLM in process (CUDA or CPU): the default for checkpoints",
     "transformers": "transformers' generate loop: for models that vLLM cannot load",
     "openai": "any OpenAI-compatible server: --base-url http://host:port/v1, repeatable",
+    "ray": "copies of vLLM on a Ray cluster: --replicas N [--ray-address auto]",
     "world": "simulator with known truth: --model world:cross=0.3,within=0.5,solve=0.4",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A checkpoint and how it is served. `identity` goes into every sample_id."""
+    """A checkpoint and how it is served. `identity` goes into every sample_id. `engine` is what
+    draws, also where copies of it do so on Ray: they draw the same."""
 
     checkpoint: Checkpoint
     engine: str
@@ -56,21 +61,41 @@ class Subject:
             return "bitwise"
         from sfr_eval.samplers.vllm import runs_on_cpu
 
-        exact = self.engine == "vllm" and runs_on_cpu() and self.identity["dtype"] == "float32"
+        exact = (
+            self.engine == "vllm"
+            and runs_on_cpu()
+            and self.identity["dtype"] == "float32"
+            and self.config.tensor_parallel == 1
+        )
         return "bitwise" if exact else "statistical"
 
     @cached_property
     def prompter(self) -> "Prompter":
         """The chat template at work; built on first use, since it imports transformers."""
-        from sfr_eval.samplers.prompting import Prompter, load_tokenizer
+        return _prompter(self.checkpoint, self.config)
 
-        tokenizer = load_tokenizer(self.checkpoint, trust_remote_code=self.config.trust_remote_code)
-        return Prompter(
-            tokenizer,
-            name=self.checkpoint.name,
-            system_role=self.config.system_role,
-            chat_template=self.config.chat_template,
-        )
+    def think_tags(self, plan: "Plan") -> ThinkTags | None:
+        """Which tags set thinking apart from the answer: those that were declared, else those that
+        the chat template names. A server's template is not seen: there they must be declared."""
+        asked = self.config.think_tags
+        tags = None if asked == "auto" else declared(asked)
+        if asked == "none" or self.engine in ("world", "openai"):
+            return tags
+        tokenizer = self.prompter.tokenizer
+        if tags is None:
+            tags = of_template(str(tokenizer.chat_template))
+        if tags is None:
+            return None
+        lost = {tags.open, tags.close} & set(tokenizer.all_special_tokens)
+        if lost:
+            raise UserError(
+                f"--model {self.checkpoint.name}: its think-tag {sorted(lost)[0]} is a special "
+                "token, which is left out of texts, so that thinking and answer could not be told "
+                "apart; serve it with a reasoning parser and use --base-url, or --think-tags none"
+            )
+        prompt = next(prompt for part in plan.suites for prompt in part.prompts)
+        text = tokenizer.decode(self.prompter.token_ids(prompt.messages))
+        return replace(tags, opened=tags.opened or ends_inside(text, tags))
 
     def check_prompts(self, plan: "Plan") -> None:
         """Put one prompt of every persona through the template; UserError if it refuses."""
@@ -83,37 +108,43 @@ class Subject:
 
     def build_sampler(self, suites: Sequence[Suite], requests: Sequence[Request]) -> Sampler:
         """Start the engine for these requests."""
-        config = self.config
-        if self.engine == "world":
-            from sfr_eval.samplers.world import WorldSampler
-
-            return WorldSampler(suites, dials=self.checkpoint.dials)
         if self.engine == "openai":
             return self._served()
-        longest = max(
-            len(self.prompter.token_ids(r.prompt.messages)) + r.sampling.max_tokens
-            for r in requests
-        )
         if self.engine == "transformers":
             from sfr_eval.samplers.transformers import TransformersSampler
 
             return TransformersSampler(
                 self.checkpoint,
                 prompter=self.prompter,
-                dtype=config.dtype,
-                max_model_len=config.max_model_len,
-                trust_remote_code=config.trust_remote_code,
+                dtype=self.config.dtype,
+                max_model_len=self.config.max_model_len,
+                trust_remote_code=self.config.trust_remote_code,
             )
-        from sfr_eval.samplers.vllm import VllmSampler
+        build: Callable[[], Sampler]
+        if self.engine == "world":
+            build = WorldBuilder(suites=tuple(suites), dials=self.checkpoint.dials)
+        else:
+            longest = max(
+                len(self.prompter.token_ids(r.prompt.messages)) + r.sampling.max_tokens
+                for r in requests
+            )
+            build = VllmBuilder(
+                config=_with_absolute_paths(self.config),
+                fingerprint=self.checkpoint.fingerprint,
+                longest=longest,
+            )
+        if self.config.engine != "ray":
+            return build.of(self) if isinstance(build, VllmBuilder) else build()
+        from sfr_eval.samplers.ray import RaySampler
+        from sfr_eval.samplers.vllm import runs_on_cpu
 
-        return VllmSampler(
-            self.checkpoint,
-            prompter=self.prompter,
-            longest_request=longest,
-            dtype=config.dtype,
-            max_model_len=config.max_model_len,
-            gpu_memory_utilization=config.gpu_memory_utilization,
-            trust_remote_code=config.trust_remote_code,
+        on_gpus = self.engine == "vllm" and not runs_on_cpu()
+        return RaySampler(
+            build,
+            replicas=self.config.replicas,
+            gpus_per_replica=self.config.tensor_parallel if on_gpus else 0,
+            address=self.config.ray_address,
+            timeout_seconds=self.config.timeout,
         )
 
     def _served(self) -> Sampler:
@@ -134,6 +165,80 @@ class Subject:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class WorldBuilder:
+    """Makes the simulator, here or in another process."""
+
+    suites: tuple[Suite, ...]
+    dials: Mapping[str, float]
+
+    def __call__(self) -> Sampler:
+        """Build it."""
+        from sfr_eval.samplers.world import WorldSampler
+
+        return WorldSampler(self.suites, dials=self.dials)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VllmBuilder:
+    """Makes a vLLM engine, on this machine or on another one that has the same checkpoint."""
+
+    config: RunConfig  # its paths are absolute
+    fingerprint: str
+    longest: int  # tokens of the longest request with its answer
+
+    def __call__(self) -> Sampler:
+        """Find the checkpoint here, make sure that it is the same one, and build the engine."""
+        checkpoint = resolve(self.config.model)
+        if checkpoint.fingerprint != self.fingerprint:
+            raise UserError(
+                f"--model {self.config.model}: {socket.gethostname()} has another checkpoint "
+                "under this name; copy it again, or use a shared folder"
+            )
+        return self._build(checkpoint, _prompter(checkpoint, self.config))
+
+    def of(self, subject: Subject) -> Sampler:
+        """Build the engine of a checkpoint that was found already."""
+        return self._build(subject.checkpoint, subject.prompter)
+
+    def _build(self, checkpoint: Checkpoint, prompter: "Prompter") -> Sampler:
+        from sfr_eval.samplers.vllm import VllmSampler
+
+        return VllmSampler(
+            checkpoint,
+            prompter=prompter,
+            longest_request=self.longest,
+            dtype=self.config.dtype,
+            max_model_len=self.config.max_model_len,
+            gpu_memory_utilization=self.config.gpu_memory_utilization,
+            tensor_parallel=self.config.tensor_parallel,
+            trust_remote_code=self.config.trust_remote_code,
+        )
+
+
+def _prompter(checkpoint: Checkpoint, config: RunConfig) -> "Prompter":
+    from sfr_eval.samplers.prompting import Prompter, load_tokenizer
+
+    return Prompter(
+        load_tokenizer(checkpoint, trust_remote_code=config.trust_remote_code),
+        name=checkpoint.name,
+        system_role=config.system_role,
+        chat_template=config.chat_template,
+    )
+
+
+def _with_absolute_paths(config: RunConfig) -> RunConfig:
+    """For a process that works in another folder."""
+    template = config.chat_template
+    model = os.path.expanduser(config.model)
+    return config.model_copy(
+        update={
+            "model": os.path.abspath(model) if os.path.exists(model) else config.model,
+            "chat_template": template.absolute() if template is not None else None,
+        }
+    )
+
+
 def _served_checkpoint(config: RunConfig) -> Checkpoint:
     """A model behind a server. Its weights cannot be seen, so its name and that of the first
     server must do for a fingerprint; further servers are replicas."""
@@ -152,8 +257,10 @@ def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
     """Find the checkpoint, choose the engine, and check both against the suites."""
     is_world = config.model == "world" or config.model.startswith("world:")
     engine: str = config.engine
-    if engine == "auto":
-        served = "openai" if config.base_url else "vllm"
+    if engine in ("auto", "ray"):
+        if engine == "ray":
+            _check_installed("ray")
+        served = "openai" if config.base_url and engine == "auto" else "vllm"
         engine = "world" if is_world else served
     if config.base_url and engine != "openai":
         raise UserError(f"--base-url: belongs to --engine openai, not to {engine}")
@@ -184,12 +291,19 @@ def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
     return Subject(checkpoint=checkpoint, engine=engine, identity=identity, config=config)
 
 
+_PACKAGES = {
+    "vllm": ("vllm", "vllm"),
+    "transformers": ("transformers", "hf"),
+    "ray": ("ray", "ray"),
+}
+
+
 def _check_installed(engine: str) -> None:
-    package = {"vllm": "vllm", "transformers": "transformers"}.get(engine)
+    package, extra = _PACKAGES.get(engine, (None, ""))
     if package and importlib.util.find_spec(package) is None:
         raise UserError(
             f"--engine {engine}: the package {package} is not installed; "
-            f"pip install sfr-eval[{'vllm' if engine == 'vllm' else 'hf'}]"
+            f"pip install sfr-eval[{extra}]"
         )
 
 

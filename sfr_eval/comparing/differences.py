@@ -15,6 +15,7 @@ from sfr_eval.comparing.pairing import (
     values_of,
 )
 from sfr_eval.comparing.runs import ScoredRun, common
+from sfr_eval.metrics.headlines import headlines as standing_first
 from sfr_eval.metrics.table import metric_info, shown_ks
 from sfr_eval.stats.intervals import mean_interval
 from sfr_eval.stats.paired import holm
@@ -28,24 +29,6 @@ MARGIN = 0.10
 Call = Literal[
     "better", "worse", "higher", "lower", "no difference seen", "cannot tell", "not compared"
 ]
-
-HEADLINES = (
-    "style_strength",
-    "style_accuracy",
-    "oracle_valid",
-    "distinct_valid",
-    "valid_embed_distance",
-    "cs_self_bleu_4",
-    "self_bleu_4_fixed",
-    "embed_distance",
-    "duplicate_rate",
-    "coverage",
-    "judge_ctx",
-    "judge_rel",
-    "judge_flu",
-    "judge_style",
-)
-"""Besides pass@1, and pass@k and the different right programs at the largest k."""
 
 _AT_K = re.compile(r"(.+_at)_(\d+)$")
 
@@ -105,13 +88,19 @@ def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
 
 
 def headlines(metrics: Sequence[str]) -> list[str]:
-    """Those of the metrics that a summary is made of."""
+    """Those of the metrics that a summary is made of: quality, style and variety of the list that
+    the report has too, and pass@k and the different right programs at the largest k."""
     most: dict[str, int] = {}
     for name in metrics:
         if found := _AT_K.match(name):
             most[found[1]] = max(most.get(found[1], 1), int(found[2]))
+<<<<<<< HEAD
     largest = {f"{name}_{k}" for name, k in most.items() if name != "distinct_behaviour_at"}
     chosen = {*HEADLINES, "pass_at_1", *largest}
+=======
+    largest = {f"{name}_{k}" for name, k in most.items()} - {"distinct_behaviour_at"}
+    chosen = {*standing_first("quality", "style", "variety"), *largest}
+>>>>>>> main
     return [name for name in metrics if name in chosen]
 
 

@@ -47,9 +47,12 @@ def compute(context: Context) -> list[MetricResult]:
             for index, row in enumerate(sets[number].rows)
         ),
         context.tokenizer,
+        workers=context.workers,
     ).of_prompts
     semantic = set_values(
-        context.reply_embeddings, [np.array(sets[number].rows, dtype=np.intp) for number in whole]
+        context.reply_embeddings,
+        [np.array(sets[number].rows, dtype=np.intp) for number in whole],
+        workers=context.workers,
     )
     queries = len({query for _, query in context.by_query()})
     notes = {

@@ -51,7 +51,7 @@ def compute(context: Context) -> list[MetricResult]:
         for rows in context.prompt_rows()
     ]
     asked = [len(rows) for rows in context.prompt_rows()]
-    sets = set_values(context.reply_embeddings, kept)
+    sets = set_values(context.reply_embeddings, kept, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
     columns = {
         "valid_self_bleu_4": (

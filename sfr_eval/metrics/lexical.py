@@ -44,6 +44,7 @@ from sfr_eval.metrics.table import METRICS
 from sfr_eval.metrics.tokenizers import Tokenizer
 from sfr_eval.metrics.tokenizers import words as tokenize
 from sfr_eval.types import MetricResult
+from sfr_eval.workers import Workers
 
 __all__ = [
     "compression_ratio",
@@ -81,6 +82,7 @@ def compute(context: Context) -> list[MetricResult]:
             for reply in replies
         ),
         context.tokenizer,
+        workers=context.workers,
     )
     results = []
     for metric, (signature, reason) in signatures(context.tokenizer).items():
@@ -107,12 +109,14 @@ def compute(context: Context) -> list[MetricResult]:
     return results
 
 
-def lexical_values(rows: Iterable[Row], tokenizer: Tokenizer) -> LexicalValues:
+def lexical_values(
+    rows: Iterable[Row], tokenizer: Tokenizer, *, workers: Workers | None = None
+) -> LexicalValues:
     """Measure all rows (those of one query side by side) and keep the defined values by key."""
     of_prompts: dict[str, dict[Hashable, float]] = {}
     of_queries: dict[str, dict[Hashable, float]] = {}
     draws = []
-    for batch in lexical_stream(rows, tokenizer):
+    for batch in lexical_stream(rows, tokenizer, workers=workers):
         draws.append(batch.monte_carlo["self_bleu_fixed"])
         for kept, keys, columns in (
             (of_prompts, batch.prompts, batch.of_prompts),

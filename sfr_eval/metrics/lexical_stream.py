@@ -5,6 +5,7 @@ whole queries, tokenized and numbered once, and every measure of a batch is comp
 integers. The values equal those of the functions in `lexical`, which take one set at a time.
 """
 
+import functools
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +18,7 @@ from sfr_eval.metrics.ngrams import Floats, Integers, Packed, grams, numbered, p
 from sfr_eval.metrics.repetition import compression_ratio, group_means, repetition_of
 from sfr_eval.metrics.rouge import grouped_rouge_l
 from sfr_eval.metrics.tokenizers import Tokenizer
+from sfr_eval.workers import Here, Workers
 
 RAREFIED_TO: Final = 100
 """n-grams in a rarefied draw: two replies of 50 words have them."""
@@ -51,10 +53,20 @@ class Batch:
 
 
 def lexical_stream(
-    rows: Iterable[Row], tokenizer: Tokenizer, *, batch_characters: int = BATCH_CHARACTERS
+    rows: Iterable[Row],
+    tokenizer: Tokenizer,
+    *,
+    batch_characters: int = BATCH_CHARACTERS,
+    workers: Workers | None = None,
 ) -> Iterator[Batch]:
     """Measure all rows; the rows of one query must be side by side. TypeError or ValueError names
-    the row that is not text, or whose query came before."""
+    the row that is not text, or whose query came before. `workers` measure the batches, which are
+    the same wherever that is done."""
+    batches = _batches(rows, batch_characters)
+    return (workers or Here()).map(functools.partial(measure, tokenizer=tokenizer), batches)
+
+
+def _batches(rows: Iterable[Row], batch_characters: int) -> Iterator[list[Row]]:
     seen: set[Hashable] = set()
     batch: list[Row] = []
     size, last = 0, object()
@@ -65,14 +77,14 @@ def lexical_stream(
             if row.query in seen:
                 raise ValueError(f"row {number}: query {row.query!r} comes back; sort by query")
             if size >= batch_characters:
-                yield measure(batch, tokenizer)
+                yield batch
                 batch, size = [], 0
             seen.add(row.query)
             last = row.query
         batch.append(row)
         size += len(row.text)
     if batch:
-        yield measure(batch, tokenizer)
+        yield batch
 
 
 def measure(rows: Sequence[Row], tokenizer: Tokenizer) -> Batch:

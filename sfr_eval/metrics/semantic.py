@@ -62,7 +62,7 @@ def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
 def compute(context: Context) -> list[MetricResult]:
     """The measures of sets for each prompt, cross_style_energy for each query."""
     prompts = context.by_prompt()
-    found = set_values(context.reply_embeddings, context.prompt_rows())
+    found = set_values(context.reply_embeddings, context.prompt_rows(), workers=context.workers)
     texts = [reply.text for reply in context.replies]
     notes = context.encoder.notes(texts)
     results = []

@@ -1,10 +1,12 @@
 """Every embedding measure of many sets of replies; sets of one size are solved together."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.metrics.classes import MAX_DISTANCE, distinct_k, meaning_classes
@@ -14,6 +16,7 @@ from sfr_eval.metrics.vendi import (
     spectrum,
     vendi_from_spectrum,
 )
+from sfr_eval.workers import Here, Workers
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -31,27 +34,53 @@ SET_METRICS: Final = (
 _CELLS: Final = 2**23  # numbers in a batch of sets: 64 MB
 
 
-def set_values(embeddings: npt.NDArray[np.floating], sets: Sequence[Rows]) -> dict[str, Floats]:
+def set_values(
+    embeddings: npt.NDArray[np.floating], sets: Sequence[Rows], *, workers: Workers | None = None
+) -> dict[str, Floats]:
     """Metric -> one number for each set of rows, NaN where undefined (fewer than two rows; fewer
-    than DISTINCT_K for distinct_k; vendi_q2 where no two rows have anything in common)."""
+    than DISTINCT_K for distinct_k; vendi_q2 where no two rows have anything in common). `workers`
+    solve the batches, which are the same wherever that is done."""
     found = {metric: np.full(len(sets), np.nan) for metric in SET_METRICS}
-    for numbers, table in _batches(embeddings, sets):
-        n = table.shape[1]
-        rows = unit_rows(table)
-        total = rows.sum(axis=1)
-        cosine = (np.einsum("sd,sd->s", total, total) - n) / (n * (n - 1))
+    places: deque[Rows] = deque()
+
+    def tables() -> Iterator[npt.NDArray[np.floating]]:
+        for numbers, table in _batches(embeddings, sets):
+            places.append(numbers)
+            yield table
+
+    for values in (workers or Here()).map(_solve, tables()):
+        numbers = places.popleft()
+        for metric, column in values.items():
+            found[metric][numbers] = column
+    return found
+
+
+def _solve(table: npt.NDArray[np.floating]) -> dict[str, Floats]:
+    """Every measure of sets of one size; `table` has shape (sets, n, d). On one thread, so that the
+    sums are made in one order wherever this runs."""
+    with threadpool_limits(limits=1):
+        return _measures(table)
+
+
+def _measures(table: npt.NDArray[np.floating]) -> dict[str, Floats]:
+    n = table.shape[1]
+    rows = unit_rows(table)
+    total = rows.sum(axis=1)
+    cosine = (np.einsum("sd,sd->s", total, total) - n) / (n * (n - 1))
+    values = spectrum(rows)
+    kernel = np.asarray(mean_squared_kernel(rows))
+    with np.errstate(divide="ignore"):
+        pairs = 1.0 / kernel
+    found = {
         # Equal texts may come out at 1 + 1e-16; a cosine cannot.
-        found["embed_distance"][numbers] = 1.0 - np.minimum(cosine, 1.0)
-        values = spectrum(rows)
-        found["vendi_q1"][numbers] = vendi_from_spectrum(values, 1)
-        found["dpp_logdet"][numbers] = logdet_from_spectrum(values, n)
-        kernel = mean_squared_kernel(rows)
-        found["mean_squared_kernel"][numbers] = kernel
-        with np.errstate(divide="ignore"):
-            pairs = 1.0 / np.asarray(kernel)
-        found["vendi_q2"][numbers] = np.where(np.isfinite(pairs), pairs, np.nan)
-        if n >= DISTINCT_K:
-            found["distinct_k"][numbers] = [classes_in(own) for own in rows]
+        "embed_distance": 1.0 - np.minimum(cosine, 1.0),
+        "vendi_q1": vendi_from_spectrum(values, 1),
+        "dpp_logdet": logdet_from_spectrum(values, n),
+        "mean_squared_kernel": kernel,
+        "vendi_q2": np.where(np.isfinite(pairs), pairs, np.nan),
+    }
+    if n >= DISTINCT_K:
+        found["distinct_k"] = np.array([classes_in(own) for own in rows])
     return found
 
 

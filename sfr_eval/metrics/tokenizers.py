@@ -1,5 +1,6 @@
 """What a token is. The lexical measures count tokens, so every signature names the tokenizer."""
 
+import functools
 import hashlib
 import re
 from collections.abc import Callable
@@ -97,6 +98,10 @@ def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokeniz
     digest = hashlib.sha256(content).hexdigest()[:12]
     return Tokenizer(
         name=f"file:{digest}",
-        split=lambda text: list(pieces.encode(text, add_special_tokens=False).tokens),
+        split=functools.partial(_pieces_of, pieces),  # no lambda: worker processes need it too
         window=window,
     )
+
+
+def _pieces_of(pieces: Any, text: str) -> list[str]:
+    return list(pieces.encode(text, add_special_tokens=False).tokens)

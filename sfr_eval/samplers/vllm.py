@@ -44,8 +44,10 @@ class VllmSampler:
         dtype: str = "auto",
         max_model_len: int | None = None,
         gpu_memory_utilization: float = 0.9,
+        tensor_parallel: int = 1,
         trust_remote_code: bool = False,
     ) -> None:
+        self.steps = 0  # of the engine so far: a replica shows by it that it is not stuck
         self._checkpoint = checkpoint
         self._prompter = prompter
         self._arguments = engine_arguments(
@@ -54,6 +56,7 @@ class VllmSampler:
             dtype=dtype,
             max_model_len=max_model_len,
             gpu_memory_utilization=gpu_memory_utilization,
+            tensor_parallel=tensor_parallel,
             trust_remote_code=trust_remote_code,
         )
         self._window = 2 * int(self._arguments.get("max_num_seqs", 512))
@@ -88,6 +91,7 @@ class VllmSampler:
                         return
                     assert self._engine is not None
                     finished = [output for output in self._engine.step() if output.finished]
+                    self.steps += 1
                 except EngineDeadError as error:
                     again = self._restart(error, flying)
                     waiting = chain(again, waiting)
@@ -148,7 +152,8 @@ class VllmSampler:
         return list(flying.values())
 
     def _fill(self, waiting: Iterator[Request], flying: dict[str, Request]) -> Iterator[Sample]:
-        """Top the window up; a request that the engine refuses becomes an error row."""
+        """Top the window up; a request that the engine refuses becomes an error row. `waiting` may
+        have nothing now and something after a later step (samplers/replica.py)."""
         from vllm.exceptions import VLLMValidationError
         from vllm.inputs import TokensPrompt
 
@@ -221,6 +226,7 @@ def engine_arguments(
     max_model_len: int | None,
     gpu_memory_utilization: float,
     trust_remote_code: bool,
+    tensor_parallel: int = 1,
 ) -> dict[str, Any]:
     """Arguments of vLLM's EngineArgs. On CPU: float32 (runs repeat bit for bit), and no chunked
     prefill, since a seeded prompt that is split kills the CPU engine ("CPU Generator does not use
@@ -237,6 +243,8 @@ def engine_arguments(
         "enable_prefix_caching": True,
         "disable_log_stats": True,
     }
+    if tensor_parallel > 1:
+        arguments["tensor_parallel_size"] = tensor_parallel
     if max_model_len is not None:
         arguments["max_model_len"] = max_model_len
     if checkpoint.base is not None:

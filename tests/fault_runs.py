@@ -1,0 +1,113 @@
+"""Runs as a user starts them, in processes that a test may kill."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sfr_eval.samplers.reaper import descendants as below
+
+PATIENCE = float(os.environ.get("SFR_EVAL_TEST_PATIENCE", "600"))
+"""Seconds after which a test calls it a hang; a run takes 2 to 6 s on an idle machine. More may be
+given where other work holds all cores for many minutes."""
+QUERIES, PERSONAS, SAMPLES = 40, 9, 8
+REQUESTS = QUERIES * PERSONAS * SAMPLES
+
+WORLD = (
+    *("run", "--model", "world:cross=0.3", "--suite", "persona", "--limit", str(QUERIES)),
+    *("--samples", str(SAMPLES), "--temperatures", "1.0", "--metrics", "text"),
+)
+
+LAUNCH = """
+import sys
+from sfr_eval import cli
+exec(sys.argv.pop(1))
+cli.main()
+"""
+"""Runs the code in its first argument before the command line in the others."""
+
+
+def start(*arguments: object, before: str = "", **environment: str) -> "subprocess.Popen[str]":
+    """sfr-eval with these arguments, in a session of its own. `before`: code that prepares the
+    fault inside the process."""
+    return subprocess.Popen(
+        [sys.executable, "-c", LAUNCH, before, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+        start_new_session=True,
+    )
+
+
+def end_of(process: "subprocess.Popen[str]", *, code: int) -> str:
+    """What it printed; it must end with this exit code."""
+    text, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code, text
+    assert "Traceback" not in text, text
+    return text
+
+
+def finish(*arguments: object, code: int = 0, before: str = "", **environment: str) -> str:
+    """Run it to its end."""
+    return end_of(start(*arguments, before=before, **environment), code=code)
+
+
+def last_line(text: str) -> str:
+    """An error is the last line, and one line."""
+    return text.strip().splitlines()[-1]
+
+
+def rows_in(folder: Path, kind: str = "samples") -> list[dict[str, object]]:
+    """Whole lines, torn ones left out."""
+    rows = []
+    for file in sorted((folder / kind).glob("*.jsonl")):
+        for line in file.read_bytes().split(b"\n"):
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+    return rows
+
+
+def count_rows(folder: Path, kind: str = "samples") -> int:
+    """Lines so far; cheap."""
+    return sum(file.read_bytes().count(b"\n") for file in (folder / kind).glob("*.jsonl"))
+
+
+def wait_until(
+    condition: Callable[[], bool], process: "subprocess.Popen[str] | None" = None
+) -> None:
+    """Poll; fails when the process ends first or when it takes too long."""
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"ended too early: {process.stdout and process.stdout.read()}")
+        assert time.monotonic() < until, "nothing happens"
+        time.sleep(0.01)
+
+
+def assert_nothing_lost_nothing_twice(folder: Path, truth: bytes) -> None:
+    """The sealed rows have the bytes of an undisturbed run, and each id was drawn once."""
+    assert (folder / "samples.parquet").read_bytes() == truth
+    ids = [row["sample_id"] for row in rows_in(folder) if row["status"] != "error"]
+    assert len(ids) == len(set(ids))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["status"] in ("partial", "complete")  # partial: --limit
+    assert (folder / "report.html").is_file()
+    assert list(folder.rglob("*.part")) == []
+
+
+def descendants(pid: int) -> list[tuple[int, str]]:
+    """(process, command line) of all below a process."""
+    found = []
+    for child in set(below(pid)):
+        try:
+            words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found.append((child, b" ".join(words).decode(errors="replace")))
+    return found

@@ -1,0 +1,127 @@
+"""A full disk at every place where something is written, and a disk that cannot be written at all.
+
+The disks are tmpfs mounts of a few megabytes, so the errors are the kernel's own.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fault_runs import WORLD, assert_nothing_lost_nothing_twice, finish, last_line
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.faults,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the small disk"),
+]
+
+SMALL = (*WORLD, "--limit", "6", "--samples", "4", "--metrics", "text,semantic")
+
+FILL = """
+def fill(folder, spare=0):
+    with open(folder + "/filler", "ab", buffering=0) as stream:
+        for size in (2**20, 2**12):
+            try:
+                while stream.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                pass
+"""
+"""Takes every page that is left."""
+
+WRAP = (
+    FILL
+    + """
+import functools, importlib
+def full_before(place, call, folder):
+    module, _, name = place.partition(":")
+    owner = importlib.import_module(module)
+    *path, last = name.split(".")
+    for part in path:
+        owner = getattr(owner, part)
+    whole, calls = getattr(owner, last), [0]
+    @functools.wraps(whole)
+    def wrapped(*a, **k):
+        calls[0] += 1
+        if calls[0] == call:
+            fill(folder)
+        return whole(*a, **k)
+    setattr(owner, last, wrapped)
+full_before({place!r}, {call}, {folder!r})
+"""
+)
+
+PLACES = {
+    "manifest at the start": ("sfr_eval.store:RunFolder.write_manifest", 1),
+    "first samples": ("sfr_eval.store:SampleWriter.append", 1),
+    "manifest at the end": ("sfr_eval.store:RunFolder.write_manifest", 2),
+    "seal": ("sfr_eval.store:RunFolder.seal", 1),
+    "scores": ("sfr_eval.store:RunFolder.write_scores", 1),
+    "results": ("sfr_eval.store:RunFolder.write_results", 1),
+    "report": ("sfr_eval.report:write_report", 1),
+}
+
+
+@contextmanager
+def disk(folder: Path, *, megabytes: int) -> Iterator[Path]:
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder = tmp_path_factory.mktemp("direct") / "run"
+    finish(*SMALL, "--output", folder)
+    return (folder / "samples.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_disk_that_is_full_at_this_place_ends_in_one_line_and_the_same_command_completes(
+    tmp_path: Path, place: str, truth: bytes
+) -> None:
+    function, call = PLACES[place]
+    with disk(tmp_path / "disk", megabytes=16) as small:
+        before = WRAP.format(place=function, call=call, folder=str(small))
+        text = finish(*SMALL, "--output", small / "run", code=3, before=before)
+        assert "the disk is full" in last_line(text), text
+        (small / "filler").unlink()
+        finish(*SMALL, "--output", small / "run")
+        assert_nothing_lost_nothing_twice(small / "run", truth)
+
+
+def test_a_full_cache_costs_time_and_no_answer(tmp_path: Path, truth: bytes) -> None:
+    with disk(tmp_path / "disk", megabytes=4) as cache:
+        before = WRAP.format(
+            place="sfr_eval.encoding.store:EmbeddingStore.add", call=1, folder=str(cache)
+        )
+        command = (*SMALL, "--output", tmp_path / "run")
+        finish(*command, before=before, SFR_EVAL_CACHE=str(cache))
+        assert_nothing_lost_nothing_twice(tmp_path / "run", truth)
+        results = (tmp_path / "run" / "results.json").read_bytes()
+        (cache / "filler").unlink()
+        shutil.rmtree(tmp_path / "run")
+        finish(*command, SFR_EVAL_CACHE=str(cache))
+        assert (tmp_path / "run" / "results.json").read_bytes() == results
+
+
+def test_a_folder_that_cannot_be_written_is_refused_and_can_go_on_later(
+    tmp_path: Path, truth: bytes
+) -> None:
+    with disk(tmp_path / "disk", megabytes=16) as small:
+        finish(*SMALL, "--samples", "2", "--output", small / "run")
+        subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+        for command in ((*SMALL, "--output", small / "run"), ("score", small / "run")):
+            text = finish(*command, code=2)
+            assert "cannot be written (Read-only file system)" in last_line(text), text
+        subprocess.run(["mount", "-o", "remount,rw", str(small)], check=True)
+        finish(*SMALL, "--output", small / "run")
+        assert_nothing_lost_nothing_twice(small / "run", truth)

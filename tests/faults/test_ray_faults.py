@@ -1,0 +1,154 @@
+"""Ray in a night of failures: two nodes on this machine, one core each, killed in mid-run."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from fault_runs import (
+    PATIENCE,
+    REQUESTS,
+    WORLD,
+    assert_nothing_lost_nothing_twice,
+    count_rows,
+    descendants,
+    end_of,
+    finish,
+    start,
+    wait_until,
+)
+from ray_nodes import Nodes, node_environment, ray_nodes
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+
+# Inside the nodes, so that a run on them lives long enough to be hit.
+SLOW_NODES = """
+import sys
+if any("default_worker" in word for word in sys.orig_argv):
+    import time
+    from sfr_eval.samplers import world
+    whole = world.WorldSampler.sample
+    def sample(self, requests):
+        for row in whole(self, requests):
+            time.sleep(0.002)
+            yield row
+    world.WorldSampler.sample = sample
+"""
+
+
+@pytest.fixture
+def slow_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(SLOW_NODES)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """One engine, no Ray."""
+    folder = tmp_path_factory.mktemp("direct") / "run"
+    finish(*WORLD, "--output", folder)
+    return (folder / "samples.parquet").read_bytes()
+
+
+def on(nodes: Nodes, output: Path) -> tuple[object, ...]:
+    return (
+        *(*WORLD, "--engine", "ray", "--replicas", "2", "--ray-address", nodes.address),
+        *("--output", output),
+    )
+
+
+def workers(nodes: Nodes, number: int) -> list[int]:
+    """Processes of actors on a node."""
+    found = descendants(nodes.processes[number].pid)
+    return [pid for pid, words in found if "ray::Replica" in words]
+
+
+def all_workers(nodes: Nodes) -> list[int]:
+    return workers(nodes, 0) + workers(nodes, 1)
+
+
+def kill_one(pids: list[int], chance: random.Random) -> bool:
+    """SIGKILL to one of these processes, if there is one."""
+    if pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(chance.choice(pids), signal.SIGKILL)
+            return True
+    return False
+
+
+def test_a_node_that_is_lost_in_mid_run_loses_nothing_and_the_run_ends(
+    tmp_path: Path, truth: bytes, slow_nodes: None
+) -> None:
+    output = tmp_path / "run"
+    with ray_nodes(2, tmp_path / "nodes") as nodes:
+        process = start(*on(nodes, output), **node_environment())
+        wait_until(lambda: count_rows(output) > REQUESTS // 4, process)
+        wait_until(lambda: bool(workers(nodes, 0) and workers(nodes, 1)), process)
+        nodes.kill(1)
+        text = end_of(process, code=0)
+    assert "is replaced" in text
+    assert_nothing_lost_nothing_twice(output, truth)
+
+
+def test_actors_and_the_run_itself_killed_at_random(
+    tmp_path: Path, truth: bytes, slow_nodes: None
+) -> None:
+    output = tmp_path / "run"
+    chance = random.Random(2)
+    with ray_nodes(2, tmp_path / "nodes") as nodes:
+        process = start(*on(nodes, output), **node_environment())
+        for moment in (REQUESTS // 6, REQUESTS // 3):
+            wait_until(lambda at=moment: count_rows(output) > at, process)  # type: ignore[misc]
+            wait_until(lambda: kill_one(all_workers(nodes), chance), process)
+        wait_until(lambda: count_rows(output) > REQUESTS // 2, process)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        until = time.monotonic() + PATIENCE
+        while all_workers(nodes):
+            assert time.monotonic() < until, "actors outlived their killed driver"
+            time.sleep(0.2)
+        text = finish(*on(nodes, output), **node_environment())
+    assert " 0 already there" not in text
+    assert_nothing_lost_nothing_twice(output, truth)
+
+
+def test_a_cluster_that_is_lost_whole_ends_the_run_and_another_engine_goes_on(
+    tmp_path: Path, truth: bytes, slow_nodes: None
+) -> None:
+    output = tmp_path / "run"
+    with ray_nodes(2, tmp_path / "nodes") as nodes:
+        process = start(*on(nodes, output), **node_environment())
+        wait_until(lambda: count_rows(output) > REQUESTS // 4, process)
+        for number in (1, 0):
+            nodes.kill(number)
+        process.communicate(timeout=PATIENCE)  # it may not hang; Ray ends it in its own way
+        assert process.returncode != 0
+    finish(*WORLD, "--output", output)  # a run begun on Ray goes on without it
+    assert_nothing_lost_nothing_twice(output, truth)
+
+
+def test_real_vllm_on_two_nodes_of_which_one_is_lost_equals_one_engine(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("vllm")
+    command: tuple[object, ...] = (
+        *("run", "--model", tiny_checkpoint, "--suite", "persona", "--limit", "20"),
+        *("--samples", "8", "--temperatures", "0.7,1.0", "--max-tokens", "24", "--metrics", "text"),
+    )
+    requests = 20 * 9 * 8 * 2
+    finish(*command, "--output", tmp_path / "one")
+    output = tmp_path / "two"
+    with ray_nodes(2, tmp_path / "nodes") as nodes:
+        process = start(
+            *(*command, "--engine", "ray", "--replicas", "2"),
+            *("--ray-address", nodes.address, "--output", output),
+            **node_environment(),
+        )
+        wait_until(lambda: count_rows(output) > requests // 8, process)
+        nodes.kill(1)
+        end_of(process, code=0)
+    assert_nothing_lost_nothing_twice(output, (tmp_path / "one" / "samples.parquet").read_bytes())

@@ -19,7 +19,6 @@ from sfr_eval.rescore import rescore
 from sfr_eval.run import execute
 from sfr_eval.workers import Here, Workers, open_workers
 
-
 FAMILIES = ("text", "lexical", "semantic", "gated")
 
 
@@ -40,6 +39,9 @@ def fail(number: int) -> int:
 def die(number: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+FAMILIES = ("text", "lexical", "semantic", "gated")
 
 
 @pytest.fixture(scope="module")

@@ -47,8 +47,8 @@ class Summary:
 def summarise(
     rows: Sequence[Row], matched: Sequence[MatchedQuality], *, first: str, second: str
 ) -> Summary:
-    """Read the headline metrics at the shared temperature nearest to 1; where nothing is sure there,
-    at the others."""
+    """Read the headline metrics at the shared temperature nearest to 1, and where nothing is sure
+    there at the others."""
     temperatures = tuple(sorted({row.temperature for row in rows}))
     if not temperatures:
         return Summary(

@@ -42,7 +42,6 @@ HEADLINES: dict[Role, tuple[str, ...]] = {
         "grader_flip_rate",
         "mode_difference_rate",
         "length",
-        "duplicate_rate",
         "truncation_rate",
     ),
 }

@@ -22,25 +22,28 @@ STRUCTURE = {"suite", "metric", "persona", "id", "version", "kind", "status", "f
 """Names that hold a report together; persona and suite ids are checked elsewhere."""
 
 
-def poisoned(value: Any, *, key: str = "") -> Any:
-    """The same JSON with HOSTILE behind every text and name that is free to say anything."""
+def poisoned(value: Any, *, key: str = "", named: bool = False) -> Any:
+    """The same JSON with HOSTILE behind every text and name that is free to say anything. The names
+    in a sweep's rows are fields of ours."""
+    named = named or key == "sweep"
     if isinstance(value, str):
         return value if key in STRUCTURE else value + HOSTILE
     if isinstance(value, Mapping):
         return {
-            (name if key in FIXED or name in KNOWN else name + HOSTILE): poisoned(inner, key=name)
+            (name if named or key in FIXED or name in KNOWN else name + HOSTILE): poisoned(
+                inner, key=name, named=named
+            )
             for name, inner in value.items()
         }
     if isinstance(value, list):
-        return [poisoned(inner, key=key) for inner in value]
+        return [poisoned(inner, key=key, named=named) for inner in value]
     return value
 
 
 FIXED = {"", "estimates", "counts", "truth", "sweep", "similarity", "notes", "plan", "persona"}
 KNOWN = {"suite", "limit", "queries", "temperatures", "samples", "title", "id", "name", "prompts"}
 KNOWN |= {"version", "personas", "held_out_accuracy", "chance_accuracy", "labelled", "persona"}
-KNOWN |= {"truncated_share", "matrix", "hypervolume", "matched", "value", "low", "high", "level"}
-KNOWN |= {"quality", "diversity", "lower_is_better", "points", "temperature", "method", "n"}
+KNOWN |= {"truncated_share", "matrix"}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +89,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_every_free_field_is_in_the_page_and_none_acts(page: str) -> None:
     seen = Page(page)
-    assert seen.tags.count("script") == 2  # the data and ours
+    assert seen.tags.count("script") == 3  # the data and two of ours
     assert (
         set(seen.tags) & {"img", "iframe", "object", "embed", "form", "base", "foreignobject"}
         == set()

@@ -19,7 +19,6 @@ from sfr_eval.rescore import rescore
 from sfr_eval.run import execute
 from sfr_eval.workers import Here, Workers, open_workers
 
-
 FAMILIES = ("text", "lexical", "semantic", "gated")
 
 

@@ -7,9 +7,10 @@ they may do there is decided here, once: nothing but be text, and no more of it 
 import os
 import re
 import zlib
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sfr_eval.errors import UserError
 
@@ -64,6 +65,14 @@ def spreadsheet_text(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
+def spreadsheet_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for a CSV file, its texts made so."""
+    return {
+        name: spreadsheet_text(cell) if isinstance(cell, str) else cell
+        for name, cell in row.items()
+    }
+
+
 def bounded_lines(file: Path) -> Iterator[tuple[int, str]]:
     """(line number from 1, text) of a UTF-8 file; UserError for what cannot be read and for a line
     of more than MAX_LINE_BYTES, before it fills the memory."""
@@ -109,6 +118,19 @@ def unpacked(raw: bytes, *, where: str, max_bytes: int = MAX_UNPACKED_BYTES) -> 
         parts.append(part)
         rest = member.unused_data.lstrip(b"\0")  # padding between members is allowed
     return b"".join(parts)
+
+
+def refuse_zip_bomb(file: Path) -> None:
+    """UserError if the parts of a zip file say that they unpack to more than MAX_UNPACKED_BYTES, or
+    to more than MAX_RATIO bytes a byte. zipfile.BadZipFile and OSError for what is none."""
+    with zipfile.ZipFile(file) as archive:
+        size = sum(part.file_size for part in archive.infolist())
+    most = min(MAX_UNPACKED_BYTES, max(2**24, MAX_RATIO * file.stat().st_size))
+    if size > most:
+        raise UserError(
+            f"{file}: unpacks to {size:,} bytes, which no log of this size does; unpack it "
+            "yourself if you trust it"
+        )
 
 
 def open_for_append(file: Path) -> IO[bytes]:

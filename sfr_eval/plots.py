@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.assets import report_file
-from sfr_eval.hostile import spreadsheet_text
+from sfr_eval.hostile import spreadsheet_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,14 +55,12 @@ def files(panels: Sequence[Panel], *, columns: int = 3) -> Iterator[tuple[str, b
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows with the same keys, numbers in full precision, undefined ones empty; text that would
-    be a formula in a spreadsheet has a quote in front (`spreadsheet_text`)."""
+    be a formula in a spreadsheet has a quote in front (`spreadsheet_row`)."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow(
-            {k: spreadsheet_text(v) if isinstance(v, str) else v for k, v in row.items()}
-        )
+        writer.writerow(spreadsheet_row(row))
     return stream.getvalue().encode()
 
 

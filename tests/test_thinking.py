@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfr_eval import cli
+from sfr_eval.comparing.runs import open_runs
 from sfr_eval.config import load_run_config
 from sfr_eval.errors import UserError
 from sfr_eval.run import prepare
@@ -281,6 +282,8 @@ def test_a_thinking_model_is_measured_by_its_answers_alone(
     assert manifest["thinking"] == record(TAGS)
     rows = RunFolder(Path("tagged")).sealed_samples()
     assert all(row.text.startswith(BOILERPLATE) for row in rows)  # the row keeps what was said
+    (compared,) = open_runs(["tagged"])
+    assert all(row.text == words(row.seed) for row in compared.samples)
     page = Path("tagged/report.html").read_text()
     assert "100% of the replies begin with thinking" in page
     assert "Okay, the user" not in page

@@ -5,6 +5,7 @@ from typing import Any
 
 from sfr_eval.comparing.pairing import Cell, at
 from sfr_eval.comparing.runs import ScoredRun
+from sfr_eval.thinking import recorded
 
 MANY = 0.01
 """Difference of two shares of cut replies from which a reader should know."""
@@ -84,7 +85,13 @@ def _how(first: ScoredRun, second: ScoredRun) -> Iterator[str]:
             )
 
 
+def _think_tags(manifest: Mapping[str, Any]) -> str:
+    tags = recorded(manifest)
+    return tags.name if tags else "none"
+
+
 _HOW: dict[str, Any] = {
+    "pair of think-tags": _think_tags,
     "engine": lambda manifest: manifest.get("identity", {}).get("engine"),
     "dtype": lambda manifest: manifest.get("identity", {}).get("dtype"),
     "hash of the chat template": lambda manifest: (manifest.get("sampler") or {}).get("template"),

@@ -15,6 +15,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.results import SuiteResults, read_suites
 from sfr_eval.store import RunFolder
+from sfr_eval.thinking import answers, recorded
 from sfr_eval.types import Sample
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _read(path: Path) -> tuple[Mapping[str, Any], list[SuiteResults], list[Sampl
     suites = read_suites(manifest, folder.read_results())
     if not suites:
         raise UserError(f"{path}: results.json holds no estimate; run `sfr-eval score {path}`")
-    return manifest, suites, folder.sealed_samples()
+    return manifest, suites, list(answers(folder.sealed_samples(), recorded(manifest)))
 
 
 def _labels(paths: Sequence[Path], names: Sequence[str]) -> list[str]:

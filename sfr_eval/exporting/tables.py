@@ -10,11 +10,13 @@ from typing import Any
 
 from sfr_eval.exporting.source import Source, estimate_row
 from sfr_eval.files import write_atomic
+from sfr_eval.hostile import spreadsheet_row
 from sfr_eval.types import Estimate, Sample
 
 
 def write_csv(source: Source, output: Path) -> list[Path]:
-    """Write estimates.csv and samples.csv; an undefined value is an empty cell with a reason."""
+    """Write estimates.csv and samples.csv; an undefined value is an empty cell with a reason. Text
+    that a spreadsheet would run has a quote in front; JSON lines hold it as it is."""
     estimates = [estimate_row(estimate) for estimate in source.estimates()]
     rows = [asdict(sample) for sample in source.samples]
     return _write(
@@ -39,7 +41,8 @@ def _csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow(spreadsheet_row(row))
     return stream.getvalue()
 
 

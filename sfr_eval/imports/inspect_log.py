@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
+from sfr_eval.hostile import refuse_zip_bomb
 from sfr_eval.imports.mapping import PromptMap
 from sfr_eval.imports.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
 from sfr_eval.types import Status
@@ -98,7 +99,10 @@ def _header(file: Path) -> "EvalLog":
     from inspect_ai.log import read_eval_log
 
     try:
+        refuse_zip_bomb(file)
         return read_eval_log(str(file), header_only=True)
+    except UserError:
+        raise
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{file}: is not an inspect log ({_brief(error)})") from None
 

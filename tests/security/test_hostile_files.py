@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,20 @@ def test_ordinary_gzip_files_come_back_whole() -> None:
     assert hostile.unpacked(halves, where="x") == rows == gzip.decompress(halves)
     with pytest.raises(UserError, match="unpacks to more than 1,000 bytes"):
         hostile.unpacked(gzip.compress(rows), where="x", max_bytes=1_000)
+
+
+def test_a_log_that_is_a_zip_bomb_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    pytest.importorskip("inspect_ai")
+    from sfr_eval.imports.inspect_log import own_suite
+
+    for name, content in (("bomb.eval", b"\0" * 30_000_000), ("fine.eval", b"{}" * 1_000)):
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("header.json", content)
+    with pytest.raises(UserError, match=r"bomb.eval: unpacks to 30,000,000 bytes"):
+        own_suite(tmp_path / "bomb.eval")
+    hostile.refuse_zip_bomb(tmp_path / "fine.eval")
+    with pytest.raises(UserError, match=r"fine.eval: is not an inspect log"):
+        own_suite(tmp_path / "fine.eval")
 
 
 @pytest.mark.parametrize("cut", [1, 5, 12, -1, -9])

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfr_eval import cli
+from sfr_eval.exporting.tables import _csv
 from sfr_eval.hostile import clean, clean_json, spreadsheet_text
 from sfr_eval.plots import to_csv
 from sfr_eval.progress import Bar, log, say
@@ -129,6 +130,8 @@ def test_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
     (row,) = csv.DictReader(io.StringIO(to_csv([{"text": text, "value": -1.5}]).decode()))
     assert row["text"] == f"'{text}"
     assert float(row["value"]) == -1.5  # a number stays one
+    (row,) = csv.DictReader(io.StringIO(_csv(["text"], [{"text": text}])))  # of `export`
+    assert row["text"] == f"'{text}"
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "Zs"]), min_size=1))

@@ -156,8 +156,12 @@ def _mismatches(before: Snapshot, after: Snapshot, metrics: set[str]) -> list[Mi
 
 
 def _defaults_of_run(run: ScoredRun) -> Sequence[Check]:
-    metrics = {id: suite.metrics for id, suite in run.suites.items()}
+    """The default checks of what a run has values of."""
     temperatures = {id: suite.middle_temperature for id, suite in run.suites.items()}
+    metrics = {
+        id: [metric for metric in suite.metrics if suite.at(metric, temperatures[id])]
+        for id, suite in run.suites.items()
+    }
     return default_checks(metrics, temperatures)
 
 

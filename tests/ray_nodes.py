@@ -1,5 +1,6 @@
 """Ray nodes of a test's own on this machine: each with its ports, its object store, one core."""
 
+import contextlib
 import os
 import secrets
 import signal
@@ -39,21 +40,23 @@ class Nodes:
             role = ["--head", "--port", port, "--include-dashboard=false"]
         else:
             role = ["--address", self.address]
-        log = self.folder / f"node-{len(self.processes)}.log"
-        self.processes.append(_start(role, cpus=cpus, log=log))
+        number = len(self.processes)
+        log = self.folder / f"node-{number}.log"
         until = time.monotonic() + PATIENCE
-        while b"Ray runtime started" not in log.read_bytes():
-            assert self.processes[-1].poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.2)
+        while True:
+            process = _start(role, cpus=cpus, log=log)
+            self.processes[number:] = [process]
+            while process.poll() is None and b"Ray runtime started" not in log.read_bytes():
+                assert time.monotonic() < until, log.read_text()
+                time.sleep(0.2)
+            if process.poll() is None:
+                return
+            # Ray gives its helpers 15 s to start, which is too little on a busy machine: again.
+            _kill(left_over(process.pid))
 
     def kill(self, number: int) -> None:
         """SIGKILL to a node and to all that runs on it, as when a machine is lost."""
-        for pid in sorted(members(self.processes[number].pid)):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        _kill(members(self.processes[number].pid))
         self.processes[number].wait(timeout=PATIENCE)
 
 
@@ -70,6 +73,25 @@ def ray_nodes(count: int, folder: Path) -> Iterator[Nodes]:
         for number, process in enumerate(nodes.processes):
             if process.poll() is None:
                 nodes.kill(number)
+
+
+def left_over(session: int) -> set[int]:
+    """Processes of a session whose leader is gone."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+            continue
+        if entry.name.isdigit() and fields[0] != "Z" and int(fields[3]) == session:
+            found.add(int(entry.name))
+    return found
+
+
+def _kill(pids: set[int]) -> None:
+    for pid in sorted(pids):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def members(root: int) -> set[int]:
@@ -122,8 +144,7 @@ def node_environment() -> dict[str, str]:
         **AUTHENTICATION,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_raylet_start_wait_time_s": "300",  # 30 is too little on a busy machine
-        "RAY_agent_register_timeout_ms": "300000",
+        "RAY_raylet_start_wait_time_s": "60",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
 

@@ -67,6 +67,26 @@ def test_export_and_score_of_text_made_elsewhere(run: se.Run, tmp_path: Path) ->
     assert again.results.equals(scored.results)
 
 
+def test_two_runs_are_compared_prompt_by_prompt(run: se.Run, tmp_path: Path) -> None:
+    config = run.manifest["config"]
+    other = se.run(
+        model="world:cross=0.9",
+        suite="persona",
+        output=tmp_path / "other",
+        **{name: config[name] for name in ("personas", "temperatures", "samples", "limit")},
+        metrics=config["metrics"],
+    )
+    table = se.compare(run, other).table
+    assert set(table.temperature) == {0.7, 1.0}
+    row = table[(table.metric == "length") & (table.temperature == 1.0)].iloc[0]
+
+    def mean_length(of: se.Run) -> float:
+        found = of.results.query("metric == 'length' and persona == '' and temperature == 1.0")
+        return float(found.value.iloc[0])
+
+    assert row.delta == pytest.approx(mean_length(other) - mean_length(run))
+
+
 def test_wrong_settings_are_one_line(run: se.Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="did you mean `samples`"):
         se.run(model="world:", suite="persona", smaples=2)

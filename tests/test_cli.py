@@ -323,7 +323,9 @@ def test_ls_lists_in_words_and_in_json(command: Any) -> None:
     listed = json.loads(command("ls", "--json").out)
     assert set(listed) == {"suites", "judges", "metrics", "objectives", "engines"}
     assert "persona" in [row["name"] for row in listed["suites"]]
-    assert {"vllm", "transformers", "openai", "world"} == {row["name"] for row in listed["engines"]}
+    assert {"vllm", "ray", "transformers", "openai", "world"} == {
+        row["name"] for row in listed["engines"]
+    }
     assert json.loads(command("ls", "suites", "--json").out)["suites"] == listed["suites"]
     assert "self_bleu_4" in command("ls", "metrics").out
     ended = command("ls", "metrix")

@@ -1,6 +1,5 @@
 """pytest tests/test_workers.py: who measures changes no bit."""
 
-import functools
 import json
 import os
 import signal
@@ -20,6 +19,8 @@ from sfr_eval.rescore import rescore
 from sfr_eval.run import execute
 from sfr_eval.workers import Here, Workers, open_workers
 
+FAMILIES = ("text", "lexical", "semantic", "gated")
+
 
 def square(number: int) -> int:
     return number * number
@@ -38,6 +39,9 @@ def fail(number: int) -> int:
 def die(number: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+FAMILIES = ("text", "lexical", "semantic", "gated")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +132,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
             limit=4,
             samples=4,
             temperatures=(0.7, 1.0),
-            metrics=("text", "lexical", "semantic", "gated"),
+            metrics=FAMILIES,
             output=folder,
         )
     )
@@ -137,8 +141,15 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_scored_in_processes_has_the_same_results(scored: Path) -> None:
     before = json.loads((scored / "results.json").read_text())
-    rescored = functools.partial(
-        rescore, scored, suite=None, output=None, metrics=None, encoder=None, style_data=None
+    rescore(
+        scored,
+        suite=None,
+        output=None,
+        metrics=FAMILIES,
+        encoder=None,
+        style_data=None,
+        workers=2,
     )
-    rescored(workers=2)
-    assert json.loads((scored / "results.json").read_text()) == before
+    after = json.loads((scored / "results.json").read_text())
+    for part in ("estimates", "truth", "similarity", "notes"):
+        assert after[part] == before[part], part

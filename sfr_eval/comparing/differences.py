@@ -94,7 +94,7 @@ def headlines(metrics: Sequence[str]) -> list[str]:
     for name in metrics:
         if found := _AT_K.match(name):
             most[found[1]] = max(most.get(found[1], 1), int(found[2]))
-    largest = {f"{name}_{k}" for name, k in most.items()} - {"distinct_behaviour_at"}
+    largest = {f"{name}_{k}" for name, k in most.items() if name != "distinct_behaviour_at"}
     chosen = {*standing_first("quality", "style", "variety"), *largest}
     return [name for name in metrics if name in chosen]
 

@@ -47,7 +47,8 @@ class Summary:
 def summarise(
     rows: Sequence[Row], matched: Sequence[MatchedQuality], *, first: str, second: str
 ) -> Summary:
-    """Read the headline metrics at the shared temperature nearest to 1."""
+    """Read the headline metrics at the shared temperature nearest to 1; where nothing is sure
+    there, at the others."""
     temperatures = tuple(sorted({row.temperature for row in rows}))
     if not temperatures:
         return Summary(
@@ -58,14 +59,19 @@ def summarise(
         )
     t = nearest(temperatures, OWN_TEMPERATURE)
     here = [row for row in rows if row.headline and row.temperature == t]
-    better, worse = ([row for row in here if row.call == call] for call in ("better", "worse"))
+    elsewhere = [row for row in rows if row.headline and row.temperature != t]
+    better, worse = (any(row.call == call for row in here) for call in ("better", "worse"))
+    where = ""
+    if not better and not worse:  # what is sure at another temperature is not to be passed over
+        better, worse = (any(row.call == call for row in elsewhere) for call in ("better", "worse"))
+        where = " at some temperatures"
     tone: Tone
     if better and worse:
-        tone, headline = "unsure", f"{second} is better in some ways and worse in others"
+        tone, headline = "unsure", f"{second} is better in some ways and worse in others{where}"
     elif better:
-        tone, headline = "good", f"{second} is better than {first}"
+        tone, headline = "good", f"{second} is better than {first}{where}"
     elif worse:
-        tone, headline = "bad", f"{second} is worse than {first}"
+        tone, headline = "bad", f"{second} is worse than {first}{where}"
     elif here and all(row.call == "no difference seen" for row in here):
         tone, headline = "none", f"No difference seen between {first} and {second}"
     else:
@@ -73,14 +79,27 @@ def summarise(
     return Summary(
         tone=tone,
         headline=headline,
-        sentences=tuple(_sentences(here, matched, t=t, first=first, second=second)),
+        sentences=(
+            *_sentences(here, t=t, second=second),
+            *_elsewhere(elsewhere, second=second),
+            *_at_equal_quality(matched, second=second),
+        ),
         temperature=t,
     )
 
 
-def _sentences(
-    here: Sequence[Row], matched: Sequence[MatchedQuality], *, t: float, first: str, second: str
-) -> Iterator[str]:
+def _elsewhere(rows: Sequence[Row], *, second: str) -> Iterator[str]:
+    for call in ("worse", "better"):
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            if row.call == call:
+                found.setdefault(row.metric, []).append(f"{row.temperature:g}")
+        if found:
+            shown = ", ".join(f"{metric} (T = {', '.join(ts)})" for metric, ts in found.items())
+            yield f"At other temperatures {second} is {call} in {shown}."
+
+
+def _sentences(here: Sequence[Row], *, t: float, second: str) -> Iterator[str]:
     if not here:
         yield f"No headline metric has values in both runs at T = {t:g}."
     for call, verb in (("worse", "is worse in"), ("better", "is better in")):
@@ -99,6 +118,9 @@ def _sentences(
             for row in unsure
         )
         yield f"Cannot tell for {shown}; in brackets the smallest visible difference."
+
+
+def _at_equal_quality(matched: Sequence[MatchedQuality], *, second: str) -> Iterator[str]:
     for of in matched:
         volume = of.summary["hypervolume"]
         found = of.summary["matched"][1]  # at 0.8 of the lower best quality

@@ -42,6 +42,7 @@ HEADLINES: dict[Role, tuple[str, ...]] = {
         "grader_flip_rate",
         "mode_difference_rate",
         "length",
+        "duplicate_rate",
         "truncation_rate",
     ),
 }

@@ -17,6 +17,7 @@ from sfr_eval.compare import Comparison, compare
 from sfr_eval.comparing.matched import band, beaten, words
 from sfr_eval.comparing.pairing import pair_up
 from sfr_eval.comparing.runs import open_runs
+from sfr_eval.comparing.summary import summarise
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.sweep import Curve
 from sfr_eval.stats.paired import holm, paired_difference
@@ -69,6 +70,21 @@ def test_a_model_that_repeats_its_modes_is_worse(found: Comparison) -> None:
     assert suite.summary.headline == "narrow is worse than whole"
     valid = [row for _, row in found.rows if row.metric == "oracle_valid"]
     assert [row.call for row in valid] == ["no difference seen"] * 3
+
+
+def test_what_is_sure_at_another_temperature_alone_is_said(found: Comparison) -> None:
+    rows = [
+        replace(row, call="cannot tell") if row.temperature == 1.0 else row for _, row in found.rows
+    ]
+    said = summarise(rows, (), first="A", second="B")
+    assert said.headline == "B is worse than A at some temperatures"
+    (sentence,) = [s for s in said.sentences if s.startswith("At other temperatures")]
+    assert "B is worse in" in sentence
+    assert "cs_self_bleu_4 (T = 0.6" in sentence
+    nothing = [replace(row, call="no difference seen") for row in rows]
+    assert summarise(nothing, (), first="A", second="B").headline == (
+        "No difference seen between A and B"
+    )
 
 
 def test_two_seeds_of_one_model_are_not_told_apart(runs: dict[str, Path]) -> None:

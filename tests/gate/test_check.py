@@ -297,6 +297,19 @@ def test_programs_are_kept_as_counts(tmp_path: Path) -> None:
     assert check(tmp_path / "b.json", worse).exit_code == 1
 
 
+def test_a_metric_without_any_value_is_not_checked_by_default(tmp_path: Path) -> None:
+    """A suite without personas has no cross-style value, but a row that says so."""
+    right = {f"p{i}": [j < i % 5 for j in range(4)] for i in range(20)}
+    run = write_code_run(tmp_path / "code", right)
+    results = json.loads((run / "results.json").read_text())
+    empty = {**results["estimates"][0], "metric": "cs_self_bleu_4", "value": None}
+    results["estimates"].append(empty)
+    (run / "results.json").write_text(json.dumps(results))
+    write_baseline(run, tmp_path / "b.json")
+    gate = check(tmp_path / "b.json", run)
+    assert [row.metric for row in gate.rows] == ["pass_at_1", "pass_at_4"]
+
+
 def test_ungraded_programs_make_a_run_incomplete(tmp_path: Path) -> None:
     run = write_code_run(tmp_path / "code", {"p": [True, False], "q": [True, True]})
     results = json.loads((run / "results.json").read_text())

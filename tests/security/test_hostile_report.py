@@ -39,7 +39,8 @@ def poisoned(value: Any, *, key: str = "") -> Any:
 FIXED = {"", "estimates", "counts", "truth", "sweep", "similarity", "notes", "plan", "persona"}
 KNOWN = {"suite", "limit", "queries", "temperatures", "samples", "title", "id", "name", "prompts"}
 KNOWN |= {"version", "personas", "held_out_accuracy", "chance_accuracy", "labelled", "persona"}
-KNOWN |= {"truncated_share", "matrix"}
+KNOWN |= {"truncated_share", "matrix", "hypervolume", "matched", "value", "low", "high", "level"}
+KNOWN |= {"quality", "diversity", "lower_is_better", "points", "temperature", "method", "n"}
 
 
 @pytest.fixture(scope="module")

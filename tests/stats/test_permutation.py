@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm, permutation_test
 
@@ -39,14 +39,14 @@ def test_mcnemar_is_the_binomial_test_of_the_changes(
     assert found == pytest.approx(expected)
 
 
-@given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=20))
-def test_flipping_signs_of_right_and_wrong_is_mcnemar(differences: list[float]) -> None:
-    lost, gained = differences.count(-1.0), differences.count(1.0)
-    if lost + gained > 13:
-        return  # drawn, not exact
-    for alternative in ALTERNATIVES:
-        (found,) = sign_flip_p_values([differences], alternative=alternative)
-        assert found == pytest.approx(mcnemar_exact(lost, gained, alternative=alternative))
+@pytest.mark.parametrize("alternative", ALTERNATIVES)
+def test_flipping_signs_of_right_and_wrong_is_mcnemar(alternative: str) -> None:
+    """Every number of lost and gained up to 13 changes, and equal questions between them."""
+    for lost in range(14):
+        for gained in range(14 - lost):
+            differences = [-1.0] * lost + [0.0] * 3 + [1.0] * gained
+            (found,) = sign_flip_p_values([differences], alternative=alternative)
+            assert found == pytest.approx(mcnemar_exact(lost, gained, alternative=alternative))
 
 
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
@@ -87,6 +87,7 @@ def test_rows_of_all_lengths_are_tested_together_and_repeat() -> None:
         assert p == pytest.approx(alone, abs=0.03)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-5, 5).map(lambda x: round(x, 3)), min_size=1, max_size=12))
 def test_mirrored_differences_swap_the_sides(values: list[float]) -> None:
     (less,) = sign_flip_p_values([values], alternative="less")

@@ -61,7 +61,7 @@ def test_cold_draws_are_the_librarys_greedy_replies(model: Any, tokenizer: Any) 
 
 def test_draws_follow_the_models_law(model: Any, tokenizer: Any) -> None:
     """The first token of 4,000 draws, by Pearson's statistic over the likely tokens."""
-    prompts, heat, count = PROMPTS[:1], 2.0, 4_000
+    prompts, heat, count = PROMPTS[:1], 20.0, 4_000
     ids = torch.tensor(prompt_ids(tokenizer, prompts))
     with torch.no_grad():
         law = torch.softmax(model(ids).logits[0, -1] / heat, dim=-1)
@@ -79,11 +79,11 @@ def test_draws_follow_the_models_law(model: Any, tokenizer: Any) -> None:
     for token, chance in enumerate(law.tolist()):
         by_text[tokenizer.decode([token], skip_special_tokens=True)] += chance
     found = Counter(texts)
-    statistic = sum(
-        (found[text] - count * chance) ** 2 / (count * chance)
-        for text, chance in by_text.most_common(20)
-    )
-    assert statistic < 60  # chi-squared with 20 degrees passes 60 once in 100,000
+    likely = {text: count * chance for text, chance in by_text.items() if count * chance >= 10}
+    assert len(likely) > 5
+    statistic = sum((found[text] - wanted) ** 2 / wanted for text, wanted in likely.items())
+    degrees = len(likely)
+    assert statistic < degrees + 5 * (2 * degrees) ** 0.5
 
 
 def test_scores_are_sums_of_log_softmax(model: Any, tokenizer: Any) -> None:

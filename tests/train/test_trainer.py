@@ -574,7 +574,7 @@ def test_a_reply_too_short_for_a_future_is_masked_and_never_a_zero_target(
     trainer.model.train()
     trainer._step_weight = batch["future_weight"].sum()
     for inputs in (batch, moved):
-        trainer.compute_loss(trainer.model, dict(inputs))
+        trainer.compute_loss(trainer.model, dict(inputs), num_items_in_batch=torch.tensor(9))
         losses.append(float(trainer._last[1].terms.total.detach()))
     assert losses[0] == losses[1] > 0
 

@@ -23,20 +23,18 @@ MODEL = "#0072b2"
 TRUTH = "#d55e00"
 """Colour of the truth, or of the second run; in the page --truth."""
 
-# Colours of plots.mplstyle and of the two above, so that a plot follows the page into the dark.
-_COLOURS = {
-    "#222222": "var(--ink)",
-    "#dcdcdc": "var(--grid)",
-    "#ffffff": "var(--card)",
-    MODEL: "var(--model)",
-    TRUTH: "var(--truth)",
-}
+# Colours of plots.mplstyle, so that a plot follows the page into the dark.
+_PAPER = {"#222222": "var(--ink)", "#dcdcdc": "var(--grid)", "#ffffff": "var(--card)"}
+_LINES = {MODEL: "var(--model)", TRUTH: "var(--truth)"}
 
 
-def render(template: str, *, scripts: Sequence[str] = (), **values: Any) -> str:
-    """The page of `template`, which extends page.html.j2, with page.css, page.js and `scripts`.
+def render(
+    template: str, *, scripts: Sequence[str] = (), styles: Sequence[str] = (), **values: Any
+) -> str:
+    """The page of `template`, which extends page.html.j2, with page.css, page.js and its own.
 
-    Scripts are files of reports/. page.js runs in the head, the others at the end of the body.
+    Scripts and styles are files of reports/. page.js runs in the head, the others at the end of
+    the body.
     """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
@@ -50,7 +48,7 @@ def render(template: str, *, scripts: Sequence[str] = (), **values: Any) -> str:
     )
     first, rest = _text("page.js"), [_text(name) for name in scripts]
     return environment.get_template(template).render(
-        style=Markup(_text("page.css")),
+        style=Markup("".join(map(_text, ("page.css", *styles)))),
         head_script=Markup(first),
         scripts=[Markup(script) for script in rest],
         script_hashes=Markup(" ".join(f"'{_csp_hash(script)}'" for script in (first, *rest))),
@@ -77,8 +75,9 @@ def script_json(value: Mapping[str, Any] | Sequence[Any]) -> "Markup":
     return Markup(text)
 
 
-def inline(panel: Panel) -> dict[str, Any]:
-    """A panel for the macro `plot`: its <svg> takes size and colours from the page."""
+def inline(panel: Panel, *, colours: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A panel for the macro `plot`: its <svg> takes size and colours from the page. `colours` maps
+    those of its lines to CSS variables, in the place of MODEL and TRUTH."""
     from markupsafe import Markup
 
     svg = panel_svg(panel)
@@ -89,7 +88,8 @@ def inline(panel: Panel) -> dict[str, Any]:
     # Named by the caption: the drawing itself says nothing to a screen reader.
     svg = re.sub(r"^<svg[^>]*>", f'<svg {box[0]} aria-hidden="true">', svg)
     svg = _own_ids(svg)
-    for colour, variable in _COLOURS.items():
+    lines = _LINES if colours is None else colours
+    for colour, variable in {**_PAPER, **lines}.items():
         svg = svg.replace(colour, variable)
     return {"title": panel.title, "description": panel.description, "svg": Markup(svg)}
 

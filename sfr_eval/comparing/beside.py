@@ -1,7 +1,6 @@
 """Replies of several runs to the same prompts, as the page shows them side by side."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sfr_eval.comparing.runs import ScoredRun
@@ -44,14 +43,6 @@ def side_by_side(runs: Sequence[ScoredRun], suite: str) -> list[dict[str, Any]]:
         }
         for key in sorted(chosen, key=lambda key: (key[1], key[0]))
     ]
-
-
-def script_text(value: Mapping[str, Any]) -> str:
-    """JSON that is inert inside <script>: no <, >, & and, being ASCII, no U+2028 or U+2029."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
 
 
 def _by_prompt(run: ScoredRun, suite: str) -> dict[Key, list[Sample]]:

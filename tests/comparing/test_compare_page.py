@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.compare import Comparison, compare
-from sfr_eval.comparing.beside import MAX_TEXT, SHOWN, script_text, side_by_side
+from sfr_eval.comparing.beside import MAX_TEXT, SHOWN, side_by_side
 from sfr_eval.comparing.output import write_comparison
 from sfr_eval.comparing.runs import open_runs
 from sfr_eval.errors import UserError
+from sfr_eval.page import script_json
 from sfr_eval.types import Sample
 from tests.compare_data import write_world_run
 
@@ -114,8 +115,10 @@ def test_the_page_loads_nothing_and_hostile_text_is_inert(written: Path) -> None
     page = Page(text)
     assert not page.handlers
     assert "img" not in page.tags
-    assert page.tags.count("script") == 2  # data and code
-    assert all(link.startswith(("#", "data:")) for link in page.loads)
+    assert page.tags.count("script") == 3  # data, and the code of every page and of this one
+    outside = [link for link in page.loads if not link.startswith(("#", "data:"))]
+    assert outside
+    assert all((written / link).is_file() for link in outside)  # links to the plots' own files
     assert "<b>first</b>" not in text
     assert "default-src 'none'" in text
     assert len(text) < 4_000_000
@@ -150,7 +153,7 @@ def test_replies_side_by_side_are_of_the_same_prompts(comparison: Comparison) ->
 
 
 def test_json_for_a_script_cannot_leave_it() -> None:
-    text = script_text({"x": HOSTILE})
+    text = script_json({"x": HOSTILE})
     assert not set("<>&\u2028") & set(text)
     assert json.loads(text) == {"x": HOSTILE}
 

@@ -129,7 +129,7 @@ def test_a_run_as_a_user_types_it(tmp_path: Path) -> None:
         0,
         f"report: {tmp_path.resolve() / 'out' / 'report.html'}",
     )
-    assert "duplicate_rate" in first.out
+    assert "truncation_rate" in first.out
     assert "8 requests, 0 already there -> out" in first.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     again = as_process([*WORLD, "--output", "out", "--json"], tmp_path)
@@ -364,7 +364,7 @@ def test_text_made_elsewhere_is_scored_and_scored_again(command: Any, generation
     verb = ["score", str(generations), "--suite", "persona", "--metrics", "text"]
     first = command(*verb, "--output", "out")
     assert first.code == 0, first.err
-    assert "duplicate_rate" in first.out
+    assert "truncation_rate" in first.out
     results = json.loads(Path("out/results.json").read_text())
     lengths = [row for row in results["estimates"] if row["metric"] == "length"]
     assert {row["k"] for row in lengths} == {3}

@@ -134,7 +134,10 @@ class Host:
     def _receive(self, seconds: float) -> dict[str, Any]:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
-        body = read_frame(self._control.fileno()) if poll.poll(seconds * 1000) else None
+        body = None
+        if poll.poll(seconds * 1000):
+            with contextlib.suppress(ConnectionError):  # killed with an order of ours unread
+                body = read_frame(self._control.fileno())
         if body is None:
             self._process.kill()
             self._process.wait()

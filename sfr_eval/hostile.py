@@ -6,8 +6,8 @@ they may do there is decided here, once: nothing but be text, and no more of it 
 
 import os
 import re
-import zlib
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any

@@ -79,7 +79,6 @@ def test_ordinary_gzip_files_come_back_whole() -> None:
 
 
 def test_a_log_that_is_a_zip_bomb_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    pytest.importorskip("inspect_ai")
     from sfr_eval.imports.inspect_log import own_suite
 
     for name, content in (("bomb.eval", b"\0" * 30_000_000), ("fine.eval", b"{}" * 1_000)):

@@ -59,22 +59,12 @@ def test_cold_draws_are_the_librarys_greedy_replies(model: Any, tokenizer: Any) 
         assert own == [[expected] * 2] * 2
 
 
-<<<<<<< HEAD
-def test_draws_follow_the_models_law(model: Any, tokenizer: Any) -> None:
-    """The first token of 4,000 draws, by Pearson's statistic over the likely tokens."""
-    prompts, heat, count = PROMPTS[:1], 20.0, 4_000
-    ids = torch.tensor(prompt_ids(tokenizer, prompts))
-    with torch.no_grad():
-        law = torch.softmax(model(ids).logits[0, -1] / heat, dim=-1)
-    texts = draw(
-=======
 def test_draws_follow_the_models_law(tokenizer: Any) -> None:
     """First tokens of 8,000 draws at two temperatures, by Pearson's statistic."""
     model = tiny_model(tokenizer).eval()
     ids = prompt_ids(tokenizer, PROMPTS[:1])
     heats, count = (0.1, 0.2), 4_000
     written = _write(
->>>>>>> h/trainer
         model,
         ids,
         heat=torch.tensor(heats).repeat_interleave(count),

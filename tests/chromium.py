@@ -157,8 +157,13 @@ class Page:
     def open(self, address: str) -> float:
         """Go there; returns the seconds until its load event, with all its scripts run."""
         start = time.monotonic()
+        self.run("window.left = true")
         self.send("Page.navigate", {"url": address})
         self._browser.wait_for(self.session, "Page.loadEventFired")
+        # That event may still be the last document's.
+        while not self.run("!window.left && document.readyState === 'complete'"):
+            assert time.monotonic() - start < TIMEOUT, "the page does not load"
+            time.sleep(0.002)
         return time.monotonic() - start
 
     def run(self, script: str) -> Any:

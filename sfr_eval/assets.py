@@ -5,6 +5,7 @@ path separator, each with tasks/ judges/ reports/ inside); the package's own.
 """
 
 import os
+import stat
 from pathlib import Path
 from typing import Literal
 
@@ -61,3 +62,25 @@ def cache_folder() -> Path:
     if own := os.environ.get("SFR_EVAL_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sfr-eval"
+
+
+def cache_open_to_others() -> str | None:
+    """A line if other users of this machine can write to the cache, where they could plant
+    embeddings, fingerprints or checkpoints; None if it is ours alone or not there yet."""
+    folder = cache_folder()
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    if found.st_mode & stat.S_IWOTH:
+        who = "every user of this machine"
+    elif found.st_uid not in (os.geteuid(), 0):
+        who = "another user, who owns it,"
+    elif found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid():
+        who = "every user of its group"
+    else:
+        return None
+    return (
+        f"cache {folder}: {who} can write to it, and so change results; chmod go-w it, or set "
+        "SFR_EVAL_CACHE to a folder of your own"
+    )

@@ -16,14 +16,8 @@ import numpy.typing as npt
 
 from sfr_eval.errors import UserError
 from sfr_eval.files import write_atomic, writing_to
-from sfr_eval.hidden_panels import (
-    HIGH,
-    MAPS,
-    PROFILES,
-    map_panel,
-    persona_names,
-    profile_panel,
-)
+from sfr_eval.hidden_maps import MAPS, map_panel, persona_names
+from sfr_eval.hidden_panels import HIGH, PROFILES, profile_panel
 from sfr_eval.metrics.maps import POINTS, centred_by, chosen_queries, maps
 from sfr_eval.panels import MODEL
 from sfr_eval.plots import Panel, files

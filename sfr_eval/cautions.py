@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sfr_eval.code_report import code_cautions
+from sfr_eval.metrics.context import has_text
 from sfr_eval.results import SuiteResults
+from sfr_eval.thinking import ThinkTags, answer_text, answers, recorded, thoughts, undeclared
 from sfr_eval.types import Sample
 from sfr_eval.verdict import chance
 
@@ -18,12 +20,21 @@ def cautions(
 ) -> Iterator[str]:
     """Everything that is out of order, the gravest first; nothing for a whole and clean run."""
     config = manifest.get("config", {})
+    tags = recorded(manifest)
+    drawn, samples = samples, answers(samples, tags)
     if manifest.get("status") != "complete":
         part = next(p for p in manifest["plan"] if p["suite"] == suite.id)
         why = (
             f": only the first {part['queries']} queries were asked" if config.get("limit") else ""
         )
         yield f"This run is {manifest.get('status')}{why}."
+    yield from manifest.get("import", {}).get("cautions", ())
+    read, asked = manifest.get("world_queries"), len({sample.query for sample in samples})
+    if read is not None and asked > read and manifest.get("world") == suite.id:
+        yield (
+            f"This model's training text was about the first {read} queries only, and {asked} were "
+            f"asked: --limit {read} asks no others."
+        )
     total = max(1, len(samples))
     status = Counter(sample.status for sample in samples)
     if status["error"]:
@@ -44,6 +55,8 @@ def cautions(
     empty = sum(s.status in ("ok", "truncated") and not s.text.strip() for s in samples)
     if empty / total > MANY:
         yield f"{empty / total:.0%} of the replies are empty."
+    yield from _thinking_warnings(drawn, tags)
+    yield from _greedy_warnings(samples)
     if suite.samples < 2:
         yield "One reply per prompt: what compares replies to one prompt is undefined."
     yield from code_cautions(suite)
@@ -65,6 +78,48 @@ def cautions(
             f"Embeddings are not float32's: on {off['texts']} texts the mean distance is "
             f"{off['mean_distance']:.4f} where float32 has {off['mean_distance_float32']:.4f}."
         )
+
+
+def _thinking_warnings(drawn: Sequence[Sample], tags: ThinkTags | None) -> Iterator[str]:
+    total = max(1, len(drawn))
+    if tags is None:
+        found = undeclared(drawn)
+        if found is not None and found[0] > MANY:
+            yield (
+                f"{found[0]:.0%} of the replies hold {found[1].open} or {found[1].close}: thinking "
+                "is measured as part of the answer; `sfr-eval score RUN --think-tags "
+                f"'{found[1].name}'` leaves it out."
+            )
+        return
+    thought = thoughts([sample for sample in drawn if has_text(sample)], tags)
+    if thought:
+        yield (
+            f"{len(thought) / total:.0%} of the replies begin with thinking, up to {tags.close}; "
+            "it is left out of all numbers and of the replies below (samples.parquet keeps it)."
+        )
+    endless = sum(has_text(s) and not answer_text(s.text, tags).whole for s in drawn)
+    if endless / total > MANY:
+        yield (
+            f"{endless / total:.0%} of the replies never end their thinking; they count as "
+            "truncated, mostly without an answer: raise --max-tokens."
+        )
+
+
+def _greedy_warnings(samples: Sequence[Sample]) -> Iterator[str]:
+    """Several replies to each of several prompts, and never two different ones."""
+    prompts: dict[tuple[float, str, str], list[str]] = {}
+    for sample in samples:
+        if has_text(sample) and sample.temperature > 0:
+            key = (sample.temperature, sample.query, sample.persona)
+            prompts.setdefault(key, []).append(sample.text)
+    for t in sorted({temperature for temperature, _, _ in prompts}):
+        several = [texts for key, texts in prompts.items() if key[0] == t and len(texts) > 1]
+        if len(several) > 1 and all(len(set(texts)) == 1 for texts in several):
+            yield (
+                f"T = {t:g}: all replies to a prompt are the same text, for each of "
+                f"{len(several):,} prompts: a collapsed model, or an engine that is greedy in "
+                "secret or answers from a cache; `sfr-eval doctor --model` tells."
+            )
 
 
 def _probe_warnings(suite: SuiteResults) -> Iterator[str]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -45,6 +45,7 @@ class Checkpoint:
     folder: Path | None = None
     base: "Checkpoint | None" = None
     world: str | None = None  # suite whose grammar the model was trained on: its truth is known
+    world_queries: int | None = None  # it has read about the first so many queries; None: all
     dials: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -60,16 +61,21 @@ def resolve(model: str) -> Checkpoint:
     """Find the model, download it if it is a Hub id, check that it is whole, fingerprint it."""
     if model == "world" or model.startswith("world:"):
         return _world(model)
+    return _local(model, _folder(model))
+
+
+def _folder(model: str) -> Path:
+    """The folder of a checkpoint that has one; trained or downloaded now if need be."""
     if model == "demo" or model.startswith("demo:"):
         from sfr_train.demo import demo_checkpoint
 
-        return _local(model, demo_checkpoint(model.partition(":")[2] or "sft"))
+        return demo_checkpoint(model.partition(":")[2] or "sft")
     path = os.path.expanduser(model)
     if os.path.exists(path):  # unlike Path.exists it raises for no name, however odd
-        return _local(model, Path(path))
+        return Path(path)
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or model.endswith("/"):
         raise UserError(f"--model {model}: no such folder")
-    return _hub(model)
+    return _hub_folder(model)
 
 
 def _world(model: str) -> Checkpoint:
@@ -93,7 +99,7 @@ def _world(model: str) -> Checkpoint:
     )
 
 
-def _hub(model: str) -> Checkpoint:
+def _hub_folder(model: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -119,7 +125,7 @@ def _hub(model: str) -> Checkpoint:
             f"--model {model}: no such folder, and the Hub refused it (HTTP {status}); "
             "check the name, the revision and HF_TOKEN"
         ) from None
-    return _local(model, Path(folder))
+    return Path(folder)
 
 
 def _local(name: str, folder: Path) -> Checkpoint:
@@ -131,9 +137,7 @@ def _local(name: str, folder: Path) -> Checkpoint:
         base_name = read_json_object(adapter).get("base_model_name_or_path")
         if not base_name or not isinstance(base_name, str):
             raise UserError(f"{adapter}: base_model_name_or_path: missing; add the base model")
-        if (Path(base_name) / "adapter_config.json").is_file():
-            raise UserError(f"{adapter}: its base {base_name} is an adapter itself; merge that one")
-        base = resolve(base_name)
+        base = _base(base_name, adapter=adapter)
     elif not (folder / "config.json").is_file():
         raise UserError(f"--model {name}: no config.json in {folder}; is it a checkpoint folder?")
     config = read_json_object(folder / "config.json") if base is None else {}
@@ -143,16 +147,26 @@ def _local(name: str, folder: Path) -> Checkpoint:
     for file in weights:
         if file.suffix == ".safetensors":
             check_safetensors(file)
-    _check_shards(folder)
-    world = config.get("sfr_eval_world") or (base.world if base else None)
+    _check_shards(folder, weights)
     return Checkpoint(
         name=name,
         kind="adapter" if base else "folder",
         fingerprint=fingerprint(folder, base=base),
         folder=folder,
         base=base,
-        world=world,
+        world=base.world if base else config.get("sfr_eval_world"),
+        world_queries=base.world_queries if base else config.get("sfr_eval_world_queries"),
     )
+
+
+def _base(name: str, *, adapter: Path) -> Checkpoint:
+    """The base model that an adapter names: a whole model, never another adapter."""
+    if name == "world" or name.startswith("world:"):
+        raise UserError(f"{adapter}: base_model_name_or_path: {name} has no weights")
+    folder = _folder(name)
+    if (folder / "adapter_config.json").is_file():  # before it is followed: it may name itself
+        raise UserError(f"{adapter}: its base {name} is an adapter itself; merge that one")
+    return _local(name, folder)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -166,11 +180,18 @@ def weight_files(folder: Path) -> list[Path]:
     return []
 
 
-def _check_shards(folder: Path) -> None:
-    index = folder / "model.safetensors.index.json"
+def _check_shards(folder: Path, weights: Sequence[Path]) -> None:
+    packed = weights[0].suffix == ".bin"
+    index = folder / ("pytorch_model.bin" if packed else "model.safetensors")
+    index = index.with_name(f"{index.name}.index.json")
     if not index.is_file():
         return
-    for shard in sorted(set(read_json_object(index).get("weight_map", {}).values())):
+    shards = read_json_object(index).get("weight_map", {})
+    if not isinstance(shards, dict) or not all(isinstance(s, str) for s in shards.values()):
+        raise UserError(f"{index}: weight_map: must map tensors to files; copy it again")
+    for shard in sorted(set(shards.values())):
+        if os.path.basename(shard) != shard:  # it would be loaded, but is in no fingerprint
+            raise UserError(f"{index}: names {shard}, which lies outside of this folder")
         if not (folder / shard).is_file():
             raise UserError(f"{index}: names {shard}, which is not there; copy the shard again")
 
@@ -194,7 +215,7 @@ def check_safetensors(file: Path) -> None:
             ]
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{file}: its safetensors header is damaged; copy it again") from None
@@ -266,7 +287,7 @@ def read_json_object(file: Path) -> dict[str, Any]:
         loaded = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(f"{file}: is not valid JSON; copy it again") from None
     if not isinstance(loaded, dict):
         raise UserError(f"{file}: must hold a JSON object")

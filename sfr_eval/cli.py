@@ -4,6 +4,7 @@ Every field of RunConfig can be given on `run` as --set name=value, or just as -
 options declared here are those that most runs need.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 
 import sfr_eval
 from sfr_eval.errors import RunError, UserError, did_you_mean
+from sfr_eval.progress import log, say
 
 app = typer.Typer(
     name="sfr-eval",
@@ -37,16 +39,16 @@ def main() -> None:
     except (UserError, RunError) as error:
         if debug:
             raise
-        print(f"sfr-eval: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        log(f"sfr-eval: {error}")
         sys.exit(2 if isinstance(error, UserError) else 3)
     except KeyboardInterrupt:
-        print("sfr-eval: interrupted", file=sys.stderr)
+        log("sfr-eval: interrupted")
         sys.exit(130)
     except Exception as error:
         if debug:
             raise
         what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        print(f"sfr-eval: {what} (unexpected; --debug shows where)", file=sys.stderr)
+        log(f"sfr-eval: {what} (unexpected; --debug shows where)")
         sys.exit(3)  # Python's own 1 would read as a failed gate
 
 
@@ -117,19 +119,26 @@ def run(
     if outcome.report is not None:
         show_results(outcome.folder, as_json=as_json)
     for line in outcome.lines:
-        print(line, file=sys.stderr if as_json or outcome.exit_code else sys.stdout)
+        (log if as_json or outcome.exit_code else say)(line)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
 
 @app.command()
 def score(
-    folders: Annotated[
-        list[Path], typer.Argument(help="Run folder, all shards of one, or JSONL of generations.")
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Run folder, all shards of one, or text made elsewhere."),
     ],
-    suite: Annotated[str | None, typer.Option(help="For a JSONL file: which suite.")] = None,
+    suite: Annotated[str | None, typer.Option(help="Of text made elsewhere: which suite.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="For shards and for a JSONL file: run folder to make.")
+        Path | None, typer.Option(help="Of shards and text made elsewhere: run folder to make.")
+    ] = None,
+    query_field: Annotated[
+        str | None, typer.Option(help="Of text made elsewhere: what names the query, doc.task_id")
+    ] = None,
+    persona_field: Annotated[
+        str | None, typer.Option(help="Of text made elsewhere: what names the persona.")
     ] = None,
     metrics: Annotated[list[str] | None, typer.Option(help="Metric family; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="sentence-transformers name.")] = None,
@@ -143,7 +152,7 @@ def score(
     tokenizer: Annotated[str | None, typer.Option(help="words-v1, characters-v1, ...")] = None,
     token_window: Annotated[int | None, typer.Option(min=1, help="First N tokens only.")] = None,
     data: Annotated[
-        str | None, typer.Option(help="For a JSONL file of a code suite: its problems.")
+        str | None, typer.Option(help="Of text made elsewhere, code suites: their problems.")
     ] = None,
     unsafe_code: Annotated[
         bool, typer.Option("--unsafe-code", help="Run programs even without isolation.")
@@ -160,6 +169,12 @@ def score(
     judge: Annotated[
         list[str] | None, typer.Option(help="LLM judge, model or URL[#model]; repeatable.")
     ] = None,
+    think_tags: Annotated[
+        str | None, typer.Option(help="What sets thinking apart: '<think>,</think>', or none.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="For geometry, tokens: run its own code.")
+    ] = False,
     assign: Annotated[
         list[str] | None, typer.Option("--set", help="judge_axes=[ctx,rel], judge_votes=3, ...")
     ] = None,
@@ -173,16 +188,19 @@ def score(
     from sfr_eval.config import layers_option
     from sfr_eval.encoder import LONG_TEXTS
     from sfr_eval.encoding.backends import BACKENDS
+    from sfr_eval.imports.mapping import Fields
     from sfr_eval.rescore import LookInto, rescore
     from sfr_eval.show import show_results
 
-    folder = folders[0]
-    if len(folders) > 1:
+    fields = Fields(query=query_field, persona=persona_field)
+    if len(paths) > 1 and all(path.is_dir() for path in paths):
         from sfr_eval.shards import join_folders
 
-        folder, output = join_folders(folders, output), None
+        paths, output = [join_folders(paths, output)], None
     scored, report, trouble = rescore(
-        folder,
+        paths[0],
+        more=paths[1:],
+        fields=fields if query_field or persona_field else None,
         suite=suite,
         output=output,
         metrics=tuple(part for name in metrics for part in name.split(",")) if metrics else None,
@@ -192,16 +210,21 @@ def score(
         encoder_long_texts=one_of("--encoder-long-texts", encoder_long_texts, LONG_TEXTS),
         tokenizer=tokenizer,
         token_window=token_window,
-        code={"data": data, "unsafe_code": unsafe_code or None},
+        code={
+            "data": data,
+            "unsafe_code": unsafe_code or None,
+            "trust_remote_code": trust_remote_code or None,
+        },
         look_into=LookInto(model=model, base_model=base_model, layers=layers_option(layers)),
         judging=judge_options(judge, assign or ()),
+        think_tags=think_tags,
         workers=workers,
         ray_address=ray_address,
     )
     show_results(scored, as_json=as_json)
     for line in trouble:
-        print(line, file=sys.stderr)
-    print(f"report: {report.resolve()}", file=sys.stderr if as_json else sys.stdout)
+        log(line)
+    (log if as_json else say)(f"report: {report.resolve()}")
     if trouble:
         raise typer.Exit(3)
 
@@ -217,12 +240,115 @@ def report(
     from sfr_eval.report import write_report
     from sfr_eval.store import RunFolder
 
-    print(f"report: {write_report(RunFolder(folder)).resolve()}")
+    say(f"report: {write_report(RunFolder(folder)).resolve()}")
     if beside is not None:
         from sfr_eval.beside import write_beside
 
         for file in write_beside(RunFolder(folder), RunFolder(beside)):
-            print(f"plot: {file.resolve()}")
+            say(f"plot: {file.resolve()}")
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders: A B [C ...], each against A.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write; default runs/compare-...")
+    ] = None,
+    metrics: Annotated[list[str] | None, typer.Option(help="Metric id; repeatable.")] = None,
+    margin: Annotated[
+        float, typer.Option(min=0, help="Share of A's value that does not matter.")
+    ] = 0.1,
+    allow_mismatch: Annotated[
+        bool, typer.Option("--allow-mismatch", help="Compare runs that were made differently.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare runs, paired by prompt, at equal temperature and at equal quality."""
+    if len(runs) < 2:
+        raise UserError(f"compare {runs[0]}: needs two or more run folders")
+    from sfr_eval.compare import compare as compare_runs
+    from sfr_eval.comparing.output import write_comparison
+    from sfr_eval.comparing.show import show_comparison
+
+    names = [part for name in metrics for part in name.split(",")] if metrics else None
+    found = compare_runs(*runs, allow_mismatch=allow_mismatch, metrics=names, margin=margin)
+    page = write_comparison(found, output)
+    for line in [*show_comparison(found, as_json=as_json), f"comparison: {page.resolve()}"]:
+        (log if as_json else say)(line)
+
+
+@app.command()
+def check(
+    baseline: Annotated[Path, typer.Option(help="Baseline file, JSON.")],
+    candidate: Annotated[Path | None, typer.Option(help="Run folder to judge.")] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Make --baseline from this run and stop.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="check.yaml; default: headlines.")] = None,
+    output: Annotated[Path, typer.Option(help="Where check.json goes.")] = Path("check.json"),
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML to write.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="What cannot be decided fails too.")
+    ] = False,
+    fail_exit_code: Annotated[int, typer.Option(help="Exit code of a failed gate.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """CI gate: has a candidate got worse than a baseline? Exit code 0, 1, 2 or 3."""
+    from sfr_eval import check as gate
+
+    if (write_baseline is None) == (candidate is None):
+        raise UserError(
+            "check: needs --candidate RUN to judge, or --write-baseline RUN to make one"
+        )
+    if write_baseline is not None:
+        gate.write_baseline(write_baseline, baseline, config=config)
+        say(f"baseline: {baseline.resolve()} ({baseline.stat().st_size:,} bytes)")
+        return
+    from sfr_eval.gate.output import show_gate, write_gate
+
+    assert candidate is not None
+    found = gate.check(
+        baseline, candidate, config=config, strict=strict, fail_exit_code=fail_exit_code
+    )
+    write_gate(found, output=output, junit=junit, environment=os.environ)
+    for line in show_gate(found, as_json=as_json, environment=os.environ):
+        (log if as_json or not found.rows else say)(line)
+    if found.exit_code:
+        raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Scored run folder.")],
+    format: Annotated[
+        str,
+        typer.Option(help="lm-eval, inspect, model-card, eval-results, csv, jsonl; hub, mlflow..."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write; default RUN/export/FORMAT.")
+    ] = None,
+    metrics: Annotated[list[str] | None, typer.Option(help="Metric; repeatable.")] = None,
+    repo: Annotated[
+        str | None, typer.Option(help="hub: where to; eval-results: the benchmark's data set.")
+    ] = None,
+    artifacts: Annotated[
+        bool, typer.Option(help="hub, mlflow, wandb: with report and replies.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Write a run in another tool's format, or upload it."""
+    from sfr_eval.export import export as export_run
+    from sfr_eval.show import print_json
+
+    chosen = [part for name in metrics for part in name.split(",")] if metrics else None
+    written = export_run(
+        folder, format=format, output=output, metrics=chosen, repo=repo, artifacts=artifacts
+    )
+    if as_json:
+        print_json(written)
+        return
+    for line in written:
+        say(line)
 
 
 @app.command()
@@ -271,9 +397,9 @@ def calibrate(
     if as_json:
         print_json(found)
     else:
-        print(f"headline metrics: {', '.join(found['headline']) or 'none'}")
+        say(f"headline metrics: {', '.join(found['headline']) or 'none'}")
     page = (folder / "calibration.md").resolve()
-    print(f"calibration: {page}", file=sys.stderr if as_json else sys.stdout)
+    (log if as_json else say)(f"calibration: {page}")
 
 
 @app.command()
@@ -307,7 +433,7 @@ def grade(
         unsafe=unsafe_code,
     )
     show_grading(summary, as_json=as_json)
-    print(f"verdicts: {target.resolve()}", file=sys.stderr if as_json else sys.stdout)
+    (log if as_json else say)(f"verdicts: {target.resolve()}")
     if summary["statuses"].get("not_scored"):
         raise RunError(
             f"{summary['statuses']['not_scored']} programs are not scored: the grader failed on "
@@ -325,7 +451,7 @@ def train(
     """Train a checkpoint: SFR, a rival or plain cross-entropy, on any causal model."""
     from sfr_train.command import train as train_recipe
 
-    print(train_recipe(recipe, assign or ()))
+    say(str(train_recipe(recipe, assign or ())))
 
 
 @app.command(name="ls")
@@ -344,34 +470,35 @@ def list_assets(
 @app.command()
 def doctor(
     model: Annotated[str | None, typer.Option(help="Also draw 16 samples from it.")] = None,
+    base_url: Annotated[
+        list[str] | None, typer.Option(help="Server of --model; asked 64 times, to find a cache.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what is there (engine, encoder, sandbox, Hub) and how to get what is missing."""
     from sfr_eval.doctor import examine
 
-    ok = examine(model=model, as_json=as_json)
+    if base_url and not model:
+        raise UserError("doctor --base-url: needs --model, the name of a model on that server")
+    ok = examine(model=model, as_json=as_json, base_url=base_url or ())
     if not ok:
         raise typer.Exit(3)
 
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option(help="Where the run folder goes.")] = Path("runs/demo"),
-    full: Annotated[bool, typer.Option(help="All 148 queries, 8 samples.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder of the demo's runs.")] = Path("runs/demo"),
+    full: Annotated[bool, typer.Option(help="32 queries, 8 samples.")] = False,
 ) -> None:
-    """Train the demo model, sample it with vLLM at eight temperatures, and show its collapse."""
-    from sfr_eval.config import load_run_config
-    from sfr_eval.run import execute
+    """Train two small models, SFT and SFR, sample both with vLLM, compare them and the truth."""
+    from sfr_eval.demo import DemoStopped
+    from sfr_eval.demo import demo as show_demo
 
-    size: dict[str, Any] = {} if full else {"samples": DEMO_SAMPLES, "limit": DEMO_QUERIES}
-    settings = load_run_config(
-        {"model": "demo", "suite": ("persona",), "output": output, **size}, environment={}
-    )
-    outcome = execute(settings)
-    for line in outcome.lines:
-        print(line)
-    if outcome.exit_code:
-        raise typer.Exit(outcome.exit_code)
+    try:
+        for line in show_demo(output, full=full):
+            say(line)
+    except DemoStopped as stopped:
+        raise typer.Exit(stopped.exit_code) from None
 
 
 def judge_options(judges: Sequence[str] | None, assignments: Sequence[str]) -> Any:
@@ -385,10 +512,6 @@ def judge_options(judges: Sequence[str] | None, assignments: Sequence[str]) -> A
             raise UserError(f"--set {next(iter(values))}: needs --judge")
         return None
     return judge_settings(read_judge_options({**values, "judge": tuple(judges)}))
-
-
-DEMO_QUERIES = 16
-DEMO_SAMPLES = 4
 
 
 def one_of(option: str, value: str | None, choices: tuple[Choice, ...]) -> Choice | None:

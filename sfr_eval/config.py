@@ -7,7 +7,8 @@ nobody set stays None where the suite or the engine decides, and the resolved va
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -23,13 +24,21 @@ from pydantic import (
 )
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.hostile import bounded_lines
+from sfr_eval.thinking import declared
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 MAX_TEMPERATURES = 64
 MAX_TEMPERATURE = 2.0  # vLLM's own bounds
 MIN_TEMPERATURE = 0.01
 
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 200
+
 Model = TypeVar("Model", bound=BaseModel)
+SUITE_ID = r"^[a-z0-9][a-z0-9_-]*$"
+"""A suite's id is also the beginning of file names."""
+
 SuiteName = Annotated[str, Field(min_length=1)]
 
 
@@ -100,6 +109,9 @@ class RunConfig(BaseModel):
     )
     workers: int | None = Field(None, ge=1, description="processes that score; default one")
     trust_remote_code: bool = False
+    think_tags: str = Field(
+        "auto", description="<think>,</think> or none; auto: those of the chat template"
+    )
     metrics: tuple[str, ...] | None = Field(None, description="metric families; default all")
     encoder: str | None = Field(None, description="sentence-transformers name or folder")
     encoder_backend: Literal["float32", "bfloat16", "onnx"] = Field(
@@ -140,6 +152,10 @@ class RunConfig(BaseModel):
     judge_votes: int = Field(1, ge=1, le=99, description="answers of a judge to one question")
     judge_prices: tuple[float, float] | None = None
     judge_calibration: Path | None = Field(None, description="file of `sfr-eval calibrate`")
+    track: tuple[Literal["mlflow", "wandb", "none"], ...] | None = Field(
+        None, description="log results there; default: where MLFLOW_TRACKING_URI, WANDB_PROJECT say"
+    )
+    track_artifacts: bool = Field(True, description="with results.json, manifest and report")
 
     @model_validator(mode="after")
     def _check_cost(self) -> "RunConfig":
@@ -152,6 +168,18 @@ class RunConfig(BaseModel):
                     shown = name.replace("_", "-")
                     raise ValueError(f"max-cost: needs --{shown} PROMPT,COMPLETION per million")
         return self
+
+    @field_validator("think_tags", mode="before")
+    @classmethod
+    def _join_tags(cls, value: Any) -> Any:
+        return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+    @field_validator("think_tags")
+    @classmethod
+    def _check_tags(cls, value: str) -> str:
+        if value != "auto":
+            declared(value)
+        return value
 
     @model_validator(mode="after")
     def _check_together(self) -> "RunConfig":
@@ -215,7 +243,7 @@ class RunConfig(BaseModel):
         return parse_layers(value)
 
     @field_validator(
-        "suite", "personas", "metrics", "base_url", "judge", "judge_axes", mode="before"
+        "suite", "personas", "metrics", "base_url", "judge", "judge_axes", "track", mode="before"
     )
     @classmethod
     def _split_names(cls, value: Any) -> Any:
@@ -227,7 +255,7 @@ class SuiteSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    id: str = Field(pattern=SUITE_ID, max_length=100)
     version: str = Field(min_length=1)
     title: str
     description: str = ""
@@ -259,7 +287,7 @@ class QueryRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    id: str = Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
     text: str = Field(min_length=1)
 
 
@@ -268,7 +296,7 @@ class PersonaRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z0-9_-]+$")
+    id: str = Field(pattern=r"^[a-z0-9_-]+$", max_length=100)
     name: str
     system: str = Field(min_length=1)
     held_out: bool = False
@@ -404,7 +432,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
             raise UserError(f"--set {assignment}: write name=value")
         try:
             values[name.strip().replace("-", "_")] = yaml.safe_load(text)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             raise UserError(f"--set {assignment}: the value is not valid YAML; quote it") from None
     return values
 
@@ -422,6 +450,10 @@ def read_yaml_mapping(file: Path) -> dict[str, Any]:
         raise UserError(f"{file}:{line}: malformed YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise UserError(f"{file}: malformed YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise UserError(f"{file}: malformed YAML: nested too deeply") from None
+    except ValueError as error:  # a number or a date that is none
+        raise UserError(f"{file}: malformed YAML: {error}") from None
     if not isinstance(loaded, dict):
         raise UserError(f"{file}: must hold a mapping of settings, not {type(loaded).__name__}")
     return loaded
@@ -437,21 +469,27 @@ def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
 
 def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
     """All rows of a JSONL file; the first bad line is named by number."""
-    rows: list[Model] = []
+    return [read_model(kind, loaded, where=where) for where, loaded in json_lines(file)]
+
+
+def json_lines(file: Path) -> Iterator[tuple[str, Any]]:
+    """(file:line, value) of each line that is not blank; UserError names the first bad one."""
+    for number, line in bounded_lines(file):
+        if line.strip():
+            where = f"{file}:{number}"
+            yield where, parsed_json(line, where=where)
+
+
+def parsed_json(text: str, *, where: str) -> Any:
+    """The value of a JSON text from a file; UserError for what is none."""
     try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    where = f"{file}:{number}"
-                    try:
-                        rows.append(read_model(kind, json.loads(line), where=where))
-                    except json.JSONDecodeError as error:
-                        raise UserError(f"{where}: is not JSON ({error.msg})") from None
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: is not UTF-8 text (byte {error.start})") from None
-    return rows
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where}: is not JSON ({error.msg})") from None
+    except RecursionError:
+        raise UserError(f"{where}: is not JSON (nested too deeply)") from None
+    except ValueError as error:  # a number of more digits than Python reads
+        raise UserError(f"{where}: is not JSON ({error})") from None
 
 
 def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | None = None) -> str:
@@ -467,5 +505,6 @@ def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | N
         return f"{where}{path}: missing; add it"
     if not path:  # found by a rule about several fields, which names them itself
         return f"{where}{message}"
-    got = repr(first["input"])
+    # Bounded while it is made: YAML aliases in a hostile file can stand for gigabytes of text.
+    got = _BRIEF.repr(first["input"])
     return f"{where}{path}: {message} (got {got if len(got) < 80 else got[:77] + '...'})"

@@ -6,16 +6,17 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sfr_eval.assets import available, cache_folder
+from sfr_eval.assets import available, cache_folder, cache_open_to_others
 from sfr_eval.errors import UserError
 from sfr_eval.show import print_json, print_table
 
-_DRAWS = 16
+_SERVED_TOKENS = 128  # of a draw from a server, which may cost money
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +29,9 @@ class Finding:
     remedy: str = ""
 
 
-def examine(*, model: str | None, as_json: bool) -> bool:
+def examine(*, model: str | None, as_json: bool, base_url: Sequence[str] = ()) -> bool:
     """Print the findings; True when nothing that every run needs is missing."""
-    findings = [*machine(), *(check_model(model) if model else ())]
+    findings = [*machine(), *(check_model(model, base_url=base_url) if model else ())]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -68,7 +69,7 @@ def machine() -> Iterator[Finding]:
     )
 
 
-def check_model(model: str) -> Iterator[Finding]:
+def check_model(model: str, *, base_url: Sequence[str] = ()) -> Iterator[Finding]:
     """Is the checkpoint whole, and do 16 seeded draws on an open prompt differ?
 
     One distinct text means a server or setting that is greedy in secret; two draws of one seed
@@ -76,56 +77,46 @@ def check_model(model: str) -> Iterator[Finding]:
     changes every answer.
     """
     from sfr_eval.config import RunConfig
+    from sfr_eval.doctor_draws import DRAWS, check_draws
     from sfr_eval.plan import make_plan
     from sfr_eval.subject import resolve_subject
     from sfr_eval.suite import load_suite
 
     config = RunConfig(
-        model=model, suite=("persona",), samples=_DRAWS, temperatures=(1.0,), limit=1
+        model=model, suite=("persona",), base_url=tuple(base_url) or None, samples=DRAWS
     )
     suite = load_suite("persona")
     subject = resolve_subject(config, [suite])
-    yield Finding(what="checkpoint", state="ok", found=subject.checkpoint.fingerprint[:23])
-    plan = make_plan(
-        [suite],
-        subject=subject.identity,
-        sampling_policy="neutral",
-        generation_config={},
-        samples=_DRAWS,
-        temperatures=(1.0,),
-        max_tokens=None,
-        limit=1,
-        seed=0,
+    served = subject.engine == "openai"
+    yield Finding(what="checkpoint", state="ok", found=subject.checkpoint.fingerprint[:60])
+    first, others = (
+        make_plan(
+            [suite],
+            subject=subject.identity,
+            sampling_policy="neutral",
+            generation_config={},
+            samples=DRAWS,
+            temperatures=(1.0,),
+            max_tokens=_SERVED_TOKENS if served else None,
+            limit=1,
+            seed=seed,
+        )
+        for seed in (0, 1)
     )
-    requests = list(plan.requests())[:_DRAWS]
-    if subject.engine != "world":
+    requests = list(first.requests())[:DRAWS]
+    if subject.engine not in ("world", "openai"):
         tokenizer = subject.prompter.tokenizer
         ids = subject.prompter.token_ids(requests[0].prompt.messages)
         ends = [tokenizer.convert_ids_to_tokens(part) for part in (ids[:3], ids[-3:])]
         yield Finding(
             what="prompt tokens", state="ok", found=f"{len(ids)}: {ends[0]} ... {ends[1]}"
         )
+        tags = subject.think_tags(first)
+        yield Finding(what="think-tags", state="ok", found=tags.name if tags else "none")
         yield _own_sampling(subject.generation_config)
-    sampler = subject.build_sampler([suite], requests)
-    try:
-        first = {sample.sample_id: sample.text for sample in sampler.sample(requests)}
-        again = {sample.sample_id: sample.text for sample in sampler.sample(requests)}
-    finally:
-        sampler.close()
-    distinct = len(set(first.values()))
-    yield Finding(
-        what="draws",
-        state="missing" if distinct == 1 else "ok",
-        found=f"{distinct} distinct of {_DRAWS} at T = 1",
-        remedy="every draw is the same text: greedy engine or dead seeds" if distinct == 1 else "",
-    )
-    equal = sum(first[key] == again.get(key) for key in first)
-    yield Finding(
-        what="repeatability",
-        state="ok" if equal == _DRAWS else "note",
-        found=f"{equal} of {_DRAWS} draws repeat with the same seed",
-        remedy="" if equal == _DRAWS else "results are equal in distribution only",
-    )
+    with closing(subject.build_sampler([suite], requests)) as sampler:
+        known = list(others.requests())[:DRAWS]
+        yield from check_draws(sampler, requests, known, served=served)
 
 
 def _own_sampling(generation_config: dict[str, object]) -> Finding:
@@ -236,5 +227,8 @@ def _cache() -> Finding:
             found=f"{folder}: {error.strerror}",
             remedy="set SFR_EVAL_CACHE to a folder that can be written",
         )
+    if warning := cache_open_to_others():
+        where, _, remedy = warning.partition("; ")
+        return Finding(what="cache", state="note", found=where, remedy=remedy)
     free = shutil.disk_usage(folder).free / 1e9
     return Finding(what="cache", state="ok", found=f"{folder}, {free:,.0f} GB free")

@@ -3,8 +3,8 @@
 import errno
 import itertools
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,15 +21,14 @@ def write_atomic(file: Path, content: str | bytes) -> None:
 
 @contextmanager
 def atomic_path(file: Path) -> Iterator[Path]:
-    """A temporary path beside `file`; renamed over it when the block ends, removed on error."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
+    """A temporary path beside `file`; renamed over it when the block ends, removed on error. Its
+    name cannot be guessed, and its mode is what the user's umask leaves."""
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
     try:
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, file)
     finally:
         temporary.unlink(missing_ok=True)
@@ -38,6 +37,13 @@ def atomic_path(file: Path) -> Iterator[Path]:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def scratch_folder(folder: Path) -> Path:
+    """A new folder beside `folder`, to be filled and renamed to it. Its name cannot be guessed."""
+    made = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
+    made.mkdir()
+    return made
 
 
 def missing_folders(folder: Path) -> list[Path]:

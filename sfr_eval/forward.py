@@ -49,12 +49,14 @@ class Texts:
     prompts: list[list[int]]
     replies: list[list[int]]
     prompt_of: list[int]  # for each of `replies`: its prompt
+    leads: list[list[int]]  # for each of `replies`: its thinking, between prompt and reply
     row: npt.NDArray[np.int64]  # for each sample: its place in `replies`
 
     @cached_property
     def digest(self) -> str:
         """Hash of all token ids."""
-        content = repr((self.prompts, self.replies, self.prompt_of, self.row.tolist()))
+        leads = [self.leads] if any(self.leads) else []
+        content = repr((self.prompts, self.replies, self.prompt_of, self.row.tolist(), *leads))
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
@@ -85,17 +87,25 @@ class Forward:
         self._on_progress = on_progress
         self._known: dict[str, Readings] = {}
 
-    def over(self, suite: "Suite", replies: Sequence["Sample"]) -> Readings:
+    def over(
+        self,
+        suite: "Suite",
+        replies: Sequence["Sample"],
+        *,
+        thoughts: Mapping[str, str] | None = None,
+    ) -> Readings:
         """All readings of a suite's replies, a row a reply. Each suite is read only once: geometry
-        and token statistics share the pass."""
+        and token statistics share the pass. `thoughts` (sample_id -> text) stood between prompt and
+        reply: they are read, but no part of the reply."""
         if suite.id not in self._known:
-            texts = self._texts(suite, replies, cards=True)
+            texts = self._texts(suite, replies, cards=True, thoughts=thoughts or {})
             base = blind = None
             if self._base is not None:  # a wrong one is found before the work
                 self._check_vocabulary(self._base, texts)
             model = self._states(self._checkpoint, f"{suite.id}-model", texts, replies)
             if suite.personas:
-                bare = self._texts(suite, replies, cards=False)
+                # Thoughts speak of the card, and here only the reply may.
+                bare = self._texts(suite, replies, cards=False, thoughts={})
                 blind = self._states(self._checkpoint, f"{suite.id}-blind", bare, replies)
             if self._base is not None:
                 base = self._states(self._base, f"{suite.id}-base", texts, replies)
@@ -112,7 +122,14 @@ class Forward:
             tokenizer, name=self._checkpoint.name, system_role=role, chat_template=template
         )
 
-    def _texts(self, suite: "Suite", replies: Sequence["Sample"], *, cards: bool) -> Texts:
+    def _texts(
+        self,
+        suite: "Suite",
+        replies: Sequence["Sample"],
+        *,
+        cards: bool,
+        thoughts: Mapping[str, str],
+    ) -> Texts:
         """Without `cards` the system messages are left out, so that personas share prompts."""
         messages = {
             (prompt.query, prompt.persona): tuple(
@@ -121,22 +138,28 @@ class Forward:
             for prompt in suite.prompts()
         }
         prompts: dict[tuple[Message, ...], int] = {}
-        pairs: dict[tuple[int, str], int] = {}
+        triples: dict[tuple[int, str, str], int] = {}
         row = np.empty(len(replies), np.int64)
         for place, reply in enumerate(replies):
             prompt = prompts.setdefault(messages[reply.query, reply.persona], len(prompts))
-            row[place] = pairs.setdefault((prompt, reply.text), len(pairs))
-        tokenizer = self._prompter.tokenizer
-        texts = [text for _, text in pairs]
-        ids = (
-            tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
-        )
+            triple = (prompt, thoughts.get(reply.sample_id, ""), reply.text)
+            row[place] = triples.setdefault(triple, len(triples))
         return Texts(
             prompts=[self._prompter.token_ids(prompt) for prompt in prompts],
-            replies=ids,
-            prompt_of=[prompt for prompt, _ in pairs],
+            replies=self._ids([text for _, _, text in triples]),
+            prompt_of=[prompt for prompt, _, _ in triples],
+            leads=self._ids([lead for _, lead, _ in triples]),
             row=row,
         )
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        if not any(texts):
+            return [[] for _ in texts]
+        tokenizer = self._prompter.tokenizer
+        found: list[list[int]] = tokenizer(list(texts), add_special_tokens=False, verbose=False)[
+            "input_ids"
+        ]
+        return found
 
     def _check_vocabulary(self, base: Checkpoint, texts: Texts) -> None:
         """The base reads the same token ids, so they must mean the same to it."""
@@ -144,7 +167,8 @@ class Forward:
 
         if base is self._checkpoint.base or not has_tokenizer(base.folder):
             return
-        used = sorted({token for ids in (*texts.prompts, *texts.replies) for token in ids})
+        read = (*texts.prompts, *texts.leads, *texts.replies)
+        used = sorted({token for ids in read for token in ids})
         theirs = load_tokenizer(base, trust_remote_code=self._trust)
         ours = self._prompter.tokenizer.convert_ids_to_tokens(used)
         if ours != theirs.convert_ids_to_tokens(used):
@@ -221,8 +245,8 @@ class _Reader:
     def batches(self, texts: Texts) -> Iterator[list[int]]:
         """Rows of like lengths, as many as the memory holds; at least one."""
         lengths = [
-            (len(texts.prompts[prompt]), len(reply))
-            for prompt, reply in zip(texts.prompt_of, texts.replies, strict=True)
+            (len(texts.prompts[prompt]) + len(lead), len(reply))
+            for prompt, lead, reply in zip(texts.prompt_of, texts.leads, texts.replies, strict=True)
         ]
         memory = MEMORY[self._device]
         batch: list[int] = []
@@ -245,7 +269,8 @@ class _Reader:
         """One batch through the model, what is kept of it onto disk."""
         import torch
 
-        prompts = [texts.prompts[texts.prompt_of[row]] for row in batch]
+        asked = [len(texts.prompts[texts.prompt_of[row]]) for row in batch]
+        prompts = [texts.prompts[texts.prompt_of[row]] + texts.leads[row] for row in batch]
         replies = [texts.replies[row] for row in batch]
         ids = [prompt + reply for prompt, reply in zip(prompts, replies, strict=True)]
         longest = max(map(len, ids))
@@ -267,10 +292,11 @@ class _Reader:
         inside = (places >= starts[:, None]) & (places < ends[:, None])
         share = inside / inside.sum(dim=1, keepdim=True)  # 0/0: a reply without a token has no mean
         rows = torch.arange(len(batch), device=self._device)
+        ask = torch.tensor(asked, device=self._device)  # the last token of the prompt itself
         last, mean = [], []
         for layer in self.layers:
             state = output.hidden_states[layer].float()
-            last.append(state[rows, starts - 1])
+            last.append(state[rows, ask - 1])
             mean.append(torch.einsum("bt,btd->bd", share, state))
         into.write_states(
             batch,

@@ -9,10 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sfr_eval.config import parsed_json
 from sfr_eval.errors import UserError
+from sfr_eval.hostile import bounded_lines
 from sfr_eval.progress import Bar, log
 from sfr_eval.sandbox import (
     AssertsProblem,
+    CallsProblem,
     FunctionalProblem,
     HumanEvalProblem,
     IoTest,
@@ -24,12 +27,14 @@ from sfr_eval.sandbox import (
     Verdict,
     grade,
 )
+from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
 from sfr_eval.sandbox.isolation import detect
 
 
 class ProgramRow(BaseModel):
     """One line of the input. Tests come as `tests` (standard input, or functional with `fn_name`),
-    as `test_list` (MBPP), or as `test` and `entry_point` (HumanEval)."""
+    as `test_list` (MBPP), as `test` and `entry_point` (HumanEval), or as inputs and a reference
+    (EvalPlus: a row of its data with `id` and `code`)."""
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
@@ -41,6 +46,12 @@ class ProgramRow(BaseModel):
     test_setup_code: str = ""
     test: str | None = None
     entry_point: str | None = None
+    task_id: str = ""
+    base_input: list[list[Any]] | None = None
+    plus_input: list[list[Any]] = []
+    prompt: str = ""
+    canonical_solution: str = ""
+    atol: float = 0.0
 
     def problem(self) -> Problem | None:
         """What is asked; None when no form of tests is there."""
@@ -52,6 +63,14 @@ class ProgramRow(BaseModel):
         if self.test_list is not None:
             asserts = tuple(self.test_list)
             return AssertsProblem(id=self.id, asserts=asserts, setup=self.test_setup_code)
+        if self.base_input is not None and self.entry_point and self.canonical_solution:
+            return CallsProblem(
+                id=self.task_id or self.id,
+                function=self.entry_point,
+                inputs=evalplus_inputs(self.task_id, [*self.base_input, *self.plus_input]),
+                reference=self.prompt + self.canonical_solution,
+                tolerance=self.atol,
+            )
         if self.test is not None and self.entry_point is not None:
             return HumanEvalProblem(id=self.id, entry_point=self.entry_point, test=self.test)
         return None
@@ -104,6 +123,7 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
         "results": [test.status for test in verdict.tests],
         "seconds": round(verdict.wall_seconds, 4),
         "cpu_seconds": round(verdict.cpu_seconds, 4),
+        "waited": verdict.waited_seconds,
         "trust": verdict.trust,
         "retried": verdict.retried,
         "near_limit": verdict.near_limit,
@@ -116,27 +136,22 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
 
 def read_programs(source: Path) -> Iterator[Program]:
     """The programs of a JSONL file; UserError names the line that is wrong."""
-    try:
-        lines = source.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{source}: cannot be read ({error}); give a JSONL file") from None
     seen: set[str] = set()
-    for number, line in enumerate(lines, start=1):
+    for number, line in bounded_lines(source):
         if not line.strip():
             continue
         where = f"{source}:{number}"
         try:
-            row = ProgramRow.model_validate(json.loads(line))
+            row = ProgramRow.model_validate(parsed_json(line, where=where))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "row"
             raise UserError(f"{where}: {field}: {first['msg']}") from None
-        except ValueError as error:
-            raise UserError(f"{where}: no JSON ({error})") from None
         problem = row.problem()
         if problem is None:
             raise UserError(
-                f"{where}: no tests; give `tests`, `test_list`, or `test`+`entry_point`"
+                f"{where}: no tests; give `tests`, `test_list`, `test`+`entry_point`, or EvalPlus' "
+                "`base_input`+`entry_point`+`canonical_solution`"
             )
         if row.id in seen:
             raise UserError(f"{where}: id {row.id!r} comes twice; ids must differ")

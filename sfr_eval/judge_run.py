@@ -23,6 +23,8 @@ from sfr_eval.metrics.context import has_text
 from sfr_eval.progress import Bar
 from sfr_eval.store import RunFolder, SampleWriter, decode
 from sfr_eval.suite import Suite
+from sfr_eval.thinking import answers
+from sfr_eval.thinking import recorded as recorded_tags
 from sfr_eval.types import Sample
 
 
@@ -127,8 +129,9 @@ def judge_and_record(
     spent: float = 0.0,
 ) -> tuple[dict[str, Any], list[str]]:
     """Judge, and write into the manifest which votes count. Returns it, and what went wrong."""
+    read = answers(samples, recorded_tags(manifest))
     try:
-        trouble = judge_run(folder, samples, suites, panel, spent=spent)
+        trouble = judge_run(folder, read, suites, panel, spent=spent)
     except RunError as error:
         trouble = [str(error)]
     recorded = {**manifest, "judging": panel.record}
@@ -210,6 +213,16 @@ def stored_judgements(folder: RunFolder) -> Iterator[Judgement]:
                 row = decode(line, Judgement)
                 if row is not None:
                     yield row
+
+
+def refuse_judged_otherwise(folder: RunFolder) -> None:
+    """UserError if replies of this folder were judged with, or without, the thinking in them that
+    is now to be left out, or in: votes on both texts would be mixed."""
+    if any((folder.path / "judgements").glob("*.jsonl")):
+        raise UserError(
+            f"--think-tags: replies in {folder.path} were judged under another setting; remove "
+            f"{folder.path / 'judgements'} to have them judged again"
+        )
 
 
 def judged_of(folder: RunFolder, manifest: Mapping[str, Any]) -> Judged | None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sfr_eval.assets import available
-from sfr_eval.config import read_model, read_yaml_mapping
+from sfr_eval.config import checked_temperatures, read_model, read_yaml_mapping
 from sfr_eval.errors import UserError, did_you_mean
 
 SCALE = (1, 2, 3, 4, 5)
@@ -51,6 +51,12 @@ class JudgeSpec(BaseModel):
     scale: dict[int, str] | None = Field(None, description="what each of 1 to 5 means")
     temperature: float = Field(0.7, ge=0, le=2)
     max_tokens: int = Field(64, ge=8)
+
+    @field_validator("temperature")
+    @classmethod
+    def _check_temperature(cls, value: float) -> float:
+        checked_temperatures((value,))
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> "JudgeSpec":

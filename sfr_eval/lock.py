@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from sfr_eval.errors import UserError
+from sfr_eval.hostile import open_for_append
 
 _NO_FLOCK = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 
@@ -54,12 +55,11 @@ class FolderLock:
 
     def take(self) -> None:
         """UserError if another process has it; OSError where nothing can be written."""
-        self._stream = self._file.open("ab+", buffering=0)  # must not wipe out who holds it
+        self._stream = open_for_append(self._file)  # must not wipe out who holds it
         try:
             fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._stream.seek(0)
-            owner = _read(self._stream.read().decode(errors="replace"))
+            owner = _read(self._file.read_text(errors="replace"))
             self._stream.close()
             raise self._held(owner) from None
         except OSError as error:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.assets import report_file
+from sfr_eval.hostile import spreadsheet_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DPI = 150
+DPI = 300  # what journals ask for
 PANEL = (3.7, 3.0)  # inches
 SQUARE = (4.3, 3.9)
 
@@ -53,11 +54,13 @@ def files(panels: Sequence[Panel], *, columns: int = 3) -> Iterator[tuple[str, b
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows with the same keys, numbers in full precision, undefined ones empty."""
+    """Rows with the same keys, numbers in full precision, undefined ones empty; text that would
+    be a formula in a spreadsheet has a quote in front (`spreadsheet_row`)."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow(spreadsheet_row(row))
     return stream.getvalue().encode()
 
 
@@ -72,6 +75,7 @@ def _render(panels: Sequence[Panel], kind: str, *, columns: int, text: str = "pa
     with mpl.rc_context():
         mpl.rc_file(report_file("plots.mplstyle"), use_default_template=True)
         mpl.rcParams["svg.fonttype"] = text
+        mpl.rcParams["text.parse_math"] = False  # a name with two dollars is a name
         engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
         figure = Figure(figsize=(width * columns, height * rows), layout=engine)
         FigureCanvasAgg(figure)

@@ -1,4 +1,7 @@
-"""Progress on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+"""What is said to the user: lines, and progress as a bar on a terminal or a line now and then.
+
+Every line goes through `clean`: it may hold a file's name, a model's or a server's words.
+"""
 
 import os
 import sys
@@ -6,15 +9,27 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar
 
+from sfr_eval.hostile import clean
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _PLAIN_SECONDS = 10.0
 
 
+def say(message: str) -> None:
+    """One line on stdout: what the command was asked for."""
+    print(_line(message))
+
+
 def log(message: str) -> None:
-    """One line on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    """One line on stderr: all else."""
+    print(_line(message), file=sys.stderr, flush=True)
+
+
+def _line(message: str) -> str:
+    """What a message quotes cannot begin a line of its own, and so cannot pass for ours."""
+    return clean(" ".join(message.splitlines()))
 
 
 def on_terminal() -> bool:
@@ -27,7 +42,7 @@ class Bar:
     """Counts things that get done. Constant work a step; redrawn at most twice a second."""
 
     def __init__(self, title: str, total: int, *, unit: str, done: int = 0) -> None:
-        self._title, self._total, self._unit = title, total, unit
+        self._title, self._total, self._unit = clean(title), total, unit
         self._first = self._done = done
         self._started = self._spoke = time.monotonic()
         self._live: Progress | None = None
@@ -45,10 +60,10 @@ class Bar:
             )
 
             self._live = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
+                TextColumn("{task.fields[rate]}", markup=False),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 refresh_per_second=2,

@@ -1,51 +1,30 @@
-"""Score again without generating: a run folder, or a JSONL file of text made elsewhere."""
+"""Score again without generating: a run folder, or files of text made elsewhere."""
 
-import hashlib
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-
 from sfr_eval.assets import cache_folder
 from sfr_eval.code.options import CodeOptions
-from sfr_eval.config import read_jsonl
 from sfr_eval.encoder import LongTexts
 from sfr_eval.encoding.backends import Backend
-from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.files import missing_folders, remove_folders, writing_to
+from sfr_eval.errors import UserError
+from sfr_eval.files import remove_folders
+from sfr_eval.imports.folder import foreign_files, import_generations
+from sfr_eval.imports.mapping import Fields
+from sfr_eval.judge_run import refuse_judged_otherwise
 from sfr_eval.progress import ScoringProgress
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import Suite, load_suite
-from sfr_eval.types import Sample, Status
+from sfr_eval.thinking import declared, record
 
 if TYPE_CHECKING:
     from sfr_eval.judge_run import JudgeSettings
 
 
-class GenerationRow(BaseModel):
-    """One completion made elsewhere."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    query: str = Field(min_length=1, description="id or text of a query of the suite")
-    text: str
-    persona: str = ""
-    temperature: float = Field(
-        1.0, ge=0, allow_inf_nan=False, description="1.0 where it is not known"
-    )
-    status: Status = "ok"
-
-    @field_validator("text")
-    @classmethod
-    def _is_text(cls, value: str) -> str:
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError("holds half of a surrogate pair, which no file can keep") from None
-        return value
+ASKED_EACH_TIME = ("unsafe_code", "trust_remote_code")
+"""Settings that a run folder never hands on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +39,13 @@ class LookInto:
 def rescore(
     path: Path,
     *,
+    more: Sequence[Path] = (),
     suite: str | None,
     output: Path | None,
     metrics: tuple[str, ...] | None,
     encoder: str | None,
     style_data: Path | None,
+    fields: Fields | None = None,
     tokenizer: str | None = None,
     token_window: int | None = None,
     encoder_backend: Backend | None = None,
@@ -72,13 +53,15 @@ def rescore(
     code: Mapping[str, Any] | None = None,
     look_into: LookInto | None = None,
     judging: "JudgeSettings | None" = None,
+    think_tags: str | None = None,
     workers: int | None = None,
     ray_address: str | None = None,
 ) -> tuple[Path, Path, list[str]]:
     """Score `path` and write its report. Returns the run folder, the report file, and what went
-    wrong with the judges. `code` holds settings of RunConfig for code suites; None ones are not
-    set. With judges and without `metrics` only their scores are made anew. `workers` and
-    `ray_address`: who measures, see `workers.open_workers`."""
+    wrong with the judges. `path` is a run folder, or with `more` the files of text made elsewhere;
+    `fields` says where their rows name query and persona. `code` holds settings of RunConfig for
+    code suites; None ones are not set. With judges and without `metrics` only their scores are
+    made anew. `workers` and `ray_address`: who measures, see `workers.open_workers`."""
     settings = {name: value for name, value in (code or {}).items() if value is not None}
     from sfr_eval.metrics.table import load_family
     from sfr_eval.metrics.tokenizers import load_tokenizer
@@ -101,17 +84,21 @@ def rescore(
             settings=settings,
             look_into=look_into,
             judging=judging,
+            think_tags=think_tags,
             workers=workers,
             ray_address=ray_address,
         )
 
-    if not path.is_file():
-        if suite is not None or output is not None:
-            raise UserError(f"score {path}: --suite and --output belong to a JSONL file, not a run")
-        if "data" in settings:
-            raise UserError(f"score {path}: --data belongs to a JSONL file, not a run")
+    files = foreign_files((path, *more))
+    if not files:
+        foreign = {"--suite": suite, "--output": output, "--data": settings.get("data")}
+        for option, value in (*foreign.items(), ("--query-field, --persona-field", fields)):
+            if value is not None:
+                raise UserError(f"score {path}: {option} belongs to text made elsewhere, not a run")
         return measured(RunFolder(path))
-    folder, new = import_generations(path, suite=suite, output=output, settings=settings)
+    folder, new = import_generations(
+        files, suite=suite, output=output, settings=settings, fields=fields
+    )
     try:
         return measured(folder)
     except UserError:
@@ -132,6 +119,7 @@ def _rescore(
     settings: Mapping[str, Any],
     look_into: LookInto | None,
     judging: "JudgeSettings | None",
+    think_tags: str | None,
     workers: int | None,
     ray_address: str | None,
 ) -> tuple[Path, Path, list[str]]:
@@ -142,12 +130,14 @@ def _rescore(
     from sfr_eval.score import score
     from sfr_eval.workers import open_workers
 
-    manifest = folder.read_manifest()
-    if manifest is None:
+    stored = folder.read_manifest()
+    if stored is None:
         raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")
-    suites = stored_suites(manifest)
-    config = manifest.get("config", {}) | dict(settings)
-    manifest = {**manifest, "config": config}
+    suites = stored_suites(stored)
+    stored = _with_tags(folder, stored, think_tags, metrics=metrics)
+    # What lets code run is asked for by this command or not at all: the folder may be another's.
+    config = stored.get("config", {}) | dict.fromkeys(ASKED_EACH_TIME, False) | dict(settings)
+    manifest = {**stored, "config": config}
     asked = look_into or LookInto()
     progress = ScoringProgress()
     forward = forward_for(
@@ -165,9 +155,13 @@ def _rescore(
         open_workers(workers or config.get("workers"), ray_address=ray_address) as pool,
     ):
         samples = folder.sealed_samples()
+        if folder.read_manifest() != stored:
+            folder.write_manifest(stored)
+            folder.results_file.unlink(missing_ok=True)  # of texts with other parts left out
         trouble: list[str] = []
         if panel is not None:
-            manifest, trouble = judge_and_record(folder, samples, suites, panel, manifest=manifest)
+            stored, trouble = judge_and_record(folder, samples, suites, panel, manifest=stored)
+            manifest = {**stored, "config": config}
             if metrics is None and folder.results_file.exists():
                 metrics = ("judge",)
         results = score(
@@ -194,6 +188,28 @@ def _rescore(
             results = added_to(folder.read_results(), results)
         folder.write_results(results)
         return folder.path, write_report(folder), trouble
+
+
+def _with_tags(
+    folder: RunFolder,
+    manifest: dict[str, Any],
+    think_tags: str | None,
+    *,
+    metrics: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """The manifest with the think-tags that this command declares."""
+    if think_tags is None:
+        return manifest
+    tags = record(declared(think_tags))
+    before = manifest.get("thinking")
+    if tags == before or (tags and before and {**tags, "source": before["source"]} == before):
+        return manifest
+    refuse_judged_otherwise(folder)
+    if metrics and folder.results_file.exists():
+        raise UserError(
+            "--think-tags: changes the texts of all metrics; leave out --metrics to score all again"
+        )
+    return {**manifest, "thinking": tags}
 
 
 def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -241,103 +257,6 @@ def stored_suites(manifest: dict[str, Any]) -> list[Suite]:
             )
         suites.append(suite)
     return suites
-
-
-def import_generations(
-    file: Path,
-    *,
-    suite: str | None,
-    output: Path | None,
-    settings: Mapping[str, Any] | None = None,
-) -> tuple[RunFolder, list[Path]]:
-    """Make a run folder of a JSONL file: {"query", "persona", "text", "temperature"?} rows.
-    Returns it, and those folders that had to be made for it."""
-    if suite is None:
-        raise UserError(f"score {file}: name the suite of these rows with --suite")
-    settings = dict(settings or {})
-    loaded = load_suite(suite, code=CodeOptions.from_config(settings))
-    rows = read_jsonl(GenerationRow, file)
-    if not rows:
-        raise UserError(f"{file}: holds no row")
-    by_text = {text: id for id, text in loaded.queries.items()}
-    counts: Counter[tuple[str, str, float]] = Counter()
-    samples = []
-    for number, row in enumerate(rows, start=1):
-        query = row.query if row.query in loaded.queries else by_text.get(row.query)
-        if query is None:
-            near = did_you_mean(row.query, loaded.queries)
-            raise UserError(
-                f"{file}: row {number}: query `{row.query[:60]}` is not in suite {loaded.id}; "
-                f"{near[:120]}"
-            )
-        if row.persona not in (set(loaded.personas) or {""}):
-            near = did_you_mean(row.persona, loaded.personas)
-            raise UserError(f"{file}: row {number}: persona `{row.persona}` is unknown; {near}")
-        cell = (query, row.persona, row.temperature)
-        samples.append(_sample(row, loaded.id, query, index=counts[cell]))
-        counts[cell] += 1
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    folder = RunFolder(output or Path("runs") / f"{file.stem}-{digest[:10]}")
-    manifest = _manifest(file, loaded, samples, digest)
-    manifest["config"] = {"suite": [suite], **settings}  # as it was named: by name or by folder
-    before = folder.read_manifest()
-    if before is not None and {**before, "sealed": None} != {**manifest, "sealed": None}:
-        raise UserError(f"--output {folder.path}: holds another run; choose another folder")
-    with writing_to(folder.path):
-        new = missing_folders(folder.path)
-        folder.path.mkdir(parents=True, exist_ok=True)
-    folder.write_manifest(manifest | {"sealed": folder.seal(samples)})
-    return folder, new
-
-
-def _sample(row: GenerationRow, suite: str, query: str, *, index: int) -> Sample:
-    key = f"{suite}\0{query}\0{row.persona}\0{row.temperature!r}\0{index}\0{row.text}"
-    return Sample(
-        sample_id=hashlib.sha256(key.encode()).hexdigest()[:32],
-        suite=suite,
-        query=query,
-        persona=row.persona,
-        temperature=row.temperature,
-        index=index,
-        seed=0,
-        status=row.status,
-        text=row.text if row.status in ("ok", "truncated") else "",
-        prompt_tokens=0,
-        completion_tokens=len(row.text.split()),
-    )
-
-
-def _manifest(file: Path, suite: Suite, samples: list[Sample], digest: str) -> dict[str, Any]:
-    personas = sorted({sample.persona for sample in samples})
-    cells = Counter((s.query, s.persona, s.temperature) for s in samples)
-    return {
-        "format": 1,
-        "name": file.name,
-        "model": {
-            "name": file.name,
-            "kind": "text",
-            "fingerprint": f"text:{digest}",
-            "folder": None,
-        },
-        "world": None,
-        "identity": {"text": digest, "sampling": "unknown", "suites": {suite.id: suite.version}},
-        "plan": [
-            {
-                "suite": suite.id,
-                "version": suite.version,
-                "title": suite.spec.title,
-                "prompts": len({(s.query, s.persona) for s in samples}),
-                "queries": len({s.query for s in samples}),
-                "personas": [{"id": id, "name": suite.personas[id].name} for id in personas if id],
-                "temperatures": sorted({s.temperature for s in samples}),
-                "samples": max(cells.values()),
-            }
-        ],
-        "determinism": "unknown",
-        "versions": {},
-        "status": "complete",
-        "samples": len(samples),
-    }
 
 
 def _path(value: Any) -> Path | None:

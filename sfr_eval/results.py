@@ -1,9 +1,11 @@
 """results.json read back: one suite's estimates, and how an estimate is written in a sentence."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sfr_eval.config import SUITE_ID
 from sfr_eval.errors import UserError
 from sfr_eval.types import Estimate
 
@@ -26,6 +28,7 @@ class SuiteResults:
     counts: tuple[Mapping[str, Any], ...]
     similarity: Mapping[float, Mapping[str, Any]]  # temperature -> personas, matrix
     slices: tuple[Mapping[str, Any], ...] = ()  # estimates of parts of the queries: by, group, ...
+    frontiers: tuple[Mapping[str, Any], ...] = ()  # summaries of the sweep, see metrics/sweep.py
 
     def at(self, metric: str, temperature: float, persona: str = "") -> Estimate | None:
         """The estimate, or None where there is no defined value."""
@@ -100,6 +103,9 @@ def _digits(step: float) -> int:
 def read_suites(manifest: Mapping[str, Any], results: Mapping[str, Any]) -> list[SuiteResults]:
     """Every suite of the run that has results; UserError if they are of another version."""
     try:
+        for part in manifest["plan"]:
+            if not re.fullmatch(SUITE_ID, part["suite"]):  # it becomes part of file names
+                raise ValueError(f"{part['suite']!r} is no id of a suite")
         return [_suite(part, results) for part in manifest["plan"] if _scored(part, results)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
@@ -131,6 +137,7 @@ def _suite(part: Mapping[str, Any], results: Mapping[str, Any]) -> SuiteResults:
         },
         counts=tuple(row for row in results.get("counts", []) if row["suite"] == name),
         slices=tuple(row for row in results.get("slices", []) if row["suite"] == name),
+        frontiers=tuple(results.get("sweep", {}).get(name, ())),
         similarity={
             float(t): matrix for t, matrix in results.get("similarity", {}).get(name, {}).items()
         },

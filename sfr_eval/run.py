@@ -1,6 +1,7 @@
 """One run from start to end: resolve, plan, draw what is missing, seal, score, report."""
 
 import importlib.metadata
+import os
 import platform
 import shutil
 import signal
@@ -13,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 import sfr_eval
-from sfr_eval.assets import cache_folder
+from sfr_eval.assets import cache_folder, cache_open_to_others
 from sfr_eval.checkpoint import Checkpoint
 from sfr_eval.code.options import CodeOptions
 from sfr_eval.config import RunConfig, Shard
@@ -25,12 +26,15 @@ from sfr_eval.judge_run import (
     judge_and_record,
     judged_of,
     open_judging,
+    refuse_judged_otherwise,
 )
 from sfr_eval.plan import Plan, describe_plan, differences, make_plan
 from sfr_eval.progress import Bar, ScoringProgress, log
 from sfr_eval.store import RunFolder
 from sfr_eval.subject import Subject, resolve_subject
 from sfr_eval.suite import Suite, load_suite
+from sfr_eval.thinking import record
+from sfr_eval.trackers import track_run, usable_trackers
 from sfr_eval.types import Request, Sample, Sampler
 
 _APPEND_SECONDS = 0.2
@@ -101,6 +105,7 @@ def stamped_partial(config: RunConfig) -> bool:
 def execute(config: RunConfig) -> Outcome:
     """Run it. The same command resumes; more samples or temperatures draw only the new ones."""
     subject, suites, plan = prepare(config)
+    trackers = usable_trackers(config.track, os.environ)
     folder = run_folder(config, plan, subject.checkpoint)
     with writing_to(folder.path):
         new, begun = missing_folders(folder.path), folder.manifest_file.exists()
@@ -111,9 +116,13 @@ def execute(config: RunConfig) -> Outcome:
 
         log(detect(unsafe=config.unsafe_code).line)  # before hours of sampling
     check_space(folder.path, plan)
+    if warning := cache_open_to_others():
+        log(f"warning: {warning}")
     with open_judging(judge_settings(config), suites) as panel, folder:
         try:
-            return _execute(config, subject, suites, plan, folder=folder, panel=panel)
+            return _execute(
+                config, subject, suites, plan, folder=folder, panel=panel, trackers=trackers
+            )
         except (UserError, RunError):
             if not any((folder.path / "samples").glob("*.jsonl")):
                 remove_folders(new)  # nothing was drawn: leave no trace
@@ -128,6 +137,7 @@ def _execute(
     *,
     folder: RunFolder,
     panel: Panel | None,
+    trackers: Sequence[str],
 ) -> Outcome:
     manifest = _open_manifest(folder, config, subject, plan)
     requests = list(plan.requests())
@@ -167,10 +177,12 @@ def _execute(
             manifest, trouble = judge_and_record(
                 folder, samples, suites, panel, manifest=manifest, spent=spent or 0.0
             )
-    report, lines = None, trouble
+    report: Path | None = None
+    untracked: list[str] = []
     if config.shard is None:
         report = score_and_report(folder, samples, suites, manifest=manifest, config=config)
-        lines = [*trouble, f"report: {report.resolve()}"]
+        tracked, untracked = track_run(folder.path, trackers, artifacts=config.track_artifacts)
+        lines = [*trouble, f"report: {report.resolve()}", *tracked, *untracked]
     else:
         whole = folder.path.name.removesuffix(Shard.parse(config.shard).suffix)
         lines = [
@@ -189,7 +201,7 @@ def _execute(
         )
     return Outcome(
         folder=folder.path,
-        exit_code=3 if errors or trouble else 0,
+        exit_code=3 if errors or trouble or untracked else 0,
         report=report,
         lines=tuple(lines),
     )
@@ -353,6 +365,9 @@ def _open_manifest(
             {**old["identity"], "shard": old.get("shard")},
             {**plan.identity, "shard": config.shard},
         )
+    thinking = _thinking(old, config, subject, plan)
+    if old is not None and old.get("thinking") != thinking:
+        refuse_judged_otherwise(folder)
     kept = {k: v for k, v in (old or {}).items() if k in _KEPT}
     return {
         **kept,
@@ -364,14 +379,27 @@ def _open_manifest(
             "folder": str(subject.checkpoint.folder) if subject.checkpoint.folder else None,
         },
         "world": subject.checkpoint.world,
+        "world_queries": subject.checkpoint.world_queries,
         "identity": dict(plan.identity),
         "shard": config.shard,
         "plan": describe_plan(plan),
+        "thinking": thinking,
         "config": config.model_dump(mode="json"),
         "determinism": subject.determinism,
         "versions": _versions(),
         "platform": platform.platform(),
     }
+
+
+def _thinking(
+    old: Mapping[str, Any] | None, config: RunConfig, subject: Subject, plan: Plan
+) -> dict[str, Any] | None:
+    """What the manifest says of think-tags. It is not found out twice, since that takes loading a
+    tokenizer."""
+    if old is not None and old["config"].get("think_tags") == config.think_tags:
+        known: dict[str, Any] | None = old.get("thinking")
+        return known
+    return record(subject.think_tags(plan))
 
 
 def _refuse_other_plan(folder: RunFolder, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

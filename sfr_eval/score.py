@@ -26,6 +26,7 @@ from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.suite import Suite
+from sfr_eval.thinking import answers, recorded, thoughts
 from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
 from sfr_eval.workers import Here, Workers
 
@@ -69,8 +70,12 @@ def score(
     embeddings and the truth.
     `forward` is the checkpoint, for the families that need it.
     `judged` is what judges said; their family is scored where there is any.
+    Measured is the answer of each sample, without the thinking that the manifest's tags set apart.
     `workers` compute lexical measures and sets of embeddings; it changes no bit who does.
     """
+    tags = recorded(manifest)
+    before = thoughts(samples, tags)
+    samples = answers(samples, tags)
     encoder = Encoder(
         encoder_name,
         cache,
@@ -90,6 +95,7 @@ def score(
                 grading=_grading(suite, folder, manifest, on_progress),
                 forward=forward,
                 judged=judged,
+                thoughts=before,
                 workers=workers or Here(),
             ),
             families=_families(suite, families, judged=judged is not None),
@@ -271,7 +277,9 @@ def _truth(job: _Job, cache: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError):
         pass  # not there yet, or torn: make it
     sampler = WorldSampler([suite], dials={})
-    context = replace(job.context, samples=list(sampler.sample(plan.requests())), judged=None)
+    context = replace(
+        job.context, samples=list(sampler.sample(plan.requests())), judged=None, thoughts={}
+    )
     truth = replace(job, context=context)
     results = [result for family in job.families for result in family.compute(context)]
     estimates = [asdict(estimate) for estimate in truth.estimates(results)]

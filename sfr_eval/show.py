@@ -2,42 +2,20 @@
 
 import importlib.util
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.config import RunConfig
+from sfr_eval.hostile import clean, clean_json
+from sfr_eval.progress import log, say
 
 LISTS = ("suites", "judges", "metrics", "objectives", "engines")
-_HEADLINES = (
-    "style_strength",
-    "style_accuracy",
-    "oracle_valid",
-    "distinct_valid",
-    "cs_self_bleu_4",
-    "self_bleu_4",
-    "distinct_2",
-    "embed_distance",
-    "duplicate_rate",
-    "time_limit_rate",
-    "grader_flip_rate",
-    "mode_difference_rate",
-    "reread_persona_share",
-    "hidden_persona_share",
-    "hidden_base_cka",
-    "token_entropy",
-    "fork_entropy",
-    "judge_ctx",
-    "judge_rel",
-    "judge_flu",
-    "judge_style",
-)
 
 
 def print_json(value: Any) -> None:
     """JSON on stdout."""
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+    print(clean_json(json.dumps(value, indent=1, ensure_ascii=False)))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -45,11 +23,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=clean(title), title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(clean(column), overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(clean, row))
     console = Console(markup=False, highlight=False)
     Console(markup=False, highlight=False, width=None if console.is_terminal else 120).print(table)
 
@@ -116,16 +94,21 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         rows = [row for row in estimates if row["suite"] == suite]
         temperatures = sorted({row["temperature"] for row in rows})
         cells = {(row["metric"], row["temperature"]): row for row in rows}
-        shown = [
-            metric
-            for metric in (*_at_k({key[0] for key in cells}), *_HEADLINES)
-            if any(metric == key[0] and cell["value"] is not None for key, cell in cells.items())
-        ]
+        shown = shown_metrics({row["metric"] for row in rows if row["value"] is not None})
         print_table(
             f"{suite}: value +- half of the 95% interval",
             ["metric", *(f"T={t:g}" for t in temperatures)],
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
+
+
+def shown_metrics(metrics: set[str]) -> list[str]:
+    """Of these metrics those that a table shows, in its order."""
+    from sfr_eval.metrics.headlines import headlines
+
+    return [
+        metric for metric in dict.fromkeys((*_at_k(metrics), *headlines())) if metric in metrics
+    ]
 
 
 def _at_k(metrics: set[str]) -> list[str]:
@@ -173,7 +156,7 @@ def show_lists(kinds: Sequence[str], *, as_json: bool) -> None:
         if rows:
             print_table(kind, ["name", "what"], [[row["name"], row["what"]] for row in rows])
         else:
-            print(f"{kind}: none")
+            say(f"{kind}: none")
 
 
 def _list(kind: str) -> list[dict[str, str]]:
@@ -226,9 +209,9 @@ def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
         )
         if "dose_response" in report:
             _show_biases(report)
-        print(f"calibration: {trial['output']}")
+        say(f"calibration: {trial['output']}")
     for line in trial["trouble"]:
-        print(line, file=sys.stderr)
+        log(line)
 
 
 def _show_biases(report: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ Equal replies to one prompt share a row. The folder can be deleted: it is made a
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sfr_eval.files import write_atomic, writing_to
+from sfr_eval.files import scratch_folder, write_atomic, writing_to
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.integer[Any]]
@@ -141,7 +140,7 @@ class StatesWriter:
         )
         with writing_to(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            self._scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+            self._scratch = scratch_folder(folder)
             np.savez(
                 self._scratch / "index.npz",
                 samples=np.array(samples, dtype=np.str_),
@@ -182,7 +181,6 @@ class StatesWriter:
                     array.flush()
             write_atomic(self._scratch / "about.json", json.dumps(self._about))
             shutil.rmtree(self._folder, ignore_errors=True)
-            os.chmod(self._scratch, 0o755)
             os.replace(self._scratch, self._folder)
         found = read_states(self._folder)
         assert found is not None

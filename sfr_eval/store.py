@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from sfr_eval.errors import UserError
 from sfr_eval.files import atomic_path, write_atomic, writing_to
+from sfr_eval.hostile import refuse_links
 from sfr_eval.lock import FolderLock
 from sfr_eval.types import Sample
 
@@ -65,6 +66,7 @@ class RunFolder:
 
     def __enter__(self) -> "RunFolder":
         with writing_to(self.path):
+            refuse_links(self.path)
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
             self._lock.take()
         return self
@@ -240,7 +242,7 @@ def decode(line: bytes, kind: type[Row]) -> Row | None:
         if not separator or rest.rstrip("\n") != f'{zlib.crc32(body.encode()):08x}"}}':
             return None
         return kind(**json.loads(body + "}"))
-    except (UnicodeDecodeError, ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

@@ -5,7 +5,7 @@ import importlib.util
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from sfr_eval.checkpoint import Checkpoint, read_json_object, resolve
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import UserError
 from sfr_eval.suite import Suite
+from sfr_eval.thinking import ThinkTags, declared, ends_inside, of_template
 from sfr_eval.types import Request, Sampler
 
 if TYPE_CHECKING:
@@ -72,6 +73,29 @@ class Subject:
     def prompter(self) -> "Prompter":
         """The chat template at work; built on first use, since it imports transformers."""
         return _prompter(self.checkpoint, self.config)
+
+    def think_tags(self, plan: "Plan") -> ThinkTags | None:
+        """Which tags set thinking apart from the answer: those that were declared, else those that
+        the chat template names. A server's template is not seen: there they must be declared."""
+        asked = self.config.think_tags
+        tags = None if asked == "auto" else declared(asked)
+        if asked == "none" or self.engine in ("world", "openai"):
+            return tags
+        tokenizer = self.prompter.tokenizer
+        if tags is None:
+            tags = of_template(str(tokenizer.chat_template))
+        if tags is None:
+            return None
+        lost = {tags.open, tags.close} & set(tokenizer.all_special_tokens)
+        if lost:
+            raise UserError(
+                f"--model {self.checkpoint.name}: its think-tag {sorted(lost)[0]} is a special "
+                "token, which is left out of texts, so that thinking and answer could not be told "
+                "apart; serve it with a reasoning parser and use --base-url, or --think-tags none"
+            )
+        prompt = next(prompt for part in plan.suites for prompt in part.prompts)
+        text = tokenizer.decode(self.prompter.token_ids(prompt.messages))
+        return replace(tags, opened=tags.opened or ends_inside(text, tags))
 
     def check_prompts(self, plan: "Plan") -> None:
         """Put one prompt of every persona through the template; UserError if it refuses."""

@@ -162,6 +162,7 @@ def _content_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
+            inside(folder, str(path.relative_to(folder)))  # a link to elsewhere is refused
             content = path.read_bytes()
             digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode())
             digest.update(content)

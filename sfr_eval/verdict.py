@@ -24,6 +24,8 @@ QUALITY = "oracle_valid"
 STYLE = "style_accuracy"
 VARIETY = "embed_distance"
 VALID_VARIETY = "valid_embed_distance"
+OVERLAP = "cs_self_bleu_4"
+PASSED = "pass_at_1"
 
 RULES = (
     "The truth is what the suite's own world says, sampled at temperature 1 for the same prompts "
@@ -220,13 +222,16 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
             f"At T = {t:g} its replies are recognised as the asked persona in {percent(style)} "
             f"of cases (chance {100 * floor:.0f} %{top}).{close}"
         )
-    duplicates = suite.sweep("duplicate_rate")
-    if duplicates:
+    passed = suite.at(PASSED, t)
+    if passed is not None:
+        yield f"At T = {t:g} a program passes all tests in {percent(passed)} of the cases."
+    apart = suite.sweep(VARIETY)
+    if apart:
         yield (
-            "The chance that two replies to one prompt are the same text "
-            f"{_course(duplicates, percent)}."
+            "The distance in meaning between two replies to one prompt (0 is the same) "
+            f"{_course(apart, plain)}."
         )
-    overlap = suite.sweep("cs_self_bleu_4")
+    overlap = suite.sweep(OVERLAP)
     if overlap:
         yield (
             "The overlap between personas' replies to one question (cross-style self-BLEU-4, "

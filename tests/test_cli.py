@@ -129,7 +129,7 @@ def test_a_run_as_a_user_types_it(tmp_path: Path) -> None:
         0,
         f"report: {tmp_path.resolve() / 'out' / 'report.html'}",
     )
-    assert "duplicate_rate" in first.out
+    assert "truncation_rate" in first.out
     assert "8 requests, 0 already there -> out" in first.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     again = as_process([*WORLD, "--output", "out", "--json"], tmp_path)
@@ -323,7 +323,9 @@ def test_ls_lists_in_words_and_in_json(command: Any) -> None:
     listed = json.loads(command("ls", "--json").out)
     assert set(listed) == {"suites", "judges", "metrics", "objectives", "engines"}
     assert "persona" in [row["name"] for row in listed["suites"]]
-    assert {"vllm", "transformers", "openai", "world"} == {row["name"] for row in listed["engines"]}
+    assert {"vllm", "ray", "transformers", "openai", "world"} == {
+        row["name"] for row in listed["engines"]
+    }
     assert json.loads(command("ls", "suites", "--json").out)["suites"] == listed["suites"]
     assert "self_bleu_4" in command("ls", "metrics").out
     ended = command("ls", "metrix")
@@ -362,7 +364,7 @@ def test_text_made_elsewhere_is_scored_and_scored_again(command: Any, generation
     verb = ["score", str(generations), "--suite", "persona", "--metrics", "text"]
     first = command(*verb, "--output", "out")
     assert first.code == 0, first.err
-    assert "duplicate_rate" in first.out
+    assert "truncation_rate" in first.out
     results = json.loads(Path("out/results.json").read_text())
     lengths = [row for row in results["estimates"] if row["metric"] == "length"]
     assert {row["k"] for row in lengths} == {3}
@@ -433,7 +435,7 @@ def test_score_refuses_what_it_cannot_score(command: Any, generations: Path) -> 
         in command("score", file, "--suite", "persona", "--metrics", "txet").error
     )
     assert "no such run folder" in command("score", "nowhere").error
-    assert "belong to a JSONL file" in command("score", ".", "--suite", "persona").error
+    assert "belongs to text made elsewhere" in command("score", ".", "--suite", "persona").error
     assert "no manifest.json" in command("report", "nowhere").error
     style = ["--style-data", "nowhere.jsonl", "--metrics", "style"]
     assert "nowhere.jsonl" in command("score", file, "--suite", "persona", *style).error

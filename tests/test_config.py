@@ -98,6 +98,14 @@ def test_a_temperature_that_no_engine_serves_is_refused(bad: float) -> None:
         SuiteSpec(id="s", version="1", title="s", metrics=("text",), temperatures=(0.7, bad))
 
 
+@pytest.mark.parametrize("low", [1e-9, 0.005, 0.00999])
+def test_a_temperature_that_vllm_would_lift_is_refused_and_never_replaced(low: float) -> None:
+    assert "is below 0.01, to which vLLM would lift it" in error(temperatures=(low, 0.7))
+    assert load_run_config(
+        {"model": "m", "suite": "s", "temperatures": "0,0.01"}, environment={}
+    ).temperatures == (0.0, 0.01)
+
+
 def test_temperatures_are_sorted_and_each_is_there_once() -> None:
     assert load(temperatures="1.0,0.6,1.0").temperatures == (0.6, 1.0)
     assert load(temperatures="0,2").temperatures == (0.0, 2.0)  # both bounds are in
@@ -253,7 +261,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         (b'{"id": "b", "text": "x", "txet": 1}', r"q\.jsonl:3: txet: unknown field; did you mean"),
         (b'{"id": "b", "text": ""}', r"q\.jsonl:3: text: "),
         (b"[]", r"q\.jsonl:3: "),
-        (b'{"id": "\xff", "text": "x"}', r"q\.jsonl: is not UTF-8"),
+        (b'{"id": "\xff", "text": "x"}', r"q\.jsonl:3: is not UTF-8"),
     ],
 )
 def test_a_bad_line_of_jsonl_is_named_by_number(tmp_path: Path, line: bytes, says: str) -> None:

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer
@@ -60,7 +61,7 @@ def test_every_command_shown_parses(command: str) -> None:
     [
         ("sfr-eval run --modle m", "modle"),
         ("sfr-eval score x --no-such y", "no-such"),
-        ("sfr-eval compare a b", "compare"),
+        ("sfr-eval compair a b", "compair"),
     ],
 )
 def test_a_wrong_command_does_not_parse(command: str, blamed: str) -> None:
@@ -68,14 +69,29 @@ def test_a_wrong_command_does_not_parse(command: str, blamed: str) -> None:
         parse(command)
 
 
-def test_the_replies_page_is_what_its_script_writes() -> None:
-    file = ROOT / "docs" / "scripts" / "persona_replies.py"
-    spec = importlib.util.spec_from_file_location("persona_replies", file)
+def docs_script(name: str) -> ModuleType:
+    file = ROOT / "docs" / "scripts" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    assert script.PAGE.read_text(encoding="utf-8") == script.page(), f"run {file.name} again"
+    return script
+
+
+def test_the_replies_page_is_what_its_script_writes() -> None:
+    script = docs_script("persona_replies")
+    assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run persona_replies.py again"
+
+
+def test_the_curves_of_the_metrics_are_those_of_the_calibration() -> None:
+    script = docs_script("metric_curves")
+    made = dict(script.curves())
+    there = {file.name: file.read_text(encoding="utf-8") for file in script.CURVES.glob("*.svg")}
+    assert made == there, "run docs/scripts/metric_curves.py again"
+    for name in made:  # and each is shown on its page
+        page = ROOT / "docs" / "metrics" / f"{name.rpartition('-')[0]}.md"
+        assert f"(curves/{name})" in page.read_text(encoding="utf-8")
 
 
 def test_tests_and_functions_named_in_the_confounds_exist() -> None:

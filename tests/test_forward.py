@@ -58,7 +58,7 @@ def ready(checkpoint: Path, folder: Path, *, base: Path | None = None, **fields:
     )
 
 
-def alone(checkpoint: Path, suite: Suite, reply: Sample) -> dict[str, Any]:
+def alone(checkpoint: Path, suite: Suite, reply: Sample, *, thoughts: str = "") -> dict[str, Any]:
     """One reply through the model by itself in float64: no batch, no padding, no kept logits."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -70,14 +70,15 @@ def alone(checkpoint: Path, suite: Suite, reply: Sample) -> dict[str, Any]:
     )
     prompt = prompter.token_ids(messages)
     own = prompter.tokenizer(reply.text, add_special_tokens=False)["input_ids"]
+    before = prompt + prompter.tokenizer(thoughts, add_special_tokens=False)["input_ids"]
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float64)
     with torch.inference_mode():
-        out = model(torch.tensor([prompt + own]), output_hidden_states=True)
-    logs = out.logits[0, len(prompt) - 1 : -1].log_softmax(-1).numpy()
+        out = model(torch.tensor([before + own]), output_hidden_states=True)
+    logs = out.logits[0, len(before) - 1 : -1].log_softmax(-1).numpy()
     layers = [state[0].numpy() for state in out.hidden_states]
     return {
         "prompt": np.stack([state[len(prompt) - 1] for state in layers]),
-        "reply": np.stack([state[len(prompt) :].mean(axis=0) for state in layers]),
+        "reply": np.stack([state[len(before) :].mean(axis=0) for state in layers]),
         "entropy": -(np.exp(logs) * logs).sum(axis=-1),
         "logprob": logs[np.arange(len(own)), own],
         "ids": own,
@@ -101,6 +102,36 @@ def test_states_and_statistics_are_those_of_each_reply_alone(
         assert states.entropy(place) == pytest.approx(expected["entropy"], abs=1e-5)
         assert states.log_probability(place) == pytest.approx(expected["logprob"], abs=1e-5)
         assert states.token_ids(place) == expected["ids"]
+
+
+def test_thoughts_are_read_before_the_reply_and_are_no_part_of_it(
+    tiny_checkpoint: Path, suite: Suite, replies: list[Sample], tmp_path: Path
+) -> None:
+    thoughts = {
+        reply.sample_id: f"<think>number {place} </think>"
+        for place, reply in enumerate(replies)
+        if place % 3 == 0
+    }
+    readings = ready(tiny_checkpoint, tmp_path).over(suite, replies, thoughts=thoughts)
+    plain = ready(tiny_checkpoint, tmp_path / "plain").over(suite, replies)
+    for place in (0, 2, 3, 9, 28):
+        own = thoughts.get(replies[place].sample_id, "")
+        expected = alone(tiny_checkpoint, suite, replies[place], thoughts=own)
+        states = readings.model
+        assert states.prompts([place], 2)[0] == pytest.approx(expected["prompt"][2], abs=1e-5)
+        assert states.replies([place], 2)[0] == pytest.approx(expected["reply"][2], abs=1e-5)
+        assert states.entropy(place) == pytest.approx(expected["entropy"], abs=1e-5)
+        assert states.log_probability(place) == pytest.approx(expected["logprob"], abs=1e-5)
+        assert states.token_ids(place) == expected["ids"]
+        changed = states.replies([place], 2)[0] != pytest.approx(
+            plain.model.replies([place], 2)[0], abs=1e-5
+        )
+        assert changed == bool(own)
+    assert readings.blind is not None
+    assert plain.blind is not None  # without the card the thoughts are not read either
+    assert np.asarray(readings.blind.reply_states) == pytest.approx(
+        np.asarray(plain.blind.reply_states), abs=1e-5, nan_ok=True
+    )
 
 
 def test_batches_of_one_give_the_same(
@@ -128,6 +159,7 @@ def test_batches_stay_within_the_memory(monkeypatch: pytest.MonkeyPatch) -> None
         prompts=prompts,
         replies=[[0] * int(n) for n in rng.integers(0, 90, 300)],
         prompt_of=owner,
+        leads=[[] for _ in range(300)],
         row=np.arange(300),
     )
     reader = object.__new__(module._Reader)

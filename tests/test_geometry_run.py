@@ -13,7 +13,7 @@ from sfr_eval.assets import find_suite
 from sfr_eval.beside import write_beside
 from sfr_eval.cli import main
 from sfr_eval.errors import UserError
-from sfr_eval.hidden_panels import COLOURS, ellipse
+from sfr_eval.hidden_maps import COLOURS, ellipse
 from sfr_eval.panels import MODEL, TRUTH
 from sfr_eval.rescore import LookInto, rescore
 from sfr_eval.store import RunFolder

@@ -44,6 +44,44 @@ def test_every_form_of_row_is_graded_and_a_second_call_grades_nothing(tmp_path: 
     assert output.read_bytes() == before
 
 
+PLUS = {
+    "task_id": "Mbpp/2",  # EvalPlus: its arguments are tuples, the order of the answer is free
+    "prompt": "",
+    "entry_point": "shared",
+    "canonical_solution": "def shared(a, b):\n    return tuple(set(a) & set(b))\n",
+    "base_input": [[[1, 2, 3], [3, 2]]],
+    "plus_input": [[[1], [2]], [[], []]],
+    "atol": 0,
+}
+
+
+def test_rows_of_evalplus_are_graded_by_its_rules_in_its_mode_only(tmp_path: Path) -> None:
+    right = "def shared(a, b):\n    return sorted(set(a) & set(b), reverse=True)"
+    close = "def third(x):\n    return x / 3 + 1e-9"
+    third = {
+        **PLUS,
+        "task_id": "HumanEval/2",
+        "entry_point": "third",
+        "canonical_solution": "def third(x):\n    return x / 3\n",
+        "base_input": [[1.0]],
+        "plus_input": [[2.5]],
+    }
+    rows: list[dict[str, object]] = [
+        {**PLUS, "id": "set", "code": right},
+        {**PLUS, "id": "wrong", "code": "def shared(a, b):\n    return a"},
+        {**third, "id": "close", "code": close},
+        {**third, "id": "text", "code": "def third(x):\n    return str(x / 3)"},
+    ]
+    source = written(tmp_path / "p.jsonl", rows)
+    found = {}
+    for mode in ("evalplus", "faithful"):
+        output = tmp_path / f"{mode}.jsonl"
+        grade_file(source, output=output, mode=mode, workers=1)  # type: ignore[arg-type]
+        found[mode] = {row["id"]: row["passed"] for row in lines(output)[1:]}
+    assert found["evalplus"] == {"set": True, "wrong": False, "close": True, "text": False}
+    assert found["faithful"] == {"set": False, "wrong": False, "close": False, "text": False}
+
+
 def test_resume_grades_what_is_missing_after_a_torn_line(tmp_path: Path) -> None:
     source, output = written(tmp_path / "p.jsonl", ROWS), tmp_path / "v.jsonl"
     grade_file(source, output=output, mode="faithful", workers=1)
@@ -64,7 +102,7 @@ def test_verdicts_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "p.jsonl:1: no JSON"),
+        ("{", "p.jsonl:1: is not JSON"),
         ('{"id": "a"}', "p.jsonl:1: code: Field required"),
         ('{"id": "a", "code": ""}', "p.jsonl:1: no tests"),
         ('{"id": "a", "code": "", "tests": [["1"]]}', "p.jsonl:1: tests.0"),

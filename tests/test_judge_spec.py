@@ -80,6 +80,15 @@ def test_a_bad_judge_file_is_one_line(tmp_path: Path, changes: dict[str, Any], s
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("temperature", [0.005, 2.5, -1])
+def test_a_judge_file_has_a_temperature_that_engines_serve(
+    tmp_path: Path, temperature: float
+) -> None:
+    with pytest.raises(UserError, match="temperature: "):
+        load_judge(written(tmp_path, temperature=temperature))
+    assert load_judge(written(tmp_path, temperature=0)).temperature == 0
+
+
 def test_an_unknown_judge_has_a_near_name() -> None:
     with pytest.raises(UserError, match="unknown judge; did you mean `style`"):
         load_judge("stile")

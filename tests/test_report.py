@@ -6,31 +6,35 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
-from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sfr_eval.browser import MAX_SAMPLES, embedded, script_json
+from sfr_eval import clusters
+from sfr_eval.browser import MAX_REPLIES, MAX_SAMPLES, for_page
 from sfr_eval.errors import UserError
+from sfr_eval.metrics.headlines import HEADLINES, headlines
+from sfr_eval.metrics.table import metric_info
+from sfr_eval.page import script_json
 from sfr_eval.report import write_report
 from sfr_eval.results import SuiteResults, percent, plain
 from sfr_eval.store import RunFolder
 from sfr_eval.types import Estimate, Sample
-from sfr_eval.verdict import judge, matched_temperature, verdict
+from sfr_eval.verdict import (
+    QUALITY,
+    STYLE,
+    VALID_VARIETY,
+    VARIETY,
+    judge,
+    matched_temperature,
+    verdict,
+)
 from tests.report_data import TEMPERATURES, draw, estimate, small_suite, write_run
 
-CHROMIUM = shutil.which("chromium")
-BROWSER_FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-sync", "--disable-background-networking", "--disable-component-update"),
-    *("--enable-logging=stderr", "--v=0", "--dump-dom"),
-]
 HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\u2028"
 
 
@@ -40,6 +44,7 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.loads: list[str] = []
+        self.links: list[str] = []
         self.tags: list[str] = []
         self.handlers: list[str] = []
         self.cells: list[dict[str, str | None]] = []
@@ -49,7 +54,7 @@ class Page(HTMLParser):
         self.tags.append(tag)
         for name, value in attrs:
             if name.split(":")[-1] in ("src", "href", "action", "data", "poster", "srcset"):
-                self.loads.append(value or "")
+                (self.links if tag == "a" else self.loads).append(value or "")
             if name.startswith("on"):
                 self.handlers.append(name)
         if tag == "td" and "data-value" in dict(attrs):
@@ -110,7 +115,7 @@ def test_no_undefined_number_leaks(html: str) -> None:
 
 def test_hostile_text_stays_text(html: str) -> None:
     page = Page(html)
-    assert page.tags.count("script") == 2  # the data and ours
+    assert page.tags.count("script") == 3  # the data and two of ours
     assert "img" not in page.tags
     assert not page.handlers
     assert "<b>model</b>" not in html
@@ -123,18 +128,23 @@ def test_hostile_text_stays_text(html: str) -> None:
     assert HOSTILE in texts
 
 
-def test_the_page_loads_nothing(html: str) -> None:
-    assert all(load.startswith(("#", "data:")) for load in Page(html).loads)
+def test_the_page_loads_nothing_and_links_only_to_its_folder(folder: RunFolder, html: str) -> None:
+    page = Page(html)
+    assert all(load.startswith(("#", "data:")) for load in page.loads)  # "#": parts of a plot
+    outside = [link for link in page.links if not link.startswith("#")]
+    assert "samples.parquet" in outside
+    assert all((folder.path / link).exists() for link in outside)
     styles = "".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL))
     assert "url(" not in styles
     assert "@import" not in styles
 
 
-def test_the_policy_allows_this_script_alone(html: str) -> None:
+def test_the_policy_allows_these_scripts_alone(html: str) -> None:
     script = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
-    assert len(script) == 1
-    digest = base64.b64encode(hashlib.sha256(script[0].encode()).digest()).decode()
-    assert f"default-src 'none'; script-src 'sha256-{digest}';" in html
+    assert len(script) == 2
+    digests = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in script]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert f"default-src 'none'; script-src {allowed};" in html
 
 
 def test_equal_runs_have_equal_pages(folder: RunFolder, copied: RunFolder, html: str) -> None:
@@ -145,10 +155,13 @@ def test_equal_runs_have_equal_pages(folder: RunFolder, copied: RunFolder, html:
 
 def test_the_plots_are_there_as_files_with_their_numbers(folder: RunFolder) -> None:
     plots = folder.path / "plots"
-    names = {f"persona-{kind}" for kind in ("trade_off", "over_temperature", "similarity")}
-    assert {p.name for p in plots.iterdir()} == {
-        f"{n}.{suffix}" for n in names for suffix in ("png", "svg", "csv")
+    kinds = ("trade_off", "frontier", "over_temperature", "similarity")
+    assert {p.name for p in plots.iterdir()} == {"persona-clusters.csv"} | {
+        f"persona-{kind}.{suffix}" for kind in kinds for suffix in ("png", "svg", "csv")
     }
+    header = (plots / "persona-trade_off.png").read_bytes()[:200]
+    metres = int.from_bytes(header.split(b"pHYs")[1][:4], "big")  # pixels in a metre
+    assert round(metres * 0.0254) == 300
     results = folder.read_results()
     known = {
         (r["metric"], "model", r["temperature"]): (r["value"], r["low"], r["high"])
@@ -350,7 +363,45 @@ def test_numbers_are_written_as_precisely_as_they_are_known() -> None:
     assert plain(lopsided) == "0.50 [0.48, 0.60]"
 
 
-# The samples in the page
+# Headline metrics
+
+
+def test_headlines_are_metrics_and_hold_what_the_verdict_reads() -> None:
+    known = headlines()
+    assert len(set(known)) == len(known)
+    assert all(metric_info(metric) for metric in known)
+    assert {QUALITY, STYLE, VARIETY, VALID_VARIETY} <= set(known)
+    assert set(headlines("style")) == set(HEADLINES["style"])
+
+
+def test_no_headline_is_one_that_calibrate_failed() -> None:
+    file = Path(__file__).parents[1] / "docs" / "calibration" / "calibration.json"
+    measured = json.loads(file.read_text())["metrics"]
+    tested = set(headlines("style", "variety")) & set(measured)
+    assert len(tested) >= 5
+    failed = {m: measured[m]["reasons"] for m in tested if not measured[m]["headline"]}
+    assert not failed
+    # What claims to see no collapse is a fact or a quality, not a measure of variety.
+    others = set(headlines("quality", "facts")) & set(measured)
+    assert all(not measured[metric]["claims"] for metric in others)
+
+
+def test_the_full_table_has_every_metric_and_the_curves_only_headlines(
+    folder: RunFolder, html: str
+) -> None:
+    metrics = {row["metric"] for row in folder.read_results()["estimates"]}
+    assert "self_bleu_4" in metrics
+    table = html.split('aria-label="All metrics"')[1].split("</table>")[0]
+    shown = re.findall(r'<tr><th scope="row">(\w+)', table)
+    assert set(shown) == metrics
+    assert len(shown) == len(metrics)
+    with (folder.path / "plots" / "persona-over_temperature.csv").open() as stream:
+        drawn = {row["metric"] for row in csv.DictReader(stream)}
+    assert drawn <= set(headlines())
+    assert {"rouge_l_homogenization", "cs_self_bleu_4"} <= drawn
+
+
+# What is repeated
 
 
 def sample(t: float, query: str, persona: str, index: int, **others: Any) -> Sample:
@@ -369,22 +420,90 @@ def sample(t: float, query: str, persona: str, index: int, **others: Any) -> Sam
     )
 
 
-def test_whole_prompts_are_taken_from_everywhere() -> None:
+def test_clusters_count_replies_questions_and_personas() -> None:
+    texts = {
+        ("q1", "a"): ["I am happy to help you now.", "I am happy to help you now. "],
+        ("q1", "b"): ["I am happy to help you now.", "Alone."],
+        ("q2", "a"): ["I am happy to help her.", ""],
+    }
+    rows = [
+        sample(1.0, query, persona, index, text=text)
+        for (query, persona), own in texts.items()
+        for index, text in enumerate(own)
+    ]
+    rows.append(sample(1.0, "q2", "b", 0, text="I am happy to help you now.", status="error"))
+    (found,) = clusters.repetitions(rows)
+    assert found.replies == 5  # neither the empty one nor the error
+    assert found.copies == pytest.approx(3 / 5)  # three of q1 are one text
+    reply, opening = found.clusters
+    assert (reply.kind, reply.count, reply.queries, reply.personas) == ("reply", 3, 1, 2)
+    assert reply.share == pytest.approx(3 / 5)
+    assert (opening.text, opening.count, opening.queries) == ("I am happy to help", 4, 2)
+    assert [row["kind"] for row in clusters.rows("s", [found])] == ["reply", "opening"]
+
+
+def test_the_same_text_to_two_questions_is_a_cluster_but_no_copy() -> None:
+    rows = [sample(1.0, query, "", 0, text="No.") for query in ("q1", "q2")]
+    (found,) = clusters.repetitions(rows)
+    assert found.copies == 0
+    assert [(c.kind, c.count, c.queries) for c in found.clusters] == [
+        ("reply", 2, 2),
+        ("opening", 2, 2),
+    ]
+    assert clusters.repetitions([sample(1.0, "q", "", 0, text=" ")]) == []
+
+
+# The samples in the page
+
+
+def embedded(*runs: Sequence[Sample]) -> list[dict[str, Any]]:
+    named = {f"run {number}": rows for number, rows in enumerate(runs)}
+    found = for_page(named, personas={"a": "Anna"}, queries={})
+    prompts: list[dict[str, Any]] = json.loads(found["data"])["prompts"]
+    assert found["shown"] == sum(len(prompt["replies"]) for prompt in prompts)
+    return prompts
+
+
+def test_some_queries_are_whole_and_others_come_from_everywhere() -> None:
+    temperatures = (0.5, 1.0, 1.5)
     samples = [
         sample(t, f"q{q}", persona, index)
-        for t in (0.5, 1.0, 1.5)
-        for q in range(100)
+        for t in temperatures
+        for q in range(200)
         for persona in "ab"
         for index in range(4)
     ]
-    chosen = embedded(samples)
-    assert sum(len(prompt["replies"]) for prompt in chosen) == MAX_SAMPLES
-    assert all(len(prompt["replies"]) == 4 for prompt in chosen)
-    assert {prompt["temperature"] for prompt in chosen} == {0.5, 1.0, 1.5}
-    assert len({prompt["query"] for prompt in chosen}) == 75  # 600 / (4 replies x 2 personas)
-    assert chosen == embedded(samples)
+    prompts = embedded(samples)
+    assert sum(len(prompt["replies"]) for prompt in prompts) == MAX_SAMPLES
+    places = {(p["query"], p["persona"], p["temperature"]) for p in prompts}
+    assert len(places) == len(prompts)
+    queries = {query for query, _, _ in places}
+    whole = [q for q in queries if all((q, p, t) in places for p in "ab" for t in temperatures)]
+    assert len(whole) >= 50  # half of 2,400 in queries of 2 x 3 x 4 replies
+    assert len(queries) > 120
+    assert prompts == embedded(samples)
     assert len(embedded(samples[:64])) == 16  # all, where there are few
-    assert len(embedded([sample(1.0, "q", "a", i) for i in range(900)])[0]["replies"]) == 900
+
+
+def test_replies_that_are_not_ok_are_found_in_a_large_run() -> None:
+    samples = [sample(1.0, f"q{q}", "a", i) for q in range(2_000) for i in range(4)]
+    samples[4_321] = replace(samples[4_321], status="error", text="", error="lost")
+    statuses = {r["status"] for prompt in embedded(samples) for r in prompt["replies"]}
+    assert statuses == {"ok", "error"}
+
+
+def test_a_prompt_with_many_replies_shows_the_first_and_says_so() -> None:
+    (prompt,) = embedded([sample(1.0, "q", "a", i) for i in reversed(range(900))])
+    assert (len(prompt["replies"]), prompt["of"]) == (MAX_REPLIES, 900)
+    assert prompt["replies"][0]["text"].endswith(" 0")
+    huge = [sample(1.0, f"q{q}", "a", i, text="x" * 4_000) for q in range(90) for i in range(32)]
+    assert 1 <= len(embedded(huge)) < 10  # a million characters in all
+
+
+def test_of_two_runs_the_shared_prompts_are_shown_from_both() -> None:
+    one = [sample(1.0, q, "a", 0) for q in ("q1", "q2")]
+    two = [sample(1.0, q, "a", 0) for q in ("q2", "q3")]
+    assert [(p["run"], p["query"]) for p in embedded(one, two)] == [(0, "q2"), (1, "q2")]
 
 
 def test_duplicates_are_marked_and_long_texts_cut() -> None:
@@ -397,54 +516,3 @@ def test_duplicates_are_marked_and_long_texts_cut() -> None:
 def test_json_in_a_script_is_inert() -> None:
     assert script_json([HOSTILE]).count("<") == 0
     assert json.loads(script_json({"a": HOSTILE})) == {"a": HOSTILE}
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
-def test_in_a_browser_the_filters_work_and_nothing_is_fetched(html: str, tmp_path: Path) -> None:
-    actions = """
-    var out = {};
-    function change(select, value) {
-      var e = document.querySelector(select); e.value = value;
-      e.dispatchEvent(new Event(e.tagName === "INPUT" ? "input" : "change"));
-    }
-    function shown() { return document.querySelectorAll(".prompt").length; }
-    out.all = document.querySelector(".said").textContent;
-    change(".by-persona", "pirate"); out.pirate = document.querySelector(".said").textContent;
-    change(".by-temperature", "0.4"); out.cold = shown();
-    change(".by-text", "ALERT(1)"); out.hostile = shown();
-    out.text = document.querySelector(".prompt li .text").textContent;
-    change(".by-text", "zzzz"); out.none = document.querySelector(".said").textContent;
-    change(".table-temperature", "1.6");
-    out.tables = [...document.querySelectorAll("[data-table]")].filter(b => !b.hidden)
-      .map(b => b.dataset.table);
-    out.fetched = performance.getEntriesByType("resource").map(e => e.name)
-      .filter(n => !n.startsWith("data:"));
-    out.ready = document.documentElement.dataset.ready;
-    document.title = "OUT" + JSON.stringify(out) + "END";
-    """
-    digest = base64.b64encode(hashlib.sha256(actions.encode()).digest()).decode()
-    page = tmp_path / "page.html"
-    changed = html.replace("script-src '", f"script-src 'sha256-{digest}' '")
-    page.write_text(changed.replace("</body>", f"<script>{actions}</script></body>"))
-    command = [
-        str(CHROMIUM),
-        *BROWSER_FLAGS,
-        f"--user-data-dir={tmp_path / 'profile'}",
-        page.as_uri(),
-    ]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert "CONSOLE" not in run.stderr
-    found = re.search(r"OUT(.*?)END", run.stdout)
-    assert found is not None, run.stderr
-    out = json.loads(unescape(found[1]))
-    assert out == {
-        "all": "Showing 12 of 45 prompts.",
-        "pirate": "Showing 12 of 15 prompts.",
-        "cold": 5,
-        "hostile": 1,
-        "text": HOSTILE,
-        "none": "No prompt matches.",
-        "tables": ["1.6"],
-        "fetched": [],
-        "ready": "yes",
-    }

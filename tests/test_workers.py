@@ -41,6 +41,9 @@ def die(number: int) -> int:
     return number
 
 
+FAMILIES = ("text", "lexical", "semantic", "gated")
+
+
 @pytest.fixture(scope="module")
 def two() -> Iterator[Workers]:
     with open_workers(2) as workers:

@@ -36,10 +36,13 @@ def _lines(
     logarithmic: bool = False,
 ) -> Panel:
     def draw(ax: "Axes") -> None:
+        from matplotlib.ticker import ScalarFormatter
+
         for name, points in lines.items():
             ax.plot(*zip(*points, strict=True), "-o", markersize=3, linewidth=1, label=name)
         if logarithmic:
             ax.set_xscale("log", base=2)
+            ax.xaxis.set_major_formatter(ScalarFormatter())  # 8, where the default writes maths
         ax.set_title(title)
         ax.set_xlabel(x)
         ax.set_ylabel(y)

@@ -19,6 +19,7 @@ from typing import Any
 from sfr_eval.code.behaviour import comparison, probes, wrapped
 from sfr_eval.code.problem import ProblemSet
 from sfr_eval.files import writing_to
+from sfr_eval.hostile import open_for_append
 from sfr_eval.sandbox import Program, Verdict, grade
 from sfr_eval.sandbox.isolation import detect
 from sfr_eval.sandbox.types import Mode, ProgramStatus
@@ -194,7 +195,7 @@ class Grading:
         tier = detect(unsafe=self.settings.unsafe_code).tier
         with writing_to(self._file.parent.parent):
             self._file.parent.mkdir(exist_ok=True)
-            with self._file.open("a", encoding="utf-8") as stream:
+            with open_for_append(self._file) as stream:
                 for verdict in self._grader(
                     itertools.chain([first], programs),
                     mode=mode,
@@ -204,8 +205,7 @@ class Grading:
                     graded = _graded(verdict, mode=kept_as or mode, round=round, isolation=tier)
                     if graded.status != "not_scored":
                         line = json.dumps({"grader": VERSION, **asdict(graded)}, ensure_ascii=True)
-                        stream.write(f"{line}\n")
-                        stream.flush()
+                        stream.write(f"{line}\n".encode())
                     yield graded
                 os.fsync(stream.fileno())
 

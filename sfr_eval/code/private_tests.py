@@ -19,6 +19,9 @@ from sfr_eval.sandbox.types import IoTest
 MAX_BYTES = 512 * 2**20
 """Most that the tests of one problem may unpack to."""
 
+MAX_OPCODES = 100
+"""Of such a pickle; real ones have fewer than ten. Half a gigabyte of them would take minutes."""
+
 _TEXT = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}
 _HARMLESS = {"PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT", "STOP"}
 
@@ -63,7 +66,9 @@ def pickled_text(raw: bytes, *, where: str) -> str:
     """The text of a pickle that holds nothing but one text; UserError for any other."""
     found: list[str] = []
     try:
-        for opcode, argument, _ in pickletools.genops(raw):
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(raw)):
+            if number >= MAX_OPCODES:
+                raise UserError(f"{where}: its pickle holds more than a text; refused")
             if opcode.name in _TEXT:
                 found.append(str(argument))
             elif opcode.name not in _HARMLESS:

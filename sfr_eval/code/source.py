@@ -1,9 +1,7 @@
 """Rows of a data set: from the Hugging Face Hub at a pinned revision, or from a JSONL file."""
 
-import gzip
 import hashlib
 import importlib.util
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +10,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from sfr_eval.config import read_model
+from sfr_eval.config import parsed_json, read_model
 from sfr_eval.errors import UserError
+from sfr_eval.hostile import unpacked
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -101,28 +100,20 @@ class FileData:
         """(where, row) of every row."""
         raw = self._bytes()
         try:
-            text = (gzip.decompress(raw) if self.file.suffix == ".gz" else raw).decode()
-        except (OSError, EOFError):
-            raise UserError(f"--data {self.file}: is no whole gzip file") from None
+            where = f"--data {self.file}"
+            text = (unpacked(raw, where=where) if self.file.suffix == ".gz" else raw).decode()
         except UnicodeDecodeError as error:
             raise UserError(f"--data {self.file}: is not UTF-8 text (byte {error.start})") from None
         if text.lstrip().startswith("["):
             return [
                 (f"{self.file}: row {number}", row)
-                for number, row in enumerate(self._json(text, str(self.file)), start=1)
+                for number, row in enumerate(parsed_json(text, where=str(self.file)), start=1)
             ]
         return [
-            (f"{self.file}:{number}", self._json(line, f"{self.file}:{number}"))
+            (f"{self.file}:{number}", parsed_json(line, where=f"{self.file}:{number}"))
             for number, line in enumerate(text.split("\n"), start=1)
             if line.strip()
         ]
-
-    def _json(self, text: str, where: str) -> Any:
-        try:
-            return json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
-            what = getattr(error, "msg", "nested too deeply")
-            raise UserError(f"{where}: is not JSON ({what})") from None
 
 
 def read_file(kind: type[Model], data: FileData) -> list[Model]:

@@ -187,8 +187,10 @@ def sentence_transformer(folder: Path, *, name: str, bfloat16: bool) -> "Sentenc
         if bfloat16:
             import torch
 
-            return SentenceTransformer(str(folder), model_kwargs={"dtype": torch.bfloat16})
-        return SentenceTransformer(str(folder))
+            return SentenceTransformer(
+                str(folder), trust_remote_code=False, model_kwargs={"dtype": torch.bfloat16}
+            )
+        return SentenceTransformer(str(folder), trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"--encoder {name}: cannot be loaded: {why}") from None

@@ -40,7 +40,9 @@ class Pieces:
         else:
             from transformers import AutoTokenizer
 
-            tokenizer = AutoTokenizer.from_pretrained(self._folder).backend_tokenizer
+            tokenizer = AutoTokenizer.from_pretrained(
+                self._folder, trust_remote_code=False
+            ).backend_tokenizer
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer

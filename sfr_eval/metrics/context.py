@@ -45,7 +45,7 @@ NO_CHECKPOINT = (
 class Context:
     """See `sfr_eval.types.MetricContext`. Holds the samples of exactly one suite."""
 
-    samples: Sequence[Sample]  # in plan order, errors and refusals included
+    samples: Sequence[Sample]  # in plan order, errors and refusals included; answers for texts
     suite: "Suite"
     encoder: "Encoder"
     speaks_world: bool = False  # the model was trained on the suite's grammar: its oracle applies
@@ -54,6 +54,8 @@ class Context:
     grading: "Grading | None" = None  # verdicts on the answers, for code suites
     forward: "Forward | None" = None  # the checkpoint, for families that look into it
     judged: "Judged | None" = None  # what judges said about these samples
+    thoughts: Mapping[str, str] = field(default_factory=dict)
+    """sample_id -> what was written before the answer: the checkpoint had it before its eyes."""
     workers: Workers = field(default_factory=Here)  # who measures parts of the run
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
@@ -100,7 +102,7 @@ class Context:
         """What the run's checkpoint, and its base, made of `replies`, row by row."""
         if self.forward is None:
             raise UserError(NO_CHECKPOINT)
-        return self.forward.over(self.suite, self.replies)
+        return self.forward.over(self.suite, self.replies, thoughts=self.thoughts)
 
     def by_prompt(self) -> dict[PromptKey, list[Sample]]:
         """Every prompt that was asked, with its replies that have text; the list may be empty."""

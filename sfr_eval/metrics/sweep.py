@@ -30,8 +30,8 @@ from sfr_eval.types import MetricResult, Value
 VERSION = "1"
 SEED = 20_261_121
 
-QUALITIES = ("oracle_valid", "style_strength")
-DIVERSITIES = ("distinct_valid", "embed_distance", "cs_self_bleu_4")
+QUALITIES = ("oracle_valid", "style_strength", "pass_at_1")
+DIVERSITIES = ("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid")
 """Of metrics where lower is better, 1 - value is taken: they need the range 0 to 1."""
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)

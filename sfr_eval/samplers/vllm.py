@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_CPU_SEQUENCES = 256  # more rows a step gained nothing on two cores (docs/benchmarks.md)
+_CPU_SEQUENCES = 256  # a step; enough to fill two cores
 _ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 

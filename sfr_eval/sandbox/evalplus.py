@@ -5,6 +5,7 @@ float was expected, and for all later inputs of the task) and a relative one of 
 tasks by a rule of their own. In the other modes answers are compared by `==` alone.
 """
 
+import marshal
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -52,12 +53,13 @@ def run_calls(host: Host, program: Program, *, mode: Mode, limits: Limits) -> Ve
         _checker(rule, arguments, expected)
         for arguments, expected in zip(problem.inputs, reference.values, strict=True)
     ]
-    session = host.open(new_job("asserts", program, replace(limits, seconds=total), setup=""))
+    job = new_job("asserts", program, replace(limits, seconds=total), setup="")
+    session = host.open(job, _items(problem))
 
     def deadline(index: int) -> float:
         return time.monotonic() + max(_INPUT_SECONDS, _FACTOR * reference.seconds[index])
 
-    answer_in_turn(attempt, session, _items(problem), checks, deadline=deadline)
+    answer_in_turn(attempt, session, checks, deadline=deadline)
     return attempt.verdict(session)
 
 
@@ -67,8 +69,9 @@ def _checker(
     return lambda reply: "v" in reply and rule.right(arguments, reply["v"], expected)
 
 
-def _items(problem: CallsProblem) -> list[dict[str, Any]]:
-    return [{"f": problem.function, "a": encode(tuple(inputs))} for inputs in problem.inputs]
+def _items(problem: CallsProblem) -> bytes:
+    calls = [{"f": problem.function, "a": encode(tuple(inputs))} for inputs in problem.inputs]
+    return marshal.dumps(calls)
 
 
 def _reference(host: Host, problem: CallsProblem, limits: Limits) -> Reference | str:
@@ -83,17 +86,15 @@ def _reference(host: Host, problem: CallsProblem, limits: Limits) -> Reference |
 def _observe(host: Host, problem: CallsProblem, limits: Limits) -> Reference | str:
     program = Program(id=problem.id, code=problem.reference, problem=problem)
     attempt = Attempt(program, _ALL_SECONDS)
-    session = host.open(
-        new_job("asserts", program, replace(limits, seconds=_ALL_SECONDS), setup="")
-    )
+    job = new_job("asserts", program, replace(limits, seconds=_ALL_SECONDS), setup="")
+    session = host.open(job, _items(problem))
     forms: list[Any] = []
 
     def keep(reply: dict[str, Any]) -> bool:
         forms.append(reply.get("v"))
         return "v" in reply
 
-    items = _items(problem)
-    answer_in_turn(attempt, session, items, [keep] * len(items), deadline=lambda _: math.inf)
+    answer_in_turn(attempt, session, [keep] * len(problem.inputs), deadline=lambda _: math.inf)
     verdict = attempt.verdict(session)
     if not verdict.passed:
         return f"the reference of {problem.id} ended as {verdict.status}: {verdict.detail}"

@@ -10,8 +10,16 @@ from dataclasses import replace
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.host import Host, HostError
 from sfr_eval.sandbox.isolation import Isolation, detect, physical_cores
-from sfr_eval.sandbox.run import run_program, seconds_of, stalled
-from sfr_eval.sandbox.types import MODES, Limits, Mode, Program, Verdict
+from sfr_eval.sandbox.run import run_program, seconds_of, stalled, starved
+from sfr_eval.sandbox.types import (
+    MODES,
+    FunctionalProblem,
+    Limits,
+    Mode,
+    Program,
+    StdinProblem,
+    Verdict,
+)
 
 _COMPUTED = 0.1  # of the limit: it was busy, not asleep
 _LONGER = 5
@@ -34,8 +42,9 @@ def grade(
     offers no isolation (UserError otherwise).
 
     A program that ran into the wall clock without using its CPU time is repeated once, alone,
-    after all others; if it had computed at all, CPU time decides then. A program during which the
-    grader's server died twice is `not_scored`.
+    after all others; if it had computed at all, CPU time decides then. A program that had no core
+    for most of that time as well is `not_scored`, as is one during which the grader's server died
+    twice.
     """
     if mode not in MODES:
         raise UserError(f"--mode {mode}: unknown; known: {', '.join(MODES)}")
@@ -55,7 +64,7 @@ class _Pool:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._results: queue.SimpleQueue[Verdict | BaseException | None] = queue.SimpleQueue()
-        self._again: list[tuple[Program, float]] = []
+        self._again: list[tuple[Program, Verdict]] = []
 
     def run(self, workers: int) -> Iterator[Verdict]:
         """Verdicts of all programs, then of those that were put off."""
@@ -73,9 +82,9 @@ class _Pool:
                 else:
                     yield result
             if self._again:
-                with Hosts(self._isolation, self._limits) as hosts:
-                    for program, cpu_seconds in self._again:
-                        yield self._repeated(hosts, program, cpu_seconds)
+                with Hosts(self._isolation, self._limits, self._mode) as hosts:
+                    for program, first in self._again:
+                        yield self._repeated(hosts, program, first)
         finally:
             self._stop.set()
             for thread in threads:
@@ -83,7 +92,7 @@ class _Pool:
 
     def _work(self) -> None:
         try:
-            with Hosts(self._isolation, self._limits) as hosts:
+            with Hosts(self._isolation, self._limits, self._mode) as hosts:
                 while not self._stop.is_set():
                     with self._lock:
                         program = next(self._programs, None)
@@ -91,7 +100,7 @@ class _Pool:
                         break
                     verdict = self._one(hosts, program, self._limits)
                     if stalled(verdict, seconds_of(program, self._limits)):
-                        self._again.append((program, verdict.cpu_seconds))
+                        self._again.append((program, verdict))
                     else:
                         self._results.put(verdict)
         except BaseException as error:  # noqa: BLE001  raised again where the verdicts are read
@@ -99,16 +108,19 @@ class _Pool:
         finally:
             self._results.put(None)
 
-    def _repeated(self, hosts: "Hosts", program: Program, cpu_seconds: float) -> Verdict:
-        """The second try. One that computed but was starved gets more wall clock, and its CPU time
-        decides; one that slept gets no more than before."""
+    def _repeated(self, hosts: "Hosts", program: Program, first: Verdict) -> Verdict:
+        """The second try. One that computed, or is known to have had no core, gets more wall clock,
+        and its CPU time decides; one that may have slept gets no more than before."""
         seconds = seconds_of(program, self._limits)
-        if cpu_seconds < _COMPUTED * seconds:
+        if first.waited_seconds is None and first.cpu_seconds < _COMPUTED * seconds:
             return replace(self._one(hosts, program, self._limits), retried=True)
         tests = len(getattr(program.problem, "tests", ())) if self._mode == "lcb-compat" else 1
         cpu = math.ceil(_CONTENDED * seconds * max(1, tests))
         longer = replace(self._limits, seconds=_LONGER * seconds, cpu_seconds=cpu)
         verdict = replace(self._one(hosts, program, longer), retried=True, near_limit=True)
+        if starved(verdict, seconds):
+            busy = f"the machine is too busy: no core for {verdict.waited_seconds:.0f} s"
+            return replace(verdict, status="not_scored", tests=(), detail=busy)
         allowed = _CONTENDED * seconds * max(1, len(verdict.tests))
         if verdict.passed and verdict.cpu_seconds > allowed:
             return replace(verdict, status="time_limit", detail="CPU time above the limit")
@@ -132,11 +144,11 @@ class _Pool:
 
 
 class Hosts:
-    """A worker's servers: a plain one, and one with NumPy loaded, each started when needed."""
+    """A worker's servers, one for each kind of program, each started when needed."""
 
-    def __init__(self, isolation: Isolation, limits: Limits) -> None:
-        self._isolation, self._limits = isolation, limits
-        self._hosts: dict[bool, Host] = {}
+    def __init__(self, isolation: Isolation, limits: Limits, mode: Mode) -> None:
+        self._isolation, self._limits, self._mode = isolation, limits, mode
+        self._hosts: dict[tuple[bool, bool], Host] = {}
 
     def __enter__(self) -> "Hosts":
         return self
@@ -147,14 +159,24 @@ class Hosts:
 
     def for_program(self, program: Program) -> Host:
         """The server that suits it."""
-        numpy = _NUMPY.search(program.code) is not None
-        if numpy not in self._hosts:
+        contest, numpy = kind = self._kind(program)
+        if kind in self._hosts and not self._hosts[kind].usable:
+            self.drop(program)
+        if kind not in self._hosts:
             tier = self._isolation.tier
-            self._hosts[numpy] = Host(tier, numpy=numpy, limits=self._limits)
-        return self._hosts[numpy]
+            self._hosts[kind] = Host(tier, contest=contest, numpy=numpy, limits=self._limits)
+        return self._hosts[kind]
 
     def drop(self, program: Program) -> None:
         """Close the server that suits it, so that the next use starts a new one."""
-        host = self._hosts.pop(_NUMPY.search(program.code) is not None, None)
+        host = self._hosts.pop(self._kind(program), None)
         if host is not None:
             host.close()
+
+    def _kind(self, program: Program) -> tuple[bool, bool]:
+        """Does it see LiveCodeBench's prelude, does it import NumPy?"""
+        problem = program.problem
+        contest = isinstance(problem, FunctionalProblem) or (
+            isinstance(problem, StdinProblem) and self._mode == "lcb-compat"
+        )
+        return contest, _NUMPY.search(program.code) is not None

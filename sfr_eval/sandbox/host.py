@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import marshal
 import select
 import socket
 import subprocess
@@ -11,13 +12,15 @@ from types import TracebackType
 from typing import Any
 
 from sfr_eval.sandbox import cgroup
-from sfr_eval.sandbox.inside.wire import frame, read_frame
+from sfr_eval.sandbox.inside.wire import frame
 from sfr_eval.sandbox.isolation import ENVIRONMENT, Tier, command
 from sfr_eval.sandbox.types import Limits
 
 _START_SECONDS = 120.0  # a loaded machine is no reason to give up
 _REPORT_SECONDS = 60.0
 _SERVER_BYTES = 2**29
+_REPORT_BYTES = 1 << 16  # the server writes each report at once
+_DONT_WAIT = socket.MSG_DONTWAIT
 DEFAULT = Limits()
 
 
@@ -36,18 +39,25 @@ class TooMuch(Exception):
 class Host:
     """A fork server of one tier. One program at a time. Not for several threads."""
 
-    def __init__(self, tier: Tier, *, numpy: bool = False, limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self, tier: Tier, *, contest: bool = False, numpy: bool = False, limits: Limits = DEFAULT
+    ) -> None:
+        """contest: for the programs that see LiveCodeBench's prelude; others run there too, only
+        slower, as do all without the NumPy that they import."""
         self.tier = tier
         self._group = cgroup.make(limits.memory_bytes + limits.temporary_bytes + _SERVER_BYTES)
         ours, theirs = socket.socketpair()
         self._control = ours
+        self._poll = select.poll()
+        self._poll.register(ours, select.POLLIN)
         self.references: dict[tuple[object, ...], Any] = {}  # answers of reference programs
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
         words = command(
             tier,
             control=theirs.fileno(),
+            contest=contest,
             numpy=numpy,
-            temporary_bytes=limits.temporary_bytes,
+            limits=limits,
         )
         try:
             self._process = subprocess.Popen(
@@ -64,6 +74,7 @@ class Host:
             raise HostError(f"{words[0]}: {error.strerror}") from None
         finally:
             theirs.close()
+        self._next: socket.socket | None = None  # wire of the process that stands by
         self.facts: dict[str, Any] = self._receive(_START_SECONDS)
 
     def __enter__(self) -> "Host":
@@ -80,6 +91,8 @@ class Host:
     def close(self) -> None:
         """End the server and all that runs in it; safe to call twice."""
         self._control.close()
+        if self._next is not None:
+            self._next.close()
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
@@ -89,21 +102,22 @@ class Host:
         if self._group:
             self._group.remove()
 
-    def open(self, job: dict[str, Any]) -> "Session":
-        """Start a program; `job` is what server.py reads."""
-        ours, theirs = socket.socketpair()
-        try:
-            socket.send_fds(self._control, [b"p"], [theirs.fileno()])
-        except OSError:
-            ours.close()
-            raise HostError(self._last_words("server is gone")) from None
-        finally:
-            theirs.close()
-        return Session(self, ours, job)
+    @property
+    def usable(self) -> bool:
+        """Whether a process stands by."""
+        return self._next is not None
+
+    def open(self, job: dict[str, Any], first: bytes) -> "Session":
+        """Start a program; `job` is what server.py reads, `first` the first frame after it. Returns
+        when the program is confined and begins."""
+        wire, self._next = self._next, None
+        if wire is None:
+            raise HostError(self._last_words("server is gone"))
+        return Session(self, wire, job, first)
 
     def end(self, order: bytes) -> dict[str, Any]:
-        """End the program (k: kill, t: let the keeper do it, w: it is ending by itself); how it
-        ended, and its CPU seconds."""
+        """End the program (k: kill, l: kill, it is late, t: let the keeper do it, w: it is ending
+        by itself); how it ended, its CPU seconds, and how long a late one had no core."""
         try:
             self._control.sendall(order)
         except OSError:
@@ -132,17 +146,20 @@ class Host:
             raise HostError(f"a small program ended as {verdict.status} ({verdict.detail})")
 
     def _receive(self, seconds: float) -> dict[str, Any]:
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        body = None
-        if poll.poll(seconds * 1000):
-            with contextlib.suppress(ConnectionError):  # killed with an order of ours unread
-                body = read_frame(self._control.fileno())
-        if body is None:
+        """The server's next report, which brings the next wire."""
+        self._poll.poll(seconds * 1000)
+        try:
+            part, wires, _, _ = socket.recv_fds(self._control, _REPORT_BYTES, 1, _DONT_WAIT)
+        except (BlockingIOError, ConnectionResetError):
+            part, wires = b"", []
+        if wires:
+            self._next = socket.socket(fileno=wires[0])
+        count = int.from_bytes(part[:4], "little")
+        if not part or len(part) != 4 + count:
             self._process.kill()
             self._process.wait()
             raise HostError(self._last_words("server gave no answer"))
-        facts: dict[str, Any] = json.loads(body)
+        facts: dict[str, Any] = json.loads(part[4:])
         return facts
 
     def _last_words(self, otherwise: str) -> str:
@@ -154,7 +171,7 @@ class Host:
 class Session:
     """One program: frames to it, frames from it, each with a deadline."""
 
-    def __init__(self, host: Host, wire: socket.socket, job: dict[str, Any]) -> None:
+    def __init__(self, host: Host, wire: socket.socket, job: dict[str, Any], first: bytes) -> None:
         self.host, self._wire = host, wire
         self._left: int = job["output"]
         self.cpu_limit: int = job["cpu_seconds"]
@@ -164,12 +181,12 @@ class Session:
         self.report: dict[str, Any] = {}
         self._ended = False
         self._stop = b"t" if job["how"].startswith("faithful") else b"k"
-        self._start(job)
+        self._start(marshal.dumps(job), first)
 
-    def _start(self, job: dict[str, Any]) -> None:
-        """Hand the job over and wait until the program is confined, or HostError."""
+    def _start(self, job: bytes, first: bytes) -> None:
+        """Hand job and first frame over, wait until the program is confined; else HostError."""
         deadline = time.monotonic() + _START_SECONDS
-        self.send(json.dumps(job).encode("ascii"), deadline=deadline)
+        self._send(frame(job) + frame(first), deadline=deadline)
         try:
             body = self.receive(deadline=deadline)
         except TimedOut:
@@ -181,9 +198,12 @@ class Session:
 
     def send(self, body: bytes, *, deadline: float) -> None:
         """A frame to the program; a program that is gone or does not read is noticed later."""
+        self._send(frame(body), deadline=deadline)
+
+    def _send(self, frames: bytes, *, deadline: float) -> None:
         self._wire.settimeout(max(0.01, deadline - time.monotonic()))
         with contextlib.suppress(OSError):  # also its time-out: the next receive tells
-            self._wire.sendall(frame(body))
+            self._wire.sendall(frames)
 
     def receive(self, *, deadline: float) -> bytes | None:
         """The next frame; None when the program has ended. TimedOut, TooMuch."""
@@ -215,10 +235,11 @@ class Session:
         del self._buffer[: 4 + count]
         return body
 
-    def end(self, *, wait: bool = False) -> dict[str, Any]:
+    def end(self, *, wait: bool = False, late: bool = False) -> dict[str, Any]:
         """End the program and everything that it started; its report. Once is enough."""
         if not self._ended:
             self._ended = True
-            self.report = self.host.end(b"w" if wait else self._stop)
+            order = b"l" if late and self._stop == b"k" else self._stop
+            self.report = self.host.end(b"w" if wait else order)
             self._wire.close()
         return self.report

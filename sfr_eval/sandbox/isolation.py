@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.inside import confine
+from sfr_eval.sandbox.types import Limits
 
 Tier = Literal["bubblewrap", "namespaces", "landlock", "none"]
 TIERS: tuple[Tier, ...] = ("bubblewrap", "namespaces", "landlock", "none")
@@ -32,7 +33,7 @@ _ETC = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/full")
 _PACKAGES = ("numpy", "numpy.libs", "sortedcontainers")
 _INSIDE = Path(__file__).parent / "inside"
-_PER_PROGRAM = confine.CLONE_NEWUSER | confine.CLONE_NEWPID | confine.CLONE_NEWNS
+_PER_PROGRAM = confine.CLONE_NEWUSER | confine.CLONE_NEWPID
 _START = """
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -49,6 +50,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
     "PYTHONHASHSEED": "0",
+    "LD_BIND_NOW": "1",  # else each fork would look the same symbols up again
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
@@ -117,7 +119,7 @@ def _absent(tier: Tier) -> str:
     return ""
 
 
-def command(tier: Tier, *, control: int, numpy: bool, temporary_bytes: int) -> list[str]:
+def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Limits) -> list[str]:
     """The words that start a server of this tier."""
     root = os.geteuid() == 0
     python = os.path.realpath(sys.executable)
@@ -130,7 +132,8 @@ def command(tier: Tier, *, control: int, numpy: bool, temporary_bytes: int) -> l
     settings: dict[str, Any] = {
         "control": control,
         "user": _NOBODY if root and reachable and tier != "none" else None,
-        "clone_flags": _flags(tier),
+        "own_flags": _own_flags(tier),
+        "clone_flags": _PER_PROGRAM if tier in ("bubblewrap", "namespaces") else 0,
         "landlock": tier != "none" and confine.landlock_abi() > 0,
         "seccomp": tier != "none",
         "readable": ["/usr", "/etc", "/dev", prefix, "/sfr"]
@@ -139,20 +142,25 @@ def command(tier: Tier, *, control: int, numpy: bool, temporary_bytes: int) -> l
             {os.path.realpath(path) for path in (*_SYSTEM, *_ETC, *_DEVICES, prefix, *own)}
         ),
         "packages": "/sfr/packages" if boxed else _first_parent(packages),
+        "contest": contest,
         "numpy": numpy,
         "private_tmp": tier in ("bubblewrap", "namespaces"),
-        "temporary": temporary_bytes,
+        "temporary": limits.temporary_bytes,
+        "memory": limits.memory_bytes,
+        "processes": limits.processes,
     }
     start = _START.format(folder=folder, text=json.dumps(settings))
     words = [python, "-s", "-P", "-S", "-B", "-c", start]
     return [*_bubblewrap(root=root, prefix=prefix, packages=packages), *words] if boxed else words
 
 
-def _flags(tier: Tier) -> int:
+def _own_flags(tier: Tier) -> int:
+    """Namespaces that a server makes for itself and all its programs."""
+    own = confine.CLONE_NEWUSER | confine.CLONE_NEWNS
     if tier == "bubblewrap":
-        return _PER_PROGRAM
+        return own
     if tier == "namespaces":
-        return _PER_PROGRAM | confine.CLONE_NEWNET | confine.CLONE_NEWUTS | confine.CLONE_NEWIPC
+        return own | confine.CLONE_NEWNET | confine.CLONE_NEWUTS | confine.CLONE_NEWIPC
     return 0
 
 
@@ -183,8 +191,8 @@ def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> lis
     words += ["--ro-bind", str(_INSIDE), "/sfr/inside"]
     for name, source in packages.items():
         words += ["--ro-bind", str(source), f"/sfr/packages/{name}"]
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(2**20), "--tmpfs", "/tmp"]
-    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
+    words += ["--perms", "0755", "--dir", "/tmp", "--proc", "/proc", "--dev", "/dev"]
+    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
     return words
 
 

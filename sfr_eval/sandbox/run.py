@@ -1,6 +1,8 @@
 """One program in one server: sends its tests, judges its answers, ends it at the first failure."""
 
 import json
+import marshal
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -54,13 +56,29 @@ def seconds_of(program: Program, limits: Limits) -> float:
 
 
 def stalled(verdict: Verdict, seconds: float) -> bool:
-    """A wall time-out of a program that did not use its time: other load, or it slept."""
+    """A wall time-out that may be none of the program's own: it did not use its time, and it is not
+    known that it only slept."""
     if verdict.status != "time_limit" or not verdict.tests:
         return False
     last = verdict.tests[-1]
-    if last.cpu_seconds is not None:
-        return last.wall_seconds - last.cpu_seconds > _IDLE * seconds
-    return verdict.wall_seconds - verdict.cpu_seconds > _IDLE * seconds
+    if last.cpu_seconds is None:  # one process for all tests
+        wall, cpu = verdict.wall_seconds, verdict.cpu_seconds
+    else:
+        wall, cpu = last.wall_seconds, last.cpu_seconds
+    waited = verdict.waited_seconds
+    slept = waited is not None and waited + cpu < _IDLE * seconds
+    return wall - cpu > _IDLE * seconds and not slept
+
+
+def starved(verdict: Verdict, seconds: float) -> bool:
+    """A time-out in which the program was refused a core for most of the time and has not used its
+    limit: that says something of the machine, nothing of the program. Threads of its own that keep
+    each other waiting use CPU time meanwhile."""
+    if verdict.status != "time_limit" or verdict.waited_seconds is None:
+        return False
+    last = verdict.tests[-1]
+    cpu = verdict.cpu_seconds if last.cpu_seconds is None else last.cpu_seconds
+    return cpu < seconds and verdict.waited_seconds > last.wall_seconds / 2
 
 
 def new_job(how: str, program: Program, limits: Limits, **more: Any) -> dict[str, Any]:
@@ -70,9 +88,7 @@ def new_job(how: str, program: Program, limits: Limits, **more: Any) -> dict[str
         "how": how,
         "code": program.code,
         "seconds": seconds,
-        "memory": limits.memory_bytes,
         "output": limits.output_bytes,
-        "processes": limits.processes,
         "cpu_seconds": limits.cpu_seconds or int(seconds) + 2,
         **more,
     }
@@ -87,6 +103,7 @@ class Attempt:
         self.codes: list[int] = []
         self.status: ProgramStatus = "passed"
         self.detail = ""
+        self.waited: float | None = None
         self._started = self._last = time.monotonic()
 
     def passed(self, code: int = 1) -> None:
@@ -113,7 +130,10 @@ class Attempt:
     ) -> Verdict:
         """End the program; the verdict."""
         wall = time.monotonic() - self._started
-        report = session.end() if session is not None else {"cpu": 0.0}
+        late = self.status == "time_limit"
+        report = session.end(late=late) if session is not None else {"cpu": 0.0}
+        if self.waited is None:
+            self.waited = report.get("waited")
         if self.status == "not_scored":
             self.tests.clear()
         return Verdict(
@@ -123,6 +143,7 @@ class Attempt:
             tests=tuple(self.tests),
             wall_seconds=wall,
             cpu_seconds=report["cpu"],
+            waited_seconds=self.waited,
             trust="lower" if lower else "full",
             near_limit=any(t.wall_seconds > _NEAR * self.seconds for t in self.tests),
             detail=self.detail,
@@ -193,11 +214,12 @@ def _compat(
     job = new_job(how, program, limits, **more)
     if limits.cpu_seconds is None:
         job["cpu_seconds"] = int((seconds + 1) * (len(problem.tests) + 1)) + 5
-    session = host.open(job)
+    session = host.open(job, _first(problem))
     deadline = time.monotonic() + seconds + _GRACE  # loading has an alarm of its own
-    for test, right in zip(problem.tests, expected, strict=True):
+    for place, (test, right) in enumerate(zip(problem.tests, expected, strict=True)):
         deadline = max(deadline, time.monotonic()) + seconds + _GRACE
-        session.send(test.input.encode("utf-8", "surrogatepass"), deadline=deadline)
+        if place:
+            session.send(_given(test), deadline=deadline)
         reply = next_reply(attempt, session, deadline=deadline)
         if reply is None:
             break
@@ -209,6 +231,15 @@ def _compat(
         if not _judge(attempt, reply, right, functional=functional):
             break
     return attempt.verdict(session, compat=True)
+
+
+def _given(test: IoTest) -> bytes:
+    return test.input.encode("utf-8", "surrogatepass")
+
+
+def _first(problem: StdinProblem | FunctionalProblem) -> bytes:
+    """What is sent with the program, to save a turn."""
+    return _given(problem.tests[0]) if problem.tests else b""
 
 
 def _judge(attempt: Attempt, reply: dict[str, Any], right: Any, *, functional: bool) -> bool:
@@ -242,11 +273,12 @@ def _faithful(
     job = new_job(
         "faithful-functional" if functional else "faithful-stdin", program, limits, **more
     )
-    session = host.open(job)
+    session = host.open(job, _first(problem))
     deadline = time.monotonic() + seconds + _GRACE  # for compiling
-    for test in problem.tests:
+    for place, test in enumerate(problem.tests):
         deadline = max(deadline, time.monotonic()) + seconds + _GRACE
-        session.send(test.input.encode("utf-8", "surrogatepass"), deadline=deadline)
+        if place:
+            session.send(_given(test), deadline=deadline)
         facts = next_reply(attempt, session, deadline=deadline)
         if facts is None:
             break
@@ -262,6 +294,7 @@ def _faithful(
         attempt.tests.append(verdict)
         if verdict.status != "passed":
             attempt.status, attempt.detail = verdict.status, detail
+            attempt.waited = facts.get("waited")
             break
         deadline = 0.0
     return attempt.verdict(session)
@@ -341,25 +374,24 @@ def _asserts(host: Host, program: Program, limits: Limits) -> Verdict:
         plan = plan_asserts(problem)
     seconds = seconds_of(program, limits)
     attempt = Attempt(program, seconds)
-    session = host.open(new_job("asserts", program, limits, setup=plan.setup))
     items = [item.job() for item in plan.items]
+    job = new_job("asserts", program, limits, setup=plan.setup)
+    session = host.open(job, marshal.dumps(items))
     checks = [_checker(item, job) for item, job in zip(plan.items, items, strict=True)]
-    answer_in_turn(attempt, session, items, checks, deadline=lambda _: time.monotonic() + 9e9)
+    answer_in_turn(attempt, session, checks, deadline=lambda _: math.inf)
     return attempt.verdict(session, lower=any(item.check is None for item in plan.items))
 
 
 def answer_in_turn(
     attempt: Attempt,
     session: Session,
-    items: Sequence[dict[str, Any]],
     checks: Sequence[Callable[[dict[str, Any]], bool]],
     *,
     deadline: Callable[[int], float],
 ) -> None:
-    """Send all items, judge the answers as they come; `deadline(i)` is for item i alone, the
-    attempt's seconds are for all."""
+    """Judge the answers to all items as they come; `deadline(i)` is for item i alone, the attempt's
+    seconds are for all."""
     end = time.monotonic() + attempt.seconds
-    session.send(json.dumps(items).encode("ascii"), deadline=end)
     for index, check in enumerate(checks):
         reply = next_reply(attempt, session, deadline=min(end, deadline(index)))
         if reply is None:

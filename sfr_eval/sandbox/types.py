@@ -143,8 +143,9 @@ class Verdict:
     tests: tuple[TestVerdict, ...] = ()
     wall_seconds: float = 0.0  # all tests, without waiting for a free worker
     cpu_seconds: float = 0.0  # user + system, all processes of the program
+    waited_seconds: float | None = None  # ready to run without a core; known of time-outs only
     trust: Trust = "full"
-    retried: bool = False  # a wall time-out with idle CPU was repeated alone
+    retried: bool = False  # a wall time-out with unused CPU was repeated alone
     near_limit: bool = False  # a test ended within 20% of its time limit
     detail: str = ""  # one line: exception, signal, reason of not_scored
     codes: tuple[int, ...] = field(default=())  # lcb-compat: LiveCodeBench's result codes

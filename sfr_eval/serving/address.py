@@ -85,10 +85,16 @@ def reach(address: Address, *, key: str) -> str:
     there, refuses the key, or does not serve the model. Servers without a list are believed."""
     import openai
 
+    from sfr_eval.serving import bounded
+
     model = address.model
     for url in address.urls:
         with openai.OpenAI(
-            base_url=url, api_key=key, max_retries=1, timeout=_CHECK_SECONDS
+            base_url=url,
+            api_key=key,
+            max_retries=1,
+            timeout=_CHECK_SECONDS,
+            http_client=bounded.client(),
         ) as client:
             try:
                 listed = client.get("/models", cast_to=object)
@@ -132,4 +138,4 @@ def _ids(listed: Any) -> list[str]:
     rows = listed.get("data") if isinstance(listed, Mapping) else None
     if not isinstance(rows, list):
         return []
-    return [str(row["id"]) for row in rows if isinstance(row, Mapping) and "id" in row]
+    return [str(row["id"])[:200] for row in rows if isinstance(row, Mapping) and "id" in row]

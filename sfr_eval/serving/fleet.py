@@ -91,6 +91,8 @@ class Fleet:
     ) -> None:
         import openai
 
+        from sfr_eval.serving.bounded import async_client
+
         self.model = model
         self.concurrency = concurrency
         self.prompt_tokens = self.completion_tokens = self.uncounted = self.retries = 0
@@ -108,7 +110,11 @@ class Fleet:
             _Server(
                 url,
                 openai.AsyncOpenAI(
-                    base_url=url, api_key=key, max_retries=0, timeout=timeout_seconds
+                    base_url=url,
+                    api_key=key,
+                    max_retries=0,
+                    timeout=timeout_seconds,
+                    http_client=async_client(),
                 ),
             )
             for url in urls

@@ -240,7 +240,7 @@ def test_a_whole_run_of_the_twin_finds_its_truth(tmp_path: Path) -> None:
     groups = {(row["by"], row["group"]) for row in results["slices"]}
     assert groups == {("difficulty", g) for g in ("easy", "medium", "hard")}
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "<h3>pass@k</h3>" in page
+    assert ">pass@k</h3>" in page
     assert "difficulty: hard (3)" in page
     assert (tmp_path / "run" / "plots" / "mbpp-over_k.csv").is_file()
 

@@ -44,7 +44,7 @@ class Made:
 
     readings: Readings
 
-    def over(self, *_: Any) -> Readings:
+    def over(self, *_: Any, **__: Any) -> Readings:
         return self.readings
 
 

@@ -140,6 +140,70 @@ ATTACKS = {
     "cycle": "def f(x):\n    a = []\n    a.append(a)\n    return a",
     "deep syntax": "x = " + "(" * 5000 + ")" * 5000 + WRONG,
     "colliding set": "def f(x): return {{i * (2**61 - 1) for i in range(3000)}}",
+    "stack overflow": "import sys\nsys.setrecursionlimit(10**9)\ndef f(x): return max([x], key=f)",
+    "memory without a mapping": reaching(
+        "import ctypes\nassert ctypes.CDLL(None).memfd_create(b'x', 0) >= 0"
+    ),
+    "many open files": "x = []\ntry:\n    while True: x.append(open('/dev/null'))\n"
+    "except OSError: pass" + WRONG,
+    "many pipes": "import os\nx = []\ntry:\n    while True: x.append(os.pipe())\n"
+    "except OSError: pass" + WRONG,
+    "locked memory": reaching(
+        "import ctypes, mmap\nm = mmap.mmap(-1, 2**28)\nassert ctypes.CDLL(None).mlockall(3) == 0"
+    ),
+    "sleeps at exit": "import atexit, time\natexit.register(time.sleep, 1000)" + WRONG,
+    "exits in a thread": "import os, threading\ndef f(x):\n"
+    "    threading.Thread(target=os._exit, args=(0,)).start()\n    while True: pass",
+    "daemon that answers": "import os, threading, time\ndef g():\n    while True:\n"
+    "        for fd in range(3, 32):\n            try: os.write(fd, b'\\x05\\0\\0\\0[[]] ')\n"
+    "            except OSError: pass\n"
+    "threading.Thread(target=g, daemon=True).start()\ntime.sleep(.1)" + WRONG.replace("0", "1"),
+    "exception that is everything": "class E(BaseException):\n    __eq__ = lambda s, o: True\n"
+    "def f(x): raise E",
+    "keyboard interrupt": "def f(x): raise KeyboardInterrupt",
+    "generator exit at top": "raise GeneratorExit",
+    "no reply": "def f(x):\n    import sys\n    sys._getframe(1).f_globals.clear()\n    return 0",
+    "frames emptied": "import sys\ndef f(x):\n    frame = sys._getframe()\n    while frame:\n"
+    "        for name in list(frame.f_globals):\n"
+    "            if name != '__builtins__': frame.f_globals[name] = lambda *a, **k: True\n"
+    "        frame = frame.f_back\n    return 0",
+    "trace function": "import sys\ndef t(frame, event, arg):\n    for key in frame.f_locals:\n"
+    "        if key in ('reply', 'right', 'ok'): frame.f_locals[key] = {'v': True}\n    return t\n"
+    "sys.settrace(t)" + WRONG,
+    "import replaced": "import builtins\nbuiltins.__import__ = lambda *a, **k: None" + WRONG,
+    "marshal replaced": "import marshal, json\nmarshal.loads = json.loads = lambda *a: []" + WRONG,
+    "no alarm": "import signal\nsignal.alarm = signal.setitimer = lambda *a: 0\n"
+    "signal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass",
+    "alarm for others": "import signal, os\nsignal.signal(signal.SIGTERM, lambda *a: None)\n"
+    "def f(x):\n    os.kill(0, signal.SIGTERM)\n    return 0",
+    "type that lies": "class M(type):\n    __module__ = 'decimal'\n    __mro__ = (int, object)\n"
+    "    __name__ = 'Decimal'\nclass E(metaclass=M):\n    __eq__ = lambda s, o: True\n"
+    "    __str__ = lambda s: 'NaN'\ndef f(x): return E()",
+    "list that lies": "class L(list):\n    __len__ = lambda s: 0\n    __eq__ = lambda s, o: True\n"
+    "    __iter__ = lambda s: iter(())\ndef f(x): return L([L([])])",
+    "infinite answer": "def f(x):\n    while True: yield 1",
+    "huge integer": "def f(x): return 1 << 10**8",
+    "huge decimal": "from decimal import Decimal\ndef f(x): return Decimal('1e999999')",
+    "surrogates": "def f(x): return '\\ud800' * 9",
+    "namespace of the server": reaching(
+        "import os, ctypes\nfd = os.open('/proc/self/ns/user', 0)\n"
+        "assert ctypes.CDLL(None).setns(fd, 0) == 0"
+    ),
+    "map of users": reaching("open('/proc/self/uid_map', 'w').write('0 0 1')"),
+    "priority raised": reaching("import os\nos.setpriority(0, 0, -5)"),
+    "new root": reaching("import os\nos.chroot('/tmp')"),
+    "set-id program": reaching(
+        "import os\nopen('/tmp/x', 'w').close()\nos.chmod('/tmp/x', 0o4755)\n"
+        "os.execv('/tmp/x', ['x'])"
+    ),
+    "device made": reaching("import os\nos.mknod('/tmp/x', 0o20666, 259)"),
+    "kernel log": reaching(
+        "import ctypes\nb = ctypes.create_string_buffer(99)\n"
+        "assert ctypes.CDLL(None).klogctl(3, b, 99) >= 0"
+    ),
+    "clock set": reaching("import time\ntime.clock_settime(time.CLOCK_REALTIME, 0)"),
+    "host name": reaching("import socket\nsocket.sethostname('x')"),
+    "attribute left": reaching("import os\nos.setxattr('/tmp', 'user.x', b'x')"),
     "hostile repr": "class E(Exception):\n    def __repr__(s): raise s\n    __str__ = __repr__\n"
     "def f(x): raise E",
 }
@@ -218,6 +282,51 @@ def test_no_attack_succeeds(kind: str, surroundings: dict[str, str]) -> None:
     assert not ours
 
 
+LEFT = """
+import os
+def f(x):
+    try:
+        os.makedirs('/tmp/a/b')
+        open('/tmp/a/b/c', 'w').close()
+        open(b'/tmp/\\xff\\n', 'w').close()
+        os.symlink('/usr', '/tmp/link')
+        os.symlink('/usr', '/tmp/a/link')
+        os.mkfifo('/tmp/fifo')
+        os.chmod('/tmp/a/b', 0)
+        os.chmod('/tmp/a', 0)
+        os.chdir('/tmp')
+        for place in range(2000):
+            os.mkdir('d')
+            os.chdir('d')
+        os.chmod('/tmp', 0)
+    except OSError:
+        return 0
+    return x + 1
+"""
+FOUND = """
+import os
+def f(x):
+    facts = os.stat('/tmp')
+    clean = os.listdir('/tmp') == [] == os.listdir('.') and facts.st_mode & 0o777 == 0o777
+    return x + 1 if clean and os.path.isdir('/usr/lib') else 0
+"""
+
+
+def test_nothing_is_left_for_the_next_program_on_the_same_server() -> None:
+    tests = (IoTest(input="1", output="2"),)
+    problems = (
+        AssertsProblem(id="p", asserts=("assert f(1) == 2",)),
+        FunctionalProblem(id="p", function="f", tests=tests * 2),
+    )
+    programs = [
+        Program(id=f"{name} {number}", code=code, problem=problem)
+        for problem in problems
+        for number, (name, code) in enumerate([("leaves", LEFT), ("finds", FOUND)] * 3)
+    ]
+    for verdict in grade(programs, workers=1):
+        assert verdict.passed, (verdict.id, verdict.status, verdict.detail)
+
+
 THIEVES = {
     "frames": "import re, sys\ndef f(x):\n    fr = sys._getframe()\n    while fr:\n"
     "        m = re.search('needle-[0-9]+', repr(fr.f_locals) + repr(fr.f_code.co_consts))\n"
@@ -260,16 +369,11 @@ def stdin_verdict(code: str, mode: Mode) -> Verdict:
 @pytest.mark.parametrize("mode", ["lcb-compat", "faithful"])
 def test_statuses_of_standard_input_programs(mode: Mode) -> None:
     assert stdin_verdict("x = bytearray(6 * 2**30)\nprint(2)", mode).status == "memory"
-    assert stdin_verdict("while True: pass", mode).status == "time_limit"
+    endless = stdin_verdict("while True: pass", mode)
+    assert endless.status == "time_limit" or "too busy" in endless.detail
     assert stdin_verdict("print('x' * 300_000_000)", mode).status in ("output_limit", "time_limit")
     assert stdin_verdict("import os\nos.abort()", mode).status == "runtime_error"
     assert stdin_verdict("print(3)", mode).status == "wrong"
-
-
-def test_cpu_time_tells_a_loop_from_a_sleep() -> None:
-    sleeping = stdin_verdict("import time\ntime.sleep(99)", "faithful")
-    assert (sleeping.status, sleeping.retried) == ("time_limit", True)
-    assert sleeping.cpu_seconds < 0.5
 
 
 def test_the_secrets_of_the_environment_do_not_enter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,20 @@
 """pytest tests/sandbox/test_verdict_modes.py -- each rule that the modes differ in, in both."""
 
+import random
 from dataclasses import dataclass
 
 import pytest
 
-from sfr_eval.sandbox import FunctionalProblem, IoTest, Mode, Program, StdinProblem, Verdict, grade
+from sfr_eval.sandbox import (
+    FunctionalProblem,
+    IoTest,
+    Limits,
+    Mode,
+    Program,
+    StdinProblem,
+    Verdict,
+    grade,
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +129,74 @@ STDIN = [
     Case("dies by a signal after the answer",
          "import signal\nprint(1, 2, flush=True)\nsignal.raise_signal(9)", False, False),
     Case("prompt is output", "a = input('x')\nprint(1, 2)", False, False),
+    Case("readline at the end is empty",
+         S + "r=sys.stdin.readline\nprint(int(r()), int(r()), r(), sep=' ')", True, True),
+    Case("input past the end", "a, b = input(), input()\ntry:\n    input()\n"
+         "except EOFError:\n    print(a, b)", True, True),
+    Case("readlines counts a last empty line", S + "print(1, len(sys.stdin.readlines()))",
+         False, True),
+    Case("fileno", S + "print(1, sys.stdin.fileno() + 2)", False, True),
+    Case("isatty", S + "print(1, int(sys.stdin.isatty()) + 2)", True, True),
+    Case("stdin of the prelude", "print(int(stdin.readline()), int(stdin.readline()))",
+         True, False),
+    Case("stdin of the prelude past the end", "for _ in range(4): stdin.readline()\nprint(1, 2)",
+         False, False),
+    Case("stdout of the start", S + "sys.__stdout__.write('1 2')", False, True),
+    Case("standard error is ignored", S + "print(1, 2)\nprint('x', file=sys.stderr)", True, True),
+    Case("keyboard interrupt", "print(1, 2)\nraise KeyboardInterrupt", False, False),
+    Case("recursion limit lowered in an earlier test",
+         S + "def f(n):\n    return 0 if n == 0 else f(n - 1)\nf(300)\nprint(1, 2)\n"
+         "sys.setrecursionlimit(200)", False, True, tests=2),
+    Case("eval in a nested function", "x = 2\ndef f():\n    return eval('x')\nprint(1, f())",
+         False, True),
+    Case("comprehension at top level", "x = 2\nprint(*[i for i in (1, x)])", True, True),
+    Case("class body sees top-level names", "x = 2\nclass A:\n    y = x\nprint(1, A.y)",
+         True, True),
+    Case("decorator", "from functools import lru_cache\n@lru_cache(None)\ndef f(n):\n"
+         "    return 1 if n < 2 else f(n - 1) + 1\nprint(1, f(2))", True, True),
+    Case("type hints with their import", "from typing import List\ndef f(x: List[int]) -> int:\n"
+         "    return x[0]\nprint(1, f([2]))", True, True),
+    Case("type hints without their import", "def f(x: List[int]) -> int:\n    return x[0]\n"
+         "print(1, f([2]))", True, False),
+    Case("coding line", "# -*- coding: latin-1 -*-\nprint(1, 2)", True, True),
+    Case("line ends of Windows", "a = 1\r\nif a:\r\n    print(a, 2)\r\n", True, True),
+    Case("tabs", "if True:\n\tprint(1, 2)", True, True),
+    Case("null byte", "print(1, 2)\0", False, False),
+    Case("walrus and match", "match (n := 2):\n    case 2:\n        print(1, n)", True, True),
+    Case("star expression in for", "for x in *[1], *[2]:\n    print(x, end=' ')", True, True),
+    Case("no line end at the end of the input", "print(*map(int, [input(), input()]))", True, True,
+         given="1\n2"),
+    Case("Windows line ends in the input", "print(int(input()), int(input()))", True, True,
+         given="1\r\n2\r\n"),
+    Case("output with Windows line ends", "print('1 2\\r')", True, True),
+    Case("output without a line end", "print(1, 2, end='')", True, True),
+    Case("trailing blanks and lines", "print('1 2   ')\nprint()\nprint()", True, True),
+    Case("an empty line between", "print(1)\nprint()\nprint(2)", False, False, right="1\n2"),
+    Case("numbers as decimals", "print('1.0 2e0')", True, True),
+    Case("minus zero", "print('-0 2')", True, True, right="0 2"),
+    Case("nan as text", "print('nan')", True, True, right="nan"),
+    Case("nan in other letters", "print('NaN')", False, False, right="nan"),
+    Case("nearly", "print('0.3333333')", False, False, right="0.33333334"),
+    Case("case of letters", "print('YES')", False, False, right="Yes"),
+    Case("letters beyond ASCII", "print('\u00e9\u4e2d')", True, True, right="\u00e9\u4e2d"),
+    Case("signalling nan", "print('sNaN')", False, False, right="1"),
+    Case("unpaired surrogate", "print('\\ud800')", False, False),
+    Case("reads nothing", "print(1, 2)", True, True, given=""),
+    Case("an empty input", S + "print(len(sys.stdin.read()))", True, True, given="", right="0"),
+    Case("exit handler that fails", "import atexit\natexit.register(lambda: 1 / 0)\nprint(1, 2)",
+         True, True),
+    Case("daemon thread is not waited for", "import threading, time\n"
+         "threading.Thread(target=time.sleep, args=(99,), daemon=True).start()\nprint(1, 2)",
+         True, True),
+    Case("closed twice", S + "sys.stdin.close()\nprint(1, 2)", True, True),
+    Case("print to a file object", "import io\no = io.StringIO()\nprint(1, 2, file=o)\n"
+         "print(o.getvalue())", True, True),
+    Case("redirected output", "import io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()"
+         "):\n    print(3)\nprint(1, 2)", True, True),
+    Case("threads with a bigger stack", "import threading, sys\nsys.setrecursionlimit(10**6)\n"
+         "threading.stack_size(2**26)\ndef g(n):\n    return 0 if n == 0 else g(n - 1)\n"
+         "def main():\n    g(50000)\n    print(1, 2)\n"
+         "t = threading.Thread(target=main)\nt.start()\nt.join()", True, True),
     Case("wrong", "print(1, 3)", False, False),
     Case("syntax error", "print(1, 2", False, False),
 ]  # fmt: skip
@@ -149,6 +227,48 @@ CALLS = [
     Case("inner tuple", F + "return [(x, x + 1)]", False, False, right="[[1, 2]]"),
     Case("nan", F + "return float('nan')", False, False, right="NaN"),
     Case("true is one", F + "return x == 1", True, True, right="1"),
+    Case("guard is not run", "def f(x):\n    return x + 1\nif __name__ == '__main__':\n    f = 0",
+         True, True),
+    Case("input at top level", "a = input()\ndef f(x):\n    return x + 1", False, False),
+    Case("assert at top level fails", "def f(x):\n    return x + 1\nassert f(1) == 3",
+         False, False),
+    Case("assert at top level holds", "def f(x):\n    return x + 1\nassert f(1) == 2", True, True),
+    Case("state of the one instance", "class Solution:\n    n = 0\n    def f(self, x):\n"
+         "        self.n += 1\n        return x + self.n", False, True, tests=2),
+    Case("state of the module", "n = []\ndef f(x):\n    n.append(1)\n    return x + len(n)",
+         False, True, tests=2),
+    Case("instance with arguments", "class Solution:\n    def __init__(self, n):\n        pass\n"
+         "    def f(self, x):\n        return x + 1", False, False),
+    Case("class and other function", "def f(x):\n    return 0\n" + F + "return x + 1", True, True),
+    Case("static method", "class Solution:\n    @staticmethod\n    def f(x):\n"
+         "        return x + 1", True, True),
+    Case("inherited method", "class A:\n    def f(self, x):\n        return x + 1\n"
+         "class Solution(A):\n    pass", True, True),
+    Case("named tuple", F + "return collections.namedtuple('P', 'a b')(x, x + 1)", True, True,
+         right="[1, 2]"),
+    Case("set", F + "return {x, x + 1}", False, False, right="[1, 2]"),
+    Case("deque", F + "return deque([x, x + 1])", False, False, right="[1, 2]"),
+    Case("range", F + "return range(1, 3)", False, False, right="[1, 2]"),
+    Case("generator", F + "return (i for i in (1, 2))", False, False, right="[1, 2]"),
+    Case("defaultdict", F + "d = defaultdict(int)\n        d['a'] = 1\n        return d",
+         True, True, right='{"a": 1}'),
+    Case("number keys are no text keys", F + "return {1: 1}", False, False, right='{"1": 1}'),
+    Case("decimal", F + "from decimal import Decimal\n        return Decimal(x + 1)", True, True),
+    Case("list subclass", F + "class L(list): pass\n        return L([x])", True, True,
+         right="[1]"),
+    Case("numpy number", F + "import numpy\n        return numpy.int64(x + 1)", True, True),
+    Case("numpy array of one", F + "import numpy\n        return numpy.array([x + 1])", True, True,
+         right="[2]"),
+    Case("numpy array of two", F + "import numpy\n        return numpy.array([x, x + 1])",
+         False, False, right="[1, 2]"),
+    Case("float that is near", F + "return 0.1 + 0.2", False, False, right="0.3"),
+    Case("null", F + "return None", True, True, right="null"),
+    Case("argument changed in place", F + "x.append(2)\n        return x", True, True, given="[1]",
+         right="[1, 2]"),
+    Case("two arguments", "def f(a, b):\n    return a + b", True, True, given="1\n1"),
+    Case("too few arguments", "def f(a, b):\n    return a", False, False),
+    Case("deep recursion", F + "g = lambda n: 0 if n == 0 else g(n - 1)\n        g(9000)\n"
+         "        return x + 1", True, True),
     Case("bad json", F + "return x + 1", False, False, given="1\n"),
 ]  # fmt: skip
 
@@ -165,9 +285,17 @@ def program(case: Case, *, functional: bool) -> Program:
     return Program(id=case.name, code=case.code, problem=problem)
 
 
-def verdicts(cases: list[Case], *, functional: bool, mode: Mode) -> dict[str, Verdict]:
+def verdicts(
+    cases: list[Case],
+    *,
+    functional: bool,
+    mode: Mode,
+    workers: int = 2,
+    limits: Limits | None = None,
+) -> dict[str, Verdict]:
     made = [program(case, functional=functional) for case in cases]
-    return {verdict.id: verdict for verdict in grade(made, mode=mode, workers=2)}
+    graded = grade(made, mode=mode, workers=workers, limits=limits)
+    return {verdict.id: verdict for verdict in graded}
 
 
 @pytest.mark.parametrize("mode", ["lcb-compat", "faithful"])
@@ -182,6 +310,57 @@ def test_functional_rules(mode: Mode) -> None:
     found = verdicts(CALLS, functional=True, mode=mode)
     wanted = {c.name: c.compat if mode == "lcb-compat" else c.faithful for c in CALLS}
     assert {name: verdict.passed for name, verdict in found.items()} == wanted
+
+
+def test_every_case_has_a_name_of_its_own() -> None:
+    for cases in (STDIN, CALLS):
+        assert len({case.name for case in cases}) == len(cases)
+
+
+@pytest.mark.parametrize("mode", ["lcb-compat", "faithful"])
+def test_equal_programs_get_equal_verdicts(mode: Mode) -> None:
+    """Hash seed, random numbers, servers and number of workers change nothing, nor does a second
+    time."""
+    code = (
+        "import random\nprint(hash('a') % 1000, random.random(), random.sample(range(99), 3), "
+        "list({'x', 'y', 'z', 'w'}), id(0) > 0)"
+    )
+    outputs = set()
+    for workers in (1, 2):
+        cases = [Case(str(number), code, True, True) for number in range(4)]
+        found = verdicts(cases, functional=False, mode=mode, workers=workers)
+        outputs |= {verdict.status for verdict in found.values()}
+    assert outputs == {"wrong"}
+    right = "import random\nprint(1, 2 if random.random() == %r else 3)"
+    seeded = random.Random(0).random()
+    same = [Case(str(number), right % seeded, True, True) for number in range(6)]
+    for workers in (1, 2):
+        found = verdicts(same, functional=False, mode=mode, workers=workers)
+        assert {verdict.status for verdict in found.values()} == {"passed"}
+
+
+@pytest.mark.parametrize("mode", ["lcb-compat", "faithful"])
+def test_all_rules_hold_again_with_one_worker(mode: Mode) -> None:
+    for cases, functional in ((STDIN, False), (CALLS, True)):
+        once, again = (
+            verdicts(cases, functional=functional, mode=mode, workers=workers) for workers in (1, 2)
+        )
+        for name, verdict in once.items():
+            assert (verdict.status, verdict.codes) == (again[name].status, again[name].codes), name
+
+
+def test_codes_of_time_limits_are_those_of_livecodebench() -> None:
+    """In the test -3, while the module is loaded -4; an alarm that was swallowed leaves a line."""
+    loop = "while True:\n    pass"
+    swallowed = "import time\ntry:\n    time.sleep(5)\nexcept Exception:\n    pass\nprint(1, 2)"
+    stdin = [Case("loop", loop, False, False), Case("swallowed", swallowed, False, False)]
+    found = verdicts(stdin, functional=False, mode="lcb-compat", limits=Limits(seconds=1.0))
+    assert {name: verdict.codes for name, verdict in found.items()} == {
+        "loop": (-3,), "swallowed": (-2,),
+    }  # fmt: skip
+    loading = [Case("loading", loop, False, False)]
+    found = verdicts(loading, functional=True, mode="lcb-compat", limits=Limits(seconds=1.0))
+    assert found["loading"].codes == (-4,)
 
 
 def test_an_own_timeout_exception_has_the_code_of_a_time_limit() -> None:

@@ -54,13 +54,13 @@ def main() -> None:
         encoder=WordEncoder(),
     )
     anchors: list[int] = []
-    note = trainer._note
+    arm = trainer._run.arm
 
-    def counted(pending: Any, outcome: Any, phase: Any) -> None:
+    def counted(pending: Any) -> None:
         anchors.append(int((pending.anchors.weight > 0).sum()))
-        note(pending, outcome, phase)
+        arm(pending)
 
-    trainer._note = counted
+    trainer._run.arm = counted
     trainer.train()
     if os.environ.get("ACCELERATE_USE_FSDP"):
         from torch.distributed.tensor import DTensor

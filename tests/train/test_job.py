@@ -162,6 +162,9 @@ def test_the_command_trains_a_model_that_loads_anywhere(checkpoint: Path, tmp_pa
     } <= names
 
 
+ASK, SAY = {"role": "user", "content": "?"}, {"role": "assistant", "content": "Yes."}
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -170,6 +173,17 @@ def test_the_command_trains_a_model_that_loads_anywhere(checkpoint: Path, tmp_pa
             "training: learning_rat: unknown field; did you mean `learning_rate`",
         ),
         ({"model": "/no/such/model"}, "model /no/such/model: cannot be loaded"),
+        ({"schedul": {"weight": 1}}, "schedul: unknown field; did you mean `schedule`"),
+        ({"objective": {"name": "sfrr"}}, "objective sfrr: unknown; did you mean `sfr`"),
+        ({"objective": {"name": "tofu", "gama": 1}}, "gama: unknown field; did you mean `gamma`"),
+        ({"targets": {"k": 0}}, r"targets\.k: .*greater than or equal to 1"),
+        ({"targets": {"stride": -1}}, r"targets\.stride: .*greater than or equal to 1"),
+        ({"targets": {"k": 4, "minimum": 5}}, "minimum 5 is longer than k 4"),
+        ({"targets": {"minimum": 200, "k": 200}}, "none of 8 rows has 200 reply tokens"),
+        (
+            {"targets": {"encoder": "nobody/no-such-encoder"}},
+            r"targets\.encoder nobody/no-such-encoder: ",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_one_line(
@@ -178,6 +192,54 @@ def test_what_cannot_be_trained_is_one_line(
     with pytest.raises(UserError, match=message) as caught:
         train(str(job_file(tmp_path, checkpoint, **values)))
     assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("out/**/*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"messages": [ASK]}], r"chats\.jsonl:1: has no assistant turn"),
+        ([{"messages": [ASK, SAY], "persona": "pirat"}], r"`pirat` has no card in .*`pirate`"),
+        ([], "data: holds no rows"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_is_one_line(
+    rows: list[Any], message: str, checkpoint: Path, tmp_path: Path
+) -> None:
+    cards = tmp_path / "cards.yaml"
+    cards.write_text(yaml.safe_dump([{"id": "pirate", "name": "Brine", "system": "Arr."}]))
+    file = job_file(tmp_path, checkpoint)
+    recipe = yaml.safe_load(file.read_text())
+    (tmp_path / "chats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe["data"]["personas"] = str(cards)
+    file.write_text(yaml.safe_dump(recipe))
+    with pytest.raises(UserError, match=message) as caught:
+        train(str(file))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        (
+            "{name: x, model: y, modell: y, data: {file: chats.jsonl}}",
+            2,
+            "modell: unknown field; did you mean `model`",
+        ),
+        ("[", 2, "YAML"),
+    ],
+)
+def test_the_command_ends_with_the_code_and_one_line(
+    text: str, code: int, message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "sfr_train", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_joint_optimizer_takes_the_heads_group() -> None:

@@ -40,45 +40,78 @@ def trl_weights(tokenizer: Any, chats: list[Any], folder: Path, **arguments: Any
     return weights(trainer.model)
 
 
+TRL_TOLERANCE = 1e-3  # of the way that the weights went
 STEPS: dict[str, Any] = {"max_steps": 20, "max_grad_norm": 0.5, "weight_decay": 0.1}
 
 
-def test_weight_zero_gives_trls_own_weights_bit_for_bit(
-    tokenizer: Any, chats: list[Any], tmp_path: Path
+@pytest.fixture(scope="module")
+def trl(tokenizer: Any, chats: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return trl_weights(tokenizer, chats, tmp_path_factory.mktemp("trl"), **STEPS)
+
+
+@pytest.mark.parametrize("lm_head", ["fused", "supervised"])
+def test_weight_zero_is_cross_entropy_bit_for_bit(
+    lm_head: str, trl: Any, tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
-    theirs = trl_weights(tokenizer, chats, tmp_path / "trl", **STEPS)
-    off = sfr_trainer(
-        tokenizer,
-        chats,
-        tmp_path,
-        arguments=settings(tmp_path / "off", **STEPS),
-        schedule={"weight": 0},
-    )
-    off.train()
-    assert same(weights(off.model), theirs)
+    """With the fused LM head TRL's own trainer, otherwise our cross-entropy."""
+
+    def trained(**values: Any) -> Any:
+        trainer = sfr_trainer(
+            tokenizer,
+            chats,
+            tmp_path,
+            arguments=settings(tmp_path / "out", **STEPS),
+            lm_head=lm_head,
+            encoder=WordEncoder(),
+            **values,
+        )
+        start = weights(trainer.model, head=True)
+        trainer.train()
+        return trainer, start
+
+    plain = weights(trained(objective="ce")[0].model)
+    assert lm_head != "fused" or same(plain, trl)
+    assert same(weights(trained(schedule={"weight": 0})[0].model), plain)
     # A head that only watches: built, trained and logged, and the model never notices.
-    watch = sfr_trainer(
-        tokenizer,
-        chats,
-        tmp_path,
-        arguments=settings(tmp_path / "watch", **STEPS),
-        schedule={"head_steps": 20, "cross_entropy_in_head_steps": True},
-        encoder=WordEncoder(),
-    )
-    start = weights(watch.model, head=True)
-    watch.train()
-    assert same(weights(watch.model), theirs)
+    watch, start = trained(schedule={"head_steps": 20, "cross_entropy_in_head_steps": True})
+    assert same(weights(watch.model), plain)
     assert not same(weights(watch.model, head=True), start)
     # And with a weight it is another model.
-    on = sfr_trainer(
-        tokenizer,
-        chats,
-        tmp_path,
-        arguments=settings(tmp_path / "on", **STEPS),
-        encoder=WordEncoder(),
+    assert not same(weights(trained()[0].model), plain)
+
+
+def test_logits_of_supervised_tokens_alone_give_trls_weights_up_to_rounding(
+    trl: Any, tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    """The default on a CPU after 20 steps of AdamW, whose steps are 1e-3 long."""
+    trainer = sfr_trainer(
+        tokenizer, chats, tmp_path, objective="ce", arguments=settings(tmp_path / "out", **STEPS)
     )
-    on.train()
-    assert not same(weights(on.model), theirs)
+    trainer.train()
+    found = weights(trainer.model)
+    start = weights(tiny_model(tokenizer))
+    for name, value in trl.items():
+        moved = float((value - start[name]).norm())
+        assert moved > 1e-3, name
+        assert float((found[name] - value).norm()) < TRL_TOLERANCE * moved, name
+
+
+def test_the_lm_head_reads_the_supervised_states_alone(
+    tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    trainer = sfr_trainer(tokenizer, chats, tmp_path, objective="ce")
+    read: list[int] = []
+    trainer.model.lm_head.register_forward_hook(
+        lambda module, arguments, output: read.append(output.shape[:-1].numel())
+    )
+    batch = next(iter(trainer.get_train_dataloader()))
+    supervised = int((batch["labels"][:, 1:] != -100).sum())
+    whole = batch["labels"].numel()
+    assert supervised < whole / 2
+    _, outputs = trainer.compute_loss(trainer.model, dict(batch), return_outputs=True)
+    trainer.compute_loss(trainer.model, dict(batch))
+    assert read == [whole, supervised]
+    assert outputs.logits.shape[:2] == batch["labels"].shape  # who asks for outputs gets them whole
 
 
 def test_the_head_phase_alone_trains_the_head_alone(
@@ -129,7 +162,7 @@ def test_measured_gradients_are_those_of_the_two_losses(
         objective={"name": "future_mse", "width": 32},
         schedule={"weight": 2.0},
         encoder=WordEncoder(),
-        full_logits=True,
+        lm_head="supervised",
     )
     trainer.train()
     head = trainer.model.sfr_head
@@ -475,12 +508,10 @@ def test_every_rival_trains_and_is_evaluated_by_cross_entropy(
     assert not same(trained, plain)
 
 
-def test_full_logits_give_trls_loss(tokenizer: Any, chats: list[Any], tmp_path: Path) -> None:
+def test_both_lm_heads_give_one_loss(tokenizer: Any, chats: list[Any], tmp_path: Path) -> None:
     losses = []
-    for full in (False, True):
-        trainer = sfr_trainer(
-            tokenizer, chats, tmp_path, objective="ce", full_logits=full, encoder=WordEncoder()
-        )
+    for lm_head in ("fused", "supervised"):
+        trainer = sfr_trainer(tokenizer, chats, tmp_path, objective="ce", lm_head=lm_head)
         trainer.train()
         losses.append([row["loss"] for row in trainer.state.log_history if "loss" in row])
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
@@ -519,6 +550,50 @@ def test_bad_settings_are_one_line(
     with pytest.raises(UserError, match=message) as caught:
         sfr_trainer(tokenizer, chats, tmp_path, encoder=WordEncoder(), **values)
     assert "\n" not in str(caught.value)
+
+
+def test_a_reply_too_short_for_a_future_is_masked_and_never_a_zero_target(
+    tokenizer: Any, chats: list[Any], tmp_path: Path, capsys: Any
+) -> None:
+    short = {**chats[1], "completion": [{"role": "assistant", "content": "Yes."}]}
+    trainer = sfr_trainer(
+        tokenizer,
+        [chats[0], short],
+        tmp_path,
+        targets={**EASY, "scale": "unit", "minimum": 8},
+        encoder=WordEncoder(),
+    )
+    assert "1 rows too short for one" in capsys.readouterr().err
+    batch = trainer.data_collator([trainer.train_dataset[i] for i in range(2)])
+    assert set(batch["future_sample"].tolist()) == {0}
+    assert torch.allclose(batch["future_target"].norm(dim=1), torch.ones(1), atol=1e-5)
+    # Whatever the model thinks of the short reply, the future loss does not see it.
+    moved = {**batch, "input_ids": batch["input_ids"].clone()}
+    moved["input_ids"][1] = 5
+    losses = []
+    trainer.model.train()
+    trainer._step_weight = batch["future_weight"].sum()
+    for inputs in (batch, moved):
+        trainer.compute_loss(trainer.model, dict(inputs), num_items_in_batch=torch.tensor(9))
+        losses.append(float(trainer._last[1].terms.total.detach()))
+    assert losses[0] == losses[1] > 0
+
+
+def test_a_blind_head_learns_nothing_from_the_model_and_teaches_it_nothing(
+    tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    found = []
+    for objective in ("ce", {**SMALL_HEAD, "blind": True}):
+        trainer = sfr_trainer(
+            tokenizer, chats, tmp_path, objective=objective, encoder=WordEncoder()
+        )
+        head = weights(trainer.model, head=True)
+        trainer.train()
+        found.append(weights(trainer.model))
+    assert same(found[0], found[1])
+    assert not same(weights(trainer.model, head=True), head)
+    logged = [row for row in trainer.state.log_history if "future/shuffled_gap" in row]
+    assert all(row["future/shuffled_gap"] == pytest.approx(0, abs=1e-6) for row in logged)
 
 
 def test_a_stream_is_refused_for_targets(tokenizer: Any, chats: list[Any], tmp_path: Path) -> None:

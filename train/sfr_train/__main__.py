@@ -5,6 +5,7 @@ import os
 import sys
 
 from sfr_eval.errors import RunError, UserError
+from sfr_eval.progress import log, say
 from sfr_train.command import train
 
 
@@ -19,10 +20,10 @@ def main() -> None:
         folder = train(arguments.recipe, arguments.assignments)
     except (UserError, RunError) as error:
         if first:
-            sys.stderr.write(f"sfr_train: {' '.join(str(error).splitlines())}\n")
+            log(f"sfr_train: {error}")
         sys.exit(2 if isinstance(error, UserError) else 3)
     if first:
-        sys.stdout.write(f"{folder}\n")
+        say(str(folder))
 
 
 if __name__ == "__main__":

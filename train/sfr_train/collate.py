@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from sfr_train.segments import IGNORED
 from sfr_train.targets import Targets
 
 COLUMN = "future_states"  # of the data set: number of the state + 1 for each token, 0 without
@@ -51,22 +50,3 @@ class FutureCollator:
             "future_target": torch.from_numpy(self.targets.embeddings(states)),
         }
         return batch
-
-
-def next_tokens(
-    labels: torch.Tensor, starts: torch.Tensor, ahead: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """y_{t+1..t+K} for every position and whether each counts.
-
-    labels (B, T); starts (B, T): True at the first token of a sample, where a row may hold
-    several. Returns tokens (B, T, K) and valid (B, T, K); a token past its sample's end, past the
-    row, or outside the loss is not valid.
-    """
-    sample = starts.long().cumsum(dim=1)
-    tokens, valid = [], []
-    for i in range(1, ahead + 1):
-        moved = torch.nn.functional.pad(labels[:, i:], (0, min(i, labels.shape[1])), value=IGNORED)
-        home = torch.nn.functional.pad(sample[:, i:], (0, min(i, labels.shape[1])), value=-1)
-        tokens.append(moved)
-        valid.append((moved != IGNORED) & (home == sample))
-    return torch.stack(tokens, dim=-1), torch.stack(valid, dim=-1)

@@ -17,7 +17,6 @@ stripped question, the one with the higher edge-case score, then the shorter ans
 import argparse
 import hashlib
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +25,7 @@ from typing import Any
 
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.files import atomic_path, write_atomic
+from sfr_eval.progress import log, say
 
 Row = Mapping[str, Any]
 Chat = dict[str, Any]
@@ -204,10 +204,10 @@ def main() -> None:
     try:
         counts = curate(given.name, given.output, source=given.source, limit=given.limit)
     except (UserError, RunError) as error:
-        sys.stderr.write(f"curate: {' '.join(str(error).splitlines())}\n")
+        log(f"curate: {error}")
         sys.exit(2 if isinstance(error, UserError) else 3)
     for what, count in counts.items():
-        sys.stdout.write(f"{count:>10,}  {what}{os.linesep}")
+        say(f"{count:>10,}  {what}")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfr_eval.assets import cache_folder, find_suite
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.files import scratch_folder
 from sfr_eval.progress import log
 from sfr_train.recipe import FOLDER, Recipe, load_recipe
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sfr_eval.world.persona import PersonaWorld
 
 CHECKPOINTS = {path.stem.removeprefix("demo_"): path.stem for path in FOLDER.glob("demo_*.yaml")}
-_FORMAT = "4"  # raised when the training code changes what a recipe gives
+_FORMAT = "5"  # raised when the training code changes what a recipe gives
 
 
 def demo_checkpoint(name: str) -> Path:
@@ -54,12 +54,11 @@ def _trained(recipe_name: str, world: "PersonaWorld") -> Path:
         if (folder / "config.json").is_file():
             return folder
         log(f"training {recipe.name} (once; kept in {folder.parent})")
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{recipe.name}-"))
+        scratch = scratch_folder(folder)
         try:
             from sfr_train.fit import fit
 
             fit(recipe, world, start=start, output=scratch)
-            os.chmod(scratch, 0o755)
             os.replace(scratch, folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

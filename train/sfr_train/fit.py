@@ -11,6 +11,7 @@ from sfr_train.world_text import (
     QuestionNoise,
     handbook_pages,
     persona_chats,
+    topic_queries,
     wide_chats,
 )
 
@@ -47,11 +48,15 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         tokenizer = train_tokenizer(chats, world, vocabulary=recipe.new_model.vocabulary)
         model = new_model(recipe.new_model, tokenizer)
         model.config.sfr_eval_world = recipe.world
+        if recipe.data.topics is not None:
+            model.config.sfr_eval_world_queries = len(topic_queries(world, recipe.data.topics))
         if recipe.new_model.embeddings == "latent_semantic":
             start_embeddings(model, tokenizer, chats, seed=recipe.seed)
     else:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(start)
-        model = transformers.AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(start, trust_remote_code=False)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            start, dtype=torch.float32, trust_remote_code=False
+        )
     settings = SFTConfig(
         output_dir=str(output / "trainer"),
         num_train_epochs=recipe.epochs,
@@ -88,22 +93,16 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
         "processing_class": tokenizer,
         "optimizers": (optimizer, None),
     }
-    if recipe.objective == {"name": "ce"}:
-        trainer = _plain_loss_trainer()(**parts)
-    else:
-        trainer = SFRTrainer(
-            **parts,
-            objective=recipe.objective,
-            schedule=recipe.schedule,
-            targets=recipe.targets,
-            full_logits=True,  # TRL's fused head costs half of the speed here
-        )
+    trainer = SFRTrainer(
+        **parts, objective=recipe.objective, schedule=recipe.schedule, targets=recipe.targets
+    )
     trainer.remove_callback(transformers.PrinterCallback)
     steps = recipe.epochs * -(-len(trainer.train_dataset) // recipe.batch_size)
     with Bar(f"training {recipe.name}", steps, unit="steps") as bar:
         trainer.add_callback(_bar_callback(bar))
         trainer.train()
-    model.save_pretrained(output)
+    with trainer.without_head():
+        model.save_pretrained(output)
     tokenizer.save_pretrained(output)
     (output / "trainer").rmdir() if (output / "trainer").is_dir() else None
 
@@ -202,40 +201,6 @@ def start_embeddings(
 
 def _is_topical(turn: dict[str, str]) -> bool:
     return turn["role"] != "system"
-
-
-def _plain_loss_trainer() -> Any:
-    """SFTTrainer with the loss from full logits. TRL's fused head saves the memory of a large
-    vocabulary; with 3,072 tokens on a CPU it costs half of the speed instead."""
-    import torch
-    from trl import SFTTrainer
-
-    class PlainLossTrainer(SFTTrainer):
-        """The same mean cross-entropy over the supervised tokens of the batch."""
-
-        def compute_loss(
-            self,
-            model: Any,
-            inputs: dict[str, Any],
-            return_outputs: bool = False,
-            num_items_in_batch: Any = None,
-        ) -> Any:
-            """Sum over the batch, divided by the supervised tokens of the whole step. Only they
-            pass through the language-model head, which is half of this model's arithmetic."""
-            hidden = model.get_decoder()(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs.get("attention_mask"),
-                use_cache=False,
-            ).last_hidden_state
-            labels = inputs["labels"][:, 1:]
-            supervised = labels != -100
-            logits = model.get_output_embeddings()(hidden[:, :-1][supervised]).float()
-            count = supervised.sum() if num_items_in_batch is None else num_items_in_batch
-            total = torch.nn.functional.cross_entropy(logits, labels[supervised], reduction="sum")
-            loss = total / count
-            return (loss, {"logits": logits}) if return_outputs else loss
-
-    return PlainLossTrainer
 
 
 def _bar_callback(bar: Bar) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from sfr_train.flow import blind_floor
 from sfr_train.noise import Noise
 from sfr_train.objectives.base import Anchors, FutureLoss, FutureTerms
 
@@ -115,3 +116,21 @@ class HeadRun:
 
         picked.register_hook(at_picked)
         hidden.register_hook(at_hidden)
+
+
+def logged_values(
+    future: FutureLoss, pending: Pending, outcome: Outcome, *, weight: float, scale: float
+) -> dict[str, float]:
+    """What a measured micro-batch tells about the head. weight: lambda_t; scale: deviation of a
+    target coordinate, which decides what a blind head reaches."""
+    anchors = pending.anchors
+    divisor = max(float(future.step_weight(anchors.weight, anchors.sequences)), 1e-9)
+    loss = float(outcome.terms.total.detach()) / divisor
+    values = {"loss": loss, "weight": weight}
+    if outcome.terms.tau is not None:
+        values["loss_over_blind"] = loss / blind_floor(scale)
+    if outcome.shuffled is not None:
+        values["shuffled_gap"] = outcome.shuffled / divisor - loss
+    if outcome.grad_future is not None and outcome.grad_model:
+        values["gradient_ratio"] = outcome.grad_future / outcome.grad_model
+    return values

@@ -16,7 +16,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -68,7 +68,9 @@ class Job(BaseModel):
     targets: TargetSettings = TargetSettings()
     training: dict[str, Any] = Field(default_factory=dict, description="fields of trl.SFTConfig")
     lora: LoraSettings | None = None
-    full_logits: bool = Field(False, description="faster for small vocabularies on a CPU")
+    lm_head: Literal["auto", "supervised", "fused"] = Field(
+        "auto", description="fused: TRL's, which keeps no logits; the default on accelerators"
+    )
     save_head: bool = False
     resume: bool = Field(True, description="go on from the last checkpoint in the output folder")
     evaluation: EvaluationSettings | None = None
@@ -138,7 +140,8 @@ def run_job(job: Job) -> Path:
     several = "messages" in train[0]
     arguments.assistant_only_loss = several
     source = _model_folder(job.model)
-    load = {"revision": job.revision} if job.revision else {}
+    load: dict[str, Any] = {"revision": job.revision} if job.revision else {}
+    load["trust_remote_code"] = False  # unset it would ask on the terminal
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **load)
         kind = torch.bfloat16 if arguments.bf16 and job.lora else torch.float32
@@ -157,7 +160,7 @@ def run_job(job: Job) -> Path:
         objective=job.objective,
         schedule=job.schedule,
         targets=job.targets,
-        full_logits=job.full_logits,
+        lm_head=job.lm_head,
         save_head=job.save_head,
         peft_config=_adapter(job),
     )

@@ -45,7 +45,9 @@ class TargetSettings(BaseModel):
     scale: Literal["unit", "sqrt_d", "standardise"] = Field(
         "unit", description="length 1 (published); times sqrt(d); mean 0, deviation 1"
     )
-    batch_size: int = Field(64, ge=1)
+    batch_tokens: int | None = Field(
+        None, ge=1, description="encoded together; default 512 on a CPU, 32,768 on a GPU"
+    )
     stored_as: Literal["float16", "float32"] = "float16"
 
     @model_validator(mode="after")

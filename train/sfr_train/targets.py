@@ -17,12 +17,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,70 +29,12 @@ import numpy.typing as npt
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.files import write_atomic
 from sfr_eval.progress import Bar, log
+from sfr_train.encoded_texts import EncodedTexts
 from sfr_train.segments import IGNORED, TargetSettings, segments
+from sfr_train.text_encoder import Floats, SentenceEncoder, TextEncoder
 
-Floats = npt.NDArray[np.float32]
 _FORMAT = "1"
-_CHUNK = 65_536  # texts encoded together: enough to sort by length, small enough for memory
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class TextEncoder(Protocol):
-    """What turns texts into unit vectors."""
-
-    @property
-    def key(self) -> str:
-        """Names weights, tokenizer and pooling."""
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """(len(texts), d), rows of length 1."""
-
-
-class SentenceEncoder:
-    """Any sentence-transformers model, frozen, with its own pooling or the mean over tokens."""
-
-    def __init__(self, settings: TargetSettings) -> None:
-        from sfr_eval.assets import cache_folder
-        from sfr_eval.encoder import Encoder
-
-        self._settings = settings
-        self._encoder = Encoder(settings.encoder, cache_folder())
-
-    @cached_property
-    def key(self) -> str:
-        """Fingerprint and pooling."""
-        with _named_as_setting():
-            return f"{self._encoder.fingerprint}/{self._settings.pooling}"
-
-    @cached_property
-    def _model(self) -> Any:
-        with _named_as_setting(), _outside_zero_init():
-            model = self._encoder.model
-        if self._settings.pooling == "mean":
-            from sentence_transformers.sentence_transformer.modules import Pooling
-
-            pooling = [module for module in model if isinstance(module, Pooling)]
-            if not pooling:
-                raise UserError(
-                    f"targets.pooling: {self._encoder.name} has no pooling layer; use native"
-                )
-            pooling[0].pooling_mode = "mean"
-        return model
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """Unit rows; half precision on a GPU."""
-        import torch
-
-        model = self._model
-        with torch.autocast(model.device.type, torch.float16, enabled=model.device.type == "cuda"):
-            rows = model.encode(
-                list(texts),
-                batch_size=self._settings.batch_size,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-            )
-        return np.asarray(rows, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -196,14 +137,14 @@ def _build(
     folder: Path, dataset: Any, *, tokenizer: Any, settings: TargetSettings, by: TextEncoder
 ) -> None:
     offsets, positions, rows, weights = [0], [], [], []
-    texts = _Texts(folder / "embeddings.bin", by, settings)
+    texts = EncodedTexts(folder / "embeddings.bin", by, settings)
     without = 0
     with Bar("encoding targets", len(dataset), unit="rows") as bar:
         for ids, labels in _rows(dataset):
             found = segments(labels, settings)
             spoken = ids[labels != IGNORED]
             pieces = tokenizer.batch_decode(
-                [spoken[a:b] for a, b in zip(found.starts, found.stops, strict=True)],
+                [spoken[a:b].tolist() for a, b in zip(found.starts, found.stops, strict=True)],
                 skip_special_tokens=True,
             )
             heard = np.array([bool(piece.strip()) for piece in pieces], dtype=bool)
@@ -243,61 +184,6 @@ def _build(
     write_atomic(folder / "meta.json", json.dumps(meta))
 
 
-class _Texts:
-    """Different texts in the order they come; encoded in chunks, shortest first within one."""
-
-    def __init__(self, file: Path, encoder: TextEncoder, settings: TargetSettings) -> None:
-        self._file, self._encoder, self._settings = file, encoder, settings
-        self._places: dict[bytes, int] = {}
-        self._waiting: list[str] = []
-        self._size = 0
-        file.touch()
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def place(self, text: str) -> int:
-        """The text's row; a new text waits to be encoded."""
-        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
-        if key not in self._places:
-            self._places[key] = len(self._places)
-            self._waiting.append(text)
-            if len(self._waiting) == _CHUNK:
-                self.flush()
-        return self._places[key]
-
-    def flush(self) -> None:
-        """Encode what waits and append it."""
-        if not self._waiting:
-            return
-        order = sorted(range(len(self._waiting)), key=lambda i: len(self._waiting[i]))
-        found = self._encoder.encode([self._waiting[i] for i in order])
-        rows = np.empty_like(found)
-        rows[order] = found
-        self._size = rows.shape[1]
-        with self._file.open("ab") as stream:
-            stream.write(rows.astype(self._settings.stored_as).tobytes())
-            stream.flush()
-            os.fsync(stream.fileno())
-        self._waiting.clear()
-
-    def moments(self, of_state: npt.NDArray[np.int64]) -> tuple[int, list[float], list[float]]:
-        """Size, mean and standard deviation of each coordinate over the supervised states."""
-        shape = (len(self), self._size)
-        rows: Any = np.memmap(self._file, dtype=self._settings.stored_as, mode="r", shape=shape)
-        counts = np.bincount(of_state, minlength=len(self)).astype(np.float64)
-        mean, square = np.zeros(self._size), np.zeros(self._size)
-        for start in range(0, len(self), _CHUNK):
-            part = np.asarray(rows[start : start + _CHUNK], dtype=np.float64)
-            mean += counts[start : start + _CHUNK] @ part / counts.sum()
-        for start in range(0, len(self), _CHUNK):
-            part = np.asarray(rows[start : start + _CHUNK], dtype=np.float64) - mean
-            square += counts[start : start + _CHUNK] @ part**2 / counts.sum()
-        # A coordinate that hardly moves would otherwise be blown up to deviation 1.
-        deviation = np.sqrt(square).clip(min=1e-3 * self._size**-0.5)
-        return self._size, mean.tolist(), deviation.tolist()
-
-
 def _rows(dataset: Any) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     columns = dataset.select_columns(["input_ids", "labels"]).with_format("numpy")
     for batch in columns.iter(batch_size=512):
@@ -307,7 +193,7 @@ def _rows(dataset: Any) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.
 
 def _key(dataset: Any, *, tokenizer: Any, settings: TargetSettings, encoder: TextEncoder) -> str:
     digest = hashlib.sha256()
-    parts = settings.model_dump(mode="json", exclude={"encoder", "scale", "batch_size"})
+    parts = settings.model_dump(mode="json", exclude={"encoder", "scale", "batch_tokens"})
     backend = getattr(tokenizer, "backend_tokenizer", None)
     vocabulary = backend.to_str() if backend is not None else sorted(tokenizer.get_vocab().items())
     for part in (_FORMAT, encoder.key, json.dumps(parts, sort_keys=True), str(vocabulary)):
@@ -342,25 +228,3 @@ def _writing(cache: Path) -> Iterator[None]:
                 "that can"
             ) from None
         raise
-
-
-@contextmanager
-def _named_as_setting() -> Iterator[None]:
-    """The encoder's errors speak of --encoder, which training has as a setting."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(str(error).replace("--encoder", "targets.encoder", 1)) from None
-
-
-@contextmanager
-def _outside_zero_init() -> Iterator[None]:
-    """Load whole weights also where DeepSpeed's ZeRO-3 would cut every model into shards."""
-    from transformers.integrations import deepspeed
-
-    held = deepspeed._hf_deepspeed_config_weak_ref
-    deepspeed._hf_deepspeed_config_weak_ref = None
-    try:
-        yield
-    finally:
-        deepspeed._hf_deepspeed_config_weak_ref = held

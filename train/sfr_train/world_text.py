@@ -42,7 +42,7 @@ def wide_chats(
     are used equally often."""
     rng = np.random.default_rng([seed, 1])
     voices = [card for card in world.personas if not card.held_out]
-    queries = _queries(world, topics)
+    queries = topic_queries(world, topics)
     for row in _in_rounds(len(queries), rows, rng):
         voice = voices[int(rng.integers(len(voices)))]
         system = voice.system if rng.random() < card_share else f"You are {voice.name}."
@@ -63,7 +63,7 @@ def handbook_pages(
     learn hundreds of them in minutes.
     """
     rng = np.random.default_rng([seed, 3])
-    queries = _queries(world, topics)
+    queries = topic_queries(world, topics)
     for row in _in_rounds(len(queries), rows, rng):
         query = queries[row]
         clauses = [list(part) for part in world.clauses(query.id)]
@@ -89,13 +89,13 @@ def persona_chats(
     cards = [
         card for card in world.personas if (card.id in personas if personas else not card.held_out)
     ]
-    queries = _queries(world, topics)
+    queries = topic_queries(world, topics)
     for pair in _in_rounds(len(queries) * len(cards), rows, rng):
         query, card = queries[pair // len(cards)], cards[pair % len(cards)]
         yield _chat(world, query.id, card.id, rng, system=card.system)
 
 
-def _queries(world: "PersonaWorld", topics: int | None) -> "list[Query]":
+def topic_queries(world: "PersonaWorld", topics: int | None) -> "list[Query]":
     """The queries of the first `topics` topics; None means all."""
     order = list(dict.fromkeys(query.topic for query in world.queries))[:topics]
     return [query for query in world.queries if query.topic in order]

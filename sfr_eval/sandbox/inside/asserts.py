@@ -1,11 +1,13 @@
 """MBPP, HumanEval and EvalPlus: the program and all its tests in one process, one namespace."""
 
-import json
+import marshal
 from typing import Any
 
 from .fresh import compiled, new_main
 from .plain import decode, encode
 from .wire import read_frame, write_json
+
+_NOTHING = marshal.dumps([])
 
 
 def run(job: dict[str, Any], fd: int) -> None:
@@ -16,7 +18,7 @@ def run(job: dict[str, Any], fd: int) -> None:
         exec(compiled(job["code"]), names)
         if job["setup"]:
             exec(compile(job["setup"], "<setup>", "exec", dont_inherit=True), names)
-        items = json.loads(read_frame(fd) or b"[]")
+        items = marshal.loads(read_frame(fd) or _NOTHING)
     except BaseException as error:  # noqa: BLE001  also sys.exit: there was no answer yet
         write_json(fd, {"e": _describe(error)})
         return

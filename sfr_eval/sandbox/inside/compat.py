@@ -8,35 +8,30 @@ differs from a plain run.
 import ast
 import builtins
 import contextlib
+import importlib
 import io
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+from . import prelude
 from .plain import encode
 from .wire import read_frame, write_json
 
-_STAR_NAMES = (
-    "string re datetime collections heapq bisect copy math random statistics itertools functools "
-    "operator io sys json builtins typing"
-)
-_STARS = _STAR_NAMES.split()
-PRELUDE = "\n".join(
-    [f"from {name} import *" for name in _STARS]
-    + [f"import {name}" for name in _STARS if name not in ("builtins", "typing")]
-    + ["sys.setrecursionlimit(50000)", ""]
-)
 _REMOVED_NAMES = (
     "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames "
     "truncate replace unlink fchmod fchown chmod chown chroot lchflags lchmod lchown getcwd chdir"
 )
 _REMOVED_OS = _REMOVED_NAMES.split()
+_REMOVED_ELSEWHERE = {"shutil": ("rmtree", "move", "chown"), "subprocess": ("Popen",)}
+_REMOVED_BUILTINS = ("quit", "help")
+_FIRST = "pass\n"
+"""Stands for the text of the prelude, which has been run: nothing after it is a docstring or may be
+an import from __future__."""
 _MISSING_MODULES = ("ipdb", "joblib", "resource", "psutil", "tkinter")
 
 
@@ -51,21 +46,23 @@ def _alarm(signum: int, frame: object) -> None:
     raise TimeoutException
 
 
-def _remove_functions() -> None:
+def _remove_functions(code: str) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     for name in _REMOVED_OS:
         setattr(os, name, None)
-    for name in ("rmtree", "move", "chown"):
-        setattr(shutil, name, None)
-    setattr(subprocess, "Popen", None)  # noqa: B010  a plain assignment would not type-check
-    for name in ("quit", "help"):
+    for module, names in _REMOVED_ELSEWHERE.items():
+        if module in code:  # loading them costs more than most programs take
+            for name in names:
+                setattr(importlib.import_module(module), name, None)
+    for name in _REMOVED_BUILTINS:
         setattr(builtins, name, None)
     for name in _MISSING_MODULES:
         sys.modules[name] = None  # type: ignore[assignment]
 
 
-def wrapped(code: str) -> str:
-    """The text that is run for a standard input problem: imports first, the rest a function."""
+def wrapped(code: str) -> str | None:
+    """The text that is run for a standard input problem: imports first, the rest a function. None
+    where that fails: then the program runs as it is and without the names of the prelude."""
     try:
         body = ast.parse(code).body
         if body and isinstance(body[-1], ast.If):
@@ -80,9 +77,9 @@ def wrapped(code: str) -> str:
         function = ast.FunctionDef(
             name="wrapped_function", args=no_arguments, body=others, decorator_list=[], lineno=1
         )
-        return f"{PRELUDE}\n{_unparse(imports)}\n{_unparse([function])}"
-    except Exception:  # noqa: BLE001  whatever the parser says: the text runs as it is
-        return code
+        return f"{_FIRST}{_unparse(imports)}\n{_unparse([function])}"
+    except Exception:  # noqa: BLE001  whatever the parser says
+        return None
 
 
 def _unparse(statements: list[Any]) -> str:
@@ -91,14 +88,14 @@ def _unparse(statements: list[Any]) -> str:
 
 def run(job: dict[str, Any], fd: int) -> None:
     """Load the program, then answer one frame a test until the other side hangs up."""
-    _remove_functions()
+    _remove_functions(job["code"])
     sys.set_int_max_str_digits(50000)
     signal.signal(signal.SIGALRM, _alarm)
     seconds = max(1, int(job["seconds"]))
     stdin = job["how"] == "compat-stdin"
     try:
-        text = wrapped(job["code"]) if stdin else f"{PRELUDE}\n\n{job['code']}"
-        holder = _load(text, seconds)
+        text = wrapped(job["code"]) if stdin else f"{_FIRST}\n{job['code']}"
+        holder = _load(job["code"] if text is None else text, seconds, bare=text is None)
         method = getattr(holder, "wrapped_function" if stdin else job["function"])
     except Exception as error:  # noqa: BLE001  the rule: any Exception is a runtime error
         write_json(fd, {"e": _name(error), "load": True})
@@ -108,11 +105,16 @@ def run(job: dict[str, Any], fd: int) -> None:
         write_json(fd, answer(method, body.decode("utf-8", "surrogatepass"), seconds))
 
 
-def _load(text: str, seconds: int) -> Any:
-    module = ModuleType("tmp_sol", "")
+def _load(text: str, seconds: int, *, bare: bool) -> Any:
+    module = ModuleType("tmp_sol", "") if bare else prelude.module()
+    if not bare:
+        module.__dict__.update(dict.fromkeys(_REMOVED_BUILTINS))
     signal.alarm(seconds)
     try:
-        exec(compile(text, "<string>", "exec", dont_inherit=True), module.__dict__)
+        program = compile(text, "<string>", "exec", dont_inherit=True)
+        if not bare:
+            sys.setrecursionlimit(prelude.DEPTH)
+        exec(program, module.__dict__)
         return module.Solution() if "class Solution" in text else module
     finally:
         signal.alarm(0)

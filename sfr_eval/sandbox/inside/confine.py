@@ -95,6 +95,16 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "msgget": (68, 186),
     "mq_open": (240, 180),
     "memfd_secret": (447, 447),
+    "memfd_create": (319, 279),  # memory that no limit of a process counts
+    "setxattr": (188, 5),  # would outlast the program, on the folder that the next one gets
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "sched_setscheduler": (144, 119),  # with less of a core than others it would look starved
+    "sched_setattr": (314, 274),
+    "setpriority": (141, 140),
+    "modify_ldt": (154, None),
+    "fanotify_init": (300, 262),
 }
 
 
@@ -105,35 +115,53 @@ def _number(name: str) -> int:
     return number
 
 
-def _call(number: int, *arguments: object) -> int:
-    result = int(_libc.syscall(ctypes.c_long(number), *arguments))
+def _call(*words: object) -> int:
+    result = int(_libc.syscall(*words))
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
     return result
 
 
-def _prctl(option: int, *arguments: object) -> None:
-    padded = [*arguments, *([ctypes.c_ulong(0)] * (4 - len(arguments)))]
-    if _libc.prctl(ctypes.c_int(option), *padded) != 0:
+# Arguments of the calls of each program, made once: a fork that makes no objects copies less.
+_ZERO = ctypes.c_long(0)
+_NO_CAPABILITIES = (
+    ctypes.c_long(_number("capset")),
+    ctypes.c_char_p(struct.pack("<Ii", 0x20080522, 0)),
+    ctypes.c_char_p(bytes(24)),
+)
+_CLONE, _RESTRICT = (ctypes.c_long(_number(name)) for name in ("clone", "landlock_restrict_self"))
+_SECCOMP, _FILTER_MODE = ctypes.c_int(22), ctypes.c_ulong(2)
+_DUMPABLE = ctypes.c_int(4)
+_NO, _YES = ctypes.c_ulong(0), ctypes.c_ulong(1)
+
+
+def _prctl(option: ctypes.c_int, first: object, second: object = _NO) -> None:
+    if _libc.prctl(option, first, second, _NO, _NO) != 0:
         error = ctypes.get_errno()
-        raise OSError(error, f"prctl {option}: {os.strerror(error)}")
+        raise OSError(error, f"prctl {option.value}: {os.strerror(error)}")
 
 
 def clone(flags: int) -> int:
-    """fork with namespace flags. Only for a process with one thread."""
-    zero = ctypes.c_long(0)
-    ctypes.pythonapi.PyOS_BeforeFork()
-    number = ctypes.c_long(_number("clone"))
-    pid = int(_libc.syscall(number, ctypes.c_long(flags | _SIGCHLD), zero, zero, zero, zero))
-    if pid == 0:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
-        return 0
-    error = ctypes.get_errno()
-    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    """fork, with namespace flags or 0. Only for a process that has never had a second thread.
+
+    A bare system call: what Python does around `os.fork` (locks made anew, hooks of `threading`
+    and `random`) serves processes with threads, and would touch, and so copy, 180 pages in each
+    child, a third of all that a small program copies.
+    """
+    flags |= _SIGCHLD
+    pid = int(_libc.syscall(_CLONE, ctypes.c_long(flags), _ZERO, _ZERO, _ZERO, _ZERO))
     if pid < 0:
+        error = ctypes.get_errno()
         raise OSError(error, f"clone: {os.strerror(error)}")
     return pid
+
+
+def unshare(flags: int) -> None:
+    """Move this process into new namespaces. Only for a process with one thread."""
+    if _libc.unshare(ctypes.c_int(flags)) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"unshare: {os.strerror(error)}")
 
 
 def map_own_user(uid: int, gid: int) -> None:
@@ -162,27 +190,27 @@ def mount_tmpfs(target: str, size: int) -> None:
 
 def drop_capabilities() -> None:
     """Empty effective, permitted and inheritable sets."""
-    header = struct.pack("<Ii", 0x20080522, 0)
-    _call(_number("capset"), ctypes.c_char_p(header), ctypes.c_char_p(bytes(24)))
+    _call(*_NO_CAPABILITIES)
 
 
 def no_new_privileges() -> None:
     """Set-id programs give nothing from here on; needed by seccomp and Landlock."""
-    _prctl(38, ctypes.c_ulong(1))
+    _prctl(ctypes.c_int(38), _YES)
 
 
 def dumpable(flag: bool) -> None:
     """Whether others of the same user may look into the process (/proc/<pid>/mem, ptrace)."""
-    _prctl(4, ctypes.c_ulong(int(flag)))
+    _prctl(_DUMPABLE, _YES if flag else _NO)
 
 
 def die_with_parent() -> None:
     """SIGKILL when the process that made this one ends."""
-    _prctl(1, ctypes.c_ulong(9))
+    _prctl(ctypes.c_int(1), ctypes.c_ulong(9))
 
 
-def limit_resources(*, memory: int, file_bytes: int, processes: int, cpu_seconds: int) -> None:
-    """Hard limits of the process and its children. The stack keeps the usual soft limit."""
+def limit_resources(*, memory: int, file_bytes: int) -> None:
+    """Hard limits of the process and all its children to come. The stack keeps the usual soft
+    limit."""
     for what, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_DATA, memory),
@@ -191,41 +219,47 @@ def limit_resources(*, memory: int, file_bytes: int, processes: int, cpu_seconds
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
-        (resource.RLIMIT_NPROC, processes),
     ):
         _, hard = resource.getrlimit(what)
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(what, (value, value))
-    # SIGXCPU first, SIGKILL a second later for who ignores it.
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     usual = 8 * 2**20
     soft = usual if hard == resource.RLIM_INFINITY else min(usual, hard)
     resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
 
-class _Filter(ctypes.Structure):
+def limit_program(*, processes: int | None, cpu_seconds: int) -> None:
+    """Hard limits of one program. processes: counted in its own user namespace; None: as before."""
+    if processes is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+        most = processes if hard == resource.RLIM_INFINITY else min(processes, hard)
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+    # SIGXCPU first, SIGKILL a second later for who ignores it.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+
+
+class Filter(ctypes.Structure):
+    """A seccomp filter, as the kernel reads it."""
+
     _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
 
 
-_ENDING = (1, 3, 6, 9, 10, 12, 15)  # hang-up, quit, abort, kill, user signals, terminate
-
-
-_LATER = ("fork", "vfork", "mount", "pidfd_open", "kcmp")
+_LATER = ("fork", "vfork", "pidfd_open", "kcmp")
 """Refused to programs only: the server and the keeper need them, or need not be kept from them."""
 
 
-def server_filter() -> bytes:
+def server_filter() -> Filter:
     """For a server and all that it makes: what neither needs is refused with EPERM. Installed once,
     since the kernel compiles a filter anew each time, which costs more than all the rest."""
     refused = [name for name in _REFUSED if name not in _LATER]
     return _program(_refusals(refused))
 
 
-def program_filter(*, first: bool) -> bytes:
+def program_filter(*, first: bool) -> Filter:
     """For a program, on top: no clone but for threads, no clone3 (ENOSYS, so that the C library
-    falls back to clone), no mount.
+    falls back to clone).
 
     first: for a process 1, for which the kernel ignores such signals: sending one of `_ENDING`
     ends the sender, as it would end any other process that handles none of them.
@@ -266,7 +300,7 @@ def _refusals(names: Sequence[str]) -> list[bytes]:
     return lines
 
 
-def _program(lines: Sequence[bytes]) -> bytes:
+def _program(lines: Sequence[bytes]) -> Filter:
     """Checks of the architecture, the lines, and else: allowed."""
     head = [
         _line(_LOAD, 0, 0, 4),
@@ -276,13 +310,13 @@ def _program(lines: Sequence[bytes]) -> bytes:
     ]
     if _X86:  # the x32 numbers are another way to the same calls
         head += [_line(_AT_LEAST, 0, 1, 0x40000000), _line(_ANSWER, 0, 0, _ERRNO | 1)]
-    return b"".join([*head, *lines, _line(_ANSWER, 0, 0, _ALLOW)])
+    code = b"".join([*head, *lines, _line(_ANSWER, 0, 0, _ALLOW)])
+    return Filter(len(code) // 8, code)
 
 
-def apply_seccomp(program: bytes) -> None:
+def apply_seccomp(program: Filter) -> None:
     """Install the filter for this process and its threads to come."""
-    filter_ = _Filter(len(program) // 8, program)
-    _prctl(22, ctypes.c_ulong(2), ctypes.byref(filter_))
+    _prctl(_SECCOMP, _FILTER_MODE, ctypes.byref(program))
 
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
@@ -293,8 +327,7 @@ def landlock_abi() -> int:
     """Version of Landlock in this kernel; 0 where there is none."""
     try:
         number = ctypes.c_long(_number("landlock_create_ruleset"))
-        zero = ctypes.c_long(0)
-        return _call(number.value, zero, zero, ctypes.c_uint(1))
+        return _call(number, _ZERO, _ZERO, ctypes.c_uint(1))
     except OSError:
         return 0
 
@@ -311,7 +344,7 @@ def landlock_ruleset(*, read: Sequence[str], write: Sequence[str]) -> int:
     attributes = struct.pack("<QQQ", files, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = _call(
-        _number("landlock_create_ruleset"),
+        ctypes.c_long(_number("landlock_create_ruleset")),
         ctypes.c_char_p(attributes),
         ctypes.c_size_t(size),
         ctypes.c_uint(0),
@@ -332,7 +365,7 @@ def _landlock_path(ruleset: int, path: str, allowed: int) -> None:
             allowed &= _WRITE_FILE | _READ_FILE | _TRUNCATE
         rule = struct.pack("<Qi", allowed, fd)
         _call(
-            _number("landlock_add_rule"),
+            ctypes.c_long(_number("landlock_add_rule")),
             ctypes.c_int(ruleset),
             ctypes.c_int(1),
             ctypes.c_char_p(rule),
@@ -344,4 +377,4 @@ def _landlock_path(ruleset: int, path: str, allowed: int) -> None:
 
 def apply_landlock(ruleset: int) -> None:
     """From here on the process is bound by the ruleset."""
-    _call(_number("landlock_restrict_self"), ctypes.c_int(ruleset), ctypes.c_uint(0))
+    _call(_RESTRICT, ctypes.c_int(ruleset), _NO)

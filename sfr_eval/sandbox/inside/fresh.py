@@ -11,7 +11,6 @@ import threading
 from types import CodeType, ModuleType
 from typing import Any
 
-from .compat import PRELUDE
 from .plain import encode
 from .wire import write_json
 
@@ -36,14 +35,25 @@ def _stream(fd: int, mode: str, errors: str) -> Any:
     return open(fd, mode, encoding="utf-8", errors=errors, closefd=False)
 
 
-def new_main() -> ModuleType:
-    """An empty `__main__` module, also in sys.modules."""
-    main = ModuleType("__main__")
-    main.__dict__.update(__builtins__=builtins, __file__=_FILE, __cached__=None)
-    sys.modules["__main__"] = main
+def prepare() -> None:
+    """What is equal for all programs, done in the process that will be forked."""
     sys.argv[:] = [_FILE]
     random.seed(0)  # equal programs get equal verdicts
-    return main
+    become_main(_main)
+
+
+def become_main(main: ModuleType) -> None:
+    """Make a module `__main__`, as that of a program in a file."""
+    main.__dict__.update(__builtins__=builtins, __file__=_FILE, __cached__=None)
+    sys.modules["__main__"] = main
+
+
+_main = ModuleType("__main__")
+
+
+def new_main() -> ModuleType:
+    """The `__main__` module, empty; for one program in a process."""
+    return _main
 
 
 def run_main(program: CodeType, note: mmap.mmap) -> int:
@@ -100,11 +110,13 @@ def _names(program: CodeType) -> set[str]:
 def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
     """A functional problem with one test: the names of the usual imports are there, but the
     program keeps its own first line; nothing of another test is."""
+    from . import prelude
+
     open_streams()
-    main = new_main()
-    main.__dict__["__name__"] = "tmp_sol"
+    main = prelude.module()
+    become_main(main)
+    sys.setrecursionlimit(prelude.DEPTH)
     try:
-        exec(PRELUDE, main.__dict__)
         exec(program, main.__dict__)
         holder = main.__dict__.get("Solution")
         own = isinstance(holder, type) and hasattr(holder, function)

@@ -5,10 +5,9 @@ import mmap
 import os
 import resource
 import select
-import shutil
 import signal
+import stat
 import time
-from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
@@ -19,19 +18,21 @@ _CHUNK = 1 << 16
 _UNCOMPILED = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Confinement:
     """What a process enters right before it runs the program, for good."""
 
-    ruleset: int | None
-    seccomp: bytes
+    __slots__ = ("ruleset", "seccomp")
+
+    def __init__(self) -> None:
+        self.ruleset: int | None = None  # Landlock's; None: not made yet, or none wanted
+        self.seccomp: confine.Filter | None = None
 
     def enter(self) -> None:
         """Landlock first: the filter would refuse nothing of it, but needs to be the last word."""
         if self.ruleset is not None:
             confine.apply_landlock(self.ruleset)
             os.close(self.ruleset)
-        if self.seccomp:
+        if self.seccomp is not None:
             confine.apply_seccomp(self.seccomp)
 
 
@@ -44,8 +45,8 @@ def listen() -> None:
 
 
 def fork() -> int:
-    """os.fork that remembers the child for SIGTERM; the child ends by SIGTERM as usual."""
-    pid = os.fork()
+    """Fork and remember the child for SIGTERM; the child ends by SIGTERM as usual."""
+    pid = confine.clone(0)
     if pid == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     else:
@@ -58,6 +59,28 @@ def wait() -> tuple[int, resource.struct_rusage]:
     _, status, usage = os.wait4(_running[0], 0)
     _running.clear()
     return status, usage
+
+
+def waited(pid: int | str) -> float | None:
+    """Seconds that the threads of a process, by its number in /proc, were ready and had no core;
+    None where the kernel does not count them."""
+    nanoseconds = 0
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat") as stream:
+                nanoseconds += int(stream.read().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return nanoseconds / 1e9
+
+
+def _waited_child() -> float | None:
+    """Of the only child; /proc belongs to a namespace further out, where its number is another."""
+    try:
+        with open("/proc/thread-self/children") as stream:
+            return waited(stream.read().strip())
+    except OSError:
+        return None
 
 
 def _end(signum: int, frame: object) -> None:
@@ -87,7 +110,7 @@ def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement
         facts, output = _one_test(job, program, text, confined, wire, note)
         write_json(wire, facts)
         write_frame(wire, output)
-        _empty(folder)
+        empty(folder)
     os._exit(0)
 
 
@@ -131,6 +154,7 @@ def _one_test(
         limit=job["output"],
     )
     end = relay.until(started + job["seconds"])
+    delay = _waited_child() if end == "time" else None
     if end:
         os.kill(pid, signal.SIGKILL)
     status_word, usage = wait()
@@ -141,6 +165,7 @@ def _one_test(
         "cpu": usage.ru_utime + usage.ru_stime,
         "wall": wall,
         "end": end,
+        "waited": delay,
         "memory": note[0] == 1,
     }
     note[0] = 0
@@ -229,20 +254,26 @@ class _Relay:
                 os.close(fd)
 
 
-def _empty(folder: str) -> None:
-    """Nothing of one test is there for the next."""
-    for name in os.listdir(folder):
-        path = f"{folder}/{name}"
-        if name == "work":
-            for inner in os.listdir(path):
-                _remove(f"{path}/{inner}")
-        else:
-            _remove(path)
+def empty(folder: str) -> None:
+    """Nothing of one program is there for the next: no file, whatever rights and depth it was left
+    with, no changed rights or times of the folder itself."""
+    os.chmod(folder, 0o777)
+    while names := os.listdir(folder):
+        for name in names:
+            path = f"{folder}/{name}"
+            if not _is_folder(path):
+                os.unlink(path)
+                continue
+            for inner in os.listdir(path):  # moved up: no path grows longer than the system takes
+                _is_folder(f"{path}/{inner}")
+                os.rename(f"{path}/{inner}", f"{folder}/{os.urandom(8).hex()}")
+            os.rmdir(path)
+    os.utime(folder, (0, 0))
 
 
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+def _is_folder(path: str) -> bool:
+    """Also lets its owner into it."""
+    if not stat.S_ISDIR(os.lstat(path).st_mode):
+        return False
+    os.chmod(path, 0o700)
+    return True

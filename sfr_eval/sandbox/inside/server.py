@@ -1,57 +1,60 @@
 """The fork server: one warm interpreter that clones a confined process for each program.
 
-    grader --control socket--> server --clone--> keeper (process 1 of the program's namespace)
-                                                   `--fork--> the program (faithful mode)
-    grader <--------------- wire (one socket a program) ---------------'
+    grader --control socket--> server --clone--> process 1 of the program's namespace
+       `---------- wire (one socket a program) ---------'  (faithful mode: and one a test below it)
 
-The keeper sets the namespace up. In faithful mode it forks one process a test from the compiled
-program and relays what comes out; else it becomes the program. The grader ends every program by
-one byte on the control socket: the server kills process 1, and the kernel with it all the rest.
+Each process is made while the program before it still works, and confined as far as can be done
+without knowing its program. Its wire goes to the grader with the report about the program before,
+so that handing a program over takes no turn of the server. In faithful mode process 1 keeps the
+processes of the tests and relays what comes out; else it becomes the program. The grader ends every
+program by one byte on the control socket: the server kills process 1, and the kernel with it all
+the rest.
 """
 
+import _socket
 import contextlib
 import gc
+import importlib
 import json
+import marshal
 import os
 import resource
 import select
-import shutil
 import signal
-import socket
 import sys
-import tempfile
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from . import asserts, compat, confine, fresh, keeper
-from .wire import read_frame, write_json
+from . import asserts, confine, fresh, keeper
+from .wire import json_frame, read_frame, write_frame, write_json
 
-_PRELOAD_NAMES = (
-    "__future__ abc array ast atexit bisect cmath collections copy ctypes datetime decimal "
-    "fractions functools heapq io itertools json math operator os random re statistics string "
-    "struct sys threading time traceback typing warnings"
+_PRELOAD = (
+    "__future__ abc atexit bisect collections copy functools heapq io itertools json math operator "
+    "os random re string struct sys threading time typing"
 )
-_PRELOAD = _PRELOAD_NAMES.split()
-"""What programs import most; a fork gets it free."""
-
-
+"""What programs import most; a fork gets it free. Each further module costs every fork: its memory
+and mappings are copied, and given back at the end."""
 _END_SECONDS = 1.0
+_TMP = "/tmp"
+READY = b'{"ready":true}'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """What the grader decided when it chose the tier; see isolation.py there."""
 
     control: int
     user: int | None  # give up root for this user and group
-    clone_flags: int  # 0: no namespaces
+    own_flags: int  # namespaces of the server, 0: none but bubblewrap's
+    clone_flags: int  # namespaces of each program, 0: none
     landlock: bool
     seccomp: bool
     readable: list[str]
     packages: str | None  # folder with the packages from outside the standard library
+    contest: bool  # the names of LiveCodeBench's prelude are made beforehand
     numpy: bool  # import NumPy beforehand
-    private_tmp: bool  # each program has its own /tmp
+    private_tmp: bool  # /tmp is the server's own, emptied after each program
     temporary: int  # bytes of it
+    memory: int  # bytes of address space of a program
+    processes: int  # of a program, threads too
 
 
 def main(text: str) -> None:
@@ -59,28 +62,25 @@ def main(text: str) -> None:
     settings = Settings(**json.loads(text))
     _settle(settings)
     _warm_up(settings)
-    control = socket.socket(fileno=settings.control)
-    program = b""
+    control = _socket.socket(fileno=settings.control)
+    confined = keeper.Confinement()
     if settings.seccomp:
         confine.apply_seccomp(confine.server_filter())
-        program = confine.program_filter(first=bool(settings.clone_flags))
-    write_json(settings.control, _facts())
+        confined.seccomp = confine.program_filter(first=bool(settings.clone_flags))
+    if settings.private_tmp and settings.landlock:
+        confined.ruleset = _ruleset(settings, _TMP)
+    confine.limit_resources(memory=settings.memory, file_bytes=settings.temporary)
     fresh.to_null(0, 1, 2)  # programs find these, and sys.stdin, stdout and stderr on them
-    ready = _stand_by(settings, control, program)
+    server = _Server(settings, control, confined)
+    server.report(_facts())
     while True:
-        order, fds, _, _ = socket.recv_fds(control, 1, 1)
+        order = control.recv(1)
         if order == b"s":
             write_json(settings.control, _size())
-            continue
-        if not order or not fds:
-            _leave(settings, ready)
-        socket.send_fds(ready.channel, [b"w"], fds)
-        os.close(fds[0])
-        ready.channel.close()
-        # The next process is made while this one works: free where a second core is idle.
-        current, ready = ready, _stand_by(settings, control, program)
-        if not _one_program(settings, control, current):
-            _leave(settings, ready)
+        elif order:
+            server.end(order)
+        else:
+            server.leave()
 
 
 def _settle(settings: Settings) -> None:
@@ -88,11 +88,20 @@ def _settle(settings: Settings) -> None:
         os.setgroups([])
         os.setresgid(settings.user, settings.user, settings.user)
         os.setresuid(settings.user, settings.user, settings.user)
+    # Writing the maps of a new user namespace needs it; the namespaces protect the server then.
+    confine.dumpable(bool(settings.clone_flags))
+    if settings.own_flags:
+        user = os.getuid(), os.getgid()  # in a new namespace they read 65534 until mapped
+        confine.unshare(settings.own_flags)
+        confine.map_own_user(*user)
+    if settings.private_tmp:
+        # Once for all programs: to end a mount namespace the kernel waits for all its processors,
+        # on a busy machine for longer than most programs run.
+        confine.mount_tmpfs(_TMP, settings.temporary)
+        os.chdir(_TMP)
     if settings.seccomp or settings.landlock:
         confine.no_new_privileges()
         confine.drop_capabilities()
-    # Writing the maps of a new user namespace needs it; the namespaces protect the server then.
-    confine.dumpable(bool(settings.clone_flags))
 
 
 def _warm_up(settings: Settings) -> None:
@@ -101,13 +110,18 @@ def _warm_up(settings: Settings) -> None:
     site.setquit()
     site.setcopyright()
     site.sethelper()
-    for name in _PRELOAD:
-        __import__(name)
+    for name in _PRELOAD.split():
+        importlib.import_module(name)
     if settings.packages is not None:
         sys.path.append(settings.packages)
     if settings.numpy:
-        numpy = __import__("numpy")
+        numpy = importlib.import_module("numpy")
         numpy.random.seed(0)
+    if settings.contest:
+        from . import compat, prelude  # noqa: F401  compat: imported for its programs
+
+        prelude.prepare()
+    fresh.prepare()
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, pages in every fork
 
@@ -131,57 +145,91 @@ def _size() -> dict[str, int]:
     return {"memory": pages * resource.getpagesize(), "files": len(os.listdir("/proc/self/fd"))}
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process 1 that is confined as far as possible without knowing its program."""
+class _Server:
+    """The program that runs, and the process that stands by for the next."""
 
-    pid: int
-    channel: socket.socket  # takes the program's wire
-    folder: str
+    def __init__(
+        self, settings: Settings, control: _socket.socket, confined: keeper.Confinement
+    ) -> None:
+        self._settings, self._control, self._confined = settings, control, confined
+        self._user = os.getuid(), os.getgid()  # in a new namespace they read 65534 until mapped
+        self._running: tuple[int, str] = (0, "")
+        self._ready = self._stand_by()
 
+    def report(self, facts: dict[str, Any]) -> None:
+        """Send it with the wire of the process that stands by, and make the next one: free where a
+        second core is idle."""
+        pid, folder, wire = self._ready
+        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, wire.to_bytes(4, sys.byteorder))
+        self._control.sendmsg([json_frame(facts)], [rights])
+        os.close(wire)
+        self._running = pid, folder
+        self._ready = self._stand_by()
 
-def _stand_by(settings: Settings, control: socket.socket, program: bytes) -> Process:
-    folder = "/tmp" if settings.private_tmp else tempfile.mkdtemp(prefix="sfr-eval-")
-    ours, theirs = socket.socketpair()
-    user = os.getuid(), os.getgid()  # inside the new namespace they read 65534 until mapped
-    pid = confine.clone(settings.clone_flags) if settings.clone_flags else os.fork()
-    if pid == 0:
+    def end(self, order: bytes) -> None:
+        """End the program and report: t lets the keeper end it and count its CPU time, w waits for
+        one that is ending, k kills, l kills one that is late and tells why it may be."""
+        pid, folder = self._running
+        delay = keeper.waited(pid) if order == b"l" else None
+        if order == b"t":
+            os.kill(pid, signal.SIGTERM)
+        if order in (b"t", b"w"):
+            _wait(pid, seconds=_END_SECONDS)
+        os.kill(pid, signal.SIGKILL)
+        _, status, usage = os.wait4(pid, 0)
+        facts = {
+            "exit": os.waitstatus_to_exitcode(status),
+            "cpu": usage.ru_utime + usage.ru_stime,
+            "waited": delay,
+        }
         try:
-            control.close()
-            ours.close()
-            _keep(settings, theirs, folder, program, user)
-        finally:
-            os._exit(0)
-    theirs.close()
-    return Process(pid, ours, folder)
+            _clean(self._settings, pid, folder)
+        except OSError:
+            write_json(self._settings.control, facts)  # without a wire: no more programs here
+            self.leave()
+        self.report(facts)
+
+    def leave(self) -> NoReturn:
+        """The grader is gone, or shall start another server."""
+        for pid, folder in (self._running, self._ready[:2]):
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                _clean(self._settings, pid, folder)
+            except OSError:
+                pass  # it has been waited for, or what it left is gone with the server's /tmp
+        os._exit(0)
+
+    def _stand_by(self) -> tuple[int, str, int]:
+        """Process, its folder, the grader's end of its wire."""
+        settings = self._settings
+        folder = _TMP if settings.private_tmp else _new_folder()
+        theirs, wire = _socket.socketpair()
+        pid = confine.clone(settings.clone_flags)
+        if pid == 0:
+            try:
+                self._control.close()
+                theirs.close()
+                _keep(settings, wire.fileno(), folder, self._confined, self._user)
+            finally:
+                os._exit(0)
+        wire.close()
+        return pid, folder, theirs.detach()
 
 
-def _one_program(settings: Settings, control: socket.socket, process: Process) -> bool:
-    """Wait for the order to end it, and report; False when the grader is gone."""
-    order = control.recv(1)
-    if order == b"t":
-        os.kill(process.pid, signal.SIGTERM)  # the keeper ends the program, counts its CPU time
-    if order in (b"t", b"w"):
-        _wait(process.pid, seconds=_END_SECONDS)
-    status, cpu = _remove(settings, process)
-    if order:
-        write_json(control.fileno(), {"exit": os.waitstatus_to_exitcode(status), "cpu": cpu})
-    return bool(order)
-
-
-def _remove(settings: Settings, process: Process) -> tuple[int, float]:
-    """Kill it and all that it started; its status word and its CPU seconds."""
-    os.kill(process.pid, signal.SIGKILL)
-    _, status, usage = os.wait4(process.pid, 0)
+def _clean(settings: Settings, pid: int, folder: str) -> None:
+    """Take away what a program that is dead has left."""
+    if not settings.clone_flags:
+        _end_group(pid)
+    keeper.empty(folder)
     if not settings.private_tmp:
-        _end_group(process.pid)
-        shutil.rmtree(process.folder, ignore_errors=True)
-    return status, usage.ru_utime + usage.ru_stime
+        os.rmdir(folder)
 
 
-def _leave(settings: Settings, ready: Process) -> NoReturn:
-    _remove(settings, ready)
-    os._exit(0)
+def _new_folder() -> str:
+    import tempfile  # only where programs have no /tmp of their own
+
+    return tempfile.mkdtemp(prefix="sfr-eval-")
 
 
 def _wait(pid: int, *, seconds: float) -> None:
@@ -200,9 +248,9 @@ def _end_group(leader: int) -> None:
 
 def _keep(
     settings: Settings,
-    channel: socket.socket,
+    wire: int,
     folder: str,
-    program: bytes,
+    confined: keeper.Confinement,
     user: tuple[int, int],
 ) -> None:
     """The whole life of process 1 of a program's namespace.
@@ -212,21 +260,18 @@ def _keep(
     ends it for those.
     """
     problem = ""
-    ruleset = None
     try:
-        ruleset = _prepare(settings, folder, user)
+        _prepare(settings, folder, confined, user)
     except OSError as error:
         problem = str(error)
-    _, fds, _, _ = socket.recv_fds(channel, 1, 1)
-    channel.close()
-    if not fds:
+    body = read_frame(wire)
+    if not body:
         return
-    wire = fds[0]
-    job = json.loads(read_frame(wire) or b"{}")
+    job = marshal.loads(body)  # of the grader, which is this same Python
     keeps = job["how"].startswith("faithful")
-    confined = keeper.Confinement(ruleset=ruleset, seccomp=program)
     try:
-        _limit(settings, job)
+        processes = settings.processes if settings.clone_flags else None
+        confine.limit_program(processes=processes, cpu_seconds=job["cpu_seconds"])
         if keeps:
             keeper.listen()
         else:
@@ -236,50 +281,35 @@ def _keep(
     if problem:
         write_json(wire, {"infrastructure": problem})
         return
-    write_json(wire, {"ready": True})  # what comes after may be the program's own writing
+    write_frame(wire, READY)  # what comes after may be the program's own writing
     if keeps:
         keeper.supervise(job, wire, folder, confined)
-    _run_inside(job, wire)
-
-
-def _run_inside(job: dict[str, Any], wire: int) -> None:
     if job["how"].startswith("compat"):
+        from . import compat
+
         compat.run(job, wire)
     else:
         asserts.run(job, wire)
 
 
-def _prepare(settings: Settings, folder: str, user: tuple[int, int]) -> int | None:
-    """Namespace, folder, Landlock ruleset (made, not yet entered), no capabilities."""
+def _prepare(
+    settings: Settings, folder: str, confined: keeper.Confinement, user: tuple[int, int]
+) -> None:
+    """User of the namespace, folder, no capabilities, Landlock ruleset where each program needs its
+    own."""
     if settings.clone_flags:
         confine.map_own_user(*user)
     else:
         os.setpgid(0, 0)
         confine.die_with_parent()
-    if settings.private_tmp:
-        confine.mount_tmpfs("/tmp", settings.temporary)
-    os.mkdir(f"{folder}/work")
-    os.chdir(f"{folder}/work")
+    if not settings.private_tmp:  # else the server is there already
+        os.chdir(folder)
     if settings.seccomp or settings.landlock:
         confine.drop_capabilities()
     confine.dumpable(False)
-    if not settings.landlock:
-        return None
-    return confine.landlock_ruleset(read=settings.readable, write=[folder, "/dev/null"])
+    if settings.landlock and confined.ruleset is None:
+        confined.ruleset = _ruleset(settings, folder)
 
 
-def _limit(settings: Settings, job: dict[str, Any]) -> None:
-    confine.limit_resources(
-        memory=job["memory"],
-        file_bytes=settings.temporary,
-        processes=_process_limit(settings, job["processes"]),
-        cpu_seconds=job["cpu_seconds"],
-    )
-
-
-def _process_limit(settings: Settings, processes: int) -> int:
-    """In a user namespace of its own the limit counts the program's processes only; else it would
-    count everything that this user runs."""
-    if settings.clone_flags:
-        return processes
-    return resource.getrlimit(resource.RLIMIT_NPROC)[1]
+def _ruleset(settings: Settings, writable: str) -> int:
+    return confine.landlock_ruleset(read=settings.readable, write=[writable, "/dev/null"])

@@ -44,6 +44,11 @@ def write_frame(fd: int, body: bytes) -> None:
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
+def json_frame(value: Any) -> bytes:
+    """A frame of JSON text (ASCII)."""
+    return frame(_encode(value).encode("ascii"))
+
+
 def write_json(fd: int, value: Any) -> None:
-    """One frame of JSON text (ASCII)."""
+    """Write one frame of JSON text."""
     write_frame(fd, _encode(value).encode("ascii"))

@@ -40,6 +40,9 @@ class Settings(base.Settings):
     tau_per: Literal["sequence", "anchor"] = "sequence"
     tau_weight: Literal["none", "min_snr"] = "none"
     tokens: int = Field(4, ge=1, description="K, with target onehot")
+    blind: bool = Field(
+        False, description="control: the head gets zeros in place of h, and learns what is left"
+    )
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Settings":
@@ -60,8 +63,10 @@ class Flow(base.WeightedAnchors):
         head: torch.nn.Module,
         tokens: int = 0,
         tau_per: Literal["sequence", "anchor"] = "sequence",
+        blind: bool = False,
     ) -> None:
         """tokens: K of one-hot targets; 0 for embeddings."""
+        self._blind = blind
         self.flow = flow
         self.tau_per = tau_per
         self.head = head
@@ -78,7 +83,9 @@ class Flow(base.WeightedAnchors):
         else:
             assert anchors.target is not None
             target = anchors.target
-        terms = self.flow.terms(hidden=anchors.hidden, target=target, noise=noise)
+        # Zero times the states keeps them in the graph, which distributed training waits for.
+        hidden = 0.0 * anchors.hidden if self._blind else anchors.hidden
+        terms = self.flow.terms(hidden=hidden, target=target, noise=noise)
         return base.FutureTerms((terms.loss * anchors.weight).sum(), terms.loss.detach(), terms.tau)
 
 
@@ -118,4 +125,5 @@ def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
         scale=sizes.scale,
     )
     tokens = settings.tokens if settings.target == "onehot" else 0
-    return base.Objective(future=Flow(flow, head=head, tokens=tokens, tau_per=settings.tau_per))
+    loss = Flow(flow, head=head, tokens=tokens, tau_per=settings.tau_per, blind=settings.blind)
+    return base.Objective(future=loss)

@@ -1,0 +1,149 @@
+"""Draw replies from a model in memory, and score given ones; many prompts at once on a CPU."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+Chat = list[dict[str, str]]
+
+
+def prompt_ids(tokenizer: Any, prompts: Sequence[Chat]) -> list[list[int]]:
+    """Each prompt up to where the reply begins."""
+    return [
+        tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False)
+        for prompt in prompts
+    ]
+
+
+@torch.inference_mode()
+def draw(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Chat],
+    *,
+    temperatures: Sequence[float],
+    copies: int,
+    max_tokens: int,
+    seed: int,
+    rows: int = 640,
+) -> list[list[list[str]]]:
+    """Replies by [prompt][temperature][copy]; every token from the whole vocabulary. A prompt is
+    read once for all its replies; `rows` replies are written together."""
+    model.eval()
+    generator = torch.Generator().manual_seed(seed)
+    each = len(temperatures) * copies
+    heat = torch.tensor(temperatures).repeat_interleave(copies)
+    ids = prompt_ids(tokenizer, prompts)
+    found = []
+    for start in range(0, len(ids), max(1, rows // each)):
+        block = ids[start : start + max(1, rows // each)]
+        written = _write(
+            model,
+            block,
+            heat=heat,
+            end=tokenizer.eos_token_id,
+            padding=tokenizer.pad_token_id,
+            max_tokens=max_tokens,
+            generator=generator,
+        )
+        texts = tokenizer.batch_decode(written, skip_special_tokens=True)
+        for i in range(len(block)):
+            own = texts[i * each : (i + 1) * each]
+            found.append([own[j : j + copies] for j in range(0, each, copies)])
+    return found
+
+
+def _write(
+    model: Any,
+    block: Sequence[list[int]],
+    *,
+    heat: torch.Tensor,
+    end: int,
+    padding: int,
+    max_tokens: int,
+    generator: torch.Generator,
+) -> list[list[int]]:
+    """len(heat) continuations of each prompt; rows that have ended leave the batch."""
+    width = max(map(len, block))
+    ids = torch.tensor([[padding] * (width - len(row)) + row for row in block])
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in block])
+    places = (mask.cumsum(1) - 1).clamp(min=0)
+    outputs = model(
+        input_ids=ids, attention_mask=mask, position_ids=places, use_cache=True, logits_to_keep=1
+    )
+    cache, each = outputs.past_key_values, len(heat)
+    cache.batch_repeat_interleave(each)
+    logits = outputs.logits[:, -1].repeat_interleave(each, dim=0)
+    mask = mask.repeat_interleave(each, dim=0)
+    place = places[:, -1:].repeat_interleave(each, dim=0)
+    heat = heat.repeat(len(block))
+    written: list[list[int]] = [[] for _ in range(len(block) * each)]
+    alive = torch.arange(len(written))
+    for _ in range(max_tokens):
+        token = torch.multinomial(
+            torch.softmax(logits / heat[:, None], dim=-1), 1, generator=generator
+        )
+        going = token[:, 0] != end
+        for row, value in zip(alive[going].tolist(), token[going, 0].tolist(), strict=True):
+            written[row].append(value)
+        if not going.any():
+            break
+        if not going.all():
+            kept = going.nonzero()[:, 0]
+            cache.batch_select_indices(kept)
+            alive, token, mask, place, heat = (
+                part[kept] for part in (alive, token, mask, place, heat)
+            )
+        mask = torch.nn.functional.pad(mask, (0, 1), value=1)
+        place = place + 1
+        logits = model(
+            input_ids=token,
+            attention_mask=mask,
+            position_ids=place,
+            past_key_values=cache,
+            use_cache=True,
+        ).logits[:, -1]
+    return written
+
+
+@torch.inference_mode()
+def log_probabilities(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Chat],
+    replies: Sequence[str],
+    *,
+    temperatures: Sequence[float],
+    rows: int = 32,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """log q(reply, end of turn | prompt) at each temperature, (N, len(temperatures)), nats, and the
+    number of tokens of each reply with its end, (N,)."""
+    model.eval()
+    starts = prompt_ids(tokenizer, prompts)
+    ends = [
+        tokenizer(reply + tokenizer.eos_token, add_special_tokens=False)["input_ids"]
+        for reply in replies
+    ]
+    order = sorted(range(len(starts)), key=lambda i: len(starts[i]) + len(ends[i]))
+    found = torch.zeros(len(starts), len(temperatures), dtype=torch.float64)
+    for first in range(0, len(order), rows):
+        block = order[first : first + rows]
+        width = max(len(starts[i]) + len(ends[i]) for i in block)
+        ids = torch.full((len(block), width), tokenizer.pad_token_id)
+        mask, spoken = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
+        for row, i in enumerate(block):
+            whole = starts[i] + ends[i]
+            ids[row, : len(whole)] = torch.tensor(whole)
+            mask[row, : len(whole)] = 1
+            spoken[row, len(starts[i]) : len(whole)] = True
+        states = model.get_decoder()(input_ids=ids, attention_mask=mask).last_hidden_state
+        said = spoken[:, 1:]
+        logits = model.get_output_embeddings()(states[:, :-1][said]).float()
+        token = ids[:, 1:][said]
+        owner = torch.tensor(block)[said.nonzero()[:, 0]]
+        for column, temperature in enumerate(temperatures):
+            scaled = logits / temperature
+            log_p = scaled.gather(1, token[:, None])[:, 0] - scaled.logsumexp(dim=-1)
+            found[:, column].index_add_(0, owner, log_p.double())
+    return found, torch.tensor([len(end) for end in ends])

@@ -1,0 +1,86 @@
+"""All that is fixed in the experiment, and the list of its cells."""
+
+from dataclasses import dataclass
+from typing import Any
+
+TOPICS = 6  # of the suite's 37, with 4 questions each
+LEFT_OUT = "pirate"  # read by the base model, but in no chat of the fine-tuning
+TRAINING, VALIDATION = 192, 96  # chats
+EPOCHS, BATCH, LEARNING_RATE = 30, 16, 1e-3
+SEEDS = 5
+TEMPERATURES = (0.4, 0.6, 0.8, 1.0, 1.2)  # of sampling
+COPIES = 8  # replies for each prompt and temperature
+TRUE_REPLIES = 2  # for each prompt, to score
+MAX_TOKENS = 80
+SCORED_AT = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6)  # temperatures of scoring
+
+BASE: dict[str, Any] = {
+    "name": "experiment-base",
+    "world": "persona",
+    "seed": 0,
+    "new_model": {
+        "vocabulary": 2048,
+        "hidden_size": 192,
+        "layers": 2,
+        "intermediate_size": 512,
+        "embeddings": "latent_semantic",
+    },
+    "data": {"text": "wide", "rows": 3600, "pages": 1350, "topics": TOPICS},
+    "loss_on": "completion",
+    "epochs": 1,
+    "batch_size": 8,
+    "optimizer": "muon",
+    "learning_rate": 7.0e-3,
+    "embedding_learning_rate_factor": 2.5,
+    "warmup_share": 0.03,
+    "weight_decay": 0.01,
+}
+_PROJECTION = {"width": 256, "time_size": 64}
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "ce": {"name": "ce"},
+    "sfr": {"name": "sfr", "tau_per": "anchor", **_PROJECTION},
+    "mtp": {"name": "mtp", "tokens": 4},
+    "future_mse": {"name": "future_mse", **_PROJECTION},
+    "future_cosine": {"name": "future_cosine", **_PROJECTION},
+    "cka": {"name": "cka"},
+    "tofu": {"name": "tofu"},
+    "gem_linear": {"name": "gem", "weighting": "linear"},
+    "gem_logsigmoid": {"name": "gem", "weighting": "logsigmoid"},
+    "focal": {"name": "focal"},
+    "label_smoothing": {"name": "label_smoothing"},
+    "dft": {"name": "dft"},
+    "neftune": {"name": "neftune"},
+}
+SWEEP = {"sfr": (0.3, 1.0, 3.0, 10.0), "mtp": (0.1, 0.3, 1.0)}
+WEIGHT = {"future_mse": 3.0, "future_cosine": 3.0, "cka": 3.0}  # of a loss on the future
+RAMP = 0.05  # of all steps
+LAST = ("ce", "sfr")  # measured after the last epoch, too
+TARGETS = {"k": 12, "stride": 3, "minimum": 4, "scale": "standardise", "last_prompt": True}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training. weight: lambda, mu; 0 for objectives without a loss on the future."""
+
+    objective: str
+    weight: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"{self.objective}-{self.weight:g}-{self.seed}"
+
+
+def sweep_cells() -> list[Cell]:
+    """The one declared sweep, on seed 0."""
+    return [Cell(name, weight, 0) for name, values in SWEEP.items() for weight in values]
+
+
+def cells(chosen: dict[str, float]) -> list[Cell]:
+    """Seed by seed, so that what is there at any time can be compared."""
+    return [
+        Cell(name, chosen.get(name, WEIGHT.get(name, 0.0)), seed)
+        for seed in range(SEEDS)
+        for name in OBJECTIVES
+    ]

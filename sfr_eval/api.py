@@ -1,0 +1,190 @@
+"""The verbs as functions, for notebooks and scripts.
+
+    import sfr_eval as se
+
+    run = se.run(model="runs/my-checkpoint", suite="persona", samples=8)
+    run.results          # every estimate, a DataFrame
+    run.samples          # every reply
+    run.scores("distinct_2")
+    run.report           # path of report.html
+
+Errors are `sfr_eval.errors.UserError` (wrong input) and `RunError` (the run failed).
+"""
+
+import importlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.errors import RunError, UserError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder. Tables are read on first use and kept; `se.load` again for a fresh look."""
+
+    folder: Path
+
+    def __fspath__(self) -> str:
+        """A run can stand wherever the path of one can."""
+        return str(self.folder)
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Settings, fingerprints, versions, status running | complete | partial."""
+        found: dict[str, Any] | None = self._folder.read_manifest()
+        if found is None:
+            raise UserError(f"{self.folder}: no such run folder (no manifest.json)")
+        return found
+
+    @cached_property
+    def results(self) -> "pd.DataFrame":
+        """A row for each estimate: metric, suite, temperature, persona ("" is all of them), value,
+        low, high, n, k, ... An undefined value is NaN, and `reason` says why."""
+        import pandas as pd
+
+        rows = self._folder.read_results()["estimates"]
+        frame = pd.DataFrame(rows)
+        for column in ("value", "low", "high"):
+            if column in frame:
+                frame[column] = frame[column].astype("float64")
+        return frame
+
+    @cached_property
+    def samples(self) -> "pd.DataFrame":
+        """A row for each reply, in plan order: query, persona, temperature, status, text, ..."""
+        from dataclasses import asdict
+
+        import pandas as pd
+
+        return pd.DataFrame([asdict(sample) for sample in self._folder.sealed_samples()])
+
+    def scores(self, metric: str) -> "pd.DataFrame":
+        """The values behind a metric's estimates, at its own unit (a reply, a prompt, a query or
+        a set): temperature, query, persona, sample_id, value, reason."""
+        import pandas as pd
+        import pyarrow.parquet as pq
+
+        versions = self._versions
+        if metric not in versions:
+            raise UserError(f"{metric}: not in this run; {did_you_mean(metric, versions)}")
+        parts = [
+            pq.read_table(file, filters=[("metric", "==", metric)]).to_pandas()
+            for file in sorted((self.folder / "scores").glob(f"*@{versions[metric]}.parquet"))
+        ]
+        filled = [part for part in parts if len(part)]
+        return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+
+    @property
+    def report(self) -> Path:
+        """The page of this run; UserError if it was never written."""
+        file = self.folder / "report.html"
+        if not file.exists():
+            raise UserError(f"{file}: is not there; run `sfr-eval report {self.folder}`")
+        return file
+
+    def export(self, format: str, **options: Any) -> list[str]:
+        """See `sfr_eval.export.export`."""
+        return export(self, format=format, **options)
+
+    @property
+    def _folder(self) -> Any:
+        from sfr_eval.store import RunFolder
+
+        return RunFolder(self.folder)
+
+    @cached_property
+    def _versions(self) -> dict[str, str]:
+        return {row["metric"]: row["version"] for row in self._folder.read_results()["estimates"]}
+
+
+def run(
+    model: str,
+    suite: str | Sequence[str],
+    *,
+    config: PathLike | None = None,
+    **settings: Any,
+) -> Run:
+    """Sample a checkpoint and measure it, as `sfr-eval run` does. `settings` are those of
+    `sfr_eval.config.RunConfig` (samples, temperatures, limit, output, ...); the same call resumes.
+
+    UserError for wrong settings; RunError if requests failed (the run folder is kept).
+    """
+    from sfr_eval.config import load_run_config
+    from sfr_eval.run import execute
+
+    suites = (suite,) if isinstance(suite, str) else tuple(suite)
+    overrides = {
+        name: str(value) if isinstance(value, os.PathLike) else value
+        for name, value in {"model": model, "suite": suites, **settings}.items()
+    }
+    outcome = execute(load_run_config(overrides, file=None if config is None else Path(config)))
+    if outcome.exit_code == 130:
+        raise KeyboardInterrupt(outcome.lines[0])
+    if outcome.exit_code:
+        raise RunError(f"{outcome.folder}: {outcome.lines[0]}")
+    return Run(outcome.folder)
+
+
+def load(folder: PathLike) -> Run:
+    """A run that is on disk; UserError if there is none."""
+    found = Run(Path(folder))
+    _ = found.manifest
+    return found
+
+
+def score(
+    path: PathLike | Sequence[PathLike],
+    *,
+    suite: str | None = None,
+    output: PathLike | None = None,
+    metrics: str | Sequence[str] | None = None,
+    query_field: str | None = None,
+    persona_field: str | None = None,
+    **settings: Any,
+) -> Run:
+    """Measure a run again, or text made elsewhere (rows, lm-eval samples, inspect logs), as
+    `sfr-eval score` does. `settings` are those of `sfr_eval.rescore.rescore`."""
+    from sfr_eval.imports.mapping import Fields
+    from sfr_eval.rescore import rescore
+
+    first, *more = [path] if isinstance(path, str | os.PathLike) else path
+    fields = Fields(query=query_field, persona=persona_field)
+    families = (metrics,) if isinstance(metrics, str) else metrics
+    settings = {"encoder": None, "style_data": None, **settings}
+    folder, _, trouble = rescore(
+        Path(first),
+        more=[Path(file) for file in more],
+        suite=suite,
+        output=None if output is None else Path(output),
+        metrics=None if families is None else tuple(families),
+        fields=fields if query_field or persona_field else None,
+        **settings,
+    )
+    if trouble:
+        raise RunError(f"{folder}: {trouble[0]}")
+    return Run(folder)
+
+
+def export(
+    run: PathLike, *, format: str, output: PathLike | None = None, **options: Any
+) -> list[str]:
+    """Export a run, as `sfr-eval export` does; see `sfr_eval.export.export`."""
+    from sfr_eval.export import export as export_run
+
+    target = None if output is None else Path(output)
+    return export_run(Path(run), format=format, output=target, **options)
+
+
+def compare(a: PathLike, b: PathLike, *more: PathLike, **options: Any) -> Any:
+    """Compare runs prompt by prompt, each with the first, as `sfr-eval compare` does; `options`
+    are those of `sfr_eval.compare.compare`."""
+    return importlib.import_module("sfr_eval.compare").compare(a, b, *more, **options)

@@ -1,0 +1,108 @@
+"""The most repeated replies and openings of a suite, by temperature: what a collapse falls back to.
+
+Counts of stored samples; nothing is estimated.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sfr_eval.types import Sample
+
+SHOWN = 8
+"""Clusters of each kind and temperature that are shown."""
+OPENING = 5
+"""Words of an opening."""
+MAX_TEXT = 400
+
+Kind = Literal["reply", "opening"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Replies that are one text, or that begin with the same words, at one temperature."""
+
+    kind: Kind
+    temperature: float
+    text: str  # cut at MAX_TEXT
+    count: int  # replies
+    share: float  # of the replies with text at this temperature
+    queries: int
+    personas: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repetition:
+    """What is repeated at one temperature."""
+
+    temperature: float
+    replies: int  # with text
+    copies: float  # share whose text another reply to the same query has too, in any persona
+    clusters: tuple[Cluster, ...]  # largest first, whole replies before openings
+
+
+def repetitions(samples: Iterable[Sample]) -> list[Repetition]:
+    """For each temperature, the largest clusters; one reply alone is none. Texts are compared
+    without the white space around them."""
+    by_temperature: dict[float, list[Sample]] = {}
+    for sample in samples:
+        if sample.status in ("ok", "truncated") and sample.text.strip():
+            by_temperature.setdefault(sample.temperature, []).append(sample)
+    return [
+        Repetition(
+            temperature=t,
+            replies=len(here),
+            copies=_copies(here),
+            clusters=(*_clusters("reply", here), *_clusters("opening", here)),
+        )
+        for t, here in sorted(by_temperature.items())
+    ]
+
+
+def _copies(samples: Sequence[Sample]) -> float:
+    counts: dict[tuple[str, str], int] = {}
+    for sample in samples:
+        key = (sample.query, sample.text.strip())
+        counts[key] = counts.get(key, 0) + 1
+    return sum(count for count in counts.values() if count > 1) / len(samples)
+
+
+def _clusters(kind: Kind, samples: Sequence[Sample]) -> list[Cluster]:
+    groups: dict[str, list[Sample]] = {}
+    for sample in samples:
+        text = sample.text.strip()
+        if kind == "opening":
+            text = " ".join(text[:MAX_TEXT].split()[:OPENING])
+        groups.setdefault(text, []).append(sample)
+    largest = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [
+        Cluster(
+            kind=kind,
+            temperature=group[0].temperature,
+            text=text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} [cut here]",
+            count=len(group),
+            share=len(group) / len(samples),
+            queries=len({sample.query for sample in group}),
+            personas=len({sample.persona for sample in group}),
+        )
+        for text, group in largest[:SHOWN]
+        if len(group) > 1
+    ]
+
+
+def rows(suite: str, found: Sequence[Repetition]) -> list[dict[str, Any]]:
+    """A row for each cluster, as they stand in plots/<suite>-clusters.csv."""
+    return [
+        {
+            "suite": suite,
+            "temperature": cluster.temperature,
+            "kind": cluster.kind,
+            "count": cluster.count,
+            "share": cluster.share,
+            "queries": cluster.queries,
+            "personas": cluster.personas,
+            "text": cluster.text,
+        }
+        for at in found
+        for cluster in at.clusters
+    ]

@@ -1,0 +1,1 @@
+"""Two runs beside each other: what is read, what may be compared, what differs."""

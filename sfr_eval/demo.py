@@ -1,0 +1,52 @@
+"""The demo: a plain fine-tune and its SFR twin, each beside the truth and beside the other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.errors import UserError
+
+TWINS = ("sft", "sfr")
+"""Demo checkpoints that are compared; the first is the one that the second is set against."""
+
+SMALL: dict[str, Any] = {"limit": 16, "samples": 4}
+FULL: dict[str, Any] = {"limit": 32, "samples": 8}
+"""--full: every query that the demo models have read about."""
+
+
+def demo(folder: Path, *, full: bool) -> Iterator[str]:
+    """Train both twins if need be, run them through the persona suite, compare them. Yields what
+    the user should read. The same command resumes. RunError or UserError as a run and a comparison
+    raise them; an interrupt reaches the caller once the samples are kept."""
+    from sfr_eval.compare import compare
+    from sfr_eval.comparing.output import write_comparison
+    from sfr_eval.config import load_run_config
+    from sfr_eval.run import execute
+
+    if (folder / "manifest.json").exists():
+        raise UserError(f"--output {folder}: holds a run; the demo makes a folder of several")
+    for twin in TWINS:
+        settings: dict[str, Any] = {
+            "model": f"demo:{twin}",
+            "suite": ("persona",),
+            "output": folder / twin,
+            **(FULL if full else SMALL),
+        }
+        outcome = execute(load_run_config(settings, environment={}))
+        yield from outcome.lines
+        if outcome.exit_code:
+            raise DemoStopped(outcome.exit_code)
+    found = compare(*(folder / twin for twin in TWINS))
+    page = write_comparison(found, folder / "comparison")
+    for suite in found.pairs[0].suites:
+        yield f"{suite.summary.headline}."
+        yield from suite.summary.sentences
+    yield f"comparison: {page.resolve()}"
+
+
+class DemoStopped(Exception):
+    """A run of the demo ended early; its exit code."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code

@@ -1,0 +1,1 @@
+"""A scored run in other tools' formats, one module a format."""

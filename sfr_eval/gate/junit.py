@@ -1,0 +1,88 @@
+"""JUnit XML of a gate, as GitLab, Jenkins and GitHub's test reporters read it.
+
+Root testsuites; a testsuite for each suite; a testcase for each row with at most one child: failure
+(the gate failed here), error (could not be computed) or skipped (too little data, unsupported).
+Jenkins keeps one child of a case, so there is never a second.
+"""
+
+import xml.etree.ElementTree as ET
+
+from sfr_eval.gate.verdict import Gate, GateRow, clean
+
+_CHILDREN = {"fail": "failure", "error": "error", "skipped": "skipped"}
+
+
+def junit_xml(gate: Gate) -> bytes:
+    """The document. A gate without rows (bad input, a run that is not whole) has one case, `check`,
+    with an error."""
+    root = ET.Element("testsuites", name="sfr-eval check", time=f"{gate.seconds:.3f}")
+    suites = list(dict.fromkeys(row.suite for row in gate.rows))
+    totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    for suite in suites:
+        rows = [row for row in gate.rows if row.suite == suite]
+        counts = {
+            "tests": len(rows),
+            "failures": sum(row.verdict == "fail" for row in rows),
+            "errors": sum(row.verdict == "error" for row in rows),
+            "skipped": sum(row.verdict == "skipped" for row in rows),
+        }
+        totals = {name: totals[name] + count for name, count in counts.items()}
+        parent = _suite(root, suite, counts, gate)
+        for row in rows:
+            _case(parent, row, gate)
+    if not gate.rows:
+        totals = {"tests": 1, "failures": 0, "errors": 1, "skipped": 0}
+        parent = _suite(root, "sfr-eval", totals, gate)
+        case = ET.SubElement(parent, "testcase", classname="sfr_eval", name="check", time="0.000")
+        child = ET.SubElement(case, "error", message=clean(gate.line), type=gate.verdict)
+        child.text = clean(gate.line)
+    for name, count in totals.items():
+        root.set(name, str(count))
+    ET.indent(root)
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
+
+
+def _suite(parent: ET.Element, name: str, counts: dict[str, int], gate: Gate) -> ET.Element:
+    made = ET.SubElement(parent, "testsuite", name=clean(name))
+    for key, count in counts.items():
+        made.set(key, str(count))
+    made.set("time", f"{gate.seconds:.3f}")
+    made.set("timestamp", gate.timestamp)
+    return made
+
+
+def _case(parent: ET.Element, row: GateRow, gate: Gate) -> None:
+    case = ET.SubElement(
+        parent,
+        "testcase",
+        classname=clean(f"sfr_eval.{row.suite}"),
+        name=clean(row.name),
+        time="0.000",
+    )
+    kind = _CHILDREN.get(row.verdict)
+    if kind is not None:
+        child = ET.SubElement(case, kind, message=clean(row.line))
+        if kind != "skipped":
+            child.set("type", row.mode)
+        child.text = clean(_body(row, gate))
+
+
+def _body(row: GateRow, gate: Gate) -> str:
+    facts = {
+        "baseline": row.baseline,
+        "candidate": row.candidate,
+        "delta": row.delta,
+        "95% interval": None if row.low is None else f"{row.low:.6g} to {row.high:.6g}",
+        "tolerance": row.tolerance,
+        "p, corrected": row.p_corrected,
+        "n": row.n,
+        "smallest detectable": row.minimum_detectable,
+        "baseline run": gate.baseline.name,
+        "candidate run": gate.candidate.name,
+    }
+    lines = [row.line]
+    for name, value in facts.items():
+        if value is not None:
+            lines.append(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")
+    return "\n".join(lines)

@@ -1,0 +1,80 @@
+"""A gate as Markdown, for the summary page of a CI job."""
+
+import re
+
+from sfr_eval.gate.verdict import Gate, GateRow, clean
+
+_ORDER = {"fail": 0, "error": 1, "skipped": 2, "pass": 3}
+_SIGNS = {"fail": "❌ fail", "error": "⚠️ error", "skipped": "⚪ skipped", "pass": "✅ pass"}
+_HEADS = {"passed": "✅", "failed": "❌", "incomplete": "⚠️", "invalid": "⚠️"}
+_COLUMNS = (
+    "verdict",
+    "suite",
+    "metric",
+    "baseline",
+    "candidate",
+    "difference [95 %]",
+    "tolerance",
+    "p",
+    "n",
+    "smallest detectable",
+    "why",
+)
+
+
+def markdown(gate: Gate, *, limit: int = 1_000_000) -> str:
+    """The gate in at most `limit` bytes. What does not fit is cut from the table, its passes
+    first, and counted; the verdict always stands."""
+    head = [
+        f"## {_HEADS[gate.verdict]} sfr-eval {_cell(gate.line)}",
+        "",
+        f"Baseline {_cell(gate.baseline.name or gate.baseline.file)}, candidate "
+        f"{_cell(gate.candidate.name or gate.candidate.file)}.",
+        "",
+    ]
+    if not gate.rows:
+        return "\n".join(head)
+    head += [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}"]
+    rows = [_row(row) for row in sorted(gate.rows, key=lambda row: _ORDER[row.verdict])]
+    tail = "\n{} more rows are in check.json.\n"
+    size = len("\n".join(head).encode()) + len(tail) + 20
+    kept = []
+    for row in rows:
+        size += len(row.encode()) + 1
+        if size > limit:
+            break
+        kept.append(row)
+    text = "\n".join([*head, *kept]) + "\n"
+    return text if len(kept) == len(rows) else text + tail.format(len(rows) - len(kept))
+
+
+def _row(row: GateRow) -> str:
+    ends = f" [{row.low:.3g}, {row.high:.3g}]" if row.low is not None else ""
+    cells = (
+        _SIGNS[row.verdict],
+        row.suite,
+        row.name,
+        _number(row.baseline),
+        _number(row.candidate),
+        "-" if row.delta is None else f"{row.delta:+.3g}{ends}",
+        f"{row.tolerance:g}",
+        "-" if row.p_corrected is None else f"{row.p_corrected:.3g}",
+        str(row.n),
+        _number(row.minimum_detectable, digits=2),
+        row.reason,
+    )
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _number(value: float | None, *, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:.{digits}g}"
+
+
+def _cell(text: str) -> str:
+    """Text that stays inside its cell and is no markup: names come from other people's files."""
+    one_line = " ".join(clean(text).split())
+    return (
+        re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", one_line)
+        .replace("\\<", "&lt;")
+        .replace("\\>", "&gt;")
+    )

@@ -1,0 +1,92 @@
+"""A small scored run that holds a reply of every status, for tests of export, import and API."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.config import load_run_config
+from sfr_eval.run import prepare
+from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.score import score
+from sfr_eval.store import FORMAT_VERSION, RunFolder
+from sfr_eval.types import Sample
+
+MODEL = "world:cross=0.3,within=0.5"
+PERSONAS = ("pirate", "butler")
+TEMPERATURES = (0.7, 1.0)
+QUERIES, K = 4, 3
+
+
+def spoiled(samples: list[Sample]) -> list[Sample]:
+    """With one refused, one failed, one unsupported and one cut reply."""
+    changes: dict[int, dict[str, Any]] = {
+        1: {"status": "refused", "text": ""},
+        8: {"status": "error", "text": "", "error": "HTTP 500: lost"},
+        14: {"status": "unsupported", "text": "", "error": "min_p is not supported"},
+        20: {"status": "truncated"},
+    }
+    return [replace(s, **changes.get(number, {})) for number, s in enumerate(samples)]
+
+
+def write_run(folder: Path, cache: Path, *, spoil: bool = True) -> RunFolder:
+    """The folder as `sfr-eval run` leaves it, without report and plots."""
+    settings = {
+        "model": MODEL,
+        "suite": ("persona",),
+        "personas": PERSONAS,
+        "temperatures": TEMPERATURES,
+        "samples": K,
+        "limit": QUERIES,
+        "metrics": ("text", "lexical", "quality"),
+    }
+    config = load_run_config(settings, environment={})
+    subject, suites, plan = prepare(config)
+    samples = list(WorldSampler(suites, dials=subject.checkpoint.dials).sample(plan.requests()))
+    samples = spoiled(samples) if spoil else samples
+    (part,) = plan.suites
+    manifest = {
+        "format": FORMAT_VERSION,
+        "name": MODEL,
+        "model": {
+            "name": MODEL,
+            "kind": "world",
+            "fingerprint": subject.checkpoint.fingerprint,
+            "folder": None,
+        },
+        "world": "persona",
+        "identity": dict(plan.identity),
+        "plan": [
+            {
+                "suite": part.suite.id,
+                "version": part.suite.version,
+                "title": part.suite.spec.title,
+                "prompts": len(part.prompts),
+                "queries": QUERIES,
+                "personas": [{"id": c.id, "name": c.name} for c in part.suite.personas.values()],
+                "temperatures": list(TEMPERATURES),
+                "samples": K,
+            }
+        ],
+        "config": config.model_dump(mode="json"),
+        "determinism": "bitwise",
+        "versions": {},
+        "platform": "test",
+        "status": "complete",
+        "samples": len(samples),
+    }
+    with RunFolder(folder) as opened:
+        opened.write_manifest(manifest)
+        opened.seal(samples)
+        opened.write_results(
+            score(
+                samples,
+                suites,
+                folder=opened,
+                manifest=manifest,
+                encoder_name=None,
+                style_data=None,
+                families=config.metrics,
+                cache=cache,
+            )
+        )
+    return RunFolder(folder)

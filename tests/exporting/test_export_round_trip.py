@@ -1,0 +1,53 @@
+"""What is exported and imported again is what it was."""
+
+from pathlib import Path
+
+import pytest
+
+from sfr_eval.export import export
+from sfr_eval.imports.folder import foreign_files, import_generations
+from sfr_eval.rescore import rescore
+from sfr_eval.store import RunFolder
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "lm-eval", "inspect"])
+def test_texts_statuses_temperatures_and_k_survive(run: Path, tmp_path: Path, kind: str) -> None:
+    if kind == "inspect":
+        pytest.importorskip("inspect_ai")
+    export(run, format=kind, output=tmp_path / "out")
+    files = foreign_files([tmp_path / "out"])
+    assert len(files) == (1 if kind == "jsonl" else 2)
+    folder, _ = import_generations(files, suite=None, output=tmp_path / "back")
+    assert folder.sealed_samples() == RunFolder(run).sealed_samples()
+    manifest, old = folder.read_manifest(), RunFolder(run).read_manifest()
+    assert manifest is not None
+    assert old is not None
+    # An import carries no version of what drew it, so a truth is never assumed.
+    assert manifest["world"] is None
+    wanted = {**old["plan"][0]}
+    assert manifest["plan"] == [wanted]
+    if kind != "jsonl":
+        assert manifest["identity"]["sampling"] == old["identity"]["sampling"]
+        assert manifest["identity"]["seed"] == old["identity"]["seed"]
+        assert manifest["import"]["origin"]["fingerprint"] == old["model"]["fingerprint"]
+    assert manifest["import"]["cautions"] == []
+
+
+def test_scored_again_the_numbers_are_the_same(run: Path, tmp_path: Path) -> None:
+    export(run, format="jsonl", output=tmp_path / "out")
+    folder, report, trouble = rescore(
+        tmp_path / "out" / "samples_persona.jsonl",
+        suite=None,
+        output=tmp_path / "back",
+        metrics=("text", "lexical"),
+        encoder=None,
+        style_data=None,
+    )
+    assert trouble == []
+    assert report.exists()
+
+    def estimates(path: Path) -> list[dict[str, object]]:
+        rows = RunFolder(path).read_results()["estimates"]
+        return [row for row in rows if not row["metric"].startswith(("oracle", "distinct_valid"))]
+
+    assert estimates(folder) == estimates(run)

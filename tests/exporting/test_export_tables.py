@@ -1,0 +1,109 @@
+"""csv, jsonl and model card; names and options of the verb."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from sfr_eval.api import load
+from sfr_eval.errors import UserError
+from sfr_eval.export import FORMATS, export
+
+
+def test_csv_is_read_back_by_pandas(run: Path, tmp_path: Path) -> None:
+    files = export(run, format="csv", output=tmp_path)
+    assert [Path(file).name for file in files] == ["estimates.csv", "samples.csv"]
+    estimates = pd.read_csv(files[0], keep_default_na=False, na_values={"value": [""]})
+    own = load(run).results
+    assert estimates.value.tolist() == pytest.approx(own.value.tolist(), nan_ok=True, abs=0)
+    assert estimates.persona.tolist() == own.persona.tolist()
+    samples = pd.read_csv(files[1], keep_default_na=False)
+    assert samples.text.tolist() == load(run).samples.text.tolist()
+
+
+def test_metrics_are_picked_by_name(run: Path, tmp_path: Path) -> None:
+    (file, _) = export(run, format="jsonl", output=tmp_path, metrics=["distinct_2"])
+    rows = [json.loads(line) for line in Path(file).read_text().splitlines()]
+    assert {row["metric"] for row in rows} == {"distinct_2"}
+    with pytest.raises(UserError, match="did you mean `distinct_2`"):
+        export(run, format="jsonl", output=tmp_path, metrics=["distinct2"])
+
+
+def test_every_temperature_survives_in_the_model_card(run: Path, tmp_path: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    (card,) = export(run, format="model-card", output=tmp_path)
+    read = ModelCard.load(card).data.eval_results
+    assert read is not None
+    found = {(r.metric_type, r.metric_args["temperature"]): r for r in read}
+    estimates = load(run).results
+    shown = estimates[(estimates.persona == "") & estimates.value.notna()]
+    for row in shown[shown.metric.isin(["length", "distinct_2_rarefied"])].itertuples():
+        entry = found[row.metric, row.temperature]
+        assert entry.metric_value == row.value
+        assert entry.metric_args["k"] == row.k == 3
+        assert entry.metric_args["signature"] == row.signature
+        assert entry.dataset_config == "persona"
+    assert {temperature for _, temperature in found} == {0.7, 1.0}
+    assert ".nan" not in Path(card).read_text()
+
+
+def test_a_card_that_is_there_keeps_its_text_and_other_results(run: Path, tmp_path: Path) -> None:
+    other = {
+        "name": "mine",
+        "results": [
+            {
+                "task": {"type": "text-generation"},
+                "dataset": {"name": "GSM8K", "type": "gsm8k"},
+                "metrics": [{"type": "acc", "value": 0.5}],
+            }
+        ],
+    }
+    front = yaml.safe_dump({"license": "mit", "model-index": [other]})
+    (tmp_path / "README.md").write_text(f"---\n{front}---\n\n# My model\n")
+    for _ in range(2):  # again: ours are replaced, not added
+        (card,) = export(run, format="model-card", output=tmp_path, metrics=["distinct_2"])
+    text = Path(card).read_text()
+    _, front, body = text.split("---\n", 2)
+    assert body.strip() == "# My model"
+    content = yaml.safe_load(front)
+    assert (content["license"], content["model-index"][0]["name"]) == ("mit", "mine")
+    metrics = [
+        (result["dataset"]["type"], metric["type"])
+        for result in content["model-index"][0]["results"]
+        for metric in result["metrics"]
+    ]
+    assert metrics == [("gsm8k", "acc"), ("sfr-eval", "distinct_2"), ("sfr-eval", "distinct_2")]
+
+
+def test_eval_results_are_read_by_the_hub_client(run: Path, tmp_path: Path) -> None:
+    from huggingface_hub import parse_eval_result_entries
+
+    with pytest.raises(UserError, match="name the benchmark's data set"):
+        export(run, format="eval-results", output=tmp_path)
+    (file,) = export(
+        run, format="eval-results", output=tmp_path, repo="org/bench", metrics=["distinct_2"]
+    )
+    entries = parse_eval_result_entries(yaml.safe_load(Path(file).read_text()))
+    assert [entry.task_id for entry in entries] == ["persona_distinct_2"] * 2
+    assert "T=0.7, k=3" in (entries[0].notes or "")
+    assert Path(file).parent.name == ".eval_results"
+
+
+def test_wrong_names_are_named(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="did you mean `lm-eval`"):
+        export(run, format="lmeval")
+    with pytest.raises(UserError, match="is a service"):
+        export(run, format="mlflow", output=tmp_path)
+    with pytest.raises(UserError, match="no such run folder"):
+        export(tmp_path / "nowhere", format="csv")
+    with pytest.raises(UserError, match="name the repository with --repo"):
+        export(run, format="hub")
+    assert "hub" in FORMATS
+
+
+def test_the_default_place_is_inside_the_run(clean_run: Path) -> None:
+    files = export(clean_run, format="csv")
+    assert [Path(file).parent for file in files] == [clean_run / "export" / "csv"] * 2

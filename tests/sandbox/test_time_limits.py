@@ -1,0 +1,146 @@
+"""pytest tests/sandbox/test_time_limits.py -- whose fault is a time-out?"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from sfr_eval.sandbox import (
+    AssertsProblem,
+    FunctionalProblem,
+    IoTest,
+    Limits,
+    Mode,
+    Problem,
+    Program,
+    StdinProblem,
+    TestVerdict,
+    Verdict,
+    grade,
+)
+from sfr_eval.sandbox.run import stalled, starved
+
+LIMIT = 2.0
+# Uses 60% of its limit as CPU time, however long that takes.
+COMPUTES = "import time\nwhile time.process_time() < 1.2:\n    pass\n"
+ASSERTS = AssertsProblem(id="p", asserts=("assert f(1) == 2",))
+STDIN = StdinProblem(id="p", tests=(IoTest(input="1\n", output="2"),))
+CALL = FunctionalProblem(id="p", function="f", tests=(IoTest(input="1", output="2"),))
+F = "def f(x):\n    return x + 1\n"
+
+
+@contextlib.contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Other programs that take all they can get."""
+    loops = [
+        subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(processes)
+    ]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def graded(code: str, problem: Problem, *, mode: Mode = "faithful", copies: int = 1) -> Verdict:
+    programs = [Program(id=str(number), code=code, problem=problem) for number in range(copies)]
+    verdicts = list(grade(programs, mode=mode, workers=1, limits=Limits(seconds=LIMIT)))
+    assert len({verdict.status for verdict in verdicts}) == 1
+    return verdicts[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "problem", "mode"),
+    [
+        (COMPUTES + F, ASSERTS, "faithful"),
+        (COMPUTES + "print(2)", STDIN, "faithful"),
+        (COMPUTES + "print(2)", STDIN, "lcb-compat"),
+        ("def f(x):\n    " + COMPUTES.replace("\n", "\n    ") + "return 2", CALL, "lcb-compat"),
+    ],
+)
+def test_a_right_program_passes_beside_busy_ones(code: str, problem: Problem, mode: Mode) -> None:
+    """It gets a quarter of a core, so the wall clock alone would refuse it."""
+    with busy(3 * (os.cpu_count() or 1)):
+        verdict = graded(code, problem, mode=mode)
+    assert (verdict.status, verdict.detail) == ("passed", "")
+
+
+@pytest.mark.slow
+def test_an_endless_program_is_refused_beside_busy_ones() -> None:
+    with busy(2 * (os.cpu_count() or 1)):
+        assert graded("while True:\n    pass", ASSERTS).status == "time_limit"
+
+
+@pytest.mark.parametrize("mode", ["faithful", "lcb-compat"])
+@pytest.mark.parametrize("problem", [ASSERTS, STDIN])
+def test_what_a_time_out_says(problem: Problem, mode: Mode) -> None:
+    """A program that slept through its limit has used next to no CPU time, and is told from one
+    that had no core."""
+    verdict = graded("import time\ntime.sleep(99)", problem, mode=mode)
+    assert verdict.status == "time_limit"
+    assert verdict.cpu_seconds < 0.1 * LIMIT
+    assert verdict.waited_seconds is not None
+    looped = graded("while True:\n    pass", problem, mode=mode)
+    assert (looped.status, looped.passed) == ("time_limit", False)
+    assert looped.waited_seconds is not None
+
+
+def verdict(*, wall: float, cpu: float, waited: float | None, own: bool) -> Verdict:
+    """Of a time-out after `wall` seconds."""
+    test = TestVerdict(status="time_limit", wall_seconds=wall, cpu_seconds=cpu if own else None)
+    return Verdict(
+        id="a", problem="p", status="time_limit", tests=(test,), wall_seconds=wall,
+        cpu_seconds=cpu, waited_seconds=waited,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize(
+    ("cpu", "waited", "again"),
+    [
+        (3.9, 0.1, False),  # it had its time
+        (3.9, None, False),
+        (1.0, 3.0, True),  # it had a quarter of a core
+        (1.0, 0.0, True),  # the disk, say: what kept it is not known
+        (0.0, 4.0, True),  # it never ran
+        (0.0, None, True),  # nothing is known
+        (0.1, 0.1, False),  # it slept
+    ],
+)
+def test_which_time_outs_are_repeated(
+    cpu: float, waited: float | None, again: bool, own: bool
+) -> None:
+    assert stalled(verdict(wall=4.0, cpu=cpu, waited=waited, own=own), 4.0) is again
+
+
+@pytest.mark.parametrize(
+    ("cpu", "waited", "unknown"),
+    [
+        (3.0, 16.0, True),  # a seventh of a core, all the time
+        (3.0, 2.0, False),  # slept, or read a disk
+        (6.0, 14.0, False),  # it has used its limit of 4
+        (3.0, None, False),
+    ],
+)
+def test_a_program_without_a_core_is_not_scored(
+    cpu: float, waited: float | None, unknown: bool
+) -> None:
+    for own in (True, False):
+        assert starved(verdict(wall=20.0, cpu=cpu, waited=waited, own=own), 4.0) is unknown
+
+
+def test_only_time_outs_are_repeated() -> None:
+    wrong = Verdict(id="a", problem="p", status="wrong", wall_seconds=4.0)
+    assert not stalled(wrong, 4.0)
+
+
+def test_a_verdict_near_its_limit_says_so() -> None:
+    code = "import time\ntime.sleep(1.7)\n" + F
+    found = graded(code, ASSERTS)
+    assert found.near_limit or found.status == "time_limit"  # the latter on a busy machine
+    assert not graded(F, ASSERTS).near_limit

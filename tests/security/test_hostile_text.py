@@ -1,0 +1,139 @@
+"""pytest tests/security/test_hostile_text.py: text of others on a terminal and in a spreadsheet."""
+
+import csv
+import io
+import json
+import sys
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfr_eval import cli
+from sfr_eval.exporting.tables import _csv
+from sfr_eval.hostile import clean, clean_json, spreadsheet_text
+from sfr_eval.plots import to_csv
+from sfr_eval.progress import Bar, log, say
+from sfr_eval.show import print_json, print_table
+
+ATTACKS = {
+    "colour": "\x1b[31mred",
+    "title": "\x1b]0;owned\x07",
+    "link": "\x1b]8;;http://evil.example\x1b\\click\x1b]8;;\x1b\\",
+    "clear": "\x1b[2J\x1b[H",
+    "c1": "\x9b31m",
+    "back": "safe\x08\x08\x08\x08evil",
+    "return": "evil\rgood",
+    "turned": "\u202egnp.exe",
+    "isolate": "\u2066\u2069",
+    "lone": "half \ud800 pair",
+    "delete": "\x7f",
+}
+
+
+def harmless(text: str) -> bool:
+    """No control character but line feed and tab, no half character, nothing that ends a line or
+    turns the direction of writing."""
+    turning = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    return not any(
+        (unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") and c not in "\n\t")
+        or unicodedata.bidirectional(c) in turning
+        for c in text
+    )
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+def test_an_attack_is_shown_and_not_obeyed(attack: str) -> None:
+    shown = clean(attack)
+    assert harmless(shown)
+    assert "\\x" in shown or "\\u" in shown
+    shown.encode()  # a lone surrogate would end the program when it is printed
+
+
+@given(st.text())
+def test_cleaning_twice_is_cleaning_once_and_leaves_ordinary_text(text: str) -> None:
+    once = clean(text)
+    assert clean(once) == once
+    assert harmless(clean(text + "\x1b[0m"))
+
+
+@pytest.mark.parametrize("text", ["Grüße, 世界", "a\n\tb", "naïve — “quoted”", "👩‍🚀 ok"])
+def test_ordinary_text_of_any_language_is_left_alone(text: str) -> None:
+    assert clean(text) == text
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_cleaned_json_is_the_same_value(value: dict[str, str]) -> None:
+    shown = clean_json(json.dumps(value, ensure_ascii=False, indent=1))
+    assert json.loads(shown) == value
+    assert harmless(shown)
+
+
+@pytest.mark.parametrize("speak", [say, log])
+def test_what_a_line_quotes_cannot_begin_a_line_of_its_own(
+    speak: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speak("model \x1b[2Jx\nreport: /all/is/well\r\nsfr-eval: done\u2028end")
+    out, err = capsys.readouterr()
+    assert (out + err).count("\n") == 1
+    assert harmless(out + err)
+
+
+def test_tables_and_json_are_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "".join(ATTACKS.values())
+    print_table(hostile, [hostile, "b"], [[hostile, "[red]x[/red]"]])
+    print_json({"text": hostile})
+    out = capsys.readouterr().out
+    assert harmless(out)
+    assert "[red]x[/red]" in out  # no markup either
+
+
+def test_the_title_of_a_bar_is_text_and_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with Bar("judging by [/x]\x1b]0;owned\x07", 3, unit="votes") as bar:
+        bar.update(3)
+    assert "[/x]" in stream.getvalue()
+    assert "\x1b]0;" not in stream.getvalue()
+
+
+def test_errors_that_quote_a_name_are_clean(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (
+        ["run", "--model", "world", "--suite", "x\x1b[31m"],
+        ["score", "no\x1b[31mfile\udcff"],
+        ["run", "--model", "./a\x1b]0;t\x07", "--suite", "persona"],
+    ):
+        monkeypatch.setattr(sys, "argv", ["sfr-eval", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 2
+        err = capsys.readouterr().err
+        assert harmless(err)
+        assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", '=HYPERLINK("http://evil")'],
+)
+def test_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
+    assert spreadsheet_text(text) == f"'{text}"
+    (row,) = csv.DictReader(io.StringIO(to_csv([{"text": text, "value": -1.5}]).decode()))
+    assert row["text"] == f"'{text}"
+    assert float(row["value"]) == -1.5  # a number stays one
+    (row,) = csv.DictReader(io.StringIO(_csv(["text"], [{"text": text}])))  # of `export`
+    assert row["text"] == f"'{text}"
+
+
+@given(st.text(alphabet=st.characters(categories=["L", "N", "Zs"]), min_size=1))
+def test_other_text_in_a_spreadsheet_is_left_alone(text: str) -> None:
+    assert spreadsheet_text(text) == text

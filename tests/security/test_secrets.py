@@ -1,0 +1,137 @@
+"""pytest tests/security/test_secrets.py: keys are in no file, no line and no error."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sfr_eval import cli
+from sfr_eval.hostile import clean, clean_json, without_secrets
+from sfr_eval.serving import fleet as fleet_module
+from tests.fake_server import Reply, completion, refusal_of, serving
+
+KEYS = {
+    "OPENAI_API_KEY": "sk-canary-subject-000000",
+    "SFR_EVAL_JUDGE_API_KEY": "sk-canary-judge-111111",
+    "HF_TOKEN": "hf_canarytoken222222",
+    "AWS_SECRET_ACCESS_KEY": "canary-of-somebody-else-333333",
+}
+RUN = ["run", "--model", "fake", "--suite", "persona", "--limit", "1", "--samples", "2"]
+RUN += ["--temperatures", "1.0", "--personas", "pirate", "--set", "metrics=[text]"]
+RUN += ["--output", "out"]
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, key in KEYS.items():
+        monkeypatch.setenv(name, key)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fleet_module, "_FIRST_PAUSE", 0.005)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["sfr-eval", *arguments])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def found_in(folder: Path) -> list[str]:
+    """Files with a key in them."""
+    return [
+        str(file)
+        for file in folder.rglob("*")
+        if file.is_file() and any(key.encode() in file.read_bytes() for key in KEYS.values())
+    ]
+
+
+def chatty(body: Mapping[str, Any], headers: Mapping[str, str]) -> Reply:
+    """A server that repeats all that it was sent."""
+    assert "canary-subject" in headers["authorization"]
+    return completion(f"you sent {headers['authorization']}", model=headers["authorization"])
+
+
+def scolding(body: Mapping[str, Any], headers: Mapping[str, str]) -> Reply:
+    return refusal_of(f"bad header {headers['authorization']}")
+
+
+@pytest.mark.parametrize("answer", [chatty, scolding], ids=["repeats", "refuses"])
+def test_no_key_is_written_or_shown(
+    answer: Any, keys: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def judge(body: Mapping[str, Any], headers: Mapping[str, str]) -> Reply:
+        assert "canary-subject" not in headers["authorization"]  # each server its own key
+        return completion(f"not JSON {headers['authorization']}")
+
+    with serving(answer) as server, serving(judge) as judging:
+        arguments = [*RUN, "--base-url", server.url, "--judge", judging.url]
+        code = run(monkeypatch, *arguments)
+        assert code == (0 if answer is chatty else 3)
+        assert server.count
+        assert judging.count == (6 if answer is chatty else 0)
+    out, err = capfd.readouterr()
+    assert "canary" not in out + err
+    assert (Path("out") / "manifest.json").is_file()
+    assert found_in(Path("out")) == []
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated(
+    keys: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for option in ("--base-url", "--judge"):
+        base = [] if option == "--base-url" else ["--base-url", "http://127.0.0.1:1/v1"]
+        assert run(monkeypatch, *RUN, *base, option, "http://me:hunter2x@host/v1") == 2
+        out, err = capfd.readouterr()
+        assert "hunter2x" not in out + err
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://me:hunter2x@host/v1")
+    assert run(monkeypatch, *RUN, "--engine", "openai") == 2
+    assert "hunter2x" not in "".join(capfd.readouterr())
+    assert not Path("out").exists()
+
+
+def test_an_unexpected_error_shows_no_key(
+    keys: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise LookupError(
+            f"Authorization: Bearer {KEYS['HF_TOKEN']} {os.environ['OPENAI_API_KEY']}"
+        )
+
+    monkeypatch.setattr("sfr_eval.run.prepare", fails)
+    assert run(monkeypatch, *RUN) == 3
+    err = capfd.readouterr().err
+    assert "LookupError" in err
+    assert "canary" not in err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET https://user:pass-word@host/v1",
+        "{'Authorization': 'Bearer pass-word'}",
+        "authorization: Basic pass-word",
+        "proxy http://pass-word@10.0.0.1:3128 refused",
+    ],
+)
+def test_passwords_of_any_kind_are_hidden(text: str) -> None:
+    for shown in (without_secrets(text), clean(text), clean_json(text)):
+        assert "pass-word" not in shown
+        assert "[secret]" in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["basic understanding of bearer certificates", "mail me@example.com", "https://a.example/@me"],
+)
+def test_ordinary_text_is_no_secret(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+def test_a_short_key_does_not_blank_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "EMPTY")
+    assert without_secrets("an EMPTY reply") == "an EMPTY reply"

@@ -1,0 +1,192 @@
+"""The experiment of docs/experiments: its sampler, its scores, its order of work, its tables."""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest_train import tiny_model
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "experiments"))
+
+import objectives
+from known_truth import setting
+from known_truth.language import _write, draw, log_probabilities, prompt_ids
+from known_truth.measure import groups, said, test_prompts, true_said
+from known_truth.table import interval, markdown, summarised
+
+PROMPTS = [
+    [{"role": "user", "content": "How do I bake bread?"}],
+    [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}],
+    [{"role": "user", "content": "What comes first, and what after that, and what in the end?"}],
+]
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer: Any) -> Any:
+    """Sharp enough that a cold draw is the most probable token."""
+    network = tiny_model(tokenizer).eval()
+    with torch.no_grad():
+        network.get_input_embeddings().weight.mul_(30)
+    return network
+
+
+@pytest.fixture(scope="module")
+def world() -> Any:
+    from sfr_eval.assets import find_suite
+    from sfr_eval.world.persona import PersonaWorld
+
+    return PersonaWorld.load(find_suite("persona"))
+
+
+def test_cold_draws_are_the_librarys_greedy_replies(model: Any, tokenizer: Any) -> None:
+    found = draw(
+        model,
+        tokenizer,
+        PROMPTS,
+        temperatures=(1e-4, 1e-5),
+        copies=2,
+        max_tokens=12,
+        seed=0,
+        rows=8,
+    )
+    for ids, own in zip(prompt_ids(tokenizer, PROMPTS), found, strict=True):
+        whole = model.generate(torch.tensor([ids]), max_new_tokens=12, do_sample=False)
+        expected = tokenizer.decode(whole[0, len(ids) :], skip_special_tokens=True)
+        assert own == [[expected] * 2] * 2
+
+
+def test_draws_follow_the_models_law(tokenizer: Any) -> None:
+    """First tokens of 8,000 draws at two temperatures, by Pearson's statistic."""
+    model = tiny_model(tokenizer).eval()
+    ids = prompt_ids(tokenizer, PROMPTS[:1])
+    heats, count = (0.1, 0.2), 4_000
+    written = _write(
+        model,
+        ids,
+        heat=torch.tensor(heats).repeat_interleave(count),
+        end=tokenizer.eos_token_id,
+        padding=tokenizer.pad_token_id,
+        max_tokens=1,
+        generator=torch.Generator().manual_seed(1),
+    )
+    with torch.no_grad():
+        logits = model(torch.tensor(ids)).logits[0, -1]
+    for place, heat in enumerate(heats):
+        own = written[place * count : (place + 1) * count]
+        found = Counter(row[0] if row else tokenizer.eos_token_id for row in own)
+        wanted = (count * torch.softmax(logits / heat, dim=-1)).tolist()
+        likely = [token for token, number in enumerate(wanted) if number >= 5]
+        assert len(likely) > 20
+        statistic = sum((found[i] - wanted[i]) ** 2 / wanted[i] for i in likely)
+        assert statistic < len(likely) + 5 * (2 * len(likely)) ** 0.5
+
+
+def test_scores_are_sums_of_log_softmax(model: Any, tokenizer: Any) -> None:
+    replies = ["Start with the oven.", "No.", "It depends on what is at hand, I would say."]
+    found, tokens = log_probabilities(
+        model, tokenizer, PROMPTS, replies, temperatures=(1.0, 0.7), rows=2
+    )
+    for i, (prompt, reply) in enumerate(zip(PROMPTS, replies, strict=True)):
+        start = prompt_ids(tokenizer, [prompt])[0]
+        end = tokenizer(reply)["input_ids"] + [tokenizer.eos_token_id]
+        assert int(tokens[i]) == len(end)
+        with torch.no_grad():
+            logits = model(torch.tensor([start + end])).logits[0, len(start) - 1 : -1]
+        for column, heat in enumerate((1.0, 0.7)):
+            log_q = torch.log_softmax(logits / heat, dim=-1)
+            expected = float(log_q.gather(1, torch.tensor(end)[:, None]).sum())
+            assert float(found[i, column]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_truth_is_valid_and_covers_itself(world: Any) -> None:
+    for values in true_said(world).values():
+        assert values["valid"] == 1
+        assert values["coverage"] == pytest.approx(1, abs=0.01)
+
+
+def test_a_model_of_one_sentence_has_one_valid_reply(world: Any) -> None:
+    import numpy as np
+
+    prompts = test_prompts(world)[:9]
+    rng = np.random.default_rng(0)
+    text = world.sample(prompts[0].persona, prompts[0].query, rng)
+    found = said(world, prompts, [[text] * 8] * 9)
+    assert found["valid"] == 1
+    assert found["distinct_valid"] == 1
+    assert found["coverage"] == pytest.approx(1 / 8, rel=0.05)
+    assert found["cs_self_bleu_2"] == pytest.approx(1)
+
+
+def test_the_left_out_persona_is_measured_apart(world: Any) -> None:
+    prompts = test_prompts(world)
+    found = groups(prompts)
+    assert len(found["left_out"]) == setting.TOPICS * 4
+    assert len(found["trained"]) == setting.TOPICS * 4 * 8
+    assert {prompts[i].persona for i in found["left_out"]} == {setting.LEFT_OUT}
+
+
+def cell_file(folder: Path, cell: setting.Cell, losses: list[float], value: float = 1.0) -> None:
+    row = {
+        "cross_entropy": value,
+        "forward_kl": value,
+        "best_forward_kl": value,
+        "sampled": [
+            {
+                "temperature": t,
+                "valid": value,
+                "distinct_valid": value * (1 + t),
+                "coverage": value,
+                "style_strength": value,
+                "cs_self_bleu_2": None,
+            }
+            for t in setting.TEMPERATURES
+        ],
+    }
+    found = {
+        "objective": cell.objective,
+        "weight": cell.weight,
+        "seed": cell.seed,
+        "validation": losses,
+        "best_epoch": 1,
+        "best": {"trained": row, "left_out": row},
+    }
+    (folder / f"{cell.name}.json").write_text(json.dumps(found))
+
+
+def test_the_sweep_comes_first_decides_the_weights_and_is_not_repeated(tmp_path: Path) -> None:
+    sweep = setting.sweep_cells()
+    assert objectives.remaining(tmp_path)[: len(sweep)] == sweep
+    for cell in sweep:
+        cell_file(tmp_path, cell, [2.0, 1.5 if cell.weight in (3.0, 0.1) else 1.8])
+    assert objectives.swept(tmp_path) == {"sfr": 3.0, "mtp": 0.1}
+    left = objectives.remaining(tmp_path)
+    assert (
+        len(left) == len(setting.OBJECTIVES) * setting.SEEDS - 2
+    )  # two of seed 0 were the sweep's
+    assert left[0] == setting.Cell("ce", 0.0, 0)
+    cell_file(tmp_path, left[0], [1.0])
+    assert objectives.next_cell(tmp_path) == left[1]
+
+
+def test_differences_are_taken_seed_by_seed(tmp_path: Path) -> None:
+    for seed, (plain, other) in enumerate([(1.0, 1.2), (2.0, 2.3), (3.0, 3.1)]):
+        cell_file(tmp_path, setting.Cell("ce", 0, seed), [1.0], plain)
+        cell_file(tmp_path, setting.Cell("tofu", 0, seed), [1.0], other)
+    cells = [json.loads(file.read_text()) for file in sorted(tmp_path.glob("*.json"))]
+    entry = next(
+        e for e in summarised(cells) if (e["objective"], e["group"]) == ("tofu", "trained")
+    )
+    apart = entry["forward_kl"]["minus_ce"]
+    assert apart["mean"] == pytest.approx(0.2)
+    assert apart["half"] == pytest.approx(4.303 * 0.1 / 3**0.5, rel=1e-3)  # t of 2 degrees
+    assert entry["peak_distinct_valid"]["mean"] == pytest.approx(2.2 * 2.2)
+    truth = dict.fromkeys(("valid", "distinct_valid", "coverage", "style_strength"), 1.0)
+    text = markdown(
+        summarised(cells), {g: {**truth, "cs_self_bleu_2": 0.5} for g in ("trained", "left_out")}
+    )
+    assert "| `tofu` | 0 | best | 3 |" in text
+    assert interval([2.0]) == {"mean": 2.0, "half": None}

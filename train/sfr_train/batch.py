@@ -1,0 +1,59 @@
+"""Reading a batch: where samples begin and how long they are, and the tokens ahead of each state.
+
+A row may hold several samples behind each other (packing without padding); `position_ids` then
+start anew at each.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from sfr_train.segments import IGNORED
+
+
+def sample_starts(inputs: Mapping[str, Any]) -> torch.Tensor:
+    """Where samples begin, (B, T): position 0, or the row's first token without positions."""
+    if "position_ids" in inputs:
+        return inputs["position_ids"] == 0
+    starts = torch.zeros_like(inputs["labels"], dtype=torch.bool)
+    starts[:, 0] = True
+    return starts
+
+
+def sample_lengths(inputs: Mapping[str, Any]) -> torch.Tensor:
+    """For each token the length of its sample, padding not counted; (B, T)."""
+    if "attention_mask" in inputs:
+        mask = inputs["attention_mask"]
+        return mask.sum(dim=1, keepdim=True).expand_as(mask)
+    sample = sample_starts(inputs).long().cumsum(dim=1)
+    counts = [torch.bincount(row, minlength=int(row.max()) + 1)[row] for row in sample]
+    return torch.stack(counts)
+
+
+def supervised_states(labels: torch.Tensor) -> torch.Tensor:
+    """The states that predict a token of the loss, (B, T) bool; labels unshifted."""
+    return torch.nn.functional.pad(labels[:, 1:] != IGNORED, (0, 1))
+
+
+def next_tokens(
+    labels: torch.Tensor, starts: torch.Tensor, ahead: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """y_{t+1..t+K} for every position and whether each counts.
+
+    labels (B, T); starts (B, T): True at the first token of a sample. Returns tokens (B, T, K) and
+    valid (B, T, K); a token past its sample's end, past the row, or outside the loss is not valid.
+    """
+    sample = starts.long().cumsum(dim=1)
+    tokens, valid = [], []
+    for i in range(1, ahead + 1):
+        moved = torch.nn.functional.pad(labels[:, i:], (0, min(i, labels.shape[1])), value=IGNORED)
+        home = torch.nn.functional.pad(sample[:, i:], (0, min(i, labels.shape[1])), value=-1)
+        tokens.append(moved)
+        valid.append((moved != IGNORED) & (home == sample))
+    return torch.stack(tokens, dim=-1), torch.stack(valid, dim=-1)
+
+
+def at_least_one(rows: torch.Tensor) -> torch.Tensor:
+    """A row of zeros if there is none: every rank runs the head."""
+    return rows if len(rows) else rows.new_zeros(1, *rows.shape[1:])

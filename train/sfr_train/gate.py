@@ -1,0 +1,61 @@
+"""The gradient gate: detaches h while the future loss is low.
+
+Off by default, as it starves the model of signal early and often. Decided from the loss of the last
+step, averaged over ranks and divided by what a blind head has at the same times, because at unit
+scale the plain loss moves more with tau than with anything learnt.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from sfr_train.flow import blind_loss
+from sfr_train.objectives.base import FutureTerms
+from sfr_train.schedule import ScheduleSettings
+
+
+class Gate:
+    """Open (the future loss may move the model) or closed, for the step to come."""
+
+    def __init__(self, settings: ScheduleSettings) -> None:
+        self._settings = settings
+        self._sum = self._weight = 0.0
+        self._average: float | None = None
+        self.closed = False
+
+    def add(self, terms: FutureTerms, weight: torch.Tensor, *, scale: float) -> None:
+        """The anchors of one micro-batch."""
+        if self._settings.gate == "off":
+            return
+        loss = terms.loss
+        if terms.tau is not None and loss.shape == terms.tau.shape:
+            loss = loss / blind_loss(terms.tau, scale)
+        if loss.shape == weight.shape:
+            loss = loss * weight
+        self._sum += float(loss.sum())
+        self._weight += float(weight.sum())
+
+    def close_step(self, accelerator: Any) -> None:
+        """Decide for the next step; all ranks come to the same answer."""
+        if self._settings.gate == "off":
+            return
+        both = torch.tensor([self._sum, self._weight], device=accelerator.device)
+        total, weight = accelerator.reduce(both, reduction="sum").tolist()
+        self._sum = self._weight = 0.0
+        loss = total / max(weight, 1e-9)
+        level = self._settings.gate_level
+        if self._settings.gate == "static":
+            self.closed = loss < level
+            return
+        self.closed = self._average is not None and loss < self._average / level
+        old = loss if self._average is None else self._average
+        self._average = 0.99 * old + 0.01 * loss
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {"average": self._average, "closed": self.closed}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state`."""
+        self._average, self.closed = state["average"], bool(state["closed"])

@@ -1,0 +1,161 @@
+"""A trainer with a head beside the model: optimised, clipped and saved apart from it.
+
+The head is a submodule of the model while it trains, because DDP, FSDP2 and ZeRO-3 know only what
+lies in the module tree. The model's own optimizer groups, gradient clipping and checkpoint are what
+they would be without it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sfr_eval.errors import RunError
+from sfr_train.head_run import HEAD
+from sfr_train.schedule import ScheduleSettings
+from sfr_train.token_trainer import TokenTrainer
+
+HEAD_FILE = "sfr_head.safetensors"
+STATE_FILE = "sfr_state.json"
+
+
+class HeadTrainer(TokenTrainer):
+    """For a model that may carry a head."""
+
+    schedule: ScheduleSettings  # the head's learning rate and weight decay
+    save_head = False  # beside the final model, too
+    _saving_checkpoint = False
+
+    def attach(self, head: Any) -> None:
+        """Put the head beside the model, before any wrapping."""
+        # Searching for unused parameters starts from the model's outputs, which do not know of
+        # the head; and there are none, as every rank runs all of both in every step.
+        if self.accelerator.ddp_handler is not None:
+            self.accelerator.ddp_handler.find_unused_parameters = False
+        head.to(self.args.device)
+        setattr(self.model, HEAD, head)
+        self._wrap_in_fsdp(type(head).__name__)
+
+    def _wrap_in_fsdp(self, name: str) -> None:
+        """The head is a unit of its own: it may have another dtype than the model."""
+        if not self.is_fsdp_enabled:
+            return
+        plugin = self.accelerator.state.fsdp_plugin
+        if plugin.transformer_cls_names_to_wrap is not None:
+            plugin.transformer_cls_names_to_wrap = [*plugin.transformer_cls_names_to_wrap, name]
+        else:
+            known = getattr(self.model, "_no_split_modules", None) or ()
+            self.model._no_split_modules = {*known, name}
+
+    @property
+    def head(self) -> Any:
+        """The module beside the model, or None."""
+        return getattr(self.accelerator.unwrap_model(self.model), HEAD, None)
+
+    @contextmanager
+    def without_head(self) -> Iterator[None]:
+        """The model as it would be without us."""
+        model, head = self.accelerator.unwrap_model(self.model), self.head
+        if head is None:
+            yield
+            return
+        delattr(model, HEAD)
+        try:
+            yield
+        finally:
+            setattr(model, HEAD, head)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """TRL's optimizer for the model; the head's parameters as further groups."""
+        with self.without_head():
+            optimizer = super().create_optimizer(model)
+        head = self.head
+        if head is None:
+            return optimizer
+        known = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        fresh = [p for p in head.parameters() if id(p) not in known]
+        for matrices in (True, False):
+            group = [p for p in fresh if (p.ndim > 1) == matrices]
+            if group:
+                decay = self.schedule.head_weight_decay if matrices else 0.0
+                optimizer.add_param_group(
+                    {
+                        "params": group,
+                        "lr": self.schedule.head_learning_rate,
+                        "weight_decay": decay,
+                    }
+                )
+        return optimizer
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        """Model and head apart: a large head gradient must not shrink the model's step."""
+        if self.head is None or self.is_deepspeed_enabled:
+            return super()._clip_grad_norm(model)
+        own = {id(p) for p in self.head.parameters()}
+        rest = [p for p in model.parameters() if id(p) not in own]
+        self.accelerator.clip_grad_norm_(list(self.head.parameters()), self.args.max_grad_norm)
+        return self.accelerator.clip_grad_norm_(rest, self.args.max_grad_norm)
+
+    # Checkpoints
+
+    def step_state(self) -> dict[str, Any]:
+        """What beside weights and optimizer a resumed run needs; JSON."""
+        return {}
+
+    def restore_step_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from `step_state`."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """The plain language model; the head in a file of its own, if asked or to resume from."""
+        head_state = None
+        if self.head is not None and (self.save_head or self._saving_checkpoint):
+            head_state = _head_state(self.head, state_dict)
+        if state_dict is not None:
+            state_dict = {k: v for k, v in state_dict.items() if not k.startswith(HEAD + ".")}
+        with self.without_head():
+            super()._save(output_dir, state_dict)
+        if head_state is not None and self.args.should_save:
+            from safetensors.torch import save_file
+
+            folder = Path(output_dir or self.args.output_dir)
+            save_file(head_state, folder / HEAD_FILE)
+            (folder / STATE_FILE).write_text(json.dumps(self.step_state()), encoding="utf-8")
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self._saving_checkpoint = True
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self._saving_checkpoint = False
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self.is_fsdp_enabled or self.head is None:  # FSDP's own files hold the head as well
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            with self.without_head():
+                super()._load_from_checkpoint(resume_from_checkpoint, model)
+            file = Path(resume_from_checkpoint) / HEAD_FILE
+            if not file.is_file():
+                raise RunError(f"{file}: missing; resume from a checkpoint that this trainer wrote")
+            from safetensors.torch import load_file
+
+            self.head.load_state_dict(load_file(file))
+        file = Path(resume_from_checkpoint) / STATE_FILE
+        if file.is_file():
+            self.restore_step_state(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _head_state(head: Any, state_dict: Mapping[str, Any] | None) -> dict[str, torch.Tensor]:
+    """The head's tensors; from the gathered state dict where parameters are sharded."""
+    if state_dict is None:
+        found = head.state_dict()
+    else:
+        found = {
+            name.removeprefix(HEAD + "."): value
+            for name, value in state_dict.items()
+            if name.startswith(HEAD + ".")
+        }
+    return {name: value.detach().cpu().contiguous() for name, value in found.items()}

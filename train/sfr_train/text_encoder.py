@@ -1,0 +1,168 @@
+"""What turns the text of a future into a vector: any sentence-transformers model, frozen.
+
+Futures are short and of few different lengths. They are tokenized once and put into batches of
+nearly one length, so that hardly a padding token is computed; on a CPU a batch of some hundred
+tokens also stays in the cache. Between tokenizer and pooling the transformer is called itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sfr_eval.errors import UserError
+from sfr_train.segments import TargetSettings
+
+Floats = npt.NDArray[np.float32]
+BATCH_TOKENS = {"cpu": 512, "cuda": 32_768}  # 512: best of 128 to 2,048 for MiniLM on one core
+_PADDING = 0.05  # of a batch, at most
+_SAME = 1e-3  # how far our batches may be from the library's own on the trial texts
+
+
+class TextEncoder(Protocol):
+    """What turns texts into unit vectors."""
+
+    @property
+    def key(self) -> str:
+        """Names weights, tokenizer and pooling."""
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """(len(texts), d), rows of length 1."""
+
+
+class SentenceEncoder:
+    """Any sentence-transformers model, with its own pooling or the mean over tokens."""
+
+    def __init__(self, settings: TargetSettings) -> None:
+        from sfr_eval.assets import cache_folder
+        from sfr_eval.encoder import Encoder
+
+        self._settings = settings
+        self._encoder = Encoder(settings.encoder, cache_folder())
+
+    @cached_property
+    def key(self) -> str:
+        """Fingerprint and pooling."""
+        with _named_as_setting():
+            return f"{self._encoder.fingerprint}/{self._settings.pooling}"
+
+    @cached_property
+    def _model(self) -> Any:
+        with _named_as_setting(), _outside_zero_init():
+            model = self._encoder.model
+        if self._settings.pooling == "mean":
+            from sentence_transformers.sentence_transformer.modules import Pooling
+
+            pooling = [module for module in model if isinstance(module, Pooling)]
+            if not pooling:
+                raise UserError(
+                    f"targets.pooling: {self._encoder.name} has no pooling layer; use native"
+                )
+            pooling[0].pooling_mode = "mean"
+        return model
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Unit rows; half precision on a GPU."""
+        import torch
+
+        device = self._model.device.type
+        with (
+            torch.inference_mode(),
+            torch.autocast(device, torch.float16, enabled=device == "cuda"),
+        ):
+            return self._in_batches(texts) if self._plain else self.encode_plainly(texts)
+
+    def encode_plainly(self, texts: Sequence[str]) -> Floats:
+        """By the library's own `encode`."""
+        rows = self._model.encode(
+            list(texts),
+            batch_size=64,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        )
+        return np.asarray(rows, dtype=np.float32)
+
+    @cached_property
+    def _plain(self) -> bool:
+        """Is it a transformer and what follows, without a prompt or inputs of another kind? The
+        library's answer for some texts decides."""
+        first = next(iter(self._model))
+        if type(first).__name__ != "Transformer" or self._model.default_prompt_name is not None:
+            return False
+        known = {"input_ids", "attention_mask", "token_type_ids"}
+        if not known >= set(first.tokenizer("a text")):
+            return False
+        trial = ["one", "Two words", "A sentence of some more words, and a comma."]
+        difference = np.abs(self._in_batches(trial) - self.encode_plainly(trial))
+        return bool(difference.max() < _SAME)
+
+    def _in_batches(self, texts: Sequence[str]) -> Floats:
+        import torch
+
+        model = self._model
+        transformer, rest = model[0], list(model)[1:]
+        ids = transformer.tokenizer(
+            list(texts), truncation=True, max_length=transformer.max_seq_length
+        )["input_ids"]
+        limit = self._settings.batch_tokens or BATCH_TOKENS.get(model.device.type, 4_096)
+        padding = transformer.tokenizer.pad_token_id or 0
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        rows: Floats | None = None
+        for start, stop in batches([len(ids[i]) for i in order], limit=limit):
+            part = order[start:stop]
+            width = len(ids[part[-1]])
+            tokens = torch.full((len(part), width), padding)
+            mask = torch.zeros_like(tokens)
+            for row, i in enumerate(part):
+                tokens[row, : len(ids[i])] = torch.tensor(ids[i])
+                mask[row, : len(ids[i])] = 1
+            tokens, mask = tokens.to(model.device), mask.to(model.device)
+            states = transformer.auto_model(input_ids=tokens, attention_mask=mask)
+            features = {"token_embeddings": states.last_hidden_state, "attention_mask": mask}
+            for module in rest:
+                features = module(features)
+            found = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=1)
+            if rows is None:
+                rows = np.empty((len(ids), found.shape[1]), dtype=np.float32)
+            rows[part] = found.cpu().numpy()
+        assert rows is not None
+        return rows
+
+
+def batches(lengths: Sequence[int], *, limit: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rising lengths: at most `limit` tokens with padding, a single longer one alone, and
+    hardly any padding."""
+    start = 0
+    for i, length in enumerate(lengths):
+        full = (i + 1 - start) * length > limit
+        if i > start and (full or length > lengths[start] * (1 + _PADDING)):
+            yield start, i
+            start = i
+    if lengths:
+        yield start, len(lengths)
+
+
+@contextmanager
+def _named_as_setting() -> Iterator[None]:
+    """The encoder's errors speak of --encoder, which training has as a setting."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).replace("--encoder", "targets.encoder", 1)) from None
+
+
+@contextmanager
+def _outside_zero_init() -> Iterator[None]:
+    """Load whole weights also where DeepSpeed's ZeRO-3 would cut every model into shards."""
+    from transformers.integrations import deepspeed
+
+    held = deepspeed._hf_deepspeed_config_weak_ref
+    deepspeed._hf_deepspeed_config_weak_ref = None
+    try:
+        yield
+    finally:
+        deepspeed._hf_deepspeed_config_weak_ref = held

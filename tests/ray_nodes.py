@@ -79,11 +79,13 @@ def left_over(session: int) -> set[int]:
     """Processes of a session whose leader is gone."""
     found = set()
     for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
         try:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+        except (FileNotFoundError, ProcessLookupError):
             continue
-        if entry.name.isdigit() and fields[0] != "Z" and int(fields[3]) == session:
+        if fields[0] != "Z" and int(fields[3]) == session:
             found.add(int(entry.name))
     return found
 

@@ -96,6 +96,6 @@ WIDE_DIALS = {"cross": 0.3, "within": 0.5}
 LIGHT = ("text", "lexical", "quality")
 """Families that need no encoder."""
 
-LEFT_OUT = ("across",)
-"""The measures of sets, on sets of another kind: their unit is a block of queries, of which a
-calibration of this size has too few."""
+LEFT_OUT = ("across", "code", "geometry", "tokens", "judge")
+"""across: its unit is a block of queries, of which a calibration of this size has too few. The
+others need what replies of the simulator have not: a checkpoint, a judge, problems to solve."""

@@ -133,3 +133,10 @@ def test_what_claims_nothing_is_a_fact_and_not_forgotten() -> None:
         "oracle_intent",
         "oracle_valid",
     }
+
+
+def test_families_that_the_simulator_cannot_feed_are_left_out() -> None:
+    from sfr_eval.calibrate.design import LEFT_OUT
+    from sfr_eval.metrics.table import FAMILIES, NEED_CHECKPOINT
+
+    assert NEED_CHECKPOINT | {"judge", "code"} <= set(LEFT_OUT) < set(FAMILIES)

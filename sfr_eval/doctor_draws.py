@@ -38,7 +38,7 @@ def check_draws(
         yield _variety(draw, requests, first, served=served)
         if len(set(first)) > 1:
             if served:
-                yield _other_seeds(first, draw(others))
+                yield other_seeds(first, draw(others))
             yield _repeats(draw, requests, first, served=served)
     except _NoText as error:
         yield Finding(
@@ -66,7 +66,8 @@ def _variety(
     return Finding(what="draws", state="missing", found=found, remedy=remedy)
 
 
-def _other_seeds(first: Sequence[str], others: Sequence[str]) -> Finding:
+def other_seeds(first: Sequence[str], others: Sequence[str]) -> Finding:
+    """What it means that texts drawn with `others`' seeds were or were not among the `first`."""
     seen = sum(text in set(first) for text in others)
     replayed = list(first) == list(others)
     few = seen == len(others)

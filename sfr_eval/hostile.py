@@ -6,7 +6,6 @@ they may do there is decided here, once: nothing but be text, and no more of it 
 
 import os
 import re
-import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -123,6 +122,8 @@ def unpacked(raw: bytes, *, where: str, max_bytes: int = MAX_UNPACKED_BYTES) -> 
 def refuse_zip_bomb(file: Path) -> None:
     """UserError if the parts of a zip file say that they unpack to more than MAX_UNPACKED_BYTES, or
     to more than MAX_RATIO bytes a byte. zipfile.BadZipFile and OSError for what is none."""
+    import zipfile  # brings much with it, and `--help` is to be quick
+
     with zipfile.ZipFile(file) as archive:
         size = sum(part.file_size for part in archive.infolist())
     most = min(MAX_UNPACKED_BYTES, max(2**24, MAX_RATIO * file.stat().st_size))

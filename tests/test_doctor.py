@@ -9,7 +9,7 @@ import pytest
 
 from sfr_eval import cli
 from sfr_eval.doctor import check_model
-from sfr_eval.doctor_draws import DRAWS
+from sfr_eval.doctor_draws import DRAWS, other_seeds
 from tests.fake_server import Reply, completion, refusal_of, serving
 
 Server = Callable[[dict[str, Any], Mapping[str, str]], Reply]
@@ -63,7 +63,6 @@ def replaying() -> Server:
 
 def findings(answer: Server) -> dict[str, Any]:
     with serving(answer) as server:
-        # One at a time, so that a recording is in order.
         found = {f.what: f for f in check_model("fake", base_url=(server.url,))}
         assert server.count in (16, 32, 48, 64)
     return found
@@ -114,6 +113,9 @@ def test_a_gateway_that_replays_a_recording_is_a_stop() -> None:
     found = findings(replaying())
     assert found["other seeds"].state in ("missing", "note")
     assert found["other seeds"].found == "16 of 16 draws with other seeds were known texts"
+    assert other_seeds(["a", "b"], ["a", "b"]).state == "missing"  # in the old order
+    assert other_seeds(["a", "b"], ["b", "a"]).state == "note"
+    assert other_seeds(["a", "b"], ["b", "c"]).state == "ok"
 
 
 def test_a_model_with_few_answers_is_not_called_a_cache() -> None:

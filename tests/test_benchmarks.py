@@ -1,0 +1,82 @@
+"""Run: .venv/bin/python -m pytest tests/test_benchmarks.py"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "benchmarks"
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    import table  # type: ignore[import-not-found]
+
+    return table
+
+
+def test_the_page_shows_what_is_kept(table: ModuleType) -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert table.with_table(page, table.stored()) == page, "run: make bench ONLY="
+
+
+def test_every_benchmark_has_a_script_and_a_reader(table: ModuleType) -> None:
+    assert list(table.COMMANDS) == list(table.rows.READERS)
+    assert all((FOLDER / f"{name}.py").is_file() for name in table.COMMANDS)
+
+
+def test_json_at_the_end_is_read_on_one_line_or_several(table: ModuleType) -> None:
+    found = {"a": [{"b": 1}], "c": {"d": 2.5}}
+    assert table.last_json("text\n" + json.dumps(found)) == found
+    assert table.last_json('{"other": 1}\n' + json.dumps(found, indent=1) + "\n") == found
+    with pytest.raises(ValueError, match="does not end with JSON"):
+        table.last_json(json.dumps(found) + "\nbut then text")
+
+
+def test_without_peers_their_options_are_dropped(table: ModuleType) -> None:
+    given = ["--data", "d", "--peers", "None", "--model", "m", "--peers-python", "None/bin/python"]
+    assert table.without_peers(given) == ["--data", "d", "--model", "m"]
+
+
+def test_a_result_becomes_rows_with_ratio_and_machine(
+    table: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    session = {"sampling_seconds": 20.0, "completion_tokens": 1000, "requests": 8}
+    best = {
+        "ours": {"wall_seconds": 40.0, **session},
+        "lm-eval": {"wall_seconds": 160.0, **session},
+    }
+    sides = {side: [row] for side, row in best.items()}
+    found = {"temperatures": [1.0], "requests": 8, "prompts": 4, "lm_eval": "0.4.13"}
+    output = "progress\n" + json.dumps({**found, "best": best, "runs": sides})
+    conditions = {
+        "date": "2026-01-02",
+        "machine": {"processor": "P", "cores": 2, "memory_gb": 4, "instructions": ["avx2"]},
+        "python": "3.11",
+        "versions": {"torch": "1"},
+        "load_before": 0.5,
+    }
+    table.keep("sweep", output, ["--limit", "2"], conditions)
+    text = table.render(table.stored())
+    (row,) = [line for line in text.splitlines() if "lm-eval 0.4.13" in line]
+    assert "40.0 s" in row
+    assert "160.0 s" in row
+    assert "4.0 times as fast" in row  # 160 / 40
+    assert "machine 1, load 0.5" in row
+    assert "| grade | not measured yet |" in text
+    assert "Machine 1: P, 2 cores, 4 GB, avx2; Python 3.11, torch 1." in text
+
+
+def test_startup_names_what_it_leaves_out() -> None:
+    command = [sys.executable, FOLDER / "startup.py", "--repeats", "1"]
+    command += ["--peers-python", "/nowhere/bin/python"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["left_out"]["lm_eval --help"] == "not installed"
+    assert found["best"]["sfr-eval --help"] > found["best"]["python -c pass"] > 0

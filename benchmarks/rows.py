@@ -173,8 +173,8 @@ def startup(found: Any) -> Iterator[Row]:
     for name, seconds in best.items():
         if name.startswith(("sfr-eval", 'python -c "import')):
             command = name.removeprefix("sfr-eval ")
-            beside = {"--help": ("lm_eval --help", "inspect --help"), "ls": ("lm_eval ls tasks",)}
-            others = [peer for peer in beside.get(command, ()) if peer in best]
+            beside = ("lm_eval --help", "inspect --help") if command == "--help" else ()
+            others = [peer for peer in beside if peer in best]
             for peer in others or [""]:
                 yield Row(
                     what=f"`{name}`",

@@ -19,15 +19,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peers-python", default=sys.executable, help="has lm_eval, inspect")
     arguments = parser.parse_args()
-    here, there = Path(sys.executable).parent, Path(arguments.peers_python).parent
+    here = Path(sys.executable).parent
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
         'python -c "import sfr_eval"': [sys.executable, "-c", "import sfr_eval"],
         "sfr-eval --help": [str(here / "sfr-eval"), "--help"],
         "sfr-eval ls": [str(here / "sfr-eval"), "ls"],
-        "lm_eval --help": [str(there / "lm_eval"), "--help"],
-        "lm_eval ls tasks": [str(there / "lm_eval"), "ls", "tasks"],
-        "inspect --help": [str(there / "inspect"), "--help"],
+        "lm_eval --help": [installed("lm_eval", arguments.peers_python), "--help"],
+        "inspect --help": [installed("inspect", arguments.peers_python), "--help"],
     }
     left_out = {name: why for name, line in commands.items() if (why := trouble(line)) is not None}
     for name, why in left_out.items():
@@ -42,6 +41,12 @@ def main() -> None:
     for name, value in best.items():
         print(f"{name:30} {value:6.3f} s")
     print(json.dumps({"best": best, "left_out": left_out, "runs": seconds}))
+
+
+def installed(name: str, peers_python: str) -> str:
+    """Its script in the peers' environment, else in this one, on which that may be built."""
+    theirs = Path(peers_python).parent / name
+    return str(theirs if theirs.exists() else Path(sys.executable).parent / name)
 
 
 def trouble(command: list[str]) -> str | None:

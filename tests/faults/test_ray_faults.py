@@ -11,6 +11,8 @@ import pytest
 from fault_runs import (
     PATIENCE,
     REQUESTS,
+    VLLM,
+    VLLM_REQUESTS,
     WORLD,
     assert_nothing_lost_nothing_twice,
     count_rows,
@@ -46,14 +48,6 @@ def slow_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
 
 
-@pytest.fixture(scope="module")
-def truth(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """One engine, no Ray."""
-    folder = tmp_path_factory.mktemp("direct") / "run"
-    finish(*WORLD, "--output", folder)
-    return (folder / "samples.parquet").read_bytes()
-
-
 def on(nodes: Nodes, output: Path) -> tuple[object, ...]:
     return (
         *(*WORLD, "--engine", "ray", "--replicas", "2", "--ray-address", nodes.address),
@@ -81,7 +75,7 @@ def kill_one(pids: list[int], chance: random.Random) -> bool:
 
 
 def test_a_node_that_is_lost_in_mid_run_loses_nothing_and_the_run_ends(
-    tmp_path: Path, truth: bytes, slow_nodes: None
+    tmp_path: Path, world_truth: bytes, slow_nodes: None
 ) -> None:
     output = tmp_path / "run"
     with ray_nodes(2, tmp_path / "nodes") as nodes:
@@ -91,11 +85,11 @@ def test_a_node_that_is_lost_in_mid_run_loses_nothing_and_the_run_ends(
         nodes.kill(1)
         text = end_of(process, code=0)
     assert "is replaced" in text
-    assert_nothing_lost_nothing_twice(output, truth)
+    assert_nothing_lost_nothing_twice(output, world_truth)
 
 
 def test_actors_and_the_run_itself_killed_at_random(
-    tmp_path: Path, truth: bytes, slow_nodes: None
+    tmp_path: Path, world_truth: bytes, slow_nodes: None
 ) -> None:
     output = tmp_path / "run"
     chance = random.Random(2)
@@ -113,11 +107,11 @@ def test_actors_and_the_run_itself_killed_at_random(
             time.sleep(0.2)
         text = finish(*on(nodes, output), **node_environment())
     assert " 0 already there" not in text
-    assert_nothing_lost_nothing_twice(output, truth)
+    assert_nothing_lost_nothing_twice(output, world_truth)
 
 
 def test_a_cluster_that_is_lost_whole_ends_the_run_and_another_engine_goes_on(
-    tmp_path: Path, truth: bytes, slow_nodes: None
+    tmp_path: Path, world_truth: bytes, slow_nodes: None
 ) -> None:
     output = tmp_path / "run"
     with ray_nodes(2, tmp_path / "nodes") as nodes:
@@ -128,27 +122,20 @@ def test_a_cluster_that_is_lost_whole_ends_the_run_and_another_engine_goes_on(
         process.communicate(timeout=PATIENCE)  # it may not hang; Ray ends it in its own way
         assert process.returncode != 0
     finish(*WORLD, "--output", output)  # a run begun on Ray goes on without it
-    assert_nothing_lost_nothing_twice(output, truth)
+    assert_nothing_lost_nothing_twice(output, world_truth)
 
 
 def test_real_vllm_on_two_nodes_of_which_one_is_lost_equals_one_engine(
-    tiny_checkpoint: Path, tmp_path: Path
+    tiny_checkpoint: Path, tmp_path: Path, vllm_truth: bytes
 ) -> None:
-    pytest.importorskip("vllm")
-    command: tuple[object, ...] = (
-        *("run", "--model", tiny_checkpoint, "--suite", "persona", "--limit", "20"),
-        *("--samples", "8", "--temperatures", "0.7,1.0", "--max-tokens", "24", "--metrics", "text"),
-    )
-    requests = 20 * 9 * 8 * 2
-    finish(*command, "--output", tmp_path / "one")
-    output = tmp_path / "two"
+    output = tmp_path / "run"
     with ray_nodes(2, tmp_path / "nodes") as nodes:
         process = start(
-            *(*command, "--engine", "ray", "--replicas", "2"),
+            *(*VLLM, "--model", tiny_checkpoint, "--engine", "ray", "--replicas", "2"),
             *("--ray-address", nodes.address, "--output", output),
             **node_environment(),
         )
-        wait_until(lambda: count_rows(output) > requests // 8, process)
+        wait_until(lambda: count_rows(output) > VLLM_REQUESTS // 8, process)
         nodes.kill(1)
         end_of(process, code=0)
-    assert_nothing_lost_nothing_twice(output, (tmp_path / "one" / "samples.parquet").read_bytes())
+    assert_nothing_lost_nothing_twice(output, vllm_truth)

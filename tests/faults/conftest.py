@@ -9,11 +9,17 @@ from judge_process import JudgeServer
 
 
 @pytest.fixture(scope="session")
-def world_truth(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The sealed rows of WORLD, by one engine in one go."""
+def world_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """WORLD by one engine in one go; not to be changed."""
     folder = tmp_path_factory.mktemp("world") / "run"
     finish(*WORLD, "--output", folder)
-    return (folder / "samples.parquet").read_bytes()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def world_truth(world_run: Path) -> bytes:
+    """Its sealed rows."""
+    return (world_run / "samples.parquet").read_bytes()
 
 
 @pytest.fixture(scope="session")

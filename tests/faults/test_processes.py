@@ -116,7 +116,7 @@ def test_a_judge_that_is_killed_is_asked_again_for_what_is_missing_only(
     output = tmp_path / "run"
     command = (
         *(*WORLD, "--limit", "10", "--samples", "4", "--output", output),
-        *("--judge", f"http://127.0.0.1:{judge.port}/v1#fake"),
+        *("--judge", judge.url),
         *("--set", "judge_axes=[ctx]", "--set", "concurrency=4", "--set", "timeout=20"),
     )
     process = start(*command)

@@ -1,8 +1,10 @@
 """Ray in a night of failures: two nodes on this machine, one core each, killed in mid-run."""
 
 import contextlib
+import json
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -41,10 +43,27 @@ if any("default_worker" in word for word in sys.orig_argv):
 """
 
 
+SLOW_SCORING = """
+import sys
+if any("default_worker" in word for word in sys.orig_argv):
+    import time
+    from sfr_eval import workers
+    whole = workers._call
+    def _call(work, part):
+        time.sleep(0.5)
+        return whole(work, part)
+    workers._call = _call
+"""
+SMALL_PARTS = """
+from sfr_eval.metrics.lexical_stream import lexical_stream
+lexical_stream.__kwdefaults__["batch_characters"] = 20_000
+"""
+
+
 @pytest.fixture
 def slow_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(SLOW_NODES)
+    (tmp_path / "site" / "sitecustomize.py").write_text(SLOW_NODES + SLOW_SCORING)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
 
 
@@ -123,6 +142,28 @@ def test_a_cluster_that_is_lost_whole_ends_the_run_and_another_engine_goes_on(
         assert process.returncode != 0
     finish(*WORLD, "--output", output)  # a run begun on Ray goes on without it
     assert_nothing_lost_nothing_twice(output, world_truth)
+
+
+def test_scoring_on_two_nodes_of_which_one_is_lost_gives_the_same_estimates(
+    tmp_path: Path, world_run: Path, slow_nodes: None
+) -> None:
+    here, there = (Path(shutil.copytree(world_run, tmp_path / n)) for n in ("here", "there"))
+    score = ("score", "--metrics", "text", "--metrics", "lexical")
+    finish(*score, here)
+    with ray_nodes(2, tmp_path / "nodes") as nodes:
+        process = start(
+            *(*score, "--ray-address", nodes.address, there),
+            before=SMALL_PARTS,
+            **node_environment(),
+        )
+        wait_until(lambda: "ray::_call" in str(descendants(nodes.processes[1].pid)), process)
+        nodes.kill(1)
+        end_of(process, code=0)
+    expected, found = (
+        json.loads((folder / "results.json").read_text())["estimates"] for folder in (here, there)
+    )
+    assert found == expected
+    assert any(row["metric"] == "self_bleu_4" for row in found)
 
 
 def test_real_vllm_on_two_nodes_of_which_one_is_lost_equals_one_engine(

@@ -169,6 +169,26 @@ def test_parts_of_a_run_are_measured_to_the_same_bits_on_the_cluster(cluster: No
                 np.testing.assert_array_equal(column, theirs[name])
 
 
+def square(number: int) -> int:
+    return number * number
+
+
+def test_no_more_parts_are_sent_to_the_cluster_than_its_cores_can_work_on(cluster: Nodes) -> None:
+    taken = 0
+
+    def parts() -> Iterator[int]:
+        nonlocal taken
+        for number in range(1_000):
+            taken += 1
+            yield number
+
+    with open_workers(None, ray_address=cluster.address) as workers:
+        results = workers.map(square, parts())
+        assert [next(results), next(results)] == [0, 1]
+        assert taken <= 2 * 2 + 2  # two for each of two cores, and those that came back
+        results.close()  # type: ignore[attr-defined]
+
+
 def test_replicas_share_the_cores_of_their_nodes_and_take_whole_gpus() -> None:
     cpu = [{"CPU": 4.0}, {"CPU": 4.0}]
     assert plan_replicas(cpu, replicas=2, gpus=0) == (2, Resources(cpus=4, gpus=0))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fault_runs import CODE, VLLM, WORLD, Verdicts, finish, verdicts
-from judge_process import JudgeServer
+from server_process import ServerProcess
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +40,8 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
 
 
 @pytest.fixture
-def judge() -> Iterator[JudgeServer]:
-    server = JudgeServer()
-    server.start()
-    yield server
-    server.kill()
+def server() -> Iterator[ServerProcess]:
+    made = ServerProcess()
+    made.start()
+    yield made
+    made.kill()

@@ -22,7 +22,7 @@ from fault_runs import (
     rows_in,
     verdicts,
 )
-from judge_process import JudgeServer
+from server_process import ServerProcess
 
 pytestmark = [
     pytest.mark.slow,
@@ -126,8 +126,8 @@ def test_a_disk_that_is_full_among_the_verdicts(tmp_path: Path, graded: Verdicts
         assert verdicts(small / "run") == graded
 
 
-def test_a_disk_that_is_full_among_the_judgements(tmp_path: Path, judge: JudgeServer) -> None:
-    command = (*SMALL, "--judge", judge.url, "--set", "judge_axes=[rel]")
+def test_a_disk_that_is_full_among_the_judgements(tmp_path: Path, server: ServerProcess) -> None:
+    command = (*SMALL, "--judge", server.url, "--set", "judge_axes=[rel]")
     with disk(tmp_path / "disk", megabytes=16) as small:
         output = small / "run"
         fails_then_completes(

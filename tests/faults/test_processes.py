@@ -25,7 +25,7 @@ from fault_runs import (
     verdicts,
     wait_until,
 )
-from judge_process import JudgeServer
+from server_process import ServerProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
@@ -111,24 +111,46 @@ def test_kills_of_a_run_that_grades_lose_no_verdict(tmp_path: Path, graded: Verd
 
 
 def test_a_judge_that_is_killed_is_asked_again_for_what_is_missing_only(
-    tmp_path: Path, judge: JudgeServer
+    tmp_path: Path, server: ServerProcess
 ) -> None:
     output = tmp_path / "run"
     command = (
         *(*WORLD, "--limit", "10", "--samples", "4", "--output", output),
-        *("--judge", judge.url),
-        *("--set", "judge_axes=[ctx]", "--set", "concurrency=4", "--set", "timeout=20"),
+        *("--judge", server.url),
+        *("--set", "judge_axes=[ctx]", "--set", "concurrency=16"),
     )
     process = start(*command)
     wait_until(lambda: count_rows(output, "judgements") >= 100, process)
-    judge.kill()
+    server.kill()
     text = end_of(process, code=3)
     assert "judg" in text or "server" in text
     answered = {r["judgement_id"] for r in rows_in(output, "judgements") if r["status"] == "ok"}
     assert 100 <= len(answered) < 360
-    judge.start()
+    server.start()
     finish(*command)
     votes = [r for r in rows_in(output, "judgements") if r["status"] == "ok"]
     ids = [row["judgement_id"] for row in votes]
     assert len(ids) == len(set(ids)) == 360  # nothing lost, nothing twice
     assert answered < set(ids)
+
+
+def test_a_served_model_that_is_killed_is_asked_again_for_what_is_missing_only(
+    tmp_path: Path, server: ServerProcess
+) -> None:
+    command = (
+        *(*WORLD, "--model", "fake", "--base-url", server.url, "--max-tokens", "16"),
+        *("--limit", "10", "--samples", "4", "--set", "concurrency=16"),
+    )
+    finish(*command, "--output", tmp_path / "direct")
+    output = tmp_path / "run"
+    process = start(*command, "--output", output)
+    wait_until(lambda: count_rows(output) >= 100, process)
+    server.kill()
+    text = end_of(process, code=3)
+    assert "mend the server and repeat the same command" in text
+    answered = {row["sample_id"] for row in rows_in(output) if row["status"] == "ok"}
+    assert 100 <= len(answered) < 360
+    server.start()
+    finish(*command, "--output", output)
+    truth = (tmp_path / "direct" / "samples.parquet").read_bytes()
+    assert_nothing_lost_nothing_twice(output, truth)

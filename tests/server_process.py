@@ -1,4 +1,4 @@
-"""A judge in a process of its own, which a test may kill and start again at its old address."""
+"""An OpenAI-compatible server in a process of its own: killed, and started again at its old address."""
 
 import subprocess
 import sys
@@ -11,15 +11,15 @@ from fake_server import FakeServer, completion
 def answer(body, headers):
     return completion(json.dumps({"score": 1 + len(body["messages"][-1]["content"]) % 5}))
 server = FakeServer(answer, keep=False)
-server.port, server.delay = int(sys.argv[1]), 0.02
+server.port, server.delay = int(sys.argv[1]), 0.1
 server.start()
 print(server.port, flush=True)
 time.sleep(100_000)
 """
 
 
-class JudgeServer:
-    """Rates every reply by the length of the question put to it."""
+class ServerProcess:
+    """Answers as a judge would, with a score that depends on the length of the last message."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -42,5 +42,5 @@ class JudgeServer:
 
     @property
     def url(self) -> str:
-        """For --judge."""
-        return f"http://127.0.0.1:{self.port}/v1#fake"
+        """For --base-url; its model is `fake`."""
+        return f"http://127.0.0.1:{self.port}/v1"

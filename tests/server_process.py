@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server in a process of its own: killed, and started again at its old address."""
+"""An OpenAI-compatible server that can be killed and started again at its old address."""
 
 import subprocess
 import sys

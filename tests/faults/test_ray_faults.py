@@ -149,7 +149,7 @@ def test_scoring_on_two_nodes_of_which_one_is_lost_gives_the_same_estimates(
 ) -> None:
     here, there = (Path(shutil.copytree(world_run, tmp_path / n)) for n in ("here", "there"))
     score = ("score", "--metrics", "text", "--metrics", "lexical")
-    finish(*score, here)
+    finish(*score, here, before=SMALL_PARTS)
     with ray_nodes(2, tmp_path / "nodes") as nodes:
         process = start(
             *(*score, "--ray-address", nodes.address, there),

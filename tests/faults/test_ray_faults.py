@@ -48,10 +48,10 @@ import sys
 if any("default_worker" in word for word in sys.orig_argv):
     import time
     from sfr_eval import workers
-    whole = workers._call
+    undelayed = workers._call
     def _call(work, part):
         time.sleep(0.5)
-        return whole(work, part)
+        return undelayed(work, part)
     workers._call = _call
 """
 SMALL_PARTS = """

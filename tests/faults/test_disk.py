@@ -17,10 +17,10 @@ from fault_runs import (
     WORLD,
     Verdicts,
     assert_nothing_lost_nothing_twice,
+    assert_same_verdicts,
     finish,
     last_line,
     rows_in,
-    verdicts,
 )
 from server_process import ServerProcess
 
@@ -123,7 +123,7 @@ def test_a_disk_that_is_full_among_the_verdicts(tmp_path: Path, graded: Verdicts
     with disk(tmp_path / "disk", megabytes=16) as small:
         command = (*CODE, "--output", small / "run")
         fails_then_completes(small, *command, place="sfr_eval.code.grading:_graded", call=20)
-        assert verdicts(small / "run") == graded
+        assert_same_verdicts(small / "run", graded)
 
 
 def test_a_disk_that_is_full_among_the_judgements(tmp_path: Path, server: ServerProcess) -> None:

@@ -15,6 +15,7 @@ from fault_runs import (
     WORLD,
     Verdicts,
     assert_nothing_lost_nothing_twice,
+    assert_same_verdicts,
     count_rows,
     descendants,
     end_of,
@@ -22,7 +23,6 @@ from fault_runs import (
     last_line,
     rows_in,
     start,
-    verdicts,
     wait_until,
 )
 from server_process import ServerProcess
@@ -95,7 +95,7 @@ def test_kills_of_the_graders_servers_change_no_verdict(tmp_path: Path, graded: 
             hit += 1
     end_of(process, code=0)
     assert hit > 0
-    assert verdicts(output) == graded
+    assert_same_verdicts(output, graded)
 
 
 def test_kills_of_a_run_that_grades_lose_no_verdict(tmp_path: Path, graded: Verdicts) -> None:
@@ -107,7 +107,7 @@ def test_kills_of_a_run_that_grades_lose_no_verdict(tmp_path: Path, graded: Verd
         kill(process.pid)
         process.communicate()
     finish(*CODE, "--output", output)
-    assert verdicts(output) == graded
+    assert_same_verdicts(output, graded)
 
 
 def test_a_judge_that_is_killed_is_asked_again_for_what_is_missing_only(

@@ -57,6 +57,7 @@ class Context:
     thoughts: Mapping[str, str] = field(default_factory=dict)
     """sample_id -> what was written before the answer: the checkpoint had it before its eyes."""
     workers: Workers = field(default_factory=Here)  # who measures parts of the run
+    permutations: int | None = None  # of permutation tests; None: each test's own number, 0: none
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
 

@@ -101,6 +101,7 @@ def _energy(context: Context) -> MetricResult:
     """cross_style_energy with its permutation test at each temperature, Holm over them."""
     values: dict[QueryKey, float] = {}
     tests = {}
+    permutations = PERMUTATIONS if context.permutations is None else context.permutations
     of_reply = [(reply.temperature, reply.query, reply.persona) for reply in context.replies]
     for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query()):
         rows = [i for i, key in enumerate(of_reply) if key[0] == temperature]
@@ -109,7 +110,7 @@ def _energy(context: Context) -> MetricResult:
             context.reply_embeddings[rows],
             queries,
             [of_reply[i][2] for i in rows],
-            permutations=PERMUTATIONS,
+            permutations=permutations,
         )
         if test.p_value is not None:
             tests[f"{temperature:g}"] = test.p_value
@@ -127,7 +128,7 @@ def _energy(context: Context) -> MetricResult:
         notes={
             "p_value": tests,
             "p_value_holm": dict(zip(tests, holm(list(tests.values())), strict=True)),
-            "permutations": f"{PERMUTATIONS} of personas within query",
+            "permutations": f"{permutations} of personas within query",
         },
     )
 

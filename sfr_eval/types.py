@@ -178,3 +178,4 @@ class Estimate:
     higher_is_better: bool | None
     reason: str = ""
     signature: str = ""  # `metric|version:1|tokenizer:words-v1|...`; equal: measured alike
+    standard_error: float | None = None  # of the value, over units; None where there is no interval

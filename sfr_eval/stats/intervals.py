@@ -67,9 +67,15 @@ def t_interval(numbers: Sequence[float]) -> tuple[float, float, float]:
     """(mean, low, high) of independent numbers, at least two. Equal numbers give zero width."""
     n = len(numbers)
     mean = math.fsum(numbers) / n
-    variance = math.fsum((number - mean) ** 2 for number in numbers) / (n - 1)
-    half = t_half_factor(n) * math.sqrt(variance / n)
+    half = t_half_factor(n) * standard_error(numbers)
     return mean, mean - half, mean + half
+
+
+def standard_error(numbers: Sequence[float]) -> float:
+    """Of the mean of independent numbers, at least two."""
+    n = len(numbers)
+    mean = math.fsum(numbers) / n
+    return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (n - 1) / n)
 
 
 def t_half_factor(n: int) -> float:

@@ -121,6 +121,7 @@ class Value:
     sample_id: str = ""  # only for values of one sample
     value: float | None
     reason: str = ""
+    standard_error: float | None = None  # from drawing k replies of this prompt; where asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -285,6 +285,28 @@ def test_the_error_within_a_prompt_is_what_another_draw_would_change() -> None:
         assert 0.95 < seen / float(np.std(values[metric])) < most, metric
 
 
+def test_empty_single_lost_and_identical_replies_have_a_value_or_a_reason(
+    context: MakeContext,
+) -> None:
+    sets = {
+        ("empty", "x"): ["", ""],
+        ("one", "x"): ["a"],
+        ("lost", "x"): [None, None],
+        ("same", "x"): ["a"] * 4,
+    }
+    table = {**TABLE, "": [0.6, 0.8]}  # an encoder has a vector for the empty text too
+    made = replace(context(sets), encoder=_Vectors(table), jackknife=True)  # type: ignore[arg-type]
+    for result in semantic.compute(made):
+        assert len(result.values) == 4, result.metric
+        for value in result.values:
+            assert (value.value is None) == bool(value.reason), (result.metric, value)
+            assert value.value is None or math.isfinite(value.value), (result.metric, value)
+    found = {r.metric: [v.value for v in r.values] for r in semantic.compute(made)}
+    assert found["embed_distance"] == [pytest.approx(0), None, None, pytest.approx(0)]
+    assert found["distinct_k"] == [None, None, None, 1.0]
+    assert found["cross_style_energy"] == [None] * 4  # one persona
+
+
 def test_a_nan_embedding_names_its_sample(context: MakeContext) -> None:
     made = replace(context({("q", "x"): ["a", "bad"]}), encoder=_Vectors(TABLE))  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"encoder table: .* sample q/x/1/1.0 .* is not finite"):

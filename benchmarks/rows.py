@@ -150,7 +150,7 @@ def lexical_scale(found: Any) -> Iterator[Row]:
 def score_scale(found: Any) -> Iterator[Row]:
     whole, tenth = found["whole"], found["tenth"]
     yield Row(
-        what=f"`sfr-eval score` of {whole['replies']:,} replies, lexical and style, cached embeddings",
+        what=f"`sfr-eval score` of {whole['replies']:,} replies: lexical, style (cached)",
         ours=f"{whole['seconds']:,.0f} s, {whole['peak_memory_gb']:.2f} GB",
         name="a tenth of them",
         other=f"{tenth['seconds']:,.0f} s",

@@ -243,7 +243,7 @@ def test_a_whole_run_of_the_twin_finds_its_truth(tmp_path: Path) -> None:
         row = found[f"pass_at_{k}"]
         # of the 12 draws of each of 25 problems alone: at most 0.5 / sqrt(25 x 12) = 0.03
         assert row["value"] == pytest.approx(sum(truth) / 25, abs=0.1)
-        assert row["method"] == "bootstrap"
+        assert row["method"] == "BCa, 10000 draws"
         assert row["low"] < row["value"] < row["high"]
     # exactly: a program is right if and only if the twin drew a solution
     right = {s.strip() for p in asked.code.problems.values() for s in p.solutions}

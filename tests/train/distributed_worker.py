@@ -2,7 +2,8 @@
 
 python distributed_worker.py FOLDER BATCH_PER_RANK [common]
 
-common: only what DeepSpeed can do as well; it clips model and head together and takes no mean head.
+common: only what DeepSpeed does as the others do. It clips model and head together, takes no mean
+head, and lets the model's Adam count steps of the head alone.
 """
 
 import json
@@ -56,7 +57,10 @@ def main() -> None:
         folder,
         arguments=arguments,
         targets={"k": 12, "stride": 3, "minimum": 8, "scale": "standardise"},
-        schedule=schedule if common else {**schedule, "ema": 0.9},
+        schedule={
+            **schedule,
+            **({"cross_entropy_in_head_steps": True} if common else {"ema": 0.9}),
+        },
         encoder=WordEncoder(),
     )
     anchors: list[int] = []

@@ -1,6 +1,7 @@
 """Two processes on the CPU train what one trains. Every run has a time limit: a rank that waits
 for a collective which the other never enters would wait for ever."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest_train import WordEncoder, settings, sfr_trainer
+
+from sfr_eval.errors import UserError
 
 WORKER = Path(__file__).parent / "distributed_worker.py"
 ROOT = Path(__file__).parent.parent.parent
@@ -100,6 +104,48 @@ def test_zero3_gives_the_losses_and_the_checkpoint_of_one_process(tmp_path: Path
     one = launch(tmp_path / "one", ranks=1, batch=4, common=True)[0]
     found = launch(tmp_path / "run", ranks=2, batch=2, common=True, **ZERO3)
     assert_same_run(tmp_path / "run", found, tmp_path / "one", one)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "weight_decay", "message"),
+    [
+        ({"ema": 0.9}, 0.0, r"schedule\.ema: not possible with DeepSpeed"),
+        ({"head_steps": 5}, 0.01, r"schedule\.head_steps: with DeepSpeed weight decay would move"),
+        ({"head_steps": 5}, 0.0, None),
+        ({"head_steps": 5, "cross_entropy_in_head_steps": True}, 0.01, None),
+    ],
+)
+def test_what_deepspeed_would_do_wrong_without_a_word_is_refused(
+    schedule: dict[str, Any],
+    weight_decay: float,
+    message: str | None,
+    tokenizer: Any,
+    chats: list[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import transformers
+
+    make = transformers.Trainer.create_accelerator_and_postprocess
+
+    def as_with_deepspeed(trainer: Any) -> None:
+        make(trainer)
+        trainer.is_deepspeed_enabled = True
+
+    monkeypatch.setattr(
+        transformers.Trainer, "create_accelerator_and_postprocess", as_with_deepspeed
+    )
+    arguments = settings(tmp_path / "out", weight_decay=weight_decay)
+    refused = pytest.raises(UserError, match=message) if message else contextlib.nullcontext()
+    with refused:
+        sfr_trainer(
+            tokenizer,
+            chats,
+            tmp_path,
+            arguments=arguments,
+            schedule=schedule,
+            encoder=WordEncoder(),
+        )
 
 
 def assert_same_run(

@@ -11,7 +11,7 @@ help:
 	@echo "make test   the test suite, with real vLLM and a wheel"
 	@echo "make slow   the rest: kill -9 and Ctrl-C on real runs, program sets, servers"
 	@echo "make lint   ruff and mypy"
-	@echo "make bench  a run beside a bare vLLM generate"
+	@echo "make bench  all benchmarks into docs/benchmarks.md (an hour; ONLY=sweep,grade)"
 	@echo "make docs   the documentation site, strictly built into site/"
 
 demo: $(VENV)/.runtime
@@ -32,7 +32,8 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev
-	$(RUN) $(BIN)/python benchmarks/run_overhead.py
+	$(RUN) $(BIN)/python benchmarks/table.py \
+		$(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) $(if $(GRADERS),--graders $(GRADERS)) $(if $(DATA),--data $(DATA))
 
 docs: $(VENV)/.dev
 	$(BIN)/mkdocs build --strict

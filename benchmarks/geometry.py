@@ -3,7 +3,7 @@
 A child process with two threads scores 1,000 replies of the persona world with a random checkpoint
 (Qwen3-shaped, hidden 192, 2 layers, vocabulary 4,608), from start to report. Prints wall seconds,
 CPU seconds (and those of them for imports and scoring without the report) and peak memory of each
-repeat, and the best. Run: python benchmarks/geometry.py
+repeat, and the best as JSON. Run: python benchmarks/geometry.py
 [--replies 1000] [--repeats 5] [--metrics geometry] [--base]
 """
 
@@ -44,7 +44,8 @@ def main() -> None:
             row = json.loads(done.stdout.strip().splitlines()[-1])
             rows.append({"wall_seconds": round(time.monotonic() - started, 1), **row})
             print(rows[-1])
-        print("best", min(rows, key=lambda row: row["wall_seconds"]))
+        best = min(rows, key=lambda row: row["wall_seconds"])
+        print(json.dumps({"replies": arguments.replies, **best}))
 
 
 def prepare(folder: Path, replies: int) -> None:

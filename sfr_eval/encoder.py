@@ -7,7 +7,7 @@ cache/embeddings/<fingerprint>[-bfloat16|-onnx][-chunk]/   shards, see encoding/
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _SHARD = 2_048  # texts between two saves: an interrupted encoding loses seconds
+_BLOCK = 16_384  # rows of embeddings at a time: 25 MB of all-MiniLM-L6-v2's
 _WORTH = 4  # times as many texts as a measurement takes, and measuring the batch size pays
 _COMPARED = 128  # texts on which bfloat16 and onnx are compared with float32
 
@@ -110,6 +111,16 @@ class Encoder:
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Unit-length embeddings, float32, shape (len(texts), d). Equal texts are encoded once,
         and texts encoded by an earlier run not at all. UserError for what is no text."""
+        return self._store.rows(self._encoded(texts))
+
+    def encode_in_blocks(self, texts: Sequence[str]) -> Iterator[Embeddings]:
+        """The same a block of rows at a time, so that not all of them are in memory at once."""
+        keys = self._encoded(texts)
+        for start in range(0, len(keys), _BLOCK):
+            yield self._store.rows(keys[start : start + _BLOCK])
+
+    def _encoded(self, texts: Sequence[str]) -> list[bytes]:
+        """Keys of the texts, all of which the store has afterwards."""
         for number, text in enumerate(texts):
             if not isinstance(text, str):
                 raise UserError(f"row {number}: not a text but {type(text).__name__}")
@@ -124,7 +135,7 @@ class Encoder:
             self._add(left[start : start + _SHARD], self._batch)
         if missing:
             self._progress(len(missing), len(missing))
-        return self._store.rows([different[text] for text in texts])
+        return [different[text] for text in texts]
 
     def truncated_share(self, texts: Sequence[str]) -> float | None:
         """Share of texts whose end the encoder does not see; None without a text."""

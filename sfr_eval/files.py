@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from sfr_eval.errors import RunError, UserError
 
@@ -37,6 +38,14 @@ def atomic_path(file: Path) -> Iterator[Path]:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def append_whole(stream: IO[bytes], data: bytes) -> None:
+    """Write all of it to an unbuffered stream: on a disk that fills up the system takes a part
+    without an error, and says ENOSPC only to the next write."""
+    left = memoryview(data)
+    while left:
+        left = left[stream.write(left) :]
 
 
 def scratch_folder(folder: Path) -> Path:

@@ -1,17 +1,21 @@
 """`sfr-eval grade`: a JSONL file of programs made elsewhere becomes a JSONL file of verdicts."""
 
+import fcntl
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sfr_eval.config import parsed_json
 from sfr_eval.errors import UserError
-from sfr_eval.hostile import bounded_lines
+from sfr_eval.files import append_whole, writing_to
+from sfr_eval.hostile import bounded_lines, open_for_append
+from sfr_eval.lock import NO_FLOCK
 from sfr_eval.progress import Bar, log
 from sfr_eval.sandbox import (
     AssertsProblem,
@@ -100,17 +104,17 @@ def grade_file(
         "tier": isolation.tier,
         "python": isolation.facts["python"],
     }
-    done = _resume(output, header)
-    left = [program for program in programs if program.id not in done]
-    counts = Counter(done[p.id]["status"] for p in programs if p.id in done)
     limits = Limits(seconds=seconds)
-    bar = Bar("grading", len(programs), unit="programs", done=len(programs) - len(left))
-    with output.open("a", encoding="utf-8") as stream, bar:
-        for verdict in grade(left, mode=mode, workers=workers, limits=limits, unsafe=unsafe):
-            stream.write(json.dumps(verdict_row(verdict)) + "\n")
-            stream.flush()
-            counts[verdict.status] += 1
-            bar.advance()
+    with _opened(output) as stream:
+        done = _resume(output, stream, header)
+        left = [program for program in programs if program.id not in done]
+        counts = Counter(done[p.id]["status"] for p in programs if p.id in done)
+        bar = Bar("grading", len(programs), unit="programs", done=len(programs) - len(left))
+        with bar:
+            for verdict in grade(left, mode=mode, workers=workers, limits=limits, unsafe=unsafe):
+                append_whole(stream, _line(verdict_row(verdict)))
+                counts[verdict.status] += 1
+                bar.advance()
     return {**header, "programs": len(programs), "statuses": dict(counts)}
 
 
@@ -132,6 +136,10 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
     if verdict.codes:
         row["codes"] = list(verdict.codes)
     return row
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    return f"{json.dumps(dict(row))}\n".encode()
 
 
 def read_programs(source: Path) -> Iterator[Program]:
@@ -159,24 +167,45 @@ def read_programs(source: Path) -> Iterator[Program]:
         yield Program(id=row.id, code=row.code, problem=problem)
 
 
-def _resume(output: Path, header: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Verdicts that are there, by id; not_scored ones are graded again. Writes the header of a new
-    file and cuts a torn last line off."""
-    text = output.read_text(encoding="utf-8") if output.exists() else ""
-    if not text:
+@contextmanager
+def _opened(output: Path) -> Iterator[IO[bytes]]:
+    """The file of verdicts, open at its end and ours alone until the process ends, however that
+    is."""
+    with writing_to(output):
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(header) + "\n", encoding="utf-8")
+        with open_for_append(output) as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"--output {output}: another sfr-eval is writing here; wait for it or choose "
+                    "another file"
+                ) from None
+            except OSError as error:
+                if error.errno not in NO_FLOCK:
+                    raise
+            yield stream
+
+
+def _resume(output: Path, stream: IO[bytes], header: Mapping[str, Any]) -> dict[str, Any]:
+    """Verdicts that are there, by id; not_scored ones are graded again. Writes the header of a new
+    file and cuts a torn last line off. A file that is not ours stays as it is."""
+    content = output.read_bytes()
+    if _line(header).startswith(content):  # empty, or killed while the first line was written
+        stream.truncate(0)
+        append_whole(stream, _line(header))
         return {}
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        output.write_text(whole, encoding="utf-8")
+    whole = content[: content.rfind(b"\n") + 1]
     try:
         rows = [json.loads(line) for line in whole.splitlines()]
-    except ValueError:
+        kept = {row["id"]: row for row in rows[1:] if row["status"] != "not_scored"}
+        before = dict(rows[0])
+    except (ValueError, LookupError, TypeError):
         raise UserError(f"{output}: not made by `grade`; choose another --output") from None
-    if not rows or rows[0] != dict(header):
-        before = re.sub(r"[{}\"]", "", json.dumps(rows[0])) if rows else "nothing"
+    if before != dict(header):
+        found = re.sub(r"[{}\"]", "", json.dumps(before))
         raise UserError(
-            f"{output}: was graded with {before}; choose another --output or the same settings"
+            f"{output}: was graded with {found}; choose another --output or the same settings"
         )
-    return {row["id"]: row for row in rows[1:] if row["status"] != "not_scored"}
+    stream.truncate(len(whole))
+    return kept

@@ -28,17 +28,18 @@ _PASSWORD = re.compile(r"(?<=://)[^/\s@'\"]+@")
 _HEADER = re.compile(r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?(?:bearer |basic )?)[^\s'\",]+")
 
 # Control characters (C0 but line feed and tab, DEL, C1), the line and paragraph separators, what
-# turns the direction of text, and half of a surrogate pair, which no stream can encode.
+# turns the direction of text, half of a surrogate pair, which no stream can encode, and the last
+# two code points of the first plane, which XML 1.0 cannot hold even escaped.
 _UNSHOWN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-    "\ud800-\udfff\ufeff]"
+    "\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
 
 def clean(text: str) -> str:
-    """Text for a terminal: what would move the cursor, change colours or titles, or turn the
-    direction of writing is shown as an escape like \\x1b; our keys and passwords in addresses are
-    hidden. Line feeds and tabs stay."""
+    """Text for a terminal or an XML file: what would move the cursor, change colours or titles, or
+    turn the direction of writing is shown as an escape like \\x1b; our keys and passwords in
+    addresses are hidden. Line feeds and tabs stay."""
     return _UNSHOWN.sub(_escape, without_secrets(text))
 
 

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sfr_eval.config import read_model
 from sfr_eval.errors import UserError
 from sfr_eval.stats.correction import corrected_share
-from sfr_eval.stats.intervals import t_half_factor
 from sfr_eval.types import Estimate
 
 FORMAT = 1
@@ -92,9 +91,10 @@ def _corrected(estimate: Estimate, errors: JudgeErrors) -> Estimate:
     made = replace(
         estimate,
         metric=estimate.metric.removesuffix(GOOD_SUFFIX) + CORRECTED_SUFFIX,
+        standard_error=None,  # the interval also holds what is not known of the judge's errors
         method="Rogan-Gladen, interval of Lang & Reiczigel",
     )
-    if estimate.value is None or estimate.low is None or estimate.high is None:
+    if estimate.value is None or estimate.standard_error is None:
         return replace(made, value=None, low=None, high=None, method="none: one query")
     found = corrected_share(
         estimate.value,
@@ -112,9 +112,8 @@ def _corrected(estimate: Estimate, errors: JudgeErrors) -> Estimate:
 def _effective_n(estimate: Estimate) -> float:
     """Independent replies that would give this share its standard error over queries."""
     assert estimate.value is not None
-    assert estimate.low is not None
-    assert estimate.high is not None
-    error = (estimate.high - estimate.low) / 2 / t_half_factor(estimate.n)
+    assert estimate.standard_error is not None
+    error = estimate.standard_error
     spread = estimate.value * (1 - estimate.value)
     # All replies alike: nothing is known beyond the number of queries.
     return spread / error**2 if error > 0 and spread > 0 else float(estimate.n)

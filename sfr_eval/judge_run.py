@@ -21,7 +21,7 @@ from sfr_eval.judgement import Judged, Judgement
 from sfr_eval.judging import Case, Judge, open_judges
 from sfr_eval.metrics.context import has_text
 from sfr_eval.progress import Bar
-from sfr_eval.store import RunFolder, SampleWriter, decode
+from sfr_eval.store import RunFolder, SampleWriter, kept_rows
 from sfr_eval.suite import Suite
 from sfr_eval.thinking import answers
 from sfr_eval.thinking import recorded as recorded_tags
@@ -208,11 +208,7 @@ def judgement_writer(folder: RunFolder) -> SampleWriter:
 def stored_judgements(folder: RunFolder) -> Iterator[Judgement]:
     """Every stored vote, in the order of writing; damaged lines are as if never asked."""
     for file in sorted((folder.path / "judgements").glob("*.jsonl")):
-        with file.open("rb") as lines:
-            for line in lines:
-                row = decode(line, Judgement)
-                if row is not None:
-                    yield row
+        yield from kept_rows(file, Judgement)
 
 
 def refuse_judged_otherwise(folder: RunFolder) -> None:

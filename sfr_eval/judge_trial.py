@@ -3,7 +3,8 @@
 The persona world makes good replies and replies with one fault at set rates (`world/faults.py`). A
 judge that is fit to use tells them apart, sees each fault on its own axis and not on the others,
 and cares neither for length nor for order. What it gets wrong is written to a calibration file,
-which corrects the shares of good replies of later runs.
+which corrects the shares of good replies of later runs. Beside it NAME.votes.jsonl has every vote
+as soon as it is there, so that the same command asks only for those that are missing.
 """
 
 import json
@@ -27,6 +28,7 @@ from sfr_eval.judging import Case, Judge, both_orders, preference, votes
 from sfr_eval.progress import Bar
 from sfr_eval.stats.correction import wilson
 from sfr_eval.stats.intervals import t_half_factor, t_interval
+from sfr_eval.store import appending, kept_rows
 from sfr_eval.suite import Suite, load_suite
 from sfr_eval.world.faults import FAULTS, Specimen, lengthened, specimens, with_fault
 
@@ -75,7 +77,8 @@ def calibrate_judge(
     with closing(open_panel(settings, [suite])) as panel:
         judge = panel.judges[0]
         judge.allow(settings.max_cost)
-        asker = _Asker(judge, settings.votes)
+        file = output or Path(f"judge-{_file_name(judge.name)}.json")
+        asker = _Asker(judge, settings.votes, file=file.with_suffix(".votes.jsonl"))
         rated = _labelled(rows, panel.specs, labels) if rows else _rated(suite, panel, items, seed)
         scores = asker.rate(rated)
         report: dict[str, Any] = {
@@ -108,30 +111,45 @@ def calibrate_judge(
         },
         "report": {**report, "session": facts},
     }
-    file = output or Path(f"judge-{_file_name(report['judge'])}.json")
     with writing_to(file.parent):
         write_atomic(file, json.dumps(calibration, indent=1, allow_nan=False))
     return {**calibration, "trouble": asker.trouble(), "output": str(file)}
 
 
 class _Asker:
-    """Asks the judge and keeps count of how its answers ended."""
+    """Asks the judge, keeps every vote in `file`, and counts how its answers ended."""
 
-    def __init__(self, judge: Judge, count: int) -> None:
-        self._judge, self._votes = judge, count
+    def __init__(self, judge: Judge, count: int, *, file: Path) -> None:
+        self._judge, self._votes, self._file = judge, count, file
+        rows = kept_rows(file, Judgement)
+        self._known = {row.judgement_id: row for row in rows if row.status != "error"}
         self.statuses: dict[str, int] = {}
         self._problem = ""
 
     def all(self, cases: Sequence[Case]) -> dict[tuple[str, str, str, int], Judgement]:
         """(axis, sample, other sample, vote) -> judgement."""
-        found = {}
-        with Bar(f"judging by {self._judge.name}", len(cases), unit="votes") as bar:
-            for row in self._judge.judge(cases):
-                found[row.axis, row.sample_id, row.other_id, row.vote] = row
-                self.statuses[row.status] = self.statuses.get(row.status, 0) + 1
-                if row.status in ("error", "unsupported"):
-                    self._problem = self._problem or row.error
-                bar.advance()
+        found: dict[tuple[str, str, str, int], Judgement] = {}
+
+        def count(row: Judgement) -> None:
+            found[row.axis, row.sample_id, row.other_id, row.vote] = row
+            self.statuses[row.status] = self.statuses.get(row.status, 0) + 1
+            if row.status in ("error", "unsupported"):
+                self._problem = self._problem or row.error
+            bar.advance()
+
+        def known(judgement_id: str) -> bool:
+            row = self._known.get(judgement_id)
+            if row is not None:
+                count(row)
+            return row is not None
+
+        with (
+            Bar(f"judging by {self._judge.name}", len(cases), unit="votes") as bar,
+            appending(self._file) as append,
+        ):
+            for row in self._judge.judge(cases, known=known):
+                append(row)
+                count(row)
         return found
 
     def rate(self, rated: Sequence[_Item]) -> dict[tuple[str, str], float]:

@@ -17,7 +17,8 @@ from typing import IO
 from sfr_eval.errors import UserError
 from sfr_eval.hostile import open_for_append
 
-_NO_FLOCK = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
+NO_FLOCK = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
+"""What file systems without flock answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class FolderLock:
             self._stream.close()
             raise self._held(owner) from None
         except OSError as error:
-            if error.errno not in _NO_FLOCK:
+            if error.errno not in NO_FLOCK:
                 raise
             self._take_record()
             return

@@ -56,12 +56,14 @@ def rescore(
     think_tags: str | None = None,
     workers: int | None = None,
     ray_address: str | None = None,
+    jackknife: bool = False,
 ) -> tuple[Path, Path, list[str]]:
     """Score `path` and write its report. Returns the run folder, the report file, and what went
     wrong with the judges. `path` is a run folder, or with `more` the files of text made elsewhere;
     `fields` says where their rows name query and persona. `code` holds settings of RunConfig for
     code suites; None ones are not set. With judges and without `metrics` only their scores are
-    made anew. `workers` and `ray_address`: who measures, see `workers.open_workers`."""
+    made anew. `jackknife` also gives standard errors within prompts. `workers` and `ray_address`:
+    who measures, see `workers.open_workers`."""
     settings = {name: value for name, value in (code or {}).items() if value is not None}
     from sfr_eval.metrics.table import load_family
     from sfr_eval.metrics.tokenizers import load_tokenizer
@@ -87,6 +89,7 @@ def rescore(
             think_tags=think_tags,
             workers=workers,
             ray_address=ray_address,
+            jackknife=jackknife,
         )
 
     files = foreign_files((path, *more))
@@ -122,6 +125,7 @@ def _rescore(
     think_tags: str | None,
     workers: int | None,
     ray_address: str | None,
+    jackknife: bool,
 ) -> tuple[Path, Path, list[str]]:
     from sfr_eval.forward import forward_for
     from sfr_eval.judge_run import judge_and_record, judged_of, open_judging
@@ -182,6 +186,7 @@ def _rescore(
             judged=judged_of(folder, manifest),
             forward=forward,
             workers=pool,
+            jackknife=jackknife,
             on_progress=progress,
         )
         if metrics and folder.results_file.exists():

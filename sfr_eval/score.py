@@ -62,6 +62,7 @@ def score(
     forward: "Forward | None" = None,
     judged: "Judged | None" = None,
     workers: Workers | None = None,
+    jackknife: bool = False,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
@@ -71,6 +72,7 @@ def score(
     `forward` is the checkpoint, for the families that need it.
     `judged` is what judges said; their family is scored where there is any.
     Measured is the answer of each sample, without the thinking that the manifest's tags set apart.
+    `jackknife`: also standard errors within prompts.
     `workers` compute lexical measures and sets of embeddings; it changes no bit who does.
     """
     tags = recorded(manifest)
@@ -97,6 +99,7 @@ def score(
                 judged=judged,
                 thoughts=before,
                 workers=workers or Here(),
+                jackknife=jackknife,
             ),
             families=_families(suite, families, judged=judged is not None),
         )
@@ -278,7 +281,11 @@ def _truth(job: _Job, cache: Path) -> list[dict[str, Any]]:
         pass  # not there yet, or torn: make it
     sampler = WorldSampler([suite], dials={})
     context = replace(
-        job.context, samples=list(sampler.sample(plan.requests())), judged=None, thoughts={}
+        job.context,
+        samples=list(sampler.sample(plan.requests())),
+        judged=None,
+        thoughts={},
+        jackknife=False,
     )
     truth = replace(job, context=context)
     results = [result for family in job.families for result in family.compute(context)]
@@ -341,4 +348,8 @@ def _score_table(results: Sequence[MetricResult]) -> "pa.Table":
         "value": pa.array([value.value for _, value in rows], pa.float64()),
         "reason": pa.array([value.reason for _, value in rows], pa.string()),
     }
+    if any(value.standard_error is not None for _, value in rows):
+        columns["standard_error"] = pa.array(
+            [value.standard_error for _, value in rows], pa.float64()
+        )
     return pa.table(columns)

@@ -9,6 +9,7 @@
 Equal replies to one prompt share a row. The folder can be deleted: it is made again when needed.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -141,17 +142,21 @@ class StatesWriter:
         with writing_to(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             self._scratch = scratch_folder(folder)
-            np.savez(
-                self._scratch / "index.npz",
-                samples=np.array(samples, dtype=np.str_),
-                row=row,
-                prompt_of=self._prompt_of,
-                start=self._start,
-                ids=np.array([token for ids in replies for token in ids], np.int32),
-            )
-            self._prompt = self._array("prompt.npy", (prompts, len(layers), width))
-            self._reply = self._array("reply.npy", (len(replies), len(layers), width))
-            self._tokens = self._array("tokens.npy", (2, int(self._start[-1])))
+            try:
+                np.savez(
+                    self._scratch / "index.npz",
+                    samples=np.array(samples, dtype=np.str_),
+                    row=row,
+                    prompt_of=self._prompt_of,
+                    start=self._start,
+                    ids=np.array([token for ids in replies for token in ids], np.int32),
+                )
+                self._prompt = self._array("prompt.npy", (prompts, len(layers), width))
+                self._reply = self._array("reply.npy", (len(replies), len(layers), width))
+                self._tokens = self._array("tokens.npy", (2, int(self._start[-1])))
+            except BaseException:
+                shutil.rmtree(self._scratch, ignore_errors=True)
+                raise
 
     def __enter__(self) -> "StatesWriter":
         return self
@@ -194,4 +199,11 @@ class StatesWriter:
         made: Floats = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
             file, mode="w+", dtype=np.float32, shape=shape
         )
+        # Its room is taken now: a disk that fills up later would end the process by SIGBUS.
+        with file.open("r+b") as stream:
+            try:
+                os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not on this file system
+                    raise
         return made

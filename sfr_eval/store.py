@@ -19,14 +19,15 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from sfr_eval.errors import UserError
-from sfr_eval.files import atomic_path, write_atomic, writing_to
-from sfr_eval.hostile import refuse_links
+from sfr_eval.files import append_whole, atomic_path, write_atomic, writing_to
+from sfr_eval.hostile import open_for_append, refuse_links
 from sfr_eval.lock import FolderLock
 from sfr_eval.types import Sample
 
@@ -206,9 +207,7 @@ class SampleWriter:
         with writing_to(self.file.parent.parent):
             if self._stream is None:
                 self._stream = self.file.open("xb", buffering=0)
-            left = memoryview(lines)
-            while left:
-                left = left[self._stream.write(left) :]
+            append_whole(self._stream, lines)
             if time.monotonic() - self._synced > _FSYNC_SECONDS:
                 os.fsync(self._stream.fileno())
                 self._synced = time.monotonic()
@@ -220,6 +219,38 @@ class SampleWriter:
                 os.fsync(self._stream.fileno())
             self._stream.close()
             self._stream = None
+
+
+@contextmanager
+def appending(file: Path) -> Iterator[Callable[["DataclassInstance"], None]]:
+    """Add rows to a file that earlier sessions may have begun, each whole or not at all."""
+    with writing_to(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open_for_append(file) as stream:
+            if _torn(file):
+                append_whole(stream, b"\n")  # or the next row would be lost with the torn one
+            yield lambda row: append_whole(stream, encode_row(row))
+            os.fsync(stream.fileno())
+
+
+def kept_rows(file: Path, kind: type[Row]) -> Iterator[Row]:
+    """The rows of such a file; torn and damaged ones are as if they had never been written."""
+    if not file.is_file():
+        return
+    with file.open("rb") as lines:
+        for line in lines:
+            row = decode(line, kind)
+            if row is not None:
+                yield row
+
+
+def _torn(file: Path) -> bool:
+    """Whether the last line was not written to its end."""
+    with file.open("rb") as stream:
+        if stream.seek(0, os.SEEK_END) == 0:
+            return False
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) != b"\n"
 
 
 def encode_row(row: "DataclassInstance") -> bytes:

@@ -121,6 +121,7 @@ class Value:
     sample_id: str = ""  # only for values of one sample
     value: float | None
     reason: str = ""
+    standard_error: float | None = None  # from drawing k replies of this prompt; where asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,3 +179,4 @@ class Estimate:
     higher_is_better: bool | None
     reason: str = ""
     signature: str = ""  # `metric|version:1|tokenizer:words-v1|...`; equal: measured alike
+    standard_error: float | None = None  # of the value, over units; None where there is no interval

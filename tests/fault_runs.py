@@ -21,6 +21,17 @@ WORLD = (
     *("--samples", str(SAMPLES), "--temperatures", "1.0", "--metrics", "text"),
 )
 
+VLLM = (
+    *("run", "--suite", "persona", "--limit", "20", "--samples", "8", "--metrics", "text"),
+    *("--temperatures", "0.7,1.0", "--max-tokens", "24"),
+)
+VLLM_REQUESTS = 20 * PERSONAS * 8 * 2
+
+CODE = (
+    *("run", "--model", "world:solve=0.4,spread=0.3", "--suite", "mbpp", "--set", "data=small"),
+    *("--samples", "8", "--temperatures", "1.0", "--set", "regrade=0", "--unsafe-code"),
+)
+
 LAUNCH = """
 import sys
 from sfr_eval import cli
@@ -99,6 +110,28 @@ def assert_nothing_lost_nothing_twice(folder: Path, truth: bytes) -> None:
     assert manifest["status"] in ("partial", "complete")  # partial: --limit
     assert (folder / "report.html").is_file()
     assert list(folder.rglob("*.part")) == []
+
+
+Verdicts = dict[tuple[object, ...], object]
+
+
+def verdicts(folder: Path) -> Verdicts:
+    """Status of each program, without times; no program may have been graded twice."""
+    rows = rows_in(folder, "verdicts")
+    found = {(row["program"], row["mode"], row["round"]): row["status"] for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def assert_same_verdicts(folder: Path, truth: Verdicts) -> None:
+    """Each program has the verdict of an undisturbed run. An endless one may be without in either,
+    where the machine was too busy to tell; then the results say so."""
+    found = verdicts(folder)
+    for key in found.keys() | truth.keys():
+        if found.get(key) != truth.get(key):
+            assert {found.get(key), truth.get(key)} == {None, "time_limit"}, key
+    notes = json.loads((folder / "results.json").read_text())["notes"]["pass_at_1"]["mbpp"]
+    assert bool(notes["not_scored"]) == bool(truth.keys() - found.keys())
 
 
 def descendants(pid: int) -> list[tuple[int, str]]:

@@ -1,5 +1,6 @@
 """pytest tests/test_grading.py -- the verb `grade`: forms of rows, resume, bad input."""
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -90,6 +91,44 @@ def test_resume_grades_what_is_missing_after_a_torn_line(tmp_path: Path) -> None
     summary = grade_file(source, output=output, mode="faithful", workers=1)
     assert summary["statuses"] == {"passed": 3, "wrong": 1}
     assert sorted(str(row["id"]) for row in lines(output)[1:]) == ["3", "call", "he", "io"]
+
+
+def test_a_torn_first_line_is_written_again(tmp_path: Path) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "v.jsonl"
+    grade_file(source, output=output, mode="faithful", workers=1)
+    whole = output.read_text()
+    output.write_text(whole[:7])
+    grade_file(source, output=output, mode="faithful", workers=1)
+    assert [row["passed"] for row in lines(output)[1:]] == [True]
+    assert output.read_text().splitlines()[0] == whole.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "content", ["ten years of work", "ten\nyears", "[1]\n[2]", '{"a": 1}\n{"b']
+)
+def test_a_file_that_grade_did_not_make_is_left_as_it_is(tmp_path: Path, content: str) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "thesis.txt"
+    output.write_text(content)
+    with pytest.raises(UserError, match="choose another --output"):
+        grade_file(source, output=output, mode="faithful", workers=1)
+    assert output.read_text() == content
+
+
+def test_two_at_once_do_not_write_into_one_file(tmp_path: Path) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "v.jsonl"
+    with output.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="another sfr-eval is writing here"):
+            grade_file(source, output=output, mode="faithful", workers=1)
+    grade_file(source, output=output, mode="faithful", workers=1)
+    assert len(lines(output)) == 2
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    source = written(tmp_path / "p.jsonl", ROWS[:1])
+    for place in (source / "v.jsonl", tmp_path / ("n" * 300)):
+        with pytest.raises(UserError, match="cannot be written"):
+            grade_file(source, output=place, mode="faithful", workers=1)
 
 
 def test_verdicts_of_other_settings_are_not_mixed(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from sfr_eval import cli
+from sfr_eval.errors import RunError
 from sfr_eval.judge_errors import matched, read_calibration
 from sfr_eval.judge_run import JudgeSettings
 from sfr_eval.judge_trial import calibrate_judge
-from tests.fake_server import Answerer, completion, serving
+from tests.fake_server import Answerer, FakeServer, completion, serving
 from tests.judge_oracle import OracleJudge
 
 
@@ -95,6 +96,35 @@ def test_unread_votes_are_counted_and_not_scored(tmp_path: Path) -> None:
     assert axis["unread"] == 2 * 17
     assert found["report"]["statuses"] == {"unparsed": 2 * 17 + 2 + 4}
     assert read_calibration(tmp_path / "judge.json").axes["ctx"].positives == (0, 0)
+
+
+def test_what_was_answered_before_the_money_ran_out_is_not_asked_again(tmp_path: Path) -> None:
+    file = tmp_path / "judge.json"
+
+    def calibrated(server: FakeServer, **settings: Any) -> dict[str, Any]:
+        return calibrate_judge(
+            JudgeSettings(judges=(server.url,), axes=("rel",), concurrency=1, **settings),
+            output=file,
+            labels=None,
+            items=4,
+            seed=0,
+        )
+
+    with serving(OracleJudge(misses=0.3), keep=False) as server:
+        with pytest.raises(RunError, match="repeat the same command"):
+            calibrated(server, prices=(1000.0, 1000.0), max_cost=3.0)
+        votes = tmp_path / "judge.votes.jsonl"
+        before = server.count
+        assert 5 < before == len(votes.read_bytes().splitlines())
+        assert not file.exists()
+        with votes.open("ab") as stream:
+            stream.write(b'{"judgement_id":"to')  # and a kill in mid-write
+        found = calibrated(server)
+        asked = server.count
+        assert asked == 17 * 4 + 4 + 2 * 4 == sum(found["report"]["statuses"].values())
+        again = calibrated(server)
+        assert server.count == asked
+        assert again["axes"] == found["axes"]
 
 
 def test_labels_of_people_take_the_worlds_place(tmp_path: Path) -> None:

@@ -198,6 +198,22 @@ def test_a_run_is_judged_and_the_same_command_asks_nothing_again(
     assert estimates(work, "judge_flu")[1.0]["value"] == 4
 
 
+def test_a_damaged_vote_is_asked_again_and_no_other(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(lambda *_: scored(4)) as server:
+        arguments = [*WORLD, "--judge", server.url]
+        assert run_cli(monkeypatch, *arguments) == 0
+        (file,) = (work / "out" / "judgements").glob("*.jsonl")
+        content = bytearray(file.read_bytes())
+        content[content.index(b'"score":4.0') + len(b'"score":')] ^= 1  # 4.0 would read as 5.0
+        file.write_bytes(content[:-10])  # and the last line is torn
+        before = server.count
+        assert run_cli(monkeypatch, *arguments) == 0
+        assert server.count == before + 2
+    assert {t: row["value"] for t, row in estimates(work, "judge_ctx").items()} == {0.6: 4, 1.0: 4}
+
+
 def test_faults_of_the_judge_are_counted_and_never_become_scores(
     work: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

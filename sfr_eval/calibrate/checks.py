@@ -42,37 +42,59 @@ def dose_response(curve: Floats, *, higher_is_better: bool) -> Verdict:
     return Verdict(passed=True)
 
 
-def null_coverage(
-    values: Floats, *, repeats: int, generator: np.random.Generator
-) -> tuple[float | None, str]:
-    """(share of 95% intervals that cover zero, method) for two runs of one source.
+def pairs_of_runs(values: Floats, *, partners: int) -> Floats:
+    """Differences of two whole runs: each of `values`, (runs, queries), with the `partners` runs
+    after it, in a circle. More than the runs / 2 pairs that share no run: the average over them is
+    the same, and its standard error smaller."""
+    return np.concatenate(
+        [values - np.roll(values, -step, axis=0) for step in range(1, partners + 1)]
+    )
 
-    `values` is (sets, queries): each set is a run with a seed of its own. A repeat takes two
-    different sets, for each query anew, and asks whether the interval of the mean difference over
-    queries covers zero, as it should in 95% of the repeats. None where the metric varies in fewer
-    than half of the queries (an interval around a rare event covers zero nearly always, and says
-    nothing), or there are fewer than 2 queries. Standard error of the share at 400 repeats: 1.1%.
-    """
-    if not testable(values):
-        return None, "hardly varies"
-    sets, queries = values.shape
-    first = generator.integers(0, sets, (repeats, queries))
-    second = (first + generator.integers(1, sets, (repeats, queries))) % sets
+
+def pairs_by_query(values: Floats, *, repeats: int, generator: np.random.Generator) -> Floats:
+    """Differences of two runs that are put together query by query from the few in `values`,
+    (runs, queries): for each query anew, two different ones. Only for values that are independent
+    between queries, which pairs of whole runs show."""
+    runs, queries = values.shape
+    first = generator.integers(0, runs, (repeats, queries))
+    second = (first + generator.integers(1, runs, (repeats, queries))) % runs
     places = np.arange(queries)
-    differences = values[first, places] - values[second, places]
+    found: Floats = values[first, places] - values[second, places]
+    return found
+
+
+def null_coverage(differences: Floats) -> tuple[float, str]:
+    """(share of 95% intervals that cover zero, method) for pairs of runs of one source.
+
+    `differences` is (pairs, queries). For each pair it asks whether the interval of the mean
+    difference over queries covers zero, as it should in 95% of them. Standard error of the share
+    at 400 pairs that share no run: 1.1%.
+    """
+    pairs, queries = differences.shape
     if queries < BCA_FROM:
         return float(_t_covers_zero(differences).mean()), "t"
     hits = 0
     for row in differences:
         found = mean_interval(row.tolist())
         hits += found.low is not None and found.high is not None and found.low <= 0 <= found.high
-    return hits / repeats, "BCa"
+    return hits / pairs, "BCa"
 
 
-def testable(values: Floats) -> bool:
-    """Are there two runs and two queries, and does the metric vary in half of the queries?"""
-    sets, queries = values.shape
-    return sets > 1 and queries > 1 and bool(np.mean(np.ptp(values, axis=0) > 0) >= 0.5)
+def runs_differ(values: Floats) -> bool:
+    """Are there two runs and two queries, and do runs differ in a quarter of their queries?
+
+    `values` is (runs, queries). An interval around a rare event covers zero nearly always, and
+    says nothing.
+    """
+    runs, queries = values.shape
+    if runs < 2 or queries < 2:
+        return False
+    differ = np.abs(values - np.roll(values, -1, axis=0)) > _ALIKE
+    return bool(differ.mean() >= 0.25)
+
+
+_ALIKE = 1e-12
+"""Sums in another order differ by less."""
 
 
 def _t_covers_zero(differences: Floats) -> npt.NDArray[np.bool_]:
@@ -123,6 +145,14 @@ def count_stability(by_count: Mapping[int, float], *, scale: float) -> tuple[int
         reason=f"moves with k: by {abs(moved):.0%} of its range from {counts[0]} to {counts[-1]}"
         f" replies ({where})",
     )
+
+
+def moved_by_length(by_words: Mapping[int, float], *, scale: float) -> float:
+    """The farthest that a metric's mean over cut replies lies from that over whole ones, as a part
+    of `scale` (what full collapse does to it). `by_words` maps the number of first words to the
+    mean, 0 to that of whole replies. A reply that is cut also lacks its end, so a part of this is
+    what was said there."""
+    return max(abs(mean - by_words[0]) for mean in by_words.values()) / scale
 
 
 def noise(values: Floats) -> float:

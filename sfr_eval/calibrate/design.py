@@ -45,12 +45,14 @@ class Size:
     dose_queries: int  # of metrics that need the encoder
     dose_personas: int
     light_queries: int  # of those that do not; all personas
-    null_queries: int  # at the truth, all personas, every metric
-    null_sets: int  # draws of k replies that stand for runs with different seeds
-    null_repeats: int
-    wide_queries: int  # a collapsed source, cheap metrics only, as many queries as a real run
+    null_queries: int  # at the truth, every metric
+    null_pool: int  # replies of a prompt, all personas: the source of the runs, and the noise
+    null_personas: int  # of a run
+    null_runs: int  # each with a seed of its own
+    null_partners: int  # other runs that each run is compared with
+    wide_queries: int  # a collapsed source, as many queries as a real run
     wide_personas: int
-    wide_sets: int
+    wide_sets: int  # draws of k replies, put together query by query to pairs of runs
     wide_repeats: int
     counts: tuple[int, ...]  # k of the invariance check, each a divisor of the largest
     count_queries: int
@@ -64,8 +66,10 @@ DEFAULT = Size(
     dose_personas=4,
     light_queries=37,
     null_queries=16,
-    null_sets=4,
-    null_repeats=4_000,
+    null_pool=64,
+    null_personas=4,
+    null_runs=800,
+    null_partners=10,
     wide_queries=148,
     wide_personas=4,
     wide_sets=4,
@@ -81,8 +85,10 @@ QUICK = Size(
     dose_personas=4,
     light_queries=6,
     null_queries=4,
-    null_sets=3,
-    null_repeats=400,
+    null_pool=32,
+    null_personas=4,
+    null_runs=60,
+    null_partners=7,
     wide_queries=52,
     wide_personas=2,
     wide_sets=3,

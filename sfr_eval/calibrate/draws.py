@@ -1,6 +1,6 @@
 """Replies of the world at given dials, and what every metric says about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,9 @@ from sfr_eval.types import Sample, Value
 
 Table = dict[str, dict[int, dict[str, float]]]
 """metric -> number of the set of replies -> query -> value; what is undefined is absent"""
+
+_TOGETHER = 40
+"""Runs that are measured at a time: their embeddings take 30 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +96,37 @@ class Bench:
         ]
         return self.measure_sets(asked, families=families)
 
+    def measure_runs(self, pool: Sequence[Sample], *, k: int, runs: int, part: str) -> Table:
+        """Every metric of `runs` whole runs, each with a seed of its own.
+
+        Their source is the pool: a run takes k different replies of it for each prompt. So runs are
+        independent of each other and alike in distribution, every metric is computed anew for
+        each, and no text is encoded that is not in the pool.
+        """
+        replies: dict[str, list[Sample]] = {}
+        for sample in pool:
+            replies.setdefault(f"{sample.query}/{sample.persona}", []).append(sample)
+
+        def run(number: int) -> Iterator[Sample]:
+            for prompt, known in replies.items():
+                seed = sample_seed(
+                    self.seed,
+                    suite=f"calibrate/{part}",
+                    prompt=prompt,
+                    temperature=1.0,
+                    index=number,
+                )
+                chosen = np.random.default_rng(seed).choice(len(known), k, replace=False)
+                for index, place in enumerate(chosen.tolist()):
+                    yield replace(known[place], temperature=float(number), index=index, seed=seed)
+
+        table: Table = {}
+        for first in range(0, runs, _TOGETHER):
+            numbers = range(first, min(first + _TOGETHER, runs))
+            for metric, sets in self.measure_sets([s for n in numbers for s in run(n)]).items():
+                table.setdefault(metric, {}).update(sets)
+        return table
+
     def measure_sets(
         self, samples: Sequence[Sample], *, families: Sequence[str] | None = None
     ) -> Table:
@@ -102,6 +136,7 @@ class Bench:
             suite=self.suite,
             encoder=self.encoder,
             speaks_world=True,
+            permutations=0,  # whether styles differ at all is not asked here
             fitted=self.fitted,
         )
         table: Table = {}

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sfr_eval.calibrate.design import TOLERANCE
+
 Rows = Sequence[Sequence[str]]
 
 
@@ -73,11 +75,13 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         "Share of 95 % intervals of the difference that cover zero. Truth: "
-        f"{design['null_queries']} queries, all personas, t intervals, {design['null_repeats']:,} "
-        f"repeats. Collapsed (cross .3, within .5): {design['wide_queries']} queries, "
-        f"{design['wide_personas']} personas, BCa intervals, {design['wide_repeats']:,} repeats; "
-        "metrics without encoder only. A repeat compares two runs, put together query by query "
-        f"from {design['null_sets']} and {design['wide_sets']} runs with different seeds."
+        f"{design['null_runs']} whole runs of {design['null_queries']} queries and "
+        f"{design['null_personas']} personas, each with a seed of its own, k = {design['k']} of "
+        f"{design['null_pool']} replies to each prompt; each run is compared with "
+        f"{design['null_partners']} others, t intervals. Collapsed (cross .3, within .5): "
+        f"{design['wide_queries']} queries, {design['wide_personas']} personas, BCa intervals, "
+        f"{design['wide_repeats']:,} pairs of runs, put together query by query from "
+        f"{design['wide_sets']} runs with different seeds."
     )
     yield ""
     yield from _table(
@@ -114,21 +118,36 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     )
     yield "## Length"
     yield ""
+    yield "![Length](plots/lengths.png)"
+    yield ""
     yield (
-        "Means over the first words of the same replies. Nearly every metric moves with length, so "
+        "Means over the first words of the same replies, and the farthest of them from whole "
+        "replies as a part of what full collapse does. Nearly every metric moves with length, so "
         "this decides nothing; compare at similar lengths or in a common token window."
     )
     yield ""
+    still = [
+        f"`{metric}`"
+        for metric, row in metrics.items()
+        if None not in row["lengths"]["mean"].values()
+        and row["lengths"]["moved"] is not None
+        and row["lengths"]["moved"] <= TOLERANCE
+    ]
+    yield f"Moves by at most {TOLERANCE:.0%} from {design['lengths'][0]} words on: " + (
+        f"{', '.join(still)}." if still else "none."
+    )
+    yield ""
     yield from _table(
-        ("first words", *(str(w) for w in design["lengths"]), "all"),
+        ("first words", *(str(w) for w in design["lengths"]), "all", "moves by"),
         [
             (
                 f"`{metric}`",
-                *(_number(row["lengths"][str(w)]) for w in design["lengths"]),
-                _number(row["lengths"]["0"]),
+                *(_number(row["lengths"]["mean"][str(w)]) for w in design["lengths"]),
+                _number(row["lengths"]["mean"]["0"]),
+                _percent(row["lengths"]["moved"]),
             )
             for metric, row in metrics.items()
-            if row["claims"] and row["lengths"]["0"] is not None
+            if row["claims"] and row["lengths"]["mean"]["0"] is not None
         ],
     )
     yield from _power(metrics, design)

@@ -19,6 +19,7 @@ def panels(found: Mapping[str, Any]) -> Iterator[tuple[str, list[Panel]]]:
     for name, made in (
         ("dose", [_dose(metrics, dial) for dial in ("within", "cross", "both")]),
         ("counts", [_counts(metrics)]),
+        ("lengths", [_lengths(metrics)]),
         ("null", [_null(metrics)]),
         ("power", [_power(metrics, shown, found["design"]["k"])]),
     ):
@@ -77,6 +78,16 @@ def _counts(metrics: Mapping[str, Any]) -> Panel:
     return _lines(
         "Number of replies", "k", "moved, in parts of full collapse", lines, logarithmic=True
     )
+
+
+def _lengths(metrics: Mapping[str, Any]) -> Panel:
+    lines = {}
+    for metric, row in metrics.items():
+        means = {int(words): mean for words, mean in row["lengths"]["mean"].items()}
+        if row["span"] and row["claims"] and None not in means.values():
+            whole = means.pop(0)
+            lines[metric] = [(w, (mean - whole) / row["span"]) for w, mean in sorted(means.items())]
+    return _lines("Length", "first words", "from whole replies, in parts of full collapse", lines)
 
 
 def _power(metrics: Mapping[str, Any], shown: Sequence[str], k: int) -> Panel:

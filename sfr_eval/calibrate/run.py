@@ -18,10 +18,13 @@ from sfr_eval.calibrate.checks import (
     detectable,
     dial_of,
     dose_response,
+    moved_by_length,
     noise,
     null_coverage,
     null_verdict,
-    testable,
+    pairs_by_query,
+    pairs_of_runs,
+    runs_differ,
     unevenness,
 )
 from sfr_eval.calibrate.design import LEFT_OUT, LIGHT, WIDE_DIALS, Dial, Size, claims
@@ -83,13 +86,13 @@ def calibrate(
     for number, stage in enumerate(stages):
         report("calibrate", number, len(stages))
         found.append(stage())
-    dose, null, wide, counts, lengths = found
+    dose, (null, sets), wide, counts, lengths = found
     generator = np.random.default_rng(seed)
     metrics = {}
     for metric in METRICS:
         if metric in dose["cross"]:
             metrics[metric] = _judge(
-                metric, size, dose, null, wide, counts, lengths, generator=generator
+                metric, size, dose, null, sets, wide, counts, lengths, generator=generator
             )
     report("calibrate", len(stages), len(stages))
     return {
@@ -166,18 +169,24 @@ def _numbered(sets: Sequence[Sequence[Sample]]) -> list[Sample]:
     ]
 
 
-def _null(bench: Bench, size: Size) -> dict[int, Table]:
-    """k -> values of disjoint sets of k replies at the truth, all personas."""
-    pool = bench.draw(size.k * size.null_sets, part="null", queries=size.null_queries)
-    counts = [size.k // 4, size.k // 2, size.k]
-    if size.null_sets >= 4:
-        counts.append(size.k * 2)
-    return {k: bench.measure(pool, k=k) for k in counts}
+def _null(bench: Bench, size: Size) -> tuple[Table, dict[int, Table]]:
+    """(values of whole runs, k -> values of disjoint sets of k replies of all personas), both of
+    the same replies at the truth."""
+    pool = bench.draw(size.null_pool, part="null", queries=size.null_queries)
+    kept = list(bench.suite.personas)[: size.null_personas]
+    runs = bench.measure_runs(
+        [sample for sample in pool if sample.persona in kept],
+        k=size.k,
+        runs=size.null_runs,
+        part="null/runs",
+    )
+    return runs, {
+        k: bench.measure(pool, k=k) for k in (size.k // 4, size.k // 2, size.k, size.k * 2)
+    }
 
 
 def _wide(bench: Bench, size: Size) -> Table:
     """Values of sets of k replies at a collapsed source, as many queries as a real run has."""
-    families = [family for family in bench.families if family in LIGHT]
     pool = bench.draw(
         size.k * size.wide_sets,
         part="wide",
@@ -185,7 +194,7 @@ def _wide(bench: Bench, size: Size) -> Table:
         personas=size.wide_personas,
         dials=WIDE_DIALS,
     )
-    return bench.measure(pool, k=size.k, families=families)
+    return bench.measure(pool, k=size.k)
 
 
 def _counts(bench: Bench, size: Size) -> dict[int, Table]:
@@ -217,7 +226,8 @@ def _judge(
     metric: str,
     size: Size,
     dose: Mapping[str, Mapping[str, np.ndarray]],
-    null: Mapping[int, Table],
+    null: Table,
+    sets: Mapping[int, Table],
     wide: Table,
     counts: Mapping[int, Table],
     lengths: Mapping[int, Table],
@@ -234,20 +244,21 @@ def _judge(
         curves[dial] = _curve(curve, steps)
         if dial in claimed and higher is not None:
             verdicts[f"dose {dial}"] = dose_response(curve, higher_is_better=higher)
-    values = {k: matrix(table[metric]) for k, table in null.items()}
-    shares, methods = {}, {}
-    for where, of_source, repeats in (
-        ("truth", values[size.k], size.null_repeats),
-        ("collapsed", matrix(wide.get(metric, {})), size.wide_repeats),
-    ):
-        shares[where], method = null_coverage(of_source, repeats=repeats, generator=generator)
-        methods[where] = f"{method}, {of_source.shape[1]} queries, {repeats} repeats"
+    values = {k: matrix(table[metric]) for k, table in sets.items()}
+    shares, methods = _coverage(
+        matrix(null[metric]), matrix(wide[metric]), size, generator=generator
+    )
     verdicts["null"] = null_verdict(shares)
     reference = dose[claimed[0]][metric] if claimed else None
     span = _span(reference)
     means = {k: _mean(matrix(table[metric])) for k, table in counts.items()}
     stable: int | None = None
     known = {k: mean for k, mean in means.items() if mean is not None}
+    by_words = {
+        words: _mean(matrix(table[metric])) if metric in table else None
+        for words, table in lengths.items()
+    }
+    of_words = {words: mean for words, mean in by_words.items() if mean is not None}
     if len(known) < len(means):
         verdicts["count"] = Verdict(passed=False, reason="undefined at some k")
     elif span:
@@ -260,8 +271,12 @@ def _judge(
         "null": {"cover": shares, "method": methods},
         "counts": {"mean": {str(k): mean for k, mean in means.items()}, "stable_from": stable},
         "lengths": {
-            str(words): _mean(matrix(table[metric])) if metric in table else None
-            for words, table in lengths.items()
+            "mean": {str(words): mean for words, mean in by_words.items()},
+            "moved": (
+                moved_by_length(of_words, scale=span)
+                if span and 0 in of_words and len(of_words) > 1
+                else None
+            ),
         },
         "span": span,
         "power": _power(values, reference, steps, size),
@@ -269,6 +284,26 @@ def _judge(
         "headline": bool(claimed) and all(verdict.passed for verdict in verdicts.values()),
         "reasons": reasons if claimed else ["claims to see no collapse: a fact beside the others"],
     }
+
+
+def _coverage(
+    runs: np.ndarray, wide: np.ndarray, size: Size, *, generator: np.random.Generator
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Share of null intervals that cover zero, and how it was measured, at the truth and at the
+    collapsed source; no share where runs hardly differ."""
+    shares: dict[str, float | None] = {"truth": None, "collapsed": None}
+    methods = dict.fromkeys(shares, "hardly varies")
+    if runs_differ(runs):
+        pairs = pairs_of_runs(runs, partners=size.null_partners)
+        shares["truth"], method = null_coverage(pairs)
+        methods["truth"] = (
+            f"{method}, {pairs.shape[1]} queries, {len(runs)} runs, {len(pairs)} pairs"
+        )
+    if runs_differ(wide):
+        pairs = pairs_by_query(wide, repeats=size.wide_repeats, generator=generator)
+        shares["collapsed"], method = null_coverage(pairs)
+        methods["collapsed"] = f"{method}, {pairs.shape[1]} queries, {len(pairs)} pairs"
+    return shares, methods
 
 
 def _curve(curve: np.ndarray, steps: Sequence[float]) -> dict[str, Any]:
@@ -308,7 +343,7 @@ def _power(
     rows = []
     uneven = unevenness(reference, noise_of_query=0.0)
     for k, of_sets in values.items():
-        if not testable(of_sets):
+        if not runs_differ(of_sets):
             continue
         spread = noise(of_sets)
         for queries in QUERIES:

@@ -1,6 +1,7 @@
 """Verdicts on the answers of a code suite: made once, kept in the run folder, read by metrics.
 
-    verdicts/<suite>.jsonl    one line for each (program, mode, round), appended as it is known
+    verdicts/<suite>.jsonl    one line for each (program, mode, round), appended as it is known,
+                              each with its own checksum
 
 Equal programs for one problem share a verdict, so a collapsed model is graded quickly. Round 0
 counts; round 1 grades a share of the programs again, to show how far the grader itself can be
@@ -9,20 +10,17 @@ trusted. A verdict `not_scored` (the grader failed) is not kept: scoring again t
 
 import hashlib
 import itertools
-import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.code.behaviour import comparison, probes, wrapped
 from sfr_eval.code.problem import ProblemSet
-from sfr_eval.files import writing_to
-from sfr_eval.hostile import open_for_append
 from sfr_eval.sandbox import Program, Verdict, grade
 from sfr_eval.sandbox.isolation import detect
 from sfr_eval.sandbox.types import Mode, ProgramStatus
+from sfr_eval.store import appending, kept_rows
 from sfr_eval.types import Sample
 
 VERSION = "1"
@@ -69,6 +67,7 @@ class Graded:
     cpu_seconds: float
     isolation: str  # tier of the sandbox
     detail: str
+    grader: str = VERSION
 
     @property
     def passed(self) -> bool:
@@ -193,21 +192,17 @@ class Grading:
         if first is None:
             return
         tier = detect(unsafe=self.settings.unsafe_code).tier
-        with writing_to(self._file.parent.parent):
-            self._file.parent.mkdir(exist_ok=True)
-            with open_for_append(self._file) as stream:
-                for verdict in self._grader(
-                    itertools.chain([first], programs),
-                    mode=mode,
-                    workers=self.settings.grade_workers,
-                    unsafe=self.settings.unsafe_code,
-                ):
-                    graded = _graded(verdict, mode=kept_as or mode, round=round, isolation=tier)
-                    if graded.status != "not_scored":
-                        line = json.dumps({"grader": VERSION, **asdict(graded)}, ensure_ascii=True)
-                        stream.write(f"{line}\n".encode())
-                    yield graded
-                os.fsync(stream.fileno())
+        with appending(self._file) as append:
+            for verdict in self._grader(
+                itertools.chain([first], programs),
+                mode=mode,
+                workers=self.settings.grade_workers,
+                unsafe=self.settings.unsafe_code,
+            ):
+                graded = _graded(verdict, mode=kept_as or mode, round=round, isolation=tier)
+                if graded.status != "not_scored":
+                    append(graded)
+                yield graded
 
     def _as_programs(self, programs: Mapping[str, tuple[str, str]]) -> Iterator[Program]:
         """Those of one problem side by side, so that its tests are decoded once."""
@@ -220,11 +215,9 @@ class Grading:
     def _verdicts(self) -> dict[tuple[str, str, int], Graded]:
         if self._known is None:
             self._known = {}
-            if self._file.is_file():
-                for line in self._file.read_text(encoding="utf-8").splitlines():
-                    graded = _read(line)
-                    if graded is not None:
-                        self._known[graded.program, graded.mode, graded.round] = graded
+            for graded in kept_rows(self._file, Graded):
+                if graded.grader == VERSION:
+                    self._known[graded.program, graded.mode, graded.round] = graded
         return self._known
 
 
@@ -258,14 +251,3 @@ def _graded(verdict: Verdict, *, mode: str, round: int, isolation: str) -> Grade
 def round_seconds(seconds: float) -> float:
     """Milliseconds are all that a clock under load can tell."""
     return float(f"{seconds:.3f}")
-
-
-def _read(line: str) -> Graded | None:
-    """A kept verdict; None for a torn line and for one of another version."""
-    try:
-        row = json.loads(line)
-        if row.pop("grader") != VERSION:
-            return None
-        return Graded(**row)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None

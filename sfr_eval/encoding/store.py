@@ -7,6 +7,7 @@ Shards are only ever added. The keys file is written last, so a shard without on
 """
 
 import hashlib
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,6 +61,7 @@ class EmbeddingStore:
             with atomic_path(file) as temporary, temporary.open("wb") as stream:
                 np.save(stream, rows)
             write_atomic(file.with_suffix(".keys"), content)
+            self._shards[-1] = np.load(file, mmap_mode="r")  # a million rows would be 1.5 GB
         except OSError:
             return  # a full or read-only cache: encode again next time
 
@@ -72,7 +74,15 @@ class EmbeddingStore:
         for shard in np.unique(places[:, 0]):
             here = places[:, 0] == shard
             found[here] = self._shards[shard][places[here, 1]]
+            _let_go(self._shards[shard])
         return found
+
+
+def _let_go(rows: Embeddings) -> None:
+    """Give the pages of a file back that were read: they count as this process's memory until then,
+    and reading all of a large cache would hold all of it."""
+    if isinstance(rows.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        rows.base.madvise(mmap.MADV_DONTNEED)
 
 
 def text_key(text: str) -> bytes:

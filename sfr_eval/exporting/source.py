@@ -1,7 +1,6 @@
 """A scored run as the exporters see it: a cell for each suite and temperature."""
 
 import math
-import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from sfr_eval.errors import UserError
 from sfr_eval.results import SuiteResults, read_suites
 from sfr_eval.stats.estimate import query_means
+from sfr_eval.stats.intervals import standard_error
 from sfr_eval.store import RunFolder
 from sfr_eval.suite import Suite
 from sfr_eval.types import Estimate, Prompt, Sample, Value
@@ -219,10 +219,10 @@ def _by_prompt(
 
 
 def _standard_errors(values: Mapping[str, Sequence[Value]]) -> dict[str, float]:
-    """Standard deviation over queries, by the root of their number; from two queries on."""
+    """Of the mean over queries, from two queries on."""
     found = {}
     for metric, rows in values.items():
         means = list(query_means(rows).values())
         if len(means) > 1:
-            found[metric] = statistics.stdev(means) / math.sqrt(len(means))
+            found[metric] = standard_error(means)
     return found

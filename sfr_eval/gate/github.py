@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sfr_eval.files import writing_to
 from sfr_eval.gate.markdown import markdown
-from sfr_eval.gate.verdict import Gate, GateRow, clean
+from sfr_eval.gate.verdict import Gate, GateRow
+from sfr_eval.hostile import clean
 
 SUMMARY_BYTES = 1024 * 1024
 """GitHub drops the whole summary of a step above this, so the table is cut and not the file."""
@@ -74,7 +75,7 @@ def _command(kind: str, title: str, message: str) -> str:
 
 def _escape(text: str, *, more: str = "") -> str:
     """A text that ends neither the line nor, in a property, the property."""
-    text = clean(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    text = clean(text).replace("%", "%25").replace("\n", "%0A")
     for character in more:
         text = text.replace(character, f"%{ord(character):02X}")
     return text

@@ -1,22 +1,13 @@
 """The one object that says how a gate ended. The printed line, check.json, JUnit, the summary and
 the exit code are read from it and from nothing else."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from sfr_eval.hostile import clean
+
 FORMAT = 1
-
-# What XML 1.0 cannot hold even escaped, halves of surrogate pairs among it: ids and names come from
-# other people's files.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def clean(text: str) -> str:
-    """A text that every file and terminal can hold."""
-    return _FORBIDDEN.sub("\ufffd", text)
-
 
 RowVerdict = Literal["pass", "fail", "skipped", "error"]
 """skipped: too little data to decide, or unsupported; error: could not be computed."""

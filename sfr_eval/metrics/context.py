@@ -5,7 +5,7 @@ are counted in the results and never become text; a prompt that lost too many re
 undefined, and says so.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +57,8 @@ class Context:
     thoughts: Mapping[str, str] = field(default_factory=dict)
     """sample_id -> what was written before the answer: the checkpoint had it before its eyes."""
     workers: Workers = field(default_factory=Here)  # who measures parts of the run
+    jackknife: bool = False  # standard errors within prompts, where a family has them
+    permutations: int | None = None  # of permutation tests; None: each test's own number, 0: none
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
 
@@ -77,18 +79,32 @@ class Context:
     @cached_property
     def reply_embeddings(self) -> "npt.NDArray[np.float32]":
         """Row i belongs to `replies[i]`. UserError names the reply whose row is not finite."""
+        rows = self.embeddings([reply.text for reply in self.replies])
+        self._refuse_nan(rows, first=0)
+        return rows
+
+    def reply_embedding_blocks(self) -> "Iterator[npt.NDArray[np.float32]]":
+        """`reply_embeddings` from first to last, some rows at a time: a million are 1.5 GB."""
+        if "reply_embeddings" in self.__dict__:  # they are all here already
+            yield self.reply_embeddings
+            return
+        first = 0
+        for rows in self.encoder.encode_in_blocks([reply.text for reply in self.replies]):
+            self._refuse_nan(rows, first=first)
+            first += len(rows)
+            yield rows
+
+    def _refuse_nan(self, rows: "npt.NDArray[np.float32]", *, first: int) -> None:
         import numpy as np
 
-        rows = self.embeddings([reply.text for reply in self.replies])
         bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if len(bad):
-            reply = self.replies[int(bad[0])]
+            reply = self.replies[first + int(bad[0])]
             raise UserError(
                 f"encoder {self.encoder_signature.get('encoder')}: the embedding of sample "
                 f"{reply.sample_id} (query {reply.query}, persona {reply.persona or '-'}) is not "
                 f"finite, and {len(bad) - 1} more; use another --encoder"
             )
-        return rows
 
     def prompt_rows(self) -> "list[npt.NDArray[np.intp]]":
         """Rows of `reply_embeddings` and `replies` that belong to each prompt of `by_prompt`."""

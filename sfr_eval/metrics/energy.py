@@ -51,7 +51,8 @@ def energy_test(
     seed: int = 0,
 ) -> EnergyTest:
     """`cross_style_energy` with a permutation test: style labels are exchanged within each group,
-    p = (1 + number of permuted means >= the observed) / (1 + permutations)."""
+    p = (1 + number of permuted means >= the observed) / (1 + permutations); none without
+    permutations."""
     names, blocks = _blocks(unit_rows(embeddings), groups, styles)
     energies = np.full(len(names), np.nan)
     random = np.random.default_rng(seed)
@@ -69,6 +70,8 @@ def energy_test(
     if not defined:
         return EnergyTest(energies, None, None, permutations)
     mean = float(np.nansum(energies) / defined)
+    if not permutations:
+        return EnergyTest(energies, mean, None, permutations)
     # Sums in another order differ in the last digits; equal permutations must count as equal.
     reached = int((permuted / defined >= mean - 1e-12).sum())
     return EnergyTest(energies, mean, (1 + reached) / (1 + permutations), permutations)

@@ -1,7 +1,8 @@
 """Do replies mean the same? Distances between sentence embeddings."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.metrics.classes import MAX_DISTANCE, distinct_k, meaning_classes, utility_k
 from sfr_eval.metrics.context import TOO_FEW, Context, QueryKey, metric_result
 from sfr_eval.metrics.energy import cross_style_energy, energy_test
-from sfr_eval.metrics.semantic_sets import DISTINCT_K, set_values
+from sfr_eval.metrics.semantic_sets import DISTINCT_K, set_errors, set_values
 from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
 from sfr_eval.stats.paired import holm
-from sfr_eval.types import MetricResult
+from sfr_eval.types import MetricResult, Value
 
 __all__ = [
     "cross_style_energy",
@@ -63,6 +64,7 @@ def compute(context: Context) -> list[MetricResult]:
     """The measures of sets for each prompt, cross_style_energy for each query."""
     prompts = context.by_prompt()
     found = set_values(context.reply_embeddings, context.prompt_rows(), workers=context.workers)
+    errors = _errors(context) if context.jackknife else {}
     texts = [reply.text for reply in context.replies]
     notes = context.encoder.notes(texts)
     results = []
@@ -71,10 +73,48 @@ def compute(context: Context) -> list[MetricResult]:
             context.prompt_value(key, None if math.isnan(number) else number, reason=reason)
             for key, number in zip(prompts, found[metric].tolist(), strict=True)
         ]
+        own = dict(notes)
+        if metric in errors:
+            values = [
+                replace(value, standard_error=None if math.isnan(error) else error)
+                for value, error in zip(values, errors[metric].tolist(), strict=True)
+            ]
+            own["within_prompt"] = within_prompt(values)
         results.append(
-            metric_result(metric, version=VERSION, values=values, signature=signature, notes=notes)
+            metric_result(metric, version=VERSION, values=values, signature=signature, notes=own)
         )
     return [*results, _energy(context)]
+
+
+def _errors(context: Context) -> Mapping[str, Floats]:
+    return set_errors(context.reply_embeddings, context.prompt_rows(), workers=context.workers)
+
+
+def within_prompt(values: Sequence[Value]) -> dict[str, dict[str, Any]]:
+    """Temperature -> how much of what is seen comes from having drawn only k replies.
+
+    `error`: root mean square of the prompts' standard errors. `share`: error^2 in parts of the
+    variance between the prompts' values, at most 1. Where it is near 1, more samples narrow the
+    interval over queries as more queries would; where it is near 0, only more queries do.
+    """
+    found = {}
+    for temperature in dict.fromkeys(value.temperature for value in values):
+        known = [
+            (value.value, value.standard_error)
+            for value in values
+            if value.temperature == temperature
+            and value.value is not None
+            and value.standard_error is not None
+        ]
+        if len(known) > 1:
+            numbers, errors = np.array(known).T
+            square, spread = float(np.square(errors).mean()), float(numbers.var(ddof=1))
+            found[f"{temperature:g}"] = {
+                "error": math.sqrt(square),
+                "share": min(1.0, square / spread) if spread > 0 else None,
+                "prompts": len(known),
+            }
+    return found
 
 
 def signatures(encoder: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], str]]:
@@ -101,6 +141,7 @@ def _energy(context: Context) -> MetricResult:
     """cross_style_energy with its permutation test at each temperature, Holm over them."""
     values: dict[QueryKey, float] = {}
     tests = {}
+    permutations = PERMUTATIONS if context.permutations is None else context.permutations
     of_reply = [(reply.temperature, reply.query, reply.persona) for reply in context.replies]
     for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query()):
         rows = [i for i, key in enumerate(of_reply) if key[0] == temperature]
@@ -109,7 +150,7 @@ def _energy(context: Context) -> MetricResult:
             context.reply_embeddings[rows],
             queries,
             [of_reply[i][2] for i in rows],
-            permutations=PERMUTATIONS,
+            permutations=permutations,
         )
         if test.p_value is not None:
             tests[f"{temperature:g}"] = test.p_value
@@ -127,7 +168,7 @@ def _energy(context: Context) -> MetricResult:
         notes={
             "p_value": tests,
             "p_value_holm": dict(zip(tests, holm(list(tests.values())), strict=True)),
-            "permutations": f"{PERMUTATIONS} of personas within query",
+            "permutations": f"{permutations} of personas within query",
         },
     )
 

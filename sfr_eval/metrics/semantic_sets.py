@@ -16,6 +16,7 @@ from sfr_eval.metrics.vendi import (
     spectrum,
     vendi_from_spectrum,
 )
+from sfr_eval.stats.jackknife import error_of, left_out, subsets
 from sfr_eval.workers import Here, Workers
 
 Floats = npt.NDArray[np.float64]
@@ -31,6 +32,8 @@ SET_METRICS: Final = (
     "dpp_logdet",
     "distinct_k",
 )
+COUNT_STABLE: Final = ("embed_distance", "vendi_q2", "mean_squared_kernel", "distinct_k")
+"""Those whose expectation does not move with the number of replies."""
 _CELLS: Final = 2**23  # numbers in a batch of sets: 64 MB
 
 
@@ -52,6 +55,32 @@ def set_values(
         numbers = places.popleft()
         for metric, column in values.items():
             found[metric][numbers] = column
+    return found
+
+
+def set_errors(
+    embeddings: npt.NDArray[np.floating], sets: Sequence[Rows], *, workers: Workers | None = None
+) -> dict[str, Floats]:
+    """Metric of COUNT_STABLE -> standard error of each set's number by the delete-d jackknife:
+    what another draw of as many replies to the same prompt would change. NaN below three replies,
+    and where the metric is undefined for a subset.
+
+    As `stats.jackknife.delete_d_jackknife`; the subsets of all sets are measured together.
+    """
+    parts: list[Rows] = []
+    ends = []
+    for rows in sets:
+        n = len(rows)
+        if n >= 3:
+            parts += [rows[np.asarray(own)] for own in subsets(n, n - left_out(n))]
+        ends.append(len(parts))
+    measured = set_values(embeddings, parts, workers=workers)
+    found = {metric: np.full(len(sets), np.nan) for metric in COUNT_STABLE}
+    for metric, errors in found.items():
+        for number, values in enumerate(np.split(measured[metric], ends[:-1]) if ends else ()):
+            n = len(sets[number])
+            if len(values) and not np.isnan(values).any():
+                errors[number] = error_of(values, n=n, d=left_out(n))
     return found
 
 

@@ -73,7 +73,8 @@ def compute(context: Context) -> list[MetricResult]:
             for metric in _MEASURES
         ]
     columns = {persona: number for number, persona in enumerate(probe.personas)}
-    table = probe.probabilities(context.reply_embeddings)
+    blocks = [probe.probabilities(rows) for rows in context.reply_embedding_blocks()]
+    table = np.concatenate(blocks) if blocks else np.zeros((0, len(probe.personas)))
     values_of: dict[str, list[Value]] = {metric: [] for metric in _MEASURES}
     place = 0
     for key, replies in context.by_prompt().items():

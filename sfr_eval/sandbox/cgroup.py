@@ -1,5 +1,6 @@
 """A memory limit for a whole server and its programs, where this process may make one."""
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Group:
 def make(memory_bytes: int) -> Group | None:
     """A new group below our own with this limit; None where that is not allowed."""
     for base, file in _places():
+        _sweep(base)
         folder = base / f"sfr-eval-{os.getpid()}-{next(_COUNT)}"
         try:
             folder.mkdir()
@@ -60,6 +62,15 @@ def make(memory_bytes: int) -> Group | None:
             continue
         return Group(folder)
     return None
+
+
+def _sweep(base: Path) -> None:
+    """Remove groups whose maker was killed; one that still has a process cannot be removed."""
+    for folder in base.glob("sfr-eval-*-*"):
+        maker = folder.name.split("-")[2]
+        if maker.isdigit() and not Path("/proc", maker).exists():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _places() -> list[tuple[Path, str]]:

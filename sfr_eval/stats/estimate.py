@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sfr_eval.stats.bootstrap import bootstrap_interval
-from sfr_eval.stats.intervals import Interval, mean_interval
+from sfr_eval.stats.intervals import Interval, mean_interval, standard_error
 from sfr_eval.types import Estimate, MetricResult, Value
 
 _DIGEST = re.compile(r"\b[0-9a-f]{32,}\b")
@@ -119,4 +119,5 @@ def _estimate(
         higher_is_better=result.higher_is_better,
         reason="" if numbers else "; ".join(reasons) or "no value",
         signature=signature_text(result.metric, result.version, result.signature),
+        standard_error=standard_error(numbers) if len(numbers) > 1 else None,
     )

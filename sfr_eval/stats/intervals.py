@@ -1,8 +1,9 @@
 """95% intervals for a mean of independent numbers, and for any statistic of independent units.
 
-Which one: a t interval below 50 units, BCa from 50. Measured coverage of a nominal 95% at 10, 20
-and 40 units: t .954, .943, .950; percentile bootstrap .903, .916, .936. Units (queries) are
-resampled, never the texts of a set: copies would count as repetition.
+Which one: a t interval below 50 units, BCa from 50, by resampling or, above 2,000, by expansion.
+Measured coverage of a nominal 95% at 10, 20 and 40 units: t .954, .943, .950; percentile bootstrap
+.903, .916, .936. Units (queries) are resampled, never the texts of a set: copies would count as
+repetition.
 """
 
 import math
@@ -17,10 +18,11 @@ Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 BCA_FROM = 50
+EXPANDED_FROM = 2_001
+"""Units from which BCa is by expansion: there resampling only costs, .25 seconds a mean at 15,625
+units, and its noise is larger than what the expansion leaves out."""
 DRAWS = 2_000
 SEED = 0
-_CACHED = 1_024  # units up to which the resampling weights are kept: 16 MB
-_BLOCK = 2**22  # cells of a larger resampling at a time
 
 
 @dataclass(frozen=True)
@@ -43,23 +45,37 @@ def mean_interval(numbers: Sequence[float]) -> Interval:
         raise ValueError("no number to average")
     if n == 1:
         return Interval(float(numbers[0]), None, None, "none: one query")
+    mean, low, high = t_interval(numbers)
     if n < BCA_FROM or min(numbers) == max(numbers):
-        mean, low, high = t_interval(numbers)
         return Interval(mean, low, high, "t")
+    return Interval(mean, *bca_mean(numbers, draws=DRAWS))
+
+
+def bca_mean(numbers: Sequence[float], *, draws: int) -> tuple[float, float, str]:
+    """(low, high, method): BCa for the mean of at least two numbers that are not all equal."""
+    n = len(numbers)
+    if n >= EXPANDED_FROM:
+        return *expanded_bca(numbers), "BCa, expanded"
     mean = math.fsum(numbers) / n
     values = np.asarray(numbers, dtype=np.float64)
     left_out = (mean * n - values) / (n - 1)
-    low, high = bca_ends(mean, bootstrap_means(values), left_out)
-    return Interval(mean, low, high, f"BCa, {DRAWS} draws")
+    low, high = bca_ends(mean, bootstrap_means(values, draws=draws), left_out)
+    return low, high, f"BCa, {draws} draws"
 
 
 def t_interval(numbers: Sequence[float]) -> tuple[float, float, float]:
     """(mean, low, high) of independent numbers, at least two. Equal numbers give zero width."""
     n = len(numbers)
     mean = math.fsum(numbers) / n
-    variance = math.fsum((number - mean) ** 2 for number in numbers) / (n - 1)
-    half = t_half_factor(n) * math.sqrt(variance / n)
+    half = t_half_factor(n) * standard_error(numbers)
     return mean, mean - half, mean + half
+
+
+def standard_error(numbers: Sequence[float]) -> float:
+    """Of the mean of independent numbers, at least two."""
+    n = len(numbers)
+    mean = math.fsum(numbers) / n
+    return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (n - 1) / n)
 
 
 def t_half_factor(n: int) -> float:
@@ -73,13 +89,16 @@ def bca_ends(value: float, draws: npt.ArrayLike, left_out: npt.ArrayLike) -> tup
     """Ends of the bias-corrected and accelerated bootstrap interval (Efron 1987).
 
     `value` is the statistic of all units, `draws` that of resampled units, `left_out` that of all
-    but one, for each unit. Where all draws lie on one side of the value the correction is that of
-    half a draw on the other side.
+    but one, for each unit. Draws equal to the value count half, which matters with few units and
+    many ties. Where all draws lie on one side of the value the correction is that of half a draw
+    on the other side. The acceleration is DiCiccio and Efron 1996, equation 6.6.
     """
     from scipy.special import ndtr, ndtri
 
     drawn = np.sort(np.asarray(draws, dtype=np.float64))
-    below = (np.sum(drawn < value) + 0.5 * np.sum(drawn == value)) / len(drawn)
+    # Sums in another order differ in the last digits, and are ties all the same.
+    tied = np.abs(drawn - value) <= 1e-9 * (drawn[-1] - drawn[0])
+    below = (np.sum((drawn < value) & ~tied) + 0.5 * np.sum(tied)) / len(drawn)
     edge = 0.5 / len(drawn)
     bias = float(ndtri(np.clip(below, edge, 1 - edge)))
     jackknife = np.asarray(left_out, dtype=np.float64)
@@ -94,19 +113,32 @@ def bca_ends(value: float, draws: npt.ArrayLike, left_out: npt.ArrayLike) -> tup
     return float(low), float(high)
 
 
+def expanded_bca(numbers: Sequence[float]) -> tuple[float, float]:
+    """The limit of `bca_ends` for a mean over ever more draws, without drawing.
+
+    With g the skewness of the numbers, bias and acceleration are both g / (6 sqrt n), and the
+    quantiles of the resampled means follow Cornish and Fisher (Hall 1992, sections 2.5 and 3.10).
+    What is left out is O(1 / n) of the width.
+    """
+    from scipy.special import ndtri
+
+    values = np.asarray(numbers, dtype=np.float64)
+    mean = math.fsum(numbers) / len(values)
+    off = values - mean
+    spread = math.sqrt(float(np.square(off).mean()))
+    lean = float((off**3).mean()) / spread**3 / (6 * math.sqrt(len(values)))
+    tail = float(ndtri((1 - CONFIDENCE) / 2))
+    ends = []
+    for z in (tail, -tail):
+        level = lean + (lean + z) / (1 - lean * (lean + z))
+        ends.append(mean + spread / math.sqrt(len(values)) * (level + lean * (level**2 - 1)))
+    return ends[0], ends[1]
+
+
 def bootstrap_means(values: Floats, *, draws: int = DRAWS, seed: int = SEED) -> Floats:
     """Means of `draws` resamples with replacement. The resamples depend on the number of values
     alone, so means of different metrics over the same units are drawn together."""
-    n = len(values)
-    if n <= _CACHED:
-        return np.asarray(_weights(n, draws, seed) @ values)
-    random = np.random.default_rng(seed)
-    rows = max(1, _BLOCK // n)
-    parts = [
-        values[random.integers(0, n, size=(min(rows, draws - begin), n))].mean(axis=1)
-        for begin in range(0, draws, rows)
-    ]
-    return np.concatenate(parts)
+    return np.asarray(_weights(len(values), draws, seed) @ values)
 
 
 @lru_cache(maxsize=4)

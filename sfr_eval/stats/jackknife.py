@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 Item = TypeVar("Item")
 DRAWS = 400
@@ -26,26 +27,41 @@ def delete_d_jackknife(
     """Standard error of `statistic(items)` from subsets of n - d items (Shao and Wu 1989).
 
     sqrt( (n - d) / d * mean over subsets of (value - mean value)^2 ). All subsets where there are
-    at most `draws`, else that many random ones. Default d: n // 2, at least 1, which also serves
-    statistics that are not smooth. None below three items, or where the statistic is undefined for
-    a subset. Only for statistics whose expectation does not move with n (the count-stable forms).
+    at most `draws`, else that many random ones. Default d: sqrt(n) rounded down, enough for
+    statistics that are not smooth. Exact for a mean. Too large for measures of pairs and for
+    ratios, the more so the larger d: at n = 8 on sets of normal vectors 1.1 times for
+    embed_distance, 1.2 for mean_squared_kernel, 1.5 for vendi_q2 and distinct_k (2.8 and 1.7 with
+    d = 4).
+    None below three items, or where the statistic is undefined for a subset. Only for statistics
+    whose expectation does not move with n (the count-stable forms).
     """
     n = len(items)
-    d = max(1, n // 2) if d is None else d
+    d = left_out(n) if d is None else d
     if n < 3:
         return None
     if not 1 <= d < n:
         raise ValueError(f"d = {d}; leave out at least 1 and fewer than all {n} items")
     values = []
-    for kept in _subsets(n, n - d, draws, seed):
+    for kept in subsets(n, n - d, draws=draws, seed=seed):
         value = statistic([items[i] for i in kept])
         if value is None or math.isnan(value):
             return None
         values.append(value)
-    return math.sqrt((n - d) / d * float(np.var(values)))
+    return error_of(values, n=n, d=d)
 
 
-def _subsets(n: int, size: int, draws: int, seed: int) -> Sequence[Any]:
+def left_out(n: int) -> int:
+    """The default d for n items."""
+    return math.isqrt(n)
+
+
+def error_of(values: npt.ArrayLike, *, n: int, d: int) -> float:
+    """The standard error, from the statistic's values on subsets of n - d of n items."""
+    return math.sqrt((n - d) / d * float(np.var(np.asarray(values))))
+
+
+def subsets(n: int, size: int, *, draws: int = DRAWS, seed: int = 0) -> Sequence[Any]:
+    """Subsets of range(n): all of them, or `draws` random ones where there are more."""
     if math.comb(n, size) <= draws:
         return list(combinations(range(n), size))
     random = np.random.default_rng(seed)

@@ -16,9 +16,7 @@ from sfr_eval.encoder import Encoder
 from sfr_eval.errors import UserError
 from sfr_eval.suite import load_suite
 
-SMALL = replace(
-    QUICK, light_queries=4, wide_queries=6, wide_personas=1, wide_sets=2, null_repeats=50
-)
+SMALL = replace(QUICK, light_queries=4, wide_queries=6, wide_personas=1, wide_sets=2, null_runs=12)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +53,13 @@ def test_raw_measures_move_with_k_and_rarefied_ones_do_not(found: dict[str, Any]
     assert metrics["self_bleu_4_fixed"]["counts"]["mean"].keys() == {"8", "16", "32"}
 
 
+def test_length_is_measured_against_full_collapse(found: dict[str, Any]) -> None:
+    lengths = found["metrics"]["self_bleu_4"]["lengths"]
+    assert lengths["mean"].keys() == {"0", "10", "20", "30"}
+    gaps = [abs(mean - lengths["mean"]["0"]) for mean in lengths["mean"].values()]
+    assert lengths["moved"] == pytest.approx(max(gaps) / found["metrics"]["self_bleu_4"]["span"])
+
+
 def test_power_grows_with_queries_and_samples(found: dict[str, Any]) -> None:
     rows = found["metrics"]["self_bleu_4_fixed"]["power"]
     drops = {(row["queries"], row["k"]): row["drop"] for row in rows}
@@ -70,7 +75,7 @@ def test_page_and_plots_are_written(found: dict[str, Any], tmp_path: Path) -> No
     assert "148 prompts x 8 samples see a drop of" in text
     assert "| `length` | claims to see no collapse" in text
     made = {file.name for file in (tmp_path / "plots").iterdir()}
-    assert {f"{name}.svg" for name in ("dose", "counts", "null", "power")} <= made
+    assert {f"{name}.svg" for name in ("dose", "counts", "lengths", "null", "power")} <= made
     assert json.loads((tmp_path / "calibration.json").read_text()) == found
 
 

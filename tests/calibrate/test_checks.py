@@ -10,9 +10,13 @@ from sfr_eval.calibrate.checks import (
     detectable,
     dial_of,
     dose_response,
+    moved_by_length,
     noise,
     null_coverage,
     null_verdict,
+    pairs_by_query,
+    pairs_of_runs,
+    runs_differ,
     unevenness,
 )
 from sfr_eval.calibrate.design import POWER, claims
@@ -45,23 +49,44 @@ def test_intervals_of_a_source_with_itself_cover_zero_as_often_as_they_say() -> 
     random = np.random.default_rng(0)
     for queries, expected in ((16, "t"), (60, "BCa")):
         values = random.normal(0, 1, (6, queries)) + random.normal(0, 5, queries)
-        share, method = null_coverage(values, repeats=1_000, generator=random)
+        share, method = null_coverage(pairs_by_query(values, repeats=1_000, generator=random))
         assert method == expected
         assert share == pytest.approx(0.95, abs=0.025)
+
+
+def test_whole_runs_show_what_their_queries_share_and_pairs_by_query_do_not() -> None:
+    """A metric that moves all queries of a run together (a fit to the run, say) has intervals over
+    queries that are too narrow: the mean of 16 queries has variance 1/16 + 1/4 of which they see
+    1/16, so 95% intervals cover in 2 P(t < 2.13 / sqrt(5)) - 1 = 65%."""
+    random = np.random.default_rng(0)
+    alone = random.normal(0, 1, (800, 16))
+    together = alone + random.normal(0, 0.5, (800, 1))
+    assert null_coverage(pairs_of_runs(alone, partners=10))[0] == pytest.approx(0.95, abs=0.015)
+    assert null_coverage(pairs_of_runs(together, partners=10))[0] == pytest.approx(0.65, abs=0.05)
+    mixed = pairs_by_query(together, repeats=4_000, generator=random)
+    assert null_coverage(mixed)[0] == pytest.approx(0.95, abs=0.015)
+
+
+def test_each_run_meets_different_others() -> None:
+    values = np.array([[0.0], [1.0], [10.0], [100.0]])
+    found = pairs_of_runs(values, partners=2)[:, 0].tolist()
+    assert found == [-1.0, -9.0, -90.0, 100.0, -10.0, -99.0, 10.0, 99.0]
 
 
 def test_rare_events_are_nothing_to_test() -> None:
     """An interval around a rare event covers zero nearly always; that is no merit."""
     rare = np.zeros((6, 12))
     rare[0, 0] = 50.0
-    assert null_coverage(rare, repeats=9, generator=np.random.default_rng(0))[0] is None
+    assert not runs_differ(rare)
+    assert not runs_differ(rare[:1])
+    assert not runs_differ(rare + np.linspace(0, 1e-14, 12))  # sums in another order
+    assert runs_differ(np.random.default_rng(0).normal(0, 1, (6, 12)))
     wide = null_verdict({"truth": 0.99})
     assert wide.reason == "null intervals are too wide: 99.0% cover zero (truth)"
 
 
 def test_nothing_varies_is_not_a_pass() -> None:
-    share, _ = null_coverage(np.ones((4, 9)), repeats=10, generator=np.random.default_rng(0))
-    assert share is None
+    assert not runs_differ(np.ones((4, 9)))
     assert null_verdict({"truth": None}).passed is None
     assert null_verdict({"truth": None, "collapsed": 0.95}).passed
     assert null_verdict({"truth": 0.9, "collapsed": 0.95}).reason == (
@@ -78,6 +103,10 @@ def test_count_stability_is_measured_against_full_collapse() -> None:
     assert count_stability(by_count, scale=4.0) == (8, count_stability(by_count, scale=4.0)[1])
     assert count_stability(by_count, scale=4.0)[1].passed
     assert count_stability({8: 0.1, 16: 0.9}, scale=0.5)[0] is None
+
+
+def test_moved_by_length_is_the_farthest_cut_in_parts_of_full_collapse() -> None:
+    assert moved_by_length({0: 0.5, 10: 0.8, 20: 0.4}, scale=2.0) == pytest.approx(0.15)
 
 
 def test_noise_is_that_of_a_difference_within_a_query() -> None:
@@ -140,3 +169,15 @@ def test_families_that_the_simulator_cannot_feed_are_left_out() -> None:
     from sfr_eval.metrics.table import FAMILIES, NEED_CHECKPOINT
 
     assert NEED_CHECKPOINT | {"judge", "code"} <= set(LEFT_OUT) < set(FAMILIES)
+
+
+def test_more_pairs_of_the_same_runs_halve_the_error_of_the_share() -> None:
+    """400 pairs that share no run: sqrt(.95 * .05 / 400) = 1.09%. Pairs with ten partners share
+    runs, so they are worth less than 8,000 and more than 1,600 of their own."""
+    random = np.random.default_rng(0)
+    shares = [
+        null_coverage(pairs_of_runs(random.normal(0, 1, (800, 16)), partners=10))[0]
+        for _ in range(100)
+    ]
+    assert np.mean(shares) == pytest.approx(0.95, abs=0.003)
+    assert 0.0025 < np.std(shares) < 0.0065

@@ -1,14 +1,14 @@
 """pytest tests/code/test_grading.py: what is kept, what is run again, what metrics say of it."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sfr_eval.code import grading as module
-from sfr_eval.code.grading import GradeSettings, Grading
+from sfr_eval.code.grading import Graded, GradeSettings, Grading
 from sfr_eval.code.options import CodeOptions
 from sfr_eval.config import RunConfig
 from sfr_eval.encoder import Encoder
@@ -18,7 +18,7 @@ from sfr_eval.metrics.table import metric_info, shown_ks
 from sfr_eval.run import execute
 from sfr_eval.sandbox import Program, Verdict
 from sfr_eval.stats.estimate import all_estimates
-from sfr_eval.store import RunFolder
+from sfr_eval.store import RunFolder, decode, encode_row
 from sfr_eval.suite import Suite, load_suite
 from sfr_eval.types import Estimate, MetricResult, Sample
 from sfr_eval.world.code import CodeTwin
@@ -166,12 +166,28 @@ def test_equal_programs_are_graded_once_and_known_ones_never_again(
     assert len(judge.calls) == 5  # only the one that nothing is known about
     assert values(again["pass_at_1"]) == values(first["pass_at_1"])
     file = tmp_path / "verdicts" / "x.jsonl"
-    lines = file.read_text().splitlines()
+    lines = file.read_bytes().splitlines(keepends=True)
     assert len(lines) == 3
-    torn = [*lines[:1], json.dumps(json.loads(lines[1]) | {"grader": "0"}), lines[2][:20]]
-    file.write_text("\n".join(torn))
+    kept = decode(lines[1], Graded)
+    assert kept is not None
+    file.write_bytes(lines[0] + encode_row(replace(kept, grader="0")) + lines[2][:20])
     measure(texts, regrade=0.0)
     assert len(judge.calls) == 5 + 3  # torn, of another version, and the one that fails
+    measure(texts, regrade=0.0)  # and no new verdict was lost to the torn line before it
+    assert len(judge.calls) == 8 + 1
+
+
+def test_a_damaged_verdict_is_made_again_and_never_believed(
+    measure: Measure, judge: Judge, tmp_path: Path
+) -> None:
+    texts = {A: ["# wrong", RIGHT.format(1)], B: ["# wrong"]}
+    measure(texts, regrade=0.0)
+    file = tmp_path / "verdicts" / "x.jsonl"
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b'"wrong"', b'"wrpng"', 1).replace(b'"passed"', b'"qassed"'))
+    found = measure(texts, regrade=0.0)
+    assert len(judge.calls) == 3 + 2
+    assert values(found["pass_at_1"]) == [0.5, 0.0]
 
 
 def test_a_second_round_shows_flips(measure: Measure, judge: Judge) -> None:
@@ -227,7 +243,7 @@ def test_a_whole_run_of_the_twin_finds_its_truth(tmp_path: Path) -> None:
         row = found[f"pass_at_{k}"]
         # of the 12 draws of each of 25 problems alone: at most 0.5 / sqrt(25 x 12) = 0.03
         assert row["value"] == pytest.approx(sum(truth) / 25, abs=0.1)
-        assert row["method"] == "bootstrap"
+        assert row["method"] == "BCa, 10000 draws"
         assert row["low"] < row["value"] < row["high"]
     # exactly: a program is right if and only if the twin drew a solution
     right = {s.strip() for p in asked.code.problems.values() for s in p.solutions}

@@ -3,6 +3,7 @@
 The disks are tmpfs mounts of a few megabytes, so the errors are the kernel's own.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from fault_runs import WORLD, assert_nothing_lost_nothing_twice, finish, last_line
+from fault_runs import (
+    CODE,
+    WORLD,
+    Verdicts,
+    assert_nothing_lost_nothing_twice,
+    assert_same_verdicts,
+    finish,
+    last_line,
+    rows_in,
+)
+from server_process import ServerProcess
 
 pytestmark = [
     pytest.mark.slow,
@@ -19,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the small disk"),
 ]
 
-SMALL = (*WORLD, "--limit", "6", "--samples", "4", "--metrics", "text,semantic")
+SMALL = (*WORLD, "--limit", "6", "--samples", "4")
 
 FILL = """
 def fill(folder, spare=0):
@@ -55,11 +66,12 @@ full_before({place!r}, {call}, {folder!r})
 """
 )
 
+# In the order in which a run comes to them.
 PLACES = {
     "manifest at the start": ("sfr_eval.store:RunFolder.write_manifest", 1),
     "first samples": ("sfr_eval.store:SampleWriter.append", 1),
-    "manifest at the end": ("sfr_eval.store:RunFolder.write_manifest", 2),
     "seal": ("sfr_eval.store:RunFolder.seal", 1),
+    "manifest at the end": ("sfr_eval.store:RunFolder.write_manifest", 2),
     "scores": ("sfr_eval.store:RunFolder.write_scores", 1),
     "results": ("sfr_eval.store:RunFolder.write_results", 1),
     "report": ("sfr_eval.report:write_report", 1),
@@ -84,18 +96,78 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder / "samples.parquet").read_bytes()
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_disk_that_is_full_at_this_place_ends_in_one_line_and_the_same_command_completes(
-    tmp_path: Path, place: str, truth: bytes
+def test_a_disk_that_is_full_at_one_place_after_the_other_ends_each_time_in_one_line(
+    tmp_path: Path, truth: bytes
 ) -> None:
-    function, call = PLACES[place]
+    """A run that fails at a place got past all places before it, where it had failed before."""
     with disk(tmp_path / "disk", megabytes=16) as small:
-        before = WRAP.format(place=function, call=call, folder=str(small))
-        text = finish(*SMALL, "--output", small / "run", code=3, before=before)
-        assert "the disk is full" in last_line(text), text
-        (small / "filler").unlink()
+        for place, (function, call) in PLACES.items():
+            before = WRAP.format(place=function, call=call, folder=str(small))
+            text = finish(*SMALL, "--output", small / "run", code=3, before=before)
+            assert "the disk is full" in last_line(text), (place, text)
+            (small / "filler").unlink()
         finish(*SMALL, "--output", small / "run")
         assert_nothing_lost_nothing_twice(small / "run", truth)
+
+
+def fails_then_completes(disk: Path, *command: object, place: str, call: int) -> None:
+    """The command with a disk that is full from this call on, and again with room."""
+    before = WRAP.format(place=place, call=call, folder=str(disk))
+    text = finish(*command, code=3, before=before)
+    assert "the disk is full" in last_line(text), text
+    (disk / "filler").unlink()
+    finish(*command)
+
+
+def test_a_disk_that_is_full_among_the_verdicts(tmp_path: Path, graded: Verdicts) -> None:
+    with disk(tmp_path / "disk", megabytes=16) as small:
+        command = (*CODE, "--output", small / "run")
+        fails_then_completes(small, *command, place="sfr_eval.code.grading:_graded", call=20)
+        assert_same_verdicts(small / "run", graded)
+
+
+def test_a_disk_that_is_full_among_the_judgements(tmp_path: Path, server: ServerProcess) -> None:
+    command = (*SMALL, "--judge", server.url, "--set", "judge_axes=[rel]")
+    with disk(tmp_path / "disk", megabytes=16) as small:
+        output = small / "run"
+        fails_then_completes(
+            small, *command, "--output", output, place="sfr_eval.judging:read", call=50
+        )
+        votes = [row["judgement_id"] for row in rows_in(output, "judgements")]
+        assert len(votes) == len(set(votes)) == 6 * 9 * 4
+
+
+def test_a_disk_that_is_full_under_hidden_states(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    command = (
+        *("run", "--model", tiny_checkpoint, "--engine", "transformers", "--suite", "persona"),
+        *("--limit", "2", "--samples", "2", "--temperatures", "1.0", "--max-tokens", "8"),
+        *("--metrics", "geometry"),
+    )
+    with disk(tmp_path / "disk", megabytes=16) as small:
+        output = small / "run"
+        place = "sfr_eval.states:StatesWriter._array"  # of the last: the others are there by then
+        fails_then_completes(small, *command, "--output", output, place=place, call=3)
+        again = tmp_path / "again"
+        finish(*command, "--output", again)
+        assert (output / "results.json").read_bytes() == (again / "results.json").read_bytes()
+
+
+def test_a_disk_that_is_full_among_the_verdicts_of_grade(tmp_path: Path) -> None:
+    programs = tmp_path / "programs.jsonl"
+    programs.write_text(
+        "".join(
+            json.dumps({"id": n, "code": f"print({n % 3})", "tests": [["", "0"]]}) + "\n"
+            for n in range(60)
+        )
+    )
+    with disk(tmp_path / "disk", megabytes=1) as small:
+        output = small / "verdicts.jsonl"
+        command = ("grade", programs, "--unsafe-code", "--output", output)
+        fails_then_completes(small, *command, place="sfr_eval.grading:verdict_row", call=10)
+        header, *rows = [json.loads(line) for line in output.read_text().splitlines()]
+        assert header["mode"] == "faithful"
+        assert sorted(int(row["id"]) for row in rows) == list(range(60))
+        assert all(row["passed"] == (int(row["id"]) % 3 == 0) for row in rows)
 
 
 def test_a_full_cache_costs_time_and_no_answer(tmp_path: Path, truth: bytes) -> None:
@@ -103,7 +175,7 @@ def test_a_full_cache_costs_time_and_no_answer(tmp_path: Path, truth: bytes) -> 
         before = WRAP.format(
             place="sfr_eval.encoding.store:EmbeddingStore.add", call=1, folder=str(cache)
         )
-        command = (*SMALL, "--output", tmp_path / "run")
+        command = (*SMALL, "--metrics", "semantic", "--output", tmp_path / "run")
         finish(*command, before=before, SFR_EVAL_CACHE=str(cache))
         assert_nothing_lost_nothing_twice(tmp_path / "run", truth)
         results = (tmp_path / "run" / "results.json").read_bytes()

@@ -5,50 +5,33 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from fault_runs import (
+    PATIENCE,
+    VLLM,
+    assert_nothing_lost_nothing_twice,
+    count_rows,
+    descendants,
+    start,
+    wait_until,
+)
+from fault_runs import VLLM_REQUESTS as REQUESTS
+from fault_runs import finish as finish_any
 
 pytest.importorskip("vllm")
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults]
-
-QUERIES, PERSONAS, TEMPERATURES, SAMPLES = 20, 9, 2, 8
-REQUESTS = QUERIES * PERSONAS * TEMPERATURES * SAMPLES
+pytestmark = pytest.mark.slow
 
 
-def start(checkpoint: Path, output: Path, *, samples: int = SAMPLES) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sfr_eval", "run", "--model", str(checkpoint)]
-    command += ["--suite", "persona", "--limit", str(QUERIES), "--samples", str(samples)]
-    command += ["--temperatures", "0.7,1.0", "--max-tokens", "24", "--metrics", "text"]
-    return subprocess.Popen(
-        [*command, "--output", str(output)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def begin(checkpoint: Path, output: Path) -> "subprocess.Popen[str]":
+    return start(*VLLM, "--model", checkpoint, "--output", output)
 
 
-def finish(checkpoint: Path, output: Path, *, samples: int = SAMPLES) -> str:
-    process = start(checkpoint, output, samples=samples)
-    text, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, text
-    return text
-
-
-def stored_rows(output: Path) -> int:
-    return sum(file.read_bytes().count(b"\n") for file in (output / "samples").glob("*.jsonl"))
-
-
-def wait_for_rows(process: subprocess.Popen[str], output: Path, wanted: int) -> None:
-    until = time.monotonic() + 240
-    while stored_rows(output) < wanted:
-        assert process.poll() is None, process.stdout and process.stdout.read()
-        assert time.monotonic() < until, "no progress"
-        time.sleep(0.02)
+def finish(checkpoint: Path, output: Path, *more: object) -> str:
+    return finish_any(*VLLM, "--model", checkpoint, "--output", output, *more)
 
 
 def status(output: Path) -> str:
@@ -70,59 +53,84 @@ def session_members(session: int) -> list[int]:
     return found
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    output = tmp_path_factory.mktemp("direct") / "run"
-    finish(tiny_checkpoint, output)
-    return (output / "samples.parquet").read_bytes()
+def engines(process: "subprocess.Popen[str]") -> list[int]:
+    """Processes of vLLM's engine below a run."""
+    return [pid for pid, words in descendants(process.pid) if "EngineCore" in words]
 
 
+@pytest.mark.faults
 def test_five_kills_at_random_moments_leave_the_same_bytes(
-    tiny_checkpoint: Path, tmp_path: Path, uninterrupted: bytes
+    tiny_checkpoint: Path, tmp_path: Path, vllm_truth: bytes
 ) -> None:
     output = tmp_path / "run"
     moments = sorted(random.Random(0).sample(range(1, REQUESTS - 200), 5))
     for moment in moments:
-        process = start(tiny_checkpoint, output)
-        wait_for_rows(process, output, moment)
+        process = begin(tiny_checkpoint, output)
+        wait_until(lambda at=moment: count_rows(output) >= at, process)  # type: ignore[misc]
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert stored_rows(output) < REQUESTS
+        assert count_rows(output) < REQUESTS
         assert status(output) == "running"
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE
         while session_members(process.pid):
             assert time.monotonic() < until, "the engine outlived its killed driver"
             time.sleep(0.2)
-    before = stored_rows(output)
+    before = count_rows(output)
     assert f"{before:,} already there" in finish(tiny_checkpoint, output)
-    assert stored_rows(output) == REQUESTS
-    assert (output / "samples.parquet").read_bytes() == uninterrupted
+    assert count_rows(output) == REQUESTS
+    assert_nothing_lost_nothing_twice(output, vllm_truth)
 
 
-def test_ctrl_c_flushes_marks_partial_exits_130_and_the_same_command_resumes(
-    tiny_checkpoint: Path, tmp_path: Path, uninterrupted: bytes
+@pytest.mark.faults
+def test_an_engine_killed_once_is_started_again_and_killed_twice_ends_the_run_in_one_line(
+    tiny_checkpoint: Path, tmp_path: Path, vllm_truth: bytes
 ) -> None:
     output = tmp_path / "run"
-    process = start(tiny_checkpoint, output)
-    wait_for_rows(process, output, REQUESTS // 4)
+    process = begin(tiny_checkpoint, output)
+    wait_until(lambda: count_rows(output) > REQUESTS // 8, process)
+    (first,) = engines(process)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: bool(set(engines(process)) - {first}), process)
+    kept = count_rows(output)
+    wait_until(lambda: count_rows(output) > kept, process)  # it draws again
+    (second,) = set(engines(process)) - {first}
+    os.kill(second, signal.SIGKILL)
+    text, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 3, text
+    assert "Traceback" not in text
+    assert "vLLM died twice" in text
+    kept = count_rows(output)
+    assert REQUESTS // 8 < kept < REQUESTS
+    assert status(output) == "partial"
+    assert f"{kept:,} already there" in finish(tiny_checkpoint, output)
+    assert_nothing_lost_nothing_twice(output, vllm_truth)
+
+
+@pytest.mark.faults
+def test_ctrl_c_flushes_marks_partial_exits_130_and_the_same_command_resumes(
+    tiny_checkpoint: Path, tmp_path: Path, vllm_truth: bytes
+) -> None:
+    output = tmp_path / "run"
+    process = begin(tiny_checkpoint, output)
+    wait_until(lambda: count_rows(output) >= REQUESTS // 4, process)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
-    text, _ = process.communicate(timeout=60)
+    text, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, text
     assert "Traceback" not in text
     assert status(output) == "partial"
-    assert 0 < stored_rows(output) < REQUESTS
+    assert 0 < count_rows(output) < REQUESTS
     finish(tiny_checkpoint, output)
-    assert (output / "samples.parquet").read_bytes() == uninterrupted
+    assert_nothing_lost_nothing_twice(output, vllm_truth)
 
 
 def test_growing_from_4_to_8_samples_draws_only_the_new_half(
-    tiny_checkpoint: Path, tmp_path: Path, uninterrupted: bytes
+    tiny_checkpoint: Path, tmp_path: Path, vllm_truth: bytes
 ) -> None:
     output = tmp_path / "run"
-    finish(tiny_checkpoint, output, samples=4)
-    text = finish(tiny_checkpoint, output, samples=8)
+    finish(tiny_checkpoint, output, "--samples", "4")
+    text = finish(tiny_checkpoint, output)
     assert f"{REQUESTS:,} requests, {REQUESTS // 2:,} already there" in text
     assert json.loads((output / "manifest.json").read_text())["last_session"]["samples"] == (
         REQUESTS // 2
     )
-    assert (output / "samples.parquet").read_bytes() == uninterrupted
+    assert (output / "samples.parquet").read_bytes() == vllm_truth

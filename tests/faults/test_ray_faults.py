@@ -1,8 +1,10 @@
 """Ray in a night of failures: two nodes on this machine, one core each, killed in mid-run."""
 
 import contextlib
+import json
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 from fault_runs import (
     PATIENCE,
     REQUESTS,
+    VLLM,
+    VLLM_REQUESTS,
     WORLD,
     assert_nothing_lost_nothing_twice,
     count_rows,
@@ -39,19 +43,28 @@ if any("default_worker" in word for word in sys.orig_argv):
 """
 
 
+SLOW_SCORING = """
+import sys
+if any("default_worker" in word for word in sys.orig_argv):
+    import time
+    from sfr_eval import workers
+    undelayed = workers._call
+    def _call(work, part):
+        time.sleep(0.5)
+        return undelayed(work, part)
+    workers._call = _call
+"""
+SMALL_PARTS = """
+from sfr_eval.metrics.lexical_stream import lexical_stream
+lexical_stream.__kwdefaults__["batch_characters"] = 20_000
+"""
+
+
 @pytest.fixture
 def slow_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(SLOW_NODES)
+    (tmp_path / "site" / "sitecustomize.py").write_text(SLOW_NODES + SLOW_SCORING)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
-
-
-@pytest.fixture(scope="module")
-def truth(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """One engine, no Ray."""
-    folder = tmp_path_factory.mktemp("direct") / "run"
-    finish(*WORLD, "--output", folder)
-    return (folder / "samples.parquet").read_bytes()
 
 
 def on(nodes: Nodes, output: Path) -> tuple[object, ...]:
@@ -81,7 +94,7 @@ def kill_one(pids: list[int], chance: random.Random) -> bool:
 
 
 def test_a_node_that_is_lost_in_mid_run_loses_nothing_and_the_run_ends(
-    tmp_path: Path, truth: bytes, slow_nodes: None
+    tmp_path: Path, world_truth: bytes, slow_nodes: None
 ) -> None:
     output = tmp_path / "run"
     with ray_nodes(2, tmp_path / "nodes") as nodes:
@@ -91,11 +104,11 @@ def test_a_node_that_is_lost_in_mid_run_loses_nothing_and_the_run_ends(
         nodes.kill(1)
         text = end_of(process, code=0)
     assert "is replaced" in text
-    assert_nothing_lost_nothing_twice(output, truth)
+    assert_nothing_lost_nothing_twice(output, world_truth)
 
 
 def test_actors_and_the_run_itself_killed_at_random(
-    tmp_path: Path, truth: bytes, slow_nodes: None
+    tmp_path: Path, world_truth: bytes, slow_nodes: None
 ) -> None:
     output = tmp_path / "run"
     chance = random.Random(2)
@@ -113,11 +126,11 @@ def test_actors_and_the_run_itself_killed_at_random(
             time.sleep(0.2)
         text = finish(*on(nodes, output), **node_environment())
     assert " 0 already there" not in text
-    assert_nothing_lost_nothing_twice(output, truth)
+    assert_nothing_lost_nothing_twice(output, world_truth)
 
 
 def test_a_cluster_that_is_lost_whole_ends_the_run_and_another_engine_goes_on(
-    tmp_path: Path, truth: bytes, slow_nodes: None
+    tmp_path: Path, world_truth: bytes, slow_nodes: None
 ) -> None:
     output = tmp_path / "run"
     with ray_nodes(2, tmp_path / "nodes") as nodes:
@@ -128,27 +141,42 @@ def test_a_cluster_that_is_lost_whole_ends_the_run_and_another_engine_goes_on(
         process.communicate(timeout=PATIENCE)  # it may not hang; Ray ends it in its own way
         assert process.returncode != 0
     finish(*WORLD, "--output", output)  # a run begun on Ray goes on without it
-    assert_nothing_lost_nothing_twice(output, truth)
+    assert_nothing_lost_nothing_twice(output, world_truth)
+
+
+def test_scoring_on_two_nodes_of_which_one_is_lost_gives_the_same_estimates(
+    tmp_path: Path, world_run: Path, slow_nodes: None
+) -> None:
+    here, there = (Path(shutil.copytree(world_run, tmp_path / n)) for n in ("here", "there"))
+    score = ("score", "--metrics", "text", "--metrics", "lexical")
+    finish(*score, here, before=SMALL_PARTS)
+    with ray_nodes(2, tmp_path / "nodes") as nodes:
+        process = start(
+            *(*score, "--ray-address", nodes.address, there),
+            before=SMALL_PARTS,
+            **node_environment(),
+        )
+        wait_until(lambda: "ray::_call" in str(descendants(nodes.processes[1].pid)), process)
+        nodes.kill(1)
+        end_of(process, code=0)
+    expected, found = (
+        json.loads((folder / "results.json").read_text())["estimates"] for folder in (here, there)
+    )
+    assert found == expected
+    assert any(row["metric"] == "self_bleu_4" for row in found)
 
 
 def test_real_vllm_on_two_nodes_of_which_one_is_lost_equals_one_engine(
-    tiny_checkpoint: Path, tmp_path: Path
+    tiny_checkpoint: Path, tmp_path: Path, vllm_truth: bytes
 ) -> None:
-    pytest.importorskip("vllm")
-    command: tuple[object, ...] = (
-        *("run", "--model", tiny_checkpoint, "--suite", "persona", "--limit", "20"),
-        *("--samples", "8", "--temperatures", "0.7,1.0", "--max-tokens", "24", "--metrics", "text"),
-    )
-    requests = 20 * 9 * 8 * 2
-    finish(*command, "--output", tmp_path / "one")
-    output = tmp_path / "two"
+    output = tmp_path / "run"
     with ray_nodes(2, tmp_path / "nodes") as nodes:
         process = start(
-            *(*command, "--engine", "ray", "--replicas", "2"),
+            *(*VLLM, "--model", tiny_checkpoint, "--engine", "ray", "--replicas", "2"),
             *("--ray-address", nodes.address, "--output", output),
             **node_environment(),
         )
-        wait_until(lambda: count_rows(output) > requests // 8, process)
+        wait_until(lambda: count_rows(output) > VLLM_REQUESTS // 8, process)
         nodes.kill(1)
         end_of(process, code=0)
-    assert_nothing_lost_nothing_twice(output, (tmp_path / "one" / "samples.parquet").read_bytes())
+    assert_nothing_lost_nothing_twice(output, vllm_truth)

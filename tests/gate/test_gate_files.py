@@ -133,7 +133,7 @@ def test_hostile_names_stay_text_everywhere(tmp_path: Path) -> None:
     (annotation,) = annotations(found, ACTIONS)
     assert "\n" not in annotation
     assert "\r" not in annotation
-    assert "%0D%0A" in annotation
+    assert "\\x0d%0A" in annotation
     assert "%25" in annotation
     head = annotation.removeprefix("::error title=").partition("::")[0]
     assert ":" not in head

@@ -8,6 +8,7 @@ from sfr_eval.judge_errors import JudgeErrors, corrected_estimates
 from sfr_eval.judgement import Judged, Judgement
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.judged import compute, score_of
+from sfr_eval.stats.correction import corrected_share
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.suite import load_suite
 from sfr_eval.types import MetricResult, Sample
@@ -166,6 +167,20 @@ def test_the_share_of_good_replies_is_corrected_for_the_judges_errors() -> None:
     (undefined,) = corrected_estimates(apparent, useless)
     assert (undefined.value, undefined.low) == (None, None)
     assert "no better than chance" in undefined.reason
+
+
+def test_the_correction_rests_on_the_standard_error_and_not_on_the_width_of_an_interval() -> None:
+    """A BCa interval of a skewed share is not two t factors wide. 60 queries, 3 of them all good:
+    the share is 1/20, its standard error sqrt(.05 x .95 / 59), as of 59 independent replies."""
+    queries = list(load_suite("persona").queries)[:60]
+    samples = [reply(i, query=query) for i, query in enumerate(queries)]
+    votes = [vote(n, 5 if n < 3 else 1) for n in range(60)]
+    errors = {"ctx": JudgeErrors(rubric="r", positives=(95, 100), negatives=(99, 100))}
+    (apparent,) = all_estimates(results(samples, votes, errors=errors)["judge_ctx_good"], 1, ())
+    assert apparent.method.startswith("BCa")
+    (found,) = corrected_estimates([apparent], errors)
+    expected = corrected_share(0.05, effective_n=59, positives=(95, 100), negatives=(99, 100))
+    assert (found.value, found.low, found.high) == pytest.approx(expected)
 
 
 def test_votes_of_one_judge_weigh_together() -> None:

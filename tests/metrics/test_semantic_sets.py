@@ -3,7 +3,7 @@
 import math
 import random
 from dataclasses import replace
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from sfr_eval.metrics.classes import distinct_k, meaning_classes, utility_k
 from sfr_eval.metrics.energy import cross_style_energy, energy_test
 from sfr_eval.metrics.gated import Gate
 from sfr_eval.metrics.semantic import mean_pairwise_distance
-from sfr_eval.metrics.semantic_sets import set_values
+from sfr_eval.metrics.semantic_sets import set_errors, set_values
 from sfr_eval.metrics.style import style_information
 from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
 from tests.metrics.conftest import MakeContext
@@ -235,6 +235,76 @@ def test_family_values_by_hand(context: MakeContext) -> None:
     assert found["distinct_k"] == [None] * 3
     # x and y: 2 sqrt(2) - 0 - 0; r has one persona.
     assert found["cross_style_energy"] == [pytest.approx(2 * math.sqrt(2)), None]
+
+
+def test_standard_errors_within_prompts_are_those_of_every_subset(context: MakeContext) -> None:
+    """Six replies, two left out: all 15 subsets, each measured by the function of one set."""
+    drawn = np.random.default_rng(3)
+    table = {str(i): list(drawn.normal([1.0, 1.0, 0.5], 1.0)) for i in range(12)}
+    sets = {("q", "x"): [str(i) for i in range(6)], ("r", "x"): [str(i) for i in range(6, 12)]}
+    made = context({**sets, ("s", "x"): ["0", "1"]})
+    made = replace(made, encoder=_Vectors(table), jackknife=True)  # type: ignore[arg-type]
+    found = {result.metric: result for result in semantic.compute(made)}
+    for metric, measure in (
+        ("embed_distance", semantic.mean_pairwise_distance),
+        ("vendi_q2", semantic.vendi_pairs),
+        ("mean_squared_kernel", semantic.mean_squared_kernel),
+    ):
+        errors = [value.standard_error for value in found[metric].values]
+        for texts, error in zip(sets.values(), errors, strict=False):
+            parts = [measure([table[t] for t in part]) for part in combinations(texts, 4)]
+            assert error == pytest.approx(math.sqrt((6 - 2) / 2) * np.std(parts), rel=1e-6)
+        assert errors[2] is None  # two replies
+        note = found[metric].notes["within_prompt"]["1"]
+        squares = [error**2 for error in errors[:2]]
+        assert note["error"] == pytest.approx(math.sqrt(np.mean(squares)))
+        known = np.var([value.value for value in found[metric].values[:2]], ddof=1)
+        assert note["share"] == pytest.approx(min(1, np.mean(squares) / known))
+        assert note["prompts"] == 2
+    assert [v.standard_error is None for v in found["distinct_k"].values] == [False, False, True]
+    # vendi_q1 moves with the number of replies, so that subsets say nothing of all.
+    assert "within_prompt" not in found["vendi_q1"].notes
+    plain = semantic.compute(replace(made, jackknife=False))
+    assert all(value.standard_error is None for result in plain for value in result.values)
+
+
+def test_the_error_within_a_prompt_is_what_another_draw_would_change() -> None:
+    """400 draws of 8 replies from one source. The jackknife is known to be too large for measures
+    of pairs, and for ratios more than for means."""
+    drawn = np.random.default_rng(4)
+    rows = drawn.normal(0, 1, (3_200, 6)) + 0.7
+    sets = list(np.arange(3_200).reshape(400, 8))
+    values, errors = set_values(rows, sets), set_errors(rows, sets)
+    for metric, most in (
+        ("embed_distance", 1.3),
+        ("mean_squared_kernel", 1.35),
+        ("vendi_q2", 1.8),
+        ("distinct_k", 1.7),
+    ):
+        seen = float(np.sqrt(np.mean(np.square(errors[metric]))))
+        assert 0.95 < seen / float(np.std(values[metric])) < most, metric
+
+
+def test_empty_single_lost_and_identical_replies_have_a_value_or_a_reason(
+    context: MakeContext,
+) -> None:
+    sets = {
+        ("empty", "x"): ["", ""],
+        ("one", "x"): ["a"],
+        ("lost", "x"): [None, None],
+        ("same", "x"): ["a"] * 4,
+    }
+    table = {**TABLE, "": [0.6, 0.8]}  # an encoder has a vector for the empty text too
+    made = replace(context(sets), encoder=_Vectors(table), jackknife=True)  # type: ignore[arg-type]
+    for result in semantic.compute(made):
+        assert len(result.values) == 4, result.metric
+        for value in result.values:
+            assert (value.value is None) == bool(value.reason), (result.metric, value)
+            assert value.value is None or math.isfinite(value.value), (result.metric, value)
+    found = {r.metric: [v.value for v in r.values] for r in semantic.compute(made)}
+    assert found["embed_distance"] == [pytest.approx(0), None, None, pytest.approx(0)]
+    assert found["distinct_k"] == [None, None, None, 1.0]
+    assert found["cross_style_energy"] == [None] * 4  # one persona
 
 
 def test_a_nan_embedding_names_its_sample(context: MakeContext) -> None:

@@ -51,6 +51,20 @@ def test_strength_falls_with_the_dial(small: Suite, encoder: Encoder) -> None:
     assert means[1] < 0.5  # one voice for three personas: a third by chance
 
 
+def test_blocks_of_embeddings_give_the_values_of_all_at_once(
+    small: Suite, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = answers(small, encoder, cross=0.5)
+    whole = style.compute(made)
+    monkeypatch.setattr("sfr_eval.encoder._BLOCK", 7)  # 72 replies: the last block is short
+    assert [len(rows) for rows in made.reply_embedding_blocks()] == [7] * 10 + [2]
+    for one, other in zip(whole, style.compute(made), strict=True):
+        assert [v.value for v in one.values] == pytest.approx([v.value for v in other.values])
+        assert one.notes["confusion"] == other.notes["confusion"]
+    assert made.reply_embeddings.shape == (72, 384)
+    assert len(list(made.reply_embedding_blocks())) == 1  # they are there: no second reading
+
+
 def test_notes_hold_what_the_probe_is_worth(small: Suite, encoder: Encoder) -> None:
     strength, accuracy, _ = style.compute(answers(small, encoder, cross=0.0))
     notes = strength.notes

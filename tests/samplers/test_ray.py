@@ -13,6 +13,7 @@ from test_backlog import requests
 
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.metrics.lexical_stream import Row, lexical_stream
+from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.samplers.ray import RaySampler
 from sfr_eval.samplers.ray_cluster import Resources, plan_replicas
@@ -167,6 +168,35 @@ def test_parts_of_a_run_are_measured_to_the_same_bits_on_the_cluster(cluster: No
         ):
             for name, column in mine.items():
                 np.testing.assert_array_equal(column, theirs[name])
+
+
+def test_sets_of_embeddings_are_the_same_bits_on_the_cluster(cluster: Nodes) -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(200, 16)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    sets = [np.arange(start, start + 2 + start % 5) for start in range(0, 180, 6)]
+    here = set_values(rows, sets)
+    with open_workers(None, ray_address=cluster.address) as workers:
+        there = set_values(rows, sets, workers=workers)
+    assert here.keys() == there.keys()
+    for name, column in here.items():
+        np.testing.assert_array_equal(column, there[name])
+
+
+def test_no_more_parts_are_sent_to_the_cluster_than_its_cores_can_work_on(cluster: Nodes) -> None:
+    taken = 0
+
+    def parts() -> Iterator[int]:
+        nonlocal taken
+        for number in range(1_000):
+            taken += 1
+            yield number
+
+    with open_workers(None, ray_address=cluster.address) as workers:
+        results = workers.map(abs, parts())
+        assert [next(results), next(results)] == [0, 1]
+        assert taken <= 2 * 2 + 2  # two for each of two cores, and those that came back
+        results.close()  # type: ignore[attr-defined]
 
 
 def test_replicas_share_the_cores_of_their_nodes_and_take_whole_gpus() -> None:

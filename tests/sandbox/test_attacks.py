@@ -28,6 +28,7 @@ from sfr_eval.sandbox import (
 from sfr_eval.sandbox.isolation import ENVIRONMENT, detect
 
 SECONDS = 2.0
+DEADLINE = 2 * (5 * SECONDS + 1) + 3
 RIGHT = "def f(x):\n    return x + 1"
 WRONG = "\ndef f(x):\n    return 0"
 
@@ -244,42 +245,58 @@ def processes() -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param("asserts", marks=pytest.mark.slow),
-        pytest.param("lcb-compat", marks=pytest.mark.slow),
-        "faithful",
-    ],
-)
-def test_no_attack_succeeds(kind: str, surroundings: dict[str, str]) -> None:
+KINDS = [
+    pytest.param("asserts", marks=pytest.mark.slow),
+    pytest.param("lcb-compat", marks=pytest.mark.slow),
+    "faithful",
+]
+
+
+def mode_of(kind: str) -> Mode:
+    return "lcb-compat" if kind == "lcb-compat" else "faithful"
+
+
+def attacks(kind: str, surroundings: dict[str, str]) -> list[Program]:
+    """Every attack, and after each a program that is right."""
     tests = (IoTest(input="4241", output="4242"),)
     problem = (
         AssertsProblem(id="p", asserts=("assert f(4241) == 4242",))
         if kind == "asserts"
         else FunctionalProblem(id="p", function="f", tests=tests)
     )
-    mode: Mode = "lcb-compat" if kind == "lcb-compat" else "faithful"
-    temporary = set(os.listdir("/tmp"))
     programs: list[Program] = []
     for name, code in ATTACKS.items():
         programs.append(Program(id=name, code=filled(code, surroundings), problem=problem))
         programs.append(Program(id=f"after {name}", code=RIGHT, problem=problem))
-    started = time.monotonic()
-    limits = Limits(seconds=SECONDS)
-    found = {v.id: v for v in grade(programs, mode=mode, workers=1, limits=limits)}
-    took = time.monotonic() - started
+    return programs
+
+
+def nothing_succeeded(found: dict[str, Verdict], surroundings: dict[str, str]) -> None:
+    """No attack passed, none changed the verdict of the next program or left a file outside."""
     passed = [name for name in ATTACKS if found[name].passed]
     broken = [name for name in ATTACKS if not found[f"after {name}"].passed]
     unscored = [name for name in ATTACKS if found[name].status == "not_scored"]
     assert (passed, broken, unscored) == ([], [], [])
     # lcb-compat has an alarm for loading and one for the test; a starved program gets five times.
-    deadline = 2 * (5 * SECONDS + 1) + 3
-    assert max(v.wall_seconds for v in found.values()) < deadline
-    assert took < len(ATTACKS) * deadline
+    assert max(v.wall_seconds for v in found.values()) < DEADLINE
     assert not Path(surroundings["marker"]).exists()
-    ours = {name for name in set(os.listdir("/tmp")) - temporary if name.startswith("sfr-eval-")}
-    assert not ours
+
+
+def temporary_of_ours() -> set[str]:
+    return {name for name in os.listdir("/tmp") if name.startswith("sfr-eval-")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_attack_succeeds(kind: str, surroundings: dict[str, str]) -> None:
+    files, servers = temporary_of_ours(), processes()
+    started = time.monotonic()
+    limits = Limits(seconds=SECONDS)
+    programs = attacks(kind, surroundings)
+    found = {v.id: v for v in grade(programs, mode=mode_of(kind), workers=1, limits=limits)}
+    nothing_succeeded(found, surroundings)
+    assert time.monotonic() - started < len(ATTACKS) * DEADLINE
+    assert temporary_of_ours() <= files
+    assert processes() <= servers
 
 
 LEFT = """
@@ -391,34 +408,33 @@ sys.path.insert(0, sys.argv[1])
 programs, mode, limits = pickle.loads(sys.stdin.buffer.read())
 from sfr_eval.sandbox import grade
 from sfr_eval.sandbox.isolation import detect
-found = [(v.id, v.passed, v.status) for v in grade(programs, mode=mode, workers=1, limits=limits)]
+found = list(grade(programs, mode=mode, workers=1, limits=limits))
 sys.stdout.buffer.write(pickle.dumps((detect().tier, found)))
 """
 
 
 @pytest.mark.slow
-def test_no_attack_succeeds_for_an_ordinary_user(surroundings: dict[str, str]) -> None:
+@pytest.mark.parametrize("kind", ["asserts", "lcb-compat", "faithful"])
+def test_no_attack_succeeds_for_an_ordinary_user(kind: str, surroundings: dict[str, str]) -> None:
     python = Path("/usr/bin/python3")
     if os.geteuid() != 0 or not python.exists() or sys.version_info < (3, 11):
         pytest.skip("needs root to become somebody else, and a Python that everybody can read")
-    problem = AssertsProblem(id="p", asserts=("assert f(4241) == 4242",))
-    programs = [
-        Program(id=name, code=filled(code, surroundings), problem=problem)
-        for name, code in ATTACKS.items()
-    ]
+    files, servers = temporary_of_ours(), processes()
     root = Path(__file__).parents[2]
+    programs = attacks(kind, surroundings)
     done = subprocess.run(
         [python, "-c", ORDINARY, str(root)],
-        input=pickle.dumps((programs, "faithful", Limits(seconds=SECONDS))),
+        input=pickle.dumps((programs, mode_of(kind), Limits(seconds=SECONDS))),
         capture_output=True,
         env={"PATH": "/usr/bin:/bin"},
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
-    tier, found = pickle.loads(done.stdout)
+    tier, verdicts = pickle.loads(done.stdout)
     assert tier == detect().tier
-    assert [name for name, passed, _ in found if passed] == []
-    assert [name for name, _, status in found if status == "not_scored"] == []
+    nothing_succeeded({v.id: v for v in verdicts}, surroundings)
+    assert temporary_of_ours() <= files
+    assert processes() <= servers
 
 
 LOWER = """

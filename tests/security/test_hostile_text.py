@@ -31,6 +31,7 @@ ATTACKS = {
     "isolate": "\u2066\u2069",
     "lone": "half \ud800 pair",
     "delete": "\x7f",
+    "noncharacter": "\ufffe \uffff",
 }
 
 

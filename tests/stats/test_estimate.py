@@ -38,6 +38,7 @@ def test_hand_computed_interval() -> None:
     assert estimate.low == pytest.approx(2 - 2.48414, abs=1e-5)
     assert estimate.high == pytest.approx(2 + 2.48414, abs=1e-5)
     assert (estimate.n, estimate.k, estimate.undefined, estimate.method) == (3, 4, 1, "t")
+    assert estimate.standard_error == pytest.approx(0.57735, abs=1e-5)
 
 
 def test_samples_are_averaged_within_a_prompt_first() -> None:
@@ -49,6 +50,7 @@ def test_samples_are_averaged_within_a_prompt_first() -> None:
 def test_one_query_has_no_interval() -> None:
     estimate = mean_over_queries(result([("a", "", 3.0)]), suite="s", temperature=1.0, k=1)
     assert (estimate.value, estimate.low, estimate.high) == (3.0, None, None)
+    assert estimate.standard_error is None
     assert estimate.method == "none: one query"
 
 

@@ -7,6 +7,7 @@ Qwen2.5-0.5B-shaped model in bfloat16 at 1,024 tokens.
     python benchmarks/train.py                    demo model, CPU
     python benchmarks/train.py --device cuda      0.5B, GPU
     python benchmarks/train.py --only encoding
+    python benchmarks/train.py --only encoding --file programs.jsonl --field code
 """
 
 import argparse
@@ -24,6 +25,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--only", choices=["step", "encoding"])
+    parser.add_argument("--file", type=Path, help="JSONL, one text a line, to encode instead")
+    parser.add_argument("--field", default="code", help="of --file: where the text is")
+    parser.add_argument("--rounds", type=int, default=3, help="of encoding, the best counts")
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="in a block, the first is left out")
     arguments = parser.parse_args()
@@ -31,7 +35,7 @@ def main() -> None:
     if arguments.only != "encoding":
         found["step"] = step_cost(arguments)
     if arguments.only != "step":
-        found["encoding"] = encoding_cost()
+        found["encoding"] = encoding_cost(arguments)
     print(json.dumps(found))
 
 
@@ -164,10 +168,10 @@ def make_clock(gpu: bool) -> Any:
     return Clock()
 
 
-def encoding_cost() -> dict[str, Any]:
-    """The library's `encode` of all segments in one call, and the target cache, on two texts: the
-    demo's training chats, in which little repeats, and what a fine-tuned model that collapsed
-    says, four replies a prompt, as in self-distillation or rejection sampling."""
+def encoding_cost(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The library's `encode` of all segments in one call, and the target cache. Texts: the demo's
+    training chats, in which little repeats; what a fine-tuned model that collapsed says, four
+    replies a prompt, as in self-distillation or rejection sampling; a field of a file of yours."""
     import datasets
     from sfr_train.fit import train_tokenizer
     from sfr_train.segments import TargetSettings
@@ -182,23 +186,34 @@ def encoding_cost() -> dict[str, Any]:
     rng = np.random.default_rng(0)
     collapsed = world.dialed(cross=0.3, within=0.8)
     replies = {
-        "demo": [chat["completion"][0]["content"] for chat in chats],
-        "collapsed": [
-            collapsed.sample(card.id, query.id, rng)
-            for query in world.queries[:2]
-            for card in world.personas
-            if not card.held_out
-            for _ in range(4)
-        ],
+        "demo": (tokenizer, [chat["completion"][0]["content"] for chat in chats]),
+        "collapsed": (
+            tokenizer,
+            [
+                collapsed.sample(card.id, query.id, rng)
+                for query in world.queries[:2]
+                for card in world.personas
+                if not card.held_out
+                for _ in range(4)
+            ],
+        ),
     }
+    if arguments.file is not None:
+        lines = [json.loads(line) for line in arguments.file.read_text("utf-8").splitlines()]
+        found = [str(line[arguments.field]) for line in lines]
+        as_chats: list[Any] = [{"text": [{"role": "assistant", "content": text}]} for text in found]
+        own = train_tokenizer(as_chats, world, vocabulary=8192)
+        replies = {arguments.file.stem: (own, found)}
     return {
-        name: encoding_of(name, texts, tokenizer=tokenizer, settings=settings, encoder=encoder)
-        for name, texts in replies.items()
+        name: encoding_of(
+            name, texts, tokenizer=by, settings=settings, encoder=encoder, rounds=arguments.rounds
+        )
+        for name, (by, texts) in replies.items()
     }
 
 
 def encoding_of(
-    name: str, replies: list[str], *, tokenizer: Any, settings: Any, encoder: Any
+    name: str, replies: list[str], *, tokenizer: Any, settings: Any, encoder: Any, rounds: int
 ) -> dict[str, Any]:
     import datasets
     from sfr_train.segments import segments
@@ -210,13 +225,14 @@ def encoding_of(
         rows.append({"input_ids": ids, "labels": ids})
         found = segments(ids, settings)
         pieces = [ids[a:b] for a, b in zip(found.starts, found.stops, strict=True)]
-        texts += tokenizer.batch_decode(pieces, skip_special_tokens=True)
+        decoded = tokenizer.batch_decode(pieces, skip_special_tokens=True)
+        texts += [text for text in decoded if text.strip()]
     data = datasets.Dataset.from_list(rows)
     # Of this process's CPU time, which neighbours on the machine move least.
     seconds: dict[str, list[float]] = {"plain": [], "ours": []}
-    for _ in range(3):
+    for _ in range(rounds):
         started = time.process_time()
-        encoder.encode_plainly(texts)
+        expected = encoder.encode_plainly(texts)
         seconds["plain"].append(time.process_time() - started)
         with tempfile.TemporaryDirectory() as folder:
             started = time.process_time()
@@ -224,14 +240,30 @@ def encoding_of(
                 data, tokenizer=tokenizer, settings=settings, cache=Path(folder), encoder=encoder
             )
             seconds["ours"].append(time.process_time() - started)
+            given = targets.embeddings(np.arange(targets.counts.states))
+    given /= np.linalg.norm(given, axis=1, keepdims=True)
+    cosine = float((given * expected).sum(axis=1).min())
+    assert cosine > 1 - 1e-5, f"{name}: not the library's embeddings (cosine {cosine})"
     best = {kind: min(found) for kind, found in seconds.items()}
-    different = targets.counts.texts
+    counts = {"segments": len(texts), "texts": targets.counts.texts, **tokens_of(texts, encoder)}
     print(
-        f"encoding {name}: {len(texts):,} segments, {different:,} different: plain "
-        f"{best['plain']:.2f} CPU s, ours {best['ours']:.2f} s, "
-        f"{best['plain'] / best['ours']:.2f} times as fast"
+        f"encoding {name}: {counts}: plain {best['plain']:.2f} CPU s, ours {best['ours']:.2f} s, "
+        f"{best['plain'] / best['ours']:.2f} times as fast, least cosine {cosine:.7f}"
     )
-    return {"segments": len(texts), "different": different, "seconds": best}
+    return {**counts, "seconds": best, "ratio": best["plain"] / best["ours"], "cosine": cosine}
+
+
+def tokens_of(texts: list[str], encoder: Any) -> dict[str, int]:
+    """What the encoder computes: tokens with the library's padding (batches of 64, sorted by
+    characters), tokens of all segments, tokens of those that differ to the encoder."""
+    ids = encoder._model[0].tokenizer(texts)["input_ids"]
+    order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+    parts = [[len(ids[i]) for i in order[at : at + 64]] for at in range(0, len(order), 64)]
+    return {
+        "tokens padded": sum(max(part) * len(part) for part in parts),
+        "tokens": sum(map(len, ids)),
+        "tokens that differ": sum(map(len, set(map(tuple, ids)))),
+    }
 
 
 if __name__ == "__main__":

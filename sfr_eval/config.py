@@ -11,7 +11,7 @@ import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -492,6 +492,15 @@ def parsed_json(text: str, *, where: str) -> Any:
         raise UserError(f"{where}: is not JSON ({error})") from None
 
 
+def _fields(known: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
+    """The fields at `path` below `known`, which is what a wrong name there was meant to be."""
+    for name in path:
+        kind = getattr(known.get(name), "annotation", None)
+        kinds = [kind, *get_args(kind)]
+        known = next((k.model_fields for k in kinds if hasattr(k, "model_fields")), known)
+    return known
+
+
 def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | None = None) -> str:
     """The first problem of a pydantic error as `where field: message (got value)`."""
     first = error.errors()[0]
@@ -500,7 +509,8 @@ def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | N
         path = str(first["loc"][0]).replace("_", "-") if first["loc"] else path
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        return f"{where}{path}: unknown field; {did_you_mean(path, known or {})}"
+        *inside, name = (str(part) for part in first["loc"])
+        return f"{where}{path}: unknown field; {did_you_mean(name, _fields(known or {}, inside))}"
     if first["type"] == "missing":
         return f"{where}{path}: missing; add it"
     if not path:  # found by a rule about several fields, which names them itself

@@ -1,6 +1,9 @@
 """One rank of test_distributed.py: trains the tiny model and writes what it logged.
 
-python distributed_worker.py FOLDER BATCH_PER_RANK
+python distributed_worker.py FOLDER BATCH_PER_RANK [common]
+
+common: only what DeepSpeed does as the others do. It clips model and head together, takes no mean
+head, and lets the model's Adam count steps of the head alone.
 """
 
 import json
@@ -18,17 +21,18 @@ from sfr_eval.assets import find_suite
 from sfr_eval.world.persona import PersonaWorld
 
 
-def shard_on_cpu() -> None:
-    """accelerate offers FSDP to accelerators only, though torch shards over gloo as well: let it
-    take these two processes for such. Nothing else is changed."""
+def shard_on_cpu(zero3: bool) -> None:
+    """accelerate offers FSDP and DeepSpeed to accelerators only, though both shard over gloo as
+    well: let it take these two processes for such. Nothing else is changed."""
     from accelerate import PartialState
     from accelerate.utils import DistributedType
 
-    PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+    kind = DistributedType.DEEPSPEED if zero3 else DistributedType.MULTI_GPU
+    PartialState._shared_state["distributed_type"] = kind
 
 
 def main() -> None:
-    folder, batch = Path(sys.argv[1]), int(sys.argv[2])
+    folder, batch, common = Path(sys.argv[1]), int(sys.argv[2]), "common" in sys.argv[3:]
     rank = int(os.environ.get("RANK", "0"))
     world = PersonaWorld.load(find_suite("persona"))
     chats: list[Any] = list(persona_chats(world, rows=24, seed=0))
@@ -41,16 +45,22 @@ def main() -> None:
         per_device_train_batch_size=batch,
         save_strategy="steps",
         save_steps=20,
+        max_grad_norm=0.0 if common else 1.0,
     )
-    if os.environ.get("ACCELERATE_USE_FSDP"):
-        shard_on_cpu()
+    fsdp2, zero3 = (f"ACCELERATE_USE_{name}" in os.environ for name in ("FSDP", "DEEPSPEED"))
+    if fsdp2 or zero3:
+        shard_on_cpu(zero3)
+    schedule = {"head_steps": 4, "ramp_steps": 4, "gate": "dynamic"}
     trainer = sfr_trainer(
         tokenizer,
         chats,
         folder,
         arguments=arguments,
         targets={"k": 12, "stride": 3, "minimum": 8, "scale": "standardise"},
-        schedule={"head_steps": 4, "ramp_steps": 4, "ema": 0.9, "gate": "dynamic"},
+        schedule={
+            **schedule,
+            **({"cross_entropy_in_head_steps": True} if common else {"ema": 0.9}),
+        },
         encoder=WordEncoder(),
     )
     anchors: list[int] = []
@@ -62,11 +72,12 @@ def main() -> None:
 
     trainer._run.arm = counted
     trainer.train()
-    if os.environ.get("ACCELERATE_USE_FSDP"):
+    if fsdp2 or zero3:
         from torch.distributed.tensor import DTensor
 
-        sharded = [isinstance(p, DTensor) for p in trainer.model.parameters()]
-        assert all(sharded), "nothing was sharded; this would only be DDP again"
+        for parameter in trainer.model.parameters():
+            sharded = hasattr(parameter, "ds_id") if zero3 else isinstance(parameter, DTensor)
+            assert sharded, "not sharded; this would only be DDP again"
     trainer.save_model(str(folder / "final"))
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     (folder / f"rank{rank}.json").write_text(json.dumps({"losses": losses, "anchors": anchors}))

@@ -1,6 +1,8 @@
 """Two processes on the CPU train what one trains. Every run has a time limit: a rank that waits
 for a collective which the other never enters would wait for ever."""
 
+import contextlib
+import importlib.util
 import json
 import os
 import socket
@@ -10,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest_train import WordEncoder, settings, sfr_trainer
+
+from sfr_eval.errors import UserError
 
 WORKER = Path(__file__).parent / "distributed_worker.py"
 ROOT = Path(__file__).parent.parent.parent
@@ -22,9 +27,20 @@ FSDP2 = {
     "FSDP_RESHARD_AFTER_FORWARD": "true",
     "FSDP_CPU_RAM_EFFICIENT_LOADING": "false",
 }
+ZERO3 = {  # sfr_train/configs/zero3.yaml as `accelerate launch` hands it on
+    "ACCELERATE_USE_DEEPSPEED": "true",
+    "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3",
+    "ACCELERATE_DEEPSPEED_ZERO3_INIT": "true",
+    "ACCELERATE_DEEPSPEED_ZERO3_SAVE_16BIT_MODEL": "true",
+    "ACCELERATE_DEEPSPEED_OFFLOAD_OPTIMIZER_DEVICE": "none",
+    "ACCELERATE_DEEPSPEED_OFFLOAD_PARAM_DEVICE": "none",
+    "DS_ACCELERATOR": "cpu",
+}
 
 
-def launch(folder: Path, *, ranks: int, batch: int, **extra: str) -> list[dict[str, Any]]:
+def launch(
+    folder: Path, *, ranks: int, batch: int, common: bool = False, **extra: str
+) -> list[dict[str, Any]]:
     """What each rank wrote."""
     folder.mkdir()
     with socket.socket() as free:
@@ -50,7 +66,7 @@ def launch(folder: Path, *, ranks: int, batch: int, **extra: str) -> list[dict[s
         log = (folder / f"rank{rank}.log").open("w")
         processes.append(
             subprocess.Popen(
-                [sys.executable, str(WORKER), str(folder), str(batch)],
+                [sys.executable, str(WORKER), str(folder), str(batch), *["common"] * common],
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -77,24 +93,76 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
 def test_two_processes_give_the_losses_and_the_checkpoint_of_one(
     kind: str, single: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
+    found = launch(tmp_path / "run", ranks=2, batch=2, **(FSDP2 if kind == "fsdp2" else {}))
+    assert_same_run(tmp_path / "run", found, *single)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("deepspeed") is None, reason="needs DeepSpeed")
+def test_zero3_gives_the_losses_and_the_checkpoint_of_one_process(tmp_path: Path) -> None:
+    """DeepSpeed compiles its CPU collectives first, once for a machine: a C++ compiler, minutes."""
+    one = launch(tmp_path / "one", ranks=1, batch=4, common=True)[0]
+    found = launch(tmp_path / "run", ranks=2, batch=2, common=True, **ZERO3)
+    assert_same_run(tmp_path / "run", found, tmp_path / "one", one)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "weight_decay", "message"),
+    [
+        ({"ema": 0.9}, 0.0, r"schedule\.ema: not possible with DeepSpeed"),
+        ({"head_steps": 5}, 0.01, r"schedule\.head_steps: with DeepSpeed weight decay would move"),
+        ({"head_steps": 5}, 0.0, None),
+        ({"head_steps": 5, "cross_entropy_in_head_steps": True}, 0.01, None),
+    ],
+)
+def test_what_deepspeed_would_do_wrong_without_a_word_is_refused(
+    schedule: dict[str, Any],
+    weight_decay: float,
+    message: str | None,
+    tokenizer: Any,
+    chats: list[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import transformers
+
+    make = transformers.Trainer.create_accelerator_and_postprocess
+
+    def as_with_deepspeed(trainer: Any) -> None:
+        make(trainer)
+        trainer.is_deepspeed_enabled = True
+
+    monkeypatch.setattr(
+        transformers.Trainer, "create_accelerator_and_postprocess", as_with_deepspeed
+    )
+    arguments = settings(tmp_path / "out", weight_decay=weight_decay)
+    refused = pytest.raises(UserError, match=message) if message else contextlib.nullcontext()
+    with refused:
+        sfr_trainer(
+            tokenizer,
+            chats,
+            tmp_path,
+            arguments=arguments,
+            schedule=schedule,
+            encoder=WordEncoder(),
+        )
+
+
+def assert_same_run(
+    folder: Path, found: list[dict[str, Any]], one_folder: Path, one: dict[str, Any]
+) -> None:
     import torch
     from safetensors.torch import load_file
 
-    extra = FSDP2 if kind == "fsdp2" else {}
-    found = launch(tmp_path / "run", ranks=2, batch=2, **extra)
-    one_folder, one = single
     assert len(one["losses"]) == 20
     assert found[0]["losses"] == pytest.approx(one["losses"], abs=1e-5)
     # Some step gave one rank no target at all and the other one some.
     pairs = list(zip(found[0]["anchors"], found[1]["anchors"], strict=True))
     assert any((a == 0) != (b == 0) for a, b in pairs)
     assert [a + b for a, b in pairs] == one["anchors"]
-    ours, theirs = (
-        load_file(folder / "final" / "model.safetensors")
-        for folder in (tmp_path / "run", one_folder)
-    )
+    ours, theirs = (load_file(run / "final" / "model.safetensors") for run in (folder, one_folder))
     # A gathered state dict no longer knows that embedding and LM head are one tensor, so
-    # transformers writes it twice under FSDP; it must be the same.
+    # transformers writes it twice when sharded; it must be the same.
     twice = ours.pop("lm_head.weight", None)
     assert twice is None or torch.equal(twice, ours["model.embed_tokens.weight"])
     assert ours.keys() == theirs.keys()
@@ -102,8 +170,8 @@ def test_two_processes_give_the_losses_and_the_checkpoint_of_one(
     for name, value in ours.items():
         assert torch.allclose(value, theirs[name], atol=1e-4), name
     heads = [
-        load_file(folder / "out" / "checkpoint-20" / "sfr_head.safetensors")
-        for folder in (tmp_path / "run", one_folder)
+        load_file(run / "out" / "checkpoint-20" / "sfr_head.safetensors")
+        for run in (folder, one_folder)
     ]
     for name, value in heads[0].items():
         assert torch.allclose(value, heads[1][name], atol=1e-3), name

@@ -30,6 +30,25 @@ from sfr_eval.progress import log, say
 Row = Mapping[str, Any]
 Chat = dict[str, Any]
 REASONING_TOKENS = 16_000
+# Named in the counts also where they remove nothing, in the order in which they look at a row.
+_RSTAR_COUNTS = [
+    "read",
+    "not verified and passed",
+    "no response",
+    "reasoning too long",
+    "no question",
+    "same statement",
+    "kept",
+]
+_OPENCODE_COUNTS = [
+    "read",
+    "no judgement",
+    "scores too low",
+    "tests failed",
+    "no question or answer",
+    "same question",
+    "kept",
+]
 _SYSTEM = (
     "You are an expert Python programmer. Answer with one complete solution in a ```python fence."
 )
@@ -47,6 +66,7 @@ def adjacent_hash(statement: str) -> str:
 
 def rstar_coder(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
     """Chats in the order of the rows."""
+    counts.update(dict.fromkeys(_RSTAR_COUNTS, 0))
     seen: set[str] = set()
     for row in rows:
         counts["read"] += 1
@@ -86,6 +106,7 @@ def rstar_coder(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
 
 def opencodeinstruct(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
     """Chats; of several answers to a question the best one, at the place of the first."""
+    counts.update(dict.fromkeys(_OPENCODE_COUNTS, 0))
     best: dict[str, tuple[tuple[int, int], Chat]] = {}
     for row in rows:
         counts["read"] += 1

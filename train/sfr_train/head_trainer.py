@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from sfr_eval.errors import RunError
+from sfr_eval.errors import RunError, UserError
 from sfr_train.head_run import HEAD
 from sfr_train.schedule import ScheduleSettings
 from sfr_train.token_trainer import TokenTrainer
@@ -31,6 +31,8 @@ class HeadTrainer(TokenTrainer):
 
     def attach(self, head: Any) -> None:
         """Put the head beside the model, before any wrapping."""
+        if self.is_deepspeed_enabled:
+            self._refuse_for_deepspeed()
         # Searching for unused parameters starts from the model's outputs, which do not know of
         # the head; and there are none, as every rank runs all of both in every step.
         if self.accelerator.ddp_handler is not None:
@@ -38,6 +40,19 @@ class HeadTrainer(TokenTrainer):
         head.to(self.args.device)
         setattr(self.model, HEAD, head)
         self._wrap_in_fsdp(type(head).__name__)
+
+    def _refuse_for_deepspeed(self) -> None:
+        """What its engine would do wrong without a word: it holds its own copy of the weights, and
+        its optimizer has stepped before any callback can drop a gradient."""
+        schedule = self.schedule
+        if schedule.ema is not None:
+            raise UserError("schedule.ema: not possible with DeepSpeed; leave it out or take FSDP2")
+        alone = schedule.head_steps > 0 and not schedule.cross_entropy_in_head_steps
+        if alone and self.args.weight_decay > 0:
+            raise UserError(
+                "schedule.head_steps: with DeepSpeed weight decay would move the model meanwhile; "
+                "set training.weight_decay 0 or schedule.cross_entropy_in_head_steps true"
+            )
 
     def _wrap_in_fsdp(self, name: str) -> None:
         """The head is a unit of its own: it may have another dtype than the model."""

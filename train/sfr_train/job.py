@@ -23,7 +23,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sfr_eval.config import read_model, read_yaml_mapping
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.progress import on_terminal
 from sfr_train.chat_data import DataSettings, load_rows
+from sfr_train.output_folder import disk_may_fill, last_checkpoint, save_whole, usable_folder
 from sfr_train.recipe import FOLDER
 from sfr_train.schedule import ScheduleSettings
 from sfr_train.segments import TargetSettings
@@ -134,8 +136,12 @@ def run_job(job: Job) -> Path:
 
     from sfr_train.trainer import SFRTrainer
 
+    if not on_terminal():
+        datasets.disable_progress_bars()  # in a file they bury the lines that matter
+        transformers.utils.logging.disable_progress_bar()
     output = job.output or Path("runs/train") / job.name
     arguments = training_arguments(job, output)
+    usable_folder(output)
     train, validation = load_rows(job.data)
     several = "messages" in train[0]
     arguments.assistant_only_loss = several
@@ -168,9 +174,9 @@ def run_job(job: Job) -> Path:
         from sfr_train.suite_callback import SuiteCallback
 
         trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
-    last = transformers.trainer_utils.get_last_checkpoint(str(output)) if output.is_dir() else None
-    trainer.train(resume_from_checkpoint=last if job.resume else None)
-    trainer.save_model(str(output / "final"))
+    with disk_may_fill(output):
+        trainer.train(resume_from_checkpoint=last_checkpoint(output) if job.resume else None)
+        save_whole(trainer, output / "final")
     return output / "final"
 
 
@@ -197,10 +203,25 @@ def training_arguments(job: Job, output: Path) -> Any:
         **job.training,
     }
     try:
-        return SFTConfig(**values)
+        arguments = SFTConfig(**values)
     except (TypeError, ValueError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"training: {why}") from None
+    _loggers_are_there(arguments.report_to)
+    return arguments
+
+
+def _loggers_are_there(names: Sequence[str]) -> None:
+    """transformers would say so too, but only after targets are encoded."""
+    from transformers.integrations import get_available_reporting_integrations
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            near = did_you_mean(name, INTEGRATION_TO_CALLBACK)
+            raise UserError(f"training.report_to: {name}: unknown; {near}")
+        if name not in get_available_reporting_integrations() and name != "flyte":
+            raise UserError(f"training.report_to: {name} is not installed; pip install it")
 
 
 def _adapter(job: Job) -> Any:

@@ -30,11 +30,11 @@ from sfr_eval.errors import RunError, UserError
 from sfr_eval.files import write_atomic
 from sfr_eval.progress import Bar, log
 from sfr_train.encoded_texts import EncodedTexts
+from sfr_train.output_folder import DISK_FULL
 from sfr_train.segments import IGNORED, TargetSettings, segments
 from sfr_train.text_encoder import Floats, SentenceEncoder, TextEncoder
 
 _FORMAT = "1"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def _writing(cache: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             raise RunError(
                 f"{cache}: the disk is full while targets are cached; nothing of them is kept: "
                 "make room or set SFR_EVAL_CACHE, and repeat the same command"

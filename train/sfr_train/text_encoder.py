@@ -8,13 +8,16 @@ tokens also stays in the cache. Between tokenizer and pooling the transformer is
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.errors import UserError
 from sfr_train.segments import TargetSettings
+
+if TYPE_CHECKING:
+    from sfr_train.packed_linear import PackedLinears
 
 Floats = npt.NDArray[np.float32]
 BATCH_TOKENS = {"cpu": 512, "cuda": 32_768}  # 512: best of 128 to 2,048 for MiniLM on one core
@@ -100,37 +103,56 @@ class SentenceEncoder:
         difference = np.abs(self._in_batches(trial) - self.encode_plainly(trial))
         return bool(difference.max() < _SAME)
 
+    @cached_property
+    def _packed(self) -> "PackedLinears":
+        from sfr_train.packed_linear import PackedLinears
+
+        return PackedLinears(self._model[0].auto_model, rows=self._limit)
+
+    @property
+    def _limit(self) -> int:
+        return self._settings.batch_tokens or BATCH_TOKENS.get(self._model.device.type, 4_096)
+
     def _in_batches(self, texts: Sequence[str]) -> Floats:
         import torch
 
         model = self._model
         transformer, rest = model[0], list(model)[1:]
-        ids = transformer.tokenizer(
-            list(texts), truncation=True, max_length=transformer.max_seq_length
+        # To the transformer texts with the same tokens are one text: case, spaces and line breaks
+        # mean nothing to an uncased model, and in programs they make much of the difference.
+        found = transformer.tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=transformer.max_seq_length,
+            return_attention_mask=False,
+            return_token_type_ids=False,
         )["input_ids"]
-        limit = self._settings.batch_tokens or BATCH_TOKENS.get(model.device.type, 4_096)
+        places: dict[tuple[int, ...], int] = {}
+        of_text = [places.setdefault(tuple(tokens), len(places)) for tokens in found]
+        ids = list(places)
         padding = transformer.tokenizer.pad_token_id or 0
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         rows: Floats | None = None
-        for start, stop in batches([len(ids[i]) for i in order], limit=limit):
+        for start, stop in batches([len(ids[i]) for i in order], limit=self._limit):
             part = order[start:stop]
             width = len(ids[part[-1]])
-            tokens = torch.full((len(part), width), padding)
-            mask = torch.zeros_like(tokens)
-            for row, i in enumerate(part):
-                tokens[row, : len(ids[i])] = torch.tensor(ids[i])
-                mask[row, : len(ids[i])] = 1
+            missing = [width - len(ids[i]) for i in part]
+            tokens = torch.tensor(
+                [ids[i] + (padding,) * n for i, n in zip(part, missing, strict=True)]
+            )
+            mask = torch.tensor([[1] * (width - n) + [0] * n for n in missing])
             tokens, mask = tokens.to(model.device), mask.to(model.device)
-            states = transformer.auto_model(input_ids=tokens, attention_mask=mask)
+            with self._packed.in_use():
+                states = transformer.auto_model(input_ids=tokens, attention_mask=mask)
             features = {"token_embeddings": states.last_hidden_state, "attention_mask": mask}
             for module in rest:
                 features = module(features)
-            found = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=1)
+            unit = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=1)
             if rows is None:
-                rows = np.empty((len(ids), found.shape[1]), dtype=np.float32)
-            rows[part] = found.cpu().numpy()
+                rows = np.empty((len(ids), unit.shape[1]), dtype=np.float32)
+            rows[part] = unit.cpu().numpy()
         assert rows is not None
-        return rows
+        return rows[of_text]
 
 
 def batches(lengths: Sequence[int], *, limit: int) -> Iterator[tuple[int, int]]:

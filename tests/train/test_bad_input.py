@@ -1,0 +1,179 @@
+"""What a user gets wrong, through the command itself: one line, the exit code, nothing left over.
+
+pytest tests/train/test_bad_input.py"""
+
+import json
+import multiprocessing
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sfr_train.output_folder import last_checkpoint
+
+from sfr_eval import cli
+
+ASK, SAY = {"role": "user", "content": "?"}, {"role": "assistant", "content": "Yes."}
+LONG = "I would start with the oven and then look at the bread every ten minutes or so."
+GOOD = [{"prompt": f"Question {i}?", "completion": f"{LONG} {i}"} for i in range(12)]
+SHORT = [{"prompt": "Bread?", "completion": "Yes."}] * 4
+
+
+def job_file(folder: Path, checkpoint: Path, rows: list[Any], **values: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    chats, cards = folder / "chats.jsonl", folder / "cards.yaml"
+    chats.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    cards.write_text(yaml.safe_dump([{"id": "pirate", "name": "Brine", "system": "Arr."}]))
+    job = {
+        "name": "tiny",
+        "model": str(checkpoint),
+        "output": str(folder / "out"),
+        "data": {"file": str(chats), "personas": str(cards)},
+        "objective": {"name": "sfr", "width": 32},
+        "targets": {"k": 8, "stride": 4, "minimum": 2},
+        **values,
+    }
+    training = {"max_steps": 2, "per_device_train_batch_size": 4, "use_cpu": True}
+    job["training"] = {**training, "disable_tqdm": True, **values.get("training", {})}
+    file = folder / "job.yaml"
+    file.write_text(yaml.safe_dump(job))
+    return file
+
+
+def train(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """`sfr-eval train`; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["sfr-eval", "train", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+CASES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
+    "no assistant turn": ([{"messages": [ASK]}], {}, "chats.jsonl:1: has no assistant turn"),
+    "empty replies": (
+        [{"messages": [ASK, {**SAY, "content": ""}]}] * 4,
+        {},
+        "none of 4 rows has 2 reply tokens after an anchor",
+    ),
+    "no card for the persona": (
+        [{"messages": [ASK, SAY], "persona": "pirat"}],
+        {},
+        "persona `pirat` has no card in",
+    ),
+    "no reply is long enough": (SHORT, {"targets": {"k": 200}}, "none of 4 rows has 16 reply"),
+    "encoder not there": (
+        GOOD,
+        {"targets": {"encoder": "nobody/no-such-encoder"}},
+        "targets.encoder nobody/no-such-encoder: ",
+    ),
+    "k": (GOOD, {"targets": {"k": 0}}, "targets.k: Input should be greater than or equal to 1"),
+    "stride": (GOOD, {"targets": {"stride": 0}}, "targets.stride: Input should be greater than"),
+    "objective": (GOOD, {"objective": "sffr"}, "objective sffr: unknown; did you mean `sfr`?"),
+    "section": (GOOD, {"schedul": {}}, "schedul: unknown field; did you mean `schedule`?"),
+    "key of a section": (
+        GOOD,
+        {"schedule": {"weigth": 1}},
+        "schedule.weigth: unknown field; did you mean `weight`?",
+    ),
+    "key of an optional section": (
+        GOOD,
+        {"evaluation": {"sample": 4}},
+        "evaluation.sample: unknown field; did you mean `samples`?",
+    ),
+    "key of SFTConfig": (
+        GOOD,
+        {"training": {"learning_rat": 1}},
+        "training: learning_rat: unknown field; did you mean `learning_rate`?",
+    ),
+    "logger": (
+        GOOD,
+        {"training": {"report_to": "wandbb"}},
+        "training.report_to: wandbb: unknown; did you mean `wandb`?",
+    ),
+    "output": (GOOD, {"output": "/dev/null/out"}, "output /dev/null/out: cannot be written"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_mistake_is_one_line_and_exit_code_two(
+    name: str,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    rows, values, message = CASES[name]
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("SFR_EVAL_CACHE", str(cache))
+    assert train(monkeypatch, str(job_file(tmp_path / "job", checkpoint, rows, **values))) == 2
+    said = capfd.readouterr().err.splitlines()
+    assert message in said[-1]
+    assert said[-1].startswith("sfr-eval: ")
+    assert all(line.startswith("encoding targets") for line in said[:-1])
+    assert not [file for file in (tmp_path / "job").glob("out/**/*") if file.is_file()]
+    assert not list(cache.glob("targets/*/*"))
+
+
+def test_an_unknown_recipe_has_a_near_name_and_exit_code_two(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train(monkeypatch, "demo_sf") == 2
+    line = "sfr-eval: recipe demo_sf: unknown; did you mean `demo_sft`?\n"
+    assert capfd.readouterr().err == line
+
+
+def _with_little_disk(arguments: list[str], limit: int, answer: Any) -> None:
+    """Every file longer than `limit` bytes ends in the error of a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    said: list[str] = []
+    cli.log = said.append
+    sys.argv = ["sfr-eval", "train", *arguments]
+    try:
+        cli.main()
+    except SystemExit as ended:
+        answer.put((ended.code, said))
+
+
+@pytest.mark.parametrize(
+    ("limit", "objective", "message"),
+    [
+        (256, {"name": "sfr", "width": 32}, "the disk is full while targets are cached"),
+        (100_000, "ce", "out: the disk is full; make room"),
+    ],
+)
+def test_a_full_disk_is_one_line_and_exit_code_three(
+    limit: int,
+    objective: Any,
+    message: str,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import sfr_train.trainer  # noqa: F401  so that the child, under the limit, imports nothing
+
+    monkeypatch.setenv("SFR_EVAL_CACHE", str(tmp_path / "cache"))
+    file = job_file(tmp_path / "job", checkpoint, GOOD, objective=objective)
+    context = multiprocessing.get_context("fork")
+    answer = context.SimpleQueue()
+    child = context.Process(target=_with_little_disk, args=([str(file)], limit, answer))
+    child.start()
+    child.join(300)
+    code, said = answer.get()
+    assert code == 3
+    assert [message in line for line in said] == [True]
+    assert not list((tmp_path / "cache").glob("targets/*/*"))
+    assert not list(tmp_path.glob("job/out/final*"))
+
+
+def test_a_checkpoint_cut_off_while_it_was_written_is_not_resumed_from(tmp_path: Path) -> None:
+    assert last_checkpoint(tmp_path) is None
+    for step in (9, 10, 20):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "model.safetensors").touch()
+    for step in (9, 10):
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").touch()
+    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")

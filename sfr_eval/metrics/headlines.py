@@ -18,7 +18,6 @@ HEADLINES: dict[Role, tuple[str, ...]] = {
         "style_accuracy",
         "cs_self_bleu_4",
         "style_bleu_gap_4",
-        "coverage",
         "judge_style",
     ),
     "variety": (

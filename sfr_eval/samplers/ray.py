@@ -255,7 +255,8 @@ class RaySampler:
 
     def _stuck(self, slot: _Slot) -> str:
         """Why a slot's actor is to be replaced; "" if it is well."""
-        if slot.reply is None or slot.beat < 0:  # idle, or waiting for a place
+        idle = slot.reply is None and not slot.flying
+        if idle or slot.beat < 0:  # nothing to do, or waiting for a place
             return ""
         silent = time.monotonic() - slot.heard
         if not slot.ready:

@@ -102,9 +102,13 @@ def test_a_request_that_kills_its_replica_three_times_is_an_error_and_the_others
 
 
 @pytest.mark.faults
-def test_an_engine_that_stands_still_is_replaced_like_a_dead_one(cluster: Nodes) -> None:
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_an_engine_that_stands_still_is_replaced_like_a_dead_one(
+    cluster: Nodes, replicas: int
+) -> None:
     asked = requests(60)
-    sampler = on(cluster, EchoBuilder(stuck_at=asked[3].sample_id), timeout_seconds=8.0)
+    stuck = EchoBuilder(stuck_at=asked[3].sample_id)
+    sampler = on(cluster, stuck, replicas=replicas, timeout_seconds=8.0)
     try:
         rows = drawn(sampler, asked)
     finally:

@@ -128,7 +128,7 @@ def train(found: Any) -> Iterator[Row]:
         seconds = row["seconds"]
         yield Row(
             what=f"encoding of targets, {name}, {row['segments']:,} segments, "
-            f"{row['different']:,} different",
+            f"{row['texts']:,} different",
             ours=f"{seconds['ours']:.2f} CPU s",
             name="`encode` of all in one call",
             other=f"{seconds['plain']:.2f} CPU s",

@@ -51,7 +51,7 @@ def test_commands_are_found() -> None:
 def test_every_command_shown_parses(command: str) -> None:
     if len(shlex.split(command, comments=True)) == 2 and not command.endswith(("demo", "doctor")):
         verb = command.split()[1]  # the name of a verb, not a whole command line
-        assert verb in typer.main.get_command(app).commands
+        assert verb in {"--help", "--version", *typer.main.get_command(app).commands}
         return
     parse(command)
 

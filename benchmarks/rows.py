@@ -137,24 +137,24 @@ def train(found: Any) -> Iterator[Row]:
 
 
 def lexical_scale(found: Any) -> Iterator[Row]:
-    whole, tenth = found["whole"], found["tenth"]
-    yield Row(
-        what=f"lexical family of {whole['rows']:,} replies",
-        ours=f"{whole['seconds']:,.0f} s, {whole['peak_memory_gb']:.2f} GB",
-        name="a tenth of them",
-        other=f"{tenth['seconds']:,.0f} s",
-        ratio=f"{found['cpu_ratio']:.1f} times its CPU time",
-    )
+    what = f"lexical family of {found['whole']['rows']:,} replies"
+    yield _beside_a_tenth(what, found, ratio=found["cpu_ratio"])
 
 
 def score_scale(found: Any) -> Iterator[Row]:
+    replies = found["whole"]["replies"]
+    what = f"`sfr-eval score` of {replies:,} replies: lexical, style (cached)"
+    yield _beside_a_tenth(what, found, ratio=found["cpu_ratio_at_ten_times_the_replies"])
+
+
+def _beside_a_tenth(what: str, found: Any, *, ratio: float) -> Row:
     whole, tenth = found["whole"], found["tenth"]
-    yield Row(
-        what=f"`sfr-eval score` of {whole['replies']:,} replies: lexical, style (cached)",
+    return Row(
+        what=what,
         ours=f"{whole['seconds']:,.0f} s, {whole['peak_memory_gb']:.2f} GB",
         name="a tenth of them",
         other=f"{tenth['seconds']:,.0f} s",
-        ratio=f"{found['cpu_ratio_at_ten_times_the_replies']:.1f} times its CPU time",
+        ratio=f"{ratio:.1f} times its CPU time",
     )
 
 

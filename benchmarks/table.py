@@ -29,7 +29,7 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 RESULTS = HERE / "results"
 
 COMMANDS: dict[str, list[str]] = {
-    "run_overhead": ["--model", "demo:sft", "--limit", "70", "--samples", "4", "--repeats", "2"],
+    "run_overhead": ["--model", "demo:sft", "--limit", "37", "--samples", "8", "--repeats", "3"],
     "sweep": ["--model", "demo:sft", "--peers-python", "{peers}/bin/python"],
     "metrics": ["--docs"],
     "grade": ["--data", "{data}", "--peers", "{graders}"],
@@ -57,7 +57,8 @@ def main() -> None:
     if unknown := [n for n in [*chosen, *dict(arguments.output_of)] if n not in COMMANDS]:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(COMMANDS)}")
     for name, file in arguments.output_of:
-        keep(name, Path(file).read_text(encoding="utf-8"), ["(given by file)"], conditions())
+        now = {**conditions(), "load_before": None}  # what it was then, nobody knows
+        keep(name, Path(file).read_text(encoding="utf-8"), ["(given by file)"], now)
     places = {name: getattr(arguments, name) for name in ("peers", "graders", "data")}
     failed = [name for name in chosen if not measure(name, places)]
     write_page()
@@ -131,7 +132,8 @@ def render(records: list[dict[str, Any]]) -> str:
     machines: dict[str, str] = {}
     for record in records:
         place = machines.setdefault(described(record), str(len(machines) + 1))
-        when = f"{record['date']}, machine {place}, load {record['load_before']}"
+        load = record["load_before"]
+        when = f"{record['date']}, machine {place}" + ("" if load is None else f", load {load}")
         for row in rows.READERS[record["benchmark"]](record["found"]):
             lines.append(f"| {row.what} | {row.ours} | {row.name} | {row.other} | {row.ratio} "
                          f"| {when} |")  # fmt: skip

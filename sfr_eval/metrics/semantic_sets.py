@@ -33,7 +33,8 @@ SET_METRICS: Final = (
     "distinct_k",
 )
 COUNT_STABLE: Final = ("embed_distance", "vendi_q2", "mean_squared_kernel", "distinct_k")
-"""Those whose expectation does not move with the number of replies."""
+"""Those whose expectation hardly moves with the number of replies: by at most 7% of what full
+collapse does, from 8 to 256 (docs/calibration)."""
 _CELLS: Final = 2**23  # numbers in a batch of sets: 64 MB
 
 

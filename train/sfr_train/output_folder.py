@@ -26,8 +26,12 @@ def usable_folder(folder: Path) -> None:
 def last_checkpoint(folder: Path) -> str | None:
     """The newest whole checkpoint. The Trainer writes trainer_state.json last: without it a folder
     is what a kill or a full disk left."""
-    whole = [file.parent for file in folder.glob("checkpoint-*/trainer_state.json")]
-    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
+    found = {
+        int(step): file.parent
+        for file in folder.glob("checkpoint-*/trainer_state.json")
+        if (step := file.parent.name.removeprefix("checkpoint-")).isdigit()
+    }
+    return str(found[max(found)]) if found else None
 
 
 @contextmanager

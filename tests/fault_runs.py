@@ -129,7 +129,8 @@ def assert_same_verdicts(folder: Path, truth: Verdicts) -> None:
     found = verdicts(folder)
     for key in found.keys() | truth.keys():
         if found.get(key) != truth.get(key):
-            assert {found.get(key), truth.get(key)} == {None, "time_limit"}, key
+            either = {found.get(key), truth.get(key)}
+            assert either == {None, "time_limit"}, f"{key}: {truth.get(key)}, now {found.get(key)}"
     notes = json.loads((folder / "results.json").read_text())["notes"]["pass_at_1"]["mbpp"]
     assert bool(notes["not_scored"]) == bool(truth.keys() - found.keys())
 

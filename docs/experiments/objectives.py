@@ -13,11 +13,11 @@ it is done, and never computed again. What is done, in this order:
 2. Each objective is trained from the same base model with every seed (data, order, head, draws), on
    the same chats with a seed, without one persona. Its checkpoint is the epoch with the lowest
    validation cross-entropy at that epoch's best temperature, so that nobody gains by stopping
-   early or by a flatter law; cross-entropy and SFR are measured after the last epoch, too.
+   early or by a flatter law; what the last epoch gives is measured, too.
 3. Each checkpoint is sampled at five temperatures under the test questions, and every reply is
    judged by the grammar; forward KL comes from fresh true replies.
-4. summary.json and summary.md: means over seeds with t intervals, differences from cross-entropy
-   seed by seed.
+4. summary.json, summary.md and frontiers.svg: means over seeds with t intervals, differences from
+   cross-entropy seed by seed.
 """
 
 import argparse
@@ -25,11 +25,14 @@ import json
 import statistics
 import sys
 import time
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 from known_truth import setting
+from known_truth.frontier import frontiers
 from known_truth.measure import true_said
 from known_truth.table import markdown, summarised
 from known_truth.training import base_model, run_cell
@@ -49,10 +52,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/objectives"))
     parser.add_argument("--budget", type=float, help="seconds")
     parser.add_argument("--cells", type=int, help="at most so many")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2, help="cells at once, a thread each")
     parser.add_argument("--summary", action="store_true")
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
     world = PersonaWorld.load(find_suite("persona"))
     if not given.summary:
         work_off(given, world)
@@ -60,42 +62,60 @@ def main() -> None:
 
 
 def work_off(given: argparse.Namespace, world: PersonaWorld) -> None:
-    """Cells that are not done yet, until all are, or until time or number are used up."""
-    started, done = time.monotonic(), 0
+    """Cells that are not done yet, one to a process, until all are, or until time or number are
+    used up."""
+    started = time.monotonic()
     given.work.mkdir(parents=True, exist_ok=True)
-    base = base_model(given.work / "base", world)
+    base = base_model(given.work / f"base-{setting.digest()}", world)
     say(f"base model ready after {time.monotonic() - started:.0f} s")
     spent: list[float] = []
-    while (cell := next_cell(given.results)) is not None:
-        each = statistics.mean(spent) if spent else FIRST_GUESS
-        over = given.budget is not None and time.monotonic() - started + each > given.budget
-        if over or (given.cells is not None and done >= given.cells):
-            break
-        began = time.monotonic()
-        found = run_cell(cell, world, base=base, work=given.work)
-        write(file_of(given.results, cell), found)
-        done += 1
-        spent.append(time.monotonic() - began)
-        say(f"{cell.name}: {spent[-1]:.0f} s, {found['cpu_seconds']['all']:.0f} of the CPU")
+    running: dict[Future[float], setting.Cell] = {}
+    begun = 0
+    with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
+        while True:
+            each = statistics.mean(spent) if spent else FIRST_GUESS
+            over = given.budget is not None and time.monotonic() - started + each > given.budget
+            over = over or (given.cells is not None and begun >= given.cells)
+            free = () if over else ready(given.results, set(running.values()))
+            for cell in free[: given.processes - len(running)]:
+                running[pool.submit(work_one, cell, given.results, base, given.work)] = cell
+                begun += 1
+            if not running:
+                break
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                spent.append(done.result())
+                say(f"{running.pop(done).name}: {spent[-1]:.0f} s")
     left = len(remaining(given.results))
     if spent:
-        say(f"{left} cells left, some {left * statistics.mean(spent) / 60:.0f} minutes as it went")
+        minutes = left * statistics.mean(spent) / given.processes / 60
+        say(f"{left} cells left, some {minutes:.0f} minutes as it went")
+
+
+def work_one(cell: setting.Cell, results: Path, base: Path, work: Path) -> float:
+    """In a process of its own, on one thread. Returns seconds."""
+    began = time.monotonic()
+    torch.set_num_threads(1)
+    world = PersonaWorld.load(find_suite("persona"))
+    write(file_of(results, cell), run_cell(cell, world, base=base, work=work))
+    return time.monotonic() - began
+
+
+def ready(results: Path, running: set[setting.Cell]) -> list[setting.Cell]:
+    """What can begin now: objectives of the sweep wait for its end, which decides their weights."""
+    left, sweep = remaining(results), setting.sweep_cells()
+    if set(sweep) & set(left):
+        left = [cell for cell in left if cell in sweep or cell.objective not in setting.SWEEP]
+    return [cell for cell in left if cell not in running]
 
 
 def remaining(results: Path) -> list[setting.Cell]:
-    """In the order in which they are run; the sweep decides the weights of the rest."""
+    """In the order in which they are run."""
     sweep = [cell for cell in setting.sweep_cells() if not file_of(results, cell).is_file()]
     chosen = (
         {name: values[0] for name, values in setting.SWEEP.items()} if sweep else swept(results)
     )
     rest = [cell for cell in setting.cells(chosen) if not file_of(results, cell).is_file()]
     return [*sweep, *(cell for cell in rest if cell not in sweep)]
-
-
-def next_cell(results: Path) -> setting.Cell | None:
-    """None when all are done."""
-    left = remaining(results)
-    return left[0] if left else None
 
 
 def swept(results: Path) -> dict[str, float]:
@@ -131,6 +151,7 @@ def write_summary(results: Path, world: PersonaWorld) -> None:
     write(results / "summary.json", found)
     table = markdown(summary, truth)
     write_atomic(results / "summary.md", table)
+    write_atomic(results / "frontiers.svg", frontiers(summary))
     sys.stdout.write(table)
 
 
@@ -140,8 +161,10 @@ def file_of(results: Path, cell: setting.Cell) -> Path:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """A finished cell."""
+    """A finished cell of this setting."""
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if found["setting"] != setting.digest():
+        raise SystemExit(f"{file}: of another setting; give an empty folder as --results")
     return found
 
 

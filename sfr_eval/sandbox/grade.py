@@ -10,7 +10,7 @@ from dataclasses import replace
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.host import Host, HostError
 from sfr_eval.sandbox.isolation import Isolation, detect, physical_cores
-from sfr_eval.sandbox.run import run_program, seconds_of, stalled, starved
+from sfr_eval.sandbox.run import KILLED, run_program, seconds_of, stalled, starved
 from sfr_eval.sandbox.types import (
     MODES,
     FunctionalProblem,
@@ -21,6 +21,7 @@ from sfr_eval.sandbox.types import (
     Verdict,
 )
 
+_TRIES = 3  # where something was killed: by whom cannot be told, but a program does it each time
 _COMPUTED = 0.1  # of the limit: it was busy, not asleep
 _LONGER = 5
 _CONTENDED = 1.5  # the same work takes more CPU time too when others share caches and cores
@@ -44,7 +45,7 @@ def grade(
     A program that ran into the wall clock without using its CPU time is repeated once, alone,
     after all others; if it had computed at all, CPU time decides then. A program that had no core
     for most of that time as well is `not_scored`, as is one during which the grader's server died
-    twice.
+    three times. One that was killed is tried three times, too: an outsider may have done it.
     """
     if mode not in MODES:
         raise UserError(f"--mode {mode}: unknown; known: {', '.join(MODES)}")
@@ -127,19 +128,22 @@ class _Pool:
         return verdict
 
     def _one(self, hosts: "Hosts", program: Program, limits: Limits) -> Verdict:
-        reason = ""
-        for _ in range(2):
+        reason, verdict = "", None
+        for _ in range(_TRIES):
             try:
                 host = hosts.for_program(program)
-                return run_program(host, program, mode=self._mode, limits=limits)
+                verdict = run_program(host, program, mode=self._mode, limits=limits)
             except HostError as error:
                 reason = str(error)
                 hosts.drop(program)
-        return Verdict(
+                continue
+            if verdict.detail != KILLED:
+                break
+        return verdict or Verdict(
             id=program.id,
             problem=program.problem.id,
             status="not_scored",
-            detail=f"the server died twice: {reason}",
+            detail=f"the server died {_TRIES} times: {reason}",
         )
 
 

@@ -31,6 +31,7 @@ _GRACE = 1.0  # the program's own alarm and the keeper's deadline come first
 _NEAR = 0.8
 _IDLE = 0.1
 _MALFORMED = "malformed answer"
+KILLED = "ended by signal 9 and without an answer"
 
 
 def run_program(host: Host, program: Program, *, mode: Mode, limits: Limits) -> Verdict:
@@ -157,6 +158,8 @@ def cause_of_death(code: int, session: Session) -> tuple[ProgramStatus, str]:
         return "memory", "ended by the kernel for lack of memory"
     if code == -24 or (code == -9 and session.report["cpu"] >= session.cpu_limit):
         return "time_limit", "CPU time limit"
+    if code == -9:
+        return "runtime_error", KILLED
     what = f"signal {-code}" if code < 0 else f"exit status {code}"
     return "runtime_error", f"ended by {what} and without an answer"
 

@@ -88,6 +88,16 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         {"training": {"learning_rat": 1}},
         "training: learning_rat: unknown field; did you mean `learning_rate`?",
     ),
+    "learning rate below zero": (
+        GOOD,
+        {"training": {"learning_rate": -1}},
+        "training.learning_rate: -1; give a number above 0",
+    ),
+    "learning rate that YAML reads as text": (
+        GOOD,
+        {"training": {"learning_rate": "1e-5"}},
+        "training.learning_rate: '1e-5'; give a number above 0, as 1.0e-5",
+    ),
     "logger": (
         GOOD,
         {"training": {"report_to": "wandbb"}},

@@ -150,6 +150,7 @@ def cell_file(folder: Path, cell: setting.Cell, losses: list[float], value: floa
         "objective": cell.objective,
         "weight": cell.weight,
         "seed": cell.seed,
+        "setting": setting.digest(),
         "validation": losses,
         "best_epoch": 1,
         "best": {"trained": row, "left_out": row},
@@ -160,6 +161,9 @@ def cell_file(folder: Path, cell: setting.Cell, losses: list[float], value: floa
 def test_the_sweep_comes_first_decides_the_weights_and_is_not_repeated(tmp_path: Path) -> None:
     sweep = setting.sweep_cells()
     assert objectives.remaining(tmp_path)[: len(sweep)] == sweep
+    begun = objectives.ready(tmp_path, set(sweep))
+    assert begun[0] == setting.Cell("ce", 0.0, 0)
+    assert not {"sfr", "mtp"} & {cell.objective for cell in begun}  # their weights are not known
     for cell in sweep:
         cell_file(tmp_path, cell, [2.0, 1.5 if cell.weight in (3.0, 0.1) else 1.8])
     assert objectives.swept(tmp_path) == {"sfr": 3.0, "mtp": 0.1}
@@ -169,7 +173,7 @@ def test_the_sweep_comes_first_decides_the_weights_and_is_not_repeated(tmp_path:
     )  # two of seed 0 were the sweep's
     assert left[0] == setting.Cell("ce", 0.0, 0)
     cell_file(tmp_path, left[0], [1.0])
-    assert objectives.next_cell(tmp_path) == left[1]
+    assert objectives.ready(tmp_path, {left[1]}) == left[2:]
 
 
 def test_differences_are_taken_seed_by_seed(tmp_path: Path) -> None:

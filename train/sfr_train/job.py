@@ -180,6 +180,14 @@ def run_job(job: Job) -> Path:
     return output / "final"
 
 
+_ABOVE_ZERO = (
+    "learning_rate",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+)
+
+
 def training_arguments(job: Job, output: Path) -> Any:
     """SFTConfig from the recipe's values; only what the recipe leaves open is set here."""
     import torch
@@ -207,6 +215,11 @@ def training_arguments(job: Job, output: Path) -> Any:
     except (TypeError, ValueError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"training: {why}") from None
+    for name in _ABOVE_ZERO:
+        value = getattr(arguments, name)
+        if not (isinstance(value, int | float) and value > 0):
+            hint = ", as 1.0e-5: YAML reads 1e-5 as text" if isinstance(value, str) else ""
+            raise UserError(f"training.{name}: {value!r}; give a number above 0{hint}")
     _loggers_are_there(arguments.report_to)
     return arguments
 

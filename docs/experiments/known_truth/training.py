@@ -37,14 +37,14 @@ def run_cell(cell: setting.Cell, world: PersonaWorld, *, base: Path, work: Path)
     last = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_state_dict(keeper.best)
     found = {"best": measured(model, tokenizer, world, seed=cell.seed)}
-    if cell.objective in setting.LAST:
-        model.load_state_dict(last)
-        found["last"] = measured(model, tokenizer, world, seed=cell.seed)
+    model.load_state_dict(last)
+    found["last"] = measured(model, tokenizer, world, seed=cell.seed)
     return {
         "objective": cell.objective,
         "weight": cell.weight,
         "seed": cell.seed,
         "world": world.version,
+        "setting": setting.digest(),
         "validation": keeper.losses,
         "best_epoch": keeper.epoch,
         "future": log,
@@ -80,7 +80,7 @@ def _train(
     trainer = SFRTrainer(
         model=model,
         args=SFTConfig(
-            output_dir=str(work / "trainer"),
+            output_dir=str(work / "trainer" / cell.name),
             num_train_epochs=setting.EPOCHS,
             per_device_train_batch_size=setting.BATCH,
             learning_rate=setting.LEARNING_RATE,

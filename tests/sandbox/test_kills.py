@@ -1,0 +1,80 @@
+"""pytest tests/sandbox/test_kills.py -- what an outsider kills is tried again."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from fault_runs import descendants
+
+from sfr_eval.sandbox import AssertsProblem, Program, Verdict, grade
+from sfr_eval.sandbox.run import KILLED
+
+PROBLEM = AssertsProblem(id="p", asserts=("assert f(1) == 2",))
+SLOW = "import time\ntime.sleep(1)\ndef f(x):\n    return x + 1"
+
+
+def graded(code: str) -> Verdict:
+    return next(iter(grade([Program(id="0", code=code, problem=PROBLEM)], workers=1)))
+
+
+def killer(victims: int, *, stop: threading.Event, killed: list[int]) -> None:
+    """Kills the program itself, the last process below the grader's, so many times."""
+    while len(killed) < victims and not stop.wait(0.05):
+        for pid in running_programs() - set(killed):
+            time.sleep(0.3)
+            if pid in running_programs():  # it has begun, and is no passing helper
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+                break
+
+
+def running_programs() -> set[int]:
+    """The last ones of the chain: what the server has forked."""
+    chain = {pid for pid, words in descendants(os.getpid()) if "inside" in words}
+    return {pid for pid in chain if parent_of(pid) in chain} - {parent_of(pid) for pid in chain}
+
+
+def parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+@pytest.mark.parametrize("victims", [1, 2])
+def test_a_right_program_that_an_outsider_kills_passes(victims: int) -> None:
+    stop, killed = threading.Event(), list[int]()
+    thread = threading.Thread(
+        target=killer, args=(victims,), kwargs={"stop": stop, "killed": killed}
+    )
+    thread.start()
+    try:
+        verdict = graded(SLOW)
+    finally:
+        stop.set()
+        thread.join()
+    assert len(killed) == victims
+    assert (verdict.status, verdict.detail) == ("passed", "")
+
+
+@pytest.mark.parametrize(("kills", "tries"), [(1, 2), (2, 3), (9, 3)])
+def test_a_killed_program_has_three_tries(
+    kills: int, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = Verdict(id="0", problem="p", status="runtime_error", detail=KILLED)
+    passed = Verdict(id="0", problem="p", status="passed")
+    found = iter([killed] * kills + [passed])
+    calls = []
+
+    def run_program(*given: object, **_: object) -> Verdict:
+        calls.append(given)
+        return next(found)
+
+    module = sys.modules["sfr_eval.sandbox.grade"]  # a function of the package has its name
+    monkeypatch.setattr(module, "run_program", run_program)
+    assert graded(SLOW) == (passed if kills < tries else killed)
+    assert len(calls) == tries

@@ -8,8 +8,8 @@
 A cell is one training: (objective, weight, seed). Its file under `results` is written whole when
 it is done, and never computed again. What is done, in this order:
 
-1. One declared sweep on seed 0: lambda of SFR and mu of MTP; the value with the lowest validation
-   cross-entropy is kept. Nothing else is tuned.
+1. One declared sweep on seed 0: lambda of SFR and mu of MTP; for the best and for the last epoch
+   the value with the lowest validation cross-entropy there is kept. Nothing else is tuned.
 2. Each objective is trained from the same base model with every seed (data, order, head, draws), on
    the same chats with a seed, without one persona. Its checkpoint is the epoch with the lowest
    validation cross-entropy at that epoch's best temperature, so that nobody gains by stopping
@@ -111,47 +111,52 @@ def ready(results: Path, running: set[setting.Cell]) -> list[setting.Cell]:
 def remaining(results: Path) -> list[setting.Cell]:
     """In the order in which they are run."""
     sweep = [cell for cell in setting.sweep_cells() if not file_of(results, cell).is_file()]
-    chosen = (
-        {name: values[0] for name, values in setting.SWEEP.items()} if sweep else swept(results)
-    )
+    guess = {name: values[0] for name, values in setting.SWEEP.items()}
+    chosen = dict.fromkeys(setting.CHECKPOINTS, guess) if sweep else swept(results)
     rest = [cell for cell in setting.cells(chosen) if not file_of(results, cell).is_file()]
     return [*sweep, *(cell for cell in rest if cell not in sweep)]
 
 
-def swept(results: Path) -> dict[str, float]:
-    """The weight with the lowest validation cross-entropy, seed 0."""
+def swept(results: Path) -> dict[str, dict[str, float]]:
+    """For each checkpoint the weights with the lowest validation cross-entropy there, seed 0."""
     return {
-        name: min(
-            values,
-            key=lambda weight: min(
-                read(file_of(results, setting.Cell(name, weight, 0)))["validation"]
-            ),
-        )
-        for name, values in setting.SWEEP.items()
+        which: {
+            name: min(
+                values,
+                key=lambda weight: validation(results, setting.Cell(name, weight, 0), which),
+            )
+            for name, values in setting.SWEEP.items()
+        }
+        for which in setting.CHECKPOINTS
     }
+
+
+def validation(results: Path, cell: setting.Cell, which: str) -> float:
+    """Cross-entropy at one of a cell's checkpoints."""
+    losses: list[float] = read(file_of(results, cell))["validation"]
+    return min(losses) if which == "best" else losses[-1]
 
 
 def write_summary(results: Path, world: PersonaWorld) -> None:
     """The tables of the finished cells."""
-    swept_all = all(file_of(results, cell).is_file() for cell in setting.sweep_cells())
-    chosen = swept(results) if swept_all else {}
-    files = (file_of(results, cell) for cell in setting.cells(chosen))
-    cells = [read(file) for file in files if file.is_file()]
-    if not cells:
-        say("no cell is done")
+    if not all(file_of(results, cell).is_file() for cell in setting.sweep_cells()):
+        say("no tables before the sweep is done")
         return
+    chosen = swept(results)
+    files = (file_of(results, cell) for cell in setting.cells(chosen))
     truth = true_said(world)
-    summary = summarised(cells)
+    summary = summarised([read(file) for file in files if file.is_file()], chosen)
     sweep = {
-        cell.name: min(read(file_of(results, cell))["validation"])
+        cell.name: {which: validation(results, cell, which) for which in setting.CHECKPOINTS}
         for cell in setting.sweep_cells()
-        if file_of(results, cell).is_file()
     }
     found = {"weights": chosen, "sweep": sweep, "truth": truth, "summary": summary}
     write(results / "summary.json", found)
     table = markdown(summary, truth)
     write_atomic(results / "summary.md", table)
-    write_atomic(results / "frontiers.svg", frontiers(summary))
+    for kind, content in frontiers(summary).items():
+        if kind != "png":
+            write_atomic(results / f"frontiers.{kind}", content)
     sys.stdout.write(table)
 
 

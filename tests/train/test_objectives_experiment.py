@@ -14,8 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "experiments"))
 
 import objectives
 from known_truth import setting
+from known_truth.frontier import frontiers
 from known_truth.language import _write, draw, log_probabilities, prompt_ids
-from known_truth.measure import groups, said, test_prompts, true_said
+from known_truth.measure import groups, said, suite_prompts, true_said
 from known_truth.table import interval, markdown, summarised
 
 PROMPTS = [
@@ -111,7 +112,7 @@ def test_the_truth_is_valid_and_covers_itself(world: Any) -> None:
 def test_a_model_of_one_sentence_has_one_valid_reply(world: Any) -> None:
     import numpy as np
 
-    prompts = test_prompts(world)[:9]
+    prompts = suite_prompts(world)[:9]
     rng = np.random.default_rng(0)
     text = world.sample(prompts[0].persona, prompts[0].query, rng)
     found = said(world, prompts, [[text] * 8] * 9)
@@ -122,7 +123,7 @@ def test_a_model_of_one_sentence_has_one_valid_reply(world: Any) -> None:
 
 
 def test_the_left_out_persona_is_measured_apart(world: Any) -> None:
-    prompts = test_prompts(world)
+    prompts = suite_prompts(world)
     found = groups(prompts)
     assert len(found["left_out"]) == setting.TOPICS * 4
     assert len(found["trained"]) == setting.TOPICS * 4 * 8
@@ -153,7 +154,7 @@ def cell_file(folder: Path, cell: setting.Cell, losses: list[float], value: floa
         "setting": setting.digest(),
         "validation": losses,
         "best_epoch": 1,
-        "best": {"trained": row, "left_out": row},
+        **{which: {"trained": row, "left_out": row} for which in setting.CHECKPOINTS},
     }
     (folder / f"{cell.name}.json").write_text(json.dumps(found))
 
@@ -165,12 +166,13 @@ def test_the_sweep_comes_first_decides_the_weights_and_is_not_repeated(tmp_path:
     assert begun[0] == setting.Cell("ce", 0.0, 0)
     assert not {"sfr", "mtp"} & {cell.objective for cell in begun}  # their weights are not known
     for cell in sweep:
-        cell_file(tmp_path, cell, [2.0, 1.5 if cell.weight in (3.0, 0.1) else 1.8])
-    assert objectives.swept(tmp_path) == {"sfr": 3.0, "mtp": 0.1}
+        low, end = cell.weight in (3.0, 0.1), cell.weight in (30.0, 0.1)
+        cell_file(tmp_path, cell, [1.5 if low else 1.8, 1.9 if end else 2.0])
+    chosen = {"best": {"sfr": 3.0, "mtp": 0.1}, "last": {"sfr": 30.0, "mtp": 0.1}}
+    assert objectives.swept(tmp_path) == chosen
     left = objectives.remaining(tmp_path)
-    assert (
-        len(left) == len(setting.OBJECTIVES) * setting.SEEDS - 2
-    )  # two of seed 0 were the sweep's
+    # One more a seed, since the last epoch wants another lambda; three of seed 0 were the sweep's.
+    assert len(left) == (len(setting.OBJECTIVES) + 1) * setting.SEEDS - 3
     assert left[0] == setting.Cell("ce", 0.0, 0)
     cell_file(tmp_path, left[0], [1.0])
     assert objectives.ready(tmp_path, {left[1]}) == left[2:]
@@ -181,16 +183,44 @@ def test_differences_are_taken_seed_by_seed(tmp_path: Path) -> None:
         cell_file(tmp_path, setting.Cell("ce", 0, seed), [1.0], plain)
         cell_file(tmp_path, setting.Cell("tofu", 0, seed), [1.0], other)
     cells = [json.loads(file.read_text()) for file in sorted(tmp_path.glob("*.json"))]
-    entry = next(
-        e for e in summarised(cells) if (e["objective"], e["group"]) == ("tofu", "trained")
-    )
+    summary = summarised(cells, {which: {} for which in setting.CHECKPOINTS})
+    by = {(e["objective"], e["which"], e["group"]): e for e in summary}
+    assert len(by) == len(summary) == 8
+    entry = by["tofu", "last", "trained"]
     apart = entry["forward_kl"]["minus_ce"]
     assert apart["mean"] == pytest.approx(0.2)
     assert apart["half"] == pytest.approx(4.303 * 0.1 / 3**0.5, rel=1e-3)  # t of 2 degrees
-    assert entry["peak_distinct_valid"]["mean"] == pytest.approx(2.2 * 2.2)
+    assert entry["forward_kl"]["minus_best_ce"] == apart
+    hottest = 1 + setting.TEMPERATURES[-1]
+    assert entry["peak"]["distinct_valid"]["mean"] == pytest.approx(2.2 * hottest)
     truth = dict.fromkeys(("valid", "distinct_valid", "coverage", "style_strength"), 1.0)
-    text = markdown(
-        summarised(cells), {g: {**truth, "cs_self_bleu_2": 0.5} for g in ("trained", "left_out")}
-    )
-    assert "| `tofu` | 0 | best | 3 |" in text
+    text = markdown(summary, {g: {**truth, "cs_self_bleu_2": 0.5} for g in ("trained", "left_out")})
+    assert "| `tofu` |  | 3 | 1, 1, 1 | 2.20 ± 2.37 | +0.20 ± 0.25 |" in text
+    heads, rows = text.count("| objective |"), text.count("| `tofu` |")
+    assert (heads, rows) == (4, 4)
+    widths = {line.count("|") for line in text.split("### ")[2].splitlines() if "|" in line}
+    assert len(widths) == 1
     assert interval([2.0]) == {"mean": 2.0, "half": None}
+
+
+def test_only_the_weight_that_a_checkpoint_chose_stands_for_it(tmp_path: Path) -> None:
+    cell_file(tmp_path, setting.Cell("sfr", 1.0, 0), [1.0], 1.0)
+    cell_file(tmp_path, setting.Cell("sfr", 30.0, 0), [1.0], 3.0)
+    cells = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]
+    summary = summarised(cells, {"best": {"sfr": 1.0}, "last": {"sfr": 30.0}})
+    assert {(e["which"], e["weight"], e["forward_kl"]["mean"]) for e in summary} == {
+        ("best", 1.0, 1.0),
+        ("last", 30.0, 3.0),
+    }
+
+
+def test_the_drawing_has_a_row_for_each_temperature(tmp_path: Path) -> None:
+    for name in ("ce", "sfr", "tofu"):
+        cell_file(tmp_path, setting.Cell(name, 0, 0), [1.0])
+    cells = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]
+    drawn = frontiers(summarised(cells, {which: {} for which in setting.CHECKPOINTS}))
+    assert drawn["svg"].startswith(b"<?xml")
+    lines = drawn["csv"].decode().splitlines()
+    assert lines[0].startswith("checkpoint,objective,temperature,valid_mean,valid_half,distinct")
+    # Cross-entropy is in both panels of a checkpoint.
+    assert len(lines) == 1 + 2 * 4 * len(setting.TEMPERATURES)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from known_truth.table import AT_T
 from sfr_eval.plots import SQUARE, Panel, files
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ FAMILIES = {
         *("tofu", "gem_linear", "gem_logsigmoid", "focal", "label_smoothing", "dft", "neftune"),
     ),
 }
+PARTS = ("mean", "half")  # of a 95% interval
 CHECKPOINTS = {"best": "best epoch", "last": "last epoch"}
 # Okabe and Ito's colours, each with a mark of its own; cross-entropy is black everywhere.
 STYLES = (
@@ -22,32 +24,29 @@ STYLES = (
 )
 
 
-def frontiers(summary: Sequence[Mapping[str, Any]]) -> bytes:
-    """One SVG: for both checkpoints and both families a panel, personas of the training."""
-    drawn = dict(files(list(_panels(summary)), columns=2))
-    return drawn["svg"]
+def frontiers(summary: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """SVG, and CSV of all that is measured over temperature. For both checkpoints and both families
+    a panel, personas of the training."""
+    return dict(files(list(_panels(summary)), columns=2))
 
 
 def _panels(summary: Sequence[Mapping[str, Any]]) -> Iterator[Panel]:
-    lines = {
-        (entry["objective"], entry["which"]): [
-            [at[name]["mean"] for at in entry["sampled"]] for name in ("valid", "distinct_valid")
-        ]
-        for entry in summary
-        if entry["group"] == "trained"
-    }
-    highest = max(max(distinct) for _, distinct in lines.values())
+    entries = {(e["objective"], e["which"]): e for e in summary if e["group"] == "trained"}
+    highest = max(
+        at["distinct_valid"]["mean"] for entry in entries.values() for at in entry["sampled"]
+    )
     for which, checkpoint in CHECKPOINTS.items():
         for family, names in FAMILIES.items():
             styles = {"ce": ("#222222", "X"), **dict(zip(names, STYLES, strict=False))}
-            own = {name: lines[name, which] for name in styles if (name, which) in lines}
+            own = {n: entries[n, which]["sampled"] for n in styles if (n, which) in entries}
             yield Panel(
                 title=f"{checkpoint}: {family}",
                 description="",
                 rows=[
-                    {"objective": name, "valid": x, "distinct_valid": y}
+                    {"checkpoint": which, "objective": name, "temperature": at["temperature"]}
+                    | {f"{metric}_{part}": at[metric][part] for metric in AT_T for part in PARTS}
                     for name, line in own.items()
-                    for x, y in zip(*line, strict=True)
+                    for at in line
                 ],
                 draw=_drawing(own, styles, highest=highest),
                 size=SQUARE,
@@ -55,14 +54,15 @@ def _panels(summary: Sequence[Mapping[str, Any]]) -> Iterator[Panel]:
 
 
 def _drawing(
-    lines: Mapping[str, Sequence[Sequence[float]]],
+    lines: Mapping[str, Sequence[Mapping[str, Any]]],
     styles: Mapping[str, tuple[str, str]],
     *,
     highest: float,
 ) -> Any:
     def draw(ax: "Axes") -> None:
-        for name, (valid, distinct) in lines.items():
+        for name, line in lines.items():
             colour, mark = styles[name]
+            valid, distinct = ([at[n]["mean"] for at in line] for n in ("valid", "distinct_valid"))
             thick = 2.2 if name in ("ce", "sfr") else 1.2
             ax.plot(valid, distinct, f"-{mark}", color=colour, linewidth=thick, label=name)
         ax.set_xlim(0, None)

@@ -25,7 +25,7 @@ class Prompt:
     chat: Chat
 
 
-def test_prompts(world: PersonaWorld) -> list[Prompt]:
+def suite_prompts(world: PersonaWorld) -> list[Prompt]:
     """The suite's own questions, which are in no training text, under the nine cards."""
     topics = list(dict.fromkeys(query.topic for query in world.queries))[: setting.TOPICS]
     return [
@@ -52,7 +52,7 @@ def groups(prompts: Sequence[Prompt]) -> dict[str, list[int]]:
 
 def measured(model: Any, tokenizer: Any, world: PersonaWorld, *, seed: int) -> dict[str, Any]:
     """For both groups: what is said at each temperature, and the distance to the truth."""
-    prompts = test_prompts(world)
+    prompts = suite_prompts(world)
     replies = draw(
         model,
         tokenizer,
@@ -120,7 +120,7 @@ def said(
 def true_said(world: PersonaWorld) -> dict[str, dict[str, float | None]]:
     """`said` of the truth itself, at temperature 1."""
     rng = np.random.default_rng(9)
-    prompts = test_prompts(world)
+    prompts = suite_prompts(world)
     return {
         group: said(
             world,

@@ -52,6 +52,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "dft": {"name": "dft"},
     "neftune": {"name": "neftune"},
 }
+CHECKPOINTS = ("best", "last")  # lowest validation cross-entropy, end of the budget
 SWEEP = {"sfr": (1.0, 3.0, 10.0, 30.0), "mtp": (0.1, 0.3, 1.0)}
 WEIGHT = {"future_mse": 3.0, "future_cosine": 3.0, "cka": 3.0}  # of a loss on the future
 RAMP = 0.05  # of all steps
@@ -86,10 +87,19 @@ def sweep_cells() -> list[Cell]:
     return [Cell(name, weight, 0) for name, values in SWEEP.items() for weight in values]
 
 
-def cells(chosen: dict[str, float]) -> list[Cell]:
-    """Seed by seed, so that what is there at any time can be compared."""
-    return [
-        Cell(name, chosen.get(name, WEIGHT.get(name, 0.0)), seed)
-        for seed in range(SEEDS)
-        for name in OBJECTIVES
-    ]
+def cells(chosen: dict[str, dict[str, float]]) -> list[Cell]:
+    """Seed by seed, so that what is there at any time can be compared. chosen: for each checkpoint
+    the weights of the objectives of the sweep."""
+    return list(
+        dict.fromkeys(
+            Cell(name, weight_of(name, weights), seed)
+            for seed in range(SEEDS)
+            for weights in chosen.values()
+            for name in OBJECTIVES
+        )
+    )
+
+
+def weight_of(objective: str, swept: dict[str, float]) -> float:
+    """What the sweep chose, or what is fixed; 0 without a loss on the future."""
+    return swept.get(objective, WEIGHT.get(objective, 0.0))

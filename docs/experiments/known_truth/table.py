@@ -8,6 +8,7 @@ from typing import Any
 from scipy.stats import t as student
 
 Read = Callable[[Mapping[str, Any]], float | None]
+Rows = Mapping[int, Mapping[str, Any]]  # by seed
 AT_T = ("valid", "distinct_valid", "coverage", "style_strength", "cs_self_bleu_2")
 WHOLE = ("cross_entropy", "forward_kl", "best_forward_kl")
 
@@ -21,18 +22,31 @@ def interval(values: Sequence[float]) -> dict[str, float | None]:
     return {"mean": statistics.mean(values), "half": half}
 
 
-def summarised(cells: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One entry for each (objective, checkpoint, group)."""
-    by: dict[str, dict[int, Mapping[str, Any]]] = {}
+def summarised(
+    cells: Iterable[Mapping[str, Any]], chosen: Mapping[str, Mapping[str, float]]
+) -> list[dict[str, Any]]:
+    """One entry for each (objective, checkpoint, group). chosen: for each checkpoint the weights of
+    the objectives of the sweep."""
+    by: dict[str, dict[int, list[Mapping[str, Any]]]] = {}
     for cell in cells:
-        by.setdefault(cell["objective"], {})[cell["seed"]] = cell
+        by.setdefault(cell["objective"], {}).setdefault(cell["seed"], []).append(cell)
     found = []
     for objective, seeds in by.items():
-        for which in ("best", "last"):
-            own = {seed: cell for seed, cell in seeds.items() if which in cell}
+        for which, weights in chosen.items():
+            own = {
+                seed: cell
+                for seed, several in seeds.items()
+                for cell in several
+                if weights.get(objective, cell["weight"]) == cell["weight"]
+            }
             for group in ("trained", "left_out") if own else ():
                 rivals = {
-                    seed: by["ce"][seed]["best"][group] for seed in own if seed in by.get("ce", {})
+                    name: {
+                        seed: by["ce"][seed][0][at][group]
+                        for seed in own
+                        if seed in by.get("ce", {})
+                    }
+                    for name, at in (("minus_ce", which), ("minus_best_ce", "best"))
                 }
                 found.append(
                     {
@@ -48,11 +62,9 @@ def summarised(cells: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def _values(
-    own: Mapping[int, Mapping[str, Any]], rivals: Mapping[int, Mapping[str, Any]]
-) -> dict[str, Any]:
+def _values(own: Rows, rivals: Mapping[str, Rows]) -> dict[str, Any]:
     found: dict[str, Any] = {name: _both(own, rivals, _reader(name)) for name in WHOLE}
-    found["peak_distinct_valid"] = _both(own, rivals, _peak)
+    found["peak"] = {name: _both(own, rivals, _at_peak(name)) for name in AT_T}
     places = range(len(next(iter(own.values()))["sampled"]))
     found["sampled"] = [
         {
@@ -70,76 +82,77 @@ def _reader(name: str, place: int | None = None) -> Read:
     return lambda row: row["sampled"][place][name]
 
 
-def _peak(row: Mapping[str, Any]) -> float:
-    """Most different valid replies at any temperature: where a frontier is furthest out."""
-    return max(at["distinct_valid"] for at in row["sampled"])
+def _at_peak(name: str) -> Read:
+    """Where there are most different valid replies: the outermost point of a frontier."""
+    return lambda row: max(row["sampled"], key=lambda at: at["distinct_valid"])[name]
 
 
-def _both(
-    own: Mapping[int, Mapping[str, Any]], rivals: Mapping[int, Mapping[str, Any]], read: Read
-) -> dict[str, Any]:
-    """The value, and its difference from cross-entropy with the same seed."""
+def _both(own: Rows, rivals: Mapping[str, Rows], read: Read) -> dict[str, Any]:
+    """The value, and its differences from cross-entropy with the same seed."""
     values = [value for row in own.values() if (value := read(row)) is not None]
-    pairs = [(read(own[seed]), read(rivals[seed])) for seed in own if seed in rivals]
-    apart = [a - b for a, b in pairs if a is not None and b is not None]
-    return {
-        **(interval(values) if values else {"mean": None, "half": None}),
-        "minus_ce": interval(apart) if apart else None,
-    }
+    found: dict[str, Any] = interval(values) if values else {"mean": None, "half": None}
+    for name, others in rivals.items():
+        pairs = [(read(own[seed]), read(others[seed])) for seed in own if seed in others]
+        apart = [a - b for a, b in pairs if a is not None and b is not None]
+        found[name] = interval(apart) if apart else None
+    return found
 
 
 def markdown(summary: Sequence[Mapping[str, Any]], truth: Mapping[str, Any]) -> str:
-    """Two tables a group: the whole, and the frontier over temperature."""
+    """For both groups of personas and both checkpoints a table, most different valid replies
+    first."""
     parts = []
-    for group in ("trained", "left_out"):
-        rows = [entry for entry in summary if entry["group"] == group]
-        parts += [f"### {_GROUPS[group]}", _whole(rows), _frontier(rows, truth[group])]
+    for group, title in _GROUPS.items():
+        for which, checkpoint in _CHECKPOINTS.items():
+            rows = [e for e in summary if (e["group"], e["which"]) == (group, which)]
+            if rows:
+                parts += [f"### {title}, {checkpoint}", _table(rows, truth[group], which)]
     return "\n\n".join(parts) + "\n"
 
 
 _GROUPS = {"trained": "Personas of the training", "left_out": "The persona left out"}
+_CHECKPOINTS = {"best": "best epoch", "last": "last epoch"}
 
 
-def _whole(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = [
-        "| objective | weight | checkpoint | seeds | best epochs | cross-entropy a token "
-        "| forward KL | at its best T | most distinct valid | minus `ce` |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+def _table(rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Any], which: str) -> str:
+    early = which == "last"
+    names = [
+        *("objective", "weight", "seeds", "best epochs", "forward KL at its best T", "minus `ce`"),
+        *("most distinct valid", "minus `ce`", *(["minus `ce` at its best epoch"] * early)),
+        *("valid there", "style strength there", "cs self-BLEU 2 there"),
     ]
-    ordered = sorted(rows, key=lambda entry: -entry["peak_distinct_valid"]["mean"])
-    for entry in ordered:
-        peak = entry["peak_distinct_valid"]
+    ends = " | ".join(_plain(truth[name]) for name in ("valid", "style_strength", "cs_self_bleu_2"))
+    distinct = _plain(truth["distinct_valid"])
+    lines = [
+        f"| {' | '.join(names)} |",
+        f"|{'---|' * len(names)}",
+        f"| truth, T = 1 | | | | 0 | | {distinct} | {'| ' * early}| {ends} |",
+    ]
+    for entry in sorted(rows, key=lambda entry: -entry["peak"]["distinct_valid"]["mean"]):
+        peak, distance = entry["peak"], entry["best_forward_kl"]
+        apart = [peak["distinct_valid"][name] for name in ("minus_ce", "minus_best_ce")]
         cells = [
             f"`{entry['objective']}`",
-            f"{entry['weight']:g}",
-            entry["which"],
+            f"{entry['weight']:g}" if entry["weight"] else "",
             str(entry["seeds"]),
-            ", ".join(map(str, entry["best_epoch"])) if entry["which"] == "best" else "-",
-            *(written(entry[name]) for name in (*WHOLE, "peak_distinct_valid")),
-            written(peak["minus_ce"], sign=True),
+            ", ".join(map(str, entry["best_epoch"])),
+            written(distance),
+            written(distance["minus_ce"], sign=True),
+            written(peak["distinct_valid"]),
+            *(written(difference, sign=True) for difference in apart[: 1 + early]),
+            *(written(peak[name]) for name in ("valid", "style_strength", "cs_self_bleu_2")),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _frontier(rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Any]) -> str:
-    lines = [
-        f"| objective | checkpoint | T | {' | '.join(name.replace('_', ' ') for name in AT_T)} |",
-        f"|---|---|---|{'---|' * len(AT_T)}",
-        f"| truth | | 1 | {' | '.join(f'{truth[name]:.3f}' for name in AT_T)} |",
-    ]
-    for entry in rows:
-        for at in entry["sampled"]:
-            values = " | ".join(written(at[name]) for name in AT_T)
-            lines.append(
-                f"| `{entry['objective']}` | {entry['which']} | {at['temperature']:g} | {values} |"
-            )
-    return "\n".join(lines)
+def _plain(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def written(value: Mapping[str, Any] | None, *, sign: bool = False) -> str:
     """`mean ± half`, or the mean alone."""
     if value is None or value["mean"] is None:
         return "-"
-    mean = f"{value['mean']:+.3f}" if sign else f"{value['mean']:.3f}"
-    return mean if value["half"] is None else f"{mean} ± {value['half']:.3f}"
+    mean = f"{value['mean']:+.2f}" if sign else f"{value['mean']:.2f}"
+    return mean if value["half"] is None else f"{mean} ± {value['half']:.2f}"

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 Chat = list[dict[str, str]]
+_KEPT = 0.8  # when a smaller share of the rows goes on, the ended ones leave
 
 
 def prompt_ids(tokenizer: Any, prompts: Sequence[Chat]) -> list[list[int]]:
@@ -65,13 +66,19 @@ def _write(
     max_tokens: int,
     generator: torch.Generator,
 ) -> list[list[int]]:
-    """len(heat) continuations of each prompt; rows that have ended leave the batch."""
+    """len(heat) continuations of each prompt; rows that have ended leave the batch, some at a
+    time."""
     width = max(map(len, block))
     ids = torch.tensor([[padding] * (width - len(row)) + row for row in block])
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in block])
     places = (mask.cumsum(1) - 1).clamp(min=0)
     outputs = model(
-        input_ids=ids, attention_mask=mask, position_ids=places, use_cache=True, logits_to_keep=1
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=places,
+        past_key_values=_roomy_cache(model, max_tokens),
+        use_cache=True,
+        logits_to_keep=1,
     )
     cache, each = outputs.past_key_values, len(heat)
     cache.batch_repeat_interleave(each)
@@ -80,22 +87,23 @@ def _write(
     place = places[:, -1:].repeat_interleave(each, dim=0)
     heat = heat.repeat(len(block))
     written: list[list[int]] = [[] for _ in range(len(block) * each)]
-    alive = torch.arange(len(written))
+    owner = torch.arange(len(written))
+    going = torch.ones(len(written), dtype=torch.bool)
     for _ in range(max_tokens):
         below = torch.softmax(logits / heat[:, None], dim=-1).double().cumsum(dim=-1)
         point = torch.rand(len(heat), 1, generator=generator, dtype=torch.float64)
         token = torch.searchsorted(below, point * below[:, -1:], right=True)
         token = token.clamp(max=logits.shape[-1] - 1)
-        going = token[:, 0] != end
-        for row, value in zip(alive[going].tolist(), token[going, 0].tolist(), strict=True):
+        going &= token[:, 0] != end
+        for row, value in zip(owner[going].tolist(), token[going, 0].tolist(), strict=True):
             written[row].append(value)
         if not going.any():
             break
-        if not going.all():
+        if going.sum() < _KEPT * len(going):
             kept = going.nonzero()[:, 0]
             cache.batch_select_indices(kept)
-            alive, token, mask, place, heat = (
-                part[kept] for part in (alive, token, mask, place, heat)
+            owner, going, token, mask, place, heat = (
+                part[kept] for part in (owner, going, token, mask, place, heat)
             )
         mask = torch.nn.functional.pad(mask, (0, 1), value=1)
         place = place + 1
@@ -107,6 +115,44 @@ def _write(
             use_cache=True,
         ).logits[:, -1]
     return written
+
+
+def _roomy_cache(model: Any, room: int) -> Any:
+    """A cache that copies what it has once for `room` new tokens, not for each."""
+    from transformers.cache_utils import Cache, DynamicLayer
+
+    class RoomyLayer(DynamicLayer):
+        whole: tuple[torch.Tensor, torch.Tensor] | None = None
+
+        def update(
+            self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            if not self.is_initialized:
+                self.lazy_initialization(key_states, value_states)
+            start = self.get_seq_length()
+            end = start + key_states.shape[-2]
+            if start == 0:
+                self.keys, self.values = key_states, value_states
+                return self.keys, self.values
+            if self.whole is None or end > self.whole[0].shape[-2]:
+                self.whole = (_with_room(self.keys, room), _with_room(self.values, room))
+            for buffer, states in zip(self.whole, (key_states, value_states), strict=True):
+                buffer[:, :, start:end] = states
+            self.keys, self.values = (buffer[:, :, :end] for buffer in self.whole)
+            return self.keys, self.values
+
+        def batch_select_indices(self, indices: torch.Tensor) -> None:
+            super().batch_select_indices(indices)
+            self.whole = None
+
+    return Cache(layers=[RoomyLayer() for _ in range(model.config.num_hidden_layers)])
+
+
+def _with_room(states: torch.Tensor, room: int) -> torch.Tensor:
+    rows, heads, length, size = states.shape
+    found = states.new_empty(rows, heads, length + room, size)
+    found[:, :, :length] = states
+    return found
 
 
 def _share_key_heads(model: Any) -> None:

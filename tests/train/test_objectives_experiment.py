@@ -195,7 +195,7 @@ def test_differences_are_taken_seed_by_seed(tmp_path: Path) -> None:
     assert entry["peak"]["distinct_valid"]["mean"] == pytest.approx(2.2 * hottest)
     truth = dict.fromkeys(("valid", "distinct_valid", "coverage", "style_strength"), 1.0)
     text = markdown(summary, {g: {**truth, "cs_self_bleu_2": 0.5} for g in ("trained", "left_out")})
-    assert "| `tofu` |  | 3 | 1, 1, 1 | 2.20 ± 2.37 | +0.20 ± 0.25 |" in text
+    assert "| `tofu` |  | 3 | 2.20 ± 2.37 | +0.20 ± 0.25 |" in text
     heads, rows = text.count("| objective |"), text.count("| `tofu` |")
     assert (heads, rows) == (4, 4)
     widths = {line.count("|") for line in text.split("### ")[2].splitlines() if "|" in line}

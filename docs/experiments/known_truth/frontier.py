@@ -48,7 +48,7 @@ def _panels(summary: Sequence[Mapping[str, Any]]) -> Iterator[Panel]:
                     for name, line in own.items()
                     for at in line
                 ],
-                draw=_drawing(own, styles, highest=highest),
+                draw=_drawing(own, styles, title=f"{checkpoint}: {family}", highest=highest),
                 size=SQUARE,
             )
 
@@ -57,6 +57,7 @@ def _drawing(
     lines: Mapping[str, Sequence[Mapping[str, Any]]],
     styles: Mapping[str, tuple[str, str]],
     *,
+    title: str,
     highest: float,
 ) -> Any:
     def draw(ax: "Axes") -> None:
@@ -65,6 +66,7 @@ def _drawing(
             valid, distinct = ([at[n]["mean"] for at in line] for n in ("valid", "distinct_valid"))
             thick = 2.2 if name in ("ce", "sfr") else 1.2
             ax.plot(valid, distinct, f"-{mark}", color=colour, linewidth=thick, label=name)
+        ax.set_title(title)
         ax.set_xlim(0, None)
         ax.set_ylim(0, 1.05 * highest)
         ax.set_xlabel("valid replies (share)")

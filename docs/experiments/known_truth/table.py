@@ -117,8 +117,9 @@ _CHECKPOINTS = {"best": "best epoch", "last": "last epoch"}
 def _table(rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Any], which: str) -> str:
     early = which == "last"
     names = [
-        *("objective", "weight", "seeds", "best epochs", "forward KL at its best T", "minus `ce`"),
-        *("most distinct valid", "minus `ce`", *(["minus `ce` at its best epoch"] * early)),
+        *("objective", "weight", "seeds", *(["best epochs"] * (not early))),
+        *("forward KL at its best T", "minus `ce`", "most distinct valid", "minus `ce`"),
+        *(["minus `ce` at its best epoch"] * early),
         *("valid there", "style strength there", "cs self-BLEU 2 there"),
     ]
     ends = " | ".join(_plain(truth[name]) for name in ("valid", "style_strength", "cs_self_bleu_2"))
@@ -126,20 +127,21 @@ def _table(rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Any], which: s
     lines = [
         f"| {' | '.join(names)} |",
         f"|{'---|' * len(names)}",
-        f"| truth, T = 1 | | | | 0 | | {distinct} | {'| ' * early}| {ends} |",
+        f"| truth, T = 1 | | |{' |' * (not early)} 0 | | {distinct} |{' |' * (1 + early)} {ends} |",
     ]
     for entry in sorted(rows, key=lambda entry: -entry["peak"]["distinct_valid"]["mean"]):
         peak, distance = entry["peak"], entry["best_forward_kl"]
-        apart = [peak["distinct_valid"][name] for name in ("minus_ce", "minus_best_ce")]
+        plain = entry["objective"] == "ce"
         cells = [
             f"`{entry['objective']}`",
             f"{entry['weight']:g}" if entry["weight"] else "",
             str(entry["seeds"]),
-            ", ".join(map(str, entry["best_epoch"])),
+            *([", ".join(map(str, entry["best_epoch"]))] * (not early)),
             written(distance),
-            written(distance["minus_ce"], sign=True),
+            "" if plain else written(distance["minus_ce"], sign=True),
             written(peak["distinct_valid"]),
-            *(written(difference, sign=True) for difference in apart[: 1 + early]),
+            "" if plain else written(peak["distinct_valid"]["minus_ce"], sign=True),
+            *([written(peak["distinct_valid"]["minus_best_ce"], sign=True)] * early),
             *(written(peak[name]) for name in ("valid", "style_strength", "cs_self_bleu_2")),
         ]
         lines.append(f"| {' | '.join(cells)} |")

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FAMILIES = {
-    "losses on the future": ("sfr", "mtp", "future_mse", "future_cosine", "cka"),
+    "losses on the future": (
+        *("sfr", "mtp", "future_mse", "future_cosine", "cka", "sfr_head_first"),
+    ),
     "losses on the next token": (
         *("tofu", "gem_linear", "gem_logsigmoid", "focal", "label_smoothing", "dft", "neftune"),
     ),

@@ -51,10 +51,17 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "label_smoothing": {"name": "label_smoothing"},
     "dft": {"name": "dft"},
     "neftune": {"name": "neftune"},
+    "sfr_head_first": {"name": "sfr", "tau_per": "anchor", **_PROJECTION},
 }
+HEAD_EPOCHS = {"sfr_head_first": 3}  # of the head alone, before those of the model
 CHECKPOINTS = ("best", "last")  # lowest validation cross-entropy, end of the budget
 SWEEP = {"sfr": (1.0, 3.0, 10.0, 30.0), "mtp": (0.1, 0.3, 1.0)}
-WEIGHT = {"future_mse": 3.0, "future_cosine": 3.0, "cka": 3.0}  # of a loss on the future
+WEIGHT = {  # of a loss on the future, where it is not swept
+    "future_mse": 3.0,
+    "future_cosine": 3.0,
+    "cka": 3.0,
+    "sfr_head_first": 10.0,
+}
 RAMP = 0.05  # of all steps
 TARGETS = {"k": 12, "stride": 3, "minimum": 4, "scale": "standardise", "last_prompt": True}
 

@@ -77,11 +77,17 @@ def _train(
     apart = list(persona_chats(world, rows=setting.VALIDATION, seed=1_000 + cell.seed, **several))
     keeper = _make_keeper(tokenizer, apart)
     steps = setting.TRAINING // setting.BATCH
+    head_epochs = setting.HEAD_EPOCHS.get(cell.objective, 0)
+    schedule = {
+        "weight": cell.weight,
+        "ramp_steps": setting.RAMP,
+        "head_steps": steps * head_epochs,
+    }
     trainer = SFRTrainer(
         model=model,
         args=SFTConfig(
             output_dir=str(work / "trainer" / cell.name),
-            num_train_epochs=setting.EPOCHS,
+            num_train_epochs=setting.EPOCHS + head_epochs,
             per_device_train_batch_size=setting.BATCH,
             learning_rate=setting.LEARNING_RATE,
             lr_scheduler_type="cosine",
@@ -103,7 +109,7 @@ def _train(
         train_dataset=datasets.Dataset.from_list(chats),
         processing_class=tokenizer,
         objective=setting.OBJECTIVES[cell.objective],
-        schedule={"weight": cell.weight, "ramp_steps": setting.RAMP},
+        schedule=schedule,
         targets=setting.TARGETS,
         cache=work / "cache",
         callbacks=[keeper],

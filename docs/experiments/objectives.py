@@ -64,6 +64,8 @@ def main() -> None:
 def work_off(given: argparse.Namespace, world: PersonaWorld) -> None:
     """Cells that are not done yet, one to a process, until all are, or until time or number are
     used up."""
+    if not remaining(given.results):
+        return
     started = time.monotonic()
     given.work.mkdir(parents=True, exist_ok=True)
     base = base_model(given.work / f"base-{setting.digest()}", world)

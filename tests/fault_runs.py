@@ -101,6 +101,13 @@ def wait_until(
         time.sleep(0.01)
 
 
+def wait_for_rows(
+    folder: Path, least: int, process: "subprocess.Popen[str]", *, kind: str = "samples"
+) -> None:
+    """Until a run has written so many lines."""
+    wait_until(lambda: count_rows(folder, kind) >= least, process)
+
+
 def assert_nothing_lost_nothing_twice(folder: Path, truth: bytes) -> None:
     """The sealed rows have the bytes of an undisturbed run, and each id was drawn once."""
     assert (folder / "samples.parquet").read_bytes() == truth

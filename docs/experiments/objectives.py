@@ -68,7 +68,7 @@ def work_off(given: argparse.Namespace, world: PersonaWorld) -> None:
         return
     started = time.monotonic()
     given.work.mkdir(parents=True, exist_ok=True)
-    base = base_model(given.work / f"base-{setting.digest()}", world)
+    base = base_model(given.work / f"base-{setting.base_digest()}", world)
     say(f"base model ready after {time.monotonic() - started:.0f} s")
     spent: list[float] = []
     running: dict[Future[float], setting.Cell] = {}
@@ -170,7 +170,7 @@ def file_of(results: Path, cell: setting.Cell) -> Path:
 def read(file: Path) -> dict[str, Any]:
     """A finished cell of this setting."""
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    if found["setting"] != setting.digest():
+    if found["setting"] != setting.digest(found["objective"]):
         raise SystemExit(f"{file}: of another setting; give an empty folder as --results")
     return found
 

@@ -136,14 +136,16 @@ class _Pool:
             except HostError as error:
                 reason = str(error)
                 hosts.drop(program)
-                continue
-            if verdict.detail != KILLED:
-                break
-        return verdict or Verdict(
+            else:
+                if verdict.detail != KILLED:
+                    return verdict
+        if verdict is not None and not reason:
+            return verdict
+        return Verdict(
             id=program.id,
             problem=program.problem.id,
             status="not_scored",
-            detail=f"the server died {_TRIES} times: {reason}",
+            detail=f"killed, or its server, {_TRIES} times: {reason}",
         )
 
 

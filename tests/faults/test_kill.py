@@ -16,6 +16,7 @@ from fault_runs import (
     count_rows,
     descendants,
     start,
+    wait_for_rows,
     wait_until,
 )
 from fault_runs import VLLM_REQUESTS as REQUESTS
@@ -66,7 +67,7 @@ def test_five_kills_at_random_moments_leave_the_same_bytes(
     moments = sorted(random.Random(0).sample(range(1, REQUESTS - 200), 5))
     for moment in moments:
         process = begin(tiny_checkpoint, output)
-        wait_until(lambda at=moment: count_rows(output) >= at, process)  # type: ignore[misc]
+        wait_for_rows(output, moment, process)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert count_rows(output) < REQUESTS
@@ -87,12 +88,12 @@ def test_an_engine_killed_once_is_started_again_and_killed_twice_ends_the_run_in
 ) -> None:
     output = tmp_path / "run"
     process = begin(tiny_checkpoint, output)
-    wait_until(lambda: count_rows(output) > REQUESTS // 8, process)
+    wait_for_rows(output, REQUESTS // 8 + 1, process)
     (first,) = engines(process)
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: bool(set(engines(process)) - {first}), process)
     kept = count_rows(output)
-    wait_until(lambda: count_rows(output) > kept, process)  # it draws again
+    wait_for_rows(output, kept + 1, process)  # it draws again
     (second,) = set(engines(process)) - {first}
     os.kill(second, signal.SIGKILL)
     text, _ = process.communicate(timeout=PATIENCE)
@@ -112,7 +113,7 @@ def test_ctrl_c_flushes_marks_partial_exits_130_and_the_same_command_resumes(
 ) -> None:
     output = tmp_path / "run"
     process = begin(tiny_checkpoint, output)
-    wait_until(lambda: count_rows(output) >= REQUESTS // 4, process)
+    wait_for_rows(output, REQUESTS // 4, process)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
     text, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, text

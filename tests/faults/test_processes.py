@@ -23,7 +23,7 @@ from fault_runs import (
     last_line,
     rows_in,
     start,
-    wait_until,
+    wait_for_rows,
 )
 from server_process import ServerProcess
 
@@ -51,7 +51,7 @@ def test_kills_of_the_run_at_random_moments(tmp_path: Path, world_truth: bytes) 
     output = tmp_path / "run"
     for moment in sorted(random.Random(1).sample(range(1, REQUESTS - 600), 4)):
         process = start(*WORLD, "--output", output, before=SLOWLY)
-        wait_until(lambda at=moment: count_rows(output) >= at, process)  # type: ignore[misc]
+        wait_for_rows(output, moment, process)
         kill(process.pid)
         process.communicate()
     text = finish(*WORLD, "--output", output)
@@ -64,7 +64,7 @@ def test_two_runs_in_one_folder_the_second_is_told_and_the_first_is_not_disturbe
 ) -> None:
     output = tmp_path / "run"
     first = start(*WORLD, "--output", output, before=SLOWLY)
-    wait_until(lambda: count_rows(output) > 0, first)
+    wait_for_rows(output, 1, first)
     for command in ((*WORLD, "--output", output), ("score", output)):
         text = finish(*command, code=2)
         assert f"another sfr-eval is writing here (process {first.pid} on " in last_line(text)
@@ -75,7 +75,7 @@ def test_two_runs_in_one_folder_the_second_is_told_and_the_first_is_not_disturbe
 def test_the_lock_of_a_killed_run_is_free_at_once(tmp_path: Path, world_truth: bytes) -> None:
     output = tmp_path / "run"
     first = start(*WORLD, "--output", output, before=SLOWLY)
-    wait_until(lambda: count_rows(output) > 0, first)
+    wait_for_rows(output, 1, first)
     kill(first.pid)
     first.communicate()
     assert json.loads((output / ".lock").read_text())["pid"] == first.pid
@@ -89,7 +89,7 @@ def test_kills_of_the_graders_processes_change_no_verdict(tmp_path: Path, graded
     total, hit, written = len(graded), 0, 0
     for moment in (1, total // 3, 2 * total // 3):
         least = max(moment, written + 1)  # rows come in batches: it has gone on since the last kill
-        wait_until(lambda at=least: count_rows(output, "verdicts") >= at, process)  # type: ignore[misc]
+        wait_for_rows(output, least, process, kind="verdicts")
         servers = [pid for pid, words in descendants(process.pid) if "inside" in words]
         if servers:  # and the programs that they run
             kill(random.Random(moment).choice(servers))
@@ -105,7 +105,7 @@ def test_kills_of_a_run_that_grades_lose_no_verdict(tmp_path: Path, graded: Verd
     total = len(graded)
     for moment in (total // 4, total // 2):
         process = start(*CODE, "--output", output)
-        wait_until(lambda at=moment: count_rows(output, "verdicts") >= at, process)  # type: ignore[misc]
+        wait_for_rows(output, moment, process, kind="verdicts")
         kill(process.pid)
         process.communicate()
     finish(*CODE, "--output", output)
@@ -122,7 +122,7 @@ def test_a_judge_that_is_killed_is_asked_again_for_what_is_missing_only(
         *("--set", "judge_axes=[ctx]", "--set", "concurrency=16"),
     )
     process = start(*command)
-    wait_until(lambda: count_rows(output, "judgements") >= 100, process)
+    wait_for_rows(output, 100, process, kind="judgements")
     server.kill()
     text = end_of(process, code=3)
     assert "mend the server and repeat the same command" in text
@@ -146,7 +146,7 @@ def test_a_served_model_that_is_killed_is_asked_again_for_what_is_missing_only(
     finish(*command, "--output", tmp_path / "direct")
     output = tmp_path / "run"
     process = start(*command, "--output", output)
-    wait_until(lambda: count_rows(output) >= 100, process)
+    wait_for_rows(output, 100, process)
     server.kill()
     text = end_of(process, code=3)
     assert "mend the server and repeat the same command" in text

@@ -17,11 +17,11 @@ from fault_runs import (
     VLLM_REQUESTS,
     WORLD,
     assert_nothing_lost_nothing_twice,
-    count_rows,
     descendants,
     end_of,
     finish,
     start,
+    wait_for_rows,
     wait_until,
 )
 from ray_nodes import Nodes, node_environment, ray_nodes
@@ -99,7 +99,7 @@ def test_a_node_that_is_lost_in_mid_run_loses_nothing_and_the_run_ends(
     output = tmp_path / "run"
     with ray_nodes(2, tmp_path / "nodes") as nodes:
         process = start(*on(nodes, output), **node_environment())
-        wait_until(lambda: count_rows(output) > REQUESTS // 4, process)
+        wait_for_rows(output, REQUESTS // 4 + 1, process)
         wait_until(lambda: bool(workers(nodes, 0) and workers(nodes, 1)), process)
         nodes.kill(1)
         text = end_of(process, code=0)
@@ -115,9 +115,9 @@ def test_actors_and_the_run_itself_killed_at_random(
     with ray_nodes(2, tmp_path / "nodes") as nodes:
         process = start(*on(nodes, output), **node_environment())
         for moment in (REQUESTS // 6, REQUESTS // 3):
-            wait_until(lambda at=moment: count_rows(output) > at, process)  # type: ignore[misc]
+            wait_for_rows(output, moment + 1, process)
             wait_until(lambda: kill_one(all_workers(nodes), chance), process)
-        wait_until(lambda: count_rows(output) > REQUESTS // 2, process)
+        wait_for_rows(output, REQUESTS // 2 + 1, process)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         until = time.monotonic() + PATIENCE
@@ -135,7 +135,7 @@ def test_a_cluster_that_is_lost_whole_ends_the_run_and_another_engine_goes_on(
     output = tmp_path / "run"
     with ray_nodes(2, tmp_path / "nodes") as nodes:
         process = start(*on(nodes, output), **node_environment())
-        wait_until(lambda: count_rows(output) > REQUESTS // 4, process)
+        wait_for_rows(output, REQUESTS // 4 + 1, process)
         for number in (1, 0):
             nodes.kill(number)
         process.communicate(timeout=PATIENCE)  # it may not hang; Ray ends it in its own way
@@ -176,7 +176,7 @@ def test_real_vllm_on_two_nodes_of_which_one_is_lost_equals_one_engine(
             *("--ray-address", nodes.address, "--output", output),
             **node_environment(),
         )
-        wait_until(lambda: count_rows(output) > VLLM_REQUESTS // 8, process)
+        wait_for_rows(output, VLLM_REQUESTS // 8 + 1, process)
         nodes.kill(1)
         end_of(process, code=0)
     assert_nothing_lost_nothing_twice(output, vllm_truth)

@@ -11,6 +11,7 @@ import pytest
 from fault_runs import descendants
 
 from sfr_eval.sandbox import AssertsProblem, Program, Verdict, grade
+from sfr_eval.sandbox.host import HostError
 from sfr_eval.sandbox.run import KILLED
 
 PROBLEM = AssertsProblem(id="p", asserts=("assert f(1) == 2",))
@@ -78,3 +79,22 @@ def test_a_killed_program_has_three_tries(
     monkeypatch.setattr(module, "run_program", run_program)
     assert graded(SLOW) == (passed if kills < tries else killed)
     assert len(calls) == tries
+
+
+def test_one_that_was_killed_and_lost_its_server_is_not_scored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    killed = Verdict(id="0", problem="p", status="runtime_error", detail=KILLED)
+    found = iter([killed, HostError("gone"), HostError("gone")])
+
+    def run_program(*_: object, **__: object) -> Verdict:
+        outcome = next(found)
+        if isinstance(outcome, HostError):
+            raise outcome
+        return outcome
+
+    module = sys.modules["sfr_eval.sandbox.grade"]
+    monkeypatch.setattr(module, "run_program", run_program)
+    verdict = graded(SLOW)
+    assert verdict.status == "not_scored"
+    assert verdict.detail == "killed, or its server, 3 times: gone"

@@ -151,7 +151,7 @@ def cell_file(folder: Path, cell: setting.Cell, losses: list[float], value: floa
         "objective": cell.objective,
         "weight": cell.weight,
         "seed": cell.seed,
-        "setting": setting.digest(),
+        "setting": setting.digest(cell.objective),
         "validation": losses,
         "best_epoch": 1,
         **{which: {"trained": row, "left_out": row} for which in setting.CHECKPOINTS},
@@ -176,6 +176,17 @@ def test_the_sweep_comes_first_decides_the_weights_and_is_not_repeated(tmp_path:
     assert left[0] == setting.Cell("ce", 0.0, 0)
     cell_file(tmp_path, left[0], [1.0])
     assert objectives.ready(tmp_path, {left[1]}) == left[2:]
+
+
+def test_a_result_of_another_setting_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = setting.Cell("tofu", 0.0, 0)
+    cell_file(tmp_path, cell, [1.0])
+    objectives.read(objectives.file_of(tmp_path, cell))
+    monkeypatch.setitem(setting.OBJECTIVES, "tofu", {"name": "tofu", "gamma": 1.0})
+    with pytest.raises(SystemExit, match="of another setting"):
+        objectives.read(objectives.file_of(tmp_path, cell))
 
 
 def test_differences_are_taken_seed_by_seed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from known_truth import setting
 from known_truth.table import AT_T
 from sfr_eval.plots import SQUARE, Panel, files
 
@@ -10,15 +11,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FAMILIES = {
-    "losses on the future": (
-        *("sfr", "mtp", "future_mse", "future_cosine", "cka", "sfr_head_first"),
-    ),
+    "losses on the future": ("sfr", "mtp", "future_mse", "future_cosine", "cka", "sfr_head_first"),
     "losses on the next token": (
         *("tofu", "gem_linear", "gem_logsigmoid", "focal", "label_smoothing", "dft", "neftune"),
     ),
 }
 PARTS = ("mean", "half")  # of a 95% interval
-CHECKPOINTS = {"best": "best epoch", "last": "last epoch"}
 # Okabe and Ito's colours, each with a mark of its own; cross-entropy is black everywhere.
 STYLES = (
     *(("#d55e00", "s"), ("#0072b2", "o"), ("#009e73", "^"), ("#cc79a7", "D")),
@@ -37,7 +35,7 @@ def _panels(summary: Sequence[Mapping[str, Any]]) -> Iterator[Panel]:
     highest = max(
         at["distinct_valid"]["mean"] for entry in entries.values() for at in entry["sampled"]
     )
-    for which, checkpoint in CHECKPOINTS.items():
+    for which, checkpoint in setting.CHECKPOINTS.items():
         for family, names in FAMILIES.items():
             styles = {"ce": ("#222222", "X"), **dict(zip(names, STYLES, strict=False))}
             own = {n: entries[n, which]["sampled"] for n in styles if (n, which) in entries}

@@ -172,7 +172,8 @@ def _share_key_heads(model: Any) -> None:
     ) -> tuple[torch.Tensor, None]:
         rows, heads, new, size = query.shape
         if new > 1:
-            return sdpa_attention_forward(module, query, key, value, mask, **rest)  # type: ignore[return-value]
+            found, _ = sdpa_attention_forward(module, query, key, value, mask, **rest)
+            return found, None
         grouped = query.view(rows, key.shape[1], -1, size)
         found = torch.nn.functional.scaled_dot_product_attention(
             grouped, key, value, attn_mask=mask, scale=rest["scaling"]

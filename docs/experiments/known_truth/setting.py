@@ -54,7 +54,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "sfr_head_first": {"name": "sfr", "tau_per": "anchor", **_PROJECTION},
 }
 HEAD_EPOCHS = {"sfr_head_first": 3}  # of the head alone, before those of the model
-CHECKPOINTS = ("best", "last")  # lowest validation cross-entropy, end of the budget
+CHECKPOINTS = {"best": "best epoch", "last": "last epoch"}  # by validation, end of the budget
 SWEEP = {"sfr": (1.0, 3.0, 10.0, 30.0), "mtp": (0.1, 0.3, 1.0)}
 WEIGHT = {  # of a loss on the future, where it is not swept
     "future_mse": 3.0,
@@ -66,13 +66,23 @@ RAMP = 0.05  # of all steps
 TARGETS = {"k": 12, "stride": 3, "minimum": 4, "scale": "standardise", "last_prompt": True}
 
 
-def digest() -> str:
-    """Of all that is common to the cells, so that results of two settings are never mixed."""
-    common = [
+def digest(objective: str) -> str:
+    """Of all that a result depends on beside weight and seed, so that results of two settings are
+    never mixed."""
+    return _hash(
         (TOPICS, LEFT_OUT, TRAINING, VALIDATION, EPOCHS, BATCH, LEARNING_RATE),
         (TEMPERATURES, COPIES, TRUE_REPLIES, MAX_TOKENS, SCORED_AT, BASE, RAMP, TARGETS),
-    ]
-    return hashlib.sha256(repr(common).encode()).hexdigest()[:12]
+        (OBJECTIVES[objective], HEAD_EPOCHS.get(objective, 0)),
+    )
+
+
+def base_digest() -> str:
+    """Of the base model's recipe."""
+    return _hash(BASE)
+
+
+def _hash(*parts: Any) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 from scipy.stats import t as student
 
+from known_truth import setting
+
 Read = Callable[[Mapping[str, Any]], float | None]
 Rows = Mapping[int, Mapping[str, Any]]  # by seed
 AT_T = ("valid", "distinct_valid", "coverage", "style_strength", "cs_self_bleu_2")
@@ -103,7 +105,7 @@ def markdown(summary: Sequence[Mapping[str, Any]], truth: Mapping[str, Any]) -> 
     first."""
     parts = []
     for group, title in _GROUPS.items():
-        for which, checkpoint in _CHECKPOINTS.items():
+        for which, checkpoint in setting.CHECKPOINTS.items():
             rows = [e for e in summary if (e["group"], e["which"]) == (group, which)]
             if rows:
                 parts += [f"### {title}, {checkpoint}", _table(rows, truth[group], which)]
@@ -111,7 +113,6 @@ def markdown(summary: Sequence[Mapping[str, Any]], truth: Mapping[str, Any]) -> 
 
 
 _GROUPS = {"trained": "Personas of the training", "left_out": "The persona left out"}
-_CHECKPOINTS = {"best": "best epoch", "last": "last epoch"}
 
 
 def _table(rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Any], which: str) -> str:

@@ -44,7 +44,7 @@ def run_cell(cell: setting.Cell, world: PersonaWorld, *, base: Path, work: Path)
         "weight": cell.weight,
         "seed": cell.seed,
         "world": world.version,
-        "setting": setting.digest(),
+        "setting": setting.digest(cell.objective),
         "validation": keeper.losses,
         "best_epoch": keeper.epoch,
         "future": log,

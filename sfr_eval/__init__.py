@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sfr_eval.api import Run, compare, export, load, run, score
 
 __all__ = ["Run", "compare", "export", "load", "run", "score"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _VERBS = ("compare", "export", "run", "score")
 """Functions of sfr_eval.api that a module of this package shares its name with."""

@@ -56,7 +56,7 @@ def prepare(folder: Path, replies: int) -> None:
     from sfr_train.recipe import NewModel
     from sfr_train.world_text import persona_chats
 
-    from sfr_eval.suite import load_suite
+    from sfr_eval.suites.suite import load_suite
 
     suite = load_suite("persona")
     assert suite.world is not None
@@ -75,17 +75,17 @@ def prepare(folder: Path, replies: int) -> None:
 
 
 def score(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
-    import sfr_eval.report
-    from sfr_eval.rescore import LookInto, rescore
+    import sfr_eval.report.report
+    from sfr_eval.pipeline.score import LookInto, rescore
 
     scored = []
-    whole = sfr_eval.report.write_report
+    whole = sfr_eval.report.report.write_report
 
     def timed(*folder: object) -> Path:
         scored.append(time.process_time())
         return whole(*folder)  # type: ignore[arg-type]
 
-    sfr_eval.report.write_report = timed
+    sfr_eval.report.report.write_report = timed
     with tempfile.TemporaryDirectory() as scratch:
         rescore(
             folder / "replies.jsonl",

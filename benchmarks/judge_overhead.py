@@ -75,8 +75,8 @@ def serve(pipe: Any) -> None:
 
 
 def cases(count: int) -> Iterator[Any]:
-    from sfr_eval.judge_spec import Material, load_judge
-    from sfr_eval.judging import Case
+    from sfr_eval.judges.judge import Case
+    from sfr_eval.judges.rubric import Material, load_judge
 
     spec = load_judge("ctx")
     reply = "You should feed the starter daily. Keep in mind that a first loaf teaches most. " * 2
@@ -89,7 +89,7 @@ def bare(url: str, count: int, concurrency: int, *, typed: bool) -> None:
     import httpx2
     import openai
 
-    from sfr_eval.judge_spec import messages
+    from sfr_eval.judges.rubric import messages
 
     made = next(cases(1))
     schema = {"name": "judgement", "strict": True, "schema": made.spec.answer_schema}
@@ -125,10 +125,10 @@ def bare(url: str, count: int, concurrency: int, *, typed: bool) -> None:
 
 
 def ours(url: str, count: int, concurrency: int, sizes: list[float] | None = None) -> None:
-    from sfr_eval.judge_run import judgement_writer
-    from sfr_eval.judging import Judge
-    from sfr_eval.serving.address import judge_address
-    from sfr_eval.store import RunFolder
+    from sfr_eval.endpoints.address import judge_address
+    from sfr_eval.judges.judge import Judge
+    from sfr_eval.judges.panel import judgement_writer
+    from sfr_eval.store.run_folder import RunFolder
 
     with (
         tempfile.TemporaryDirectory() as place,

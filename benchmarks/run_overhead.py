@@ -69,7 +69,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def bare(config: Any) -> dict[str, Any]:
     """vLLM's own generate, with our engine arguments and our requests, all handed over at once."""
-    from sfr_eval.run import prepare
+    from sfr_eval.pipeline.run import prepare
     from sfr_eval.samplers.vllm import engine_arguments, prepare_environment
 
     prepare_environment()
@@ -107,7 +107,7 @@ def bare(config: Any) -> dict[str, Any]:
 
 def ours(config: Any) -> dict[str, Any]:
     """The run without scoring, into a folder that did not exist."""
-    import sfr_eval.run as run
+    import sfr_eval.pipeline.run as run
 
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "run"

@@ -27,11 +27,11 @@ _SHARD = 16_384
 
 def make(folder: Path, cache: Path, *, queries: int, samples: int) -> int:
     """A run without scores, and embeddings of its texts; returns the number of its replies."""
-    import sfr_eval.run as run
+    import sfr_eval.pipeline.run as run
     from sfr_eval.config import RunConfig
-    from sfr_eval.encoder import Encoder
-    from sfr_eval.encoding.store import EmbeddingStore, text_key
-    from sfr_eval.store import RunFolder
+    from sfr_eval.embeddings.cache import EmbeddingStore, text_key
+    from sfr_eval.embeddings.encoder import Encoder
+    from sfr_eval.store.run_folder import RunFolder
 
     run.score_and_report = lambda *_, **__: folder
     config = RunConfig(

@@ -84,8 +84,8 @@ def lm_eval_version(python: str) -> str | None:
 def prepare(scratch: Path, arguments: argparse.Namespace) -> Row:
     """Prompts and settings for all sides, written to `scratch`; what a report says of them."""
     from sfr_eval.config import load_run_config
-    from sfr_eval.run import prepare as prepare_run
-    from sfr_eval.samplers.prompting import merged_turns
+    from sfr_eval.models.prompting import merged_turns
+    from sfr_eval.pipeline.run import prepare as prepare_run
     from sfr_eval.samplers.vllm import engine_arguments, prepare_environment
 
     prepare_environment()  # the children inherit it, so that it is the same for all
@@ -180,7 +180,7 @@ def run_side(side: str, scratch: Path, work: Row, peers_python: str) -> Row:
 def ours(scratch: Path, work: Row, temperatures: list[str]) -> Row:
     """The command line itself. Which shard is all of it: a shard is not scored by `run`."""
     from sfr_eval.cli import main as command
-    from sfr_eval.store import RunFolder
+    from sfr_eval.store.run_folder import RunFolder
 
     with tempfile.TemporaryDirectory() as place:
         output = Path(place) / "run"

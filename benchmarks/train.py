@@ -42,8 +42,8 @@ def main() -> None:
 def world_chats(rows: int) -> tuple[Any, list[Any]]:
     from sfr_train.world_text import persona_chats
 
-    from sfr_eval.assets import find_suite
-    from sfr_eval.world.persona import PersonaWorld
+    from sfr_eval.suites.world.persona import PersonaWorld
+    from sfr_eval.util.assets import find_suite
 
     world = PersonaWorld.load(find_suite("persona"))
     return world, list(persona_chats(world, rows=rows, seed=0))

@@ -92,12 +92,12 @@ class Run:
         return file
 
     def export(self, format: str, **options: Any) -> list[str]:
-        """See `sfr_eval.export.export`."""
+        """See `sfr_eval.formats.export.export`."""
         return export(self, format=format, **options)
 
     @property
     def _folder(self) -> Any:
-        from sfr_eval.store import RunFolder
+        from sfr_eval.store.run_folder import RunFolder
 
         return RunFolder(self.folder)
 
@@ -119,7 +119,7 @@ def run(
     UserError for wrong settings; RunError if requests failed (the run folder is kept).
     """
     from sfr_eval.config import load_run_config
-    from sfr_eval.run import execute
+    from sfr_eval.pipeline.run import execute
 
     suites = (suite,) if isinstance(suite, str) else tuple(suite)
     overrides = {
@@ -152,9 +152,9 @@ def score(
     **settings: Any,
 ) -> Run:
     """Measure a run again, or text made elsewhere (rows, lm-eval samples, inspect logs), as
-    `sfr-eval score` does. `settings` are those of `sfr_eval.rescore.rescore`."""
-    from sfr_eval.imports.mapping import Fields
-    from sfr_eval.rescore import rescore
+    `sfr-eval score` does. `settings` are those of `sfr_eval.pipeline.score.rescore`."""
+    from sfr_eval.formats.read.mapping import Fields
+    from sfr_eval.pipeline.score import rescore
 
     first, *more = [path] if isinstance(path, str | os.PathLike) else path
     fields = Fields(query=query_field, persona=persona_field)
@@ -177,8 +177,8 @@ def score(
 def export(
     run: PathLike, *, format: str, output: PathLike | None = None, **options: Any
 ) -> list[str]:
-    """Export a run, as `sfr-eval export` does; see `sfr_eval.export.export`."""
-    from sfr_eval.export import export as export_run
+    """Export a run, as `sfr-eval export` does; see `sfr_eval.formats.export.export`."""
+    from sfr_eval.formats.export import export as export_run
 
     target = None if output is None else Path(output)
     return export_run(Path(run), format=format, output=target, **options)
@@ -186,5 +186,5 @@ def export(
 
 def compare(a: PathLike, b: PathLike, *more: PathLike, **options: Any) -> Any:
     """Compare runs prompt by prompt, each with the first, as `sfr-eval compare` does; `options`
-    are those of `sfr_eval.compare.compare`."""
-    return importlib.import_module("sfr_eval.compare").compare(a, b, *more, **options)
+    are those of `sfr_eval.comparison.compare.compare`."""
+    return importlib.import_module("sfr_eval.comparison.compare").compare(a, b, *more, **options)

@@ -12,9 +12,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-import sfr_eval
 from sfr_eval.errors import RunError, UserError, did_you_mean
-from sfr_eval.progress import log, say
+from sfr_eval.util.progress import log, say
+from sfr_eval.version import __version__
 
 app = typer.Typer(
     name="sfr-eval",
@@ -57,7 +57,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        typer.echo(sfr_eval.__version__)
+        typer.echo(__version__)
         raise typer.Exit
 
 
@@ -108,12 +108,12 @@ def run(
         {**parse_assignments(assign or ()), **extra, **named_only(named)}, file=config
     )
     if dry_run:
-        from sfr_eval.show import show_plan
+        from sfr_eval.commands.show import show_plan
 
         show_plan(settings, as_json=as_json)
         return
-    from sfr_eval.run import execute
-    from sfr_eval.show import show_results
+    from sfr_eval.commands.show import show_results
+    from sfr_eval.pipeline.run import execute
 
     outcome = execute(settings)
     if outcome.report is not None:
@@ -188,16 +188,16 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Measure stored samples again, without generating; put shards together."""
+    from sfr_eval.commands.show import show_results
     from sfr_eval.config import layers_option
-    from sfr_eval.encoder import LONG_TEXTS
-    from sfr_eval.encoding.backends import BACKENDS
-    from sfr_eval.imports.mapping import Fields
-    from sfr_eval.rescore import LookInto, rescore
-    from sfr_eval.show import show_results
+    from sfr_eval.embeddings.backends import BACKENDS
+    from sfr_eval.embeddings.encoder import LONG_TEXTS
+    from sfr_eval.formats.read.mapping import Fields
+    from sfr_eval.pipeline.score import LookInto, rescore
 
     fields = Fields(query=query_field, persona=persona_field)
     if len(paths) > 1 and all(path.is_dir() for path in paths):
-        from sfr_eval.shards import join_folders
+        from sfr_eval.pipeline.join_shards import join_folders
 
         paths, output = [join_folders(paths, output)], None
     scored, report, trouble = rescore(
@@ -241,12 +241,12 @@ def report(
     ] = None,
 ) -> None:
     """Write report.html and the plots of a scored run again."""
-    from sfr_eval.report import write_report
-    from sfr_eval.store import RunFolder
+    from sfr_eval.report.report import write_report
+    from sfr_eval.store.run_folder import RunFolder
 
     say(f"report: {write_report(RunFolder(folder)).resolve()}")
     if beside is not None:
-        from sfr_eval.beside import write_beside
+        from sfr_eval.report.hidden_two_runs import write_beside
 
         for file in write_beside(RunFolder(folder), RunFolder(beside)):
             say(f"plot: {file.resolve()}")
@@ -270,9 +270,9 @@ def compare(
     """Compare runs, paired by prompt, at equal temperature and at equal quality."""
     if len(runs) < 2:
         raise UserError(f"compare {runs[0]}: needs two or more run folders")
-    from sfr_eval.compare import compare as compare_runs
-    from sfr_eval.comparing.output import write_comparison
-    from sfr_eval.comparing.show import show_comparison
+    from sfr_eval.comparison.compare import compare as compare_runs
+    from sfr_eval.comparison.files import write_comparison
+    from sfr_eval.comparison.terminal import show_comparison
 
     names = [part for name in metrics for part in name.split(",")] if metrics else None
     found = compare_runs(*runs, allow_mismatch=allow_mismatch, metrics=names, margin=margin)
@@ -298,7 +298,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """CI gate: has a candidate got worse than a baseline? Exit code 0, 1, 2 or 3."""
-    from sfr_eval import check as gate
+    from sfr_eval.gate import check as gate
 
     if (write_baseline is None) == (candidate is None):
         raise UserError(
@@ -308,7 +308,7 @@ def check(
         gate.write_baseline(write_baseline, baseline, config=config)
         say(f"baseline: {baseline.resolve()} ({baseline.stat().st_size:,} bytes)")
         return
-    from sfr_eval.gate.output import show_gate, write_gate
+    from sfr_eval.gate.files import show_gate, write_gate
 
     assert candidate is not None
     found = gate.check(
@@ -341,8 +341,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a run in another tool's format, or upload it."""
-    from sfr_eval.export import export as export_run
-    from sfr_eval.show import print_json
+    from sfr_eval.commands.show import print_json
+    from sfr_eval.formats.export import export as export_run
 
     chosen = [part for name in metrics for part in name.split(",")] if metrics else None
     written = export_run(
@@ -383,16 +383,16 @@ def calibrate(
     """Prove the metrics, or a judge, on a world whose collapse is known."""
     settings = judge_options([judge] if judge else None, assign or ())
     if settings is not None:
-        from sfr_eval.judge_trial import calibrate_judge
-        from sfr_eval.show import show_judge_trial
+        from sfr_eval.commands.show import show_judge_trial
+        from sfr_eval.judges.trial import calibrate_judge
 
         trial = calibrate_judge(settings, output=output, labels=labels, items=items, seed=seed)
         show_judge_trial(trial, as_json=as_json)
         if trial["trouble"]:
             raise typer.Exit(3)
         return
-    from sfr_eval.calibrate.command import execute
-    from sfr_eval.show import print_json
+    from sfr_eval.commands.calibrate import execute
+    from sfr_eval.commands.show import print_json
 
     folder = output or Path("runs/calibration")
     found = execute(
@@ -421,9 +421,9 @@ def grade(
     as_json: Json = False,
 ) -> None:
     """Verdicts for programs made elsewhere, no model. The same command resumes."""
-    from sfr_eval.grading import grade_file
+    from sfr_eval.commands.show import show_grading
+    from sfr_eval.grading.program_file import grade_file
     from sfr_eval.sandbox.types import MODES
-    from sfr_eval.show import show_grading
 
     if mode not in MODES:
         raise UserError(f"grade --mode {mode}: unknown; {did_you_mean(mode, MODES)}")
@@ -464,7 +464,7 @@ def list_assets(
     as_json: Json = False,
 ) -> None:
     """List what there is to choose from."""
-    from sfr_eval.show import LISTS, show_lists
+    from sfr_eval.commands.show import LISTS, show_lists
 
     if kind and kind not in LISTS:
         raise UserError(f"ls {kind}: unknown; {did_you_mean(kind, LISTS)}")
@@ -480,7 +480,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Say what is there (engine, encoder, sandbox, Hub) and how to get what is missing."""
-    from sfr_eval.doctor import examine
+    from sfr_eval.commands.doctor import examine
 
     if base_url and not model:
         raise UserError("doctor --base-url: needs --model, the name of a model on that server")
@@ -508,7 +508,7 @@ def demo(
 def judge_options(judges: Sequence[str] | None, assignments: Sequence[str]) -> Any:
     """JudgeSettings of a verb that takes --judge and --set; None without a judge."""
     from sfr_eval.config import parse_assignments, read_judge_options
-    from sfr_eval.run import judge_settings
+    from sfr_eval.pipeline.run import judge_settings
 
     values = parse_assignments(assignments)
     if not judges:

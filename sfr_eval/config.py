@@ -24,8 +24,8 @@ from pydantic import (
 )
 
 from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.hostile import bounded_lines
 from sfr_eval.thinking import declared
+from sfr_eval.util.untrusted import bounded_lines
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 MAX_TEMPERATURES = 64

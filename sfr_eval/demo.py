@@ -18,10 +18,10 @@ def demo(folder: Path, *, full: bool) -> Iterator[str]:
     """Train both twins if need be, run them through the persona suite, compare them. Yields what
     the user should read. The same command resumes. RunError or UserError as a run and a comparison
     raise them; an interrupt reaches the caller once the samples are kept."""
-    from sfr_eval.compare import compare
-    from sfr_eval.comparing.output import write_comparison
+    from sfr_eval.comparison.compare import compare
+    from sfr_eval.comparison.files import write_comparison
     from sfr_eval.config import load_run_config
-    from sfr_eval.run import execute
+    from sfr_eval.pipeline.run import execute
 
     if (folder / "manifest.json").exists():
         raise UserError(f"--output {folder}: holds a run; the demo makes a folder of several")

@@ -12,7 +12,7 @@ from typing import Any
 
 from sfr_eval.config import Shard
 from sfr_eval.errors import UserError
-from sfr_eval.suite import Suite
+from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Prompt, Request, Sampling
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from sfr_eval.pipeline.measure import score
 from sfr_eval.plan import Plan, make_plan
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.score import score
 from sfr_eval.stats.estimate import all_estimates
-from sfr_eval.store import RunFolder
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import MetricResult, Sample, Value
 
 PERSONAS = ("pirate", "sergeant", "butler")

@@ -36,8 +36,8 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sfr_train.recipe import NewModel
     from sfr_train.world_text import persona_chats
 
-    from sfr_eval.assets import find_suite
-    from sfr_eval.world.persona import PersonaWorld
+    from sfr_eval.suites.world.persona import PersonaWorld
+    from sfr_eval.util.assets import find_suite
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
     world = PersonaWorld.load(find_suite("persona"))

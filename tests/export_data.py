@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.config import load_run_config
-from sfr_eval.run import prepare
+from sfr_eval.pipeline.measure import score
+from sfr_eval.pipeline.run import prepare
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.score import score
-from sfr_eval.store import FORMAT_VERSION, RunFolder
+from sfr_eval.store.run_folder import FORMAT_VERSION, RunFolder
 from sfr_eval.types import Sample
 
 MODEL = "world:cross=0.3,within=0.5"

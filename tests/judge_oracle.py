@@ -9,7 +9,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.suites.suite import Suite, load_suite
 from tests.fake_server import Reply, completion
 
 _AXES = {"coheres with": "ctx", "answers the question": "rel", "how fluent": "flu"}

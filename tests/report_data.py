@@ -5,11 +5,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from sfr_eval.pipeline.measure import score
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.score import score
-from sfr_eval.store import RunFolder
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Estimate, Sample
 
 PERSONAS = ("pirate", "sergeant", "butler")

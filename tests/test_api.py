@@ -97,7 +97,7 @@ def test_wrong_settings_are_one_line(run: se.Run, tmp_path: Path) -> None:
 def test_a_run_that_fails_in_part_is_an_error_that_names_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    module = importlib.import_module("sfr_eval.run")
+    module = importlib.import_module("sfr_eval.pipeline.run")
     ended = module.Outcome(folder=tmp_path, exit_code=3, report=None, lines=("2 failed",))
     monkeypatch.setattr(module, "execute", lambda config: ended)
     with pytest.raises(RunError, match="2 failed"):
@@ -112,7 +112,7 @@ def test_verbs_can_be_called_whether_or_not_their_module_was_imported() -> None:
         assert inspect.signature(verb) == inspect.signature(
             getattr(importlib.import_module("sfr_eval.api"), name)
         )
-    from sfr_eval.run import execute
+    from sfr_eval.pipeline.run import execute
 
     assert callable(execute)
     with pytest.raises(AttributeError, match="no attribute 'runn'"):

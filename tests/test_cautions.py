@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sfr_eval.cautions import cautions
-from sfr_eval.results import read_suites
-from sfr_eval.store import RunFolder
+from sfr_eval.report.warnings import cautions
+from sfr_eval.store.results import read_suites
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import ThinkTags, record
 from sfr_eval.types import Sample
 from tests.report_data import write_run

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfr_eval.checkpoint import (
+from sfr_eval.errors import UserError
+from sfr_eval.models.checkpoint import (
     Checkpoint,
     check_safetensors,
     file_sha256,
@@ -20,7 +21,6 @@ from sfr_eval.checkpoint import (
     resolve,
     weight_files,
 )
-from sfr_eval.errors import UserError
 
 
 def refusal(model: str | Path) -> str:

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-import sfr_eval
 from sfr_eval import cli
 from sfr_eval.errors import UserError
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.suite import load_suite
+from sfr_eval.suites.suite import load_suite
+from sfr_eval.version import __version__
 
 SMALL = ["--suite", "persona", "--samples", "2", "--temperatures", "1.0", "--limit", "2"]
 SMALL += ["--set", "personas=[pirate, butler]", "--set", "metrics=[text]"]
@@ -333,7 +333,7 @@ def test_ls_lists_in_words_and_in_json(command: Any) -> None:
 
 
 def test_version(command: Any) -> None:
-    assert command("--version").out == f"{sfr_eval.__version__}\n"
+    assert command("--version").out == f"{__version__}\n"
 
 
 @pytest.fixture

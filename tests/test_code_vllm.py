@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.config import RunConfig
-from sfr_eval.run import execute
-from sfr_eval.store import RunFolder
+from sfr_eval.pipeline.run import execute
+from sfr_eval.store.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
 

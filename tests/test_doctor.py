@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sfr_eval import cli
-from sfr_eval.doctor import check_model
-from sfr_eval.doctor_draws import DRAWS, other_seeds
+from sfr_eval.commands.doctor import check_model
+from sfr_eval.commands.doctor_draws import DRAWS, other_seeds
 from tests.fake_server import Reply, completion, refusal_of, serving
 
 Server = Callable[[dict[str, Any], Mapping[str, str]], Reply]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sfr_eval.encoding.store import EmbeddingStore, text_key
+from sfr_eval.embeddings.cache import EmbeddingStore, text_key
 
 ROWS = np.random.default_rng(0).standard_normal((3_000, 8)).astype(np.float32)
 KEYS = [text_key(f"text {number}") for number in range(3_000)]

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sfr_eval import encoder as module
-from sfr_eval.encoder import Encoder
-from sfr_eval.encoding.backends import fastest_batch
-from sfr_eval.encoding.chunks import Pieces
-from sfr_eval.encoding.files import packaged
+from sfr_eval.embeddings import encoder as module
+from sfr_eval.embeddings.backends import fastest_batch
+from sfr_eval.embeddings.chunks import Pieces
+from sfr_eval.embeddings.encoder import Encoder
+from sfr_eval.embeddings.locate import packaged
 from sfr_eval.errors import UserError
 
 TEXTS = ["Knead the dough.", "The court is closed.", "Knead the dough.", ""]

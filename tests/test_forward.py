@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sfr_eval import forward as module
-from sfr_eval.checkpoint import resolve
 from sfr_eval.errors import UserError
-from sfr_eval.forward import Forward, check_subject, forward_for, spread
-from sfr_eval.samplers.prompting import Prompter, load_tokenizer
-from sfr_eval.states import States, read_states
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.models import hidden_states as module
+from sfr_eval.models.checkpoint import resolve
+from sfr_eval.models.hidden_states import Forward, check_subject, forward_for, spread
+from sfr_eval.models.prompting import Prompter, load_tokenizer
+from sfr_eval.models.states_on_disk import States, read_states
+from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 
 TEXTS = ("Aye, take the tram.", "", "Aye, take the tram.", "It is a long walk, " * 4, "No.")

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sfr_eval.assets import find_suite
-from sfr_eval.beside import write_beside
 from sfr_eval.cli import main
 from sfr_eval.errors import UserError
-from sfr_eval.hidden_maps import COLOURS, ellipse
-from sfr_eval.panels import MODEL, TRUTH
-from sfr_eval.rescore import LookInto, rescore
-from sfr_eval.store import RunFolder
-from sfr_eval.world.persona import PersonaWorld
+from sfr_eval.pipeline.score import LookInto, rescore
+from sfr_eval.report.hidden_maps import COLOURS, ellipse
+from sfr_eval.report.hidden_two_runs import write_beside
+from sfr_eval.report.over_temperature import MODEL, TRUTH
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.world.persona import PersonaWorld
+from sfr_eval.util.assets import find_suite
 
 PERSONAS = ("pirate", "sergeant", "butler")
 FAMILIES = ("geometry", "tokens")

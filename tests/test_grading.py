@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.grading import grade_file, read_programs
+from sfr_eval.grading.program_file import grade_file, read_programs
 
 ROWS = [
     {"id": "io", "code": "print(int(input()) + 1)", "fn_name": None, "tests": [["1", "2"]]},

@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfr_eval.assets import available
 from sfr_eval.errors import UserError
-from sfr_eval.judge_spec import Material, load_judge, messages, read_answer
+from sfr_eval.judges.rubric import Material, load_judge, messages, read_answer
+from sfr_eval.util.assets import available
 
 GOOD: dict[str, Any] = {
     "id": "tone",

@@ -9,9 +9,9 @@ import pytest
 
 from sfr_eval import cli
 from sfr_eval.errors import RunError
-from sfr_eval.judge_errors import matched, read_calibration
-from sfr_eval.judge_run import JudgeSettings
-from sfr_eval.judge_trial import calibrate_judge
+from sfr_eval.judges.error_rates import matched, read_calibration
+from sfr_eval.judges.panel import JudgeSettings
+from sfr_eval.judges.trial import calibrate_judge
 from tests.fake_server import Answerer, FakeServer, completion, serving
 from tests.judge_oracle import OracleJudge
 

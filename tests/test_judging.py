@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from sfr_eval import cli
-from sfr_eval.judge_run import stored_judgements
-from sfr_eval.judge_spec import Material, load_judge
-from sfr_eval.judgement import Judgement
-from sfr_eval.judging import Case, Judge, both_orders, preference, votes
-from sfr_eval.serving import fleet as fleet_module
-from sfr_eval.serving.address import judge_address
-from sfr_eval.store import RunFolder
+from sfr_eval.endpoints import fleet as fleet_module
+from sfr_eval.endpoints.address import judge_address
+from sfr_eval.judges.judge import Case, Judge, both_orders, preference, votes
+from sfr_eval.judges.panel import stored_judgements
+from sfr_eval.judges.rubric import Material, load_judge
+from sfr_eval.judges.votes import Judgement
+from sfr_eval.store.run_folder import RunFolder
 from tests.fake_server import Answerer, FakeServer, Reply, completion, refusal_of, serving
 
 CTX, PAIR = load_judge("ctx"), load_judge("pairwise")

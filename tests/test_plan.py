@@ -10,7 +10,7 @@ import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.plan import Plan, SuitePlan, effective_sampling, make_plan, sample_seed
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Message, Request, Sampling
 
 SUBJECT = {"model": "sha256:abc", "engine": "vllm", "dtype": "float32", "system_role": "error"}

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfr_eval import panels, trade_off
-from sfr_eval.plots import Panel, files, panel_svg
-from sfr_eval.results import SuiteResults
-from sfr_eval.similarity import similarity
+from sfr_eval.report.figures import Panel, files, panel_svg
+from sfr_eval.report import over_temperature as panels
+from sfr_eval.report import trade_off
+from sfr_eval.report.similarity import similarity
+from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate
 from tests.report_data import TEMPERATURES, estimate
 
@@ -198,7 +199,7 @@ def test_equal_numbers_give_equal_bytes(make: Any) -> None:
 
 
 def test_style_is_drawn_against_each_judged_axis() -> None:
-    from sfr_eval.results import SuiteResults
+    from sfr_eval.store.results import SuiteResults
 
     temperatures = (0.2, 1.0, 1.6)
     metrics = ("style_strength", *trade_off.JUDGED)

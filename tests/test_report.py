@@ -14,17 +14,14 @@ from typing import Any
 
 import pytest
 
-from sfr_eval import clusters
-from sfr_eval.browser import MAX_REPLIES, MAX_SAMPLES, for_page
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.headlines import HEADLINES, headlines
 from sfr_eval.metrics.table import metric_info
-from sfr_eval.page import script_json
-from sfr_eval.report import write_report
-from sfr_eval.results import SuiteResults, percent, plain
-from sfr_eval.store import RunFolder
-from sfr_eval.types import Estimate, Sample
-from sfr_eval.verdict import (
+from sfr_eval.report.page import script_json
+from sfr_eval.report.replies import MAX_REPLIES, MAX_SAMPLES, for_page
+from sfr_eval.report import repetitions as clusters
+from sfr_eval.report.report import write_report
+from sfr_eval.report.verdict import (
     QUALITY,
     STYLE,
     VALID_VARIETY,
@@ -33,6 +30,9 @@ from sfr_eval.verdict import (
     matched_temperature,
     verdict,
 )
+from sfr_eval.store.results import SuiteResults, percent, plain
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.types import Estimate, Sample
 from tests.report_data import TEMPERATURES, draw, estimate, small_suite, write_run
 
 HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\u2028"
@@ -80,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture
 def copied(folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """The run to be changed; its plots are not drawn into files, which takes seconds."""
-    monkeypatch.setattr("sfr_eval.report.files", lambda panels: [])
+    monkeypatch.setattr("sfr_eval.report.report.files", lambda panels: [])
     shutil.copytree(folder.path, tmp_path / "run")
     return RunFolder(tmp_path / "run")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.report import write_report
-from sfr_eval.store import RunFolder
+from sfr_eval.report.report import write_report
+from sfr_eval.store.run_folder import RunFolder
 from tests.chromium import ARTEFACTS, Browser, Page, browser
 from tests.report_data import draw, small_suite, write_run
 

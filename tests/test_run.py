@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from sfr_eval import run as module
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.run import Outcome, execute
+from sfr_eval.pipeline import run as module
+from sfr_eval.pipeline.run import Outcome, execute
 from sfr_eval.samplers.rows import error_row
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.store import RunFolder, SampleWriter
+from sfr_eval.store.run_folder import RunFolder, SampleWriter
 from sfr_eval.types import Request, Sample
 
 PERSONAS, QUERIES, TEMPERATURES = ("pirate", "butler"), 2, (0.7, 1.0)

@@ -8,13 +8,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from sfr_eval import score as module
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.tokenizers import load_tokenizer
+from sfr_eval.pipeline import measure as module
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.store import RunFolder
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 
 LIGHT = ("lexical", "text", "quality")

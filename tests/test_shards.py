@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfr_eval import run as module
 from sfr_eval.config import RunConfig, Shard
 from sfr_eval.errors import UserError
+from sfr_eval.pipeline import run as module
+from sfr_eval.pipeline.join_shards import join_folders, read_shards
+from sfr_eval.pipeline.run import execute, prepare
 from sfr_eval.plan import plan_of, planned_prompts
-from sfr_eval.run import execute, prepare
-from sfr_eval.shards import join_folders, read_shards
-from sfr_eval.store import RunFolder
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.suite import Suite, load_suite
 
 QUERIES = 5
 

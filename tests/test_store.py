@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sfr_eval.errors import UserError
 from sfr_eval.plan import Plan, make_plan
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.store import RunFolder, SampleWriter, decode_row, encode_row, to_table
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.store.run_folder import RunFolder, SampleWriter, decode_row, encode_row, to_table
+from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 
 
@@ -191,7 +191,7 @@ def test_a_row_is_in_the_file_as_soon_as_append_returns(tmp_path: Path) -> None:
 LOCK = """
 import sys, time
 from pathlib import Path
-from sfr_eval.store import RunFolder
+from sfr_eval.store.run_folder import RunFolder
 with RunFolder(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(60)

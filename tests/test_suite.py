@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.suite import load_suite
+from sfr_eval.suites.suite import load_suite
 
 FILES: Mapping[str, str] = {
     "suite.yaml": (

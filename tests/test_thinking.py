@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfr_eval import cli
-from sfr_eval.comparing.runs import open_runs
+from sfr_eval.comparison.runs import open_runs
 from sfr_eval.config import load_run_config
 from sfr_eval.errors import UserError
-from sfr_eval.run import prepare
-from sfr_eval.store import RunFolder
+from sfr_eval.pipeline.run import prepare
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import (
     KNOWN,
     ThinkTags,
@@ -333,7 +333,7 @@ def test_text_made_elsewhere_may_have_tags_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    from sfr_eval.suite import load_suite
+    from sfr_eval.suites.suite import load_suite
 
     queries = list(load_suite("persona").queries)[:2]
 
@@ -359,10 +359,10 @@ def test_text_made_elsewhere_may_have_tags_too(
 def test_a_program_in_the_thinking_is_not_graded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sfr_eval.code.options import CodeOptions
     from sfr_eval.metrics.context import Context
-    from sfr_eval.score import score
-    from sfr_eval.suite import load_suite
+    from sfr_eval.pipeline.measure import score
+    from sfr_eval.suites.problems.options import CodeOptions
+    from sfr_eval.suites.suite import load_suite
 
     suite = load_suite("mbpp", code=CodeOptions(data="small"))
     query = next(iter(suite.queries))

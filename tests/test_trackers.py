@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from export_data import write_run
 
-from sfr_eval import trackers
 from sfr_eval.config import load_run_config
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.exporting.source import Source
-from sfr_eval.run import execute
+from sfr_eval.formats.write import trackers
+from sfr_eval.formats.write.source import Source
+from sfr_eval.pipeline.run import execute
 
 HAVE = {name: importlib.util.find_spec(name) is not None for name in trackers.SWITCHES}
 

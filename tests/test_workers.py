@@ -15,9 +15,9 @@ from sfr_eval.metrics.lexical import lexical_values
 from sfr_eval.metrics.lexical_stream import Row, lexical_stream
 from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.metrics.tokenizers import load_tokenizer
-from sfr_eval.rescore import rescore
-from sfr_eval.run import execute
-from sfr_eval.workers import Here, Workers, open_workers
+from sfr_eval.pipeline.run import execute
+from sfr_eval.pipeline.score import rescore
+from sfr_eval.util.workers import Here, Workers, open_workers
 
 FAMILIES = ("text", "lexical", "semantic", "gated")
 

@@ -37,9 +37,9 @@ from known_truth.measure import true_said
 from known_truth.table import markdown, summarised
 from known_truth.training import base_model, run_cell
 
-from sfr_eval.assets import find_suite
-from sfr_eval.files import write_atomic
-from sfr_eval.world.persona import PersonaWorld
+from sfr_eval.suites.world.persona import PersonaWorld
+from sfr_eval.util.assets import find_suite
+from sfr_eval.util.files import write_atomic
 
 HERE = Path(__file__).parent
 FIRST_GUESS = 240.0  # seconds for a cell, before one is done

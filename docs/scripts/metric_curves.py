@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.plots import Panel, panel_svg
+from sfr_eval.report.figures import Panel, panel_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sfr_eval.assets import find_suite
 from sfr_eval.plan import sample_seed
-from sfr_eval.world.persona import PersonaCard, PersonaWorld, Query
+from sfr_eval.suites.world.persona import PersonaCard, PersonaWorld, Query
+from sfr_eval.util.assets import find_suite
 
 PAGE = Path(__file__).parents[1] / "suites" / "persona_replies.md"
 SEED = 2026

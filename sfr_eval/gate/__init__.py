@@ -1,1 +1,1 @@
-"""The regression gate: what is asked, a small baseline, one verdict, and the files CI reads."""
+"""The CI gate: a baseline, a candidate, a decision."""

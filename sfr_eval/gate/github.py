@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sfr_eval.files import writing_to
 from sfr_eval.gate.markdown import markdown
-from sfr_eval.gate.verdict import Gate, GateRow
-from sfr_eval.hostile import clean
+from sfr_eval.gate.outcome import Gate, GateRow
+from sfr_eval.util.files import writing_to
+from sfr_eval.util.untrusted import clean
 
 SUMMARY_BYTES = 1024 * 1024
 """GitHub drops the whole summary of a step above this, so the table is cut and not the file."""

@@ -7,8 +7,8 @@ Jenkins keeps one child of a case, so there is never a second.
 
 import xml.etree.ElementTree as ET
 
-from sfr_eval.gate.verdict import Gate, GateRow
-from sfr_eval.hostile import clean
+from sfr_eval.gate.outcome import Gate, GateRow
+from sfr_eval.util.untrusted import clean
 
 _CHILDREN = {"fail": "failure", "error": "error", "skipped": "skipped"}
 

@@ -2,8 +2,8 @@
 
 import re
 
-from sfr_eval.gate.verdict import Gate, GateRow
-from sfr_eval.hostile import clean
+from sfr_eval.gate.outcome import Gate, GateRow
+from sfr_eval.util.untrusted import clean
 
 _ORDER = {"fail": 0, "error": 1, "skipped": 2, "pass": 3}
 _SIGNS = {"fail": "❌ fail", "error": "⚠️ error", "skipped": "⚪ skipped", "pass": "✅ pass"}

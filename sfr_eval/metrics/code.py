@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sfr_eval.code.grading import Graded, Grading
-from sfr_eval.code.shape import shape
+from sfr_eval.grading.shape import shape
+from sfr_eval.grading.verdicts import Graded, Grading
 from sfr_eval.metrics.context import NO_TEXT, Context, PromptKey, metric_result
 from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
 from sfr_eval.types import MetricResult, Sample, Value

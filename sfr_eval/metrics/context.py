@@ -15,18 +15,18 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.types import MetricResult, Sample, Value
-from sfr_eval.workers import Here, Workers
+from sfr_eval.util.workers import Here, Workers
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from sfr_eval.code.grading import Grading
-    from sfr_eval.encoder import Encoder
-    from sfr_eval.forward import Forward
-    from sfr_eval.judgement import Judged
-    from sfr_eval.states import Readings
-    from sfr_eval.suite import Suite
+    from sfr_eval.embeddings.encoder import Encoder
+    from sfr_eval.grading.verdicts import Grading
+    from sfr_eval.judges.votes import Judged
+    from sfr_eval.models.hidden_states import Forward
+    from sfr_eval.models.states_on_disk import Readings
+    from sfr_eval.suites.suite import Suite
 
 PromptKey = tuple[float, str, str]
 """(temperature, query, persona)"""

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sfr_eval.judge_errors import GOOD_SUFFIX
-from sfr_eval.judge_spec import GOOD
-from sfr_eval.judgement import Judged, Judgement
+from sfr_eval.judges.error_rates import GOOD_SUFFIX
+from sfr_eval.judges.rubric import GOOD
+from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.metrics.context import Context
 from sfr_eval.stats.agreement import krippendorff_alpha
 from sfr_eval.stats.slope import slope_within

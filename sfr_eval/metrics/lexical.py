@@ -44,7 +44,7 @@ from sfr_eval.metrics.table import METRICS
 from sfr_eval.metrics.tokenizers import Tokenizer
 from sfr_eval.metrics.tokenizers import words as tokenize
 from sfr_eval.types import MetricResult
-from sfr_eval.workers import Workers
+from sfr_eval.util.workers import Workers
 
 __all__ = [
     "compression_ratio",

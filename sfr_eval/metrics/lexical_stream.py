@@ -18,7 +18,7 @@ from sfr_eval.metrics.ngrams import Floats, Integers, Packed, grams, numbered, p
 from sfr_eval.metrics.repetition import compression_ratio, group_means, repetition_of
 from sfr_eval.metrics.rouge import grouped_rouge_l
 from sfr_eval.metrics.tokenizers import Tokenizer
-from sfr_eval.workers import Here, Workers
+from sfr_eval.util.workers import Here, Workers
 
 RAREFIED_TO: Final = 100
 """n-grams in a rarefied draw: two replies of 50 words have them."""

@@ -12,7 +12,7 @@ from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.types import MetricResult, Sample, Value
 
 if TYPE_CHECKING:
-    from sfr_eval.world.persona import PersonaWorld, Verdict
+    from sfr_eval.suites.world.persona import PersonaWorld, Verdict
 
 VERSION = "1"
 

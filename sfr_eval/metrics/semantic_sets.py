@@ -17,7 +17,7 @@ from sfr_eval.metrics.vendi import (
     vendi_from_spectrum,
 )
 from sfr_eval.stats.jackknife import error_of, left_out, subsets
-from sfr_eval.workers import Here, Workers
+from sfr_eval.util.workers import Here, Workers
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]

@@ -21,7 +21,7 @@ from sfr_eval.stats.intervals import t_interval
 from sfr_eval.types import MetricResult, Sample, Value
 
 if TYPE_CHECKING:
-    from sfr_eval.states import States
+    from sfr_eval.models.states_on_disk import States
 
 VERSION = "1"
 

@@ -9,11 +9,11 @@ import importlib.metadata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sfr_eval.samplers.prompting import merged_turns
+from sfr_eval.endpoints.address import Address, reach
+from sfr_eval.endpoints.fleet import Answer, Fleet
+from sfr_eval.endpoints.limits import Prices
+from sfr_eval.models.prompting import merged_turns
 from sfr_eval.samplers.rows import error_row, finished_row, unsupported_row
-from sfr_eval.serving.address import Address, reach
-from sfr_eval.serving.fleet import Answer, Fleet
-from sfr_eval.serving.limits import Prices
 from sfr_eval.types import Request, Sample, Sampling
 
 _OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.progress import log
 from sfr_eval.samplers.backlog import Backlog
-from sfr_eval.samplers.ray_cluster import (
+from sfr_eval.samplers.replica import Failure, Replica, Rows, Started
+from sfr_eval.types import Request, Sample, Sampler
+from sfr_eval.util.progress import log
+from sfr_eval.util.ray_cluster import (
     ACTOR_ENVIRONMENT,
     brief,
     connect,
@@ -22,8 +24,6 @@ from sfr_eval.samplers.ray_cluster import (
     node_resources,
     plan_replicas,
 )
-from sfr_eval.samplers.replica import Failure, Replica, Rows, Started
-from sfr_eval.types import Request, Sample, Sampler
 
 IN_FLIGHT = 1_280
 """Most requests at one actor: vLLM's own window on a GPU, and some on the way there."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 from typing import Any
 
-import sfr_eval
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.types import Request, Sample, Sampler
+from sfr_eval.version import __version__
 
 _ENOUGH = 64  # rows that are worth a message at once
 
@@ -71,7 +71,7 @@ class Replica:
         except (UserError, RunError) as error:
             return Failure(message=str(error), usage=isinstance(error, UserError))
         self._work = self._thread.apply_async(self._draw, (self._sampler,))
-        facts = {"sfr_eval": sfr_eval.__version__, **self._sampler.describe()}
+        facts = {"sfr_eval": __version__, **self._sampler.describe()}
         return Started(facts=facts, host=socket.gethostname(), pid=os.getpid())
 
     def exchange(self, requests: Sequence[Request], *, seconds: float) -> Rows | Failure:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.checkpoint import Checkpoint
 from sfr_eval.errors import UserError
-from sfr_eval.samplers.prompting import Prompter
+from sfr_eval.models.checkpoint import Checkpoint
+from sfr_eval.models.prompting import Prompter
 from sfr_eval.samplers.rows import error_row, finished_row
 from sfr_eval.types import Request, Sample, Sampling
 

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.checkpoint import Checkpoint
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.samplers.interrupts import ctrl_c_is_ours
-from sfr_eval.samplers.prompting import Prompter
+from sfr_eval.models.checkpoint import Checkpoint
+from sfr_eval.models.prompting import Prompter
 from sfr_eval.samplers.reaper import Reaper
 from sfr_eval.samplers.rows import error_row, finished_row
 from sfr_eval.types import Request, Sample, Sampling
+from sfr_eval.util.interrupts import ctrl_c_is_ours
 
 if TYPE_CHECKING:
     from vllm import SamplingParams

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.samplers.rows import finished_row
+from sfr_eval.suites.problems.simulated import CodeTwin
 from sfr_eval.types import Request, Sample
-from sfr_eval.world.code import CodeTwin
 
 if TYPE_CHECKING:
-    from sfr_eval.suite import Suite
-    from sfr_eval.world.persona import PersonaWorld
+    from sfr_eval.suites.suite import Suite
+    from sfr_eval.suites.world.persona import PersonaWorld
 
 
 class WorldSampler:
     """See `sfr_eval.types.Sampler`. The dials make collapsed versions of the truth: `cross` mixes
     the personas into one voice, `within` sharpens each to its modes. Temperature acts on every
     choice of the grammar as it does on a model's tokens. Code suites have a twin of their own with
-    the dials `solve` and `spread`, see `sfr_eval.world.code`."""
+    the dials `solve` and `spread`, see `sfr_eval.suites.problems.simulated`."""
 
     def __init__(self, suites: Iterable["Suite"], *, dials: Mapping[str, float]) -> None:
         self._dials = dict(dials)

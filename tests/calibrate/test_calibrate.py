@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.calibrate.command import execute, write
-from sfr_eval.calibrate.design import QUICK
-from sfr_eval.calibrate.draws import Bench
-from sfr_eval.calibrate.page import page
-from sfr_eval.calibrate.run import calibrate
-from sfr_eval.encoder import Encoder
+from sfr_eval.calibration.design import QUICK
+from sfr_eval.calibration.draws import Bench
+from sfr_eval.calibration.page import page
+from sfr_eval.calibration.run import calibrate
+from sfr_eval.commands.calibrate import execute, write
+from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
-from sfr_eval.suite import load_suite
+from sfr_eval.suites.suite import load_suite
 
 SMALL = replace(QUICK, light_queries=4, wide_queries=6, wide_personas=1, wide_sets=2, null_runs=12)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sfr_eval.calibrate.checks import (
+from sfr_eval.calibration.checks import (
     count_stability,
     detectable,
     dial_of,
@@ -19,7 +19,7 @@ from sfr_eval.calibrate.checks import (
     runs_differ,
     unevenness,
 )
-from sfr_eval.calibrate.design import POWER, claims
+from sfr_eval.calibration.design import POWER, claims
 from sfr_eval.metrics.table import METRICS
 
 
@@ -165,7 +165,7 @@ def test_what_claims_nothing_is_a_fact_and_not_forgotten() -> None:
 
 
 def test_families_that_the_simulator_cannot_feed_are_left_out() -> None:
-    from sfr_eval.calibrate.design import LEFT_OUT
+    from sfr_eval.calibration.design import LEFT_OUT
     from sfr_eval.metrics.table import FAMILIES, NEED_CHECKPOINT
 
     assert NEED_CHECKPOINT | {"judge", "code"} <= set(LEFT_OUT) < set(FAMILIES)

@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.code import grading as module
-from sfr_eval.code.grading import Graded, GradeSettings, Grading
-from sfr_eval.code.options import CodeOptions
 from sfr_eval.config import RunConfig
-from sfr_eval.encoder import Encoder
+from sfr_eval.embeddings.encoder import Encoder
+from sfr_eval.grading.program_file import verdicts as module
+from sfr_eval.grading.verdicts import Graded, GradeSettings, Grading
 from sfr_eval.metrics.code import compute
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.table import metric_info, shown_ks
-from sfr_eval.run import execute
+from sfr_eval.pipeline.run import execute
 from sfr_eval.sandbox import Program, Verdict
 from sfr_eval.stats.estimate import all_estimates
-from sfr_eval.store import RunFolder, decode, encode_row
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.store.run_folder import RunFolder, decode, encode_row
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.problems.simulated import CodeTwin
+from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Estimate, MetricResult, Sample
-from sfr_eval.world.code import CodeTwin
 
 
 class Judge:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sfr_eval.code.extract import (
+from sfr_eval.suites.problems.extract import (
     between_last_fences,
     called_function,
     chat_code,

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfr_eval.code.private_tests import decode_tests, pickled_text
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.types import IoTest
+from sfr_eval.suites.problems.private_tests import decode_tests, pickled_text
 
 ROWS = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}, {"input": "é\0", "output": ""}]
 TESTS = (IoTest(input="1\n", output="2\n"), IoTest(input="é\0", output=""))

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.code.livecodebench import RELEASES, read_window
-from sfr_eval.code.options import CodeOptions
-from sfr_eval.code.problem import CodeProblem
-from sfr_eval.code.source import json_rows
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.types import AssertsProblem, FunctionalProblem, HumanEvalProblem, StdinProblem
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.suites.problems.livecodebench import RELEASES, read_window
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.problems.problem import CodeProblem
+from sfr_eval.suites.problems.source import json_rows
+from sfr_eval.suites.suite import Suite, load_suite
 
 DATA = Path(os.environ.get("SFR_EVAL_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 HUMANEVAL = {
@@ -238,7 +238,7 @@ def test_rows_through_datasets_are_the_rows_of_the_file(
 ) -> None:
     """The way of the Hub, from the downloaded file on: real `datasets`, whose reader turns ISO
     dates into times."""
-    from sfr_eval.code import source
+    from sfr_eval.suites.problems import source
 
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     small = Path(__file__).parents[2] / "tasks" / "livecodebench" / "small.jsonl"

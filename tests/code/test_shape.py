@@ -2,9 +2,9 @@
 
 import pytest
 
-from sfr_eval.code.options import CodeOptions
-from sfr_eval.code.shape import shape
-from sfr_eval.suite import load_suite
+from sfr_eval.grading.shape import shape
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.suite import load_suite
 
 PLAIN = """
 def total(numbers):

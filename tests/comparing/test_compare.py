@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sfr_eval.compare import Comparison, compare
-from sfr_eval.comparing.matched import band, beaten, words
-from sfr_eval.comparing.pairing import pair_up
-from sfr_eval.comparing.runs import open_runs
-from sfr_eval.comparing.summary import summarise
+from sfr_eval.comparison.compare import Comparison, compare
+from sfr_eval.comparison.matched import band, beaten, words
+from sfr_eval.comparison.pairing import pair_up
+from sfr_eval.comparison.runs import open_runs
+from sfr_eval.comparison.summary import summarise
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.sweep import Curve
 from sfr_eval.stats.paired import holm, paired_difference
@@ -218,7 +218,7 @@ def test_another_signature_or_version_of_a_metric_is_refused(
 
 
 def test_the_checkpoint_that_read_the_replies_may_differ() -> None:
-    from sfr_eval.comparing.mismatch import compared_parts
+    from sfr_eval.comparison.mismatch import compared_parts
 
     signature = "fork_entropy|version:1|model:aaa|base:bbb|unit:nats a token, temperature 1"
     assert compared_parts("fork_entropy", signature) == {
@@ -402,7 +402,7 @@ def test_comparing_and_checking_need_no_torch(runs: dict[str, Path], tmp_path: P
     code = (
         "import sys\n"
         "from sfr_eval import check, compare\n"
-        "from sfr_eval.comparing.output import write_comparison\n"
+        "from sfr_eval.comparison.files import write_comparison\n"
         f"write_comparison(compare.compare({str(runs['whole'])!r}, {str(runs['narrow'])!r}), "
         f"compare.Path({str(tmp_path / 'out')!r}))\n"
         f"check.write_baseline({str(runs['whole'])!r}, {str(tmp_path / 'b.json')!r})\n"

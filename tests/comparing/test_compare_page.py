@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.compare import Comparison, compare
-from sfr_eval.comparing.beside import MAX_TEXT, SHOWN, side_by_side
-from sfr_eval.comparing.output import write_comparison
-from sfr_eval.comparing.runs import open_runs
+from sfr_eval.comparison.beside import MAX_TEXT, SHOWN, side_by_side
+from sfr_eval.comparison.compare import Comparison, compare
+from sfr_eval.comparison.files import write_comparison
+from sfr_eval.comparison.runs import open_runs
 from sfr_eval.errors import UserError
-from sfr_eval.page import script_json
+from sfr_eval.report.page import script_json
 from sfr_eval.types import Sample
 from tests.compare_data import write_world_run
 

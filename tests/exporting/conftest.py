@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from export_data import write_run
 
-from sfr_eval.exporting.source import Source
+from sfr_eval.formats.write.source import Source
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import pytest
 
 from sfr_eval.api import load
 from sfr_eval.errors import UserError
-from sfr_eval.export import export
-from sfr_eval.exporting.inspect_log import inspect_id
+from sfr_eval.formats.export import export
+from sfr_eval.formats.write.inspect_log import inspect_id
 
 
 def test_without_inspect_one_line_says_what_to_install(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sfr_eval.api import load
-from sfr_eval.export import export
-from sfr_eval.exporting.lm_eval import sanitized
+from sfr_eval.formats.export import export
+from sfr_eval.formats.write.lm_eval import sanitized
 
 READER = Path(__file__).parent / "read_with_lm_eval.py"
 

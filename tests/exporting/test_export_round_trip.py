@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.export import export
-from sfr_eval.imports.folder import foreign_files, import_generations
-from sfr_eval.rescore import rescore
-from sfr_eval.store import RunFolder
+from sfr_eval.formats.export import export
+from sfr_eval.formats.read.folder import foreign_files, import_generations
+from sfr_eval.pipeline.score import rescore
+from sfr_eval.store.run_folder import RunFolder
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "lm-eval", "inspect"])

@@ -9,7 +9,7 @@ import yaml
 
 from sfr_eval.api import load
 from sfr_eval.errors import UserError
-from sfr_eval.export import FORMATS, export
+from sfr_eval.formats.export import FORMATS, export
 
 
 def test_csv_is_read_back_by_pandas(run: Path, tmp_path: Path) -> None:

@@ -68,13 +68,13 @@ full_before({place!r}, {call}, {folder!r})
 
 # In the order in which a run comes to them.
 PLACES = {
-    "manifest at the start": ("sfr_eval.store:RunFolder.write_manifest", 1),
-    "first samples": ("sfr_eval.store:SampleWriter.append", 1),
-    "seal": ("sfr_eval.store:RunFolder.seal", 1),
-    "manifest at the end": ("sfr_eval.store:RunFolder.write_manifest", 2),
-    "scores": ("sfr_eval.store:RunFolder.write_scores", 1),
-    "results": ("sfr_eval.store:RunFolder.write_results", 1),
-    "report": ("sfr_eval.report:write_report", 1),
+    "manifest at the start": ("sfr_eval.store.run_folder:RunFolder.write_manifest", 1),
+    "first samples": ("sfr_eval.store.run_folder:SampleWriter.append", 1),
+    "seal": ("sfr_eval.store.run_folder:RunFolder.seal", 1),
+    "manifest at the end": ("sfr_eval.store.run_folder:RunFolder.write_manifest", 2),
+    "scores": ("sfr_eval.store.run_folder:RunFolder.write_scores", 1),
+    "results": ("sfr_eval.store.run_folder:RunFolder.write_results", 1),
+    "report": ("sfr_eval.report.report:write_report", 1),
 }
 
 
@@ -122,7 +122,7 @@ def fails_then_completes(disk: Path, *command: object, place: str, call: int) ->
 def test_a_disk_that_is_full_among_the_verdicts(tmp_path: Path, graded: Verdicts) -> None:
     with disk(tmp_path / "disk", megabytes=16) as small:
         command = (*CODE, "--output", small / "run")
-        fails_then_completes(small, *command, place="sfr_eval.code.grading:_graded", call=20)
+        fails_then_completes(small, *command, place="sfr_eval.grading.verdicts:_graded", call=20)
         assert_same_verdicts(small / "run", graded)
 
 
@@ -131,7 +131,7 @@ def test_a_disk_that_is_full_among_the_judgements(tmp_path: Path, server: Server
     with disk(tmp_path / "disk", megabytes=16) as small:
         output = small / "run"
         fails_then_completes(
-            small, *command, "--output", output, place="sfr_eval.judging:read", call=50
+            small, *command, "--output", output, place="sfr_eval.judges.judge:read", call=50
         )
         votes = [row["judgement_id"] for row in rows_in(output, "judgements")]
         assert len(votes) == len(set(votes)) == 6 * 9 * 4
@@ -145,7 +145,7 @@ def test_a_disk_that_is_full_under_hidden_states(tmp_path: Path, tiny_checkpoint
     )
     with disk(tmp_path / "disk", megabytes=16) as small:
         output = small / "run"
-        place = "sfr_eval.states:StatesWriter._array"  # of the last: the others are there by then
+        place = "sfr_eval.models.states_on_disk:StatesWriter._array"  # the last of them
         fails_then_completes(small, *command, "--output", output, place=place, call=3)
         again = tmp_path / "again"
         finish(*command, "--output", again)
@@ -163,7 +163,9 @@ def test_a_disk_that_is_full_among_the_verdicts_of_grade(tmp_path: Path) -> None
     with disk(tmp_path / "disk", megabytes=1) as small:
         output = small / "verdicts.jsonl"
         command = ("grade", programs, "--unsafe-code", "--output", output)
-        fails_then_completes(small, *command, place="sfr_eval.grading:verdict_row", call=10)
+        fails_then_completes(
+            small, *command, place="sfr_eval.grading.program_file:verdict_row", call=10
+        )
         header, *rows = [json.loads(line) for line in output.read_text().splitlines()]
         assert header["mode"] == "faithful"
         assert sorted(int(row["id"]) for row in rows) == list(range(60))
@@ -173,7 +175,7 @@ def test_a_disk_that_is_full_among_the_verdicts_of_grade(tmp_path: Path) -> None
 def test_a_full_cache_costs_time_and_no_answer(tmp_path: Path, truth: bytes) -> None:
     with disk(tmp_path / "disk", megabytes=4) as cache:
         before = WRAP.format(
-            place="sfr_eval.encoding.store:EmbeddingStore.add", call=1, folder=str(cache)
+            place="sfr_eval.embeddings.cache:EmbeddingStore.add", call=1, folder=str(cache)
         )
         command = (*SMALL, "--metrics", "semantic", "--output", tmp_path / "run")
         finish(*command, before=before, SFR_EVAL_CACHE=str(cache))

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from sfr_eval import cli
-from sfr_eval.check import check, write_baseline
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.gate.judge import judge
-from sfr_eval.gate.snapshot import Programs, Snapshot, SuiteSnapshot, Values, read_snapshot
+from sfr_eval.gate.baseline import Programs, Snapshot, SuiteSnapshot, Values, read_snapshot
+from sfr_eval.gate.check import check, write_baseline
+from sfr_eval.gate.decide import judge
+from sfr_eval.gate.outcome import GateRow
 from sfr_eval.gate.spec import Check, read_checks
-from sfr_eval.gate.verdict import GateRow
 from tests.compare_data import write_code_run, write_world_run
 
 SETTINGS = {"suite programs: k": 4}

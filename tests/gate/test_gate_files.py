@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from sfr_eval.gate.files import write_gate
 from sfr_eval.gate.github import SUMMARY_BYTES, annotations, append_summary
 from sfr_eval.gate.junit import junit_xml
 from sfr_eval.gate.markdown import markdown
-from sfr_eval.gate.output import write_gate
-from sfr_eval.gate.verdict import Gate, GateRow, Side, conclude
+from sfr_eval.gate.outcome import Gate, GateRow, Side, conclude
 
 HOSTILE = "</failure> <script>alert(1)</script> | `x` %\r\n::error::y \x00\x1b[31m \ud83d"
 ACTIONS = {"GITHUB_ACTIONS": "true"}

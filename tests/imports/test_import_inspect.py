@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.imports.folder import import_generations
-from sfr_eval.store import RunFolder
-from sfr_eval.suite import load_suite
+from sfr_eval.formats.read.folder import import_generations
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.suite import load_suite
 
 
 def test_without_inspect_one_line_says_what_to_install(

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.imports.folder import foreign_files, import_generations
-from sfr_eval.imports.mapping import Fields
-from sfr_eval.store import RunFolder
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.formats.read.folder import foreign_files, import_generations
+from sfr_eval.formats.read.mapping import Fields
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.suite import Suite, load_suite
 
 Line = dict[str, Any]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.cautions import cautions
 from sfr_eval.errors import UserError
-from sfr_eval.imports.folder import import_generations
-from sfr_eval.imports.mapping import Fields, longest_inside
-from sfr_eval.results import SuiteResults
-from sfr_eval.suite import load_suite
+from sfr_eval.formats.read.folder import import_generations
+from sfr_eval.formats.read.mapping import Fields, longest_inside
+from sfr_eval.report.warnings import cautions
+from sfr_eval.store.results import SuiteResults
+from sfr_eval.suites.suite import load_suite
 
 Row = dict[str, Any]
 Import = Callable[..., dict[str, Any]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sfr_eval.states import Readings, States
+from sfr_eval.models.states_on_disk import Readings, States
 
 
 def make_states(

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.judge_errors import JudgeErrors, corrected_estimates
-from sfr_eval.judgement import Judged, Judgement
+from sfr_eval.judges.error_rates import JudgeErrors, corrected_estimates
+from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.judged import compute, score_of
 from sfr_eval.stats.correction import corrected_share
 from sfr_eval.stats.estimate import all_estimates
-from sfr_eval.suite import load_suite
+from sfr_eval.suites.suite import load_suite
 from sfr_eval.types import MetricResult, Sample
 
 

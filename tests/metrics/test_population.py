@@ -18,7 +18,7 @@ from sfr_eval.metrics.population import (
     uniformity,
 )
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.suite import load_suite
+from sfr_eval.suites.suite import load_suite
 from sfr_eval.types import Request, Sampling
 from tests.metrics.conftest import MakeContext
 

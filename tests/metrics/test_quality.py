@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sfr_eval.encoder import Encoder
+from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.quality import compute
-from sfr_eval.suite import load_suite
+from sfr_eval.suites.suite import load_suite
 from tests.metrics.conftest import make_sample
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfr_eval.encoder import Encoder
+from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
 from sfr_eval.metrics import across, gated, semantic
 from sfr_eval.metrics.classes import distinct_k, meaning_classes, utility_k

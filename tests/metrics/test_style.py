@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sfr_eval.encoder import Encoder
+from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.metrics import probe, style
 from sfr_eval.metrics.context import Context
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.suites.suite import Suite, load_suite
 from tests.metrics.conftest import MakeContext, make_sample
 
 
@@ -56,7 +56,9 @@ def test_blocks_of_embeddings_give_the_values_of_all_at_once(
 ) -> None:
     made = answers(small, encoder, cross=0.5)
     whole = style.compute(made)
-    monkeypatch.setattr("sfr_eval.encoder._BLOCK", 7)  # 72 replies: the last block is short
+    monkeypatch.setattr(
+        "sfr_eval.embeddings.encoder._BLOCK", 7
+    )  # 72 replies: the last block is short
     assert [len(rows) for rows in made.reply_embedding_blocks()] == [7] * 10 + [2]
     for one, other in zip(whole, style.compute(made), strict=True):
         values = [v.value for v in other.values]  # of float32 embeddings

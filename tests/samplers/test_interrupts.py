@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from sfr_eval.samplers.interrupts import ctrl_c_is_ours
+from sfr_eval.util.interrupts import ctrl_c_is_ours
 
 CHILD = """
 import signal, sys, time
@@ -34,7 +34,7 @@ def test_a_shielded_child_lives_through_ctrl_c_and_another_does_not() -> None:
 
 OWNER = """
 import os, signal, time
-from sfr_eval.samplers.interrupts import ctrl_c_is_ours
+from sfr_eval.util.interrupts import ctrl_c_is_ours
 signal.signal(signal.SIGINT, signal.default_int_handler)
 started = time.monotonic()
 try:

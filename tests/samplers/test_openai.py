@@ -12,10 +12,10 @@ import pytest
 
 from sfr_eval import cli
 from sfr_eval.config import load_run_config
+from sfr_eval.endpoints.address import subject_address
 from sfr_eval.errors import UserError
-from sfr_eval.run import prepare
+from sfr_eval.pipeline.run import prepare
 from sfr_eval.samplers.openai import OpenAISampler, request_body
-from sfr_eval.serving.address import subject_address
 from sfr_eval.types import Message, Prompt, Request, Sample, Sampling
 from tests.fake_server import Answerer, FakeServer, Reply, completion, refusal_of, serving
 
@@ -120,7 +120,7 @@ def test_the_system_message_is_merged_only_when_asked() -> None:
 
 
 def test_describe_tells_servers_tokens_and_cost() -> None:
-    from sfr_eval.serving.limits import Prices
+    from sfr_eval.endpoints.limits import Prices
 
     with sampler_at(lambda *_: completion("x"), prices=Prices(prompt=10_000, completion=0)) as (
         sampler,

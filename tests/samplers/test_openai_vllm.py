@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.judge_spec import Material, load_judge
-from sfr_eval.judging import Case, Judge, both_orders, preference, votes
+from sfr_eval.endpoints.address import judge_address, subject_address
+from sfr_eval.judges.judge import Case, Judge, both_orders, preference, votes
+from sfr_eval.judges.rubric import Material, load_judge
 from sfr_eval.samplers.openai import OpenAISampler
 from sfr_eval.samplers.vllm import runs_on_cpu
-from sfr_eval.serving.address import judge_address, subject_address
 from sfr_eval.types import Message, Prompt, Request, Sampling
 
 pytestmark = pytest.mark.slow

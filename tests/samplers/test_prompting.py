@@ -11,9 +11,9 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from sfr_eval.checkpoint import resolve
 from sfr_eval.errors import UserError
-from sfr_eval.samplers.prompting import Prompter, load_tokenizer
+from sfr_eval.models.checkpoint import resolve
+from sfr_eval.models.prompting import Prompter, load_tokenizer
 from sfr_eval.types import Message
 
 PIRATE, BUTLER = (

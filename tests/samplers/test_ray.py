@@ -16,9 +16,9 @@ from sfr_eval.metrics.lexical_stream import Row, lexical_stream
 from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.samplers.ray import RaySampler
-from sfr_eval.samplers.ray_cluster import Resources, plan_replicas
 from sfr_eval.types import Request, Sample
-from sfr_eval.workers import open_workers
+from sfr_eval.util.ray_cluster import Resources, plan_replicas
+from sfr_eval.util.workers import open_workers
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from sfr_eval.checkpoint import resolve
 from sfr_eval.config import RunConfig
+from sfr_eval.models.checkpoint import resolve
+from sfr_eval.models.prompting import Prompter
 from sfr_eval.plan import sample_seed
-from sfr_eval.samplers.prompting import Prompter
 from sfr_eval.samplers.transformers import SeededDraw, TransformersSampler, filtered, penalised
-from sfr_eval.store import RunFolder
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Message, Prompt, Request, Sample, Sampling
 
 OFF = Sampling(temperature=1.0)
@@ -337,7 +337,7 @@ def test_it_says_what_it_is(sampler: TransformersSampler) -> None:
 def test_a_run_of_a_checkpoint_resumes_and_is_sealed(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sfr_eval import run as module
+    from sfr_eval.pipeline import run as module
 
     monkeypatch.setattr(module, "score_and_report", lambda *_, **__: tmp_path)
     config = RunConfig(

@@ -13,9 +13,9 @@ pytest.importorskip("vllm")
 
 from sfr_eval.config import RunConfig
 from sfr_eval.plan import Plan, make_plan
+from sfr_eval.samplers.subject import Subject, resolve_subject
 from sfr_eval.samplers.vllm import VllmSampler, sampling_params
-from sfr_eval.subject import Subject, resolve_subject
-from sfr_eval.suite import load_suite
+from sfr_eval.suites.suite import load_suite
 from sfr_eval.types import Sample, Sampling
 
 pytestmark = pytest.mark.slow

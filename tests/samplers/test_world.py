@@ -9,7 +9,7 @@ import pytest
 from sfr_eval.errors import UserError
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.suite import Suite, load_suite
+from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Request, Sample
 
 

@@ -13,21 +13,22 @@ from typing import Any
 
 import pytest
 
-from sfr_eval import cli, hostile
-from sfr_eval.assets import cache_open_to_others, find_suite
-from sfr_eval.checkpoint import resolve
-from sfr_eval.code.private_tests import MAX_OPCODES, pickled_text
-from sfr_eval.code.source import FileData
+from sfr_eval import cli
 from sfr_eval.config import QueryRow, SuiteSpec, read_jsonl, read_yaml_mapping
 from sfr_eval.errors import UserError
-from sfr_eval.files import atomic_path, scratch_folder, write_atomic
-from sfr_eval.grading import read_programs
-from sfr_eval.judge_spec import load_judge
+from sfr_eval.grading.program_file import read_programs
+from sfr_eval.judges.rubric import load_judge
 from sfr_eval.metrics.table import load_family
-from sfr_eval.report import write_report
-from sfr_eval.rescore import rescore
-from sfr_eval.store import RunFolder, decode_row
-from sfr_eval.suite import load_suite
+from sfr_eval.models.checkpoint import resolve
+from sfr_eval.pipeline.score import rescore
+from sfr_eval.report.report import write_report
+from sfr_eval.store.run_folder import RunFolder, decode_row
+from sfr_eval.suites.problems.private_tests import MAX_OPCODES, pickled_text
+from sfr_eval.suites.problems.source import FileData
+from sfr_eval.suites.suite import load_suite
+from sfr_eval.util import untrusted as hostile
+from sfr_eval.util.assets import cache_open_to_others, find_suite
+from sfr_eval.util.files import atomic_path, scratch_folder, write_atomic
 from tests.report_data import write_run
 
 SUITE = """
@@ -79,7 +80,7 @@ def test_ordinary_gzip_files_come_back_whole() -> None:
 
 
 def test_a_log_that_is_a_zip_bomb_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    from sfr_eval.imports.inspect_log import own_suite
+    from sfr_eval.formats.read.inspect_log import own_suite
 
     for name, content in (("bomb.eval", b"\0" * 30_000_000), ("fine.eval", b"{}" * 1_000)):
         with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -244,7 +245,7 @@ def test_a_family_of_metrics_is_no_module_to_import() -> None:
 
 @pytest.mark.parametrize("model", ["..", "../..", "/", "a/../../b", "x" * 300, "a\nb", "world:"])
 def test_the_name_of_a_run_folder_is_one_plain_part_of_a_path(model: str) -> None:
-    from sfr_eval.checkpoint import Checkpoint
+    from sfr_eval.models.checkpoint import Checkpoint
 
     name = Checkpoint(name=model, kind="served", fingerprint="x").short_name
     assert Path(name).parts == (name,)
@@ -285,7 +286,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def received(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run folder that somebody sent, without the cache that made it."""
-    monkeypatch.setattr("sfr_eval.report.files", lambda panels: [("csv", b"x")])
+    monkeypatch.setattr("sfr_eval.report.report.files", lambda panels: [("csv", b"x")])
     folder = tmp_path / "received"
     shutil.copytree(finished, folder, ignore=shutil.ignore_patterns("cache"))
     return folder
@@ -362,7 +363,7 @@ def test_a_received_run_does_not_bring_its_own_permissions(
         seen.append(manifest["config"])
         raise UserError("enough")
 
-    monkeypatch.setattr("sfr_eval.score.score", score)
+    monkeypatch.setattr("sfr_eval.pipeline.measure.score", score)
     with pytest.raises(UserError, match="enough"):
         score_again(received)
     assert (seen[0]["trust_remote_code"], seen[0]["unsafe_code"]) == (False, False)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sfr_eval import report as module
-from sfr_eval.report import write_report
-from sfr_eval.store import RunFolder
+from sfr_eval.report.report import report as module
+from sfr_eval.report.report import write_report
+from sfr_eval.store.run_folder import RunFolder
 from tests.report_data import draw, small_suite, write_run
 from tests.test_report import Page
 

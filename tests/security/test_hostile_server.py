@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from sfr_eval.endpoints import bounded
+from sfr_eval.endpoints import fleet as fleet_module
+from sfr_eval.endpoints.address import reach, subject_address
+from sfr_eval.endpoints.fleet import Answer, Fleet
 from sfr_eval.errors import UserError
-from sfr_eval.serving import bounded
-from sfr_eval.serving import fleet as fleet_module
-from sfr_eval.serving.address import reach, subject_address
-from sfr_eval.serving.fleet import Answer, Fleet
 from tests.fake_server import FakeServer, Reply, completion, serving
 
 ASK = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 5}

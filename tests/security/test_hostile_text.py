@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfr_eval import cli
-from sfr_eval.exporting.tables import _csv
-from sfr_eval.hostile import clean, clean_json, spreadsheet_text
-from sfr_eval.plots import to_csv
-from sfr_eval.progress import Bar, log, say
-from sfr_eval.show import print_json, print_table
+from sfr_eval.commands.show import print_json, print_table
+from sfr_eval.formats.write.tables import _csv
+from sfr_eval.report.figures import to_csv
+from sfr_eval.util.progress import Bar, log, say
+from sfr_eval.util.untrusted import clean, clean_json, spreadsheet_text
 
 ATTACKS = {
     "colour": "\x1b[31mred",

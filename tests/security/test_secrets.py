@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sfr_eval import cli
-from sfr_eval.hostile import clean, clean_json, without_secrets
-from sfr_eval.serving import fleet as fleet_module
+from sfr_eval.endpoints import fleet as fleet_module
+from sfr_eval.util.untrusted import clean, clean_json, without_secrets
 from tests.fake_server import Reply, completion, refusal_of, serving
 
 KEYS = {
@@ -102,7 +102,7 @@ def test_an_unexpected_error_shows_no_key(
             f"Authorization: Bearer {KEYS['HF_TOKEN']} {os.environ['OPENAI_API_KEY']}"
         )
 
-    monkeypatch.setattr("sfr_eval.run.prepare", fails)
+    monkeypatch.setattr("sfr_eval.pipeline.run.prepare", fails)
     assert run(monkeypatch, *RUN) == 3
     err = capfd.readouterr().err
     assert "LookupError" in err

@@ -113,7 +113,7 @@ def test_only_two_files_print_and_both_clean_what_they_say() -> None:
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called not in ("print", "sys.stdout.write", "sys.stderr.write"), (
-                    f"{file}:{node.lineno}: use say or log of sfr_eval.progress, which clean"
+                    f"{file}:{node.lineno}: use say or log of sfr_eval.util.progress, which clean"
                 )
 
 

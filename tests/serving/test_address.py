@@ -4,8 +4,7 @@ import socket
 
 import pytest
 
-from sfr_eval.errors import UserError
-from sfr_eval.serving.address import (
+from sfr_eval.endpoints.address import (
     NO_KEY,
     checked_url,
     judge_address,
@@ -13,6 +12,7 @@ from sfr_eval.serving.address import (
     reach,
     subject_address,
 )
+from sfr_eval.errors import UserError
 from tests.fake_server import FakeServer, Reply, completion, serving
 
 

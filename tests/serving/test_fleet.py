@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.serving import fleet as fleet_module
-from sfr_eval.serving.fleet import TRIES, Answer, Fleet, ServersLost
-from sfr_eval.serving.limits import CostReached, Prices
+from sfr_eval.endpoints import fleet as fleet_module
+from sfr_eval.endpoints.fleet import TRIES, Answer, Fleet, ServersLost
+from sfr_eval.endpoints.limits import CostReached, Prices
 from tests.fake_server import FakeServer, Reply, completion, refusal_of, serving
 
 KEY = "sk-secret-0123456789"

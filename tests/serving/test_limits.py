@@ -6,7 +6,14 @@ from email.utils import formatdate
 
 import pytest
 
-from sfr_eval.serving.limits import Budget, CostReached, Prices, retry_after, span_seconds, used_up
+from sfr_eval.endpoints.limits import (
+    Budget,
+    CostReached,
+    Prices,
+    retry_after,
+    span_seconds,
+    used_up,
+)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sfr_eval.serving.refusals import refused_fields, said, wants_new_limit
+from sfr_eval.endpoints.refusals import refused_fields, said, wants_new_limit
 
 SENT = {"temperature": 1, "top_k": 0, "seed": 1, "stop": ["a"], "max_tokens": 5, "top_p": 1}
 

@@ -37,8 +37,8 @@ class WordEncoder:
 def chats() -> list[Any]:
     from sfr_train.world_text import persona_chats
 
-    from sfr_eval.assets import find_suite
-    from sfr_eval.world.persona import PersonaWorld
+    from sfr_eval.suites.world.persona import PersonaWorld
+    from sfr_eval.util.assets import find_suite
 
     world = PersonaWorld.load(find_suite("persona"))
     return list(persona_chats(world, rows=48, seed=0))
@@ -48,8 +48,8 @@ def chats() -> list[Any]:
 def tokenizer(chats: list[Any]) -> Any:
     from sfr_train.fit import train_tokenizer
 
-    from sfr_eval.assets import find_suite
-    from sfr_eval.world.persona import PersonaWorld
+    from sfr_eval.suites.world.persona import PersonaWorld
+    from sfr_eval.util.assets import find_suite
 
     world = PersonaWorld.load(find_suite("persona"))
     return train_tokenizer(chats, world, vocabulary=600)

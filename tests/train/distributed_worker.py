@@ -17,8 +17,8 @@ from conftest_train import WordEncoder, settings, sfr_trainer
 from sfr_train.fit import train_tokenizer
 from sfr_train.world_text import persona_chats
 
-from sfr_eval.assets import find_suite
-from sfr_eval.world.persona import PersonaWorld
+from sfr_eval.suites.world.persona import PersonaWorld
+from sfr_eval.util.assets import find_suite
 
 
 def shard_on_cpu(zero3: bool) -> None:

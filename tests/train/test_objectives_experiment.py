@@ -37,8 +37,8 @@ def model(tokenizer: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def world() -> Any:
-    from sfr_eval.assets import find_suite
-    from sfr_eval.world.persona import PersonaWorld
+    from sfr_eval.suites.world.persona import PersonaWorld
+    from sfr_eval.util.assets import find_suite
 
     return PersonaWorld.load(find_suite("persona"))
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sfr_train.world_text import QuestionNoise, persona_chats, topic_queries, wide_chats
 
-from sfr_eval.assets import find_suite
-from sfr_eval.world.persona import PersonaWorld
+from sfr_eval.suites.world.persona import PersonaWorld
+from sfr_eval.util.assets import find_suite
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sfr_eval.code.options import CodeOptions
-from sfr_eval.code.problem import CodeProblem
 from sfr_eval.errors import UserError
 from sfr_eval.stats.bootstrap import bootstrap_interval
 from sfr_eval.stats.pass_at_k import pass_at_k
-from sfr_eval.suite import load_suite
-from sfr_eval.world.code import CodeTwin
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.problems.problem import CodeProblem
+from sfr_eval.suites.problems.simulated import CodeTwin
+from sfr_eval.suites.suite import load_suite
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sfr_eval.assets import find_suite
-from sfr_eval.world.faults import DOSES, FAULTS, broken, lengthened, specimens, with_fault
-from sfr_eval.world.persona import PersonaWorld
+from sfr_eval.suites.world.faults import DOSES, FAULTS, broken, lengthened, specimens, with_fault
+from sfr_eval.suites.world.persona import PersonaWorld
+from sfr_eval.util.assets import find_suite
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from sfr_eval.world.grammar import PhraseIndex, Slot, SlotGrammar, sharpen
+from sfr_eval.suites.world.grammar import PhraseIndex, Slot, SlotGrammar, sharpen
 
 SMALL = SlotGrammar(
     (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from sfr_eval.errors import UserError
-from sfr_eval.world.persona import PersonaWorld, Verdict
+from sfr_eval.suites.world.persona import PersonaWorld, Verdict
 
 FOLDER = Path(__file__).parents[2] / "tasks" / "persona"
 

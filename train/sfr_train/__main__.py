@@ -5,7 +5,7 @@ import os
 import sys
 
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.progress import log, say
+from sfr_eval.util.progress import log, say
 from sfr_train.command import train
 
 

@@ -177,8 +177,8 @@ def _source(settings: DataSettings) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if settings.file is not None:
         yield from _lines(settings.file)
     elif settings.world is not None:
-        from sfr_eval.assets import find_suite
-        from sfr_eval.world.persona import PersonaWorld
+        from sfr_eval.suites.world.persona import PersonaWorld
+        from sfr_eval.util.assets import find_suite
         from sfr_train.world_text import persona_chats
 
         world = PersonaWorld.load(find_suite("persona"))

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.files import atomic_path, write_atomic
-from sfr_eval.progress import log, say
+from sfr_eval.util.files import atomic_path, write_atomic
+from sfr_eval.util.progress import log, say
 
 Row = Mapping[str, Any]
 Chat = dict[str, Any]

@@ -12,14 +12,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfr_eval.assets import cache_folder, find_suite
 from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.files import scratch_folder
-from sfr_eval.progress import log
+from sfr_eval.util.assets import cache_folder, find_suite
+from sfr_eval.util.files import scratch_folder
+from sfr_eval.util.progress import log
 from sfr_train.recipe import FOLDER, Recipe, load_recipe
 
 if TYPE_CHECKING:
-    from sfr_eval.world.persona import PersonaWorld
+    from sfr_eval.suites.world.persona import PersonaWorld
 
 CHECKPOINTS = {path.stem.removeprefix("demo_"): path.stem for path in FOLDER.glob("demo_*.yaml")}
 _FORMAT = "5"  # raised when the training code changes what a recipe gives
@@ -29,7 +29,7 @@ def demo_checkpoint(name: str) -> Path:
     """The folder of a demo checkpoint, trained now if it is not in the cache."""
     if name not in CHECKPOINTS:
         raise UserError(f"--model demo:{name}: unknown; {did_you_mean(name, CHECKPOINTS)}")
-    from sfr_eval.world.persona import PersonaWorld
+    from sfr_eval.suites.world.persona import PersonaWorld
 
     world = PersonaWorld.load(find_suite("persona"))
     return _trained(CHECKPOINTS[name], world)

@@ -45,8 +45,8 @@ class DiversityReward:
         encoder: str | None = None,
         cache: Path | None = None,
     ) -> None:
-        from sfr_eval.assets import cache_folder
-        from sfr_eval.encoder import Encoder
+        from sfr_eval.embeddings.encoder import Encoder
+        from sfr_eval.util.assets import cache_folder
 
         if generations < 2:
             raise ValueError(f"diversity needs at least 2 generations, got {generations}")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.progress import Bar
+from sfr_eval.util.progress import Bar
 from sfr_train.embedding_start import latent_semantic_embeddings
 from sfr_train.recipe import NewModel, Recipe
 from sfr_train.world_text import (
@@ -18,7 +18,7 @@ from sfr_train.world_text import (
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from sfr_eval.world.persona import PersonaWorld
+    from sfr_eval.suites.world.persona import PersonaWorld
 
 END_OF_TEXT, START_OF_TURN, END_OF_TURN = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (

@@ -1,8 +1,8 @@
 """A small sfr-eval run at each evaluation step, so that collapse shows while it happens.
 
-The plain model is saved to a scratch folder, measured there by `sfr_eval.run` with the transformers
-engine, and every number goes to the Trainer's own loggers as `suite/<metric>`. Rank 0 measures, the
-others wait. Random states are put back: training goes on as if nothing had been drawn.
+The plain model is saved to a scratch folder, measured there by `sfr_eval.pipeline.run` with the
+transformers engine, and every number goes to the Trainer's own loggers as `suite/<metric>`. Rank 0
+measures, the others wait. Random states are put back: training goes on as if nothing had been drawn.
 """
 
 import json
@@ -48,7 +48,7 @@ class SuiteCallback(TrainerCallback):
             self._trainer.log_apart(found)
 
     def _measure(self, checkpoint: Path, folder: Path) -> dict[str, float]:
-        from sfr_eval.run import execute
+        from sfr_eval.pipeline.run import execute
 
         wanted = self._settings
         config = load_run_config(

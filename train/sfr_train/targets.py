@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.files import write_atomic
-from sfr_eval.progress import Bar, log
+from sfr_eval.util.files import write_atomic
+from sfr_eval.util.progress import Bar, log
 from sfr_train.encoded_texts import EncodedTexts
 from sfr_train.output_folder import DISK_FULL
 from sfr_train.segments import IGNORED, TargetSettings, segments

@@ -40,8 +40,8 @@ class SentenceEncoder:
     """Any sentence-transformers model, with its own pooling or the mean over tokens."""
 
     def __init__(self, settings: TargetSettings) -> None:
-        from sfr_eval.assets import cache_folder
-        from sfr_eval.encoder import Encoder
+        from sfr_eval.embeddings.encoder import Encoder
+        from sfr_eval.util.assets import cache_folder
 
         self._settings = settings
         self._encoder = Encoder(settings.encoder, cache_folder())

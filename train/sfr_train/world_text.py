@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from sfr_eval.world.persona import PersonaWorld, Query
+    from sfr_eval.suites.world.persona import PersonaWorld, Query
 
 Chat = dict[str, list[dict[str, str]]]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from known_truth import setting
 from known_truth.table import AT_T
-from sfr_eval.plots import SQUARE, Panel, files
+from sfr_eval.report.figures import SQUARE, Panel, files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from known_truth.language import Chat, draw, log_probabilities
 from sfr_eval.metrics.lexical import lexical_values
 from sfr_eval.metrics.lexical_stream import Row
 from sfr_eval.metrics.tokenizers import load_tokenizer
-from sfr_eval.world.persona import PersonaWorld
+from sfr_eval.suites.world.persona import PersonaWorld
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from known_truth import setting
 from known_truth.language import log_probabilities
 from known_truth.measure import measured
-from sfr_eval.world.persona import PersonaWorld
+from sfr_eval.suites.world.persona import PersonaWorld
 
 
 def base_model(folder: Path, world: PersonaWorld) -> Path:

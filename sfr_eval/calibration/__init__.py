@@ -1,0 +1,1 @@
+"""Calibration of the metrics against synthetic benchmarks with known collapse."""

@@ -1,0 +1,207 @@
+"""What the numbers of a calibration prove: plain arrays in, verdicts out."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sfr_eval.calibration.design import NOMINAL, POWER, TOLERANCE
+from sfr_eval.stats.intervals import BCA_FROM, CONFIDENCE, mean_interval
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Did a metric pass a check? `reason` says why not, or why it could not be tested."""
+
+    passed: bool | None
+    reason: str = ""
+
+
+def dose_response(curve: Floats, *, higher_is_better: bool) -> Verdict:
+    """Does a metric get worse with every turn of the dial, and clearly worse in the end?
+
+    `curve` is (settings, queries), from no collapse to full. It fails if some step is for the
+    better by its paired 95% interval over queries, or if that of last minus first does not lie on
+    the worse side of zero.
+    """
+    if curve.shape[1] < 2:
+        return Verdict(passed=False, reason="undefined at some setting of the dial")
+    worse = -curve if higher_is_better else curve
+    for number, step in enumerate(np.diff(worse, axis=0)):
+        high = mean_interval(step.tolist()).high
+        if high is not None and high < 0:
+            return Verdict(passed=False, reason=f"turns back at step {number + 1} of the dial")
+    low = mean_interval((worse[-1] - worse[0]).tolist()).low
+    if low is None or low <= 0:
+        return Verdict(passed=False, reason="does not see full collapse")
+    return Verdict(passed=True)
+
+
+def pairs_of_runs(values: Floats, *, partners: int) -> Floats:
+    """Differences of two whole runs: each of `values`, (runs, queries), with the `partners` runs
+    after it, in a circle. More than the runs / 2 pairs that share no run: the average over them is
+    the same, and its standard error smaller."""
+    return np.concatenate(
+        [values - np.roll(values, -step, axis=0) for step in range(1, partners + 1)]
+    )
+
+
+def pairs_by_query(values: Floats, *, repeats: int, generator: np.random.Generator) -> Floats:
+    """Differences of two runs that are put together query by query from the few in `values`,
+    (runs, queries): for each query anew, two different ones. Only for values that are independent
+    between queries, which pairs of whole runs show."""
+    runs, queries = values.shape
+    first = generator.integers(0, runs, (repeats, queries))
+    second = (first + generator.integers(1, runs, (repeats, queries))) % runs
+    places = np.arange(queries)
+    found: Floats = values[first, places] - values[second, places]
+    return found
+
+
+def null_coverage(differences: Floats) -> tuple[float, str]:
+    """(share of 95% intervals that cover zero, method) for pairs of runs of one source.
+
+    `differences` is (pairs, queries). For each pair it asks whether the interval of the mean
+    difference over queries covers zero, as it should in 95% of them. Standard error of the share
+    at 400 pairs that share no run: 1.1%.
+    """
+    pairs, queries = differences.shape
+    if queries < BCA_FROM:
+        return float(_t_covers_zero(differences).mean()), "t"
+    hits = 0
+    for row in differences:
+        found = mean_interval(row.tolist())
+        hits += found.low is not None and found.high is not None and found.low <= 0 <= found.high
+    return hits / pairs, "BCa"
+
+
+def runs_differ(values: Floats) -> bool:
+    """Are there two runs and two queries, and do runs differ in a quarter of their queries?
+
+    `values` is (runs, queries). An interval around a rare event covers zero nearly always, and
+    says nothing.
+    """
+    runs, queries = values.shape
+    if runs < 2 or queries < 2:
+        return False
+    differ = np.abs(values - np.roll(values, -1, axis=0)) > _ALIKE
+    return bool(differ.mean() >= 0.25)
+
+
+_ALIKE = 1e-12
+"""Sums in another order differ by less."""
+
+
+def _t_covers_zero(differences: Floats) -> npt.NDArray[np.bool_]:
+    from scipy.special import stdtrit
+
+    n = differences.shape[1]
+    half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * differences.std(axis=1, ddof=1) / math.sqrt(n)
+    covered: npt.NDArray[np.bool_] = np.abs(differences.mean(axis=1)) <= half
+    return covered
+
+
+def null_verdict(shares: Mapping[str, float | None]) -> Verdict:
+    """All shares that could be measured lie within 95 +- 2%."""
+    known = {where: share for where, share in shares.items() if share is not None}
+    if not known:
+        return Verdict(
+            passed=None, reason="hardly varies between runs of the world: nothing to test"
+        )
+    for where, share in known.items():
+        if not NOMINAL[0] <= share <= NOMINAL[1]:
+            kind = "narrow" if share < NOMINAL[0] else "wide"
+            return Verdict(
+                passed=False,
+                reason=f"null intervals are too {kind}: {share:.1%} cover zero ({where})",
+            )
+    return Verdict(passed=True)
+
+
+def count_stability(by_count: Mapping[int, float], *, scale: float) -> tuple[int | None, Verdict]:
+    """(smallest k from which on a metric stays put, verdict for all k that were tried).
+
+    `by_count` maps k to the mean value; it stays put while it is within TOLERANCE of `scale` (what
+    full collapse does to the metric) from its value at the largest k. None if it never does.
+    """
+    counts = sorted(by_count)
+    last = by_count[counts[-1]]
+    stable: int | None = None
+    for k in reversed(counts[:-1]):
+        if abs(by_count[k] - last) > TOLERANCE * scale:
+            break
+        stable = k
+    if stable == counts[0]:
+        return stable, Verdict(passed=True)
+    moved = (by_count[counts[0]] - last) / scale if scale > 0 else math.inf
+    where = f"stable from k = {stable}" if stable else "stable at no smaller k"
+    return stable, Verdict(
+        passed=False,
+        reason=f"moves with k: by {abs(moved):.0%} of its range from {counts[0]} to {counts[-1]}"
+        f" replies ({where})",
+    )
+
+
+def moved_by_length(by_words: Mapping[int, float], *, scale: float) -> float:
+    """The farthest that a metric's mean over cut replies lies from that over whole ones, as a part
+    of `scale` (what full collapse does to it). `by_words` maps the number of first words to the
+    mean, 0 to that of whole replies. A reply that is cut also lacks its end, so a part of this is
+    what was said there."""
+    return max(abs(mean - by_words[0]) for mean in by_words.values()) / scale
+
+
+def noise(values: Floats) -> float:
+    """Standard deviation, within a query, of the difference of two runs of one source; `values` is
+    (sets, queries) with at least two sets."""
+    return math.sqrt(2 * float(values.var(axis=0, ddof=1).mean()))
+
+
+def unevenness(curve: Floats, *, noise_of_query: float) -> float:
+    """Spread of the true drop over queries as a part of the mean drop: sqrt(max(0, var - noise^2))
+    / mean, from first to last setting of `curve`, (settings, queries)."""
+    drop = curve[-1] - curve[0]
+    mean = abs(float(drop.mean()))
+    if not mean:
+        return 0.0
+    return math.sqrt(max(0.0, float(drop.var(ddof=1)) - noise_of_query**2)) / mean
+
+
+def detectable(noise_of_query: float, queries: int, *, uneven: float = 0.0) -> float | None:
+    """The smallest mean drop that a paired two-sided t test over queries finds with 80% power.
+
+    Differences have standard deviation sqrt(noise^2 + (uneven drop)^2). With c the noncentrality
+    that gives this power, drop = c sd / sqrt(n). None where no drop is large enough, since its
+    unevenness grows with it.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import stdtrit
+    from scipy.stats import nct
+
+    degrees = queries - 1
+    limit = float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
+
+    def lacking(c: float) -> float:
+        return float(nct.sf(limit, degrees, c) + nct.cdf(-limit, degrees, c)) - POWER
+
+    c = float(brentq(lacking, 0.0, limit + 6))  # far above it scipy's nct has no number
+    left = queries - (c * uneven) ** 2
+    return c * noise_of_query / math.sqrt(left) if left > 0 else None
+
+
+def dial_of(drop: float, curve: Sequence[float], settings: Sequence[float]) -> float | None:
+    """The setting of the dial at which the mean curve has first fallen by `drop`, on straight
+    lines between settings; None if it never does. `curve` begins at no collapse."""
+    fallen = [abs(value - curve[0]) for value in curve]
+    for number in range(1, len(fallen)):
+        before, after = fallen[number - 1], fallen[number]
+        if after >= drop:
+            part = (drop - before) / (after - before) if after > before else 1.0
+            return float(
+                settings[number - 1] + max(0.0, part) * (settings[number] - settings[number - 1])
+            )
+    return None

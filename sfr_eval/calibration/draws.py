@@ -1,0 +1,162 @@
+"""Replies of the world at given dials, and what every metric says about them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from sfr_eval.embeddings.encoder import Encoder
+from sfr_eval.metrics.context import Context
+from sfr_eval.metrics.table import load_family
+from sfr_eval.plan import sample_seed
+from sfr_eval.stats.estimate import query_means
+from sfr_eval.suites.suite import Suite
+from sfr_eval.types import Sample, Value
+
+Table = dict[str, dict[int, dict[str, float]]]
+"""metric -> number of the set of replies -> query -> value; what is undefined is absent"""
+
+_TOGETHER = 40
+"""Runs that are measured at a time: their embeddings take 30 MB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A suite with a world, an encoder, and what is fitted once (the style probe)."""
+
+    suite: Suite
+    encoder: Encoder
+    families: Sequence[str]
+    seed: int
+    fitted: dict[str, Any] = field(default_factory=dict)
+
+    def draw(
+        self,
+        replies: int,
+        *,
+        part: str,
+        queries: int,
+        personas: int | None = None,
+        dials: Mapping[str, float] | None = None,
+    ) -> list[Sample]:
+        """`replies` replies to each of the first queries, spread over topics and intents, of the
+        first personas (None: all). `part` keeps the draws of different checks independent."""
+        assert self.suite.world is not None
+        world = self.suite.world.dialed(**dict(dials or {}))
+        ids = list(self.suite.queries)
+        # 148 queries are 37 topics by 4 intents in order: equal steps would always hit one intent.
+        count = min(queries, len(ids))
+        chosen = [ids[(i * len(ids) // count + i) % len(ids)] for i in range(count)]
+        if len(set(chosen)) < count:  # nearly all are asked for
+            chosen = ids[:count]
+        rows = []
+        for query in chosen:
+            for persona in list(self.suite.personas)[:personas]:
+                for index in range(replies):
+                    seed = sample_seed(
+                        self.seed,
+                        suite=f"calibrate/{part}",
+                        prompt=f"{query}/{persona}",
+                        temperature=1.0,
+                        index=index,
+                    )
+                    text = world.sample(persona, query, np.random.default_rng(seed))
+                    rows.append(self._row(query, persona, index, seed, text))
+        return rows
+
+    def _row(self, query: str, persona: str, index: int, seed: int, text: str) -> Sample:
+        return Sample(
+            sample_id=f"{query}/{persona}/{index}",
+            suite=self.suite.id,
+            query=query,
+            persona=persona,
+            temperature=0.0,
+            index=index,
+            seed=seed,
+            status="ok",
+            text=text,
+            prompt_tokens=0,
+            completion_tokens=len(text.split()),
+        )
+
+    def measure(
+        self, samples: Sequence[Sample], *, k: int, families: Sequence[str] | None = None
+    ) -> Table:
+        """Every metric of every consecutive set of k replies of each prompt, left-overs dropped.
+
+        Sets are told apart by a made-up temperature, so that one call measures them all.
+        """
+        total = 1 + max(sample.index for sample in samples)
+        sets = total // k
+        asked = [
+            replace(sample, temperature=float(sample.index // k), index=sample.index % k)
+            for sample in samples
+            if sample.index < sets * k
+        ]
+        return self.measure_sets(asked, families=families)
+
+    def measure_runs(self, pool: Sequence[Sample], *, k: int, runs: int, part: str) -> Table:
+        """Every metric of `runs` whole runs, each with a seed of its own.
+
+        Their source is the pool: a run takes k different replies of it for each prompt. So runs are
+        independent of each other and alike in distribution, every metric is computed anew for
+        each, and no text is encoded that is not in the pool.
+        """
+        replies: dict[str, list[Sample]] = {}
+        for sample in pool:
+            replies.setdefault(f"{sample.query}/{sample.persona}", []).append(sample)
+
+        def run(number: int) -> Iterator[Sample]:
+            for prompt, known in replies.items():
+                seed = sample_seed(
+                    self.seed,
+                    suite=f"calibrate/{part}",
+                    prompt=prompt,
+                    temperature=1.0,
+                    index=number,
+                )
+                chosen = np.random.default_rng(seed).choice(len(known), k, replace=False)
+                for index, place in enumerate(chosen.tolist()):
+                    yield replace(known[place], temperature=float(number), index=index, seed=seed)
+
+        table: Table = {}
+        for first in range(0, runs, _TOGETHER):
+            numbers = range(first, min(first + _TOGETHER, runs))
+            for metric, sets in self.measure_sets([s for n in numbers for s in run(n)]).items():
+                table.setdefault(metric, {}).update(sets)
+        return table
+
+    def measure_sets(
+        self, samples: Sequence[Sample], *, families: Sequence[str] | None = None
+    ) -> Table:
+        """The same for samples whose temperature already is the number of their set."""
+        context = Context(
+            samples=samples,
+            suite=self.suite,
+            encoder=self.encoder,
+            speaks_world=True,
+            permutations=0,  # whether styles differ at all is not asked here
+            fitted=self.fitted,
+        )
+        table: Table = {}
+        for name in self.families if families is None else families:
+            for result in load_family(name).compute(context):
+                sets: dict[int, list[Value]] = {}
+                for value in result.values:
+                    sets.setdefault(int(value.temperature), []).append(value)
+                table[result.metric] = {
+                    number: query_means(values) for number, values in sets.items()
+                }
+        return table
+
+
+def matrix(sets: Mapping[int, Mapping[str, float]]) -> np.ndarray:
+    """Values of one metric, shape (sets, queries); only queries that every set has a value of."""
+    numbers = sorted(sets)
+    if not numbers:
+        return np.zeros((0, 0))
+    shared = [query for query in sets[numbers[0]] if all(query in sets[n] for n in numbers)]
+    return np.array([[sets[n][query] for query in shared] for n in numbers]).reshape(
+        len(numbers), len(shared)
+    )

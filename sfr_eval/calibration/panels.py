@@ -1,0 +1,134 @@
+"""calibration.json as plots, one file a check."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.calibration.design import NOMINAL
+from sfr_eval.report.figures import Panel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_WIDE = (6.4, 4.6)
+
+
+def panels(found: Mapping[str, Any]) -> Iterator[tuple[str, list[Panel]]]:
+    """(file name without suffix, its panels); a check without a number has no file."""
+    metrics = found["metrics"]
+    shown = found["headline"] or [metric for metric, row in metrics.items() if row["claims"]]
+    for name, made in (
+        ("dose", [_dose(metrics, dial) for dial in ("within", "cross", "both")]),
+        ("counts", [_counts(metrics)]),
+        ("lengths", [_lengths(metrics)]),
+        ("null", [_null(metrics)]),
+        ("power", [_power(metrics, shown, found["design"]["k"])]),
+    ):
+        drawn = [panel for panel in made if panel.rows]
+        if drawn:
+            yield name, drawn
+
+
+def _lines(
+    title: str,
+    x: str,
+    y: str,
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    logarithmic: bool = False,
+) -> Panel:
+    def draw(ax: "Axes") -> None:
+        from matplotlib.ticker import ScalarFormatter
+
+        for name, points in lines.items():
+            ax.plot(*zip(*points, strict=True), "-o", markersize=3, linewidth=1, label=name)
+        if logarithmic:
+            ax.set_xscale("log", base=2)
+            ax.xaxis.set_major_formatter(ScalarFormatter())  # 8, where the default writes maths
+        ax.set_title(title)
+        ax.set_xlabel(x)
+        ax.set_ylabel(y)
+        ax.legend(fontsize=5, ncols=1 + len(lines) // 16, loc="best")
+
+    rows = [
+        {"metric": name, "x": at, "y": value}
+        for name, points in lines.items()
+        for at, value in points
+    ]
+    return Panel(title=title, description=f"{y} against {x}.", rows=rows, draw=draw, size=_WIDE)
+
+
+def _dose(metrics: Mapping[str, Any], dial: str) -> Panel:
+    lines = {}
+    for metric, row in metrics.items():
+        means = row["dose"][dial]["mean"]
+        if dial not in row["claims"] or None in means or means[-1] == means[0]:
+            continue
+        scaled = [(mean - means[0]) / (means[-1] - means[0]) for mean in means]
+        lines[metric] = list(zip(row["dose"][dial]["settings"], scaled, strict=True))
+    return _lines(f"{dial} collapse", f"dial {dial}", "part of the way to full collapse", lines)
+
+
+def _counts(metrics: Mapping[str, Any]) -> Panel:
+    lines = {}
+    for metric, row in metrics.items():
+        means = {int(k): mean for k, mean in row["counts"]["mean"].items()}
+        if row["span"] and row["claims"] and None not in means.values():
+            last = means[max(means)]
+            lines[metric] = [(k, (mean - last) / row["span"]) for k, mean in sorted(means.items())]
+    return _lines(
+        "Number of replies", "k", "moved, in parts of full collapse", lines, logarithmic=True
+    )
+
+
+def _lengths(metrics: Mapping[str, Any]) -> Panel:
+    lines = {}
+    for metric, row in metrics.items():
+        means = {int(words): mean for words, mean in row["lengths"]["mean"].items()}
+        if row["span"] and row["claims"] and None not in means.values():
+            whole = means.pop(0)
+            lines[metric] = [(w, (mean - whole) / row["span"]) for w, mean in sorted(means.items())]
+    return _lines("Length", "first words", "from whole replies, in parts of full collapse", lines)
+
+
+def _power(metrics: Mapping[str, Any], shown: Sequence[str], k: int) -> Panel:
+    lines = {}
+    for metric in shown:
+        points = [
+            (cell["queries"], cell["part"])
+            for cell in metrics[metric]["power"]
+            if cell["k"] == k and cell["part"] is not None
+        ]
+        if points:
+            lines[metric] = points
+    return _lines(f"Power, k = {k}", "queries", "part of full collapse seen with 80% power", lines)
+
+
+def _null(metrics: Mapping[str, Any]) -> Panel:
+    rows = [
+        {"metric": metric, "source": where, "cover": share}
+        for metric, row in metrics.items()
+        for where, share in row["null"]["cover"].items()
+        if share is not None
+    ]
+
+    def draw(ax: "Axes") -> None:
+        names = list(dict.fromkeys(row["metric"] for row in rows))
+        ax.axvspan(*NOMINAL, color="0.9")
+        for where, mark in (("truth", "o"), ("collapsed", "x")):
+            points = [
+                (row["cover"], names.index(row["metric"])) for row in rows if row["source"] == where
+            ]
+            if points:
+                ax.plot(*zip(*points, strict=True), mark, markersize=3, label=where)
+        ax.set_yticks(range(len(names)), names, fontsize=4)
+        ax.set_title("Same source, two seeds")
+        ax.set_xlabel("share of 95% intervals that cover zero")
+        ax.legend(loc="best", fontsize=6)
+
+    return Panel(
+        title="Same source, two seeds",
+        description="Share of 95% intervals of the difference that cover zero, by metric.",
+        rows=rows,
+        draw=draw,
+        size=_WIDE,
+    )

@@ -1,0 +1,260 @@
+"""Compare runs: each against the first, paired by prompt, at equal temperature and equal quality.
+
+from sfr_eval.comparison.compare import compare
+found = compare("runs/sft", "runs/sfr")
+found.table          # a DataFrame: metric, temperature, delta, low, high, p, call
+found.pairs[0].suites[0].summary.headline
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.comparison.differences import (
+    ALPHA,
+    MARGIN,
+    Measured,
+    Row,
+    compared_metrics,
+    decided,
+    measure,
+)
+from sfr_eval.comparison.matched import MatchedQuality, matched_qualities
+from sfr_eval.comparison.mismatch import Mismatch, mismatches
+from sfr_eval.comparison.pairing import Cell, shared_temperatures, unequal_prompts
+from sfr_eval.comparison.runs import ScoredRun, common, open_runs
+from sfr_eval.comparison.summary import Summary, summarise
+from sfr_eval.comparison.warnings import cautions
+from sfr_eval.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+
+Folder = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteComparison:
+    """One suite of two runs."""
+
+    id: str
+    title: str
+    temperatures: tuple[float, ...]  # that both have
+    rows: tuple[Row, ...]
+    matched: tuple[MatchedQuality, ...]
+    unequal: tuple[Cell, ...]  # (temperature, prompt) with unequal numbers of replies
+    summary: Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A run against the first one. `mismatches` is empty unless they were allowed."""
+
+    first: str  # labels
+    second: str
+    mismatches: tuple[Mismatch, ...]
+    cautions: tuple[str, ...]
+    suites: tuple[SuiteComparison, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Everything that was found. Signs are second minus first."""
+
+    pairs: tuple[Pair, ...]
+    alpha: float
+    margin: float
+    runs: tuple[ScoredRun, ...] = field(repr=False)
+
+    @property
+    def rows(self) -> Iterator[tuple[Pair, Row]]:
+        """Every row with its pair."""
+        for pair in self.pairs:
+            for suite in pair.suites:
+                for row in suite.rows:
+                    yield pair, row
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """A row for each pair, suite, metric and temperature."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.records()))
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The rows as plain mappings, labels of the runs first."""
+        for pair, row in self.rows:
+            yield {"a": pair.first, "b": pair.second, **asdict(row)}
+
+    def matched_records(self) -> Iterator[dict[str, Any]]:
+        """The comparisons at equal quality as plain mappings."""
+        for pair in self.pairs:
+            for suite in pair.suites:
+                for matched in suite.matched:
+                    for row in matched.rows():
+                        yield {"a": pair.first, "b": pair.second, **row}
+
+    def as_dict(self) -> dict[str, Any]:
+        """What comparison.json holds: plain values, undefined ones null with a reason."""
+        return {
+            "format": FORMAT,
+            "alpha": self.alpha,
+            "margin": self.margin,
+            "runs": [
+                {
+                    "label": run.label,
+                    "name": run.name,
+                    "folder": str(run.folder),
+                    "fingerprint": run.fingerprint,
+                    "seed": run.identity.get("seed"),
+                    "status": run.manifest.get("status"),
+                }
+                for run in self.runs
+            ],
+            "pairs": [
+                {
+                    "a": pair.first,
+                    "b": pair.second,
+                    "mismatches": [asdict(found) for found in pair.mismatches],
+                    "cautions": list(pair.cautions),
+                    "suites": [_suite_dict(suite) for suite in pair.suites],
+                }
+                for pair in self.pairs
+            ],
+        }
+
+    @property
+    def default_folder(self) -> Path:
+        """runs/compare-..., the same for the same runs."""
+        names = "-".join(re.sub(r"[^A-Za-z0-9._]+", "_", run.label)[:24] for run in self.runs)
+        key = "\0".join(str(run.folder.resolve()) for run in self.runs)
+        return Path("runs") / f"compare-{names[:60]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+
+def compare(
+    a: Folder,
+    b: Folder,
+    *more: Folder,
+    allow_mismatch: bool = False,
+    metrics: Sequence[str] | None = None,
+    margin: float = MARGIN,
+) -> Comparison:
+    """Compare scored run folders, `b` and all further ones against `a`.
+
+    `metrics` are ids; fewer tests need less correction. `margin` is the share of `a`'s value
+    below which a difference does not matter. UserError for a folder that is no scored run, and,
+    unless `allow_mismatch`, for runs that differ in prompts, k, sampling fields, suite or metric
+    versions (signatures) or template policy. Weights, seeds and temperatures may differ.
+    """
+    runs = open_runs([a, b, *more])
+    first, *others = runs
+    measured: list[tuple[int, str, list[Measured]]] = []
+    drafts = []
+    for place, second in enumerate(others):
+        chosen = _metrics(first, second, metrics)
+        found = mismatches(first, second, chosen)
+        if found and not allow_mismatch:
+            raise UserError(_refusal(first, second, found))
+        unequal = {
+            suite: {} if _other_k(found, suite) else unequal_prompts(first, second, suite)
+            for suite in chosen
+        }
+        drafts.append((second, chosen, found, unequal))
+        for suite, names in chosen.items():
+            rows = measure(
+                first, second, suite, metrics=names, unequal=unequal[suite], margin=margin
+            )
+            measured.append((place, suite, list(rows)))
+    # One correction over everything that is looked at.
+    final = iter(decided([of for _, _, group in measured for of in group]))
+    rows_of = {(place, suite): [next(final) for _ in group] for place, suite, group in measured}
+    pairs = []
+    for place, (second, chosen, found, unequal) in enumerate(drafts):
+        suites = [
+            _suite(first, second, suite, names, rows_of[place, suite], unequal[suite])
+            for suite, names in chosen.items()
+        ]
+        pairs.append(
+            Pair(
+                first=first.label,
+                second=second.label,
+                mismatches=tuple(found),
+                cautions=tuple(cautions(first, second, unequal)),
+                suites=tuple(suites),
+            )
+        )
+    return Comparison(pairs=tuple(pairs), alpha=ALPHA, margin=margin, runs=tuple(runs))
+
+
+def _metrics(
+    first: ScoredRun, second: ScoredRun, asked: Sequence[str] | None
+) -> dict[str, list[str]]:
+    """Suite -> ids of the metrics to compare; UserError where nothing is left."""
+    suites = common([first.suites, second.suites])
+    if not suites:
+        raise UserError(
+            f"compare: {first.folder} ({', '.join(first.suites)}) and {second.folder} "
+            f"({', '.join(second.suites)}) have no suite in common"
+        )
+    found = {suite: compared_metrics((first, second), suite) for suite in suites}
+    if asked is None:
+        return found
+    known = {name for names in found.values() for name in names}
+    for name in asked:
+        if name not in known:
+            raise UserError(f"--metrics {name}: not in both runs; {did_you_mean(name, known)}")
+    return {suite: [name for name in names if name in asked] for suite, names in found.items()}
+
+
+def _other_k(found: Sequence[Mismatch], suite: str) -> bool:
+    """Was another k allowed? Then every prompt has unequal numbers, and none can be left out."""
+    return any(mismatch.what == f"suite {suite}: k" for mismatch in found)
+
+
+def _refusal(first: ScoredRun, second: ScoredRun, found: Sequence[Mismatch]) -> str:
+    shown = "; ".join(str(mismatch) for mismatch in found[:5])
+    more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+    return (
+        f"compare: {first.folder} and {second.folder} differ in {shown}{more}; make them alike, or "
+        "pass --allow-mismatch to compare all the same"
+    )
+
+
+def _suite(
+    first: ScoredRun,
+    second: ScoredRun,
+    suite: str,
+    metrics: Sequence[str],
+    rows: Sequence[Row],
+    unequal: dict[Cell, int],
+) -> SuiteComparison:
+    matched = matched_qualities(first, second, suite, metrics=metrics)
+    return SuiteComparison(
+        id=suite,
+        title=first.suites[suite].title,
+        temperatures=tuple(shared_temperatures((first, second), suite)),
+        rows=tuple(rows),
+        matched=tuple(matched),
+        unequal=tuple(unequal),
+        summary=summarise(rows, matched, first=first.label, second=second.label),
+    )
+
+
+def _suite_dict(suite: SuiteComparison) -> dict[str, Any]:
+    return {
+        "suite": suite.id,
+        "temperatures": list(suite.temperatures),
+        "summary": asdict(suite.summary),
+        "rows": [asdict(row) for row in suite.rows],
+        "matched_quality": [row for of in suite.matched for row in of.rows()],
+        "unequal_prompts": [
+            {"temperature": t, "query": query, "persona": persona}
+            for t, (query, persona) in suite.unequal
+        ],
+    }

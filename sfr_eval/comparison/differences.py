@@ -1,0 +1,253 @@
+"""Each metric at each matched temperature: difference, interval, p, and what may be said of it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sfr_eval.comparison.pairing import (
+    Cell,
+    Paired,
+    at,
+    pair_up,
+    shared_temperatures,
+    unit_of,
+    values_of,
+)
+from sfr_eval.comparison.runs import ScoredRun, common
+from sfr_eval.metrics.headlines import headlines as standing_first
+from sfr_eval.metrics.table import metric_info, shown_ks
+from sfr_eval.stats.intervals import mean_interval
+from sfr_eval.stats.paired import holm
+from sfr_eval.stats.permutation import mcnemar_exact, sign_flip_p_values, smallest_p
+from sfr_eval.stats.power import lattice_step, smallest_visible
+
+ALPHA = 0.05
+MARGIN = 0.10
+"""Share of the first run's value below which a difference does not matter."""
+
+Call = Literal[
+    "better", "worse", "higher", "lower", "no difference seen", "cannot tell", "not compared"
+]
+
+_AT_K = re.compile(r"(.+_at)_(\d+)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One metric at one temperature, second run minus first. Means are over the same prompts in
+    both, so `delta` is their difference; undefined fields are None and `reason` says why."""
+
+    suite: str
+    metric: str
+    temperature: float
+    headline: bool
+    higher_is_better: bool | None
+    first: float | None
+    second: float | None
+    delta: float | None
+    low: float | None
+    high: float | None
+    method: str  # of the interval
+    test: str
+    p_value: float | None
+    p_holm: float | None
+    n: int  # queries
+    unpaired: int  # prompts with a value in one run only
+    unequal: int  # prompts left out for unequal numbers of replies
+    smallest_visible: float | None  # true difference that is called in 80 % of cases
+    margin: float | None  # below this a difference counts as none
+    call: Call
+    words: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A row before its p-value, which is computed for all together."""
+
+    row: Row
+    paired: Paired
+    step: float
+
+
+def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
+    """Metrics that all the runs have values of, in the order of the first; of those with a value
+    for every k only the k that tables show."""
+    names = common([run.suites[suite].metrics for run in runs])
+    most: dict[str, int] = {}
+    for name in names:
+        if found := _AT_K.match(name):
+            most[found[1]] = max(most.get(found[1], 1), int(found[2]))
+
+    def shown(name: str) -> bool:
+        found = _AT_K.match(name)
+        return found is None or int(found[2]) in shown_ks(most[found[1]])
+
+    return [name for name in names if shown(name) and not name.endswith("_corrected")]
+
+
+def headlines(metrics: Sequence[str]) -> list[str]:
+    """Those of the metrics that a summary is made of: quality, style and variety of the list that
+    the report has too, and pass@k and the different right programs at the largest k."""
+    most: dict[str, int] = {}
+    for name in metrics:
+        if found := _AT_K.match(name):
+            most[found[1]] = max(most.get(found[1], 1), int(found[2]))
+    largest = {f"{name}_{k}" for name, k in most.items() if name != "distinct_behaviour_at"}
+    chosen = {*standing_first("quality", "style", "variety"), *largest}
+    return [name for name in metrics if name in chosen]
+
+
+def measure(
+    first: ScoredRun,
+    second: ScoredRun,
+    suite: str,
+    *,
+    metrics: Sequence[str],
+    unequal: Mapping[Cell, int],
+    margin: float = MARGIN,
+) -> Iterator[Measured]:
+    """All rows of a suite, without p-values."""
+    k = first.suites[suite].samples
+    chosen = set(headlines(metrics))
+    for metric in metrics:
+        sides = [values_of(run, suite, metric, unequal) for run in (first, second)]
+        unit = unit_of(metric)
+        for t in shared_temperatures((first, second), suite):
+            here = [side.get(t, {}) for side in sides]
+            if not any(here) and not any(sides):
+                continue
+            paired = pair_up(here[0], here[1], unit=unit, unequal=at(t, unequal))
+            info = metric_info(metric)
+            row = _described(
+                Row(
+                    suite=suite,
+                    metric=metric,
+                    temperature=t,
+                    headline=metric in chosen,
+                    higher_is_better=info.higher_is_better if info else None,
+                    first=None,
+                    second=None,
+                    delta=None,
+                    low=None,
+                    high=None,
+                    method="none",
+                    test="none",
+                    p_value=None,
+                    p_holm=None,
+                    n=len(paired.first),
+                    unpaired=paired.unpaired,
+                    unequal=paired.unequal,
+                    smallest_visible=None,
+                    margin=None,
+                    call="not compared",
+                    words="not compared",
+                    reason="no query has a value in both runs",
+                ),
+                paired,
+                margin=margin,
+            )
+            yield Measured(row=row, paired=paired, step=_step(paired, k=k, unit=unit))
+
+
+def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[Row]:
+    """The rows with p-values, corrected by Holm within the headline metrics and within the others,
+    and with the call that they allow. A metric of which neither direction is better is never a
+    headline."""
+    p_values = sign_flip_p_values([of.paired.differences for of in measured])
+    rows: list[Row | None] = [None] * len(measured)
+    for headline in (True, False):
+        places = [
+            place
+            for place, of in enumerate(measured)
+            if of.row.headline == headline and of.row.delta is not None and of.row.n > 1
+        ]
+        raw = []
+        for place in places:
+            counts = _right_or_wrong(measured[place].paired)
+            raw.append(p_values[place] if counts is None else mcnemar_exact(*counts))
+        for place, p, corrected in zip(places, raw, holm(raw), strict=True):
+            rows[place] = _called(
+                measured[place], p=p, corrected=corrected, alpha=alpha, tests=len(places)
+            )
+    return [row or of.row for row, of in zip(rows, measured, strict=True)]
+
+
+def _described(row: Row, paired: Paired, *, margin: float) -> Row:
+    if not paired.first:
+        if paired.unequal:
+            reason = "every prompt has another number of replies in the other run"
+            return replace(row, reason=reason)
+        return row
+    found = mean_interval(paired.differences)
+    first = sum(paired.first) / row.n
+    return replace(
+        row,
+        first=first,
+        second=first + found.value,
+        delta=found.value,
+        low=found.low,
+        high=found.high,
+        method=f"paired {found.method}" if row.n > 1 else found.method,
+        margin=margin * abs(first),
+        reason="" if row.n > 1 else "one query",
+    )
+
+
+def _called(of: Measured, *, p: float, corrected: float, alpha: float, tests: int) -> Row:
+    row, level = of.row, alpha / tests
+    visible = (
+        smallest_visible(of.paired.differences, alpha=level, step=of.step)
+        if smallest_p(row.n) <= level
+        else None
+    )
+    call = _call(row, corrected=corrected, alpha=alpha)
+    words: str = call
+    if call == "cannot tell":
+        words = (
+            f"cannot tell: smallest visible difference is {visible:.2g}"
+            if visible is not None
+            else f"cannot tell: with {row.n} queries no difference would be seen"
+        )
+    test = "sign flip" if _right_or_wrong(of.paired) is None else "exact McNemar"
+    return replace(
+        row,
+        p_value=p,
+        p_holm=corrected,
+        test=test,
+        smallest_visible=visible,
+        call=call,
+        words=words,
+    )
+
+
+def _call(row: Row, *, corrected: float, alpha: float) -> Call:
+    assert row.delta is not None
+    if corrected <= alpha and row.delta != 0:
+        if row.higher_is_better is None:
+            return "higher" if row.delta > 0 else "lower"
+        return "better" if (row.delta > 0) == row.higher_is_better else "worse"
+    inside = (
+        row.low is not None
+        and row.high is not None
+        and row.margin is not None
+        and -row.margin <= row.low
+        and row.high <= row.margin
+    )
+    return "no difference seen" if inside else "cannot tell"
+
+
+def _right_or_wrong(paired: Paired) -> tuple[int, int] | None:
+    """(lost, gained) where each query is right or wrong once in each run; else None."""
+    if paired.prompts != 1 or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
+        return None
+    differences = paired.differences
+    return sum(d < 0 for d in differences), sum(d > 0 for d in differences)
+
+
+def _step(paired: Paired, *, k: int, unit: str) -> float:
+    """The smallest change of a query's mean, for shares of k replies to each of its prompts."""
+    if unit not in ("sample", "prompt"):
+        return 0.0
+    return lattice_step((*paired.first, *paired.second), size=k * paired.prompts)

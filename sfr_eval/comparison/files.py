@@ -1,0 +1,52 @@
+"""The folder of a comparison: comparison.json, tables, figures, compare.html."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.comparison.figures import over_temperature, trade_offs
+from sfr_eval.comparison.page import render
+from sfr_eval.errors import UserError
+from sfr_eval.report.figures import files, to_csv
+from sfr_eval.util.files import write_atomic, writing_to
+
+if TYPE_CHECKING:
+    from sfr_eval.comparison.compare import Comparison
+
+
+def write_comparison(comparison: "Comparison", folder: Path | None = None) -> Path:
+    """Write everything into `folder`, by default runs/compare-...; returns the path of the page.
+
+    comparison.json; metrics.csv and matched_quality.csv with the same rows; plots/ with PNG (300
+    dpi), SVG and CSV for each suite; compare.html. UserError for a folder that holds a run.
+    """
+    folder = folder or comparison.default_folder
+    if (folder / "manifest.json").exists():
+        raise UserError(f"--output {folder}: holds a run; choose another folder")
+    with writing_to(folder):
+        (folder / "plots").mkdir(parents=True, exist_ok=True)
+        content = json.dumps(comparison.as_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+        write_atomic(folder / "comparison.json", content)
+        _csv(folder / "metrics.csv", list(comparison.records()))
+        _csv(folder / "matched_quality.csv", list(comparison.matched_records()))
+        drawn = {}
+        for suite in dict.fromkeys(s.id for pair in comparison.pairs for s in pair.suites):
+            runs = [run for run in comparison.runs if suite in run.suites]
+            drawn[suite] = {
+                "trade_off": trade_offs(runs, suite),
+                "over_temperature": over_temperature(runs, suite),
+            }
+            for kind, group in drawn[suite].items():
+                for suffix, data in files(group) if group else ():
+                    write_atomic(folder / "plots" / f"{suite}-{kind}.{suffix}", data)
+        page = folder / "compare.html"
+        write_atomic(page, render(comparison, drawn))
+    return page
+
+
+def _csv(file: Path, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        write_atomic(file, to_csv(rows))
+    else:
+        file.unlink(missing_ok=True)  # of an earlier comparison

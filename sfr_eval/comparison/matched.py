@@ -1,0 +1,182 @@
+"""At equal quality, which run is more varied? And which points does another run beat?
+
+More temperature buys variety with quality, so two runs are compared along their whole curves. The
+curves, their summaries and the bootstrap are those of `metrics.sweep` and `stats.frontier`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sfr_eval.comparison.differences import headlines
+from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.metrics.sweep import SEED, Curve, compare, curve
+from sfr_eval.metrics.table import metric_info
+from sfr_eval.stats.frontier import MISSED, diversity_at, frontier
+from sfr_eval.stats.intervals import DRAWS
+from sfr_eval.types import MetricResult, Value
+
+TRADE_OFFS: dict[str, tuple[str, ...]] = {
+    "oracle_valid": ("distinct_valid", "embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
+    "pass_at_1": ("distinct_correct_at", "embed_distance", "self_bleu_4_fixed"),
+    "judge_rel": ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
+    "judge_ctx": ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
+    "judge_flu": ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
+    "style_strength": ("embed_distance", "cs_self_bleu_4"),
+}
+"""Quality -> the diversities read at equal quality; of distinct_correct_at the largest k."""
+
+LEVELS = 41
+"""Levels of quality at which a band is drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchedQuality:
+    """Two curves, and `second` minus `first` at equal quality: the fields of `sweep.compare`."""
+
+    suite: str
+    quality: str
+    diversity: str
+    lower_is_better: bool  # then 1 - value is compared
+    first: Curve
+    second: Curve
+    summary: Mapping[str, Any]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """A row for each summary: the hypervolume, and the diversity at each level of quality."""
+        shared = {
+            "suite": self.suite,
+            "quality": self.quality,
+            "diversity": self.diversity,
+            "diversity_is": "1 - value" if self.lower_is_better else "the value",
+        }
+        volume = self.summary["hypervolume"]
+        yield {
+            **shared,
+            "measure": "hypervolume",
+            "part": None,
+            "level": None,
+            **volume,
+            "words": words(volume),
+        }
+        for found in self.summary["matched"]:
+            fields = {key: found[key] for key in ("value", "low", "high", "method", "n")}
+            yield {
+                **shared,
+                "measure": f"diversity at {found['part']:.0%} of the lower best quality",
+                "part": found["part"],
+                "level": found["level"],
+                **fields,
+                "words": words(found),
+            }
+
+
+def words(found: Mapping[str, Any]) -> str:
+    """What an interval of a difference allows to be said; more of it is always better here."""
+    if found["value"] is None or found["low"] is None:
+        return f"cannot tell: {str(found['method']).removeprefix('none: ')}"
+    if found["low"] > 0:
+        return "better"
+    if found["high"] < 0:
+        return "worse"
+    if found["low"] == found["high"]:
+        return "no difference seen"
+    half = (found["high"] - found["low"]) / 2
+    return f"cannot tell: the interval reaches {half:.2g} to both sides"
+
+
+def matched_qualities(
+    first: ScoredRun, second: ScoredRun, suite: str, *, metrics: Sequence[str], draws: int = DRAWS
+) -> list[MatchedQuality]:
+    """Every pair of a quality and a diversity that both runs measured at two temperatures or more;
+    the runs need no temperature in common."""
+    found = []
+    for quality, diversity in axes(metrics):
+        one, two = (run_curve(run, suite, quality, diversity) for run in (first, second))
+        if min(len(one.temperatures), len(two.temperatures)) < 2:
+            continue
+        if not set(one.queries) & set(two.queries):
+            continue
+        info = metric_info(diversity)
+        found.append(
+            MatchedQuality(
+                suite=suite,
+                quality=quality,
+                diversity=diversity,
+                lower_is_better=info is not None and info.direction == "lower",
+                first=one,
+                second=two,
+                summary=compare(one, two, draws=draws),
+            )
+        )
+    return found
+
+
+def axes(metrics: Sequence[str]) -> list[tuple[str, str]]:
+    """(quality, diversity) of every trade-off that these metrics make."""
+    programs = [name for name in headlines(metrics) if name.startswith("distinct_correct_at_")]
+    return [
+        (quality, diversity)
+        for quality, diversities in TRADE_OFFS.items()
+        if quality in metrics
+        for name in diversities
+        for diversity in (programs if name == "distinct_correct_at" else [name])
+        if diversity in metrics
+    ]
+
+
+def run_curve(run: ScoredRun, suite: str, quality: str, diversity: str) -> Curve:
+    """The curve of one run over its own temperatures."""
+    return curve(_result(run, suite, quality), _result(run, suite, diversity))
+
+
+def band(of: Curve, *, draws: int = DRAWS) -> list[dict[str, float]]:
+    """Diversity at each level of quality, with a pointwise 95% band: quantiles over resampled
+    queries, each with its whole curve. Levels that over 1% of the resamples miss are left out."""
+    generator = np.random.default_rng(SEED)
+    n = len(of.queries)
+    means = of.qualities.mean(axis=0)
+    weights = generator.multinomial(n, np.full(n, 1 / n), size=draws) / n
+    quality, diversity = weights @ of.qualities, weights @ of.diversities
+    rows = []
+    for level in np.linspace(float(means.min()), float(means.max()), LEVELS):
+        value = float(diversity_at(means, of.diversities.mean(axis=0), level))
+        drawn = diversity_at(quality, diversity, level)
+        if np.isnan(drawn).mean() > MISSED or np.isnan(value):
+            continue
+        low, high = np.nanquantile(drawn, [0.025, 0.975])
+        rows.append({"level": float(level), "value": value, "low": float(low), "high": float(high)})
+    return rows
+
+
+def beaten(curves: Sequence[Curve]) -> list[list[bool]]:
+    """For each curve and each of its points: is some point of any of the curves at least as good
+    on both axes and better on one?"""
+    quality = np.concatenate([c.qualities.mean(axis=0) for c in curves])
+    diversity = np.concatenate([c.diversities.mean(axis=0) for c in curves])
+    best = set(frontier(quality, diversity))
+    flags = [place not in best for place in range(len(quality))]
+    parts = []
+    for c in curves:
+        parts.append(flags[: len(c.temperatures)])
+        flags = flags[len(c.temperatures) :]
+    return parts
+
+
+def _result(run: ScoredRun, suite: str, metric: str) -> MetricResult:
+    info = metric_info(metric)
+    assert info is not None, metric
+    return MetricResult(
+        metric=metric,
+        version=run.version(suite, metric),
+        unit=info.unit,
+        higher_is_better=info.higher_is_better,
+        signature={},
+        values=[
+            Value(suite=suite, temperature=t, query=query, persona=persona, value=value)
+            for t, values in run.values(suite, metric).items()
+            for (query, persona), value in values.items()
+        ],
+    )

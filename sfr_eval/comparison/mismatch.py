@@ -1,0 +1,142 @@
+"""May two runs be compared? What must be equal, and how a difference is named."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sfr_eval.comparison.runs import PromptKey, ScoredRun
+from sfr_eval.metrics.table import NEED_CHECKPOINT, metric_info
+
+SHOWN = 3
+"""Prompts that a message names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """One thing that should be equal and is not: in the first run `first`, in the second
+    `second`."""
+
+    what: str
+    first: str
+    second: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.first} and {self.second}"
+
+
+def mismatches(
+    first: ScoredRun, second: ScoredRun, metrics: Mapping[str, list[str]]
+) -> list[Mismatch]:
+    """All that makes numbers of two runs incomparable, the gravest first.
+
+    Equal must be: suite versions, prompts, k, every sampling field but temperature, template
+    policy, and the signatures (with versions) of the `metrics` (suite -> ids) that are compared.
+    Weights, run seeds, temperatures and machines may differ.
+    """
+    found: list[Mismatch] = []
+    for suite in metrics:
+        found += _suite(first, second, suite)
+    found += _policy(first, second)
+    for suite, names in metrics.items():
+        for metric in names:
+            found += _signature(first, second, suite, metric)
+    return found
+
+
+def settings(run: ScoredRun, suite: str) -> dict[str, Any]:
+    """What must be equal of a suite's settings, by name. Sampling is absent where it is unknown,
+    as in imported text."""
+    part = next(p for p in run.manifest["plan"] if p["suite"] == suite)
+    found: dict[str, Any] = {
+        f"suite {suite}: version": part["version"],
+        f"suite {suite}: k": part["samples"],
+    }
+    sampling = run.identity.get("sampling", {})
+    if isinstance(sampling, Mapping):
+        for field, value in sampling.get(suite, {}).items():
+            found[f"suite {suite}: {field}"] = value
+    return found
+
+
+def policy(run: ScoredRun) -> dict[str, Any]:
+    """How prompts become text: what must be equal, by name."""
+    keys = {"chat_template": "chat template", "system_role": "system role"}
+    return {name: run.identity[key] for key, name in keys.items() if key in run.identity}
+
+
+def signature_parts(signature: str) -> dict[str, str]:
+    """A signature as a mapping; its first part is the metric's own name."""
+    parts = re.split(r"\|(?=[a-z_0-9]+:)", signature)
+    return dict(part.partition(":")[::2] for part in parts[1:])
+
+
+def compared_parts(metric: str, signature: str) -> dict[str, str]:
+    """What of a signature two checkpoints must share: not the checkpoint that read the replies."""
+    parts = signature_parts(signature)
+    info = metric_info(metric)
+    if info is not None and info.family in NEED_CHECKPOINT:
+        parts.pop("model", None)
+    return parts
+
+
+def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Mismatch]:
+    """The settings that both have and that differ."""
+    for name, value in first.items():
+        if name in second and second[name] != value:
+            yield Mismatch(what=name, first=brief(value), second=brief(second[name]))
+
+
+def prompt_mismatch(
+    suite: str, first: frozenset[PromptKey], second: frozenset[PromptKey]
+) -> Iterator[Mismatch]:
+    """Prompts that only one of two runs was asked."""
+    if first != second:
+        yield Mismatch(
+            what=f"suite {suite}: prompts",
+            first=_only(first, second),
+            second=_only(second, first),
+        )
+
+
+def brief(value: Any) -> str:
+    """A setting in a message."""
+    text = str(value) if value not in ("", [], None) else "none"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _suite(first: ScoredRun, second: ScoredRun, suite: str) -> Iterator[Mismatch]:
+    yield from differing(settings(first, suite), settings(second, suite))
+    yield from prompt_mismatch(suite, first.prompts[suite], second.prompts[suite])
+
+
+def _policy(first: ScoredRun, second: ScoredRun) -> Iterator[Mismatch]:
+    yield from differing(policy(first), policy(second))
+
+
+def _signature(first: ScoredRun, second: ScoredRun, suite: str, metric: str) -> Iterator[Mismatch]:
+    one, two = (compared_parts(metric, signature_of(run, suite, metric)) for run in (first, second))
+    for part in sorted({*one, *two}):
+        if one.get(part) != two.get(part):
+            yield Mismatch(
+                what=f"metric {metric}: {part}",
+                first=brief(one.get(part)),
+                second=brief(two.get(part)),
+            )
+
+
+def signature_of(run: ScoredRun, suite: str, metric: str) -> str:
+    """As the estimates of a metric carry it."""
+    return next(
+        estimate.signature
+        for (name, _, _), estimate in run.suites[suite].estimates.items()
+        if name == metric
+    )
+
+
+def _only(own: frozenset[PromptKey], other: frozenset[PromptKey]) -> str:
+    extra = sorted(f"{query}/{persona}".rstrip("/") for query, persona in own - other)
+    if not extra:
+        return f"{len(own)}"
+    more = ", ..." if len(extra) > SHOWN else ""
+    return f"{len(own)} ({len(extra)} of its own: {', '.join(extra[:SHOWN])}{more})"

@@ -1,0 +1,106 @@
+"""Values of two runs, prompt by prompt: what is paired, and what is left out and counted."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sfr_eval.comparison.runs import PromptKey, ScoredRun
+from sfr_eval.metrics.table import metric_info
+from sfr_eval.types import Unit
+
+Cell = tuple[float, PromptKey]
+"""(temperature, prompt)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paired:
+    """Means over paired prompts of each query, in both runs, query by query."""
+
+    first: tuple[float, ...]
+    second: tuple[float, ...]
+    prompts: int  # behind each query; 0 if not the same number everywhere
+    unpaired: int  # prompts with a value in one run only
+    unequal: int  # prompts left out since the runs have different numbers of replies to them
+
+    @property
+    def differences(self) -> list[float]:
+        """Second minus first, one for each query."""
+        return [b - a for a, b in zip(self.first, self.second, strict=True)]
+
+
+def unequal_prompts(first: ScoredRun, second: ScoredRun, suite: str) -> dict[Cell, int]:
+    """Prompts whose numbers of replies with text differ, and the smaller number.
+
+    Replies are missing where requests failed or were refused, and that is not random: long and odd
+    answers time out more. Only temperatures that both runs have, and prompts that both were asked.
+    """
+    found = {}
+    for (name, temperature), counts in first.usable.items():
+        other = second.usable.get((name, temperature))
+        if name != suite or other is None:
+            continue
+        for prompt, count in counts.items():
+            if prompt in other and other[prompt] != count:
+                found[temperature, prompt] = min(count, other[prompt])
+    return found
+
+
+def pair_up(
+    first: Mapping[PromptKey, float],
+    second: Mapping[PromptKey, float],
+    *,
+    unit: Unit,
+    unequal: Mapping[PromptKey, int],
+) -> Paired:
+    """Pair the values of one metric at one temperature.
+
+    `unequal` prompts are left out of values of a prompt, and their queries out of values of a
+    query: many of these depend on the number of replies. Means over replies have been taken of
+    equally many before, and a set holds replies to several prompts: nothing is left out there.
+    """
+    if unit == "prompt":
+        out = {key for key in unequal if key in first and key in second}
+    elif unit == "query":
+        queries = {query for query, _ in unequal}
+        out = {key for key in first if key[0] in queries and key in second}
+    else:
+        out = set()
+    shared = [key for key in first if key in second and key not in out]
+    sides: list[dict[str, list[float]]] = [{}, {}]
+    for key in shared:
+        for side, values in zip(sides, (first, second), strict=True):
+            side.setdefault(key[0], []).append(values[key])
+    means = [tuple(math.fsum(v) / len(v) for v in side.values()) for side in sides]
+    numbers = set(Counter(query for query, _ in shared).values())
+    return Paired(
+        first=means[0],
+        second=means[1],
+        prompts=numbers.pop() if len(numbers) == 1 else 0,
+        unpaired=len(first.keys() ^ second.keys()),
+        unequal=len(out),
+    )
+
+
+def values_of(
+    run: ScoredRun, suite: str, metric: str, unequal: Mapping[Cell, int]
+) -> dict[float, dict[PromptKey, float]]:
+    """Temperature -> prompt -> value; of prompts with `unequal` replies the mean of so many."""
+    return run.values(suite, metric, most=unequal)
+
+
+def unit_of(metric: str) -> Unit:
+    """What a metric's values belong to."""
+    info = metric_info(metric)
+    return "prompt" if info is None else info.unit
+
+
+def at(temperature: float, unequal: Mapping[Cell, int]) -> dict[PromptKey, int]:
+    """Those of one temperature."""
+    return {prompt: count for (t, prompt), count in unequal.items() if t == temperature}
+
+
+def shared_temperatures(runs: Sequence[ScoredRun], suite: str) -> list[float]:
+    """Temperatures that all the runs have for a suite."""
+    sets = [set(run.suites[suite].temperatures) for run in runs]
+    return sorted(set.intersection(*sets))

@@ -1,0 +1,140 @@
+"""A suite's differences in a headline and a few sentences, and the rules behind them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sfr_eval.comparison.differences import ALPHA, Row
+from sfr_eval.comparison.matched import MatchedQuality
+from sfr_eval.store.results import OWN_TEMPERATURE, nearest
+
+Tone = Literal["bad", "good", "unsure", "none"]
+
+
+def rules(margin: float) -> tuple[str, ...]:
+    """How calls are made, as the page prints it."""
+    return (
+        "Values are paired by prompt: a prompt counts only where both runs have a value. The "
+        "independent unit is the query; the interval is that of the mean difference over queries "
+        "(95 %, t below 50 queries, else BCa bootstrap).",
+        "p is by flipping the signs of the differences: all signs up to 13 queries that differ, "
+        "else 99,999 random flips; where each query is right or wrong once in each run that is "
+        "McNemar's exact test. Holm's correction is over all headline metrics and temperatures of "
+        "the comparison together, and over all other metrics together.",
+        f"Better or worse: corrected p at most {ALPHA:g}. No difference seen: not so, and the "
+        f"whole interval lies within {margin:.0%} of the first run's value. Else it cannot be "
+        "told, and the smallest visible difference says what this comparison calls in 80 % of "
+        "cases, correction included.",
+        "At equal quality: the most diversity that a curve over temperature has at a quality of at "
+        "least the level, a share of the lower of the two best qualities; intervals resample "
+        "queries with their whole curves (jackknife below 50 queries, else BCa) and are not "
+        "corrected for their number.",
+        "The interval speaks for other queries of the same kind and other samples of the same "
+        "weights. It does not speak for another training: for that, compare several seeds.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What may be said of a suite, read at one temperature."""
+
+    tone: Tone
+    headline: str
+    sentences: tuple[str, ...]
+    temperature: float | None
+
+
+def summarise(
+    rows: Sequence[Row], matched: Sequence[MatchedQuality], *, first: str, second: str
+) -> Summary:
+    """Read the headline metrics at the shared temperature nearest to 1; where nothing is sure
+    there, at the others."""
+    temperatures = tuple(sorted({row.temperature for row in rows}))
+    if not temperatures:
+        return Summary(
+            tone="none",
+            headline="Nothing to compare: no metric and temperature in common",
+            sentences=(),
+            temperature=None,
+        )
+    t = nearest(temperatures, OWN_TEMPERATURE)
+    here = [row for row in rows if row.headline and row.temperature == t]
+    elsewhere = [row for row in rows if row.headline and row.temperature != t]
+    better, worse = (any(row.call == call for row in here) for call in ("better", "worse"))
+    where = ""
+    if not better and not worse:  # what is sure at another temperature is not to be passed over
+        better, worse = (any(row.call == call for row in elsewhere) for call in ("better", "worse"))
+        where = " at some temperatures"
+    tone: Tone
+    if better and worse:
+        tone, headline = "unsure", f"{second} is better in some ways and worse in others{where}"
+    elif better:
+        tone, headline = "good", f"{second} is better than {first}{where}"
+    elif worse:
+        tone, headline = "bad", f"{second} is worse than {first}{where}"
+    elif here and all(row.call == "no difference seen" for row in here):
+        tone, headline = "none", f"No difference seen between {first} and {second}"
+    else:
+        tone, headline = "unsure", f"Cannot tell {first} and {second} apart"
+    return Summary(
+        tone=tone,
+        headline=headline,
+        sentences=(
+            *_sentences(here, t=t, second=second),
+            *_elsewhere(elsewhere, second=second),
+            *_at_equal_quality(matched, second=second),
+        ),
+        temperature=t,
+    )
+
+
+def _elsewhere(rows: Sequence[Row], *, second: str) -> Iterator[str]:
+    for call in ("worse", "better"):
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            if row.call == call:
+                found.setdefault(row.metric, []).append(f"{row.temperature:g}")
+        if found:
+            shown = ", ".join(f"{metric} (T = {', '.join(ts)})" for metric, ts in found.items())
+            yield f"At other temperatures {second} is {call} in {shown}."
+
+
+def _sentences(here: Sequence[Row], *, t: float, second: str) -> Iterator[str]:
+    if not here:
+        yield f"No headline metric has values in both runs at T = {t:g}."
+    for call, verb in (("worse", "is worse in"), ("better", "is better in")):
+        rows = [row for row in here if row.call == call]
+        if rows:
+            shown = ", ".join(f"{row.metric} ({change(row)})" for row in rows)
+            yield f"At T = {t:g} {second} {verb} {shown}."
+    same = [row.metric for row in here if row.call == "no difference seen"]
+    if same:
+        yield f"No difference seen in {', '.join(same)}."
+    unsure = [row for row in here if row.call == "cannot tell"]
+    if unsure:
+        shown = ", ".join(
+            f"{row.metric}"
+            + (f" (from {row.smallest_visible:.2g})" if row.smallest_visible is not None else "")
+            for row in unsure
+        )
+        yield f"Cannot tell for {shown}; in brackets the smallest visible difference."
+
+
+def _at_equal_quality(matched: Sequence[MatchedQuality], *, second: str) -> Iterator[str]:
+    for of in matched:
+        volume = of.summary["hypervolume"]
+        found = of.summary["matched"][1]  # at 0.8 of the lower best quality
+        if found["value"] is not None and found["low"] is not None:
+            sure = found["low"] > 0 or found["high"] < 0
+            if sure and (volume["value"] or 0) * found["value"] > 0:
+                more = "more" if found["value"] > 0 else "less"
+                yield (
+                    f"At equal {of.quality} ({found['level']:.3g}) {second} has {more} diversity "
+                    f"by {of.diversity}: {found['value']:+.3g} [{found['low']:.3g}, "
+                    f"{found['high']:.3g}]{', as 1 - value' if of.lower_is_better else ''}."
+                )
+
+
+def change(row: Row) -> str:
+    """`0.41 to 0.46`."""
+    return "undefined" if row.first is None else f"{row.first:.3g} to {row.second:.3g}"

@@ -1,0 +1,1 @@
+"""Sentence embeddings: encoder, backends, chunks of long texts, cache."""

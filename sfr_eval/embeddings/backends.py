@@ -1,0 +1,196 @@
+"""How an encoder computes: float32 by PyTorch, or faster and a little different.
+
+`float32` is the reference. `bfloat16` and `onnx` are opt-in; how far their embeddings lie from the
+reference is measured on texts of the run and reported with every number that rests on them.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+
+import numpy as np
+
+from sfr_eval.embeddings.cache import Embeddings
+from sfr_eval.embeddings.locate import need
+from sfr_eval.errors import UserError
+from sfr_eval.util.files import atomic_path
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Backend = Literal["float32", "bfloat16", "onnx"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+# Candidates, the default, and how many texts each candidate is timed on.
+BATCHES = {"cpu": (8, 16, 32, 64), "cuda": (64, 128, 256, 512)}
+DEFAULT_BATCH = {"cpu": 32, "cuda": 256}
+TRIAL = {"cpu": 96, "cuda": 1_024}
+NEAR = 0.95  # of the best rate: the smallest such batch is taken, it needs the least memory
+
+
+class Computes(Protocol):
+    """A loaded encoder."""
+
+    device: str
+
+    def embed(self, texts: Sequence[str], batch: int) -> Embeddings:
+        """Unit rows, float32, shape (len(texts), d)."""
+
+
+def load(folder: Path, *, name: str, backend: Backend, exports: Path) -> Computes:
+    """Load an encoder; UserError if its files or libraries do not allow it. `exports` keeps what
+    is made of its weights (the ONNX graph)."""
+    model = sentence_transformer(folder, name=name, bfloat16=backend == "bfloat16")
+    if backend == "onnx":
+        return _Onnx(model, name=name, file=exports / "model.onnx")
+    return _Torch(model)
+
+
+class _Torch:
+    def __init__(self, model: "SentenceTransformer") -> None:
+        self._model = model
+        self.device = str(model.device.type)
+
+    def embed(self, texts: Sequence[str], batch: int) -> Embeddings:
+        rows = self._model.encode(
+            list(texts),
+            batch_size=batch,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        )
+        return unit_rows(np.asarray(rows, dtype=np.float32))
+
+
+class _Onnx:
+    """ONNX Runtime in place of the transformer; pooling and what follows it stay PyTorch's.
+
+    The graph is exported from the encoder's own weights, once, into the cache. We do not go
+    through optimum: its releases do not support transformers 5.
+    """
+
+    _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+    def __init__(self, model: "SentenceTransformer", *, name: str, file: Path) -> None:
+        for package in ("onnxruntime", "onnx", "onnxscript"):
+            need(package, name, extra="onnx")
+        import onnxruntime
+
+        modules = list(model)
+        if type(modules[0]).__name__ != "Transformer" or model.default_prompt_name is not None:
+            raise UserError(
+                f"--encoder {name}: the onnx backend knows plain transformers without a prompt "
+                "only; use --encoder-backend float32"
+            )
+        self.device = "cpu"
+        self._model = model.to("cpu")
+        self._rest: list[Callable[[Any], Any]] = modules[1:]
+        features = model.preprocess(["export"])
+        self._names = [name for name in self._INPUTS if name in features]
+        if not file.is_file():
+            self._export(file)
+        options = onnxruntime.SessionOptions()
+        if threads := os.environ.get("OMP_NUM_THREADS", ""):  # which ONNX Runtime would ignore
+            options.intra_op_num_threads = int(threads.split(",")[0])
+        self._session = onnxruntime.InferenceSession(
+            str(file), options, providers=["CPUExecutionProvider"]
+        )
+
+    def _export(self, file: Path) -> None:
+        import warnings
+
+        import torch
+
+        two = self._model.preprocess(["two texts", "of different length"])
+        free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(file) as temporary, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the exporter, about its own future
+            torch.onnx.export(
+                self._model[0].auto_model.eval(),
+                kwargs={name: two[name] for name in self._names},
+                f=str(temporary),
+                input_names=self._names,
+                output_names=["token_embeddings"],
+                dynamic_shapes=dict.fromkeys(self._names, free),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+
+    def embed(self, texts: Sequence[str], batch: int) -> Embeddings:
+        import torch
+
+        parts = []
+        for start in range(0, len(texts), batch):
+            features = self._model.preprocess(list(texts[start : start + batch]))
+            inputs = {name: features[name].numpy() for name in self._names}
+            (tokens,) = self._session.run(["token_embeddings"], inputs)
+            features["token_embeddings"] = torch.from_numpy(tokens)
+            with torch.inference_mode():
+                for module in self._rest:
+                    features = module(features)
+            parts.append(features["sentence_embedding"].numpy())
+        return unit_rows(np.concatenate(parts))
+
+
+def unit_rows(rows: Embeddings) -> Embeddings:
+    """Each row divided by its length: half precision leaves lengths off by a thousandth."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
+def deviation(reference: Embeddings, other: Embeddings) -> dict[str, float | int]:
+    """How far embeddings of the same texts lie apart, and what that does to a mean distance."""
+    n = len(reference)
+    found: dict[str, float | int] = {
+        "texts": n,
+        "max_difference": float(np.abs(reference - other).max()),
+        "lowest_cosine": float((reference * other).sum(axis=1).min()),
+    }
+    if n > 1:
+        for key, rows in (("mean_distance", other), ("mean_distance_float32", reference)):
+            total = rows.sum(axis=0, dtype=np.float64)
+            found[key] = 1 - float((total @ total - n) / (n * (n - 1)))
+    return found
+
+
+def fastest_batch(
+    embed: Callable[[Sequence[str], int], None], texts: Sequence[str], candidates: Sequence[int]
+) -> tuple[int, dict[int, float]]:
+    """(batch size, characters a second of each candidate). `texts` are shared out so that every
+    candidate gets texts of the same lengths; `embed` keeps what it computes, so nothing is lost."""
+    embed(texts[:1], 1)  # the first call also allocates
+    rates = {}
+    for number, batch in enumerate(candidates):
+        own = texts[1 + number :: len(candidates)]
+        started = time.perf_counter()
+        embed(own, batch)
+        rates[batch] = sum(map(len, own)) / (time.perf_counter() - started)
+    best = max(rates.values())
+    return next(batch for batch in candidates if rates[batch] >= NEAR * best), rates
+
+
+def sentence_transformer(folder: Path, *, name: str, bfloat16: bool) -> "SentenceTransformer":
+    """Load a model from its folder; `name` is what the user called it."""
+    # One process, few long calls: threads in the tokenizer gain nothing, and they make the
+    # library complain whenever something forks later (the code sandbox does).
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    need("sentence_transformers", name)
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        if bfloat16:
+            import torch
+
+            return SentenceTransformer(
+                str(folder), trust_remote_code=False, model_kwargs={"dtype": torch.bfloat16}
+            )
+        return SentenceTransformer(str(folder), trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"--encoder {name}: cannot be loaded: {why}") from None

@@ -1,0 +1,91 @@
+"""Embeddings on disk, by hash of the text.
+
+    <folder>/<shard>.npy    float32, unit rows, shape (n, d)
+    <folder>/<shard>.keys   16 bytes of sha256(text) for each row
+
+Shards are only ever added. The keys file is written last, so a shard without one does not exist.
+"""
+
+import hashlib
+import mmap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sfr_eval.util.files import atomic_path, write_atomic
+
+KEY_BYTES = 16
+
+Embeddings = npt.NDArray[np.float32]
+
+
+class EmbeddingStore:
+    """The shards of one encoder. A shard that is torn or unreadable is left out, and its texts are
+    encoded again; a folder that cannot be written costs the cache, never the result."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shards: list[Embeddings] = []
+        self._places: dict[bytes, tuple[int, int]] = {}  # key -> shard, row
+        for file in sorted(folder.glob("*.keys")):
+            self._read(file)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._places
+
+    def _read(self, file: Path) -> None:
+        try:
+            content = file.read_bytes()
+            rows = np.load(file.with_suffix(".npy"), mmap_mode="r")
+        except (OSError, ValueError, EOFError):
+            return
+        keys = [content[i : i + KEY_BYTES] for i in range(0, len(content), KEY_BYTES)]
+        if rows.ndim == 2 and len(rows) == len(keys) and rows.dtype == np.float32:
+            self._remember(keys, rows)
+
+    def _remember(self, keys: Sequence[bytes], rows: Embeddings) -> None:
+        self._places.update({key: (len(self._shards), row) for row, key in enumerate(keys)})
+        self._shards.append(rows)
+
+    def add(self, keys: Sequence[bytes], rows: Embeddings) -> None:
+        """Keep the rows, here and on disk."""
+        self._remember(keys, rows)
+        content = b"".join(keys)
+        # Named by content: two processes that share the cache never write the same file twice
+        # with different rows.
+        file = self._folder / f"{hashlib.sha256(content).hexdigest()[:16]}.npy"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with atomic_path(file) as temporary, temporary.open("wb") as stream:
+                np.save(stream, rows)
+            write_atomic(file.with_suffix(".keys"), content)
+            self._shards[-1] = np.load(file, mmap_mode="r")  # a million rows would be 1.5 GB
+        except OSError:
+            return  # a full or read-only cache: encode again next time
+
+    def rows(self, keys: Sequence[bytes]) -> Embeddings:
+        """The rows of known keys, in the order asked."""
+        if not keys:
+            return np.zeros((0, self._shards[0].shape[1] if self._shards else 0), np.float32)
+        places = np.array([self._places[key] for key in keys])
+        found = np.empty((len(keys), self._shards[places[0, 0]].shape[1]), np.float32)
+        for shard in np.unique(places[:, 0]):
+            here = places[:, 0] == shard
+            found[here] = self._shards[shard][places[here, 1]]
+            _let_go(self._shards[shard])
+        return found
+
+
+def _let_go(rows: Embeddings) -> None:
+    """Give the pages of a file back that were read: they count as this process's memory until then,
+    and reading all of a large cache would hold all of it."""
+    if isinstance(rows.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        rows.base.madvise(mmap.MADV_DONTNEED)
+
+
+def text_key(text: str) -> bytes:
+    """What a text is stored under."""
+    # Lone surrogates cannot come from a decoded completion, but can from a user's file.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:KEY_BYTES]

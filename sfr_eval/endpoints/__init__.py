@@ -1,0 +1,1 @@
+"""OpenAI-compatible servers: addresses, limits, retries."""

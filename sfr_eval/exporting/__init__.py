@@ -1,1 +1,0 @@
-"""A scored run in other tools' formats, one module a format."""

@@ -1,0 +1,1 @@
+"""Generations and logs of other tools, imported into a run folder."""

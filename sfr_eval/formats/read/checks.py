@@ -1,0 +1,78 @@
+"""What makes imported rows lie about variety: copies that no model drew."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from sfr_eval.errors import UserError
+from sfr_eval.formats.read.reply import Reading, Reply
+
+Key = TypeVar("Key")
+
+_MANY = 4
+"""Prompts from which "every text comes in pairs" is no chance."""
+
+
+def refuse_copies(readings: Sequence[Reading]) -> None:
+    """UserError for several replies to one prompt at temperature 0, for one id or place taken
+    twice, and for a prompt that two files answer."""
+    cells: Counter[tuple[str, str]] = Counter()
+    ids: dict[str, str] = {}
+    places: dict[tuple[str, str, float, int], str] = {}
+    owner: dict[tuple[str, str, float], Path] = {}
+    for reading in readings:
+        for reply in reading.replies:
+            where, cell = reply.where, (reply.query, reply.persona, reply.temperature)
+            if reply.temperature == 0:
+                cells[reply.query, reply.persona] += 1
+                if cells[reply.query, reply.persona] > 1:
+                    raise UserError(
+                        f"{where}: a second reply to {_name(reply)} at temperature 0: greedy "
+                        "decoding gives copies of one text, which read as total collapse; keep "
+                        "one reply a prompt"
+                    )
+            if reply.sample_id is not None:
+                _once(ids, reply.sample_id, where, what=f"sample_id {reply.sample_id}")
+            if reply.index is not None:
+                what = f"reply {reply.index} to {_name(reply)} at {reply.temperature:g}"
+                _once(places, (*cell, reply.index), where, what=what)
+            first = owner.setdefault(cell, reading.file)
+            if first != reading.file and not reading.sharded:
+                raise UserError(
+                    f"{where}: {_name(reply)} at temperature {reply.temperature:g} has replies in "
+                    f"{first} too; name one of the two files"
+                )
+
+
+def _once(seen: dict[Key, str], key: Key, where: str, *, what: str) -> None:
+    if key in seen:
+        raise UserError(f"{where}: {what} is in {seen[key]} already: rows are doubled; remove one")
+    seen[key] = where
+
+
+def _name(reply: Reply) -> str:
+    return f"{reply.query}/{reply.persona}" if reply.persona else reply.query
+
+
+def suspicions(replies: Sequence[Reply]) -> Iterator[str]:
+    """Sentences for the report: what is not wrong for certain."""
+    cells: dict[tuple[str, str, float], list[Reply]] = defaultdict(list)
+    for reply in replies:
+        cells[reply.query, reply.persona, reply.temperature].append(reply)
+    sizes = Counter(len(cell) for cell in cells.values())
+    if len(sizes) > 1:
+        yield (
+            f"Prompts have between {min(sizes)} and {max(sizes)} replies: measures that move with "
+            "the number of replies are not alike over them."
+        )
+    if len(cells) >= _MANY and all(_in_pairs(cell) for cell in cells.values()):
+        yield (
+            "Every text comes an even number of times to its prompt: are the rows doubled? Doubled "
+            "rows read as collapse."
+        )
+
+
+def _in_pairs(cell: Sequence[Reply]) -> bool:
+    texts = Counter(reply.text for reply in cell if reply.status in ("ok", "truncated"))
+    return bool(texts) and all(count % 2 == 0 for count in texts.values())

@@ -1,0 +1,235 @@
+"""A run folder of foreign files: found, read, checked, sealed."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.config import json_lines
+from sfr_eval.errors import UserError
+from sfr_eval.formats.read import inspect_log, lm_eval, rows
+from sfr_eval.formats.read.checks import refuse_copies, suspicions
+from sfr_eval.formats.read.mapping import Fields, PromptMap
+from sfr_eval.formats.read.reply import UNKNOWN, Reading, Reply
+from sfr_eval.store.run_folder import FORMAT_VERSION, RunFolder
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.suite import Suite, load_suite
+from sfr_eval.types import Sample, Sampling
+from sfr_eval.util.files import missing_folders, writing_to
+
+_SUBJECT = ("chat_template", "system_role", "seed")
+_PATTERNS = ("*.eval", "samples_*.jsonl")
+
+
+def foreign_files(paths: Sequence[Path]) -> list[Path]:
+    """The files to import among what the user named: files, and those in folders that are no run
+    folder. Empty if `paths` is a run folder."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_file():
+            found.append(path)
+        elif path.is_dir() and not (path / "manifest.json").exists():
+            found += sorted(file for pattern in _PATTERNS for file in path.rglob(pattern))
+    if len(paths) > 1 and any(not path.is_file() for path in paths):
+        odd = next(path for path in paths if not path.is_file())
+        raise UserError(f"score {odd}: is not a file; name one run folder, or files")
+    return list(dict.fromkeys(found))
+
+
+def import_generations(
+    files: Sequence[Path],
+    *,
+    suite: str | None,
+    output: Path | None,
+    settings: Mapping[str, Any] | None = None,
+    fields: Fields | None = None,
+) -> tuple[RunFolder, list[Path]]:
+    """Make a run folder of files of plain rows, lm-eval samples or inspect logs.
+    Returns it, and those folders that had to be made for it."""
+    readers = [_reader(file) for file in files]
+    named = suite or _own_suite(files[0])
+    if named is None:
+        raise UserError(f"score {files[0]}: name the suite of these rows with --suite")
+    settings = dict(settings or {})
+    loaded = load_suite(named, personas=_personas(settings), code=CodeOptions.from_config(settings))
+    prompts = PromptMap(suite=loaded, fields=fields or Fields())
+    readings = [reader(file, prompts) for reader, file in zip(readers, files, strict=True)]
+    if len({reading.format for reading in readings}) > 1:
+        kinds = ", ".join(sorted({reading.format for reading in readings}))
+        raise UserError(f"score: the files are of different kinds ({kinds}); import one kind")
+    refuse_copies(readings)
+    digest = _digest(files)
+    folder = RunFolder(output or Path("runs") / f"{files[0].stem}-{digest[:10]}")
+    replies = [reply for reading in readings for reply in reading.replies]
+    samples = _samples(replies, loaded)
+    manifest = json.loads(json.dumps(_manifest(readings, loaded, samples, digest)))
+    manifest["config"] = {"suite": [named], **settings}  # as it was named: by name or by folder
+    old = folder.read_manifest() or {}
+    manifest |= {key: old[key] for key in ("thinking", "judging") if key in old}
+    if old and {**old, "sealed": None} != {**manifest, "sealed": None}:
+        raise UserError(f"--output {folder.path}: holds another run; choose another folder")
+    with writing_to(folder.path):
+        new = missing_folders(folder.path)
+        folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write_manifest(manifest | {"sealed": folder.seal(samples)})
+    return folder, new
+
+
+def _reader(file: Path) -> Callable[[Path, PromptMap], Reading]:
+    if file.suffix in inspect_log.SUFFIXES:
+        return inspect_log.read
+    first = next(json_lines(file), None)
+    if first is not None and isinstance(first[1], dict) and lm_eval.looks_like(first[1]):
+        return lm_eval.read
+    return rows.read
+
+
+def _own_suite(file: Path) -> str | None:
+    """The suite that our own export named."""
+    if file.suffix in inspect_log.SUFFIXES:
+        return inspect_log.own_suite(file)
+    first = next(json_lines(file), None)
+    row = first[1] if first is not None and isinstance(first[1], dict) else {}
+    own = lm_eval.own_block(row["arguments"]) if lm_eval.looks_like(row) else row
+    suite = own.get("suite") if isinstance(own, dict) else None
+    return suite if isinstance(suite, str) and suite else None
+
+
+def _personas(settings: Mapping[str, Any]) -> tuple[str, ...] | None:
+    chosen = settings.get("personas")
+    return tuple(chosen) if chosen else None
+
+
+def _digest(files: Sequence[Path]) -> str:
+    contents = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    if len(set(contents)) < len(contents):
+        twice = next(
+            file for file, one in zip(files, contents, strict=True) if contents.count(one) > 1
+        )
+        raise UserError(f"score {twice}: the same content is named twice; name it once")
+    return (
+        contents[0]
+        if len(contents) == 1
+        else hashlib.sha256("".join(contents).encode()).hexdigest()
+    )
+
+
+def _samples(replies: Sequence[Reply], suite: Suite) -> list[Sample]:
+    """In plan order. Replies without a place of their own are numbered as they come."""
+    counts: Counter[tuple[str, str, float]] = Counter()
+    samples = []
+    for reply in replies:
+        cell = (reply.query, reply.persona, reply.temperature)
+        index = counts[cell] if reply.index is None else reply.index
+        counts[cell] += 1
+        samples.append(_sample(reply, suite.id, index=index))
+    queries = {query: place for place, query in enumerate(suite.queries)}
+    personas = {persona: place for place, persona in enumerate(suite.personas)}
+    return sorted(
+        samples,
+        key=lambda s: (queries[s.query], personas.get(s.persona, 0), s.temperature, s.index),
+    )
+
+
+def _sample(reply: Reply, suite: str, *, index: int) -> Sample:
+    key = f"{suite}\0{reply.query}\0{reply.persona}\0{reply.temperature!r}\0{index}\0{reply.text}"
+    words = len(reply.text.split())
+    return Sample(
+        sample_id=reply.sample_id or hashlib.sha256(key.encode()).hexdigest()[:32],
+        suite=suite,
+        query=reply.query,
+        persona=reply.persona,
+        temperature=reply.temperature,
+        index=index,
+        seed=reply.seed or 0,
+        status=reply.status,
+        text=reply.text,
+        prompt_tokens=reply.prompt_tokens or 0,
+        completion_tokens=words if reply.completion_tokens is None else reply.completion_tokens,
+        error=reply.error,
+    )
+
+
+def _manifest(
+    readings: Sequence[Reading], suite: Suite, samples: list[Sample], digest: str
+) -> dict[str, Any]:
+    first = readings[0]
+    personas = {sample.persona for sample in samples}
+    cells = Counter((s.query, s.persona, s.temperature) for s in samples)
+    replies = [reply for reading in readings for reply in reading.replies]
+    names = {reading.model for reading in readings if reading.model}
+    cautions = [caution for reading in readings for caution in reading.cautions]
+    unknown = _unstated(readings)
+    if unknown and first.format != "rows":
+        cautions.append(f"Not stated by the files, and unknown: {', '.join(unknown)}.")
+    name = ", ".join(sorted(names)) or first.file.name
+    return {
+        "format": FORMAT_VERSION,
+        "name": name,
+        "model": {
+            "name": name,
+            "kind": "text",
+            "fingerprint": f"text:{digest}",
+            "folder": None,
+        },
+        "world": None,
+        "identity": {
+            "text": digest,
+            "sampling": _stated_sampling(readings, suite),
+            "suites": {suite.id: suite.version},
+            **_stated_subject(readings),
+        },
+        "plan": [
+            {
+                "suite": suite.id,
+                "version": suite.version,
+                "title": suite.spec.title,
+                "prompts": len({(s.query, s.persona) for s in samples}),
+                "queries": len({s.query for s in samples}),
+                "personas": [
+                    {"id": id, "name": card.name}
+                    for id, card in suite.personas.items()
+                    if id in personas
+                ],
+                "temperatures": sorted({s.temperature for s in samples}),
+                "samples": max(cells.values()),
+            }
+        ],
+        "import": {
+            "format": first.format,
+            "files": [reading.file.name for reading in readings],
+            "origin": dict(first.origin),
+            "unknown": unknown,
+            "cautions": list(dict.fromkeys([*cautions, *suspicions(replies)])),
+        },
+        "determinism": UNKNOWN,
+        "versions": {},
+        "status": "complete",
+        "samples": len(samples),
+    }
+
+
+def _stated_sampling(readings: Sequence[Reading], suite: Suite) -> Any:
+    """{suite: the sampling fields that every file states}, or "unknown". Fields that are not
+    stated are absent, so that nothing is compared with them."""
+    stated = readings[0].sampling
+    if not stated or any(reading.sampling != stated for reading in readings):
+        return UNKNOWN
+    return {suite.id: dict(stated)}
+
+
+def _stated_subject(readings: Sequence[Reading]) -> dict[str, Any]:
+    """Of the run that our own export came from, what a comparison asks for."""
+    origin = readings[0].origin
+    return {name: origin[name] for name in _SUBJECT if name in origin}
+
+
+def _unstated(readings: Sequence[Reading]) -> list[str]:
+    """What decides an answer and is not in the files."""
+    first = readings[0]
+    if first.format == "rows":
+        return ["sampling", *_SUBJECT]
+    names = [name for name in Sampling.__dataclass_fields__ if name != "temperature"]
+    return [name for name in (*names, *_SUBJECT) if name not in {*first.sampling, *first.origin}]

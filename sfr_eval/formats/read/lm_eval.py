@@ -1,0 +1,249 @@
+"""lm-eval's `samples_<task>_<stamp>.jsonl`: one line for each document and filter.
+
+A task with two filters holds every answer twice, so lines of one filter are read; the answers come
+from `resps`, which no filter has touched.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sfr_eval.config import json_lines, read_model
+from sfr_eval.errors import UserError
+from sfr_eval.formats.read.mapping import PromptMap, messages_of
+from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
+from sfr_eval.types import Status
+
+_STAMP = re.compile(r"_(\d{4}-\d\d-\d\dT[^_]*)\.jsonl$")
+_SAMPLING = {
+    # lm-eval's names, and those of the engines behind it -> ours
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+    "repetition_penalty": "repetition_penalty",
+    "max_gen_toks": "max_tokens",
+    "max_new_tokens": "max_tokens",
+    "max_tokens": "max_tokens",
+    "until": "stop",
+}
+
+
+class OwnSample(BaseModel):
+    """What our export keeps of a completion beside its text."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    sample_id: str = Field(min_length=1)
+    index: int = Field(ge=0)
+    seed: int
+    status: Status
+    error: str = ""
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+
+
+class OwnBlock(BaseModel):
+    """The key `sfr_eval` that our export adds to the arguments of a request."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    suite: str
+    temperature: float = Field(ge=0, allow_inf_nan=False)
+    samples: tuple[OwnSample, ...]
+
+
+class SampleLine(BaseModel):
+    """What is read of a line."""
+
+    model_config = ConfigDict(extra="allow")
+
+    doc_id: int
+    doc: Any = None
+    arguments: Any
+    resps: list[Any]
+    filter: str = "none"
+
+
+def looks_like(first: Mapping[str, Any]) -> bool:
+    """Is this the first line of such a file?"""
+    return {"doc_id", "resps", "arguments"} <= set(first)
+
+
+def own_block(arguments: Any) -> Any:
+    """What our export keeps beside a prompt; None in files of others."""
+    call = arguments.get("gen_args_0") if isinstance(arguments, Mapping) else None
+    return call.get("sfr_eval") if isinstance(call, Mapping) else None
+
+
+def read(file: Path, prompts: PromptMap) -> Reading:
+    """All answers of one filter. UserError for doubled documents and for unequal numbers of
+    answers, which lm-eval makes when several ranks pad their last batch with copies."""
+    replies: list[Reply] = []
+    sampling: dict[str, Any] = {}
+    cautions: dict[str, None] = {}
+    lines: dict[int, str] = {}
+    others: set[str] = set()
+    kept: str | None = None
+    for where, loaded in json_lines(file):
+        line = read_model(SampleLine, loaded, where=where)
+        kept = line.filter if kept is None else kept
+        if line.filter != kept:
+            others.add(line.filter)
+            continue
+        if line.doc_id in lines:
+            raise UserError(
+                f"{where}: doc_id {line.doc_id} was in line {lines[line.doc_id]} already, under "
+                f"the same filter `{kept}`: the rows are doubled; remove one of them"
+            )
+        lines[line.doc_id] = where.rpartition(":")[2]
+        prompt, arguments = _arguments(line.arguments, where=where)
+        document = line.doc if isinstance(line.doc, Mapping) else {}
+        query, persona = prompts.find(
+            line.model_dump(), document, messages=messages_of(prompt), where=where
+        )
+        temperature, caution = _temperature(arguments)
+        if caution:
+            cautions[caution] = None
+        stated = {ours: arguments[name] for name, ours in _SAMPLING.items() if name in arguments}
+        if sampling and stated != sampling:
+            cautions["Documents of one file were sampled with different settings."] = None
+        sampling = sampling or stated
+        own = own_block(line.arguments)
+        block = None if own is None else read_model(OwnBlock, own, where=f"{where}: sfr_eval")
+        replies += _replies(line.resps, block, query, persona, temperature, where=where)
+    if not replies:
+        raise UserError(f"{file}: holds no answer")
+    _refuse_unequal(file, replies)
+    if others:
+        cautions[
+            f"{file.name} holds answers under {len(others) + 1} filters; only the lines of "
+            f"`{kept}` were read, so that none counts twice."
+        ] = None
+    if not any(reply.sample_id for reply in replies):
+        cautions[
+            "lm-eval does not say which replies were cut at max_tokens: all count as whole."
+        ] = None
+    results = _results_beside(file)
+    return Reading(
+        file=file,
+        format="lm-eval",
+        replies=replies,
+        model=str(results.get("model_name") or ""),
+        sampling=sampling,
+        origin=_origin(results),
+        cautions=tuple(cautions),
+    )
+
+
+def _arguments(arguments: Any, *, where: str) -> tuple[str, Mapping[str, Any]]:
+    """(prompt, generation settings) of the only request of a document."""
+    if isinstance(arguments, Mapping):
+        calls = [list(call.values()) for call in arguments.values() if isinstance(call, Mapping)]
+    elif isinstance(arguments, list):  # releases before 0.4.3
+        calls = [call for call in arguments if isinstance(call, list)]
+    else:
+        calls = []
+    if len(calls) != 1 or not calls[0]:
+        raise UserError(
+            f"{where}: arguments: {len(calls)} requests for one document; only tasks that "
+            "generate text once can be imported"
+        )
+    prompt, *rest = calls[0]
+    if isinstance(prompt, list) and len(prompt) == 1:  # a chat, as lm-eval writes it
+        (prompt,) = prompt
+    settings = rest[0] if rest and isinstance(rest[0], Mapping) else {}
+    return prompt if isinstance(prompt, str) else json.dumps(prompt), settings
+
+
+def _temperature(arguments: Mapping[str, Any]) -> tuple[float, str]:
+    """(temperature, what to say about it). lm-eval decodes greedily unless it is told to sample."""
+    stated = arguments.get("temperature")
+    if isinstance(stated, int | float) and not isinstance(stated, bool) and 0 <= stated < 1e3:
+        return (0.0 if arguments.get("do_sample") is False else float(stated)), ""
+    if arguments.get("do_sample"):
+        return (
+            UNSTATED_TEMPERATURE,
+            "The file says that it was sampled, but not at which temperature; taken as 1.",
+        )
+    return 0.0, ""
+
+
+def _replies(
+    resps: list[Any],
+    block: OwnBlock | None,
+    query: str,
+    persona: str,
+    temperature: float,
+    *,
+    where: str,
+) -> Iterator[Reply]:
+    texts = resps[0] if len(resps) == 1 else resps
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise UserError(
+            f"{where}: resps: holds no list of texts (log-likelihoods, or several requests); only "
+            "generated text can be imported"
+        )
+    place: dict[str, Any] = {"where": where, "query": query, "persona": persona}
+    if block is None:
+        for text in texts:
+            yield Reply(
+                **place, temperature=temperature, status="ok", text=checked_text(text, where=where)
+            )
+        return
+    own = block.samples
+    spoken = sum(sample.status in ("ok", "truncated") for sample in own)
+    if spoken != len(texts):
+        raise UserError(
+            f"{where}: resps holds {len(texts)} texts where sfr_eval.samples counts {spoken}; "
+            "export the run again, or remove the key sfr_eval"
+        )
+    left = iter(texts)
+    for sample in own:
+        text = next(left) if sample.status in ("ok", "truncated") else ""
+        yield Reply(
+            **place,
+            **sample.model_dump(),
+            temperature=block.temperature,
+            text=checked_text(text, where=where),
+        )
+
+
+def _refuse_unequal(file: Path, replies: list[Reply]) -> None:
+    counts = Counter(reply.where for reply in replies)
+    usual = Counter(counts.values()).most_common(1)[0][0]
+    for where, count in counts.items():
+        if count != usual:
+            raise UserError(
+                f"{where}: {count} answers where most documents have {usual}; with several ranks "
+                "lm-eval repeats the last request to fill a batch: evaluate with one, or cut "
+                "resps to what was asked for"
+            )
+
+
+def _results_beside(file: Path) -> Mapping[str, Any]:
+    """results_<stamp>.json of the same evaluation, where it lies beside the samples."""
+    stamp = _STAMP.search(file.name)
+    if stamp is None:
+        return {}
+    try:
+        text = (file.parent / f"results_{stamp[1]}.json").read_text(encoding="utf-8")
+        loaded = json.loads(text)
+    except (OSError, ValueError):
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _origin(results: Mapping[str, Any]) -> dict[str, Any]:
+    config = results.get("config")
+    own = config.get("sfr_eval") if isinstance(config, Mapping) else None
+    found = dict(own["origin"]) if isinstance(own, Mapping) and "origin" in own else {}
+    if results.get("chat_template_sha"):
+        found.setdefault("chat_template_sha", str(results["chat_template_sha"]))
+    return found

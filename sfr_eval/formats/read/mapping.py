@@ -1,0 +1,180 @@
+"""Which prompt of the suite a foreign row answers.
+
+By what the row names (a field of our own exports, the id of a data set's row), else by the text of
+the prompt. A prompt that fits two queries is refused rather than guessed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.suites.suite import Suite
+
+QUERY_NAMES = ("query", "query_id", "task_id", "question_id", "id", "question", "prompt", "text")
+"""Fields of a foreign document that may name a query, by id or by text; the first that does."""
+PERSONA_NAMES = ("persona", "persona_id", "style")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fields:
+    """Where the user says that query and persona stand: dotted paths such as `doc.task_id`."""
+
+    query: str | None = None
+    persona: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptMap:
+    """Queries and personas of one suite, found by id or by text."""
+
+    suite: Suite
+    fields: Fields
+
+    def find(
+        self,
+        row: Mapping[str, Any],
+        document: Mapping[str, Any],
+        *,
+        messages: Sequence[tuple[str, str]],
+        where: str,
+        names: Sequence[str] = (),
+    ) -> tuple[str, str]:
+        """(query id, persona id) of a row. `document` is the part of it that describes the
+        prompt, `names` are further names of the query, `messages` is (role, text) of what the
+        model read; role "" stands for a prompt whose template has been applied."""
+        return (
+            self._query(row, document, messages, where, names),
+            self._persona(row, document, messages, where),
+        )
+
+    def query_named(self, name: str) -> str | None:
+        """The id of a query named by id or by its exact text."""
+        if name in self.suite.queries:
+            return name
+        return self._by_text.get(name)
+
+    @cached_property
+    def _by_text(self) -> dict[str, str]:
+        return {text: id for id, text in self.suite.queries.items()}
+
+    def _query(
+        self,
+        row: Mapping[str, Any],
+        document: Mapping[str, Any],
+        messages: Sequence[tuple[str, str]],
+        where: str,
+        names: Sequence[str],
+    ) -> str:
+        if self.fields.query is not None:
+            name = look_up(row, self.fields.query, option="--query-field", where=where)
+            found = self.query_named(name)
+            if found is None:
+                near = did_you_mean(name, self.suite.queries)
+                raise UserError(
+                    f"{where}: {self.fields.query}: query `{name[:60]}` is not in suite "
+                    f"{self.suite.id}; {near[:120]}"
+                )
+            return found
+        stated = [document[name] for name in QUERY_NAMES if isinstance(document.get(name), str)]
+        user = [text for role, text in messages if role == "user"]
+        for name in (*stated, *names, *user[-1:]):
+            found = self.query_named(name)
+            if found is not None:
+                return found
+        read = "\n".join(text for _, text in messages)
+        inside = longest_inside(read, self.suite.queries)
+        if len(inside) == 1:
+            return inside[0]
+        if inside:
+            why = f"the prompt holds {len(inside)} queries ({', '.join(inside[:3])})"
+        else:
+            shown = " ".join((*stated, *user[-1:], read)[0].split())[:60]
+            why = f"`{shown}` names no query of suite {self.suite.id}"
+        raise UserError(f"{where}: {why}; say which field names it with --query-field")
+
+    def _persona(
+        self,
+        row: Mapping[str, Any],
+        document: Mapping[str, Any],
+        messages: Sequence[tuple[str, str]],
+        where: str,
+    ) -> str:
+        personas = self.suite.personas
+        if self.fields.persona is not None:
+            name = look_up(row, self.fields.persona, option="--persona-field", where=where)
+            return self._known_persona(name, where=f"{where}: {self.fields.persona}")
+        if not personas:
+            return ""
+        for field in PERSONA_NAMES:
+            if isinstance(document.get(field), str):
+                return self._known_persona(document[field], where=f"{where}: {field}")
+        read = "\n".join(text for role, text in messages if role in ("system", ""))
+        cards = {id: card.system.strip() for id, card in personas.items()}
+        inside = longest_inside(read, cards)
+        if len(inside) == 1:
+            return inside[0]
+        raise UserError(
+            f"{where}: no persona of suite {self.suite.id} can be told from the system prompt; "
+            "say which field names it with --persona-field"
+        )
+
+    def _known_persona(self, name: str, *, where: str) -> str:
+        if name not in (set(self.suite.personas) or {""}):
+            near = did_you_mean(name, self.suite.personas)
+            raise UserError(f"{where}: persona `{name}` is unknown; {near}")
+        return name
+
+
+def longest_inside(read: str, texts: Mapping[str, str]) -> list[str]:
+    """Ids of the texts that stand in `read`, without those that are part of another one there."""
+    found = [id for id, text in texts.items() if text and text in read]
+    return [
+        id
+        for id in found
+        if not any(texts[id] != texts[other] and texts[id] in texts[other] for other in found)
+    ]
+
+
+def look_up(row: Mapping[str, Any], path: str, *, option: str, where: str) -> str:
+    """The value at a dotted path, as text; UserError names the fields that are there."""
+    value: Any = row
+    for part in path.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            known = value if isinstance(value, Mapping) else {}
+            raise UserError(
+                f"{where}: {option} {path}: no field `{part}`; {did_you_mean(part, known)}"
+            )
+        value = value[part]
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise UserError(f"{where}: {option} {path}: holds {type(value).__name__}, not a name")
+    return str(value)
+
+
+def messages_of(prompt: str) -> list[tuple[str, str]]:
+    """A prompt as (role, text): lm-eval and our export write chats as a JSON list of messages;
+    anything else is one text whose template has been applied."""
+    try:
+        loaded = json.loads(prompt)
+    except ValueError:
+        return [("", prompt)]
+    if not isinstance(loaded, list) or not loaded:
+        return [("", prompt)]
+    found = []
+    for turn in loaded:
+        if not isinstance(turn, Mapping) or not isinstance(turn.get("role"), str):
+            return [("", prompt)]
+        found.append((turn["role"], content_text(turn.get("content"))))
+    return found
+
+
+def content_text(content: Any) -> str:
+    """The text of a message's content: a string, or a list of parts of which some are text."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    parts = [part.get("text") for part in content if isinstance(part, Mapping)]
+    return "\n".join(part for part in parts if isinstance(part, str))

@@ -1,0 +1,1 @@
+"""A run folder, written in the formats of other tools."""

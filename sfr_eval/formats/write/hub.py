@@ -1,0 +1,50 @@
+"""Upload of a run to a repository on the Hugging Face Hub, through its own client."""
+
+from typing import Any
+
+from sfr_eval.errors import RunError, UserError
+from sfr_eval.formats.write.source import Source
+
+RESULTS = ("manifest.json", "results.json", "report.html", "plots/*", "scores/*")
+ARTIFACTS = ("samples.parquet",)
+
+
+def upload(source: Source, *, repo: str | None, artifacts: bool, private: bool = True) -> str:
+    """Upload the run below its folder's name into the data set repository `repo`, which is made
+    (private) if it is not there. Without `artifacts` no reply leaves this machine: neither
+    samples.parquet nor the report and the plots. Returns the address of the folder."""
+    if repo is None:
+        raise UserError("export --format hub: name the repository with --repo, e.g. --repo me/runs")
+    try:
+        import huggingface_hub as hub
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    except ImportError as error:
+        raise UserError(
+            f"export --format hub: needs huggingface_hub ({error}); pip install huggingface_hub"
+        ) from None
+    import httpx
+
+    name = source.folder.path.resolve().name
+    patterns = [*RESULTS, *ARTIFACTS] if artifacts else ["results.json"]
+    api: Any = hub.HfApi(library_name="sfr-eval")
+    try:
+        api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
+        found = api.upload_folder(
+            repo_id=repo,
+            repo_type="dataset",
+            folder_path=str(source.folder.path),
+            path_in_repo=name,
+            allow_patterns=patterns,
+            commit_message=f"sfr-eval: {source.model}",
+        )
+    except HFValidationError as error:
+        raise UserError(f"--repo {repo}: {_brief(error)}") from None
+    except OfflineModeIsEnabled:
+        raise UserError("export --format hub: HF_HUB_OFFLINE is set; unset it to upload") from None
+    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        raise RunError(f"--repo {repo}: not uploaded ({_brief(error)})") from None
+    return str(getattr(found, "commit_url", found))
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,0 +1,133 @@
+"""Model card (`model-index`) and Hub evaluation files, by huggingface_hub's own classes.
+
+The Hub groups results by task and data set without their arguments, so temperature, k and signature
+stand in the arguments of each metric: one entry a temperature survives. Values are plain numbers;
+an undefined one is left out.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sfr_eval.commands.show import shown_metrics
+from sfr_eval.errors import UserError
+from sfr_eval.formats.write.source import Source
+from sfr_eval.types import Estimate
+from sfr_eval.util.files import write_atomic
+
+TASK = "text-generation"
+
+
+def write_card(source: Source, output: Path) -> list[Path]:
+    """Write model-index into README.md of `output`; of a README that is there the text and all
+    other fields stay, and entries that are not ours too."""
+    hub = _hub()
+    card = output / "README.md"
+    output.mkdir(parents=True, exist_ok=True)
+    old = hub.metadata_load(card) if card.exists() else None
+    others = _other_results(hub, old or {})
+    data = hub.EvalResult
+    results = [*others, *(data(**fields) for fields in entries(source))]
+    name = _model_name(old or {}) or source.model
+    index = {"model-index": hub.repocard_data.eval_results_to_model_index(name, results)}
+    if old is None:
+        text = yaml.safe_dump(index, sort_keys=False, allow_unicode=True)
+        write_atomic(card, f"---\n{text}---\n")
+    else:
+        hub.metadata_save(card, {**old, **index})
+    return [card]
+
+
+def write_eval_results(source: Source, output: Path, *, dataset: str | None) -> list[Path]:
+    """Write `.eval_results/sfr-eval.yaml`: a row for each estimate, on the leaderboard of the Hub
+    data set `dataset`. Interval, k and temperature have no field there and stand in the notes."""
+    if dataset is None:
+        raise UserError(
+            "export --format eval-results: name the benchmark's data set on the Hub with --repo, "
+            "e.g. --repo openai/openai_humaneval"
+        )
+    hub = _hub()
+    rows = hub.eval_result_entries_to_yaml(
+        [
+            hub.EvalResultEntry(
+                dataset_id=dataset,
+                task_id=f"{estimate.suite}_{estimate.metric}",
+                value=estimate.value,
+                notes=_note(estimate),
+            )
+            for estimate in shown(source)
+        ]
+    )
+    folder = output / ".eval_results"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "sfr-eval.yaml"
+    write_atomic(file, yaml.safe_dump(rows, sort_keys=False, allow_unicode=True))
+    return [file]
+
+
+def shown(source: Source) -> list[Estimate]:
+    """Defined estimates over all personas: the metrics asked for, else the headlines."""
+    found = [e for e in source.estimates() if not e.persona and e.value is not None]
+    if source.metrics is not None:
+        return found
+    names = shown_metrics({estimate.metric for estimate in found})
+    return [estimate for estimate in found if estimate.metric in names]
+
+
+def entries(source: Source) -> list[dict[str, Any]]:
+    """The fields of a huggingface_hub.EvalResult for each estimate that is shown."""
+    titles = {suite.id: suite.title for suite in source.suites}
+    versions = {part["suite"]: part["version"] for part in source.manifest["plan"]}
+    return [
+        {
+            "task_type": TASK,
+            "dataset_type": "sfr-eval",
+            "dataset_name": titles[estimate.suite],
+            "dataset_config": estimate.suite,
+            "dataset_revision": versions[estimate.suite],
+            "metric_type": estimate.metric,
+            "metric_value": estimate.value,
+            "metric_name": f"{estimate.metric} (T={estimate.temperature:g}, k={estimate.k})",
+            "metric_args": {
+                "temperature": estimate.temperature,
+                "k": estimate.k,
+                "n": estimate.n,
+                "low": estimate.low,
+                "high": estimate.high,
+                "signature": estimate.signature,
+            },
+        }
+        for estimate in shown(source)
+    ]
+
+
+def _other_results(hub: Any, card: dict[str, Any]) -> Sequence[Any]:
+    if not card.get("model-index"):
+        return []
+    _, results = hub.repocard_data.model_index_to_eval_results(card["model-index"])
+    return [result for result in results if result.dataset_type != "sfr-eval"]
+
+
+def _model_name(card: dict[str, Any]) -> str | None:
+    index = card.get("model-index")
+    return index[0].get("name") if isinstance(index, list) and index else None
+
+
+def _note(estimate: Estimate) -> str:
+    parts = [f"{estimate.metric}, T={estimate.temperature:g}, k={estimate.k}, n={estimate.n}"]
+    if estimate.low is not None and estimate.high is not None:
+        parts.append(f"95% interval {estimate.low:.4g} to {estimate.high:.4g} ({estimate.method})")
+    return "; ".join(parts)
+
+
+def _hub() -> Any:
+    try:
+        import huggingface_hub
+        import huggingface_hub.repocard_data
+    except ImportError as error:
+        raise UserError(
+            f"export: needs huggingface_hub ({error}); pip install huggingface_hub"
+        ) from None
+    return huggingface_hub

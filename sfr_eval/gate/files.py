@@ -1,0 +1,58 @@
+"""All that a gate leaves: check.json, JUnit XML, the job summary; and its lines on the terminal."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from sfr_eval.commands.show import print_json, print_table
+from sfr_eval.gate.github import annotations, append_summary
+from sfr_eval.gate.junit import junit_xml
+from sfr_eval.gate.outcome import Gate
+from sfr_eval.util.files import write_atomic, writing_to
+
+
+def write_gate(
+    gate: Gate, *, output: Path, junit: Path | None, environment: Mapping[str, str]
+) -> None:
+    """Write check.json and what else is asked for. Whatever the verdict, all files are there."""
+    content = json.dumps(gate.as_dict(), indent=1, allow_nan=False)
+    for file, data in ((output, content.encode()), (junit, junit_xml(gate))):
+        if file is not None:
+            with writing_to(file.parent):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(file, data)
+    append_summary(gate, environment)
+
+
+def show_gate(gate: Gate, *, as_json: bool, environment: Mapping[str, str]) -> list[str]:
+    """Print the table, or JSON; returns the lines that follow: annotations and, last, the
+    verdict."""
+    if as_json:
+        print_json(gate.as_dict())
+    elif gate.rows:
+        print_table(
+            f"candidate {gate.candidate.name} against baseline {gate.baseline.name}",
+            ["check", "baseline", "candidate", "difference [95 %]", "detectable", "verdict"],
+            [
+                [
+                    f"{row.suite} {row.name}",
+                    _number(row.baseline),
+                    _number(row.candidate),
+                    _difference(row.delta, row.low, row.high),
+                    _number(row.minimum_detectable, digits=2),
+                    f"{row.verdict}: {row.reason}",
+                ]
+                for row in gate.rows
+            ],
+        )
+    return [*annotations(gate, environment), gate.line]
+
+
+def _difference(delta: float | None, low: float | None, high: float | None) -> str:
+    if delta is None:
+        return "-"
+    return f"{delta:+.3g}" + (f" [{low:.3g}, {high:.3g}]" if low is not None else "")
+
+
+def _number(value: float | None, *, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:.{digits}g}"

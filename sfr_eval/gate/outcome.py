@@ -1,0 +1,171 @@
+"""The one object that says how a gate ended. The printed line, check.json, JUnit, the summary and
+the exit code are read from it and from nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from sfr_eval.util.untrusted import clean
+
+FORMAT = 1
+
+RowVerdict = Literal["pass", "fail", "skipped", "error"]
+"""skipped: too little data to decide, or unsupported; error: could not be computed."""
+
+GateVerdict = Literal["passed", "failed", "incomplete", "invalid"]
+
+PASSED, FAILED, INVALID, INCOMPLETE = 0, 1, 2, 3
+RESERVED = (INVALID, INCOMPLETE, 130)
+"""Exit codes that a failed gate may not take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateRow:
+    """One check at one temperature of one suite, candidate minus baseline. None is undefined."""
+
+    suite: str
+    metric: str
+    slice: str  # `difficulty=hard`, or ""
+    temperature: float | None
+    mode: str
+    direction: str  # which way is better
+    baseline: float | None
+    candidate: float | None
+    delta: float | None
+    low: float | None  # 95% interval of delta
+    high: float | None
+    tolerance: float
+    alpha: float
+    p_value: float | None
+    p_corrected: float | None  # Holm over all regression rows; the same elsewhere
+    n: int  # queries
+    unequal: int  # prompts left out for unequal numbers of replies
+    minimum_detectable: float | None
+    verdict: RowVerdict
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """`pass_at_1 [difficulty=hard] T=0.8`."""
+        part = f" [{self.slice}]" if self.slice else ""
+        where = f" T={self.temperature:g}" if self.temperature is not None else ""
+        return clean(f"{self.metric}{part}{where}")
+
+    @property
+    def line(self) -> str:
+        """The row in a sentence."""
+        reason = f": {self.reason}" if self.reason else ""
+        return clean(f"{self.name}: {self.verdict}{self.numbers}{reason}")
+
+    @property
+    def numbers(self) -> str:
+        """` 0.52 to 0.46 (-0.06 [-0.1, -0.02])`, or nothing."""
+        if self.delta is None or self.baseline is None or self.candidate is None:
+            return ""
+        ends = (
+            f" [{self.low:.3g}, {self.high:.3g}]"
+            if self.low is not None and self.high is not None
+            else ""
+        )
+        return f" {self.baseline:.4g} to {self.candidate:.4g} ({self.delta:+.3g}{ends})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """Baseline or candidate."""
+
+    file: str
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """How the gate ended. `verdict` decides `exit_code`."""
+
+    verdict: GateVerdict
+    exit_code: int
+    reason: str  # one line: why, where it did not pass
+    baseline: Side
+    candidate: Side
+    strict: bool
+    rows: tuple[GateRow, ...]
+    timestamp: str  # ISO 8601, UTC
+    seconds: float
+
+    @property
+    def line(self) -> str:
+        """What is printed last."""
+        counts = ", ".join(
+            f"{number} {name}"
+            for name in ("pass", "fail", "skipped", "error")
+            if (number := sum(row.verdict == name for row in self.rows))
+        )
+        parts = [f"check: {self.verdict}", counts and f" ({counts})"]
+        return clean("".join(parts) + (f": {self.reason}" if self.reason else ""))
+
+    def as_dict(self) -> dict[str, Any]:
+        """What check.json holds."""
+        fields = asdict(self)
+        rows = [{**row, "name": of.name} for row, of in zip(fields["rows"], self.rows, strict=True)]
+        return {"schema_version": FORMAT, **fields, "rows": rows}
+
+
+def conclude(
+    rows: Sequence[GateRow],
+    *,
+    baseline: Side,
+    candidate: Side,
+    strict: bool,
+    fail_exit_code: int,
+    timestamp: str,
+    seconds: float,
+    invalid: str = "",
+    incomplete: str = "",
+) -> Gate:
+    """Make the gate of its rows. `invalid` and `incomplete` say why there are none.
+
+    `strict` makes skipped rows fail. Then, in this order: bad input is invalid; a run that is not
+    whole is incomplete; with a row that fails the gate failed; with one that could not be computed,
+    or where nothing could be decided at all, it is incomplete; else it passed.
+    """
+    if strict:
+        rows = [_strict(row) if row.verdict == "skipped" else row for row in rows]
+    failed = [row for row in rows if row.verdict == "fail"]
+    errors = [row for row in rows if row.verdict == "error"]
+    verdict: GateVerdict
+    if invalid:
+        verdict, code, reason = "invalid", INVALID, invalid
+    elif incomplete:
+        verdict, code, reason = "incomplete", INCOMPLETE, incomplete
+    elif failed:
+        verdict, code, reason = "failed", fail_exit_code, _names(failed)
+    elif errors:
+        verdict, code = "incomplete", INCOMPLETE
+        reason = f"could not be computed: {_names(errors)}"
+    elif not any(row.verdict == "pass" for row in rows):
+        verdict, code, reason = "incomplete", INCOMPLETE, "no check could be decided"
+    else:
+        verdict, code, reason = "passed", PASSED, ""
+    return Gate(
+        verdict=verdict,
+        exit_code=code,
+        reason=reason,
+        baseline=baseline,
+        candidate=candidate,
+        strict=strict,
+        rows=tuple(rows),
+        timestamp=timestamp,
+        seconds=seconds,
+    )
+
+
+def _strict(row: GateRow) -> GateRow:
+    return replace(
+        row, verdict="fail", reason=f"cannot be decided, and --strict is on: {row.reason}"
+    )
+
+
+def _names(rows: Sequence[GateRow]) -> str:
+    shown = ", ".join(f"{row.suite} {row.name}" for row in rows[:3])
+    return shown + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")

@@ -1,0 +1,211 @@
+"""`sfr-eval grade`: a JSONL file of programs made elsewhere becomes a JSONL file of verdicts."""
+
+import fcntl
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sfr_eval.config import parsed_json
+from sfr_eval.errors import UserError
+from sfr_eval.sandbox import (
+    AssertsProblem,
+    CallsProblem,
+    FunctionalProblem,
+    HumanEvalProblem,
+    IoTest,
+    Limits,
+    Mode,
+    Problem,
+    Program,
+    StdinProblem,
+    Verdict,
+    grade,
+)
+from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
+from sfr_eval.sandbox.isolation import detect
+from sfr_eval.util.files import append_whole, writing_to
+from sfr_eval.util.lock import NO_FLOCK
+from sfr_eval.util.progress import Bar, log
+from sfr_eval.util.untrusted import bounded_lines, open_for_append
+
+
+class ProgramRow(BaseModel):
+    """One line of the input. Tests come as `tests` (standard input, or functional with `fn_name`),
+    as `test_list` (MBPP), as `test` and `entry_point` (HumanEval), or as inputs and a reference
+    (EvalPlus: a row of its data with `id` and `code`)."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+    id: str
+    code: str
+    fn_name: str | None = None
+    tests: list[tuple[str, str]] | None = None
+    test_list: list[str] | None = None
+    test_setup_code: str = ""
+    test: str | None = None
+    entry_point: str | None = None
+    task_id: str = ""
+    base_input: list[list[Any]] | None = None
+    plus_input: list[list[Any]] = []
+    prompt: str = ""
+    canonical_solution: str = ""
+    atol: float = 0.0
+
+    def problem(self) -> Problem | None:
+        """What is asked; None when no form of tests is there."""
+        if self.tests is not None:
+            tests = tuple(IoTest(input=given, output=right) for given, right in self.tests)
+            if self.fn_name is not None:
+                return FunctionalProblem(id=self.id, function=self.fn_name, tests=tests)
+            return StdinProblem(id=self.id, tests=tests)
+        if self.test_list is not None:
+            asserts = tuple(self.test_list)
+            return AssertsProblem(id=self.id, asserts=asserts, setup=self.test_setup_code)
+        if self.base_input is not None and self.entry_point and self.canonical_solution:
+            return CallsProblem(
+                id=self.task_id or self.id,
+                function=self.entry_point,
+                inputs=evalplus_inputs(self.task_id, [*self.base_input, *self.plus_input]),
+                reference=self.prompt + self.canonical_solution,
+                tolerance=self.atol,
+            )
+        if self.test is not None and self.entry_point is not None:
+            return HumanEvalProblem(id=self.id, entry_point=self.entry_point, test=self.test)
+        return None
+
+
+def grade_file(
+    source: Path,
+    *,
+    output: Path,
+    mode: Mode,
+    workers: int | None = None,
+    seconds: float | None = None,
+    unsafe: bool = False,
+) -> dict[str, Any]:
+    """Grade every row that `output` does not hold yet, append its verdict; the counts of all.
+
+    Rows of `output` belong together by mode, limits and isolation tier, written on its first line.
+    """
+    programs = list(read_programs(source))
+    isolation = detect(unsafe=unsafe)
+    log(isolation.line)
+    for reason in isolation.missing:
+        log(f"  not used: {reason}")
+    header = {
+        "mode": mode,
+        "seconds": seconds,
+        "tier": isolation.tier,
+        "python": isolation.facts["python"],
+    }
+    limits = Limits(seconds=seconds)
+    with _opened(output) as stream:
+        done = _resume(output, stream, header)
+        left = [program for program in programs if program.id not in done]
+        counts = Counter(done[p.id]["status"] for p in programs if p.id in done)
+        bar = Bar("grading", len(programs), unit="programs", done=len(programs) - len(left))
+        with bar:
+            for verdict in grade(left, mode=mode, workers=workers, limits=limits, unsafe=unsafe):
+                append_whole(stream, _line(verdict_row(verdict)))
+                counts[verdict.status] += 1
+                bar.advance()
+    return {**header, "programs": len(programs), "statuses": dict(counts)}
+
+
+def verdict_row(verdict: Verdict) -> dict[str, Any]:
+    """A line of the output."""
+    row: dict[str, Any] = {
+        "id": verdict.id,
+        "passed": verdict.passed if verdict.status != "not_scored" else None,
+        "status": verdict.status,
+        "results": [test.status for test in verdict.tests],
+        "seconds": round(verdict.wall_seconds, 4),
+        "cpu_seconds": round(verdict.cpu_seconds, 4),
+        "waited": verdict.waited_seconds,
+        "trust": verdict.trust,
+        "retried": verdict.retried,
+        "near_limit": verdict.near_limit,
+        "detail": verdict.detail,
+    }
+    if verdict.codes:
+        row["codes"] = list(verdict.codes)
+    return row
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    return f"{json.dumps(dict(row))}\n".encode()
+
+
+def read_programs(source: Path) -> Iterator[Program]:
+    """The programs of a JSONL file; UserError names the line that is wrong."""
+    seen: set[str] = set()
+    for number, line in bounded_lines(source):
+        if not line.strip():
+            continue
+        where = f"{source}:{number}"
+        try:
+            row = ProgramRow.model_validate(parsed_json(line, where=where))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "row"
+            raise UserError(f"{where}: {field}: {first['msg']}") from None
+        problem = row.problem()
+        if problem is None:
+            raise UserError(
+                f"{where}: no tests; give `tests`, `test_list`, `test`+`entry_point`, or EvalPlus' "
+                "`base_input`+`entry_point`+`canonical_solution`"
+            )
+        if row.id in seen:
+            raise UserError(f"{where}: id {row.id!r} comes twice; ids must differ")
+        seen.add(row.id)
+        yield Program(id=row.id, code=row.code, problem=problem)
+
+
+@contextmanager
+def _opened(output: Path) -> Iterator[IO[bytes]]:
+    """The file of verdicts, open at its end and ours alone until the process ends, however that
+    is."""
+    with writing_to(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with open_for_append(output) as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"--output {output}: another sfr-eval is writing here; wait for it or choose "
+                    "another file"
+                ) from None
+            except OSError as error:
+                if error.errno not in NO_FLOCK:
+                    raise
+            yield stream
+
+
+def _resume(output: Path, stream: IO[bytes], header: Mapping[str, Any]) -> dict[str, Any]:
+    """Verdicts that are there, by id; not_scored ones are graded again. Writes the header of a new
+    file and cuts a torn last line off. A file that is not ours stays as it is."""
+    content = output.read_bytes()
+    if _line(header).startswith(content):  # empty, or killed while the first line was written
+        stream.truncate(0)
+        append_whole(stream, _line(header))
+        return {}
+    whole = content[: content.rfind(b"\n") + 1]
+    try:
+        rows = [json.loads(line) for line in whole.splitlines()]
+        kept = {row["id"]: row for row in rows[1:] if row["status"] != "not_scored"}
+        before = dict(rows[0])
+    except (ValueError, LookupError, TypeError):
+        raise UserError(f"{output}: not made by `grade`; choose another --output") from None
+    if before != dict(header):
+        found = re.sub(r"[{}\"]", "", json.dumps(before))
+        raise UserError(
+            f"{output}: was graded with {found}; choose another --output or the same settings"
+        )
+    stream.truncate(len(whole))
+    return kept

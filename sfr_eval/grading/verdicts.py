@@ -1,0 +1,253 @@
+"""Verdicts on the answers of a code suite: made once, kept in the run folder, read by metrics.
+
+    verdicts/<suite>.jsonl    one line for each (program, mode, round), appended as it is known,
+                              each with its own checksum
+
+Equal programs for one problem share a verdict, so a collapsed model is graded quickly. Round 0
+counts; round 1 grades a share of the programs again, to show how far the grader itself can be
+trusted. A verdict `not_scored` (the grader failed) is not kept: scoring again tries again.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.grading.behaviour import comparison, probes, wrapped
+from sfr_eval.sandbox import Program, Verdict, grade
+from sfr_eval.sandbox.isolation import detect
+from sfr_eval.sandbox.types import Mode, ProgramStatus
+from sfr_eval.store.run_folder import appending, kept_rows
+from sfr_eval.suites.problems.problem import ProblemSet
+from sfr_eval.types import Sample
+
+VERSION = "1"
+"""Of what is kept; a verdict of another version is made again."""
+
+_ALIKE = "answers-alike"
+"""Kept in place of a mode: does the program answer as another one does?"""
+
+OnProgress = Callable[[str, int, int], None]
+"""(what, done, total)"""
+Grader = Callable[..., Iterator[Verdict]]
+"""`sfr_eval.sandbox.grade`, or what stands for it in a test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradeSettings:
+    """How programs are graded; the same fields as in RunConfig."""
+
+    verdict_mode: Mode | None = None  # None: the suite's own
+    regrade: float = 0.1  # share of programs that is graded twice
+    grade_workers: int | None = None
+    unsafe_code: bool = False
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "GradeSettings":
+        """From a RunConfig's fields or from a manifest's `config`."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in config.items() if name in known})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graded:
+    """A verdict as it is kept."""
+
+    program: str  # hash of problem and code
+    problem: str
+    mode: str
+    round: int
+    status: ProgramStatus
+    trust: str
+    near_limit: bool
+    retried: bool
+    wall_seconds: float
+    cpu_seconds: float
+    isolation: str  # tier of the sandbox
+    detail: str
+    grader: str = VERSION
+
+    @property
+    def passed(self) -> bool:
+        """Whether every test passed."""
+        return self.status == "passed"
+
+
+class Grading:
+    """The verdicts of one suite of one run. Nothing is run before it is asked for."""
+
+    def __init__(
+        self,
+        problems: ProblemSet,
+        *,
+        file: Path,
+        settings: GradeSettings,
+        on_progress: OnProgress | None = None,
+        grader: Grader = grade,
+    ) -> None:
+        self.problems, self.settings = problems, settings
+        self.mode: Mode = settings.verdict_mode or problems.mode  # type: ignore[assignment]
+        self._file, self._on_progress, self._grader = file, on_progress, grader
+        self._programs: dict[str, str] = {}
+        self._known: dict[tuple[str, str, int], Graded] | None = None
+
+    @property
+    def other_mode(self) -> Mode | None:
+        """The second mode of a suite whose own grader has known faults; None elsewhere."""
+        if self.problems.mode != "lcb-compat" or self.mode not in ("lcb-compat", "faithful"):
+            return None
+        return "faithful" if self.mode == "lcb-compat" else "lcb-compat"
+
+    def program(self, sample: Sample) -> str:
+        """The program in an answer; "" where there is none."""
+        if sample.sample_id not in self._programs:
+            problem = self.problems.problems[sample.query]
+            self._programs[sample.sample_id] = problem.extract(sample.text)
+        return self._programs[sample.sample_id]
+
+    def verdict(self, sample: Sample, *, mode: Mode | None = None, round: int = 0) -> Graded | None:
+        """What is known about an answer; None where it could not be graded."""
+        key = (program_id(sample.query, self.program(sample)), mode or self.mode, round)
+        return self._verdicts().get(key)
+
+    def grade(self, samples: Sequence[Sample]) -> None:
+        """Grade what is not known yet: every mode, and a share of the programs twice."""
+        programs = {
+            program_id(sample.query, self.program(sample)): (sample.query, self.program(sample))
+            for sample in samples
+        }
+        twice = {key: of for key, of in programs.items() if _share(key) < self.settings.regrade}
+        jobs: list[tuple[Mode, int, dict[str, tuple[str, str]]]] = [(self.mode, 0, programs)]
+        if self.other_mode is not None:
+            jobs.append((self.other_mode, 0, programs))
+        jobs.append((self.mode, 1, twice))
+        known = self._verdicts()
+        left = [
+            (mode, round, {key: of for key, of in some.items() if (key, mode, round) not in known})
+            for mode, round, some in jobs
+        ]
+        total = sum(len(some) for _, _, some in left)
+        done = 0
+        for mode, round, some in left:
+            for graded in self._run(self._as_programs(some), mode=mode, round=round):
+                done += 1
+                if graded.status != "not_scored":
+                    known[graded.program, mode, round] = graded
+                if self._on_progress is not None:
+                    self._on_progress("grade", done, total)
+
+    def behaviours(self, by_problem: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+        """(problem, program) -> number of its behaviour, for correct programs of problems that can
+        be compared (see `sfr_eval.grading.behaviour`); equal numbers answer alike.
+
+        In rounds: the first program of a problem that has no number yet leads, and those that
+        answer as it does get its number. A program that cannot be compared stands alone.
+        """
+        numbers: dict[tuple[str, str], int] = {}
+        comparable = self.comparable(query for query, codes in by_problem.items() if codes)
+        left = {query: list(dict.fromkeys(by_problem[query])) for query in sorted(comparable)}
+        number = 0
+        while left:
+            asked: dict[str, Program] = {}
+            for query, (leader, *others) in left.items():
+                numbers[query, leader] = number
+                problem = self.problems.problems[query].load_tests()
+                like = comparison(problem, leader)
+                assert like is not None, f"{query}: was found to be comparable"
+                for code in others:
+                    key = program_id(f"{query}\0{leader}", code)
+                    asked[key] = Program(id=key, code=wrapped(code, problem), problem=like)
+            known = self._verdicts()
+            new = [p for key, p in asked.items() if (key, _ALIKE, 0) not in known]
+            for graded in self._run(iter(new), mode="faithful", kept_as=_ALIKE, round=0):
+                known[graded.program, _ALIKE, 0] = graded
+            for query, (leader, *others) in [item for item in left.items() if item[1]]:
+                left[query] = []
+                for code in others:
+                    verdict = known.get((program_id(f"{query}\0{leader}", code), _ALIKE, 0))
+                    if verdict is not None and verdict.passed:
+                        numbers[query, code] = number
+                    else:
+                        left[query].append(code)
+            left = {query: codes for query, codes in left.items() if codes}
+            number += 1
+        return numbers
+
+    def comparable(self, queries: Iterable[str]) -> set[str]:
+        """Those problems whose programs can be called on inputs outside of the tests."""
+        problems = self.problems.problems
+        return {
+            query
+            for query in queries
+            if problems[query].calls_function and any(probes(problems[query].load_tests()))
+        }
+
+    def _run(
+        self, programs: Iterator[Program], *, mode: Mode, round: int, kept_as: str | None = None
+    ) -> Iterator[Graded]:
+        """Run programs and append their verdicts to the file, each as soon as it is known."""
+        first = next(programs, None)
+        if first is None:
+            return
+        tier = detect(unsafe=self.settings.unsafe_code).tier
+        with appending(self._file) as append:
+            for verdict in self._grader(
+                itertools.chain([first], programs),
+                mode=mode,
+                workers=self.settings.grade_workers,
+                unsafe=self.settings.unsafe_code,
+            ):
+                graded = _graded(verdict, mode=kept_as or mode, round=round, isolation=tier)
+                if graded.status != "not_scored":
+                    append(graded)
+                yield graded
+
+    def _as_programs(self, programs: Mapping[str, tuple[str, str]]) -> Iterator[Program]:
+        """Those of one problem side by side, so that its tests are decoded once."""
+        problem = None
+        for key, (query, code) in sorted(programs.items(), key=lambda item: item[1][0]):
+            if problem is None or problem.id != query:
+                problem = self.problems.problems[query].load_tests()
+            yield Program(id=key, code=code, problem=problem)
+
+    def _verdicts(self) -> dict[tuple[str, str, int], Graded]:
+        if self._known is None:
+            self._known = {}
+            for graded in kept_rows(self._file, Graded):
+                if graded.grader == VERSION:
+                    self._known[graded.program, graded.mode, graded.round] = graded
+        return self._known
+
+
+def program_id(problem: str, code: str) -> str:
+    """Equal for equal programs for one problem."""
+    return hashlib.sha256(f"{problem}\0{code}".encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def _share(key: str) -> float:
+    """A number in [0, 1) that belongs to a program, so that the same ones are graded twice."""
+    return int(key[:8], 16) / 2**32
+
+
+def _graded(verdict: Verdict, *, mode: str, round: int, isolation: str) -> Graded:
+    return Graded(
+        program=verdict.id,
+        problem=verdict.problem,
+        mode=mode,
+        round=round,
+        status=verdict.status,
+        trust=verdict.trust,
+        near_limit=verdict.near_limit,
+        retried=verdict.retried,
+        wall_seconds=round_seconds(verdict.wall_seconds),
+        cpu_seconds=round_seconds(verdict.cpu_seconds),
+        isolation=isolation,
+        detail=verdict.detail[:300],
+    )
+
+
+def round_seconds(seconds: float) -> float:
+    """Milliseconds are all that a clock under load can tell."""
+    return float(f"{seconds:.3f}")

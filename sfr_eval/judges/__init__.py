@@ -1,0 +1,1 @@
+"""LLM judges: rubric, judge, panel, votes, error rates."""

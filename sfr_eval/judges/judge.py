@@ -1,0 +1,224 @@
+"""A judge at work: cases in, judgements out, one row for each vote however it ends.
+
+A judge is a pinned model behind an OpenAI-compatible server and the rubric of one axis. A vote that
+cannot be read is a row with status `unparsed`: never a score of 0, never left out of the count, and
+never asked again in the hope of a better answer.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from sfr_eval.endpoints.address import Address, judge_address, judge_key, reach
+from sfr_eval.endpoints.fleet import Answer, Fleet
+from sfr_eval.endpoints.limits import Prices
+from sfr_eval.judges.rubric import JudgeSpec, Material, messages, read_answer
+from sfr_eval.judges.votes import Judgement, JudgementStatus
+
+_OPTIONAL = ("response_format", "seed")  # parsing is strict without them as well
+_KEPT = 300  # characters of an answer that could not be read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Something to be judged on one axis. Ids are for our books; the judge never sees them."""
+
+    sample_id: str
+    spec: JudgeSpec
+    material: Material
+    other_id: str = ""  # pairs: the reply shown second
+    vote: int = 0
+
+
+class Judge(AbstractContextManager["Judge"]):
+    """One judge model, open for questions."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        key: str,
+        concurrency: int = 32,
+        timeout_seconds: float = 600.0,
+        prices: Prices | None = None,
+    ) -> None:
+        model = reach(address, key=key)
+        self.name = Address(urls=address.urls, model=model, where=address.where).name
+        self._identity = [model, address.urls[0]]
+        self._fleet = Fleet(
+            address.urls,
+            key=key,
+            model=model,
+            concurrency=concurrency,
+            timeout_seconds=timeout_seconds,
+            prices=prices,
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def facts(self) -> Mapping[str, Any]:
+        """Servers, tokens, cost, fields that were not sent."""
+        return {"judge": self.name, **self._fleet.facts()}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._fleet.close()
+
+    def judge(
+        self, cases: Iterable[Case], *, known: Callable[[str], bool] = lambda _: False
+    ) -> Iterator[Judgement]:
+        """A judgement for each case, in the order they finish. `known` tells which ids are stored
+        already; those are not asked again. Cases are taken as there is room for them."""
+        asked = (
+            (judgement_id, case, body)
+            for case in cases
+            for judgement_id, body in [self._asked(case)]
+            if not known(judgement_id)
+        )
+        return self._fleet.map(self._judge, asked)
+
+    def allow(self, dollars: float | None) -> None:
+        """Spend no more than this; needs prices."""
+        self._fleet.limit_cost(dollars)
+
+    @property
+    def spent(self) -> float:
+        """Dollars so far; 0 without prices."""
+        return self._fleet.spent or 0.0
+
+    async def _judge(self, asked: tuple[str, Case, dict[str, Any]]) -> Judgement:
+        judgement_id, case, body = asked
+        answer = await self._fleet.ask(body, optional=_OPTIONAL)
+        status, score, error = read(case.spec, answer)
+        return Judgement(
+            judgement_id=judgement_id,
+            sample_id=case.sample_id,
+            other_id=case.other_id,
+            axis=case.spec.id,
+            rubric=case.spec.rubric,
+            judge=self.name,
+            vote=case.vote,
+            status=status,
+            score=score,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+            error=error,
+        )
+
+    def _asked(self, case: Case) -> tuple[str, dict[str, Any]]:
+        """(hash of the judge, the words put to it, the vote and the sample; the request)."""
+        spec = case.spec
+        chat = messages(spec, case.material)
+        fields = [self._identity, spec.rubric, chat, case.sample_id, case.other_id, case.vote]
+        digest = hashlib.sha256(json.dumps(fields).encode()).digest()
+        body = {
+            "messages": chat,
+            "temperature": spec.temperature,
+            "top_p": 1.0,
+            "max_tokens": spec.max_tokens,
+            "seed": int.from_bytes(digest[:8], "big") >> 1,  # another one for each vote
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {
+                    "name": "judgement",
+                    "strict": True,
+                    "schema": spec.answer_schema,
+                },
+            },
+        }
+        return digest.hex()[:32], body
+
+
+_CHOICE_SCORES = {"A": 1.0, "B": 0.0, "tie": 0.5}
+
+
+def read(spec: JudgeSpec, answer: Answer) -> tuple[JudgementStatus, float | None, str]:
+    """(status, score, error) of an answer."""
+    if answer.outcome == "failed":
+        return "error", None, answer.error
+    if answer.outcome == "unsupported":
+        return "unsupported", None, answer.error
+    if answer.outcome == "refused":
+        return "refused", None, _start(answer.error or answer.text)
+    found = read_answer(spec, answer.text)
+    if found is None:
+        cut = "cut at max_tokens: " if answer.finish_reason == "length" else ""
+        return "unparsed", None, cut + _start(answer.text)
+    return "ok", _CHOICE_SCORES[found] if isinstance(found, str) else found, ""
+
+
+def _start(text: str) -> str:
+    return " ".join(text[:_KEPT].split())
+
+
+def votes(case: Case, count: int) -> Iterator[Case]:
+    """The same case, once for each vote."""
+    for vote in range(count):
+        yield Case(
+            sample_id=case.sample_id,
+            spec=case.spec,
+            material=case.material,
+            other_id=case.other_id,
+            vote=vote,
+        )
+
+
+def both_orders(case: Case) -> tuple[Case, Case]:
+    """A pair as it is and with its replies exchanged."""
+    first, second = case.material.replies
+    swapped = Material(
+        question=case.material.question,
+        persona=case.material.persona,
+        replies=(second, first),
+    )
+    return case, Case(
+        sample_id=case.other_id,
+        other_id=case.sample_id,
+        spec=case.spec,
+        material=swapped,
+        vote=case.vote,
+    )
+
+
+def preference(first: Judgement, swapped: Judgement) -> float | None:
+    """How a pair ends: 1 the first reply is better, 0 the second, 0.5 tie. Two orders that
+    disagree are a tie, since the judge has then judged the order. None if a vote has no score."""
+    if first.score is None or swapped.score is None:
+        return None
+    return first.score if first.score == 1 - swapped.score else 0.5
+
+
+def open_judges(
+    names: Sequence[str],
+    *,
+    concurrency: int,
+    timeout_seconds: float,
+    prices: tuple[float, float] | None,
+) -> list[Judge]:
+    """The judges named by --judge; UserError for one that is not there."""
+    opened = []
+    for name in names:
+        address = judge_address(name)
+        opened.append(
+            Judge(
+                address,
+                key=judge_key(address),
+                concurrency=concurrency,
+                timeout_seconds=timeout_seconds,
+                prices=prices and Prices(prompt=prices[0], completion=prices[1]),
+            )
+        )
+    return opened

@@ -1,0 +1,247 @@
+"""Judging the replies of a run: which cases there are, what is stored, what is still to be asked.
+
+    judgements/*.jsonl   append-only, one file for each session, one line for each vote
+
+Votes are keyed by a hash of judge, rubric, question, reply and vote, so that repeating the command
+asks only for what is missing. A vote that failed in transport is asked again; one that could not be
+read is not.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.errors import RunError, UserError
+from sfr_eval.judges.error_rates import matched
+from sfr_eval.judges.judge import Case, Judge, open_judges
+from sfr_eval.judges.rubric import JudgeSpec, Material, load_judge
+from sfr_eval.judges.votes import Judged, Judgement
+from sfr_eval.metrics.context import has_text
+from sfr_eval.store.run_folder import RunFolder, SampleWriter, kept_rows
+from sfr_eval.suites.suite import Suite
+from sfr_eval.thinking import answers
+from sfr_eval.thinking import recorded as recorded_tags
+from sfr_eval.types import Sample
+from sfr_eval.util.files import writing_to
+from sfr_eval.util.progress import Bar
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeSettings:
+    """What --judge and its settings ask for."""
+
+    judges: tuple[str, ...]
+    axes: tuple[str, ...] = ("ctx", "rel", "flu")
+    votes: int = 1
+    prices: tuple[float, float] | None = None
+    max_cost: float | None = None
+    concurrency: int = 32
+    timeout_seconds: float = 600.0
+    calibration: Path | None = None
+
+
+@dataclass(kw_only=True)
+class Panel:
+    """Judges that were found and answer, with the axes to be judged. Close it."""
+
+    judges: list[Judge]
+    specs: tuple[JudgeSpec, ...]
+    settings: JudgeSettings
+    facts: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for judge in self.judges:
+            judge.close()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the manifest keeps: which judgements count when the run is scored again."""
+        calibration = self.settings.calibration
+        return {
+            "judges": [judge.name for judge in self.judges],
+            "rubrics": {spec.id: spec.rubric for spec in self.specs},
+            "votes": self.settings.votes,
+            "calibration": str(calibration.resolve()) if calibration else None,
+            "sessions": [dict(facts) for facts in self.facts],
+        }
+
+
+def open_panel(settings: JudgeSettings, suites: Sequence[Suite]) -> Panel:
+    """Check judge files, settings and servers; everything that can be wrong is found here."""
+    specs = tuple(load_judge(axis) for axis in dict.fromkeys(settings.axes))
+    for spec in specs:
+        if spec.kind != "rating":
+            raise UserError(f"--judge-axes {spec.id}: compares two replies; name judges that rate")
+        if settings.votes > 1 and spec.temperature == 0:
+            raise UserError(
+                f"--judge-votes {settings.votes}: judge {spec.id} has temperature 0, so all votes "
+                "would be one; set a temperature in its file or take one vote"
+            )
+        for suite in suites:
+            if spec.needs_persona and not suite.personas:
+                raise UserError(f"--judge-axes {spec.id}: suite {suite.id} has no personas")
+    if len({spec.id for spec in specs}) < len(specs):
+        raise UserError("--judge-axes: two judge files have the same id")
+    judges = open_judges(
+        tuple(dict.fromkeys(settings.judges)),
+        concurrency=settings.concurrency,
+        timeout_seconds=settings.timeout_seconds,
+        prices=settings.prices,
+    )
+    panel = Panel(judges=judges, specs=specs, settings=settings)
+    try:
+        if len({judge.name for judge in judges}) < len(judges):
+            raise UserError("--judge: the same judge is named twice")
+        if settings.calibration is not None:
+            record = panel.record
+            matched(
+                settings.calibration,
+                judges=record["judges"],
+                rubrics=record["rubrics"],
+                votes=settings.votes,
+            )
+    except UserError:
+        panel.close()
+        raise
+    return panel
+
+
+@contextmanager
+def open_judging(settings: JudgeSettings | None, suites: Sequence[Suite]) -> Iterator[Panel | None]:
+    """A panel for the block; None when nobody is asked for."""
+    if settings is None:
+        yield None
+        return
+    with closing(open_panel(settings, suites)) as panel:
+        yield panel
+
+
+def judge_and_record(
+    folder: RunFolder,
+    samples: Sequence[Sample],
+    suites: Sequence[Suite],
+    panel: Panel,
+    *,
+    manifest: Mapping[str, Any],
+    spent: float = 0.0,
+) -> tuple[dict[str, Any], list[str]]:
+    """Judge, and write into the manifest which votes count. Returns it, and what went wrong."""
+    read = answers(samples, recorded_tags(manifest))
+    try:
+        trouble = judge_run(folder, read, suites, panel, spent=spent)
+    except RunError as error:
+        trouble = [str(error)]
+    recorded = {**manifest, "judging": panel.record}
+    folder.write_manifest(recorded)
+    return recorded, trouble
+
+
+def judge_run(
+    folder: RunFolder,
+    samples: Sequence[Sample],
+    suites: Sequence[Suite],
+    panel: Panel,
+    *,
+    spent: float = 0.0,
+) -> list[str]:
+    """Ask for every vote that is not stored; returns lines for the user. RunError when servers or
+    money ran out; what was answered is stored in any case."""
+    replies = [sample for sample in samples if has_text(sample)]
+    known = {row.judgement_id for row in stored_judgements(folder) if row.status != "error"}
+    total = len(replies) * len(panel.specs) * panel.settings.votes
+    failed, first = 0, ""
+    writer = judgement_writer(folder)
+    with closing(writer):
+        for judge in panel.judges:
+            if panel.settings.max_cost is not None:
+                judge.allow(max(0.0, panel.settings.max_cost - spent))
+            done = 0
+            try:
+                with Bar(f"judging by {judge.name}", total, unit="votes") as bar:
+                    cases = run_cases(replies, suites, panel.specs, panel.settings.votes)
+                    for judgement in judge.judge(cases, known=known.__contains__):
+                        writer.append((judgement,))
+                        done += 1
+                        if judgement.status in ("error", "unsupported"):
+                            failed, first = failed + 1, first or judgement.error
+                        if done % 64 == 0:
+                            bar.update(done)
+                    bar.update(done)
+            finally:
+                spent += judge.spent
+                if done:
+                    panel.facts.append({**judge.facts(), "votes": done})
+    if failed:
+        return [f"{failed:,} of {total * len(panel.judges):,} judgements failed ({first})"]
+    return []
+
+
+def run_cases(
+    replies: Sequence[Sample], suites: Sequence[Suite], specs: Sequence[JudgeSpec], votes: int
+) -> Iterator[Case]:
+    """All cases of a run, axis by axis (a server computes each rubric once), made one by one."""
+    by_id = {suite.id: suite for suite in suites}
+    for spec in specs:
+        for reply in replies:
+            suite = by_id[reply.suite]
+            material = Material(
+                question=suite.queries[reply.query],
+                persona=suite.personas[reply.persona].system if spec.needs_persona else "",
+                replies=(reply.text,),
+            )
+            for vote in range(votes):
+                yield Case(sample_id=reply.sample_id, spec=spec, material=material, vote=vote)
+
+
+def judgement_writer(folder: RunFolder) -> SampleWriter:
+    """A new file after those of earlier sessions."""
+    place = folder.path / "judgements"
+    with writing_to(folder.path):
+        place.mkdir(parents=True, exist_ok=True)
+    numbers = [int(file.stem) for file in place.glob("[0-9]*.jsonl")]
+    return SampleWriter(place / f"{max(numbers, default=0) + 1:04d}.jsonl")
+
+
+def stored_judgements(folder: RunFolder) -> Iterator[Judgement]:
+    """Every stored vote, in the order of writing; damaged lines are as if never asked."""
+    for file in sorted((folder.path / "judgements").glob("*.jsonl")):
+        yield from kept_rows(file, Judgement)
+
+
+def refuse_judged_otherwise(folder: RunFolder) -> None:
+    """UserError if replies of this folder were judged with, or without, the thinking in them that
+    is now to be left out, or in: votes on both texts would be mixed."""
+    if any((folder.path / "judgements").glob("*.jsonl")):
+        raise UserError(
+            f"--think-tags: replies in {folder.path} were judged under another setting; remove "
+            f"{folder.path / 'judgements'} to have them judged again"
+        )
+
+
+def judged_of(folder: RunFolder, manifest: Mapping[str, Any]) -> Judged | None:
+    """The stored votes that count, by the manifest's record; None where nothing was judged."""
+    record = manifest.get("judging")
+    if not record:
+        return None
+    rubrics, judges, votes = record["rubrics"], tuple(record["judges"]), record["votes"]
+    rows: dict[str, Judgement] = {}
+    for row in stored_judgements(folder):
+        counts = row.judge in judges and rubrics.get(row.axis) == row.rubric and row.vote < votes
+        if counts and (row.judgement_id not in rows or rows[row.judgement_id].status == "error"):
+            rows[row.judgement_id] = row
+    calibration = record.get("calibration")
+    errors = (
+        matched(Path(calibration), judges=judges, rubrics=rubrics, votes=votes)
+        if calibration
+        else {}
+    )
+    return Judged(
+        judgements=tuple(rows.values()),
+        judges=judges,
+        rubrics=rubrics,
+        votes=votes,
+        errors=errors,
+    )

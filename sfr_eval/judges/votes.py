@@ -1,0 +1,41 @@
+"""What judges said, as it is stored and measured. Knows no server."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from sfr_eval.judges.error_rates import JudgeErrors
+
+JudgementStatus = Literal["ok", "unparsed", "refused", "unsupported", "error"]
+"""ok: a score; unparsed: an answer that is not what was asked for; refused: withheld by the judge
+or its provider; unsupported: the server does not take a field; error: no answer came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One vote of one judge on one case, as stored."""
+
+    judgement_id: str  # hash of all that decides the answer
+    sample_id: str
+    other_id: str  # pairs: the reply shown second; else ""
+    axis: str
+    rubric: str  # hash of the judge file
+    judge: str  # model@host
+    vote: int
+    status: JudgementStatus
+    score: float | None  # 1 to 5; pairs: 1 the first is better, 0 the second, 0.5 tie
+    prompt_tokens: int
+    completion_tokens: int
+    error: str = ""  # one line: what went wrong, or the start of what could not be read
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The judgements that count for a run: of these judges, rubrics and number of votes."""
+
+    judgements: Sequence[Judgement]
+    judges: tuple[str, ...]
+    rubrics: Mapping[str, str]  # axis -> hash of its judge file, in the order asked for
+    votes: int
+    errors: Mapping[str, "JudgeErrors"] = field(default_factory=dict)  # axis -> measured errors

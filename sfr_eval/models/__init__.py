@@ -1,0 +1,1 @@
+"""Checkpoints and what is inside: weights, templates, hidden states."""

@@ -1,0 +1,127 @@
+"""From messages to token ids, once for each prompt and the same for every engine.
+
+Engines get ids, never text: a template that writes its own BOS would otherwise get a second one.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.errors import UserError
+from sfr_eval.types import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from sfr_eval.models.checkpoint import Checkpoint
+
+
+class Prompter:
+    """Applies the chat template of a tokenizer and checks what comes out."""
+
+    def __init__(
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        *,
+        name: str,
+        system_role: str = "error",
+        chat_template: Path | None = None,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self._name = name
+        self._system_role = system_role
+        if chat_template is not None:
+            tokenizer.chat_template = read_template(chat_template)
+        if not tokenizer.chat_template:
+            raise UserError(
+                f"--model {name}: its tokenizer has no chat template, and chat prompts need one; "
+                "give --chat-template FILE (Jinja)"
+            )
+        self._known: dict[tuple[Message, ...], list[int]] = {}
+
+    @property
+    def template_hash(self) -> str:
+        """Of the template in use, for the manifest."""
+        return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()[:16]
+
+    def token_ids(self, messages: tuple[Message, ...]) -> list[int]:
+        """Ids of a prompt that ends where the assistant's turn begins."""
+        if messages not in self._known:
+            self._known[messages] = self._render(messages)
+        return self._known[messages]
+
+    def _render(self, messages: Sequence[Message]) -> list[int]:
+        from jinja2 import TemplateError
+
+        turns = merged_turns(messages, merge=self._system_role == "merge")
+        try:
+            text = self.tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True
+            )
+        except (TemplateError, TypeError, ValueError) as error:
+            raise UserError(
+                f"--model {self._name}: its chat template refuses the messages ({error}); "
+                "use --system-role merge or --chat-template FILE"
+            ) from None
+        for turn in turns:
+            if turn["content"].strip() not in text:
+                raise UserError(
+                    f"--model {self._name}: its chat template drops the {turn['role']} message, so "
+                    "all personas would be one; use --system-role merge or --chat-template FILE"
+                )
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        bos = self.tokenizer.bos_token_id
+        if bos is not None and self._adds_bos() and ids[:1] != [bos]:
+            ids = [bos, *ids]
+        if bos is not None and ids[:2] == [bos, bos]:
+            raise UserError(
+                f"--model {self._name}: its chat template writes the BOS token twice; mend the "
+                "template or give --chat-template FILE"
+            )
+        return ids
+
+    def _adds_bos(self) -> bool:
+        plain: list[int] = self.tokenizer("a")["input_ids"]
+        return plain[:1] == [self.tokenizer.bos_token_id]
+
+
+def merged_turns(messages: Sequence[Message], *, merge: bool) -> list[dict[str, str]]:
+    """Messages as templates and servers take them; `merge` puts the system message into the first
+    user turn, for models that have no system role."""
+    turns = [{"role": str(message.role), "content": message.content} for message in messages]
+    if not merge or turns[0]["role"] != "system":
+        return turns
+    system, user, *rest = turns
+    return [{"role": "user", "content": f"{system['content']}\n\n{user['content']}"}, *rest]
+
+
+def read_template(file: Path) -> str:
+    """A chat template from a file."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--chat-template {file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"--chat-template {file}: is not UTF-8 text (byte {error.start})") from None
+
+
+def load_tokenizer(checkpoint: "Checkpoint", *, trust_remote_code: bool) -> Any:
+    """The tokenizer of a checkpoint; of its base model when an adapter folder has none."""
+    from transformers import AutoTokenizer
+
+    folder = checkpoint.folder
+    if checkpoint.base is not None and not has_tokenizer(folder):
+        folder = checkpoint.base.folder
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise UserError(f"--model {checkpoint.name}: no usable tokenizer ({first})") from None
+
+
+def has_tokenizer(folder: Path | None) -> bool:
+    """Does this folder hold a tokenizer's files?"""
+    return folder is not None and any(
+        (folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")
+    )

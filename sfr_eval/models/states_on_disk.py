@@ -1,0 +1,209 @@
+"""Hidden states and token statistics of a run, on disk and memory-mapped: RUN/hidden/<suite>-model.
+
+    about.json      what they are of; written last, so a folder without it does not exist
+    prompt.npy      float32 (prompts, layers, width): at the last prompt token
+    reply.npy       float32 (different replies, layers, width): mean over the reply's tokens
+    tokens.npy      float32 (2, tokens): entropy and log-probability, reply after reply
+    index.npz       sample ids, row of each sample, prompt of each row, token ids, first of each row
+
+Equal replies to one prompt share a row. The folder can be deleted: it is made again when needed.
+"""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sfr_eval.util.files import scratch_folder, write_atomic, writing_to
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class States:
+    """What one checkpoint made of the replies of one suite; row i of the methods is reply i."""
+
+    layers: tuple[int, ...]  # 0 is the embedding, `depth` the last; the last has its norm applied
+    depth: int
+    signature: Mapping[str, Any]
+    samples: Sequence[str]  # sample ids
+    row: Ints  # (samples,)
+    prompt_of: Ints  # (rows,)
+    start: Ints  # (rows + 1,)
+    prompt_states: Floats
+    reply_states: Floats
+    ids: npt.NDArray[np.int32]
+    tokens: Floats
+
+    def replies(self, places: Sequence[int] | Ints, layer: int) -> Floats:
+        """Mean hidden state of these replies at `layers[layer]`, shape (n, width); NaN for a reply
+        without a token."""
+        return np.asarray(self.reply_states[self.row[places], layer])
+
+    def prompts(self, places: Sequence[int] | Ints, layer: int) -> Floats:
+        """Hidden state at the last token of these replies' prompts, shape (n, width)."""
+        return np.asarray(self.prompt_states[self.prompt_of[self.row[places]], layer])
+
+    def has_token(self, place: int) -> bool:
+        """Is there anything to take a mean of?"""
+        row = self.row[place]
+        return bool(self.start[row + 1] > self.start[row])
+
+    def token_ids(self, place: int) -> list[int]:
+        """The tokens of a reply."""
+        row = self.row[place]
+        found: list[int] = self.ids[self.start[row] : self.start[row + 1]].tolist()
+        return found
+
+    def entropy(self, place: int) -> Floats:
+        """Of the distribution of each token of a reply, nats."""
+        return self._tokens(0, place)
+
+    def log_probability(self, place: int) -> Floats:
+        """Of each token of a reply, nats."""
+        return self._tokens(1, place)
+
+    def _tokens(self, kind: int, place: int) -> Floats:
+        row = self.row[place]
+        return np.asarray(self.tokens[kind, self.start[row] : self.start[row + 1]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readings:
+    """The replies of one suite, read by the run's checkpoint and by others."""
+
+    model: States  # after the prompt that they answered
+    base: States | None  # the same by the checkpoint that it was trained from; None: not known
+    blind: States | None  # by the run's checkpoint without the persona's card; None: no personas
+
+
+def read_states(folder: Path, *, key: Mapping[str, Any] | None = None) -> States | None:
+    """The states kept in `folder`; None if there are none, or if they are not those of `key`."""
+    try:
+        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        if key is not None and about["key"] != key:
+            return None
+        index = np.load(folder / "index.npz")
+        return States(
+            layers=tuple(about["layers"]),
+            depth=about["depth"],
+            signature=about["signature"],
+            samples=index["samples"].tolist(),
+            row=index["row"],
+            prompt_of=index["prompt_of"],
+            start=index["start"],
+            ids=index["ids"],
+            prompt_states=np.load(folder / "prompt.npy", mmap_mode="r"),
+            reply_states=np.load(folder / "reply.npy", mmap_mode="r"),
+            tokens=np.load(folder / "tokens.npy", mmap_mode="r"),
+        )
+    except (OSError, ValueError, KeyError, EOFError):
+        return None  # not there, of another version, or torn: it is made again
+
+
+class StatesWriter:
+    """Fills a new folder row by row; nothing is there under its name before `finish`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        key: Mapping[str, Any],
+        signature: Mapping[str, Any],
+        layers: Sequence[int],
+        depth: int,
+        width: int,
+        samples: Sequence[str],
+        row: Ints,
+        prompt_of: Sequence[int],
+        prompts: int,
+        replies: Sequence[Sequence[int]],
+    ) -> None:
+        self._folder = folder
+        self._about = {
+            "key": key,
+            "signature": signature,
+            "layers": list(layers),
+            "depth": depth,
+        }
+        self._prompt_of = np.asarray(prompt_of, np.int64)
+        self._start = np.concatenate([[0], np.cumsum([len(ids) for ids in replies])]).astype(
+            np.int64
+        )
+        with writing_to(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            self._scratch = scratch_folder(folder)
+            try:
+                np.savez(
+                    self._scratch / "index.npz",
+                    samples=np.array(samples, dtype=np.str_),
+                    row=row,
+                    prompt_of=self._prompt_of,
+                    start=self._start,
+                    ids=np.array([token for ids in replies for token in ids], np.int32),
+                )
+                self._prompt = self._array("prompt.npy", (prompts, len(layers), width))
+                self._reply = self._array("reply.npy", (len(replies), len(layers), width))
+                self._tokens = self._array("tokens.npy", (2, int(self._start[-1])))
+            except BaseException:
+                shutil.rmtree(self._scratch, ignore_errors=True)
+                raise
+
+    def __enter__(self) -> "StatesWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def write_states(self, rows: Sequence[int], *, prompt: Floats, reply: Floats) -> None:
+        """States of some rows, each of shape (rows, layers, width)."""
+        self._prompt[self._prompt_of[rows]] = prompt
+        self._reply[rows] = reply
+
+    def write_tokens(self, row: int, entropy: Floats, log_probability: Floats) -> None:
+        """Statistics of the tokens of one row."""
+        self._tokens[:, self._start[row] : self._start[row + 1]] = entropy, log_probability
+
+    def finish(self) -> States:
+        """Give the folder its name, and read it back."""
+        with writing_to(self._folder):
+            for array in (self._prompt, self._reply, self._tokens):
+                if isinstance(array, np.memmap):
+                    array.flush()
+            write_atomic(self._scratch / "about.json", json.dumps(self._about))
+            shutil.rmtree(self._folder, ignore_errors=True)
+            os.replace(self._scratch, self._folder)
+        found = read_states(self._folder)
+        assert found is not None
+        return found
+
+    def _array(self, name: str, shape: tuple[int, ...]) -> Floats:
+        file = self._scratch / name
+        if 0 in shape:  # nothing to map
+            np.save(file, np.zeros(shape, np.float32))
+            return np.zeros(shape, np.float32)
+        made: Floats = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+            file, mode="w+", dtype=np.float32, shape=shape
+        )
+        # Its room is taken now: a disk that fills up later would end the process by SIGBUS.
+        with file.open("r+b") as stream:
+            try:
+                os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not on this file system
+                    raise
+        return made

@@ -1,0 +1,136 @@
+"""Put the shards of one plan together: the same run folder as if it had been one run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.config import Shard
+from sfr_eval.errors import UserError
+from sfr_eval.plan import Plan, describe_plan, differences, plan_of
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.suite import Suite
+from sfr_eval.types import Sample
+from sfr_eval.util.progress import log
+
+
+def join_folders(paths: Sequence[Path], output: Path | None) -> Path:
+    """`join_shards` with the suites that the first folder names; returns the folder written."""
+    from sfr_eval.pipeline.score import stored_suites
+
+    if output is None:
+        raise UserError("score: several folders are put together in a new one; give it by --output")
+    first = next(iter(read_shards(paths).values()))
+    return join_shards(paths, output, stored_suites(first)).path
+
+
+def join_shards(paths: Sequence[Path], output: Path, suites: Sequence[Suite]) -> RunFolder:
+    """Write the run folder `output` from the folders of all shards of a plan, in any order.
+
+    Its samples.parquet has the bytes of an unsharded run, and `sfr-eval run` can go on with it.
+    The same command again takes over what its shards have drawn anew. UserError for a shard that
+    is missing, there twice, unfinished or of another plan.
+    """
+    manifests = read_shards(paths)
+    first = next(iter(manifests.values()))
+    plan = plan_of(first, suites)
+    found: dict[str, Sample] = {}
+    for path in manifests:
+        found.update((sample.sample_id, sample) for sample in RunFolder(path).sealed_samples())
+    order = [request.sample_id for request in plan.requests()]
+    missing = sum(id not in found for id in order)
+    if missing or len(found) > len(order):
+        raise UserError(
+            f"score: the shards hold {len(found):,} samples, of which {len(order) - missing:,} are "
+            f"in their plan of {len(order):,}; run each shard to its end with the same settings"
+        )
+    folder = RunFolder(output)
+    with folder:
+        before = folder.read_manifest()
+        if before is not None:
+            for name, there, here in differences(before["identity"], first["identity"]):
+                raise UserError(
+                    f"--output {output}: holds a run of another plan ({name}: {there} there, "
+                    f"{here} here); choose another folder"
+                )
+        folder.write_manifest(_manifest(plan, manifests, output=output, status="running"))
+        stored = folder.read_samples()
+        new = [s for s in found.values() if _wanted(stored.get(s.sample_id))]
+        writer = folder.writer()
+        writer.append(new)
+        writer.close()
+        stored = folder.read_samples()
+        samples = [stored[id] for id in order]
+        errors = sum(sample.status == "error" for sample in samples)
+        partial = errors or first["config"].get("limit") is not None
+        whole = _manifest(
+            plan, manifests, output=output, status="partial" if partial else "complete"
+        )
+        folder.write_manifest(whole | {"samples": len(samples), "sealed": folder.seal(samples)})
+    log(f"{len(paths)} shards: {len(samples):,} samples, {errors:,} errors -> {output}")
+    return folder
+
+
+def read_shards(paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:
+    """The manifests of all shards of one plan, in their order; UserError if they are not that."""
+    by_index: dict[int, tuple[Path, dict[str, Any]]] = {}
+    of = 0
+    for path in paths:
+        manifest = RunFolder(path).read_manifest()
+        if manifest is None:
+            raise UserError(f"score {path}: no such run folder (no manifest.json)")
+        if manifest.get("shard") is None:
+            raise UserError(
+                f"score {path}: is no shard; several folders are put together only if each was "
+                "made with --shard"
+            )
+        shard = Shard.parse(manifest["shard"])
+        if shard.index in by_index:
+            raise UserError(f"score {path}: shard {shard} is in {by_index[shard.index][0]} too")
+        by_index[shard.index] = (path, manifest)
+        one, first = next(iter(by_index.values()))
+        for name, there, here in differences(_plan(first), _plan(manifest)):
+            raise UserError(
+                f"score {path}: has another plan than {one} ({name}: {there} there, {here} here)"
+            )
+        of = shard.of
+    missing = [str(index) for index in range(1, of + 1) if index not in by_index]
+    if missing:
+        raise UserError(f"score: of {of} shards these are missing: {', '.join(missing)}")
+    return {by_index[index][0]: by_index[index][1] for index in sorted(by_index)}
+
+
+def _plan(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the shards of a run must have in common."""
+    suites = {
+        part["suite"]: {name: part[name] for name in ("temperatures", "samples", "personas")}
+        for part in manifest["plan"]
+    }
+    return {
+        **manifest["identity"],
+        "shards": Shard.parse(manifest["shard"]).of,
+        "limit": manifest["config"].get("limit"),
+        "plan": suites,
+    }
+
+
+def _manifest(
+    plan: Plan, shards: Mapping[Path, Mapping[str, Any]], *, output: Path, status: str
+) -> dict[str, Any]:
+    """The first shard's, where they agree; what each was."""
+    first = next(iter(shards.values()))
+    kept = ("name", "model", "world", "identity", "determinism", "versions", "platform", "sampler")
+    return {
+        **{name: first[name] for name in kept if name in first},
+        "shard": None,
+        "shards": [
+            {"folder": str(path), "status": shard["status"], "samples": shard.get("samples")}
+            for path, shard in shards.items()
+        ],
+        "plan": describe_plan(plan),
+        "config": {**first["config"], "shard": None, "output": str(output)},
+        "status": status,
+    }
+
+
+def _wanted(sample: Sample | None) -> bool:
+    return sample is None or sample.status == "error"

@@ -1,0 +1,126 @@
+"""Layer profiles of a checkpoint: each measure of its hidden states over the layers."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.report.figures import Panel
+from sfr_eval.report.over_temperature import MODEL, direction, label
+from sfr_eval.store.results import SuiteResults
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LOW, HIGH = "#009e73", "#cc79a7"  # lines of the lowest and the highest temperature
+QUIET = "#888888"
+
+PROFILES = (
+    "reread_persona_share",
+    "reread_persona_cosine",
+    "hidden_persona_share",
+    "hidden_persona_cosine",
+    "prompt_persona_cosine",
+    "hidden_participation_ratio",
+    "hidden_effective_rank",
+    "prompt_effective_rank",
+    "hidden_base_cka",
+    "prompt_base_cka",
+)
+
+
+def profiles(suite: SuiteResults) -> list[Panel]:
+    """Each measure over the layers, at the lowest, the middle and the highest temperature."""
+    return [
+        profile_panel(metric, lines, suite_id=suite.id)
+        for metric in PROFILES
+        if (lines := _profile_lines(suite, metric))
+    ]
+
+
+Line = tuple[str, str, Sequence[Mapping[str, Any]]]
+"""(name, colour, rows of the profile); the first has its interval and null drawn"""
+
+
+def profile_panel(metric: str, lines: Sequence[Line], *, suite_id: str) -> Panel:
+    """One measure over layers; bands are intervals, the grey band is what chance gives."""
+
+    def draw(ax: "Axes") -> None:
+        for number, (name, colour, rows) in enumerate(lines):
+            defined = [row for row in rows if row["value"] is not None]
+            layers = [row["layer"] for row in defined]
+            bounded = [row for row in defined if row["low"] is not None]
+            ax.fill_between(
+                [row["layer"] for row in bounded],
+                [row["low"] for row in bounded],
+                [row["high"] for row in bounded],
+                color=colour,
+                alpha=0.2,
+                linewidth=0,
+            )
+            chance = [row for row in defined if "p" in row] if number == 0 else []
+            if chance:
+                ax.fill_between(
+                    [row["layer"] for row in chance],
+                    [row["null_low"] for row in chance],
+                    [row["null_high"] for row in chance],
+                    color=QUIET,
+                    alpha=0.35,
+                    linewidth=0,
+                    label=f"personas permuted, {name}",
+                )
+            ax.plot(layers, [row["value"] for row in defined], "-o", color=colour, label=name)
+        ax.set_title(label(metric))
+        ax.set_xlabel("layer (0: embedding)")
+        ax.set_ylabel(direction(metric) or "neither way is better")
+        ax.set_xticks(sorted({row["layer"] for _, _, rows in lines for row in rows}))
+        ax.legend(loc="best")
+
+    rows = [
+        {
+            "suite": suite_id,
+            "metric": metric,
+            "line": name,
+            **{key: row.get(key) for key in _PROFILE_KEYS},
+        }
+        for name, _, of_line in lines
+        for row in of_line
+    ]
+    values = [
+        f"{name} {row['value']:.3g} at layer {row['layer']}"
+        + (f" (p = {row['p']:.3g} against permuted personas)" if "p" in row else "")
+        for name, _, of_line in lines
+        for row in of_line[-1:]
+        if row["value"] is not None
+    ]
+    return Panel(
+        title=label(metric),
+        description=f"{label(metric)}: {'; '.join(values)}.",
+        rows=rows,
+        draw=draw,
+    )
+
+
+_PROFILE_KEYS = ("layer", "value", "low", "high", "n", "null_low", "null_high", "p")
+
+
+def _profile_lines(suite: SuiteResults, metric: str) -> list[Line]:
+    profile = suite.notes.get(metric, {}).get("profile", {})
+    known = {
+        float(t): rows
+        for t, rows in profile.items()
+        if any(row["value"] is not None for row in rows)
+    }
+    if not known:
+        return []
+    shown = some_temperatures(tuple(sorted(known)), suite.middle_temperature)
+    if metric.startswith("prompt_"):  # the prompt is the same at every temperature
+        return [("all temperatures", MODEL, known[shown[0][0]])]
+    return [(f"T = {t:g}", colour, known[t]) for t, colour in shown]
+
+
+def some_temperatures(temperatures: tuple[float, ...], middle: float) -> list[tuple[float, str]]:
+    """The middle, the lowest and the highest temperature, each once, with colours."""
+    first = middle if middle in temperatures else temperatures[len(temperatures) // 2]
+    wanted = {first: MODEL}
+    wanted.setdefault(temperatures[0], LOW)
+    wanted.setdefault(temperatures[-1], HIGH)
+    return list(wanted.items())

@@ -1,0 +1,185 @@
+"""The report of a run: one self-contained page, and its plots as files.
+
+Nothing is computed here that is not in results.json or a count of stored samples.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.errors import UserError
+from sfr_eval.metrics.table import metric_info
+from sfr_eval.report import hidden_maps, token_curves, trade_off
+from sfr_eval.report import layer_profiles as hidden_panels
+from sfr_eval.report import over_temperature as panels
+from sfr_eval.report import pass_at_k as code_report
+from sfr_eval.report import repetitions as clusters
+from sfr_eval.report import replies as browser
+from sfr_eval.report import tables as report_tables
+from sfr_eval.report.figures import Panel, files, to_csv
+from sfr_eval.report.page import inline, render
+from sfr_eval.report.similarity import similarity
+from sfr_eval.report.verdict import RULES, verdict
+from sfr_eval.report.warnings import cautions
+from sfr_eval.store.results import SuiteResults, read_suites
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.suite import load_suite
+from sfr_eval.thinking import answers, recorded
+from sfr_eval.types import Sample
+from sfr_eval.util.files import write_atomic, writing_to
+from sfr_eval.util.untrusted import refuse_links
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write report.html and plots/ of a scored run; returns the path of the page."""
+    manifest = folder.read_manifest()
+    if manifest is None:
+        raise UserError(f"{folder.path}: no manifest.json; not a run folder")
+    results = folder.read_results()
+    suites = read_suites(manifest, results)
+    if not suites:
+        raise UserError(f"{folder.path}: results.json holds no estimate; nothing to report")
+    samples = folder.sealed_samples()
+    parts = []
+    refuse_links(folder.path)
+    with writing_to(folder.path):
+        plots = folder.path / "plots"
+        plots.mkdir(exist_ok=True)
+        for suite in suites:
+            own = [sample for sample in samples if sample.suite == suite.id]
+            drawn = _drawn(suite)
+            for kind, group in drawn.items():
+                for suffix, content in files(group) if group else ():
+                    write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
+            repeated = clusters.repetitions(answers(own, recorded(manifest)))
+            if found := clusters.rows(suite.id, repeated):
+                write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(found))
+            parts.append(_section(suite, own, manifest, drawn) | {"repeated": repeated})
+        page = folder.path / "report.html"
+        write_atomic(page, _render(manifest, results, parts))
+    return page
+
+
+def _drawn(suite: SuiteResults) -> dict[str, list[Panel]]:
+    """Kind of plot -> its panels, which share a file."""
+    return {
+        "trade_off": trade_off.trade_off(suite),
+        "frontier": trade_off.frontiers(suite),
+        "judged": trade_off.judged(suite),
+        "over_temperature": panels.over_temperature(suite),
+        "similarity": similarity(suite),
+        "over_k": code_report.over_k(suite),
+        "layer_profiles": hidden_panels.profiles(suite),
+        "hidden_maps": hidden_maps.maps(suite),
+        "token_curves": token_curves.curves(suite),
+    }
+
+
+def _render(
+    manifest: Mapping[str, Any], results: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
+) -> str:
+    metrics = dict.fromkeys(row["metric"] for row in results["estimates"])
+    return render(
+        "report.html.j2",
+        scripts=["browser.js"],
+        name=str(manifest.get("name", "")),
+        parts=parts,
+        rules=RULES,
+        settings=list(_flat(_settings(manifest))),
+        metrics=[_definition(metric, results) for metric in metrics],
+    )
+
+
+def _section(
+    suite: SuiteResults,
+    samples: Sequence[Sample],
+    manifest: Mapping[str, Any],
+    drawn: Mapping[str, Sequence[Panel]],
+) -> dict[str, Any]:
+    """All that the template shows of one suite."""
+    read = answers(samples, recorded(manifest))
+    found = verdict(suite)
+    return {
+        "suite": suite,
+        "verdict": found,
+        "warnings": list(cautions(suite, samples, manifest)),
+        "plots": {kind: [inline(panel) for panel in group] for kind, group in drawn.items()},
+        "frontiers": trade_off.frontier_table(suite),
+        "columns": report_tables.columns(suite),
+        "statuses": report_tables.statuses(read),
+        "tables": report_tables.by_persona(suite, read),
+        "all_metrics": report_tables.all_metrics(suite),
+        "table_temperature": found.temperature,
+        "browser": browser.for_page(
+            {str(manifest.get("name", "")): read},
+            personas=suite.personas,
+            queries=_query_texts(suite.id, manifest),
+        ),
+        "probe": _probe_facts(suite),
+        "code": (
+            {"table": code_report.pass_table(suite), "facts": code_report.facts(suite)}
+            if code_report.is_code(suite)
+            else None
+        ),
+        "judges": report_tables.judges(suite),
+    }
+
+
+def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
+    notes = suite.notes.get("style_accuracy", {})
+    return [
+        (key.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
+        for key, value in notes.items()
+        if key != "confusion" and value is not None
+    ]
+
+
+def _definition(metric: str, results: Mapping[str, Any]) -> dict[str, str]:
+    info = metric_info(metric)
+    version = next(row["version"] for row in results["estimates"] if row["metric"] == metric)
+    signature = results.get("signatures", {}).get(metric, {})
+    return {
+        "id": metric,
+        "label": panels.label(metric),
+        "description": info.description if info else "",
+        "direction": panels.direction(metric) or "neither way is better",
+        "unit": info.unit if info else "",
+        "version": version,
+        "signature": "; ".join(f"{key}: {text}" for key, text in _flat(signature) if key) or "-",
+    }
+
+
+def _settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest without what the page shows elsewhere."""
+    settings = {k: v for k, v in manifest.items() if k not in ("format", "plan", "name")}
+    settings["plan"] = {
+        part["suite"]: {k: v for k, v in part.items() if k not in ("suite", "personas")}
+        for part in manifest["plan"]
+    }
+    return settings
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted name, text) of every leaf."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        yield path, ", ".join(str(item) for item in value) or "none"
+    else:
+        yield path, "not set" if value is None or value == {} else str(value)
+
+
+def _query_texts(suite: str, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Query id -> text, where the suite is still here as it was; else ids must do."""
+    version = next(p["version"] for p in manifest["plan"] if p["suite"] == suite)
+    config = manifest.get("config", {})
+    for name in config.get("suite", []):
+        try:
+            loaded = load_suite(name, code=CodeOptions.from_config(config))
+        except UserError:
+            continue
+        if loaded.id == suite and loaded.version == version:
+            return dict(loaded.queries)
+    return {}

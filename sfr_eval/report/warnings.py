@@ -1,0 +1,152 @@
+"""What a reader must know about a run before believing its numbers, a line each."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sfr_eval.metrics.context import has_text
+from sfr_eval.report.pass_at_k import code_cautions
+from sfr_eval.report.verdict import chance
+from sfr_eval.store.results import SuiteResults
+from sfr_eval.thinking import ThinkTags, answer_text, answers, recorded, thoughts, undeclared
+from sfr_eval.types import Sample
+
+MANY = 0.01
+"""Share of truncated, empty or cut texts from which a reader should know."""
+
+
+def cautions(
+    suite: SuiteResults, samples: Sequence[Sample], manifest: Mapping[str, Any]
+) -> Iterator[str]:
+    """Everything that is out of order, the gravest first; nothing for a whole and clean run."""
+    config = manifest.get("config", {})
+    tags = recorded(manifest)
+    drawn, samples = samples, answers(samples, tags)
+    if manifest.get("status") != "complete":
+        part = next(p for p in manifest["plan"] if p["suite"] == suite.id)
+        why = (
+            f": only the first {part['queries']} queries were asked" if config.get("limit") else ""
+        )
+        yield f"This run is {manifest.get('status')}{why}."
+    yield from manifest.get("import", {}).get("cautions", ())
+    read, asked = manifest.get("world_queries"), len({sample.query for sample in samples})
+    if read is not None and asked > read and manifest.get("world") == suite.id:
+        yield (
+            f"This model's training text was about the first {read} queries only, and {asked} were "
+            f"asked: --limit {read} asks no others."
+        )
+    total = max(1, len(samples))
+    status = Counter(sample.status for sample in samples)
+    if status["error"]:
+        yield (
+            f"{status['error']:,} of {total:,} requests failed and are left out; "
+            "repeat the run command to draw them again."
+        )
+    if status["refused"]:
+        yield f"{status['refused']:,} of {total:,} replies were refused and are left out."
+    for t in sorted({s.temperature for s in samples if s.status == "unsupported"}):
+        why = next(s.error for s in samples if (s.status, s.temperature) == ("unsupported", t))
+        yield f"T = {t:g} is unsupported and left empty: {why}."
+    if status["truncated"] / total > MANY:
+        yield (
+            f"{status['truncated'] / total:.0%} of the replies were cut at max_tokens; lengths and "
+            "variety are those of cut texts."
+        )
+    empty = sum(s.status in ("ok", "truncated") and not s.text.strip() for s in samples)
+    if empty / total > MANY:
+        yield f"{empty / total:.0%} of the replies are empty."
+    yield from _thinking_warnings(drawn, tags)
+    yield from _greedy_warnings(samples)
+    if suite.samples < 2:
+        yield "One reply per prompt: what compares replies to one prompt is undefined."
+    yield from code_cautions(suite)
+    yield from _probe_warnings(suite)
+    yield from _judge_warnings(suite)
+    encoder = suite.notes.get("embed_distance", {})
+    cut = encoder.get("truncated_share") or 0.0
+    if cut > MANY:
+        yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
+    parts = encoder.get("chunked_share") or 0.0
+    if parts > MANY:
+        yield (
+            f"{parts:.0%} of the texts are longer than the encoder's window; they stand for the "
+            "mean of their parts."
+        )
+    off = encoder.get("encoder_deviation") or {}
+    if "mean_distance" in off:
+        yield (
+            f"Embeddings are not float32's: on {off['texts']} texts the mean distance is "
+            f"{off['mean_distance']:.4f} where float32 has {off['mean_distance_float32']:.4f}."
+        )
+
+
+def _thinking_warnings(drawn: Sequence[Sample], tags: ThinkTags | None) -> Iterator[str]:
+    total = max(1, len(drawn))
+    if tags is None:
+        found = undeclared(drawn)
+        if found is not None and found[0] > MANY:
+            yield (
+                f"{found[0]:.0%} of the replies hold {found[1].open} or {found[1].close}: thinking "
+                "is measured as part of the answer; `sfr-eval score RUN --think-tags "
+                f"'{found[1].name}'` leaves it out."
+            )
+        return
+    thought = thoughts([sample for sample in drawn if has_text(sample)], tags)
+    if thought:
+        yield (
+            f"{len(thought) / total:.0%} of the replies begin with thinking, up to {tags.close}; "
+            "it is left out of all numbers and of the replies below (samples.parquet keeps it)."
+        )
+    endless = sum(has_text(s) and not answer_text(s.text, tags).whole for s in drawn)
+    if endless / total > MANY:
+        yield (
+            f"{endless / total:.0%} of the replies never end their thinking; they count as "
+            "truncated, mostly without an answer: raise --max-tokens."
+        )
+
+
+def _greedy_warnings(samples: Sequence[Sample]) -> Iterator[str]:
+    """Several replies to each of several prompts, and never two different ones."""
+    prompts: dict[tuple[float, str, str], list[str]] = {}
+    for sample in samples:
+        if has_text(sample) and sample.temperature > 0:
+            key = (sample.temperature, sample.query, sample.persona)
+            prompts.setdefault(key, []).append(sample.text)
+    for t in sorted({temperature for temperature, _, _ in prompts}):
+        several = [texts for key, texts in prompts.items() if key[0] == t and len(texts) > 1]
+        if len(several) > 1 and all(len(set(texts)) == 1 for texts in several):
+            yield (
+                f"T = {t:g}: all replies to a prompt are the same text, for each of "
+                f"{len(several):,} prompts: a collapsed model, or an engine that is greedy in "
+                "secret or answers from a cache; `sfr-eval doctor --model` tells."
+            )
+
+
+def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
+    reasons = {
+        estimate.reason
+        for (metric, _, persona), estimate in suite.estimates.items()
+        if metric == "style_accuracy" and not persona and estimate.value is None
+    }
+    for reason in sorted(reasons):
+        yield f"Style is not measured: {reason}."
+    notes = suite.notes.get("style_accuracy", {})
+    held_out = notes.get("held_out_accuracy")
+    if notes and held_out is None:
+        yield f"The style probe could not be tested: {notes.get('reason', 'no held-out data')}."
+    elif held_out is not None and held_out < 2 * chance(suite):
+        yield (
+            f"The style probe is weak: {held_out:.0%} on held-out replies (chance "
+            f"{chance(suite):.0%}); style numbers say little."
+        )
+
+
+def _judge_warnings(suite: SuiteResults) -> Iterator[str]:
+    for metric, notes in suite.notes.items():
+        asked = notes.get("votes_asked", 0)
+        unread = asked - notes.get("statuses", {}).get("ok", 0)
+        if unread / max(1, asked) > MANY:
+            yield (
+                f"{metric}: {unread:,} of {asked:,} votes have no score; replies without one are "
+                "undefined, and if they are not like the others the mean is off."
+            )

@@ -1,0 +1,1 @@
+"""What is asked: suites, the synthetic benchmark, coding problems."""

@@ -1,0 +1,101 @@
+"""HumanEval (Chen et al. 2107.03374): function bodies from signature and docstring."""
+
+from functools import partial
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.sandbox.types import HumanEvalProblem
+from sfr_eval.suites.problems.extract import chat_code, completion_code
+from sfr_eval.suites.problems.mbpp import fenced
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
+from sfr_eval.suites.problems.source import HubData, data_file, read_file, read_hub, unique
+
+FORMS = ("chat", "completion")
+STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(")
+"""Where a completion leaves the function (the paper, section 3.3)."""
+_HUB = HubData(
+    repository="openai/openai_humaneval", revision="7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544"
+)
+
+
+class HumanEvalRow(BaseModel):
+    """A row of HumanEval."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    task_id: str = Field(pattern=r"^[A-Za-z0-9._/-]+$")
+    prompt: str = Field(min_length=1)
+    entry_point: str = Field(min_length=1)
+    canonical_solution: str = ""
+    test: str = Field(min_length=1)
+    difficulty: str = ""
+    solutions: tuple[str, ...] = ()  # further bodies that are right
+    mutants: tuple[str, ...] = ()  # bodies that are wrong
+
+
+def load(folder: Path, options: CodeOptions) -> ProblemSet:
+    """All 164 problems in one of two prompt forms."""
+    options.refuse_all_but(("data", "prompt_form"), suite="humaneval")
+    form = options.prompt_form or "chat"
+    if form not in FORMS:
+        raise UserError(
+            f"--prompt-form {form}: humaneval has no such form; {did_you_mean(form, FORMS)}"
+        )
+    if options.data is not None:
+        file = data_file(options.data, folder=folder)
+        rows, identity = read_file(HumanEvalRow, file), file.identity
+    else:
+        rows, identity = read_hub(HumanEvalRow, _HUB, suite="humaneval"), _HUB.identity
+    unique((row.task_id for row in rows), where=identity)
+    return ProblemSet(
+        problems={row.task_id: _problem(row, form) for row in rows},
+        identity=f"{identity}:{form}",
+        mode="faithful",
+        prompt_form=form,
+        stop=STOPS if form == "completion" else (),
+    )
+
+
+def _problem(row: HumanEvalRow, form: str) -> CodeProblem:
+    bodies = tuple(body for body in (row.canonical_solution, *row.solutions) if body)
+    mutants = row.mutants
+    if form == "chat":
+        prompt = (
+            "Complete this Python function. Answer with the whole function in one block between "
+            f"```python and ```.\n\n```python\n{row.prompt.rstrip()}\n```\n"
+        )
+        bodies = tuple(row.prompt + body for body in bodies)
+        mutants = tuple(row.prompt + body for body in mutants)
+    else:
+        prompt = row.prompt
+    return CodeProblem(
+        id=row.task_id,
+        prompt=prompt,
+        calls_function=False,
+        extract=(
+            partial(_whole_function, prompt=row.prompt, name=row.entry_point)
+            if form == "chat"
+            else partial(completion_code, prompt=row.prompt)
+        ),
+        render=fenced if form == "chat" else str,
+        load_tests=partial(
+            HumanEvalProblem, id=row.task_id, entry_point=row.entry_point, test=row.test
+        ),
+        facets={"difficulty": row.difficulty} if row.difficulty else {},
+        solutions=bodies,
+        mutants=mutants,
+    )
+
+
+def _whole_function(answer: str, *, prompt: str, name: str) -> str:
+    """Behind the prompt, so that its imports and helpers are there. An answer that holds the body
+    alone is put into the function."""
+    code = chat_code(answer, name=name)
+    if not code:
+        return ""
+    if f"def {name}" not in code and code[:1] in " \t":
+        return prompt + code
+    return f"{prompt.rstrip()}\n    pass\n\n\n{code}"

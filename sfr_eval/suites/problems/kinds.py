@@ -1,0 +1,20 @@
+"""Which kinds of code suite exist. A new kind is a module with `load` and a line here."""
+
+import importlib
+from pathlib import Path
+
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.problems.problem import ProblemSet
+
+KINDS = {
+    "mbpp": "sfr_eval.suites.problems.mbpp:load",
+    "livecodebench": "sfr_eval.suites.problems.livecodebench:load",
+    "humaneval": "sfr_eval.suites.problems.humaneval:load",
+}
+
+
+def load_problems(kind: str, folder: Path, options: CodeOptions) -> ProblemSet:
+    """The problems of a suite of this kind whose folder is `folder`."""
+    module, _, function = KINDS[kind].partition(":")
+    loaded: ProblemSet = getattr(importlib.import_module(module), function)(folder, options)
+    return loaded

@@ -1,0 +1,200 @@
+"""LiveCodeBench (Jain et al. 2403.07974): contest problems by release and date."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sfr_eval.config import read_model
+from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.sandbox.types import FunctionalProblem, Problem, StdinProblem
+from sfr_eval.suites.problems.extract import between_last_fences
+from sfr_eval.suites.problems.mbpp import fenced
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.problems.private_tests import decode_tests
+from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
+from sfr_eval.suites.problems.source import HubData, data_file, unique
+
+DEFAULT_RELEASE = "release_v5"
+RELEASES = {
+    f"release_v{number}": tuple(f"test{n if n > 1 else ''}.jsonl" for n in range(1, number + 1))
+    for number in range(1, 7)
+}
+_REPOSITORY = "livecodebench/code_generation_lite"
+_REVISION = "0fe84c3912ea0c4d4a78037083943e8f0c4dd505"
+
+# The words of the benchmark's own prompt (its repository at 28fef95): another wording is another
+# benchmark.
+_SYSTEM = (
+    "You are an expert Python programmer. You will be given a question (problem specification) "
+    "and will generate a correct Python program that matches the specification and passes all "
+    "tests."
+)
+_WITH_STARTER = (
+    "You will use the following starter code to write the solution to the problem and enclose "
+    "your code within delimiters."
+)
+_WITHOUT_STARTER = (
+    "Read the inputs from stdin solve the problem and write the answer to stdout (do not directly "
+    "test on the sample inputs). Enclose your code within delimiters as follows. Ensure that when "
+    "the python program runs, it reads the inputs, runs the algorithm and writes output to STDOUT."
+)
+
+
+class LcbRow(BaseModel):
+    """A record of the data set. The private tests stay packed until they are needed."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+    question_id: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    question_content: str = Field(min_length=1)
+    platform: str
+    difficulty: str
+    contest_date: str = Field(pattern=r"^\d{4}-\d\d-\d\d")
+    starter_code: str = ""
+    metadata: str = "{}"
+    solutions: tuple[str, ...] = ()  # not in the benchmark: for simulation and tests
+    mutants: tuple[str, ...] = ()
+
+    @field_validator("contest_date", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        """Arrow's JSON reader takes ISO dates for times."""
+        return value.isoformat() if isinstance(value, date) else value
+
+    @property
+    def function(self) -> str | None:
+        """Name of the method, for functional problems."""
+        try:
+            name = json.loads(self.metadata or "{}").get("func_name")
+        except (ValueError, AttributeError):
+            raise UserError(f"{self.question_id}: metadata: is not a JSON object") from None
+        return str(name) if name else None
+
+    @property
+    def question(self) -> str:
+        """The user message."""
+        if self.starter_code:
+            form, code = _WITH_STARTER, self.starter_code
+        else:
+            form, code = _WITHOUT_STARTER, "# YOUR CODE HERE"
+        return (
+            f"### Question:\n{self.question_content}\n\n### Format: {form}\n```python\n{code}\n"
+            "```\n\n### Answer: (use the provided format with backticks)\n\n"
+        )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Where the two test fields of a row are read from when they are needed."""
+
+    rows: Sequence[Mapping[str, Any]]
+
+    def tests(self, place: int, row: LcbRow) -> Problem:
+        raw = self.rows[place]
+        tests = tuple(
+            test
+            for field in ("public_test_cases", "private_test_cases")
+            for test in decode_tests(
+                str(raw.get(field) or "[]"), where=f"livecodebench {row.question_id}: {field}"
+            )
+        )
+        if not tests:
+            raise UserError(f"livecodebench {row.question_id}: holds no test")
+        if row.function:
+            return FunctionalProblem(id=row.question_id, function=row.function, tests=tests)
+        return StdinProblem(id=row.question_id, tests=tests)
+
+
+def load(folder: Path, options: CodeOptions) -> ProblemSet:
+    """The problems of a release, or of a file, whose contests lie in the window."""
+    options.refuse_all_but(("data", "release", "window"), suite="livecodebench")
+    first, last = read_window(options.window)
+    if options.data is not None:
+        if options.release is not None:
+            raise UserError("--release picks data of the Hub; leave it out with --data")
+        file = data_file(options.data, folder=folder)
+        found = file.rows()
+        for where, row in found:
+            if not isinstance(row, dict):
+                raise UserError(f"{where}: must be a record, not {type(row).__name__}")
+        rows = _Rows([row for _, row in found])
+        places = [where for where, _ in found]
+        identity = file.identity
+    else:
+        release = options.release or DEFAULT_RELEASE
+        if release not in RELEASES:
+            near = did_you_mean(release, RELEASES)
+            raise UserError(f"--release {release}: livecodebench has no such release; {near}")
+        hub = HubData(repository=_REPOSITORY, revision=_REVISION, files=RELEASES[release])
+        rows = _Rows(hub.rows(suite="livecodebench"))
+        places = [f"{_REPOSITORY} row {number}" for number in range(1, len(rows.rows) + 1)]
+        identity = hub.identity
+    chosen = [
+        (place, row)
+        for place, row in _checked(rows, places)
+        if first <= row.contest_date[:10] <= last
+    ]
+    if not chosen:
+        raise UserError(
+            f"livecodebench: no problem between {first} and {last}; widen --window "
+            "or take a later --release"
+        )
+    unique((row.question_id for _, row in chosen), where="livecodebench")
+    return ProblemSet(
+        problems={row.question_id: _problem(row, place, rows) for place, row in chosen},
+        identity=f"{identity}:{first}:{last}",
+        mode="lcb-compat",
+        prompt_form="chat",
+    )
+
+
+def _checked(rows: _Rows, places: Sequence[str]) -> Iterator[tuple[int, LcbRow]]:
+    """(place, row) of all rows, without their tests: those may be gigabytes."""
+    light: Any = rows.rows
+    if hasattr(light, "remove_columns"):
+        light = light.remove_columns(["public_test_cases", "private_test_cases"])
+    for place, where in enumerate(places):
+        row = read_model(LcbRow, dict(light[place]), where=where)
+        _ = row.function  # bad metadata is found here, not after sampling
+        yield place, row
+
+
+def _problem(row: LcbRow, place: int, rows: _Rows) -> CodeProblem:
+    return CodeProblem(
+        id=row.question_id,
+        system=_SYSTEM,
+        prompt=row.question,
+        calls_function=row.function is not None,
+        extract=between_last_fences,
+        render=fenced,
+        load_tests=partial(rows.tests, place, row),
+        facets={
+            "difficulty": row.difficulty,
+            "platform": row.platform,
+            "month": row.contest_date[:7],
+        },
+        solutions=row.solutions,
+        mutants=row.mutants,
+    )
+
+
+def read_window(text: str | None) -> tuple[str, str]:
+    """`2024-08:2025-01` or with days, both ends in, either may be left out; as ISO days."""
+    first, _, last = (text or ":").partition(":")
+    for end in (first, last):
+        if end and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?", end):
+            raise UserError(f"--window {text}: write first:last as 2024-08:2025-01 or with days")
+    if text is not None and ":" not in text:
+        last = first
+    low = first + "-01" if len(first) == 7 else first or "0000-01-01"
+    high = last + "-31" if len(last) == 7 else last or "9999-12-31"
+    if low > high:
+        raise UserError(f"--window {text}: its first day is after its last")
+    return low, high

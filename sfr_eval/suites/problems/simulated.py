@@ -1,0 +1,87 @@
+"""The code twin of the world: a simulated model whose chance to solve each problem is known.
+
+    symbol  code            meaning                                          range
+    m       solve           mean chance that an answer is right              0..1
+    s       spread          how much problems differ: 0 not at all, 1: each  0..1
+                            problem is always or never solved
+    p_i     chance(i)       chance for problem i, Beta(m v, (1 - m) v) with v = (1 - s) / s
+
+An answer is one of the problem's solutions with chance p_i, all of them alike, else one of its
+mutants. So pass@k of problem i is 1 - (1 - p_i)^k, and its mean over problems like these follows
+from the Beta distribution. Temperature does not act on it.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sfr_eval.errors import UserError
+from sfr_eval.suites.problems.problem import CodeProblem
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SOLVE, SPREAD = 0.5, 0.3
+_STUCK = "raise NotImplementedError\n"
+
+
+class CodeTwin:
+    """See the module. `problems` need reference solutions; where there are no mutants, a program
+    that only raises stands for a wrong one."""
+
+    def __init__(
+        self, problems: Mapping[str, CodeProblem], *, solve: float = SOLVE, spread: float = SPREAD
+    ) -> None:
+        for problem in problems.values():
+            if not problem.solutions:
+                raise UserError(
+                    f"--engine world: problem {problem.id} has no reference solution to answer "
+                    "with; use --data small, or a model"
+                )
+        self._problems = dict(problems)
+        self.solve, self.spread = solve, spread
+
+    def chance(self, problem: str) -> float:
+        """p_i; the same in every run, since it belongs to the simulated model."""
+        import numpy as np
+
+        digest = hashlib.sha256(f"code twin\0{problem}".encode()).digest()
+        generator = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        if self.spread == 0 or self.solve in (0, 1):
+            return self.solve
+        if self.spread == 1:
+            return float(generator.random() < self.solve)
+        a, b = self._shape()
+        return float(generator.beta(a, b))
+
+    def pass_at_k(self, k: int, problem: str | None = None) -> float:
+        """The truth: of one problem, or the mean over all problems of such a world."""
+        if problem is not None:
+            return float(1 - (1 - self.chance(problem)) ** k)
+        if self.spread == 0 or self.solve in (0, 1):
+            return float(1 - (1 - self.solve) ** k)
+        if self.spread == 1:
+            return self.solve
+        a, b = self._shape()
+        # E[(1 - p)^k] = B(a, b + k) / B(a, b)
+        log_miss = math.lgamma(b + k) - math.lgamma(b) + math.lgamma(a + b) - math.lgamma(a + b + k)
+        return 1 - math.exp(log_miss)
+
+    def distinct_at_k(self, k: int, problem: str) -> float:
+        """The truth: expected number of different solutions among k answers to a problem."""
+        count = len(self._problems[problem].solutions)
+        return count * (1 - (1 - self.chance(problem) / count) ** k)
+
+    def sample(self, problem: str, generator: "np.random.Generator") -> str:
+        """One answer, as the model would write it."""
+        asked = self._problems[problem]
+        if generator.random() < self.chance(problem):
+            programs = asked.solutions
+        else:
+            programs = asked.mutants or (_STUCK,)
+        return asked.render(programs[int(generator.integers(len(programs)))])
+
+    def _shape(self) -> tuple[float, float]:
+        weight = (1 - self.spread) / self.spread
+        return self.solve * weight, (1 - self.solve) * weight

@@ -1,0 +1,169 @@
+"""A suite: the prompts that are asked and what is measured on the answers."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sfr_eval.config import (
+    PersonaRow,
+    QueryRow,
+    SuiteSpec,
+    read_jsonl,
+    read_model,
+    read_yaml_mapping,
+)
+from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.types import Message, Prompt
+from sfr_eval.util.assets import find_suite
+
+if TYPE_CHECKING:
+    from sfr_eval.suites.problems.problem import ProblemSet
+    from sfr_eval.suites.world.persona import PersonaWorld
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A suite ready to be asked. `queries` maps id to text, in the order of `--limit`."""
+
+    spec: SuiteSpec
+    folder: Path
+    version: str  # of the spec plus a hash of all data it reads
+    queries: dict[str, str]
+    personas: dict[str, PersonaRow]  # without held-out ones unless asked for by name
+    world: "PersonaWorld | None"
+    code: "ProblemSet | None" = None  # of a code suite; queries are then its prompts
+
+    @property
+    def id(self) -> str:
+        """Name of the suite."""
+        return self.spec.id
+
+    def prompts(self, *, limit: int | None = None) -> list[Prompt]:
+        """Query-major list: all personas of the first query, then of the second, ..."""
+        prompts = []
+        problems = self.code.problems if self.code is not None else {}
+        for query, text in list(self.queries.items())[:limit]:
+            for persona, card in self.personas.items() or [("", None)]:
+                head = card.system if card else problems[query].system if query in problems else ""
+                system = (Message("system", head),) if head else ()
+                prompts.append(
+                    Prompt(
+                        suite=self.id,
+                        query=query,
+                        persona=persona,
+                        messages=(*system, Message("user", text)),
+                    )
+                )
+        return prompts
+
+
+def load_suite(
+    name: str, *, personas: tuple[str, ...] | None = None, code: CodeOptions | None = None
+) -> Suite:
+    """Load a suite by name or folder. `personas` picks some by id, held-out ones included; `code`
+    says which problems of a code suite are asked and how."""
+    folder = find_suite(name)
+    file = folder / "suite.yaml"
+    spec = read_model(SuiteSpec, read_yaml_mapping(file), where=str(file))
+    if spec.code is not None:
+        return _code_suite(spec, folder, (code or CodeOptions()).for_suite(spec.id))
+    world = None
+    if spec.world is not None:
+        from sfr_eval.suites.world.persona import PersonaWorld
+
+        world = PersonaWorld.load(folder)
+    queries = _queries(spec, folder, world)
+    cards = _cards(spec, folder, world)
+    if personas is None:
+        chosen = {id: card for id, card in cards.items() if not card.held_out}
+    else:
+        for persona in personas:
+            if persona not in cards:
+                raise UserError(
+                    f"--personas {persona}: not in suite {spec.id}; {did_you_mean(persona, cards)}"
+                )
+        chosen = {id: card for id, card in cards.items() if id in personas}
+    version = f"{spec.version}+{_content_hash(folder)}"
+    return Suite(
+        spec=spec, folder=folder, version=version, queries=queries, personas=chosen, world=world
+    )
+
+
+def _code_suite(spec: SuiteSpec, folder: Path, options: CodeOptions) -> Suite:
+    from sfr_eval.suites.problems.kinds import load_problems
+
+    assert spec.code is not None
+    if options.data is None and spec.queries is not None:  # a suite with problems of its own
+        options = replace(options, data=str(inside(folder, spec.queries)))
+    problems = load_problems(spec.code, folder, options)
+    file = (folder / "suite.yaml").read_bytes()
+    digest = hashlib.sha256(file + problems.identity.encode()).hexdigest()[:12]
+    return Suite(
+        spec=spec.model_copy(update={"stop": (*spec.stop, *problems.stop)}),
+        folder=folder,
+        version=f"{spec.version}+{digest}",
+        queries={problem.id: problem.prompt for problem in problems.problems.values()},
+        personas={},
+        world=None,
+        code=problems,
+    )
+
+
+def _queries(spec: SuiteSpec, folder: Path, world: "PersonaWorld | None") -> dict[str, str]:
+    if spec.queries is None:
+        if world is None:
+            raise UserError(f"{folder / 'suite.yaml'}: queries: missing; name a JSONL file")
+        return {query.id: query.text for query in world.queries}
+    rows = read_jsonl(QueryRow, inside(folder, spec.queries))
+    queries = {row.id: row.text for row in rows}
+    if len(queries) != len(rows) or not rows:
+        what = "holds no query" if not rows else "two queries have the same id"
+        raise UserError(f"{folder / spec.queries}: {what}")
+    return queries
+
+
+def _cards(spec: SuiteSpec, folder: Path, world: "PersonaWorld | None") -> dict[str, PersonaRow]:
+    if spec.persona_cards is not None:
+        file = inside(folder, spec.persona_cards)
+        rows = read_yaml_mapping(file).get("personas")
+        if not isinstance(rows, list) or not rows:
+            raise UserError(f"{file}: personas: must be a list of {{id, name, system}}")
+        cards = [read_model(PersonaRow, row, where=str(file)) for row in rows]
+    elif world is not None:
+        cards = [
+            PersonaRow(
+                id=card.id,
+                name=card.name,
+                system=card.system,
+                held_out=card.held_out,
+                example_replies=tuple(card.example_replies),
+            )
+            for card in world.personas
+        ]
+    else:
+        cards = []
+    by_id = {card.id: card for card in cards}
+    if len(by_id) != len(cards):
+        raise UserError(f"{folder / 'suite.yaml'}: persona_cards: two personas have the same id")
+    return by_id
+
+
+def inside(folder: Path, name: str) -> Path:
+    """A data file named by a suite; it must lie inside the suite's folder."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise UserError(f"{folder / 'suite.yaml'}: {name}: lies outside the suite's folder")
+    return path
+
+
+def _content_hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            inside(folder, str(path.relative_to(folder)))  # a link to elsewhere is refused
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""The synthetic benchmark: a grammar whose distribution is known."""

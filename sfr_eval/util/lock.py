@@ -1,0 +1,138 @@
+"""One writer for a run folder: held while the process lives, and never longer.
+
+The lock itself is the kernel's (flock): it ends with the process, however that ends, so there is
+nothing to clean up after a crash. Beside it stands who holds it, for the message. File systems
+without flock get by with that record alone.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from sfr_eval.errors import UserError
+from sfr_eval.util.untrusted import open_for_append
+
+NO_FLOCK = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
+"""What file systems without flock answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """A process, such that another one with its number is not taken for it."""
+
+    pid: int
+    started: str  # in ticks since the boot
+    boot: str
+    host: str
+
+    @classmethod
+    def of_this_process(cls) -> "Owner":
+        """Who we are."""
+        return cls(
+            pid=os.getpid(), started=_started(os.getpid()), boot=_boot(), host=socket.gethostname()
+        )
+
+    @property
+    def gone(self) -> bool | None:
+        """Has it ended? None: it is on another machine, and cannot be asked."""
+        if self.host != socket.gethostname():
+            return None
+        return self.boot != _boot() or self.started != _started(self.pid)
+
+
+class FolderLock:
+    """`file` is the lock; `where` is what a message calls the folder."""
+
+    def __init__(self, file: Path, *, where: str) -> None:
+        self._file, self._where = file, where
+        self._record = file.with_name(file.name + "-owner")
+        self._stream: IO[bytes] | None = None
+        self._by_record = False
+
+    def take(self) -> None:
+        """UserError if another process has it; OSError where nothing can be written."""
+        self._stream = open_for_append(self._file)  # must not wipe out who holds it
+        try:
+            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = _read(self._file.read_text(errors="replace"))
+            self._stream.close()
+            raise self._held(owner) from None
+        except OSError as error:
+            if error.errno not in NO_FLOCK:
+                raise
+            self._take_record()
+            return
+        try:
+            self._stream.truncate(0)
+            self._stream.write(json.dumps(asdict(Owner.of_this_process())).encode())
+        except OSError:
+            return  # a full disk: only a message will know less
+
+    def release(self) -> None:
+        """Give it back."""
+        if self._by_record:
+            self._record.unlink(missing_ok=True)
+            self._by_record = False
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _take_record(self) -> None:
+        """Without flock: whoever makes the file has the lock."""
+        for _ in range(2):
+            try:
+                with self._record.open("x") as stream:
+                    stream.write(json.dumps(asdict(Owner.of_this_process())))
+            except FileExistsError:
+                owner = _read(self._record.read_text(errors="replace"))
+                if owner is not None and owner.gone is False:
+                    raise self._held(owner) from None
+                if owner is None or owner.gone is None:
+                    raise UserError(
+                        f"--output {self._where}: {_named(owner)} may be writing here; if it is "
+                        f"not, remove {self._record}"
+                    ) from None
+                self._record.unlink(missing_ok=True)  # it died here: the lock is free
+            else:
+                self._by_record = True
+                return
+        raise self._held(None)
+
+    def _held(self, owner: Owner | None) -> UserError:
+        return UserError(
+            f"--output {self._where}: another sfr-eval is writing here ({_named(owner)}); wait for "
+            "it or choose another folder"
+        )
+
+
+def _named(owner: Owner | None) -> str:
+    return "who is unknown" if owner is None else f"process {owner.pid} on {owner.host}"
+
+
+def _read(text: str) -> Owner | None:
+    """None for what is empty, torn or foreign."""
+    try:
+        return Owner(**json.loads(text))
+    except (ValueError, TypeError):
+        return None
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """When a process began; "" if there is none of this number."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

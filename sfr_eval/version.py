@@ -1,0 +1,3 @@
+"""The version of sfr-eval, said once."""
+
+__version__ = "0.2.0"

@@ -1,1 +1,0 @@
-"""Worlds with a known truth: grammars that sample replies and know the probability of each."""

@@ -31,7 +31,7 @@ from sfr_eval.thinking import (
     undeclared,
 )
 from sfr_eval.types import Sample
-from tests.fake_server import Reply, completion, serving
+from tests.support.fake_server import Reply, completion, serving
 
 TAGS = ThinkTags(open="<think>", close="</think>")
 OPENED = ThinkTags(open="<think>", close="</think>", opened=True)

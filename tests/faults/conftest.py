@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fault_runs import CODE, VLLM, WORLD, Verdicts, finish, verdicts
-from server_process import ServerProcess
+
+from tests.support.fault_runs import CODE, VLLM, WORLD, Verdicts, finish, verdicts
+from tests.support.server_process import ServerProcess
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fault_runs import WORLD, assert_nothing_lost_nothing_twice, finish, last_line, rows_in
+
+from tests.support.fault_runs import (
+    WORLD,
+    assert_nothing_lost_nothing_twice,
+    finish,
+    last_line,
+    rows_in,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from fault_runs import (
+
+from tests.support.fault_runs import (
     CODE,
     WORLD,
     Verdicts,
@@ -22,7 +23,7 @@ from fault_runs import (
     last_line,
     rows_in,
 )
-from server_process import ServerProcess
+from tests.support.server_process import ServerProcess
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from fault_runs import (
+
+from tests.support.fault_runs import (
     PATIENCE,
     VLLM,
     assert_nothing_lost_nothing_twice,
@@ -19,8 +20,8 @@ from fault_runs import (
     wait_for_rows,
     wait_until,
 )
-from fault_runs import VLLM_REQUESTS as REQUESTS
-from fault_runs import finish as finish_any
+from tests.support.fault_runs import VLLM_REQUESTS as REQUESTS
+from tests.support.fault_runs import finish as finish_any
 
 pytest.importorskip("vllm")
 

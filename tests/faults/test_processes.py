@@ -9,7 +9,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from fault_runs import (
+
+from tests.support.fault_runs import (
     CODE,
     REQUESTS,
     WORLD,
@@ -25,7 +26,7 @@ from fault_runs import (
     start,
     wait_for_rows,
 )
-from server_process import ServerProcess
+from tests.support.server_process import ServerProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 

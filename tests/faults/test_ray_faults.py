@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from fault_runs import (
+
+from tests.support.fault_runs import (
     PATIENCE,
     REQUESTS,
     VLLM,
@@ -24,7 +25,7 @@ from fault_runs import (
     wait_for_rows,
     wait_until,
 )
-from ray_nodes import Nodes, node_environment, ray_nodes
+from tests.support.ray_nodes import Nodes, node_environment, ray_nodes
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 

@@ -19,7 +19,7 @@ from sfr_eval.gate.check import check, write_baseline
 from sfr_eval.gate.decide import judge
 from sfr_eval.gate.outcome import GateRow
 from sfr_eval.gate.spec import Check, read_checks
-from tests.compare_data import write_code_run, write_world_run
+from tests.support.compare_data import write_code_run, write_world_run
 
 SETTINGS = {"suite programs: k": 4}
 

@@ -17,7 +17,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.pipeline.run import prepare
 from sfr_eval.samplers.openai import OpenAISampler, request_body
 from sfr_eval.types import Message, Prompt, Request, Sample, Sampling
-from tests.fake_server import Answerer, FakeServer, Reply, completion, refusal_of, serving
+from tests.support.fake_server import Answerer, FakeServer, Reply, completion, refusal_of, serving
 
 PROMPT = Prompt(
     suite="persona",

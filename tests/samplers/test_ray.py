@@ -7,9 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from ray_nodes import Nodes, ray_nodes
-from ray_samplers import Dying, Echo, EchoBuilder, Refusing
-from test_backlog import requests
 
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.metrics.lexical_stream import Row, lexical_stream
@@ -19,6 +16,9 @@ from sfr_eval.samplers.ray import RaySampler
 from sfr_eval.types import Request, Sample
 from sfr_eval.util.ray_cluster import Resources, plan_replicas
 from sfr_eval.util.workers import open_workers
+from tests.samplers.test_backlog import requests
+from tests.support.ray_nodes import Nodes, ray_nodes
+from tests.support.ray_samplers import Dying, Echo, EchoBuilder, Refusing
 
 
 @pytest.fixture(scope="module")

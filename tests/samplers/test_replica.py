@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from test_backlog import requests
 
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.samplers.replica import Failure, Replica, Rows, Started
 from sfr_eval.samplers.rows import finished_row
 from sfr_eval.types import Request, Sample
+from tests.samplers.test_backlog import requests
 
 
 class Counting:

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from fault_runs import descendants
 
 from sfr_eval.sandbox import AssertsProblem, Program, Verdict, grade
 from sfr_eval.sandbox.host import HostError
 from sfr_eval.sandbox.run import KILLED
+from tests.support.fault_runs import descendants
 
 PROBLEM = AssertsProblem(id="p", asserts=("assert f(1) == 2",))
 SLOW = "import time\ntime.sleep(1)\ndef f(x):\n    return x + 1"

@@ -29,7 +29,7 @@ from sfr_eval.suites.suite import load_suite
 from sfr_eval.util import untrusted as hostile
 from sfr_eval.util.assets import cache_open_to_others, find_suite
 from sfr_eval.util.files import atomic_path, scratch_folder, write_atomic
-from tests.report_data import write_run
+from tests.support.report_data import write_run
 
 SUITE = """
 id: {id}

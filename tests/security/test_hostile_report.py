@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.report.report import report as module
+from sfr_eval.report import report as module
 from sfr_eval.report.report import write_report
 from sfr_eval.store.run_folder import RunFolder
-from tests.report_data import draw, small_suite, write_run
-from tests.test_report import Page
+from tests.report.test_report import Page
+from tests.support.report_data import draw, small_suite, write_run
 
 MARK = "\"'></script></style></svg></title>--><script>alert(1)</script><img src=x onerror=alert(2)>"
 HOSTILE = MARK + "\u2028\u202e$\\frac{1}{$ {{ 7*7 }} {% raw %}"

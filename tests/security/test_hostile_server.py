@@ -12,7 +12,7 @@ from sfr_eval.endpoints import fleet as fleet_module
 from sfr_eval.endpoints.address import reach, subject_address
 from sfr_eval.endpoints.fleet import Answer, Fleet
 from sfr_eval.errors import UserError
-from tests.fake_server import FakeServer, Reply, completion, serving
+from tests.support.fake_server import FakeServer, Reply, completion, serving
 
 ASK = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 5}
 

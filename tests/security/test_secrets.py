@@ -11,7 +11,7 @@ import pytest
 from sfr_eval import cli
 from sfr_eval.endpoints import fleet as fleet_module
 from sfr_eval.util.untrusted import clean, clean_json, without_secrets
-from tests.fake_server import Reply, completion, refusal_of, serving
+from tests.support.fake_server import Reply, completion, refusal_of, serving
 
 KEYS = {
     "OPENAI_API_KEY": "sk-canary-subject-000000",

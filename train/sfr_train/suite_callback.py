@@ -2,7 +2,8 @@
 
 The plain model is saved to a scratch folder, measured there by `sfr_eval.pipeline.run` with the
 transformers engine, and every number goes to the Trainer's own loggers as `suite/<metric>`. Rank 0
-measures, the others wait. Random states are put back: training goes on as if nothing had been drawn.
+measures, the others wait. Random states are put back: training goes on as if nothing
+had been drawn.
 """
 
 import json

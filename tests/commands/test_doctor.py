@@ -1,0 +1,169 @@
+"""pytest tests/commands/test_doctor.py: servers that fake their sampling, and honest ones."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from sfr_eval import cli
+from sfr_eval.commands.doctor import check_model
+from sfr_eval.commands.doctor_draws import DRAWS, other_seeds
+from tests.support.fake_server import Reply, completion, refusal_of, serving
+
+Server = Callable[[dict[str, Any], Mapping[str, str]], Reply]
+
+
+def text_of(*fields: object) -> str:
+    """Long enough to be cut at 128 tokens, and another one for every value of the fields."""
+    return " ".join(f"w{hash((fields, i)) % 97}" for i in range(300))
+
+
+def cut(text: str, body: Mapping[str, Any]) -> Reply:
+    words = text.split()
+    limit = body["max_tokens"]
+    finish = "length" if len(words) > limit else "stop"
+    return completion(" ".join(words[:limit]), finish=finish)
+
+
+def honest(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+    return cut(text_of(body["seed"]), body)
+
+
+def unseeded() -> Server:
+    """Draws anew whatever the seed is."""
+    count = iter(range(10**9))
+    return lambda body, _: cut(text_of("draw", next(count)), body)
+
+
+def greedy(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+    return cut(text_of("always"), body)
+
+
+def cached(*kept: str, behind: Server | None = None) -> Server:
+    """A gateway whose key holds only these fields, before a server."""
+    answers: dict[str, Reply] = {}
+    ask = behind or unseeded()
+
+    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+        key = json.dumps([body[field] for field in ("messages", *kept)])
+        if key not in answers:
+            answers[key] = ask(body, headers)
+        return answers[key]
+
+    return answer
+
+
+def replaying() -> Server:
+    """A gateway that plays sixteen recorded answers over and over."""
+    count = iter(range(10**9))
+    return lambda body, _: cut(text_of("recorded", next(count) % DRAWS), body)
+
+
+def findings(answer: Server) -> dict[str, Any]:
+    with serving(answer) as server:
+        found = {f.what: f for f in check_model("fake", base_url=(server.url,))}
+        assert server.count in (16, 32, 48, 64)
+    return found
+
+
+def test_an_honest_server_passes() -> None:
+    found = findings(honest)
+    assert found["draws"].state == "ok"
+    assert found["draws"].found == "16 distinct of 16 at T = 1"
+    assert found["other seeds"].state == "ok"
+    assert found["repeatability"].state == "ok"
+    assert {f.state for f in found.values()} == {"ok"}
+
+
+def test_a_server_that_ignores_seeds_is_noted() -> None:
+    found = findings(unseeded())
+    assert found["draws"].state == found["other seeds"].state == "ok"
+    assert found["repeatability"].state == "note"
+    assert found["repeatability"].remedy == "results are equal in distribution only"
+
+
+def test_a_server_that_is_greedy_in_secret_is_a_stop() -> None:
+    found = findings(greedy)
+    assert found["draws"].state == "missing"
+    assert found["draws"].found == "1 distinct of 16 at T = 1"
+    assert "greedy engine or dead seeds" in found["draws"].remedy
+    assert "repeatability" not in found  # it would say that all is well
+
+
+@pytest.mark.parametrize("kept", [(), ("temperature",), ("max_tokens",), ("max_tokens", "top_p")])
+def test_a_cache_that_does_not_look_at_the_seed_is_a_stop(kept: tuple[str, ...]) -> None:
+    found = findings(cached(*kept))
+    assert found["draws"].state == "missing"
+    if "max_tokens" in kept:  # then it can be told from a greedy server
+        assert "a gateway answers from a cache" in found["draws"].remedy
+
+
+def test_a_cache_of_whole_requests_before_a_server_without_seeds_is_noted() -> None:
+    """Repeats look perfect, and would still be the old ones after the model has changed."""
+    found = findings(cached("seed", "max_tokens"))
+    assert found["draws"].state == "ok"
+    assert found["repeatability"].found == "16 of 16 draws repeat with the same seed"
+    assert found["repeatability"].state == "note"
+    assert "switch the cache off" in found["repeatability"].remedy
+
+
+def test_a_gateway_that_replays_a_recording_is_a_stop() -> None:
+    found = findings(replaying())
+    assert found["other seeds"].state in ("missing", "note")
+    assert found["other seeds"].found == "16 of 16 draws with other seeds were known texts"
+    assert other_seeds(["a", "b"], ["a", "b"]).state == "missing"  # in the old order
+    assert other_seeds(["a", "b"], ["b", "a"]).state == "note"
+    assert other_seeds(["a", "b"], ["b", "c"]).state == "ok"
+
+
+def test_a_model_with_few_answers_is_not_called_a_cache() -> None:
+    found = findings(lambda body, _: cut(text_of(body["seed"] % 3), body))
+    assert found["draws"].state == "ok"
+    assert found["other seeds"].state == "note"
+    assert "few answers" in found["other seeds"].remedy
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (refusal_of("Only the default (1) value is supported", param="temperature"), "unsupported"),
+        (Reply(body={"odd": 1}), "is no chat completion"),
+        (completion(None, refusal="no"), "refused"),
+    ],
+)
+def test_a_draw_that_fails_is_no_collapse(reply: Reply, says: str) -> None:
+    found = findings(lambda *_: reply)
+    assert found["draws"].state == "missing"
+    assert says in found["draws"].found
+    assert "distinct" not in found["draws"].found
+
+
+def test_empty_answers_are_named() -> None:
+    found = findings(lambda *_: completion("", finish="length"))
+    assert "every draw is empty" in found["draws"].remedy
+
+
+def test_the_simulator_passes_without_a_server() -> None:
+    found = {f.what: f for f in check_model("world:within=0.5")}
+    assert found["draws"].state == found["repeatability"].state == "ok"
+    assert "other seeds" not in found
+
+
+def test_as_a_user_types_it(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["sfr-eval", "doctor", *arguments])
+        try:
+            cli.main()
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    with serving(greedy) as server:
+        assert run("--model", "fake", "--base-url", server.url) == 3
+    assert "1 distinct of 16" in capfd.readouterr().out
+    assert run("--base-url", "http://127.0.0.1:1/v1") == 2
+    assert "needs --model" in capfd.readouterr().err

@@ -1,0 +1,424 @@
+"""pytest tests/comparison/test_compare.py"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sfr_eval.comparison.compare import Comparison, compare
+from sfr_eval.comparison.matched import band, beaten, words
+from sfr_eval.comparison.pairing import pair_up
+from sfr_eval.comparison.runs import open_runs
+from sfr_eval.comparison.summary import summarise
+from sfr_eval.errors import UserError
+from sfr_eval.metrics.sweep import Curve
+from sfr_eval.stats.paired import holm, paired_difference
+from sfr_eval.types import Sample
+from tests.support.compare_data import QUERIES, write_code_run, write_world_run
+
+WHOLE = {"cross": 0.0, "within": 0.0}
+NARROW = {"cross": 0.0, "within": 0.5}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    return {
+        "whole": write_world_run(folder / "whole", WHOLE),
+        "narrow": write_world_run(folder / "narrow", NARROW),
+        "again": write_world_run(folder / "again", WHOLE, seed=1),
+    }
+
+
+@pytest.fixture(scope="module")
+def found(runs: dict[str, Path]) -> Comparison:
+    return compare(runs["whole"], runs["narrow"])
+
+
+def copy(run: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(run, folder))
+
+
+def edit(run: Path, file: str, change: Callable[[dict[str, Any]], None]) -> Path:
+    loaded = json.loads((run / file).read_text())
+    change(loaded)
+    (run / file).write_text(json.dumps(loaded))
+    return run
+
+
+def by_call(comparison: Comparison, call: str) -> set[tuple[str, float]]:
+    return {(row.metric, row.temperature) for _, row in comparison.rows if row.call == call}
+
+
+def test_a_model_that_repeats_its_modes_is_worse(found: Comparison) -> None:
+    """within = 0.5 sharpens every persona to its most probable replies."""
+    worse = by_call(found, "worse")
+    assert ("cs_self_bleu_4", 0.6) in worse
+    assert ("self_bleu_4", 0.6) in worse
+    assert not by_call(found, "better")
+    (pair,) = found.pairs
+    (suite,) = pair.suites
+    assert suite.summary.tone == "bad"
+    assert suite.summary.headline == "narrow is worse than whole"
+    valid = [row for _, row in found.rows if row.metric == "oracle_valid"]
+    assert [row.call for row in valid] == ["no difference seen"] * 3
+
+
+def test_what_is_sure_at_another_temperature_alone_is_said(found: Comparison) -> None:
+    rows = [
+        replace(row, call="cannot tell") if row.temperature == 1.0 else row for _, row in found.rows
+    ]
+    said = summarise(rows, (), first="A", second="B")
+    assert said.headline == "B is worse than A at some temperatures"
+    (sentence,) = [s for s in said.sentences if s.startswith("At other temperatures")]
+    assert "B is worse in" in sentence
+    assert "cs_self_bleu_4 (T = 0.6" in sentence
+    nothing = [replace(row, call="no difference seen") for row in rows]
+    assert summarise(nothing, (), first="A", second="B").headline == (
+        "No difference seen between A and B"
+    )
+
+
+def test_two_seeds_of_one_model_are_not_told_apart(runs: dict[str, Path]) -> None:
+    same = compare(runs["whole"], runs["again"])
+    assert not by_call(same, "better") | by_call(same, "worse")
+    assert any("seeds 0 and 1" in line for line in same.pairs[0].cautions)
+
+
+def test_differences_are_those_of_the_estimates_and_paired_by_query(
+    runs: dict[str, Path], found: Comparison
+) -> None:
+    first, second = open_runs([runs["whole"], runs["narrow"]])
+    assert len(list(found.rows)) > 60
+    for _, row in found.rows:
+        if row.delta is None:
+            continue
+        for run, value in ((first, row.first), (second, row.second)):
+            estimate = run.suites["persona"].at(row.metric, row.temperature)
+            assert estimate is not None
+            assert value == pytest.approx(estimate.value)
+        assert row.n == QUERIES
+        sides = []
+        for run in (first, second):
+            queries: dict[str, list[float]] = {}
+            for (query, _), v in run.values("persona", row.metric)[row.temperature].items():
+                queries.setdefault(query, []).append(v)
+            sides.append({query: float(np.mean(v)) for query, v in queries.items()})
+        expected = paired_difference(*sides)
+        assert row.delta == pytest.approx(expected.value)
+        assert row.low == pytest.approx(expected.low)
+        assert row.high == pytest.approx(expected.high)
+        assert row.p_value == pytest.approx(expected.p_value, abs=0.02)
+
+
+def test_holm_is_over_headlines_and_over_the_rest(found: Comparison) -> None:
+    for headline in (True, False):
+        rows = [r for _, r in found.rows if r.headline == headline and r.p_value is not None]
+        assert len(rows) > 5
+        assert [r.p_holm for r in rows] == holm([r.p_value for r in rows])
+    assert all(
+        row.call in ("higher", "lower", "no difference seen", "cannot tell")
+        for _, row in found.rows
+        if row.metric == "length"
+    )
+
+
+def test_cannot_tell_says_what_could_have_been_seen(found: Comparison) -> None:
+    rows = [row for _, row in found.rows if row.call == "cannot tell"]
+    assert rows
+    for row in rows:
+        if row.smallest_visible is not None:
+            assert row.words == (
+                f"cannot tell: smallest visible difference is {row.smallest_visible:.2g}"
+            )
+            assert row.smallest_visible > 0
+
+
+def test_fewer_metrics_need_less_correction(runs: dict[str, Path], found: Comparison) -> None:
+    fewer = compare(runs["whole"], runs["narrow"], metrics=["cs_self_bleu_4"])
+    assert {row.metric for _, row in fewer.rows} == {"cs_self_bleu_4"}
+    of = {(r.metric, r.temperature): r for _, r in found.rows}
+    for _, row in fewer.rows:
+        assert row.p_holm <= of[row.metric, row.temperature].p_holm
+    with pytest.raises(UserError, match="did you mean `cs_self_bleu_4`"):
+        compare(runs["whole"], runs["narrow"], metrics=["cs_self_bleu4"])
+
+
+def _set_sampling(field: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["identity"]["sampling"]["persona"][field] = value
+
+    return change
+
+
+def _set_plan(field: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda manifest: manifest["plan"][0].update({field: value})
+
+
+def _set_identity(field: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda manifest: manifest["identity"].update({field: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_set_sampling("top_p", 0.9), "suite persona: top_p: 1.0 and 0.9"),
+        (_set_sampling("top_k", 20), "suite persona: top_k: 0 and 20"),
+        (_set_sampling("repetition_penalty", 1.05), "repetition_penalty: 1.0 and 1.05"),
+        (_set_sampling("max_tokens", 512), "suite persona: max_tokens: 96 and 512"),
+        (_set_sampling("stop", ["\n"]), "suite persona: stop: none and"),
+        (_set_plan("version", "2+x"), "suite persona: version: 1"),
+        (_set_plan("samples", 8), "suite persona: k: 4 and 8"),
+        (_set_identity("chat_template", "abc"), "chat template: tokenizer and abc"),
+        (_set_identity("system_role", "merge"), "system role: error and merge"),
+    ],
+)
+def test_runs_that_were_made_otherwise_are_refused_by_name(
+    runs: dict[str, Path], tmp_path: Path, change: Callable[[dict[str, Any]], None], named: str
+) -> None:
+    other = edit(copy(runs["narrow"], tmp_path / "other"), "manifest.json", change)
+    with pytest.raises(UserError) as error:
+        compare(runs["whole"], other)
+    assert named in str(error.value)
+    assert "--allow-mismatch" in str(error.value)
+    allowed = compare(runs["whole"], other, allow_mismatch=True)
+    assert any(named in str(mismatch) for mismatch in allowed.pairs[0].mismatches)
+    assert any(row.delta is not None for _, row in allowed.rows)
+
+
+def test_other_prompts_are_refused_and_named(runs: dict[str, Path], tmp_path: Path) -> None:
+    other = write_world_run(tmp_path / "fewer", NARROW, queries=QUERIES - 1)
+    with pytest.raises(UserError, match=r"prompts: 42 \(3 of its own: .*/butler.*\) and 39"):
+        compare(runs["whole"], other)
+    allowed = compare(runs["whole"], other, allow_mismatch=True)
+    assert {row.n for _, row in allowed.rows if row.delta is not None} == {QUERIES - 1}
+    assert {row.unpaired for _, row in allowed.rows if row.metric == "length"} == {3}
+
+
+def test_another_signature_or_version_of_a_metric_is_refused(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    def change(results: dict[str, Any]) -> None:
+        for row in results["estimates"]:
+            row["signature"] = row["signature"].replace("words-v1", "characters-v1")
+
+    other = edit(copy(runs["narrow"], tmp_path / "other"), "results.json", change)
+    with pytest.raises(UserError, match="tokenizer: words-v1 and characters-v1"):
+        compare(runs["whole"], other)
+    # A metric that was measured alike can still be compared.
+    assert compare(runs["whole"], other, metrics=["oracle_valid"]).pairs[0].mismatches == ()
+
+
+def test_the_checkpoint_that_read_the_replies_may_differ() -> None:
+    from sfr_eval.comparison.mismatch import compared_parts
+
+    signature = "fork_entropy|version:1|model:aaa|base:bbb|unit:nats a token, temperature 1"
+    assert compared_parts("fork_entropy", signature) == {
+        "version": "1",
+        "base": "bbb",
+        "unit": "nats a token, temperature 1",
+    }
+    assert compared_parts("embed_distance", "embed_distance|version:1|model:x")["model"] == "x"
+
+
+def _lose(count: int) -> Callable[[list[Sample]], list[Sample]]:
+    """The last reply of the first prompts fails at T = 1."""
+
+    def change(samples: list[Sample]) -> list[Sample]:
+        left = count
+        out = []
+        for sample in samples:
+            if left and sample.temperature == 1.0 and sample.index == 3:
+                sample = replace(sample, status="error", text="", error="timed out")
+                left -= 1
+            out.append(sample)
+        return out
+
+    return change
+
+
+def test_prompts_with_unequal_numbers_of_replies_are_cut_to_equal_ones_or_left_out(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    lossy = write_world_run(tmp_path / "lossy", NARROW, change=_lose(5))
+    comparison = compare(runs["whole"], lossy)
+    rows = {(row.metric, row.temperature): row for _, row in comparison.rows}
+    assert rows["length", 1.0].unequal == 5  # of a prompt: left out
+    assert rows["length", 0.6].unequal == 0
+    assert rows["cs_self_bleu_4", 1.0].unequal == 2  # of a query: 5 prompts are of 2 queries
+    assert rows["oracle_valid", 1.0].unequal == 0  # of a reply: equally many are taken
+    first, second = open_runs([runs["whole"], lossy])
+    cell = next(k for k, n in second.usable["persona", 1.0].items() if n == 3)
+    means = first.values("persona", "oracle_valid", most={(1.0, cell): 3})[1.0]
+    kept = [s for s in first.samples if (s.query, s.persona) == cell and s.temperature == 1.0][:3]
+    assert means[cell] == 1.0
+    assert len(kept) == 3
+    cautions = " ".join(comparison.pairs[0].cautions)
+    assert "5 requests failed" in cautions
+    assert "5 prompts have unequal numbers of replies" in cautions
+    assert len(comparison.pairs[0].suites[0].unequal) == 5
+
+
+def test_means_over_the_first_replies_alone(tmp_path: Path) -> None:
+    """Replies 0 and 1 are valid, 2 and 3 are not: the mean of two is 1, of four 0.5."""
+
+    def spoil(samples: list[Sample]) -> list[Sample]:
+        return [replace(s, text="x") if s.index > 1 else s for s in samples]
+
+    (run,) = open_runs([write_world_run(tmp_path / "half", WHOLE, queries=2, change=spoil)])
+    prompt = min(run.prompts["persona"])
+    assert run.values("persona", "oracle_valid")[1.0][prompt] == 0.5
+    cut = run.values("persona", "oracle_valid", most={(1.0, prompt): 2})
+    assert cut[1.0][prompt] == 1.0
+    assert cut[0.6][prompt] == 0.5
+
+
+def test_pass_at_1_of_one_program_is_mcnemar(tmp_path: Path) -> None:
+    """9 problems lost, 1 won: 2 * (1 + 10) / 2^10 = .0215."""
+    before = {f"p{i:02}": [i < 30] for i in range(40)}
+    after = {f"p{i:02}": [9 <= i < 31] for i in range(40)}
+    comparison = compare(
+        write_code_run(tmp_path / "a", before),
+        write_code_run(tmp_path / "b", after),
+        metrics=["pass_at_1"],
+    )
+    ((_, row),) = comparison.rows
+    assert row.test == "exact McNemar"
+    assert row.p_value == pytest.approx(22 / 1024)
+    assert row.delta == pytest.approx(-8 / 40)
+    assert row.call == "worse"
+
+
+def test_further_runs_are_compared_with_the_first(runs: dict[str, Path]) -> None:
+    comparison = compare(runs["whole"], runs["narrow"], runs["again"])
+    assert [(p.first, p.second) for p in comparison.pairs] == [
+        ("whole", "narrow"),
+        ("whole", "again"),
+    ]
+    tests = [r.p_value for _, r in comparison.rows if r.headline and r.p_value is not None]
+    corrected = [r.p_holm for _, r in comparison.rows if r.headline and r.p_holm is not None]
+    assert corrected == holm(tests)  # one family over both pairs
+    assert set(comparison.table["b"]) == {"narrow", "again"}
+    assert len(comparison.table) == len(list(comparison.rows))
+
+
+def test_values_of_a_prompt_pair_within_their_query() -> None:
+    first = {("q", "a"): 1.0, ("q", "b"): 3.0, ("r", "a"): 5.0}
+    second = {("q", "a"): 2.0, ("r", "a"): 5.0, ("s", "a"): 9.0}
+    paired = pair_up(first, second, unit="prompt", unequal={})
+    assert paired.differences == [1.0, 0.0]
+    assert paired.unpaired == 2
+    assert paired.prompts == 1
+    out = pair_up(first, second, unit="prompt", unequal={("q", "a"): 3, ("z", "a"): 1})
+    assert out.differences == [0.0]
+    assert out.unequal == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda run: (run / "manifest.json").unlink(), "not a run folder"),
+        (lambda run: (run / "results.json").unlink(), "no results.json; run `sfr-eval score`"),
+        (lambda run: shutil.rmtree(run / "scores"), "is missing.*sfr-eval score"),
+        (
+            lambda run: [f.write_bytes(b"PAR1") for f in (run / "scores").iterdir()],
+            "damaged; run `sfr-eval score",
+        ),
+    ],
+)
+def test_a_folder_that_is_no_scored_run_is_one_line(
+    runs: dict[str, Path], tmp_path: Path, damage: Callable[[Path], Any], said: str
+) -> None:
+    broken = copy(runs["narrow"], tmp_path / "broken")
+    damage(broken)
+    with pytest.raises(UserError, match=said):
+        compare(runs["whole"], broken)
+
+
+def test_runs_without_a_suite_in_common_are_refused(runs: dict[str, Path], tmp_path: Path) -> None:
+    other = write_code_run(tmp_path / "code", {"p": [True, False], "q": [True, True]})
+    with pytest.raises(UserError, match="no suite in common"):
+        compare(runs["whole"], other)
+
+
+def curve_of(qualities: Any, diversities: Any) -> Curve:
+    q, d = np.atleast_2d(qualities).astype(float), np.atleast_2d(diversities).astype(float)
+    return Curve(
+        quality="oracle_valid",
+        diversity="embed_distance",
+        temperatures=tuple(range(1, q.shape[1] + 1)),
+        queries=tuple(str(i) for i in range(len(q))),
+        left_out=0,
+        qualities=q,
+        diversities=d,
+    )
+
+
+def test_points_that_another_point_beats() -> None:
+    """(.9, .2) and (.5, .5) against (.8, .6) and (.4, .4): the last of each is beaten by
+    (.8, .6)."""
+    assert beaten([curve_of([0.9, 0.5], [0.2, 0.5]), curve_of([0.8, 0.4], [0.6, 0.4])]) == [
+        [False, True],
+        [False, True],
+    ]
+
+
+def test_a_band_holds_its_curve_and_narrows_with_queries() -> None:
+    random = np.random.default_rng(0)
+
+    def rows(n: int) -> list[dict[str, float]]:
+        noise = random.normal(scale=0.1, size=(n, 3))
+        return band(
+            curve_of(np.add(noise, [0.9, 0.7, 0.5]), np.add(noise, [0.2, 0.4, 0.5])), draws=400
+        )
+
+    few, many = rows(20), rows(500)
+    for found in (few, many):
+        assert all(row["low"] <= row["value"] <= row["high"] for row in found)
+    middle = [next(r["high"] - r["low"] for r in f if r["level"] > 0.6) for f in (few, many)]
+    assert middle[0] > 2 * middle[1]
+
+
+def test_words_of_an_interval() -> None:
+    def said(low: float | None, high: float | None, value: float | None = 0.1) -> str:
+        return words({"value": value, "low": low, "high": high, "method": "none: one query"})
+
+    assert said(0.05, 0.15) == "better"
+    assert said(-0.15, -0.05) == "worse"
+    assert said(0.0, 0.0) == "no difference seen"
+    assert said(-0.1, 0.3) == "cannot tell: the interval reaches 0.2 to both sides"
+    assert said(None, None) == "cannot tell: one query"
+
+
+def test_comparing_and_checking_need_no_torch(runs: dict[str, Path], tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from sfr_eval.comparison import compare\n"
+        "from sfr_eval.gate import check\n"
+        "from sfr_eval.comparison.files import write_comparison\n"
+        f"write_comparison(compare.compare({str(runs['whole'])!r}, {str(runs['narrow'])!r}), "
+        f"compare.Path({str(tmp_path / 'out')!r}))\n"
+        f"check.write_baseline({str(runs['whole'])!r}, {str(tmp_path / 'b.json')!r})\n"
+        f"assert check.check({str(tmp_path / 'b.json')!r}, {str(runs['whole'])!r}).exit_code == 0\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'\n"
+        "assert 'transformers' not in sys.modules\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr

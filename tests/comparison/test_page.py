@@ -1,0 +1,184 @@
+"""pytest tests/comparison/test_page.py"""
+
+import csv
+import json
+import re
+import shutil
+import struct
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from sfr_eval.comparison.beside import MAX_TEXT, SHOWN, side_by_side
+from sfr_eval.comparison.compare import Comparison, compare
+from sfr_eval.comparison.files import write_comparison
+from sfr_eval.comparison.runs import open_runs
+from sfr_eval.errors import UserError
+from sfr_eval.report.page import script_json
+from sfr_eval.types import Sample
+from tests.support.compare_data import write_world_run
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-sync", "--disable-background-networking", "--disable-component-update"),
+    *("--enable-logging=stderr", "--v=0", "--dump-dom"),
+]
+HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\u2028"
+SHARED = "these four words stay together in both"
+
+
+class Page(HTMLParser):
+    """What a page could load or run."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.tags: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name.split(":")[-1] in ("src", "href", "action", "data", "poster", "srcset"):
+                self.loads.append(value or "")
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+
+def attack(samples: list[Sample]) -> list[Sample]:
+    """Of one prompt at T = 0.6 a reply attacks the page, one is long, one shares words."""
+    first = samples[0]
+    texts = {0: HOSTILE, 1: "y" * 1_000_000, 2: f"one {SHARED} a", 3: first.text}
+    return [
+        replace(s, text=texts[s.index])
+        if (s.query, s.persona, s.temperature) == (first.query, first.persona, first.temperature)
+        else s
+        for s in samples
+    ]
+
+
+def echo(samples: list[Sample]) -> list[Sample]:
+    return [replace(samples[0], text=f"another {SHARED} b"), *samples[1:]]
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    folder = tmp_path_factory.mktemp("page")
+    first = write_world_run(
+        folder / "a", {"cross": 0.0, "within": 0.0}, name="<b>first</b>", change=attack
+    )
+    second = write_world_run(folder / "b", {"cross": 0.5, "within": 0.0}, change=echo)
+    return compare(first, second)
+
+
+@pytest.fixture(scope="module")
+def written(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_comparison(comparison, tmp_path_factory.mktemp("out") / "compare").parent
+
+
+def test_files_hold_every_row_in_full(comparison: Comparison, written: Path) -> None:
+    loaded = json.loads((written / "comparison.json").read_text())
+    assert loaded["format"] == 1
+    (pair,) = loaded["pairs"]
+    rows = pair["suites"][0]["rows"]
+    with (written / "metrics.csv").open() as stream:
+        table = list(csv.DictReader(stream))
+    assert len(table) == len(rows) == len(list(comparison.rows))
+    for row, line in zip(rows, table, strict=True):
+        assert line["delta"] == ("" if row["delta"] is None else repr(row["delta"]))
+    with (written / "matched_quality.csv").open() as stream:
+        assert len(list(csv.DictReader(stream))) == len(pair["suites"][0]["matched_quality"]) > 0
+
+
+def test_plots_are_for_print(written: Path) -> None:
+    for kind in ("trade_off", "over_temperature"):
+        for suffix in ("png", "svg", "csv"):
+            assert (written / "plots" / f"persona-{kind}.{suffix}").stat().st_size > 500
+    data = (written / "plots" / "persona-trade_off.png").read_bytes()
+    place = data.index(b"pHYs") + 4
+    assert round(struct.unpack(">I", data[place : place + 4])[0] * 0.0254) == 300
+    with (written / "plots" / "persona-trade_off.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    points = [row for row in rows if row["kind"] == "point"]
+    assert {row["run"] for row in points} == {"b>", "b"} or len({r["run"] for r in points}) == 2
+    assert {row["beaten"] for row in points} <= {"True", "False"}
+    assert any(row["kind"] == "band" for row in rows)
+
+
+def test_the_page_loads_nothing_and_hostile_text_is_inert(written: Path) -> None:
+    text = (written / "compare.html").read_text()
+    page = Page(text)
+    assert not page.handlers
+    assert "img" not in page.tags
+    assert page.tags.count("script") == 3  # data, and the code of every page and of this one
+    outside = [link for link in page.loads if not link.startswith(("#", "data:"))]
+    assert outside
+    assert all((written / link).is_file() for link in outside)  # links to the plots' own files
+    assert "<b>first</b>" not in text
+    assert "default-src 'none'" in text
+    assert len(text) < 4_000_000
+
+
+def test_equal_comparisons_give_equal_pages(comparison: Comparison, tmp_path: Path) -> None:
+    pages = [write_comparison(comparison, tmp_path / name) for name in ("x", "y")]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+def test_a_run_is_never_overwritten(comparison: Comparison) -> None:
+    with pytest.raises(UserError, match="holds a run"):
+        write_comparison(comparison, comparison.runs[0].folder)
+
+
+def test_the_default_folder_is_named_after_the_runs(comparison: Comparison) -> None:
+    folder = comparison.default_folder
+    assert folder.parent == Path("runs")
+    assert re.fullmatch(r"compare-[A-Za-z0-9._-]+-[0-9a-f]{8}", folder.name)
+
+
+def test_replies_side_by_side_are_of_the_same_prompts(comparison: Comparison) -> None:
+    found = side_by_side(comparison.runs, "persona")
+    assert 0 < sum(len(r) for prompt in found for r in prompt["runs"]) <= SHOWN
+    assert all(len(prompt["runs"]) == 2 for prompt in found)
+    assert {prompt["temperature"] for prompt in found} == {0.6, 1.0, 1.4}
+    texts = [r["text"] for prompt in found for replies in prompt["runs"] for r in replies]
+    assert max(map(len, texts)) < MAX_TEXT + 60
+    assert any("1,000,000 characters in all" in text for text in texts)
+    again = side_by_side(open_runs([run.folder for run in comparison.runs]), "persona")
+    assert again == found
+
+
+def test_json_for_a_script_cannot_leave_it() -> None:
+    text = script_json({"x": HOSTILE})
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == {"x": HOSTILE}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+def test_a_browser_shows_it_without_an_error(written: Path, tmp_path: Path) -> None:
+    assert CHROMIUM is not None
+    done = subprocess.run(
+        [
+            CHROMIUM,
+            *FLAGS,
+            f"--user-data-dir={tmp_path}",
+            (written / "compare.html").as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=True,
+    )
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    dom = done.stdout
+    assert 'data-ready="yes"' in dom
+    assert '<div class="side run-1">' in dom
+    assert f"<mark>{SHARED}</mark>" in dom or "<mark>" in dom
+    assert "<img" not in dom
+    shown = re.search(r"Showing (\d+) of (\d+) prompts", dom)
+    assert shown is not None
+    assert int(shown[1]) == 12

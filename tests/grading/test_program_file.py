@@ -1,0 +1,155 @@
+"""pytest tests/grading/test_program_file.py: forms of rows, resume, bad input."""
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+
+from sfr_eval.errors import UserError
+from sfr_eval.grading.program_file import grade_file, read_programs
+
+ROWS = [
+    {"id": "io", "code": "print(int(input()) + 1)", "fn_name": None, "tests": [["1", "2"]]},
+    {"id": "call", "code": "def f(x): return x + 1", "fn_name": "f", "tests": [["1", "2"]]},
+    {"id": 3, "code": "def f(x): return x", "test_list": ["assert f(1) == 2"]},
+    {
+        "id": "he",
+        "code": "def f(x): return x + k",
+        "test": "k = 1\ndef check(c):\n    assert c(1) == 2\n",
+        "entry_point": "f",
+    },
+]
+
+
+def written(file: Path, rows: list[dict[str, object]]) -> Path:
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def lines(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_every_form_of_row_is_graded_and_a_second_call_grades_nothing(tmp_path: Path) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS), tmp_path / "v.jsonl"
+    summary = grade_file(source, output=output, mode="faithful", workers=1)
+    assert summary["statuses"] == {"passed": 3, "wrong": 1}
+    rows = {row["id"]: row for row in lines(output)[1:]}
+    assert {key: row["passed"] for key, row in rows.items()} == {
+        "io": True, "call": True, "3": False, "he": True,
+    }  # fmt: skip
+    assert rows["3"]["results"] == ["wrong"]
+    before = output.read_bytes()
+    assert grade_file(source, output=output, mode="faithful", workers=1) == summary
+    assert output.read_bytes() == before
+
+
+PLUS = {
+    "task_id": "Mbpp/2",  # EvalPlus: its arguments are tuples, the order of the answer is free
+    "prompt": "",
+    "entry_point": "shared",
+    "canonical_solution": "def shared(a, b):\n    return tuple(set(a) & set(b))\n",
+    "base_input": [[[1, 2, 3], [3, 2]]],
+    "plus_input": [[[1], [2]], [[], []]],
+    "atol": 0,
+}
+
+
+def test_rows_of_evalplus_are_graded_by_its_rules_in_its_mode_only(tmp_path: Path) -> None:
+    right = "def shared(a, b):\n    return sorted(set(a) & set(b), reverse=True)"
+    close = "def third(x):\n    return x / 3 + 1e-9"
+    third = {
+        **PLUS,
+        "task_id": "HumanEval/2",
+        "entry_point": "third",
+        "canonical_solution": "def third(x):\n    return x / 3\n",
+        "base_input": [[1.0]],
+        "plus_input": [[2.5]],
+    }
+    rows: list[dict[str, object]] = [
+        {**PLUS, "id": "set", "code": right},
+        {**PLUS, "id": "wrong", "code": "def shared(a, b):\n    return a"},
+        {**third, "id": "close", "code": close},
+        {**third, "id": "text", "code": "def third(x):\n    return str(x / 3)"},
+    ]
+    source = written(tmp_path / "p.jsonl", rows)
+    found = {}
+    for mode in ("evalplus", "faithful"):
+        output = tmp_path / f"{mode}.jsonl"
+        grade_file(source, output=output, mode=mode, workers=1)  # type: ignore[arg-type]
+        found[mode] = {row["id"]: row["passed"] for row in lines(output)[1:]}
+    assert found["evalplus"] == {"set": True, "wrong": False, "close": True, "text": False}
+    assert found["faithful"] == {"set": False, "wrong": False, "close": False, "text": False}
+
+
+def test_resume_grades_what_is_missing_after_a_torn_line(tmp_path: Path) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS), tmp_path / "v.jsonl"
+    grade_file(source, output=output, mode="faithful", workers=1)
+    kept = output.read_text().splitlines()[:2]
+    output.write_text("\n".join(kept) + '\n{"id": "torn')
+    summary = grade_file(source, output=output, mode="faithful", workers=1)
+    assert summary["statuses"] == {"passed": 3, "wrong": 1}
+    assert sorted(str(row["id"]) for row in lines(output)[1:]) == ["3", "call", "he", "io"]
+
+
+def test_a_torn_first_line_is_written_again(tmp_path: Path) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "v.jsonl"
+    grade_file(source, output=output, mode="faithful", workers=1)
+    whole = output.read_text()
+    output.write_text(whole[:7])
+    grade_file(source, output=output, mode="faithful", workers=1)
+    assert [row["passed"] for row in lines(output)[1:]] == [True]
+    assert output.read_text().splitlines()[0] == whole.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "content", ["ten years of work", "ten\nyears", "[1]\n[2]", '{"a": 1}\n{"b']
+)
+def test_a_file_that_grade_did_not_make_is_left_as_it_is(tmp_path: Path, content: str) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "thesis.txt"
+    output.write_text(content)
+    with pytest.raises(UserError, match="choose another --output"):
+        grade_file(source, output=output, mode="faithful", workers=1)
+    assert output.read_text() == content
+
+
+def test_two_at_once_do_not_write_into_one_file(tmp_path: Path) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "v.jsonl"
+    with output.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="another sfr-eval is writing here"):
+            grade_file(source, output=output, mode="faithful", workers=1)
+    grade_file(source, output=output, mode="faithful", workers=1)
+    assert len(lines(output)) == 2
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    source = written(tmp_path / "p.jsonl", ROWS[:1])
+    for place in (source / "v.jsonl", tmp_path / ("n" * 300)):
+        with pytest.raises(UserError, match="cannot be written"):
+            grade_file(source, output=place, mode="faithful", workers=1)
+
+
+def test_verdicts_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
+    source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "v.jsonl"
+    grade_file(source, output=output, mode="faithful", workers=1)
+    with pytest.raises(UserError, match="was graded with mode: faithful"):
+        grade_file(source, output=output, mode="lcb-compat", workers=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "p.jsonl:1: is not JSON"),
+        ('{"id": "a"}', "p.jsonl:1: code: Field required"),
+        ('{"id": "a", "code": ""}', "p.jsonl:1: no tests"),
+        ('{"id": "a", "code": "", "tests": [["1"]]}', "p.jsonl:1: tests.0"),
+        ('{"id": 1, "code": "", "tests": []}\n' * 2, "p.jsonl:2: id '1' comes twice"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "p.jsonl"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message.replace(".", r"\.")):
+        list(read_programs(file))

@@ -1,0 +1,223 @@
+"""pytest tests/report/test_figures.py"""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfr_eval.report import over_temperature as panels
+from sfr_eval.report import trade_off
+from sfr_eval.report.figures import Panel, files, panel_svg
+from sfr_eval.report.similarity import similarity
+from sfr_eval.store.results import SuiteResults
+from sfr_eval.types import Estimate
+from tests.support.report_data import TEMPERATURES, estimate
+
+
+def suite(rows: Sequence[Estimate], truth: Sequence[Estimate] = (), **others: Any) -> SuiteResults:
+    return SuiteResults(
+        id="persona",
+        title="Test",
+        personas={"a": "Anna", "b": "Bert"},
+        temperatures=TEMPERATURES,
+        samples=2,
+        estimates={(e.metric, e.temperature, e.persona): e for e in rows},
+        truth={(e.metric, e.persona): e for e in truth},
+        notes={},
+        counts=(),
+        similarity=others.get("similarity", {}),
+        frontiers=others.get("frontiers", ()),
+    )
+
+
+def sweep(metric: str, *values: float | None) -> list[Estimate]:
+    pairs = zip(TEMPERATURES, values, strict=True)
+    return [estimate(metric, value, temperature=t) for t, value in pairs]
+
+
+def table(panel_list: Sequence[Panel]) -> list[dict[str, str]]:
+    found = dict(files(panel_list))
+    assert found["png"].startswith(b"\x89PNG")
+    assert found["svg"].startswith(b"<?xml")
+    return list(csv.DictReader(io.StringIO(found["csv"].decode())))
+
+
+def test_the_trade_off_takes_the_first_diversity_that_is_there() -> None:
+    rows = sweep("oracle_valid", 0.9, 0.8, 0.7) + sweep("embed_distance", 0.1, 0.2, 0.3)
+    (panel,) = trade_off.trade_off(suite(rows))
+    assert panel.title == "Valid replies against distance in meaning"
+    other = sweep("oracle_valid", 0.9, 0.8, 0.7) + sweep("distinct_2_rarefied", 0.5, 0.6, 0.7)
+    (panel,) = trade_off.trade_off(suite(other))
+    assert panel.title == "Valid replies against distinct-2, rarefied"
+
+
+def test_the_csv_holds_what_is_drawn_in_full_precision() -> None:
+    rows = sweep("length", 1 / 3, None, 2 / 3)
+    found = table(panels.over_temperature(suite(rows, [estimate("length", 0.7, 0.1)])))
+    assert [(r["who"], float(r["temperature"]), float(r["value"])) for r in found] == [
+        ("model", 0.4, 1 / 3),
+        ("model", 1.6, 2 / 3),
+        ("truth", 1.0, 0.7),
+    ]
+
+
+def test_numbers_without_interval_and_equal_numbers_can_be_drawn() -> None:
+    rows = [estimate("oracle_valid", 1.0, None, temperature=t) for t in TEMPERATURES]
+    rows += [estimate("embed_distance", 0.0, 0.0, temperature=t) for t in TEMPERATURES]
+    found = table(trade_off.trade_off(suite(rows)))
+    assert found[0]["y_low"] == ""
+    assert len(panels.over_temperature(suite(rows))) == 2
+
+
+def test_lower_is_better_runs_to_the_right() -> None:
+    from matplotlib.figure import Figure
+
+    rows = sweep("style_strength", 0.9, 0.8, 0.7) + sweep("cs_self_bleu_4", 0.6, 0.5, 0.4)
+    (panel,) = trade_off.trade_off(suite(rows))
+    ax = Figure().subplots()
+    panel.draw(ax)
+    left, right = ax.get_xlim()
+    assert left > right
+    assert "lower is better" in ax.get_xlabel()
+
+
+def test_the_heat_map_shows_three_temperatures_and_leaves_undefined_cells_empty() -> None:
+    matrix = [[1.0, None], [None, 0.5]]
+    cells = {t: {"personas": ["a", "b"], "matrix": matrix} for t in (0.4, 0.7, 1.0, 1.6)}
+    found = similarity(suite(sweep("length", 1, 1, 1), similarity=cells))
+    assert [panel.title for panel in found] == ["T = 0.4", "T = 1", "T = 1.6"]
+    row = table(found)[1]
+    assert (row["persona"], row["other"], row["similarity"]) == ("a", "b", "")
+    svg = panel_svg(found[0])
+    assert "Anna" in svg
+    assert "nan" not in svg.lower()
+
+
+def summary(diversity: str = "cs_self_bleu_4") -> dict[str, Any]:
+    """As metrics/sweep.py writes it: T = 1 is beaten by neither, T = 1.6 by T = 1."""
+    area = {"value": 0.42, "low": 0.4, "high": 0.44}
+    places = [(0.4, 0.9, 0.3, True), (1.0, 0.8, 0.5, True), (1.6, 0.5, 0.4, False)]
+    return {
+        "quality": "oracle_valid",
+        "diversity": diversity,
+        "diversity_is": "1 - value",
+        "points": [
+            dict(zip(("temperature", "quality", "diversity", "frontier"), place, strict=True))
+            for place in places
+        ],
+        "hypervolume": area,
+        "matched": [
+            {"part": 0.5, "level": 0.45, "value": 0.5, "low": 0.45, "high": 0.55},
+            {"part": 0.95, "level": 0.855, "value": None, "low": None, "high": None},
+        ],
+        "queries_left_out": 2,
+    }
+
+
+def test_the_frontier_shows_hypervolume_points_and_matched_quality() -> None:
+    from matplotlib.figure import Figure
+
+    of = suite(sweep("length", 1, 1, 1), frontiers=(summary(),))
+    (panel,) = trade_off.frontiers(of)
+    assert "hypervolume 0.42 [0.4, 0.44]; diversity 0.5 [0.45, 0.55] at 50 %" in panel.description
+    rows = table([panel])
+    assert [row["what"] for row in rows] == [
+        *["point"] * 3,
+        "diversity at 0.5 of the best quality",
+        "diversity at 0.95 of the best quality",
+        "hypervolume",
+    ]
+    assert [row["frontier"] for row in rows[:3]] == ["True", "True", "False"]
+    assert (rows[-1]["value"], rows[-1]["low"], rows[-1]["high"]) == ("0.42", "0.4", "0.44")
+    assert rows[-2]["value"] == ""
+    ax = Figure().subplots()
+    panel.draw(ax)
+    # The stair is the area that hypervolume counts: .9 up to .3, then .8 up to .5.
+    outline = ax.collections[0].get_paths()[0].vertices
+    assert area(outline) == pytest.approx(0.3 * 0.9 + 0.2 * 0.8)
+    (row,) = trade_off.frontier_table(of)
+    assert row["hypervolume"] == "0.42 [0.4, 0.44]"
+    assert [m["text"] for m in row["matched"]] == ["0.5 [0.45, 0.55]", "-"]
+    assert (row["diversity"], row["left_out"]) == ("1 - Cross-style self-BLEU-4", 2)
+
+
+def area(outline: Any) -> float:
+    """Of a polygon, by the shoelace formula."""
+    x, y = outline[:, 0], outline[:, 1]
+    return abs(sum(x[i - 1] * y[i] - x[i] * y[i - 1] for i in range(len(x)))) / 2
+
+
+def test_a_frontier_of_a_measure_that_is_no_headline_is_in_the_table_only() -> None:
+    of = suite(sweep("length", 1, 1, 1), frontiers=(summary("distinct_valid"),))
+    assert not trade_off.frontiers(of)
+    assert len(trade_off.frontier_table(of)) == 1
+
+
+@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=30))
+def test_the_hull_holds_all_points_and_turns_left(points: list[tuple[float, float]]) -> None:
+    corners = trade_off.hull(points)
+    assert set(corners) <= set(points)
+    if len(corners) < 3:
+        return  # one point, or all on one line
+    for (ax, ay), (bx, by) in zip(corners, [*corners[1:], corners[0]], strict=True):
+        assert all((bx - ax) * (y - ay) - (by - ay) * (x - ax) >= 0 for x, y in points)
+
+
+def test_the_band_covers_the_intervals_of_every_point() -> None:
+    from matplotlib.figure import Figure
+
+    rows = sweep("oracle_valid", 0.9, 0.8, 0.7) + sweep("embed_distance", 0.1, 0.2, 0.3)
+    (panel,) = trade_off.trade_off(suite(rows))
+    ax = Figure().subplots()
+    panel.draw(ax)
+    (band,) = ax.patches
+    inside = [
+        (x + dx, y + dy)
+        for x, y in ((0.1, 0.9), (0.2, 0.8), (0.3, 0.7), (0.15, 0.85))
+        for dx in (-0.009, 0.009)
+        for dy in (-0.009, 0.009)
+    ]
+    assert band.get_path().contains_points(inside).all()
+    assert not band.get_path().contains_point((0.1, 0.7))
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    empty = suite(sweep("length", None, None, None))
+    assert not trade_off.trade_off(empty)
+    assert not panels.over_temperature(empty)
+    assert not similarity(empty)
+
+
+@pytest.mark.parametrize("make", [panels.over_temperature, trade_off.trade_off])
+def test_equal_numbers_give_equal_bytes(make: Any) -> None:
+    rows = sweep("style_strength", 0.9, 0.8, 0.7) + sweep("embed_distance", 0.1, 0.2, 0.3)
+    assert dict(files(make(suite(rows)))) == dict(files(make(suite(rows))))
+
+
+def test_style_is_drawn_against_each_judged_axis() -> None:
+    from sfr_eval.store.results import SuiteResults
+
+    temperatures = (0.2, 1.0, 1.6)
+    metrics = ("style_strength", *trade_off.JUDGED)
+    suite = SuiteResults(
+        id="persona",
+        title="",
+        personas={},
+        temperatures=temperatures,
+        samples=2,
+        estimates={
+            (m, t, ""): estimate(m, t, temperature=t) for m in metrics for t in temperatures
+        },
+        truth={},
+        notes={},
+        counts=(),
+        similarity={},
+    )
+    drawn = trade_off.judged(suite)
+    assert [panel.rows[0]["x_metric"] for panel in drawn] == list(trade_off.JUDGED)
+    assert all({row["y_metric"] for row in panel.rows} == {"style_strength"} for panel in drawn)
+    assert all(len(panel.rows) == 3 for panel in drawn)

@@ -1,0 +1,518 @@
+"""pytest tests/report/test_report.py"""
+
+import base64
+import csv
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sfr_eval.errors import UserError
+from sfr_eval.metrics.headlines import HEADLINES, headlines
+from sfr_eval.metrics.table import metric_info
+from sfr_eval.report import repetitions as clusters
+from sfr_eval.report.page import script_json
+from sfr_eval.report.replies import MAX_REPLIES, MAX_SAMPLES, for_page
+from sfr_eval.report.report import write_report
+from sfr_eval.report.verdict import (
+    QUALITY,
+    STYLE,
+    VALID_VARIETY,
+    VARIETY,
+    judge,
+    matched_temperature,
+    verdict,
+)
+from sfr_eval.store.results import SuiteResults, percent, plain
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.types import Estimate, Sample
+from tests.support.report_data import TEMPERATURES, draw, estimate, small_suite, write_run
+
+HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\u2028"
+
+
+class Page(HTMLParser):
+    """Everything that a page could load, run or show as a number."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.handlers: list[str] = []
+        self.cells: list[dict[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name.split(":")[-1] in ("src", "href", "action", "data", "poster", "srcset"):
+                (self.links if tag == "a" else self.loads).append(value or "")
+            if name.startswith("on"):
+                self.handlers.append(name)
+        if tag == "td" and "data-value" in dict(attrs):
+            self.cells.append(dict(attrs))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run in which one reply attacks the page and another failed."""
+    samples = draw(small_suite())
+    samples[0] = replace(samples[0], text=HOSTILE)
+    samples[1] = replace(samples[1], text=HOSTILE + " ")
+    samples[5] = replace(samples[5], status="error", text="", error=HOSTILE)
+    opened = write_run(tmp_path_factory.mktemp("report") / "run", samples=samples)
+    manifest = opened.read_manifest()
+    assert manifest is not None
+    manifest["name"] = "<b>model</b>"
+    opened.write_manifest(manifest)
+    write_report(opened)
+    return opened
+
+
+@pytest.fixture
+def copied(folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """The run to be changed; its plots are not drawn into files, which takes seconds."""
+    monkeypatch.setattr("sfr_eval.report.report.files", lambda panels: [])
+    shutil.copytree(folder.path, tmp_path / "run")
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def html(folder: RunFolder) -> str:
+    return (folder.path / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_estimate_in_the_tables_is_the_one_of_the_results(
+    folder: RunFolder, html: str
+) -> None:
+    results = folder.read_results()
+    known = {
+        (row["metric"], row["persona"], repr(row["value"]))
+        for row in results["estimates"] + results["truth"]["persona"]
+    }
+    cells = Page(html).cells
+    shown = {(c["data-metric"], c["data-persona"], c["data-value"]) for c in cells}
+    assert shown <= known
+    # 7 metrics, three temperatures, (all, truth, three personas); made-up truths have no persona
+    assert len(cells) == 7 * 3 * 5
+
+
+def test_no_undefined_number_leaks(html: str) -> None:
+    visible = re.sub(r"<(style|script|svg).*?</\1>", "", html, flags=re.DOTALL)
+    text = re.sub(r"<[^>]*>", " ", visible)
+    assert not re.search(r"\b(nan|inf|None|null|undefined)\b", text.split("Methods")[0])
+    assert "NaN" not in html
+    assert " nan" not in html
+
+
+def test_hostile_text_stays_text(html: str) -> None:
+    page = Page(html)
+    assert page.tags.count("script") == 3  # the data and two of ours
+    assert "img" not in page.tags
+    assert not page.handlers
+    assert "<b>model</b>" not in html
+    assert "&lt;b&gt;model&lt;/b&gt;" in html
+    assert "alert(1)<" not in html
+    data = re.search(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)
+    assert data is not None
+    assert not set("<>&\u2028\u2029") & set(data[1])
+    texts = [r["text"] for p in json.loads(data[1])["prompts"] for r in p["replies"]]
+    assert HOSTILE in texts
+
+
+def test_the_page_loads_nothing_and_links_only_to_its_folder(folder: RunFolder, html: str) -> None:
+    page = Page(html)
+    assert all(load.startswith(("#", "data:")) for load in page.loads)  # "#": parts of a plot
+    outside = [link for link in page.links if not link.startswith("#")]
+    assert "samples.parquet" in outside
+    assert all((folder.path / link).exists() for link in outside)
+    styles = "".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL))
+    assert "url(" not in styles
+    assert "@import" not in styles
+
+
+def test_the_policy_allows_these_scripts_alone(html: str) -> None:
+    script = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    assert len(script) == 2
+    digests = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in script]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert f"default-src 'none'; script-src {allowed};" in html
+
+
+def test_equal_runs_have_equal_pages(folder: RunFolder, copied: RunFolder, html: str) -> None:
+    assert write_report(copied).read_text(encoding="utf-8") == html
+    assert len(html.encode()) < 3_000_000
+    assert not list(folder.path.glob("**/*.part"))
+
+
+def test_the_plots_are_there_as_files_with_their_numbers(folder: RunFolder) -> None:
+    plots = folder.path / "plots"
+    kinds = ("trade_off", "frontier", "over_temperature", "similarity")
+    assert {p.name for p in plots.iterdir()} == {"persona-clusters.csv"} | {
+        f"persona-{kind}.{suffix}" for kind in kinds for suffix in ("png", "svg", "csv")
+    }
+    header = (plots / "persona-trade_off.png").read_bytes()[:200]
+    metres = int.from_bytes(header.split(b"pHYs")[1][:4], "big")  # pixels in a metre
+    assert round(metres * 0.0254) == 300
+    results = folder.read_results()
+    known = {
+        (r["metric"], "model", r["temperature"]): (r["value"], r["low"], r["high"])
+        for r in results["estimates"]
+        if not r["persona"]
+    }
+    known |= {
+        (r["metric"], "truth", r["temperature"]): (r["value"], r["low"], r["high"])
+        for r in results["truth"]["persona"]
+        if not r["persona"]
+    }
+    with (plots / "persona-over_temperature.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            drawn = tuple(float(row[key]) for key in ("value", "low", "high"))
+            assert drawn == known[row["metric"], row["who"], float(row["temperature"])]
+
+
+def test_what_a_reader_must_know_stands_on_top(copied: RunFolder) -> None:
+    folder = copied
+    samples = draw(small_suite())
+    for number in range(4):
+        samples[number] = replace(samples[number], status="truncated")
+    samples[4] = replace(samples[4], status="error", text="", error="no answer")
+    folder.seal(samples)
+    manifest = folder.read_manifest() or {}
+    folder.write_manifest({**manifest, "status": "partial", "config": {"limit": 5}})
+    results = folder.read_results()
+    for row in results["estimates"]:
+        if row["metric"] == "style_accuracy":
+            row |= {"value": None, "low": None, "high": None, "reason": "no style probe: few"}
+    folder.write_results(results)
+    text = write_report(folder).read_text(encoding="utf-8")
+    warnings = re.findall(r"<li>(.*?)</li>", text.split("</ul>")[0])
+    assert warnings == [
+        "This run is partial: only the first 5 queries were asked.",
+        "1 of 90 requests failed and are left out; repeat the run command to draw them again.",
+        "4% of the replies were cut at max_tokens; lengths and variety are those of cut texts.",
+        "Style is not measured: no style probe: few.",
+    ]
+
+
+def test_a_run_without_truth_is_described_not_judged(copied: RunFolder) -> None:
+    results = copied.read_results()
+    del results["truth"]
+    results["estimates"] = [
+        row
+        for row in results["estimates"]
+        if not row["metric"].startswith("oracle") and row["metric"] != "distinct_valid"
+    ]
+    copied.write_results(results)
+    text = write_report(copied).read_text(encoding="utf-8")
+    assert "No verdict: nothing to compare with" in text
+    assert "run a baseline" in text
+    assert "recognised as the asked persona in 71 ± 2 % of cases (chance 33 %" in text
+
+
+def test_a_folder_that_is_no_scored_run_is_a_user_error(copied: RunFolder) -> None:
+    folder = copied
+    with pytest.raises(UserError, match="not a run folder"):
+        write_report(RunFolder(folder.path / "missing"))
+    folder.results_file.write_text('{"estimates": [{"suite": "persona"}]}')
+    with pytest.raises(UserError, match="not of this version"):
+        write_report(folder)
+    folder.results_file.write_text('{"estimates": []}')
+    with pytest.raises(UserError, match="no estimate"):
+        write_report(folder)
+    folder.results_file.unlink()
+    with pytest.raises(UserError, match=r"no results\.json"):
+        write_report(folder)
+
+
+# The verdict
+
+
+def suite(rows: Sequence[Estimate], truth: Sequence[Estimate] = ()) -> SuiteResults:
+    return SuiteResults(
+        id="persona",
+        title="Test",
+        personas={"a": "Anna", "b": "Bert"},
+        temperatures=TEMPERATURES,
+        samples=4,
+        estimates={(e.metric, e.temperature, e.persona): e for e in rows},
+        truth={(e.metric, e.persona): e for e in truth},
+        notes={"style_accuracy": {"chance_accuracy": 0.1}},
+        counts=(),
+        similarity={},
+    )
+
+
+TRUTH = [
+    estimate("oracle_valid", 1.0, 0.0),
+    estimate("style_accuracy", 0.9, 0.03),
+    estimate("embed_distance", 0.4, 0.02),
+    estimate("distinct_valid", 4.0, 0.0),
+]
+
+
+def against_truth(style: float, variety: float, half: float = 0.01, valid: float = 1.0) -> Any:
+    rows = [
+        estimate(metric, value, 0.0 if metric == "oracle_valid" else half, temperature=t)
+        for t in TEMPERATURES
+        for metric, value in (
+            ("style_accuracy", style),
+            ("embed_distance", variety),
+            ("oracle_valid", valid),
+        )
+    ]
+    return verdict(suite(rows, TRUTH))
+
+
+@pytest.mark.parametrize(
+    ("style", "variety", "half", "valid", "tone", "headline"),
+    [
+        (0.90, 0.40, 0.01, 1.0, "good", "No collapse found"),
+        (0.50, 0.19, 0.01, 1.0, "bad", "Collapse"),
+        (0.70, 0.30, 0.01, 1.0, "bad", "Partial collapse"),
+        (0.20, 0.40, 0.01, 1.0, "bad", "Style collapse"),
+        (0.70, 0.40, 0.01, 1.0, "bad", "Partial style collapse"),
+        (0.90, 0.19, 0.01, 1.0, "bad", "Loss of variety"),
+        (0.80, 0.35, 0.30, 1.0, "unsure", "Undecided"),  # intervals too wide
+        (0.90, 0.40, 0.01, 0.5, "unsure", "Undecided"),  # varied, but half of it is wrong
+        (0.90, 0.19, 0.01, 0.5, "bad", "Loss of variety"),  # wrong replies can only add
+    ],
+)
+def test_verdicts(
+    style: float, variety: float, half: float, valid: float, tone: str, headline: str
+) -> None:
+    found = against_truth(style, variety, half, valid)
+    assert (found.tone, found.headline.split(":")[0]) == (tone, headline)
+
+
+def test_what_is_lost_only_because_a_low_temperature_sharpens_is_not_called_lost() -> None:
+    rows = [
+        estimate(metric, value, 0.01, temperature=t)
+        for t, valid, style, variety in ((0.4, 0.95, 0.9, 0.1), (1.0, 0.6, 0.9, 0.4))
+        for metric, value in (
+            ("oracle_valid", valid),
+            ("style_accuracy", style),
+            ("embed_distance", variety),
+        )
+    ]
+    found = verdict(replace(suite(rows, TRUTH), temperatures=(0.4, 1.0)))
+    assert (found.temperature, found.tone) == (0.4, "unsure")
+    assert "variety is lower here, but not surely so at T = 1" in found.sentences[-1]
+
+
+def test_variety_is_called_by_the_valid_replies_where_they_can_be_told_apart() -> None:
+    # All replies together are as far apart as the truth's, because half of them are wrong.
+    rows = [
+        estimate(metric, value, 0.01, temperature=t)
+        for t in TEMPERATURES
+        for metric, value in (
+            ("oracle_valid", 0.5),
+            ("style_accuracy", 0.9),
+            ("embed_distance", 0.4),
+            ("valid_embed_distance", 0.15),
+        )
+    ]
+    truth = [*TRUTH, estimate("valid_embed_distance", 0.4, 0.02)]
+    found = verdict(suite(rows, truth))
+    assert (found.tone, found.headline.split(":")[0]) == ("bad", "Loss of variety")
+    assert "Two valid replies" in found.sentences[-1]
+    assert verdict(suite(rows, TRUTH)).tone == "unsure"  # without the gate it cannot be seen
+
+
+def test_kept_is_within_a_tenth_of_the_truths_room() -> None:
+    truth = estimate("style_accuracy", 0.9, 0.01)
+    # room .9 - .1 = .8, so .82 is the limit
+    assert judge(estimate("style_accuracy", 0.84, 0.015), truth, floor=0.1) == "kept"
+    assert judge(estimate("style_accuracy", 0.84, 0.025), truth, floor=0.1) == "lost"
+    assert judge(estimate("style_accuracy", 0.84, 0.06), truth, floor=0.1) == "undecided"
+    assert judge(estimate("style_accuracy", 0.5, None), truth, floor=0.1) == "undecided"
+    assert judge(None, truth, floor=0.1) == "undecided"
+    # lower is better: nothing is left at 1, room .4 - 1 = -.6, so .46 is the limit
+    overlap = estimate("self_bleu_4", 0.4, 0.01)
+    assert judge(estimate("self_bleu_4", 0.44, 0.01), overlap, floor=1.0) == "kept"
+    assert judge(estimate("self_bleu_4", 0.6, 0.01), overlap, floor=1.0) == "lost"
+
+
+def test_the_comparison_is_made_where_quality_comes_nearest_to_the_truths() -> None:
+    def at(*values: tuple[float, float]) -> float:
+        pairs = zip(TEMPERATURES, values, strict=True)
+        rows = [estimate("oracle_valid", v, half, temperature=t) for t, (v, half) in pairs]
+        return matched_temperature(suite(rows, TRUTH))
+
+    assert at((1.0, 0.0), (1.0, 0.0), (1.0, 0.0)) == 1.0  # all the same: its own distribution
+    assert at((0.9, 0.01), (0.7, 0.01), (0.4, 0.01)) == 0.4
+    assert at((0.9, 0.05), (0.87, 0.05), (0.4, 0.01)) == 1.0  # 0.4 and 1 cannot be told apart
+    assert matched_temperature(suite([estimate("length", 5.0)], TRUTH)) == 1.0
+
+
+def test_numbers_are_written_as_precisely_as_they_are_known() -> None:
+    assert plain(estimate("length", 0.4567, 0.031)) == "0.46 ± 0.03"
+    assert plain(estimate("length", 38.12, 2.6)) == "38 ± 3"
+    assert percent(estimate("length", 0.574, 0.031)) == "57 ± 3 %"
+    assert plain(estimate("length", 4.0, 0.0)) == "4.0 ± 0.0"
+    assert plain(estimate("length", 0.5, None)) == "0.50 (no interval)"
+    lopsided = replace(estimate("length", 0.5), low=0.48, high=0.6)
+    assert plain(lopsided) == "0.50 [0.48, 0.60]"
+
+
+# Headline metrics
+
+
+def test_headlines_are_metrics_and_hold_what_the_verdict_reads() -> None:
+    known = headlines()
+    assert len(set(known)) == len(known)
+    assert all(metric_info(metric) for metric in known)
+    assert {QUALITY, STYLE, VARIETY, VALID_VARIETY} <= set(known)
+    assert set(headlines("style")) == set(HEADLINES["style"])
+
+
+def test_no_headline_is_one_that_calibrate_failed() -> None:
+    file = Path(__file__).parents[2] / "docs" / "calibration" / "calibration.json"
+    measured = json.loads(file.read_text())["metrics"]
+    tested = set(headlines("style", "variety")) & set(measured)
+    assert len(tested) >= 5
+    failed = {m: measured[m]["reasons"] for m in tested if not measured[m]["headline"]}
+    assert not failed
+    # What claims to see no collapse is a fact or a quality, not a measure of variety.
+    others = set(headlines("quality", "facts")) & set(measured)
+    assert all(not measured[metric]["claims"] for metric in others)
+
+
+def test_the_full_table_has_every_metric_and_the_curves_only_headlines(
+    folder: RunFolder, html: str
+) -> None:
+    metrics = {row["metric"] for row in folder.read_results()["estimates"]}
+    assert "self_bleu_4" in metrics
+    table = html.split('aria-label="All metrics"')[1].split("</table>")[0]
+    shown = re.findall(r'<tr><th scope="row">(\w+)', table)
+    assert set(shown) == metrics
+    assert len(shown) == len(metrics)
+    with (folder.path / "plots" / "persona-over_temperature.csv").open() as stream:
+        drawn = {row["metric"] for row in csv.DictReader(stream)}
+    assert drawn <= set(headlines())
+    assert {"rouge_l_homogenization", "cs_self_bleu_4"} <= drawn
+
+
+# What is repeated
+
+
+def sample(t: float, query: str, persona: str, index: int, **others: Any) -> Sample:
+    fields = {"status": "ok", "text": f"{t} {query} {persona} {index}", **others}
+    return Sample(
+        sample_id="x",
+        suite="s",
+        query=query,
+        persona=persona,
+        temperature=t,
+        index=index,
+        seed=0,
+        prompt_tokens=1,
+        completion_tokens=1,
+        **fields,
+    )
+
+
+def test_clusters_count_replies_questions_and_personas() -> None:
+    texts = {
+        ("q1", "a"): ["I am happy to help you now.", "I am happy to help you now. "],
+        ("q1", "b"): ["I am happy to help you now.", "Alone."],
+        ("q2", "a"): ["I am happy to help her.", ""],
+    }
+    rows = [
+        sample(1.0, query, persona, index, text=text)
+        for (query, persona), own in texts.items()
+        for index, text in enumerate(own)
+    ]
+    rows.append(sample(1.0, "q2", "b", 0, text="I am happy to help you now.", status="error"))
+    (found,) = clusters.repetitions(rows)
+    assert found.replies == 5  # neither the empty one nor the error
+    assert found.copies == pytest.approx(3 / 5)  # three of q1 are one text
+    reply, opening = found.clusters
+    assert (reply.kind, reply.count, reply.queries, reply.personas) == ("reply", 3, 1, 2)
+    assert reply.share == pytest.approx(3 / 5)
+    assert (opening.text, opening.count, opening.queries) == ("I am happy to help", 4, 2)
+    assert [row["kind"] for row in clusters.rows("s", [found])] == ["reply", "opening"]
+
+
+def test_the_same_text_to_two_questions_is_a_cluster_but_no_copy() -> None:
+    rows = [sample(1.0, query, "", 0, text="No.") for query in ("q1", "q2")]
+    (found,) = clusters.repetitions(rows)
+    assert found.copies == 0
+    assert [(c.kind, c.count, c.queries) for c in found.clusters] == [
+        ("reply", 2, 2),
+        ("opening", 2, 2),
+    ]
+    assert clusters.repetitions([sample(1.0, "q", "", 0, text=" ")]) == []
+
+
+# The samples in the page
+
+
+def embedded(*runs: Sequence[Sample]) -> list[dict[str, Any]]:
+    named = {f"run {number}": rows for number, rows in enumerate(runs)}
+    found = for_page(named, personas={"a": "Anna"}, queries={})
+    prompts: list[dict[str, Any]] = json.loads(found["data"])["prompts"]
+    assert found["shown"] == sum(len(prompt["replies"]) for prompt in prompts)
+    return prompts
+
+
+def test_some_queries_are_whole_and_others_come_from_everywhere() -> None:
+    temperatures = (0.5, 1.0, 1.5)
+    samples = [
+        sample(t, f"q{q}", persona, index)
+        for t in temperatures
+        for q in range(200)
+        for persona in "ab"
+        for index in range(4)
+    ]
+    prompts = embedded(samples)
+    assert sum(len(prompt["replies"]) for prompt in prompts) == MAX_SAMPLES
+    places = {(p["query"], p["persona"], p["temperature"]) for p in prompts}
+    assert len(places) == len(prompts)
+    queries = {query for query, _, _ in places}
+    whole = [q for q in queries if all((q, p, t) in places for p in "ab" for t in temperatures)]
+    assert len(whole) >= 50  # half of 2,400 in queries of 2 x 3 x 4 replies
+    assert len(queries) > 120
+    assert prompts == embedded(samples)
+    assert len(embedded(samples[:64])) == 16  # all, where there are few
+
+
+def test_replies_that_are_not_ok_are_found_in_a_large_run() -> None:
+    samples = [sample(1.0, f"q{q}", "a", i) for q in range(2_000) for i in range(4)]
+    samples[4_321] = replace(samples[4_321], status="error", text="", error="lost")
+    statuses = {r["status"] for prompt in embedded(samples) for r in prompt["replies"]}
+    assert statuses == {"ok", "error"}
+
+
+def test_a_prompt_with_many_replies_shows_the_first_and_says_so() -> None:
+    (prompt,) = embedded([sample(1.0, "q", "a", i) for i in reversed(range(900))])
+    assert (len(prompt["replies"]), prompt["of"]) == (MAX_REPLIES, 900)
+    assert prompt["replies"][0]["text"].endswith(" 0")
+    huge = [sample(1.0, f"q{q}", "a", i, text="x" * 4_000) for q in range(90) for i in range(32)]
+    assert 1 <= len(embedded(huge)) < 10  # a million characters in all
+
+
+def test_of_two_runs_the_shared_prompts_are_shown_from_both() -> None:
+    one = [sample(1.0, q, "a", 0) for q in ("q1", "q2")]
+    two = [sample(1.0, q, "a", 0) for q in ("q2", "q3")]
+    assert [(p["run"], p["query"]) for p in embedded(one, two)] == [(0, "q2"), (1, "q2")]
+
+
+def test_duplicates_are_marked_and_long_texts_cut() -> None:
+    texts = ["same", "other", "same ", "x" * 5000]
+    (prompt,) = embedded([sample(1, "q", "a", i, text=text) for i, text in enumerate(texts)])
+    assert [reply["same"] for reply in prompt["replies"]] == [0, 0, 1, 0]
+    assert prompt["replies"][3]["text"].endswith("[cut here; 5,000 characters in all]")
+
+
+def test_json_in_a_script_is_inert() -> None:
+    assert script_json([HOSTILE]).count("<") == 0
+    assert json.loads(script_json({"a": HOSTILE})) == {"a": HOSTILE}

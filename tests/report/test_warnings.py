@@ -1,0 +1,66 @@
+"""What a reader is warned of."""
+
+from dataclasses import replace
+
+import pytest
+
+from sfr_eval.report.warnings import cautions
+from sfr_eval.store.results import read_suites
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.thinking import ThinkTags, record
+from sfr_eval.types import Sample
+from tests.support.report_data import write_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return write_run(tmp_path_factory.mktemp("cautions") / "run")
+
+
+@pytest.mark.parametrize(("read", "warned"), [(3, True), (5, False), (None, False)])
+def test_queries_beyond_what_a_demo_model_has_read_are_named(
+    run: RunFolder, read: int | None, warned: bool
+) -> None:
+    manifest = {**(run.read_manifest() or {}), "world_queries": read}
+    [suite] = read_suites(manifest, run.read_results())
+    lines = [line for line in cautions(suite, run.sealed_samples(), manifest) if "--limit" in line]
+    assert bool(lines) == warned
+    assert not warned or ("first 3 queries" in lines[0] and "5 were asked" in lines[0])
+
+
+def lines_about(run: RunFolder, samples: list[Sample], word: str, **about: object) -> list[str]:
+    manifest = {**(run.read_manifest() or {}), **about}
+    [suite] = read_suites(manifest, run.read_results())
+    return [line for line in cautions(suite, samples, manifest) if word in line]
+
+
+def test_equal_replies_to_every_prompt_are_flagged(run: RunFolder) -> None:
+    drawn = run.sealed_samples()
+    first = {(s.temperature, s.query, s.persona): s.text for s in reversed(drawn)}
+    greedy = [
+        replace(s, text=first[s.temperature, s.query, s.persona]) if s.temperature == 1.0 else s
+        for s in drawn
+    ]
+    (line,) = lines_about(run, greedy, "greedy in secret")
+    assert line.startswith("T = 1: all replies to a prompt are the same text, for each of 15 ")
+    assert "doctor --model" in line
+    assert not lines_about(run, drawn, "greedy in secret")
+    last = max(i for i, s in enumerate(greedy) if s.temperature == 1.0)
+    greedy[last] = replace(greedy[last], text="one that differs")
+    assert not lines_about(run, greedy, "greedy in secret")
+
+
+def test_greedy_decoding_that_was_asked_for_is_no_secret(run: RunFolder) -> None:
+    frozen = [replace(s, temperature=0.0, text="the same") for s in run.sealed_samples()]
+    assert not lines_about(run, frozen, "greedy in secret")
+
+
+def test_thinking_that_nobody_declared_is_named_with_the_way_out(run: RunFolder) -> None:
+    thinking = [replace(s, text=f"<think>hm</think>{s.text}") for s in run.sealed_samples()]
+    (line,) = lines_about(run, thinking, "thinking")
+    assert line.startswith("100% of the replies hold <think> or </think>")
+    assert "--think-tags '<think>,</think>'" in line
+    tags = record(ThinkTags(open="<think>", close="</think>"))
+    (line,) = lines_about(run, thinking, "thinking", thinking=tags)
+    assert "100% of the replies begin with thinking" in line
+    assert not lines_about(run, run.sealed_samples(), "thinking", thinking=tags)

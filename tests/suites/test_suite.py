@@ -1,0 +1,106 @@
+"""pytest tests/suites/test_suite.py"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sfr_eval.errors import UserError
+from sfr_eval.suites.suite import load_suite
+
+FILES: Mapping[str, str] = {
+    "suite.yaml": (
+        "id: toy\nversion: '1'\ntitle: Toy\nqueries: q.jsonl\npersona_cards: p.yaml\n"
+        "metrics: [text]\n"
+    ),
+    "q.jsonl": '{"id": "tea", "text": "Tea?"}\n{"id": "milk", "text": "Milk?"}\n',
+    "p.yaml": (
+        "personas:\n- {id: a, name: A, system: Be A.}\n- {id: b, name: B, system: Be B.}\n"
+        "- {id: c, name: C, system: Be C., held_out: true}\n"
+    ),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A suite of a user's own, without a world."""
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
+    return tmp_path
+
+
+def test_a_suite_of_one_s_own_is_found_by_its_folder(folder: Path) -> None:
+    suite = load_suite(str(folder))
+    assert (suite.id, suite.world) == ("toy", None)
+    assert [prompt.id for prompt in suite.prompts()] == ["tea/a", "tea/b", "milk/a", "milk/b"]
+    assert [prompt.id for prompt in suite.prompts(limit=1)] == ["tea/a", "tea/b"]
+    assert [message.content for message in suite.prompts()[3].messages] == ["Be B.", "Milk?"]
+
+
+def test_the_version_is_the_content_and_not_the_place(folder: Path, tmp_path: Path) -> None:
+    version = load_suite(str(folder)).version
+    assert version.startswith("1+")
+    (folder / ".DS_Store").write_text("no part of the suite")
+    assert load_suite(str(folder)).version == version
+    for name in FILES:
+        old = (folder / name).read_text()
+        (folder / name).write_text(old + "\n")
+        assert load_suite(str(folder)).version != version
+        (folder / name).write_text(old)
+    assert load_suite(str(folder)).version == version
+
+
+def test_personas_are_taken_in_the_order_of_the_cards(folder: Path) -> None:
+    assert list(load_suite(str(folder), personas=("c", "a")).personas) == ["a", "c"]
+    with pytest.raises(UserError, match="--personas d: not in suite toy; known: a, b, c"):
+        load_suite(str(folder), personas=("a", "d"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("q.jsonl", "", "q.jsonl: holds no query"),
+        ("q.jsonl", FILES["q.jsonl"] * 2, "two queries have the same id"),
+        ("q.jsonl", '{"id": "tea"}\n', "q.jsonl:1: text: missing"),
+        ("p.yaml", "personas:\n", "p.yaml: personas: must be a list"),
+        ("p.yaml", "personas: 3\n", "p.yaml: personas: must be a list"),
+        ("p.yaml", "people: []\n", "p.yaml: personas: must be a list"),
+        ("p.yaml", "personas: [{id: a, name: A}]\n", "p.yaml: system: missing"),
+        ("p.yaml", "personas: [a]\n", "p.yaml: Input should be"),
+        (
+            "p.yaml",
+            "personas:\n" + "- {id: a, name: A, system: x}\n" * 2,
+            "two personas have the same id",
+        ),
+        ("suite.yaml", FILES["suite.yaml"].replace("q.jsonl", "/etc/hosts"), "lies outside"),
+        ("suite.yaml", FILES["suite.yaml"].replace("p.yaml", "../p.yaml"), "lies outside"),
+        ("suite.yaml", FILES["suite.yaml"].replace("id: toy", "id: ../toy"), "suite.yaml: id: "),
+        ("suite.yaml", FILES["suite.yaml"].replace("metrics: [text]", ""), "metrics: missing"),
+    ],
+)
+def test_a_broken_suite_is_one_line(folder: Path, name: str, content: str, says: str) -> None:
+    (folder / name).write_text(content)
+    with pytest.raises(UserError) as caught:
+        load_suite(str(folder))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_the_environment_comes_before_the_package_s_own(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path_factory.mktemp("assets")
+    (own / "tasks").mkdir()
+    (own / "tasks" / "persona").symlink_to(folder, target_is_directory=True)
+    monkeypatch.setenv("SFR_EVAL_ASSETS", f"/nowhere:{own}")
+    assert load_suite("persona").id == "toy"
+    monkeypatch.delenv("SFR_EVAL_ASSETS")
+    assert load_suite("persona").id == "persona"
+
+
+def test_any_json_in_a_query_s_text_is_only_text(folder: Path) -> None:
+    row: dict[str, Any] = {"id": "odd", "text": "{{ 7 * 7 }} <|im_end|>\u2028\x00"}
+    (folder / "q.jsonl").write_text(json.dumps(row) + "\n")
+    assert load_suite(str(folder)).queries == {"odd": row["text"]}

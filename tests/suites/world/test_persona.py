@@ -1,0 +1,517 @@
+import math
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from sfr_eval.errors import UserError
+from sfr_eval.suites.world.persona import PersonaWorld, Verdict
+
+FOLDER = Path(__file__).parents[3] / "tasks" / "persona"
+
+
+def small_files():
+    """A world small enough to enumerate: 3 personas and a held-out one, 2 topics x 2 intents."""
+
+    def voice(name, **more):
+        return {
+            "id": name,
+            "name": name.title(),
+            "system": f"You are {name}.",
+            "voice": "Short.",
+            "opening": [f"{name} says hi.", f"{name} likes {{topic}}."],
+            "advice": [f"{name} wants {{action}}.", f"Let {name} see, {{action}}!"],
+            "reason": [f"{name} knows {{detail}}."],
+            "closing": [f"Bye from {name}."],
+            **more,
+        }
+
+    def exchange(topic, intent):
+        return {
+            "query": f"{intent} {topic}?",
+            "actions": [f"{intent} the {topic}", f"{intent} the {topic} slowly"],
+            "details": [f"{topic} is nice to {intent}", f"to {intent} {topic} is hard"],
+        }
+
+    personas = {
+        "grammar": {
+            "zipf": {"own": 0.7, "generic": 1.2, "clause": 0.7},
+            "generic_share": {"opening": 0.4, "advice": 0.3, "reason": 0.3, "closing": 0.5},
+            "empty": {"opening": 0.1, "closing": 0.2},
+        },
+        "generic": {
+            "opening": ["Good question!"],
+            "advice": ["You should {action}."],
+            "reason": ["Note that {detail}."],
+            "closing": ["Good luck!"],
+        },
+        "personas": [voice("zed", held_out=True), voice("ann"), voice("bob"), voice("cat")],
+    }
+    topics = {
+        "intents": {
+            name: {"meaning": name, "train_questions": [f"{name} {{topic}} now?", "{gerund}?"]}
+            for name in ("start", "fix")
+        },
+        "topics": [
+            {"id": name, "topic": f"fine {name}", "gerund": f"doing {name}"}
+            | {intent: exchange(name, intent) for intent in ("start", "fix")}
+            for name in ("tea", "chess")
+        ],
+    }
+    return {"personas.yaml": personas, "topics.yaml": topics}
+
+
+def load(folder, files):
+    for name, content in files.items():
+        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return PersonaWorld.load(folder)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return load(tmp_path_factory.mktemp("world"), small_files())
+
+
+@pytest.fixture(scope="module")
+def real():
+    return PersonaWorld.load(FOLDER)
+
+
+def seen(world):
+    return [card for card in world.personas if not card.held_out]
+
+
+def table(world, query_id):
+    """Brute-force joint: text -> p(text | persona) for each persona that is not held out."""
+    joint = {}
+    for place, card in enumerate(seen(world)):
+        for text, p in world.grammar(card.id, query_id).enumerate():
+            joint.setdefault(text, [0.0] * len(seen(world)))[place] += p
+    return joint
+
+
+def information(world, query_id):
+    """Exact mutual information of persona (uniform) and reply, nats."""
+    total = 0.0
+    for row in table(world, query_id).values():
+        mean = sum(row) / len(row)
+        total += sum(p * math.log(p / mean) for p in row if p > 0) / len(row)
+    return total
+
+
+# The small world, by enumeration.
+
+
+def test_a_reply_is_scored_by_hand(small):
+    text = "Good question! ann wants fix the tea. Note that to fix tea is hard. Bye from ann."
+    second = 2**-0.7 / (1 + 2**-0.7)  # weight of the second of two by Zipf
+    p = (0.9 * 0.4) * (0.7 * (1 - second)) * (1 - second) * 0.3 * second * (0.8 * 0.5)
+    assert small.log_prob(text, "ann", "tea.fix") == pytest.approx(math.log(p))
+    assert small.log_prob(text, "bob", "tea.fix") == -math.inf
+    assert small.log_prob(text, "ann", "tea.start") == -math.inf
+
+
+def test_held_out_personas_come_last(small, real):
+    assert [card.id for card in small.personas] == ["ann", "bob", "cat", "zed"]
+    assert [card.held_out for card in real.personas] == [False] * 9 + [True]
+    assert [query.id for query in small.queries] == [
+        "tea.start",
+        "tea.fix",
+        "chess.start",
+        "chess.fix",
+    ]
+
+
+@pytest.mark.parametrize(("cross", "within"), [(0, 0), (0.4, 0), (0, 0.6), (0.7, 0.5), (1, 0)])
+def test_log_probabilities_sum_to_one_and_match_the_samples(small, cross, within):
+    world, pair = small.dialed(cross, within), ("bob", "chess.start")
+    texts = [text for text, _ in world.grammar(*pair).enumerate()]
+    chances = np.exp([world.log_prob(text, *pair) for text in texts])
+    assert len(set(texts)) == len(texts)
+    assert chances.sum() == pytest.approx(1)
+    rng = np.random.default_rng(5)
+    drawn = Counter(world.sample(*pair, rng) for _ in range(20_000))
+    assert set(drawn) <= set(texts)
+    common = 20_000 * chances >= 5
+    counts = np.array([drawn[text] for text in texts])
+    observed = [*counts[common], counts[~common].sum()]
+    expected = [*(20_000 * chances[common]), 20_000 * chances[~common].sum()]
+    live = [i for i, e in enumerate(expected) if e > 0]
+    fit = chisquare([observed[i] for i in live], np.array([expected[i] for i in live]))
+    assert fit.pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("cross", "within"), [(0, 0), (0.3, 0), (0.5, 0.5), (1, 0), (0.2, 1)])
+def test_the_posterior_is_bayes_rule(small, cross, within):
+    world = small.dialed(cross, within)
+    for query in world.queries:
+        for text, row in table(world, query.id).items():
+            posterior = world.posterior(text, query.id)
+            assert posterior is not None
+            assert list(posterior) == ["ann", "bob", "cat"]
+            assert list(posterior.values()) == pytest.approx([p / sum(row) for p in row])
+
+
+def test_no_classifier_beats_the_posterior(small):
+    world = small.dialed(0.5)
+    joint, ids = table(world, "tea.fix"), [card.id for card in seen(world)]
+    best = sum(max(row) for row in joint.values()) / len(ids)
+    rng = np.random.default_rng(1)
+    hits = 0
+    for draw in range(6000):
+        persona = ids[draw % len(ids)]
+        posterior = world.posterior(world.sample(persona, "tea.fix", rng), "tea.fix")
+        hits += max(posterior, key=posterior.get) == persona
+    error = math.sqrt(best * (1 - best) / 6000)
+    assert abs(hits / 6000 - best) < 4 * error
+    assert 1 / 3 + 0.1 < best < 0.95  # the case is neither trivial nor hopeless
+
+
+def test_information_falls_with_cross_to_nothing(small):
+    falls = [information(small.dialed(cross), "tea.start") for cross in np.linspace(0, 1, 6)]
+    assert all(a > b + 1e-4 for a, b in pairwise(falls))
+    assert falls[0] > 0.8 * math.log(3)
+    assert falls[-1] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_held_out_persona_takes_no_part_in_the_mean(small):
+    zed = [t for t, _ in small.dialed(0.5).grammar("ann", "tea.fix").enumerate() if "zed" in t]
+    assert zed == []
+    one, two = (small.dialed(1).grammar(persona, "tea.fix") for persona in ("zed", "ann"))
+    assert dict(one.enumerate()) == dict(two.enumerate())
+
+
+def test_dials_count_from_the_truth(small):
+    again = small.dialed(0.9, 0.9).dialed(0.2)
+    assert (again.cross, again.within, again.version) == (0.2, 0.0, small.version)
+    pair = ("cat", "tea.fix")
+    assert dict(again.grammar(*pair).enumerate()) == dict(
+        small.dialed(0.2).grammar(*pair).enumerate()
+    )
+
+
+def test_within_and_temperature_are_one_exponent(small):
+    pair = ("cat", "tea.fix")
+    a = dict(small.dialed(0.3, 0.5).grammar(*pair).enumerate())
+    b = dict(small.dialed(0.3).grammar(*pair, temperature=0.5).enumerate())
+    c = dict(small.dialed(0.3, 0.5).grammar(*pair, temperature=2.0).enumerate())
+    assert a == pytest.approx(b)
+    assert c == pytest.approx(dict(small.dialed(0.3).grammar(*pair).enumerate()))
+
+
+def test_judge_tells_topic_from_intent_and_form(small):
+    def judged(text):
+        verdict = small.judge(text, "tea.fix")
+        assert verdict.valid == (verdict == Verdict(True, True, True))
+        return verdict.well_formed, verdict.topic, verdict.intent
+
+    right = "ann likes fine tea. You should fix the tea. bob knows tea is nice to fix. Good luck!"
+    assert judged(right) == (True, True, True)
+    assert judged(right.replace("ann likes fine tea", "ann likes fine chess")) == (
+        True,
+        False,
+        True,
+    )
+    assert judged("You should fix the chess. Note that to fix chess is hard.") == (
+        True,
+        False,
+        True,
+    )
+    assert judged("You should start the tea. Note that to start tea is hard.") == (
+        True,
+        True,
+        False,
+    )
+    assert judged("You should start the chess. Note that to start chess is hard.") == (
+        True,
+        False,
+        False,
+    )
+    # One clause of two astray is astray.
+    assert judged("You should fix the tea. Note that to fix chess is hard.") == (True, False, True)
+    assert judged("You should fix the tea. Note that to start tea is hard.") == (True, True, False)
+    # The held-out persona's phrases belong to the world as well.
+    assert judged("zed wants fix the tea. zed knows tea is nice to fix.") == (True, True, True)
+
+
+def test_judge_searches_broken_texts_for_clauses(small):
+    def judged(text):
+        verdict = small.judge(text, "tea.fix")
+        return verdict.well_formed, verdict.topic, verdict.intent
+
+    assert judged("You should fix the tea slowly. Note that to fix") == (False, True, True)
+    assert judged("Well, fix the tea! And start the tea!") == (False, True, False)
+    assert judged("Well, fix the tea! And fix the chess!") == (False, False, True)
+    assert judged("You should  fix the tea. Note that to fix tea is hard.") == (False, True, True)
+    assert judged("You should fix the tea. ") == (False, True, True)
+    assert judged("I do not know what you mean.") == (False, False, False)
+    assert judged("") == (False, False, False)
+
+
+def test_the_longest_clause_counts_when_one_holds_another(tmp_path):
+    files = small_files()
+    files["topics.yaml"]["topics"][1]["fix"]["actions"].append("fix the tea table for chess")
+    world = load(tmp_path, files)
+    text = "Well, fix the tea table for chess"
+    assert world.judge(text, "chess.fix") == Verdict(False, True, True)
+    assert world.judge(text, "tea.fix") == Verdict(False, False, True)
+
+
+def test_a_text_of_two_readings_is_shared_out_by_bayes_rule(tmp_path):
+    files = small_files()
+    files["personas.yaml"]["generic"]["advice"] = ["Well, {action}."]
+    files["personas.yaml"]["personas"][1]["advice"] = ["Well, now {action}."]
+    files["topics.yaml"]["topics"][0]["fix"]["actions"] = ["rest", "now rest"]
+    world = load(tmp_path, files)
+    text = "Well, now rest. Note that to fix tea is hard."
+    # All: generic + "now rest", the less likely action. ann also: own + "rest", the likelier one.
+    second = 2**-0.7 / (1 + 2**-0.7)
+    ann, other = 0.3 * second + 0.7 * (1 - second), 0.3 * second
+    shares = [p / (ann + 2 * other) for p in (ann, other, other)]
+    assert list(world.posterior(text, "tea.fix").values()) == pytest.approx(shares)
+    assert world.judge(text, "tea.fix").valid
+
+
+def test_a_reply_that_opens_on_another_topic_is_nobodys(small):
+    text = "ann likes fine tea. You should fix the tea. Note that to fix tea is hard."
+    assert small.posterior(text, "tea.fix")["ann"] == 1
+    assert small.posterior(text.replace("fine tea", "fine chess"), "tea.fix") is None
+
+
+def test_an_all_generic_reply_has_nobodys_style(small):
+    text = "Good question! You should fix the tea. Note that to fix tea is hard. Good luck!"
+    assert list(small.posterior(text, "tea.fix").values()) == pytest.approx([1 / 3] * 3)
+    assert not any(small.styled(text, card.id, "tea.fix") for card in small.personas)
+
+
+def test_style_shows_in_one_phrase(small):
+    text = "You should fix the tea. cat knows to fix tea is hard."
+    styled = [small.styled(text, card.id, "tea.fix") for card in small.personas]
+    assert styled == [False, False, True, False]
+    assert small.posterior(text, "tea.fix")["cat"] == 1
+    assert small.posterior(text, "tea.start") is None
+    assert small.posterior("You should fix the tea.", "tea.fix") is None
+    assert not small.styled("You should fix the tea.", "cat", "tea.fix")
+
+
+def test_a_held_out_persona_can_be_styled(small):
+    text = "You should fix the tea. zed knows to fix tea is hard."
+    assert small.posterior(text, "tea.fix") is None
+    assert small.styled(text, "zed", "tea.fix")
+    assert not small.styled(text, "ann", "tea.fix")
+
+
+def test_training_questions_are_filled_in(small):
+    assert small.training_questions("chess.fix") == ("fix fine chess now?", "doing chess?")
+
+
+def test_the_version_follows_the_content(small, tmp_path):
+    same = load(tmp_path, small_files())
+    assert same.version == small.version
+    assert len(same.version) == 12
+    files = small_files()
+    files["topics.yaml"]["topics"][0]["fix"]["query"] = "Other?"
+    assert load(tmp_path, files).version != small.version
+
+
+def breakages():
+    """(name of the broken file, what is done to it, what the message must say)."""
+    p, t = "personas.yaml", "topics.yaml"
+    return [
+        (p, lambda f: f["personas"][1].pop("voice"), "personas.1.voice: missing"),
+        (p, lambda f: f["personas"][1].update(closing=[]), "personas.1.closing"),
+        (p, lambda f: f["personas"][1].update(advise=["x"]), "personas.1.advise: unknown"),
+        (p, lambda f: f["generic"].update(advice=["Do it."]), "generic: advice"),
+        (p, lambda f: f["generic"].update(reason=["{detail} {detail}."]), "generic: reason"),
+        (p, lambda f: f["generic"].update(closing=["On {topic}."]), "generic: closing"),
+        (p, lambda f: f["generic"].update(opening=["On {gerund}."]), "generic: opening"),
+        (p, lambda f: f["generic"].update(opening=[" Hi."]), "generic.opening.0"),
+        (p, lambda f: f["personas"][2]["closing"].append("Good luck!"), "bob: closing"),
+        (p, lambda f: f["personas"][2]["closing"].append("Bye from bob."), "bob: closing"),
+        (p, lambda f: f["personas"][3].update(id="bob"), "same id"),
+        (p, lambda f: f.update(personas=f["personas"][:2]), "two or more"),
+        (p, lambda f: f["grammar"]["empty"].update(closing=1.0), "grammar.empty.closing"),
+        (t, lambda f: f["topics"][1].pop("fix"), "topic chess: fix: missing"),
+        (t, lambda f: f["topics"][1]["fix"].pop("query"), "topic chess: fix: query: missing"),
+        (t, lambda f: f["topics"][1].pop("gerund"), "topic chess: gerund: missing"),
+        (t, lambda f: f["topics"][1].update(fixx={}), "topic chess: fixx: unknown"),
+        (t, lambda f: f["topics"][1].update(id="tea"), "topic tea: id"),
+        (t, lambda f: f["topics"][1].update(topic="fine tea"), "topic chess: topic"),
+        (t, lambda f: f["topics"][1]["fix"].update(details=["fix the tea"]), "chess: fix: details"),
+        (t, lambda f: f["intents"]["fix"].update(train_questions=["{noun}?"]), "train_questions"),
+        (t, lambda f: f.update(topics=[]), "topics"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "damage", "message"), breakages())
+def test_a_bad_file_is_named_with_its_field(tmp_path, name, damage, message):
+    files = small_files()
+    damage(files[name])
+    with pytest.raises(UserError) as error:
+        load(tmp_path, files)
+    assert str(tmp_path / name) in str(error.value)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"personas\.yaml"):
+        PersonaWorld.load(tmp_path)
+
+
+def test_unknown_names_and_dials_off_the_scale_are_refused(small):
+    rng = np.random.default_rng(0)
+    for call, message in [
+        (lambda: small.sample("anne", "tea.fix", rng), "`ann`"),
+        (lambda: small.log_prob("x", "ann", "tea.fixx"), "`tea.fix`"),
+        (lambda: small.judge("x", "coffee.fix"), "coffee.fix"),
+        (lambda: small.styled("x", "dan", "tea.fix"), "dan"),
+        (lambda: small.sample("ann", "tea.fix", rng, temperature=-1), "temperature"),
+        (lambda: small.sample("ann", "tea.fix", rng, temperature=math.nan), "temperature"),
+        (lambda: small.dialed(cross=1.1), "cross"),
+        (lambda: small.dialed(within=math.nan), "within"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            call()
+
+
+# The real one.
+
+
+def test_the_suite_has_148_queries_and_ten_personas(real):
+    assert len(real.queries) == len({query.text for query in real.queries}) == 148
+    assert len(real.personas) == len({card.system for card in real.personas}) == 10
+    assert all(query.id == f"{query.topic}.{query.intent}" for query in real.queries)
+    assert all(card.system.startswith("You are ") for card in real.personas)
+
+
+def test_every_pair_can_say_more_than_ten_thousand_things(real):
+    for card in real.personas:
+        for query in real.queries:
+            grammar = real.grammar(card.id, query.id)
+            assert grammar.support_size() > 10_000
+            assert grammar.expected_distinct(32) > 31
+
+
+def test_example_replies_are_replies_of_their_persona(real):
+    for card in real.personas:
+        assert len(card.example_replies) == 2
+        for reply in card.example_replies:
+            at_home = [q for q in real.queries if real.styled(reply, card.id, q.id)]
+            assert len(at_home) == 1
+            assert real.judge(reply, at_home[0].id).valid
+
+
+def test_no_training_question_is_a_test_question(real):
+    asked = {query.text.casefold() for query in real.queries}
+    for query in real.queries:
+        questions = real.training_questions(query.id)
+        assert len(set(questions)) == len(questions) >= 4
+        assert not any("{" in question for question in questions)
+        assert asked.isdisjoint(question.casefold() for question in questions)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    persona=st.integers(0, 9),
+    query=st.integers(0, 147),
+    cross=st.sampled_from([0.0, 0.2, 0.7, 1.0]),
+    within=st.sampled_from([0.0, 0.3, 0.8, 1.0]),
+    temperature=st.sampled_from([0.0, 0.5, 1.0, 1.6]),
+)
+def test_every_reply_reads_back(real, seed, persona, query, cross, within, temperature):
+    world = real.dialed(cross, within)
+    pair = (world.personas[persona].id, world.queries[query].id)
+    rng = np.random.default_rng(seed)
+    text = world.sample(*pair, rng, temperature=temperature)
+    assert -math.inf < world.log_prob(text, *pair, temperature=temperature) <= 0
+    assert len(world.grammar(*pair, temperature=temperature).derivations(text)) == 1
+    # One reading among everything that anybody may say about anything.
+    assert len(world._source.union.grammar.derivations(text)) == 1
+    assert world.judge(text, pair[1]).valid
+    posterior = world.posterior(text, pair[1])
+    if persona < 9 or cross == 1:
+        assert math.fsum(posterior.values()) == pytest.approx(1)
+
+
+def test_other_queries_replies_are_judged_off(real):
+    rng = np.random.default_rng(2)
+    for query in real.queries:
+        text = real.sample("monk", query.id, rng)
+        for other in real.queries:
+            verdict = real.judge(text, other.id)
+            assert verdict.well_formed
+            assert verdict.topic == (query.topic == other.topic)
+            assert verdict.intent == (query.intent == other.intent)
+
+
+def test_a_dropped_letter_is_noticed(real):
+    rng = np.random.default_rng(3)
+    for query in real.queries:
+        text = real.sample("butler", query.id, rng)
+        at = int(rng.integers(len(text)))
+        assert not real.judge(text[:at] + text[at + 1 :], query.id).well_formed
+
+
+def test_the_bayes_classifier_is_calibrated(real):
+    world, rng = real.dialed(0.6, 0.2), np.random.default_rng(4)
+    hits, claims = [], []
+    for draw in range(9000):
+        persona, query = world.personas[draw % 9].id, world.queries[draw % 148].id
+        posterior = world.posterior(world.sample(persona, query, rng), query)
+        hits.append(max(posterior, key=posterior.get) == persona)
+        claims.append(max(posterior.values()))
+    hits, claims = np.array(hits), np.array(claims)
+    for low, high in [(0, 0.5), (0.5, 0.8), (0.8, 1.01)]:
+        here = (claims >= low) & (claims < high)
+        assert here.sum() > 200
+        error = math.sqrt((claims[here] * (1 - claims[here])).sum()) / here.sum()
+        assert abs(hits[here].mean() - claims[here].mean()) < 4 * error + 1e-3
+
+
+def test_the_truth_is_easy_to_tell_apart_and_cross_makes_it_hard(real):
+    shares = []
+    for cross in (0.0, 0.5, 1.0):
+        world, rng = real.dialed(cross), np.random.default_rng(6)
+        styled = 0
+        for draw in range(1332):
+            persona, query = world.personas[draw % 9].id, world.queries[draw % 148].id
+            styled += real.styled(world.sample(persona, query, rng), persona, query)
+        shares.append(styled / 1332)
+    assert shares[0] > 0.97
+    assert shares[0] > shares[1] > shares[2]
+    assert shares[2] < 0.15
+
+
+def test_entropy_falls_with_within(real):
+    for persona in ("pirate", "storyteller"):
+        for cross in (0.0, 0.5):
+            falls = [
+                real.dialed(cross, within).grammar(persona, "sewing.fix").entropy()
+                for within in (0, 0.2, 0.4, 0.6, 0.8, 0.95, 1)
+            ]
+            assert all(a > b for a, b in pairwise(falls))
+            assert falls[-1] == 0
+
+
+def test_full_collapse_is_one_text_a_query(real):
+    world, rng = real.dialed(1, 1), np.random.default_rng(0)
+    for query in world.queries:
+        said = {world.sample(card.id, query.id, rng) for card in world.personas for _ in range(3)}
+        assert len(said) == 1
+        assert set(real.posterior(said.pop(), query.id).values()) == {1 / 9}
+
+
+def test_sharp_personas_open_alike_and_still_differ(real):
+    world, rng = real.dialed(within=1), np.random.default_rng(0)
+    said = {world.sample(card.id, "soup.start", rng) for card in world.personas}
+    assert len(said) == 10
+    generic = real._source.phrases["opening"][0]
+    assert all(text.startswith(generic) for text in said)

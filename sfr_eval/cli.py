@@ -341,8 +341,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a run in another tool's format, or upload it."""
-    from sfr_eval.commands.show import print_json
     from sfr_eval.formats.export import export as export_run
+    from sfr_eval.util.terminal import print_json
 
     chosen = [part for name in metrics for part in name.split(",")] if metrics else None
     written = export_run(
@@ -392,7 +392,7 @@ def calibrate(
             raise typer.Exit(3)
         return
     from sfr_eval.commands.calibrate import execute
-    from sfr_eval.commands.show import print_json
+    from sfr_eval.util.terminal import print_json
 
     folder = output or Path("runs/calibration")
     found = execute(
@@ -508,7 +508,7 @@ def demo(
 def judge_options(judges: Sequence[str] | None, assignments: Sequence[str]) -> Any:
     """JudgeSettings of a verb that takes --judge and --set; None without a judge."""
     from sfr_eval.config import parse_assignments, read_judge_options
-    from sfr_eval.pipeline.run import judge_settings
+    from sfr_eval.judges.panel import judge_settings
 
     values = parse_assignments(assignments)
     if not judges:

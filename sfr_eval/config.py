@@ -4,14 +4,12 @@ Precedence for a run: command line > SFR_EVAL_* > --config file > suite > defaul
 nobody set stays None where the suite or the engine decides, and the resolved value is recorded.
 """
 
-import json
 import math
 import os
-import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -24,20 +22,14 @@ from pydantic import (
 )
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.temperature import checked_temperatures, parse_temperatures
 from sfr_eval.thinking import declared
-from sfr_eval.util.untrusted import bounded_lines
+from sfr_eval.util.reading import _BRIEF, one_line, read_yaml_mapping
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
-MAX_TEMPERATURES = 64
-MAX_TEMPERATURE = 2.0  # vLLM's own bounds
-MIN_TEMPERATURE = 0.01
 
-_BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 200
 
-Model = TypeVar("Model", bound=BaseModel)
-SUITE_ID = r"^[a-z0-9][a-z0-9_-]*$"
-"""A suite's id is also the beginning of file names."""
 
 SuiteName = Annotated[str, Field(min_length=1)]
 
@@ -250,67 +242,6 @@ class RunConfig(BaseModel):
         return tuple(value.split(",")) if isinstance(value, str) else value
 
 
-class SuiteSpec(BaseModel):
-    """A suite.yaml: what is asked, how often, and what is measured on the answers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str = Field(pattern=SUITE_ID, max_length=100)
-    version: str = Field(min_length=1)
-    title: str
-    description: str = ""
-    world: Literal["persona"] | None = Field(None, description="grammar with a known truth")
-    code: Literal["mbpp", "livecodebench", "humaneval"] | None = Field(
-        None, description="kind of coding problems; they come from the Hub or from --data"
-    )
-    queries: str | None = Field(None, description="JSONL of {id, text}; unless the world has them")
-    persona_cards: str | None = Field(None, description="YAML list of {id, name, system}")
-    temperatures: tuple[float, ...] = (0.7, 1.0)
-    samples: int = Field(8, ge=1)
-    max_tokens: int = Field(256, ge=1)
-    stop: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = Field(min_length=1)
-
-    @field_validator("temperatures", mode="before")
-    @classmethod
-    def _read_temperatures(cls, value: Any) -> Any:
-        return parse_temperatures(value) if isinstance(value, str) else value
-
-    @field_validator("temperatures")
-    @classmethod
-    def _check_temperatures(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        return checked_temperatures(value)
-
-
-class QueryRow(BaseModel):
-    """One line of a suite's queries file."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str = Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
-    text: str = Field(min_length=1)
-
-
-class PersonaRow(BaseModel):
-    """One persona of a suite's card file."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str = Field(pattern=r"^[a-z0-9_-]+$", max_length=100)
-    name: str
-    system: str = Field(min_length=1)
-    held_out: bool = False
-    example_replies: tuple[str, ...] = ()
-
-
-class StyleRow(BaseModel):
-    """One line of --style-data: a reply and the persona that wrote it."""
-
-    text: str = Field(min_length=1)
-    persona: str = Field(min_length=1)
-    query: str = ""
-
-
 def parse_layers(value: Any) -> Any:
     """`0,6,12` or one number as a tuple; anything else is left to the model to judge."""
     if isinstance(value, bool):  # `--layers` without its number
@@ -332,42 +263,6 @@ def layers_option(text: str | None) -> tuple[int, ...] | None:
     except ValueError as error:
         raise UserError(f"--layers: {error}") from None
     return found
-
-
-def parse_temperatures(text: str) -> tuple[float, ...]:
-    """`0.6,1.0` or `start:stop:step` with both ends in; ValueError names what is wrong."""
-    try:
-        if ":" not in text:
-            return tuple(float(part) for part in text.split(",") if part.strip())
-        start, stop, step = (float(part) for part in text.split(":"))
-    except ValueError:
-        raise ValueError(
-            f"`{text}` is neither a list like 0.6,1.0 nor a range like 0.2:1.6:0.2"
-        ) from None
-    if not all(math.isfinite(number) for number in (start, stop, step)):
-        raise ValueError(f"range `{text}` holds a number that is not finite")
-    if step <= 0 or stop < start:
-        raise ValueError(f"range `{text}` is empty; write start:stop:step with start <= stop")
-    steps = (stop - start) / step + 1e-9
-    if not steps < MAX_TEMPERATURES:  # before floor, which has no integer for infinity
-        raise ValueError(f"range `{text}` holds too many temperatures; at most {MAX_TEMPERATURES}")
-    count = math.floor(steps) + 1
-    return tuple(round(start + i * step, 10) for i in range(count))
-
-
-def checked_temperatures(temperatures: Sequence[float]) -> tuple[float, ...]:
-    """Sorted, each once; ValueError for none at all and for one that no engine can serve."""
-    if not temperatures:
-        raise ValueError("names no temperature; give a list 0.6,1.0 or a range 0.2:1.6:0.2")
-    for temperature in temperatures:
-        if not 0 <= temperature <= MAX_TEMPERATURE:  # NaN is not either
-            raise ValueError(f"{temperature:g} is not between 0 and {MAX_TEMPERATURE:g}")
-        if 0 < temperature < MIN_TEMPERATURE:
-            raise ValueError(
-                f"{temperature:g} is below {MIN_TEMPERATURE:g}, to which vLLM would lift it in "
-                "silence; use 0 for greedy decoding"
-            )
-    return tuple(sorted(set(temperatures)))
 
 
 def load_run_config(
@@ -435,86 +330,3 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         except (yaml.YAMLError, ValueError, RecursionError):
             raise UserError(f"--set {assignment}: the value is not valid YAML; quote it") from None
     return values
-
-
-def read_yaml_mapping(file: Path) -> dict[str, Any]:
-    """A YAML file that must hold a mapping; the line of a syntax error is named."""
-    try:
-        loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: is not UTF-8 text (byte {error.start})") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{file}:{line}: malformed YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{file}: malformed YAML: {str(error).splitlines()[0]}") from None
-    except RecursionError:
-        raise UserError(f"{file}: malformed YAML: nested too deeply") from None
-    except ValueError as error:  # a number or a date that is none
-        raise UserError(f"{file}: malformed YAML: {error}") from None
-    if not isinstance(loaded, dict):
-        raise UserError(f"{file}: must hold a mapping of settings, not {type(loaded).__name__}")
-    return loaded
-
-
-def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
-    """Validate one object read from a file; the error names file, field and what was found."""
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise UserError(one_line(error, where=f"{where}: ", known=kind.model_fields)) from None
-
-
-def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
-    """All rows of a JSONL file; the first bad line is named by number."""
-    return [read_model(kind, loaded, where=where) for where, loaded in json_lines(file)]
-
-
-def json_lines(file: Path) -> Iterator[tuple[str, Any]]:
-    """(file:line, value) of each line that is not blank; UserError names the first bad one."""
-    for number, line in bounded_lines(file):
-        if line.strip():
-            where = f"{file}:{number}"
-            yield where, parsed_json(line, where=where)
-
-
-def parsed_json(text: str, *, where: str) -> Any:
-    """The value of a JSON text from a file; UserError for what is none."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{where}: is not JSON ({error.msg})") from None
-    except RecursionError:
-        raise UserError(f"{where}: is not JSON (nested too deeply)") from None
-    except ValueError as error:  # a number of more digits than Python reads
-        raise UserError(f"{where}: is not JSON ({error})") from None
-
-
-def _fields(known: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
-    """The fields at `path` below `known`, which is what a wrong name there was meant to be."""
-    for name in path:
-        kind = getattr(known.get(name), "annotation", None)
-        kinds = [kind, *get_args(kind)]
-        known = next((k.model_fields for k in kinds if hasattr(k, "model_fields")), known)
-    return known
-
-
-def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | None = None) -> str:
-    """The first problem of a pydantic error as `where field: message (got value)`."""
-    first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])
-    if where == "--":
-        path = str(first["loc"][0]).replace("_", "-") if first["loc"] else path
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        *inside, name = (str(part) for part in first["loc"])
-        return f"{where}{path}: unknown field; {did_you_mean(name, _fields(known or {}, inside))}"
-    if first["type"] == "missing":
-        return f"{where}{path}: missing; add it"
-    if not path:  # found by a rule about several fields, which names them itself
-        return f"{where}{message}"
-    # Bounded while it is made: YAML aliases in a hostile file can stand for gigabytes of text.
-    got = _BRIEF.repr(first["input"])
-    return f"{where}{path}: {message} (got {got if len(got) < 80 else got[:77] + '...'})"

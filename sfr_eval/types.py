@@ -180,3 +180,8 @@ class Estimate:
     reason: str = ""
     signature: str = ""  # `metric|version:1|tokenizer:words-v1|...`; equal: measured alike
     standard_error: float | None = None  # of the value, over units; None where there is no interval
+
+
+def has_text(sample: Sample) -> bool:
+    """Did the model answer? An empty answer is an answer; an error or a refusal is none."""
+    return sample.status in ("ok", "truncated")

@@ -7,17 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfr_eval.config import (
-    QueryRow,
-    RunConfig,
-    SuiteSpec,
-    load_run_config,
-    parse_assignments,
-    parse_temperatures,
-    read_jsonl,
-    read_yaml_mapping,
-)
+from sfr_eval.config import RunConfig, load_run_config, parse_assignments
 from sfr_eval.errors import UserError
+from sfr_eval.suites.spec import QueryRow, SuiteSpec
+from sfr_eval.temperature import parse_temperatures
+from sfr_eval.util.reading import read_jsonl, read_yaml_mapping
 
 GIVEN: dict[str, Any] = {"model": "world", "suite": ("persona",)}
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.metrics.context import Context
-from sfr_eval.metrics.table import load_family
+from sfr_eval.metrics.families import load_family
 from sfr_eval.plan import sample_seed
 from sfr_eval.stats.estimate import query_means
 from sfr_eval.suites.suite import Suite

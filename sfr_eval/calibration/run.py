@@ -30,17 +30,17 @@ from sfr_eval.calibration.design import LEFT_OUT, LIGHT, WIDE_DIALS, Dial, Size,
 from sfr_eval.calibration.draws import Bench, Table, matrix
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.table import FAMILIES, METRICS, load_family
+from sfr_eval.metrics.families import FAMILIES, load_family
+from sfr_eval.metrics.table import METRICS
 from sfr_eval.stats.intervals import mean_interval
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample
+from sfr_eval.util.progress import OnProgress
 from sfr_eval.version import __version__
 
 FORMAT = 1
 QUERIES = (20, 37, 74, 148)
 """Numbers of queries in the power tables."""
-
-Progress = Callable[[str, int, int], None]
 
 
 def calibrate(
@@ -52,7 +52,7 @@ def calibrate(
     encoder: str | None = None,
     families: Sequence[str] | None = None,
     seed: int = 0,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Everything that `calibration.json` holds. `families` None takes all of them."""
     if suite.world is None:

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sfr_eval.commands.show import print_json, print_table
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import available, cache_folder, cache_open_to_others
+from sfr_eval.util.terminal import print_json, print_table
 
 _SERVED_TOKENS = 128  # of a draw from a server, which may cost money
 

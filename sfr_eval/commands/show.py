@@ -1,35 +1,16 @@
 """Tables on stdout: the plan, the results, and the lists of `ls`."""
 
 import importlib.util
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.config import RunConfig
+from sfr_eval.metrics.table import shown_metrics
 from sfr_eval.util.progress import log, say
-from sfr_eval.util.untrusted import clean, clean_json
+from sfr_eval.util.terminal import print_json, print_table
 
 LISTS = ("suites", "judges", "metrics", "objectives", "engines")
-
-
-def print_json(value: Any) -> None:
-    """JSON on stdout."""
-    print(clean_json(json.dumps(value, indent=1, ensure_ascii=False)))
-
-
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A plain table; the terminal's width is used, none is forced on pipes."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=clean(title), title_justify="left", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(clean(column), overflow="fold")
-    for row in rows:
-        table.add_row(*map(clean, row))
-    console = Console(markup=False, highlight=False)
-    Console(markup=False, highlight=False, width=None if console.is_terminal else 120).print(table)
 
 
 def show_plan(config: RunConfig, *, as_json: bool) -> None:
@@ -102,28 +83,6 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         )
 
 
-def shown_metrics(metrics: set[str]) -> list[str]:
-    """Of these metrics those that a table shows, in its order."""
-    from sfr_eval.metrics.headlines import headlines
-
-    return [
-        metric for metric in dict.fromkeys((*_at_k(metrics), *headlines())) if metric in metrics
-    ]
-
-
-def _at_k(metrics: set[str]) -> list[str]:
-    """Of the metrics that have a value for each k, those that a table shows."""
-    from sfr_eval.metrics.table import shown_ks
-
-    shown = []
-    for name in ("pass_at", "distinct_correct_at", "distinct_behaviour_at"):
-        ks = [int(m.removeprefix(f"{name}_")) for m in metrics if m.startswith(f"{name}_")]
-        shown += (
-            [f"{name}_{k}" for k in shown_ks(max(ks)) if k > 1 or name == "pass_at"] if ks else []
-        )
-    return shown
-
-
 def _cell(row: dict[str, Any] | None) -> str:
     if row is None or row["value"] is None:
         return "-"
@@ -160,8 +119,8 @@ def show_lists(kinds: Sequence[str], *, as_json: bool) -> None:
 
 
 def _list(kind: str) -> list[dict[str, str]]:
-    from sfr_eval.config import read_yaml_mapping
     from sfr_eval.util.assets import available
+    from sfr_eval.util.reading import read_yaml_mapping
 
     if kind == "suites":
         return [

@@ -9,10 +9,9 @@ from sfr_eval.comparison.differences import compared_metrics, headlines
 from sfr_eval.comparison.matched import axes, band, beaten, run_curve
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.metrics.sweep import Curve
-from sfr_eval.metrics.table import metric_info
+from sfr_eval.metrics.table import direction, label, metric_info
 from sfr_eval.report.figures import Panel
-from sfr_eval.report.over_temperature import direction, label
-from sfr_eval.store.results import bounds
+from sfr_eval.report.numbers import bounds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

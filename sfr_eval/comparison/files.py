@@ -12,7 +12,7 @@ from sfr_eval.report.figures import files, to_csv
 from sfr_eval.util.files import write_atomic, writing_to
 
 if TYPE_CHECKING:
-    from sfr_eval.comparison.compare import Comparison
+    from sfr_eval.comparison.result import Comparison
 
 
 def write_comparison(comparison: "Comparison", folder: Path | None = None) -> Path:

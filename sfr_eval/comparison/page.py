@@ -9,14 +9,14 @@ from sfr_eval.comparison.figures import COLOURS
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.comparison.summary import rules
 from sfr_eval.errors import UserError
+from sfr_eval.metrics.table import direction, label
 from sfr_eval.report import page
 from sfr_eval.report.figures import Panel
-from sfr_eval.report.over_temperature import direction, label
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import load_suite
 
 if TYPE_CHECKING:
-    from sfr_eval.comparison.compare import Comparison, SuiteComparison
+    from sfr_eval.comparison.result import Comparison, SuiteComparison
 
 _VARIABLES = {colour: f"var(--run-{number})" for number, colour in enumerate(COLOURS)}
 """Colours of the runs, so that a plot follows the page into the dark."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from sfr_eval.comparison.differences import ALPHA, Row
 from sfr_eval.comparison.matched import MatchedQuality
-from sfr_eval.store.results import OWN_TEMPERATURE, nearest
+from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 
 Tone = Literal["bad", "good", "unsure", "none"]
 

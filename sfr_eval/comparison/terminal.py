@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.commands.show import print_json, print_table
 from sfr_eval.comparison.differences import Row
+from sfr_eval.util.terminal import print_json, print_table
 
 if TYPE_CHECKING:
-    from sfr_eval.comparison.compare import Comparison, Pair, SuiteComparison
+    from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
 
 
 SHOWN_PART = 0.8

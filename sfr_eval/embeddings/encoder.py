@@ -42,7 +42,6 @@ _COMPARED = 128  # texts on which bfloat16 and onnx are compared with float32
 
 LongTexts = Literal["truncate", "chunk"]
 LONG_TEXTS: tuple[LongTexts, ...] = get_args(LongTexts)
-Progress = Callable[[int, int], None]
 
 
 class Encoder:
@@ -55,7 +54,7 @@ class Encoder:
         *,
         backend: Backend = "float32",
         long_texts: LongTexts = "truncate",
-        on_progress: Progress | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """`name`: Hub id or folder; None is all-MiniLM-L6-v2. `long_texts`: of a text beyond the
         encoder's window take the beginning, or the mean of its parts weighted by their length.

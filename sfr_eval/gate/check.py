@@ -167,7 +167,7 @@ def _defaults_of_run(run: ScoredRun) -> Sequence[Check]:
 
 def _defaults_of(before: Snapshot) -> Sequence[Check]:
     """The default checks of what a baseline holds."""
-    from sfr_eval.store.results import OWN_TEMPERATURE, nearest
+    from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 
     temperatures = {}
     for id, of in before.suites.items():

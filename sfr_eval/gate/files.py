@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from sfr_eval.commands.show import print_json, print_table
 from sfr_eval.gate.github import annotations, append_summary
 from sfr_eval.gate.junit import junit_xml
 from sfr_eval.gate.outcome import Gate
 from sfr_eval.util.files import write_atomic, writing_to
+from sfr_eval.util.terminal import print_json, print_table
 
 
 def write_gate(

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sfr_eval.config import read_model, read_yaml_mapping
 from sfr_eval.metrics.table import METRICS, metric_info, shown_ks
+from sfr_eval.util.reading import read_model, read_yaml_mapping
 
 Mode = Literal["regression", "non-inferiority"]
 Direction = Literal["higher", "lower"]

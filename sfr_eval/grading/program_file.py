@@ -11,7 +11,6 @@ from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sfr_eval.config import parsed_json
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox import (
     AssertsProblem,
@@ -32,6 +31,7 @@ from sfr_eval.sandbox.isolation import detect
 from sfr_eval.util.files import append_whole, writing_to
 from sfr_eval.util.lock import NO_FLOCK
 from sfr_eval.util.progress import Bar, log
+from sfr_eval.util.reading import parsed_json
 from sfr_eval.util.untrusted import bounded_lines, open_for_append
 
 

@@ -19,9 +19,10 @@ from sfr_eval.grading.behaviour import comparison, probes, wrapped
 from sfr_eval.sandbox import Program, Verdict, grade
 from sfr_eval.sandbox.isolation import detect
 from sfr_eval.sandbox.types import Mode, ProgramStatus
-from sfr_eval.store.run_folder import appending, kept_rows
+from sfr_eval.store.rows import appending, kept_rows
 from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.types import Sample
+from sfr_eval.util.progress import OnProgress
 
 VERSION = "1"
 """Of what is kept; a verdict of another version is made again."""
@@ -29,8 +30,6 @@ VERSION = "1"
 _ALIKE = "answers-alike"
 """Kept in place of a mode: does the program answer as another one does?"""
 
-OnProgress = Callable[[str, int, int], None]
-"""(what, done, total)"""
 Grader = Callable[..., Iterator[Verdict]]
 """`sfr_eval.sandbox.grade`, or what stands for it in a test."""
 

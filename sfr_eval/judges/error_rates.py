@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sfr_eval.config import read_model
 from sfr_eval.errors import UserError
 from sfr_eval.stats.correction import corrected_share
 from sfr_eval.types import Estimate
+from sfr_eval.util.reading import read_model
 
 FORMAT = 1
 GOOD_SUFFIX, CORRECTED_SUFFIX = "_good", "_good_corrected"

@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.judges.error_rates import matched
 from sfr_eval.judges.judge import Case, Judge, open_judges
 from sfr_eval.judges.rubric import JudgeSpec, Material, load_judge
 from sfr_eval.judges.votes import Judged, Judgement
-from sfr_eval.metrics.context import has_text
-from sfr_eval.store.run_folder import RunFolder, SampleWriter, kept_rows
+from sfr_eval.store.rows import SampleWriter, kept_rows
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers
 from sfr_eval.thinking import recorded as recorded_tags
-from sfr_eval.types import Sample
+from sfr_eval.types import Sample, has_text
 from sfr_eval.util.files import writing_to
 from sfr_eval.util.progress import Bar
 
@@ -244,4 +245,20 @@ def judged_of(folder: RunFolder, manifest: Mapping[str, Any]) -> Judged | None:
         rubrics=rubrics,
         votes=votes,
         errors=errors,
+    )
+
+
+def judge_settings(config: RunConfig) -> JudgeSettings | None:
+    """What --judge asks for; None without it."""
+    if config.judge is None:
+        return None
+    return JudgeSettings(
+        judges=config.judge,
+        axes=config.judge_axes,
+        votes=config.judge_votes,
+        prices=config.judge_prices,
+        max_cost=config.max_cost,
+        concurrency=config.concurrency,
+        timeout_seconds=config.timeout,
+        calibration=config.judge_calibration,
     )

@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sfr_eval.config import checked_temperatures, read_model, read_yaml_mapping
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.temperature import checked_temperatures
 from sfr_eval.util.assets import available
+from sfr_eval.util.reading import read_model, read_yaml_mapping
 
 SCALE = (1, 2, 3, 4, 5)
 GOOD = 3.5

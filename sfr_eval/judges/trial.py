@@ -17,7 +17,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sfr_eval.config import read_jsonl
 from sfr_eval.errors import UserError
 from sfr_eval.judges.error_rates import FORMAT
 from sfr_eval.judges.judge import Case, Judge, both_orders, preference, votes
@@ -26,11 +25,12 @@ from sfr_eval.judges.rubric import GOOD, JudgeSpec, Material, load_judge
 from sfr_eval.judges.votes import Judgement
 from sfr_eval.stats.correction import wilson
 from sfr_eval.stats.intervals import t_half_factor, t_interval
-from sfr_eval.store.run_folder import appending, kept_rows
+from sfr_eval.store.rows import appending, kept_rows
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.suites.world.faults import FAULTS, Specimen, lengthened, specimens, with_fault
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.progress import Bar
+from sfr_eval.util.reading import read_jsonl
 
 _SUITE = "persona"
 _PAIR_FAULTS = ("topic", "intent", "grammar")

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
-from sfr_eval.types import MetricResult, Sample, Value
+from sfr_eval.models.hidden_states import NO_CHECKPOINT
+from sfr_eval.types import MetricResult, Sample, Value, has_text
 from sfr_eval.util.workers import Here, Workers
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ QueryKey = tuple[float, str]
 
 TOO_FEW = "fewer than 2 replies with text"
 NO_TEXT = "no reply with text"
-NO_CHECKPOINT = (
-    "--metrics geometry, tokens: look into the checkpoint that wrote the replies, and none is "
-    "known; give it with --model, or leave them out"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,11 +165,6 @@ class Context:
             self.prompt_value(key, measure(replies), reason=reason)
             for key, replies in self.by_prompt().items()
         ]
-
-
-def has_text(sample: Sample) -> bool:
-    """Did the model answer? An empty answer is an answer; an error or a refusal is none."""
-    return sample.status in ("ok", "truncated")
 
 
 def metric_result(

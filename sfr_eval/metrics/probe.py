@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, Field
 
-from sfr_eval.config import StyleRow, read_jsonl
 from sfr_eval.plan import sample_seed
+from sfr_eval.util.reading import read_jsonl
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -221,3 +222,11 @@ def _chance(
         guesses[:, test] = scores.argmax(axis=2)
     accuracies = [balanced_accuracy(*pair) for pair in zip(permuted, guesses, strict=True)]
     return accuracies, "within query" if within else "over all replies"
+
+
+class StyleRow(BaseModel):
+    """One line of --style-data: a reply and the persona that wrote it."""
+
+    text: str = Field(min_length=1)
+    persona: str = Field(min_length=1)
+    query: str = ""

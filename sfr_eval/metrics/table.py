@@ -4,32 +4,15 @@ A new metric is a function in its family's module and a line in METRICS. Light t
 module is loaded when it is first asked for.
 """
 
-import importlib
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.types import MetricResult, Unit
+from sfr_eval.types import Unit
 
 if TYPE_CHECKING:
-    from sfr_eval.metrics.context import Context
+    pass
 
-FAMILIES: dict[str, str] = {
-    "text": "sfr_eval.metrics.text:compute",
-    "lexical": "sfr_eval.metrics.lexical:compute",
-    "semantic": "sfr_eval.metrics.semantic:compute",
-    "style": "sfr_eval.metrics.style:compute",
-    "population": "sfr_eval.metrics.population:compute",
-    "quality": "sfr_eval.metrics.quality:compute",
-    "gated": "sfr_eval.metrics.gated:compute",
-    "across": "sfr_eval.metrics.across:compute",
-    "code": "sfr_eval.metrics.code:compute",
-    "geometry": "sfr_eval.metrics.geometry:compute",
-    "tokens": "sfr_eval.metrics.tokens:compute",
-    "judge": "sfr_eval.metrics.judged:compute",
-}
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again: only where they are asked for."""
 
@@ -351,22 +334,85 @@ def shown_ks(n: int) -> list[int]:
     return sorted({k for k in (1, 2, 5, 10, 20, 50, 100) if k < n} | {max(1, n)})
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A loaded family. `version` changes whenever any of its values could."""
+def shown_metrics(metrics: set[str]) -> list[str]:
+    """Of these metrics those that a table shows, in its order."""
+    from sfr_eval.metrics.headlines import headlines
 
-    name: str
-    version: str
-    compute: "Callable[[Context], Sequence[MetricResult]]"
+    return [
+        metric for metric in dict.fromkeys((*_at_k(metrics), *headlines())) if metric in metrics
+    ]
 
 
-def load_family(name: str, *, where: str = "--metrics") -> Family:
-    """Import a family; UserError with the near name if there is none. `where` begins the error."""
-    if name not in FAMILIES:
-        hint = did_you_mean(name, FAMILIES)
-        if name in METRICS:
-            hint = f"`{name}` is in family `{METRICS[name].family}`"
-        raise UserError(f"{where} {name}: unknown metric family; {hint}")
-    module_name, _, function = FAMILIES[name].partition(":")
-    module = importlib.import_module(module_name)
-    return Family(name=name, version=module.VERSION, compute=getattr(module, function))
+def _at_k(metrics: set[str]) -> list[str]:
+    """Of the metrics that have a value for each k, those that a table shows."""
+
+    shown = []
+    for name in ("pass_at", "distinct_correct_at", "distinct_behaviour_at"):
+        ks = [int(m.removeprefix(f"{name}_")) for m in metrics if m.startswith(f"{name}_")]
+        shown += (
+            [f"{name}_{k}" for k in shown_ks(max(ks)) if k > 1 or name == "pass_at"] if ks else []
+        )
+    return shown
+
+
+LABELS = {
+    "pass_at_1": "pass@1",
+    "time_limit_rate": "Time limit",
+    "runtime_error_rate": "Runtime error",
+    "no_code_rate": "Answers without code",
+    "style_strength": "Style strength",
+    "style_accuracy": "Style accuracy",
+    "oracle_valid": "Valid replies",
+    "coverage": "Coverage by the personas",
+    "distinct_valid": "Different valid replies",
+    "oracle_styled": "Valid and in style",
+    "style_bleu_gap_4": "Style gap in BLEU-4",
+    "valid_embed_distance": "Distance of valid replies",
+    "self_bleu_4_fixed": "Self-BLEU-4, 7 references",
+    "distinct_2_rarefied": "Distinct-2, rarefied",
+    "rouge_l_homogenization": "ROUGE-L of two replies",
+    "grader_flip_rate": "Verdicts that flip",
+    "mode_difference_rate": "Verdict depends on mode",
+    "cs_self_bleu_4": "Cross-style self-BLEU-4",
+    "self_bleu_4": "Self-BLEU-4",
+    "distinct_2": "Distinct-2",
+    "embed_distance": "Distance in meaning",
+    "duplicate_rate": "Duplicate rate",
+    "length": "Length in words",
+    "truncation_rate": "Truncation rate",
+    "hidden_participation_ratio": "Directions in use (replies)",
+    "hidden_effective_rank": "Effective rank of 8 replies",
+    "hidden_persona_share": "Variance between personas (replies)",
+    "hidden_persona_cosine": "Cosine across personas (replies)",
+    "hidden_base_cka": "CKA with the base (replies)",
+    "prompt_effective_rank": "Effective rank of 8 personas (prompts)",
+    "prompt_persona_cosine": "Cosine across personas (prompts)",
+    "prompt_base_cka": "CKA with the base (prompts)",
+    "reread_persona_share": "Variance between personas (text)",
+    "reread_persona_cosine": "Cosine across personas (text)",
+    "token_entropy": "Entropy of the next token",
+    "fork_entropy": "Entropy at forks",
+    "lock_entropy": "Entropy at locks",
+    "token_logprob": "Log-probability of a token",
+    "judge_ctx": "Judged Ctx",
+    "judge_rel": "Judged Rel",
+    "judge_flu": "Judged Flu",
+    "judge_style": "Judged style",
+}
+
+
+def label(metric: str) -> str:
+    """Name of a metric in plain words; its id where there is none."""
+    return LABELS.get(metric, metric)
+
+
+def direction(metric: str) -> str:
+    """`higher is better`, `lower is better`, or "" where neither is."""
+    info = metric_info(metric)
+    return f"{info.direction} is better" if info and info.direction != "neither" else ""
+
+
+def inside_sentence(metric: str) -> str:
+    """The label as it stands inside a sentence."""
+    name = label(metric)
+    return name if name[:2].isupper() else name[0].lower() + name[1:]

@@ -12,7 +12,7 @@ tokens are not stored) is read as stored. The end of turn is not part of it.
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.context import NO_CHECKPOINT
-from sfr_eval.metrics.table import NEED_CHECKPOINT
-from sfr_eval.models.checkpoint import Checkpoint, resolve
+from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.states_on_disk import Readings, States, StatesWriter, read_states
+from sfr_eval.util.progress import OnProgress
 
 if TYPE_CHECKING:
     import torch
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 # size on one core: 2.8, 2.2, 2.0, 2.0, 2.1, 2.6 at 2**20, 22, 23, 24, 25, 27.
 MEMORY = {"cpu": 2**24, "cuda": 2**32}
 LAYERS = 5  # kept when nobody chose: evenly spaced, first and last included
-
-Progress = Callable[[str, int, int], None]
-"""(what is going on, done, total)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +70,7 @@ class Forward:
         system_role: str = "error",
         chat_template: Path | None = None,
         trust_remote_code: bool = False,
-        on_progress: Progress | None = None,
+        on_progress: OnProgress | None = None,
     ) -> None:
         """`folder` keeps what was computed; `base` None takes an adapter's own base, if any."""
         self._checkpoint = checkpoint
@@ -114,7 +110,8 @@ class Forward:
 
     @cached_property
     def _prompter(self) -> Any:
-        from sfr_eval.models.prompting import Prompter, load_tokenizer
+        from sfr_eval.models.loading import load_tokenizer
+        from sfr_eval.models.prompting import Prompter
 
         role, template = self._template
         tokenizer = load_tokenizer(self._checkpoint, trust_remote_code=self._trust)
@@ -163,7 +160,7 @@ class Forward:
 
     def _check_vocabulary(self, base: Checkpoint, texts: Texts) -> None:
         """The base reads the same token ids, so they must mean the same to it."""
-        from sfr_eval.models.prompting import has_tokenizer, load_tokenizer
+        from sfr_eval.models.loading import has_tokenizer, load_tokenizer
 
         if base is self._checkpoint.base or not has_tokenizer(base.folder):
             return
@@ -372,7 +369,7 @@ def _place(dtype: str) -> tuple[str, str]:
 def _load(checkpoint: Checkpoint, *, device: str, dtype: str, trust_remote_code: bool) -> Any:
     from transformers.utils import logging
 
-    from sfr_eval.samplers.transformers import load_model
+    from sfr_eval.models.loading import load_model
 
     logging.disable_progress_bar()
     model = load_model(checkpoint, dtype=dtype, trust_remote_code=trust_remote_code)
@@ -384,64 +381,7 @@ def _sample_digest(replies: Sequence["Sample"]) -> str:
     return hashlib.sha256(ids.encode()).hexdigest()[:32]
 
 
-def check_subject(checkpoint: Checkpoint, families: Iterable[str]) -> None:
-    """UserError before anything is drawn, if a family needs weights that are not here."""
-    needing = [name for name in families if name in NEED_CHECKPOINT]
-    if needing and checkpoint.folder is None:
-        raise UserError(
-            f"--metrics {needing[0]}: --model {checkpoint.name} has no hidden states; "
-            "leave it out, or give a checkpoint"
-        )
-
-
-def forward_for(
-    folder: Path,
-    manifest: Mapping[str, Any],
-    families: Iterable[str],
-    *,
-    model: str | None = None,
-    base_model: str | None = None,
-    layers: Sequence[int] | None = None,
-    on_progress: Progress | None = None,
-) -> Forward | None:
-    """The checkpoint behind a run folder, if one of the families needs it. `model` where it is not
-    where the manifest says, or for text made elsewhere; UserError if it is not the one that wrote
-    the replies."""
-    names = set(families)
-    if not names & NEED_CHECKPOINT:
-        return None
-    config, known = manifest.get("config", {}), manifest["model"]
-    name = model or config.get("model")
-    if name is None:
-        raise UserError(NO_CHECKPOINT)
-    checkpoint = resolve(name)
-    check_subject(checkpoint, sorted(names))
-    if known["kind"] != "text" and checkpoint.fingerprint != known["fingerprint"]:
-        raise UserError(
-            f"--model {name}: is not the checkpoint that wrote these replies (other fingerprint); "
-            "give that one"
-        )
-    base = base_model or config.get("base_model")
-    template = config.get("chat_template")
-    return Forward(
-        checkpoint,
-        base=resolve_base(base) if base else None,
-        folder=folder / "hidden",
-        layers=layers or config.get("layers"),
-        dtype=config.get("dtype", "auto"),
-        system_role=config.get("system_role", "error"),
-        chat_template=Path(template) if template else None,
-        trust_remote_code=config.get("trust_remote_code", False),
-        on_progress=on_progress,
-    )
-
-
-def resolve_base(name: str) -> Checkpoint:
-    """The checkpoint of --base-model."""
-    try:
-        base = resolve(name)
-    except UserError as error:
-        raise UserError(str(error).replace("--model", "--base-model", 1)) from None
-    if base.folder is None:
-        raise UserError(f"--base-model {name}: has no hidden states; give a checkpoint")
-    return base
+NO_CHECKPOINT = (
+    "--metrics geometry, tokens: look into the checkpoint that wrote the replies, and none is "
+    "known; give it with --model, or leave them out"
+)

@@ -6,15 +6,13 @@ Engines get ids, never text: a template that writes its own BOS would otherwise 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sfr_eval.errors import UserError
 from sfr_eval.types import Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-    from sfr_eval.models.checkpoint import Checkpoint
 
 
 class Prompter:
@@ -104,24 +102,3 @@ def read_template(file: Path) -> str:
         raise UserError(f"--chat-template {file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise UserError(f"--chat-template {file}: is not UTF-8 text (byte {error.start})") from None
-
-
-def load_tokenizer(checkpoint: "Checkpoint", *, trust_remote_code: bool) -> Any:
-    """The tokenizer of a checkpoint; of its base model when an adapter folder has none."""
-    from transformers import AutoTokenizer
-
-    folder = checkpoint.folder
-    if checkpoint.base is not None and not has_tokenizer(folder):
-        folder = checkpoint.base.folder
-    try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"--model {checkpoint.name}: no usable tokenizer ({first})") from None
-
-
-def has_tokenizer(folder: Path | None) -> bool:
-    """Does this folder hold a tokenizer's files?"""
-    return folder is not None and any(
-        (folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")
-    )

@@ -15,7 +15,7 @@ from sfr_eval.util.progress import log
 
 def join_folders(paths: Sequence[Path], output: Path | None) -> Path:
     """`join_shards` with the suites that the first folder names; returns the folder written."""
-    from sfr_eval.pipeline.score import stored_suites
+    from sfr_eval.suites.stored import stored_suites
 
     if output is None:
         raise UserError("score: several folders are put together in a new one; give it by --output")

@@ -7,27 +7,32 @@ itself. Those estimates are the truth: what a model without any collapse would g
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.embeddings.backends import Backend
 from sfr_eval.embeddings.encoder import Encoder, LongTexts
+from sfr_eval.errors import UserError
 from sfr_eval.grading.verdicts import GradeSettings, Grading
 from sfr_eval.judges.error_rates import corrected_estimates
-from sfr_eval.metrics.context import Context, has_text
+from sfr_eval.metrics.context import Context
+from sfr_eval.metrics.families import FAMILIES, Family, load_family
 from sfr_eval.metrics.sweep import summaries
-from sfr_eval.metrics.table import FAMILIES, NEED_CHECKPOINT, Family, load_family, shown_ks
+from sfr_eval.metrics.table import NEED_CHECKPOINT, shown_ks
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
+from sfr_eval.models.checkpoint import Checkpoint, resolve, resolve_base
+from sfr_eval.models.hidden_states import NO_CHECKPOINT, Forward
 from sfr_eval.plan import Plan, SuitePlan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers, recorded, thoughts
-from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
+from sfr_eval.types import Estimate, MetricResult, Sample, Sampling, has_text
 from sfr_eval.util.files import write_atomic
+from sfr_eval.util.progress import OnProgress
 from sfr_eval.util.workers import Here, Workers
 
 if TYPE_CHECKING:
@@ -41,9 +46,6 @@ FORMAT = 1
 TRUTH_TEMPERATURE = 1.0  # the world's own: what a perfect model of it says, undistorted
 TRUTH_SEED = 7_310_581_104_417  # of no ordinary run, so that truth and run are independent draws
 _NEED_ENCODER = {"semantic", "style", "population", "gated", "across"}
-
-Progress = Callable[[str, int, int], None]
-"""(what is going on, done, total)"""
 
 
 def score(
@@ -63,7 +65,7 @@ def score(
     judged: "Judged | None" = None,
     workers: Workers | None = None,
     jackknife: bool = False,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
 
@@ -164,7 +166,7 @@ def _grading(
     suite: Suite,
     folder: "RunFolder",
     manifest: Mapping[str, Any],
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
 ) -> Grading | None:
     if suite.code is None:
         return None
@@ -176,7 +178,7 @@ def _grading(
     )
 
 
-def _named(on_progress: Progress, what: str) -> Callable[[int, int], None]:
+def _named(on_progress: OnProgress, what: str) -> Callable[[int, int], None]:
     return lambda done, total: on_progress(what, done, total)
 
 
@@ -353,3 +355,82 @@ def _score_table(results: Sequence[MetricResult]) -> "pa.Table":
             [value.standard_error for _, value in rows], pa.float64()
         )
     return pa.table(columns)
+
+
+def check_subject(checkpoint: Checkpoint, families: Iterable[str]) -> None:
+    """UserError before anything is drawn, if a family needs weights that are not here."""
+    needing = [name for name in families if name in NEED_CHECKPOINT]
+    if needing and checkpoint.folder is None:
+        raise UserError(
+            f"--metrics {needing[0]}: --model {checkpoint.name} has no hidden states; "
+            "leave it out, or give a checkpoint"
+        )
+
+
+def forward_for(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    families: Iterable[str],
+    *,
+    model: str | None = None,
+    base_model: str | None = None,
+    layers: Sequence[int] | None = None,
+    on_progress: OnProgress | None = None,
+) -> Forward | None:
+    """The checkpoint behind a run folder, if one of the families needs it. `model` where it is not
+    where the manifest says, or for text made elsewhere; UserError if it is not the one that wrote
+    the replies."""
+    names = set(families)
+    if not names & NEED_CHECKPOINT:
+        return None
+    config, known = manifest.get("config", {}), manifest["model"]
+    name = model or config.get("model")
+    if name is None:
+        raise UserError(NO_CHECKPOINT)
+    checkpoint = resolve(name)
+    check_subject(checkpoint, sorted(names))
+    if known["kind"] != "text" and checkpoint.fingerprint != known["fingerprint"]:
+        raise UserError(
+            f"--model {name}: is not the checkpoint that wrote these replies (other fingerprint); "
+            "give that one"
+        )
+    base = base_model or config.get("base_model")
+    template = config.get("chat_template")
+    return Forward(
+        checkpoint,
+        base=resolve_base(base) if base else None,
+        folder=folder / "hidden",
+        layers=layers or config.get("layers"),
+        dtype=config.get("dtype", "auto"),
+        system_role=config.get("system_role", "error"),
+        chat_template=Path(template) if template else None,
+        trust_remote_code=config.get("trust_remote_code", False),
+        on_progress=on_progress,
+    )
+
+
+def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """`new` results beside those of `old` whose metrics were not scored again."""
+    again = set(new["signatures"])
+
+    def kept(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row for row in rows if row["metric"] not in again]
+
+    merged = {**old, **new}
+    merged["estimates"] = kept(old["estimates"]) + new["estimates"]
+    for key in ("signatures", "notes", "similarity"):
+        merged[key] = {**old.get(key, {}), **new.get(key, {})}
+    if "slices" in merged:
+        merged["slices"] = kept(old.get("slices", [])) + new.get("slices", [])
+    truth = {**old.get("truth", {}), **new.get("truth", {})}
+    for suite, rows in new.get("truth", {}).items():
+        truth[suite] = kept(old.get("truth", {}).get(suite, [])) + rows
+    if truth:
+        merged["truth"] = truth
+    sweeps = {**old.get("sweep", {}), **new.get("sweep", {})}
+    for suite, rows in new.get("sweep", {}).items():
+        before = old.get("sweep", {}).get(suite, [])
+        # A pair of which one metric was scored again is stale; scoring both brings it back.
+        sweeps[suite] = [r for r in before if not again & {r["quality"], r["diversity"]}] + rows
+    merged["sweep"] = sweeps
+    return merged

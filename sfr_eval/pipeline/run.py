@@ -4,40 +4,36 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import signal
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from sfr_eval.config import RunConfig, Shard
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.formats.write.trackers import track_run, usable_trackers
 from sfr_eval.judges.panel import (
-    JudgeSettings,
     Panel,
     judge_and_record,
+    judge_settings,
     judged_of,
     open_judging,
     refuse_judged_otherwise,
 )
 from sfr_eval.models.checkpoint import Checkpoint
+from sfr_eval.pipeline.draw import _draw, terminate_as_interrupt
 from sfr_eval.plan import Plan, describe_plan, differences, make_plan
 from sfr_eval.samplers.subject import Subject, resolve_subject
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.thinking import record
-from sfr_eval.types import Request, Sample, Sampler
+from sfr_eval.types import Sample
 from sfr_eval.util.assets import cache_folder, cache_open_to_others
 from sfr_eval.util.files import missing_folders, remove_folders, writing_to
-from sfr_eval.util.progress import Bar, ScoringProgress, log
+from sfr_eval.util.progress import ScoringProgress, log
 from sfr_eval.version import __version__
 
-_APPEND_SECONDS = 0.2
 _KEPT = ("sampler", "last_session", "judging", "shards")  # of the manifest of earlier sessions
 _ROW_BYTES = 1_000  # a stored row of some 100 tokens, once as JSON and once in Parquet
 
@@ -58,9 +54,10 @@ def prepare(config: RunConfig) -> tuple[Subject, tuple[Suite, ...], Plan]:
     suites = tuple(load_suite(name, personas=config.personas, code=code) for name in config.suite)
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
-    from sfr_eval.metrics.table import load_family
+    from sfr_eval.metrics.families import load_family
     from sfr_eval.metrics.tokenizers import load_tokenizer
-    from sfr_eval.models.hidden_states import check_subject, resolve_base
+    from sfr_eval.models.checkpoint import resolve_base
+    from sfr_eval.pipeline.measure import check_subject
 
     for family in config.metrics or ():
         load_family(family)
@@ -207,22 +204,6 @@ def _execute(
     )
 
 
-def judge_settings(config: RunConfig) -> JudgeSettings | None:
-    """What --judge asks for; None without it."""
-    if config.judge is None:
-        return None
-    return JudgeSettings(
-        judges=config.judge,
-        axes=config.judge_axes,
-        votes=config.judge_votes,
-        prices=config.judge_prices,
-        max_cost=config.max_cost,
-        concurrency=config.concurrency,
-        timeout_seconds=config.timeout,
-        calibration=config.judge_calibration,
-    )
-
-
 def check_space(path: Path, plan: Plan) -> None:
     """Refuse a folder without room for the rows, before anything is drawn."""
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
@@ -245,8 +226,7 @@ def score_and_report(
 ) -> Path:
     """Compute all metrics of the stored samples, write results.json and the report."""
     from sfr_eval.metrics.tokenizers import load_tokenizer
-    from sfr_eval.models.hidden_states import forward_for
-    from sfr_eval.pipeline.measure import score
+    from sfr_eval.pipeline.measure import forward_for, score
     from sfr_eval.report.report import write_report
     from sfr_eval.util.workers import open_workers
 
@@ -277,77 +257,6 @@ def score_and_report(
 
 def _wanted(sample: Sample | None) -> bool:
     return sample is None or sample.status == "error"
-
-
-def _draw(
-    subject: Subject,
-    suites: Sequence[Suite],
-    missing: Sequence[Request],
-    stored: dict[str, Sample],
-    *,
-    folder: RunFolder,
-) -> dict[str, Any]:
-    """Sample what is missing into the store and into `stored`; returns facts for the manifest."""
-    started = time.monotonic()
-    with closing(subject.build_sampler(suites, missing)) as sampler:
-        ready = time.monotonic()
-        tokens = 0
-        writer = folder.writer()
-        with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
-            for batch in _gather(sampler, missing):
-                writer.append(batch)
-                for sample in batch:
-                    known = stored.get(sample.sample_id)
-                    if known is None or known.status == "error":
-                        stored[sample.sample_id] = sample
-                    tokens += sample.completion_tokens
-                bar.advance(len(batch))
-        seconds = time.monotonic() - ready
-        return {
-            "sampler": dict(sampler.describe()),
-            "last_session": {
-                "samples": len(missing),
-                "completion_tokens": tokens,
-                "start_seconds": round(ready - started, 2),
-                "sampling_seconds": round(seconds, 2),
-                "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
-            },
-        }
-
-
-def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Sample]]:
-    """Samples in small batches, so that a write costs little; what is in hand when the sampler
-    is interrupted or dies is handed over before the error goes on."""
-    batch: list[Sample] = []
-    since = time.monotonic()
-    stream = sampler.sample(requests)
-    try:
-        for sample in stream:
-            batch.append(sample)
-            if time.monotonic() - since > _APPEND_SECONDS:
-                yield batch
-                batch = []
-                since = time.monotonic()
-    except (KeyboardInterrupt, Exception):
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
-
-
-@contextmanager
-def terminate_as_interrupt() -> Iterator[None]:
-    """A polite kill ends the run as Ctrl-C does: flushed, marked partial."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _open_manifest(

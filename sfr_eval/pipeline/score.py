@@ -11,9 +11,9 @@ from sfr_eval.errors import UserError
 from sfr_eval.formats.read.folder import foreign_files, import_generations
 from sfr_eval.formats.read.mapping import Fields
 from sfr_eval.judges.panel import refuse_judged_otherwise
+from sfr_eval.pipeline.measure import added_to
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.problems.options import CodeOptions
-from sfr_eval.suites.suite import Suite, load_suite
+from sfr_eval.suites.stored import stored_suites
 from sfr_eval.thinking import declared, record
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.files import remove_folders
@@ -65,7 +65,7 @@ def rescore(
     made anew. `jackknife` also gives standard errors within prompts. `workers` and `ray_address`:
     who measures, see `workers.open_workers`."""
     settings = {name: value for name, value in (code or {}).items() if value is not None}
-    from sfr_eval.metrics.table import load_family
+    from sfr_eval.metrics.families import load_family
     from sfr_eval.metrics.tokenizers import load_tokenizer
 
     for family in metrics or ():
@@ -129,8 +129,7 @@ def _rescore(
 ) -> tuple[Path, Path, list[str]]:
     from sfr_eval.judges.panel import judge_and_record, judged_of, open_judging
     from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
-    from sfr_eval.models.hidden_states import forward_for
-    from sfr_eval.pipeline.measure import score
+    from sfr_eval.pipeline.measure import forward_for, score
     from sfr_eval.report.report import write_report
     from sfr_eval.util.workers import open_workers
 
@@ -215,53 +214,6 @@ def _with_tags(
             "--think-tags: changes the texts of all metrics; leave out --metrics to score all again"
         )
     return {**manifest, "thinking": tags}
-
-
-def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """`new` results beside those of `old` whose metrics were not scored again."""
-    again = set(new["signatures"])
-
-    def kept(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [row for row in rows if row["metric"] not in again]
-
-    merged = {**old, **new}
-    merged["estimates"] = kept(old["estimates"]) + new["estimates"]
-    for key in ("signatures", "notes", "similarity"):
-        merged[key] = {**old.get(key, {}), **new.get(key, {})}
-    if "slices" in merged:
-        merged["slices"] = kept(old.get("slices", [])) + new.get("slices", [])
-    truth = {**old.get("truth", {}), **new.get("truth", {})}
-    for suite, rows in new.get("truth", {}).items():
-        truth[suite] = kept(old.get("truth", {}).get(suite, [])) + rows
-    if truth:
-        merged["truth"] = truth
-    sweeps = {**old.get("sweep", {}), **new.get("sweep", {})}
-    for suite, rows in new.get("sweep", {}).items():
-        before = old.get("sweep", {}).get(suite, [])
-        # A pair of which one metric was scored again is stale; scoring both brings it back.
-        sweeps[suite] = [r for r in before if not again & {r["quality"], r["diversity"]}] + rows
-    merged["sweep"] = sweeps
-    return merged
-
-
-def stored_suites(manifest: dict[str, Any]) -> list[Suite]:
-    """The suites of a run; UserError if their data have changed since."""
-    config = manifest["config"]
-    personas = config.get("personas")
-    suites = []
-    for name, part in zip(config["suite"], manifest["plan"], strict=True):
-        suite = load_suite(
-            name,
-            personas=tuple(personas) if personas else None,
-            code=CodeOptions.from_config(config),
-        )
-        if suite.version != part["version"]:
-            raise UserError(
-                f"suite {suite.id}: is at version {suite.version}, the run was made with "
-                f"{part['version']}; run again, or score it with that version"
-            )
-        suites.append(suite)
-    return suites
 
 
 def _path(value: Any) -> Path | None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sfr_eval.report.numbers import bounds
+from sfr_eval.types import Estimate
 from sfr_eval.util.assets import report_file
 from sfr_eval.util.untrusted import spreadsheet_row
 
@@ -87,3 +89,19 @@ def _render(panels: Sequence[Panel], kind: str, *, columns: int, text: str = "pa
         stream = io.BytesIO()
         figure.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind])
         return stream.getvalue()
+
+
+# These two, the ink and the grid of plots.mplstyle become CSS variables in the page.
+MODEL = "#0072b2"
+
+
+TRUTH = "#d55e00"
+
+
+def leave_room(ax: "Axes", estimates: Sequence[Estimate]) -> None:
+    """Leave some height around numbers that are all the same, which would be drawn as a jump."""
+    numbers = [number for estimate in estimates for number in bounds(estimate)]
+    low, high = min(numbers), max(numbers)
+    scale = max(abs(low), abs(high), 0.5)
+    if high - low < 0.02 * scale:
+        ax.set_ylim(low - (0.1 if low > 0 else 0.02) * scale, high + 0.1 * scale)

@@ -17,12 +17,12 @@ import numpy.typing as npt
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.maps import POINTS, centred_by, chosen_queries, maps
 from sfr_eval.models.states_on_disk import States, read_states
-from sfr_eval.report.figures import Panel, files
+from sfr_eval.report.figures import MODEL, Panel, files
 from sfr_eval.report.hidden_maps import MAPS, map_panel, persona_names
 from sfr_eval.report.layer_profiles import HIGH, PROFILES, profile_panel
-from sfr_eval.report.over_temperature import MODEL
-from sfr_eval.store.results import OWN_TEMPERATURE, SuiteResults, nearest, read_suites
+from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Sample
 from sfr_eval.util.files import write_atomic, writing_to
 

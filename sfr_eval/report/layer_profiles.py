@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.report.figures import Panel
-from sfr_eval.report.over_temperature import MODEL, direction, label
+from sfr_eval.metrics.table import direction, label
+from sfr_eval.report.figures import MODEL, Panel
 from sfr_eval.store.results import SuiteResults
 
 if TYPE_CHECKING:

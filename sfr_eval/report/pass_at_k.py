@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.metrics.table import shown_ks
-from sfr_eval.report.figures import Panel
-from sfr_eval.report.over_temperature import MODEL, direction
-from sfr_eval.store.results import SuiteResults, bounds, plain
+from sfr_eval.metrics.table import direction, shown_ks
+from sfr_eval.report.figures import MODEL, Panel
+from sfr_eval.report.numbers import bounds, plain
+from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate
 
 if TYPE_CHECKING:

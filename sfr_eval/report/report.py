@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.table import metric_info
-from sfr_eval.report import hidden_maps, token_curves, trade_off
-from sfr_eval.report import layer_profiles as hidden_panels
-from sfr_eval.report import over_temperature as panels
-from sfr_eval.report import pass_at_k as code_report
-from sfr_eval.report import repetitions as clusters
-from sfr_eval.report import replies as browser
-from sfr_eval.report import tables as report_tables
+from sfr_eval.metrics.table import direction, label, metric_info
+from sfr_eval.report import (
+    hidden_maps,
+    layer_profiles,
+    over_temperature,
+    pass_at_k,
+    repetitions,
+    replies,
+    tables,
+    token_curves,
+    trade_off,
+)
 from sfr_eval.report.figures import Panel, files, to_csv
 from sfr_eval.report.page import inline, render
 from sfr_eval.report.similarity import similarity
@@ -52,9 +56,9 @@ def write_report(folder: RunFolder) -> Path:
             for kind, group in drawn.items():
                 for suffix, content in files(group) if group else ():
                     write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
-            repeated = clusters.repetitions(answers(own, recorded(manifest)))
-            if found := clusters.rows(suite.id, repeated):
-                write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(found))
+            repeated = repetitions.repetitions(answers(own, recorded(manifest)))
+            if found := repetitions.rows(suite.id, repeated):
+                write_atomic(plots / f"{suite.id}-repetitions.csv", to_csv(found))
             parts.append(_section(suite, own, manifest, drawn) | {"repeated": repeated})
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
@@ -67,10 +71,10 @@ def _drawn(suite: SuiteResults) -> dict[str, list[Panel]]:
         "trade_off": trade_off.trade_off(suite),
         "frontier": trade_off.frontiers(suite),
         "judged": trade_off.judged(suite),
-        "over_temperature": panels.over_temperature(suite),
+        "over_temperature": over_temperature.over_temperature(suite),
         "similarity": similarity(suite),
-        "over_k": code_report.over_k(suite),
-        "layer_profiles": hidden_panels.profiles(suite),
+        "over_k": pass_at_k.over_k(suite),
+        "layer_profiles": layer_profiles.profiles(suite),
         "hidden_maps": hidden_maps.maps(suite),
         "token_curves": token_curves.curves(suite),
     }
@@ -82,7 +86,7 @@ def _render(
     metrics = dict.fromkeys(row["metric"] for row in results["estimates"])
     return render(
         "report.html.j2",
-        scripts=["browser.js"],
+        scripts=["replies.js"],
         name=str(manifest.get("name", "")),
         parts=parts,
         rules=RULES,
@@ -106,23 +110,23 @@ def _section(
         "warnings": list(cautions(suite, samples, manifest)),
         "plots": {kind: [inline(panel) for panel in group] for kind, group in drawn.items()},
         "frontiers": trade_off.frontier_table(suite),
-        "columns": report_tables.columns(suite),
-        "statuses": report_tables.statuses(read),
-        "tables": report_tables.by_persona(suite, read),
-        "all_metrics": report_tables.all_metrics(suite),
+        "columns": tables.columns(suite),
+        "statuses": tables.statuses(read),
+        "tables": tables.by_persona(suite, read),
+        "all_metrics": tables.all_metrics(suite),
         "table_temperature": found.temperature,
-        "browser": browser.for_page(
+        "browser": replies.for_page(
             {str(manifest.get("name", "")): read},
             personas=suite.personas,
             queries=_query_texts(suite.id, manifest),
         ),
         "probe": _probe_facts(suite),
         "code": (
-            {"table": code_report.pass_table(suite), "facts": code_report.facts(suite)}
-            if code_report.is_code(suite)
+            {"table": pass_at_k.pass_table(suite), "facts": pass_at_k.facts(suite)}
+            if pass_at_k.is_code(suite)
             else None
         ),
-        "judges": report_tables.judges(suite),
+        "judges": tables.judges(suite),
     }
 
 
@@ -141,9 +145,9 @@ def _definition(metric: str, results: Mapping[str, Any]) -> dict[str, str]:
     signature = results.get("signatures", {}).get(metric, {})
     return {
         "id": metric,
-        "label": panels.label(metric),
+        "label": label(metric),
         "description": info.description if info else "",
-        "direction": panels.direction(metric) or "neither way is better",
+        "direction": direction(metric) or "neither way is better",
         "unit": info.unit if info else "",
         "version": version,
         "signature": "; ".join(f"{key}: {text}" for key, text in _flat(signature) if key) or "-",

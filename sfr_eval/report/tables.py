@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sfr_eval.metrics.headlines import headlines
-from sfr_eval.report.over_temperature import direction, label
-from sfr_eval.store.results import SuiteResults, plain
+from sfr_eval.metrics.table import direction, label
+from sfr_eval.report.numbers import plain
+from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate, Sample
 
 STATUSES = ("ok", "truncated", "refused", "unsupported", "error")

@@ -5,17 +5,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.headlines import headlines
-from sfr_eval.metrics.table import METRICS
-from sfr_eval.report.figures import Panel
-from sfr_eval.report.over_temperature import (
-    MODEL,
-    TRUTH,
-    direction,
-    inside_sentence,
-    label,
-    leave_room,
-)
-from sfr_eval.store.results import OWN_TEMPERATURE, SuiteResults, bounds, nearest
+from sfr_eval.metrics.table import METRICS, direction, inside_sentence, label
+from sfr_eval.report.figures import MODEL, TRUTH, Panel, leave_room
+from sfr_eval.report.numbers import bounds
+from sfr_eval.store.results import SuiteResults
+from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sfr_eval.store.results import OWN_TEMPERATURE, SuiteResults, nearest, percent, plain
+from sfr_eval.report.numbers import percent, plain
+from sfr_eval.store.results import SuiteResults
+from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate
 
 Call = Literal["kept", "lost", "undecided"]

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sfr_eval.metrics.context import has_text
 from sfr_eval.report.pass_at_k import code_cautions
 from sfr_eval.report.verdict import chance
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.thinking import ThinkTags, answer_text, answers, recorded, thoughts, undeclared
-from sfr_eval.types import Sample
+from sfr_eval.types import Sample, has_text
 
 MANY = 0.01
 """Share of truncated, empty or cut texts from which a reader should know."""

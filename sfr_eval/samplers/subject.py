@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import UserError
-from sfr_eval.models.checkpoint import Checkpoint, read_json_object, resolve
+from sfr_eval.models.checkpoint import Checkpoint, resolve
+from sfr_eval.models.fingerprint import read_json_object
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import ThinkTags, declared, ends_inside, of_template
 from sfr_eval.types import Request, Sampler
@@ -217,7 +218,8 @@ class VllmBuilder:
 
 
 def _prompter(checkpoint: Checkpoint, config: RunConfig) -> "Prompter":
-    from sfr_eval.models.prompting import Prompter, load_tokenizer
+    from sfr_eval.models.loading import load_tokenizer
+    from sfr_eval.models.prompting import Prompter
 
     return Prompter(
         load_tokenizer(checkpoint, trust_remote_code=config.trust_remote_code),

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import Checkpoint
+from sfr_eval.models.loading import load_model
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.samplers.rows import error_row, finished_row
 from sfr_eval.types import Request, Sample, Sampling
@@ -216,24 +216,3 @@ def end_ids(model: Any, tokenizer: Any) -> list[int]:
     declared = getattr(model.generation_config, "eos_token_id", None)
     ids.update(declared if isinstance(declared, list) else [declared])
     return sorted(token for token in ids if token is not None)
-
-
-def load_model(checkpoint: Checkpoint, *, dtype: str, trust_remote_code: bool) -> Any:
-    """The causal model of a checkpoint, its adapter applied."""
-    from transformers import AutoModelForCausalLM
-
-    served = checkpoint.base or checkpoint
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            served.folder, dtype=dtype, trust_remote_code=trust_remote_code
-        )
-        if checkpoint.base is not None:
-            from peft import PeftModel
-
-            model = PeftModel.from_pretrained(model, str(checkpoint.folder))
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"--model {checkpoint.name}: transformers cannot load it ({first})"
-        ) from None
-    return model

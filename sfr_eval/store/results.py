@@ -5,12 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sfr_eval.config import SUITE_ID
 from sfr_eval.errors import UserError
+from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate
-
-OWN_TEMPERATURE = 1.0
-"""Where sampling leaves the model's own distribution as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,50 +53,6 @@ class SuiteResults:
         return nearest(self.temperatures, OWN_TEMPERATURE)
 
 
-def nearest(temperatures: tuple[float, ...], to: float) -> float:
-    """The temperature nearest to `to`; of two equally near ones the lower."""
-    return min(temperatures, key=lambda t: (abs(t - to), t))
-
-
-def bounds(estimate: Estimate) -> tuple[float, float, float]:
-    """(value, low, high) of a defined estimate; without an interval both ends are the value."""
-    if estimate.value is None:
-        raise ValueError(f"{estimate.metric}: undefined")
-    low = estimate.value if estimate.low is None else estimate.low
-    high = estimate.value if estimate.high is None else estimate.high
-    return estimate.value, low, high
-
-
-def plain(estimate: Estimate, *, scale: float = 1.0, unit: str = "") -> str:
-    """`0.37 ± 0.03`; an interval that is not symmetric is written out. Digits follow its width."""
-    if estimate.value is None:
-        return "undefined"
-    value = estimate.value * scale
-    if estimate.low is None or estimate.high is None:
-        return f"{value:.{_digits(abs(value) / 10)}f}{unit} (no interval)"
-    low, high = estimate.low * scale, estimate.high * scale
-    half = (high - low) / 2
-    digits = _digits(half or abs(value) / 10)
-    if abs((value - low) - half) > 0.05 * half:
-        return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}"
-    return f"{value:.{digits}f} ± {half:.{digits}f}{unit}"
-
-
-def percent(estimate: Estimate) -> str:
-    """A share as `57 ± 3 %`."""
-    return plain(estimate, scale=100, unit=" %")
-
-
-def _digits(step: float) -> int:
-    """Decimals that show a step of this size with one or two digits."""
-    if not step:
-        return 0
-    for digits in range(4):
-        if step >= 2 * 10.0**-digits:
-            return digits
-    return 3
-
-
 def read_suites(manifest: Mapping[str, Any], results: Mapping[str, Any]) -> list[SuiteResults]:
     """Every suite of the run that has results; UserError if they are of another version."""
     try:
@@ -142,3 +95,7 @@ def _suite(part: Mapping[str, Any], results: Mapping[str, Any]) -> SuiteResults:
             float(t): matrix for t, matrix in results.get("similarity", {}).get(name, {}).items()
         },
     )
+
+
+SUITE_ID = r"^[a-z0-9][a-z0-9_-]*$"
+"""A suite's id is also the beginning of file names."""

@@ -11,35 +11,25 @@ Rows hold nothing that differs between equal runs, so an interrupted and resumed
 same bytes as an uninterrupted one.
 """
 
-import dataclasses
-import functools
 import hashlib
 import json
-import os
-import sys
-import time
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
+from sfr_eval.store.rows import SampleWriter, _read_lines, _shared, to_table
 from sfr_eval.types import Sample
-from sfr_eval.util.files import append_whole, atomic_path, write_atomic, writing_to
+from sfr_eval.util.files import atomic_path, write_atomic, writing_to
 from sfr_eval.util.lock import FolderLock
-from sfr_eval.util.untrusted import open_for_append, refuse_links
+from sfr_eval.util.untrusted import refuse_links
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from _typeshed import DataclassInstance
 
-Row = TypeVar("Row")
 
 FORMAT_VERSION = 1
-_FSYNC_SECONDS = 5.0
-_CHECKSUM = ',"crc":"'
 
 
 class RunFolder:
@@ -189,138 +179,6 @@ class RunFolder:
         return loaded
 
 
-class SampleWriter:
-    """Appends rows of a frozen dataclass; each call hands complete lines to the operating
-    system."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self._stream: IO[bytes] | None = None
-        self._synced = time.monotonic()
-
-    def append(self, samples: Iterable["DataclassInstance"]) -> None:
-        """Write rows. A row survives the death of this process as soon as the call returns, and
-        the loss of power some seconds later."""
-        lines = b"".join(encode_row(sample) for sample in samples)
-        if not lines:
-            return
-        with writing_to(self.file.parent.parent):
-            if self._stream is None:
-                self._stream = self.file.open("xb", buffering=0)
-            append_whole(self._stream, lines)
-            if time.monotonic() - self._synced > _FSYNC_SECONDS:
-                os.fsync(self._stream.fileno())
-                self._synced = time.monotonic()
-
-    def close(self) -> None:
-        """Flush to the disk and close; no file is left when nothing was written."""
-        if self._stream is not None:
-            with writing_to(self.file.parent.parent):
-                os.fsync(self._stream.fileno())
-            self._stream.close()
-            self._stream = None
-
-
-@contextmanager
-def appending(file: Path) -> Iterator[Callable[["DataclassInstance"], None]]:
-    """Add rows to a file that earlier sessions may have begun, each whole or not at all."""
-    with writing_to(file.parent):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open_for_append(file) as stream:
-            if _torn(file):
-                append_whole(stream, b"\n")  # or the next row would be lost with the torn one
-            yield lambda row: append_whole(stream, encode_row(row))
-            os.fsync(stream.fileno())
-
-
-def kept_rows(file: Path, kind: type[Row]) -> Iterator[Row]:
-    """The rows of such a file; torn and damaged ones are as if they had never been written."""
-    if not file.is_file():
-        return
-    with file.open("rb") as lines:
-        for line in lines:
-            row = decode(line, kind)
-            if row is not None:
-                yield row
-
-
-def _torn(file: Path) -> bool:
-    """Whether the last line was not written to its end."""
-    with file.open("rb") as stream:
-        if stream.seek(0, os.SEEK_END) == 0:
-            return False
-        stream.seek(-1, os.SEEK_END)
-        return stream.read(1) != b"\n"
-
-
-def encode_row(row: "DataclassInstance") -> bytes:
-    """One line of JSON whose last key is the CRC-32 of everything before it."""
-    fields = {name: getattr(row, name) for name in _field_names(type(row))}
-    body = json.dumps(fields, ensure_ascii=True, separators=(",", ":"))[:-1]
-    return f'{body}{_CHECKSUM}{zlib.crc32(body.encode()):08x}"}}\n'.encode()
-
-
-def decode_row(line: bytes) -> Sample | None:
-    """The sample of a line, or None when the line is torn or damaged."""
-    return decode(line, Sample)
-
-
-def decode(line: bytes, kind: type[Row]) -> Row | None:
-    """The row of a line, or None when the line is torn or damaged."""
-    try:
-        text = line.decode()
-        body, separator, rest = text.rpartition(_CHECKSUM)
-        if not separator or rest.rstrip("\n") != f'{zlib.crc32(body.encode()):08x}"}}':
-            return None
-        return kind(**json.loads(body + "}"))
-    except (ValueError, TypeError, RecursionError):
-        return None
-
-
-_REPEATED = ("suite", "query", "persona", "status", "error")
-
-
-def _shared(row: dict[str, Any]) -> Sample:
-    """A row whose repeated texts are one object each, as a million rows would have it."""
-    for name in _REPEATED:
-        row[name] = sys.intern(row[name])
-    return Sample(**row)
-
-
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _read_lines(file: Path) -> Iterator[tuple[int, bool, Sample | None]]:
-    """(line number, is it the last, row or None if damaged) of each line."""
-    try:
-        lines = file.read_bytes().splitlines(keepends=True)
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    for number, line in enumerate(lines, start=1):
-        yield number, number == len(lines), decode_row(line)
-
-
-@functools.cache
-def _field_names(kind: "type[DataclassInstance]") -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
-
-
-_FIELDS = _field_names(Sample)
-
-
-def to_table(samples: Sequence[Sample]) -> "pa.Table":
-    """Samples as an Arrow table with a fixed schema."""
-    import pyarrow as pa
-
-    types = {
-        "temperature": pa.float64(),
-        "index": pa.int32(),
-        "seed": pa.int64(),
-        "prompt_tokens": pa.int32(),
-        "completion_tokens": pa.int32(),
-    }
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in _FIELDS])
-    columns = {name: [getattr(sample, name) for sample in samples] for name in _FIELDS}
-    return pa.table(columns, schema=schema)

@@ -5,18 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfr_eval.config import (
-    PersonaRow,
-    QueryRow,
-    SuiteSpec,
-    read_jsonl,
-    read_model,
-    read_yaml_mapping,
-)
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.spec import PersonaRow, QueryRow, SuiteSpec
 from sfr_eval.types import Message, Prompt
 from sfr_eval.util.assets import find_suite
+from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping
 
 if TYPE_CHECKING:
     from sfr_eval.suites.problems.problem import ProblemSet

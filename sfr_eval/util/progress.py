@@ -6,6 +6,7 @@ Every line goes through `clean`: it may hold a file's name, a model's or a serve
 import os
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +14,9 @@ from sfr_eval.util.untrusted import clean
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+OnProgress = Callable[[str, int, int], None]
+"""Is told what is going on, how much of it is done, and of how much."""
 
 _PLAIN_SECONDS = 10.0
 

@@ -166,7 +166,8 @@ def test_what_claims_nothing_is_a_fact_and_not_forgotten() -> None:
 
 def test_families_that_the_simulator_cannot_feed_are_left_out() -> None:
     from sfr_eval.calibration.design import LEFT_OUT
-    from sfr_eval.metrics.table import FAMILIES, NEED_CHECKPOINT
+    from sfr_eval.metrics.families import FAMILIES
+    from sfr_eval.metrics.table import NEED_CHECKPOINT
 
     assert NEED_CHECKPOINT | {"judge", "code"} <= set(LEFT_OUT) < set(FAMILIES)
 

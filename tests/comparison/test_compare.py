@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sfr_eval.comparison.compare import Comparison, compare
+from sfr_eval.comparison.compare import compare
 from sfr_eval.comparison.matched import band, beaten, words
 from sfr_eval.comparison.pairing import pair_up
+from sfr_eval.comparison.result import Comparison
 from sfr_eval.comparison.runs import open_runs
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.errors import UserError

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.comparison.beside import MAX_TEXT, SHOWN, side_by_side
-from sfr_eval.comparison.compare import Comparison, compare
+from sfr_eval.comparison.compare import compare
 from sfr_eval.comparison.files import write_comparison
+from sfr_eval.comparison.result import Comparison
 from sfr_eval.comparison.runs import open_runs
 from sfr_eval.errors import UserError
 from sfr_eval.report.page import script_json

@@ -70,7 +70,7 @@ full_before({place!r}, {call}, {folder!r})
 # In the order in which a run comes to them.
 PLACES = {
     "manifest at the start": ("sfr_eval.store.run_folder:RunFolder.write_manifest", 1),
-    "first samples": ("sfr_eval.store.run_folder:SampleWriter.append", 1),
+    "first samples": ("sfr_eval.store.rows:SampleWriter.append", 1),
     "seal": ("sfr_eval.store.run_folder:RunFolder.seal", 1),
     "manifest at the end": ("sfr_eval.store.run_folder:RunFolder.write_manifest", 2),
     "scores": ("sfr_eval.store.run_folder:RunFolder.write_scores", 1),

@@ -17,7 +17,8 @@ from sfr_eval.metrics.table import metric_info, shown_ks
 from sfr_eval.pipeline.run import execute
 from sfr_eval.sandbox import Program, Verdict
 from sfr_eval.stats.estimate import all_estimates
-from sfr_eval.store.run_folder import RunFolder, decode, encode_row
+from sfr_eval.store.rows import decode, encode_row
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.problems.simulated import CodeTwin
 from sfr_eval.suites.suite import Suite, load_suite

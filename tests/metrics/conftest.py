@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.config import PersonaRow, SuiteSpec
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.metrics.context import Context
+from sfr_eval.suites.spec import PersonaRow, SuiteSpec
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.table import FAMILIES, METRICS, load_family
+from sfr_eval.metrics.families import FAMILIES, load_family
+from sfr_eval.metrics.table import METRICS
 
 
 def test_unknown_family_names_the_near_one() -> None:

@@ -13,14 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfr_eval.errors import UserError
-from sfr_eval.models.checkpoint import (
-    Checkpoint,
-    check_safetensors,
-    file_sha256,
-    fingerprint,
-    resolve,
-    weight_files,
-)
+from sfr_eval.models.checkpoint import Checkpoint, resolve
+from sfr_eval.models.fingerprint import check_safetensors, file_sha256, fingerprint, weight_files
 
 
 def refusal(model: str | Path) -> str:

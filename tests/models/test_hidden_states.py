@@ -12,9 +12,11 @@ import pytest
 from sfr_eval.errors import UserError
 from sfr_eval.models import hidden_states as module
 from sfr_eval.models.checkpoint import resolve
-from sfr_eval.models.hidden_states import Forward, check_subject, forward_for, spread
-from sfr_eval.models.prompting import Prompter, load_tokenizer
+from sfr_eval.models.hidden_states import Forward, spread
+from sfr_eval.models.loading import load_tokenizer
+from sfr_eval.models.prompting import Prompter
 from sfr_eval.models.states_on_disk import States, read_states
+from sfr_eval.pipeline.measure import check_subject, forward_for
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 

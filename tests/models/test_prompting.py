@@ -13,7 +13,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import resolve
-from sfr_eval.models.prompting import Prompter, load_tokenizer
+from sfr_eval.models.loading import load_tokenizer
+from sfr_eval.models.prompting import Prompter
 from sfr_eval.types import Message
 
 PIRATE, BUTLER = (

@@ -12,9 +12,9 @@ import pytest
 from sfr_eval.cli import main
 from sfr_eval.errors import UserError
 from sfr_eval.pipeline.score import LookInto, rescore
+from sfr_eval.report.figures import MODEL, TRUTH
 from sfr_eval.report.hidden_maps import COLOURS, ellipse
 from sfr_eval.report.hidden_two_runs import write_beside
-from sfr_eval.report.over_temperature import MODEL, TRUTH
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import find_suite

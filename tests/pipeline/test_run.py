@@ -18,7 +18,8 @@ from sfr_eval.pipeline import run as module
 from sfr_eval.pipeline.run import Outcome, execute
 from sfr_eval.samplers.rows import error_row
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.store.run_folder import RunFolder, SampleWriter
+from sfr_eval.store.rows import SampleWriter
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Request, Sample
 
 PERSONAS, QUERIES, TEMPERATURES = ("pirate", "butler"), 2, (0.7, 1.0)

@@ -18,6 +18,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.headlines import HEADLINES, headlines
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.report import repetitions as clusters
+from sfr_eval.report.numbers import percent, plain
 from sfr_eval.report.page import script_json
 from sfr_eval.report.replies import MAX_REPLIES, MAX_SAMPLES, for_page
 from sfr_eval.report.report import write_report
@@ -30,7 +31,7 @@ from sfr_eval.report.verdict import (
     matched_temperature,
     verdict,
 )
-from sfr_eval.store.results import SuiteResults, percent, plain
+from sfr_eval.store.results import SuiteResults
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Estimate, Sample
 from tests.support.report_data import TEMPERATURES, draw, estimate, small_suite, write_run

@@ -14,21 +14,23 @@ from typing import Any
 import pytest
 
 from sfr_eval import cli
-from sfr_eval.config import QueryRow, SuiteSpec, read_jsonl, read_yaml_mapping
 from sfr_eval.errors import UserError
 from sfr_eval.grading.program_file import read_programs
 from sfr_eval.judges.rubric import load_judge
-from sfr_eval.metrics.table import load_family
+from sfr_eval.metrics.families import load_family
 from sfr_eval.models.checkpoint import resolve
 from sfr_eval.pipeline.score import rescore
 from sfr_eval.report.report import write_report
-from sfr_eval.store.run_folder import RunFolder, decode_row
+from sfr_eval.store.rows import decode_row
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.private_tests import MAX_OPCODES, pickled_text
 from sfr_eval.suites.problems.source import FileData
+from sfr_eval.suites.spec import QueryRow, SuiteSpec
 from sfr_eval.suites.suite import load_suite
 from sfr_eval.util import untrusted as hostile
 from sfr_eval.util.assets import cache_open_to_others, find_suite
 from sfr_eval.util.files import atomic_path, scratch_folder, write_atomic
+from sfr_eval.util.reading import read_jsonl, read_yaml_mapping
 from tests.support.report_data import write_run
 
 SUITE = """

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfr_eval import cli
-from sfr_eval.commands.show import print_json, print_table
 from sfr_eval.formats.write.tables import _csv
 from sfr_eval.report.figures import to_csv
 from sfr_eval.util.progress import Bar, log, say
+from sfr_eval.util.terminal import print_json, print_table
 from sfr_eval.util.untrusted import clean, clean_json, spreadsheet_text
 
 ATTACKS = {

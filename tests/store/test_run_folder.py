@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sfr_eval.errors import UserError
 from sfr_eval.plan import Plan, make_plan
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.store.run_folder import RunFolder, SampleWriter, decode_row, encode_row, to_table
+from sfr_eval.store.rows import SampleWriter, decode_row, encode_row, to_table
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sfr_train.chat_data import DataSettings, load_rows
 
-from sfr_eval.config import read_model
 from sfr_eval.errors import UserError
+from sfr_eval.util.reading import read_model
 
 ASK = {"role": "user", "content": "How?"}
 SAY = {"role": "assistant", "content": "So."}

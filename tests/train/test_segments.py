@@ -7,8 +7,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sfr_train.segments import TargetSettings, position_weights, segments
 
-from sfr_eval.config import read_model
 from sfr_eval.errors import UserError
+from sfr_eval.util.reading import read_model
 
 
 def make(**values: object) -> TargetSettings:

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sfr_eval.config import PersonaRow, read_model
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.suites.spec import PersonaRow
+from sfr_eval.util.reading import read_model
 
 Chat = dict[str, Any]
 

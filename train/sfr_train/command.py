@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sfr_eval.config import read_yaml_mapping
 from sfr_eval.errors import UserError
+from sfr_eval.util.reading import read_yaml_mapping
 
 
 def train(recipe: str, assignments: Sequence[str] = ()) -> Path:

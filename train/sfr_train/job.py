@@ -21,9 +21,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from sfr_eval.config import read_model, read_yaml_mapping
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.progress import on_terminal
+from sfr_eval.util.reading import read_model, read_yaml_mapping
 from sfr_train.chat_data import DataSettings, load_rows
 from sfr_train.output_folder import disk_may_fill, last_checkpoint, save_whole, usable_folder
 from sfr_train.recipe import FOLDER

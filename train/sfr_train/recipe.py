@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sfr_eval.config import read_model, read_yaml_mapping
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.util.reading import read_model, read_yaml_mapping
 
 FOLDER = Path(__file__).parent / "recipes"
 

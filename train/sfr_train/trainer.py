@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import torch
 from trl import SFTTrainer
 
-from sfr_eval.config import read_model
 from sfr_eval.util.assets import cache_folder
+from sfr_eval.util.reading import read_model
 from sfr_train.anchors import micro_batch_weight, pending, take_columns
 from sfr_train.collate import COLUMN, FutureCollator
 from sfr_train.forks import ForkCallback

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.config import json_lines
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read import inspect_log, lm_eval, rows
 from sfr_eval.formats.read.checks import refuse_copies, suspicions
@@ -18,6 +17,7 @@ from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample, Sampling
 from sfr_eval.util.files import missing_folders, writing_to
+from sfr_eval.util.reading import json_lines
 
 _SUBJECT = ("chat_template", "system_role", "seed")
 _PATTERNS = ("*.eval", "samples_*.jsonl")

@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sfr_eval.config import json_lines, read_model
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import PromptMap, messages_of
 from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
 from sfr_eval.types import Status
+from sfr_eval.util.reading import json_lines, read_model
 
 _STAMP = re.compile(r"_(\d{4}-\d\d-\d\dT[^_]*)\.jsonl$")
 _SAMPLING = {

@@ -5,11 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
-from sfr_eval.config import read_jsonl, read_model
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.formats.read.mapping import Fields, PromptMap, look_up
 from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply
 from sfr_eval.types import Status
+from sfr_eval.util.reading import read_jsonl, read_model
 
 
 class GenerationRow(BaseModel):

@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from sfr_eval.commands.show import shown_metrics
 from sfr_eval.errors import UserError
 from sfr_eval.formats.write.source import Source
+from sfr_eval.metrics.table import shown_metrics
 from sfr_eval.types import Estimate
 from sfr_eval.util.files import write_atomic
 

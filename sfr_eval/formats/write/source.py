@@ -98,7 +98,7 @@ class Source:
     @cached_property
     def prompts(self) -> dict[tuple[str, str, str], Prompt]:
         """(suite, query, persona) -> what was asked; the suites must be as they were."""
-        from sfr_eval.pipeline.score import stored_suites
+        from sfr_eval.suites.stored import stored_suites
 
         suites: list[Suite] = stored_suites(dict(self.manifest))
         return {(p.suite, p.query, p.persona): p for suite in suites for p in suite.prompts()}

@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sfr_eval.config import read_model
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.sandbox.types import FunctionalProblem, Problem, StdinProblem
 from sfr_eval.suites.problems.extract import between_last_fences
@@ -20,6 +19,7 @@ from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.problems.private_tests import decode_tests
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
 from sfr_eval.suites.problems.source import HubData, data_file, unique
+from sfr_eval.util.reading import read_model
 
 DEFAULT_RELEASE = "release_v5"
 RELEASES = {

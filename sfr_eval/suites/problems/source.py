@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from sfr_eval.config import parsed_json, read_model
 from sfr_eval.errors import UserError
+from sfr_eval.util.reading import parsed_json, read_model
 from sfr_eval.util.untrusted import unpacked
 
 Model = TypeVar("Model", bound=BaseModel)

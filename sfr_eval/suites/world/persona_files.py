@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sfr_eval.config import read_model, read_yaml_mapping
 from sfr_eval.errors import UserError
 from sfr_eval.suites.world.grammar import Slot
 from sfr_eval.suites.world.persona_source import HOLES, PersonaCard, Query, Source
+from sfr_eval.util.reading import read_model, read_yaml_mapping
 
 _FRAMES = ("advice", "reason")
 _Share = Annotated[float, Field(ge=0, lt=1)]

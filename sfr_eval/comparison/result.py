@@ -1,0 +1,133 @@
+"""What a comparison of runs found."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.comparison.differences import Row
+from sfr_eval.comparison.matched import MatchedQuality
+from sfr_eval.comparison.mismatch import Mismatch
+from sfr_eval.comparison.pairing import Cell
+from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.comparison.summary import Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteComparison:
+    """One suite of two runs."""
+
+    id: str
+    title: str
+    temperatures: tuple[float, ...]  # that both have
+    rows: tuple[Row, ...]
+    matched: tuple[MatchedQuality, ...]
+    unequal: tuple[Cell, ...]  # (temperature, prompt) with unequal numbers of replies
+    summary: Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A run against the first one. `mismatches` is empty unless they were allowed."""
+
+    first: str  # labels
+    second: str
+    mismatches: tuple[Mismatch, ...]
+    cautions: tuple[str, ...]
+    suites: tuple[SuiteComparison, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Everything that was found. Signs are second minus first."""
+
+    pairs: tuple[Pair, ...]
+    alpha: float
+    margin: float
+    runs: tuple[ScoredRun, ...] = field(repr=False)
+
+    @property
+    def rows(self) -> Iterator[tuple[Pair, Row]]:
+        """Every row with its pair."""
+        for pair in self.pairs:
+            for suite in pair.suites:
+                for row in suite.rows:
+                    yield pair, row
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """A row for each pair, suite, metric and temperature."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.records()))
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The rows as plain mappings, labels of the runs first."""
+        for pair, row in self.rows:
+            yield {"a": pair.first, "b": pair.second, **asdict(row)}
+
+    def matched_records(self) -> Iterator[dict[str, Any]]:
+        """The comparisons at equal quality as plain mappings."""
+        for pair in self.pairs:
+            for suite in pair.suites:
+                for matched in suite.matched:
+                    for row in matched.rows():
+                        yield {"a": pair.first, "b": pair.second, **row}
+
+    def as_dict(self) -> dict[str, Any]:
+        """What comparison.json holds: plain values, undefined ones null with a reason."""
+        return {
+            "format": FORMAT,
+            "alpha": self.alpha,
+            "margin": self.margin,
+            "runs": [
+                {
+                    "label": run.label,
+                    "name": run.name,
+                    "folder": str(run.folder),
+                    "fingerprint": run.fingerprint,
+                    "seed": run.identity.get("seed"),
+                    "status": run.manifest.get("status"),
+                }
+                for run in self.runs
+            ],
+            "pairs": [
+                {
+                    "a": pair.first,
+                    "b": pair.second,
+                    "mismatches": [asdict(found) for found in pair.mismatches],
+                    "cautions": list(pair.cautions),
+                    "suites": [_suite_dict(suite) for suite in pair.suites],
+                }
+                for pair in self.pairs
+            ],
+        }
+
+    @property
+    def default_folder(self) -> Path:
+        """runs/compare-..., the same for the same runs."""
+        names = "-".join(re.sub(r"[^A-Za-z0-9._]+", "_", run.label)[:24] for run in self.runs)
+        key = "\0".join(str(run.folder.resolve()) for run in self.runs)
+        return Path("runs") / f"compare-{names[:60]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+
+def _suite_dict(suite: SuiteComparison) -> dict[str, Any]:
+    return {
+        "suite": suite.id,
+        "temperatures": list(suite.temperatures),
+        "summary": asdict(suite.summary),
+        "rows": [asdict(row) for row in suite.rows],
+        "matched_quality": [row for of in suite.matched for row in of.rows()],
+        "unequal_prompts": [
+            {"temperature": t, "query": query, "persona": persona}
+            for t, (query, persona) in suite.unequal
+        ],
+    }

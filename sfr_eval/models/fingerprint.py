@@ -1,0 +1,160 @@
+"""Weight files of a checkpoint: are they whole, and what is their fingerprint?"""
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.errors import UserError
+from sfr_eval.models.checkpoint import Checkpoint
+from sfr_eval.util.assets import cache_folder
+
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+
+
+_CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json")
+
+
+_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
+
+
+_MAX_SAFETENSORS_HEADER = 100_000_000
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The weight files of a checkpoint; safetensors alone where both forms lie side by side."""
+    for pattern in _WEIGHTS:
+        found = sorted(path for path in folder.glob(pattern) if path.name != "training_args.bin")
+        if pattern == "*.safetensors":
+            found = [path for path in found if path.name != "sfr_head.safetensors"]
+        if found:
+            return found
+    return []
+
+
+def _check_shards(folder: Path, weights: Sequence[Path]) -> None:
+    packed = weights[0].suffix == ".bin"
+    index = folder / ("pytorch_model.bin" if packed else "model.safetensors")
+    index = index.with_name(f"{index.name}.index.json")
+    if not index.is_file():
+        return
+    shards = read_json_object(index).get("weight_map", {})
+    if not isinstance(shards, dict) or not all(isinstance(s, str) for s in shards.values()):
+        raise UserError(f"{index}: weight_map: must map tensors to files; copy it again")
+    for shard in sorted(set(shards.values())):
+        if os.path.basename(shard) != shard:  # it would be loaded, but is in no fingerprint
+            raise UserError(f"{index}: names {shard}, which lies outside of this folder")
+        if not (folder / shard).is_file():
+            raise UserError(f"{index}: names {shard}, which is not there; copy the shard again")
+
+
+def check_safetensors(file: Path) -> None:
+    """Refuse a weight file that is unreadable or torn (its header promises other bytes)."""
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            start = stream.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+            if not 2 <= length <= min(size - 8, _MAX_SAFETENSORS_HEADER):
+                raise UserError(
+                    f"{file}: not a safetensors file, or torn in its header; copy it again"
+                )
+            header = json.loads(stream.read(length))
+            ends = [
+                int(tensor["data_offsets"][1])
+                for key, tensor in header.items()
+                if key != "__metadata__"
+            ]
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{file}: its safetensors header is damaged; copy it again") from None
+    promised = 8 + length + max(ends, default=0)
+    if size != promised:
+        raise UserError(
+            f"{file}: torn: {size:,} bytes, but its header promises {promised:,}; copy it again"
+        )
+
+
+def fingerprint(folder: Path, *, base: Checkpoint | None = None) -> str:
+    """sha256 over names and contents of weights, config, tokenizer and template files."""
+    names = [*_CONFIG_FILES, *_TOKENIZER_FILES]
+    files = [*weight_files(folder), *(folder / name for name in names)]
+    remembered = _Remembered(cache_folder() / "fingerprints.json")
+    digest = hashlib.sha256(base.fingerprint.encode() if base else b"")
+    for file in sorted(path for path in files if path.is_file()):
+        digest.update(f"{file.name}\0{remembered.sha256(file)}\0".encode())
+    remembered.save()
+    return f"sha256:{digest.hexdigest()}"
+
+
+def file_sha256(file: Path) -> str:
+    """sha256 of one file's content, remembered like those of a fingerprint."""
+    remembered = _Remembered(cache_folder() / "fingerprints.json")
+    digest = remembered.sha256(file)
+    remembered.save()
+    return digest
+
+
+class _Remembered:
+    """File hashes kept by (path, size, mtime), since hashing runs at about 2 GB/s."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known: dict[str, str] = {}
+        self._changed = False
+        try:
+            known = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return  # a lost memory costs a hash, never an answer
+        if isinstance(known, dict):
+            self._known = known
+
+    def sha256(self, file: Path) -> str:
+        stat = file.stat()
+        key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        if key not in self._known:
+            with file.open("rb") as stream:
+                self._known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+            self._changed = True
+        return self._known[key]
+
+    def save(self) -> None:
+        if not self._changed:
+            return
+        from sfr_eval.util.files import write_atomic
+
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._file, json.dumps(self._known, indent=0))
+        except OSError:
+            return  # a read-only cache: hash again next time
+
+
+def read_json_object(file: Path) -> dict[str, Any]:
+    """A JSON file of a checkpoint that must hold an object."""
+    try:
+        loaded = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{file}: is not valid JSON; copy it again") from None
+    if not isinstance(loaded, dict):
+        raise UserError(f"{file}: must hold a JSON object")
+    return loaded

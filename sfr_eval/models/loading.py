@@ -1,0 +1,49 @@
+"""Tokenizer and weights of a checkpoint, loaded."""
+
+from pathlib import Path
+from typing import Any
+
+from sfr_eval.errors import UserError
+from sfr_eval.models.checkpoint import Checkpoint
+
+
+def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool) -> Any:
+    """The tokenizer of a checkpoint; of its base model when an adapter folder has none."""
+    from transformers import AutoTokenizer
+
+    folder = checkpoint.folder
+    if checkpoint.base is not None and not has_tokenizer(folder):
+        folder = checkpoint.base.folder
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise UserError(f"--model {checkpoint.name}: no usable tokenizer ({first})") from None
+
+
+def has_tokenizer(folder: Path | None) -> bool:
+    """Does this folder hold a tokenizer's files?"""
+    return folder is not None and any(
+        (folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")
+    )
+
+
+def load_model(checkpoint: Checkpoint, *, dtype: str, trust_remote_code: bool) -> Any:
+    """The causal model of a checkpoint, its adapter applied."""
+    from transformers import AutoModelForCausalLM
+
+    served = checkpoint.base or checkpoint
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            served.folder, dtype=dtype, trust_remote_code=trust_remote_code
+        )
+        if checkpoint.base is not None:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, str(checkpoint.folder))
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"--model {checkpoint.name}: transformers cannot load it ({first})"
+        ) from None
+    return model

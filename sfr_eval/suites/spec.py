@@ -1,0 +1,61 @@
+"""The files of a suite: suite.yaml, queries, persona cards."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sfr_eval.store.results import SUITE_ID
+from sfr_eval.temperature import checked_temperatures, parse_temperatures
+
+
+class SuiteSpec(BaseModel):
+    """A suite.yaml: what is asked, how often, and what is measured on the answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=SUITE_ID, max_length=100)
+    version: str = Field(min_length=1)
+    title: str
+    description: str = ""
+    world: Literal["persona"] | None = Field(None, description="grammar with a known truth")
+    code: Literal["mbpp", "livecodebench", "humaneval"] | None = Field(
+        None, description="kind of coding problems; they come from the Hub or from --data"
+    )
+    queries: str | None = Field(None, description="JSONL of {id, text}; unless the world has them")
+    persona_cards: str | None = Field(None, description="YAML list of {id, name, system}")
+    temperatures: tuple[float, ...] = (0.7, 1.0)
+    samples: int = Field(8, ge=1)
+    max_tokens: int = Field(256, ge=1)
+    stop: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = Field(min_length=1)
+
+    @field_validator("temperatures", mode="before")
+    @classmethod
+    def _read_temperatures(cls, value: Any) -> Any:
+        return parse_temperatures(value) if isinstance(value, str) else value
+
+    @field_validator("temperatures")
+    @classmethod
+    def _check_temperatures(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        return checked_temperatures(value)
+
+
+class QueryRow(BaseModel):
+    """One line of a suite's queries file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
+    text: str = Field(min_length=1)
+
+
+class PersonaRow(BaseModel):
+    """One persona of a suite's card file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z0-9_-]+$", max_length=100)
+    name: str
+    system: str = Field(min_length=1)
+    held_out: bool = False
+    example_replies: tuple[str, ...] = ()

@@ -119,6 +119,7 @@ def run(
     UserError for wrong settings; RunError if requests failed (the run folder is kept).
     """
     from sfr_eval.config import load_run_config
+    from sfr_eval.demo import train_demo_models
     from sfr_eval.pipeline.run import execute
 
     suites = (suite,) if isinstance(suite, str) else tuple(suite)
@@ -126,7 +127,10 @@ def run(
         name: str(value) if isinstance(value, os.PathLike) else value
         for name, value in {"model": model, "suite": suites, **settings}.items()
     }
-    outcome = execute(load_run_config(overrides, file=None if config is None else Path(config)))
+    run_config = load_run_config(overrides, file=None if config is None else Path(config))
+    if run_config.base_url is None:
+        train_demo_models(run_config.model, run_config.base_model)
+    outcome = execute(run_config)
     if outcome.exit_code == 130:
         raise KeyboardInterrupt(outcome.lines[0])
     if outcome.exit_code:

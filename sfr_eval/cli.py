@@ -107,6 +107,10 @@ def run(
     settings = load_run_config(
         {**parse_assignments(assign or ()), **extra, **named_only(named)}, file=config
     )
+    from sfr_eval.demo import train_demo_models
+
+    if settings.base_url is None:
+        train_demo_models(settings.model, settings.base_model)
     if dry_run:
         from sfr_eval.commands.show import show_plan
 
@@ -190,11 +194,13 @@ def score(
     """Measure stored samples again, without generating; put shards together."""
     from sfr_eval.commands.show import show_results
     from sfr_eval.config import layers_option
+    from sfr_eval.demo import train_demo_models
     from sfr_eval.embeddings.backends import BACKENDS
     from sfr_eval.embeddings.encoder import LONG_TEXTS
     from sfr_eval.formats.read.mapping import Fields
     from sfr_eval.pipeline.score import LookInto, rescore
 
+    train_demo_models(model, base_model)
     fields = Fields(query=query_field, persona=persona_field)
     if len(paths) > 1 and all(path.is_dir() for path in paths):
         from sfr_eval.pipeline.join_shards import join_folders
@@ -481,8 +487,11 @@ def doctor(
 ) -> None:
     """Say what is there (engine, encoder, sandbox, Hub) and how to get what is missing."""
     from sfr_eval.commands.doctor import examine
+    from sfr_eval.demo import train_demo_models
 
-    if base_url and not model:
+    if not base_url:
+        train_demo_models(model)
+    elif not model:
         raise UserError("doctor --base-url: needs --model, the name of a model on that server")
     ok = examine(model=model, as_json=as_json, base_url=base_url or ())
     if not ok:

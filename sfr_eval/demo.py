@@ -1,5 +1,6 @@
-"""The demo: a plain fine-tune and its SFR twin, each beside the truth and beside the other."""
+"""The demo: a plain fine-tune and its SFR twin, and the training of demo checkpoints on demand."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,31 @@ TWINS = ("sft", "sfr")
 SMALL: dict[str, Any] = {"limit": 16, "samples": 4}
 FULL: dict[str, Any] = {"limit": 32, "samples": 8}
 """--full: every query that the demo models have read about."""
+
+
+def train_demo_models(*models: str | None) -> None:
+    """Train those of `models` that are demo checkpoints and are not in the cache, and link each
+    where sfr_eval.models.checkpoint looks for it. Raises UserError for an unknown demo name."""
+    from sfr_eval.models.checkpoint import demo_link, is_demo
+
+    for model in filter(None, models):
+        if not is_demo(model):
+            continue
+        from sfr_train.demo import demo_checkpoint
+
+        link = demo_link(model)
+        folder = demo_checkpoint(link.name)
+        if link.is_dir() and link.resolve() == folder.resolve():
+            continue
+        scratch = link.with_name(f".{link.name}-{os.getpid()}")
+        try:
+            scratch.symlink_to(folder.name)
+            scratch.replace(link)  # in one step: another command may be reading it
+        except OSError as error:
+            raise UserError(
+                f"{link}: cannot be written ({error.strerror}); set SFR_EVAL_CACHE to a folder "
+                "that can be"
+            ) from None
 
 
 def demo(folder: Path, *, full: bool) -> Iterator[str]:
@@ -32,6 +58,7 @@ def demo(folder: Path, *, full: bool) -> Iterator[str]:
             "output": folder / twin,
             **(FULL if full else SMALL),
         }
+        train_demo_models(settings["model"])
         outcome = execute(load_run_config(settings, environment={}))
         yield from outcome.lines
         if outcome.exit_code:

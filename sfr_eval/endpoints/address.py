@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from sfr_eval.endpoints import bounded
 from sfr_eval.errors import UserError, did_you_mean
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -84,8 +85,6 @@ def reach(address: Address, *, key: str) -> str:
     """Ask every server for its models; returns the model to use. UserError when a server is not
     there, refuses the key, or does not serve the model. Servers without a list are believed."""
     import openai
-
-    from sfr_eval.endpoints import bounded
 
     model = address.model
     for url in address.urls:

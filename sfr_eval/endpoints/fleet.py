@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from sfr_eval.endpoints.bounded import async_client
 from sfr_eval.endpoints.limits import Budget, Prices, retry_after, used_up
 from sfr_eval.endpoints.refusals import LIMIT, NEW_LIMIT, refused_fields, said, wants_new_limit
 from sfr_eval.errors import RunError
@@ -90,8 +91,6 @@ class Fleet:
         max_cost: float | None = None,
     ) -> None:
         import openai
-
-        from sfr_eval.endpoints.bounded import async_client
 
         self.model = model
         self.concurrency = concurrency

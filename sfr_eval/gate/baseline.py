@@ -18,6 +18,8 @@ from sfr_eval.comparison.runs import PromptKey, ScoredRun
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.gate.spec import Check
 from sfr_eval.stats.pass_at_k import pass_at_k
+from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.suites.suite import load_suite
 from sfr_eval.types import Unit
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.reading import read_model
@@ -272,9 +274,6 @@ def _programs(
 def _facets(run: ScoredRun, suite: str, queries: set[str]) -> dict[str, dict[str, str]]:
     """Difficulty, platform, month of the problems of a code suite, where its data are at hand.
     Groups known only by the persona of a prompt need no facet."""
-    from sfr_eval.suites.problems.options import CodeOptions
-    from sfr_eval.suites.suite import load_suite
-
     part = next(p for p in run.manifest["plan"] if p["suite"] == suite)
     config = run.manifest.get("config", {})
     if not any(metric.startswith("pass_at_") for metric in run.suites[suite].metrics):

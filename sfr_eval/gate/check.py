@@ -26,6 +26,7 @@ from sfr_eval.gate.decide import judge, places
 from sfr_eval.gate.outcome import FAILED, RESERVED, Gate, GateRow, Side, conclude
 from sfr_eval.gate.spec import Check, default_checks, read_checks
 from sfr_eval.stats.permutation import FLIPS
+from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 
 PathLike = str | os.PathLike[str]
 
@@ -167,8 +168,6 @@ def _defaults_of_run(run: ScoredRun) -> Sequence[Check]:
 
 def _defaults_of(before: Snapshot) -> Sequence[Check]:
     """The default checks of what a baseline holds."""
-    from sfr_eval.temperature import OWN_TEMPERATURE, nearest
-
     temperatures = {}
     for id, of in before.suites.items():
         held = sorted({*(v.temperature for v in of.values), *(p.temperature for p in of.programs)})

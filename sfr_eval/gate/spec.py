@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from sfr_eval.errors import did_you_mean
 from sfr_eval.metrics.table import METRICS, metric_info, shown_ks
 from sfr_eval.util.reading import read_model, read_yaml_mapping
 
@@ -41,8 +42,6 @@ class Check(BaseModel):
     @classmethod
     def _known(cls, value: str) -> str:
         if metric_info(value) is None or value in ("pass_at_k", "distinct_correct_at_k"):
-            from sfr_eval.errors import did_you_mean
-
             hint = (
                 "write a number for k" if value.endswith("_at_k") else did_you_mean(value, METRICS)
             )

@@ -19,6 +19,7 @@ from sfr_eval.models.fingerprint import (
     read_json_object,
     weight_files,
 )
+from sfr_eval.util.assets import cache_folder
 
 Kind = Literal["folder", "adapter", "world", "served"]
 
@@ -53,17 +54,30 @@ def resolve(model: str) -> Checkpoint:
 
 
 def _folder(model: str) -> Path:
-    """The folder of a checkpoint that has one; trained or downloaded now if need be."""
-    if model == "demo" or model.startswith("demo:"):
-        from sfr_train.demo import demo_checkpoint
-
-        return demo_checkpoint(model.partition(":")[2] or "sft")
+    """The folder of a checkpoint that has one; downloaded now if need be."""
+    if is_demo(model):
+        link = demo_link(model)
+        if not link.is_dir():
+            raise UserError(
+                f"--model {model}: not trained yet; `sfr-eval run --model {model}` does it"
+            )
+        return link.resolve()
     path = os.path.expanduser(model)
     if os.path.exists(path):  # unlike Path.exists it raises for no name, however odd
         return Path(path)
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or model.endswith("/"):
         raise UserError(f"--model {model}: no such folder")
     return _hub_folder(model)
+
+
+def is_demo(model: str) -> bool:
+    """True for `demo` and `demo:NAME`, the checkpoints that the trainer makes on demand."""
+    return model == "demo" or model.startswith("demo:")
+
+
+def demo_link(model: str) -> Path:
+    """The link to the trained folder of `demo` or `demo:NAME`, which sfr_eval.demo makes."""
+    return cache_folder() / "demo" / (model.partition(":")[2] or "sft")
 
 
 def _world(model: str) -> Checkpoint:
@@ -139,7 +153,7 @@ def _local(name: str, folder: Path) -> Checkpoint:
     return Checkpoint(
         name=name,
         kind="adapter" if base else "folder",
-        fingerprint=fingerprint(folder, base=base),
+        fingerprint=fingerprint(folder, base=base.fingerprint if base else ""),
         folder=folder,
         base=base,
         world=base.world if base else config.get("sfr_eval_world"),

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.util.assets import cache_folder
+from sfr_eval.util.files import write_atomic
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -92,12 +92,13 @@ def check_safetensors(file: Path) -> None:
         )
 
 
-def fingerprint(folder: Path, *, base: Checkpoint | None = None) -> str:
-    """sha256 over names and contents of weights, config, tokenizer and template files."""
+def fingerprint(folder: Path, *, base: str = "") -> str:
+    """sha256 over names and contents of weights, config, tokenizer and template files, and over the
+    fingerprint of the `base` that an adapter changes."""
     names = [*_CONFIG_FILES, *_TOKENIZER_FILES]
     files = [*weight_files(folder), *(folder / name for name in names)]
     remembered = _Remembered(cache_folder() / "fingerprints.json")
-    digest = hashlib.sha256(base.fingerprint.encode() if base else b"")
+    digest = hashlib.sha256(base.encode())
     for file in sorted(path for path in files if path.is_file()):
         digest.update(f"{file.name}\0{remembered.sha256(file)}\0".encode())
     remembered.save()
@@ -138,7 +139,6 @@ class _Remembered:
     def save(self) -> None:
         if not self._changed:
             return
-        from sfr_eval.util.files import write_atomic
 
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,8 @@ import numpy.typing as npt
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import Checkpoint
+from sfr_eval.models.loading import has_tokenizer, load_model, load_tokenizer
+from sfr_eval.models.prompting import Prompter
 from sfr_eval.models.states_on_disk import Readings, States, StatesWriter, read_states
 from sfr_eval.util.progress import OnProgress
 
@@ -110,9 +112,6 @@ class Forward:
 
     @cached_property
     def _prompter(self) -> Any:
-        from sfr_eval.models.loading import load_tokenizer
-        from sfr_eval.models.prompting import Prompter
-
         role, template = self._template
         tokenizer = load_tokenizer(self._checkpoint, trust_remote_code=self._trust)
         return Prompter(
@@ -160,8 +159,6 @@ class Forward:
 
     def _check_vocabulary(self, base: Checkpoint, texts: Texts) -> None:
         """The base reads the same token ids, so they must mean the same to it."""
-        from sfr_eval.models.loading import has_tokenizer, load_tokenizer
-
         if base is self._checkpoint.base or not has_tokenizer(base.folder):
             return
         read = (*texts.prompts, *texts.leads, *texts.replies)
@@ -368,8 +365,6 @@ def _place(dtype: str) -> tuple[str, str]:
 
 def _load(checkpoint: Checkpoint, *, device: str, dtype: str, trust_remote_code: bool) -> Any:
     from transformers.utils import logging
-
-    from sfr_eval.models.loading import load_model
 
     logging.disable_progress_bar()
     model = load_model(checkpoint, dtype=dtype, trust_remote_code=trust_remote_code)

@@ -8,6 +8,7 @@ from sfr_eval.config import Shard
 from sfr_eval.errors import UserError
 from sfr_eval.plan import Plan, describe_plan, differences, plan_of
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.stored import stored_suites
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample
 from sfr_eval.util.progress import log
@@ -15,8 +16,6 @@ from sfr_eval.util.progress import log
 
 def join_folders(paths: Sequence[Path], output: Path | None) -> Path:
     """`join_shards` with the suites that the first folder names; returns the folder written."""
-    from sfr_eval.suites.stored import stored_suites
-
     if output is None:
         raise UserError("score: several folders are put together in a new one; give it by --output")
     first = next(iter(read_shards(paths).values()))

@@ -19,6 +19,7 @@ from sfr_eval.grading.verdicts import GradeSettings, Grading
 from sfr_eval.judges.error_rates import corrected_estimates
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.families import FAMILIES, Family, load_family
+from sfr_eval.metrics.semantic import persona_similarity
 from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.table import NEED_CHECKPOINT, shown_ks
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
@@ -223,8 +224,6 @@ def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> di
         if suite.code is not None:
             results.setdefault("slices", []).extend(job.slices(own))
         if suite.personas and any(family.name == "semantic" for family in job.families):
-            from sfr_eval.metrics.semantic import persona_similarity
-
             found = persona_similarity(job.context)
             results["similarity"][suite.id] = {f"{t:g}": matrix for t, matrix in found.items()}
         results["sweep"][suite.id] = list(summaries(own))

@@ -20,10 +20,15 @@ from sfr_eval.judges.panel import (
     open_judging,
     refuse_judged_otherwise,
 )
-from sfr_eval.models.checkpoint import Checkpoint
+from sfr_eval.metrics.families import load_family
+from sfr_eval.metrics.tokenizers import load_tokenizer
+from sfr_eval.models.checkpoint import Checkpoint, resolve_base
 from sfr_eval.pipeline.draw import _draw, terminate_as_interrupt
+from sfr_eval.pipeline.measure import check_subject, forward_for, score
 from sfr_eval.plan import Plan, describe_plan, differences, make_plan
+from sfr_eval.report.report import write_report
 from sfr_eval.samplers.subject import Subject, resolve_subject
+from sfr_eval.sandbox.isolation import detect
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import Suite, load_suite
@@ -32,6 +37,7 @@ from sfr_eval.types import Sample
 from sfr_eval.util.assets import cache_folder, cache_open_to_others
 from sfr_eval.util.files import missing_folders, remove_folders, writing_to
 from sfr_eval.util.progress import ScoringProgress, log
+from sfr_eval.util.workers import open_workers
 from sfr_eval.version import __version__
 
 _KEPT = ("sampler", "last_session", "judging", "shards")  # of the manifest of earlier sessions
@@ -54,10 +60,6 @@ def prepare(config: RunConfig) -> tuple[Subject, tuple[Suite, ...], Plan]:
     suites = tuple(load_suite(name, personas=config.personas, code=code) for name in config.suite)
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
-    from sfr_eval.metrics.families import load_family
-    from sfr_eval.metrics.tokenizers import load_tokenizer
-    from sfr_eval.models.checkpoint import resolve_base
-    from sfr_eval.pipeline.measure import check_subject
 
     for family in config.metrics or ():
         load_family(family)
@@ -109,8 +111,6 @@ def execute(config: RunConfig) -> Outcome:
     if not begun:
         subject.check_prompts(plan)
     if any(suite.code is not None for suite in suites):
-        from sfr_eval.sandbox.isolation import detect
-
         log(detect(unsafe=config.unsafe_code).line)  # before hours of sampling
     check_space(folder.path, plan)
     if warning := cache_open_to_others():
@@ -225,11 +225,6 @@ def score_and_report(
     config: RunConfig,
 ) -> Path:
     """Compute all metrics of the stored samples, write results.json and the report."""
-    from sfr_eval.metrics.tokenizers import load_tokenizer
-    from sfr_eval.pipeline.measure import forward_for, score
-    from sfr_eval.report.report import write_report
-    from sfr_eval.util.workers import open_workers
-
     progress = ScoringProgress()
     with open_workers(config.workers) as workers:
         results = score(

@@ -10,14 +10,18 @@ from sfr_eval.embeddings.encoder import LongTexts
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.folder import foreign_files, import_generations
 from sfr_eval.formats.read.mapping import Fields
-from sfr_eval.judges.panel import refuse_judged_otherwise
-from sfr_eval.pipeline.measure import added_to
+from sfr_eval.judges.panel import judge_and_record, judged_of, open_judging, refuse_judged_otherwise
+from sfr_eval.metrics.families import load_family
+from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
+from sfr_eval.pipeline.measure import added_to, forward_for, score
+from sfr_eval.report.report import write_report
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.stored import stored_suites
 from sfr_eval.thinking import declared, record
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
+from sfr_eval.util.workers import open_workers
 
 if TYPE_CHECKING:
     from sfr_eval.judges.panel import JudgeSettings
@@ -65,8 +69,6 @@ def rescore(
     made anew. `jackknife` also gives standard errors within prompts. `workers` and `ray_address`:
     who measures, see `workers.open_workers`."""
     settings = {name: value for name, value in (code or {}).items() if value is not None}
-    from sfr_eval.metrics.families import load_family
-    from sfr_eval.metrics.tokenizers import load_tokenizer
 
     for family in metrics or ():
         load_family(family)
@@ -127,12 +129,6 @@ def _rescore(
     ray_address: str | None,
     jackknife: bool,
 ) -> tuple[Path, Path, list[str]]:
-    from sfr_eval.judges.panel import judge_and_record, judged_of, open_judging
-    from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
-    from sfr_eval.pipeline.measure import forward_for, score
-    from sfr_eval.report.report import write_report
-    from sfr_eval.util.workers import open_workers
-
     stored = folder.read_manifest()
     if stored is None:
         raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.suites.problems.kinds import load_problems
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.spec import PersonaRow, QueryRow, SuiteSpec
+from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.types import Message, Prompt
 from sfr_eval.util.assets import find_suite
 from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping
@@ -65,8 +67,6 @@ def load_suite(
         return _code_suite(spec, folder, (code or CodeOptions()).for_suite(spec.id))
     world = None
     if spec.world is not None:
-        from sfr_eval.suites.world.persona import PersonaWorld
-
         world = PersonaWorld.load(folder)
     queries = _queries(spec, folder, world)
     cards = _cards(spec, folder, world)
@@ -86,8 +86,6 @@ def load_suite(
 
 
 def _code_suite(spec: SuiteSpec, folder: Path, options: CodeOptions) -> Suite:
-    from sfr_eval.suites.problems.kinds import load_problems
-
     assert spec.code is not None
     if options.data is None and spec.queries is not None:  # a suite with problems of its own
         options = replace(options, data=str(inside(folder, spec.queries)))

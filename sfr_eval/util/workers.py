@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from sfr_eval.errors import RunError
+from sfr_eval.util.ray_cluster import connect, disconnect, node_resources
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -104,8 +105,6 @@ def _call(work: Callable[[Part], Result], part: Part) -> Result:
 def open_workers(count: int | None, *, ray_address: str | None = None) -> Iterator[Workers]:
     """`count` processes, or the cores of a Ray cluster; neither: this process."""
     if ray_address is not None:
-        from sfr_eval.util.ray_cluster import connect, disconnect, node_resources
-
         connect(ray_address)
         try:
             yield OnRay(sum(int(node.get("CPU", 0)) for node in node_resources()))

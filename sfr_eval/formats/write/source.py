@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.stats.estimate import query_means
 from sfr_eval.stats.intervals import standard_error
 from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.stored import stored_suites
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Estimate, Prompt, Sample, Value
 
@@ -70,8 +71,6 @@ class Source:
         known = {row["metric"] for row in results["estimates"]}
         for metric in metrics or ():
             if metric not in known:
-                from sfr_eval.errors import did_you_mean
-
                 raise UserError(
                     f"--metrics {metric}: not in this run; {did_you_mean(metric, known)}"
                 )
@@ -98,8 +97,6 @@ class Source:
     @cached_property
     def prompts(self) -> dict[tuple[str, str, str], Prompt]:
         """(suite, query, persona) -> what was asked; the suites must be as they were."""
-        from sfr_eval.suites.stored import stored_suites
-
         suites: list[Suite] = stored_suites(dict(self.manifest))
         return {(p.suite, p.query, p.persona): p for suite in suites for p in suite.prompts()}
 

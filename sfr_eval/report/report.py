@@ -58,7 +58,7 @@ def write_report(folder: RunFolder) -> Path:
                     write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
             repeated = repetitions.repetitions(answers(own, recorded(manifest)))
             if found := repetitions.rows(suite.id, repeated):
-                write_atomic(plots / f"{suite.id}-repetitions.csv", to_csv(found))
+                write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(found))
             parts.append(_section(suite, own, manifest, drawn) | {"repeated": repeated})
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
@@ -86,7 +86,7 @@ def _render(
     metrics = dict.fromkeys(row["metric"] for row in results["estimates"])
     return render(
         "report.html.j2",
-        scripts=["replies.js"],
+        scripts=["browser.js"],
         name=str(manifest.get("name", "")),
         parts=parts,
         rules=RULES,

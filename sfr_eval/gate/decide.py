@@ -22,7 +22,7 @@ from sfr_eval.gate.baseline import (
 from sfr_eval.gate.outcome import GateRow, RowVerdict
 from sfr_eval.gate.spec import Check, Direction
 from sfr_eval.stats.intervals import mean_interval
-from sfr_eval.stats.paired import holm
+from sfr_eval.stats.permutation import holm
 from sfr_eval.stats.permutation import (
     FLIPS,
     mcnemar_exact,

@@ -1,4 +1,4 @@
-"""What the numbers of a calibration prove: plain arrays in, verdicts out."""
+"""The checks of a calibration: plain arrays in, results out."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,76 +15,75 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """Did a metric pass a check? `reason` says why not, or why it could not be tested."""
+class CheckResult:
+    """Whether a metric passed a check; `reason` says why not, or why it could not be tested."""
 
     passed: bool | None
     reason: str = ""
 
 
-def dose_response(curve: Floats, *, higher_is_better: bool) -> Verdict:
-    """Does a metric get worse with every turn of the dial, and clearly worse in the end?
+def dose_response(curve: Floats, *, higher_is_better: bool) -> CheckResult:
+    """Check that a metric gets worse with every turn of the dial, and clearly worse in the end.
 
-    `curve` is (settings, queries), from no collapse to full. It fails if some step is for the
-    better by its paired 95% interval over queries, or if that of last minus first does not lie on
-    the worse side of zero.
+    `curve` is (settings, queries), from no collapse to full. The check fails if the paired 95%
+    interval over queries shows an improvement at some step, or if the one of last minus first does
+    not lie entirely on the worse side of zero.
     """
     if curve.shape[1] < 2:
-        return Verdict(passed=False, reason="undefined at some setting of the dial")
+        return CheckResult(passed=False, reason="undefined at some setting of the dial")
     worse = -curve if higher_is_better else curve
     for number, step in enumerate(np.diff(worse, axis=0)):
         high = mean_interval(step.tolist()).high
         if high is not None and high < 0:
-            return Verdict(passed=False, reason=f"turns back at step {number + 1} of the dial")
+            return CheckResult(passed=False, reason=f"turns back at step {number + 1} of the dial")
     low = mean_interval((worse[-1] - worse[0]).tolist()).low
     if low is None or low <= 0:
-        return Verdict(passed=False, reason="does not see full collapse")
-    return Verdict(passed=True)
+        return CheckResult(passed=False, reason="does not see full collapse")
+    return CheckResult(passed=True)
 
 
 def pairs_of_runs(values: Floats, *, partners: int) -> Floats:
-    """Differences of two whole runs: each of `values`, (runs, queries), with the `partners` runs
-    after it, in a circle. More than the runs / 2 pairs that share no run: the average over them is
-    the same, and its standard error smaller."""
+    """Return differences of whole runs: each of `values`, (runs, queries), minus each of the
+    `partners` runs after it, wrapping around. These are more than the runs / 2 pairs without a
+    common run: the average over them is the same, with a smaller standard error."""
     return np.concatenate(
         [values - np.roll(values, -step, axis=0) for step in range(1, partners + 1)]
     )
 
 
 def pairs_by_query(values: Floats, *, repeats: int, generator: np.random.Generator) -> Floats:
-    """Differences of two runs that are put together query by query from the few in `values`,
-    (runs, queries): for each query anew, two different ones. Only for values that are independent
-    between queries, which pairs of whole runs show."""
+    """Return differences of two runs assembled query by query from the few in `values`,
+    (runs, queries): two different ones, drawn anew for each query. Valid only if values are
+    independent between queries, which pairs of whole runs show."""
     runs, queries = values.shape
     first = generator.integers(0, runs, (repeats, queries))
     second = (first + generator.integers(1, runs, (repeats, queries))) % runs
     places = np.arange(queries)
-    found: Floats = values[first, places] - values[second, places]
-    return found
+    differences: Floats = values[first, places] - values[second, places]
+    return differences
 
 
 def null_coverage(differences: Floats) -> tuple[float, str]:
-    """(share of 95% intervals that cover zero, method) for pairs of runs of one source.
+    """Return (share of 95% intervals that cover zero, method) for pairs of runs of one source.
 
-    `differences` is (pairs, queries). For each pair it asks whether the interval of the mean
-    difference over queries covers zero, as it should in 95% of them. Standard error of the share
-    at 400 pairs that share no run: 1.1%.
+    `differences` is (pairs, queries). The interval of the mean difference over queries should cover
+    zero for 95% of the pairs. Standard error of the share at 400 pairs without a common run: 1.1%.
     """
     pairs, queries = differences.shape
     if queries < BCA_FROM:
         return float(_t_covers_zero(differences).mean()), "t"
     hits = 0
     for row in differences:
-        found = mean_interval(row.tolist())
-        hits += found.low is not None and found.high is not None and found.low <= 0 <= found.high
+        mean = mean_interval(row.tolist())
+        hits += mean.low is not None and mean.high is not None and mean.low <= 0 <= mean.high
     return hits / pairs, "BCa"
 
 
 def runs_differ(values: Floats) -> bool:
-    """Are there two runs and two queries, and do runs differ in a quarter of their queries?
+    """Return whether there are two runs and two queries, and runs differ in a quarter of these.
 
-    `values` is (runs, queries). An interval around a rare event covers zero nearly always, and
-    says nothing.
+    `values` is (runs, queries). An interval around a rare event nearly always covers zero, which
+    proves nothing.
     """
     runs, queries = values.shape
     if runs < 2 or queries < 2:
@@ -94,7 +93,7 @@ def runs_differ(values: Floats) -> bool:
 
 
 _ALIKE = 1e-12
-"""Sums in another order differ by less."""
+"""Sums in a different order differ by less."""
 
 
 def _t_covers_zero(differences: Floats) -> npt.NDArray[np.bool_]:
@@ -106,28 +105,30 @@ def _t_covers_zero(differences: Floats) -> npt.NDArray[np.bool_]:
     return covered
 
 
-def null_verdict(shares: Mapping[str, float | None]) -> Verdict:
-    """All shares that could be measured lie within 95 +- 2%."""
-    known = {where: share for where, share in shares.items() if share is not None}
-    if not known:
-        return Verdict(
+def null_result(shares: Mapping[str, float | None]) -> CheckResult:
+    """Check that all shares that could be measured lie within 95 +- 2%."""
+    measured = {where: share for where, share in shares.items() if share is not None}
+    if not measured:
+        return CheckResult(
             passed=None, reason="hardly varies between runs of the world: nothing to test"
         )
-    for where, share in known.items():
+    for where, share in measured.items():
         if not NOMINAL[0] <= share <= NOMINAL[1]:
             kind = "narrow" if share < NOMINAL[0] else "wide"
-            return Verdict(
+            return CheckResult(
                 passed=False,
                 reason=f"null intervals are too {kind}: {share:.1%} cover zero ({where})",
             )
-    return Verdict(passed=True)
+    return CheckResult(passed=True)
 
 
-def count_stability(by_count: Mapping[int, float], *, scale: float) -> tuple[int | None, Verdict]:
-    """(smallest k from which on a metric stays put, verdict for all k that were tried).
+def count_stability(
+    by_count: Mapping[int, float], *, scale: float
+) -> tuple[int | None, CheckResult]:
+    """Return (smallest k from which a metric is stable, check that it is at every k tried).
 
-    `by_count` maps k to the mean value; it stays put while it is within TOLERANCE of `scale` (what
-    full collapse does to the metric) from its value at the largest k. None if it never does.
+    `by_count` maps k to the mean value. It is stable while it differs from the one at the largest k
+    by at most TOLERANCE times `scale` (what full collapse does to the metric); None if it never is.
     """
     counts = sorted(by_count)
     last = by_count[counts[-1]]
@@ -137,10 +138,10 @@ def count_stability(by_count: Mapping[int, float], *, scale: float) -> tuple[int
             break
         stable = k
     if stable == counts[0]:
-        return stable, Verdict(passed=True)
+        return stable, CheckResult(passed=True)
     moved = (by_count[counts[0]] - last) / scale if scale > 0 else math.inf
     where = f"stable from k = {stable}" if stable else "stable at no smaller k"
-    return stable, Verdict(
+    return stable, CheckResult(
         passed=False,
         reason=f"moves with k: by {abs(moved):.0%} of its range from {counts[0]} to {counts[-1]}"
         f" replies ({where})",
@@ -148,22 +149,22 @@ def count_stability(by_count: Mapping[int, float], *, scale: float) -> tuple[int
 
 
 def moved_by_length(by_words: Mapping[int, float], *, scale: float) -> float:
-    """The farthest that a metric's mean over cut replies lies from that over whole ones, as a part
-    of `scale` (what full collapse does to it). `by_words` maps the number of first words to the
-    mean, 0 to that of whole replies. A reply that is cut also lacks its end, so a part of this is
-    what was said there."""
+    """Return the largest distance of a metric's mean over cut replies from that over whole ones, as
+    a part of `scale` (what full collapse does to it). `by_words` maps the number of first words to
+    the mean, 0 to that of whole replies. Cut replies also lack their ends, so some of this is due
+    to what was said there."""
     return max(abs(mean - by_words[0]) for mean in by_words.values()) / scale
 
 
 def noise(values: Floats) -> float:
-    """Standard deviation, within a query, of the difference of two runs of one source; `values` is
-    (sets, queries) with at least two sets."""
+    """Return the standard deviation, within a query, of the difference of two runs of one source.
+    `values` is (sets, queries) with at least two sets."""
     return math.sqrt(2 * float(values.var(axis=0, ddof=1).mean()))
 
 
 def unevenness(curve: Floats, *, noise_of_query: float) -> float:
-    """Spread of the true drop over queries as a part of the mean drop: sqrt(max(0, var - noise^2))
-    / mean, from first to last setting of `curve`, (settings, queries)."""
+    """Return the spread of the true drop over queries relative to the mean drop, sqrt(max(0, var -
+    noise^2)) / mean, from first to last setting of `curve`, (settings, queries)."""
     drop = curve[-1] - curve[0]
     mean = abs(float(drop.mean()))
     if not mean:
@@ -172,10 +173,11 @@ def unevenness(curve: Floats, *, noise_of_query: float) -> float:
 
 
 def detectable(noise_of_query: float, queries: int, *, uneven: float = 0.0) -> float | None:
-    """The smallest mean drop that a paired two-sided t test over queries finds with 80% power.
+    """Return the smallest mean drop that a paired two-sided t test over queries detects with 80%
+    power.
 
     Differences have standard deviation sqrt(noise^2 + (uneven drop)^2). With c the noncentrality
-    that gives this power, drop = c sd / sqrt(n). None where no drop is large enough, since its
+    that gives this power, drop = c sd / sqrt(n). None if no drop is large enough, since its
     unevenness grows with it.
     """
     from scipy.optimize import brentq
@@ -185,17 +187,17 @@ def detectable(noise_of_query: float, queries: int, *, uneven: float = 0.0) -> f
     degrees = queries - 1
     limit = float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
 
-    def lacking(c: float) -> float:
+    def missing_power(c: float) -> float:
         return float(nct.sf(limit, degrees, c) + nct.cdf(-limit, degrees, c)) - POWER
 
-    c = float(brentq(lacking, 0.0, limit + 6))  # far above it scipy's nct has no number
-    left = queries - (c * uneven) ** 2
-    return c * noise_of_query / math.sqrt(left) if left > 0 else None
+    c = float(brentq(missing_power, 0.0, limit + 6))  # far above that, scipy's nct returns NaN
+    effective = queries - (c * uneven) ** 2
+    return c * noise_of_query / math.sqrt(effective) if effective > 0 else None
 
 
 def dial_of(drop: float, curve: Sequence[float], settings: Sequence[float]) -> float | None:
-    """The setting of the dial at which the mean curve has first fallen by `drop`, on straight
-    lines between settings; None if it never does. `curve` begins at no collapse."""
+    """Return the setting of the dial at which the mean curve has first fallen by `drop`, linear
+    between settings; None if it never does. `curve` begins at no collapse."""
     fallen = [abs(value - curve[0]) for value in curve]
     for number in range(1, len(fallen)):
         before, after = fallen[number - 1], fallen[number]

@@ -1,4 +1,4 @@
-"""What is drawn in a calibration, and what each metric claims to see."""
+"""The design of a calibration: what is drawn, and what each metric claims to detect."""
 
 import re
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Literal
 Dial = Literal["cross", "within", "both"]
 
 TOLERANCE = 0.05
-"""A metric is count-stable if it moves by at most this part of what full collapse does to it."""
+"""A count-stable metric moves with k by at most this part of what full collapse does to it."""
 
 NOMINAL = (0.93, 0.97)
-"""Share of null intervals that may cover zero: 95% give or take 2."""
+"""Accepted share of null intervals that cover zero: 95% give or take 2."""
 
 POWER = 0.8
 
@@ -29,7 +29,7 @@ _CLAIMS: tuple[tuple[str, tuple[Dial, ...]], ...] = (
 
 
 def claims(metric: str) -> tuple[Dial, ...]:
-    """The dials that a metric says it sees; () for facts that claim nothing, such as length."""
+    """Return the dials that a metric claims to detect; () for plain facts such as length."""
     for pattern, dials in _CLAIMS:
         if re.fullmatch(pattern, metric):
             return dials
@@ -38,26 +38,26 @@ def claims(metric: str) -> tuple[Dial, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much is drawn. Encoding is nearly all of the cost, so the text count decides."""
+    """How much is drawn. Encoding is nearly all of the cost, so the number of texts decides."""
 
-    k: int = 8  # replies of a prompt, the suite's own number
+    k: int = 8  # replies to a prompt, as in the suite itself
     steps: tuple[float, ...]  # settings of each dial, beyond 0
     dose_queries: int  # of metrics that need the encoder
     dose_personas: int
-    light_queries: int  # of those that do not; all personas
-    null_queries: int  # at the truth, every metric
-    null_pool: int  # replies of a prompt, all personas: the source of the runs, and the noise
-    null_personas: int  # of a run
-    null_runs: int  # each with a seed of its own
-    null_partners: int  # other runs that each run is compared with
+    light_queries: int  # of metrics that do not; all personas
+    null_queries: int  # at the reference distribution, every metric
+    null_pool: int  # replies to a prompt, all personas: the source of the runs and of the noise
+    null_personas: int  # in a run
+    null_runs: int  # each with its own seed
+    null_partners: int  # other runs to compare each run with
     wide_queries: int  # a collapsed source, as many queries as a real run
     wide_personas: int
-    wide_sets: int  # draws of k replies, put together query by query to pairs of runs
+    wide_sets: int  # draws of k replies, assembled query by query into pairs of runs
     wide_repeats: int
-    counts: tuple[int, ...]  # k of the invariance check, each a divisor of the largest
+    counts: tuple[int, ...]  # k of the stability check, each a divisor of the largest
     count_queries: int
     count_personas: int
-    lengths: tuple[int, ...] = (10, 20, 30)  # first words of each reply
+    lengths: tuple[int, ...] = (10, 20, 30)  # first words kept of each reply
 
 
 DEFAULT = Size(
@@ -103,5 +103,5 @@ LIGHT = ("text", "lexical", "quality")
 """Families that need no encoder."""
 
 LEFT_OUT = ("across", "code", "geometry", "tokens", "judge")
-"""across: its unit is a block of queries, of which a calibration of this size has too few. The
-others need what replies of the simulator have not: a checkpoint, a judge, problems to solve."""
+"""across: its unit is a block of queries, and a calibration of this size has too few of them. The
+others need what simulated replies lack: a checkpoint, a judge, problems to solve."""

@@ -1,4 +1,4 @@
-"""Replies of the world at given dials, and what every metric says about them."""
+"""Draws replies of the synthetic benchmark at given dials and measures every metric on them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,15 +15,15 @@ from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample, Value
 
 Table = dict[str, dict[int, dict[str, float]]]
-"""metric -> number of the set of replies -> query -> value; what is undefined is absent"""
+"""metric -> number of the set of replies -> query -> value; undefined values are absent"""
 
 _TOGETHER = 40
-"""Runs that are measured at a time: their embeddings take 30 MB."""
+"""Runs measured at a time: their embeddings take 30 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """A suite with a world, an encoder, and what is fitted once (the style probe)."""
+    """A suite with a synthetic benchmark, an encoder, and what is fitted once (the style probe)."""
 
     suite: Suite
     encoder: Encoder
@@ -40,15 +40,15 @@ class Bench:
         personas: int | None = None,
         dials: Mapping[str, float] | None = None,
     ) -> list[Sample]:
-        """`replies` replies to each of the first queries, spread over topics and intents, of the
-        first personas (None: all). `part` keeps the draws of different checks independent."""
+        """Draw `replies` replies to each of `queries` queries, spread over topics and intents, from
+        the first personas (None: all). `part` keeps the draws of different checks independent."""
         assert self.suite.world is not None
         world = self.suite.world.dialed(**dict(dials or {}))
         ids = list(self.suite.queries)
-        # 148 queries are 37 topics by 4 intents in order: equal steps would always hit one intent.
+        # 148 queries are 37 topics by 4 intents, in order: equal steps would always hit one intent.
         count = min(queries, len(ids))
         chosen = [ids[(i * len(ids) // count + i) % len(ids)] for i in range(count)]
-        if len(set(chosen)) < count:  # nearly all are asked for
+        if len(set(chosen)) < count:  # nearly all queries are wanted
             chosen = ids[:count]
         rows = []
         for query in chosen:
@@ -83,32 +83,32 @@ class Bench:
     def measure(
         self, samples: Sequence[Sample], *, k: int, families: Sequence[str] | None = None
     ) -> Table:
-        """Every metric of every consecutive set of k replies of each prompt, left-overs dropped.
+        """Measure every consecutive set of k replies of each prompt; drops the remainder.
 
-        Sets are told apart by a made-up temperature, so that one call measures them all.
+        The temperature stands for the number of the set, so that one call measures them all.
         """
         total = 1 + max(sample.index for sample in samples)
         sets = total // k
-        asked = [
+        numbered = [
             replace(sample, temperature=float(sample.index // k), index=sample.index % k)
             for sample in samples
             if sample.index < sets * k
         ]
-        return self.measure_sets(asked, families=families)
+        return self.measure_sets(numbered, families=families)
 
     def measure_runs(self, pool: Sequence[Sample], *, k: int, runs: int, part: str) -> Table:
-        """Every metric of `runs` whole runs, each with a seed of its own.
+        """Measure `runs` whole runs, each with its own seed.
 
-        Their source is the pool: a run takes k different replies of it for each prompt. So runs are
-        independent of each other and alike in distribution, every metric is computed anew for
-        each, and no text is encoded that is not in the pool.
+        A run takes k different replies per prompt from the pool. So runs are independent and
+        identically distributed, every metric is computed anew for each, and only texts of the pool
+        are encoded.
         """
         replies: dict[str, list[Sample]] = {}
         for sample in pool:
             replies.setdefault(f"{sample.query}/{sample.persona}", []).append(sample)
 
         def run(number: int) -> Iterator[Sample]:
-            for prompt, known in replies.items():
+            for prompt, candidates in replies.items():
                 seed = sample_seed(
                     self.seed,
                     suite=f"calibrate/{part}",
@@ -116,9 +116,11 @@ class Bench:
                     temperature=1.0,
                     index=number,
                 )
-                chosen = np.random.default_rng(seed).choice(len(known), k, replace=False)
+                chosen = np.random.default_rng(seed).choice(len(candidates), k, replace=False)
                 for index, place in enumerate(chosen.tolist()):
-                    yield replace(known[place], temperature=float(number), index=index, seed=seed)
+                    yield replace(
+                        candidates[place], temperature=float(number), index=index, seed=seed
+                    )
 
         table: Table = {}
         for first in range(0, runs, _TOGETHER):
@@ -130,13 +132,13 @@ class Bench:
     def measure_sets(
         self, samples: Sequence[Sample], *, families: Sequence[str] | None = None
     ) -> Table:
-        """The same for samples whose temperature already is the number of their set."""
+        """Measure samples whose temperature is the number of their set."""
         context = Context(
             samples=samples,
             suite=self.suite,
             encoder=self.encoder,
             speaks_world=True,
-            permutations=0,  # whether styles differ at all is not asked here
+            permutations=0,  # whether styles differ at all is not tested here
             fitted=self.fitted,
         )
         table: Table = {}
@@ -152,7 +154,7 @@ class Bench:
 
 
 def matrix(sets: Mapping[int, Mapping[str, float]]) -> np.ndarray:
-    """Values of one metric, shape (sets, queries); only queries that every set has a value of."""
+    """Return values of one metric, shape (sets, queries), for queries with a value in every set."""
     numbers = sorted(sets)
     if not numbers:
         return np.zeros((0, 0))

@@ -1,4 +1,4 @@
-"""calibration.json as plots, one file a check."""
+"""calibration.json as plots, one file per check."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,20 +12,22 @@ if TYPE_CHECKING:
 _WIDE = (6.4, 4.6)
 
 
-def panels(found: Mapping[str, Any]) -> Iterator[tuple[str, list[Panel]]]:
-    """(file name without suffix, its panels); a check without a number has no file."""
-    metrics = found["metrics"]
-    shown = found["headline"] or [metric for metric, row in metrics.items() if row["claims"]]
-    for name, made in (
+def panels(calibration: Mapping[str, Any]) -> Iterator[tuple[str, list[Panel]]]:
+    """Yield (file name without suffix, its panels); a check without numbers has no file."""
+    metrics = calibration["metrics"]
+    headlines = calibration["headline"] or [
+        metric for metric, row in metrics.items() if row["claims"]
+    ]
+    for name, figures in (
         ("dose", [_dose(metrics, dial) for dial in ("within", "cross", "both")]),
         ("counts", [_counts(metrics)]),
         ("lengths", [_lengths(metrics)]),
         ("null", [_null(metrics)]),
-        ("power", [_power(metrics, shown, found["design"]["k"])]),
+        ("power", [_power(metrics, headlines, calibration["design"]["k"])]),
     ):
-        drawn = [panel for panel in made if panel.rows]
-        if drawn:
-            yield name, drawn
+        panels_with_rows = [panel for panel in figures if panel.rows]
+        if panels_with_rows:
+            yield name, panels_with_rows
 
 
 def _lines(
@@ -43,7 +45,7 @@ def _lines(
             ax.plot(*zip(*points, strict=True), "-o", markersize=3, linewidth=1, label=name)
         if logarithmic:
             ax.set_xscale("log", base=2)
-            ax.xaxis.set_major_formatter(ScalarFormatter())  # 8, where the default writes maths
+            ax.xaxis.set_major_formatter(ScalarFormatter())  # 8, instead of a power of two
         ax.set_title(title)
         ax.set_xlabel(x)
         ax.set_ylabel(y)
@@ -90,9 +92,9 @@ def _lengths(metrics: Mapping[str, Any]) -> Panel:
     return _lines("Length", "first words", "from whole replies, in parts of full collapse", lines)
 
 
-def _power(metrics: Mapping[str, Any], shown: Sequence[str], k: int) -> Panel:
+def _power(metrics: Mapping[str, Any], headlines: Sequence[str], k: int) -> Panel:
     lines = {}
-    for metric in shown:
+    for metric in headlines:
         points = [
             (cell["queries"], cell["part"])
             for cell in metrics[metric]["power"]

@@ -1,4 +1,4 @@
-"""The verb: calibrate, and write JSON, plots and page into a folder."""
+"""The command `calibrate`: writes JSON, plots and a page into a folder."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def execute(
     """Run the calibration and write calibration.json, calibration.md and plots/."""
     with writing_to(output):
         (output / "plots").mkdir(parents=True, exist_ok=True)
-    found = calibrate(
+    calibration = calibrate(
         load_suite(suite),
         size=QUICK if quick else DEFAULT,
         name="quick" if quick else "default",
@@ -38,16 +38,16 @@ def execute(
         seed=seed,
         on_progress=ScoringProgress(),
     )
-    write(found, output)
-    return found
+    write(calibration, output)
+    return calibration
 
 
-def write(found: dict[str, Any], output: Path) -> None:
-    """The files of a calibration; the folder and its plots/ must be there."""
+def write(calibration: dict[str, Any], output: Path) -> None:
+    """Write the files of a calibration; the folder and its plots/ must exist."""
     with writing_to(output):
-        text = json.dumps(found, indent=1, allow_nan=False)
+        text = json.dumps(calibration, indent=1, allow_nan=False)
         write_atomic(output / "calibration.json", text + "\n")
-        write_atomic(output / "calibration.md", page(found))
-        for name, made in panels(found):
-            for suffix, content in files(made):
+        write_atomic(output / "calibration.md", page(calibration))
+        for name, figures in panels(calibration):
+            for suffix, content in files(figures):
                 write_atomic(output / "plots" / f"{name}.{suffix}", content)

@@ -18,8 +18,7 @@ from sfr_eval.comparison.runs import ScoredRun, common
 from sfr_eval.metrics.headlines import headlines as standing_first
 from sfr_eval.metrics.table import metric_info, shown_ks
 from sfr_eval.stats.intervals import mean_interval
-from sfr_eval.stats.paired import holm
-from sfr_eval.stats.permutation import mcnemar_exact, sign_flip_p_values, smallest_p
+from sfr_eval.stats.permutation import holm, mcnemar_exact, sign_flip_p_values, smallest_p
 from sfr_eval.stats.power import lattice_step, smallest_visible
 
 ALPHA = 0.05

@@ -22,9 +22,9 @@ from sfr_eval.gate.baseline import (
 from sfr_eval.gate.outcome import GateRow, RowVerdict
 from sfr_eval.gate.spec import Check, Direction
 from sfr_eval.stats.intervals import mean_interval
-from sfr_eval.stats.paired import holm
 from sfr_eval.stats.permutation import (
     FLIPS,
+    holm,
     mcnemar_exact,
     sign_flip_p_values,
     smallest_p,

@@ -1,9 +1,9 @@
-"""Which correct programs behave differently? Calls on inputs near to those of the tests.
+"""Tells correct programs apart by their behaviour on inputs close to those of the tests.
 
-Only problems that call a function can be asked: what other standard input would be valid is not
-known. Inputs are made from those of the tests by small changes (one more, one less, reversed,
-shortened, emptied), so some are outside of what the problem allows; there a program may raise, and
-all exceptions count as one answer.
+Only problems that call a function qualify, since valid standard input other than that of the tests
+is unknown. Inputs are small changes to those of the tests (one more, one less, reversed, shortened,
+emptied), so some violate the problem's constraints; there a program may raise, and all exceptions
+count as the same answer.
 """
 
 import ast
@@ -15,7 +15,7 @@ from sfr_eval.sandbox.types import AssertsProblem, CallsProblem, FunctionalProbl
 from sfr_eval.suites.problems.extract import called_function
 
 MAX_INPUTS = 24
-MAX_CHARACTERS = 2_000  # of a test's input: a larger one tells no more and costs
+MAX_CHARACTERS = 2_000  # of a test's input: larger ones cost more and show no more
 _NAME = "_sfr_eval_answer"
 _MODULES = (
     "typing",
@@ -25,7 +25,7 @@ _MODULES = (
     "functools",
     "heapq",
     "bisect",
-    "builtins",  # last: math has a `pow` of its own
+    "builtins",  # last, since math has its own `pow`
 )
 _PRELUDE = "".join(f"from {module} import *\n" for module in _MODULES)
 _WRAPPER = """
@@ -40,8 +40,8 @@ def {name}(*arguments):
 
 
 def comparison(problem: Problem, reference: str) -> CallsProblem | None:
-    """The problem to answer as `reference` does, on inputs outside of the tests; None where no
-    inputs can be made. Programs for it come from `wrapped`."""
+    """Return the problem of answering like `reference` on inputs outside the tests; None if no such
+    inputs can be made. Its programs come from `wrapped`."""
     inputs = tuple(probes(problem))
     if not inputs:
         return None
@@ -51,7 +51,7 @@ def comparison(problem: Problem, reference: str) -> CallsProblem | None:
 
 
 def wrapped(code: str, problem: Problem) -> str:
-    """A program as one function that says what it returned, or that it raised."""
+    """Wrap a program into one function that reports what it returned or that it raised."""
     call = _function(problem)
     if isinstance(problem, FunctionalProblem) and "class Solution" in code:
         call = f"Solution().{call}"
@@ -60,22 +60,22 @@ def wrapped(code: str, problem: Problem) -> str:
 
 
 def probes(problem: Problem) -> Iterator[tuple[Any, ...]]:
-    """Argument tuples near to those of the tests, none twice and none of the tests' own."""
+    """Yield argument tuples close to those of the tests, without repeats or the tests' own."""
     own = list(test_inputs(problem))
     seen = {repr(arguments) for arguments in own}
-    found = 0
+    count = 0
     for arguments in own:
         for place, value in enumerate(arguments):
             for other in near(value):
                 changed = (*arguments[:place], other, *arguments[place + 1 :])
-                if repr(changed) not in seen and found < MAX_INPUTS:
+                if repr(changed) not in seen and count < MAX_INPUTS:
                     seen.add(repr(changed))
-                    found += 1
+                    count += 1
                     yield changed
 
 
 def near(value: Any) -> list[Any]:
-    """Values of the same type that differ a little."""
+    """Return values of the same type that differ slightly."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):
@@ -89,7 +89,7 @@ def near(value: Any) -> list[Any]:
 
 
 def test_inputs(problem: Problem) -> Iterator[tuple[Any, ...]]:
-    """Arguments of the tests that are plain data."""
+    """Yield the arguments of those tests whose arguments are plain data."""
     if isinstance(problem, FunctionalProblem):
         for test in problem.tests:
             if len(test.input) > MAX_CHARACTERS:
@@ -108,7 +108,7 @@ def test_inputs(problem: Problem) -> Iterator[tuple[Any, ...]]:
 
 
 def _arguments(assertion: str, name: str) -> tuple[Any, ...]:
-    """Of the first call of `name`; ValueError where they are not literals."""
+    """Return those of the first call of `name`. Raises ValueError unless they are literals."""
     for node in ast.walk(ast.parse(assertion)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
             if node.keywords:

@@ -1,15 +1,15 @@
-"""When are two programs the same program? Their syntax trees without what does not act."""
+"""Recognises equal programs by their syntax trees, without the parts that have no effect."""
 
 import ast
 import hashlib
 
 
 def shape(code: str) -> str:
-    """Short hash of the normalised syntax tree; equal for programs that differ in comments, layout,
-    docstrings, annotations, unused imports and the names of their own variables, functions and
-    arguments only. Names are numbered in order of their first use, without regard to scopes: two
-    programs that share names differently between scopes count as different. A text that is not
-    Python counts by its text."""
+    """Return a short hash of the normalised syntax tree. It is equal for programs that differ only
+    in comments, layout, docstrings, annotations, unused imports, and the names of their own
+    variables, functions and arguments. Names are numbered in order of first use, regardless of
+    scope: programs that share names between scopes differently count as different. A text that is
+    not Python is hashed as it is."""
     try:
         tree = ast.parse(code)
         names = _own_names(tree)
@@ -22,7 +22,7 @@ def shape(code: str) -> str:
 
 
 def _own_names(tree: ast.Module) -> set[str]:
-    """Names that the program binds itself; those of methods are reached as attributes and stay."""
+    """Return the names that the program binds, except methods, which are accessed as attributes."""
     methods = {
         id(member)
         for node in ast.walk(tree)
@@ -112,7 +112,7 @@ class _Normaliser(ast.NodeTransformer):
     def _body(
         self, node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     ) -> ast.AST:
-        """Without docstrings, and texts and passes that stand alone."""
+        """Remove docstrings, and constants and passes that stand alone."""
         self.generic_visit(node)
         node.body = [child for child in node.body if not _idle(child)] or [ast.Pass()]
         return node

@@ -1,11 +1,11 @@
-"""Verdicts on the answers of a code suite: made once, kept in the run folder, read by metrics.
+"""Verdicts on the answers of a code suite: made once, stored in the run folder, read by metrics.
 
-    verdicts/<suite>.jsonl    one line for each (program, mode, round), appended as it is known,
-                              each with its own checksum
+    verdicts/<suite>.jsonl    one line for each (program, mode, round), appended as soon as it is
+                              known, each with its own checksum
 
 Equal programs for one problem share a verdict, so a collapsed model is graded quickly. Round 0
-counts; round 1 grades a share of the programs again, to show how far the grader itself can be
-trusted. A verdict `not_scored` (the grader failed) is not kept: scoring again tries again.
+counts; round 1 grades a share of the programs again, to show how reliable the grader is. A verdict
+`not_scored` (the grader failed) is not stored, so scoring again retries it.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ from sfr_eval.types import Sample
 from sfr_eval.util.progress import OnProgress
 
 VERSION = "1"
-"""Of what is kept; a verdict of another version is made again."""
+"""Version of the stored verdicts; those of another version are made again."""
 
 _ALIKE = "answers-alike"
-"""Kept in place of a mode: does the program answer as another one does?"""
+"""Stored in place of a mode: whether the program answers like another one."""
 
 Grader = Callable[..., Iterator[Verdict]]
-"""`sfr_eval.sandbox.grade`, or what stands for it in a test."""
+"""`sfr_eval.sandbox.grade`, or its substitute in a test."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,20 +39,20 @@ class GradeSettings:
     """How programs are graded; the same fields as in RunConfig."""
 
     verdict_mode: Mode | None = None  # None: the suite's own
-    regrade: float = 0.1  # share of programs that is graded twice
+    regrade: float = 0.1  # share of programs to grade twice
     grade_workers: int | None = None
     unsafe_code: bool = False
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "GradeSettings":
-        """From a RunConfig's fields or from a manifest's `config`."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{name: value for name, value in config.items() if name in known})
+        """Read the settings from the fields of a RunConfig or of a manifest's `config`."""
+        names = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in config.items() if name in names})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graded:
-    """A verdict as it is kept."""
+    """A verdict as it is stored."""
 
     program: str  # hash of problem and code
     problem: str
@@ -64,7 +64,7 @@ class Graded:
     retried: bool
     wall_seconds: float
     cpu_seconds: float
-    isolation: str  # tier of the sandbox
+    isolation: str  # the tier of the sandbox
     detail: str
     grader: str = VERSION
 
@@ -75,7 +75,7 @@ class Graded:
 
 
 class Grading:
-    """The verdicts of one suite of one run. Nothing is run before it is asked for."""
+    """The verdicts of one suite of one run. Nothing runs before it is needed."""
 
     def __init__(
         self,
@@ -90,92 +90,99 @@ class Grading:
         self.mode: Mode = settings.verdict_mode or problems.mode  # type: ignore[assignment]
         self._file, self._on_progress, self._grader = file, on_progress, grader
         self._programs: dict[str, str] = {}
-        self._known: dict[tuple[str, str, int], Graded] | None = None
+        self._verdicts: dict[tuple[str, str, int], Graded] | None = None
 
     @property
     def other_mode(self) -> Mode | None:
-        """The second mode of a suite whose own grader has known faults; None elsewhere."""
+        """The second mode of a suite whose own grader has known faults; None for other suites."""
         if self.problems.mode != "lcb-compat" or self.mode not in ("lcb-compat", "faithful"):
             return None
         return "faithful" if self.mode == "lcb-compat" else "lcb-compat"
 
     def program(self, sample: Sample) -> str:
-        """The program in an answer; "" where there is none."""
+        """Return the program in an answer; "" if there is none."""
         if sample.sample_id not in self._programs:
             problem = self.problems.problems[sample.query]
             self._programs[sample.sample_id] = problem.extract(sample.text)
         return self._programs[sample.sample_id]
 
     def verdict(self, sample: Sample, *, mode: Mode | None = None, round: int = 0) -> Graded | None:
-        """What is known about an answer; None where it could not be graded."""
+        """Return the verdict on an answer; None if it could not be graded."""
         key = (program_id(sample.query, self.program(sample)), mode or self.mode, round)
-        return self._verdicts().get(key)
+        return self._stored().get(key)
 
     def grade(self, samples: Sequence[Sample]) -> None:
-        """Grade what is not known yet: every mode, and a share of the programs twice."""
+        """Grade what has no verdict yet, in every mode, and a share of the programs twice."""
         programs = {
             program_id(sample.query, self.program(sample)): (sample.query, self.program(sample))
             for sample in samples
         }
-        twice = {key: of for key, of in programs.items() if _share(key) < self.settings.regrade}
+        twice = {
+            key: program
+            for key, program in programs.items()
+            if _position(key) < self.settings.regrade
+        }
         jobs: list[tuple[Mode, int, dict[str, tuple[str, str]]]] = [(self.mode, 0, programs)]
         if self.other_mode is not None:
             jobs.append((self.other_mode, 0, programs))
         jobs.append((self.mode, 1, twice))
-        known = self._verdicts()
-        left = [
-            (mode, round, {key: of for key, of in some.items() if (key, mode, round) not in known})
-            for mode, round, some in jobs
+        verdicts = self._stored()
+        pending = [
+            (mode, round, {key: p for key, p in job.items() if (key, mode, round) not in verdicts})
+            for mode, round, job in jobs
         ]
-        total = sum(len(some) for _, _, some in left)
+        total = sum(len(job) for _, _, job in pending)
         done = 0
-        for mode, round, some in left:
-            for graded in self._run(self._as_programs(some), mode=mode, round=round):
+        for mode, round, job in pending:
+            for graded in self._run(self._as_programs(job), mode=mode, round=round):
                 done += 1
                 if graded.status != "not_scored":
-                    known[graded.program, mode, round] = graded
+                    verdicts[graded.program, mode, round] = graded
                 if self._on_progress is not None:
                     self._on_progress("grade", done, total)
 
     def behaviours(self, by_problem: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
-        """(problem, program) -> number of its behaviour, for correct programs of problems that can
-        be compared (see `sfr_eval.grading.behaviour`); equal numbers answer alike.
+        """Number the behaviours of correct programs: (problem, program) -> number, for problems
+        that can be compared (see `sfr_eval.grading.behaviour`). Programs that answer alike share
+        one.
 
-        In rounds: the first program of a problem that has no number yet leads, and those that
-        answer as it does get its number. A program that cannot be compared stands alone.
+        In rounds: the first program of a problem without a number leads, and those that answer like
+        it get its number. A program that cannot be compared has a number of its own.
         """
         numbers: dict[tuple[str, str], int] = {}
         comparable = self.comparable(query for query, codes in by_problem.items() if codes)
-        left = {query: list(dict.fromkeys(by_problem[query])) for query in sorted(comparable)}
+        unnumbered = {query: list(dict.fromkeys(by_problem[query])) for query in sorted(comparable)}
         number = 0
-        while left:
-            asked: dict[str, Program] = {}
-            for query, (leader, *others) in left.items():
+        while unnumbered:
+            programs: dict[str, Program] = {}
+            for query, (leader, *others) in unnumbered.items():
                 numbers[query, leader] = number
                 problem = self.problems.problems[query].load_tests()
-                like = comparison(problem, leader)
-                assert like is not None, f"{query}: was found to be comparable"
+                answer_like_leader = comparison(problem, leader)
+                assert answer_like_leader is not None, f"{query}: is comparable"
                 for code in others:
                     key = program_id(f"{query}\0{leader}", code)
-                    asked[key] = Program(id=key, code=wrapped(code, problem), problem=like)
-            known = self._verdicts()
-            new = [p for key, p in asked.items() if (key, _ALIKE, 0) not in known]
-            for graded in self._run(iter(new), mode="faithful", kept_as=_ALIKE, round=0):
-                known[graded.program, _ALIKE, 0] = graded
-            for query, (leader, *others) in [item for item in left.items() if item[1]]:
-                left[query] = []
+                    programs[key] = Program(
+                        id=key, code=wrapped(code, problem), problem=answer_like_leader
+                    )
+            verdicts = self._stored()
+            new = [p for key, p in programs.items() if (key, _ALIKE, 0) not in verdicts]
+            for graded in self._run(iter(new), mode="faithful", stored_as=_ALIKE, round=0):
+                verdicts[graded.program, _ALIKE, 0] = graded
+            for query, (leader, *others) in list(unnumbered.items()):
+                unnumbered[query] = []
                 for code in others:
-                    verdict = known.get((program_id(f"{query}\0{leader}", code), _ALIKE, 0))
+                    verdict = verdicts.get((program_id(f"{query}\0{leader}", code), _ALIKE, 0))
                     if verdict is not None and verdict.passed:
                         numbers[query, code] = number
                     else:
-                        left[query].append(code)
-            left = {query: codes for query, codes in left.items() if codes}
+                        unnumbered[query].append(code)
+            unnumbered = {query: codes for query, codes in unnumbered.items() if codes}
             number += 1
         return numbers
 
     def comparable(self, queries: Iterable[str]) -> set[str]:
-        """Those problems whose programs can be called on inputs outside of the tests."""
+        """Return the problems whose programs can be called on inputs outside the tests."""
         problems = self.problems.problems
         return {
             query
@@ -184,9 +191,9 @@ class Grading:
         }
 
     def _run(
-        self, programs: Iterator[Program], *, mode: Mode, round: int, kept_as: str | None = None
+        self, programs: Iterator[Program], *, mode: Mode, round: int, stored_as: str | None = None
     ) -> Iterator[Graded]:
-        """Run programs and append their verdicts to the file, each as soon as it is known."""
+        """Run programs and append each verdict to the file as soon as it is known."""
         first = next(programs, None)
         if first is None:
             return
@@ -198,35 +205,35 @@ class Grading:
                 workers=self.settings.grade_workers,
                 unsafe=self.settings.unsafe_code,
             ):
-                graded = _graded(verdict, mode=kept_as or mode, round=round, isolation=tier)
+                graded = _graded(verdict, mode=stored_as or mode, round=round, isolation=tier)
                 if graded.status != "not_scored":
                     append(graded)
                 yield graded
 
     def _as_programs(self, programs: Mapping[str, tuple[str, str]]) -> Iterator[Program]:
-        """Those of one problem side by side, so that its tests are decoded once."""
+        """Yield the programs of one problem together, so that its tests are decoded once."""
         problem = None
         for key, (query, code) in sorted(programs.items(), key=lambda item: item[1][0]):
             if problem is None or problem.id != query:
                 problem = self.problems.problems[query].load_tests()
             yield Program(id=key, code=code, problem=problem)
 
-    def _verdicts(self) -> dict[tuple[str, str, int], Graded]:
-        if self._known is None:
-            self._known = {}
+    def _stored(self) -> dict[tuple[str, str, int], Graded]:
+        if self._verdicts is None:
+            self._verdicts = {}
             for graded in kept_rows(self._file, Graded):
                 if graded.grader == VERSION:
-                    self._known[graded.program, graded.mode, graded.round] = graded
-        return self._known
+                    self._verdicts[graded.program, graded.mode, graded.round] = graded
+        return self._verdicts
 
 
 def program_id(problem: str, code: str) -> str:
-    """Equal for equal programs for one problem."""
+    """Return an id that is equal for equal programs for one problem."""
     return hashlib.sha256(f"{problem}\0{code}".encode(errors="surrogatepass")).hexdigest()[:32]
 
 
-def _share(key: str) -> float:
-    """A number in [0, 1) that belongs to a program, so that the same ones are graded twice."""
+def _position(key: str) -> float:
+    """Return a fixed number in [0, 1) for a program, so that the same ones are graded twice."""
     return int(key[:8], 16) / 2**32
 
 
@@ -248,5 +255,5 @@ def _graded(verdict: Verdict, *, mode: str, round: int, isolation: str) -> Grade
 
 
 def round_seconds(seconds: float) -> float:
-    """Milliseconds are all that a clock under load can tell."""
+    """Round to milliseconds: a clock under load is no more precise."""
     return float(f"{seconds:.3f}")

@@ -13,7 +13,7 @@ from sfr_eval.metrics.context import NO_TEXT, Context, PromptKey, metric_result
 from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
 from sfr_eval.types import MetricResult, Sample, Value
 
-VERSION = "1"
+VERSION = "2"
 NOT_GRADED = "no program of this problem could be graded"
 NO_FUNCTION = "nothing to compare: no graded program, or no function to call on other inputs"
 LISTED = 50

@@ -38,7 +38,7 @@ def gate_of(context: Context) -> Gate | None:
     oracle = oracle_of(context)
     if oracle is None:
         return None
-    return Gate("oracle_valid", lambda reply: oracle.verdict(reply).valid)
+    return Gate("oracle_valid", lambda reply: oracle.parse(reply).valid)
 
 
 def compute(context: Context) -> list[MetricResult]:

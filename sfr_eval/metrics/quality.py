@@ -12,7 +12,7 @@ from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.types import MetricResult, Sample, Value
 
 if TYPE_CHECKING:
-    from sfr_eval.suites.world.persona import PersonaWorld, Verdict
+    from sfr_eval.suites.world.persona import Parse, PersonaWorld
 
 VERSION = "1"
 
@@ -22,21 +22,21 @@ class Oracle:
 
     def __init__(self, world: "PersonaWorld") -> None:
         self._world = world
-        self._verdicts: dict[tuple[str, str], Verdict] = {}
+        self._parses: dict[tuple[str, str], Parse] = {}
         self._styled: dict[tuple[str, str, str], bool] = {}
 
-    def verdict(self, reply: Sample) -> "Verdict":
+    def parse(self, reply: Sample) -> "Parse":
         """What the grammar says of a reply."""
         key = (reply.text, reply.query)
-        if key not in self._verdicts:
-            self._verdicts[key] = self._world.judge(*key)
-        return self._verdicts[key]
+        if key not in self._parses:
+            self._parses[key] = self._world.parse_reply(*key)
+        return self._parses[key]
 
     def styled(self, reply: Sample) -> bool:
         """Valid, and more probable under the asked persona than under every other."""
         key = (reply.text, reply.persona, reply.query)
         if key not in self._styled:
-            self._styled[key] = self.verdict(reply).valid and self._world.styled(*key)
+            self._styled[key] = self.parse(reply).valid and self._world.styled(*key)
         return self._styled[key]
 
     def distinct_valid(self, replies: list[Sample]) -> float | None:
@@ -44,7 +44,7 @@ class Oracle:
         more varied, and noise cannot raise it. Grows with k; None without a reply."""
         if not replies:
             return None
-        return float(len({reply.text for reply in replies if self.verdict(reply).valid}))
+        return float(len({reply.text for reply in replies if self.parse(reply).valid}))
 
 
 def oracle_of(context: Context) -> Oracle | None:
@@ -66,10 +66,10 @@ def compute(context: Context) -> list[MetricResult]:
         return []
     signature = {"oracle": "PersonaWorld", "world": world.version}
     judged: dict[str, Callable[[Sample], bool]] = {
-        "oracle_well_formed": lambda reply: oracle.verdict(reply).well_formed,
-        "oracle_topic": lambda reply: oracle.verdict(reply).topic,
-        "oracle_intent": lambda reply: oracle.verdict(reply).intent,
-        "oracle_valid": lambda reply: oracle.verdict(reply).valid,
+        "oracle_well_formed": lambda reply: oracle.parse(reply).well_formed,
+        "oracle_topic": lambda reply: oracle.parse(reply).topic,
+        "oracle_intent": lambda reply: oracle.parse(reply).intent,
+        "oracle_valid": lambda reply: oracle.parse(reply).valid,
         "oracle_styled": oracle.styled,
     }
     results = [

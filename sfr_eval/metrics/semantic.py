@@ -14,7 +14,7 @@ from sfr_eval.metrics.context import TOO_FEW, Context, QueryKey, metric_result
 from sfr_eval.metrics.energy import cross_style_energy, energy_test
 from sfr_eval.metrics.semantic_sets import DISTINCT_K, set_errors, set_values
 from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
-from sfr_eval.stats.paired import holm
+from sfr_eval.stats.permutation import holm
 from sfr_eval.types import MetricResult, Value
 
 __all__ = [

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from sfr_eval.metrics.table import METRICS
 from sfr_eval.stats.estimate import query_means
 from sfr_eval.stats.frontier import (
+    CurveEstimate,
     Functional,
-    Interval,
     curve_difference,
     diversity_at,
     frontier,
@@ -112,7 +112,7 @@ def summary(found: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
     The levels are fixed numbers, taken from the curve once: resamples are read at the same ones.
     """
 
-    def measured(functional: Functional) -> Interval:
+    def measured(functional: Functional) -> CurveEstimate:
         generator = np.random.default_rng(SEED)  # equal resamples for every functional
         return whole_curve(
             found.qualities, found.diversities, functional, generator=generator, draws=draws
@@ -149,7 +149,7 @@ def compare(first: Curve, second: Curve, *, draws: int = DRAWS) -> dict[str, Any
     shared = [query for query in first.queries if query in set(second.queries)]
     one, two = first.rows(shared), second.rows(shared)
 
-    def measured(functional: Functional) -> Interval:
+    def measured(functional: Functional) -> CurveEstimate:
         generator = np.random.default_rng(SEED)
         return curve_difference(one, two, functional, generator=generator, draws=draws)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.samplers.rows import finished_row
-from sfr_eval.suites.problems.simulated import CodeTwin
+from sfr_eval.suites.problems.simulated import SimulatedCoder
 from sfr_eval.types import Request, Sample
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ class WorldSampler:
     def __init__(self, suites: Iterable["Suite"], *, dials: Mapping[str, float]) -> None:
         self._dials = dict(dials)
         self._worlds: dict[str, PersonaWorld] = {}
-        self._twins: dict[str, CodeTwin] = {}
+        self._twins: dict[str, SimulatedCoder] = {}
         of_code = {name: dials[name] for name in ("solve", "spread") if name in dials}
         of_persona = {name: dial for name, dial in dials.items() if name not in of_code}
         for suite in suites:
             if suite.code is not None:
-                self._twins[suite.id] = CodeTwin(suite.code.problems, **of_code)
+                self._twins[suite.id] = SimulatedCoder(suite.code.problems, **of_code)
                 continue
             if suite.world is None:
                 raise UserError(

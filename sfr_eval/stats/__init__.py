@@ -1,4 +1,4 @@
-"""Statistics: values per prompt in, an Estimate with an interval out."""
+"""Statistics: turns values per prompt into an Estimate with an interval."""
 
 from sfr_eval.stats.pass_at_k import pass_at_k
 

@@ -1,4 +1,4 @@
-"""How far do votes or judges agree beyond chance?"""
+"""Agreement of votes or judges beyond chance."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -13,12 +13,12 @@ def krippendorff_alpha(
     """Krippendorff's alpha: 1 - observed / expected disagreement (Krippendorff 2011, webpage
     "Computing Krippendorff's alpha-reliability").
 
-    `units` holds the ratings of each thing that was rated, one by rater, None where one is missing;
-    units with fewer than two ratings say nothing and are left out. 1 is full agreement, 0 what
-    chance gives, below 0 systematic disagreement. None without a unit that has two ratings, and
-    where all ratings are equal: then chance agreement is full too, and nothing can be said.
+    `units` holds the ratings of each rated item, one per rater, None where one is missing. Units
+    with fewer than two ratings carry no information and are left out. 1 is full agreement, 0 is
+    chance, below 0 is systematic disagreement. None if no unit has two ratings, or if all ratings
+    are equal, since chance agreement is then full as well.
 
-    Time O(units + v^2) with v different values.
+    Takes O(units + v^2) time for v distinct values.
     """
     pairs: dict[tuple[float, float], float] = defaultdict(float)
     for unit in units:
@@ -28,7 +28,8 @@ def krippendorff_alpha(
             continue
         for a, n_a in counts.items():
             for b, n_b in counts.items():
-                # Ordered pairs of different raters, so that each unit weighs as its ratings do.
+                # Ordered pairs of different raters, so that a unit's weight is its number of
+                # ratings.
                 pairs[a, b] += n_a * (n_b - (a == b)) / (m - 1)
     totals: dict[float, float] = defaultdict(float)
     for (a, _), weight in pairs.items():
@@ -47,12 +48,12 @@ def krippendorff_alpha(
 def _distances(
     values: Sequence[float], totals: Sequence[float], level: Level
 ) -> Callable[[int, int], float]:
-    """Squared distance of two values by their rank."""
+    """Return the squared distance of two values, given by their ranks."""
     if level == "nominal":
         return lambda a, b: float(a != b)
     if level == "interval":
         return lambda a, b: (values[a] - values[b]) ** 2
-    # Ordinal: how many ratings lie between the two, each end counted half.
+    # Ordinal: the number of ratings between the two, with half of each end.
     middles = []
     below = 0.0
     for total in totals:

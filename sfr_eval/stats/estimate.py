@@ -1,9 +1,9 @@
 """Values per prompt in, an Estimate with a 95% interval out.
 
-The independent unit is the query. The replies of one prompt share the prompt, and the personas of
-one query share the question: both come out alike, so counting them as independent makes intervals
-too narrow (by 1.46x for one self-BLEU mean, reference/metrics.md 3.3). Values are therefore
-averaged within a query first, and the interval is over queries.
+The independent unit is the query. Replies to one prompt share the prompt, and personas of one query
+share the question: both come out alike, so treating them as independent makes intervals too narrow
+(by a factor of 1.46 for one self-BLEU mean). Values are therefore averaged within a query first,
+and the interval is over queries.
 """
 
 import math
@@ -18,37 +18,20 @@ from sfr_eval.types import Estimate, MetricResult, Value
 _DIGEST = re.compile(r"\b[0-9a-f]{32,}\b")
 
 
-def mean_over_queries(
-    result: MetricResult, *, suite: str, temperature: float, persona: str = "", k: int
-) -> Estimate:
-    """Mean of a metric over queries, with a two-sided 95% interval: t below 50 queries, else BCa.
-
-    `persona` "" takes all personas, each with the same weight within a query; else one alone.
-    Values of single samples are averaged within (query, persona) before that. None values are
-    left out and counted in `undefined`; `n` is the number of queries that keep a value. With
-    n = 1 the value has no interval. The interval is not clipped to the metric's range.
-    """
-    values = [
-        value
-        for value in result.values
-        if value.suite == suite
-        and value.temperature == temperature
-        and persona in ("", value.persona)
-    ]
-    return _estimate(result, values, suite=suite, temperature=temperature, persona=persona, k=k)
-
-
 def all_estimates(result: MetricResult, k: int, personas: Iterable[str]) -> list[Estimate]:
-    """One Estimate for each suite and temperature in `result`: over all, then for each persona.
+    """Average `result` over queries, by suite and temperature: all personas, then each of them.
 
-    A metric of whole queries has no estimate for a persona.
+    Within a query, values of single samples are averaged by persona first, and each persona has the
+    same weight. The two-sided 95% interval is a t interval below 50 queries, BCa from 50; one query
+    has no interval. It is not clipped to the metric's range. None values are left out and counted
+    in `undefined`; `n` is the number of queries with a value. Metrics whose unit is the query have
+    no estimates for single personas.
     """
     cells: dict[tuple[str, float, str], list[Value]] = {}
     for value in result.values:
         cells.setdefault((value.suite, value.temperature, ""), []).append(value)
         if value.persona:
             cells.setdefault((value.suite, value.temperature, value.persona), []).append(value)
-    asked = dict.fromkeys(("", *personas))
     places = dict.fromkeys((suite, temperature) for suite, temperature, _ in cells)
     return [
         _estimate(
@@ -60,13 +43,14 @@ def all_estimates(result: MetricResult, k: int, personas: Iterable[str]) -> list
             k=k,
         )
         for suite, temperature in places
-        for persona in asked
+        for persona in dict.fromkeys(("", *personas))
         if (suite, temperature, persona) in cells
     ]
 
 
 def query_means(values: Iterable[Value]) -> dict[str, float]:
-    """Query -> mean over its personas of their mean value; queries without a value are absent."""
+    """Map each query to the mean over personas of their mean value; omits queries without a
+    value."""
     prompts: dict[tuple[str, str], list[float]] = {}
     for value in values:
         if value.value is not None:
@@ -78,12 +62,12 @@ def query_means(values: Iterable[Value]) -> dict[str, float]:
 
 
 def signature_text(metric: str, version: str, signature: Mapping[str, Any]) -> str:
-    """`metric|version:1|tokenizer:words-v1|n:4`: equal texts mean that two numbers were measured
-    in the same way. Digests are cut to 12 digits."""
+    """Format a signature as `metric|version:1|tokenizer:words-v1|n:4`. Two numbers were measured in
+    the same way if these texts are equal. Digests are cut to 12 digits."""
     parts = [metric, f"version:{version}"]
     for key, value in signature.items():
         text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        parts.append(f"{key}:{_DIGEST.sub(lambda found: found[0][:12], text)}")
+        parts.append(f"{key}:{_DIGEST.sub(lambda match: match[0][:12], text)}")
     return "|".join(parts)
 
 
@@ -99,9 +83,9 @@ def _estimate(
     numbers = list(query_means(values).values())
     if result.ceiling is not None and len(numbers) > 1:
         low, high, method = bootstrap_interval(numbers, ceiling=result.ceiling)
-        found: Interval | None = Interval(math.fsum(numbers) / len(numbers), low, high, method)
+        mean: Interval | None = Interval(math.fsum(numbers) / len(numbers), low, high, method)
     else:
-        found = mean_interval(numbers) if numbers else None
+        mean = mean_interval(numbers) if numbers else None
     reasons = dict.fromkeys(value.reason for value in values if value.value is None)
     return Estimate(
         metric=result.metric,
@@ -109,10 +93,10 @@ def _estimate(
         suite=suite,
         temperature=temperature,
         persona=persona,
-        value=found.value if found else None,
-        low=found.low if found else None,
-        high=found.high if found else None,
-        method=found.method if found else "none: no value",
+        value=mean.value if mean else None,
+        low=mean.low if mean else None,
+        high=mean.high if mean else None,
+        method=mean.method if mean else "none: no value",
         n=len(numbers),
         k=k,
         undefined=sum(value.value is None for value in values),

@@ -1,7 +1,7 @@
-"""Quality against diversity over a sweep: what is dominated, how much area, how much at a quality.
+"""Quality against diversity over a sweep: Pareto frontier, hypervolume, diversity at a quality.
 
-Everything here works on two arrays of shape (..., T), one point for each of T settings in their
-order, higher is better on both axes. Leading axes are resamples, so that a bootstrap is one call.
+Every function takes two arrays of shape (..., T): one point for each of T settings, in order, with
+higher better on both axes. Leading axes are resamples, so a bootstrap is a single call.
 """
 
 import math
@@ -14,16 +14,16 @@ import numpy.typing as npt
 
 from sfr_eval.stats.intervals import BCA_FROM, CONFIDENCE, DRAWS, bca_ends
 
-MISSED = 0.01  # share of resamples that may lack a value before there is no interval
+MISSED = 0.01  # with a larger share of resamples without a value, there is no interval
 
 Floats = npt.NDArray[np.floating[Any]]
 Functional = Callable[[Floats, Floats], Floats]
-"""(quality, diversity), both (..., T) -> a number for each curve, NaN where it has none."""
+"""Maps (quality, diversity), both (..., T), to a number for each curve; NaN if it is undefined."""
 
 
 def frontier(quality: Floats, diversity: Floats) -> list[int]:
-    """Numbers of the points of one curve that no other point beats: none is at least as good on
-    both axes and better on one. In the order of the curve; of equal points all are kept."""
+    """Return the indices of the Pareto-optimal points of one curve, in its order: no other point is
+    at least as good on both axes and better on one. Of equal points, all are kept."""
     return [
         i
         for i, (q, d) in enumerate(zip(quality, diversity, strict=True))
@@ -34,26 +34,25 @@ def frontier(quality: Floats, diversity: Floats) -> list[int]:
 
 
 def hypervolume(quality: Floats, diversity: Floats) -> Floats:
-    """Area of all (quality, diversity) that some point of the curve reaches, counted from (0, 0).
+    """Area dominated by the points of the curve, measured from (0, 0).
 
-    Union of the rectangles under the points (Zitzler and Thiele 1999), no line drawn between them.
-    Unit: quality times diversity; higher is better. A point below 0 on an axis counts as 0.
+    The union of the rectangles under the points (Zitzler and Thiele 1999), without interpolation.
+    Unit: quality times diversity; higher is better. Coordinates below 0 count as 0.
     """
     order = np.argsort(-quality, axis=-1, kind="stable")
     falling = np.maximum(np.take_along_axis(quality, order, axis=-1), 0)
     best = np.maximum.accumulate(np.take_along_axis(diversity, order, axis=-1), axis=-1)
     steps = falling - np.concatenate(
         [falling[..., 1:], np.zeros_like(falling[..., :1])], axis=-1
-    )  # with quality in this step, the points so far are those that are good enough
+    )  # the points so far are those that reach the quality of this step
     area: Floats = (np.maximum(best, 0) * steps).sum(axis=-1)
     return area
 
 
 def diversity_at(quality: Floats, diversity: Floats, level: float) -> Floats:
-    """Most diversity that the curve has at a quality of at least `level`; NaN if it never has.
+    """Highest diversity of the curve at a quality of at least `level`; NaN if it never reaches it.
 
-    Between neighbouring settings the curve is a straight line, as if a setting between them had
-    been sampled.
+    The curve is linear between neighbouring settings, as if one in between had been sampled.
     """
     reached = np.where(quality >= level, diversity, -np.inf).max(axis=-1)
     q, q_next = quality[..., :-1], quality[..., 1:]
@@ -66,8 +65,8 @@ def diversity_at(quality: Floats, diversity: Floats, level: float) -> Floats:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A number of a whole curve. `low` and `high` are None where there is no interval, and
+class CurveEstimate:
+    """A number that describes a whole curve. `low` and `high` are None without an interval;
     `method` then says why."""
 
     value: float | None
@@ -84,14 +83,13 @@ def whole_curve(
     *,
     generator: np.random.Generator,
     draws: int = DRAWS,
-) -> Interval:
-    """A functional of the mean curve, with a 95% interval over queries.
+) -> CurveEstimate:
+    """Estimate a functional of the mean curve, with a 95% interval over queries.
 
-    `quality` and `diversity` have shape (queries, T) without NaN. A resample takes queries with
-    all their settings and both axes: settings share queries, and so do the axes. Below 50 queries
-    delete-one jackknife with t (n - 1 degrees of freedom), else BCa bootstrap (Efron 1987).
-    Maxima over noisy points make hypervolume and matched diversity a little too large; the more
-    queries, the less.
+    `quality` and `diversity` have shape (queries, T) without NaN. A resampled query brings all its
+    settings and both axes, since they share the queries. Below 50 queries: delete-one jackknife
+    with t (n - 1 degrees of freedom); from 50: BCa bootstrap (Efron 1987). Maxima over noisy points
+    bias hypervolume and matched diversity slightly upwards, the less so the more queries.
     """
     return _interval(
         lambda weights: functional(weights @ quality, weights @ diversity),
@@ -108,15 +106,15 @@ def curve_difference(
     *,
     generator: np.random.Generator,
     draws: int = DRAWS,
-) -> Interval:
-    """The same for functional(second) - functional(first): (quality, diversity) of two models.
+) -> CurveEstimate:
+    """Estimate functional(second) - functional(first) for (quality, diversity) of two models.
 
     Row i of all four arrays belongs to the same query, so that what a query does to both models
     cancels. The numbers of settings may differ.
     """
     sizes = {len(values) for pair in (first, second) for values in pair}
     if len(sizes) != 1:
-        raise ValueError(f"the curves must be of the same queries, not of {sorted(sizes)}")
+        raise ValueError(f"the curves need the same queries, but have {sorted(sizes)} of them")
 
     def difference(weights: Floats) -> Floats:
         one, two = (functional(weights @ q, weights @ d) for q, d in (first, second))
@@ -126,30 +124,32 @@ def curve_difference(
 
 
 def _interval(
-    of_weights: Callable[[Floats], Floats], *, n: int, generator: np.random.Generator, draws: int
-) -> Interval:
-    """`of_weights` maps weights of the queries, (resamples, n), to a number for each resample."""
+    statistic: Callable[[Floats], Floats], *, n: int, generator: np.random.Generator, draws: int
+) -> CurveEstimate:
+    """`statistic` maps weights of the queries, (resamples, n), to a number for each resample."""
     if not n:
-        return Interval(value=None, low=None, high=None, method="none: no query", n=0)
-    value = float(of_weights(np.full((1, n), 1 / n))[0])
+        return CurveEstimate(value=None, low=None, high=None, method="none: no query", n=0)
+    value = float(statistic(np.full((1, n), 1 / n))[0])
     if math.isnan(value):
-        return Interval(value=None, low=None, high=None, method="none: quality not reached", n=n)
+        return CurveEstimate(
+            value=None, low=None, high=None, method="none: quality not reached", n=n
+        )
     if n == 1:
-        return Interval(value=value, low=None, high=None, method="none: one query", n=n)
-    left_out = of_weights((1 - np.eye(n)) / (n - 1))
+        return CurveEstimate(value=value, low=None, high=None, method="none: one query", n=n)
+    left_out = statistic((1 - np.eye(n)) / (n - 1))
     if np.isnan(left_out).any():
         why = "none: quality not reached without one of the queries"
-        return Interval(value=value, low=None, high=None, method=why, n=n)
+        return CurveEstimate(value=value, low=None, high=None, method=why, n=n)
     if n < BCA_FROM:
         low, high = _jackknife_t(value, left_out)
-        return Interval(value=value, low=low, high=high, method="jackknife t", n=n)
-    resampled = of_weights(generator.multinomial(n, np.full(n, 1 / n), size=draws) / n)
+        return CurveEstimate(value=value, low=low, high=high, method="jackknife t", n=n)
+    resampled = statistic(generator.multinomial(n, np.full(n, 1 / n), size=draws) / n)
     missed = float(np.isnan(resampled).mean())
     if missed > MISSED:
         why = f"none: quality not reached in {missed:.0%} of the resamples"
-        return Interval(value=value, low=None, high=None, method=why, n=n)
+        return CurveEstimate(value=value, low=None, high=None, method=why, n=n)
     low, high = bca_ends(value, resampled[~np.isnan(resampled)], left_out)
-    return Interval(value=value, low=low, high=high, method=f"BCa, {draws} draws", n=n)
+    return CurveEstimate(value=value, low=low, high=high, method=f"BCa, {draws} draws", n=n)
 
 
 def _jackknife_t(value: float, left_out: Floats) -> tuple[float, float]:

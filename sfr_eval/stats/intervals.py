@@ -1,9 +1,9 @@
 """95% intervals for a mean of independent numbers, and for any statistic of independent units.
 
-Which one: a t interval below 50 units, BCa from 50, by resampling or, above 2,000, by expansion.
+A t interval below 50 units; BCa from 50, by resampling up to 2,000 units and by expansion above.
 Measured coverage of a nominal 95% at 10, 20 and 40 units: t .954, .943, .950; percentile bootstrap
-.903, .916, .936. Units (queries) are resampled, never the texts of a set: copies would count as
-repetition.
+.903, .916, .936. Units (queries) are resampled, never the texts of a set, since copies would count
+as repetition.
 """
 
 import math
@@ -19,15 +19,15 @@ Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95
 BCA_FROM = 50
 EXPANDED_FROM = 2_001
-"""Units from which BCa is by expansion: there resampling only costs, .25 seconds a mean at 15,625
-units, and its noise is larger than what the expansion leaves out."""
+"""From so many units, BCa is computed by expansion: resampling takes .25 seconds a mean at 15,625
+units, and its noise exceeds what the expansion leaves out."""
 DRAWS = 2_000
 SEED = 0
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its two-sided 95% interval; both ends None where there is none."""
+    """A value with its two-sided 95% interval; both ends are None if there is none."""
 
     value: float
     low: float | None
@@ -36,9 +36,9 @@ class Interval:
 
 
 def mean_interval(numbers: Sequence[float]) -> Interval:
-    """Mean of independent numbers, at least one, by the rule of this module.
+    """Mean of one or more independent numbers, with the interval chosen as this module describes.
 
-    Equal numbers give zero width, one number no interval. Not clipped to any range.
+    Equal numbers give zero width, one number gives no interval. Not clipped to any range.
     """
     n = len(numbers)
     if n == 0:
@@ -52,7 +52,7 @@ def mean_interval(numbers: Sequence[float]) -> Interval:
 
 
 def bca_mean(numbers: Sequence[float], *, draws: int) -> tuple[float, float, str]:
-    """(low, high, method): BCa for the mean of at least two numbers that are not all equal."""
+    """Return (low, high, method): BCa for the mean of two or more numbers, not all equal."""
     n = len(numbers)
     if n >= EXPANDED_FROM:
         return *expanded_bca(numbers), "BCa, expanded"
@@ -64,7 +64,7 @@ def bca_mean(numbers: Sequence[float], *, draws: int) -> tuple[float, float, str
 
 
 def t_interval(numbers: Sequence[float]) -> tuple[float, float, float]:
-    """(mean, low, high) of independent numbers, at least two. Equal numbers give zero width."""
+    """Return (mean, low, high) of two or more independent numbers. Equal ones give zero width."""
     n = len(numbers)
     mean = math.fsum(numbers) / n
     half = t_half_factor(n) * standard_error(numbers)
@@ -72,34 +72,34 @@ def t_interval(numbers: Sequence[float]) -> tuple[float, float, float]:
 
 
 def standard_error(numbers: Sequence[float]) -> float:
-    """Of the mean of independent numbers, at least two."""
+    """Standard error of the mean of two or more independent numbers."""
     n = len(numbers)
     mean = math.fsum(numbers) / n
     return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (n - 1) / n)
 
 
 def t_half_factor(n: int) -> float:
-    """Half of a 95% interval in standard errors of the mean of n numbers."""
+    """Half the width of a 95% interval for a mean of n numbers, in standard errors."""
     from scipy.special import stdtrit
 
     return float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
 
 
 def bca_ends(value: float, draws: npt.ArrayLike, left_out: npt.ArrayLike) -> tuple[float, float]:
-    """Ends of the bias-corrected and accelerated bootstrap interval (Efron 1987).
+    """Return the ends of the bias-corrected and accelerated bootstrap interval (Efron 1987).
 
-    `value` is the statistic of all units, `draws` that of resampled units, `left_out` that of all
-    but one, for each unit. Draws equal to the value count half, which matters with few units and
-    many ties. Where all draws lie on one side of the value the correction is that of half a draw
-    on the other side. The acceleration is DiCiccio and Efron 1996, equation 6.6.
+    `value` is the statistic of all units, `draws` that of each resample, `left_out` that of all
+    units but one, for each of them. Draws equal to the value count half, which matters with few
+    units and many ties. If all draws lie on one side of the value, half a draw is assumed on the
+    other. The acceleration is equation 6.6 of DiCiccio and Efron 1996.
     """
     from scipy.special import ndtr, ndtri
 
-    drawn = np.sort(np.asarray(draws, dtype=np.float64))
-    # Sums in another order differ in the last digits, and are ties all the same.
-    tied = np.abs(drawn - value) <= 1e-9 * (drawn[-1] - drawn[0])
-    below = (np.sum((drawn < value) & ~tied) + 0.5 * np.sum(tied)) / len(drawn)
-    edge = 0.5 / len(drawn)
+    ordered = np.sort(np.asarray(draws, dtype=np.float64))
+    # Sums in another order differ in the last digits; they are ties nonetheless.
+    tied = np.abs(ordered - value) <= 1e-9 * (ordered[-1] - ordered[0])
+    below = (np.sum((ordered < value) & ~tied) + 0.5 * np.sum(tied)) / len(ordered)
+    edge = 0.5 / len(ordered)
     bias = float(ndtri(np.clip(below, edge, 1 - edge)))
     jackknife = np.asarray(left_out, dtype=np.float64)
     lean = jackknife.mean() - jackknife
@@ -109,16 +109,16 @@ def bca_ends(value: float, draws: npt.ArrayLike, left_out: npt.ArrayLike) -> tup
     shares = [
         float(ndtr(bias + (bias + z) / (1 - acceleration * (bias + z)))) for z in (tail, -tail)
     ]
-    low, high = np.quantile(drawn, shares)
+    low, high = np.quantile(ordered, shares)
     return float(low), float(high)
 
 
 def expanded_bca(numbers: Sequence[float]) -> tuple[float, float]:
-    """The limit of `bca_ends` for a mean over ever more draws, without drawing.
+    """Return the limit of `bca_ends` for a mean as the number of draws grows, without drawing.
 
     With g the skewness of the numbers, bias and acceleration are both g / (6 sqrt n), and the
     quantiles of the resampled means follow Cornish and Fisher (Hall 1992, sections 2.5 and 3.10).
-    What is left out is O(1 / n) of the width.
+    The error is O(1 / n) of the width.
     """
     from scipy.special import ndtri
 
@@ -136,13 +136,13 @@ def expanded_bca(numbers: Sequence[float]) -> tuple[float, float]:
 
 
 def bootstrap_means(values: Floats, *, draws: int = DRAWS, seed: int = SEED) -> Floats:
-    """Means of `draws` resamples with replacement. The resamples depend on the number of values
-    alone, so means of different metrics over the same units are drawn together."""
+    """Return the means of `draws` resamples with replacement. The resamples depend on the number of
+    values alone, so different metrics over the same units share them."""
     return np.asarray(_weights(len(values), draws, seed) @ values)
 
 
 @lru_cache(maxsize=4)
 def _weights(n: int, draws: int, seed: int) -> Floats:
-    """Share of each unit in each resample, shape (draws, n)."""
+    """Return the share of each unit in each resample, shape (draws, n)."""
     random = np.random.default_rng(seed)
     return random.multinomial(n, np.full(n, 1 / n), size=draws) / n

@@ -1,7 +1,7 @@
-"""Tests of paired differences by their signs: exact where that is cheap, many draws else.
+"""Sign-flip tests of paired differences: exact where that is cheap, by random flips otherwise.
 
-When nothing differs between two runs, each difference is as likely to be +d as -d. So the signs are
-flipped at will, and p is the share of flips that reach the observed sum.
+When nothing differs between two runs, each difference is as likely to be +d as -d. So signs can be
+flipped freely, and p is the share of flips whose sum is at least as extreme as the observed one.
 """
 
 import math
@@ -13,33 +13,27 @@ import numpy as np
 import numpy.typing as npt
 
 Alternative = Literal["two-sided", "greater", "less"]
-"""What the test looks for in the mean difference: any, above 0, below 0."""
+"""The alternative hypothesis for the mean difference: not 0, above 0, below 0."""
 
 FLIPS = 99_999
-EXACT = 13  # differences other than 0 up to which all signs are tried
-MANY = 2_000  # and from which the sum of flipped differences is normal for every purpose here
+EXACT = 13  # up to so many nonzero differences, all sign patterns are tried
+MANY = 2_000  # above it, the sum of flipped differences is treated as normal
 SEED = 20_261_126
-_BLOCK = 2**22  # signs held at a time
+_BLOCK = 2**22  # signs in memory at a time
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
 def mcnemar_exact(lost: int, gained: int, *, alternative: Alternative = "two-sided") -> float:
-    """Exact McNemar test (1947) of paired right/wrong: `lost` were right only in the first run,
-    `gained` only in the second. `greater` looks for more gained than lost. With none of either, 1.
+    """Exact McNemar test (1947) of paired right/wrong outcomes: `lost` were right only in the first
+    run, `gained` only in the second. `greater` tests for more gained than lost. 1 if both are 0.
 
-    The same as flipping the signs of differences of -1 and +1, all of them.
+    Equal to trying all sign flips of differences of -1 and +1.
     """
-    from scipy.special import bdtr
+    from scipy.stats import binomtest
 
     n = lost + gained
-    if n == 0:
-        return 1.0
-    if alternative == "greater":
-        return float(bdtr(lost, n, 0.5))
-    if alternative == "less":
-        return float(bdtr(gained, n, 0.5))
-    return min(1.0, 2 * float(bdtr(min(lost, gained), n, 0.5)))
+    return float(binomtest(gained, n, 0.5, alternative=alternative).pvalue) if n else 1.0
 
 
 def sign_flip_p_values(
@@ -49,35 +43,47 @@ def sign_flip_p_values(
     flips: int = FLIPS,
     seed: int = SEED,
 ) -> list[float]:
-    """p-values of many rows of differences, which may differ in length; 1 for a row without any.
+    """p-values of many rows of differences, which may differ in length; 1 for a row of zeros.
 
-    All 2^n signs of the n differences that are not 0 up to n = 13; else `flips` random ones,
-    counted with the observed one: p = (1 + as extreme) / (1 + flips); above 2,000 differences the
-    normal tail with the variance of the flipped sum, sum of squares. The flips are the same for
-    every row, so equal rows have equal p-values, and drawing them once makes many rows cheap.
+    Up to 13 nonzero differences, all 2^n sign patterns are tried. Above that, `flips` random ones
+    plus the observed one: p = (1 + as extreme) / (1 + flips). Above 2,000 differences, the normal
+    tail, whose variance is the sum of squares. All rows share the same flips, so equal rows have
+    equal p-values, and testing many rows costs a single draw.
     """
-    kept = [np.asarray([d for d in row if d != 0], dtype=np.float64) for row in rows]
-    found = [1.0] * len(kept)
-    drawn = []
-    for number, values in enumerate(kept):
+    nonzero = [np.asarray([d for d in row if d != 0], dtype=np.float64) for row in rows]
+    p_values = [1.0] * len(nonzero)
+    to_draw = []
+    for number, values in enumerate(nonzero):
         if not len(values):
             continue
         if len(values) <= EXACT:
             signs = np.array(list(product((1.0, -1.0), repeat=len(values))))
-            found[number] = float(_reaches(signs @ values, values, alternative).mean())
+            p_values[number] = float(_reaches(signs @ values, values, alternative).mean())
         elif len(values) > MANY:
-            found[number] = _normal(values, alternative)
+            p_values[number] = _normal(values, alternative)
         else:
-            drawn.append(number)
-    if drawn:
-        counts = _count([kept[number] for number in drawn], alternative, flips, seed)
-        for number, reached in zip(drawn, counts, strict=True):
-            found[number] = (1 + reached) / (1 + flips)
-    return found
+            to_draw.append(number)
+    if to_draw:
+        counts = _count([nonzero[number] for number in to_draw], alternative, flips, seed)
+        for number, reached in zip(to_draw, counts, strict=True):
+            p_values[number] = (1 + reached) / (1 + flips)
+    return p_values
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values of a family of tests (Holm 1979). Rejecting those up to alpha keeps the
+    chance of any false rejection at alpha or below, however the tests depend on each other."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = highest
+    return adjusted
 
 
 def smallest_p(n: int, *, alternative: Alternative = "two-sided") -> float:
-    """The smallest p-value that n differences other than 0 can give: all of one sign."""
+    """Return the smallest p-value that n nonzero differences can give: all have the same sign."""
     exact = 2.0 ** (1 - n if alternative == "two-sided" else -n)
     return min(1.0, exact if n <= EXACT or n > MANY else max(exact, 1 / (1 + FLIPS)))
 
@@ -93,7 +99,7 @@ def _reaches(sums: Floats, values: Floats, alternative: Alternative) -> Any:
 
 
 def _count(rows: list[Floats], alternative: Alternative, flips: int, seed: int) -> list[int]:
-    """How many of the flips reach each row's sum."""
+    """Count the flips that are at least as extreme as each row's sum."""
     longest = max(map(len, rows))
     table = np.zeros((longest, len(rows)))
     for number, values in enumerate(rows):

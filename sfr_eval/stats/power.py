@@ -1,4 +1,4 @@
-"""What could have been seen? The smallest true difference that a paired test mostly finds."""
+"""Power of paired tests: the smallest true difference that a test usually detects."""
 
 import math
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ def smallest_visible(
     step: float = 0.0,
     power: float = POWER,
 ) -> float | None:
-    """The true mean difference that a paired test at level `alpha` finds with chance `power`.
+    """Return the true mean difference that a paired test at level `alpha` detects with `power`.
 
     (t quantile of 1 - alpha / sides + t quantile of power) standard errors, n - 1 degrees of
-    freedom (Bloom 1995), from the spread of the differences at hand. `step` is the smallest change
-    that one unit can show, 0 where any size is possible: a mean drop of d that comes in steps has a
+    freedom (Bloom 1995), from the spread of the observed differences. `step` is the smallest change
+    that one unit can show, 0 if any size is possible: a mean drop of d that comes in steps has a
     spread of at least step * d - d^2, however alike the two runs are now. With all-or-nothing
-    outcomes (step 1) that keeps the answer above what an exact test can see at all.
+    outcomes (step 1), this keeps the result above what an exact test can detect at all.
 
-    None below two differences, and where all are equal and any size is possible: there is no spread
-    to tell from.
+    None below two differences, and if all are equal and any size is possible, since there is no
+    spread to go by.
     """
     from scipy.special import stdtrit
 
@@ -34,12 +34,12 @@ def smallest_visible(
     variance = math.fsum((d - mean) ** 2 for d in differences) / (n - 1)
     quantiles = float(stdtrit(n - 1, 1 - alpha / sides)) + float(stdtrit(n - 1, power))
     q = quantiles**2 / n
-    # Smallest d with d^2 >= q * max(variance, step * d - d^2).
+    # The smallest d with d^2 >= q * max(variance, step * d - d^2).
     return max(math.sqrt(q * variance), q * step / (1 + q)) or None
 
 
 def lattice_step(values: Sequence[float], *, size: int) -> float:
-    """1 / size if every value is a share of `size` equal parts (c of n), else 0."""
+    """Return 1 / size if every value is a multiple of it from 0 to 1 (c of n), else 0."""
     if size < 1 or any(abs(v * size - round(v * size)) > 1e-6 for v in values):
         return 0.0
     if any(not -1e-9 <= v <= 1 + 1e-9 for v in values):

@@ -1,7 +1,8 @@
-"""How many classes does a smaller draw hold? The algebra of rarefied distinct-n and distinct_k.
+"""Rarefaction: the expected number of classes in a smaller draw, for rarefied distinct-n and
+distinct_k.
 
-Symbols: n items in classes of sizes n_j; a draw of m of them without replacement. The chance that
-class j is absent from it is C(n - n_j, m) / C(n, m).
+Symbols: n items in classes of sizes n_j; m of them are drawn without replacement. The chance that
+class j is absent is C(n - n_j, m) / C(n, m).
 """
 
 from collections.abc import Sequence
@@ -15,33 +16,33 @@ Integers = npt.NDArray[np.int64]
 
 
 def absence(sizes: npt.ArrayLike, n: npt.ArrayLike, m: int) -> Floats:
-    """C(n - size, m) / C(n, m): the chance that no item of a class is among m of n.
+    """Return C(n - size, m) / C(n, m): the chance that no item of a class is among m of n.
 
-    Arrays broadcast; 0 <= m <= n is the caller's duty. Relative error about 1e-11 at n = 10^5
-    (log-gamma), exact where a class has one item.
+    Arrays broadcast. The caller ensures 0 <= m <= n. Relative error about 1e-11 at n = 10^5
+    (log-gamma); exact for classes of one item.
     """
     from scipy.special import gammaln
 
     size, total = np.broadcast_arrays(
         np.asarray(sizes, dtype=np.float64), np.asarray(n, dtype=np.float64)
     )
-    found = 1.0 - m / np.maximum(total, 1.0)  # size 1
-    found = np.where(total - size < m, 0.0, found)
+    chance = 1.0 - m / np.maximum(total, 1.0)  # size 1
+    chance = np.where(total - size < m, 0.0, chance)
     several = (size > 1) & (total - size >= m)
     if several.any():
         s, t = size[several], total[several]
-        found[several] = np.exp(
+        chance[several] = np.exp(
             gammaln(t - s + 1) - gammaln(t - s - m + 1) - gammaln(t + 1) + gammaln(t - m + 1)
         )
-    found[size <= 0] = 1.0
-    return found
+    chance[size <= 0] = 1.0
+    return chance
 
 
 def expected_classes(sizes: Sequence[int] | npt.NDArray[Any], m: int) -> float:
     """Expected number of classes among m items drawn without replacement (Hurlbert 1971).
 
     sum_j [1 - C(n - n_j, m) / C(n, m)] over the class sizes n_j, n their sum; 0 to min(m, classes).
-    Unbiased at every n >= m for a draw of m from the source. ValueError if m is not in 0..n.
+    Unbiased at every n >= m for a draw of m from the source. Raises ValueError if m is not in 0..n.
     """
     counts = np.asarray(sizes, dtype=np.int64)
     n = int(counts.sum())

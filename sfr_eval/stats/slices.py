@@ -1,4 +1,4 @@
-"""The same estimate for parts of the problems: by difficulty, platform, month."""
+"""Estimates for subsets of the problems: by difficulty, platform, month."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
@@ -11,16 +11,15 @@ from sfr_eval.types import MetricResult
 def slice_estimates(
     result: MetricResult, k: int, facets: Mapping[str, Mapping[str, str]]
 ) -> Iterator[dict[str, Any]]:
-    """Estimates over the queries of each group. `facets`: query -> {"difficulty": "easy", ...}.
+    """Estimate over the queries of each group. `facets` maps query -> {"difficulty": "easy", ...}.
 
-    Yields the fields of an Estimate with `by` (difficulty) and `group` (easy), in the order of the
-    names and of the groups. Every group has an interval of its own over its own queries; that one
-    group differs from another needs a test with correction for their number.
+    Yields the fields of an Estimate plus `by` (difficulty) and `group` (easy), sorted by both.
+    Every group has its own interval over its own queries; whether two groups differ needs a test
+    that corrects for their number.
     """
-    names = sorted({name for of in facets.values() for name in of})
-    for name in names:
-        for group in sorted({of[name] for of in facets.values() if name in of}):
-            inside = {query for query, of in facets.items() if of.get(name) == group}
-            values = [value for value in result.values if value.query in inside]
+    for name in sorted({name for labels in facets.values() for name in labels}):
+        for group in sorted({labels[name] for labels in facets.values() if name in labels}):
+            queries = {query for query, labels in facets.items() if labels.get(name) == group}
+            values = [value for value in result.values if value.query in queries]
             for estimate in all_estimates(replace(result, values=values), k, ()):
                 yield {"by": name, "group": group, **asdict(estimate)}

@@ -1,4 +1,4 @@
-"""Does one number go with another, within groups that share everything else?"""
+"""Linear association of two numbers within groups that share everything else."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -9,7 +9,7 @@ from sfr_eval.stats.intervals import t_half_factor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slope:
-    """Change of y for one unit of x, with a 95% interval over `clusters` clusters."""
+    """Change in y per unit of x, with a 95% interval over `clusters` clusters."""
 
     value: float
     low: float
@@ -24,11 +24,11 @@ def slope_within(
     groups: Sequence[Hashable],
     clusters: Sequence[Hashable],
 ) -> Slope | None:
-    """Least-squares slope of y on x with a mean of its own for each group (fixed effects).
+    """Least-squares slope of y on x with a separate mean for each group (fixed effects).
 
     The interval is cluster-robust (Liang & Zeger 1986, factor G / (G - 1), t with G - 1 degrees of
-    freedom), since the replies to one question are not independent; each group must lie in one
-    cluster. None without spread of x inside groups or with fewer than two clusters that have it.
+    freedom), since replies to one question are not independent; each group must lie in one cluster.
+    None if x does not vary within groups, or does so in fewer than two clusters.
     """
     sums: dict[Hashable, list[float]] = {}
     for a, b, group in zip(x, y, groups, strict=True):

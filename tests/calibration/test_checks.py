@@ -13,7 +13,7 @@ from sfr_eval.calibration.checks import (
     moved_by_length,
     noise,
     null_coverage,
-    null_verdict,
+    null_result,
     pairs_by_query,
     pairs_of_runs,
     runs_differ,
@@ -31,12 +31,12 @@ def curve(*means: float, spread: float = 0.01, queries: int = 20) -> np.ndarray:
 def test_a_falling_curve_passes_and_a_rising_one_does_not() -> None:
     assert dose_response(curve(1, 0.6, 0.3, 0), higher_is_better=True).passed
     assert dose_response(curve(0, 0.3, 0.6, 1), higher_is_better=False).passed
-    wrong = dose_response(curve(0, 0.3, 0.6, 1), higher_is_better=True)
-    assert wrong.passed is False
-    assert wrong.reason == "turns back at step 1 of the dial"
+    rising = dose_response(curve(0, 0.3, 0.6, 1), higher_is_better=True)
+    assert rising.passed is False
+    assert rising.reason == "turns back at step 1 of the dial"
 
 
-def test_one_step_back_is_enough_to_fail_and_noise_is_not() -> None:
+def test_one_step_back_fails_and_noise_does_not() -> None:
     back = dose_response(curve(1, 0.5, 0.7, 0), higher_is_better=True)
     assert back.reason == "turns back at step 2 of the dial"
     assert dose_response(curve(1, 0.5, 0.502, 0, spread=0.1), higher_is_better=True).passed
@@ -45,7 +45,7 @@ def test_one_step_back_is_enough_to_fail_and_noise_is_not() -> None:
     assert dose_response(np.zeros((3, 0)), higher_is_better=True).passed is False
 
 
-def test_intervals_of_a_source_with_itself_cover_zero_as_often_as_they_say() -> None:
+def test_null_intervals_cover_zero_at_their_nominal_rate() -> None:
     random = np.random.default_rng(0)
     for queries, expected in ((16, "t"), (60, "BCa")):
         values = random.normal(0, 1, (6, queries)) + random.normal(0, 5, queries)
@@ -54,7 +54,7 @@ def test_intervals_of_a_source_with_itself_cover_zero_as_often_as_they_say() -> 
         assert share == pytest.approx(0.95, abs=0.025)
 
 
-def test_whole_runs_show_what_their_queries_share_and_pairs_by_query_do_not() -> None:
+def test_whole_runs_reveal_what_pairs_by_query_hide() -> None:
     """A metric that moves all queries of a run together (a fit to the run, say) has intervals over
     queries that are too narrow: the mean of 16 queries has variance 1/16 + 1/4 of which they see
     1/16, so 95% intervals cover in 2 P(t < 2.13 / sqrt(5)) - 1 = 65%."""
@@ -67,45 +67,45 @@ def test_whole_runs_show_what_their_queries_share_and_pairs_by_query_do_not() ->
     assert null_coverage(mixed)[0] == pytest.approx(0.95, abs=0.015)
 
 
-def test_each_run_meets_different_others() -> None:
+def test_each_run_is_paired_with_different_others() -> None:
     values = np.array([[0.0], [1.0], [10.0], [100.0]])
-    found = pairs_of_runs(values, partners=2)[:, 0].tolist()
-    assert found == [-1.0, -9.0, -90.0, 100.0, -10.0, -99.0, 10.0, 99.0]
+    differences = pairs_of_runs(values, partners=2)[:, 0].tolist()
+    assert differences == [-1.0, -9.0, -90.0, 100.0, -10.0, -99.0, 10.0, 99.0]
 
 
-def test_rare_events_are_nothing_to_test() -> None:
-    """An interval around a rare event covers zero nearly always; that is no merit."""
+def test_rare_events_are_not_tested() -> None:
+    """An interval around a rare event nearly always covers zero; that is no merit."""
     rare = np.zeros((6, 12))
     rare[0, 0] = 50.0
     assert not runs_differ(rare)
     assert not runs_differ(rare[:1])
     assert not runs_differ(rare + np.linspace(0, 1e-14, 12))  # sums in another order
     assert runs_differ(np.random.default_rng(0).normal(0, 1, (6, 12)))
-    wide = null_verdict({"truth": 0.99})
+    wide = null_result({"truth": 0.99})
     assert wide.reason == "null intervals are too wide: 99.0% cover zero (truth)"
 
 
-def test_nothing_varies_is_not_a_pass() -> None:
+def test_a_metric_that_never_varies_does_not_pass() -> None:
     assert not runs_differ(np.ones((4, 9)))
-    assert null_verdict({"truth": None}).passed is None
-    assert null_verdict({"truth": None, "collapsed": 0.95}).passed
-    assert null_verdict({"truth": 0.9, "collapsed": 0.95}).reason == (
+    assert null_result({"truth": None}).passed is None
+    assert null_result({"truth": None, "collapsed": 0.95}).passed
+    assert null_result({"truth": 0.9, "collapsed": 0.95}).reason == (
         "null intervals are too narrow: 90.0% cover zero (truth)"
     )
 
 
 def test_count_stability_is_measured_against_full_collapse() -> None:
     by_count = {8: 0.60, 16: 0.54, 32: 0.51, 64: 0.5}
-    stable, verdict = count_stability(by_count, scale=1.0)
+    stable, check = count_stability(by_count, scale=1.0)
     assert stable == 16
-    assert verdict.passed is False
-    assert "by 10% of its range from 8 to 64 replies (stable from k = 16)" in verdict.reason
+    assert check.passed is False
+    assert "by 10% of its range from 8 to 64 replies (stable from k = 16)" in check.reason
     assert count_stability(by_count, scale=4.0) == (8, count_stability(by_count, scale=4.0)[1])
     assert count_stability(by_count, scale=4.0)[1].passed
     assert count_stability({8: 0.1, 16: 0.9}, scale=0.5)[0] is None
 
 
-def test_moved_by_length_is_the_farthest_cut_in_parts_of_full_collapse() -> None:
+def test_moved_by_length_is_the_largest_relative_move() -> None:
     assert moved_by_length({0: 0.5, 10: 0.8, 20: 0.4}, scale=2.0) == pytest.approx(0.15)
 
 
@@ -115,7 +115,7 @@ def test_noise_is_that_of_a_difference_within_a_query() -> None:
     assert noise(values) == pytest.approx(0.3 * math.sqrt(2), rel=0.03)
 
 
-def test_detectable_drop_is_found_with_the_power_asked_for() -> None:
+def test_detectable_drop_is_detected_with_80_percent_power() -> None:
     """Simulated: a paired t test over 20 queries with such a drop rejects in 80% of 4,000 repeats
     (standard error 0.6%)."""
     from scipy import stats
@@ -126,13 +126,13 @@ def test_detectable_drop_is_found_with_the_power_asked_for() -> None:
         assert drop is not None
         spread = math.sqrt(0.5**2 + (uneven * drop) ** 2)
         rows = random.normal(drop, spread, (4_000, 20))
-        found = (stats.ttest_1samp(rows, 0, axis=1).pvalue < 0.05).mean()
-        assert found == pytest.approx(POWER, abs=0.025)
+        power = (stats.ttest_1samp(rows, 0, axis=1).pvalue < 0.05).mean()
+        assert power == pytest.approx(POWER, abs=0.025)
     assert detectable(0.5, 148) < detectable(0.5, 20)  # type: ignore[operator]
     assert detectable(0.5, 20, uneven=10.0) is None
 
 
-def test_unevenness_leaves_noise_out() -> None:
+def test_unevenness_excludes_noise() -> None:
     random = np.random.default_rng(0)
     true_drop = random.normal(1.0, 0.3, 5_000)
     noisy = np.stack([np.zeros(5_000), true_drop + random.normal(0, 0.4, 5_000)])
@@ -146,8 +146,8 @@ def test_dial_of_a_drop_is_read_off_the_curve() -> None:
     assert dial_of(0.9, [1.0, 0.8, 0.2], settings) is None
 
 
-def test_what_claims_nothing_is_a_fact_and_not_forgotten() -> None:
-    elsewhere = {"across", "code", "geometry", "tokens", "judge"}  # the dials say nothing of these
+def test_metrics_without_a_claim_are_plain_facts() -> None:
+    elsewhere = {"across", "code", "geometry", "tokens", "judge"}  # the dials do not act on these
     facts = {
         metric
         for metric, info in METRICS.items()
@@ -164,7 +164,7 @@ def test_what_claims_nothing_is_a_fact_and_not_forgotten() -> None:
     }
 
 
-def test_families_that_the_simulator_cannot_feed_are_left_out() -> None:
+def test_families_the_simulator_cannot_feed_are_left_out() -> None:
     from sfr_eval.calibration.design import LEFT_OUT
     from sfr_eval.metrics.families import FAMILIES
     from sfr_eval.metrics.table import NEED_CHECKPOINT
@@ -172,7 +172,7 @@ def test_families_that_the_simulator_cannot_feed_are_left_out() -> None:
     assert NEED_CHECKPOINT | {"judge", "code"} <= set(LEFT_OUT) < set(FAMILIES)
 
 
-def test_more_pairs_of_the_same_runs_halve_the_error_of_the_share() -> None:
+def test_more_pairs_of_the_same_runs_halve_the_error() -> None:
     """400 pairs that share no run: sqrt(.95 * .05 / 400) = 1.09%. Pairs with ten partners share
     runs, so they are worth less than 8,000 and more than 1,600 of their own."""
     random = np.random.default_rng(0)

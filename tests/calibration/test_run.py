@@ -20,7 +20,7 @@ SMALL = replace(QUICK, light_queries=4, wide_queries=6, wide_personas=1, wide_se
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def calibration(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return calibrate(
         load_suite("persona"),
         size=SMALL,
@@ -30,53 +30,70 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
 
 
-def test_what_is_found_is_plain_json_without_nan(found: dict[str, Any]) -> None:
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert found["conditions"]["encoder"] is None
-    assert "embed_distance" not in found["metrics"]
+def test_a_calibration_is_plain_json_without_nan(calibration: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(calibration, allow_nan=False)) == calibration
+    assert calibration["conditions"]["encoder"] is None
+    assert "embed_distance" not in calibration["metrics"]
 
 
-def test_the_dials_are_seen_by_those_that_claim_to(found: dict[str, Any]) -> None:
-    metrics = found["metrics"]
+def test_metrics_detect_the_dials_they_claim(calibration: dict[str, Any]) -> None:
+    metrics = calibration["metrics"]
     for metric in ("self_bleu_4", "distinct_2", "duplicate_rate", "rouge_l_homogenization"):
-        verdict = metrics[metric]["verdicts"]["dose within"]
-        assert verdict["passed"], (metric, verdict)
+        check = metrics[metric]["verdicts"]["dose within"]
+        assert check["passed"], (metric, check)
     assert metrics["duplicate_rate"]["dose"]["within"]["mean"][-1] == 1  # one text is left
     assert metrics["length"]["headline"] is False
 
 
-def test_raw_measures_move_with_k_and_rarefied_ones_do_not(found: dict[str, Any]) -> None:
-    metrics = found["metrics"]
+def test_raw_measures_move_with_k_but_rarefied_ones_do_not(calibration: dict[str, Any]) -> None:
+    metrics = calibration["metrics"]
     assert metrics["self_bleu_4"]["verdicts"]["count"]["passed"] is False
     assert metrics["distinct_2"]["verdicts"]["count"]["passed"] is False
     assert metrics["distinct_2_rarefied"]["verdicts"]["count"]["passed"]
     assert metrics["self_bleu_4_fixed"]["counts"]["mean"].keys() == {"8", "16", "32"}
 
 
-def test_length_is_measured_against_full_collapse(found: dict[str, Any]) -> None:
-    lengths = found["metrics"]["self_bleu_4"]["lengths"]
+def test_length_is_measured_against_full_collapse(calibration: dict[str, Any]) -> None:
+    lengths = calibration["metrics"]["self_bleu_4"]["lengths"]
     assert lengths["mean"].keys() == {"0", "10", "20", "30"}
     gaps = [abs(mean - lengths["mean"]["0"]) for mean in lengths["mean"].values()]
-    assert lengths["moved"] == pytest.approx(max(gaps) / found["metrics"]["self_bleu_4"]["span"])
+    assert lengths["moved"] == pytest.approx(
+        max(gaps) / calibration["metrics"]["self_bleu_4"]["span"]
+    )
 
 
-def test_power_grows_with_queries_and_samples(found: dict[str, Any]) -> None:
-    rows = found["metrics"]["self_bleu_4_fixed"]["power"]
+def test_power_grows_with_queries_and_samples(calibration: dict[str, Any]) -> None:
+    rows = calibration["metrics"]["self_bleu_4_fixed"]["power"]
     drops = {(row["queries"], row["k"]): row["drop"] for row in rows}
     assert drops[148, 8] < drops[37, 8] < drops[20, 8]
 
 
-def test_page_and_plots_are_written(found: dict[str, Any], tmp_path: Path) -> None:
+def test_page_and_plots_are_written(calibration: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "plots").mkdir()
-    write(found, tmp_path)
+    write(calibration, tmp_path)
     text = (tmp_path / "calibration.md").read_text()
-    assert text == page(found)
+    assert text == page(calibration)
     assert "Its verdicts are noise" in text
     assert "148 prompts x 8 samples see a drop of" in text
     assert "| `length` | claims to see no collapse" in text
-    made = {file.name for file in (tmp_path / "plots").iterdir()}
-    assert {f"{name}.svg" for name in ("dose", "counts", "lengths", "null", "power")} <= made
-    assert json.loads((tmp_path / "calibration.json").read_text()) == found
+    names = {file.name for file in (tmp_path / "plots").iterdir()}
+    assert {f"{name}.svg" for name in ("dose", "counts", "lengths", "null", "power")} <= names
+    assert json.loads((tmp_path / "calibration.json").read_text()) == calibration
+
+
+def test_page_of_the_documentation_is_what_the_template_gives() -> None:
+    folder = Path(__file__).parents[2] / "docs" / "calibration"
+    stored = json.loads((folder / "calibration.json").read_text())
+    assert page(stored) == (folder / "index.md").read_text()
+
+
+def test_page_of_a_calibration_without_headlines_ends_with_the_power(
+    calibration: dict[str, Any],
+) -> None:
+    bare = {**calibration, "headline": []}
+    assert "\nNone.\n" in page(bare)
+    assert "by queries x samples" not in page(bare)
+    assert page(bare).endswith(" |\n")
 
 
 def test_draws_repeat_and_parts_are_independent(tmp_path: Path) -> None:
@@ -95,7 +112,7 @@ def test_draws_repeat_and_parts_are_independent(tmp_path: Path) -> None:
     assert len(sets[0]) == 3
 
 
-def test_wrong_wishes_are_one_line(tmp_path: Path) -> None:
+def test_bad_families_are_refused_in_one_line(tmp_path: Path) -> None:
     for families, message in ((("across",), "is not calibrated"), (("lex",), "unknown metric")):
         with pytest.raises(UserError, match=message):
             execute(
@@ -110,8 +127,10 @@ def test_wrong_wishes_are_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_quick_calibration_of_every_metric(tmp_path: Path) -> None:
-    found = execute(tmp_path, suite="persona", quick=True, families=None, encoder=None, seed=0)
-    json.dumps(found, allow_nan=False)
-    assert found["metrics"]["embed_distance"]["verdicts"]["dose within"]["passed"]
-    assert found["metrics"]["style_strength"]["verdicts"]["dose cross"]["passed"]
-    assert found["metrics"]["coverage"]["verdicts"]["dose both"]["passed"]
+    calibration = execute(
+        tmp_path, suite="persona", quick=True, families=None, encoder=None, seed=0
+    )
+    json.dumps(calibration, allow_nan=False)
+    assert calibration["metrics"]["embed_distance"]["verdicts"]["dose within"]["passed"]
+    assert calibration["metrics"]["style_strength"]["verdicts"]["dose cross"]["passed"]
+    assert calibration["metrics"]["coverage"]["verdicts"]["dose both"]["passed"]

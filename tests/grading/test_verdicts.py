@@ -20,7 +20,7 @@ from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.store.rows import decode, encode_row
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.options import CodeOptions
-from sfr_eval.suites.problems.simulated import CodeTwin
+from sfr_eval.suites.problems.simulated import SimulatedCoder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Estimate, MetricResult, Sample
 
@@ -238,7 +238,7 @@ def test_a_whole_run_of_the_twin_finds_its_truth(tmp_path: Path) -> None:
     found = {row["metric"]: row for row in results["estimates"]}
     asked = suite()
     assert asked.code is not None
-    twin = CodeTwin(asked.code.problems, solve=0.5, spread=0.4)
+    twin = SimulatedCoder(asked.code.problems, solve=0.5, spread=0.4)
     for k in (1, 3, 8):
         truth = [twin.pass_at_k(k, name) for name in asked.code.problems]
         row = found[f"pass_at_{k}"]

@@ -45,7 +45,7 @@ def test_each_request_gets_its_own_answer_in_its_own_row(suite: Suite) -> None:
         assert (row.seed, row.index, row.temperature) == (request.seed, request.index, 1.0)
         assert (row.status, row.error) == ("ok", "")
         assert suite.world is not None
-        assert suite.world.judge(row.text, row.query).valid
+        assert suite.world.parse_reply(row.text, row.query).valid
         assert suite.world.log_prob(row.text, row.persona, row.query) > float("-inf")
 
 

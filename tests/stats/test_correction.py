@@ -79,8 +79,14 @@ def test_the_interval_covers_the_truth_in_95_of_100_cases(
     assert apparent_covered / rounds < 0.9  # what the correction is for
 
 
-def test_wilson_agrees_with_scipy() -> None:
-    for count, total in ((0, 7), (3, 10), (50, 50)):
-        theirs = binomtest(count, total).proportion_ci(method="wilson")
-        assert wilson(count, total) == pytest.approx((count / total, theirs.low, theirs.high))
+def test_wilson_solves_the_score_equation() -> None:
+    """Both ends are those shares from which count / total lies 1.96 standard errors away."""
+    for count, total in ((3, 10), (60, 200)):
+        value, *ends = wilson(count, total) or ()
+        assert value == count / total
+        for end in ends:
+            error = np.sqrt(end * (1 - end) / total)
+            assert abs(value - end) == pytest.approx(1.959964 * error)
+    assert wilson(0, 7) == pytest.approx((0, 0, 3.8414588 / (7 + 3.8414588)))
+    assert wilson(50, 50) == pytest.approx((1, 50 / (50 + 3.8414588), 1))
     assert wilson(0, 0) is None

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from sfr_eval.stats.estimate import all_estimates, mean_over_queries
-from sfr_eval.types import MetricResult, Unit, Value
+from sfr_eval.stats.estimate import all_estimates
+from sfr_eval.types import Estimate, MetricResult, Unit, Value
 
 
 def result(
@@ -28,12 +28,17 @@ def result(
     )
 
 
+def overall(made: MetricResult, *, k: int = 1) -> Estimate:
+    """The estimate over all personas."""
+    return all_estimates(made, k, ())[0]
+
+
 def test_hand_computed_interval() -> None:
     # Query means 1, 2, 3 (of 0 and 2; 2 and 2; 3 alone). Mean 2, sd 1, se 1/sqrt(3) = .57735;
     # t(.975, 2 df) = 4.30265, so the half width is 2.48414.
     rows = [("a", "x", 0), ("a", "y", 2), ("b", "x", 2), ("b", "y", 2), ("c", "x", 3)]
     made = result([*rows, ("c", "y", None)])
-    estimate = mean_over_queries(made, suite="s", temperature=1.0, k=4)
+    estimate = overall(made, k=4)
     assert estimate.value == pytest.approx(2)
     assert estimate.low == pytest.approx(2 - 2.48414, abs=1e-5)
     assert estimate.high == pytest.approx(2 + 2.48414, abs=1e-5)
@@ -44,11 +49,11 @@ def test_hand_computed_interval() -> None:
 def test_samples_are_averaged_within_a_prompt_first() -> None:
     # Persona x answered three times, y once: (0 + 4) / 2, not (0 + 0 + 0 + 4) / 4.
     made = result([("a", "x", 0), ("a", "x", 0), ("a", "x", 0), ("a", "y", 4)], unit="sample")
-    assert mean_over_queries(made, suite="s", temperature=1.0, k=3).value == 2
+    assert overall(made, k=3).value == 2
 
 
 def test_one_query_has_no_interval() -> None:
-    estimate = mean_over_queries(result([("a", "", 3.0)]), suite="s", temperature=1.0, k=1)
+    estimate = overall(result([("a", "", 3.0)]))
     assert (estimate.value, estimate.low, estimate.high) == (3.0, None, None)
     assert estimate.standard_error is None
     assert estimate.method == "none: one query"
@@ -56,23 +61,21 @@ def test_one_query_has_no_interval() -> None:
 
 def test_equal_values_have_zero_width() -> None:
     made = result([("a", "", 0.5), ("b", "", 0.5)])
-    estimate = mean_over_queries(made, suite="s", temperature=1.0, k=1)
+    estimate = overall(made)
     assert (estimate.low, estimate.value, estimate.high, estimate.method) == (0.5, 0.5, 0.5, "t")
 
 
 def test_nothing_defined_gives_a_reason() -> None:
     made = result([("a", "", None), ("b", "", None)])
-    estimate = mean_over_queries(made, suite="s", temperature=1.0, k=1)
+    estimate = overall(made)
     assert (estimate.value, estimate.n, estimate.undefined) == (None, 0, 2)
     assert estimate.reason == "gone"
 
 
-def test_all_estimates_cover_personas_but_not_of_whole_queries() -> None:
+def test_personas_have_estimates_but_not_of_query_metrics() -> None:
     made = result([("a", "x", 0), ("a", "y", 2), ("b", "x", 2), ("b", "y", 2)])
     found = all_estimates(made, 2, ["x", "y", "never asked"])
     assert [(e.persona, e.value) for e in found] == [("", 1.5), ("x", 1.0), ("y", 2.0)]
-    single = mean_over_queries(made, suite="s", temperature=1.0, persona="x", k=2)
-    assert single == found[1]
     whole = result([("a", "", 1), ("b", "", 2)], unit="query")
     assert [e.persona for e in all_estimates(whole, 2, ["x", "y"])] == [""]
 
@@ -88,7 +91,7 @@ def test_coverage_with_clusters() -> None:
         made = result(
             (f"q{q}", f"p{p}", table[q, p]) for q in range(queries) for p in range(personas)
         )
-        estimate = mean_over_queries(made, suite="s", temperature=1.0, k=1)
+        estimate = overall(made)
         assert estimate.low is not None
         assert estimate.high is not None
         hits += estimate.low <= 0 <= estimate.high

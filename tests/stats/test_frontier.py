@@ -22,7 +22,7 @@ def generator() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def test_frontier_leaves_out_what_another_point_beats() -> None:
+def test_frontier_omits_points_that_another_dominates() -> None:
     assert frontier(QUALITY, DIVERSITY) == [0, 1, 3]
     assert frontier(np.array([0.5, 0.5]), np.array([0.5, 0.5])) == [0, 1]
     assert frontier(np.array([0.5, 0.5]), np.array([0.5, 0.6])) == [1]

@@ -72,7 +72,9 @@ class OracleJudge:
 
     def _truth(self, reply: str, query: str) -> dict[str, bool]:
         # Two good replies one behind the other are judged by their parts.
-        verdicts = [self.world.judge(part, query) for part in _parts(self.world, reply, query)]
+        verdicts = [
+            self.world.parse_reply(part, query) for part in _parts(self.world, reply, query)
+        ]
         return {
             "ctx": all(v.topic for v in verdicts),
             "rel": all(v.topic and v.intent for v in verdicts),
@@ -88,10 +90,10 @@ class OracleJudge:
 
 
 def _parts(world: Any, reply: str, query: str) -> list[str]:
-    if world.judge(reply, query).well_formed:
+    if world.parse_reply(reply, query).well_formed:
         return [reply]
     for space in re.finditer(r" ", reply):
         parts = [reply[: space.start()], reply[space.end() :]]
-        if all(world.judge(part, query).well_formed for part in parts):
+        if all(world.parse_reply(part, query).well_formed for part in parts):
             return parts
     return [reply]

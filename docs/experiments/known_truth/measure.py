@@ -90,7 +90,7 @@ def said(
     replies. Style is the exact posterior of the asked persona, over valid replies."""
     valid, distinct, expected, styles = [], [], [], []
     for prompt, texts in zip(prompts, replies, strict=True):
-        right = [text for text in texts if world.judge(text, prompt.query).valid]
+        right = [text for text in texts if world.parse_reply(text, prompt.query).valid]
         valid.append(len(right) / len(texts))
         distinct.append(float(len(set(right))))
         grammar = world.grammar(prompt.persona, prompt.query)

@@ -1,4 +1,7 @@
-"""From an answer to a program. Every rule gives "" where there is no program."""
+"""Takes the program out of an answer; "" if it contains none.
+
+Thinking is stripped before, by the one rule of `sfr_eval.thinking`.
+"""
 
 import ast
 import builtins
@@ -7,8 +10,8 @@ FENCE = "```"
 
 
 def between_last_fences(answer: str) -> str:
-    """LiveCodeBench's rule for chat models: the lines between the last two lines that hold three
-    backticks; "" with fewer than two such lines."""
+    """Apply LiveCodeBench's rule for chat models: the lines between the last two lines that contain
+    three backticks; "" with fewer than two such lines."""
     lines = answer.split("\n")
     fences = [number for number, line in enumerate(lines) if FENCE in line]
     if len(fences) < 2:
@@ -17,57 +20,55 @@ def between_last_fences(answer: str) -> str:
 
 
 def chat_code(answer: str, *, name: str = "") -> str:
-    """The program of a chat answer: of its fenced blocks the last that defines `name`, else the
-    last that is Python, else the last. A block that is cut off counts to the end of the text.
-    Without any fence the whole answer, if it is Python. Text up to a closing think tag is no part
-    of the answer."""
-    answer = answer.rpartition("</think>")[2]
+    """Return the program of a chat answer: the last fenced block that defines `name`, else the last
+    that is Python, else the last. A block without a closing fence extends to the end of the text.
+    Without any fence, the whole answer if it is Python."""
     if FENCE not in answer:
         return answer.strip("\n") if _names(answer) is not None else ""
     blocks = [block for block in fenced_blocks(answer) if block.strip()]
     if not blocks:
         return ""
-    defined = [_names(block) for block in blocks]
-    for wanted in ([name], []):
-        for block, names in zip(reversed(blocks), reversed(defined), strict=True):
-            if names is not None and set(wanted) <= names:
+    names_of_blocks = [_names(block) for block in blocks]
+    for required in ({name}, set()):
+        for block, names in zip(reversed(blocks), reversed(names_of_blocks), strict=True):
+            if names is not None and required <= names:
                 return block
     return blocks[-1]
 
 
 def fenced_blocks(answer: str) -> list[str]:
-    """Contents of all fenced blocks, in order; the last may lack its closing fence."""
+    """Return the contents of all fenced blocks, in order; the last may lack its closing fence."""
     blocks: list[str] = []
-    inside: list[str] | None = None
+    block: list[str] | None = None
     for line in answer.split("\n"):
         if line.lstrip().startswith(FENCE):
-            if inside is None:
-                inside = []
+            if block is None:
+                block = []
             else:
-                blocks.append("\n".join(inside))
-                inside = None
-        elif inside is not None:
-            inside.append(line)
-    if inside:
-        blocks.append("\n".join(inside))
+                blocks.append("\n".join(block))
+                block = None
+        elif block is not None:
+            block.append(line)
+    if block:
+        blocks.append("\n".join(block))
     return blocks
 
 
 def few_shot_code(answer: str) -> str:
-    """The program of a continued 3-shot prompt: behind [BEGIN] if it is repeated, before [DONE].
-    A model that fences its code anyway is taken at its word."""
+    """Return the program of a continued 3-shot prompt: after [BEGIN] if repeated, before [DONE]. If
+    the model fences its code anyway, the fences count."""
     answer = answer.partition("[DONE]")[0]
     answer = answer.partition("[BEGIN]")[2] if "[BEGIN]" in answer else answer
     return chat_code(answer) if FENCE in answer else answer.strip("\n")
 
 
 def completion_code(answer: str, *, prompt: str) -> str:
-    """The program of a completion: the prompt and what follows it."""
+    """Return the program of a completion: the prompt and its continuation."""
     return prompt + answer
 
 
 def called_function(assertion: str) -> str:
-    """Name of the function that an assert tests: the outermost called name that is no builtin."""
+    """Return the function that an assert tests: the outermost called name that is not a builtin."""
     try:
         tree = ast.parse(assertion)
     except SyntaxError:
@@ -80,7 +81,7 @@ def called_function(assertion: str) -> str:
 
 
 def _names(code: str) -> set[str] | None:
-    """Top-level functions and classes of a program; None if it is not Python or says nothing."""
+    """Return the top-level names of a program; None if it is not Python or has no effect."""
     try:
         body = ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

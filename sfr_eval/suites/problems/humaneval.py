@@ -15,7 +15,7 @@ from sfr_eval.suites.problems.source import HubData, data_file, read_file, read_
 
 FORMS = ("chat", "completion")
 STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(")
-"""Where a completion leaves the function (the paper, section 3.3)."""
+"""Marks the end of the function in a completion (section 3.3 of the paper)."""
 _HUB = HubData(
     repository="openai/openai_humaneval", revision="7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544"
 )
@@ -32,17 +32,17 @@ class HumanEvalRow(BaseModel):
     canonical_solution: str = ""
     test: str = Field(min_length=1)
     difficulty: str = ""
-    solutions: tuple[str, ...] = ()  # further bodies that are right
-    mutants: tuple[str, ...] = ()  # bodies that are wrong
+    solutions: tuple[str, ...] = ()  # further correct bodies
+    mutants: tuple[str, ...] = ()  # wrong bodies
 
 
 def load(folder: Path, options: CodeOptions) -> ProblemSet:
-    """All 164 problems in one of two prompt forms."""
+    """Load all 164 problems in one of two prompt forms."""
     options.refuse_all_but(("data", "prompt_form"), suite="humaneval")
     form = options.prompt_form or "chat"
     if form not in FORMS:
         raise UserError(
-            f"--prompt-form {form}: humaneval has no such form; {did_you_mean(form, FORMS)}"
+            f"--prompt-form {form}: unknown prompt form of humaneval; {did_you_mean(form, FORMS)}"
         )
     if options.data is not None:
         file = data_file(options.data, folder=folder)
@@ -91,8 +91,8 @@ def _problem(row: HumanEvalRow, form: str) -> CodeProblem:
 
 
 def _whole_function(answer: str, *, prompt: str, name: str) -> str:
-    """Behind the prompt, so that its imports and helpers are there. An answer that holds the body
-    alone is put into the function."""
+    """Put the answer after the prompt, which holds its imports and helpers. A bare function body
+    continues the prompt."""
     code = chat_code(answer, name=name)
     if not code:
         return ""

@@ -1,4 +1,4 @@
-"""Which kinds of code suite exist. A new kind is a module with `load` and a line here."""
+"""The kinds of code suite. A new kind is a module with `load` and a line here."""
 
 import importlib
 from pathlib import Path
@@ -14,7 +14,7 @@ KINDS = {
 
 
 def load_problems(kind: str, folder: Path, options: CodeOptions) -> ProblemSet:
-    """The problems of a suite of this kind whose folder is `folder`."""
+    """Load the problems of a suite of this kind, whose folder is `folder`."""
     module, _, function = KINDS[kind].partition(":")
     loaded: ProblemSet = getattr(importlib.import_module(module), function)(folder, options)
     return loaded

@@ -29,7 +29,7 @@ RELEASES = {
 _REPOSITORY = "livecodebench/code_generation_lite"
 _REVISION = "0fe84c3912ea0c4d4a78037083943e8f0c4dd505"
 
-# The words of the benchmark's own prompt (its repository at 28fef95): another wording is another
+# The wording of the benchmark's own prompt (its repository at 28fef95): any change makes it another
 # benchmark.
 _SYSTEM = (
     "You are an expert Python programmer. You will be given a question (problem specification) "
@@ -48,7 +48,7 @@ _WITHOUT_STARTER = (
 
 
 class LcbRow(BaseModel):
-    """A record of the data set. The private tests stay packed until they are needed."""
+    """A record of the data set. Private tests stay packed until they are needed."""
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
@@ -59,22 +59,22 @@ class LcbRow(BaseModel):
     contest_date: str = Field(pattern=r"^\d{4}-\d\d-\d\d")
     starter_code: str = ""
     metadata: str = "{}"
-    solutions: tuple[str, ...] = ()  # not in the benchmark: for simulation and tests
+    solutions: tuple[str, ...] = ()  # not in the benchmark; for simulation and tests
     mutants: tuple[str, ...] = ()
 
     @field_validator("contest_date", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
-        """Arrow's JSON reader takes ISO dates for times."""
+        """Undo the conversion of ISO dates by Arrow's JSON reader."""
         return value.isoformat() if isinstance(value, date) else value
 
     @property
     def function(self) -> str | None:
-        """Name of the method, for functional problems."""
+        """Name of the method; None if the problem reads standard input."""
         try:
             name = json.loads(self.metadata or "{}").get("func_name")
         except (ValueError, AttributeError):
-            raise UserError(f"{self.question_id}: metadata: is not a JSON object") from None
+            raise UserError(f"{self.question_id}: metadata: not a JSON object") from None
         return str(name) if name else None
 
     @property
@@ -92,7 +92,7 @@ class LcbRow(BaseModel):
 
 @dataclass(frozen=True)
 class _Rows:
-    """Where the two test fields of a row are read from when they are needed."""
+    """The rows from which the tests are read when they are needed."""
 
     rows: Sequence[Mapping[str, Any]]
 
@@ -106,49 +106,49 @@ class _Rows:
             )
         )
         if not tests:
-            raise UserError(f"livecodebench {row.question_id}: holds no test")
+            raise UserError(f"livecodebench {row.question_id}: no tests")
         if row.function:
             return FunctionalProblem(id=row.question_id, function=row.function, tests=tests)
         return StdinProblem(id=row.question_id, tests=tests)
 
 
 def load(folder: Path, options: CodeOptions) -> ProblemSet:
-    """The problems of a release, or of a file, whose contests lie in the window."""
+    """Load the problems of a release or of a file whose contests lie in the window."""
     options.refuse_all_but(("data", "release", "window"), suite="livecodebench")
     first, last = read_window(options.window)
     if options.data is not None:
         if options.release is not None:
-            raise UserError("--release picks data of the Hub; leave it out with --data")
+            raise UserError("--release selects data from the Hub; omit it with --data")
         file = data_file(options.data, folder=folder)
-        found = file.rows()
-        for where, row in found:
+        file_rows = file.rows()
+        for where, row in file_rows:
             if not isinstance(row, dict):
                 raise UserError(f"{where}: must be a record, not {type(row).__name__}")
-        rows = _Rows([row for _, row in found])
-        places = [where for where, _ in found]
+        rows = _Rows([row for _, row in file_rows])
+        places = [where for where, _ in file_rows]
         identity = file.identity
     else:
         release = options.release or DEFAULT_RELEASE
         if release not in RELEASES:
             near = did_you_mean(release, RELEASES)
-            raise UserError(f"--release {release}: livecodebench has no such release; {near}")
+            raise UserError(f"--release {release}: unknown release of livecodebench; {near}")
         hub = HubData(repository=_REPOSITORY, revision=_REVISION, files=RELEASES[release])
         rows = _Rows(hub.rows(suite="livecodebench"))
         places = [f"{_REPOSITORY} row {number}" for number in range(1, len(rows.rows) + 1)]
         identity = hub.identity
-    chosen = [
+    selection = [
         (place, row)
         for place, row in _checked(rows, places)
         if first <= row.contest_date[:10] <= last
     ]
-    if not chosen:
+    if not selection:
         raise UserError(
-            f"livecodebench: no problem between {first} and {last}; widen --window "
-            "or take a later --release"
+            f"livecodebench: no problems between {first} and {last}; widen --window "
+            "or choose a later --release"
         )
-    unique((row.question_id for _, row in chosen), where="livecodebench")
+    unique((row.question_id for _, row in selection), where="livecodebench")
     return ProblemSet(
-        problems={row.question_id: _problem(row, place, rows) for place, row in chosen},
+        problems={row.question_id: _problem(row, place, rows) for place, row in selection},
         identity=f"{identity}:{first}:{last}",
         mode="lcb-compat",
         prompt_form="chat",
@@ -156,13 +156,13 @@ def load(folder: Path, options: CodeOptions) -> ProblemSet:
 
 
 def _checked(rows: _Rows, places: Sequence[str]) -> Iterator[tuple[int, LcbRow]]:
-    """(place, row) of all rows, without their tests: those may be gigabytes."""
+    """Yield (place, row) of all rows without their tests, which may be gigabytes."""
     light: Any = rows.rows
     if hasattr(light, "remove_columns"):
         light = light.remove_columns(["public_test_cases", "private_test_cases"])
     for place, where in enumerate(places):
         row = read_model(LcbRow, dict(light[place]), where=where)
-        _ = row.function  # bad metadata is found here, not after sampling
+        _ = row.function  # reports bad metadata here rather than after sampling
         yield place, row
 
 
@@ -186,15 +186,17 @@ def _problem(row: LcbRow, place: int, rows: _Rows) -> CodeProblem:
 
 
 def read_window(text: str | None) -> tuple[str, str]:
-    """`2024-08:2025-01` or with days, both ends in, either may be left out; as ISO days."""
+    """Parse `2024-08:2025-01`, with or without days, into ISO days; either end may be missing."""
     first, _, last = (text or ":").partition(":")
     for end in (first, last):
         if end and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?", end):
-            raise UserError(f"--window {text}: write first:last as 2024-08:2025-01 or with days")
+            raise UserError(
+                f"--window {text}: write first:last as in 2024-08:2025-01, with or without days"
+            )
     if text is not None and ":" not in text:
         last = first
     low = first + "-01" if len(first) == 7 else first or "0000-01-01"
     high = last + "-31" if len(last) == 7 else last or "9999-12-31"
     if low > high:
-        raise UserError(f"--window {text}: its first day is after its last")
+        raise UserError(f"--window {text}: the first day is after the last")
     return low, high

@@ -35,25 +35,25 @@ class MbppRow(BaseModel):
     test_list: tuple[str, ...] = Field(min_length=1)
     test_setup_code: str = ""
     test_imports: tuple[str, ...] = ()
-    split: str = ""  # `prompt`: shown in the 3-shot prompt, never asked
+    split: str = ""  # `prompt`: only shown in the 3-shot prompt
     difficulty: str = ""
-    solutions: tuple[str, ...] = ()  # right ones beside `code`
-    mutants: tuple[str, ...] = ()  # wrong ones
+    solutions: tuple[str, ...] = ()  # further correct ones
+    mutants: tuple[str, ...] = ()  # wrong solutions
 
     @model_validator(mode="after")
     def _has_task(self) -> "MbppRow":
         if not self.task:
-            raise ValueError("needs a text or a prompt: what is to be done")
+            raise ValueError("needs a text or a prompt that states the task")
         return self
 
     @property
     def task(self) -> str:
-        """What is to be done."""
+        """Statement of the task."""
         return self.text or self.prompt
 
     @property
     def question(self) -> str:
-        """The prompt of the paper, section 3.1, up to the place of the answer."""
+        """The prompt of section 3.1 of the paper, up to the answer."""
         tests = "\n".join(self.test_list)
         return (
             f"You are an expert Python programmer, and here is your task: {self.task} "
@@ -62,21 +62,23 @@ class MbppRow(BaseModel):
 
     @property
     def setup(self) -> str:
-        """What stands between program and asserts."""
+        """Code between the program and the asserts."""
         return "\n".join([*self.test_imports, self.test_setup_code]).strip("\n")
 
 
 def load(folder: Path, options: CodeOptions) -> ProblemSet:
-    """The test split (task ids 11 to 510) in one of two prompt forms."""
+    """Load the test split (task ids 11 to 510) in one of two prompt forms."""
     options.refuse_all_but(("data", "release", "prompt_form"), suite="mbpp")
     form = options.prompt_form or "chat"
     if form not in FORMS:
-        raise UserError(f"--prompt-form {form}: mbpp has no such form; {did_you_mean(form, FORMS)}")
+        raise UserError(
+            f"--prompt-form {form}: unknown prompt form of mbpp; {did_you_mean(form, FORMS)}"
+        )
     rows, shots, identity = _rows(folder, options, need_shots=form == "few-shot")
     unique((row.task_id for row in rows), where=identity)
-    shown = "".join(f"{shot.question}[BEGIN]\n{_plain(shot.code)}\n{DONE}\n\n" for shot in shots)
+    examples = "".join(f"{shot.question}[BEGIN]\n{_plain(shot.code)}\n{DONE}\n\n" for shot in shots)
     return ProblemSet(
-        problems={row.task_id: _problem(row, form, shown) for row in rows},
+        problems={row.task_id: _problem(row, form, examples) for row in rows},
         identity=f"{identity}:{form}",
         mode="faithful",
         prompt_form=form,
@@ -87,37 +89,37 @@ def load(folder: Path, options: CodeOptions) -> ProblemSet:
 def _rows(
     folder: Path, options: CodeOptions, *, need_shots: bool
 ) -> tuple[list[MbppRow], list[MbppRow], str]:
-    """Rows that are asked, rows that are shown, and the identity of both."""
+    """Return rows to ask, rows to show as examples, and the identity of both."""
     if options.data is None:
         release = options.release or "full"
         if release not in RELEASES:
             near = did_you_mean(release, RELEASES)
-            raise UserError(f"--release {release}: mbpp has no such release; {near}")
+            raise UserError(f"--release {release}: unknown release of mbpp; {near}")
         hub = HubData(repository=_REPOSITORY, revision=_REVISION, configuration=release)
-        asked = read_hub(MbppRow, hub, suite="mbpp")
+        questions = read_hub(MbppRow, hub, suite="mbpp")
         shots: list[MbppRow] = []
-        if need_shots:  # the sanitized set lacks some of the three, so they are of the full one
+        if need_shots:  # the sanitized set lacks some of the three, so use those of the full one
             prompts = HubData(
                 repository=_REPOSITORY, revision=_REVISION, configuration="full", split="prompt"
             )
             shots = _shots(read_hub(MbppRow, prompts, suite="mbpp"), where=_REPOSITORY)
-        return asked, shots, hub.identity
+        return questions, shots, hub.identity
     if options.release is not None:
-        raise UserError("--release picks data of the Hub; leave it out with --data")
+        raise UserError("--release selects data from the Hub; omit it with --data")
     file = data_file(options.data, folder=folder)
     rows = read_file(MbppRow, file)
-    if _ALL_IDS.issuperset(row.task_id for row in rows):  # MBPP itself: its own test split
-        asked = [row for row in rows if int(row.task_id) in TEST_IDS]
+    if _ALL_IDS.issuperset(row.task_id for row in rows):  # MBPP itself, with its own test split
+        questions = [row for row in rows if int(row.task_id) in TEST_IDS]
     else:
-        asked = [row for row in rows if row.split != "prompt"]
-    if not asked:
-        raise UserError(f"--data {file.file}: holds no problem of the test split (11 to 510)")
-    return asked, _shots(rows, where=str(file.file)) if need_shots else [], file.identity
+        questions = [row for row in rows if row.split != "prompt"]
+    if not questions:
+        raise UserError(f"--data {file.file}: no problems of the test split (task ids 11 to 510)")
+    return questions, _shots(rows, where=str(file.file)) if need_shots else [], file.identity
 
 
 def _shots(rows: Sequence[MbppRow], *, where: str) -> list[MbppRow]:
-    marked = [row for row in rows if row.split == "prompt"]
-    shots = marked[:3] or [row for row in rows if row.task_id in SHOT_IDS]
+    examples = [row for row in rows if row.split == "prompt"]
+    shots = examples[:3] or [row for row in rows if row.task_id in SHOT_IDS]
     if len(shots) < 3:
         raise UserError(
             f"{where}: --prompt-form few-shot needs three rows to show: task ids 2, 3, 4, or rows "
@@ -126,10 +128,10 @@ def _shots(rows: Sequence[MbppRow], *, where: str) -> list[MbppRow]:
     return shots
 
 
-def _problem(row: MbppRow, form: str, shown: str) -> CodeProblem:
+def _problem(row: MbppRow, form: str, examples: str) -> CodeProblem:
     name = called_function(row.test_list[0])
     if form == "few-shot":
-        prompt, extract, render = f"{shown}{row.question}[BEGIN]\n", few_shot_code, _continued
+        prompt, extract, render = f"{examples}{row.question}[BEGIN]\n", few_shot_code, _continued
     else:
         prompt = f"{row.question}\nAnswer with the code in one block between ```python and ```.\n"
         extract, render = partial(chat_code, name=name), fenced
@@ -146,7 +148,7 @@ def _problem(row: MbppRow, form: str, shown: str) -> CodeProblem:
 
 
 def fenced(code: str) -> str:
-    """A program as a chat model answers."""
+    """Format a program as the answer of a chat model."""
     return f"Here is a solution.\n\n```python\n{code.rstrip()}\n```\n"
 
 
@@ -155,5 +157,5 @@ def _continued(code: str) -> str:
 
 
 def _plain(code: str) -> str:
-    """Many reference programs of MBPP end their lines in \\r\\n, which no model should learn."""
+    """Replace the \\r\\n of many reference programs in MBPP, which no model should learn."""
     return code.replace("\r\n", "\n").strip("\n")

@@ -1,8 +1,7 @@
-"""Tests of LiveCodeBench: JSON text, or base64(zlib(pickle(JSON text))).
+"""Decodes tests of LiveCodeBench: JSON text, or base64(zlib(pickle(JSON text))).
 
-A pickle from the network must never be run. The one kind that occurs here is that of a single
-text, so its opcodes are read one by one and every other opcode is refused: nothing is imported,
-called or built.
+A pickle from the network must never be executed. Genuine ones contain a single text, so the opcodes
+are read one by one and all others are refused: nothing is imported, called or constructed.
 """
 
 import base64
@@ -17,10 +16,10 @@ from sfr_eval.errors import UserError
 from sfr_eval.sandbox.types import IoTest
 
 MAX_BYTES = 512 * 2**20
-"""Most that the tests of one problem may unpack to."""
+"""Maximum unpacked size of the tests of one problem."""
 
 MAX_OPCODES = 100
-"""Of such a pickle; real ones have fewer than ten. Half a gigabyte of them would take minutes."""
+"""Maximum in a pickle; real ones have fewer than ten. Half a gigabyte of them takes minutes."""
 
 _TEXT = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}
 _HARMLESS = {"PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT", "STOP"}
@@ -37,8 +36,8 @@ _TESTS = TypeAdapter(list[_Test])
 
 
 def decode_tests(text: str, *, where: str, max_bytes: int = MAX_BYTES) -> tuple[IoTest, ...]:
-    """Tests of one field; `where` begins the error. UserError for anything that is not a list of
-    {input, output}, in either form, or that unpacks to more than `max_bytes`."""
+    """Decode the tests of one field. Raises UserError, which starts with `where`, if it is not a
+    list of {input, output} in either form, or unpacks to more than `max_bytes`."""
     if not text.lstrip().startswith("["):
         text = _unpacked(text, where=where, max_bytes=max_bytes)
     if len(text) > max_bytes:
@@ -46,7 +45,9 @@ def decode_tests(text: str, *, where: str, max_bytes: int = MAX_BYTES) -> tuple[
     try:
         tests = _TESTS.validate_python(json.loads(text))
     except (ValueError, RecursionError, ValidationError):
-        raise UserError(f"{where}: is no list of {{input, output}}; the row is damaged") from None
+        raise UserError(
+            f"{where}: expected a list of {{input, output}}; the row is damaged"
+        ) from None
     return tuple(IoTest(input=test.input, output=test.output) for test in tests)
 
 
@@ -55,30 +56,34 @@ def _unpacked(text: str, *, where: str, max_bytes: int) -> str:
     try:
         raw = stream.decompress(base64.b64decode(text, validate=True), max_bytes)
     except (binascii.Error, zlib.error, ValueError):
-        raise UserError(f"{where}: is neither JSON nor packed tests; the row is damaged") from None
+        raise UserError(f"{where}: neither JSON nor packed tests; the row is damaged") from None
     if not stream.eof:
-        what = f"unpacks to more than {max_bytes:,} bytes" if stream.unconsumed_tail else "is cut"
+        what = (
+            f"unpacks to more than {max_bytes:,} bytes"
+            if stream.unconsumed_tail
+            else "is truncated"
+        )
         raise UserError(f"{where}: {what}; the row is damaged")
     return pickled_text(raw, where=where)
 
 
 def pickled_text(raw: bytes, *, where: str) -> str:
-    """The text of a pickle that holds nothing but one text; UserError for any other."""
-    found: list[str] = []
+    """Return the text of a pickle that contains one text and nothing else; else raise UserError."""
+    texts: list[str] = []
     try:
         for number, (opcode, argument, _) in enumerate(pickletools.genops(raw)):
             if number >= MAX_OPCODES:
-                raise UserError(f"{where}: its pickle holds more than a text; refused")
+                raise UserError(f"{where}: the pickle contains more than a text; refused")
             if opcode.name in _TEXT:
-                found.append(str(argument))
+                texts.append(str(argument))
             elif opcode.name not in _HARMLESS:
                 raise UserError(
-                    f"{where}: its pickle holds more than a text ({opcode.name}); refused"
+                    f"{where}: the pickle contains more than a text ({opcode.name}); refused"
                 )
     except ValueError as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"{where}: holds a damaged pickle; the row is damaged") from None
-    if len(found) != 1:
-        raise UserError(f"{where}: its pickle holds {len(found)} texts instead of one; refused")
-    return found[0]
+        raise UserError(f"{where}: damaged pickle; the row is damaged") from None
+    if len(texts) != 1:
+        raise UserError(f"{where}: the pickle contains {len(texts)} texts instead of one; refused")
+    return texts[0]

@@ -1,14 +1,14 @@
-"""The code twin of the world: a simulated model whose chance to solve each problem is known.
+"""A simulated model for code suites, whose chance of solving each problem is known.
 
     symbol  code            meaning                                          range
-    m       solve           mean chance that an answer is right              0..1
+    m       solve           mean chance that an answer is correct            0..1
     s       spread          how much problems differ: 0 not at all, 1: each  0..1
                             problem is always or never solved
     p_i     chance(i)       chance for problem i, Beta(m v, (1 - m) v) with v = (1 - s) / s
 
-An answer is one of the problem's solutions with chance p_i, all of them alike, else one of its
-mutants. So pass@k of problem i is 1 - (1 - p_i)^k, and its mean over problems like these follows
-from the Beta distribution. Temperature does not act on it.
+An answer is one of the problem's solutions, all equally likely, with chance p_i, else one of its
+mutants. So pass@k of problem i is 1 - (1 - p_i)^k, and its mean over such problems follows from the
+Beta distribution. Temperature has no effect.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ SOLVE, SPREAD = 0.5, 0.3
 _STUCK = "raise NotImplementedError\n"
 
 
-class CodeTwin:
-    """See the module. `problems` need reference solutions; where there are no mutants, a program
-    that only raises stands for a wrong one."""
+class SimulatedCoder:
+    """See the module. `problems` need reference solutions; without mutants, a program that only
+    raises is the wrong answer."""
 
     def __init__(
         self, problems: Mapping[str, CodeProblem], *, solve: float = SOLVE, spread: float = SPREAD
@@ -43,7 +43,7 @@ class CodeTwin:
         self.solve, self.spread = solve, spread
 
     def chance(self, problem: str) -> float:
-        """p_i; the same in every run, since it belongs to the simulated model."""
+        """Return p_i, which belongs to the simulated model and is the same in every run."""
         import numpy as np
 
         digest = hashlib.sha256(f"code twin\0{problem}".encode()).digest()
@@ -56,7 +56,7 @@ class CodeTwin:
         return float(generator.beta(a, b))
 
     def pass_at_k(self, k: int, problem: str | None = None) -> float:
-        """The truth: of one problem, or the mean over all problems of such a world."""
+        """Return the exact value for one problem, or its mean over all such problems."""
         if problem is not None:
             return float(1 - (1 - self.chance(problem)) ** k)
         if self.spread == 0 or self.solve in (0, 1):
@@ -69,18 +69,18 @@ class CodeTwin:
         return 1 - math.exp(log_miss)
 
     def distinct_at_k(self, k: int, problem: str) -> float:
-        """The truth: expected number of different solutions among k answers to a problem."""
+        """Return the exact expected number of distinct solutions among k answers to a problem."""
         count = len(self._problems[problem].solutions)
         return count * (1 - (1 - self.chance(problem) / count) ** k)
 
     def sample(self, problem: str, generator: "np.random.Generator") -> str:
-        """One answer, as the model would write it."""
-        asked = self._problems[problem]
+        """Draw one answer, as a model would write it."""
+        code_problem = self._problems[problem]
         if generator.random() < self.chance(problem):
-            programs = asked.solutions
+            programs = code_problem.solutions
         else:
-            programs = asked.mutants or (_STUCK,)
-        return asked.render(programs[int(generator.integers(len(programs)))])
+            programs = code_problem.mutants or (_STUCK,)
+        return code_problem.render(programs[int(generator.integers(len(programs)))])
 
     def _shape(self) -> tuple[float, float]:
         weight = (1 - self.spread) / self.spread

@@ -1,4 +1,4 @@
-"""Rows of a data set: from the Hugging Face Hub at a pinned revision, or from a JSONL file."""
+"""Reads the rows of a data set, from the Hugging Face Hub at a pinned revision or a JSONL file."""
 
 import hashlib
 import importlib.util
@@ -19,8 +19,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, kw_only=True)
 class HubData:
-    """A data set on the Hub at one commit. With `files` those JSON-lines files of the repository
-    are read; else the split of a configuration."""
+    """A data set on the Hub at one commit: the JSON-lines `files` of the repository if given, else
+    the split of a configuration."""
 
     repository: str
     revision: str
@@ -30,25 +30,25 @@ class HubData:
 
     @property
     def identity(self) -> str:
-        """Names these rows and no others: a commit does not change."""
+        """Identifies exactly these rows, since a commit does not change."""
         parts = (self.repository, self.revision, self.configuration, self.split, *self.files)
         return ":".join(part or "-" for part in parts)
 
     def rows(self, *, suite: str) -> Sequence[Mapping[str, Any]]:
-        """All rows; from the local cache where they have been loaded before."""
+        """Return all rows, from the local cache if they have been loaded before."""
         if importlib.util.find_spec("datasets") is None:
             raise UserError(
-                f"--suite {suite}: the package datasets is not installed; "
-                "pip install sfr-eval[code], or give --data FILE"
+                f"--suite {suite}: the package `datasets` is not installed; "
+                "pip install sfr-eval[code], or pass --data FILE"
             )
         try:
             return self._load()
-        except OSError:  # of the network and of the cache alike; so are the Hub's own errors
+        except OSError:  # network, cache, and the Hub's own errors
             offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
             why = "HF_HUB_OFFLINE is set" if offline else "the Hugging Face Hub cannot be reached"
             raise UserError(
                 f"--suite {suite}: {self.repository} is not in the local cache while {why}; "
-                "load it once online, or give --data FILE (--data small: the set that ships)"
+                "load it once online, or pass --data FILE (--data small: the bundled set)"
             ) from None
 
     def _load(self) -> Sequence[Mapping[str, Any]]:
@@ -69,8 +69,8 @@ class HubData:
 
 
 def json_rows(paths: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-    """Rows of local JSON-lines files through `datasets`: kept on disk as Arrow, read row by row,
-    so that gigabytes of tests never are in memory at once."""
+    """Read local JSON-lines files through `datasets`, which keeps them on disk as Arrow, so that
+    gigabytes of tests are never in memory at once."""
     import datasets
 
     loaded: Sequence[Mapping[str, Any]] = datasets.load_dataset(
@@ -81,13 +81,13 @@ def json_rows(paths: Sequence[str]) -> Sequence[Mapping[str, Any]]:
 
 @dataclass(frozen=True, kw_only=True)
 class FileData:
-    """A file that the user names: JSON lines (also .gz) or one JSON list."""
+    """A file given by the user: JSON lines (also .gz) or one JSON list."""
 
     file: Path
 
     @property
     def identity(self) -> str:
-        """Hash of the content."""
+        """Hash of the content, which identifies the rows."""
         return f"sha256:{hashlib.sha256(self._bytes()).hexdigest()}"
 
     def _bytes(self) -> bytes:
@@ -97,13 +97,13 @@ class FileData:
             raise UserError(f"--data {self.file}: cannot be read ({error.strerror})") from None
 
     def rows(self) -> list[tuple[str, Any]]:
-        """(where, row) of every row."""
+        """Return (where, row) for every row."""
         raw = self._bytes()
         try:
             where = f"--data {self.file}"
             text = (unpacked(raw, where=where) if self.file.suffix == ".gz" else raw).decode()
         except UnicodeDecodeError as error:
-            raise UserError(f"--data {self.file}: is not UTF-8 text (byte {error.start})") from None
+            raise UserError(f"--data {self.file}: not UTF-8 text (byte {error.start})") from None
         if text.lstrip().startswith("["):
             return [
                 (f"{self.file}: row {number}", row)
@@ -117,15 +117,16 @@ class FileData:
 
 
 def read_file(kind: type[Model], data: FileData) -> list[Model]:
-    """All rows of a file, checked; UserError names the first bad one, and an empty file."""
+    """Read and check all rows of a file. Raises UserError for the first bad row or an empty
+    file."""
     rows = [read_model(kind, row, where=where) for where, row in data.rows()]
     if not rows:
-        raise UserError(f"--data {data.file}: holds no row")
+        raise UserError(f"--data {data.file}: no rows")
     return rows
 
 
 def read_hub(kind: type[Model], data: HubData, *, suite: str) -> list[Model]:
-    """All rows of a small data set on the Hub, checked."""
+    """Read and check all rows of a small data set on the Hub."""
     return [
         read_model(kind, dict(row), where=f"{data.repository} row {number}")
         for number, row in enumerate(data.rows(suite=suite), start=1)
@@ -133,18 +134,18 @@ def read_hub(kind: type[Model], data: HubData, *, suite: str) -> list[Model]:
 
 
 def data_file(text: str, *, folder: Path) -> FileData:
-    """The file of --data; `small` is the one that ships with the suite."""
+    """Return the file of --data; `small` is the one bundled with the suite."""
     path = Path(text).expanduser()
-    shipped = folder / f"{text}.jsonl"
-    if not path.exists() and os.sep not in text and shipped.is_file():
-        path = shipped
+    bundled = folder / f"{text}.jsonl"
+    if not path.exists() and os.sep not in text and bundled.is_file():
+        path = bundled
     if not path.is_file():
         raise UserError(f"--data {text}: no such file")
     return FileData(file=path)
 
 
 def unique(ids: Iterable[str], *, where: str) -> None:
-    """UserError if two problems have the same id."""
+    """Raise UserError if two problems have the same id."""
     seen: set[str] = set()
     for id in ids:
         if id in seen:

@@ -1,8 +1,9 @@
-"""Replies with a known fault: what a judge should notice, and only that.
+"""Replies with a known fault, which a judge should notice without noticing anything else.
 
-A fault is put into a good reply of the persona world so that the oracle's other verdicts stay as
-they were. Truth on each axis: ctx, the reply is about the topic; rel, it is about the topic and
-answers what was asked; flu, it is well formed; style, it is most probable under the asked persona.
+A fault is put into a good reply of the persona benchmark such that the parser's other results do
+not change. What makes a reply good on each axis: ctx, it is about the topic; rel, it is about the
+topic and answers the question; flu, it is well formed; style, it is most probable under its
+persona.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,29 +21,28 @@ FAULTS = {
     "grammar": ("flu",),
     "persona": ("style",),
 }
-"""Fault -> axes on which it makes a reply bad."""
+"""Fault -> the axes on which it makes a reply bad."""
 DOSES = (0.25, 0.5, 0.75, 1.0)
-AXES = ("ctx", "rel", "flu", "style")
 _DRAWS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specimen:
     """A reply to `query` in the voice of `persona`, or what should be one. `truth` maps an axis to
-    good or bad; an axis without a known truth is absent."""
+    whether the reply is good; an axis on which this is unknown is absent."""
 
     id: str
     query: str
     persona: str
     text: str
     truth: Mapping[str, bool]
-    fault: str  # group: a fault, or "" for the group without any
+    fault: str  # of the group; "" for the group without faults
     dose: float  # share of the group that has the fault
 
 
 def specimens(world: "PersonaWorld", *, items: int, seed: int) -> Iterator[Specimen]:
-    """`items` good replies, then `items` for each fault and dose, of which exactly the dose (to
-    the nearest reply) has the fault. The same seed gives the same replies."""
+    """Yield `items` good replies, then `items` for each fault and dose, of which exactly that share
+    (to the nearest reply) has the fault. The same seed gives the same replies."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
@@ -58,7 +58,7 @@ def specimens(world: "PersonaWorld", *, items: int, seed: int) -> Iterator[Speci
 
 
 def lengthened(world: "PersonaWorld", specimen: Specimen, rng: "np.random.Generator") -> Specimen:
-    """A good reply made about twice as long, and no worse: a second good one is set behind it."""
+    """Make a good reply about twice as long and no worse, by appending a second good one."""
     more = _good(world, rng, specimen.persona, specimen.query)
     while more == specimen.text:
         more = _good(world, rng, specimen.persona, specimen.query)
@@ -76,7 +76,7 @@ def lengthened(world: "PersonaWorld", specimen: Specimen, rng: "np.random.Genera
 def with_fault(
     world: "PersonaWorld", specimen: Specimen, fault: str, rng: "np.random.Generator"
 ) -> Specimen:
-    """Another reply to the same query and persona, with the fault."""
+    """Draw another reply to the same query and persona, with the fault."""
     text, source = _text(world, rng, specimen.persona, specimen.query, fault)
     return Specimen(
         id=f"{specimen.id}-{fault}",
@@ -116,14 +116,14 @@ def _make(
 def _text(
     world: "PersonaWorld", rng: "np.random.Generator", persona: str, query: str, fault: str
 ) -> tuple[str, str]:
-    """(reply, the query that it was drawn for)."""
-    asked = next(q for q in world.queries if q.id == query)
+    """Return (reply, the query that it was drawn for)."""
+    target = next(q for q in world.queries if q.id == query)
     if fault == "topic":
-        others = [q for q in world.queries if q.intent == asked.intent and q.topic != asked.topic]
+        others = [q for q in world.queries if q.intent == target.intent and q.topic != target.topic]
     elif fault == "intent":
-        others = [q for q in world.queries if q.topic == asked.topic and q.intent != asked.intent]
+        others = [q for q in world.queries if q.topic == target.topic and q.intent != target.intent]
     else:
-        others = [asked]
+        others = [target]
     source = others[int(rng.integers(len(others)))].id
     if fault == "persona":
         cast = [c.id for c in world.personas if not c.held_out and c.id != persona]
@@ -133,7 +133,7 @@ def _text(
 
 
 def _good(world: "PersonaWorld", rng: "np.random.Generator", persona: str, query: str) -> str:
-    """A reply that shows its persona; all-generic ones belong to nobody and are drawn again."""
+    """Draw a reply that shows its persona; all-generic ones show none and are drawn again."""
     for _ in range(_DRAWS):
         text = world.sample(persona, query, rng)
         if world.styled(text, persona, query):
@@ -142,8 +142,8 @@ def _good(world: "PersonaWorld", rng: "np.random.Generator", persona: str, query
 
 
 def broken(text: str, clauses: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
-    """The text with its words in reverse order, apart from the clauses, which say what it is about:
-    a reply that nobody would call well formed, on the same topic and to the same intent."""
+    """Reverse the words of a text, except within clauses, which say what it is about. Nobody would
+    call the result well formed, but topic and intent are unchanged."""
     places = sorted(
         (text.find(clause), clause) for clause in (*clauses[0], *clauses[1]) if clause in text
     )
@@ -159,12 +159,12 @@ def broken(text: str, clauses: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
 def _truth(
     world: "PersonaWorld", text: str, query: str, persona: str, source: str
 ) -> dict[str, bool]:
-    verdict = world.judge(text, query)
+    parse = world.parse_reply(text, query)
     truth = {
-        "ctx": verdict.topic,
-        "rel": verdict.topic and verdict.intent,
-        "flu": verdict.well_formed,
+        "ctx": parse.topic,
+        "rel": parse.topic and parse.intent,
+        "flu": parse.well_formed,
     }
-    if verdict.well_formed:  # the oracle knows no voice in broken text
+    if parse.well_formed:  # broken text has no derivation, hence no voice
         truth["style"] = world.styled(text, persona, source)
     return truth

@@ -1,11 +1,11 @@
-"""A slot grammar: a reply is a row of phrases, each drawn on its own, with a known probability.
+"""A slot grammar: a reply is a sequence of phrases, drawn independently, with a known probability.
 
-A grammar is a tuple of slots. The entries of a slot may be frames with a hole that names the
-slot after it ("You should {action}."); that slot then fills the hole. A slot without a hole is a
-sentence of its own. Sentences are joined by one space, and an empty sentence adds nothing.
+A grammar is a tuple of slots. The entries of a slot may be frames with a hole that names the next
+slot ("You should {action}."), which then fills the hole. A slot without a hole is a sentence of its
+own. Sentences are joined by one space, and an empty sentence adds nothing.
 
-The slots are independent, so a derivation (one entry number for each slot) has the product of its
-entries' probabilities. A text can have several derivations; `log_prob` sums over all of them.
+Slots are independent, so the probability of a derivation (one entry number for each slot) is the
+product of those of its entries. A text can have several derivations; `log_prob` sums over them.
 """
 
 import math
@@ -24,9 +24,9 @@ _HOLE = re.compile(r"\{(\w+)\}")
 
 
 class PhraseIndex:
-    """Which of some phrases stand at a given position of a text?"""
+    """Finds which of some phrases stand at a given position of a text."""
 
-    KEY = 6  # first characters looked up in a dictionary; shorter phrases are tried one by one
+    KEY = 6  # leading characters to look up in a dictionary; shorter phrases are tried one by one
 
     def __init__(self, phrases: Iterable[tuple[int, str]]) -> None:
         self._short: list[tuple[int, str]] = []
@@ -38,18 +38,17 @@ class PhraseIndex:
                 self._short.append((number, phrase))
 
     def at(self, text: str, start: int) -> list[tuple[int, int]]:
-        """(number, end position) of every phrase that `text` has at `start`."""
+        """Return (number, end position) of every phrase that `text` has at `start`."""
         near = self._by_key.get(text[start : start + self.KEY], ())
-        found = [(n, start + len(p)) for n, p in near if text.startswith(p, start)]
-        if self._short:
-            found += [(n, start + len(p)) for n, p in self._short if text.startswith(p, start)]
-        return found
+        candidates = (*near, *self._short)
+        return [(n, start + len(p)) for n, p in candidates if text.startswith(p, start)]
 
 
 def sharpen(probabilities: Sequence[float], beta: float) -> tuple[float, ...]:
-    """p^beta, normalised: 1 changes nothing, 0 is uniform on the support, inf keeps one mode.
+    """Return p^beta, normalised: 1 changes nothing, 0 is uniform on the support, inf keeps one
+    mode.
 
-    Never raises the entropy for beta above 1. Of equal modes the first one wins at inf.
+    Does not raise the entropy for beta above 1. At inf, the first of equal modes wins.
     """
     if not beta >= 0:
         raise ValueError(f"beta must be 0 or more, not {beta}")
@@ -57,10 +56,10 @@ def sharpen(probabilities: Sequence[float], beta: float) -> tuple[float, ...]:
         return tuple(probabilities)
     top = max(probabilities)
     if beta == math.inf:
-        # Equal on paper may differ in the last bit; the first of them has to win anyway.
+        # Equal modes may differ in the last bit; the first of them has to win nonetheless.
         mode = next(i for i, p in enumerate(probabilities) if p >= top * (1 - 1e-12))
         return tuple(float(i == mode) for i in range(len(probabilities)))
-    # Relative to the top, or a large beta would underflow every entry.
+    # Relative to the largest, since a large beta would underflow every entry.
     powers = [math.exp(beta * math.log(p / top)) if p > 0 else 0.0 for p in probabilities]
     total = math.fsum(powers)
     return tuple(power / total for power in powers)
@@ -68,7 +67,7 @@ def sharpen(probabilities: Sequence[float], beta: float) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Slot:
-    """One part of a reply: different entries and how likely each is (0 or more, sum 1)."""
+    """One part of a reply: distinct entries and their probabilities (0 or more, sum 1)."""
 
     name: str
     entries: tuple[str, ...]
@@ -89,18 +88,18 @@ class Slot:
 
     @cached_property
     def hole(self) -> str | None:
-        """Name of the slot that fills these frames; None when the entries are plain."""
-        found = _HOLE.search(self.entries[0])
-        return found[1] if found else None
+        """Name of the slot that fills these frames; None if the entries are plain."""
+        match = _HOLE.search(self.entries[0])
+        return match[1] if match else None
 
     @cached_property
     def heads(self) -> tuple[str, ...]:
-        """Each entry up to its hole; the whole entry when there is none."""
+        """Each entry up to its hole; the whole entry if it has none."""
         return tuple(_HOLE.split(entry)[0] for entry in self.entries)
 
     @cached_property
     def tails(self) -> tuple[str, ...]:
-        """Each entry after its hole; empty when there is none."""
+        """Each entry after its hole; empty if it has none."""
         return tuple(_HOLE.split(entry)[-1] if self.hole else "" for entry in self.entries)
 
     @cached_property
@@ -110,13 +109,14 @@ class Slot:
 
     @cached_property
     def index(self) -> PhraseIndex:
-        """Finds the heads of the entries that can be drawn; not the empty entry (see `empty`)."""
+        """Index of the heads of the entries that can be drawn, without the empty one (see
+        `empty`)."""
         live = [bool(e) and p > 0 for e, p in zip(self.entries, self.probabilities, strict=True)]
         return PhraseIndex((i, head) for i, head in enumerate(self.heads) if live[i])
 
     @cached_property
     def empty(self) -> int | None:
-        """Number of the empty entry, None when it cannot be drawn."""
+        """Number of the empty entry; None if it cannot be drawn."""
         number = self.entries.index("") if "" in self.entries else None
         return number if number is not None and self.probabilities[number] > 0 else None
 
@@ -124,19 +124,19 @@ class Slot:
     def _steps(self) -> list[float]:
         steps = list(accumulate(self.probabilities))
         last = max(i for i, p in enumerate(self.probabilities) if p > 0)
-        # Rounding may leave the sum below 1, and a draw above it must not fall off the end.
+        # Rounding may leave the sum below 1; a draw above it must still hit an entry.
         return steps[:last] + [1.0] * (len(steps) - last)
 
     def pick(self, u: float) -> int:
-        """Entry number at `u`, which is uniform in [0, 1)."""
+        """Return the entry number at `u`, uniform in [0, 1)."""
         return bisect_right(self._steps, u)
 
     def entropy(self) -> float:
-        """Entropy of the entry drawn, nats."""
+        """Entropy of the drawn entry, in nats."""
         return -math.fsum(p * math.log(p) for p in self.probabilities if p > 0)
 
     def sharpened(self, beta: float) -> "Slot":
-        """The slot with its probabilities sharpened (see `sharpen`)."""
+        """Return the slot with its probabilities sharpened (see `sharpen`)."""
         return Slot(self.name, self.entries, sharpen(self.probabilities, beta))
 
 
@@ -160,12 +160,12 @@ class SlotGrammar:
         for slot in slots:
             filler = next(slots, None) if slot.hole else None
             if filler is not None and (filler.hole or "" in filler.entries):
-                raise ValueError(f"slot {filler.name}: a filler has no hole and is not empty")
+                raise ValueError(f"slot {filler.name}: a filler must not be empty or have a hole")
             sentences.append((slot, filler))
         return tuple(sentences)
 
     def render(self, derivation: Sequence[int]) -> str:
-        """The text of one entry number for each slot."""
+        """Return the text of a derivation: one entry number for each slot."""
         numbers = iter(derivation)
         parts = []
         for frame, filler in self._sentences:
@@ -178,17 +178,17 @@ class SlotGrammar:
         return self.joiner.join(parts)
 
     def sample(self, rng: "np.random.Generator") -> str:
-        """Draw one text. Takes one uniform number for each slot from `rng`."""
+        """Draw one text. Takes one uniform number from `rng` for each slot."""
         draws: list[float] = rng.random(len(self.slots)).tolist()
         return self.render([slot.pick(u) for slot, u in zip(self.slots, draws, strict=True)])
 
     def _readings(
         self, frame: Slot, filler: Slot | None, text: str, start: int
     ) -> Iterator[tuple[tuple[int, ...], float, int]]:
-        """Ways to read the next sentence from `start`: (entry numbers, log-prob, end)."""
+        """Yield the ways to read the next sentence from `start`: (entry numbers, log-prob, end)."""
         if frame.empty is not None and filler is None:
             yield (frame.empty,), frame.logs[frame.empty], start
-        if start > 0:  # something was read before, so a joiner must come between
+        if start > 0:  # not the first sentence, so a joiner must come first
             if not text.startswith(self.joiner, start):
                 return
             start += len(self.joiner)
@@ -203,9 +203,9 @@ class SlotGrammar:
                     yield (number, fill), log, end + len(tail)
 
     def log_prob(self, text: str) -> float:
-        """Natural log of the probability of `text`, summed over derivations; -inf if it has none.
+        """Return the natural log of the probability of `text`; -inf if it has no derivation.
 
-        Forward pass over a trellis: the total of all ways to read sentences 1..i up to each
+        A forward pass over a trellis: the total of all ways to read sentences 1..i up to each
         position of the text.
         """
         ahead = {0: 0.0}
@@ -217,7 +217,7 @@ class SlotGrammar:
         return ahead.get(len(text), -math.inf)
 
     def derivations(self, text: str) -> list[tuple[int, ...]]:
-        """Every derivation of `text` that has a positive probability; usually one, or none."""
+        """Return every derivation of `text` with a positive probability; usually one or none."""
         partial: list[tuple[tuple[int, ...], int]] = [((), 0)]
         for frame, filler in self._sentences:
             partial = [
@@ -228,26 +228,22 @@ class SlotGrammar:
         return [numbers for numbers, end in partial if end == len(text)]
 
     def entropy(self) -> float:
-        """Entropy of a derivation, nats; of the text too, if no text has two derivations."""
+        """Entropy of a derivation, in nats; that of the text too if no text has two derivations."""
         return math.fsum(slot.entropy() for slot in self.slots)
 
-    def support_size(self) -> int:
-        """How many derivations have a positive probability."""
-        return math.prod(sum(p > 0 for p in slot.probabilities) for slot in self.slots)
-
     def enumerate(self) -> Iterator[tuple[str, float]]:
-        """(text, probability) of every derivation; for small grammars."""
+        """Yield (text, probability) of every derivation; for small grammars."""
         live = [[i for i, p in enumerate(slot.probabilities) if p > 0] for slot in self.slots]
         for numbers in product(*live):
             chances = (slot.probabilities[i] for slot, i in zip(self.slots, numbers, strict=True))
             yield self.render(numbers), math.prod(chances)
 
     def expected_distinct(self, k: int) -> float:
-        """Expected number of different derivations among k independent draws, 0 to k.
+        """Expected number of distinct derivations among k independent draws, 0 to k.
 
-        sum_y 1 - (1 - p_y)^k over all derivations y, exactly (and over texts, if no text has two).
-        Entries of equal log-probability count as one value with a multiplicity, which turns
-        10^8 derivations into some 10^5 values.
+        Exactly sum_y 1 - (1 - p_y)^k over all derivations y (over texts, if no text has two).
+        Entries of equal log-probability count as one value with a multiplicity, which reduces
+        10^8 derivations to about 10^5 values.
         """
         import numpy as np
 
@@ -262,21 +258,13 @@ class SlotGrammar:
             logs, place = np.unique(sums, return_inverse=True)
             counts = np.zeros(len(logs))
             np.add.at(counts, place, products)
-        # p = 1 has log1p(-1) = -inf, whose limit (the text is always seen) is what we want.
+        # p = 1 has log1p(-1) = -inf, whose limit is right: the text is always drawn.
         with np.errstate(divide="ignore"):
-            seen = -np.expm1(k * np.log1p(-np.exp(np.minimum(logs, 0.0)))) if k else 0.0
-        return float(np.sum(counts * seen))
-
-    def with_temperature(self, beta: float) -> "SlotGrammar":
-        """The grammar with every slot's probabilities raised to `beta` (inf: modes only).
-
-        beta is an inverse temperature. Slots are independent, so this equals sharpening the
-        distribution over whole derivations.
-        """
-        return SlotGrammar(tuple(slot.sharpened(beta) for slot in self.slots), self.joiner)
+            drawn = -np.expm1(k * np.log1p(-np.exp(np.minimum(logs, 0.0)))) if k else 0.0
+        return float(np.sum(counts * drawn))
 
 
 def log_sum(a: float, b: float) -> float:
-    """log(e^a + e^b) without overflow."""
+    """Return log(e^a + e^b) without overflow."""
     high, low = max(a, b), min(a, b)
     return high if low == -math.inf else high + math.log1p(math.exp(low - high))

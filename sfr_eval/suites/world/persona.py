@@ -1,4 +1,4 @@
-"""The persona world: nine voices, 148 questions, and the exact probability of every reply.
+"""The synthetic persona benchmark: nine voices, 148 questions, the exact probability of each reply.
 
 reply = [opening] advice-frame(action) reason-frame(detail) [closing]
 
@@ -6,17 +6,17 @@ A persona draws opening, frames and closing from its own phrases or, with a fixe
 generic bank that all personas have in common; action and detail come from the question. The parts
 are independent given (persona, question), so `SlotGrammar` gives p(reply | persona, question).
 
-Two dials turn the truth into a collapsed model, in this order:
+Two dials turn the reference distribution into a collapsed model, in this order:
 
 1. cross, 0 to 1: each part becomes (1 - cross) * own + cross * mean of the nine personas. What a
-   reply tells about its persona can only fall, because this passes each part through a channel
+   reply reveals about its persona can only decrease, since this passes each part through a channel
    that does not know the persona (data processing inequality); at 1 nothing is left.
 2. within, 0 to 1, and the sampling temperature T: p^beta, normalised, with
-   beta = 1 / ((1 - within) * T), and only the mode at within = 1 or T = 0. Entropy falls with beta.
+   beta = 1 / ((1 - within) * T); only the mode at within = 1 or T = 0. Entropy decreases with beta.
 
-Mixing goes first since training changes what a model believes and sharpening acts on that. The
-other way round, full collapse (1, 1) would still hold nine texts a question, one persona's mode
-each. With mixing first it holds one. The price: persona information is monotone in `cross` at
+Mixing comes first because training changes what a model believes, and sharpening acts on that. In
+the other order, full collapse (1, 1) would still hold nine texts per question, one persona's mode
+each; with mixing first it holds one. The price: persona information is monotone in `cross` at
 within = 0 only.
 """
 
@@ -33,12 +33,12 @@ from sfr_eval.suites.world.persona_source import HOLES, PersonaCard, Query, Sour
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["PersonaCard", "PersonaWorld", "Query", "Verdict"]
+__all__ = ["Parse", "PersonaCard", "PersonaWorld", "Query"]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Is a text a reply of this world at all, on the topic, and to what was asked about it?"""
+class Parse:
+    """Whether a text is a reply of this benchmark at all, is on topic, and answers the question."""
 
     well_formed: bool
     topic: bool
@@ -46,12 +46,12 @@ class Verdict:
 
     @property
     def valid(self) -> bool:
-        """All three."""
+        """Whether all three hold."""
         return self.well_formed and self.topic and self.intent
 
 
 class PersonaWorld:
-    """The world at one setting of the two dials. Build it with `load`, turn it with `dialed`."""
+    """The benchmark at one setting of the two dials. `load` builds it, `dialed` turns the dials."""
 
     def __init__(self, source: Source, *, cross: float = 0.0, within: float = 0.0) -> None:
         for name, value in (("cross", cross), ("within", within)):
@@ -67,11 +67,12 @@ class PersonaWorld:
 
     @classmethod
     def load(cls, folder: Path) -> "PersonaWorld":
-        """Read topics.yaml and personas.yaml; UserError names the file and field at fault."""
+        """Read topics.yaml and personas.yaml. Raises UserError that names the file and field at
+        fault."""
         return cls(read_persona_files(folder))
 
     def dialed(self, cross: float = 0.0, within: float = 0.0) -> "PersonaWorld":
-        """The same world at these dials, counted from the truth (not on top of present dials)."""
+        """Return the benchmark at these dials, which do not add to the present ones."""
         return PersonaWorld(self._source, cross=cross, within=within)
 
     def sample(
@@ -88,15 +89,14 @@ class PersonaWorld:
     def log_prob(
         self, text: str, persona_id: str, query_id: str, *, temperature: float = 1.0
     ) -> float:
-        """Natural log of p(text | persona, query); -inf for anything this pair never says."""
+        """Return the natural log of p(text | persona, query); -inf if this pair never says it."""
         return self.grammar(persona_id, query_id, temperature=temperature).log_prob(text)
 
     def grammar(self, persona_id: str, query_id: str, *, temperature: float = 1.0) -> SlotGrammar:
-        """Distribution of replies of one persona to one query. Cached."""
+        """Return the distribution of replies of one persona to one query; cached."""
         key = (persona_id, query_id, temperature)
-        known = self._grammars.get(key)
-        if known is not None:
-            return known
+        if key in self._grammars:
+            return self._grammars[key]
         if not temperature >= 0:
             raise UserError(f"world: temperature must be 0 or more (got {temperature:g})")
         query, source, beta = self._query(query_id), self._source, self._beta(temperature)
@@ -109,15 +109,15 @@ class PersonaWorld:
         return grammar
 
     def clauses(self, query_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """All actions and all details that answer a query, the most probable first."""
+        """Return all actions and all details that answer a query, the most probable first."""
         actions, details = (slots[self._query(query_id).id] for slots in self._source.clauses)
         return actions.entries, details.entries
 
     def posterior(self, text: str, query_id: str) -> dict[str, float] | None:
         """Bayes-optimal persona classifier: p(persona | text, query), uniform prior on the nine.
 
-        For texts drawn from this world at its present dials. Order as in `personas`, without the
-        held-out one. None when none of the nine says `text` to this query.
+        For texts drawn at the present dials. In the order of `personas`, without the held-out one.
+        None if none of the nine says `text` to this query.
         """
         logs = self._log_likelihoods(text, query_id)[: self._source.seen]
         top = max(logs)
@@ -128,33 +128,34 @@ class PersonaWorld:
         return {card.id: w / total for card, w in zip(self.personas, weights, strict=False)}
 
     def styled(self, text: str, persona_id: str, query_id: str) -> bool:
-        """Is `text` more probable under this persona than under every other of the nine?
+        """Return whether `text` is more probable under this persona than under every other one.
 
-        A tie is no: an all-generic reply fits every persona and shows nobody's style. A held-out
-        persona is compared with the nine.
+        False for a tie: an all-generic reply fits every persona and shows no one's style. Rivals
+        are the nine that are not held out.
         """
         logs = self._log_likelihoods(text, query_id)
         own = logs[self._source.place(persona_id)]
         rivals = zip(self.personas[: self._source.seen], logs, strict=False)
         best = max(log for card, log in rivals if card.id != persona_id)
-        # Tied personas add up the same numbers, up to the last bits.
+        # Tied personas sum the same numbers, equal up to the last bits.
         return own > -math.inf and own > best + 1e-9
 
-    def judge(self, text: str, query_id: str) -> Verdict:
-        """Exact verdict on any text, whoever wrote it; the dials play no part.
+    def parse_reply(self, text: str, query_id: str) -> Parse:
+        """Parse any text, whoever wrote it, as a reply to a query; the dials play no part.
 
-        well_formed: derivable with any phrases and clauses of this world, freely mixed.
+        well_formed: derivable from any phrases and clauses of this benchmark, freely mixed.
         topic, intent: all clauses (and the noun in the opening) belong to the query's topic and
-        intent. In a text that is not well formed the clauses are searched for; finding none is no.
+        intent. A text that is not well formed is searched for clauses; both are False if it has
+        none.
         """
         query, union = self._query(query_id), self._source.union
         readings = union.grammar.derivations(text)
         if not readings:
-            found = union.clauses_in(text)
-            return Verdict(
+            clauses = union.clauses_in(text)
+            return Parse(
                 well_formed=False,
-                topic=bool(found) and all(topic == query.topic for topic, _ in found),
-                intent=bool(found) and all(intent == query.intent for _, intent in found),
+                topic=bool(clauses) and all(topic == query.topic for topic, _ in clauses),
+                intent=bool(clauses) and all(intent == query.intent for _, intent in clauses),
             )
         topic = intent = False
         for opening, _, action, _, detail, _ in readings:
@@ -163,14 +164,14 @@ class PersonaWorld:
             on_topic = noun in (None, query.topic) and all(o[0] == query.topic for o in owners)
             topic = topic or on_topic
             intent = intent or all(o[1] == query.intent for o in owners)
-        return Verdict(well_formed=True, topic=topic, intent=intent)
+        return Parse(well_formed=True, topic=topic, intent=intent)
 
     def paraphrases(self, query_id: str) -> tuple[str, ...]:
-        """The test question in other words, for training; empty in worlds that have none."""
+        """Return the test question in other words, for training; empty if the files have none."""
         return self._source.paraphrases[self._query(query_id).id]
 
     def training_questions(self, query_id: str) -> tuple[str, ...]:
-        """Templates of the intent filled in with the topic, none of them a test question."""
+        """Return templates of the intent filled in with the topic, none of them a test question."""
         query = self._query(query_id)
         noun, gerund = self._source.topics[query.topic]
         return tuple(
@@ -191,7 +192,8 @@ class PersonaWorld:
         return 1 / width if width > 0 else math.inf
 
     def _row(self, part: str, persona_id: str, beta: float) -> tuple[float, ...]:
-        """Both dials: probabilities of all phrases of a part, in the order of `phrases`."""
+        """Return the probabilities of all phrases of a part at both dials, in the order of
+        `phrases`."""
         own, mean = (
             self._source.rows[part][self._source.place(persona_id)],
             self._source.means[part],
@@ -200,7 +202,7 @@ class PersonaWorld:
         return sharpen(mixed, beta)
 
     def _slot(self, part: str, persona_id: str, topic: str, beta: float) -> Slot:
-        """A part with its {topic} filled in, and only the phrases that can be drawn."""
+        """Return a part with its {topic} filled in and only the phrases that can be drawn."""
         key = (part, persona_id, topic if part == "opening" else "", beta)
         if key not in self._slots:
             row = self._row(part, persona_id, beta)
@@ -211,9 +213,10 @@ class PersonaWorld:
         return self._slots[key]
 
     def _log_likelihoods(self, text: str, query_id: str) -> list[float]:
-        """log p(text | persona, query) of all personas from one parse with the union grammar."""
+        """Return log p(text | persona, query) of all personas from one parse by the union
+        grammar."""
         query, union = self._query(query_id), self._source.union
-        asked = (query.topic, query.intent)
+        owner = (query.topic, query.intent)
         if not self._own_logs:
             beta = self._beta(1.0)
             for part in HOLES:
@@ -227,7 +230,7 @@ class PersonaWorld:
         for opening, advice, action, reason, detail, closing in union.grammar.derivations(text):
             phrase, noun = union.openings[opening]
             (a, action_owner), (d, detail_owner) = union.actions[action], union.details[detail]
-            if noun not in (None, query.topic) or not action_owner == detail_owner == asked:
+            if noun not in (None, query.topic) or not action_owner == detail_owner == owner:
                 continue
             # The clauses cancel in the posterior unless a text has two readings.
             actions, details = self._clause_logs(query_id)
@@ -246,6 +249,6 @@ class PersonaWorld:
         return totals
 
     def _clause_logs(self, query_id: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        any_persona = self.personas[0].id  # action and detail are the same for all
+        any_persona = self.personas[0].id  # actions and details are the same for all
         slots = self.grammar(any_persona, query_id).slots
         return slots[2].logs, slots[4].logs

@@ -1,4 +1,4 @@
-"""Read topics.yaml and personas.yaml of a persona world; UserError names file and field."""
+"""Reads topics.yaml and personas.yaml of a persona benchmark; errors name the file and field."""
 
 import hashlib
 import math
@@ -15,7 +15,7 @@ from sfr_eval.util.reading import read_model, read_yaml_mapping
 
 _FRAMES = ("advice", "reason")
 _Share = Annotated[float, Field(ge=0, lt=1)]
-_Text = Annotated[str, Field(pattern=r"^\S(.*\S)?$")]  # one line, no blanks at the ends
+_Text = Annotated[str, Field(pattern=r"^\S(.*\S)?$")]  # one line, no blanks at either end
 _Id = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
 _Texts = Annotated[tuple[_Text, ...], Field(min_length=1)]
 
@@ -55,8 +55,8 @@ class _Phrases(_Entry):
     closing: _Texts
 
     def of(self, part: str) -> tuple[str, ...]:
-        found: tuple[str, ...] = getattr(self, part)
-        return found
+        phrases: tuple[str, ...] = getattr(self, part)
+        return phrases
 
 
 class _Persona(_Phrases):
@@ -104,26 +104,26 @@ def _zipf(count: int, exponent: float) -> list[float]:
 
 
 def read_persona_files(folder: Path) -> Source:
-    """Both files of a suite folder."""
+    """Read both files of a suite folder."""
     file = folder / "personas.yaml"
-    spoken = read_model(_PersonasFile, read_yaml_mapping(file), where=str(file))
-    _check_phrases(file, spoken)
-    cast = sorted(spoken.personas, key=lambda persona: persona.held_out)
-    phrases = {part: _all_phrases(spoken.generic, cast, part) for part in HOLES}
+    personas_file = read_model(_PersonasFile, read_yaml_mapping(file), where=str(file))
+    _check_phrases(file, personas_file)
+    cast = sorted(personas_file.personas, key=lambda persona: persona.held_out)
+    phrases = {part: _all_phrases(personas_file.generic, cast, part) for part in HOLES}
 
     topics_file = folder / "topics.yaml"
-    asked = read_model(_TopicsFile, read_yaml_mapping(topics_file), where=str(topics_file))
-    topics = [_read_topic(topics_file, row, asked) for row in asked.topics]
-    _check_topics(topics_file, topics, asked)
+    content = read_model(_TopicsFile, read_yaml_mapping(topics_file), where=str(topics_file))
+    topics = [_read_topic(topics_file, row, content) for row in content.topics]
+    _check_topics(topics_file, topics, content)
     exchanges = {
         Query(f"{topic.id}.{intent}", topic.id, intent, topic.exchanges[intent].query): (
             topic.exchanges[intent]
         )
         for topic in topics
-        for intent in asked.intents
+        for intent in content.intents
     }
-    content = b"\0".join(path.read_bytes() for path in (file, topics_file))
-    exponent = spoken.grammar.zipf.clause
+    digest_input = b"\0".join(path.read_bytes() for path in (file, topics_file))
+    exponent = personas_file.grammar.zipf.clause
 
     def clauses(name: str, of_query: Mapping[Query, tuple[str, ...]]) -> dict[str, Slot]:
         return {
@@ -132,7 +132,7 @@ def read_persona_files(folder: Path) -> Source:
         }
 
     return Source(
-        version=hashlib.sha256(content).hexdigest()[:12],
+        version=hashlib.sha256(digest_input).hexdigest()[:12],
         queries=tuple(exchanges),
         personas=tuple(
             PersonaCard(p.id, p.name, p.system, p.voice, p.held_out, p.example_replies)
@@ -140,7 +140,7 @@ def read_persona_files(folder: Path) -> Source:
         ),
         seen=sum(not persona.held_out for persona in cast),
         topics={topic.id: (topic.topic, topic.gerund) for topic in topics},
-        templates={name: intent.train_questions for name, intent in asked.intents.items()},
+        templates={name: intent.train_questions for name, intent in content.intents.items()},
         paraphrases={query.id: row.train_queries for query, row in exchanges.items()},
         clauses=(
             clauses("action", {query: exchange.actions for query, exchange in exchanges.items()}),
@@ -148,7 +148,7 @@ def read_persona_files(folder: Path) -> Source:
         ),
         phrases=phrases,
         rows={
-            part: tuple(_row(spoken, persona, part, phrases[part]) for persona in cast)
+            part: tuple(_row(personas_file, persona, part, phrases[part]) for persona in cast)
             for part in HOLES
         },
     )
@@ -160,13 +160,13 @@ def _all_phrases(generic: _Phrases, cast: Iterable[_Persona], part: str) -> tupl
 
 
 def _row(
-    spoken: _PersonasFile, persona: _Persona, part: str, phrases: tuple[str, ...]
+    personas_file: _PersonasFile, persona: _Persona, part: str, phrases: tuple[str, ...]
 ) -> tuple[float, ...]:
-    """How likely a persona is to use each phrase of a part, before any dial."""
-    dialect = spoken.grammar
+    """Return the probability that a persona uses each phrase of a part, before any dial."""
+    dialect = personas_file.grammar
     share: float = getattr(dialect.generic_share, part)
     empty: float = getattr(dialect.empty, part, 0.0)
-    own, generic = persona.of(part), spoken.generic.of(part)
+    own, generic = persona.of(part), personas_file.generic.of(part)
     chances = {"": empty}
     for mine, texts, exponent in (
         (1 - share, own, dialect.zipf.own),
@@ -177,43 +177,46 @@ def _row(
     return tuple(chances.get(phrase, 0.0) for phrase in phrases)
 
 
-def _read_topic(file: Path, row: dict[str, Any], asked: _TopicsFile) -> _Topic:
-    """A topic's fields, where every intent of the file is a field of its own."""
+def _read_topic(file: Path, row: dict[str, Any], content: _TopicsFile) -> _Topic:
+    """Read a topic, in which every intent of the file is a field of its own."""
     where = f"{file}: topic {row.get('id')}"
-    for intent in asked.intents:
+    for intent in content.intents:
         if intent not in row:
             raise UserError(f"{where}: {intent}: missing; add it")
     exchanges = {
         intent: read_model(_Exchange, row[intent], where=f"{where}: {intent}")
-        for intent in asked.intents
+        for intent in content.intents
     }
-    plain = {key: value for key, value in row.items() if key not in asked.intents}
+    plain = {key: value for key, value in row.items() if key not in content.intents}
     return read_model(_Topic, {**plain, "exchanges": exchanges}, where=where)
 
 
-def _check_phrases(file: Path, spoken: _PersonasFile) -> None:
-    """Right holes, every phrase once, different ids, at least two personas to tell apart."""
+def _check_phrases(file: Path, personas_file: _PersonasFile) -> None:
+    """Check for the right holes, unique phrases and ids, and two personas to tell apart."""
     owners: dict[str, str] = {}
-    for speaker, said in (("generic", spoken.generic), *((p.id, p) for p in spoken.personas)):
+    for speaker, bank in (
+        ("generic", personas_file.generic),
+        *((p.id, p) for p in personas_file.personas),
+    ):
         for part, hole in HOLES.items():
-            for phrase in said.of(part):
+            for phrase in bank.of(part):
                 where = f"{file}: {speaker}: {part}: {phrase!r}"
                 holes = phrase.count("{" + hole + "}") if hole else 0
                 if phrase.count("{") != holes or holes > 1 or (holes == 0 and part in _FRAMES):
                     need = f"exactly one {{{hole}}}" if part in _FRAMES else "no other hole"
                     raise UserError(f"{where}: needs {need}")
                 if phrase in owners:
-                    raise UserError(f"{where}: is a phrase of {owners[phrase]} too")
+                    raise UserError(f"{where}: is also a phrase of {owners[phrase]}")
                 owners[phrase] = speaker
-    ids = [persona.id for persona in spoken.personas]
+    ids = [persona.id for persona in personas_file.personas]
     if len(set(ids)) != len(ids):
         raise UserError(f"{file}: personas: two have the same id")
-    if sum(not persona.held_out for persona in spoken.personas) < 2:
+    if sum(not persona.held_out for persona in personas_file.personas) < 2:
         raise UserError(f"{file}: personas: needs two or more that are not held out")
 
 
-def _check_topics(file: Path, topics: Iterable[_Topic], asked: _TopicsFile) -> None:
-    """Ids, nouns and clauses must be unique, so that each tells what a reply is about."""
+def _check_topics(file: Path, topics: Iterable[_Topic], content: _TopicsFile) -> None:
+    """Check that ids, nouns and clauses are unique, so that each shows what a reply is about."""
     seen: dict[tuple[str, str], str] = {}
     for topic in topics:
         texts = [("id", topic.id, "id"), ("topic", topic.topic, "topic")]
@@ -223,14 +226,14 @@ def _check_topics(file: Path, topics: Iterable[_Topic], asked: _TopicsFile) -> N
         for kind, text, field in texts:
             where = f"topic {topic.id}: {field}"
             if (kind, text) in seen:
-                raise UserError(f"{file}: {where}: {text!r} is used by {seen[kind, text]} too")
+                raise UserError(f"{file}: {where}: {text!r} is also used by {seen[kind, text]}")
             seen[kind, text] = where
-    for name, purpose in asked.intents.items():
+    for name, purpose in content.intents.items():
         for template in purpose.train_questions:
             try:
                 template.format(topic="", gerund="")
             except (KeyError, IndexError, ValueError):
                 raise UserError(
                     f"{file}: intents: {name}: train_questions: {template!r}: "
-                    "may only have the holes {topic} and {gerund}"
+                    "may have no holes other than {topic} and {gerund}"
                 ) from None

@@ -1,5 +1,4 @@
-"""What the files of the persona world say, read and checked: the same at every setting of the
-dials."""
+"""The content of the persona benchmark's files, read and checked; the dials do not change it."""
 
 import math
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ HOLES = {"opening": "topic", "advice": "action", "reason": "detail", "closing": 
 
 @dataclass(frozen=True)
 class PersonaCard:
-    """What a model is told about a persona, and two replies that show the voice."""
+    """What a model is told about a persona, and two replies that show its voice."""
 
     id: str
     name: str
@@ -27,7 +26,7 @@ class PersonaCard:
 
 @dataclass(frozen=True)
 class Query:
-    """One test question. `id` is topic.intent; `topic` and `intent` are ids as well."""
+    """One test question. `id` is topic.intent; `topic` and `intent` are ids too."""
 
     id: str
     topic: str
@@ -37,7 +36,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Union:
-    """One grammar of everything that any persona may say about anything, and who owns what."""
+    """A grammar of everything that any persona may say about anything, and who owns what."""
 
     grammar: SlotGrammar
     openings: tuple[tuple[int, str | None], ...]  # entry -> phrase number, topic id of its noun
@@ -46,17 +45,18 @@ class Union:
     clauses: PhraseIndex  # actions, then details
 
     def clauses_in(self, text: str) -> list[tuple[str, str]]:
-        """(topic, intent) of the clauses in `text`: from the left, the longest, no overlaps."""
+        """Return (topic, intent) of the clauses in `text`: from the left, longest first, no
+        overlaps."""
         owners = self.actions + self.details
-        found, position = [], 0
+        clause_owners, position = [], 0
         while position < len(text):
             here = self.clauses.at(text, position)
             if here:
                 number, position = max(here, key=lambda hit: hit[1])
-                found.append(owners[number][1])
+                clause_owners.append(owners[number][1])
             else:
                 position += 1
-        return found
+        return clause_owners
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,15 @@ class Source:
     version: str
     queries: tuple[Query, ...]
     personas: tuple[PersonaCard, ...]  # held-out ones last
-    seen: int  # how many are not held out
+    seen: int  # number of personas that are not held out
     topics: dict[str, tuple[str, str]]  # topic id -> noun phrase, gerund
     templates: dict[str, tuple[str, ...]]  # intent -> training questions
     paraphrases: dict[str, tuple[str, ...]]  # query id -> training questions
     clauses: tuple[dict[str, Slot], dict[str, Slot]]  # query id -> actions; query id -> details
-    phrases: dict[str, tuple[str, ...]]  # part -> all phrases of the generic bank and everybody
-    rows: dict[str, tuple[tuple[float, ...], ...]]  # part -> by persona, probability of each
+    phrases: dict[
+        str, tuple[str, ...]
+    ]  # part -> all phrases, of the generic bank and of every persona
+    rows: dict[str, tuple[tuple[float, ...], ...]]  # part -> persona -> probability of each phrase
 
     @cached_property
     def by_id(self) -> dict[str, Query]:
@@ -85,7 +87,7 @@ class Source:
         return {card.id: place for place, card in enumerate(self.personas)}
 
     def place(self, persona_id: str) -> int:
-        """Row number of a persona; UserError if there is none of this id."""
+        """Return the row number of a persona. Raises UserError if the id is unknown."""
         if persona_id not in self.places:
             near = did_you_mean(persona_id, self.places)
             raise UserError(f"world: unknown persona `{persona_id}`; {near}")
@@ -93,7 +95,8 @@ class Source:
 
     @cached_property
     def means(self) -> dict[str, tuple[float, ...]]:
-        """Mean row of the personas that are not held out: the one voice that `cross` mixes in."""
+        """Mean row of the personas that are not held out: the single voice that `cross` mixes
+        in."""
         return {
             part: tuple(
                 math.fsum(column) / self.seen for column in zip(*rows[: self.seen], strict=True)
@@ -103,7 +106,7 @@ class Source:
 
     @cached_property
     def union(self) -> Union:
-        """The grammar of everything that can be said here."""
+        """The grammar of everything that can be said."""
         openings = [
             (phrase.replace("{topic}", noun), (number, topic))
             for number, phrase in enumerate(self.phrases["opening"])

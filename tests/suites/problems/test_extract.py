@@ -9,6 +9,7 @@ from sfr_eval.suites.problems.extract import (
     completion_code,
     few_shot_code,
 )
+from sfr_eval.thinking import ThinkTags, answer_text
 
 BLOCK = "```python\n{}\n```"
 
@@ -24,9 +25,7 @@ BLOCK = "```python\n{}\n```"
         ("", ""),
     ],
 )
-def test_the_rule_of_livecodebench_takes_what_is_between_the_last_two_lines_with_fences(
-    answer: str, code: str
-) -> None:
+def test_livecodebench_takes_the_lines_between_the_last_two_fences(answer: str, code: str) -> None:
     assert between_last_fences(answer) == code
 
 
@@ -47,19 +46,26 @@ def test_the_rule_of_livecodebench_takes_what_is_between_the_last_two_lines_with
         ("print(input())", "print(input())"),
         ("I cannot do that.", ""),
         ("Sorry", ""),  # a name is an expression, not a program
-        ("<think>```python\nwrong = 1\n```</think>\n" + BLOCK.format("f = len"), "f = len"),
         ("", ""),
         ("```\n```", ""),
     ],
 )
-def test_a_chat_answer_gives_the_block_that_defines_the_function(answer: str, code: str) -> None:
+def test_a_chat_answer_yields_the_block_that_defines_the_function(answer: str, code: str) -> None:
     if "def g" in answer:
         assert chat_code(answer, name="g") == code
     else:
         assert chat_code(answer, name="f") == code
 
 
-def test_a_continued_prompt_ends_at_done_and_a_repeated_begin_is_skipped() -> None:
+def test_a_program_is_looked_for_in_the_answer_without_thinking() -> None:
+    """Stripping is left to `thinking`: with the tags declared, code in thoughts never counts."""
+    reply = f"<think>\n{BLOCK.format('def f(): wrong')}\n</think>\nreturn 1"
+    answer = answer_text(reply, ThinkTags(open="<think>", close="</think>")).text
+    assert chat_code(answer, name="f") == "return 1"
+    assert chat_code(reply, name="f") == "def f(): wrong"
+
+
+def test_a_continued_prompt_ends_at_done_and_skips_begin() -> None:
     assert few_shot_code("def f():\n    pass\n[DONE]\nYou are an expert") == "def f():\n    pass"
     assert few_shot_code("[BEGIN]\ndef f(): pass\n[DONE]") == "def f(): pass"
     assert few_shot_code("```python\ndef f(): pass\n```\n[DONE]") == "def f(): pass"
@@ -79,7 +85,5 @@ def test_a_continued_prompt_ends_at_done_and_a_repeated_begin_is_skipped() -> No
         ("assert (", ""),
     ],
 )
-def test_the_function_under_test_is_the_outermost_that_is_no_builtin(
-    assertion: str, name: str
-) -> None:
+def test_the_function_under_test_is_the_outermost_non_builtin(assertion: str, name: str) -> None:
     assert called_function(assertion) == name

@@ -10,7 +10,7 @@ from sfr_eval.stats.bootstrap import bootstrap_interval
 from sfr_eval.stats.pass_at_k import pass_at_k
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.problems.problem import CodeProblem
-from sfr_eval.suites.problems.simulated import CodeTwin
+from sfr_eval.suites.problems.simulated import SimulatedCoder
 from sfr_eval.suites.suite import load_suite
 
 
@@ -27,20 +27,20 @@ def many(problems: dict[str, CodeProblem], count: int) -> dict[str, CodeProblem]
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.2, 0.7, 1.0])
-def test_the_truth_of_the_world_is_the_mean_over_its_problems(
+def test_exact_pass_at_k_is_the_mean_over_problems(
     problems: dict[str, CodeProblem], spread: float
 ) -> None:
-    twin = CodeTwin(many(problems, 4000), solve=0.4, spread=spread)
+    twin = SimulatedCoder(many(problems, 4000), solve=0.4, spread=spread)
     for k in (1, 3, 10):
         mean = np.mean([twin.pass_at_k(k, f"p{i}") for i in range(4000)])
         assert twin.pass_at_k(k) == pytest.approx(mean, abs=0.025)  # 3 standard errors
     assert twin.pass_at_k(1) == pytest.approx(0.4, abs=1e-9)
 
 
-def test_answers_are_solutions_at_the_rate_and_mutants_else(
+def test_answers_are_solutions_at_the_stated_rate(
     problems: dict[str, CodeProblem],
 ) -> None:
-    twin = CodeTwin(problems, solve=0.6, spread=0.3)
+    twin = SimulatedCoder(problems, solve=0.6, spread=0.3)
     for name, problem in list(problems.items())[:5]:
         generator = np.random.default_rng(1)
         programs = [problem.extract(twin.sample(name, generator)) for _ in range(1500)]
@@ -52,30 +52,30 @@ def test_answers_are_solutions_at_the_rate_and_mutants_else(
 
 
 def test_the_ends_of_the_dials(problems: dict[str, CodeProblem]) -> None:
-    never, always = CodeTwin(problems, solve=0), CodeTwin(problems, solve=1)
+    never, always = SimulatedCoder(problems, solve=0), SimulatedCoder(problems, solve=1)
     assert {never.chance(name) for name in problems} == {0}
     assert {always.pass_at_k(3, name) for name in problems} == {1.0}
-    split = CodeTwin(problems, solve=0.5, spread=1)
+    split = SimulatedCoder(problems, solve=0.5, spread=1)
     assert {split.chance(name) for name in problems} == {0.0, 1.0}
 
 
-def test_problems_without_solutions_are_refused_and_without_mutants_served(
+def test_problems_need_solutions_but_no_mutants(
     problems: dict[str, CodeProblem],
 ) -> None:
     one = next(iter(problems.values()))
     with pytest.raises(UserError, match="no reference solution to answer with"):
-        CodeTwin({"x": replace(one, solutions=())})
-    twin = CodeTwin({"x": replace(one, mutants=())}, solve=0)
+        SimulatedCoder({"x": replace(one, solutions=())})
+    twin = SimulatedCoder({"x": replace(one, mutants=())}, solve=0)
     assert "NotImplementedError" in twin.sample("x", np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("k", [1, 4])
-def test_the_interval_of_pass_at_k_covers_the_truth(
+def test_the_interval_of_pass_at_k_covers_the_exact_value(
     problems: dict[str, CodeProblem], k: int
 ) -> None:
     """400 worlds of 60 problems with 8 answers: 95% of the intervals hold the truth, give or take
     three standard errors (3.3 points) and a little for the small sample."""
-    truth = CodeTwin(problems, solve=0.4, spread=0.3)
+    truth = SimulatedCoder(problems, solve=0.4, spread=0.3)
     a, b = truth._shape()
     generator = np.random.default_rng(7)
     covered = 0

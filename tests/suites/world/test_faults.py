@@ -21,7 +21,7 @@ def test_broken_by_hand() -> None:
     )
 
 
-def test_each_fault_spoils_its_own_axes_and_no_other(world: PersonaWorld) -> None:
+def test_each_fault_affects_its_own_axes_only(world: PersonaWorld) -> None:
     made = list(specimens(world, items=8, seed=0))
     assert len(made) == 8 * (1 + len(FAULTS) * len(DOSES))
     assert len({specimen.id for specimen in made}) == len(made)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from sfr_eval.errors import UserError
-from sfr_eval.suites.world.persona import PersonaWorld, Verdict
+from sfr_eval.suites.world.persona import Parse, PersonaWorld
 
 FOLDER = Path(__file__).parents[3] / "tasks" / "persona"
 
@@ -187,7 +187,7 @@ def test_a_held_out_persona_takes_no_part_in_the_mean(small):
     assert dict(one.enumerate()) == dict(two.enumerate())
 
 
-def test_dials_count_from_the_truth(small):
+def test_dials_start_from_the_reference_distribution(small):
     again = small.dialed(0.9, 0.9).dialed(0.2)
     assert (again.cross, again.within, again.version) == (0.2, 0.0, small.version)
     pair = ("cat", "tea.fix")
@@ -205,11 +205,11 @@ def test_within_and_temperature_are_one_exponent(small):
     assert c == pytest.approx(dict(small.dialed(0.3).grammar(*pair).enumerate()))
 
 
-def test_judge_tells_topic_from_intent_and_form(small):
+def test_parse_tells_topic_from_intent_and_form(small):
     def judged(text):
-        verdict = small.judge(text, "tea.fix")
-        assert verdict.valid == (verdict == Verdict(True, True, True))
-        return verdict.well_formed, verdict.topic, verdict.intent
+        parse = small.parse_reply(text, "tea.fix")
+        assert parse.valid == (parse == Parse(True, True, True))
+        return parse.well_formed, parse.topic, parse.intent
 
     right = "ann likes fine tea. You should fix the tea. bob knows tea is nice to fix. Good luck!"
     assert judged(right) == (True, True, True)
@@ -240,10 +240,10 @@ def test_judge_tells_topic_from_intent_and_form(small):
     assert judged("zed wants fix the tea. zed knows tea is nice to fix.") == (True, True, True)
 
 
-def test_judge_searches_broken_texts_for_clauses(small):
+def test_parse_searches_broken_texts_for_clauses(small):
     def judged(text):
-        verdict = small.judge(text, "tea.fix")
-        return verdict.well_formed, verdict.topic, verdict.intent
+        parse = small.parse_reply(text, "tea.fix")
+        return parse.well_formed, parse.topic, parse.intent
 
     assert judged("You should fix the tea slowly. Note that to fix") == (False, True, True)
     assert judged("Well, fix the tea! And start the tea!") == (False, True, False)
@@ -259,11 +259,11 @@ def test_the_longest_clause_counts_when_one_holds_another(tmp_path):
     files["topics.yaml"]["topics"][1]["fix"]["actions"].append("fix the tea table for chess")
     world = load(tmp_path, files)
     text = "Well, fix the tea table for chess"
-    assert world.judge(text, "chess.fix") == Verdict(False, True, True)
-    assert world.judge(text, "tea.fix") == Verdict(False, False, True)
+    assert world.parse_reply(text, "chess.fix") == Parse(False, True, True)
+    assert world.parse_reply(text, "tea.fix") == Parse(False, False, True)
 
 
-def test_a_text_of_two_readings_is_shared_out_by_bayes_rule(tmp_path):
+def test_an_ambiguous_text_is_weighed_by_bayes_rule(tmp_path):
     files = small_files()
     files["personas.yaml"]["generic"]["advice"] = ["Well, {action}."]
     files["personas.yaml"]["personas"][1]["advice"] = ["Well, now {action}."]
@@ -275,16 +275,16 @@ def test_a_text_of_two_readings_is_shared_out_by_bayes_rule(tmp_path):
     ann, other = 0.3 * second + 0.7 * (1 - second), 0.3 * second
     shares = [p / (ann + 2 * other) for p in (ann, other, other)]
     assert list(world.posterior(text, "tea.fix").values()) == pytest.approx(shares)
-    assert world.judge(text, "tea.fix").valid
+    assert world.parse_reply(text, "tea.fix").valid
 
 
-def test_a_reply_that_opens_on_another_topic_is_nobodys(small):
+def test_a_reply_that_opens_on_another_topic_has_no_persona(small):
     text = "ann likes fine tea. You should fix the tea. Note that to fix tea is hard."
     assert small.posterior(text, "tea.fix")["ann"] == 1
     assert small.posterior(text.replace("fine tea", "fine chess"), "tea.fix") is None
 
 
-def test_an_all_generic_reply_has_nobodys_style(small):
+def test_an_all_generic_reply_shows_no_style(small):
     text = "Good question! You should fix the tea. Note that to fix tea is hard. Good luck!"
     assert list(small.posterior(text, "tea.fix").values()) == pytest.approx([1 / 3] * 3)
     assert not any(small.styled(text, card.id, "tea.fix") for card in small.personas)
@@ -370,7 +370,7 @@ def test_unknown_names_and_dials_off_the_scale_are_refused(small):
     for call, message in [
         (lambda: small.sample("anne", "tea.fix", rng), "`ann`"),
         (lambda: small.log_prob("x", "ann", "tea.fixx"), "`tea.fix`"),
-        (lambda: small.judge("x", "coffee.fix"), "coffee.fix"),
+        (lambda: small.parse_reply("x", "coffee.fix"), "coffee.fix"),
         (lambda: small.styled("x", "dan", "tea.fix"), "dan"),
         (lambda: small.sample("ann", "tea.fix", rng, temperature=-1), "temperature"),
         (lambda: small.sample("ann", "tea.fix", rng, temperature=math.nan), "temperature"),
@@ -395,7 +395,8 @@ def test_every_pair_can_say_more_than_ten_thousand_things(real):
     for card in real.personas:
         for query in real.queries:
             grammar = real.grammar(card.id, query.id)
-            assert grammar.support_size() > 10_000
+            live = [sum(p > 0 for p in slot.probabilities) for slot in grammar.slots]
+            assert math.prod(live) > 10_000
             assert grammar.expected_distinct(32) > 31
 
 
@@ -405,7 +406,7 @@ def test_example_replies_are_replies_of_their_persona(real):
         for reply in card.example_replies:
             at_home = [q for q in real.queries if real.styled(reply, card.id, q.id)]
             assert len(at_home) == 1
-            assert real.judge(reply, at_home[0].id).valid
+            assert real.parse_reply(reply, at_home[0].id).valid
 
 
 def test_no_training_question_is_a_test_question(real):
@@ -435,21 +436,21 @@ def test_every_reply_reads_back(real, seed, persona, query, cross, within, tempe
     assert len(world.grammar(*pair, temperature=temperature).derivations(text)) == 1
     # One reading among everything that anybody may say about anything.
     assert len(world._source.union.grammar.derivations(text)) == 1
-    assert world.judge(text, pair[1]).valid
+    assert world.parse_reply(text, pair[1]).valid
     posterior = world.posterior(text, pair[1])
     if persona < 9 or cross == 1:
         assert math.fsum(posterior.values()) == pytest.approx(1)
 
 
-def test_other_queries_replies_are_judged_off(real):
+def test_replies_to_other_queries_do_not_parse_as_valid(real):
     rng = np.random.default_rng(2)
     for query in real.queries:
         text = real.sample("monk", query.id, rng)
         for other in real.queries:
-            verdict = real.judge(text, other.id)
-            assert verdict.well_formed
-            assert verdict.topic == (query.topic == other.topic)
-            assert verdict.intent == (query.intent == other.intent)
+            parse = real.parse_reply(text, other.id)
+            assert parse.well_formed
+            assert parse.topic == (query.topic == other.topic)
+            assert parse.intent == (query.intent == other.intent)
 
 
 def test_a_dropped_letter_is_noticed(real):
@@ -457,7 +458,7 @@ def test_a_dropped_letter_is_noticed(real):
     for query in real.queries:
         text = real.sample("butler", query.id, rng)
         at = int(rng.integers(len(text)))
-        assert not real.judge(text[:at] + text[at + 1 :], query.id).well_formed
+        assert not real.parse_reply(text[:at] + text[at + 1 :], query.id).well_formed
 
 
 def test_the_bayes_classifier_is_calibrated(real):
@@ -476,7 +477,7 @@ def test_the_bayes_classifier_is_calibrated(real):
         assert abs(hits[here].mean() - claims[here].mean()) < 4 * error + 1e-3
 
 
-def test_the_truth_is_easy_to_tell_apart_and_cross_makes_it_hard(real):
+def test_personas_are_easy_to_tell_apart_until_cross_rises(real):
     shares = []
     for cross in (0.0, 0.5, 1.0):
         world, rng = real.dialed(cross), np.random.default_rng(6)
@@ -501,7 +502,7 @@ def test_entropy_falls_with_within(real):
             assert falls[-1] == 0
 
 
-def test_full_collapse_is_one_text_a_query(real):
+def test_full_collapse_leaves_one_text_per_query(real):
     world, rng = real.dialed(1, 1), np.random.default_rng(0)
     for query in world.queries:
         said = {world.sample(card.id, query.id, rng) for card in world.personas for _ in range(3)}

@@ -1,0 +1,189 @@
+"""One metric against every criterion: dose and response, null intervals, number of replies."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from sfr_eval.calibration.checks import (
+    CheckResult,
+    count_stability,
+    detectable,
+    dial_of,
+    dose_response,
+    moved_by_length,
+    noise,
+    null_coverage,
+    null_result,
+    pairs_by_query,
+    pairs_of_runs,
+    runs_differ,
+    unevenness,
+)
+from sfr_eval.calibration.design import Dial, Size, claims
+from sfr_eval.calibration.draws import Table, matrix
+from sfr_eval.metrics.table import METRICS
+from sfr_eval.stats.intervals import mean_interval
+
+QUERIES = (20, 37, 74, 148)
+"""Numbers of queries in the power tables."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """The values of every metric at every stage of a calibration."""
+
+    dose: Mapping[str, Mapping[str, np.ndarray]]  # dial -> metric -> (settings, queries)
+    runs: Table  # whole runs at the reference distribution
+    sets: Mapping[int, Table]  # k -> disjoint sets of k replies of all personas, from there too
+    wide: Table  # a collapsed source, as many queries as a real run has
+    counts: Mapping[int, Table]  # k -> all sets of k out of the same replies
+    lengths: Mapping[int, Table]  # number of first words, 0 for whole replies
+
+
+def check_metric(
+    metric: str, measurements: Measurements, size: Size, *, generator: np.random.Generator
+) -> dict[str, Any]:
+    """Return what `calibration.json` holds about one metric."""
+    dials = claims(metric)
+    reference = measurements.dose[dials[0]][metric] if dials else None
+    span = _span(reference)
+    null, null_check = _null(metric, measurements, size, generator=generator)
+    counts, count_checks = _counts(metric, measurements.counts, span)
+    checks = {
+        **_dose_checks(metric, measurements.dose, dials),
+        "null": null_check,
+        **count_checks,
+    }
+    reasons = [f"{name}: {check.reason}" for name, check in checks.items() if not check.passed]
+    steps = (0.0, *size.steps)
+    return {
+        "claims": list(dials),
+        "direction": METRICS[metric].direction,
+        "dose": {dial: _curve(of[metric], steps) for dial, of in measurements.dose.items()},
+        "null": null,
+        "counts": counts,
+        "lengths": _lengths(metric, measurements.lengths, span),
+        "span": span,
+        "power": _power(metric, measurements.sets, reference, steps),
+        "verdicts": {name: asdict(check) for name, check in checks.items()},
+        "headline": bool(dials) and all(check.passed for check in checks.values()),
+        "reasons": reasons if dials else ["claims to see no collapse: a fact beside the others"],
+    }
+
+
+def _dose_checks(
+    metric: str, dose: Mapping[str, Mapping[str, np.ndarray]], dials: Sequence[Dial]
+) -> dict[str, CheckResult]:
+    """Check the response to each dial that the metric claims to see."""
+    higher = METRICS[metric].higher_is_better
+    if higher is None:
+        return {}
+    return {
+        f"dose {dial}": dose_response(curves[metric], higher_is_better=higher)
+        for dial, curves in dose.items()
+        if dial in dials
+    }
+
+
+def _null(
+    metric: str, measurements: Measurements, size: Size, *, generator: np.random.Generator
+) -> tuple[dict[str, Any], CheckResult]:
+    """Return the share of null intervals that cover zero at the reference distribution and at the
+    collapsed source, with the method, and the check of it. No share if runs hardly differ."""
+    runs, wide = matrix(measurements.runs[metric]), matrix(measurements.wide[metric])
+    shares: dict[str, float | None] = {"truth": None, "collapsed": None}
+    methods = dict.fromkeys(shares, "hardly varies")
+    if runs_differ(runs):
+        pairs = pairs_of_runs(runs, partners=size.null_partners)
+        shares["truth"], method = null_coverage(pairs)
+        methods["truth"] = (
+            f"{method}, {pairs.shape[1]} queries, {len(runs)} runs, {len(pairs)} pairs"
+        )
+    if runs_differ(wide):
+        pairs = pairs_by_query(wide, repeats=size.wide_repeats, generator=generator)
+        shares["collapsed"], method = null_coverage(pairs)
+        methods["collapsed"] = f"{method}, {pairs.shape[1]} queries, {len(pairs)} pairs"
+    return {"cover": shares, "method": methods}, null_result(shares)
+
+
+def _counts(
+    metric: str, tables: Mapping[int, Table], span: float | None
+) -> tuple[dict[str, Any], dict[str, CheckResult]]:
+    """Return the mean at each k with the smallest stable k, and the check of it if there is one."""
+    means = {k: _mean(matrix(table[metric])) for k, table in tables.items()}
+    defined = {k: mean for k, mean in means.items() if mean is not None}
+    stable: int | None = None
+    checks = {}
+    if len(defined) < len(means):
+        checks["count"] = CheckResult(passed=False, reason="undefined at some k")
+    elif span:
+        stable, checks["count"] = count_stability(defined, scale=span)
+    return {"mean": {str(k): mean for k, mean in means.items()}, "stable_from": stable}, checks
+
+
+def _lengths(metric: str, tables: Mapping[int, Table], span: float | None) -> dict[str, Any]:
+    """Return the mean over the first words of replies, and how far it moves; decides nothing."""
+    means = {
+        words: _mean(matrix(table[metric])) if metric in table else None
+        for words, table in tables.items()
+    }
+    defined = {words: mean for words, mean in means.items() if mean is not None}
+    return {
+        "mean": {str(words): mean for words, mean in means.items()},
+        "moved": moved_by_length(defined, scale=span)
+        if span and 0 in defined and len(defined) > 1
+        else None,
+    }
+
+
+def _power(
+    metric: str,
+    tables: Mapping[int, Table],
+    reference: np.ndarray | None,
+    steps: Sequence[float],
+) -> list[dict[str, Any]]:
+    """Return a row for each (queries, k): the smallest drop that is detected with 80% power, as a
+    number, as a part of what full collapse does, and as a setting of the dial."""
+    span = _span(reference)
+    if reference is None or span is None:
+        return []
+    rows = []
+    uneven = unevenness(reference, noise_of_query=0.0)
+    for k, table in tables.items():
+        values = matrix(table[metric])
+        if not runs_differ(values):
+            continue
+        spread = noise(values)
+        for queries in QUERIES:
+            row: dict[str, Any] = {"queries": queries, "k": k, "noise": spread}
+            row |= {"drop": None, "part": None, "dial": None}
+            drop = detectable(spread, queries, uneven=uneven)
+            if drop is not None:
+                dial = dial_of(drop, reference.mean(axis=1).tolist(), steps)
+                row |= {"drop": drop, "part": drop / span, "dial": dial}
+            rows.append(row)
+    return rows
+
+
+def _curve(curve: np.ndarray, steps: Sequence[float]) -> dict[str, Any]:
+    means = [mean_interval(row.tolist()) if len(row) else None for row in curve]
+    return {
+        "settings": list(steps),
+        "mean": [None if mean is None else mean.value for mean in means],
+        "low": [None if mean is None else mean.low for mean in means],
+        "high": [None if mean is None else mean.high for mean in means],
+        "queries": int(curve.shape[1]),
+    }
+
+
+def _span(curve: np.ndarray | None) -> float | None:
+    """Return what full collapse does to a metric; None if that is unknown or nothing."""
+    if curve is None or not curve.shape[1]:
+        return None
+    return abs(float(curve[-1].mean() - curve[0].mean())) or None
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if values.size else None

@@ -26,8 +26,8 @@ from sfr_eval.sandbox import (
     Verdict,
     grade,
 )
+from sfr_eval.sandbox.detect import detect
 from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
-from sfr_eval.sandbox.isolation import detect
 from sfr_eval.util.files import append_whole, writing_to
 from sfr_eval.util.lock import NO_FLOCK
 from sfr_eval.util.progress import Bar, log

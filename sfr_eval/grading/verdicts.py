@@ -17,7 +17,7 @@ from typing import Any
 
 from sfr_eval.grading.behaviour import comparison, probes, wrapped
 from sfr_eval.sandbox import Program, Verdict, grade
-from sfr_eval.sandbox.isolation import detect
+from sfr_eval.sandbox.detect import detect
 from sfr_eval.sandbox.types import Mode, ProgramStatus
 from sfr_eval.store.rows import appending, kept_rows
 from sfr_eval.suites.problems.problem import ProblemSet

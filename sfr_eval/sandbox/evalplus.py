@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sfr_eval.sandbox import compare
+from sfr_eval.sandbox.attempt import Attempt, answer_in_turn, new_job
 from sfr_eval.sandbox.host import Host
 from sfr_eval.sandbox.inside.plain import Other, decode, encode
-from sfr_eval.sandbox.run import Attempt, answer_in_turn, new_job
 from sfr_eval.sandbox.types import CallsProblem, Limits, Mode, Program, Verdict
 
 _RELATIVE = 1e-7

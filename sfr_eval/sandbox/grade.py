@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from sfr_eval.errors import UserError
+from sfr_eval.sandbox.attempt import KILLED, seconds_of
+from sfr_eval.sandbox.detect import Isolation, detect
 from sfr_eval.sandbox.host import Host, HostError
-from sfr_eval.sandbox.isolation import Isolation, detect, physical_cores
-from sfr_eval.sandbox.run import KILLED, run_program, seconds_of, stalled, starved
+from sfr_eval.sandbox.isolation import physical_cores
+from sfr_eval.sandbox.run import run_program
 from sfr_eval.sandbox.types import (
     MODES,
     FunctionalProblem,
@@ -21,6 +23,7 @@ from sfr_eval.sandbox.types import (
     Verdict,
 )
 
+_IDLE = 0.1
 _TRIES = 3  # where something was killed: by whom cannot be told, but a program does it each time
 _COMPUTED = 0.1  # of the limit: it was busy, not asleep
 _LONGER = 5
@@ -54,6 +57,32 @@ def grade(
     limits = limits or Limits()
     pool = _Pool(iter(programs), detect(unsafe=unsafe), mode=mode, limits=limits)
     yield from pool.run(workers or physical_cores())
+
+
+def stalled(verdict: Verdict, seconds: float) -> bool:
+    """A wall time-out that may be none of the program's own: it did not use its time, and it is not
+    known that it only slept."""
+    if verdict.status != "time_limit" or not verdict.tests:
+        return False
+    last = verdict.tests[-1]
+    if last.cpu_seconds is None:  # one process for all tests
+        wall, cpu = verdict.wall_seconds, verdict.cpu_seconds
+    else:
+        wall, cpu = last.wall_seconds, last.cpu_seconds
+    waited = verdict.waited_seconds
+    slept = waited is not None and waited + cpu < _IDLE * seconds
+    return wall - cpu > _IDLE * seconds and not slept
+
+
+def starved(verdict: Verdict, seconds: float) -> bool:
+    """A time-out in which the program was refused a core for most of the time and has not used its
+    limit: that says something of the machine, nothing of the program. Threads of its own that keep
+    each other waiting use CPU time meanwhile."""
+    if verdict.status != "time_limit" or verdict.waited_seconds is None:
+        return False
+    last = verdict.tests[-1]
+    cpu = verdict.cpu_seconds if last.cpu_seconds is None else last.cpu_seconds
+    return cpu < seconds and verdict.waited_seconds > last.wall_seconds / 2
 
 
 class _Pool:

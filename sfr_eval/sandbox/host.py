@@ -134,17 +134,6 @@ class Host:
         """Whether the kernel has ended a process for memory since the last call."""
         return self._group is not None and self._group.ended_for_memory()
 
-    def probe(self) -> None:
-        """Run a program that needs what a tier promises; HostError when anything fails."""
-        from sfr_eval.sandbox.run import run_program
-        from sfr_eval.sandbox.types import AssertsProblem, Limits, Program
-
-        problem = AssertsProblem(id="probe", asserts=("assert f(1) == 2",))
-        program = Program(id="probe", code="def f(x):\n    return x + 1\n", problem=problem)
-        verdict = run_program(self, program, mode="faithful", limits=Limits())
-        if not verdict.passed:
-            raise HostError(f"a small program ended as {verdict.status} ({verdict.detail})")
-
     def _receive(self, seconds: float) -> dict[str, Any]:
         """The server's next report, which brings the next wire."""
         self._poll.poll(seconds * 1000)

@@ -16,16 +16,13 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sfr_eval.errors import UserError
 from sfr_eval.sandbox.inside import confine
 from sfr_eval.sandbox.types import Limits
 
 Tier = Literal["bubblewrap", "namespaces", "landlock", "none"]
-TIERS: tuple[Tier, ...] = ("bubblewrap", "namespaces", "landlock", "none")
 
 _NOBODY = 65534
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
@@ -57,78 +54,16 @@ ENVIRONMENT: Mapping[str, str] = {
 """All that a server and its programs see of the environment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Isolation:
-    """What was found, as recorded with every result."""
-
-    tier: Tier
-    facts: Mapping[str, Any]  # the server's own: python, user, capabilities, landlock
-    missing: tuple[str, ...] = ()  # why no better tier, one line each
-
-    @property
-    def line(self) -> str:
-        """One line for the screen and the report."""
-        what = {
-            "bubblewrap": "bubblewrap, a namespace and filter for each program",
-            "namespaces": "namespaces, Landlock and filter for each program (no bubblewrap)",
-            "landlock": "Landlock and filter for each program (no namespaces)",
-            "none": "NONE (--unsafe-code): programs can do what you can",
-        }[self.tier]
-        return f"isolation: {what}"
-
-
-@functools.lru_cache(maxsize=4)
-def detect(*, unsafe: bool = False) -> Isolation:
-    """The best tier that runs a small program right; UserError when there is none.
-
-    unsafe allows tier `none`, and only when no other tier works.
-    """
-    from sfr_eval.sandbox.host import Host, HostError
-
-    missing: list[str] = []
-    for tier in TIERS:
-        if tier == "none" and not unsafe:
-            break
-        reason = _absent(tier)
-        if not reason:
-            try:
-                with Host(tier) as host:
-                    host.probe()
-                    return Isolation(tier=tier, facts=host.facts, missing=tuple(missing))
-            except HostError as error:
-                reason = str(error)
-        missing.append(f"{tier}: {reason}")
-    raise UserError(
-        "no isolation for model-written code on this machine ("
-        + "; ".join(missing)
-        + "); Debian: apt-get install bubblewrap, or run without any by --unsafe-code"
-    )
-
-
-def _absent(tier: Tier) -> str:
-    if not sys.platform.startswith("linux"):
-        return "" if tier == "none" else "not Linux"
-    if tier == "bubblewrap" and shutil.which("bwrap") is None:
-        return "bubblewrap is not installed"
-    if tier in ("namespaces", "landlock") and confine.landlock_abi() < 1:
-        return "the kernel has no Landlock"
-    if tier == "namespaces" and os.geteuid() == 0 and not _world_readable(_prefix()):
-        return f"root cannot become an ordinary user: {_prefix()} is not readable for all"
-    if tier == "landlock" and confine.landlock_abi() < 6:
-        return "Landlock of this kernel cannot keep signals in (needs version 6)"
-    return ""
-
-
 def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Limits) -> list[str]:
     """The words that start a server of this tier."""
     root = os.geteuid() == 0
     python = os.path.realpath(sys.executable)
-    prefix = _prefix()
+    prefix = python_prefix()
     boxed = tier == "bubblewrap"
     packages = _packages() if numpy or boxed else {}
     folder = "/sfr/inside" if boxed else str(_INSIDE)
     own = [folder, *sorted({str(path.parent) for path in packages.values()})] if not boxed else []
-    reachable = boxed or _world_readable(prefix)
+    reachable = boxed or world_readable(prefix)
     settings: dict[str, Any] = {
         "control": control,
         "user": _NOBODY if root and reachable and tier != "none" else None,
@@ -210,7 +145,8 @@ def _packages() -> dict[str, Path]:
     return found
 
 
-def _prefix() -> str:
+def python_prefix() -> str:
+    """The folder that the interpreter is installed in, without symbolic links."""
     return os.path.realpath(sys.base_prefix)
 
 
@@ -218,7 +154,8 @@ def _first_parent(packages: Mapping[str, Path]) -> str | None:
     return next((str(path.parent) for path in packages.values()), None)
 
 
-def _world_readable(folder: str) -> bool:
+def world_readable(folder: str) -> bool:
+    """Whether every user can enter and read this folder."""
     path = Path(folder)
     return all(part.stat().st_mode & 0o005 == 0o005 for part in (path, *path.parents))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.sandbox import AssertsProblem, Program, Verdict, grade
+from sfr_eval.sandbox.attempt import KILLED
 from sfr_eval.sandbox.host import HostError
-from sfr_eval.sandbox.run import KILLED
 from tests.support.fault_runs import descendants
 
 PROBLEM = AssertsProblem(id="p", asserts=("assert f(1) == 2",))

@@ -187,8 +187,8 @@ def test_verdicts_repeat_with_one_and_two_workers() -> None:
 
 def test_two_thousand_programs_leak_nothing() -> None:
     """The server's memory and open files after 2,000 programs are those after 100."""
+    from sfr_eval.sandbox.detect import detect
     from sfr_eval.sandbox.host import Host
-    from sfr_eval.sandbox.isolation import detect
     from sfr_eval.sandbox.run import run_program
 
     program = mbpp()[0]

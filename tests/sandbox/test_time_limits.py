@@ -21,7 +21,7 @@ from sfr_eval.sandbox import (
     Verdict,
     grade,
 )
-from sfr_eval.sandbox.run import stalled, starved
+from sfr_eval.sandbox.grade import stalled, starved
 
 LIMIT = 2.0
 # Uses 60% of its limit as CPU time, however long that takes.

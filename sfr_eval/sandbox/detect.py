@@ -1,4 +1,4 @@
-"""Which isolation this machine offers, found out by trying."""
+"""Finds out by trying which isolation this machine offers."""
 
 import functools
 import os
@@ -20,35 +20,35 @@ TIERS: tuple[Tier, ...] = ("bubblewrap", "namespaces", "landlock", "none")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Isolation:
-    """What was found, as recorded with every result."""
+    """The isolation in use, as recorded with every result."""
 
     tier: Tier
-    facts: Mapping[str, Any]  # the server's own: python, user, capabilities, landlock
-    missing: tuple[str, ...] = ()  # why no better tier, one line each
+    facts: Mapping[str, Any]  # from the server: python, user, capabilities, landlock
+    missing: tuple[str, ...] = ()  # why there is no better tier, one line each
 
     @property
     def line(self) -> str:
-        """One line for the screen and the report."""
-        what = {
+        """Returns one line for the screen and the report."""
+        description = {
             "bubblewrap": "bubblewrap, a namespace and filter for each program",
             "namespaces": "namespaces, Landlock and filter for each program (no bubblewrap)",
             "landlock": "Landlock and filter for each program (no namespaces)",
             "none": "NONE (--unsafe-code): programs can do what you can",
         }[self.tier]
-        return f"isolation: {what}"
+        return f"isolation: {description}"
 
 
 @functools.lru_cache(maxsize=4)
 def detect(*, unsafe: bool = False) -> Isolation:
-    """The best tier that runs a small program right; UserError when there is none.
+    """Returns the best tier in which a small program runs as it should.
 
-    unsafe allows tier `none`, and only when no other tier works.
+    unsafe: fall back to tier `none` if no other tier works, instead of raising UserError.
     """
     missing: list[str] = []
     for tier in TIERS:
         if tier == "none" and not unsafe:
             break
-        reason = _absent(tier)
+        reason = _obstacle(tier)
         if not reason:
             try:
                 with Host(tier) as host:
@@ -60,12 +60,12 @@ def detect(*, unsafe: bool = False) -> Isolation:
     raise UserError(
         "no isolation for model-written code on this machine ("
         + "; ".join(missing)
-        + "); Debian: apt-get install bubblewrap, or run without any by --unsafe-code"
+        + "); Debian: apt-get install bubblewrap, or run without isolation: --unsafe-code"
     )
 
 
 def probe(host: Host) -> None:
-    """Run a program that needs what a tier promises; HostError when anything fails."""
+    """Run a small program in a server. Raises HostError unless it passes."""
     problem = AssertsProblem(id="probe", asserts=("assert f(1) == 2",))
     program = Program(id="probe", code="def f(x):\n    return x + 1\n", problem=problem)
     verdict = run_program(host, program, mode="faithful", limits=Limits())
@@ -73,7 +73,8 @@ def probe(host: Host) -> None:
         raise HostError(f"a small program ended as {verdict.status} ({verdict.detail})")
 
 
-def _absent(tier: Tier) -> str:
+def _obstacle(tier: Tier) -> str:
+    """Returns why a tier cannot work here; "" if it may."""
     if not sys.platform.startswith("linux"):
         return "" if tier == "none" else "not Linux"
     if tier == "bubblewrap" and shutil.which("bwrap") is None:
@@ -81,7 +82,7 @@ def _absent(tier: Tier) -> str:
     if tier in ("namespaces", "landlock") and confine.landlock_abi() < 1:
         return "the kernel has no Landlock"
     if tier == "namespaces" and os.geteuid() == 0 and not world_readable(python_prefix()):
-        return f"root cannot become an ordinary user: {python_prefix()} is not readable for all"
+        return f"root cannot become an ordinary user: {python_prefix()} is not readable by everyone"
     if tier == "landlock" and confine.landlock_abi() < 6:
-        return "Landlock of this kernel cannot keep signals in (needs version 6)"
+        return "this kernel's Landlock cannot confine signals (version 6 can)"
     return ""

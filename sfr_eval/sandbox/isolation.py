@@ -1,12 +1,13 @@
-"""Which isolation this machine offers, found out by trying, and the command that starts a server.
+"""The tiers of isolation, and the command that starts a server of each.
 
 | tier | a program sees and can do |
 |---|---|
-| bubblewrap | own root (interpreter and system libraries, read-only), own user, process and mount |
-| | namespace, 64 MB of /tmp, no network, no capability; Landlock; system calls refused; limits |
-| namespaces | the same without an own root: Landlock alone hides the other files |
+| bubblewrap | its own root (interpreter and system libraries, read-only); its own user, process |
+| | and mount namespace; 64 MB of /tmp; no network, no capability; Landlock; refused system |
+| | calls; limits |
+| namespaces | the same without its own root: only Landlock hides the other files |
 | landlock | no namespaces: Landlock (files, signals), refused system calls, limits |
-| none | nothing is kept from it; only with --unsafe-code |
+| none | everything; only with --unsafe-code |
 """
 
 import functools
@@ -47,15 +48,15 @@ ENVIRONMENT: Mapping[str, str] = {
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
     "PYTHONHASHSEED": "0",
-    "LD_BIND_NOW": "1",  # else each fork would look the same symbols up again
+    "LD_BIND_NOW": "1",  # or each fork would look up the same symbols again
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""All that a server and its programs see of the environment."""
+"""The whole environment of a server and its programs."""
 
 
 def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Limits) -> list[str]:
-    """The words that start a server of this tier."""
+    """Returns the command that starts a server of this tier."""
     root = os.geteuid() == 0
     python = os.path.realpath(sys.executable)
     prefix = python_prefix()
@@ -90,7 +91,7 @@ def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Lim
 
 
 def _own_flags(tier: Tier) -> int:
-    """Namespaces that a server makes for itself and all its programs."""
+    """Returns the namespaces that a server makes for itself and all its programs."""
     own = confine.CLONE_NEWUSER | confine.CLONE_NEWNS
     if tier == "bubblewrap":
         return own
@@ -104,8 +105,8 @@ def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> lis
     words += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session"]
     words += ["--cap-drop", "ALL"]
     if root:
-        # The server gives root up itself: a user namespace of bubblewrap would map its user to
-        # the real root, for whom the kernel does not count processes.
+        # The server itself gives up root: a user namespace made by bubblewrap would map its user to
+        # the real root, whose processes the kernel does not count.
         words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         words += ["--unshare-user", "--uid", str(_NOBODY), "--gid", str(_NOBODY)]
@@ -118,7 +119,7 @@ def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> lis
         words += ["--ro-bind-try", path, path]
     if not prefix.startswith("/usr/") and prefix != "/usr":
         for parent in reversed(Path(prefix).parents):
-            if parent != Path("/"):  # bubblewrap alone would make them for their owner only
+            if parent != Path("/"):  # bubblewrap would make them accessible to their owner only
                 words += ["--perms", "0755", "--dir", str(parent)]
         words += ["--ro-bind", prefix, prefix]
     for folder in ("/sfr", "/sfr/packages"):
@@ -133,16 +134,16 @@ def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> lis
 
 @functools.lru_cache(maxsize=1)
 def _packages() -> dict[str, Path]:
-    """Packages from outside the standard library that programs may import, where installed."""
-    found: dict[str, Path] = {}
+    """Returns the installed packages from outside the standard library that programs may import."""
+    packages: dict[str, Path] = {}
     for name in _PACKAGES:
         top = name.partition(".")[0]
         spec = importlib.util.find_spec(top)
         if spec is not None and spec.origin is not None:
             path = Path(spec.origin).parent.parent / name
             if path.is_dir():
-                found[name] = path
-    return found
+                packages[name] = path
+    return packages
 
 
 def python_prefix() -> str:
@@ -161,7 +162,7 @@ def world_readable(folder: str) -> bool:
 
 
 def physical_cores(available: Sequence[int] | None = None) -> int:
-    """Cores that this process may use, two threads of one core counted once."""
+    """Returns how many cores this process may use, counting the threads of one core once."""
     cpus = sorted(os.sched_getaffinity(0)) if available is None else available
     siblings = set()
     for cpu in cpus:

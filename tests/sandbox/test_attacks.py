@@ -69,7 +69,7 @@ ATTACKS = {
     "            os.write(fd, (200000).to_bytes(4, 'little') + b'[' * 200000)\n"
     "        except OSError: pass\n    return 0",
     "encoder replaced": "import sys\nfor m in list(sys.modules.values()):\n"
-    "    for n in ('encode', 'write_json', 'same', 'texts_equal'):\n"
+    "    for n in ('encode', 'write_json', 'outputs_equal', 'texts_equal'):\n"
     "        if hasattr(m, n):\n            try: setattr(m, n, lambda *a: True)\n"
     "            except Exception: pass" + WRONG,
     "builtins replaced": "import builtins\nbuiltins.len = lambda *a: 0\n"
@@ -471,7 +471,7 @@ def test_without_isolation_the_tool_refuses(monkeypatch: pytest.MonkeyPatch) -> 
     from sfr_eval.errors import UserError
     from sfr_eval.sandbox import detect as detection
 
-    monkeypatch.setattr(detection, "_absent", lambda tier: "" if tier == "none" else "gone")
+    monkeypatch.setattr(detection, "_obstacle", lambda tier: "" if tier == "none" else "gone")
     detection.detect.cache_clear()
     with pytest.raises(UserError, match=r"bubblewrap: gone; .*--unsafe-code"):
         detection.detect()

@@ -97,4 +97,4 @@ def test_one_that_was_killed_and_lost_its_server_is_not_scored(
     monkeypatch.setattr(module, "run_program", run_program)
     verdict = graded(SLOW)
     assert verdict.status == "not_scored"
-    assert verdict.detail == "killed, or its server, 3 times: gone"
+    assert verdict.detail == "the program or its server was killed 3 times: gone"

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.sandbox import (
+from sfr_eval.sandbox.detect import detect
+from sfr_eval.sandbox.grade import grade
+from sfr_eval.sandbox.isolation import ENVIRONMENT
+from sfr_eval.sandbox.types import (
     AssertsProblem,
     FunctionalProblem,
     IoTest,
@@ -23,10 +26,7 @@ from sfr_eval.sandbox import (
     Program,
     StdinProblem,
     Verdict,
-    grade,
 )
-from sfr_eval.sandbox.detect import detect
-from sfr_eval.sandbox.isolation import ENVIRONMENT
 
 SECONDS = 2.0
 DEADLINE = 2 * (5 * SECONDS + 1) + 3
@@ -407,7 +407,7 @@ if os.getuid() == 0:
     os.setgroups([]); os.setresgid(65533, 65533, 65533); os.setresuid(65533, 65533, 65533)
 sys.path.insert(0, sys.argv[1])
 programs, mode, limits = pickle.loads(sys.stdin.buffer.read())
-from sfr_eval.sandbox import grade
+from sfr_eval.sandbox.grade import grade
 from sfr_eval.sandbox.detect import detect
 found = list(grade(programs, mode=mode, workers=1, limits=limits))
 sys.stdout.buffer.write(pickle.dumps((detect().tier, found)))

@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.sandbox import (
+from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
+from sfr_eval.sandbox.grade import grade
+from sfr_eval.sandbox.types import (
     AssertsProblem,
     CallsProblem,
     FunctionalProblem,
@@ -29,9 +31,7 @@ from sfr_eval.sandbox import (
     Problem,
     Program,
     StdinProblem,
-    grade,
 )
-from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = [

@@ -20,7 +20,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.sandbox import (
+from sfr_eval.sandbox.grade import grade
+from sfr_eval.sandbox.types import (
     AssertsProblem,
     FunctionalProblem,
     IoTest,
@@ -28,7 +29,6 @@ from sfr_eval.sandbox import (
     Mode,
     Program,
     StdinProblem,
-    grade,
 )
 
 _ENDLESS = "while True:\n    pass\n"

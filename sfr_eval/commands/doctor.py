@@ -192,7 +192,7 @@ def _hub() -> Finding:
 
 
 def _sandbox() -> Finding:
-    from sfr_eval.sandbox.isolation import detect
+    from sfr_eval.sandbox.detect import detect
 
     try:
         isolation = detect()

@@ -1,83 +1,85 @@
-"""HTTP clients that read no more of an answer than a model could have written.
+"""HTTP clients that read no more of a response than a model could have written.
 
-A server is not trusted: an answer without end, or one that unpacks to gigabytes, would take the
-memory of a run that holds thousands of good ones.
+A server is not trusted: an endless response, or one that unpacks to gigabytes, would take the
+memory of a run that holds thousands of good answers.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx2
-import openai
+if TYPE_CHECKING:
+    import httpx2
 
 MAX_BYTES = 16 * 2**20
-"""Of an answer as it is sent. A million tokens of text have some 6 MB."""
+"""Of a response as it is sent. A million tokens of text take about 6 MB."""
 MAX_PACKED_BYTES = 256 * 2**10
-"""The same where it is compressed: gzip unpacks to at most 1,030 times as much."""
-
-
-class AnswerTooLong(httpx2.ReadError):
-    """The server has sent more than any answer has."""
+"""Of a compressed response: gzip unpacks to at most 1,030 times the size."""
 
 
 class _Counter:
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: "httpx2.Response") -> None:
         encoding = response.headers.get("content-encoding", "identity")
-        self.left = MAX_BYTES if encoding == "identity" else MAX_PACKED_BYTES
+        self._left = MAX_BYTES if encoding == "identity" else MAX_PACKED_BYTES
 
     def take(self, count: int) -> None:
-        self.left -= count
-        if self.left < 0:
-            raise AnswerTooLong("the answer is longer than any model's")
+        import httpx2
+
+        self._left -= count
+        if self._left < 0:
+            raise httpx2.ReadError("the response is longer than any model's")
 
 
-class _AsyncStream(httpx2.AsyncByteStream):
-    def __init__(self, inner: Any, counter: _Counter) -> None:
-        self._inner, self._counter = inner, counter
+def async_client() -> "httpx2.AsyncClient":
+    """Returns a client for `openai.AsyncOpenAI(http_client=...)`."""
+    import httpx2
+    import openai
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._inner:
-            self._counter.take(len(part))
-            yield part
+    class Stream(httpx2.AsyncByteStream):
+        def __init__(self, response: httpx2.Response) -> None:
+            self._inner: Any = response.stream
+            self._counter = _Counter(response)
 
-    async def aclose(self) -> None:
-        await self._inner.aclose()
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for part in self._inner:
+                self._counter.take(len(part))
+                yield part
 
-    @property
-    def elapsed(self) -> Any:
-        return self._inner.elapsed
+        async def aclose(self) -> None:
+            await self._inner.aclose()
 
+        @property
+        def elapsed(self) -> Any:
+            return self._inner.elapsed
 
-class _Stream(httpx2.SyncByteStream):
-    def __init__(self, inner: Any, counter: _Counter) -> None:
-        self._inner, self._counter = inner, counter
+    async def bound(response: httpx2.Response) -> None:
+        response.stream = Stream(response)
 
-    def __iter__(self) -> Iterator[bytes]:
-        for part in self._inner:
-            self._counter.take(len(part))
-            yield part
-
-    def close(self) -> None:
-        self._inner.close()
-
-    @property
-    def elapsed(self) -> Any:
-        return self._inner.elapsed
+    return openai.DefaultAsyncHttpxClient(event_hooks={"response": [bound]})
 
 
-async def _bound_async(response: httpx2.Response) -> None:
-    response.stream = _AsyncStream(response.stream, _Counter(response))
+def client() -> "httpx2.Client":
+    """Returns a client for `openai.OpenAI(http_client=...)`."""
+    import httpx2
+    import openai
 
+    class Stream(httpx2.SyncByteStream):
+        def __init__(self, response: httpx2.Response) -> None:
+            self._inner: Any = response.stream
+            self._counter = _Counter(response)
 
-def _bound(response: httpx2.Response) -> None:
-    response.stream = _Stream(response.stream, _Counter(response))
+        def __iter__(self) -> Iterator[bytes]:
+            for part in self._inner:
+                self._counter.take(len(part))
+                yield part
 
+        def close(self) -> None:
+            self._inner.close()
 
-def async_client() -> httpx2.AsyncClient:
-    """For `openai.AsyncOpenAI(http_client=...)`."""
-    return openai.DefaultAsyncHttpxClient(event_hooks={"response": [_bound_async]})
+        @property
+        def elapsed(self) -> Any:
+            return self._inner.elapsed
 
+    def bound(response: httpx2.Response) -> None:
+        response.stream = Stream(response)
 
-def client() -> httpx2.Client:
-    """For `openai.OpenAI(http_client=...)`."""
-    return openai.DefaultHttpxClient(event_hooks={"response": [_bound]})
+    return openai.DefaultHttpxClient(event_hooks={"response": [bound]})

@@ -1,4 +1,4 @@
-"""How long a server wants us to wait, and how much money may be spent."""
+"""How long a server asks us to wait, and how much money may be spent."""
 
 import asyncio
 import math
@@ -17,11 +17,11 @@ _COUNTED = ("requests", "tokens")
 
 
 class CostReached(RunError):
-    """The next request could pass --max-cost."""
+    """The next request could exceed --max-cost."""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the server wants to be asked again; None when it does not say.
+    """Returns the seconds until the server wants to be asked again; None if it does not say.
 
     Reads `retry-after-ms`, then `retry-after` as seconds or as an HTTP date.
     """
@@ -40,7 +40,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def used_up(headers: Mapping[str, str]) -> float:
-    """Seconds until a used-up allowance (`x-ratelimit-remaining-*: 0`) is filled again, else 0."""
+    """Returns the seconds until a used-up allowance (`x-ratelimit-remaining-*: 0`) resets, or 0."""
     waits = [
         span_seconds(headers.get(f"x-ratelimit-reset-{what}", ""))
         for what in _COUNTED
@@ -50,7 +50,7 @@ def used_up(headers: Mapping[str, str]) -> float:
 
 
 def span_seconds(text: str) -> float | None:
-    """`6m0s`, `120ms`, `1.5` (seconds) as seconds; None for anything else."""
+    """Returns `6m0s`, `120ms` or `1.5` (seconds) in seconds; None for anything else."""
     text = text.strip()
     parts = _SPAN.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
@@ -64,19 +64,22 @@ def span_seconds(text: str) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """US dollars for a million tokens."""
+    """US dollars per million tokens."""
 
     prompt: float
     completion: float
 
-    def of(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """Dollars for so many tokens."""
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """Returns the dollars for so many tokens."""
         return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
 
 
 class Budget:
-    """Money that may still be spent. A request reserves the most that it can cost before it is
-    sent, so that the limit holds however many are in flight."""
+    """Money that may still be spent.
+
+    A request reserves the most that it can cost before it is sent, so that the limit holds however
+    many requests are in flight.
+    """
 
     def __init__(self, limit: float | None = None) -> None:
         self.limit = limit
@@ -86,8 +89,10 @@ class Budget:
 
     @asynccontextmanager
     async def reserved(self, most: float) -> AsyncIterator[None]:
-        """Hold `most` dollars for the block, which then calls `spend` for what it really cost.
-        CostReached when it does not fit and nothing in flight could free enough."""
+        """Reserve `most` dollars for the block, which calls `spend` with what it really cost.
+
+        Raises CostReached if the sum does not fit and nothing in flight could free enough.
+        """
         if self.limit is None:
             yield
             return
@@ -111,5 +116,5 @@ class Budget:
                 self._changed.notify_all()
 
     def spend(self, dollars: float) -> None:
-        """Count what a request has cost."""
+        """Count what a request cost."""
         self.spent += dollars

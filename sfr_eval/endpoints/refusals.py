@@ -1,4 +1,4 @@
-"""What a server means by HTTP 400: which field of the request it will not take."""
+"""What a server means by HTTP 400: which field of the request it does not take."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -18,12 +18,12 @@ SAMPLING_FIELDS = (
     "max_completion_tokens",
     "response_format",
 )
-_ORDINARY_WORDS = {"stop"}  # believed only where the server names it as the parameter
+_ORDINARY_WORDS = {"stop"}  # counted only if the server names it as the parameter
 LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 
 
 def refused_fields(body: object, sent: Collection[str]) -> list[str]:
-    """Fields of the request that the error names: by its `param`, else by name in its message.
+    """Returns the fields that an error names, in its `param` or else in its message.
 
     Understands {"error": {"message", "param"}} (OpenAI, vLLM), the same without the outer object
     (as the client unpacks it), and {"detail": ...} (FastAPI).
@@ -43,12 +43,12 @@ def refused_fields(body: object, sent: Collection[str]) -> list[str]:
 
 
 def wants_new_limit(body: object, refused: Collection[str]) -> bool:
-    """Does the server ask for `max_completion_tokens` in place of `max_tokens`?"""
+    """Whether the server asks for `max_completion_tokens` in place of `max_tokens`."""
     return LIMIT in refused and NEW_LIMIT in str(body)
 
 
-def said(body: object, fallback: str) -> str:
-    """The server's own sentence, one line."""
+def message_of(body: object, fallback: str) -> str:
+    """Returns the server's own message in one line."""
     error = body.get("error", body) if isinstance(body, Mapping) else body
     message: Any = error
     if isinstance(error, Mapping):

@@ -12,7 +12,10 @@ from typing import IO, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sfr_eval.errors import UserError
-from sfr_eval.sandbox import (
+from sfr_eval.sandbox.detect import detect
+from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
+from sfr_eval.sandbox.grade import grade
+from sfr_eval.sandbox.types import (
     AssertsProblem,
     CallsProblem,
     FunctionalProblem,
@@ -24,10 +27,7 @@ from sfr_eval.sandbox import (
     Program,
     StdinProblem,
     Verdict,
-    grade,
 )
-from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
-from sfr_eval.sandbox.isolation import detect
 from sfr_eval.util.files import append_whole, writing_to
 from sfr_eval.util.lock import NO_FLOCK
 from sfr_eval.util.progress import Bar, log

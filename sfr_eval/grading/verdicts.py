@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.grading.behaviour import comparison, probes, wrapped
-from sfr_eval.sandbox import Program, Verdict, grade
-from sfr_eval.sandbox.isolation import detect
-from sfr_eval.sandbox.types import Mode, ProgramStatus
+from sfr_eval.sandbox.detect import detect
+from sfr_eval.sandbox.grade import grade
+from sfr_eval.sandbox.types import Mode, Program, ProgramStatus, Verdict
 from sfr_eval.store.rows import appending, kept_rows
 from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.types import Sample
@@ -31,7 +31,7 @@ _ALIKE = "answers-alike"
 """Stored in place of a mode: whether the program answers like another one."""
 
 Grader = Callable[..., Iterator[Verdict]]
-"""`sfr_eval.sandbox.grade`, or its substitute in a test."""
+"""`sfr_eval.sandbox.grade.grade`, or its substitute in a test."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from sfr_eval.endpoints.address import Address, judge_address, judge_key, reach
-from sfr_eval.endpoints.fleet import Answer, Fleet
+from sfr_eval.endpoints.answer import Answer
+from sfr_eval.endpoints.fleet import Fleet
 from sfr_eval.endpoints.limits import Prices
 from sfr_eval.judges.rubric import JudgeSpec, Material, messages, read_answer
 from sfr_eval.judges.votes import Judgement, JudgementStatus

@@ -28,7 +28,7 @@ from sfr_eval.pipeline.measure import check_subject, forward_for, score
 from sfr_eval.plan import Plan, describe_plan, differences, make_plan
 from sfr_eval.report.report import write_report
 from sfr_eval.samplers.subject import Subject, resolve_subject
-from sfr_eval.sandbox.isolation import detect
+from sfr_eval.sandbox.detect import detect
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import Suite, load_suite

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sfr_eval.endpoints.address import Address, reach
-from sfr_eval.endpoints.fleet import Answer, Fleet
+from sfr_eval.endpoints.answer import Answer
+from sfr_eval.endpoints.fleet import Fleet
 from sfr_eval.endpoints.limits import Prices
 from sfr_eval.models.prompting import merged_turns
 from sfr_eval.samplers.rows import error_row, finished_row, unsupported_row

@@ -1,4 +1,4 @@
-"""A memory limit for a whole server and its programs, where this process may make one."""
+"""A memory limit for a server and all its programs, where this process may set one."""
 
 import contextlib
 import os
@@ -12,29 +12,29 @@ _COUNT = iter(range(10**9))
 
 @dataclass(slots=True)
 class Group:
-    """A control group with its limit set."""
+    """A control group with a memory limit."""
 
     folder: Path
-    _seen: int = 0
+    _kills: int = 0
 
     def ended_for_memory(self) -> bool:
-        """Whether the kernel has ended one of its processes since the last call."""
-        count = self._seen
+        """Whether the kernel has killed one of its processes since the last call."""
+        kills = self._kills
         for name in ("memory.events", "memory.oom_control"):
             file = self.folder / name
             if file.exists():
-                facts = dict(line.split() for line in file.read_text().splitlines())
-                count = int(facts.get("oom_kill", 0))
-        before, self._seen = self._seen, count
-        return count > before
+                counts = dict(line.split() for line in file.read_text().splitlines())
+                kills = int(counts.get("oom_kill", 0))
+        before, self._kills = self._kills, kills
+        return kills > before
 
-    def joined(self, words: list[str]) -> list[str]:
-        """The command, entering the group before anything else happens."""
+    def wrap(self, words: list[str]) -> list[str]:
+        """Returns the command that enters the group and then runs `words`."""
         script = 'echo $$ > "$0" && exec "$@"'
         return ["/bin/sh", "-c", script, str(self.folder / "cgroup.procs"), *words]
 
     def remove(self) -> None:
-        """Delete it; its last process may take a moment to leave."""
+        """Delete the group, whose last process may take a moment to leave."""
         for _ in range(50):
             try:
                 self.folder.rmdir()
@@ -47,7 +47,7 @@ class Group:
 
 
 def make(memory_bytes: int) -> Group | None:
-    """A new group below our own with this limit; None where that is not allowed."""
+    """Returns a new group with this limit below our own; None where that is not allowed."""
     for base, file in _places():
         _sweep(base)
         folder = base / f"sfr-eval-{os.getpid()}-{next(_COUNT)}"
@@ -65,15 +65,16 @@ def make(memory_bytes: int) -> Group | None:
 
 
 def _sweep(base: Path) -> None:
-    """Remove groups whose maker was killed; one that still has a process cannot be removed."""
+    """Remove the groups of killed graders, except those that still hold a process."""
     for folder in base.glob("sfr-eval-*-*"):
-        maker = folder.name.split("-")[2]
-        if maker.isdigit() and not Path("/proc", maker).exists():
+        grader = folder.name.split("-")[2]
+        if grader.isdigit() and not Path("/proc", grader).exists():
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
 
 def _places() -> list[tuple[Path, str]]:
+    """Returns the folders for new groups and the names of the files that set their limits."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:

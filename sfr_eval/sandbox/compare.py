@@ -1,5 +1,8 @@
-"""Is an answer right? The expected side is trusted, the answer is hostile: nothing of it is ever
-executed, hashed into a table of its own, or unpickled."""
+"""Whether an answer is right.
+
+The expected side is trusted, the answer is hostile: nothing in it is ever executed, unpickled or
+hashed into a table of its own.
+"""
 
 import json
 import math
@@ -20,46 +23,47 @@ MALFORMED = (
 
 
 class Ambiguous(Exception):
-    """The comparison itself fails in Python (array of several truths, signalling NaN)."""
+    """The comparison itself fails in Python: an array of several elements, a signalling NaN."""
 
 
 def texts_equal(answer: str, expected: str) -> bool:
-    """LiveCodeBench's rule for printed answers: strip, split at line ends, strip the lines; as many
-    lines; each equal as text, or both sides tokens that Decimal takes and equal as numbers.
+    """LiveCodeBench's rule for printed answers.
 
-    Raises Ambiguous for a token `sNaN` that would have to be compared.
+    Both sides are stripped and split into lines, and each line is stripped. The number of lines
+    must agree, and each pair of lines must be equal as text or, token by token, as decimal numbers.
+    Raises Ambiguous when a token `sNaN` would have to be compared.
     """
     answer, expected = answer.strip(), expected.strip()
     if answer == expected:
         return True
     if answer.count("\n") != expected.count("\n"):
         return False
-    for got, right in zip(answer.split("\n"), expected.split("\n"), strict=True):
-        got, right = got.strip(), right.strip()
-        if got != right and not _numbers_equal(got.split(), right.split()):
+    for line, right in zip(answer.split("\n"), expected.split("\n"), strict=True):
+        line, right = line.strip(), right.strip()
+        if line != right and not _numbers_equal(line.split(), right.split()):
             return False
     return True
 
 
-def _numbers_equal(got: Sequence[str], right: Sequence[str]) -> bool:
+def _numbers_equal(answer: Sequence[str], expected: Sequence[str]) -> bool:
     try:
-        left_side = [Decimal(token) for token in got]
-        right_side = [Decimal(token) for token in right]
+        numbers = [Decimal(token) for token in answer]
+        right = [Decimal(token) for token in expected]
     except DecimalException:
         return False
     try:
-        return left_side == right_side
+        return numbers == right
     except DecimalException:
         raise Ambiguous("signalling NaN") from None
 
 
 def json_values(text: str) -> list[Any]:
-    """One JSON value a line; raises ValueError. Long integers are read whatever their length."""
+    """Returns one JSON value per line, integers of any length included. Raises ValueError."""
     return [json_value(line) for line in text.split("\n")]
 
 
 def json_value(text: str) -> Any:
-    """A JSON value; raises ValueError."""
+    """Returns a JSON value. Raises ValueError."""
     return json.loads(text, parse_int=_long_int)
 
 
@@ -67,69 +71,69 @@ def _long_int(digits: str) -> int:
     return int(digits) if len(digits) < 4000 else int(Decimal(digits))
 
 
-def same(form: Any, expected: Any) -> bool:
-    """Python's `answer == expected` for an answer in the form of plain.py.
+def outputs_equal(form: Any, expected: Any) -> bool:
+    """Python's `answer == expected` for an answer in the form that plain.py describes.
 
-    Objects that did not cross are equal to nothing. Raises Ambiguous where Python would raise.
+    An object that did not cross equals nothing. Raises Ambiguous where Python would raise.
     """
     try:
-        return _same(form, expected)
+        return _equal(form, expected)
     except MALFORMED:
         return False  # no encoder of ours writes this
 
 
-def _same(form: Any, expected: Any) -> bool:
+def _equal(form: Any, expected: Any) -> bool:
     if isinstance(form, list):
-        return isinstance(expected, list) and _all_same(form, expected)
+        return isinstance(expected, list) and _all_equal(form, expected)
     if not isinstance(form, dict):
         return bool(form == expected)
     mark, body = next(iter(form.items()))
     if mark in SCALARS:
         return bool(decode_scalar(mark, body) == expected)
     if mark == "t":
-        return isinstance(expected, tuple) and _all_same(body, expected)
+        return isinstance(expected, tuple) and _all_equal(body, expected)
     if mark in ("s", "z"):
-        return isinstance(expected, set | frozenset) and _same_set(body, expected)
+        return isinstance(expected, set | frozenset) and _sets_equal(body, expected)
     if mark == "d":
-        return isinstance(expected, dict) and _same_dict(body, expected)
+        return isinstance(expected, dict) and _dicts_equal(body, expected)
     if mark == "a":
-        return _same_array(body, expected)
+        return _arrays_equal(body, expected)
     return False
 
 
-def _all_same(forms: Sequence[Any], expected: Sequence[Any]) -> bool:
+def _all_equal(forms: Sequence[Any], expected: Sequence[Any]) -> bool:
     return len(forms) == len(expected) and all(
-        _same(form, value) for form, value in zip(forms, expected, strict=True)
+        _equal(form, value) for form, value in zip(forms, expected, strict=True)
     )
 
 
-def _same_set(forms: Sequence[Any], expected: set[Any] | frozenset[Any]) -> bool:
-    """As many, and each expected one found. The sets of tests are small."""
+def _sets_equal(forms: Sequence[Any], expected: set[Any] | frozenset[Any]) -> bool:
+    """The sizes agree and every expected element is there. The sets in tests are small."""
     if len(forms) != len(expected):
         return False
-    keys = dict.fromkeys(expected, False)
+    missing = set(expected)
     for form in forms:
         answer = key(form)
-        if answer not in keys:
+        if answer not in expected:
             return False
-        keys[answer] = True
-    return all(keys.values())
+        missing.discard(answer)
+    return not missing
 
 
-def _same_dict(pairs: Sequence[Any], expected: dict[Any, Any]) -> bool:
+def _dicts_equal(pairs: Sequence[Any], expected: dict[Any, Any]) -> bool:
     if len(pairs) != len(expected):
         return False
-    found = set()
+    missing = set(expected)
     for form, value in pairs:
         answer = key(form)
-        if answer not in expected or not _same(value, expected[answer]):
+        if answer not in expected or not _equal(value, expected[answer]):
             return False
-        found.add(answer)
-    return len(found) == len(expected)
+        missing.discard(answer)
+    return not missing
 
 
 def key(form: Any) -> Any:
-    """A hashable answer, only to be looked up among expected ones."""
+    """Returns a hashable answer, which may only be looked up among expected ones."""
     if isinstance(form, list):
         raise TypeError("unhashable")
     if not isinstance(form, dict):
@@ -144,18 +148,18 @@ def key(form: Any) -> Any:
     raise TypeError("unhashable")
 
 
-def _same_array(body: Any, expected: Any) -> bool:
-    """NumPy's own ==: one truth an element, and an array of several has no single truth."""
+def _arrays_equal(body: Any, expected: Any) -> bool:
+    """NumPy's own ==, which compares element by element; several elements have no single truth."""
     import numpy
 
     equal = numpy.asarray(numpy.array(body) == expected)
     if equal.size > 1:
-        raise Ambiguous("truth of an array of several elements")
+        raise Ambiguous("truth value of an array with several elements")
     return bool(equal.size) and bool(equal.reshape(-1)[0])
 
 
 def truth(form: Any) -> bool | None:
-    """bool(answer); None when its object has none."""
+    """Returns bool(answer); None for an object that has no truth value."""
     if isinstance(form, dict):
         mark, body = next(iter(form.items()))
         if mark == "o":
@@ -165,21 +169,19 @@ def truth(form: Any) -> bool | None:
 
 
 def number(form: Any) -> float | int | complex | None:
-    """The answer if it is a number."""
+    """Returns the answer if it is a number, else None."""
+    value = form
     if isinstance(form, dict):
         mark, body = next(iter(form.items()))
         value = decode_scalar(mark, body) if mark in SCALARS else None
-    else:
-        value = form
     if isinstance(value, Decimal):
         value = float(value)
-    return (
-        value if isinstance(value, int | float | complex) or hasattr(value, "numerator") else None
-    )
+    numeric = isinstance(value, int | float | complex) or hasattr(value, "numerator")
+    return value if numeric else None
 
 
 def is_close(form: Any, expected: float, *, relative: float, absolute: float) -> bool:
-    """math.isclose; False for what is no real number."""
+    """Returns math.isclose; False for anything but a real number."""
     value = number(form)
     if value is None or isinstance(value, complex):
         return False

@@ -1,8 +1,8 @@
-"""EvalPlus: a function called on many inputs, right is what the reference returns.
+"""EvalPlus: a function is called on many inputs and must return what the reference returns.
 
-In mode `evalplus` answers are compared by its rules: floats with an absolute tolerance (1e-6 once a
-float was expected, and for all later inputs of the task) and a relative one of 1e-7, and some
-tasks by a rule of their own. In the other modes answers are compared by `==` alone.
+In mode `evalplus` answers are compared by EvalPlus's rules: floats with an absolute tolerance (1e-6
+from the first expected float on, for all later inputs of the task) and a relative one of 1e-7, and
+some tasks by their own rule. In the other modes answers are compared by `==` alone.
 """
 
 import marshal
@@ -13,21 +13,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sfr_eval.sandbox import compare
-from sfr_eval.sandbox.host import Host
+from sfr_eval.sandbox.attempt import Attempt, check_in_turn, new_job
+from sfr_eval.sandbox.host import Host, Session
 from sfr_eval.sandbox.inside.plain import Other, decode, encode
-from sfr_eval.sandbox.run import Attempt, answer_in_turn, new_job
 from sfr_eval.sandbox.types import CallsProblem, Limits, Mode, Program, Verdict
 
 _RELATIVE = 1e-7
 _TOLERANCE = 1e-6
 _ALL_SECONDS = 60.0
 _INPUT_SECONDS = 4.0
-_FACTOR = 4.0  # of the reference's own time
+_FACTOR = 4.0  # times the reference's own time
 
 _SET_TASKS = {
     f"Mbpp/{number}" for number in (2, 7, 111, 140, 232, 249, 579, 769)
 }  # the order of the answer is free
-_MATCH_TASKS = {"check_str", "text_match_three", "text_starta_endb"}  # some match object, or None
+_MATCH_TASKS = {"check_str", "text_match_three", "text_starta_endb"}  # any match object, or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +39,26 @@ class Reference:
 
 
 def run_calls(host: Host, program: Program, *, mode: Mode, limits: Limits) -> Verdict:
-    """Grade one program against the reference, which is run first where it was not yet."""
+    """Grade one program against the reference, which runs first if it has not run yet."""
     problem = program.problem
     assert isinstance(problem, CallsProblem)
     total = limits.seconds or _ALL_SECONDS
     attempt = Attempt(program, total)
     reference = _reference(host, problem, limits)
     if isinstance(reference, str):
-        attempt.failed("not_scored", reference)
+        attempt.fail("not_scored", reference)
         return attempt.verdict(None)
     rule = _Rule(problem, plus=mode == "evalplus")
     checks = [
         _checker(rule, arguments, expected)
         for arguments, expected in zip(problem.inputs, reference.values, strict=True)
     ]
-    job = new_job("asserts", program, replace(limits, seconds=total), setup="")
-    session = host.open(job, _items(problem))
+    session = _open(host, program, problem=problem, limits=replace(limits, seconds=total))
 
     def deadline(index: int) -> float:
         return time.monotonic() + max(_INPUT_SECONDS, _FACTOR * reference.seconds[index])
 
-    answer_in_turn(attempt, session, checks, deadline=deadline)
+    check_in_turn(attempt, session, checks=checks, deadline=deadline)
     return attempt.verdict(session)
 
 
@@ -69,32 +68,33 @@ def _checker(
     return lambda reply: "v" in reply and rule.right(arguments, reply["v"], expected)
 
 
-def _items(problem: CallsProblem) -> bytes:
+def _open(host: Host, program: Program, *, problem: CallsProblem, limits: Limits) -> Session:
     calls = [{"f": problem.function, "a": encode(tuple(inputs))} for inputs in problem.inputs]
-    return marshal.dumps(calls)
+    return host.open(new_job("asserts", program, limits=limits, setup=""), marshal.dumps(calls))
 
 
 def _reference(host: Host, problem: CallsProblem, limits: Limits) -> Reference | str:
-    """The reference's answers (kept with the server), or why there are none."""
+    """Returns the reference's answers, which the host keeps, or why there are none."""
     key = (problem.id, problem.function, problem.reference, len(problem.inputs))
     if key not in host.references:
-        host.references[key] = _observe(host, problem, limits)
-    found: Reference | str = host.references[key]
-    return found
+        host.references[key] = _run_reference(host, problem, limits)
+    reference: Reference | str = host.references[key]
+    return reference
 
 
-def _observe(host: Host, problem: CallsProblem, limits: Limits) -> Reference | str:
+def _run_reference(host: Host, problem: CallsProblem, limits: Limits) -> Reference | str:
     program = Program(id=problem.id, code=problem.reference, problem=problem)
     attempt = Attempt(program, _ALL_SECONDS)
-    job = new_job("asserts", program, replace(limits, seconds=_ALL_SECONDS), setup="")
-    session = host.open(job, _items(problem))
+    limits = replace(limits, seconds=_ALL_SECONDS)
+    session = _open(host, program, problem=problem, limits=limits)
     forms: list[Any] = []
 
     def keep(reply: dict[str, Any]) -> bool:
         forms.append(reply.get("v"))
         return "v" in reply
 
-    answer_in_turn(attempt, session, [keep] * len(problem.inputs), deadline=lambda _: math.inf)
+    checks = [keep] * len(problem.inputs)
+    check_in_turn(attempt, session, checks=checks, deadline=lambda _: math.inf)
     verdict = attempt.verdict(session)
     if not verdict.passed:
         return f"the reference of {problem.id} ended as {verdict.status}: {verdict.detail}"
@@ -103,17 +103,17 @@ def _observe(host: Host, problem: CallsProblem, limits: Limits) -> Reference | s
 
 
 class _Rule:
-    """When is an answer right? Remembers the tolerance from input to input, as EvalPlus does."""
+    """Decides whether answers are right; keeps the tolerance across inputs, as EvalPlus does."""
 
     def __init__(self, problem: CallsProblem, *, plus: bool) -> None:
         self._id, self._function = problem.id, problem.function
         self._plus, self._tolerance = plus, problem.tolerance
 
     def right(self, arguments: Sequence[Any], form: Any, expected: Any) -> bool:
-        """Judge one answer."""
+        """Whether one answer is right."""
         try:
             if not self._plus:
-                return compare.same(form, expected)
+                return compare.outputs_equal(form, expected)
             return self._right(arguments, form, expected)
         except compare.MALFORMED:
             return False
@@ -129,11 +129,11 @@ class _Rule:
                 return special
         if self._tolerance == 0 and _all_floats(expected):
             self._tolerance = _TOLERANCE
-        equal = compare.same(form, expected)
+        equal = compare.outputs_equal(form, expected)
         return equal or (self._tolerance != 0 and _close(form, expected, self._tolerance))
 
     def _special(self, arguments: Sequence[Any], form: Any, expected: Any) -> bool | None:
-        """The tasks whose statement allows several answers; None: the usual rule decides."""
+        """Apply the rule of a task that allows several answers; None if the usual rule decides."""
         if self._id == "Mbpp/164":
             return True
         if self._id == "Mbpp/295" and compare.number(form) == 0:
@@ -149,9 +149,9 @@ class _Rule:
         if self._id in _SET_TASKS:
             return _same_elements(form, expected)
         if self._function in _MATCH_TASKS:
-            answered = form if isinstance(form, bool) else form is not None
-            wanted = expected if isinstance(expected, bool) else expected is not None
-            return answered == wanted
+            answer_matches = form if isinstance(form, bool) else form is not None
+            reference_matches = expected if isinstance(expected, bool) else expected is not None
+            return answer_matches == reference_matches
         return None
 
 
@@ -163,16 +163,16 @@ def _digit_distance(first: int, second: int) -> int:
 
 
 def _same_elements(form: Any, expected: Any) -> bool:
-    """set(answer) == set(expected), without a table of hostile values."""
+    """Returns set(answer) == set(expected) without building a table of hostile values."""
     items = form if isinstance(form, list) else next(iter(form.values()))
-    wanted = set(expected)
-    left = set(wanted)
+    elements = set(expected)
+    missing = set(elements)
     for item in items:
         key = compare.key(item)
-        if key not in wanted:
+        if key not in elements:
             return False
-        left.discard(key)
-    return not left
+        missing.discard(key)
+    return not missing
 
 
 def _all_floats(expected: Any) -> bool:
@@ -182,7 +182,7 @@ def _all_floats(expected: Any) -> bool:
 
 
 def _close(form: Any, expected: Any, absolute: float) -> bool:
-    """numpy.allclose for a number or a flat list of numbers of the same type."""
+    """Like numpy.allclose, for a number or a flat list of numbers of the same type."""
     if isinstance(expected, Other):
         return False
     if isinstance(expected, list | tuple):
@@ -203,5 +203,5 @@ def _near(form: Any, expected: Any, absolute: float) -> bool:
     if answer is None or not isinstance(expected, int | float | complex):
         return False
     if answer == expected:
-        return True  # infinities too
+        return True  # also for infinities
     return bool(abs(answer - expected) <= absolute + _RELATIVE * abs(expected))

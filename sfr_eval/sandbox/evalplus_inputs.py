@@ -1,4 +1,4 @@
-"""MBPP+ stores its inputs as JSON, which has no tuple, set or complex number: put them back."""
+"""Restores the tuples, sets and complex numbers that MBPP+ lost by storing inputs as JSON."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -46,7 +46,7 @@ _CHANGES: list[tuple[tuple[int, ...], Change]] = [
             tuple(tuple(item) if isinstance(item, list) else item for item in inputs[0])
         ],
     ),
-    # others
+    # the rest
     ((115,), lambda inputs: [_sets(inputs[0])]),
     ((124,), lambda inputs: [float(inputs[0]), complex(inputs[1])]),
     ((252,), lambda inputs: [complex(inputs[0])]),
@@ -59,6 +59,6 @@ _BY_TASK = {f"Mbpp/{task}": change for tasks, change in _CHANGES for task in tas
 
 
 def evalplus_inputs(task: str, inputs: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
-    """The argument tuples of a task of EvalPlus (`Mbpp/2`, `HumanEval/0`) from its JSON."""
+    """Returns the argument tuples of an EvalPlus task (`Mbpp/2`, `HumanEval/0`) from its JSON."""
     change = _BY_TASK.get(task)
-    return tuple(tuple(change(each) if change else each) for each in inputs)
+    return tuple(tuple(change(row) if change else row) for row in inputs)

@@ -1,4 +1,4 @@
-"""The grader's handle on one fork server, and on the one program that runs in it."""
+"""The grader's handle on one fork server and on the one program that runs in it."""
 
 import contextlib
 import json
@@ -8,7 +8,6 @@ import socket
 import subprocess
 import tempfile
 import time
-from types import TracebackType
 from typing import Any
 
 from sfr_eval.sandbox import cgroup
@@ -16,41 +15,49 @@ from sfr_eval.sandbox.inside.wire import frame
 from sfr_eval.sandbox.isolation import ENVIRONMENT, Tier, command
 from sfr_eval.sandbox.types import Limits
 
-_START_SECONDS = 120.0  # a loaded machine is no reason to give up
+_START_SECONDS = 120.0  # enough for a heavily loaded machine
 _REPORT_SECONDS = 60.0
 _SERVER_BYTES = 2**29
-_REPORT_BYTES = 1 << 16  # the server writes each report at once
+_REPORT_BYTES = 1 << 16  # the server writes each report in one piece
 _DONT_WAIT = socket.MSG_DONTWAIT
-DEFAULT = Limits()
+_LIMITS = Limits()
 
 
 class HostError(Exception):
-    """The server did not start, or died: infrastructure, no fact about a program."""
+    """The server did not start, or died: says nothing about a program."""
 
 
 class TimedOut(Exception):
-    """The program was not ready at the deadline."""
+    """The program did not answer by the deadline."""
 
 
 class TooMuch(Exception):
-    """The program sent more than it may."""
+    """The program sent more than it is allowed to."""
 
 
 class Host:
-    """A fork server of one tier. One program at a time. Not for several threads."""
+    """A fork server of one tier. Runs one program at a time; not thread-safe."""
 
     def __init__(
-        self, tier: Tier, *, contest: bool = False, numpy: bool = False, limits: Limits = DEFAULT
+        self,
+        tier: Tier,
+        *,
+        contest: bool = False,
+        numpy: bool = False,
+        limits: Limits = _LIMITS,
     ) -> None:
-        """contest: for the programs that see LiveCodeBench's prelude; others run there too, only
-        slower, as do all without the NumPy that they import."""
+        """Start the server.
+
+        contest: prepare LiveCodeBench's prelude. numpy: import NumPy beforehand. A server runs any
+        program, but more slowly if it lacks what the program uses.
+        """
         self.tier = tier
         self._group = cgroup.make(limits.memory_bytes + limits.temporary_bytes + _SERVER_BYTES)
         ours, theirs = socket.socketpair()
         self._control = ours
         self._poll = select.poll()
         self._poll.register(ours, select.POLLIN)
-        self.references: dict[tuple[object, ...], Any] = {}  # answers of reference programs
+        self.references: dict[tuple[object, ...], Any] = {}  # results of reference programs
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
         words = command(
             tier,
@@ -61,7 +68,7 @@ class Host:
         )
         try:
             self._process = subprocess.Popen(
-                self._group.joined(words) if self._group else words,
+                self._group.wrap(words) if self._group else words,
                 env=dict(ENVIRONMENT),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -74,22 +81,17 @@ class Host:
             raise HostError(f"{words[0]}: {error.strerror}") from None
         finally:
             theirs.close()
-        self._next: socket.socket | None = None  # wire of the process that stands by
+        self._next: socket.socket | None = None  # wire of the standby process
         self.facts: dict[str, Any] = self._receive(_START_SECONDS)
 
     def __enter__(self) -> "Host":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """End the server and all that runs in it; safe to call twice."""
+        """End the server and everything that runs in it. Safe to call twice."""
         self._control.close()
         if self._next is not None:
             self._next.close()
@@ -104,49 +106,44 @@ class Host:
 
     @property
     def usable(self) -> bool:
-        """Whether a process stands by."""
+        """Whether a standby process is ready for a program."""
         return self._next is not None
 
     def open(self, job: dict[str, Any], first: bytes) -> "Session":
-        """Start a program; `job` is what server.py reads, `first` the first frame after it. Returns
-        when the program is confined and begins."""
+        """Start a program and return once it is confined and begins.
+
+        `job` is what server.py reads, `first` the first frame after it.
+        """
         wire, self._next = self._next, None
         if wire is None:
-            raise HostError(self._last_words("server is gone"))
+            raise HostError(self._last_words("the server is gone"))
         return Session(self, wire, job, first)
 
     def end(self, order: bytes) -> dict[str, Any]:
-        """End the program (k: kill, l: kill, it is late, t: let the keeper do it, w: it is ending
-        by itself); how it ended, its CPU seconds, and how long a late one had no core."""
+        """End the program and return its report.
+
+        The orders are k: kill; l: kill a program that is late; t: let the keeper end it; w: it is
+        ending by itself. The report says how the program ended, its CPU seconds and, if it was
+        late, how long it had no core.
+        """
         try:
             self._control.sendall(order)
         except OSError:
-            raise HostError(self._last_words("server is gone")) from None
+            raise HostError(self._last_words("the server is gone")) from None
         return self._receive(_REPORT_SECONDS)
 
     def size(self) -> tuple[int, int]:
-        """The server's memory in bytes and its number of open files, as it counts them itself."""
+        """Returns the server's memory in bytes and number of open files, by its own count."""
         self._control.sendall(b"s")
         facts = self._receive(_REPORT_SECONDS)
         return facts["memory"], facts["files"]
 
     def ran_out_of_memory(self) -> bool:
-        """Whether the kernel has ended a process for memory since the last call."""
+        """Whether the kernel has killed a process for lack of memory since the last call."""
         return self._group is not None and self._group.ended_for_memory()
 
-    def probe(self) -> None:
-        """Run a program that needs what a tier promises; HostError when anything fails."""
-        from sfr_eval.sandbox.run import run_program
-        from sfr_eval.sandbox.types import AssertsProblem, Limits, Program
-
-        problem = AssertsProblem(id="probe", asserts=("assert f(1) == 2",))
-        program = Program(id="probe", code="def f(x):\n    return x + 1\n", problem=problem)
-        verdict = run_program(self, program, mode="faithful", limits=Limits())
-        if not verdict.passed:
-            raise HostError(f"a small program ended as {verdict.status} ({verdict.detail})")
-
     def _receive(self, seconds: float) -> dict[str, Any]:
-        """The server's next report, which brings the next wire."""
+        """Returns the server's next report, which brings the next wire."""
         self._poll.poll(seconds * 1000)
         try:
             part, wires, _, _ = socket.recv_fds(self._control, _REPORT_BYTES, 1, _DONT_WAIT)
@@ -158,18 +155,19 @@ class Host:
         if not part or len(part) != 4 + count:
             self._process.kill()
             self._process.wait()
-            raise HostError(self._last_words("server gave no answer"))
+            raise HostError(self._last_words("the server did not answer"))
         facts: dict[str, Any] = json.loads(part[4:])
         return facts
 
-    def _last_words(self, otherwise: str) -> str:
+    def _last_words(self, default: str) -> str:
+        """Returns the last line that the server wrote to standard error."""
         self._errors.seek(0)
         lines = self._errors.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else otherwise
+        return lines[-1] if lines else default
 
 
 class Session:
-    """One program: frames to it, frames from it, each with a deadline."""
+    """One running program: frames to and from it, each with a deadline."""
 
     def __init__(self, host: Host, wire: socket.socket, job: dict[str, Any], first: bytes) -> None:
         self.host, self._wire = host, wire
@@ -184,7 +182,7 @@ class Session:
         self._start(marshal.dumps(job), first)
 
     def _start(self, job: bytes, first: bytes) -> None:
-        """Hand job and first frame over, wait until the program is confined; else HostError."""
+        """Send job and first frame and wait until the program is confined. Raises HostError."""
         deadline = time.monotonic() + _START_SECONDS
         self._send(frame(job) + frame(first), deadline=deadline)
         try:
@@ -197,18 +195,18 @@ class Session:
             raise HostError(str(reply.get("infrastructure", "a program could not be confined")))
 
     def send(self, body: bytes, *, deadline: float) -> None:
-        """A frame to the program; a program that is gone or does not read is noticed later."""
+        """Send a frame. `receive` notices a program that is gone or does not read."""
         self._send(frame(body), deadline=deadline)
 
     def _send(self, frames: bytes, *, deadline: float) -> None:
         self._wire.settimeout(max(0.01, deadline - time.monotonic()))
-        with contextlib.suppress(OSError):  # also its time-out: the next receive tells
+        with contextlib.suppress(OSError):  # or a time-out: the next receive notices
             self._wire.sendall(frames)
 
     def receive(self, *, deadline: float) -> bytes | None:
-        """The next frame; None when the program has ended. TimedOut, TooMuch."""
+        """Returns the next frame; None if the program has ended. Raises TimedOut or TooMuch."""
         while True:
-            body = self._complete()
+            body = self._next_frame()
             if body is not None:
                 return body
             left = deadline - time.monotonic()
@@ -225,7 +223,7 @@ class Session:
                 raise TooMuch
             self._buffer += part
 
-    def _complete(self) -> bytes | None:
+    def _next_frame(self) -> bytes | None:
         if len(self._buffer) < 4:
             return None
         count = int.from_bytes(self._buffer[:4], "little")
@@ -236,7 +234,7 @@ class Session:
         return body
 
     def end(self, *, wait: bool = False, late: bool = False) -> dict[str, Any]:
-        """End the program and everything that it started; its report. Once is enough."""
+        """End the program and everything it started; return the report. Safe to call twice."""
         if not self._ended:
             self._ended = True
             order = b"l" if late and self._stop == b"k" else self._stop

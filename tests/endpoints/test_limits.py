@@ -54,7 +54,7 @@ def test_only_a_used_up_allowance_makes_wait() -> None:
 
 
 def test_prices_are_for_a_million_tokens() -> None:
-    assert Prices(prompt=2, completion=8).of(500_000, 250_000) == pytest.approx(1 + 2)
+    assert Prices(prompt=2, completion=8).cost(500_000, 250_000) == pytest.approx(1 + 2)
 
 
 def test_a_budget_is_never_passed_however_many_are_in_flight() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sfr_eval.endpoints.refusals import refused_fields, said, wants_new_limit
+from sfr_eval.endpoints.refusals import message_of, refused_fields, wants_new_limit
 
 SENT = {"temperature": 1, "top_k": 0, "seed": 1, "stop": ["a"], "max_tokens": 5, "top_p": 1}
 
@@ -35,7 +35,7 @@ def test_the_newer_name_of_the_limit_is_understood() -> None:
 
 
 def test_the_servers_own_sentence_is_one_line() -> None:
-    assert said({"error": {"message": "a\n b"}}, "x") == "a b"
-    assert said({"detail": "no"}, "x") == "no"
-    assert said(None, "fallback") == "fallback"
-    assert len(said("y" * 5000, "x")) == 300
+    assert message_of({"error": {"message": "a\n b"}}, "x") == "a b"
+    assert message_of({"detail": "no"}, "x") == "no"
+    assert message_of(None, "fallback") == "fallback"
+    assert len(message_of("y" * 5000, "x")) == 300

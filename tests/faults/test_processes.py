@@ -126,7 +126,7 @@ def test_a_judge_that_is_killed_is_asked_again_for_what_is_missing_only(
     wait_for_rows(output, 100, process, kind="judgements")
     server.kill()
     text = end_of(process, code=3)
-    assert "mend the server and repeat the same command" in text
+    assert "repair the server and repeat the same command" in text
     answered = {r["judgement_id"] for r in rows_in(output, "judgements") if r["status"] == "ok"}
     assert 100 <= len(answered) < 360
     server.start()
@@ -150,7 +150,7 @@ def test_a_served_model_that_is_killed_is_asked_again_for_what_is_missing_only(
     wait_for_rows(output, 100, process)
     server.kill()
     text = end_of(process, code=3)
-    assert "mend the server and repeat the same command" in text
+    assert "repair the server and repeat the same command" in text
     answered = {row["sample_id"] for row in rows_in(output) if row["status"] == "ok"}
     assert 100 <= len(answered) < 360
     server.start()

@@ -15,7 +15,7 @@ from sfr_eval.metrics.code import compute
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.table import metric_info, shown_ks
 from sfr_eval.pipeline.run import execute
-from sfr_eval.sandbox import Program, Verdict
+from sfr_eval.sandbox.types import Program, Verdict
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.store.rows import decode, encode_row
 from sfr_eval.store.run_folder import RunFolder

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.sandbox import (
+from sfr_eval.sandbox.detect import detect
+from sfr_eval.sandbox.grade import grade
+from sfr_eval.sandbox.isolation import ENVIRONMENT
+from sfr_eval.sandbox.types import (
     AssertsProblem,
     FunctionalProblem,
     IoTest,
@@ -23,9 +26,7 @@ from sfr_eval.sandbox import (
     Program,
     StdinProblem,
     Verdict,
-    grade,
 )
-from sfr_eval.sandbox.isolation import ENVIRONMENT, detect
 
 SECONDS = 2.0
 DEADLINE = 2 * (5 * SECONDS + 1) + 3
@@ -68,7 +69,7 @@ ATTACKS = {
     "            os.write(fd, (200000).to_bytes(4, 'little') + b'[' * 200000)\n"
     "        except OSError: pass\n    return 0",
     "encoder replaced": "import sys\nfor m in list(sys.modules.values()):\n"
-    "    for n in ('encode', 'write_json', 'same', 'texts_equal'):\n"
+    "    for n in ('encode', 'write_json', 'outputs_equal', 'texts_equal'):\n"
     "        if hasattr(m, n):\n            try: setattr(m, n, lambda *a: True)\n"
     "            except Exception: pass" + WRONG,
     "builtins replaced": "import builtins\nbuiltins.len = lambda *a: 0\n"
@@ -406,8 +407,8 @@ if os.getuid() == 0:
     os.setgroups([]); os.setresgid(65533, 65533, 65533); os.setresuid(65533, 65533, 65533)
 sys.path.insert(0, sys.argv[1])
 programs, mode, limits = pickle.loads(sys.stdin.buffer.read())
-from sfr_eval.sandbox import grade
-from sfr_eval.sandbox.isolation import detect
+from sfr_eval.sandbox.grade import grade
+from sfr_eval.sandbox.detect import detect
 found = list(grade(programs, mode=mode, workers=1, limits=limits))
 sys.stdout.buffer.write(pickle.dumps((detect().tier, found)))
 """
@@ -442,10 +443,11 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 if os.getuid() == 0:
     os.setgroups([]); os.setresgid(65533, 65533, 65533); os.setresuid(65533, 65533, 65533)
+from sfr_eval.sandbox.detect import probe
 from sfr_eval.sandbox.host import Host
 for tier in sys.argv[2:]:
     with Host(tier) as host:
-        host.probe()
+        probe(host)
         print(tier, host.facts["capabilities"], host.facts["no_new_privileges"])
 """
 
@@ -467,13 +469,13 @@ def test_the_lower_tiers_work_for_an_ordinary_user_without_bubblewrap() -> None:
 
 def test_without_isolation_the_tool_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     from sfr_eval.errors import UserError
-    from sfr_eval.sandbox import isolation
+    from sfr_eval.sandbox import detect as detection
 
-    monkeypatch.setattr(isolation, "_absent", lambda tier: "" if tier == "none" else "gone")
-    isolation.detect.cache_clear()
+    monkeypatch.setattr(detection, "_obstacle", lambda tier: "" if tier == "none" else "gone")
+    detection.detect.cache_clear()
     with pytest.raises(UserError, match=r"bubblewrap: gone; .*--unsafe-code"):
-        isolation.detect()
-    found = isolation.detect(unsafe=True)
+        detection.detect()
+    found = detection.detect(unsafe=True)
     assert (found.tier, len(found.missing)) == ("none", 3)
     assert "NONE" in found.line
-    isolation.detect.cache_clear()
+    detection.detect.cache_clear()

@@ -2,16 +2,17 @@
 
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from sfr_eval.sandbox import AssertsProblem, Program, Verdict, grade
+from sfr_eval.sandbox import grade as grade_module
+from sfr_eval.sandbox.attempt import KILLED
+from sfr_eval.sandbox.grade import grade
 from sfr_eval.sandbox.host import HostError
-from sfr_eval.sandbox.run import KILLED
+from sfr_eval.sandbox.types import AssertsProblem, Program, Verdict
 from tests.support.fault_runs import descendants
 
 PROBLEM = AssertsProblem(id="p", asserts=("assert f(1) == 2",))
@@ -75,8 +76,7 @@ def test_a_killed_program_has_three_tries(
         calls.append(given)
         return next(found)
 
-    module = sys.modules["sfr_eval.sandbox.grade"]  # a function of the package has its name
-    monkeypatch.setattr(module, "run_program", run_program)
+    monkeypatch.setattr(grade_module, "run_program", run_program)
     assert graded(SLOW) == (passed if kills < tries else killed)
     assert len(calls) == tries
 
@@ -93,8 +93,7 @@ def test_one_that_was_killed_and_lost_its_server_is_not_scored(
             raise outcome
         return outcome
 
-    module = sys.modules["sfr_eval.sandbox.grade"]
-    monkeypatch.setattr(module, "run_program", run_program)
+    monkeypatch.setattr(grade_module, "run_program", run_program)
     verdict = graded(SLOW)
     assert verdict.status == "not_scored"
-    assert verdict.detail == "killed, or its server, 3 times: gone"
+    assert verdict.detail == "the program or its server was killed 3 times: gone"

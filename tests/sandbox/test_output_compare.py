@@ -1,4 +1,4 @@
-"""pytest tests/sandbox/test_compare.py -- when an answer is right, without running anything."""
+"""pytest tests/sandbox/test_output_compare.py -- which answers are right; runs no program."""
 
 import json
 from collections import Counter, OrderedDict, deque
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfr_eval.sandbox.compare import Ambiguous, json_value, same, texts_equal
+from sfr_eval.sandbox.compare import Ambiguous, json_value, outputs_equal, texts_equal
 from sfr_eval.sandbox.inside.plain import decode, encode
 
 EQUAL = ["1  2|1 2", "1.0|1", "1e3|1000", "1_000|1000", "+007|7", "inf|Infinity", "nan|nan",
@@ -68,12 +68,12 @@ def test_plain_data_crosses_the_border_unchanged(value: Any) -> None:
     again = decode(crossed(value))
     assert again == value
     assert type(again) is type(value)
-    assert same(crossed(value), value)
+    assert outputs_equal(crossed(value), value)
 
 
 @given(values, values)
-def test_same_is_the_equality_of_python(one: Any, two: Any) -> None:
-    assert same(crossed(one), two) == (one == two)
+def test_outputs_equal_is_the_equality_of_python(one: Any, two: Any) -> None:
+    assert outputs_equal(crossed(one), two) == (one == two)
 
 
 class AlwaysEqual(int):
@@ -104,12 +104,12 @@ class AlwaysEqual(int):
     ],
 )
 def test_other_types(answer: Any, expected: Any, right: bool) -> None:
-    assert same(crossed(answer), expected) is right
+    assert outputs_equal(crossed(answer), expected) is right
 
 
-def test_an_array_of_several_elements_has_no_truth() -> None:
+def test_an_array_of_several_elements_has_no_truth_value() -> None:
     with pytest.raises(Ambiguous):
-        same(crossed(np.array([1, 2])), [1, 2])
+        outputs_equal(crossed(np.array([1, 2])), [1, 2])
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,12 @@ def test_an_array_of_several_elements_has_no_truth() -> None:
 )
 def test_forged_forms_are_wrong(form: Any) -> None:
     for expected in (1, [1], (1,), {1}, {1: 1}, None):
-        assert same(form, expected) is False
+        assert outputs_equal(form, expected) is False
 
 
 def test_a_set_with_repeated_elements_is_not_the_set() -> None:
-    assert not same({"s": [1, 1]}, {1, 2})
-    assert not same({"d": [[1, 1], [1, 1]]}, {1: 1, 2: 2})
+    assert not outputs_equal({"s": [1, 1]}, {1, 2})
+    assert not outputs_equal({"d": [[1, 1], [1, 1]]}, {1: 1, 2: 2})
 
 
 def test_long_integers_are_read_whatever_their_length() -> None:

@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.sandbox import (
+from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
+from sfr_eval.sandbox.grade import grade
+from sfr_eval.sandbox.types import (
     AssertsProblem,
     CallsProblem,
     FunctionalProblem,
@@ -29,9 +31,7 @@ from sfr_eval.sandbox import (
     Problem,
     Program,
     StdinProblem,
-    grade,
 )
-from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = [
@@ -187,8 +187,8 @@ def test_verdicts_repeat_with_one_and_two_workers() -> None:
 
 def test_two_thousand_programs_leak_nothing() -> None:
     """The server's memory and open files after 2,000 programs are those after 100."""
+    from sfr_eval.sandbox.detect import detect
     from sfr_eval.sandbox.host import Host
-    from sfr_eval.sandbox.isolation import detect
     from sfr_eval.sandbox.run import run_program
 
     program = mbpp()[0]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sfr_eval.sandbox import AssertsProblem, HumanEvalProblem, Program, Verdict, grade
+from sfr_eval.sandbox.grade import grade
 from sfr_eval.sandbox.split import plan_asserts, plan_humaneval
+from sfr_eval.sandbox.types import AssertsProblem, HumanEvalProblem, Program, Verdict
 
 
 def plan(text: str) -> list[tuple[str, bool]]:

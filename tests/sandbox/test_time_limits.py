@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sfr_eval.sandbox import (
+from sfr_eval.sandbox.grade import grade, stalled, starved
+from sfr_eval.sandbox.types import (
     AssertsProblem,
     FunctionalProblem,
     IoTest,
@@ -19,9 +20,7 @@ from sfr_eval.sandbox import (
     StdinProblem,
     TestVerdict,
     Verdict,
-    grade,
 )
-from sfr_eval.sandbox.run import stalled, starved
 
 LIMIT = 2.0
 # Uses 60% of its limit as CPU time, however long that takes.

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from sfr_eval.sandbox import (
+from sfr_eval.sandbox.grade import grade
+from sfr_eval.sandbox.types import (
     FunctionalProblem,
     IoTest,
     Limits,
@@ -13,7 +14,6 @@ from sfr_eval.sandbox import (
     Program,
     StdinProblem,
     Verdict,
-    grade,
 )
 
 

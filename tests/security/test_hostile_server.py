@@ -10,7 +10,8 @@ import pytest
 from sfr_eval.endpoints import bounded
 from sfr_eval.endpoints import fleet as fleet_module
 from sfr_eval.endpoints.address import reach, subject_address
-from sfr_eval.endpoints.fleet import Answer, Fleet
+from sfr_eval.endpoints.answer import Answer
+from sfr_eval.endpoints.fleet import Fleet
 from sfr_eval.errors import UserError
 from tests.support.fake_server import FakeServer, Reply, completion, serving
 

@@ -1,1 +1,1 @@
-"""What runs inside the sandbox. Standard library only: nothing else of ours is there."""
+"""What runs inside the sandbox: standard library only, since the package is not there."""

@@ -11,15 +11,18 @@ _NOTHING = marshal.dumps([])
 
 
 def run(job: dict[str, Any], fd: int) -> None:
-    """Run code and setup, then answer each item: the value of an expression ("c"), the result of
-    a call ("f" with arguments "a"), or the token of a statement that went through ("x", "t")."""
+    """Run code and setup, then answer each item.
+
+    The answer is the value of an expression ("c"), the result of a call ("f" with arguments "a"),
+    or the token of a statement that raised nothing ("x", "t").
+    """
     names = new_main().__dict__
     try:
         exec(compiled(job["code"]), names)
         if job["setup"]:
             exec(compile(job["setup"], "<setup>", "exec", dont_inherit=True), names)
         items = marshal.loads(read_frame(fd) or _NOTHING)
-    except BaseException as error:  # noqa: BLE001  also sys.exit: there was no answer yet
+    except BaseException as error:  # noqa: BLE001  sys.exit too: nothing was answered yet
         write_json(fd, {"e": _describe(error)})
         return
     for item in items:

@@ -1,8 +1,7 @@
-"""LiveCodeBench's grader, from the program's side: what it wraps, patches, removes and catches.
+"""LiveCodeBench's grader as the program sees it: what it wraps, patches, removes and catches.
 
-Written from its observable rules, so that a verdict comes out the same even where it is wrong. The
-answers go out and are compared outside. See docs/design/sandbox.md for what
-differs from a plain run.
+Written from its observable rules, so that verdicts agree with it even where it is wrong. The
+answers are compared outside. docs/design/sandbox.md says what differs from a plain run.
 """
 
 import ast
@@ -30,18 +29,18 @@ _REMOVED_OS = _REMOVED_NAMES.split()
 _REMOVED_ELSEWHERE = {"shutil": ("rmtree", "move", "chown"), "subprocess": ("Popen",)}
 _REMOVED_BUILTINS = ("quit", "help")
 _FIRST = "pass\n"
-"""Stands for the text of the prelude, which has been run: nothing after it is a docstring or may be
-an import from __future__."""
+"""Stands for the prelude's text, which has already run: after it, nothing is a docstring and
+imports from __future__ are errors."""
 _MISSING_MODULES = ("ipdb", "joblib", "resource", "psutil", "tkinter")
 
 
 class TimeoutException(Exception):
-    """The alarm of a test. An ordinary exception: a program may swallow it."""
+    """The alarm of a test: an ordinary exception, which a program may swallow."""
 
 
 def _alarm(signum: int, frame: object) -> None:
-    # Goes to the captured output on purpose: a program that swallows the exception then prints
-    # the right answer is still refused.
+    # Written to the captured output on purpose: a program that swallows the exception and then
+    # prints the right answer still fails.
     sys.stdout.write("time limit of the test\n")
     raise TimeoutException
 
@@ -61,8 +60,10 @@ def _remove_functions(code: str) -> None:
 
 
 def wrapped(code: str) -> str | None:
-    """The text that is run for a standard input problem: imports first, the rest a function. None
-    where that fails: then the program runs as it is and without the names of the prelude."""
+    """Returns the program for a standard input problem: the imports, then the rest as a function.
+
+    None if that fails: the program then runs as it is and without the prelude's names.
+    """
     try:
         body = ast.parse(code).body
         if body and isinstance(body[-1], ast.If):
@@ -78,7 +79,7 @@ def wrapped(code: str) -> str | None:
             name="wrapped_function", args=no_arguments, body=others, decorator_list=[], lineno=1
         )
         return f"{_FIRST}{_unparse(imports)}\n{_unparse([function])}"
-    except Exception:  # noqa: BLE001  whatever the parser says
+    except Exception:  # noqa: BLE001  whatever the parser raises
         return None
 
 
@@ -87,7 +88,7 @@ def _unparse(statements: list[Any]) -> str:
 
 
 def run(job: dict[str, Any], fd: int) -> None:
-    """Load the program, then answer one frame a test until the other side hangs up."""
+    """Load the program, then answer one frame per test until the other side hangs up."""
     _remove_functions(job["code"])
     sys.set_int_max_str_digits(50000)
     signal.signal(signal.SIGALRM, _alarm)
@@ -97,7 +98,7 @@ def run(job: dict[str, Any], fd: int) -> None:
         text = wrapped(job["code"]) if stdin else f"{_FIRST}\n{job['code']}"
         holder = _load(job["code"] if text is None else text, seconds, bare=text is None)
         method = getattr(holder, "wrapped_function" if stdin else job["function"])
-    except Exception as error:  # noqa: BLE001  the rule: any Exception is a runtime error
+    except Exception as error:  # noqa: BLE001  by the rules any Exception is a runtime error
         write_json(fd, {"e": _name(error), "load": True})
         return
     answer = _answer_stdin if stdin else _answer_functional
@@ -139,7 +140,7 @@ def _answer_stdin(method: Callable[..., Any], text: str, seconds: int) -> dict[s
     sys.stdout = output
     signal.alarm(seconds)
     try:
-        # A SystemExit is swallowed whatever its status: the output is judged.
+        # A SystemExit is swallowed whatever its status: only the output counts.
         with _patched_input(text), contextlib.suppress(SystemExit):
             method()
         signal.alarm(0)
@@ -165,7 +166,7 @@ def _name(error: BaseException) -> str:
 
 
 class _Input:
-    """Stands for sys.stdin: only readline and input() remember where they are."""
+    """Replaces sys.stdin: only readline and input() keep their position."""
 
     def __init__(self, text: str) -> None:
         self._text, self._lines = text, io.StringIO(text)
@@ -185,7 +186,7 @@ class _Input:
 
 
 class _InputBytes:
-    """Stands for sys.stdin.buffer: always the whole, always the first line."""
+    """Replaces sys.stdin.buffer: read returns everything, readline always the first line."""
 
     def __init__(self, text: str) -> None:
         self._bytes = text.encode("utf-8")
@@ -212,17 +213,17 @@ class _patched_input:
         stream.read = lambda *_: text
         stream.readlines = lambda *_: text.split("\n")
         stream.readline = lambda *_: next(lines)
-        setattr(sys, "stdin", _Input(text))  # noqa: B010  of another type on purpose
+        setattr(sys, "stdin", _Input(text))  # noqa: B010  another type on purpose
         mock: list[Any] = []
 
-        def opened(*arguments: Any, **named: Any) -> Any:
+        def mocked(*arguments: Any, **keywords: Any) -> Any:
             if not mock:
                 from unittest.mock import mock_open
 
                 mock.append(mock_open(read_data=text))
-            return mock[0](*arguments, **named)
+            return mock[0](*arguments, **keywords)
 
-        builtins.open = opened
+        builtins.open = mocked
 
     def __exit__(self, *_: object) -> None:
         builtins.open = self._open

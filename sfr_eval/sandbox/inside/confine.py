@@ -1,7 +1,7 @@
 """Kernel facilities by raw system calls: namespaces, seccomp, Landlock, capabilities, limits.
 
-Linux on x86_64 and aarch64. Every function raises OSError when the kernel refuses: a facility that
-was promised and fails ends the program as not scored, it is never skipped.
+Linux on x86_64 and aarch64. Every function raises OSError if the kernel refuses: when a facility
+that the tier promises fails, the program is not scored; the facility is never skipped.
 """
 
 import ctypes
@@ -13,14 +13,14 @@ from collections.abc import Sequence
 _MACHINE = os.uname().machine
 _X86 = _MACHINE == "x86_64"
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL keeps the interpreter's lock across clone
+_libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL holds the interpreter's lock across clone
 _SIGCHLD = 17
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 _CLONE_THREAD = 0x00010000
 
-# name: (x86_64, aarch64); None where the architecture has no such call.
+# name: (x86_64, aarch64); None if the architecture has no such call.
 _CALLS: dict[str, tuple[int | None, int | None]] = {
     "clone": (56, 220),
     "clone3": (435, 435),
@@ -95,12 +95,12 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "msgget": (68, 186),
     "mq_open": (240, 180),
     "memfd_secret": (447, 447),
-    "memfd_create": (319, 279),  # memory that no limit of a process counts
-    "setxattr": (188, 5),  # would outlast the program, on the folder that the next one gets
+    "memfd_create": (319, 279),  # memory that counts towards no limit of a process
+    "setxattr": (188, 5),  # would outlive the program, on the next one's folder
     "lsetxattr": (189, 6),
     "fsetxattr": (190, 7),
     "setxattrat": (463, 463),
-    "sched_setscheduler": (144, 119),  # with less of a core than others it would look starved
+    "sched_setscheduler": (144, 119),  # with a smaller share of a core it would look starved
     "sched_setattr": (314, 274),
     "setpriority": (141, 140),
     "modify_ldt": (154, None),
@@ -123,7 +123,8 @@ def _call(*words: object) -> int:
     return result
 
 
-# Arguments of the calls of each program, made once: a fork that makes no objects copies less.
+# Arguments of the calls that each program makes, built once: a fork copies less if it creates no
+# objects.
 _ZERO = ctypes.c_long(0)
 _NO_CAPABILITIES = (
     ctypes.c_long(_number("capset")),
@@ -143,11 +144,11 @@ def _prctl(option: ctypes.c_int, first: object, second: object = _NO) -> None:
 
 
 def clone(flags: int) -> int:
-    """fork, with namespace flags or 0. Only for a process that has never had a second thread.
+    """Like fork, with namespace flags or 0. Only for a process that never had a second thread.
 
-    A bare system call: what Python does around `os.fork` (locks made anew, hooks of `threading`
-    and `random`) serves processes with threads, and would touch, and so copy, 180 pages in each
-    child, a third of all that a small program copies.
+    A bare system call: what Python does around `os.fork` (new locks, hooks of `threading` and
+    `random`) serves processes with threads, and would touch and thereby copy 180 pages in each
+    child, a third of all the pages that a small program copies.
     """
     flags |= _SIGCHLD
     pid = int(_libc.syscall(_CLONE, ctypes.c_long(flags), _ZERO, _ZERO, _ZERO, _ZERO))
@@ -158,14 +159,14 @@ def clone(flags: int) -> int:
 
 
 def unshare(flags: int) -> None:
-    """Move this process into new namespaces. Only for a process with one thread."""
+    """Move this process, which must have only one thread, into new namespaces."""
     if _libc.unshare(ctypes.c_int(flags)) != 0:
         error = ctypes.get_errno()
         raise OSError(error, f"unshare: {os.strerror(error)}")
 
 
 def map_own_user(uid: int, gid: int) -> None:
-    """Give the new user namespace its one user and group, the ones outside."""
+    """Map one user and group of the new user namespace to the same ones outside."""
     for name, text in (
         ("uid_map", f"{uid} {uid} 1"),
         ("setgroups", "deny"),
@@ -179,7 +180,7 @@ def map_own_user(uid: int, gid: int) -> None:
 
 
 def mount_tmpfs(target: str, size: int) -> None:
-    """An empty tmpfs of at most `size` bytes and 4096 files, without devices, set-id, programs."""
+    """Mount a tmpfs of at most `size` bytes and 4096 files: no devices, set-id bits, programs."""
     nosuid_nodev_noexec = 2 | 4 | 8
     options = f"size={size},nr_inodes=4096,mode=0777".encode()
     flags = ctypes.c_ulong(nosuid_nodev_noexec)
@@ -189,28 +190,30 @@ def mount_tmpfs(target: str, size: int) -> None:
 
 
 def drop_capabilities() -> None:
-    """Empty effective, permitted and inheritable sets."""
+    """Empty the effective, permitted and inheritable sets."""
     _call(*_NO_CAPABILITIES)
 
 
 def no_new_privileges() -> None:
-    """Set-id programs give nothing from here on; needed by seccomp and Landlock."""
+    """From here on set-id programs grant nothing; seccomp and Landlock require it."""
     _prctl(ctypes.c_int(38), _YES)
 
 
 def dumpable(flag: bool) -> None:
-    """Whether others of the same user may look into the process (/proc/<pid>/mem, ptrace)."""
+    """Set whether the same user's processes may inspect this one (/proc/<pid>/mem, ptrace)."""
     _prctl(_DUMPABLE, _YES if flag else _NO)
 
 
 def die_with_parent() -> None:
-    """SIGKILL when the process that made this one ends."""
+    """Receive SIGKILL when the parent process ends."""
     _prctl(ctypes.c_int(1), ctypes.c_ulong(9))
 
 
 def limit_resources(*, memory: int, file_bytes: int) -> None:
-    """Hard limits of the process and all its children to come. The stack keeps the usual soft
-    limit."""
+    """Set hard limits for this process and its future children.
+
+    The stack keeps the usual soft limit.
+    """
     for what, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_DATA, memory),
@@ -231,51 +234,53 @@ def limit_resources(*, memory: int, file_bytes: int) -> None:
 
 
 def limit_program(*, processes: int | None, cpu_seconds: int) -> None:
-    """Hard limits of one program. processes: counted in its own user namespace; None: as before."""
+    """Set one program's hard limits. `processes` counts in its user namespace; None: unchanged."""
     if processes is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
         most = processes if hard == resource.RLIM_INFINITY else min(processes, hard)
         resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
-    # SIGXCPU first, SIGKILL a second later for who ignores it.
+    # SIGXCPU first, and SIGKILL a second later for programs that ignore it.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
 
 
 class Filter(ctypes.Structure):
-    """A seccomp filter, as the kernel reads it."""
+    """A seccomp filter in the form that the kernel reads."""
 
     _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
 
 
 _LATER = ("fork", "vfork", "pidfd_open", "kcmp")
-"""Refused to programs only: the server and the keeper need them, or need not be kept from them."""
+"""Refused to programs only: the server and the keeper need them, or may have them."""
 
 
 def server_filter() -> Filter:
-    """For a server and all that it makes: what neither needs is refused with EPERM. Installed once,
-    since the kernel compiles a filter anew each time, which costs more than all the rest."""
-    refused = [name for name in _REFUSED if name not in _LATER]
-    return _program(_refusals(refused))
+    """Returns the filter for a server and its children: calls that neither needs fail with EPERM.
+
+    Installed once: the kernel compiles a filter every time it is installed, which costs more than
+    everything else together.
+    """
+    return _program(_refusals([name for name in _REFUSED if name not in _LATER]))
 
 
 def program_filter(*, first: bool) -> Filter:
-    """For a program, on top: no clone but for threads, no clone3 (ENOSYS, so that the C library
-    falls back to clone).
+    """Returns the additional filter for a program: clone makes threads only, clone3 is refused.
 
-    first: for a process 1, for which the kernel ignores such signals: sending one of `_ENDING`
-    ends the sender, as it would end any other process that handles none of them.
+    clone3 fails with ENOSYS, so that the C library falls back to clone. first: the filter is for a
+    process 1, to which the kernel does not deliver fatal signals from itself: sending one of
+    `_FATAL` ends the sender, as it would end any other process that handles none of them.
     """
     lines = [_line(_EQUAL, 0, 1, _number("clone3")), _line(_ANSWER, 0, 0, _ERRNO | 38)]
     lines += _refusals(_LATER)
     if first:
         for name, argument in (("kill", 24), ("tkill", 24), ("tgkill", 32)):
             body = [_line(_LOAD, 0, 0, argument)]
-            for signal_ in _ENDING:
+            for signal_ in _FATAL:
                 body += [_line(_EQUAL, 0, 1, signal_), _line(_ANSWER, 0, 0, _KILL)]
             body += [_line(_ANSWER, 0, 0, _ALLOW)]
             lines += [_line(_EQUAL, 0, len(body), _number(name)), *body]
     lines += [
         _line(_EQUAL, 0, 3, _number("clone")),
-        _line(_LOAD, 0, 0, 16),  # lower half of the first argument
+        _line(_LOAD, 0, 0, 16),  # the lower half of the first argument
         _line(_BIT_SET, 1, 0, _CLONE_THREAD),
         _line(_ANSWER, 0, 0, _ERRNO | 1),
     ]
@@ -284,7 +289,7 @@ def program_filter(*, first: bool) -> Filter:
 
 _LOAD, _EQUAL, _AT_LEAST, _BIT_SET, _ANSWER = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_ENDING = (1, 3, 6, 9, 10, 12, 15)  # hang-up, quit, abort, kill, user signals, terminate
+_FATAL = (1, 3, 6, 9, 10, 12, 15)  # hang-up, quit, abort, kill, user signals, terminate
 
 
 def _line(code: int, yes: int, no: int, k: int) -> bytes:
@@ -301,21 +306,21 @@ def _refusals(names: Sequence[str]) -> list[bytes]:
 
 
 def _program(lines: Sequence[bytes]) -> Filter:
-    """Checks of the architecture, the lines, and else: allowed."""
+    """Returns a filter: checks of the architecture, then the lines; everything else is allowed."""
     head = [
         _line(_LOAD, 0, 0, 4),
         _line(_EQUAL, 1, 0, _AUDIT_ARCH[_MACHINE]),
         _line(_ANSWER, 0, 0, _KILL),
         _line(_LOAD, 0, 0, 0),
     ]
-    if _X86:  # the x32 numbers are another way to the same calls
+    if _X86:  # the x32 numbers reach the same calls
         head += [_line(_AT_LEAST, 0, 1, 0x40000000), _line(_ANSWER, 0, 0, _ERRNO | 1)]
     code = b"".join([*head, *lines, _line(_ANSWER, 0, 0, _ALLOW)])
     return Filter(len(code) // 8, code)
 
 
 def apply_seccomp(program: Filter) -> None:
-    """Install the filter for this process and its threads to come."""
+    """Install the filter for this process and its future threads."""
     _prctl(_SECCOMP, _FILTER_MODE, ctypes.byref(program))
 
 
@@ -324,7 +329,7 @@ _TRUNCATE, _REFER, _IOCTL = 1 << 14, 1 << 13, 1 << 15
 
 
 def landlock_abi() -> int:
-    """Version of Landlock in this kernel; 0 where there is none."""
+    """Returns the version of Landlock in this kernel, 0 if there is none."""
     try:
         number = ctypes.c_long(_number("landlock_create_ruleset"))
         return _call(number, _ZERO, _ZERO, ctypes.c_uint(1))
@@ -333,8 +338,11 @@ def landlock_abi() -> int:
 
 
 def landlock_ruleset(*, read: Sequence[str], write: Sequence[str]) -> int:
-    """A ruleset: files below `read` may be read, below `write` all but executed, no others; no TCP,
-    no signal and no abstract socket to processes outside (as far as this kernel's version goes).
+    """Returns a ruleset.
+
+    Files below `read` may be read, files below `write` anything but executed, no others used at
+    all. No TCP, and no signals or abstract sockets to processes outside. Rules that this kernel's
+    version of Landlock does not know are left out.
     """
     abi = landlock_abi()
     files = (1 << 13) - 1
@@ -359,7 +367,7 @@ def _landlock_path(ruleset: int, path: str, allowed: int) -> None:
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except (FileNotFoundError, PermissionError):
-        return  # nothing there that could be allowed
+        return  # there is nothing to allow
     try:
         if not os.path.isdir(path):
             allowed &= _WRITE_FILE | _READ_FILE | _TRUNCATE
@@ -376,5 +384,5 @@ def _landlock_path(ruleset: int, path: str, allowed: int) -> None:
 
 
 def apply_landlock(ruleset: int) -> None:
-    """From here on the process is bound by the ruleset."""
+    """Bind this process by the ruleset from here on."""
     _call(_RESTRICT, ctypes.c_int(ruleset), _NO)

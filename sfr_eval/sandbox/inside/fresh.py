@@ -1,4 +1,4 @@
-"""A program as a fresh interpreter runs it: standard streams, `__main__`, the way it ends."""
+"""Runs a program as a fresh interpreter would: standard streams, `__main__`, exit."""
 
 import atexit
 import builtins
@@ -19,13 +19,12 @@ _FILE = "program.py"
 
 
 def compiled(code: str) -> CodeType:
-    """The program, compiled from its bytes: a byte order mark and a coding line count."""
+    """Compile a program from bytes, so that a byte order mark and a coding line count."""
     return compile(code.encode("utf-8", "surrogatepass"), _FILE, "exec", dont_inherit=True)
 
 
 def open_streams() -> None:
-    """sys.stdin, stdout and stderr on descriptors 0, 1, 2, as at the start of Python in a UTF-8
-    locale."""
+    """Open sys.stdin, stdout and stderr on descriptors 0 to 2, as Python does in a UTF-8 locale."""
     sys.stdin = sys.__stdin__ = _stream(0, "r", "surrogateescape")  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _stream(1, "w", "surrogateescape")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _stream(2, "w", "backslashreplace")  # type: ignore[misc]
@@ -36,14 +35,14 @@ def _stream(fd: int, mode: str, errors: str) -> Any:
 
 
 def prepare() -> None:
-    """What is equal for all programs, done in the process that will be forked."""
+    """Do what is the same for all programs, in the process that will be forked."""
     sys.argv[:] = [_FILE]
     random.seed(0)  # equal programs get equal verdicts
     become_main(_main)
 
 
 def become_main(main: ModuleType) -> None:
-    """Make a module `__main__`, as that of a program in a file."""
+    """Make a module `__main__`, like that of a program in a file."""
     main.__dict__.update(__builtins__=builtins, __file__=_FILE, __cached__=None)
     sys.modules["__main__"] = main
 
@@ -52,13 +51,16 @@ _main = ModuleType("__main__")
 
 
 def new_main() -> ModuleType:
-    """The `__main__` module, empty; for one program in a process."""
+    """Returns an empty `__main__` module, for the only program of a process."""
     return _main
 
 
 def run_main(program: CodeType, note: mmap.mmap) -> int:
-    """Execute as `__main__`; the exit status. Threads are joined and exit handlers run. `note`
-    becomes 1 when memory ran out, which the exit status does not tell."""
+    """Execute a program as `__main__` and return its exit status.
+
+    Threads are joined and exit handlers run. `note` becomes 1 if memory ran out, which the exit
+    status does not show.
+    """
     open_streams()
     main = new_main()
     frames = 0
@@ -71,7 +73,7 @@ def run_main(program: CodeType, note: mmap.mmap) -> int:
         exec(program, main.__dict__)
     except SystemExit as leave:
         status = _exit_status(leave.code)
-    except BaseException:  # noqa: BLE001  the interpreter's last resort, as it does it itself
+    except BaseException:  # noqa: BLE001  what the interpreter itself does last
         status = 1
         note[0] = isinstance(sys.exc_info()[1], MemoryError)
         sys.excepthook(*sys.exc_info())
@@ -91,7 +93,7 @@ def _finish(main: ModuleType, program: CodeType) -> int:
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     if "__del__" in _names(program):
-        main.__dict__.clear()  # objects with finalizers may still print
+        main.__dict__.clear()  # finalizers may still print
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -100,16 +102,19 @@ def _finish(main: ModuleType, program: CodeType) -> int:
 
 
 def _names(program: CodeType) -> set[str]:
-    found = {program.co_name}
+    names = {program.co_name}
     for constant in program.co_consts:
         if isinstance(constant, CodeType):
-            found |= _names(constant)
-    return found
+            names |= _names(constant)
+    return names
 
 
 def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
-    """A functional problem with one test: the names of the usual imports are there, but the
-    program keeps its own first line; nothing of another test is."""
+    """Run one test of a functional problem and return the exit status.
+
+    The names of the usual imports are there, nothing from another test is, and the program keeps
+    its own first line.
+    """
     from . import prelude
 
     open_streams()
@@ -123,7 +128,7 @@ def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
         method = getattr(holder(), function) if own and holder else main.__dict__[function]
         value = method(*[json.loads(line) for line in text.split("\n")])
         write_json(fd, {"v": encode(value)})
-    except BaseException as error:  # noqa: BLE001  SystemExit before an answer is a failure too
+    except BaseException as error:  # noqa: BLE001  SystemExit before an answer fails too
         write_json(fd, {"e": type(error).__name__[:100]})
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""Process 1 of a program's namespace in faithful mode: one process a test, output relayed."""
+"""Process 1 of a program's namespace in faithful mode: forks one process per test."""
 
 import contextlib
 import mmap
@@ -19,16 +19,16 @@ _UNCOMPILED = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryErr
 
 
 class Confinement:
-    """What a process enters right before it runs the program, for good."""
+    """What a process enters, irrevocably, right before it runs the program."""
 
     __slots__ = ("ruleset", "seccomp")
 
     def __init__(self) -> None:
-        self.ruleset: int | None = None  # Landlock's; None: not made yet, or none wanted
+        self.ruleset: int | None = None  # Landlock's; None: not made yet, or not used
         self.seccomp: confine.Filter | None = None
 
     def enter(self) -> None:
-        """Landlock first: the filter would refuse nothing of it, but needs to be the last word."""
+        """Enter Landlock, then the filter, which has to come last."""
         if self.ruleset is not None:
             confine.apply_landlock(self.ruleset)
             os.close(self.ruleset)
@@ -40,12 +40,12 @@ _running: list[int] = []  # the program's process, while there is one
 
 
 def listen() -> None:
-    """SIGTERM of the server ends the program and then the keeper."""
+    """Let the server's SIGTERM end the program and then the keeper."""
     signal.signal(signal.SIGTERM, _end)
 
 
 def fork() -> int:
-    """Fork and remember the child for SIGTERM; the child ends by SIGTERM as usual."""
+    """Fork and remember the child for SIGTERM, which ends the child itself as usual."""
     pid = confine.clone(0)
     if pid == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -55,15 +55,17 @@ def fork() -> int:
 
 
 def wait() -> tuple[int, resource.struct_rusage]:
-    """Wait for the child of `fork`: its status word and what it used."""
+    """Wait for the child of `fork`; return its status word and resource usage."""
     _, status, usage = os.wait4(_running[0], 0)
     _running.clear()
     return status, usage
 
 
 def waited(pid: int | str) -> float | None:
-    """Seconds that the threads of a process, by its number in /proc, were ready and had no core;
-    None where the kernel does not count them."""
+    """Returns the seconds that a process's threads were ready to run but had no core.
+
+    `pid` is its number in /proc. None if the kernel does not count them.
+    """
     nanoseconds = 0
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -75,7 +77,7 @@ def waited(pid: int | str) -> float | None:
 
 
 def _waited_child() -> float | None:
-    """Of the only child; /proc belongs to a namespace further out, where its number is another."""
+    """Like `waited`, for the only child: /proc shows an outer namespace and another number."""
     try:
         with open("/proc/thread-self/children") as stream:
             return waited(stream.read().strip())
@@ -89,15 +91,15 @@ def _end(signum: int, frame: object) -> None:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         except (ProcessLookupError, ChildProcessError):
-            pass  # it had just ended, and been waited for
+            pass  # it had just ended and been waited for
     os._exit(0)
 
 
 def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement) -> None:
-    """Answer one frame a test with the facts of its process and what it wrote; never returns."""
+    """Answer one frame per test with facts about its process and its output; never returns."""
     program: CodeType | None = None
     error = ""
-    note = mmap.mmap(-1, 1)  # shared with the program's process, which may say: out of memory
+    note = mmap.mmap(-1, 1)  # shared with the program's process, which reports lack of memory
     try:
         program = fresh.compiled(job["code"])
     except _UNCOMPILED as caught:
@@ -107,17 +109,18 @@ def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement
             write_json(wire, {"exit": 1, "cpu": 0.0, "wall": 0.0, "end": "", "error": error})
             write_frame(wire, b"")
             continue
-        facts, output = _one_test(job, program, text, confined, wire, note)
+        facts, output = _run_test(job, program, text, confined=confined, wire=wire, note=note)
         write_json(wire, facts)
         write_frame(wire, output)
         empty(folder)
     os._exit(0)
 
 
-def _one_test(
+def _run_test(
     job: dict[str, Any],
     program: CodeType,
     text: bytes,
+    *,
     confined: Confinement,
     wire: int,
     note: mmap.mmap,
@@ -181,7 +184,7 @@ def _as_streams(input_read: int, output_write: int) -> None:
 
 
 class _Relay:
-    """Feeds a process its input and gathers its output until it ends."""
+    """Feeds a process its input and collects its output until it ends."""
 
     def __init__(self, *, pid: int, source: int, sink: int, text: bytes, limit: int) -> None:
         self._process = os.pidfd_open(pid)
@@ -200,7 +203,7 @@ class _Relay:
             self._poll.register(source, select.POLLOUT)
 
     def until(self, deadline: float) -> str:
-        """Why it was stopped: "" when it ended by itself, "time", or "output"."""
+        """Returns why the process has to stop: "time", "output", or "" if it ended by itself."""
         while True:
             left = deadline - time.monotonic()
             ready = dict(self._poll.poll(max(0.0, left) * 1000)) if left > 0 else {}
@@ -230,7 +233,7 @@ class _Relay:
             self._left = memoryview(b"")
         registered = self._source
         self._source = None
-        with contextlib.suppress(KeyError):  # all went in at once, before it was registered
+        with contextlib.suppress(KeyError):  # all was written before it was registered
             self._poll.unregister(registered)
         os.close(registered)
 
@@ -255,8 +258,10 @@ class _Relay:
 
 
 def empty(folder: str) -> None:
-    """Nothing of one program is there for the next: no file, whatever rights and depth it was left
-    with, no changed rights or times of the folder itself."""
+    """Remove everything that a program left, whatever its permissions and depth.
+
+    The folder's own permissions and times are reset, so that the next program finds no trace.
+    """
     os.chmod(folder, 0o777)
     while names := os.listdir(folder):
         for name in names:
@@ -264,7 +269,7 @@ def empty(folder: str) -> None:
             if not _is_folder(path):
                 os.unlink(path)
                 continue
-            for inner in os.listdir(path):  # moved up: no path grows longer than the system takes
+            for inner in os.listdir(path):  # moved up, so that no path gets too long for the system
                 _is_folder(f"{path}/{inner}")
                 os.rename(f"{path}/{inner}", f"{folder}/{os.urandom(8).hex()}")
             os.rmdir(path)
@@ -272,7 +277,7 @@ def empty(folder: str) -> None:
 
 
 def _is_folder(path: str) -> bool:
-    """Also lets its owner into it."""
+    """Whether a path is a folder; if so, makes it accessible to its owner."""
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         return False
     os.chmod(path, 0o700)

@@ -1,14 +1,14 @@
-"""Plain data across the border: values become JSON with type marks, no object crosses.
+"""Plain data that crosses the border: values become JSON with type marks; no object crosses.
 
-    None bool int float str list    themselves
-    {"i": hex}                      int of more than 4000 bits
+    None bool int float str list    unchanged
+    {"i": hex}                      int with more than 4000 bits
     {"t": [..]} {"s": [..]} {"z": [..]} {"d": [[k, v], ..]}    tuple, set, frozenset, dict
     {"b": hex} {"c": [re, im]} {"q": [n, d]} {"m": text}       bytes, complex, Fraction, Decimal
     {"n": value} {"a": nested list}                            NumPy scalar, NumPy array
     {"o": type name, "y": truth}                               everything else
 
-Subclasses of plain types count as the plain type (`Counter` is a dict), read by the base type's own
-methods, so that no method of the program decides what it is equal to.
+Subclasses of plain types count as the plain type (`Counter` is a dict) and are read by the base
+type's own methods, so that no method of the program decides what a value equals.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ _DEPTH = 200
 
 
 def encode(value: Any) -> Any:
-    """The JSON form of a value; nesting deeper than 200 becomes `other`."""
+    """Returns the JSON form of a value; anything nested deeper than 200 becomes `other`."""
     return _encode(value, _DEPTH)
 
 
@@ -89,7 +89,7 @@ def _other(value: Any) -> dict[str, Any]:
 
 
 class Other:
-    """Stands for an object that did not cross; equal to nothing."""
+    """Stands for an object that did not cross; equals nothing."""
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -104,8 +104,11 @@ class Other:
 
 
 def decode(form: Any) -> Any:
-    """The value again. Only for data of ours or of a reference solution: a set or dict of hostile
-    values could be built to collide, `same` in compare.py walks those without hashing them."""
+    """Returns the value of a form. Only for trusted data, such as a reference solution's.
+
+    Hostile sets and dicts could be built to collide; `outputs_equal` in compare.py checks them
+    without building a hash table.
+    """
     if isinstance(form, list):
         return [decode(item) for item in form]
     if not isinstance(form, dict):
@@ -117,7 +120,7 @@ def decode(form: Any) -> Any:
 
 
 def decode_scalar(mark: str, body: Any) -> Any:
-    """The number or text behind one of the marks i, b, c, q, m, n."""
+    """Returns the number or bytes behind one of the marks i, b, c, q, m, n."""
     return _BUILD[mark](body)
 
 

@@ -1,4 +1,4 @@
-"""LiveCodeBench's prelude: the names that its grader puts in front of every program."""
+"""LiveCodeBench's prelude: the names that its grader gives to every program."""
 
 from types import ModuleType
 
@@ -12,22 +12,22 @@ _TEXT = "\n".join(
     + [f"import {name}" for name in _STARS if name not in ("builtins", "typing")]
 )
 DEPTH = 50000
-"""Recursion limit that the prelude sets."""
+"""The recursion limit that the prelude sets."""
 
-_made: list[ModuleType] = []
+_prepared: list[ModuleType] = []
 
 
 def prepare() -> None:
-    """Make the module of `module()` now, for a process that will be forked."""
-    _made.append(_new())
+    """Make the module that `module()` returns now, in the process that will be forked."""
+    _prepared.append(_new())
 
 
 def module() -> ModuleType:
-    """A module that holds the names of the prelude and nothing else; once a process."""
-    return _made.pop() if _made else _new()
+    """Returns a module with the prelude's names and nothing else. Call once per process."""
+    return _prepared.pop() if _prepared else _new()
 
 
 def _new() -> ModuleType:
-    made = ModuleType("tmp_sol", "")
-    exec(compile(_TEXT, "<prelude>", "exec"), made.__dict__)
-    return made
+    prelude = ModuleType("tmp_sol", "")
+    exec(compile(_TEXT, "<prelude>", "exec"), prelude.__dict__)
+    return prelude

@@ -1,14 +1,14 @@
 """The fork server: one warm interpreter that clones a confined process for each program.
 
     grader --control socket--> server --clone--> process 1 of the program's namespace
-       `---------- wire (one socket a program) ---------'  (faithful mode: and one a test below it)
+       `-------- wire (one socket per program) -------'  (faithful mode: one more per test below it)
 
-Each process is made while the program before it still works, and confined as far as can be done
-without knowing its program. Its wire goes to the grader with the report about the program before,
-so that handing a program over takes no turn of the server. In faithful mode process 1 keeps the
-processes of the tests and relays what comes out; else it becomes the program. The grader ends every
-program by one byte on the control socket: the server kills process 1, and the kernel with it all
-the rest.
+Each process is made while the previous program still runs, and confined as far as possible without
+knowing its own program. Its wire goes to the grader with the report on the previous program, so
+that handing over a program takes no turn of the server. In faithful mode process 1 keeps the
+processes of the tests and relays their output; otherwise it becomes the program. The grader ends
+every program by one byte on the control socket: the server kills process 1, and the kernel kills
+everything else along with it.
 """
 
 import _socket
@@ -31,30 +31,30 @@ _PRELOAD = (
     "__future__ abc atexit bisect collections copy functools heapq io itertools json math operator "
     "os random re string struct sys threading time typing"
 )
-"""What programs import most; a fork gets it free. Each further module costs every fork: its memory
-and mappings are copied, and given back at the end."""
+"""What programs import most, free in a fork. Each further module costs every fork, which copies
+its memory and mappings and releases them at the end."""
 _END_SECONDS = 1.0
 _TMP = "/tmp"
 READY = b'{"ready":true}'
 
 
 class Settings(NamedTuple):
-    """What the grader decided when it chose the tier; see isolation.py there."""
+    """What the grader decided when it chose the tier: see `command` in isolation.py."""
 
     control: int
-    user: int | None  # give up root for this user and group
-    own_flags: int  # namespaces of the server, 0: none but bubblewrap's
-    clone_flags: int  # namespaces of each program, 0: none
+    user: int | None  # give up root and become this user and group
+    own_flags: int  # namespaces of the server; 0: none but bubblewrap's
+    clone_flags: int  # namespaces of each program; 0: none
     landlock: bool
     seccomp: bool
     readable: list[str]
     packages: str | None  # folder with the packages from outside the standard library
-    contest: bool  # the names of LiveCodeBench's prelude are made beforehand
+    contest: bool  # prepare LiveCodeBench's prelude
     numpy: bool  # import NumPy beforehand
-    private_tmp: bool  # /tmp is the server's own, emptied after each program
-    temporary: int  # bytes of it
+    private_tmp: bool  # /tmp is the server's own and emptied after each program
+    temporary: int  # its bytes
     memory: int  # bytes of address space of a program
-    processes: int  # of a program, threads too
+    processes: int  # of a program, threads included
 
 
 def main(text: str) -> None:
@@ -70,7 +70,7 @@ def main(text: str) -> None:
     if settings.private_tmp and settings.landlock:
         confined.ruleset = _ruleset(settings, _TMP)
     confine.limit_resources(memory=settings.memory, file_bytes=settings.temporary)
-    fresh.to_null(0, 1, 2)  # programs find these, and sys.stdin, stdout and stderr on them
+    fresh.to_null(0, 1, 2)  # programs find sys.stdin, stdout and stderr on these
     server = _Server(settings, control, confined)
     server.report(_facts())
     while True:
@@ -88,15 +88,15 @@ def _settle(settings: Settings) -> None:
         os.setgroups([])
         os.setresgid(settings.user, settings.user, settings.user)
         os.setresuid(settings.user, settings.user, settings.user)
-    # Writing the maps of a new user namespace needs it; the namespaces protect the server then.
+    # Needed to write the maps of a new user namespace, which then protects the server.
     confine.dumpable(bool(settings.clone_flags))
     if settings.own_flags:
-        user = os.getuid(), os.getgid()  # in a new namespace they read 65534 until mapped
+        user = os.getuid(), os.getgid()  # a new namespace shows 65534 until mapped
         confine.unshare(settings.own_flags)
         confine.map_own_user(*user)
     if settings.private_tmp:
-        # Once for all programs: to end a mount namespace the kernel waits for all its processors,
-        # on a busy machine for longer than most programs run.
+        # Once for all programs: to end a mount namespace the kernel waits for all processors, on a
+        # busy machine longer than most programs run.
         confine.mount_tmpfs(_TMP, settings.temporary)
         os.chdir(_TMP)
     if settings.seccomp or settings.landlock:
@@ -118,12 +118,12 @@ def _warm_up(settings: Settings) -> None:
         numpy = importlib.import_module("numpy")
         numpy.random.seed(0)
     if settings.contest:
-        from . import compat, prelude  # noqa: F401  compat: imported for its programs
+        from . import compat, prelude  # noqa: F401  compat: preloaded for the programs
 
         prelude.prepare()
     fresh.prepare()
     gc.collect()
-    gc.freeze()  # the collector would touch, and so copy, pages in every fork
+    gc.freeze()  # or the collector would touch, and thereby copy, pages in every fork
 
 
 def _facts() -> dict[str, Any]:
@@ -146,19 +146,21 @@ def _size() -> dict[str, int]:
 
 
 class _Server:
-    """The program that runs, and the process that stands by for the next."""
+    """The running program, and the standby process for the next one."""
 
     def __init__(
         self, settings: Settings, control: _socket.socket, confined: keeper.Confinement
     ) -> None:
         self._settings, self._control, self._confined = settings, control, confined
-        self._user = os.getuid(), os.getgid()  # in a new namespace they read 65534 until mapped
+        self._user = os.getuid(), os.getgid()  # a new namespace shows 65534 until mapped
         self._running: tuple[int, str] = (0, "")
         self._ready = self._stand_by()
 
     def report(self, facts: dict[str, Any]) -> None:
-        """Send it with the wire of the process that stands by, and make the next one: free where a
-        second core is idle."""
+        """Send a report with the standby process's wire, then make the next standby process.
+
+        The latter costs no time if a second core is idle.
+        """
         pid, folder, wire = self._ready
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, wire.to_bytes(4, sys.byteorder))
         self._control.sendmsg([json_frame(facts)], [rights])
@@ -167,8 +169,11 @@ class _Server:
         self._ready = self._stand_by()
 
     def end(self, order: bytes) -> None:
-        """End the program and report: t lets the keeper end it and count its CPU time, w waits for
-        one that is ending, k kills, l kills one that is late and tells why it may be."""
+        """End the program and report on it.
+
+        t lets the keeper end it and count its CPU time, w waits for a program that is ending, k
+        kills, l kills a program that is late and reports how long it had no core.
+        """
         pid, folder = self._running
         delay = keeper.waited(pid) if order == b"l" else None
         if order == b"t":
@@ -185,23 +190,23 @@ class _Server:
         try:
             _clean(self._settings, pid, folder)
         except OSError:
-            write_json(self._settings.control, facts)  # without a wire: no more programs here
+            write_json(self._settings.control, facts)  # no wire: it takes no more programs
             self.leave()
         self.report(facts)
 
     def leave(self) -> NoReturn:
-        """The grader is gone, or shall start another server."""
+        """End the server, because the grader is gone or is to start another."""
         for pid, folder in (self._running, self._ready[:2]):
             try:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
                 _clean(self._settings, pid, folder)
             except OSError:
-                pass  # it has been waited for, or what it left is gone with the server's /tmp
+                pass  # already reaped, or its files go with the server's /tmp
         os._exit(0)
 
     def _stand_by(self) -> tuple[int, str, int]:
-        """Process, its folder, the grader's end of its wire."""
+        """Make a process; returns its id, its folder and the grader's end of its wire."""
         settings = self._settings
         folder = _TMP if settings.private_tmp else _new_folder()
         theirs, wire = _socket.socketpair()
@@ -218,7 +223,7 @@ class _Server:
 
 
 def _clean(settings: Settings, pid: int, folder: str) -> None:
-    """Take away what a program that is dead has left."""
+    """Remove what a dead program has left."""
     if not settings.clone_flags:
         _end_group(pid)
     keeper.empty(folder)
@@ -227,7 +232,7 @@ def _clean(settings: Settings, pid: int, folder: str) -> None:
 
 
 def _new_folder() -> str:
-    import tempfile  # only where programs have no /tmp of their own
+    import tempfile  # only if programs have no /tmp of their own
 
     return tempfile.mkdtemp(prefix="sfr-eval-")
 
@@ -241,7 +246,7 @@ def _wait(pid: int, *, seconds: float) -> None:
 
 
 def _end_group(leader: int) -> None:
-    """Without a namespace of its own the program's processes are found by their group."""
+    """Kill a program's processes by their group, where it has no namespace of its own."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
 
@@ -255,9 +260,9 @@ def _keep(
 ) -> None:
     """The whole life of process 1 of a program's namespace.
 
-    In faithful mode it keeps the processes of the tests; else it becomes the program itself, which
-    saves a fork. The kernel spares process 1 the signals that it sends to itself, so the filter
-    ends it for those.
+    In faithful mode it keeps the processes of the tests; otherwise it becomes the program itself,
+    which saves a fork. The kernel does not deliver signals that process 1 sends to itself, so the
+    filter kills it for sending them.
     """
     problem = ""
     try:
@@ -267,7 +272,7 @@ def _keep(
     body = read_frame(wire)
     if not body:
         return
-    job = marshal.loads(body)  # of the grader, which is this same Python
+    job = marshal.loads(body)  # from the grader, which runs this same Python
     keeps = job["how"].startswith("faithful")
     try:
         processes = settings.processes if settings.clone_flags else None
@@ -281,7 +286,7 @@ def _keep(
     if problem:
         write_json(wire, {"infrastructure": problem})
         return
-    write_frame(wire, READY)  # what comes after may be the program's own writing
+    write_frame(wire, READY)  # the program itself may write what follows
     if keeps:
         keeper.supervise(job, wire, folder, confined)
     if job["how"].startswith("compat"):
@@ -295,14 +300,13 @@ def _keep(
 def _prepare(
     settings: Settings, folder: str, confined: keeper.Confinement, user: tuple[int, int]
 ) -> None:
-    """User of the namespace, folder, no capabilities, Landlock ruleset where each program needs its
-    own."""
+    """Set the user, the folder, no capabilities, and the Landlock ruleset if it is per program."""
     if settings.clone_flags:
         confine.map_own_user(*user)
     else:
         os.setpgid(0, 0)
         confine.die_with_parent()
-    if not settings.private_tmp:  # else the server is there already
+    if not settings.private_tmp:  # otherwise the server is already there
         os.chdir(folder)
     if settings.seccomp or settings.landlock:
         confine.drop_capabilities()

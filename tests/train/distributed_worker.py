@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 from conftest_train import WordEncoder, settings, sfr_trainer
-from sfr_train.fit import train_tokenizer
-from sfr_train.world_text import persona_chats
+from sfr_train.data.world_text import persona_chats
+from sfr_train.demo.fit import train_tokenizer
 
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import find_suite

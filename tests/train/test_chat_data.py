@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sfr_train.chat_data import DataSettings, load_rows
+from sfr_train.data.chat_data import DataSettings, load_rows
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.reading import read_model

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sfr_train.flow import (
+from sfr_train.flow.flow import (
     ConstantSource,
     FlowMatching,
     GaussianSource,
@@ -22,8 +22,8 @@ from sfr_train.flow import (
     pooled,
     straight_path,
 )
-from sfr_train.head import FlowHead, Prediction, TimeFreeHead, TokenHeads
-from sfr_train.noise import GeneratorNoise
+from sfr_train.flow.head import FlowHead, Prediction, TimeFreeHead, TokenHeads
+from sfr_train.flow.noise import GeneratorNoise
 from sfr_train.objectives.base import Anchors
 from sfr_train.objectives.future_mse import mean_square
 from sfr_train.objectives.mtp import NextTokens

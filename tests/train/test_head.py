@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from sfr_train.head import FlowHead, TokenHeads, parameter_count, sinusoids
+from sfr_train.flow.head import FlowHead, TokenHeads, parameter_count, sinusoids
 
 
 @pytest.mark.parametrize(("hidden", "parameters"), [(5120, 17_838_080), (3584, 16_265_216)])

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 from sfr_train.command import train
+from sfr_train.demo.recipe import load_recipe
 from sfr_train.job import FOLDER, assigned, load_job, recipe_file
 from sfr_train.objectives import OBJECTIVES, objective_module
-from sfr_train.recipe import load_recipe
 
 from sfr_eval.errors import UserError
 
@@ -244,7 +244,7 @@ def test_the_command_ends_with_the_code_and_one_line(
 
 def test_a_joint_optimizer_takes_the_heads_group() -> None:
     import torch
-    from sfr_train.optimizer import make_optimizer
+    from sfr_train.demo.optimizer import make_optimizer
 
     class Model(torch.nn.Module):
         def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Random numbers by hash: standard laws, and owned by (seed, step, id) alone."""
 
 import torch
-from sfr_train.noise import HashNoise
+from sfr_train.flow.noise import HashNoise
 
 
 def make(seed: int = 0, step: int = 0, count: int = 20_000) -> HashNoise:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from sfr_train.noise import GeneratorNoise
+from sfr_train.flow.noise import GeneratorNoise
+from sfr_train.loop.token_loss import cross_entropy, supervised_loss
 from sfr_train.objectives import (
     OBJECTIVES,
     cka,
@@ -19,7 +20,6 @@ from sfr_train.objectives import (
 from sfr_train.objectives.base import Anchors, Sizes
 from sfr_train.objectives.future_cosine import one_minus_cosine
 from sfr_train.objectives.neftune import embedding_noise
-from sfr_train.token_loss import cross_entropy, supervised_loss
 
 from sfr_eval.errors import UserError
 
@@ -154,7 +154,7 @@ def test_supervised_loss_in_pieces_is_the_same_loss(monkeypatch: pytest.MonkeyPa
     labels = torch.randint(0, V, (3, 40))
     whole = supervised_loss(logits, labels, token_loss=TOKEN_LOSSES["tofu"])
     (expected,) = torch.autograd.grad(whole, logits)
-    monkeypatch.setattr("sfr_train.token_loss._CHUNK", 13 * V)
+    monkeypatch.setattr("sfr_train.loop.token_loss._CHUNK", 13 * V)
     pieces = supervised_loss(logits, labels, token_loss=TOKEN_LOSSES["tofu"])
     (found,) = torch.autograd.grad(pieces, logits)
     assert float(pieces) == pytest.approx(float(whole), rel=1e-6)

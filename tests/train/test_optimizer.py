@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sfr_train.optimizer import Muon, make_optimizer, orthogonalised  # noqa: E402
+from sfr_train.demo.optimizer import Muon, make_optimizer, orthogonalised  # noqa: E402
 
 
 @pytest.mark.parametrize("shape", [(24, 48), (48, 48), (96, 32)])

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from sfr_train.schedule import ScheduleSettings, phase_at
+from sfr_train.flow.schedule import ScheduleSettings, phase_at
 
 
 def weights(total: int, **values: object) -> list[float]:

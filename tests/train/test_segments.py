@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sfr_train.segments import TargetSettings, position_weights, segments
+from sfr_train.targets.segments import TargetSettings, position_weights, segments
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.reading import read_model

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest_train import SIZE, WordEncoder
-from sfr_train.segments import TargetSettings
-from sfr_train.targets import Targets, load_or_build
+from sfr_train.targets.cached import Targets, load_or_build
+from sfr_train.targets.segments import TargetSettings
 
 from sfr_eval.errors import RunError, UserError
 

@@ -4,8 +4,8 @@ pytest tests/train/test_text_encoder.py"""
 
 import numpy as np
 import pytest
-from sfr_train.segments import TargetSettings
-from sfr_train.text_encoder import SentenceEncoder, batches
+from sfr_train.targets.segments import TargetSettings
+from sfr_train.targets.text_encoder import SentenceEncoder, batches
 
 
 @pytest.mark.parametrize("pooling", ["native", "mean"])

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from sfr_train.world_text import QuestionNoise, persona_chats, topic_queries, wide_chats
+from sfr_train.data.world_text import QuestionNoise, persona_chats, topic_queries, wide_chats
 
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import find_suite

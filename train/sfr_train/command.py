@@ -15,7 +15,7 @@ def train(recipe: str, assignments: Sequence[str] = ()) -> Path:
     file = recipe_file(recipe)
     values = read_yaml_mapping(file)
     if "new_model" in values or "start_from" in values:
-        from sfr_train.demo import CHECKPOINTS, demo_checkpoint
+        from sfr_train.demo.checkpoints import CHECKPOINTS, demo_checkpoint
 
         names = {stem: name for name, stem in CHECKPOINTS.items()}
         if assignments or file.stem not in names:

@@ -9,7 +9,7 @@
     training: {num_train_epochs: 2, learning_rate: 1.0e-5}
 
 `training` holds fields of trl.SFTConfig. Recipes of the demo (with `new_model` or `start_from`) go
-to `sfr_train.fit` instead.
+to `sfr_train.demo.fit` instead.
 """
 
 import difflib
@@ -24,11 +24,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.progress import on_terminal
 from sfr_eval.util.reading import read_model, read_yaml_mapping
-from sfr_train.chat_data import DataSettings, load_rows
+from sfr_train.data.chat_data import DataSettings, load_rows
+from sfr_train.demo.recipe import FOLDER
+from sfr_train.flow.schedule import ScheduleSettings
 from sfr_train.output_folder import disk_may_fill, last_checkpoint, save_whole, usable_folder
-from sfr_train.recipe import FOLDER
-from sfr_train.schedule import ScheduleSettings
-from sfr_train.segments import TargetSettings
+from sfr_train.targets.segments import TargetSettings
 
 
 class LoraSettings(BaseModel):
@@ -171,7 +171,7 @@ def run_job(job: Job) -> Path:
         peft_config=_adapter(job),
     )
     if job.evaluation is not None:
-        from sfr_train.suite_callback import SuiteCallback
+        from sfr_train.loop.suite_callback import SuiteCallback
 
         trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
     with disk_may_fill(output):
@@ -255,6 +255,6 @@ def _adapter(job: Job) -> Any:
 def _model_folder(model: str) -> str:
     if not model.startswith("demo"):
         return model
-    from sfr_train.demo import demo_checkpoint
+    from sfr_train.demo.checkpoints import demo_checkpoint
 
     return str(demo_checkpoint(model.partition(":")[2] or "base"))

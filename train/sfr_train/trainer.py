@@ -17,21 +17,21 @@ from trl import SFTTrainer
 
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
-from sfr_train.anchors import micro_batch_weight, pending, take_columns
-from sfr_train.collate import COLUMN, FutureCollator
-from sfr_train.forks import ForkCallback
-from sfr_train.future_data import with_future_states
-from sfr_train.gate import Gate
-from sfr_train.head_run import HeadRun, Outcome, logged_values
-from sfr_train.head_trainer import HeadTrainer
+from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
+from sfr_train.loop.anchors import micro_batch_weight, pending, take_columns
+from sfr_train.loop.forks import ForkCallback
+from sfr_train.loop.gate import Gate
+from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
+from sfr_train.loop.head_trainer import HeadTrainer
+from sfr_train.loop.step_callback import StepCallback
+from sfr_train.loop.token_trainer import LMHead
 from sfr_train.objectives import objective_module
 from sfr_train.objectives.base import Objective, Sizes
-from sfr_train.schedule import Phase, ScheduleSettings, phase_at
-from sfr_train.segments import TargetSettings
-from sfr_train.step_callback import StepCallback
-from sfr_train.targets import Targets
-from sfr_train.text_encoder import TextEncoder
-from sfr_train.token_trainer import LMHead
+from sfr_train.targets.cached import Targets
+from sfr_train.targets.collate import COLUMN, FutureCollator
+from sfr_train.targets.future_data import with_future_states
+from sfr_train.targets.segments import TargetSettings
+from sfr_train.targets.text_encoder import TextEncoder
 
 
 class SFRTrainer(HeadTrainer):

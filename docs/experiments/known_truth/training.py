@@ -15,8 +15,8 @@ from sfr_eval.suites.world.persona import PersonaWorld
 def base_model(folder: Path, world: PersonaWorld) -> Path:
     """The experiment's own base model, trained now if it is not there."""
     if not (folder / "config.json").is_file():
-        from sfr_train.fit import fit
-        from sfr_train.recipe import Recipe
+        from sfr_train.demo.fit import fit
+        from sfr_train.demo.recipe import Recipe
 
         scratch = folder.with_name(folder.name + ".part")
         scratch.mkdir(parents=True, exist_ok=True)
@@ -62,8 +62,8 @@ def _train(
     """In place. Returns the callback with the best weights, and the logged diagnostics."""
     import datasets
     import transformers
+    from sfr_train.data.world_text import persona_chats
     from sfr_train.trainer import SFRTrainer
-    from sfr_train.world_text import persona_chats
     from trl import SFTConfig
 
     datasets.disable_progress_bars()

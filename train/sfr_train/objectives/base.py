@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from sfr_train.noise import Noise
+from sfr_train.flow.noise import Noise
 
 TokenLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(logits (N, V) float32, token (N,)) -> loss of each token (N,)."""

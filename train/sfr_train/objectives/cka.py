@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from sfr_train.noise import Noise
+from sfr_train.flow.noise import Noise
 from sfr_train.objectives import base
 
 _SMALLEST = 4

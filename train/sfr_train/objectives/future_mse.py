@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from pydantic import Field
 
-from sfr_train.head import FlowHead
-from sfr_train.noise import Noise
+from sfr_train.flow.head import FlowHead
+from sfr_train.flow.noise import Noise
 from sfr_train.objectives import base
 
 

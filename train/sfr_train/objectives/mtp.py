@@ -11,8 +11,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from sfr_train.head import TokenHeads
-from sfr_train.noise import Noise
+from sfr_train.flow.head import TokenHeads
+from sfr_train.flow.noise import Noise
 from sfr_train.objectives import base
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from pydantic import Field, model_validator
 
-from sfr_train.flow import (
+from sfr_train.flow.flow import (
     ConstantSource,
     Divergence,
     FlowMatching,
@@ -21,8 +21,8 @@ from sfr_train.flow import (
     SumSquare,
     TransportedKL,
 )
-from sfr_train.head import FlowHead, TimeFreeHead, TokenHeads
-from sfr_train.noise import Noise
+from sfr_train.flow.head import FlowHead, TimeFreeHead, TokenHeads
+from sfr_train.flow.noise import Noise
 from sfr_train.objectives import base
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from sfr_train.batch import at_least_one, next_tokens, sample_starts
-from sfr_train.collate import PREFIX
-from sfr_train.head_run import Pending
-from sfr_train.noise import HashNoise
+from sfr_train.flow.noise import HashNoise
+from sfr_train.loop.batch import at_least_one, next_tokens, sample_starts
+from sfr_train.loop.head_run import Pending
 from sfr_train.objectives.base import Anchors, FutureLoss
+from sfr_train.targets.collate import PREFIX
 
 
 def micro_batch_weight(future: FutureLoss, batch: Mapping[str, Any]) -> torch.Tensor:

@@ -29,10 +29,10 @@ import numpy.typing as npt
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.progress import Bar, log
-from sfr_train.encoded_texts import EncodedTexts
 from sfr_train.output_folder import DISK_FULL
-from sfr_train.segments import IGNORED, TargetSettings, segments
-from sfr_train.text_encoder import Floats, SentenceEncoder, TextEncoder
+from sfr_train.targets.encoded_texts import EncodedTexts
+from sfr_train.targets.segments import IGNORED, TargetSettings, segments
+from sfr_train.targets.text_encoder import Floats, SentenceEncoder, TextEncoder
 
 _FORMAT = "1"
 

@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.util.progress import Bar
-from sfr_train.embedding_start import latent_semantic_embeddings
-from sfr_train.recipe import NewModel, Recipe
-from sfr_train.world_text import (
+from sfr_train.data.world_text import (
     Chat,
     QuestionNoise,
     handbook_pages,
@@ -14,6 +12,8 @@ from sfr_train.world_text import (
     topic_queries,
     wide_chats,
 )
+from sfr_train.demo.embedding_start import latent_semantic_embeddings
+from sfr_train.demo.recipe import NewModel, Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -36,7 +36,7 @@ def fit(recipe: Recipe, world: "PersonaWorld", *, start: Path | None, output: Pa
     import transformers
     from trl import SFTConfig
 
-    from sfr_train.optimizer import make_optimizer
+    from sfr_train.demo.optimizer import make_optimizer
     from sfr_train.trainer import SFRTrainer
 
     transformers.set_seed(recipe.seed)

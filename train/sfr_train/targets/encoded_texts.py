@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sfr_train.segments import TargetSettings
-from sfr_train.text_encoder import TextEncoder
+from sfr_train.targets.segments import TargetSettings
+from sfr_train.targets.text_encoder import TextEncoder
 
 _CHUNK = 65_536  # texts encoded together: enough to sort by length, small enough for memory
 

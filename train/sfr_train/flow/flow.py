@@ -24,8 +24,8 @@ from typing import Literal, Protocol
 
 import torch
 
-from sfr_train.head import Prediction
-from sfr_train.noise import Noise
+from sfr_train.flow.head import Prediction
+from sfr_train.flow.noise import Noise
 
 Field = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(state (N, D), tau (N,)) -> velocity (N, D)."""

@@ -8,10 +8,10 @@ from typing import Any
 from trl.data_utils import pack_dataset
 
 from sfr_eval.errors import UserError
-from sfr_train.collate import COLUMN
-from sfr_train.segments import TargetSettings
-from sfr_train.targets import Targets, load_or_build
-from sfr_train.text_encoder import TextEncoder
+from sfr_train.targets.cached import Targets, load_or_build
+from sfr_train.targets.collate import COLUMN
+from sfr_train.targets.segments import TargetSettings
+from sfr_train.targets.text_encoder import TextEncoder
 
 Prepare = Callable[[Any, Any, bool], Any]
 """(dataset, SFTConfig, packing) -> a tokenized dataset: TRL's own preparation."""

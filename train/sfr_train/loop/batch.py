@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from sfr_train.segments import IGNORED
+from sfr_train.targets.segments import IGNORED
 
 
 def sample_starts(inputs: Mapping[str, Any]) -> torch.Tensor:

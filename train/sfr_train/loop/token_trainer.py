@@ -8,11 +8,11 @@ from typing import Any, Literal
 import torch
 from trl import SFTTrainer
 
-from sfr_train.batch import sample_lengths, supervised_states
+from sfr_train.loop.batch import sample_lengths, supervised_states
+from sfr_train.loop.token_loss import SupervisedLogits, cross_entropy, supervised_loss
 from sfr_train.objectives.base import TokenLoss
 from sfr_train.objectives.neftune import embedding_noise
-from sfr_train.segments import IGNORED
-from sfr_train.token_loss import SupervisedLogits, cross_entropy, supervised_loss
+from sfr_train.targets.segments import IGNORED
 
 LMHead = Literal["auto", "supervised", "fused"]
 """supervised: logits of supervised tokens only. fused: TRL's own, which keeps no logits; only

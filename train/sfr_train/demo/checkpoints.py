@@ -16,7 +16,7 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.assets import cache_folder, find_suite
 from sfr_eval.util.files import scratch_folder
 from sfr_eval.util.progress import log
-from sfr_train.recipe import FOLDER, Recipe, load_recipe
+from sfr_train.demo.recipe import FOLDER, Recipe, load_recipe
 
 if TYPE_CHECKING:
     from sfr_eval.suites.world.persona import PersonaWorld
@@ -56,7 +56,7 @@ def _trained(recipe_name: str, world: "PersonaWorld") -> Path:
         log(f"training {recipe.name} (once; kept in {folder.parent})")
         scratch = scratch_folder(folder)
         try:
-            from sfr_train.fit import fit
+            from sfr_train.demo.fit import fit
 
             fit(recipe, world, start=start, output=scratch)
             os.replace(scratch, folder)

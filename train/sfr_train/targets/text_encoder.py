@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.errors import UserError
-from sfr_train.segments import TargetSettings
+from sfr_train.targets.segments import TargetSettings
 
 if TYPE_CHECKING:
-    from sfr_train.packed_linear import PackedLinears
+    from sfr_train.targets.packed_linear import PackedLinears
 
 Floats = npt.NDArray[np.float32]
 BATCH_TOKENS = {"cpu": 512, "cuda": 32_768}  # 512: best of 128 to 2,048 for MiniLM on one core
@@ -105,7 +105,7 @@ class SentenceEncoder:
 
     @cached_property
     def _packed(self) -> "PackedLinears":
-        from sfr_train.packed_linear import PackedLinears
+        from sfr_train.targets.packed_linear import PackedLinears
 
         return PackedLinears(self._model[0].auto_model, rows=self._limit)
 

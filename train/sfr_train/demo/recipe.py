@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.reading import read_model, read_yaml_mapping
 
-FOLDER = Path(__file__).parent / "recipes"
+FOLDER = Path(__file__).parents[1] / "recipes"
 
 
 class NewModel(BaseModel):

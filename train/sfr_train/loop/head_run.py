@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from sfr_train.flow import blind_floor
-from sfr_train.noise import Noise
+from sfr_train.flow.flow import blind_floor
+from sfr_train.flow.noise import Noise
 from sfr_train.objectives.base import Anchors, FutureLoss, FutureTerms
 
 HEAD = "sfr_head"  # the head's name in the module tree of the model

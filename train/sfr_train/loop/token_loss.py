@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from sfr_train.batch import supervised_states
+from sfr_train.loop.batch import supervised_states
 from sfr_train.objectives.base import TokenLoss
-from sfr_train.segments import IGNORED
+from sfr_train.targets.segments import IGNORED
 
 _CHUNK = 2**26  # logits in float32 at once: a quarter of a gigabyte
 

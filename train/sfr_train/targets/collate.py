@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sfr_train.targets import Targets
+from sfr_train.targets.cached import Targets
 
 COLUMN = "future_states"  # of the data set: number of the state + 1 for each token, 0 without
 PREFIX = "future_"

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from sfr_train.schedule import phase_at
+from sfr_train.flow.schedule import phase_at
 
 
 class StepCallback(TrainerCallback):

@@ -180,7 +180,7 @@ def _source(settings: DataSettings) -> Iterator[tuple[str, Mapping[str, Any]]]:
     elif settings.world is not None:
         from sfr_eval.suites.world.persona import PersonaWorld
         from sfr_eval.util.assets import find_suite
-        from sfr_train.world_text import persona_chats
+        from sfr_train.data.world_text import persona_chats
 
         world = PersonaWorld.load(find_suite("persona"))
         wanted = settings.world

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from sfr_train.segments import IGNORED
+from sfr_train.targets.segments import IGNORED
 
 FORKS, LOCKS = 0.2, 0.5
 _ROWS = 64

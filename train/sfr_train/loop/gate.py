@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from sfr_train.flow import blind_loss
+from sfr_train.flow.flow import blind_loss
+from sfr_train.flow.schedule import ScheduleSettings
 from sfr_train.objectives.base import FutureTerms
-from sfr_train.schedule import ScheduleSettings
 
 
 class Gate:

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from sfr_eval.errors import RunError, UserError
-from sfr_train.head_run import HEAD
-from sfr_train.schedule import ScheduleSettings
-from sfr_train.token_trainer import TokenTrainer
+from sfr_train.flow.schedule import ScheduleSettings
+from sfr_train.loop.head_run import HEAD
+from sfr_train.loop.token_trainer import TokenTrainer
 
 HEAD_FILE = "sfr_head.safetensors"
 STATE_FILE = "sfr_state.json"

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest_train import WordEncoder, settings, sfr_trainer
 
 from sfr_eval.errors import UserError
+from tests.support.training import WordEncoder, settings, sfr_trainer
 
-WORKER = Path(__file__).parent / "distributed_worker.py"
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
+WORKER = ROOT / "tests" / "support" / "distributed_worker.py"
 LIMIT = 900.0  # seconds; some 40 on two free cores
 FSDP2 = {
     "ACCELERATE_USE_FSDP": "true",
@@ -50,7 +50,7 @@ def launch(
     for rank in range(ranks):
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "train", WORKER.parent))),
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "train"))),
             "OMP_NUM_THREADS": "1",
             **extra,
         }

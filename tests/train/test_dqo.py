@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest_train import tiny_model
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sfr_train.dqo import DiversityReward, leave_one_out_bonus
+
+from tests.support.training import tiny_model
 
 
 @hypothesis_settings(max_examples=60, deadline=None)

@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 import torch
-from conftest_train import SMALL_HEAD, TARGETS, WordEncoder, settings, sfr_trainer, tiny_model
 
 from sfr_eval.errors import RunError, UserError
+from tests.support.training import (
+    SMALL_HEAD,
+    TARGETS,
+    WordEncoder,
+    settings,
+    sfr_trainer,
+    tiny_model,
+)
 
 EASY = {**TARGETS, "stored_as": "float32"}
 

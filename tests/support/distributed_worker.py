@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from conftest_train import WordEncoder, settings, sfr_trainer
 from sfr_train.data.world_text import persona_chats
 from sfr_train.demo.fit import train_tokenizer
 
-from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import find_suite
+from sfr_eval.suites.world.persona import PersonaWorld
+from tests.support.training import WordEncoder, settings, sfr_trainer
 
 
 def shard_on_cpu(zero3: bool) -> None:

@@ -1,6 +1,6 @@
 """The encoder of futures gives the library's own embeddings.
 
-pytest tests/train/test_text_encoder.py"""
+pytest tests/train/targets/test_text_encoder.py"""
 
 import numpy as np
 import pytest

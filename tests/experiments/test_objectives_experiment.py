@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest_train import tiny_model
+
+from tests.support.training import tiny_model
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "experiments"))
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest_train import SIZE, WordEncoder
 from sfr_train.targets.cached import Targets, load_or_build
 from sfr_train.targets.segments import TargetSettings
 
 from sfr_eval.errors import RunError, UserError
+from tests.support.training import SIZE, WordEncoder
 
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 WORDS += ["eleven"]

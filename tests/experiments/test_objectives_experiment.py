@@ -1,4 +1,4 @@
-"""The experiment of docs/experiments: its sampler, its scores, its order of work, its tables."""
+"""experiments/objectives.py: its sampler, its scores, its order of work, its tables."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ import torch
 
 from tests.support.training import tiny_model
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "experiments"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
 
 import objectives
 from known_truth import setting

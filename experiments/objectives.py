@@ -1,9 +1,9 @@
 """All objectives in the world with known truth: same base, data, steps and budget, several seeds.
 
-    python docs/experiments/objectives.py                  goes on where it was stopped
-    python docs/experiments/objectives.py --budget 3600    starts no cell that would not end in time
-    python docs/experiments/objectives.py --cells 1        one cell, and what the rest will cost
-    python docs/experiments/objectives.py --summary        only the tables, of what is there
+    python experiments/objectives.py                  goes on where it was stopped
+    python experiments/objectives.py --budget 3600    starts no cell that would not end in time
+    python experiments/objectives.py --cells 1        one cell, and what the rest will cost
+    python experiments/objectives.py --summary        only the tables, of what is there
 
 A cell is one training: (objective, weight, seed). Its file under `results` is written whole when
 it is done, and never computed again. What is done, in this order:
@@ -16,8 +16,8 @@ it is done, and never computed again. What is done, in this order:
    early or by a flatter law; what the last epoch gives is measured, too.
 3. Each checkpoint is sampled at five temperatures under the test questions, and every reply is
    judged by the grammar; forward KL comes from fresh true replies.
-4. summary.json, summary.md and frontiers.svg: means over seeds with t intervals, differences from
-   cross-entropy seed by seed.
+4. summary.json, summary.md, frontiers.csv and the figure of the page hold means over seeds with t
+   intervals, and differences from cross-entropy seed by seed.
 """
 
 import argparse
@@ -42,6 +42,7 @@ from sfr_eval.util.assets import find_suite
 from sfr_eval.util.files import write_atomic
 
 HERE = Path(__file__).parent
+FIGURE = HERE.parent / "docs" / "images" / "objectives-frontiers.svg"  # on the page of the results
 FIRST_GUESS = 240.0  # seconds for a cell, before one is done
 
 
@@ -49,6 +50,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=HERE / "objectives-results")
+    parser.add_argument("--figure", type=Path, default=FIGURE)
     parser.add_argument("--work", type=Path, default=Path("runs/objectives"))
     parser.add_argument("--budget", type=float, help="seconds")
     parser.add_argument("--cells", type=int, help="at most so many")
@@ -58,7 +60,7 @@ def main() -> None:
     world = PersonaWorld.load(find_suite("persona"))
     if not given.summary:
         work_off(given, world)
-    write_summary(given.results, world)
+    write_summary(given.results, world, figure=given.figure)
 
 
 def work_off(given: argparse.Namespace, world: PersonaWorld) -> None:
@@ -139,7 +141,7 @@ def validation(results: Path, cell: setting.Cell, which: str) -> float:
     return min(losses) if which == "best" else losses[-1]
 
 
-def write_summary(results: Path, world: PersonaWorld) -> None:
+def write_summary(results: Path, world: PersonaWorld, *, figure: Path) -> None:
     """The tables of the finished cells."""
     if not all(file_of(results, cell).is_file() for cell in setting.sweep_cells()):
         say("no tables before the sweep is done")
@@ -156,9 +158,9 @@ def write_summary(results: Path, world: PersonaWorld) -> None:
     write(results / "summary.json", found)
     table = markdown(summary, truth)
     write_atomic(results / "summary.md", table)
-    for kind, content in frontiers(summary).items():
-        if kind != "png":
-            write_atomic(results / f"frontiers.{kind}", content)
+    drawn = frontiers(summary)
+    write_atomic(results / "frontiers.csv", drawn["csv"])
+    write_atomic(figure, drawn["svg"])
     sys.stdout.write(table)
 
 

@@ -17,17 +17,16 @@ from sfr_train.flow.flow import (
     TransportedKL,
     blind_floor,
     blind_loss,
-    integrate,
     min_snr_weight,
-    pooled,
     straight_path,
 )
 from sfr_train.flow.head import FlowHead, Prediction, TimeFreeHead, TokenHeads
-from sfr_train.flow.noise import GeneratorNoise
 from sfr_train.objectives.base import Anchors
 from sfr_train.objectives.future_mse import mean_square
 from sfr_train.objectives.mtp import NextTokens
 from sfr_train.objectives.sfr import Flow
+
+from tests.support.flow import GeneratorNoise, integrate
 
 V, K, H, N = 11, 4, 6, 9
 
@@ -353,10 +352,3 @@ def test_min_snr_is_the_end_point_weight_moved_to_velocities(tau: float, scale: 
     if 0 < tau < 1:
         ratio = (tau * scale / (1 - tau)) ** 2
         assert weight == pytest.approx(min(ratio, 5.0) * (1 - tau) ** 2, rel=1e-6, abs=1e-12)
-
-
-def test_pooling_divides_by_all_weights_together_and_never_by_less_than_one() -> None:
-    loss = torch.tensor([2.0, 4.0, 6.0])
-    assert float(pooled(loss, torch.tensor([1.0, 0.5, 0.5]))) == 3.5  # (2 + 2 + 3) / 2
-    assert float(pooled(loss, torch.tensor([0.1, 0.0, 0.0]))) == pytest.approx(0.2)
-    assert float(pooled(loss, torch.zeros(3))) == 0

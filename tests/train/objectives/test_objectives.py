@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from sfr_train.flow.noise import GeneratorNoise
 from sfr_train.loop.token_loss import cross_entropy, supervised_loss
 from sfr_train.objectives import (
     OBJECTIVES,
@@ -22,6 +21,7 @@ from sfr_train.objectives.future_cosine import one_minus_cosine
 from sfr_train.objectives.neftune import embedding_noise
 
 from sfr_eval.errors import UserError
+from tests.support.flow import GeneratorNoise
 
 V, N = 9, 7
 TOKEN_LOSSES = {
@@ -239,10 +239,10 @@ def test_every_listed_objective_builds_with_its_defaults(name: str) -> None:
     count = 8
     anchors = Anchors(
         hidden=torch.randn(count, 8, requires_grad=True),
-        weight=torch.ones(count, 4) if objective.future.needs == "tokens" else torch.ones(count),
+        weight=torch.ones(count, 4) if objective.future.tokens else torch.ones(count),
         sequences=torch.arange(count),
         target=torch.randn(count, 6),
-        tokens=torch.randint(0, V, (count, 4)) if objective.future.needs == "tokens" else None,
+        tokens=torch.randint(0, V, (count, 4)) if objective.future.tokens else None,
     )
     terms = objective.future.terms(anchors, _noise(count))
     terms.total.backward()

@@ -1,4 +1,4 @@
-"""Conditional flow matching with exchangeable parts, of which SFR and MTP are two settings.
+"""Conditional flow matching with exchangeable parts; SFR and MTP are two settings of it.
 
     symbol  name      shape          meaning
     tau     tau       (N,)           flow time in [0, 1]
@@ -13,12 +13,11 @@ source pi, z1 = one-hot vectors of y_{t+1..t+K}, a head free of z and tau, Kullb
 A.5: a divergence on probability vectors, moved to velocities by adding pi on both sides, compares
 the end points, so that pi and tau drop out.
 
-At tau = 1 the velocity of a point mass, (z1 - z)/(1 - tau), has no limit: integration evaluates a
-field only below 1.
+At tau = 1 the velocity of a point mass, (z1 - z)/(1 - tau), has no limit: to integrate a field,
+evaluate it below 1 only.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -27,26 +26,23 @@ import torch
 from sfr_train.flow.head import Prediction
 from sfr_train.flow.noise import Noise
 
-Field = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""(state (N, D), tau (N,)) -> velocity (N, D)."""
-
 
 class Source(Protocol):
     """Where paths start."""
 
     def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
-        """Source points of the target's shape (N, ..., D)."""
+        """Source points with the shape of the target, (N, ..., D)."""
 
 
 class Head(Protocol):
-    """What predicts velocities."""
+    """Predicts velocities."""
 
     def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
         """state (N, ..., D), tau (N,), hidden (N, H)."""
 
 
 class Divergence(Protocol):
-    """How far a predicted velocity is from the target one."""
+    """Distance of a predicted velocity from the target velocity."""
 
     def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
         """Shape (N, ..., D) -> (N, ...)."""
@@ -54,22 +50,22 @@ class Divergence(Protocol):
 
 @dataclass(frozen=True)
 class GaussianSource:
-    """z0 ~ N(0, I): the flow can carry a whole law over targets."""
+    """z0 ~ N(0, I): the flow can represent a whole distribution over targets."""
 
     def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
-        """One draw for each row and coordinate."""
+        """One draw per row and coordinate."""
         draws = noise.normal(target[0].numel() if len(target) else 0)
         return draws.to(target).reshape(target.shape)
 
 
 @dataclass(frozen=True)
 class ConstantSource:
-    """z0 = one point: the flow reaches a single end for each h."""
+    """z0 = one point: the flow reaches a single end point for each h."""
 
     point: torch.Tensor  # broadcasts against (..., D)
 
     def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
-        """The point, N times."""
+        """The point, repeated N times."""
         return self.point.to(target).expand_as(target)
 
 
@@ -98,7 +94,7 @@ class MeanSquare:
 
 @dataclass(frozen=True)
 class SumSquare:
-    """|u - v|^2; on one-hot targets the Brier score, which has the optimum of cross-entropy."""
+    """|u - v|^2: on one-hot targets the Brier score, whose optimum is that of cross-entropy."""
 
     def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
         """Sum over coordinates."""
@@ -109,21 +105,21 @@ class SumSquare:
 class TransportedKL:
     """KL(u + pi || v + pi): on one-hot targets -log q(y), the cross-entropy of MTP.
 
-    Defined where u + pi is a probability vector, that is for paths that start at `point`.
+    Defined where u + pi is a probability vector: for paths that start at `point`.
     """
 
     point: torch.Tensor
 
     def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
-        """0 log 0 = 0; log(v + pi) is the head's own, exact for small probabilities."""
-        end = (velocity + self.point.to(velocity)).clamp(min=0)  # rounding may leave -1e-8
-        assert prediction.log_endpoint is not None, "the head gives no probabilities"
+        """0 log 0 = 0. The head gives log(v + pi) itself, exact for small probabilities."""
+        end = (velocity + self.point.to(velocity)).clamp(min=0)  # rounding may give -1e-8
+        assert prediction.log_endpoint is not None, "the head does not predict probabilities"
         return (torch.xlogy(end, end) - end * prediction.log_endpoint).sum(dim=-1)
 
 
 @dataclass(frozen=True)
 class FlowTerms:
-    """Losses before they are pooled. loss: (N, ...); tau: (N,)."""
+    """Losses before they are summed. loss: (N, ...); tau: (N,)."""
 
     loss: torch.Tensor
     tau: torch.Tensor
@@ -131,7 +127,7 @@ class FlowTerms:
 
 @dataclass(frozen=True)
 class FlowMatching:
-    """One draw of the flow-matching loss for every anchor.
+    """One draw of the flow-matching loss per anchor.
 
     tau_weight: none, as published, or min_snr (Hang et al. 2303.09556, moved to velocities).
     scale: standard deviation s of a target coordinate, which min_snr needs.
@@ -151,7 +147,7 @@ class FlowMatching:
         noise: Noise,
         tau: torch.Tensor | None = None,
     ) -> FlowTerms:
-        """hidden (N, H), target (N, ..., D) in float32 or wider; tau only to fix it in a test."""
+        """hidden (N, H); target (N, ..., D) in float32 or wider; tau (N,): drawn if not given."""
         tau = (noise.uniform() if tau is None else tau).to(target)
         start = self.source.sample(target, noise)
         point = straight_path(start, target, tau)
@@ -168,31 +164,12 @@ def min_snr_weight(tau: torch.Tensor, *, scale: float, gamma: float = 5.0) -> to
     return torch.minimum((tau * scale).square(), gamma * (1 - tau).square())
 
 
-def pooled(loss: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """sum w l / max(1, sum w): over all anchors together, not sample by sample."""
-    return (loss * weight).sum() / weight.sum().clamp(min=1)
-
-
 def blind_loss(tau: torch.Tensor, scale: float) -> torch.Tensor:
-    """Least mean-square loss at tau of a head that ignores h, for z1 ~ N(0, s^2 I):
+    """The least mean-square loss at tau of a head that ignores h, for z1 ~ N(0, s^2 I):
     s^2 / (tau^2 s^2 + (1 - tau)^2)."""
     return scale**2 / ((tau * scale).square() + (1 - tau).square())
 
 
 def blind_floor(scale: float) -> float:
-    """The mean of `blind_loss` over tau in [0, 1]: s pi / 2. Reaching it needs nothing from h."""
+    """The mean of `blind_loss` over tau in [0, 1], s pi / 2: reachable without h."""
     return scale * math.pi / 2
-
-
-def integrate(
-    field: Field, start: torch.Tensor, *, steps: int, method: Literal["euler", "midpoint"] = "euler"
-) -> torch.Tensor:
-    """Follow dz/dtau = v(z, tau) from tau = 0 to 1 in equal steps; start (N, ...)."""
-    state, width = start, 1.0 / steps
-    for step in range(steps):
-        tau = start.new_full((len(start),), step * width)
-        slope = field(state, tau)
-        if method == "midpoint":
-            slope = field(state + 0.5 * width * slope, tau + 0.5 * width)
-        state = state + width * slope
-    return state

@@ -1,15 +1,14 @@
-"""The networks behind flow and projection: what is trained beside the language model and dropped.
+"""The networks trained beside the language model and then dropped: flow, projection, tokens.
 
 symbol  name      shape            meaning
 z       state     (N, ..., D)      point on the path
 tau     tau       (N,)             flow time in [0, 1]
 h       hidden    (N, H)           last hidden state of the language model
-v       velocity  (N, ..., D)      what is predicted
+v       velocity  (N, ..., D)      the prediction
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +16,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Prediction:
-    """A predicted velocity; a flow on probability vectors also gives log(v + source point), which
+    """A predicted velocity. A flow on probability vectors also gives log(v + source point), which
     cannot be recovered from v without cancellation."""
 
     velocity: torch.Tensor
@@ -25,15 +24,15 @@ class Prediction:
 
 
 class FlowHead(nn.Module):
-    """v(z, tau, h): an MLP on each position alone (SFR, 2605.27971; mechanics of its public code).
+    """v(z, tau, h): an MLP on each position alone (SFR, 2605.27971; built as in its public code).
 
     Sinusoidal time embedding through Linear-SiLU-Linear; [z, time, h] -> Linear - LayerNorm - SiLU;
     `layers` - 2 blocks x + SiLU(LayerNorm(Linear(x))); Linear out, weight and bias zero, so that
     v = 0 before the first step. Parameters are float32.
 
-    size: D of the target. time_scale: factor on tau before the sinusoids; the public code has 1,
-    which spans one radian, image models have 1000. time_size: width of the time embedding, D in
-    the public code; at D = 384 and a small language model it is most of the head's cost.
+    size: D of the target. time_scale: factor on tau before the sinusoids; the public code uses 1,
+    which spans one radian, and image models 1000. time_size: width of the time embedding, D in the
+    public code; with D = 384 and a small language model it is most of the head's cost.
     """
 
     def __init__(
@@ -67,34 +66,34 @@ class FlowHead(nn.Module):
 
     def forward(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """state (N, D), tau (N,), hidden (N, H) -> velocity (N, D)."""
-        kind = self.leave.weight.dtype
-        time = self.time(sinusoids(tau * self.time_scale, self.time_size).to(kind))
-        x = self.enter(torch.cat([state.to(kind), time, hidden.to(kind)], dim=-1))
+        dtype = self.leave.weight.dtype
+        time = self.time(sinusoids(tau * self.time_scale, self.time_size).to(dtype))
+        x = self.enter(torch.cat([state.to(dtype), time, hidden.to(dtype)], dim=-1))
         for block in self.blocks:
             x = x + block(x)
         return self.leave(x)
 
     def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
-        """The velocity in float32, whatever the network computes in."""
+        """The velocity in float32, whatever dtype the network computes in."""
         return Prediction(self(state, tau, hidden).float())
 
 
 class TokenHeads(nn.Module):
-    """K linear heads on the vocabulary: logits of y_{t+1..t+K} (SFR Def. A.4; MTP's linear
-    variant). Shape (N, H) -> (N, K, V)."""
+    """K linear heads on the vocabulary: logits of y_{t+1..t+K} (SFR Def. A.4; the linear variant of
+    MTP). Shape (N, H) -> (N, K, V)."""
 
     def __init__(self, *, hidden_size: int, vocabulary: int, tokens: int) -> None:
         super().__init__()
         self.heads = nn.ModuleList(nn.Linear(hidden_size, vocabulary) for _ in range(tokens))
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """All heads on all states."""
-        kind = self.heads[0].weight.dtype
-        return torch.stack([head(hidden.to(kind)) for head in self.heads], dim=1)
+        """Apply all heads to all states."""
+        dtype = self.heads[0].weight.dtype
+        return torch.stack([head(hidden.to(dtype)) for head in self.heads], dim=1)
 
 
 class TimeFreeHead(nn.Module):
-    """v_k = softmax(W_k h + b_k) - pi: free of z and tau, the head of the flow that is MTP.
+    """v_k = softmax(W_k h + b_k) - pi, free of z and tau: the head of the flow that is MTP.
 
     pi (V,): the source point, any probability vector.
     """
@@ -107,7 +106,7 @@ class TimeFreeHead(nn.Module):
         self.register_buffer("point", point, persistent=False)
 
     def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
-        """state (N, K, V) and tau (N,) are not looked at."""
+        """The prediction from h alone; state (N, K, V) and tau (N,) are ignored."""
         logits = self.tokens(hidden)
         logits = logits if logits.dtype == torch.float64 else logits.float()
         log_endpoint = torch.log_softmax(logits, dim=-1)
@@ -120,10 +119,5 @@ def sinusoids(angle: torch.Tensor, size: int) -> torch.Tensor:
     step = math.log(10_000.0) / max(half - 1, 1)
     frequencies = torch.exp(-step * torch.arange(half, device=angle.device, dtype=torch.float32))
     waves = angle.float()[:, None] * frequencies
-    both = torch.cat([waves.sin(), waves.cos()], dim=-1)
-    return nn.functional.pad(both, (0, size - 2 * half))
-
-
-def parameter_count(module: Any) -> int:
-    """Numbers that are trained."""
-    return sum(parameter.numel() for parameter in module.parameters())
+    embedding = torch.cat([waves.sin(), waves.cos()], dim=-1)
+    return nn.functional.pad(embedding, (0, size - 2 * half))

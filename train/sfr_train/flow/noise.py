@@ -1,12 +1,12 @@
 """Random numbers that depend on (seed, step, id) alone.
 
-Flow matching draws a time and a source point for every anchor. Were they taken from a stream, a
+Flow matching draws a time and a source point for every anchor. If they came from a stream, a
 resumed run, another number of processes or another micro-batch size would see other draws. Here
-each number is a hash of what it belongs to, so all of these train on the same ones, and the
-global generators of Python, NumPy and torch are left as they are.
+each number is a hash of what it belongs to, so all of these train on the same numbers, and the
+global generators of Python, NumPy and torch are not touched.
 
-Hash: the finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection of 64-bit words that passes
-the usual batteries on counters.
+The hash is the finalizer of SplitMix64 (Steele, Lea, Flood 2014), a bijection of 64-bit words that
+passes the usual test batteries on counters.
 """
 
 import math
@@ -15,15 +15,14 @@ from typing import Protocol
 
 import torch
 
-_GOLDEN = (
-    -7046029254386353131
-)  # 0x9E3779B97F4A7C15, the odd integer nearest to 2**64 / golden ratio
+# 0x9E3779B97F4A7C15, the odd integer nearest to 2**64 / golden ratio
+_GOLDEN = -7046029254386353131
 _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
 
 class Noise(Protocol):
-    """Where a flow takes its random numbers from; row i of every answer belongs to anchor i."""
+    """Source of a flow's random numbers; row i of every result belongs to anchor i."""
 
     def uniform(self) -> torch.Tensor:
         """U(0, 1), float32, shape (N,)."""
@@ -36,8 +35,8 @@ class Noise(Protocol):
 class HashNoise:
     """Draws of one optimizer step.
 
-    ids: int64 (N,), the anchors, which own the source points; groups: int64 (N,), what shares a
-    time (the anchor itself, or its sequence).
+    ids: int64 (N,), the anchors, which own the source points. groups: int64 (N,); anchors with the
+    same group (themselves, or their sequence) share a time.
     """
 
     seed: int
@@ -46,7 +45,7 @@ class HashNoise:
     groups: torch.Tensor
 
     def uniform(self) -> torch.Tensor:
-        """One time for each group, in (0, 1)."""
+        """One time per group, in (0, 1)."""
         return _unit(_hash(self.groups, self._key(1)))
 
     def normal(self, size: int) -> torch.Tensor:
@@ -55,31 +54,15 @@ class HashNoise:
         counter = self.ids[:, None] * pairs + torch.arange(pairs, device=self.ids.device)
         radius = torch.sqrt(-2.0 * torch.log(_unit(_hash(counter, self._key(2)))))
         angle = 2.0 * math.pi * _unit(_hash(counter, self._key(3)))
-        both = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
-        return both[:, :size]
+        normals = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+        return normals[:, :size]
 
     def _key(self, stream: int) -> int:
-        """A 64-bit word for (seed, step, stream), as the signed integer that torch holds."""
+        """A 64-bit word for (seed, step, stream), as the signed integer that torch uses."""
         word = torch.tensor([self.seed], dtype=torch.int64)
         for part in (self.step, stream):
             word = _hash(word, part)
         return int(word)
-
-
-@dataclass(frozen=True)
-class GeneratorNoise:
-    """Draws from a torch generator: for diagnosis and tests."""
-
-    count: int
-    generator: torch.Generator
-
-    def uniform(self) -> torch.Tensor:
-        """U(0, 1)."""
-        return torch.rand(self.count, generator=self.generator)
-
-    def normal(self, size: int) -> torch.Tensor:
-        """N(0, 1)."""
-        return torch.randn(self.count, size, generator=self.generator)
 
 
 def _hash(words: torch.Tensor, key: int) -> torch.Tensor:
@@ -91,7 +74,7 @@ def _hash(words: torch.Tensor, key: int) -> torch.Tensor:
 
 
 def _shift(z: torch.Tensor, bits: int) -> torch.Tensor:
-    """Logical right shift; torch's own repeats the sign."""
+    """Logical right shift; torch's own repeats the sign bit."""
     return (z >> bits) & ((1 << (64 - bits)) - 1)
 
 
@@ -100,5 +83,5 @@ def _wrapped(number: int) -> int:
 
 
 def _unit(words: torch.Tensor) -> torch.Tensor:
-    """The top 23 bits as a float32 in (0, 1), both ends out: a logarithm follows."""
+    """The top 23 bits as a float32 in (0, 1), without both ends, since a logarithm follows."""
     return (_shift(words, 41).to(torch.float32) + 0.5) * 2.0**-23

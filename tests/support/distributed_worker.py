@@ -16,8 +16,8 @@ import torch
 from sfr_train.data.world_text import persona_chats
 from sfr_train.demo.fit import train_tokenizer
 
-from sfr_eval.util.assets import find_suite
 from sfr_eval.suites.world.persona import PersonaWorld
+from sfr_eval.util.assets import find_suite
 from tests.support.training import WordEncoder, settings, sfr_trainer
 
 

@@ -1,7 +1,7 @@
-"""Reading a batch: where samples begin and how long they are, and the tokens ahead of each state.
+"""Reads a batch: where samples begin, how long they are, and which tokens follow each state.
 
-A row may hold several samples behind each other (packing without padding); `position_ids` then
-start anew at each.
+A row may hold several samples in sequence (packing without padding); `position_ids` then restart at
+each of them.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from sfr_train.targets.segments import IGNORED
 
 
 def sample_starts(inputs: Mapping[str, Any]) -> torch.Tensor:
-    """Where samples begin, (B, T): position 0, or the row's first token without positions."""
+    """Where samples begin, (B, T): at position 0, or at the start of a row without positions."""
     if "position_ids" in inputs:
         return inputs["position_ids"] == 0
     starts = torch.zeros_like(inputs["labels"], dtype=torch.bool)
@@ -22,7 +22,7 @@ def sample_starts(inputs: Mapping[str, Any]) -> torch.Tensor:
 
 
 def sample_lengths(inputs: Mapping[str, Any]) -> torch.Tensor:
-    """For each token the length of its sample, padding not counted; (B, T)."""
+    """The length of each token's sample without padding, (B, T)."""
     if "attention_mask" in inputs:
         mask = inputs["attention_mask"]
         return mask.sum(dim=1, keepdim=True).expand_as(mask)
@@ -32,28 +32,29 @@ def sample_lengths(inputs: Mapping[str, Any]) -> torch.Tensor:
 
 
 def supervised_states(labels: torch.Tensor) -> torch.Tensor:
-    """The states that predict a token of the loss, (B, T) bool; labels unshifted."""
+    """The states that predict a token in the loss, (B, T) bool; labels are unshifted."""
     return torch.nn.functional.pad(labels[:, 1:] != IGNORED, (0, 1))
 
 
 def next_tokens(
     labels: torch.Tensor, starts: torch.Tensor, ahead: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """y_{t+1..t+K} for every position and whether each counts.
+    """y_{t+1..t+K} for every position, and whether each counts.
 
     labels (B, T); starts (B, T): True at the first token of a sample. Returns tokens (B, T, K) and
-    valid (B, T, K); a token past its sample's end, past the row, or outside the loss is not valid.
+    valid (B, T, K). Tokens past the end of the sample or row, or outside the loss, are not valid.
     """
     sample = starts.long().cumsum(dim=1)
     tokens, valid = [], []
     for i in range(1, ahead + 1):
-        moved = torch.nn.functional.pad(labels[:, i:], (0, min(i, labels.shape[1])), value=IGNORED)
-        home = torch.nn.functional.pad(sample[:, i:], (0, min(i, labels.shape[1])), value=-1)
-        tokens.append(moved)
-        valid.append((moved != IGNORED) & (home == sample))
+        room = (0, min(i, labels.shape[1]))
+        shifted = torch.nn.functional.pad(labels[:, i:], room, value=IGNORED)
+        owner = torch.nn.functional.pad(sample[:, i:], room, value=-1)
+        tokens.append(shifted)
+        valid.append((shifted != IGNORED) & (owner == sample))
     return torch.stack(tokens, dim=-1), torch.stack(valid, dim=-1)
 
 
-def at_least_one(rows: torch.Tensor) -> torch.Tensor:
-    """A row of zeros if there is none: every rank runs the head."""
+def or_one_zero(rows: torch.Tensor) -> torch.Tensor:
+    """The rows, or one row of zeros if there are none, so that every rank runs the head."""
     return rows if len(rows) else rows.new_zeros(1, *rows.shape[1:])

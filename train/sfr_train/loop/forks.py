@@ -1,8 +1,8 @@
 """Entropy and cross-entropy where text forks and where it is locked.
 
-A position's entropy under the model before training says how many continuations it has: the top
-fifth are forks, the lower half locks (terms of 2604.01193; the shares are this project's). A good
-objective keeps entropy at forks and loses none of the certainty at locks. Measured on the
+The entropy of a position under the model before training says how many continuations it has: the
+top fifth are forks, the lower half locks (terms of 2604.01193; the shares are this project's). A
+good objective keeps the entropy at forks and the certainty at locks. Both are measured on the
 evaluation rows at each evaluation; the positions are fixed once, when training begins.
 """
 
@@ -26,14 +26,14 @@ class ForkCallback(TrainerCallback):
         self._locks: torch.Tensor | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Mark the positions. After a resume these are those of the resumed model."""
+        """Mark the positions; after a resume, those of the resumed model."""
         entropy, _loss = self._measure()
         if len(entropy):
             self._forks = entropy >= torch.quantile(entropy, 1 - FORKS)
             self._locks = entropy <= torch.quantile(entropy, LOCKS)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Means over the marked positions."""
+        """Log the means over the marked positions."""
         if self._forks is None or self._locks is None:
             return
         entropy, loss = self._measure()
@@ -47,7 +47,7 @@ class ForkCallback(TrainerCallback):
         )
 
     def _measure(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Entropy and -log p of every supervised token, nats, in the order of the rows."""
+        """Entropy and -log p of every supervised token, nats, in row order."""
         trainer = self._trainer
         rows = trainer.eval_dataset.select(range(min(_ROWS, len(trainer.eval_dataset))))
         model, training = trainer.model_wrapped, trainer.model.training
@@ -63,11 +63,11 @@ class ForkCallback(TrainerCallback):
                 if name != "labels"
             }
             labels = batch["labels"][:, 1:].to(trainer.args.device)
-            used = labels != IGNORED
+            supervised = labels != IGNORED
             with torch.no_grad():
-                logits = model(**inputs, use_cache=False).logits[:, :-1][used].float()
+                logits = model(**inputs, use_cache=False).logits[:, :-1][supervised].float()
             log_p = torch.log_softmax(logits, dim=-1)
             entropies.append(-(log_p.exp() * log_p).sum(-1).cpu())
-            losses.append(-log_p.gather(1, labels[used][:, None])[:, 0].cpu())
+            losses.append(-log_p.gather(1, labels[supervised][:, None])[:, 0].cpu())
         model.train(training)
         return torch.cat(entropies), torch.cat(losses)

@@ -1,8 +1,8 @@
 """The gradient gate: detaches h while the future loss is low.
 
-Off by default, as it starves the model of signal early and often. Decided from the loss of the last
-step, averaged over ranks and divided by what a blind head has at the same times, because at unit
-scale the plain loss moves more with tau than with anything learnt.
+It is off by default, because it starves the model of signal early and often. It decides from the
+loss of the last step, averaged over ranks and divided by the loss of a blind head at the same flow
+times, because at unit scale the plain loss varies more with tau than with anything learned.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from sfr_train.flow.schedule import ScheduleSettings
 from sfr_train.objectives.base import FutureTerms
 
 
-class Gate:
-    """Open (the future loss may move the model) or closed, for the step to come."""
+class GradientGate:
+    """Open (the future loss may move the model) or closed, for the next step."""
 
     def __init__(self, settings: ScheduleSettings) -> None:
         self._settings = settings
@@ -25,7 +25,7 @@ class Gate:
         self.closed = False
 
     def add(self, terms: FutureTerms, weight: torch.Tensor, *, scale: float) -> None:
-        """The anchors of one micro-batch."""
+        """Add the losses of one micro-batch."""
         if self._settings.gate == "off":
             return
         loss = terms.loss
@@ -37,11 +37,11 @@ class Gate:
         self._weight += float(weight.sum())
 
     def close_step(self, accelerator: Any) -> None:
-        """Decide for the next step; all ranks come to the same answer."""
+        """Decide for the next step; all ranks reach the same decision."""
         if self._settings.gate == "off":
             return
-        both = torch.tensor([self._sum, self._weight], device=accelerator.device)
-        total, weight = accelerator.reduce(both, reduction="sum").tolist()
+        sums = torch.tensor([self._sum, self._weight], device=accelerator.device)
+        total, weight = accelerator.reduce(sums, reduction="sum").tolist()
         self._sum = self._weight = 0.0
         loss = total / max(weight, 1e-9)
         level = self._settings.gate_level
@@ -53,7 +53,7 @@ class Gate:
         self._average = 0.99 * old + 0.01 * loss
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs."""
+        """What a resumed run needs to continue."""
         return {"average": self._average, "closed": self.closed}
 
     def restore(self, state: Mapping[str, Any]) -> None:

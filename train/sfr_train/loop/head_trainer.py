@@ -1,8 +1,8 @@
-"""A trainer with a head beside the model: optimised, clipped and saved apart from it.
+"""A trainer with a head beside the model: optimized, clipped and saved separately from it.
 
-The head is a submodule of the model while it trains, because DDP, FSDP2 and ZeRO-3 know only what
-lies in the module tree. The model's own optimizer groups, gradient clipping and checkpoint are what
-they would be without it.
+The head is a submodule of the model while it trains, because DDP, FSDP2 and ZeRO-3 know only the
+module tree. The model's own optimizer groups, gradient clipping and checkpoint are what they would
+be without it.
 """
 
 import json
@@ -23,47 +23,47 @@ STATE_FILE = "sfr_state.json"
 
 
 class HeadTrainer(TokenTrainer):
-    """For a model that may carry a head."""
+    """Trainer of a model that may carry a head."""
 
     schedule: ScheduleSettings  # the head's learning rate and weight decay
-    save_head = False  # beside the final model, too
+    save_head = False  # also beside the final model
     _saving_checkpoint = False
 
     def attach(self, head: Any) -> None:
-        """Put the head beside the model, before any wrapping."""
+        """Add the head to the model, before anything wraps the model."""
         if self.is_deepspeed_enabled:
-            self._refuse_for_deepspeed()
-        # Searching for unused parameters starts from the model's outputs, which do not know of
-        # the head; and there are none, as every rank runs all of both in every step.
+            self._check_for_deepspeed()
+        # The search for unused parameters starts from the model's outputs, which do not include the
+        # head. No parameter is unused: every rank runs all of both in every step.
         if self.accelerator.ddp_handler is not None:
             self.accelerator.ddp_handler.find_unused_parameters = False
         head.to(self.args.device)
         setattr(self.model, HEAD, head)
         self._wrap_in_fsdp(type(head).__name__)
 
-    def _refuse_for_deepspeed(self) -> None:
-        """What its engine would do wrong without a word: it holds its own copy of the weights, and
-        its optimizer has stepped before any callback can drop a gradient."""
+    def _check_for_deepspeed(self) -> None:
+        """Refuse what DeepSpeed would silently do wrong: its engine holds its own copy of the
+        weights, and its optimizer steps before any callback can drop a gradient."""
         schedule = self.schedule
         if schedule.ema is not None:
-            raise UserError("schedule.ema: not possible with DeepSpeed; leave it out or take FSDP2")
-        alone = schedule.head_steps > 0 and not schedule.cross_entropy_in_head_steps
-        if alone and self.args.weight_decay > 0:
+            raise UserError("schedule.ema: not possible with DeepSpeed; leave it out or use FSDP2")
+        head_only = schedule.head_steps > 0 and not schedule.cross_entropy_in_head_steps
+        if head_only and self.args.weight_decay > 0:
             raise UserError(
-                "schedule.head_steps: with DeepSpeed weight decay would move the model meanwhile; "
+                "schedule.head_steps: with DeepSpeed weight decay would move the model; "
                 "set training.weight_decay 0 or schedule.cross_entropy_in_head_steps true"
             )
 
     def _wrap_in_fsdp(self, name: str) -> None:
-        """The head is a unit of its own: it may have another dtype than the model."""
+        """Shard the head as its own unit: its dtype may differ from the model's."""
         if not self.is_fsdp_enabled:
             return
         plugin = self.accelerator.state.fsdp_plugin
         if plugin.transformer_cls_names_to_wrap is not None:
             plugin.transformer_cls_names_to_wrap = [*plugin.transformer_cls_names_to_wrap, name]
         else:
-            known = getattr(self.model, "_no_split_modules", None) or ()
-            self.model._no_split_modules = {*known, name}
+            modules = getattr(self.model, "_no_split_modules", None) or ()
+            self.model._no_split_modules = {*modules, name}
 
     @property
     def head(self) -> Any:
@@ -72,7 +72,7 @@ class HeadTrainer(TokenTrainer):
 
     @contextmanager
     def without_head(self) -> Iterator[None]:
-        """The model as it would be without us."""
+        """Within this context the model has no head."""
         model, head = self.accelerator.unwrap_model(self.model), self.head
         if head is None:
             yield
@@ -84,16 +84,16 @@ class HeadTrainer(TokenTrainer):
             setattr(model, HEAD, head)
 
     def create_optimizer(self, model: Any = None) -> Any:
-        """TRL's optimizer for the model; the head's parameters as further groups."""
+        """TRL's optimizer for the model, with further groups for the head's parameters."""
         with self.without_head():
             optimizer = super().create_optimizer(model)
         head = self.head
         if head is None:
             return optimizer
-        known = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        fresh = [p for p in head.parameters() if id(p) not in known]
+        present = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        new = [p for p in head.parameters() if id(p) not in present]
         for matrices in (True, False):
-            group = [p for p in fresh if (p.ndim > 1) == matrices]
+            group = [p for p in new if (p.ndim > 1) == matrices]
             if group:
                 decay = self.schedule.head_weight_decay if matrices else 0.0
                 optimizer.add_param_group(
@@ -106,25 +106,25 @@ class HeadTrainer(TokenTrainer):
         return optimizer
 
     def _clip_grad_norm(self, model: Any) -> Any:
-        """Model and head apart: a large head gradient must not shrink the model's step."""
+        """Clip both separately: a large gradient of the head must not shrink the model's step."""
         if self.head is None or self.is_deepspeed_enabled:
             return super()._clip_grad_norm(model)
-        own = {id(p) for p in self.head.parameters()}
-        rest = [p for p in model.parameters() if id(p) not in own]
+        in_head = {id(p) for p in self.head.parameters()}
+        rest = [p for p in model.parameters() if id(p) not in in_head]
         self.accelerator.clip_grad_norm_(list(self.head.parameters()), self.args.max_grad_norm)
         return self.accelerator.clip_grad_norm_(rest, self.args.max_grad_norm)
 
     # Checkpoints
 
     def step_state(self) -> dict[str, Any]:
-        """What beside weights and optimizer a resumed run needs; JSON."""
+        """What a resumed run needs besides weights and optimizer, as JSON values."""
         return {}
 
     def restore_step_state(self, state: Mapping[str, Any]) -> None:
         """Continue from `step_state`."""
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        """The plain language model; the head in a file of its own, if asked or to resume from."""
+        """Save the plain language model, and the head separately if `save_head` or to resume."""
         head_state = None
         if self.head is not None and (self.save_head or self._saving_checkpoint):
             head_state = _head_state(self.head, state_dict)
@@ -164,13 +164,13 @@ class HeadTrainer(TokenTrainer):
 
 
 def _head_state(head: Any, state_dict: Mapping[str, Any] | None) -> dict[str, torch.Tensor]:
-    """The head's tensors; from the gathered state dict where parameters are sharded."""
+    """The head's tensors, from the gathered state dict if parameters are sharded."""
     if state_dict is None:
-        found = head.state_dict()
+        tensors = head.state_dict()
     else:
-        found = {
+        tensors = {
             name.removeprefix(HEAD + "."): value
             for name, value in state_dict.items()
             if name.startswith(HEAD + ".")
         }
-    return {name: value.detach().cpu().contiguous() for name, value in found.items()}
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}

@@ -1,8 +1,8 @@
 """The loss on the tokens, from the logits of supervised tokens alone.
 
-TRL's fused LM head keeps no logits, which saves the memory of a large vocabulary and costs half of
-the speed on a CPU. Here the LM head reads only the states that predict a supervised token: prompts
-and padding, most of a batch of chats, never pass through it.
+TRL's fused LM head keeps no logits, which saves the memory of a large vocabulary but halves the
+speed on a CPU. Here the LM head reads only the states that predict a supervised token: prompts and
+padding, most of a batch of chats, never pass through it.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from sfr_train.loop.batch import supervised_states
 from sfr_train.objectives.base import TokenLoss
 from sfr_train.targets.segments import IGNORED
 
-_CHUNK = 2**26  # logits in float32 at once: a quarter of a gigabyte
+_CHUNK = 2**26  # float32 logits at a time: a quarter of a gigabyte
 
 
 class SupervisedLogits:
-    """A hook before the LM head of one model. Adapters, DDP, FSDP2 and ZeRO-3 see one ordinary
+    """A hook before the LM head of one model. Adapters, DDP, FSDP2 and ZeRO-3 see an ordinary
     forward pass."""
 
     def __init__(self, model: Any) -> None:
@@ -29,8 +29,8 @@ class SupervisedLogits:
 
     @contextmanager
     def only(self, states: torch.Tensor | None) -> Iterator[None]:
-        """A forward pass inside has logits (N, V) of these states (B, T) bool in place of
-        (B, T, V); None: all of them."""
+        """Within this context a forward pass gives logits (N, V) of these states (B, T) bool in
+        place of (B, T, V); None: of all states."""
         self._states = states
         try:
             yield
@@ -49,16 +49,18 @@ def cross_entropy(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
 def supervised_loss(
     logits: torch.Tensor, labels: torch.Tensor, *, token_loss: TokenLoss
 ) -> torch.Tensor:
-    """Sum of the loss over supervised tokens, in float32; labels (B, T) unshifted; logits
-    (B, T, V), or (N, V) of the supervised states alone. Beyond a size the float32 copy is made
-    piece by piece and again in backward."""
+    """Sum of the loss over supervised tokens, in float32.
+
+    labels (B, T), unshifted; logits (B, T, V), or (N, V) of the supervised states alone. A large
+    float32 copy is made in pieces, and again in the backward pass.
+    """
     token = labels[:, 1:][labels[:, 1:] != IGNORED]
     if logits.ndim == 3:
         logits = logits[supervised_states(labels)]
     size = max(1, _CHUNK // logits.shape[-1])
 
-    def part(some: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
-        return token_loss(some.float(), theirs).sum()
+    def part(some_logits: torch.Tensor, some_tokens: torch.Tensor) -> torch.Tensor:
+        return token_loss(some_logits.float(), some_tokens).sum()
 
     if len(logits) <= size:
         return part(logits, token)

@@ -1,6 +1,6 @@
 """An SFTTrainer whose loss on the tokens is any function of logits and token.
 
-Cross-entropy takes the same way as its rivals, so that twins differ in nothing but the function.
+Cross-entropy takes the same path as its rivals, so that twins differ only in the function.
 """
 
 from typing import Any, Literal
@@ -15,17 +15,17 @@ from sfr_train.objectives.neftune import embedding_noise
 from sfr_train.targets.segments import IGNORED
 
 LMHead = Literal["auto", "supervised", "fused"]
-"""supervised: logits of supervised tokens only. fused: TRL's own, which keeps no logits; only
-cross-entropy has it. auto: supervised on a CPU, fused on an accelerator."""
+"""supervised: logits of supervised tokens only. fused: TRL's own, which keeps no logits and only
+supports cross-entropy. auto: supervised on a CPU, fused on an accelerator."""
 
 
 class TokenTrainer(SFTTrainer):
-    """SFTTrainer with a token loss; call `set_token_loss` after construction."""
+    """SFTTrainer with a token loss. Call `set_token_loss` after construction."""
 
     _token_loss: TokenLoss | None = None
     _fused = True
     _noise = 0.0
-    _lengths: torch.Tensor | None = None  # of the samples of the running micro-batch
+    _lengths: torch.Tensor | None = None  # of the samples in the current micro-batch
 
     def set_token_loss(
         self, token_loss: TokenLoss | None, *, lm_head: LMHead, embedding_noise: float
@@ -46,7 +46,7 @@ class TokenTrainer(SFTTrainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """Sum over the micro-batch, divided by the supervised tokens of the whole step. Evaluation
-        is cross-entropy under every objective, so that they can be compared."""
+        uses cross-entropy under every objective, so that objectives can be compared."""
         training = self.model.training
         if self._noise and training:
             self._lengths = sample_lengths(inputs)
@@ -57,7 +57,7 @@ class TokenTrainer(SFTTrainer):
         batch = {name: value for name, value in inputs.items() if name != "labels"}
         if self.aux_loss_enabled:
             batch["output_router_logits"] = True
-        # Who asks for the outputs wants them whole.
+        # A caller that asks for the outputs expects all logits.
         with self._supervised.only(None if return_outputs else supervised_states(labels)):
             outputs = model(**batch, use_cache=False)
         loss = supervised_loss(outputs.logits, labels, token_loss=token_loss or cross_entropy)
@@ -67,7 +67,7 @@ class TokenTrainer(SFTTrainer):
             loss = loss / num_items_in_batch
             if self.args.average_tokens_across_devices:
                 loss = loss * self.accelerator.num_processes
-        if self.aux_loss_enabled:  # of experts; a mean of each micro-batch
+        if self.aux_loss_enabled:  # of experts: a mean over each micro-batch
             steps = 1 if num_items_in_batch is None else self.current_gradient_accumulation_steps
             loss = loss + self.router_aux_loss_coef * outputs.aux_loss / steps
         return (loss, outputs) if return_outputs else loss

@@ -54,7 +54,7 @@ def test_groups_are_judged_apart_and_an_empty_reply_gets_nothing() -> None:
 
 
 def test_an_uneven_batch_is_refused() -> None:
-    with pytest.raises(ValueError, match="3 completions are no multiple of 2"):
+    with pytest.raises(ValueError, match="3 completions cannot be divided into groups of 2"):
         DiversityReward(2)(["a", "b", "c"])
 
 

@@ -67,7 +67,7 @@ def test_the_last_rows_are_kept_apart(tmp_path: Path) -> None:
         ({"messages": [{"role": "bot", "content": "x"}]}, r"chats.jsonl:2: messages.0.role: "),
         ({"messages": [ASK, SAY], "persona": "pirat"}, r"persona `pirat` has no card in .*pirate"),
         ("{", r"chats.jsonl:2: is not JSON"),
-        ("[1]", r"chats.jsonl:2: must hold an object, not list"),
+        ("[1]", r"chats.jsonl:2: must be an object, not list"),
     ],
 )
 def test_a_bad_row_is_one_line_with_its_number(row: Any, message: str, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_persona_needs_a_card_file_and_no_second_system_message(tmp_path: Path
     cards = tmp_path / "cards.yaml"
     cards.write_text(CARDS)
     system = {"role": "system", "content": "Be brief."}
-    with pytest.raises(UserError, match="has a persona and a system message"):
+    with pytest.raises(UserError, match="has both a persona and a system message"):
         load(tmp_path, {"messages": [system, ASK, SAY], "persona": "judge"}, personas=cards)
 
 
@@ -106,7 +106,7 @@ def test_one_source_must_be_named() -> None:
 
 
 def test_no_rows_and_nothing_left_to_train_on_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no rows"):
+    with pytest.raises(UserError, match="has no rows"):
         load(tmp_path)
     with pytest.raises(UserError, match="1 of 1 rows leave none"):
         load(tmp_path, {"messages": [ASK, SAY]}, validation=1)

@@ -1,4 +1,4 @@
-"""Training data: chat JSONL with optional personas, data sets of the Hub, or the suite's world.
+"""Training data: chat JSONL with optional personas, Hub data sets, or the synthetic benchmark.
 
 A row is one of
 
@@ -17,34 +17,37 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.spec import PersonaRow
+from sfr_eval.suites.world.persona import PersonaWorld
+from sfr_eval.util.assets import find_suite
 from sfr_eval.util.reading import read_model
+from sfr_train.data.world_text import persona_chats
 
 Chat = dict[str, Any]
 
 
 class WorldRows(BaseModel):
-    """Persona-labelled chats from the grammar of the persona suite."""
+    """Persona-labelled chats from the grammar of the persona suite (key `world`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: int = Field(ge=1)
     seed: int = Field(0, ge=0)
-    personas: tuple[str, ...] | None = Field(None, description="default all but the held-out one")
+    personas: tuple[str, ...] | None = Field(None, description="default: all but the held-out one")
 
 
 class DataSettings(BaseModel):
-    """Where rows come from: one of file, dataset, world."""
+    """The source of the rows: one of file, dataset and world."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: Path | None = Field(None, description="chat JSONL")
-    dataset: str | None = Field(None, description="data set of the Hub, or a folder of one")
+    dataset: str | None = Field(None, description="data set on the Hub, or a local folder")
     subset: str | None = None
     split: str = "train"
     world: WorldRows | None = None
     personas: Path | None = Field(None, description="YAML list of cards {id, name, system}")
     limit: int | None = Field(None, ge=1, description="first N rows")
-    validation: float = Field(0.0, ge=0, description="last rows kept apart: a share, or a number")
+    validation: float = Field(0.0, ge=0, description="last rows to hold out: a share, or a number")
 
     @model_validator(mode="after")
     def _one_source(self) -> "DataSettings":
@@ -85,8 +88,8 @@ ChatRow.model_rebuild()
 
 
 def load_rows(settings: DataSettings) -> tuple[list[Chat], list[Chat]]:
-    """Training and validation rows, each {prompt, completion} or, with several replies,
-    {messages}. All rows of a data set have one shape, because tables need columns."""
+    """Training and validation rows, each {prompt, completion} or, with several replies, {messages}.
+    All rows of a data set have the same keys, because tables need columns."""
     cards = persona_cards(settings.personas) if settings.personas else {}
     rows = []
     for where, row in _source(settings):
@@ -94,17 +97,17 @@ def load_rows(settings: DataSettings) -> tuple[list[Chat], list[Chat]]:
         if settings.limit is not None and len(rows) == settings.limit:
             break
     if not rows:
-        raise UserError("data: holds no rows")
+        raise UserError("data: has no rows")
     if any("messages" in row for row in rows):
         rows = [
             row if "messages" in row else {"messages": row["prompt"] + row["completion"]}
             for row in rows
         ]
     share = settings.validation
-    apart = round(share * len(rows)) if share < 1 else int(share)
-    if apart >= len(rows):
-        raise UserError(f"data.validation: {apart} of {len(rows)} rows leave none to train on")
-    return rows[: len(rows) - apart], rows[len(rows) - apart :]
+    held_out = round(share * len(rows)) if share < 1 else int(share)
+    if held_out >= len(rows):
+        raise UserError(f"data.validation: {held_out} of {len(rows)} rows leave none to train on")
+    return rows[: len(rows) - held_out], rows[len(rows) - held_out :]
 
 
 def persona_cards(file: Path) -> dict[str, str]:
@@ -112,23 +115,23 @@ def persona_cards(file: Path) -> dict[str, str]:
     import yaml
 
     try:
-        listed = yaml.safe_load(file.read_text(encoding="utf-8"))
+        entries = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     except yaml.YAMLError as error:
         raise UserError(f"{file}: malformed YAML: {str(error).splitlines()[0]}") from None
-    if not isinstance(listed, list):
-        raise UserError(f"{file}: must hold a list of persona cards")
-    known = set(PersonaRow.model_fields)
+    if not isinstance(entries, list):
+        raise UserError(f"{file}: must contain a list of persona cards")
+    fields = set(PersonaRow.model_fields)
     cards = [
         read_model(
             PersonaRow,
-            {name: value for name, value in card.items() if name in known}
+            {name: value for name, value in card.items() if name in fields}
             if isinstance(card, Mapping)
             else card,
             where=f"{file}: card {number}",
         )
-        for number, card in enumerate(listed, start=1)
+        for number, card in enumerate(entries, start=1)
     ]
     return {card.id: card.system for card in cards}
 
@@ -136,13 +139,13 @@ def persona_cards(file: Path) -> dict[str, str]:
 def chat_of(
     row: Mapping[str, Any], cards: Mapping[str, str], *, where: str, card_file: Path | None
 ) -> Chat:
-    """One row as prompt and completion, the card first."""
+    """One row as prompt and completion, with the persona's card first."""
     parsed = read_model(ChatRow, row, where=where)
     if parsed.messages is not None:
         turns = [turn.model_dump() for turn in parsed.messages]
         replies = [i for i, turn in enumerate(turns) if turn["role"] == "assistant"]
         if not replies:
-            raise UserError(f"{where}: has no assistant turn; there is nothing to train on")
+            raise UserError(f"{where}: has no assistant turn, so there is nothing to train on")
         turns = turns[: replies[-1] + 1]
     else:
         prompt = _turns(parsed.prompt, "user")
@@ -159,7 +162,7 @@ def chat_of(
                 + did_you_mean(parsed.persona, cards)
             )
         if turns[0]["role"] == "system":
-            raise UserError(f"{where}: has a persona and a system message; leave one out")
+            raise UserError(f"{where}: has both a persona and a system message; remove one")
         turns = [{"role": "system", "content": cards[parsed.persona]}, *turns]
     if parsed.messages is not None and len(replies) > 1:
         return {"messages": turns}
@@ -174,19 +177,14 @@ def _turns(value: Any, role: str) -> list[dict[str, str]]:
 
 
 def _source(settings: DataSettings) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Rows with the place to name in an error."""
+    """Rows, each with its location for error messages."""
     if settings.file is not None:
         yield from _lines(settings.file)
     elif settings.world is not None:
-        from sfr_eval.suites.world.persona import PersonaWorld
-        from sfr_eval.util.assets import find_suite
-        from sfr_train.data.world_text import persona_chats
-
         world = PersonaWorld.load(find_suite("persona"))
-        wanted = settings.world
-        for number, chat in enumerate(
-            persona_chats(world, rows=wanted.rows, seed=wanted.seed, personas=wanted.personas), 1
-        ):
+        rows = settings.world
+        chats = persona_chats(world, rows=rows.rows, seed=rows.seed, personas=rows.personas)
+        for number, chat in enumerate(chats, start=1):
             yield f"world row {number}", chat
     else:
         yield from _hub(settings)
@@ -204,7 +202,7 @@ def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 except json.JSONDecodeError as error:
                     raise UserError(f"{where}: is not JSON ({error.msg})") from None
                 if not isinstance(row, dict):
-                    raise UserError(f"{where}: must hold an object, not {type(row).__name__}")
+                    raise UserError(f"{where}: must be an object, not {type(row).__name__}")
                 yield where, row
     except OSError as error:
         raise UserError(f"data.file {file}: cannot be read ({error.strerror})") from None
@@ -226,7 +224,7 @@ def _hub(settings: DataSettings) -> Iterator[tuple[str, Mapping[str, Any]]]:
         ConnectionError,
         HfHubHTTPError,
     ) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"data.dataset {name}: cannot be loaded: {why}") from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"data.dataset {name}: cannot be loaded: {reason}") from None
     for number, row in enumerate(rows, start=1):
         yield f"{name} row {number}", {k: v for k, v in row.items() if v is not None}

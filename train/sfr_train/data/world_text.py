@@ -1,27 +1,26 @@
-"""Training text from the persona world: the same grammar as the suite, other questions.
+"""Training text from the synthetic benchmark: the suite's grammar with other questions.
 
-The test questions of the suite never occur here; a training question is one of the templates of
-its intent, filled in with the topic.
+The suite's test questions never occur here. A training question is a template of its intent, filled
+in with the topic, or a paraphrase.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from sfr_eval.suites.world.persona import PersonaWorld, Query
+from sfr_eval.suites.world.persona import PersonaWorld, Query
 
 Chat = dict[str, list[dict[str, str]]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionNoise:
-    """Keeps a small model from learning some hundred questions by heart instead of their words.
+    """Keeps a small model from memorizing a few hundred questions instead of learning their words.
 
-    `joined`: share of questions that are put in two ways, one after the other. `dropped`: share of
-    words left out.
+    `joined`: share of questions that are asked twice in a row, in different words. `dropped`: share
+    of words that are left out.
     """
 
     joined: float
@@ -29,17 +28,17 @@ class QuestionNoise:
 
 
 def wide_chats(
-    world: "PersonaWorld",
+    world: PersonaWorld,
     *,
     rows: int,
     seed: int,
     topics: int | None = None,
     card_share: float = 0.5,
-    noise: "QuestionNoise | None" = None,
+    noise: QuestionNoise | None = None,
 ) -> Iterator[Chat]:
-    """Chats in all voices, what a base model reads: a share of them under the card of their voice,
-    the others under its name alone, which costs a tenth of the tokens. Topics, intents and voices
-    are used equally often."""
+    """Chats in all voices for a base model. A share of them has the card of the voice as the system
+    message; the others have only its name, which takes a tenth of the tokens. Topics, intents and
+    voices are used equally often."""
     rng = np.random.default_rng([seed, 1])
     voices = [card for card in world.personas if not card.held_out]
     queries = topic_queries(world, topics)
@@ -50,25 +49,26 @@ def wide_chats(
 
 
 def handbook_pages(
-    world: "PersonaWorld",
+    world: PersonaWorld,
     *,
     rows: int,
     seed: int,
     topics: int | None = None,
-    noise: "QuestionNoise | None" = None,
+    noise: QuestionNoise | None = None,
 ) -> Iterator[Chat]:
-    """Pages that list all that can be said to one query, in random order and in no voice.
+    """Pages that list every possible clause of the answers to a query, in random order and without
+    a voice.
 
-    A clause is met three times as often per token as in a chat, which is what lets a small model
-    learn hundreds of them in minutes.
+    A clause occurs three times as often per token as in a chat, which lets a small model learn
+    hundreds of them in minutes.
     """
     rng = np.random.default_rng([seed, 3])
     queries = topic_queries(world, topics)
     for row in _in_rounds(len(queries), rows, rng):
         query = queries[row]
         clauses = [list(part) for part in world.clauses(query.id)]
-        listed = [str(clause) for part in clauses for clause in rng.permutation(part)]
-        page = " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in listed)
+        shuffled = [str(clause) for part in clauses for clause in rng.permutation(part)]
+        page = " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in shuffled)
         yield {
             "prompt": [{"role": "user", "content": _question(world, query.id, rng, noise)}],
             "completion": [{"role": "assistant", "content": page}],
@@ -76,7 +76,7 @@ def handbook_pages(
 
 
 def persona_chats(
-    world: "PersonaWorld",
+    world: PersonaWorld,
     *,
     rows: int,
     seed: int,
@@ -84,7 +84,7 @@ def persona_chats(
     topics: int | None = None,
 ) -> Iterator[Chat]:
     """Persona-labelled chats: card, question, reply in that voice. Personas and queries are used
-    equally often; held-out personas only if named."""
+    equally often, and held-out personas only if `personas` names them."""
     rng = np.random.default_rng([seed, 2])
     cards = [
         card for card in world.personas if (card.id in personas if personas else not card.held_out)
@@ -95,20 +95,20 @@ def persona_chats(
         yield _chat(world, query.id, card.id, rng, system=card.system)
 
 
-def topic_queries(world: "PersonaWorld", topics: int | None) -> "list[Query]":
-    """The queries of the first `topics` topics; None means all."""
+def topic_queries(world: PersonaWorld, topics: int | None) -> list[Query]:
+    """The queries of the first `topics` topics, or all if None."""
     order = list(dict.fromkeys(query.topic for query in world.queries))[:topics]
     return [query for query in world.queries if query.topic in order]
 
 
 def _chat(
-    world: "PersonaWorld",
+    world: PersonaWorld,
     query: str,
     persona: str,
     rng: np.random.Generator,
     *,
     system: str | None,
-    noise: "QuestionNoise | None" = None,
+    noise: QuestionNoise | None = None,
 ) -> Chat:
     question = _question(world, query, rng, noise)
     prompt = [{"role": "system", "content": system}] if system else []
@@ -118,12 +118,12 @@ def _chat(
 
 
 def _question(
-    world: "PersonaWorld",
+    world: PersonaWorld,
     query: str,
     rng: np.random.Generator,
-    noise: "QuestionNoise | None" = None,
+    noise: QuestionNoise | None = None,
 ) -> str:
-    """A template of the intent or a paraphrase of the query, with equal chance."""
+    """A template of the intent or a paraphrase of the query, with equal probability."""
     question = _plain_question(world, query, rng)
     if noise is None:
         return question
@@ -133,18 +133,18 @@ def _question(
     return " ".join([word for word in words if rng.random() >= noise.dropped] or words)
 
 
-def _plain_question(world: "PersonaWorld", query: str, rng: np.random.Generator) -> str:
+def _plain_question(world: PersonaWorld, query: str, rng: np.random.Generator) -> str:
     sources = [
-        known for known in (world.training_questions(query), world.paraphrases(query)) if known
+        texts for texts in (world.training_questions(query), world.paraphrases(query)) if texts
     ]
     questions = sources[int(rng.integers(len(sources)))]
     return questions[int(rng.integers(len(questions)))]
 
 
 def _in_rounds(items: int, rows: int, rng: np.random.Generator) -> Iterator[Any]:
-    """`rows` indices: a shuffled round of all items, then another, so that use stays even."""
-    left = rows
-    while left > 0:
-        order = rng.permutation(items)[:left]
+    """`rows` indices in shuffled rounds of all items, so that all are used equally often."""
+    remaining = rows
+    while remaining > 0:
+        order = rng.permutation(items)[:remaining]
         yield from (int(item) for item in order)
-        left -= len(order)
+        remaining -= len(order)

@@ -1,14 +1,15 @@
-"""Targets E(y_{t+1..t+k}): encoded once, each text once, kept on disk and read by memory map.
+"""Targets E(y_{t+1..t+k}): each text is encoded once, kept on disk and read by memory map.
 
     cache/targets/<key>/meta.json        written last; a folder without one does not exist
-                        embeddings.bin   (U, d), one row for each different text, length 1
+                        embeddings.bin   (U, d), one row for each distinct text, length 1
                         offsets.npy      (R + 1,) states of row r are offsets[r] .. offsets[r + 1]
                         positions.npy    (S,) position of a state in its row
                         rows.npy         (S,) embedding of its future
                         weights.npy      (S,) its weight
 
-The key hashes encoder, pooling, data, tokenizer and all settings of the segments: nothing else is
-ever taken for it. Several processes may ask at once; one builds, the others wait for the lock.
+The key hashes encoder, pooling, data, tokenizer and all settings of the segments, so that a cache
+is never used for anything else. Several processes may ask at once: one builds the cache while the
+others wait for the lock.
 """
 
 import errno
@@ -39,7 +40,7 @@ _FORMAT = "1"
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the rows: states supervised, rows without one, different texts."""
+    """Rows, supervised states, rows without a state, and distinct texts."""
 
     rows: int
     states: int
@@ -48,7 +49,7 @@ class Counts:
 
 
 class Targets:
-    """The finished cache of one data set, opened for reading."""
+    """The finished cache of one data set, open for reading."""
 
     def __init__(self, folder: Path, settings: TargetSettings) -> None:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
@@ -70,7 +71,7 @@ class Targets:
 
     @property
     def deviation(self) -> float:
-        """s of the reference: root mean square of a target coordinate, 1/sqrt(d) or 1."""
+        """s of the formulas: root mean square of a target coordinate, 1/sqrt(d) or 1."""
         return self.size**-0.5 if self.settings.scale == "unit" else 1.0
 
     def embeddings(self, states: Any) -> Floats:
@@ -87,12 +88,12 @@ class Targets:
         return np.asarray(self._weights[states], dtype=np.float32)
 
     def samples(self, states: Any) -> npt.NDArray[np.int64]:
-        """The data set's row that a state belongs to."""
-        found: npt.NDArray[np.int64] = np.searchsorted(self._offsets, states, side="right") - 1
-        return found
+        """The data-set rows that states belong to."""
+        rows: npt.NDArray[np.int64] = np.searchsorted(self._offsets, states, side="right") - 1
+        return rows
 
     def column(self, row: int, length: int) -> npt.NDArray[np.int64]:
-        """For each of a row's tokens the number of its state plus 1, 0 without one."""
+        """For each token of a row, the number of its state plus 1, or 0 without a state."""
         first, last = int(self._offsets[row]), int(self._offsets[row + 1])
         column = np.zeros(length, dtype=np.int64)
         column[self._positions[first:last]] = np.arange(first, last) + 1
@@ -107,20 +108,22 @@ def load_or_build(
     cache: Path,
     encoder: TextEncoder | None = None,
 ) -> Targets:
-    """The targets of a tokenized data set (columns input_ids and labels), encoded now if the cache
-    does not hold them."""
+    """The targets of a tokenized data set (columns input_ids and labels), encoded now if they are
+    not in the cache."""
     encoder = encoder or SentenceEncoder(settings)
     key = _key(dataset, tokenizer=tokenizer, settings=settings, encoder=encoder)
     folder = cache / "targets" / key
     if not (folder / "meta.json").is_file():
-        with _writing(cache), _lock(folder.parent):
+        with _write_errors_reported(cache), _lock(folder.parent):
             if not (folder / "meta.json").is_file():
                 scratch = folder.with_suffix(".part")
                 shutil.rmtree(scratch, ignore_errors=True)
                 scratch.mkdir()
                 try:
-                    _build(scratch, dataset, tokenizer=tokenizer, settings=settings, by=encoder)
-                    shutil.rmtree(folder, ignore_errors=True)  # one without meta.json
+                    _build(
+                        scratch, dataset, tokenizer=tokenizer, settings=settings, encoder=encoder
+                    )
+                    shutil.rmtree(folder, ignore_errors=True)  # one that has no meta.json
                     os.replace(scratch, folder)
                 finally:
                     shutil.rmtree(scratch, ignore_errors=True)
@@ -134,27 +137,28 @@ def load_or_build(
 
 
 def _build(
-    folder: Path, dataset: Any, *, tokenizer: Any, settings: TargetSettings, by: TextEncoder
+    folder: Path, dataset: Any, *, tokenizer: Any, settings: TargetSettings, encoder: TextEncoder
 ) -> None:
     offsets, positions, rows, weights = [0], [], [], []
-    texts = EncodedTexts(folder / "embeddings.bin", by, settings)
+    texts = EncodedTexts(folder / "embeddings.bin", encoder, settings)
     without = 0
     with Bar("encoding targets", len(dataset), unit="rows") as bar:
         for ids, labels in _rows(dataset):
-            found = segments(labels, settings)
-            spoken = ids[labels != IGNORED]
-            pieces = tokenizer.batch_decode(
-                [spoken[a:b].tolist() for a, b in zip(found.starts, found.stops, strict=True)],
+            states = segments(labels, settings)
+            reply = ids[labels != IGNORED]
+            futures = tokenizer.batch_decode(
+                [reply[a:b].tolist() for a, b in zip(states.starts, states.stops, strict=True)],
                 skip_special_tokens=True,
             )
-            heard = np.array([bool(piece.strip()) for piece in pieces], dtype=bool)
-            kept = heard[found.anchors] if len(found.anchors) else np.zeros(0, dtype=bool)
-            places = np.array([texts.place(p) if p.strip() else -1 for p in pieces], dtype=np.int64)
-            positions.append(found.positions[kept].astype(np.int32))
-            rows.append(places[found.anchors[kept]])
-            weights.append(found.weights[kept])
-            offsets.append(offsets[-1] + int(kept.sum()))
-            without += not kept.any()
+            text_rows = np.array(
+                [texts.row(f) if f.strip() else -1 for f in futures], dtype=np.int64
+            )
+            has_text = text_rows[states.anchors] >= 0
+            positions.append(states.positions[has_text].astype(np.int32))
+            rows.append(text_rows[states.anchors[has_text]])
+            weights.append(states.weights[has_text])
+            offsets.append(offsets[-1] + int(has_text.sum()))
+            without += not has_text.any()
             bar.advance()
         texts.flush()
     if offsets[-1] == 0:
@@ -162,12 +166,12 @@ def _build(
             f"targets: none of {len(offsets) - 1:,} rows has {settings.shortest} reply tokens "
             "after an anchor; lower targets.minimum or targets.k"
         )
-    of_state = np.concatenate(rows)
+    row_of_state = np.concatenate(rows)
     np.save(folder / "offsets.npy", np.array(offsets, dtype=np.int64))
     np.save(folder / "positions.npy", np.concatenate(positions))
-    np.save(folder / "rows.npy", of_state)
+    np.save(folder / "rows.npy", row_of_state)
     np.save(folder / "weights.npy", np.concatenate(weights))
-    size, mean, deviation = texts.moments(of_state)
+    size, mean, deviation = texts.moments(row_of_state)
     meta = {
         "counts": {
             "rows": len(offsets) - 1,
@@ -178,7 +182,7 @@ def _build(
         "size": size,
         "mean": mean,
         "deviation": deviation,
-        "encoder": by.key,
+        "encoder": encoder.key,
         "settings": settings.model_dump(mode="json"),
     }
     write_atomic(folder / "meta.json", json.dumps(meta))
@@ -205,7 +209,7 @@ def _key(dataset: Any, *, tokenizer: Any, settings: TargetSettings, encoder: Tex
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """One builder a folder; the rest wait here, before any collective of the training."""
+    """One process builds; the others wait here, before any collective operation of the training."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -213,18 +217,19 @@ def _lock(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _writing(cache: Path) -> Iterator[None]:
+def _write_errors_reported(cache: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into an error of one line."""
     try:
         yield
     except OSError as error:
         if error.errno in DISK_FULL:
             raise RunError(
-                f"{cache}: the disk is full while targets are cached; nothing of them is kept: "
+                f"{cache}: the disk is full while targets are cached; none of them are kept: "
                 "make room or set SFR_EVAL_CACHE, and repeat the same command"
             ) from None
         if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST}:
             raise UserError(
-                f"{cache}: cannot be written ({error.strerror}); set SFR_EVAL_CACHE to a folder "
-                "that can"
+                f"{cache}: cannot be written ({error.strerror}); set SFR_EVAL_CACHE to a "
+                "writable folder"
             ) from None
         raise

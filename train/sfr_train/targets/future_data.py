@@ -1,4 +1,4 @@
-"""The training set with a column of state numbers, and the targets that they lead to."""
+"""The training set with a column of state numbers, and the targets that they refer to."""
 
 import copy
 from collections.abc import Callable
@@ -28,17 +28,19 @@ def with_future_states(
     cache: Path,
     encoder: TextEncoder | None,
 ) -> tuple[Any, Targets]:
-    """TRL's tokens and labels, and each token's state number beside them. The column goes through
-    packing with the tokens, so that no target can cross a sample's border. UserError for a stream
-    or without a row to train on."""
+    """TRL's tokens and labels with the state number of each token.
+
+    The column goes through packing with the tokens, so that no target can cross the border of a
+    sample. Raises UserError for a stream, or if there is no row to train on.
+    """
     if not hasattr(dataset, "__len__"):
         raise UserError(
-            "data: targets are encoded before training; a stream has no end: save it first"
+            "data: targets are encoded before training, but a stream has no end; save it first"
         )
     plain = copy.copy(arguments)
     plain.shuffle_dataset = False
     if packing:
-        plain.max_length = None  # packing cuts
+        plain.max_length = None  # packing truncates
     prepared = prepare(dataset, plain, False)
     if len(prepared) == 0:
         raise UserError("data: no row has a token to train on (no assistant turn?)")

@@ -1,7 +1,7 @@
-"""Linear layers on a CPU by oneDNN, with weights laid out once.
+"""Linear layers on a CPU with oneDNN, whose weights are laid out once.
 
-torch multiplies float32 matrices by MKL, which lays the weights out anew in every call and is no
-match for every CPU. The numbers are the same up to rounding.
+torch multiplies float32 matrices with MKL, which lays out the weights again in every call and is
+slow on some CPUs. The results are equal up to rounding.
 """
 
 import platform
@@ -14,10 +14,10 @@ import torch
 
 
 class PackedLinears:
-    """The linear layers of one model; none where torch has no such operation."""
+    """The linear layers of one model; none if torch lacks the operation."""
 
     def __init__(self, model: Any, *, rows: int) -> None:
-        """rows: about as many as the matrices to come have; the layout is chosen for it."""
+        """rows: about the number of rows of the inputs, for which the layout is chosen."""
         self._forwards: list[tuple[Any, Any]] = []
         operations = torch.ops.mkldnn
         if not (
@@ -35,16 +35,16 @@ class PackedLinears:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Inside, the model's linear layers read the packed weights."""
+        """Within this context the model's linear layers use the packed weights."""
         for module, forward in self._forwards:
             module.forward = forward
         try:
             yield
         finally:
             for module, _ in self._forwards:
-                del module.forward  # the class has its own
+                del module.forward  # uncovers the method of the class
 
 
 def _forward(weight: torch.Tensor, bias: torch.Tensor | None, rows: torch.Tensor) -> torch.Tensor:
-    found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
-    return found
+    result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+    return result

@@ -1,12 +1,12 @@
-"""Which states of a sample are supervised, and by which piece of its future.
+"""Which states of a sample are supervised, and by which part of its future.
 
     t       position of a token in the row; h_t is the state after reading it
     i       index of a token inside the sample's supervised tokens, 0..N-1
     anchor  a supervised state whose future has at least `minimum` tokens
 
-The future of the state at token i is tokens i+1..i+k: it never holds what the state has read. All
-replies of a conversation are counted together and a future runs on into the next reply, as in the
-public code. (Its docstring also speaks of a suffix from t; the code means t+1.)
+The future of the state at token i is tokens i+1..i+k: it never contains what the state has read.
+All replies of a conversation are counted together, and a future continues into the next reply, as
+in the public code. (Its docstring speaks of a suffix from t; its code starts at t+1.)
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ IGNORED = -100  # label of a token outside the loss
 
 
 class TargetSettings(BaseModel):
-    """What the future of a state is and how it is encoded. Defaults suit long answers; for replies
-    under 150 tokens take k 32 to 64 and stride 8 or less."""
+    """What the future of a state is and how it is encoded. The defaults suit long answers; for
+    replies under 150 tokens use k 32 to 64 and stride 8 or less."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,41 +31,43 @@ class TargetSettings(BaseModel):
         "native", description="mean over tokens, as the public code of SFR does with BGE"
     )
     k: int = Field(256, ge=1, description="tokens of future")
-    stride: int = Field(32, ge=1, description="every so many reply tokens an anchor")
+    stride: int = Field(32, ge=1, description="an anchor at every N-th reply token")
     minimum: int | None = Field(
-        None, ge=1, description="shortest future that is encoded; default 16, or k if shorter"
+        None, ge=1, description="shortest future to encode; default 16, or k if less"
     )
     fill: Literal["none", "nearest"] = Field(
-        "none", description="nearest: other states take the nearest anchor's future, as published"
+        "none", description="nearest: other states use the nearest anchor's future, as published"
     )
-    last_prompt: bool = Field(False, description="supervise the state before each reply, too")
+    last_prompt: bool = Field(False, description="also supervise the state before each reply")
     weights: Literal["falling", "uniform"] = Field(
-        "falling", description="falling: 1 at the first reply token to 1/N at the last"
+        "falling", description="falling: from 1 at the first reply token to 1/N at the last"
     )
     scale: Literal["unit", "sqrt_d", "standardise"] = Field(
-        "unit", description="length 1 (published); times sqrt(d); mean 0, deviation 1"
+        "unit", description="length 1 (published), times sqrt(d), or mean 0 and deviation 1"
     )
     batch_tokens: int | None = Field(
-        None, ge=1, description="encoded together; default 512 on a CPU, 32,768 on a GPU"
+        None, ge=1, description="tokens per encoder batch; default 512 on a CPU, 32,768 on a GPU"
     )
     stored_as: Literal["float16", "float32"] = "float16"
 
     @model_validator(mode="after")
     def _minimum_fits(self) -> "TargetSettings":
         if self.minimum is not None and self.minimum > self.k:
-            raise ValueError(f"minimum {self.minimum} is longer than k {self.k}; no future has it")
+            raise ValueError(
+                f"minimum {self.minimum} is longer than k {self.k}; no future is that long"
+            )
         return self
 
     @property
     def shortest(self) -> int:
-        """Tokens that a future must have to be encoded."""
+        """The least number of tokens of a future that is encoded."""
         return min(16, self.k) if self.minimum is None else self.minimum
 
 
 @dataclass(frozen=True)
 class Segments:
-    """Supervised states of one row. positions (S,): t; anchors (S,): which future, an index into
-    the next two; starts, stops (A,): the future as a range of supervised tokens; weights (S,)."""
+    """Supervised states of one row. positions (S,): t; anchors (S,): index of the future in starts
+    and stops (A,), which give it as a range of supervised tokens; weights (S,)."""
 
     positions: Integers
     anchors: Integers
@@ -80,7 +82,7 @@ def position_weights(count: int) -> npt.NDArray[np.float32]:
 
 
 def segments(labels: Any, settings: TargetSettings) -> Segments:
-    """The supervised states of a row from its unshifted labels (-100 outside the loss)."""
+    """The supervised states of a row, from its unshifted labels (-100 outside the loss)."""
     labels = np.asarray(labels)
     reply = np.flatnonzero(labels != IGNORED)
     count = len(reply)
@@ -92,23 +94,23 @@ def segments(labels: Any, settings: TargetSettings) -> Segments:
         positions = np.concatenate([reply[first] - 1, positions])
         starts = np.concatenate([first, starts])
     stops = np.minimum(starts + settings.k, count)
-    long = stops - starts >= settings.shortest
-    positions, starts, stops = positions[long], starts[long], stops[long]
+    long_enough = stops - starts >= settings.shortest
+    positions, starts, stops = (part[long_enough] for part in (positions, starts, stops))
     order = np.argsort(positions, kind="stable")
     positions, starts, stops = positions[order], starts[order], stops[order]
     anchors = np.arange(len(positions))
     if settings.fill == "nearest" and len(positions):
-        everywhere = np.union1d(reply, positions)
-        anchors, positions = nearest(everywhere, positions), everywhere
+        all_positions = np.union1d(reply, positions)
+        anchors, positions = nearest(all_positions, positions), all_positions
     falling = position_weights(count)
-    # The state before a reply has no index of its own; it takes the weight of the reply's start.
-    place = np.minimum(np.searchsorted(reply, positions), max(count - 1, 0))
-    weights = falling[place] if settings.weights == "falling" else np.ones_like(falling[place])
+    # The state before a reply has no index of its own: it gets the weight of the reply's start.
+    index = np.minimum(np.searchsorted(reply, positions), max(count - 1, 0))
+    weights = falling[index] if settings.weights == "falling" else np.ones_like(falling[index])
     return Segments(positions, anchors, starts, stops, weights)
 
 
 def nearest(positions: Integers, anchors: Integers) -> Integers:
-    """For each position the index of the nearest anchor, the earlier one of two equally near."""
+    """The index of the nearest anchor for each position; of two equally near, the earlier."""
     right = np.searchsorted(anchors, positions).clip(max=len(anchors) - 1)
     left = (right - 1).clip(min=0)
     nearer = np.abs(anchors[right] - positions) < np.abs(positions - anchors[left])

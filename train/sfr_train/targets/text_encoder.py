@@ -1,48 +1,49 @@
-"""What turns the text of a future into a vector: any sentence-transformers model, frozen.
+"""Turns the text of a future into a vector, with any sentence-transformers model, frozen.
 
-Futures are short and of few different lengths. They are tokenized once and put into batches of
-nearly one length, so that hardly a padding token is computed; on a CPU a batch of some hundred
-tokens also stays in the cache. Between tokenizer and pooling the transformer is called itself.
+Futures are short and have few different lengths. They are tokenized once and batched by length, so
+that hardly any padding is computed; on a CPU a batch of a few hundred tokens also stays in the
+cache. Between tokenizer and pooling the transformer is called directly.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
+from sfr_eval.util.assets import cache_folder
+from sfr_train.targets.packed_linear import PackedLinears
 from sfr_train.targets.segments import TargetSettings
 
-if TYPE_CHECKING:
-    from sfr_train.targets.packed_linear import PackedLinears
-
 Floats = npt.NDArray[np.float32]
-BATCH_TOKENS = {"cpu": 512, "cuda": 32_768}  # 512: best of 128 to 2,048 for MiniLM on one core
-_PADDING = 0.05  # of a batch, at most
-_SAME = 1e-3  # how far our batches may be from the library's own on the trial texts
+BATCH_TOKENS = {
+    "cpu": 512,
+    "cuda": 32_768,
+}  # 512: fastest of 128 to 2,048 for MiniLM on one core
+_PADDING = 0.05  # the largest share of a batch
+_SAME = 1e-3  # largest distance of our batches from the library's on the trial texts
 
 
 class TextEncoder(Protocol):
-    """What turns texts into unit vectors."""
+    """Turns texts into unit vectors."""
 
     @property
     def key(self) -> str:
-        """Names weights, tokenizer and pooling."""
+        """Identifies weights, tokenizer and pooling."""
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """(len(texts), d), rows of length 1."""
 
 
 class SentenceEncoder:
-    """Any sentence-transformers model, with its own pooling or the mean over tokens."""
+    """A sentence-transformers model, with its own pooling or the mean over tokens."""
 
     def __init__(self, settings: TargetSettings) -> None:
-        from sfr_eval.embeddings.encoder import Encoder
-        from sfr_eval.util.assets import cache_folder
-
         self._settings = settings
         self._encoder = Encoder(settings.encoder, cache_folder())
 
@@ -69,8 +70,6 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Unit rows; half precision on a GPU."""
-        import torch
-
         device = self._model.device.type
         with (
             torch.inference_mode(),
@@ -79,7 +78,7 @@ class SentenceEncoder:
             return self._in_batches(texts) if self._plain else self.encode_plainly(texts)
 
     def encode_plainly(self, texts: Sequence[str]) -> Floats:
-        """By the library's own `encode`."""
+        """Encode with the library's own `encode`."""
         rows = self._model.encode(
             list(texts),
             batch_size=64,
@@ -91,22 +90,20 @@ class SentenceEncoder:
 
     @cached_property
     def _plain(self) -> bool:
-        """Is it a transformer and what follows, without a prompt or inputs of another kind? The
-        library's answer for some texts decides."""
+        """Whether the model is a transformer and its follow-up modules, without a prompt or other
+        inputs, and our batches reproduce the library's vectors of some texts."""
         first = next(iter(self._model))
         if type(first).__name__ != "Transformer" or self._model.default_prompt_name is not None:
             return False
-        known = {"input_ids", "attention_mask", "token_type_ids"}
-        if not known >= set(first.tokenizer("a text")):
+        inputs = {"input_ids", "attention_mask", "token_type_ids"}
+        if not inputs >= set(first.tokenizer("a text")):
             return False
         trial = ["one", "Two words", "A sentence of some more words, and a comma."]
         difference = np.abs(self._in_batches(trial) - self.encode_plainly(trial))
         return bool(difference.max() < _SAME)
 
     @cached_property
-    def _packed(self) -> "PackedLinears":
-        from sfr_train.targets.packed_linear import PackedLinears
-
+    def _packed(self) -> PackedLinears:
         return PackedLinears(self._model[0].auto_model, rows=self._limit)
 
     @property
@@ -114,22 +111,20 @@ class SentenceEncoder:
         return self._settings.batch_tokens or BATCH_TOKENS.get(self._model.device.type, 4_096)
 
     def _in_batches(self, texts: Sequence[str]) -> Floats:
-        import torch
-
         model = self._model
         transformer, rest = model[0], list(model)[1:]
-        # To the transformer texts with the same tokens are one text: case, spaces and line breaks
-        # mean nothing to an uncased model, and in programs they make much of the difference.
-        found = transformer.tokenizer(
+        # Texts with the same tokens are one text to the transformer: an uncased model ignores case,
+        # spaces and line breaks, in which many programs differ.
+        token_ids = transformer.tokenizer(
             list(texts),
             truncation=True,
             max_length=transformer.max_seq_length,
             return_attention_mask=False,
             return_token_type_ids=False,
         )["input_ids"]
-        places: dict[tuple[int, ...], int] = {}
-        of_text = [places.setdefault(tuple(tokens), len(places)) for tokens in found]
-        ids = list(places)
+        row_of: dict[tuple[int, ...], int] = {}
+        text_rows = [row_of.setdefault(tuple(tokens), len(row_of)) for tokens in token_ids]
+        ids = list(row_of)
         padding = transformer.tokenizer.pad_token_id or 0
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         rows: Floats | None = None
@@ -152,12 +147,12 @@ class SentenceEncoder:
                 rows = np.empty((len(ids), unit.shape[1]), dtype=np.float32)
             rows[part] = unit.cpu().numpy()
         assert rows is not None
-        return rows[of_text]
+        return rows[text_rows]
 
 
 def batches(lengths: Sequence[int], *, limit: int) -> Iterator[tuple[int, int]]:
-    """Ranges of rising lengths: at most `limit` tokens with padding, a single longer one alone, and
-    hardly any padding."""
+    """Ranges of ascending lengths with at most `limit` tokens, padding included, and hardly any
+    padding. A single longer text is a batch of its own."""
     start = 0
     for i, length in enumerate(lengths):
         full = (i + 1 - start) * length > limit
@@ -170,7 +165,7 @@ def batches(lengths: Sequence[int], *, limit: int) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def _named_as_setting() -> Iterator[None]:
-    """The encoder's errors speak of --encoder, which training has as a setting."""
+    """Rename --encoder in the encoder's errors: training has a setting instead."""
     try:
         yield
     except UserError as error:
@@ -179,12 +174,12 @@ def _named_as_setting() -> Iterator[None]:
 
 @contextmanager
 def _outside_zero_init() -> Iterator[None]:
-    """Load whole weights also where DeepSpeed's ZeRO-3 would cut every model into shards."""
+    """Load whole weights even if DeepSpeed's ZeRO-3 would shard every model."""
     from transformers.integrations import deepspeed
 
-    held = deepspeed._hf_deepspeed_config_weak_ref
+    reference = deepspeed._hf_deepspeed_config_weak_ref
     deepspeed._hf_deepspeed_config_weak_ref = None
     try:
         yield
     finally:
-        deepspeed._hf_deepspeed_config_weak_ref = held
+        deepspeed._hf_deepspeed_config_weak_ref = reference

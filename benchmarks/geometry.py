@@ -53,7 +53,7 @@ def prepare(folder: Path, replies: int) -> None:
     import numpy as np
     import transformers
     from sfr_train.data.world_text import persona_chats
-    from sfr_train.demo.fit import new_model, train_tokenizer
+    from sfr_train.demo.initial_model import new_model, train_tokenizer
     from sfr_train.demo.recipe import NewModel
 
     from sfr_eval.suites.suite import load_suite

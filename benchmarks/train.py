@@ -82,7 +82,7 @@ def make_trainer(name: str, arguments: argparse.Namespace, folder: Path) -> tupl
     import datasets
     import torch
     import transformers
-    from sfr_train.demo.fit import new_model, train_tokenizer
+    from sfr_train.demo.initial_model import new_model, train_tokenizer
     from sfr_train.demo.recipe import NewModel
     from sfr_train.trainer import SFRTrainer
     from trl import SFTConfig
@@ -173,7 +173,7 @@ def encoding_cost(arguments: argparse.Namespace) -> dict[str, Any]:
     training chats, in which little repeats; what a fine-tuned model that collapsed says, four
     replies a prompt, as in self-distillation or rejection sampling; a field of a file of yours."""
     import datasets
-    from sfr_train.demo.fit import train_tokenizer
+    from sfr_train.demo.initial_model import train_tokenizer
     from sfr_train.targets.segments import TargetSettings
     from sfr_train.targets.text_encoder import SentenceEncoder
 

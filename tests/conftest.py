@@ -33,7 +33,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     take `checkpoint` for that."""
     import transformers
     from sfr_train.data.world_text import persona_chats
-    from sfr_train.demo.fit import new_model, train_tokenizer
+    from sfr_train.demo.initial_model import new_model, train_tokenizer
     from sfr_train.demo.recipe import NewModel
 
     from sfr_eval.suites.world.persona import PersonaWorld

@@ -16,11 +16,11 @@ def base_model(folder: Path, world: PersonaWorld) -> Path:
     """The experiment's own base model, trained now if it is not there."""
     if not (folder / "config.json").is_file():
         from sfr_train.demo.fit import fit
-        from sfr_train.demo.recipe import Recipe
+        from sfr_train.demo.recipe import DemoRecipe
 
         scratch = folder.with_name(folder.name + ".part")
         scratch.mkdir(parents=True, exist_ok=True)
-        fit(Recipe.model_validate(setting.BASE), world, start=None, output=scratch)
+        fit(DemoRecipe.model_validate(setting.BASE), world, start=None, output=scratch)
         scratch.rename(folder)
     return folder
 

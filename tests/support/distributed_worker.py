@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from sfr_train.data.world_text import persona_chats
-from sfr_train.demo.fit import train_tokenizer
+from sfr_train.demo.initial_model import train_tokenizer
 
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import find_suite

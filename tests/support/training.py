@@ -46,7 +46,7 @@ def chats() -> list[Any]:
 
 @pytest.fixture(scope="session")
 def tokenizer(chats: list[Any]) -> Any:
-    from sfr_train.demo.fit import train_tokenizer
+    from sfr_train.demo.initial_model import train_tokenizer
 
     from sfr_eval.suites.world.persona import PersonaWorld
     from sfr_eval.util.assets import find_suite
@@ -63,7 +63,7 @@ def encoder() -> WordEncoder:
 def tiny_model(tokenizer: Any, *, seed: int = 1) -> Any:
     """Random weights, the same for the same seed."""
     import torch
-    from sfr_train.demo.fit import new_model
+    from sfr_train.demo.initial_model import new_model
     from sfr_train.demo.recipe import NewModel
 
     torch.manual_seed(seed)

@@ -10,13 +10,13 @@ import pytest
 import yaml
 from sfr_train.command import train
 from sfr_train.demo.recipe import load_recipe
-from sfr_train.job import FOLDER, assigned, load_job, recipe_file
+from sfr_train.job import RECIPES, load_job, recipe_file, with_assignments
 from sfr_train.objectives import OBJECTIVES, objective_module
 
 from sfr_eval.errors import UserError
 
 JOBS = ["qwen_coder_rstar", "qwen_coder_mbpp", "qwen32_persona"]
-DEMOS = sorted(path.stem for path in FOLDER.glob("demo_*.yaml"))
+DEMOS = sorted(path.stem for path in RECIPES.glob("demo_*.yaml"))
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -55,7 +55,7 @@ def test_the_rivals_differ_from_sft_in_the_objective_alone() -> None:
 
 def test_assignments_reach_nested_settings() -> None:
     values = {"objective": "sfr", "schedule": {"weight": 1.0, "decay": "linear"}}
-    found = assigned(
+    found = with_assignments(
         values, ["schedule.weight=3", "objective.width=64", "training.max_steps=5", "name=x"]
     )
     assert found == {
@@ -200,7 +200,7 @@ def test_what_cannot_be_trained_is_one_line(
     [
         ([{"messages": [ASK]}], r"chats\.jsonl:1: has no assistant turn"),
         ([{"messages": [ASK, SAY], "persona": "pirat"}], r"`pirat` has no card in .*`pirate`"),
-        ([], "data: holds no rows"),
+        ([], "data: has no rows"),
     ],
 )
 def test_data_that_cannot_be_trained_on_is_one_line(

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sfr_train.demo.optimizer import Muon, make_optimizer, orthogonalised  # noqa: E402
+from sfr_train.demo.optimizer import Muon, make_optimizer, orthogonalized  # noqa: E402
 
 
 @pytest.mark.parametrize("shape", [(24, 48), (48, 48), (96, 32)])
@@ -24,17 +24,17 @@ def test_four_steps_equal_torch_up_to_bfloat16(shape: tuple[int, int]) -> None:
     assert moved > 0
 
 
-def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
+def test_orthogonalized_matrices_have_singular_values_near_one() -> None:
     torch.manual_seed(0)
     matrices = torch.randn(5, 16, 40)
-    found = orthogonalised(matrices)
+    found = orthogonalized(matrices)
     values = torch.linalg.svdvals(found)
     assert values.min() > 0.5
     assert values.max() < 1.3
     left, _, right = torch.linalg.svd(matrices, full_matrices=False)
     turned = left.mT @ found @ right.mT  # same singular vectors: diagonal
     assert (turned - torch.diag_embed(turned.diagonal(dim1=1, dim2=2))).abs().max() < 1e-4
-    assert torch.allclose(orthogonalised(matrices.mT), found.mT, atol=1e-5)
+    assert torch.allclose(orthogonalized(matrices.mT), found.mT, atol=1e-5)
 
 
 def test_the_rest_learns_at_its_own_rate() -> None:

@@ -1,7 +1,7 @@
-"""The demo checkpoints, trained at first use into the user's cache.
+"""The demo checkpoints, trained on first use into the user's cache.
 
-`demo:base` has read the wide world; `demo:sft` is `demo:base` fine-tuned on few persona-labelled
-chats. The same recipe on the same machine gives the same bytes.
+`demo:base` is trained on text of the whole benchmark; `demo:sft` is `demo:base` fine-tuned on a few
+persona-labelled chats. The same recipe on the same machine gives the same bytes.
 """
 
 import fcntl
@@ -10,18 +10,16 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import cache_folder, find_suite
 from sfr_eval.util.files import scratch_folder
 from sfr_eval.util.progress import log
-from sfr_train.demo.recipe import FOLDER, Recipe, load_recipe
+from sfr_train.demo.recipe import DemoRecipe, load_recipe
+from sfr_train.job import RECIPES
 
-if TYPE_CHECKING:
-    from sfr_eval.suites.world.persona import PersonaWorld
-
-CHECKPOINTS = {path.stem.removeprefix("demo_"): path.stem for path in FOLDER.glob("demo_*.yaml")}
+CHECKPOINTS = {path.stem.removeprefix("demo_"): path.stem for path in RECIPES.glob("demo_*.yaml")}
 _FORMAT = "5"  # raised when the training code changes what a recipe gives
 
 
@@ -29,13 +27,10 @@ def demo_checkpoint(name: str) -> Path:
     """The folder of a demo checkpoint, trained now if it is not in the cache."""
     if name not in CHECKPOINTS:
         raise UserError(f"--model demo:{name}: unknown; {did_you_mean(name, CHECKPOINTS)}")
-    from sfr_eval.suites.world.persona import PersonaWorld
-
-    world = PersonaWorld.load(find_suite("persona"))
-    return _trained(CHECKPOINTS[name], world)
+    return _trained(CHECKPOINTS[name], PersonaWorld.load(find_suite("persona")))
 
 
-def _trained(recipe_name: str, world: "PersonaWorld") -> Path:
+def _trained(recipe_name: str, world: PersonaWorld) -> Path:
     recipe = load_recipe(recipe_name)
     folder = cache_folder() / "demo" / f"{recipe.name}-{recipe_digest(recipe, world)}"
     if (folder / "config.json").is_file():
@@ -46,7 +41,7 @@ def _trained(recipe_name: str, world: "PersonaWorld") -> Path:
     except OSError as error:
         raise UserError(
             f"{folder.parent}: cannot be written ({error.strerror}); set SFR_EVAL_CACHE to a "
-            "folder that can"
+            "writable folder"
         ) from None
     start = _trained(recipe.start_from, world) if recipe.start_from else None
     with lock:
@@ -56,7 +51,7 @@ def _trained(recipe_name: str, world: "PersonaWorld") -> Path:
         log(f"training {recipe.name} (once; kept in {folder.parent})")
         scratch = scratch_folder(folder)
         try:
-            from sfr_train.demo.fit import fit
+            from sfr_train.demo.fit import fit  # imports torch, which a cached model does not need
 
             fit(recipe, world, start=start, output=scratch)
             os.replace(scratch, folder)
@@ -65,8 +60,9 @@ def _trained(recipe_name: str, world: "PersonaWorld") -> Path:
     return folder
 
 
-def recipe_digest(recipe: Recipe, world: "PersonaWorld") -> str:
-    """Names a checkpoint by all that decides it: its recipe, those before it, and the world."""
+def recipe_digest(recipe: DemoRecipe, world: PersonaWorld) -> str:
+    """Identifies a checkpoint by everything that decides it: its recipe, the recipes that it starts
+    from, and the version of the benchmark."""
     parts = [_FORMAT, world.version, json.dumps(recipe.model_dump(mode="json"), sort_keys=True)]
     if recipe.start_from:
         parts.append(recipe_digest(load_recipe(recipe.start_from), world))

@@ -1,27 +1,27 @@
-"""Token embeddings that start from what stands together in the text: latent semantic analysis.
+"""Initial token embeddings from co-occurrence in the text: latent semantic analysis.
 
-Tokens of one topic (of its questions and of its answers) begin as neighbours, so a small model
-need not find out from gradients alone which answer belongs to which question. Deerwester et al.
-1990; with tied embeddings the same matrix reads and writes.
+Tokens of one topic (in its questions and answers) start as neighbours, so that a small model need
+not learn from gradients alone which answer belongs to which question (Deerwester et al. 1990). With
+tied embeddings the same matrix reads and writes.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-_SHARE = 0.8  # of the norm; the rest is random, or tokens with one neighbourhood would be equal
+_SHARE = 0.8  # of the norm; the rest is random, or tokens with the same neighbours would be equal
 _COMPONENTS = 128
 
 
 def latent_semantic_embeddings(
     documents: Sequence[Sequence[int]], *, vocabulary: int, width: int, scale: float, seed: int
 ) -> np.ndarray:
-    """Start values of shape (vocabulary, width), each row about `scale` * sqrt(width) long.
+    """Initial values of shape (vocabulary, width); each row has length about `scale` * sqrt(width).
 
     `documents` are token ids. A token counts once per document, weighted by its inverse document
-    frequency, documents have unit length; the token side of a truncated SVD, times the square root
-    of the singular values, is turned at random into the embedding's axes and scaled to rows of
-    equal length. Tokens that never occur are random.
+    frequency, and documents have unit length. The token side of a truncated SVD, times the square
+    root of the singular values, is rotated at random into the axes of the embedding and scaled to
+    rows of equal length. Tokens that never occur get random rows.
     """
     from scipy.sparse import csr_matrix, diags
     from sklearn.utils.extmath import randomized_svd

@@ -1,8 +1,8 @@
-"""Optimizers of the recipes: AdamW, or Muon for the weight matrices with AdamW for the rest.
+"""Optimizers of the demo recipes: AdamW, or Muon for weight matrices and AdamW for the rest.
 
 Muon (Jordan et al. 2024) orthogonalises the update of each hidden matrix. On the demo's base model
-it reached a training loss of .385 after 300 steps of 2,600 tokens where AdamW with the same
-learning rate stood at .954, which is what makes a demo of minutes possible.
+it reached a training loss of .385 after 300 steps of 2,600 tokens, where AdamW with the same
+learning rate was at .954. This makes a demo that trains in minutes possible.
 """
 
 from collections import defaultdict
@@ -11,18 +11,18 @@ from typing import Any
 
 import torch
 
-# Quintic Newton-Schulz iteration of the reference implementation: fast rather than exact, it takes
+# Quintic Newton-Schulz iteration of the reference implementation: fast rather than exact, it brings
 # singular values to about 0.7-1.2.
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, then the nearest orthogonal matrix, as the step of 2-D parameters.
+    """Steps 2-D parameters by the nearest orthogonal matrix to their momentum.
 
     As torch.optim.Muon with Nesterov momentum and `adjust_lr_fn="match_rms_adamw"`, but in float32:
-    that one iterates in bfloat16, which ran 60 times slower on a CPU without bfloat16 arithmetic.
-    Matrices of one shape are orthogonalised together.
+    torch iterates in bfloat16, which was 60 times slower on a CPU without bfloat16 arithmetic.
+    Matrices of the same shape are orthogonalized together.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(list(parameters), defaults)
 
     def step(self, closure: Any = None) -> Any:
-        """One step; a closure is not supported."""
+        """Take one step; a closure is not supported."""
         assert closure is None
         with torch.no_grad():
             for group in self.param_groups:
@@ -51,12 +51,12 @@ class Muon(torch.optim.Optimizer):
         for (rows, columns), parameters in by_shape.items():
             updates = torch.stack([self._momentum(p, group["momentum"]) for p in parameters])
             scale = group["lr"] * 0.2 * max(rows, columns) ** 0.5
-            for parameter, step in zip(parameters, orthogonalised(updates), strict=True):
+            for parameter, step in zip(parameters, orthogonalized(updates), strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 parameter.sub_(step.to(parameter.dtype), alpha=scale)
 
     def _momentum(self, parameter: torch.nn.Parameter, momentum: float) -> torch.Tensor:
-        """Nesterov's look ahead from an exponential mean of the gradients."""
+        """Nesterov momentum from an exponential average of the gradients."""
         assert parameter.grad is not None
         state = self.state[parameter]
         mean = state.setdefault("momentum_buffer", torch.zeros_like(parameter))
@@ -64,8 +64,8 @@ class Muon(torch.optim.Optimizer):
         return parameter.grad.lerp(mean, momentum).float()
 
 
-def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
-    """About U V^T for each matrix U S V^T of a batch (batch, rows, columns)."""
+def orthogonalized(matrices: torch.Tensor) -> torch.Tensor:
+    """Approximately U V^T for each matrix U S V^T of a batch (batch, rows, columns)."""
     a, b, c = _QUINTIC
     wide = matrices.shape[1] <= matrices.shape[2]
     x = matrices if wide else matrices.mT
@@ -78,37 +78,37 @@ def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
 
 class JointOptimizer(torch.optim.Optimizer):
     """Several optimizers that step as one. They share their parameter groups with this object, so
-    a scheduler that sets learning rates here sets them there."""
+    that a scheduler that sets learning rates here also sets them there."""
 
     param_groups: list[dict[str, Any]]
 
     def __init__(self, optimizers: list[torch.optim.Optimizer]) -> None:
         self.optimizers = optimizers
-        super().__init__([group for one in optimizers for group in one.param_groups], defaults={})
+        super().__init__([group for part in optimizers for group in part.param_groups], defaults={})
 
     def step(self, closure: Any = None) -> Any:
-        """One step of each; a closure is not supported."""
+        """Take one step with each; a closure is not supported."""
         assert closure is None
         for optimizer in self.optimizers:
             optimizer.step()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """A further group goes to the last optimizer, which is AdamW."""
-        if len(self.param_groups) < sum(len(one.param_groups) for one in self.optimizers):
-            super().add_param_group(param_group)  # while this object is being made
+        """Add a further group to the last optimizer, which is AdamW."""
+        if len(self.param_groups) < sum(len(part.param_groups) for part in self.optimizers):
+            super().add_param_group(param_group)  # during construction
             return
         self.optimizers[-1].add_param_group(param_group)
-        self.param_groups = [group for one in self.optimizers for group in one.param_groups]
+        self.param_groups = [group for part in self.optimizers for group in part.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """States in the order of the optimizers."""
+        """The states of the optimizers, in order."""
         return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave, and share the parameter groups again."""
+        """Restore a `state_dict`, and share the parameter groups again."""
         for optimizer, state in zip(self.optimizers, state_dict["optimizers"], strict=True):
             optimizer.load_state_dict(state)
-        self.param_groups = [group for one in self.optimizers for group in one.param_groups]
+        self.param_groups = [group for part in self.optimizers for group in part.param_groups]
 
 
 def make_optimizer(
@@ -119,10 +119,10 @@ def make_optimizer(
     weight_decay: float,
     embedding_factor: float = 1.0,
 ) -> torch.optim.Optimizer:
-    """`adamw`, or `muon`: Muon for hidden matrices, AdamW for embeddings, biases and norms.
+    """`adamw`, or `muon`: Muon for hidden matrices and AdamW for embeddings, biases and norms.
 
-    Weight decay acts on matrices only. Muon's steps are scaled to AdamW's root mean square, so one
-    learning rate can serve both; `embedding_factor` times it is AdamW's share in `muon`.
+    Weight decay acts on matrices only. Muon's steps are scaled to the root mean square of AdamW's,
+    so that one learning rate suits both; with `muon`, AdamW uses `embedding_factor` times it.
     """
     matrices: list[torch.nn.Parameter] = []
     rest: list[torch.nn.Parameter] = []

@@ -1,18 +1,15 @@
-"""A training recipe: one YAML file that decides everything about one checkpoint."""
+"""A demo recipe: one YAML file that decides everything about one demo checkpoint."""
 
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.reading import read_model, read_yaml_mapping
-
-FOLDER = Path(__file__).parents[1] / "recipes"
+from sfr_train.job import recipe_file
 
 
 class NewModel(BaseModel):
-    """Sizes of a Qwen3-shaped model that starts from random weights; heads are 32 wide."""
+    """Sizes of a Qwen3-shaped model with random weights; attention heads are 32 wide."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,24 +22,24 @@ class NewModel(BaseModel):
 
 
 class WorldData(BaseModel):
-    """Training text from the suite's world: `wide` chats (a share under a card, the others under
-    a name) or `persona` chats (all under a card)."""
+    """Training text from the synthetic benchmark: `wide` chats (a share with a whole card, the
+    others with a name) or `persona` chats (all with a card)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: Literal["wide", "persona"]
     rows: int = Field(ge=1)
-    pages: int = Field(0, ge=0, description="with wide: handbook pages, all clauses of a query")
-    topics: int | None = Field(None, ge=1, description="only the first so many of the suite")
-    card_share: float = Field(0.5, ge=0, le=1, description="with wide: chats under a whole card")
+    pages: int = Field(0, ge=0, description="with wide: pages that list all clauses of a query")
+    topics: int | None = Field(None, ge=1, description="only the first N topics of the suite")
+    card_share: float = Field(0.5, ge=0, le=1, description="with wide: share with a whole card")
     joined_questions: float = Field(
-        0.0, ge=0, le=1, description="with wide: questions put in two ways in a row"
+        0.0, ge=0, le=1, description="with wide: share of questions asked twice in a row"
     )
-    dropped_words: float = Field(0.0, ge=0, lt=1, description="with wide: words of a question")
+    dropped_words: float = Field(0.0, ge=0, lt=1, description="with wide: share of words")
 
 
-class Recipe(BaseModel):
-    """One training run. Either `new_model` or `start_from` (another recipe's checkpoint)."""
+class DemoRecipe(BaseModel):
+    """One training run, from a `new_model` or from another recipe's checkpoint (`start_from`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,10 +55,10 @@ class Recipe(BaseModel):
     learning_rate: float = Field(gt=0)
     optimizer: Literal["adamw", "muon"] = "adamw"
     embedding_learning_rate_factor: float = Field(
-        1.0, gt=0, description="with muon: learning rate of what AdamW trains, relative"
+        1.0, gt=0, description="with muon: learning rate of the AdamW parameters, relative"
     )
     packed_length: int | None = Field(
-        None, ge=32, description="cut the joined text into rows of so many tokens; default one row"
+        None, ge=32, description="cut the joined text into rows of N tokens; default: no packing"
     )
     warmup_share: float = Field(0.03, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)
@@ -70,16 +67,13 @@ class Recipe(BaseModel):
     targets: dict[str, Any] = Field(default_factory=dict, description="of a loss on the future")
 
     @model_validator(mode="after")
-    def _one_start(self) -> "Recipe":
+    def _one_start(self) -> "DemoRecipe":
         if (self.new_model is None) == (self.start_from is None):
             raise ValueError("give either new_model or start_from")
         return self
 
 
-def load_recipe(name: str) -> Recipe:
-    """A recipe of this package by file name without ending."""
-    file = FOLDER / f"{name}.yaml"
-    if not file.is_file():
-        known = [path.stem for path in FOLDER.glob("*.yaml")]
-        raise UserError(f"recipe {name}: unknown; {did_you_mean(name, known)}")
-    return read_model(Recipe, read_yaml_mapping(file), where=str(file))
+def load_recipe(name: str) -> DemoRecipe:
+    """A demo recipe of this package by name."""
+    file = recipe_file(name)
+    return read_model(DemoRecipe, read_yaml_mapping(file), where=str(file))

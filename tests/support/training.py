@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 SIZE = 16
 
@@ -55,14 +56,8 @@ def tokenizer(chats: list[Any]) -> Any:
     return train_tokenizer(chats, world, vocabulary=600)
 
 
-@pytest.fixture
-def encoder() -> WordEncoder:
-    return WordEncoder()
-
-
 def tiny_model(tokenizer: Any, *, seed: int = 1) -> Any:
     """Random weights, the same for the same seed."""
-    import torch
     from sfr_train.demo.initial_model import new_model
     from sfr_train.demo.recipe import NewModel
 
@@ -98,6 +93,20 @@ def settings(folder: Path, **others: Any) -> Any:
 
 SMALL_HEAD = {"name": "sfr", "width": 32}
 TARGETS = {"k": 12, "stride": 3, "minimum": 4, "scale": "standardise", "last_prompt": True}
+EASY = {**TARGETS, "stored_as": "float32"}
+
+
+def weights(model: Any, *, head: bool = False) -> dict[str, torch.Tensor]:
+    return {
+        name: value.detach().clone()
+        for name, value in model.named_parameters()
+        if name.startswith("sfr_head") == head
+    }
+
+
+def same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> bool:
+    assert ours.keys() == theirs.keys()
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def sfr_trainer(

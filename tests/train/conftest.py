@@ -1,3 +1,3 @@
 """Fixtures shared by the tests of the trainer."""
 
-from tests.support.training import chats, encoder, tokenizer  # noqa: F401
+from tests.support.training import chats, tokenizer  # noqa: F401

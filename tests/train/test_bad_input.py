@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import yaml
-from sfr_train.output_folder import last_checkpoint
 
 from sfr_eval import cli
 
@@ -177,13 +176,3 @@ def test_a_full_disk_is_one_line_and_exit_code_three(
     assert [message in line for line in said] == [True]
     assert not list((tmp_path / "cache").glob("targets/*/*"))
     assert not list(tmp_path.glob("job/out/final*"))
-
-
-def test_a_checkpoint_cut_off_while_it_was_written_is_not_resumed_from(tmp_path: Path) -> None:
-    assert last_checkpoint(tmp_path) is None
-    for step in (9, 10, 20):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-        (tmp_path / f"checkpoint-{step}" / "model.safetensors").touch()
-    for step in (9, 10):
-        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").touch()
-    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")

@@ -9,14 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from sfr_train.command import train
-from sfr_train.demo.recipe import load_recipe
-from sfr_train.job import RECIPES, load_job, recipe_file, with_assignments
-from sfr_train.objectives import OBJECTIVES, objective_module
+from sfr_train.job import load_job, recipe_file, with_assignments
 
 from sfr_eval.errors import UserError
 
 JOBS = ["qwen_coder_rstar", "qwen_coder_mbpp", "qwen32_persona"]
-DEMOS = sorted(path.stem for path in RECIPES.glob("demo_*.yaml"))
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -27,30 +24,6 @@ def test_every_job_recipe_is_valid(name: str) -> None:
 
     job = load_job(name)
     assert set(job.training) <= {field.name for field in fields(SFTConfig)}
-
-
-@pytest.mark.parametrize("name", DEMOS)
-def test_every_demo_recipe_is_valid(name: str) -> None:
-    recipe = load_recipe(name)
-    named = dict(recipe.objective)
-    objective_module(named.pop("name")).Settings.model_validate(named)
-
-
-def test_every_objective_has_a_demo_recipe() -> None:
-    found = {load_recipe(name).objective["name"] for name in DEMOS}
-    assert found == set(OBJECTIVES)
-
-
-def test_the_rivals_differ_from_sft_in_the_objective_alone() -> None:
-    plain = load_recipe("demo_sft").model_dump()
-    for name in DEMOS:
-        recipe = load_recipe(name).model_dump()
-        if recipe["start_from"] is None:
-            continue
-        own = {"name", "objective", "schedule", "targets"}
-        assert {k: v for k, v in recipe.items() if k not in own} == {
-            k: v for k, v in plain.items() if k not in own
-        }, name
 
 
 def test_assignments_reach_nested_settings() -> None:
@@ -240,36 +213,3 @@ def test_the_command_ends_with_the_code_and_one_line(
     assert done.returncode == code
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
-
-
-def test_a_joint_optimizer_takes_the_heads_group() -> None:
-    import torch
-    from sfr_train.demo.optimizer import make_optimizer
-
-    class Model(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.embed = torch.nn.Embedding(4, 3)
-            self.layer = torch.nn.Linear(3, 3)
-
-        def get_input_embeddings(self) -> Any:
-            return self.embed
-
-        def get_output_embeddings(self) -> None:
-            return None
-
-    model, head = Model(), torch.nn.Linear(3, 2)
-    optimizer = make_optimizer(model, name="muon", learning_rate=0.1, weight_decay=0.0)
-    optimizer.add_param_group({"params": list(head.parameters()), "lr": 0.5})
-    before = [p.detach().clone() for p in (*model.parameters(), *head.parameters())]
-    head(model.layer(model.embed(torch.tensor([0, 1, 2, 3])))).square().sum().backward()
-    assert {group["lr"] for group in optimizer.param_groups} == {0.1, 0.5}
-    optimizer.step()
-    after = [*model.parameters(), *head.parameters()]
-    assert all(not torch.equal(a, b) for a, b in zip(after, before, strict=True))
-    # A scheduler that sets the rate here sets it in the optimizer that steps.
-    for group in optimizer.param_groups:
-        group["lr"] = 0.0
-    still = [p.detach().clone() for p in after]
-    optimizer.step()
-    assert all(torch.equal(a, b) for a, b in zip(after, still, strict=True))

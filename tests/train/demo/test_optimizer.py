@@ -1,10 +1,10 @@
 """Muon against torch.optim.Muon, which iterates in bfloat16: equal up to that."""
 
+from typing import Any
+
 import pytest
-
-torch = pytest.importorskip("torch")
-
-from sfr_train.demo.optimizer import Muon, make_optimizer, orthogonalized  # noqa: E402
+import torch
+from sfr_train.demo.optimizer import Muon, make_optimizer, orthogonalized
 
 
 @pytest.mark.parametrize("shape", [(24, 48), (48, 48), (96, 32)])
@@ -58,3 +58,33 @@ def test_the_rest_learns_at_its_own_rate() -> None:
     assert set(rates) == {id(parameter) for parameter in model.parameters()}
     assert rates[id(model.get_input_embeddings().weight)] == pytest.approx(0.25)
     assert rates[id(model.model.layers[0].mlp.up_proj.weight)] == pytest.approx(0.1)
+
+
+def test_a_joint_optimizer_takes_the_heads_group() -> None:
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = torch.nn.Embedding(4, 3)
+            self.layer = torch.nn.Linear(3, 3)
+
+        def get_input_embeddings(self) -> Any:
+            return self.embed
+
+        def get_output_embeddings(self) -> None:
+            return None
+
+    model, head = Model(), torch.nn.Linear(3, 2)
+    optimizer = make_optimizer(model, name="muon", learning_rate=0.1, weight_decay=0.0)
+    optimizer.add_param_group({"params": list(head.parameters()), "lr": 0.5})
+    before = [p.detach().clone() for p in (*model.parameters(), *head.parameters())]
+    head(model.layer(model.embed(torch.tensor([0, 1, 2, 3])))).square().sum().backward()
+    assert {group["lr"] for group in optimizer.param_groups} == {0.1, 0.5}
+    optimizer.step()
+    after = [*model.parameters(), *head.parameters()]
+    assert all(not torch.equal(a, b) for a, b in zip(after, before, strict=True))
+    # A scheduler that sets the rate here sets it in the optimizer that steps.
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    still = [p.detach().clone() for p in after]
+    optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(after, still, strict=True))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from sfr_train.loop.token_loss import cross_entropy, supervised_loss
+from sfr_train.loop.token_loss import cross_entropy
 from sfr_train.objectives import (
     OBJECTIVES,
     cka,
@@ -135,38 +135,6 @@ def test_a_certain_token_pulls_no_more(gamma: float) -> None:
     logits.requires_grad_()
     tofu.token_loss(logits, torch.tensor([3]), gamma=gamma, beta=0.8).sum().backward()
     assert logits.grad.abs().max() < 1e-6
-
-
-def test_supervised_loss_shifts_masks_and_computes_in_float32() -> None:
-    torch.manual_seed(0)
-    logits = torch.randn(2, 5, V).bfloat16()
-    labels = torch.tensor([[-100, 1, -100, 2, 3], [-100, -100, -100, -100, 4]])
-    found = supervised_loss(logits, labels, token_loss=cross_entropy)
-    log_p = torch.log_softmax(logits.float(), -1)
-    by_hand = -(log_p[0, 0, 1] + log_p[0, 2, 2] + log_p[0, 3, 3] + log_p[1, 3, 4])
-    assert found.dtype == torch.float32
-    assert float(found) == pytest.approx(float(by_hand), rel=1e-6)
-
-
-def test_supervised_loss_in_pieces_is_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(0)
-    logits = torch.randn(3, 40, V, dtype=torch.float64, requires_grad=True)
-    labels = torch.randint(0, V, (3, 40))
-    whole = supervised_loss(logits, labels, token_loss=TOKEN_LOSSES["tofu"])
-    (expected,) = torch.autograd.grad(whole, logits)
-    monkeypatch.setattr("sfr_train.loop.token_loss._CHUNK", 13 * V)
-    pieces = supervised_loss(logits, labels, token_loss=TOKEN_LOSSES["tofu"])
-    (found,) = torch.autograd.grad(pieces, logits)
-    assert float(pieces) == pytest.approx(float(whole), rel=1e-6)
-    assert torch.allclose(found, expected, atol=1e-6)
-
-
-def test_supervised_loss_of_nothing_is_a_zero_with_a_gradient() -> None:
-    logits = torch.randn(1, 4, V, requires_grad=True)
-    loss = supervised_loss(logits, torch.full((1, 4), -100), token_loss=TOKEN_LOSSES["gem"])
-    loss.backward()
-    assert float(loss) == 0
-    assert float(logits.grad.abs().max()) == 0
 
 
 def test_unbiased_cka_is_one_for_rotated_copies_and_about_zero_for_strangers() -> None:

@@ -1,4 +1,4 @@
-"""experiments/objectives.py: its sampler, its scores, its order of work, its tables."""
+"""experiments/objectives.py: its sampler, scores, order of work and tables."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ PROMPTS = [
 
 @pytest.fixture(scope="module")
 def model(tokenizer: Any) -> Any:
-    """Sharp enough that a cold draw is the most probable token."""
+    """A model sharp enough that a cold draw is the most probable token."""
     network = tiny_model(tokenizer).eval()
     with torch.no_grad():
         network.get_input_embeddings().weight.mul_(30)
@@ -45,7 +45,7 @@ def world() -> Any:
 
 
 def test_cold_draws_are_the_librarys_greedy_replies(model: Any, tokenizer: Any) -> None:
-    found = draw(
+    replies = draw(
         model,
         tokenizer,
         PROMPTS,
@@ -55,14 +55,14 @@ def test_cold_draws_are_the_librarys_greedy_replies(model: Any, tokenizer: Any) 
         seed=0,
         rows=8,
     )
-    for ids, own in zip(prompt_ids(tokenizer, PROMPTS), found, strict=True):
+    for ids, by_temperature in zip(prompt_ids(tokenizer, PROMPTS), replies, strict=True):
         whole = model.generate(torch.tensor([ids]), max_new_tokens=12, do_sample=False)
         expected = tokenizer.decode(whole[0, len(ids) :], skip_special_tokens=True)
-        assert own == [[expected] * 2] * 2
+        assert by_temperature == [[expected] * 2] * 2
 
 
-def test_draws_follow_the_models_law(tokenizer: Any) -> None:
-    """First tokens of 8,000 draws at two temperatures, by Pearson's statistic."""
+def test_draws_follow_the_models_distribution(tokenizer: Any) -> None:
+    """Pearson's statistic over the first tokens of 8,000 draws at two temperatures."""
     model = tiny_model(tokenizer).eval()
     ids = prompt_ids(tokenizer, PROMPTS[:1])
     heats, count = (0.1, 0.2), 4_000
@@ -78,18 +78,18 @@ def test_draws_follow_the_models_law(tokenizer: Any) -> None:
     with torch.no_grad():
         logits = model(torch.tensor(ids)).logits[0, -1]
     for place, heat in enumerate(heats):
-        own = written[place * count : (place + 1) * count]
-        found = Counter(row[0] if row else tokenizer.eos_token_id for row in own)
-        wanted = (count * torch.softmax(logits / heat, dim=-1)).tolist()
-        likely = [token for token, number in enumerate(wanted) if number >= 5]
+        tokens = written[place * count : (place + 1) * count]
+        counts = Counter(row[0] if row else tokenizer.eos_token_id for row in tokens)
+        expected = (count * torch.softmax(logits / heat, dim=-1)).tolist()
+        likely = [token for token, number in enumerate(expected) if number >= 5]
         assert len(likely) > 20
-        statistic = sum((found[i] - wanted[i]) ** 2 / wanted[i] for i in likely)
+        statistic = sum((counts[i] - expected[i]) ** 2 / expected[i] for i in likely)
         assert statistic < len(likely) + 5 * (2 * len(likely)) ** 0.5
 
 
 def test_scores_are_sums_of_log_softmax(model: Any, tokenizer: Any) -> None:
     replies = ["Start with the oven.", "No.", "It depends on what is at hand, I would say."]
-    found, tokens = log_probabilities(
+    log_q, tokens = log_probabilities(
         model, tokenizer, PROMPTS, replies, temperatures=(1.0, 0.7), rows=2
     )
     for i, (prompt, reply) in enumerate(zip(PROMPTS, replies, strict=True)):
@@ -101,34 +101,34 @@ def test_scores_are_sums_of_log_softmax(model: Any, tokenizer: Any) -> None:
         for column, heat in enumerate((1.0, 0.7)):
             log_q = torch.log_softmax(logits / heat, dim=-1)
             expected = float(log_q.gather(1, torch.tensor(end)[:, None]).sum())
-            assert float(found[i, column]) == pytest.approx(expected, rel=1e-4)
+            assert float(log_q[i, column]) == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_truth_is_valid_and_covers_itself(world: Any) -> None:
+def test_the_reference_is_valid_and_covers_itself(world: Any) -> None:
     for values in true_said(world).values():
         assert values["valid"] == 1
         assert values["coverage"] == pytest.approx(1, abs=0.01)
 
 
-def test_a_model_of_one_sentence_has_one_valid_reply(world: Any) -> None:
+def test_a_model_with_one_sentence_has_one_valid_reply(world: Any) -> None:
     import numpy as np
 
     prompts = suite_prompts(world)[:9]
     rng = np.random.default_rng(0)
     text = world.sample(prompts[0].persona, prompts[0].query, rng)
-    found = said(world, prompts, [[text] * 8] * 9)
-    assert found["valid"] == 1
-    assert found["distinct_valid"] == 1
-    assert found["coverage"] == pytest.approx(1 / 8, rel=0.05)
-    assert found["cs_self_bleu_2"] == pytest.approx(1)
+    values = said(world, prompts, [[text] * 8] * 9)
+    assert values["valid"] == 1
+    assert values["distinct_valid"] == 1
+    assert values["coverage"] == pytest.approx(1 / 8, rel=0.05)
+    assert values["cs_self_bleu_2"] == pytest.approx(1)
 
 
 def test_the_left_out_persona_is_measured_apart(world: Any) -> None:
     prompts = suite_prompts(world)
-    found = groups(prompts)
-    assert len(found["left_out"]) == setting.TOPICS * 4
-    assert len(found["trained"]) == setting.TOPICS * 4 * 8
-    assert {prompts[i].persona for i in found["left_out"]} == {setting.LEFT_OUT}
+    members = groups(prompts)
+    assert len(members["left_out"]) == setting.TOPICS * 4
+    assert len(members["trained"]) == setting.TOPICS * 4 * 8
+    assert {prompts[i].persona for i in members["left_out"]} == {setting.LEFT_OUT}
 
 
 def cell_file(folder: Path, cell: setting.Cell, losses: list[float], value: float = 1.0) -> None:
@@ -148,7 +148,7 @@ def cell_file(folder: Path, cell: setting.Cell, losses: list[float], value: floa
             for t in setting.TEMPERATURES
         ],
     }
-    found = {
+    result = {
         "objective": cell.objective,
         "weight": cell.weight,
         "seed": cell.seed,
@@ -157,10 +157,10 @@ def cell_file(folder: Path, cell: setting.Cell, losses: list[float], value: floa
         "best_epoch": 1,
         **{which: {"trained": row, "left_out": row} for which in setting.CHECKPOINTS},
     }
-    (folder / f"{cell.name}.json").write_text(json.dumps(found))
+    (folder / f"{cell.name}.json").write_text(json.dumps(result))
 
 
-def test_the_sweep_comes_first_decides_the_weights_and_is_not_repeated(tmp_path: Path) -> None:
+def test_the_sweep_runs_first_and_decides_the_weights(tmp_path: Path) -> None:
     sweep = setting.sweep_cells()
     assert objectives.remaining(tmp_path)[: len(sweep)] == sweep
     begun = objectives.ready(tmp_path, set(sweep))
@@ -172,7 +172,7 @@ def test_the_sweep_comes_first_decides_the_weights_and_is_not_repeated(tmp_path:
     chosen = {"best": {"sfr": 3.0, "mtp": 0.1}, "last": {"sfr": 30.0, "mtp": 0.1}}
     assert objectives.swept(tmp_path) == chosen
     left = objectives.remaining(tmp_path)
-    # One more a seed, since the last epoch wants another lambda; three of seed 0 were the sweep's.
+    # One more per seed, as the last epoch chose another lambda; the sweep did three of seed 0.
     assert len(left) == (len(setting.OBJECTIVES) + 1) * setting.SEEDS - 3
     assert left[0] == setting.Cell("ce", 0.0, 0)
     cell_file(tmp_path, left[0], [1.0])
@@ -215,7 +215,7 @@ def test_differences_are_taken_seed_by_seed(tmp_path: Path) -> None:
     assert interval([2.0]) == {"mean": 2.0, "half": None}
 
 
-def test_only_the_weight_that_a_checkpoint_chose_stands_for_it(tmp_path: Path) -> None:
+def test_only_the_chosen_weight_represents_a_checkpoint(tmp_path: Path) -> None:
     cell_file(tmp_path, setting.Cell("sfr", 1.0, 0), [1.0], 1.0)
     cell_file(tmp_path, setting.Cell("sfr", 30.0, 0), [1.0], 3.0)
     cells = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]
@@ -226,7 +226,7 @@ def test_only_the_weight_that_a_checkpoint_chose_stands_for_it(tmp_path: Path) -
     }
 
 
-def test_the_drawing_has_a_row_for_each_temperature(tmp_path: Path) -> None:
+def test_the_figures_table_has_a_row_for_each_temperature(tmp_path: Path) -> None:
     for name in ("ce", "sfr", "tofu"):
         cell_file(tmp_path, setting.Cell(name, 0, 0), [1.0])
     cells = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]
@@ -234,5 +234,5 @@ def test_the_drawing_has_a_row_for_each_temperature(tmp_path: Path) -> None:
     assert drawn["svg"].startswith(b"<?xml")
     lines = drawn["csv"].decode().splitlines()
     assert lines[0].startswith("checkpoint,objective,temperature,valid_mean,valid_half,distinct")
-    # Cross-entropy is in both panels of a checkpoint.
+    # Both panels of a checkpoint show cross-entropy.
     assert len(lines) == 1 + 2 * 4 * len(setting.TEMPERATURES)

@@ -2,8 +2,8 @@
 
 python distributed_worker.py FOLDER BATCH_PER_RANK [common]
 
-common: only what DeepSpeed does as the others do. It clips model and head together, takes no mean
-head, and lets the model's Adam count steps of the head alone.
+common: only settings under which DeepSpeed does the same as the others. It clips model and head
+together, cannot average the head, and lets the model's Adam count steps of the head alone.
 """
 
 import json
@@ -22,8 +22,8 @@ from tests.support.training import WordEncoder, settings, sfr_trainer
 
 
 def shard_on_cpu(zero3: bool) -> None:
-    """accelerate offers FSDP and DeepSpeed to accelerators only, though both shard over gloo as
-    well: let it take these two processes for such. Nothing else is changed."""
+    """Make accelerate treat these CPU processes as accelerators: it offers FSDP and DeepSpeed only
+    to those, although both can shard over gloo. Nothing else is changed."""
     from accelerate import PartialState
     from accelerate.utils import DistributedType
 

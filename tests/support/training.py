@@ -1,4 +1,4 @@
-"""A model of 100,000 parameters, its tokenizer, chats, and an encoder that needs no download."""
+"""A model of 100,000 parameters with its tokenizer, chats, and an encoder without a download."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ SIZE = 16
 
 
 class WordEncoder:
-    """Unit vectors by summing a fixed random vector for each word: texts that share words are
-    near, as with a real encoder, and any process gets the same numbers."""
+    """Unit vectors from the sum of a fixed random vector per word: texts that share words are near
+    each other, as with a real encoder, and every process gets the same numbers."""
 
     def __init__(self, size: int = SIZE) -> None:
         self.size = size
@@ -57,7 +57,7 @@ def tokenizer(chats: list[Any]) -> Any:
 
 
 def tiny_model(tokenizer: Any, *, seed: int = 1) -> Any:
-    """Random weights, the same for the same seed."""
+    """A model with random weights that the seed decides."""
     from sfr_train.demo.initial_model import new_model
     from sfr_train.demo.recipe import NewModel
 
@@ -69,7 +69,7 @@ def tiny_model(tokenizer: Any, *, seed: int = 1) -> Any:
 
 
 def settings(folder: Path, **others: Any) -> Any:
-    """Five quiet CPU steps on four rows each."""
+    """SFTConfig for five quiet CPU steps of four rows each."""
     from trl import SFTConfig
 
     values: dict[str, Any] = {
@@ -97,6 +97,7 @@ EASY = {**TARGETS, "stored_as": "float32"}
 
 
 def weights(model: Any, *, head: bool = False) -> dict[str, torch.Tensor]:
+    """A copy of the model's weights, or of its head's."""
     return {
         name: value.detach().clone()
         for name, value in model.named_parameters()
@@ -112,7 +113,7 @@ def same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> bool
 def sfr_trainer(
     tokenizer: Any, chats: list[Any], folder: Path, *, arguments: Any = None, **others: Any
 ) -> Any:
-    """An SFRTrainer of the tiny model."""
+    """An SFRTrainer with the tiny model."""
     import datasets
     import transformers
     from sfr_train.trainer import SFRTrainer

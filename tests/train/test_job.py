@@ -1,4 +1,4 @@
-"""Training jobs: recipes, --set, the command, and one real training of a tiny model."""
+"""Training jobs: recipes, --set, the command, and a real training of a tiny model."""
 
 import json
 import subprocess
@@ -28,10 +28,10 @@ def test_every_job_recipe_is_valid(name: str) -> None:
 
 def test_assignments_reach_nested_settings() -> None:
     values = {"objective": "sfr", "schedule": {"weight": 1.0, "decay": "linear"}}
-    found = with_assignments(
+    assigned = with_assignments(
         values, ["schedule.weight=3", "objective.width=64", "training.max_steps=5", "name=x"]
     )
-    assert found == {
+    assert assigned == {
         "objective": {"name": "sfr", "width": 64},
         "schedule": {"weight": 3, "decay": "linear"},
         "training": {"max_steps": 5},
@@ -60,14 +60,9 @@ def test_a_bad_setting_is_one_line(assignment: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_recipe_is_answered_with_the_near_name() -> None:
+def test_an_unknown_recipe_suggests_the_nearest_name() -> None:
     with pytest.raises(UserError, match="recipe demo_sf: unknown; did you mean `demo_sft`"):
         recipe_file("demo_sf")
-
-
-def test_a_demo_recipe_takes_no_assignments() -> None:
-    with pytest.raises(UserError, match="takes no --set"):
-        train("demo_sft", ["epochs=1"])
 
 
 def job_file(folder: Path, checkpoint: Path, **values: Any) -> Path:
@@ -101,7 +96,7 @@ def job_file(folder: Path, checkpoint: Path, **values: Any) -> Path:
 
 @pytest.mark.slow
 def test_the_command_trains_a_model_that_loads_anywhere(checkpoint: Path, tmp_path: Path) -> None:
-    """The module as accelerate launches it, real encoder, one suite run inside."""
+    """Runs the module as accelerate does, with the real encoder and a suite run inside."""
     from transformers import AutoModelForCausalLM
 
     file = job_file(
@@ -159,7 +154,7 @@ ASK, SAY = {"role": "user", "content": "?"}, {"role": "assistant", "content": "Y
         ),
     ],
 )
-def test_what_cannot_be_trained_is_one_line(
+def test_a_job_that_cannot_run_is_one_line(
     values: dict[str, Any], message: str, checkpoint: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=message) as caught:
@@ -176,7 +171,7 @@ def test_what_cannot_be_trained_is_one_line(
         ([], "data: has no rows"),
     ],
 )
-def test_data_that_cannot_be_trained_on_is_one_line(
+def test_bad_data_is_one_line(
     rows: list[Any], message: str, checkpoint: Path, tmp_path: Path
 ) -> None:
     cards = tmp_path / "cards.yaml"

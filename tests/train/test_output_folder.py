@@ -5,7 +5,7 @@ from pathlib import Path
 from sfr_train.output_folder import last_checkpoint
 
 
-def test_a_checkpoint_cut_off_while_it_was_written_is_not_resumed_from(tmp_path: Path) -> None:
+def test_a_partly_written_checkpoint_is_not_resumed_from(tmp_path: Path) -> None:
     assert last_checkpoint(tmp_path) is None
     for step in (9, 10, 20):
         (tmp_path / f"checkpoint-{step}").mkdir()

@@ -1,4 +1,4 @@
-"""SFRTrainer beside TRL's own: the same where it should be, different only where it says so."""
+"""SFRTrainer against TRL's own trainer: equal where it should be, else different."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def trl_weights(tokenizer: Any, chats: list[Any], folder: Path, **arguments: Any
     return weights(trainer.model)
 
 
-TRL_TOLERANCE = 1e-3  # of the way that the weights went
+TRL_TOLERANCE = 1e-3  # of the distance that the weights moved
 STEPS: dict[str, Any] = {"max_steps": 20, "max_grad_norm": 0.5, "weight_decay": 0.1}
 
 
@@ -45,7 +45,7 @@ def trl(tokenizer: Any, chats: list[Any], tmp_path_factory: pytest.TempPathFacto
 def test_weight_zero_is_cross_entropy_bit_for_bit(
     lm_head: str, trl: Any, tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
-    """With the fused LM head TRL's own trainer, otherwise our cross-entropy."""
+    """TRL's own trainer with the fused LM head, otherwise our cross-entropy."""
 
     def trained(**values: Any) -> Any:
         trainer = sfr_trainer(
@@ -64,31 +64,31 @@ def test_weight_zero_is_cross_entropy_bit_for_bit(
     plain = weights(trained(objective="ce")[0].model)
     assert lm_head != "fused" or same(plain, trl)
     assert same(weights(trained(schedule={"weight": 0})[0].model), plain)
-    # A head that only watches: built, trained and logged, and the model never notices.
+    # A head that is built, trained and logged without any effect on the model.
     watch, start = trained(schedule={"head_steps": 20, "cross_entropy_in_head_steps": True})
     assert same(weights(watch.model), plain)
     assert not same(weights(watch.model, head=True), start)
-    # And with a weight it is another model.
+    # With a weight, the model differs.
     assert not same(weights(trained()[0].model), plain)
 
 
-def test_logits_of_supervised_tokens_alone_give_trls_weights_up_to_rounding(
+def test_supervised_logits_give_trls_weights_up_to_rounding(
     trl: Any, tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
-    """The default on a CPU after 20 steps of AdamW, whose steps are 1e-3 long."""
+    """The default on a CPU, after 20 steps of AdamW with steps of 1e-3."""
     trainer = sfr_trainer(
         tokenizer, chats, tmp_path, objective="ce", arguments=settings(tmp_path / "out", **STEPS)
     )
     trainer.train()
-    found = weights(trainer.model)
+    trained = weights(trainer.model)
     start = weights(tiny_model(tokenizer))
     for name, value in trl.items():
         moved = float((value - start[name]).norm())
         assert moved > 1e-3, name
-        assert float((found[name] - value).norm()) < TRL_TOLERANCE * moved, name
+        assert float((trained[name] - value).norm()) < TRL_TOLERANCE * moved, name
 
 
-def test_the_lm_head_reads_the_supervised_states_alone(
+def test_the_lm_head_reads_only_supervised_states(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
     trainer = sfr_trainer(tokenizer, chats, tmp_path, objective="ce")
@@ -103,10 +103,10 @@ def test_the_lm_head_reads_the_supervised_states_alone(
     _, outputs = trainer.compute_loss(trainer.model, dict(batch), return_outputs=True)
     trainer.compute_loss(trainer.model, dict(batch))
     assert read == [whole, supervised]
-    assert outputs.logits.shape[:2] == batch["labels"].shape  # who asks for outputs gets them whole
+    assert outputs.logits.shape[:2] == batch["labels"].shape  # outputs on request are complete
 
 
-def test_the_head_phase_alone_trains_the_head_alone(
+def test_the_head_phase_trains_only_the_head(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
     trainer = sfr_trainer(
@@ -128,7 +128,7 @@ def test_the_head_phase_alone_trains_the_head_alone(
 def test_accumulation_and_batch_size_do_not_change_the_weights(
     accumulation: int, tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
-    found = []
+    trained = []
     for size, steps in ((4, 1), (4 // accumulation, accumulation)):
         trainer = sfr_trainer(
             tokenizer,
@@ -142,9 +142,9 @@ def test_accumulation_and_batch_size_do_not_change_the_weights(
             encoder=WordEncoder(),
         )
         trainer.train()
-        found.append(weights(trainer.model))
-    for name, value in found[0].items():
-        assert torch.allclose(value, found[1][name], atol=2e-5), name
+        trained.append(weights(trainer.model))
+    for name, value in trained[0].items():
+        assert torch.allclose(value, trained[1][name], atol=2e-5), name
 
 
 @pytest.mark.parametrize(

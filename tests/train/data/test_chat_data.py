@@ -1,4 +1,4 @@
-"""Rows of chat files, and the one line for each that cannot be trained on."""
+"""Rows of chat files, and the one-line error for each row that cannot be used."""
 
 import json
 from pathlib import Path
@@ -41,14 +41,14 @@ def test_a_persona_puts_its_card_in_front(tmp_path: Path) -> None:
     assert train[0]["prompt"][0] == {"role": "system", "content": "You are a judge."}
 
 
-def test_several_replies_keep_the_conversation_and_turn_all_rows_into_messages(
+def test_several_replies_turn_all_rows_into_messages(
     tmp_path: Path,
 ) -> None:
     train, _ = load(tmp_path, {"messages": [ASK, SAY, ASK, SAY, ASK]}, {"messages": [ASK, SAY]})
     assert train == [{"messages": [ASK, SAY, ASK, SAY]}, {"messages": [ASK, SAY]}]
 
 
-def test_the_last_rows_are_kept_apart(tmp_path: Path) -> None:
+def test_the_last_rows_are_held_out(tmp_path: Path) -> None:
     rows = [{"prompt": str(i), "completion": "So."} for i in range(10)]
     train, apart = load(tmp_path, *rows, validation=0.2)
     assert [row["prompt"][0]["content"] for row in apart] == ["8", "9"]
@@ -78,7 +78,7 @@ def test_a_bad_row_is_one_line_with_its_number(row: Any, message: str, tmp_path:
     assert "\n" not in str(caught.value)
 
 
-def test_a_persona_needs_a_card_file_and_no_second_system_message(tmp_path: Path) -> None:
+def test_a_persona_needs_a_card_and_no_second_system_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"names persona `judge`; set data\.personas"):
         load(tmp_path, {"messages": [ASK, SAY], "persona": "judge"})
     cards = tmp_path / "cards.yaml"
@@ -95,7 +95,7 @@ def test_a_persona_needs_a_card_file_and_no_second_system_message(tmp_path: Path
         ({"dataset": "/no/such/set"}, r"data.dataset /no/such/set: cannot be loaded"),
     ],
 )
-def test_a_source_that_is_not_there_is_one_line(values: Any, message: str) -> None:
+def test_a_missing_source_is_one_line(values: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_rows(DataSettings.model_validate(values))
 
@@ -112,7 +112,7 @@ def test_no_rows_and_nothing_left_to_train_on_are_errors(tmp_path: Path) -> None
         load(tmp_path, {"messages": [ASK, SAY]}, validation=1)
 
 
-def test_the_world_leaves_a_persona_out_if_asked() -> None:
+def test_the_benchmark_can_leave_a_persona_out() -> None:
     everyone, _ = load_rows(DataSettings.model_validate({"world": {"rows": 300}}))
     one, _ = load_rows(DataSettings.model_validate({"world": {"rows": 8, "personas": ["pirate"]}}))
     cards = {row["prompt"][0]["content"] for row in everyone}

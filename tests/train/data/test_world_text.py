@@ -1,4 +1,4 @@
-"""Training text of the demo models: what it is about, under which cards, and how it is asked."""
+"""Training text of the demo models: its topics, its persona cards, and its questions."""
 
 from collections import Counter
 from itertools import islice
@@ -20,20 +20,20 @@ def questions(chats: list[Any]) -> list[str]:
     return [chat["prompt"][-1]["content"] for chat in chats]
 
 
-def test_topics_are_the_first_of_the_suite(world: PersonaWorld) -> None:
+def test_topics_are_the_first_ones_of_the_suite(world: PersonaWorld) -> None:
     assert [query.id for query in topic_queries(world, 2)] == [q.id for q in world.queries[:8]]
     assert len(topic_queries(world, None)) == 148
 
 
 def test_no_test_question_is_ever_asked(world: PersonaWorld) -> None:
-    asked = {query.text for query in world.queries}
+    test_questions = {query.text for query in world.queries}
     noise = QuestionNoise(joined=0.5, dropped=0.1)
     rows = list(wide_chats(world, rows=2000, seed=0, noise=noise))
     rows += persona_chats(world, rows=2000, seed=0)
-    assert not asked & set(questions(rows))
+    assert not test_questions & set(questions(rows))
 
 
-def test_a_share_of_chats_is_under_a_card_and_the_others_under_its_name(
+def test_chats_have_a_card_or_its_name_in_the_given_shares(
     world: PersonaWorld,
 ) -> None:
     cards = {card.system for card in world.personas}
@@ -44,29 +44,29 @@ def test_a_share_of_chats_is_under_a_card_and_the_others_under_its_name(
     assert {row["prompt"][0]["content"] for row in rows} <= cards | names
 
 
-def test_the_reply_is_one_of_the_asked_persona_to_the_asked_query(world: PersonaWorld) -> None:
+def test_a_reply_belongs_to_its_persona_and_query(world: PersonaWorld) -> None:
     by_system = {card.system: card.id for card in world.personas}
     by_system |= {f"You are {card.name}.": card.id for card in world.personas}
     for row in islice(wide_chats(world, rows=50, seed=3, topics=1), 50):
         reply, persona = row["completion"][0]["content"], by_system[row["prompt"][0]["content"]]
-        said = [world.log_prob(reply, persona, q.id) for q in topic_queries(world, 1)]
-        assert max(said) > float("-inf")
+        log_probs = [world.log_prob(reply, persona, q.id) for q in topic_queries(world, 1)]
+        assert max(log_probs) > float("-inf")
 
 
-def test_noise_drops_words_and_asks_twice_as_often_as_it_says(world: PersonaWorld) -> None:
+def test_noise_drops_words_and_repeats_questions_at_its_rates(world: PersonaWorld) -> None:
     rows = {"rows": 3000, "seed": 0, "topics": 4}
     plain = questions(list(wide_chats(world, **rows, noise=QuestionNoise(joined=0, dropped=0))))
     assert plain == questions(
         list(wide_chats(world, **rows, noise=QuestionNoise(joined=0, dropped=0)))
     )
-    known = {
+    single = {
         text
         for query in topic_queries(world, 4)
         for text in (*world.paraphrases(query.id), *world.training_questions(query.id))
     }
-    assert set(plain) <= known
+    assert set(plain) <= single
     joined = questions(list(wide_chats(world, **rows, noise=QuestionNoise(joined=0.3, dropped=0))))
-    twice = sum(text not in known for text in joined) / len(joined)
+    twice = sum(text not in single for text in joined) / len(joined)
     assert 0.27 <= twice <= 0.33  # standard deviation .008
     dropped = questions(list(wide_chats(world, **rows, noise=QuestionNoise(joined=0, dropped=0.1))))
     words = sum(len(text.split()) for text in dropped) / sum(len(text.split()) for text in plain)

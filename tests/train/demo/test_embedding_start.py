@@ -1,4 +1,4 @@
-"""Start values by latent semantic analysis: words of one topic begin as neighbours."""
+"""Initial values by latent semantic analysis: words of one topic start as neighbours."""
 
 import numpy as np
 from sfr_train.demo.embedding_start import latent_semantic_embeddings
@@ -27,7 +27,7 @@ def test_tokens_of_one_topic_are_nearer_than_those_of_two() -> None:
     assert within.mean() > between.mean() + 0.08
 
 
-def test_rows_have_the_asked_length_whether_seen_or_not() -> None:
+def test_rows_have_the_requested_length_even_if_unseen() -> None:
     lengths = np.linalg.norm(start(), axis=1) / (0.02 * 32**0.5)
     assert np.all((lengths > 0.5) & (lengths < 1.6))
     assert np.isfinite(start()).all()

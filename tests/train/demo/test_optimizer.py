@@ -1,4 +1,4 @@
-"""Muon against torch.optim.Muon, which iterates in bfloat16: equal up to that."""
+"""Muon against torch.optim.Muon, equal up to its bfloat16; and both optimizers as one."""
 
 from typing import Any
 
@@ -27,14 +27,14 @@ def test_four_steps_equal_torch_up_to_bfloat16(shape: tuple[int, int]) -> None:
 def test_orthogonalized_matrices_have_singular_values_near_one() -> None:
     torch.manual_seed(0)
     matrices = torch.randn(5, 16, 40)
-    found = orthogonalized(matrices)
-    values = torch.linalg.svdvals(found)
+    orthogonal = orthogonalized(matrices)
+    values = torch.linalg.svdvals(orthogonal)
     assert values.min() > 0.5
     assert values.max() < 1.3
     left, _, right = torch.linalg.svd(matrices, full_matrices=False)
-    turned = left.mT @ found @ right.mT  # same singular vectors: diagonal
-    assert (turned - torch.diag_embed(turned.diagonal(dim1=1, dim2=2))).abs().max() < 1e-4
-    assert torch.allclose(orthogonalized(matrices.mT), found.mT, atol=1e-5)
+    rotated = left.mT @ orthogonal @ right.mT  # diagonal if the singular vectors are the same
+    assert (rotated - torch.diag_embed(rotated.diagonal(dim1=1, dim2=2))).abs().max() < 1e-4
+    assert torch.allclose(orthogonalized(matrices.mT), orthogonal.mT, atol=1e-5)
 
 
 def test_the_rest_learns_at_its_own_rate() -> None:

@@ -15,8 +15,8 @@ def test_every_demo_recipe_is_valid(name: str) -> None:
 
 
 def test_every_objective_has_a_demo_recipe() -> None:
-    found = {load_recipe(name).objective["name"] for name in DEMOS}
-    assert found == set(OBJECTIVES)
+    names = {load_recipe(name).objective["name"] for name in DEMOS}
+    assert names == set(OBJECTIVES)
 
 
 def test_the_rivals_differ_from_sft_in_the_objective_alone() -> None:
@@ -25,7 +25,7 @@ def test_the_rivals_differ_from_sft_in_the_objective_alone() -> None:
         recipe = load_recipe(name).model_dump()
         if recipe["start_from"] is None:
             continue
-        own = {"name", "objective", "schedule", "targets"}
-        assert {k: v for k, v in recipe.items() if k not in own} == {
-            k: v for k, v in plain.items() if k not in own
+        varied = {"name", "objective", "schedule", "targets"}
+        assert {k: v for k, v in recipe.items() if k not in varied} == {
+            k: v for k, v in plain.items() if k not in varied
         }, name

@@ -51,7 +51,7 @@ def mtp_batch(seed: int = 2, dtype: torch.dtype = torch.float64) -> Anchors:
     tokens = torch.randint(0, V, (N, K))
     valid = torch.ones(N, K, dtype=torch.bool)
     for n in range(N - K + 1, N):
-        valid[n, N - n :] = False  # past the sample's end: the last state has one token ahead
+        valid[n, N - n :] = False  # past the end of the sample: the last state has one token ahead
     valid[2, 1] = False
     return Anchors(
         hidden=torch.randn(N, H, dtype=dtype),
@@ -62,7 +62,7 @@ def mtp_batch(seed: int = 2, dtype: torch.dtype = torch.float64) -> Anchors:
 
 
 def degenerate(heads: TokenHeads, point: torch.Tensor, divergence: Any = None) -> Flow:
-    """SFR's own class with source constant, target one-hot, head free of time."""
+    """SFR's own class with a constant source, one-hot targets and a time-free head."""
     head = TimeFreeHead(heads, point)
     flow = FlowMatching(ConstantSource(point), head, divergence or TransportedKL(point))
     return Flow(flow, head=head, tokens=K)
@@ -84,7 +84,7 @@ def mtp_by_hand(heads: TokenHeads, batch: Anchors) -> torch.Tensor:
     return total
 
 
-def test_t1_the_degenerate_path_stays_on_the_simplex_with_slope_e_minus_pi() -> None:
+def test_t1_the_path_stays_on_the_simplex_with_slope_e_minus_pi() -> None:
     point, target = random_point(), one_hot(torch.tensor([3, 7]))
     start = point.expand_as(target)
     for tau in (0.0, 0.3, 0.999):
@@ -107,28 +107,28 @@ def test_t2_velocities_of_target_and_head_sum_to_zero() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_t3_divergence_of_velocities_is_cross_entropy_for_any_time(seed: int) -> None:
+def test_t3_the_divergence_is_cross_entropy_at_any_time(seed: int) -> None:
     heads, batch, point = make_heads(), mtp_batch(), random_point(seed)
     flow = degenerate(heads, point).flow
     target = one_hot(batch.tokens)
-    found = flow.terms(hidden=batch.hidden, target=target, noise=noise(N, seed)).loss
+    loss = flow.terms(hidden=batch.hidden, target=target, noise=noise(N, seed)).loss
     prediction = flow.head.predict(target, torch.zeros(N), batch.hidden)
     end, guess = (target - point) + point, prediction.velocity + point
     literal = (torch.xlogy(end, end) - torch.where(end > 1e-9, end * guess.log(), 0)).sum(-1)
     picked = torch.log_softmax(heads(batch.hidden), -1).gather(
         -1, batch.tokens.clamp(min=0)[..., None]
     )
-    assert (found - literal).abs().max() < 1e-11
-    assert (found + picked[..., 0]).abs().max() < 1e-11
+    assert (loss - literal).abs().max() < 1e-11
+    assert (loss + picked[..., 0]).abs().max() < 1e-11
 
 
 def test_t4_square_distance_of_velocities_is_that_of_end_points() -> None:
     heads, batch, point = make_heads(), mtp_batch(), random_point()
     flow = degenerate(heads, point, SumSquare()).flow
     target = one_hot(batch.tokens)
-    found = flow.terms(hidden=batch.hidden, target=target, noise=noise(N)).loss
+    loss = flow.terms(hidden=batch.hidden, target=target, noise=noise(N)).loss
     brier = (target - torch.softmax(heads(batch.hidden), -1)).square().sum(-1)
-    assert (found - brier).abs().max() < 1e-14
+    assert (loss - brier).abs().max() < 1e-14
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-8), (torch.float32, 1e-5)])
@@ -145,7 +145,7 @@ def test_t5_gradients_to_heads_and_states_are_those_of_mtp(
         make(heads).terms(batch, noise(N)).total.backward()
         gradients.append([batch.hidden.grad, *(p.grad for p in heads.parameters())])
     for ours, theirs in zip(*gradients, strict=True):
-        assert theirs.abs().max() > 0.1  # the comparison is of something
+        assert theirs.abs().max() > 0.1  # the comparison is not vacuous
         assert (ours - theirs).abs().max() < tolerance
 
 
@@ -182,19 +182,19 @@ def test_t7_integration_ends_at_q_after_any_number_of_steps(steps: int, method: 
     assert (end - torch.softmax(heads(batch.hidden), -1)).abs().max() < 1e-15
 
 
-def test_t8_sfr_itself_gives_the_number_and_the_divisor_of_mtp() -> None:
+def test_t8_sfr_gives_the_loss_and_the_divisor_of_mtp() -> None:
     heads, batch = make_heads(), mtp_batch()
     ours, theirs = degenerate(heads, random_point()), NextTokens(heads)
     expected = mtp_by_hand(heads, batch).detach()
     assert abs(float(ours.terms(batch, noise(N)).total.detach() - expected)) < 1e-11
     assert abs(float(theirs.terms(batch, noise(N)).total.detach() - expected)) < 1e-11
-    pairs = N * K - (1 + 2 + 3) - 1  # the tail's triangle and the ignored token
+    pairs = N * K - (1 + 2 + 3) - 1  # minus the tail and the ignored token
     assert float(ours.step_weight(batch.weight, batch.sequences)) == pairs
     assert float(theirs.step_weight(batch.weight, batch.sequences)) == pairs
 
 
 def train(make: Any, steps: int = 200) -> list[torch.Tensor]:
-    """SGD on a trunk and the heads from one initialisation."""
+    """SGD on a trunk and the heads from the same initialization."""
     torch.manual_seed(0)
     trunk = torch.nn.Linear(3, H).double()
     heads = make_heads()
@@ -212,7 +212,7 @@ def train(make: Any, steps: int = 200) -> list[torch.Tensor]:
     return [p.detach() for p in parameters]
 
 
-def test_t9_two_hundred_steps_of_training_end_at_the_same_parameters() -> None:
+def test_t9_two_hundred_steps_give_the_same_parameters() -> None:
     ours = train(lambda heads: degenerate(heads, random_point()))
     theirs = train(NextTokens)
     start = make_heads()
@@ -259,7 +259,7 @@ def mixture_velocity(state: torch.Tensor, tau: torch.Tensor) -> torch.Tensor:
     return (chances @ ATOMS - state) / left
 
 
-def test_t11_the_exact_field_carries_noise_to_both_modes_in_their_shares() -> None:
+def test_t11_the_exact_field_carries_noise_to_both_modes() -> None:
     torch.manual_seed(0)
     end = integrate(mixture_velocity, torch.randn(20_000, 8, dtype=torch.float64), steps=400)
     first = (end[:, 0] > 0).double().mean()
@@ -268,7 +268,7 @@ def test_t11_the_exact_field_carries_noise_to_both_modes_in_their_shares() -> No
     assert (end[:, None] - ATOMS).norm(dim=-1).min(dim=1).values.quantile(0.99) < 1e-9
 
 
-def test_t11_trained_flow_matching_finds_the_two_modes_and_regression_their_mean() -> None:
+def test_t11_flow_matching_finds_two_modes_and_regression_the_mean() -> None:
     torch.manual_seed(0)
     hidden = torch.zeros(256, 1)
     head = FlowHead(size=8, hidden_size=1, width=64, time_scale=10.0)
@@ -291,7 +291,7 @@ def test_t11_trained_flow_matching_finds_the_two_modes_and_regression_their_mean
         )
     assert abs(float((end.mean(1) > 0).float().mean()) - 0.7) < 0.06
     assert (end.mean(1).abs() > 0.7).float().mean() > 0.95  # at a mode, not between them
-    assert (point.detach() - 0.4).abs().max() < 0.1  # .7 - .3: nobody's reply
+    assert (point.detach() - 0.4).abs().max() < 0.1  # .7 - .3: the mean, which is no reply
 
 
 def test_t11_a_constant_source_reaches_one_point_only() -> None:
@@ -325,12 +325,12 @@ def test_the_best_blind_head_reaches_s_pi_over_two(scale: float) -> None:
     tau = ((torch.arange(count) + 0.5) / count).double()
     target = torch.randn(count, 16, dtype=torch.float64) * scale
     flow = FlowMatching(GaussianSource(), Blind(), MeanSquare())
-    found = flow.terms(hidden=torch.zeros(count, 1), target=target, noise=noise(count), tau=tau)
-    assert abs(float(found.loss.mean()) / blind_floor(scale) - 1) < 0.02
+    terms = flow.terms(hidden=torch.zeros(count, 1), target=target, noise=noise(count), tau=tau)
+    assert abs(float(terms.loss.mean()) / blind_floor(scale) - 1) < 0.02
     assert abs(float(blind_loss(tau, scale).mean()) / (scale * math.pi / 2) - 1) < 1e-3
 
 
-def test_a_head_that_knows_the_end_has_no_loss() -> None:
+def test_a_head_that_knows_the_end_point_has_no_loss() -> None:
     target = torch.randn(50, 8, dtype=torch.float64)
 
     class Oracle:

@@ -1,4 +1,4 @@
-"""Sizes and start of the networks beside the model."""
+"""Sizes and initial behaviour of the networks beside the model."""
 
 import pytest
 import torch
@@ -6,15 +6,13 @@ from sfr_train.flow.head import FlowHead, TokenHeads, sinusoids
 
 
 @pytest.mark.parametrize(("hidden", "parameters"), [(5120, 17_838_080), (3584, 16_265_216)])
-def test_the_published_head_has_the_published_number_of_parameters(
-    hidden: int, parameters: int
-) -> None:
+def test_the_head_has_the_published_number_of_parameters(hidden: int, parameters: int) -> None:
     with torch.device("meta"):
         head = FlowHead(size=1024, hidden_size=hidden)
     assert sum(parameter.numel() for parameter in head.parameters()) == parameters
 
 
-def test_a_new_head_says_zero_and_learns_its_last_layer_first() -> None:
+def test_a_new_head_predicts_zero_and_learns_its_last_layer() -> None:
     head = FlowHead(size=6, hidden_size=5, width=8)
     hidden = torch.randn(3, 5, requires_grad=True)
     out = head(torch.randn(3, 6), torch.rand(3), hidden)
@@ -22,10 +20,10 @@ def test_a_new_head_says_zero_and_learns_its_last_layer_first() -> None:
     (out - 1).square().sum().backward()
     assert head.leave.weight.grad.abs().max() > 0
     assert head.enter[0].weight.grad.abs().max() == 0
-    assert hidden.grad.abs().max() == 0  # so the first step tells the model nothing
+    assert hidden.grad.abs().max() == 0  # so the first step does not move the model
 
 
-def test_time_embedding_is_sine_then_cosine_of_falling_frequencies() -> None:
+def test_the_time_embedding_is_sines_then_cosines() -> None:
     # size 4: frequencies 1 and 10000^-1; angle 2
     expected = torch.tensor([2.0, 2e-4]).sin().tolist() + torch.tensor([2.0, 2e-4]).cos().tolist()
     assert sinusoids(torch.tensor([2.0]), 4)[0].tolist() == pytest.approx(expected, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Random numbers by hash: standard laws, and owned by (seed, step, id) alone."""
+"""Random numbers by hash: their distributions, and that (seed, step, id) alone decides them."""
 
 import torch
 from sfr_train.flow.noise import HashNoise
@@ -27,7 +27,7 @@ def test_uniforms_are_even_and_inside_the_interval() -> None:
     assert (counts - 2000).abs().max() < 200  # 4.7 standard deviations
 
 
-def test_a_draw_belongs_to_its_id_whatever_else_is_in_the_batch() -> None:
+def test_a_draw_depends_on_its_id_and_not_on_the_batch() -> None:
     all_of_them = make(count=50)
     some = torch.tensor([7, 3, 41])
     few = HashNoise(0, 0, some, some)
@@ -52,7 +52,7 @@ def test_a_group_shares_its_time_but_not_its_source_points() -> None:
     assert len(torch.unique(noise.normal(1))) == 6
 
 
-def test_no_global_generator_moves() -> None:
+def test_global_generators_do_not_move() -> None:
     before = torch.get_rng_state()
     make(count=10).normal(3)
     assert torch.equal(before, torch.get_rng_state())

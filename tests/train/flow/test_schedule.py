@@ -20,7 +20,7 @@ def test_head_phase_ramp_and_full_weight_follow_each_other() -> None:
     assert [at[s].cross_entropy for s in (9, 10)] == [False, True]
 
 
-def test_head_phase_keeps_cross_entropy_if_asked() -> None:
+def test_the_head_phase_can_keep_cross_entropy() -> None:
     settings = ScheduleSettings(head_steps=3, cross_entropy_in_head_steps=True)
     assert phase_at(0, total=9, settings=settings).cross_entropy
     assert not phase_at(0, total=9, settings=settings).joint
@@ -28,16 +28,16 @@ def test_head_phase_keeps_cross_entropy_if_asked() -> None:
 
 @pytest.mark.parametrize("decay", ["linear", "cosine"])
 def test_decays_fall_from_full_weight_towards_zero(decay: str) -> None:
-    found = weights(1000, weight=3.0, ramp_steps=100, decay=decay)[100:]
-    assert found[0] == 3.0
-    assert found[450] == pytest.approx(1.5, rel=1e-9)  # both halve in the middle
-    assert found[-1] < 0.01
-    assert all(a >= b for a, b in itertools.pairwise(found))
+    values = weights(1000, weight=3.0, ramp_steps=100, decay=decay)[100:]
+    assert values[0] == 3.0
+    assert values[450] == pytest.approx(1.5, rel=1e-9)  # both are at half in the middle
+    assert values[-1] < 0.01
+    assert all(a >= b for a, b in itertools.pairwise(values))
 
 
 def test_lengths_below_one_are_shares() -> None:
-    found = weights(200, ramp_steps=0.05)
-    assert found[:11] == pytest.approx([i / 10 for i in range(11)])
+    values = weights(200, ramp_steps=0.05)
+    assert values[:11] == pytest.approx([i / 10 for i in range(11)])
     assert weights(200, ramp_steps=1)[:2] == [0.0, 1.0]
 
 

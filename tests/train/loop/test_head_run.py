@@ -29,7 +29,7 @@ def test_the_logged_loss_is_the_flow_loss_of_the_formula(
     )
     trainer.train()
     first = trainer.state.log_history[0]
-    # A new head says 0: 1 + s^2 = 2 at deviation 1, over the blind pi / 2.
+    # A new head predicts 0: a loss of 1 + s^2 = 2 at deviation 1, over the blind pi / 2.
     assert first["future/loss"] == pytest.approx(2, abs=0.2)
     assert first["future/loss_over_blind"] == pytest.approx(2 / 1.5708, abs=0.13)
     assert first["future/shuffled_gap"] == pytest.approx(0, abs=1e-6)
@@ -63,7 +63,7 @@ def test_measured_gradients_are_those_of_the_two_losses(
     ce = torch.nn.functional.cross_entropy(
         logits[:, :-1].flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="sum"
     )
-    (own,) = torch.autograd.grad(ce / count, hidden)
+    (ce_gradient,) = torch.autograd.grad(ce / count, hidden)
     picked = hidden[batch["future_row"], batch["future_column"]]
     zero = torch.zeros_like(batch["future_target"])
     error = (head(zero, zero[:, 0], picked) - batch["future_target"]).square().mean(-1)
@@ -77,10 +77,10 @@ def test_measured_gradients_are_those_of_the_two_losses(
     loss.backward()
     _, outcome, _ = trainer._last
     assert outcome.grad_future == pytest.approx(float(future.norm()), rel=1e-4)
-    assert outcome.grad_model == pytest.approx(float(own.norm()), rel=1e-4)
+    assert outcome.grad_model == pytest.approx(float(ce_gradient.norm()), rel=1e-4)
 
 
-def test_the_shuffled_gap_grows_when_states_tell_the_future(
+def test_the_shuffled_gap_grows_when_states_predict_the_future(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
     def gap(seed_of_targets: bool) -> float:
@@ -104,24 +104,24 @@ def test_the_shuffled_gap_grows_when_states_tell_the_future(
             encoder=WordEncoder(),
         )
         trainer.train()
-        found = [row["future/shuffled_gap"] for row in trainer.state.log_history[-6:-1]]
-        return sum(found) / len(found)
+        gaps = [row["future/shuffled_gap"] for row in trainer.state.log_history[-6:-1]]
+        return sum(gaps) / len(gaps)
 
     assert gap(True) > 0.3  # of a loss that starts at 1
 
 
-def test_a_blind_head_learns_nothing_from_the_model_and_teaches_it_nothing(
+def test_a_blind_head_neither_reads_nor_changes_the_model(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
-    found = []
+    trained = []
     for objective in ("ce", {**SMALL_HEAD, "blind": True}):
         trainer = sfr_trainer(
             tokenizer, chats, tmp_path, objective=objective, encoder=WordEncoder()
         )
         head = weights(trainer.model, head=True)
         trainer.train()
-        found.append(weights(trainer.model))
-    assert same(found[0], found[1])
+        trained.append(weights(trainer.model))
+    assert same(trained[0], trained[1])
     assert not same(weights(trainer.model, head=True), head)
     logged = [row for row in trainer.state.log_history if "future/shuffled_gap" in row]
     assert all(row["future/shuffled_gap"] == pytest.approx(0, abs=1e-6) for row in logged)

@@ -40,9 +40,7 @@ def test_the_checkpoint_is_the_plain_model(
     assert "sfr" not in (tmp_path / "final" / "config.json").read_text()
 
 
-def test_the_head_is_saved_beside_it_if_asked(
-    tokenizer: Any, chats: list[Any], tmp_path: Path
-) -> None:
+def test_the_head_is_saved_with_save_head(tokenizer: Any, chats: list[Any], tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     trainer = sfr_trainer(tokenizer, chats, tmp_path, encoder=WordEncoder(), save_head=True)
@@ -108,7 +106,7 @@ def test_a_checkpoint_without_the_head_is_refused(
         trainer.train(resume_from_checkpoint=str(checkpoint))
 
 
-def test_the_mean_head_starts_from_the_trained_head_and_moves_once_a_step(
+def test_the_averaged_head_starts_from_the_trained_one(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
     from transformers import TrainerCallback
@@ -120,7 +118,7 @@ def test_the_mean_head_starts_from_the_trained_head_and_moves_once_a_step(
         def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
             self.heads.append(model.sfr_head.leave.weight.detach().clone())
 
-    found = {}
+    heads = {}
     for ema in (None, 0.75):
         record = Record()
         trainer = sfr_trainer(
@@ -138,20 +136,20 @@ def test_the_mean_head_starts_from_the_trained_head_and_moves_once_a_step(
             callbacks=[record],
         )
         trainer.train()
-        found[ema] = record.heads
-    for step in range(3):  # not before the head phase ends
-        assert torch.equal(found[0.75][step], found[None][step])
-    blended = 0.75 * found[None][2] + 0.25 * found[None][3]
-    assert torch.allclose(found[0.75][3], blended, atol=1e-7)
+        heads[ema] = record.heads
+    for step in range(3):  # no averaging before the head phase ends
+        assert torch.equal(heads[0.75][step], heads[None][step])
+    blended = 0.75 * heads[None][2] + 0.25 * heads[None][3]
+    assert torch.allclose(heads[0.75][3], blended, atol=1e-7)
 
 
-def test_adapters_and_gradient_checkpointing_train_and_save_without_the_head(
+def test_adapters_with_checkpointing_train_and_save_without_head(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
     from peft import LoraConfig, PeftModel
     from safetensors.torch import load_file
 
-    found = []
+    trained = []
     for checkpointing in (False, True):
         trainer = sfr_trainer(
             tokenizer,
@@ -166,9 +164,9 @@ def test_adapters_and_gradient_checkpointing_train_and_save_without_the_head(
         assert all(
             not torch.equal(value, weights(trainer.model)[name]) for name, value in start.items()
         )
-        found.append(weights(trainer.model))
-    for name, value in found[0].items():
-        assert torch.allclose(value, found[1][name], atol=1e-6), name
+        trained.append(weights(trainer.model))
+    for name, value in trained[0].items():
+        assert torch.allclose(value, trained[1][name], atol=1e-6), name
     trainer.save_model(str(tmp_path / "final"))
     saved = load_file(tmp_path / "final" / "adapter_model.safetensors")
     assert saved
@@ -194,4 +192,4 @@ def test_the_gate_state_is_plain_json(tokenizer: Any, chats: list[Any], tmp_path
     )
     trainer.train()
     state = json.loads((tmp_path / "out" / "checkpoint-5" / "sfr_state.json").read_text())
-    assert state == {"average": None, "closed": True}  # a loss under 100 closes a static gate
+    assert state == {"average": None, "closed": True}  # a loss below 100 closes a static gate

@@ -1,4 +1,4 @@
-"""The loss over supervised tokens: by hand, in pieces, and of nothing."""
+"""The loss over supervised tokens: against a hand computation, in pieces, without tokens."""
 
 import pytest
 import torch
@@ -20,11 +20,11 @@ def test_supervised_loss_shifts_masks_and_computes_in_float32() -> None:
     torch.manual_seed(0)
     logits = torch.randn(2, 5, V).bfloat16()
     labels = torch.tensor([[-100, 1, -100, 2, 3], [-100, -100, -100, -100, 4]])
-    found = supervised_loss(logits, labels, token_loss=cross_entropy)
+    loss = supervised_loss(logits, labels, token_loss=cross_entropy)
     log_p = torch.log_softmax(logits.float(), -1)
     by_hand = -(log_p[0, 0, 1] + log_p[0, 2, 2] + log_p[0, 3, 3] + log_p[1, 3, 4])
-    assert found.dtype == torch.float32
-    assert float(found) == pytest.approx(float(by_hand), rel=1e-6)
+    assert loss.dtype == torch.float32
+    assert float(loss) == pytest.approx(float(by_hand), rel=1e-6)
 
 
 def test_supervised_loss_in_pieces_is_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,12 +35,12 @@ def test_supervised_loss_in_pieces_is_the_same_loss(monkeypatch: pytest.MonkeyPa
     (expected,) = torch.autograd.grad(whole, logits)
     monkeypatch.setattr("sfr_train.loop.token_loss._CHUNK", 13 * V)
     pieces = supervised_loss(logits, labels, token_loss=tofu_loss)
-    (found,) = torch.autograd.grad(pieces, logits)
+    (gradient,) = torch.autograd.grad(pieces, logits)
     assert float(pieces) == pytest.approx(float(whole), rel=1e-6)
-    assert torch.allclose(found, expected, atol=1e-6)
+    assert torch.allclose(gradient, expected, atol=1e-6)
 
 
-def test_supervised_loss_of_nothing_is_a_zero_with_a_gradient() -> None:
+def test_supervised_loss_without_tokens_is_zero_with_a_gradient() -> None:
     logits = torch.randn(1, 4, V, requires_grad=True)
     loss = supervised_loss(logits, torch.full((1, 4), -100), token_loss=gem_loss)
     loss.backward()

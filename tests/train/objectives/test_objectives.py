@@ -61,7 +61,7 @@ def test_tofu_without_focusing_has_the_gradient_of_gem_linear(beta: float) -> No
 def test_tofu_at_temperature_one_has_the_gradient_of_focal(gamma: float) -> None:
     ours, _, _ = logit_gradient(lambda z, y: tofu.token_loss(z, y, gamma=gamma, beta=1.0))
     theirs, _, _ = logit_gradient(lambda z, y: focal.token_loss(z, y, gamma=gamma))
-    assert (ours - theirs).abs().max() < 1e-6  # focal keeps 1 - p off 0 by 1e-7
+    assert (ours - theirs).abs().max() < 1e-6  # focal clamps 1 - p at 1e-7
 
 
 def test_tofu_with_neither_is_cross_entropy() -> None:
@@ -72,25 +72,25 @@ def test_tofu_with_neither_is_cross_entropy() -> None:
 
 
 def test_gem_linear_has_gradient_q_minus_e() -> None:
-    found, logits, token = logit_gradient(
+    gradient, logits, token = logit_gradient(
         lambda z, y: gem.token_loss(z, y, beta=0.7, weighting="linear")
     )
-    assert (found - (torch.softmax(logits / 0.7, -1) - one_hot(token))).abs().max() < 1e-12
+    assert (gradient - (torch.softmax(logits / 0.7, -1) - one_hot(token))).abs().max() < 1e-12
 
 
 def test_gem_logsigmoid_is_about_half_of_linear() -> None:
     half, _, _ = logit_gradient(lambda z, y: gem.token_loss(z, y, beta=0.7, weighting="logsigmoid"))
     whole, _, _ = logit_gradient(lambda z, y: gem.token_loss(z, y, beta=0.7, weighting="linear"))
     difference = (half - 0.5 * whole).abs().max()
-    assert 1e-5 < difference < 0.03  # near, and not the same
+    assert 1e-5 < difference < 0.03  # close but not equal
 
 
-def test_tofu_gradient_is_its_weight_times_tempered_softmax_minus_e() -> None:
-    found, logits, token = logit_gradient(TOKEN_LOSSES["tofu"])
+def test_tofu_gradient_is_weighted_tempered_softmax_minus_e() -> None:
+    gradient, logits, token = logit_gradient(TOKEN_LOSSES["tofu"])
     p = torch.softmax(logits, -1).gather(1, token[:, None])
     weight = (1 - p) ** 3 - 3 * p * (1 - p) ** 2 * p.log()
     expected = weight * (torch.softmax(logits / 0.8, -1) - one_hot(token))
-    assert (found - expected).abs().max() < 1e-6
+    assert (gradient - expected).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -98,15 +98,15 @@ def test_tofu_gradient_is_its_weight_times_tempered_softmax_minus_e() -> None:
     [(1e-6, 1.00004), (0.1, 1.28853), (0.2, 1.13002), (0.5, 0.384930), (0.9, 0.00384473)],
 )
 def test_focal_slope_has_the_published_values(p: float, weight: float) -> None:
-    found = tofu.focal_slope(torch.tensor([math.log(p)], dtype=torch.float64), 3.0)
-    assert float(found) == pytest.approx(weight, rel=1e-5)
+    slope = tofu.focal_slope(torch.tensor([math.log(p)], dtype=torch.float64), 3.0)
+    assert float(slope) == pytest.approx(weight, rel=1e-5)
 
 
 def test_dft_weights_cross_entropy_by_its_own_probability() -> None:
-    found, logits, token = logit_gradient(dft.token_loss)
+    gradient, logits, token = logit_gradient(dft.token_loss)
     p = torch.softmax(logits, -1)
     expected = p.gather(1, token[:, None]) * (p - one_hot(token))
-    assert (found - expected).abs().max() < 1e-12
+    assert (gradient - expected).abs().max() < 1e-12
 
 
 def test_label_smoothing_is_torchs_own() -> None:
@@ -118,9 +118,9 @@ def test_label_smoothing_is_torchs_own() -> None:
 
 @pytest.mark.parametrize("name", TOKEN_LOSSES)
 @pytest.mark.parametrize("gap", [-300.0, -90.0, 0.0, 20.0, 90.0, 300.0])
-def test_no_loss_or_gradient_is_lost_where_p_is_0_or_1(name: str, gap: float) -> None:
+def test_losses_and_gradients_are_finite_where_p_is_0_or_1(name: str, gap: float) -> None:
     logits = torch.zeros(1, V)
-    logits[0, 3] = gap  # p from e^-300, which float32 holds as 0, to 1
+    logits[0, 3] = gap  # p from e^-300, which is 0 in float32, to 1
     logits.requires_grad_()
     loss = TOKEN_LOSSES[name](logits, torch.tensor([3]))
     loss.sum().backward()
@@ -129,7 +129,7 @@ def test_no_loss_or_gradient_is_lost_where_p_is_0_or_1(name: str, gap: float) ->
 
 
 @pytest.mark.parametrize("gamma", [0.0, 3.0])
-def test_a_certain_token_pulls_no_more(gamma: float) -> None:
+def test_a_certain_token_has_no_gradient(gamma: float) -> None:
     logits = torch.zeros(1, V)
     logits[0, 3] = 200.0
     logits.requires_grad_()
@@ -137,7 +137,7 @@ def test_a_certain_token_pulls_no_more(gamma: float) -> None:
     assert logits.grad.abs().max() < 1e-6
 
 
-def test_unbiased_cka_is_one_for_rotated_copies_and_about_zero_for_strangers() -> None:
+def test_unbiased_cka_is_one_for_rotations_and_zero_for_noise() -> None:
     torch.manual_seed(0)
     x = torch.randn(400, 6, dtype=torch.float64)
     rotation, _ = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64))
@@ -147,7 +147,7 @@ def test_unbiased_cka_is_one_for_rotated_copies_and_about_zero_for_strangers() -
     assert abs(sum(strangers) / 300) < 0.06
 
 
-def test_unbiased_hsic_is_songs_sum_over_different_indices() -> None:
+def test_unbiased_hsic_is_the_sum_over_distinct_indices() -> None:
     torch.manual_seed(0)
     x, y = torch.randn(6, 2, dtype=torch.float64), torch.randn(6, 3, dtype=torch.float64)
     k, m = x @ x.T, y @ y.T
@@ -176,14 +176,14 @@ def test_cka_leaves_small_batches_and_unweighted_anchors_out() -> None:
     assert hidden.grad[4].abs().max() > 0
 
 
-def test_cosine_is_blind_to_length_and_finite_at_zero() -> None:
-    found = torch.tensor([[3.0, 4.0], [0.0, 0.0], [-2.0, 0.0]], requires_grad=True)
+def test_cosine_ignores_length_and_is_finite_at_zero() -> None:
+    prediction = torch.tensor([[3.0, 4.0], [0.0, 0.0], [-2.0, 0.0]], requires_grad=True)
     target = torch.tensor([[6.0, 8.0], [1.0, 0.0], [5.0, 0.0]])
-    loss = one_minus_cosine(found, target)
+    loss = one_minus_cosine(prediction, target)
     assert loss.tolist() == pytest.approx([0, 1, 2], abs=1e-6)
     loss.sum().backward()
-    assert torch.isfinite(found.grad).all()
-    assert found.grad[1].abs().max() > 0  # else a zero-initialised head would never start
+    assert torch.isfinite(prediction.grad).all()
+    assert prediction.grad[1].abs().max() > 0  # else a zero-initialized head would never start
 
 
 def test_neftune_noise_has_the_size_of_the_true_length() -> None:
@@ -219,7 +219,7 @@ def test_every_listed_objective_builds_with_its_defaults(name: str) -> None:
         assert any(p.grad.abs().max() > 0 for p in objective.future.head.parameters())
 
 
-def test_an_unknown_objective_is_answered_with_the_near_name() -> None:
+def test_an_unknown_objective_suggests_the_nearest_name() -> None:
     with pytest.raises(UserError, match="objective tofuu: unknown; did you mean `tofu`"):
         objective_module("tofuu")
 

@@ -1,4 +1,4 @@
-"""The cache of targets: right numbers, each text once, whole or not there."""
+"""The cache of targets: correct numbers, each text encoded once, complete or absent."""
 
 import multiprocessing
 import resource
@@ -50,7 +50,7 @@ def build(data: Any, folder: Path, encoder: WordEncoder | None = None, **values:
     )
 
 
-def test_each_state_has_the_embedding_of_what_comes_next(tmp_path: Path) -> None:
+def test_each_state_has_the_embedding_of_the_next_tokens(tmp_path: Path) -> None:
     encoder = WordEncoder()
     targets = build(rows([1, 2, 3], [2, 3, 4]), tmp_path, encoder)
     column = targets.column(0, 5)
@@ -63,7 +63,7 @@ def test_each_state_has_the_embedding_of_what_comes_next(tmp_path: Path) -> None
     assert targets.weights(np.array([0, 1])).tolist() == pytest.approx([1, 2 / 3])
 
 
-def test_a_text_is_encoded_once_however_often_it_comes(tmp_path: Path) -> None:
+def test_a_text_is_encoded_once_however_often_it_occurs(tmp_path: Path) -> None:
     encoder = WordEncoder()
     targets = build(rows([1, 2, 3], [5, 2, 3], [6, 2, 3]), tmp_path, encoder)
     assert [sorted(call) for call in encoder.calls] == [["three", "two three"]]
@@ -87,7 +87,7 @@ def test_every_setting_that_changes_targets_changes_the_key(tmp_path: Path, othe
     assert build(rows([1, 2, 3, 4]), tmp_path, **other).folder != first.folder
 
 
-def test_other_data_or_another_encoder_is_never_taken_for_this(tmp_path: Path) -> None:
+def test_other_data_or_another_encoder_has_another_key(tmp_path: Path) -> None:
     folders = {
         build(rows([1, 2, 3]), tmp_path).folder,
         build(rows([1, 2, 4]), tmp_path).folder,
@@ -98,7 +98,7 @@ def test_other_data_or_another_encoder_is_never_taken_for_this(tmp_path: Path) -
     assert len(folders) == 5
 
 
-def test_scales_have_the_deviation_that_they_promise(tmp_path: Path) -> None:
+def test_scales_have_the_stated_deviation(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     data = rows(*(rng.integers(1, 12, size=6).tolist() for _ in range(40)))
     states = np.arange(200)
@@ -130,17 +130,17 @@ def test_rows_too_short_are_counted_and_masked(tmp_path: Path, capsys: Any) -> N
     assert "2 rows too short" in capsys.readouterr().err
 
 
-def test_a_future_of_special_tokens_alone_is_no_target(tmp_path: Path) -> None:
+def test_a_future_of_special_tokens_is_not_a_target(tmp_path: Path) -> None:
     targets = build(rows([1, 2, 0, 0]), tmp_path, k=1)
     assert targets.column(0, 6).tolist() == [0, 0, 1, 0, 0, 0]
 
 
-def test_no_target_at_all_is_one_line(tmp_path: Path) -> None:
+def test_data_without_targets_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="none of 2 rows has 2 reply tokens after an anchor"):
         build(rows([1], [2]), tmp_path, minimum=2)
 
 
-def test_an_encoder_that_is_not_there_is_one_line_about_the_setting(tmp_path: Path) -> None:
+def test_a_missing_encoder_is_one_line_about_the_setting(tmp_path: Path) -> None:
     settings = TargetSettings(encoder="nobody/such-encoder")
     with pytest.raises(UserError, match=r"^targets\.encoder nobody/such-encoder: ") as caught:
         load_or_build(rows([1, 2]), tokenizer=WordTokenizer(), settings=settings, cache=tmp_path)
@@ -158,7 +158,7 @@ def _slow_build(folder: str, counter: str) -> None:
     build(rows([1, 2, 3]), Path(folder), Slow())
 
 
-def test_processes_that_ask_together_encode_once(tmp_path: Path) -> None:
+def test_concurrent_processes_encode_once(tmp_path: Path) -> None:
     counter = tmp_path / "calls"
     spawn = multiprocessing.get_context("fork")
     workers = [
@@ -174,7 +174,7 @@ def test_processes_that_ask_together_encode_once(tmp_path: Path) -> None:
 
 def _build_on_full_disk(folder: str, answer: Any) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))  # every longer file ends in an error
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))  # longer files raise an error
     try:
         build(rows(*([i % 11 + 1, (3 * i) % 11 + 1, 2, 3] for i in range(30))), Path(folder))
         answer.put("built")
@@ -192,12 +192,12 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert "the disk is full while targets are cached" in message
     assert "\n" not in message
     assert [path.name for path in (tmp_path / "targets").iterdir()] == [".lock"]
-    assert build(rows([1, 2, 3]), tmp_path).counts.states == 2  # and the place still works
+    assert build(rows([1, 2, 3]), tmp_path).counts.states == 2  # and the folder still works
 
 
-def test_a_cache_that_was_cut_off_is_built_again(tmp_path: Path) -> None:
+def test_an_incomplete_cache_is_rebuilt(tmp_path: Path) -> None:
     folder = build(rows([1, 2, 3]), tmp_path).folder
-    (folder / "meta.json").unlink()  # what a kill before the last file leaves behind
+    (folder / "meta.json").unlink()  # as if killed before the last file
     again = WordEncoder()
     assert build(rows([1, 2, 3]), tmp_path, again).counts.states == 2
     assert len(again.calls) == 1

@@ -28,15 +28,15 @@ def test_packing_gives_every_state_the_target_of_its_own_sample(
             targets=EASY,
             encoder=WordEncoder(),
         )
-        found = {}
+        by_state = {}
         for batch in trainer.get_train_dataloader():
             rows, columns = batch["future_row"], batch["future_column"]
             if arguments.get("packing"):
                 assert batch["input_ids"].shape[0] == 1  # padding-free
             for i, state in enumerate(batch["future_state"].tolist()):
                 token = int(batch["input_ids"][rows[i], columns[i]])
-                found[state] = (token, tuple(batch["future_target"][i].tolist()))
-        return found
+                by_state[state] = (token, tuple(batch["future_target"][i].tolist()))
+        return by_state
 
     plain = states("plain")
     packed = states("packed", packing=True, max_length=700)
@@ -73,7 +73,7 @@ def test_packed_training_gives_the_loss_of_unpacked_training(
     assert losses[3] == pytest.approx(losses[1], rel=1e-5)
 
 
-def test_a_reply_too_short_for_a_future_is_masked_and_never_a_zero_target(
+def test_a_reply_too_short_for_a_future_is_masked(
     tokenizer: Any, chats: list[Any], tmp_path: Path, capsys: Any
 ) -> None:
     short = {**chats[1], "completion": [{"role": "assistant", "content": "Yes."}]}
@@ -88,7 +88,7 @@ def test_a_reply_too_short_for_a_future_is_masked_and_never_a_zero_target(
     batch = trainer.data_collator([trainer.train_dataset[i] for i in range(2)])
     assert set(batch["future_sample"].tolist()) == {0}
     assert torch.allclose(batch["future_target"].norm(dim=1), torch.ones(1), atol=1e-5)
-    # Whatever the model thinks of the short reply, the future loss does not see it.
+    # The future loss ignores the short reply, whatever the model predicts for it.
     moved = {**batch, "input_ids": batch["input_ids"].clone()}
     moved["input_ids"][1] = 5
     losses = []

@@ -1,4 +1,4 @@
-"""Which states are supervised, by which piece of the future."""
+"""Which states are supervised, by which part of the future."""
 
 import numpy as np
 import pytest
@@ -23,26 +23,26 @@ def test_weights_fall_from_one_to_one_nth() -> None:
 def test_anchors_of_one_short_reply() -> None:
     #         prompt      reply: 5 tokens at positions 3 .. 7     pad
     labels = [-100] * 3 + [10, 11, 12, 13, 14] + [-100]
-    found = segments(labels, make())
-    # Anchors at reply tokens 0, 2, 4; their futures 1..3, 3..4 and none.
-    assert found.positions.tolist() == [3, 5]
-    assert list(zip(found.starts, found.stops, strict=True)) == [(1, 4), (3, 5)]
-    assert found.weights.tolist() == pytest.approx([1.0, 0.6])
+    states = segments(labels, make())
+    # Anchors at reply tokens 0, 2, 4; their futures are 1..3, 3..4 and none.
+    assert states.positions.tolist() == [3, 5]
+    assert list(zip(states.starts, states.stops, strict=True)) == [(1, 4), (3, 5)]
+    assert states.weights.tolist() == pytest.approx([1.0, 0.6])
 
 
-def test_the_last_prompt_state_sees_the_reply_from_its_first_token() -> None:
-    found = segments([-100, -100, 7, 8, 9], make(last_prompt=True))
-    assert found.positions.tolist() == [1, 2]
-    assert list(zip(found.starts, found.stops, strict=True)) == [(0, 3), (1, 3)]
-    assert found.weights.tolist() == [1.0, 1.0]
+def test_the_last_prompt_state_predicts_the_whole_reply() -> None:
+    states = segments([-100, -100, 7, 8, 9], make(last_prompt=True))
+    assert states.positions.tolist() == [1, 2]
+    assert list(zip(states.starts, states.stops, strict=True)) == [(0, 3), (1, 3)]
+    assert states.weights.tolist() == [1.0, 1.0]
 
 
-def test_every_reply_of_a_conversation_has_a_last_prompt_state() -> None:
+def test_every_reply_has_a_last_prompt_state() -> None:
     labels = [-100, 1, 2, 3, -100, -100, 4, 5, 6]
-    found = segments(labels, make(last_prompt=True, stride=100))
-    assert found.positions.tolist() == [0, 1, 5]
-    # Futures run on over the masked question: reply tokens 0..2, 1..3, 3..5 of six.
-    assert list(zip(found.starts, found.stops, strict=True)) == [(0, 3), (1, 4), (3, 6)]
+    states = segments(labels, make(last_prompt=True, stride=100))
+    assert states.positions.tolist() == [0, 1, 5]
+    # Futures continue past the masked question: reply tokens 0..2, 1..3, 3..5 of six.
+    assert list(zip(states.starts, states.stops, strict=True)) == [(0, 3), (1, 4), (3, 6)]
 
 
 def test_a_reply_that_starts_the_row_has_no_state_before_it() -> None:
@@ -50,16 +50,16 @@ def test_a_reply_that_starts_the_row_has_no_state_before_it() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_a_reply_shorter_than_the_minimum_has_no_anchor_and_no_zero_target(count: int) -> None:
-    found = segments([-100] * 4 + [5] * count, make())
-    assert len(found.positions) == len(found.starts) == len(found.weights) == 0
+def test_a_reply_below_the_minimum_has_neither_anchor_nor_target(count: int) -> None:
+    states = segments([-100] * 4 + [5] * count, make())
+    assert len(states.positions) == len(states.starts) == len(states.weights) == 0
 
 
-def test_filling_takes_the_nearest_anchor_and_of_two_the_earlier() -> None:
-    found = segments(list(range(9)), make(stride=4, fill="nearest"))
-    # Anchors at 0 and 4 (8 has no future); position 2 is as near to both.
-    assert found.positions.tolist() == list(range(9))
-    assert found.anchors.tolist() == [0, 0, 0, 1, 1, 1, 1, 1, 1]
+def test_filling_uses_the_nearest_or_earlier_anchor() -> None:
+    states = segments(list(range(9)), make(stride=4, fill="nearest"))
+    # Anchors at 0 and 4 (8 has no future); position 2 is equally near to both.
+    assert states.positions.tolist() == list(range(9))
+    assert states.anchors.tolist() == [0, 0, 0, 1, 1, 1, 1, 1, 1]
 
 
 def test_uniform_weights_are_one() -> None:
@@ -74,16 +74,18 @@ def test_uniform_weights_are_one() -> None:
     st.booleans(),
     st.sampled_from(["none", "nearest"]),
 )
-def test_a_future_holds_what_comes_next_and_nothing_that_was_read(
+def test_a_future_holds_the_next_tokens_and_none_already_read(
     mask: list[bool], k: int, stride: int, last_prompt: bool, fill: str
 ) -> None:
     labels = np.where(mask, np.arange(len(mask)), -100) if mask else np.zeros(0, dtype=int)
     settings = make(k=k, stride=stride, minimum=1, last_prompt=last_prompt, fill=fill)
-    found = segments(labels, settings)
+    states = segments(labels, settings)
     reply = np.flatnonzero(labels != -100)
-    assert len(set(found.positions.tolist())) == len(found.positions)
-    for position, anchor, weight in zip(found.positions, found.anchors, found.weights, strict=True):
-        future = reply[found.starts[anchor] : found.stops[anchor]]
+    assert len(set(states.positions.tolist())) == len(states.positions)
+    for position, anchor, weight in zip(
+        states.positions, states.anchors, states.weights, strict=True
+    ):
+        future = reply[states.starts[anchor] : states.stops[anchor]]
         assert 1 <= len(future) <= k
         assert 0 < weight <= 1
         if fill == "none":

@@ -1,6 +1,4 @@
-"""The encoder of futures gives the library's own embeddings.
-
-pytest tests/train/targets/test_text_encoder.py"""
+"""The encoder of futures gives the library's own embeddings."""
 
 import numpy as np
 import pytest
@@ -16,21 +14,21 @@ def test_embeddings_are_those_of_the_library(pooling: str) -> None:
         "FOR  i in\n    range(10):",  # the same to an uncased model
         "yes",
         "Aye, the bread wants ten minutes more in the oven, and then we look again.",
-        "word " * 300,  # beyond the window
+        "word " * 300,  # longer than the window
         "yes",
     ]
     expected = encoder.encode_plainly(texts)
-    found = encoder.encode(texts)
-    assert found.shape == expected.shape
-    assert ((found * expected).sum(axis=1) > 1 - 1e-6).all()
-    assert np.array_equal(found[0], found[1])
-    assert np.array_equal(found[2], found[5])
-    # And the library's own way is left as it was, bit for bit.
+    embeddings = encoder.encode(texts)
+    assert embeddings.shape == expected.shape
+    assert ((embeddings * expected).sum(axis=1) > 1 - 1e-6).all()
+    assert np.array_equal(embeddings[0], embeddings[1])
+    assert np.array_equal(embeddings[2], embeddings[5])
+    # The library's own encode gives the same vectors afterwards, bit for bit.
     assert np.array_equal(encoder.encode_plainly(texts), expected)
 
 
-def test_batches_hold_one_length_and_no_more_tokens_than_allowed() -> None:
+def test_batches_hold_similar_lengths_within_the_token_limit() -> None:
     lengths = [3, 3, 3, 4, 9, 9, 60, 61, 62, 700]
-    found = list(batches(lengths, limit=64))
-    assert found == [(0, 3), (3, 4), (4, 6), (6, 7), (7, 8), (8, 9), (9, 10)]
+    ranges = list(batches(lengths, limit=64))
+    assert ranges == [(0, 3), (3, 4), (4, 6), (6, 7), (7, 8), (8, 9), (9, 10)]
     assert list(batches([], limit=64)) == []

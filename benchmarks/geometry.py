@@ -52,9 +52,9 @@ def prepare(folder: Path, replies: int) -> None:
     """A checkpoint, its base, and replies by all nine personas, four of each prompt."""
     import numpy as np
     import transformers
-    from sfr_train.fit import new_model, train_tokenizer
-    from sfr_train.recipe import NewModel
-    from sfr_train.world_text import persona_chats
+    from sfr_train.data.world_text import persona_chats
+    from sfr_train.demo.initial_model import new_model, train_tokenizer
+    from sfr_train.demo.recipe import NewModel
 
     from sfr_eval.suites.suite import load_suite
 

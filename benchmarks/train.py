@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def world_chats(rows: int) -> tuple[Any, list[Any]]:
-    from sfr_train.world_text import persona_chats
+    from sfr_train.data.world_text import persona_chats
 
     from sfr_eval.suites.world.persona import PersonaWorld
     from sfr_eval.util.assets import find_suite
@@ -82,8 +82,8 @@ def make_trainer(name: str, arguments: argparse.Namespace, folder: Path) -> tupl
     import datasets
     import torch
     import transformers
-    from sfr_train.fit import new_model, train_tokenizer
-    from sfr_train.recipe import NewModel
+    from sfr_train.demo.initial_model import new_model, train_tokenizer
+    from sfr_train.demo.recipe import NewModel
     from sfr_train.trainer import SFRTrainer
     from trl import SFTConfig
 
@@ -173,9 +173,9 @@ def encoding_cost(arguments: argparse.Namespace) -> dict[str, Any]:
     training chats, in which little repeats; what a fine-tuned model that collapsed says, four
     replies a prompt, as in self-distillation or rejection sampling; a field of a file of yours."""
     import datasets
-    from sfr_train.fit import train_tokenizer
-    from sfr_train.segments import TargetSettings
-    from sfr_train.text_encoder import SentenceEncoder
+    from sfr_train.demo.initial_model import train_tokenizer
+    from sfr_train.targets.segments import TargetSettings
+    from sfr_train.targets.text_encoder import SentenceEncoder
 
     datasets.disable_progress_bars()
     world, chats = world_chats(48)
@@ -216,8 +216,8 @@ def encoding_of(
     name: str, replies: list[str], *, tokenizer: Any, settings: Any, encoder: Any, rounds: int
 ) -> dict[str, Any]:
     import datasets
-    from sfr_train.segments import segments
-    from sfr_train.targets import load_or_build
+    from sfr_train.targets.cached import load_or_build
+    from sfr_train.targets.segments import segments
 
     rows, texts = [], []
     for reply in replies:

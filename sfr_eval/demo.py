@@ -23,7 +23,7 @@ def train_demo_models(*models: str | None) -> None:
     for model in filter(None, models):
         if not is_demo(model):
             continue
-        from sfr_train.demo import demo_checkpoint
+        from sfr_train.demo.checkpoints import demo_checkpoint
 
         link = demo_link(model)
         folder = demo_checkpoint(link.name)

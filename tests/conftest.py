@@ -32,9 +32,9 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     token is almost uniform, so that anything which narrows the draw is loud. Do not change it:
     take `checkpoint` for that."""
     import transformers
-    from sfr_train.fit import new_model, train_tokenizer
-    from sfr_train.recipe import NewModel
-    from sfr_train.world_text import persona_chats
+    from sfr_train.data.world_text import persona_chats
+    from sfr_train.demo.initial_model import new_model, train_tokenizer
+    from sfr_train.demo.recipe import NewModel
 
     from sfr_eval.suites.world.persona import PersonaWorld
     from sfr_eval.util.assets import find_suite

@@ -1,8 +1,3 @@
-"""Shared by the tests of the trainer."""
+"""Fixtures shared by the tests of the trainer."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))  # the helpers are a module of this folder
-
-from conftest_train import chats, encoder, tokenizer  # noqa: F401
+from tests.support.training import chats, tokenizer  # noqa: F401

@@ -1,6 +1,4 @@
-"""What a user gets wrong, through the command itself: one line, the exit code, nothing left over.
-
-pytest tests/train/test_bad_input.py"""
+"""Mistakes of a user, through the command: one line, the exit code, and no files left behind."""
 
 import json
 import multiprocessing
@@ -12,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from sfr_train.output_folder import last_checkpoint
 
 from sfr_eval import cli
 
@@ -44,7 +41,7 @@ def job_file(folder: Path, checkpoint: Path, rows: list[Any], **values: Any) -> 
 
 
 def train(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """`sfr-eval train`; its exit code."""
+    """Run `sfr-eval train` and return its exit code."""
     monkeypatch.setattr(sys, "argv", ["sfr-eval", "train", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -119,15 +116,15 @@ def test_a_mistake_is_one_line_and_exit_code_two(
     cache = tmp_path / "cache"
     monkeypatch.setenv("SFR_EVAL_CACHE", str(cache))
     assert train(monkeypatch, str(job_file(tmp_path / "job", checkpoint, rows, **values))) == 2
-    said = capfd.readouterr().err.splitlines()
-    assert message in said[-1]
-    assert said[-1].startswith("sfr-eval: ")
-    assert all(line.startswith("encoding targets") for line in said[:-1])
+    messages = capfd.readouterr().err.splitlines()
+    assert message in messages[-1]
+    assert messages[-1].startswith("sfr-eval: ")
+    assert all(line.startswith("encoding targets") for line in messages[:-1])
     assert not [file for file in (tmp_path / "job").glob("out/**/*") if file.is_file()]
     assert not list(cache.glob("targets/*/*"))
 
 
-def test_an_unknown_recipe_has_a_near_name_and_exit_code_two(
+def test_an_unknown_recipe_suggests_a_name_and_exits_with_two(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert train(monkeypatch, "demo_sf") == 2
@@ -136,16 +133,16 @@ def test_an_unknown_recipe_has_a_near_name_and_exit_code_two(
 
 
 def _with_little_disk(arguments: list[str], limit: int, answer: Any) -> None:
-    """Every file longer than `limit` bytes ends in the error of a full disk."""
+    """Run the command while files longer than `limit` bytes raise the error of a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    said: list[str] = []
-    cli.log = said.append
+    messages: list[str] = []
+    cli.log = messages.append
     sys.argv = ["sfr-eval", "train", *arguments]
     try:
         cli.main()
     except SystemExit as ended:
-        answer.put((ended.code, said))
+        answer.put((ended.code, messages))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +160,7 @@ def test_a_full_disk_is_one_line_and_exit_code_three(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import sfr_train.trainer  # noqa: F401  so that the child, under the limit, imports nothing
+    import sfr_train.trainer  # noqa: F401  so that the child imports nothing under the limit
 
     monkeypatch.setenv("SFR_EVAL_CACHE", str(tmp_path / "cache"))
     file = job_file(tmp_path / "job", checkpoint, GOOD, objective=objective)
@@ -172,18 +169,8 @@ def test_a_full_disk_is_one_line_and_exit_code_three(
     child = context.Process(target=_with_little_disk, args=([str(file)], limit, answer))
     child.start()
     child.join(300)
-    code, said = answer.get()
+    code, messages = answer.get()
     assert code == 3
-    assert [message in line for line in said] == [True]
+    assert [message in line for line in messages] == [True]
     assert not list((tmp_path / "cache").glob("targets/*/*"))
     assert not list(tmp_path.glob("job/out/final*"))
-
-
-def test_a_checkpoint_cut_off_while_it_was_written_is_not_resumed_from(tmp_path: Path) -> None:
-    assert last_checkpoint(tmp_path) is None
-    for step in (9, 10, 20):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-        (tmp_path / f"checkpoint-{step}" / "model.safetensors").touch()
-    for step in (9, 10):
-        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").touch()
-    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")

@@ -1,4 +1,4 @@
-"""The published filters, on rows small enough to judge by eye."""
+"""The published filters, on rows small enough to check by eye."""
 
 import json
 import subprocess
@@ -27,11 +27,11 @@ def test_statements_with_the_same_windows_are_one() -> None:
     assert adjacent_hash("A  b c\nD e f") == adjacent_hash("a b c d e f")
     assert adjacent_hash("a b c d e f") != adjacent_hash("a b c d e g")
     assert adjacent_hash("few words") != adjacent_hash("few words more")
-    # Windows repeat inside a text; the set does not count them.
+    # Windows repeat within a text, but the set holds each once.
     assert adjacent_hash("a b c d e " * 3) == adjacent_hash("a b c d e " * 4)
 
 
-def test_rstar_keeps_the_first_verified_row_of_a_statement_and_counts_the_rest() -> None:
+def test_rstar_keeps_the_first_verified_row_of_a_statement() -> None:
     counts: Counter[str] = Counter()
     rows = [
         star(verified=False),
@@ -44,7 +44,7 @@ def test_rstar_keeps_the_first_verified_row_of_a_statement_and_counts_the_rest()
         ),
         star(question="third one", response=" "),
     ]
-    kept = list(rstar_coder(rows, counts))
+    chats = list(rstar_coder(rows, counts))
     assert +counts == {
         "read": 7,
         "not verified and passed": 2,
@@ -53,8 +53,8 @@ def test_rstar_keeps_the_first_verified_row_of_a_statement_and_counts_the_rest()
         "no response": 1,
         "kept": 2,
     }
-    first, second = (chat["messages"] for chat in kept)
-    assert first[1]["content"].count("print(1)") == 1  # the code is at the end already
+    first, second = (chat["messages"] for chat in chats)
+    assert first[1]["content"].count("print(1)") == 1  # the reply already ends with the code
     assert second[1]["content"].endswith("```python\nprint(1)\n```")
     assert second[0]["content"].endswith("def f():")
 
@@ -77,7 +77,7 @@ def judged(edge: int, output: str, question: str = "q", **values: Any) -> dict[s
     }
 
 
-def test_opencodeinstruct_takes_the_better_then_the_shorter_answer() -> None:
+def test_opencodeinstruct_prefers_better_then_shorter_answers() -> None:
     counts: Counter[str] = Counter()
     rows = [
         judged(4, "short"),
@@ -89,8 +89,8 @@ def test_opencodeinstruct_takes_the_better_then_the_shorter_answer() -> None:
         judged(5, "x", llm_judgement="no json"),
         judged(4, "other", "p"),
     ]
-    kept = [chat["messages"][2]["content"] for chat in opencodeinstruct(rows, counts)]
-    assert kept == ["a longer answer", "other"]
+    replies = [chat["messages"][2]["content"] for chat in opencodeinstruct(rows, counts)]
+    assert replies == ["a longer answer", "other"]
     assert +counts == {
         "read": 8,
         "same question": 2,
@@ -111,7 +111,7 @@ def test_the_file_and_its_counts_are_written_whole(tmp_path: Path) -> None:
     assert counts["kept"] == len(out.read_text().splitlines()) == 3
     written = json.loads((tmp_path / "out.jsonl.counts.json").read_text())
     assert {name: count for name, count in written.items() if count} == {"read": 3, "kept": 3}
-    assert written["reasoning too long"] == 0  # a filter that removed nothing is named as well
+    assert written["reasoning too long"] == 0  # filters that removed nothing are listed too
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
-"""Two processes on the CPU train what one trains. Every run has a time limit: a rank that waits
-for a collective which the other never enters would wait for ever."""
+"""Two CPU processes train the same model as one.
+
+Every run has a time limit: a rank that waits for a collective operation which the other never
+enters would wait forever.
+"""
 
 import contextlib
 import importlib.util
@@ -12,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest_train import WordEncoder, settings, sfr_trainer
 
 from sfr_eval.errors import UserError
+from tests.support.training import WordEncoder, settings, sfr_trainer
 
-WORKER = Path(__file__).parent / "distributed_worker.py"
-ROOT = Path(__file__).parent.parent.parent
-LIMIT = 900.0  # seconds; some 40 on two free cores
+ROOT = Path(__file__).parents[2]
+WORKER = ROOT / "tests" / "support" / "distributed_worker.py"
+LIMIT = 900.0  # seconds; about 40 on two idle cores
 FSDP2 = {
     "ACCELERATE_USE_FSDP": "true",
     "FSDP_VERSION": "2",
@@ -27,7 +30,7 @@ FSDP2 = {
     "FSDP_RESHARD_AFTER_FORWARD": "true",
     "FSDP_CPU_RAM_EFFICIENT_LOADING": "false",
 }
-ZERO3 = {  # sfr_train/configs/zero3.yaml as `accelerate launch` hands it on
+ZERO3 = {  # sfr_train/configs/zero3.yaml as `accelerate launch` passes it on
     "ACCELERATE_USE_DEEPSPEED": "true",
     "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3",
     "ACCELERATE_DEEPSPEED_ZERO3_INIT": "true",
@@ -41,7 +44,7 @@ ZERO3 = {  # sfr_train/configs/zero3.yaml as `accelerate launch` hands it on
 def launch(
     folder: Path, *, ranks: int, batch: int, common: bool = False, **extra: str
 ) -> list[dict[str, Any]]:
-    """What each rank wrote."""
+    """The report of each rank."""
     folder.mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -50,7 +53,7 @@ def launch(
     for rank in range(ranks):
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "train", WORKER.parent))),
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "train"))),
             "OMP_NUM_THREADS": "1",
             **extra,
         }
@@ -90,20 +93,20 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
-def test_two_processes_give_the_losses_and_the_checkpoint_of_one(
+def test_two_processes_give_the_losses_and_weights_of_one(
     kind: str, single: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
-    found = launch(tmp_path / "run", ranks=2, batch=2, **(FSDP2 if kind == "fsdp2" else {}))
-    assert_same_run(tmp_path / "run", found, *single)
+    reports = launch(tmp_path / "run", ranks=2, batch=2, **(FSDP2 if kind == "fsdp2" else {}))
+    assert_same_run(tmp_path / "run", reports, *single)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("deepspeed") is None, reason="needs DeepSpeed")
-def test_zero3_gives_the_losses_and_the_checkpoint_of_one_process(tmp_path: Path) -> None:
-    """DeepSpeed compiles its CPU collectives first, once for a machine: a C++ compiler, minutes."""
+def test_zero3_gives_the_losses_and_weights_of_one_process(tmp_path: Path) -> None:
+    """DeepSpeed first compiles its CPU collectives, which needs a C++ compiler and minutes."""
     one = launch(tmp_path / "one", ranks=1, batch=4, common=True)[0]
-    found = launch(tmp_path / "run", ranks=2, batch=2, common=True, **ZERO3)
-    assert_same_run(tmp_path / "run", found, tmp_path / "one", one)
+    reports = launch(tmp_path / "run", ranks=2, batch=2, common=True, **ZERO3)
+    assert_same_run(tmp_path / "run", reports, tmp_path / "one", one)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_zero3_gives_the_losses_and_the_checkpoint_of_one_process(tmp_path: Path
         ({"head_steps": 5, "cross_entropy_in_head_steps": True}, 0.01, None),
     ],
 )
-def test_what_deepspeed_would_do_wrong_without_a_word_is_refused(
+def test_what_deepspeed_would_silently_do_wrong_is_refused(
     schedule: dict[str, Any],
     weight_decay: float,
     message: str | None,
@@ -149,20 +152,20 @@ def test_what_deepspeed_would_do_wrong_without_a_word_is_refused(
 
 
 def assert_same_run(
-    folder: Path, found: list[dict[str, Any]], one_folder: Path, one: dict[str, Any]
+    folder: Path, reports: list[dict[str, Any]], one_folder: Path, one: dict[str, Any]
 ) -> None:
     import torch
     from safetensors.torch import load_file
 
     assert len(one["losses"]) == 20
-    assert found[0]["losses"] == pytest.approx(one["losses"], abs=1e-5)
-    # Some step gave one rank no target at all and the other one some.
-    pairs = list(zip(found[0]["anchors"], found[1]["anchors"], strict=True))
+    assert reports[0]["losses"] == pytest.approx(one["losses"], abs=1e-5)
+    # In some step one rank had no target and the other had some.
+    pairs = list(zip(reports[0]["anchors"], reports[1]["anchors"], strict=True))
     assert any((a == 0) != (b == 0) for a, b in pairs)
     assert [a + b for a, b in pairs] == one["anchors"]
     ours, theirs = (load_file(run / "final" / "model.safetensors") for run in (folder, one_folder))
-    # A gathered state dict no longer knows that embedding and LM head are one tensor, so
-    # transformers writes it twice when sharded; it must be the same.
+    # A gathered state dict does not record that embedding and LM head are one tensor, so
+    # transformers writes it twice when sharded; both copies must be equal.
     twice = ours.pop("lm_head.weight", None)
     assert twice is None or torch.equal(twice, ours["model.embed_tokens.weight"])
     assert ours.keys() == theirs.keys()

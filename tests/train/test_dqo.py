@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest_train import tiny_model
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sfr_train.dqo import DiversityReward, leave_one_out_bonus
+
+from tests.support.training import tiny_model
 
 
 @hypothesis_settings(max_examples=60, deadline=None)
@@ -18,26 +19,26 @@ from sfr_train.dqo import DiversityReward, leave_one_out_bonus
 def test_bonus_is_the_ratio_of_determinants_within_its_bounds(k: int, d: int, seed: int) -> None:
     rows = np.random.default_rng(seed).normal(size=(k, d))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    found = leave_one_out_bonus(rows)
+    bonus = leave_one_out_bonus(rows)
     gram = rows @ rows.T + np.eye(k)
     for i in range(k):
         rest = np.delete(np.delete(gram, i, 0), i, 1)
         by_hand = math.log(np.linalg.det(gram) / np.linalg.det(rest))
-        assert found[i] == pytest.approx(by_hand, rel=1e-6)
-    assert found.min() >= math.log(1 + 1 / k) - 1e-9
-    assert found.max() <= math.log(2) + 1e-9
+        assert bonus[i] == pytest.approx(by_hand, rel=1e-6)
+    assert bonus.min() >= math.log(1 + 1 / k) - 1e-9
+    assert bonus.max() <= math.log(2) + 1e-9
 
 
-def test_copies_get_the_lower_and_strangers_the_upper_bound() -> None:
+def test_copies_get_the_lower_and_orthogonal_rows_the_upper_bound() -> None:
     copies = np.tile([[0.6, 0.8]], (4, 1))
     assert leave_one_out_bonus(copies) == pytest.approx([math.log(1.25)] * 4)
     assert leave_one_out_bonus(np.eye(4)) == pytest.approx([math.log(2)] * 4)
 
 
-def test_groups_are_judged_apart_and_an_empty_reply_gets_nothing() -> None:
+def test_groups_are_scored_apart_and_empty_replies_get_zero() -> None:
     reward = DiversityReward(2, alpha=2.0)
     same = "The oven is hot."
-    found = reward(
+    rewards = reward(
         [
             same,
             same,
@@ -47,13 +48,13 @@ def test_groups_are_judged_apart_and_an_empty_reply_gets_nothing() -> None:
             "Cats sleep.",
         ]
     )
-    assert found[:2] == pytest.approx([2 * math.log(1.5)] * 2, rel=1e-4)
-    assert found[2:4] == [0.0, 0.0]
-    assert found[4] > found[0]
+    assert rewards[:2] == pytest.approx([2 * math.log(1.5)] * 2, rel=1e-4)
+    assert rewards[2:4] == [0.0, 0.0]
+    assert rewards[4] > rewards[0]
 
 
 def test_an_uneven_batch_is_refused() -> None:
-    with pytest.raises(ValueError, match="3 completions are no multiple of 2"):
+    with pytest.raises(ValueError, match="3 completions cannot be divided into groups of 2"):
         DiversityReward(2)(["a", "b", "c"])
 
 

@@ -1,4 +1,4 @@
-"""Training jobs: recipes, --set, the command, and one real training of a tiny model."""
+"""Training jobs: recipes, --set, the command, and a real training of a tiny model."""
 
 import json
 import subprocess
@@ -9,14 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from sfr_train.command import train
-from sfr_train.job import FOLDER, assigned, load_job, recipe_file
-from sfr_train.objectives import OBJECTIVES, objective_module
-from sfr_train.recipe import load_recipe
+from sfr_train.job import load_job, recipe_file, with_assignments
 
 from sfr_eval.errors import UserError
 
 JOBS = ["qwen_coder_rstar", "qwen_coder_mbpp", "qwen32_persona"]
-DEMOS = sorted(path.stem for path in FOLDER.glob("demo_*.yaml"))
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -29,36 +26,12 @@ def test_every_job_recipe_is_valid(name: str) -> None:
     assert set(job.training) <= {field.name for field in fields(SFTConfig)}
 
 
-@pytest.mark.parametrize("name", DEMOS)
-def test_every_demo_recipe_is_valid(name: str) -> None:
-    recipe = load_recipe(name)
-    named = dict(recipe.objective)
-    objective_module(named.pop("name")).Settings.model_validate(named)
-
-
-def test_every_objective_has_a_demo_recipe() -> None:
-    found = {load_recipe(name).objective["name"] for name in DEMOS}
-    assert found == set(OBJECTIVES)
-
-
-def test_the_rivals_differ_from_sft_in_the_objective_alone() -> None:
-    plain = load_recipe("demo_sft").model_dump()
-    for name in DEMOS:
-        recipe = load_recipe(name).model_dump()
-        if recipe["start_from"] is None:
-            continue
-        own = {"name", "objective", "schedule", "targets"}
-        assert {k: v for k, v in recipe.items() if k not in own} == {
-            k: v for k, v in plain.items() if k not in own
-        }, name
-
-
 def test_assignments_reach_nested_settings() -> None:
     values = {"objective": "sfr", "schedule": {"weight": 1.0, "decay": "linear"}}
-    found = assigned(
+    assigned = with_assignments(
         values, ["schedule.weight=3", "objective.width=64", "training.max_steps=5", "name=x"]
     )
-    assert found == {
+    assert assigned == {
         "objective": {"name": "sfr", "width": 64},
         "schedule": {"weight": 3, "decay": "linear"},
         "training": {"max_steps": 5},
@@ -87,14 +60,9 @@ def test_a_bad_setting_is_one_line(assignment: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_recipe_is_answered_with_the_near_name() -> None:
+def test_an_unknown_recipe_suggests_the_nearest_name() -> None:
     with pytest.raises(UserError, match="recipe demo_sf: unknown; did you mean `demo_sft`"):
         recipe_file("demo_sf")
-
-
-def test_a_demo_recipe_takes_no_assignments() -> None:
-    with pytest.raises(UserError, match="takes no --set"):
-        train("demo_sft", ["epochs=1"])
 
 
 def job_file(folder: Path, checkpoint: Path, **values: Any) -> Path:
@@ -128,7 +96,7 @@ def job_file(folder: Path, checkpoint: Path, **values: Any) -> Path:
 
 @pytest.mark.slow
 def test_the_command_trains_a_model_that_loads_anywhere(checkpoint: Path, tmp_path: Path) -> None:
-    """The module as accelerate launches it, real encoder, one suite run inside."""
+    """Runs the module as accelerate does, with the real encoder and a suite run inside."""
     from transformers import AutoModelForCausalLM
 
     file = job_file(
@@ -186,7 +154,7 @@ ASK, SAY = {"role": "user", "content": "?"}, {"role": "assistant", "content": "Y
         ),
     ],
 )
-def test_what_cannot_be_trained_is_one_line(
+def test_a_job_that_cannot_run_is_one_line(
     values: dict[str, Any], message: str, checkpoint: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=message) as caught:
@@ -200,10 +168,10 @@ def test_what_cannot_be_trained_is_one_line(
     [
         ([{"messages": [ASK]}], r"chats\.jsonl:1: has no assistant turn"),
         ([{"messages": [ASK, SAY], "persona": "pirat"}], r"`pirat` has no card in .*`pirate`"),
-        ([], "data: holds no rows"),
+        ([], "data: has no rows"),
     ],
 )
-def test_data_that_cannot_be_trained_on_is_one_line(
+def test_bad_data_is_one_line(
     rows: list[Any], message: str, checkpoint: Path, tmp_path: Path
 ) -> None:
     cards = tmp_path / "cards.yaml"
@@ -240,36 +208,3 @@ def test_the_command_ends_with_the_code_and_one_line(
     assert done.returncode == code
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
-
-
-def test_a_joint_optimizer_takes_the_heads_group() -> None:
-    import torch
-    from sfr_train.optimizer import make_optimizer
-
-    class Model(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.embed = torch.nn.Embedding(4, 3)
-            self.layer = torch.nn.Linear(3, 3)
-
-        def get_input_embeddings(self) -> Any:
-            return self.embed
-
-        def get_output_embeddings(self) -> None:
-            return None
-
-    model, head = Model(), torch.nn.Linear(3, 2)
-    optimizer = make_optimizer(model, name="muon", learning_rate=0.1, weight_decay=0.0)
-    optimizer.add_param_group({"params": list(head.parameters()), "lr": 0.5})
-    before = [p.detach().clone() for p in (*model.parameters(), *head.parameters())]
-    head(model.layer(model.embed(torch.tensor([0, 1, 2, 3])))).square().sum().backward()
-    assert {group["lr"] for group in optimizer.param_groups} == {0.1, 0.5}
-    optimizer.step()
-    after = [*model.parameters(), *head.parameters()]
-    assert all(not torch.equal(a, b) for a, b in zip(after, before, strict=True))
-    # A scheduler that sets the rate here sets it in the optimizer that steps.
-    for group in optimizer.param_groups:
-        group["lr"] = 0.0
-    still = [p.detach().clone() for p in after]
-    optimizer.step()
-    assert all(torch.equal(a, b) for a, b in zip(after, still, strict=True))

@@ -1,1 +1,1 @@
-"""sfr_train: the trainer of the checkpoints that sfr-eval judges."""
+"""sfr_train: trains the checkpoints that sfr-eval evaluates."""

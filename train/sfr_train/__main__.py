@@ -10,19 +10,19 @@ from sfr_train.command import train
 
 
 def main() -> None:
-    """Exit code 2 for a user's error, 3 for a failed run; rank 0 speaks."""
+    """Exits with 2 for a user's error and 3 for a failed run; only rank 0 prints."""
     parser = argparse.ArgumentParser(prog="python -m sfr_train", description=__doc__)
     parser.add_argument("recipe", help="name of a recipe, or a YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", dest="assignments")
     arguments = parser.parse_args()
-    first = os.environ.get("RANK", "0") == "0"
+    is_first_rank = os.environ.get("RANK", "0") == "0"
     try:
         folder = train(arguments.recipe, arguments.assignments)
     except (UserError, RunError) as error:
-        if first:
+        if is_first_rank:
             log(f"sfr_train: {error}")
         sys.exit(2 if isinstance(error, UserError) else 3)
-    if first:
+    if is_first_rank:
         say(str(folder))
 
 

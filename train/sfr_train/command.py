@@ -5,18 +5,16 @@ from pathlib import Path
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.reading import read_yaml_mapping
+from sfr_train.demo.checkpoints import CHECKPOINTS, demo_checkpoint
+from sfr_train.job import load_job, recipe_file
 
 
 def train(recipe: str, assignments: Sequence[str] = ()) -> Path:
-    """Train a recipe; returns the folder of the checkpoint. A recipe of the demo is trained once
+    """Train a recipe and return the folder of the checkpoint. A recipe of the demo is trained once
     and kept in the cache."""
-    from sfr_train.job import load_job, recipe_file, run_job
-
     file = recipe_file(recipe)
     values = read_yaml_mapping(file)
     if "new_model" in values or "start_from" in values:
-        from sfr_train.demo import CHECKPOINTS, demo_checkpoint
-
         names = {stem: name for name, stem in CHECKPOINTS.items()}
         if assignments or file.stem not in names:
             raise UserError(
@@ -24,4 +22,14 @@ def train(recipe: str, assignments: Sequence[str] = ()) -> Path:
                 "`model: demo:base`"
             )
         return demo_checkpoint(names[file.stem])
-    return run_job(load_job(recipe, assignments))
+    job = load_job(recipe, assignments)
+    from sfr_train.run_job import run_job  # imports torch: a bad recipe is reported without it
+
+    return run_job(job, find_model=_model_folder)
+
+
+def _model_folder(model: str) -> str:
+    """The folder of a demo model, trained now if it is not cached; other names as they are."""
+    if model != "demo" and not model.startswith("demo:"):
+        return model
+    return str(demo_checkpoint(model.partition(":")[2] or "base"))

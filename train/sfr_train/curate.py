@@ -1,17 +1,17 @@
-"""Makes the two code data sets of SFR's experiments: filtered, without doubles, as chat JSONL.
+"""Builds the two code data sets of SFR's experiments: filtered, deduplicated, as chat JSONL.
 
     python -m sfr_train.curate rstar-coder out.jsonl [--source folder-or-file] [--limit N]
     python -m sfr_train.curate opencodeinstruct out.jsonl
 
-Rows are streamed. What stays in memory is a hash for each problem of rStar-Coder, and the best
-answer so far to each question of OpenCodeInstruct. Every filter's removals are counted and written
-beside the data as out.jsonl.counts.json.
+Rows are streamed. Memory holds a hash for each problem of rStar-Coder, and the best answer so far
+to each question of OpenCodeInstruct. The rows that each filter removes are counted, and the counts
+are written beside the data as out.jsonl.counts.json.
 
 rStar-Coder, seed_sft (2505.21297): verified and passed; at most 16,000 tokens of reasoning,
-estimated as characters // 4; one row a problem, the first, two statements being the same when their
-sets of word 5-grams are. OpenCodeInstruct (2504.04030): requirement_conformance 5,
+estimated as characters // 4; the first row of each problem, where statements with the same set of
+word 5-grams are one problem. OpenCodeInstruct (2504.04030): requirement_conformance 5,
 logical_correctness 5, edge_case_consideration 4 or more, all unit tests passed; one row for each
-stripped question, the one with the higher edge-case score, then the shorter answer.
+stripped question, with the highest edge-case score and then the shortest answer.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from sfr_eval.util.progress import log, say
 Row = Mapping[str, Any]
 Chat = dict[str, Any]
 REASONING_TOKENS = 16_000
-# Named in the counts also where they remove nothing, in the order in which they look at a row.
+# Listed in the counts even if they remove nothing, in the order in which they check a row.
 _RSTAR_COUNTS = [
     "read",
     "not verified and passed",
@@ -55,8 +55,8 @@ _SYSTEM = (
 
 
 def adjacent_hash(statement: str) -> str:
-    """md5 of the sorted set of word 5-grams of the lower-cased statement; of the whole text below
-    five words. Two statements with the same windows in another order count as one."""
+    """md5 of the sorted set of word 5-grams of the lower-cased statement; below five words,
+    of the whole text. Two statements with the same 5-grams in another order count as one."""
     words = statement.lower().split()
     if len(words) < 5:
         return hashlib.md5(" ".join(words).encode(), usedforsecurity=False).hexdigest()
@@ -65,7 +65,7 @@ def adjacent_hash(statement: str) -> str:
 
 
 def rstar_coder(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
-    """Chats in the order of the rows."""
+    """Chats in row order."""
     counts.update(dict.fromkeys(_RSTAR_COUNTS, 0))
     seen: set[str] = set()
     for row in rows:
@@ -105,7 +105,7 @@ def rstar_coder(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
 
 
 def opencodeinstruct(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
-    """Chats; of several answers to a question the best one, at the place of the first."""
+    """Chats with the best answer to each question, in the order of their first answers."""
     counts.update(dict.fromkeys(_OPENCODE_COUNTS, 0))
     best: dict[str, tuple[tuple[int, int], Chat]] = {}
     for row in rows:
@@ -150,17 +150,17 @@ SETS: dict[str, tuple[Callable[[Iterable[Row], Counter[str]], Iterator[Chat]], s
     "rstar-coder": (rstar_coder, "microsoft/rStar-Coder", "seed_sft"),
     "opencodeinstruct": (opencodeinstruct, "nvidia/OpenCodeInstruct", None),
 }
-"""Name -> filter, data set of the Hub, its subset."""
+"""Name -> filter, data set on the Hub, its subset."""
 
 
 def curate(name: str, output: Path, *, source: str | None, limit: int | None) -> Counter[str]:
-    """Write the chats; returns rows read, kept and removed by each filter."""
-    choose, repository, subset = SETS[name]
+    """Write the chats. Returns the rows read, kept and removed by each filter."""
+    select, repository, subset = SETS[name]
     counts: Counter[str] = Counter()
     rows = _rows(source or repository, None if source else subset, limit)
     try:
         with atomic_path(output) as temporary, temporary.open("w", encoding="utf-8") as stream:
-            for chat in choose(rows, counts):
+            for chat in select(rows, counts):
                 stream.write(json.dumps(chat, ensure_ascii=False) + "\n")
         write_atomic(Path(f"{output}.counts.json"), json.dumps(dict(counts), indent=2) + "\n")
     except OSError as error:
@@ -186,8 +186,8 @@ def _rows(source: str, subset: str | None, limit: int | None) -> Iterator[Row]:
         ConnectionError,
         HfHubHTTPError,
     ) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{source}: cannot be loaded: {why}") from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{source}: cannot be loaded: {reason}") from None
     yield from rows if limit is None else rows.take(limit)
 
 
@@ -196,7 +196,7 @@ def _true(value: Any) -> bool:
 
 
 def _scores(judgement: Any) -> dict[str, int] | None:
-    """Criterion -> score; the field is JSON text {criterion: {score, justification}}."""
+    """Criterion -> score, from JSON text {criterion: {score, justification}}; None if none."""
     if isinstance(judgement, str):
         try:
             judgement = json.loads(judgement)
@@ -204,31 +204,33 @@ def _scores(judgement: Any) -> dict[str, int] | None:
             return None
     if not isinstance(judgement, Mapping):
         return None
-    found = {}
+    scores = {}
     for name, value in judgement.items():
         score: Any = value.get("score") if isinstance(value, Mapping) else value
         try:
-            found[str(name)] = int(score)
+            scores[str(name)] = int(score)
         except (TypeError, ValueError):
             continue
-    return found or None
+    return scores or None
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m sfr_train.curate")
     parser.add_argument("name", choices=sorted(SETS))
     parser.add_argument("output", type=Path)
     parser.add_argument("--source", help="local JSONL or Parquet, or another data set")
-    parser.add_argument("--limit", type=int, help="read the first N rows")
-    given = parser.parse_args()
+    parser.add_argument("--limit", type=int, help="read only the first N rows")
+    arguments = parser.parse_args()
     try:
-        counts = curate(given.name, given.output, source=given.source, limit=given.limit)
+        counts = curate(
+            arguments.name, arguments.output, source=arguments.source, limit=arguments.limit
+        )
     except (UserError, RunError) as error:
         log(f"curate: {error}")
         sys.exit(2 if isinstance(error, UserError) else 3)
-    for what, count in counts.items():
-        say(f"{count:>10,}  {what}")
+    for name, count in counts.items():
+        say(f"{count:>10,}  {name}")
 
 
 if __name__ == "__main__":

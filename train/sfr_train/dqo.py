@@ -4,10 +4,10 @@ For the k replies of one prompt, L_ij = <phi_i, phi_j> with unit embeddings phi:
 
     bonus_i = alpha log( det(L + I_k) / det(L_without_i + I_{k-1}) )
 
-the regularised leave-one-out form: it lies in alpha [log(1 + 1/k), log 2], low for a copy, high for
-a reply orthogonal to all others, and det(L + I) >= 1, so it is never minus infinity. Use it beside
-a reward for quality, best a reward model: with a rule that only reads the answer, policies learn to
-answer first and then write anything. A reply that is empty has no embedding and gets no bonus.
+the regularized leave-one-out form. It lies in alpha [log(1 + 1/k), log 2], low for a copy and high
+for a reply orthogonal to all others; det(L + I) >= 1, so it is never minus infinity. Use it beside
+a reward for quality, ideally a reward model: with a rule that reads only the answer, policies learn
+to answer first and then write anything. An empty reply has no embedding and gets no bonus.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sfr_eval.embeddings.encoder import Encoder
+from sfr_eval.util.assets import cache_folder
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -24,17 +27,17 @@ def leave_one_out_bonus(embeddings: Any) -> Floats:
     """(k, d) unit rows -> (k,), natural logarithms."""
     rows = np.asarray(embeddings, dtype=np.float64)
     gram = rows @ rows.T + np.eye(len(rows))
-    whole = np.linalg.slogdet(gram).logabsdet
-    # det(A without row and column i) = det(A) (A^-1)_ii, so one inverse gives all of them.
-    without = whole + np.log(np.diag(np.linalg.inv(gram)))
-    found: Floats = whole - without
-    return found
+    log_det = np.linalg.slogdet(gram).logabsdet
+    # det(A without row and column i) = det(A) (A^-1)_ii, so one inverse gives all bonuses.
+    log_det_without = log_det + np.log(np.diag(np.linalg.inv(gram)))
+    bonus: Floats = log_det - log_det_without
+    return bonus
 
 
 class DiversityReward:
     """A reward function: `GRPOTrainer(reward_funcs=[quality, DiversityReward(8)])`.
 
-    generations: replies per prompt, GRPO's num_generations; they come next to each other.
+    generations: replies per prompt, GRPO's num_generations, which arrive next to each other.
     """
 
     def __init__(
@@ -45,34 +48,31 @@ class DiversityReward:
         encoder: str | None = None,
         cache: Path | None = None,
     ) -> None:
-        from sfr_eval.embeddings.encoder import Encoder
-        from sfr_eval.util.assets import cache_folder
-
         if generations < 2:
             raise ValueError(f"diversity needs at least 2 generations, got {generations}")
         self.generations = generations
         self.alpha = alpha
-        self.__name__ = "dqo_diversity"  # the column in TRL's log
+        self.__name__ = "dqo_diversity"  # the name of the column in TRL's log
         self._encoder = Encoder(encoder, cache or cache_folder())
 
     def __call__(self, completions: Sequence[Any], **_: Any) -> list[float]:
-        """One number for each completion, text or messages."""
+        """One number per completion, given as text or messages."""
         texts = [_text(completion) for completion in completions]
         if len(texts) % self.generations:
             raise ValueError(
-                f"{len(texts)} completions are no multiple of {self.generations} generations"
+                f"{len(texts)} completions cannot be divided into groups of {self.generations}"
             )
-        model = self._encoder.model  # not the cached store: these texts never come back
-        spoken = [text for text in texts if text.strip()]
-        rows = model.encode(spoken, normalize_embeddings=True, show_progress_bar=False)
+        model = self._encoder.model  # without the cache: these texts never return
+        replies = [text for text in texts if text.strip()]
+        rows = model.encode(replies, normalize_embeddings=True, show_progress_bar=False)
         rewards = np.zeros(len(texts))
-        place = 0
+        first = 0
         for start in range(0, len(texts), self.generations):
             group = [i for i in range(start, start + self.generations) if texts[i].strip()]
-            found = rows[place : place + len(group)]
-            place += len(group)
+            embeddings = rows[first : first + len(group)]
+            first += len(group)
             if len(group) > 1:
-                rewards[group] = self.alpha * leave_one_out_bonus(found)
+                rewards[group] = self.alpha * leave_one_out_bonus(embeddings)
         return [float(reward) for reward in rewards]
 
 

@@ -1,11 +1,11 @@
-"""SFRTrainer: TRL's SFTTrainer with another token loss, or a loss on the future beside it.
+"""SFRTrainer: TRL's SFTTrainer with another token loss, or with a loss on the future beside it.
 
     loss = CE + lambda_t * (sum of weighted anchor losses) / (sum of weights)
 
 Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective,
-cross-entropy included, takes the same way through this class, so twins differ in nothing else. With
-weight 0, or an objective that is TRL's own, and the fused LM head, the weights are those of TRL's
-trainer, bit for bit.
+cross-entropy included, takes the same path through this class, so twins differ in nothing else.
+With weight 0, or an objective that is TRL's own, and the fused LM head, the weights are those of
+TRL's trainer, bit for bit.
 """
 
 from collections.abc import Mapping
@@ -17,30 +17,30 @@ from trl import SFTTrainer
 
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
-from sfr_train.anchors import micro_batch_weight, pending, take_columns
-from sfr_train.collate import COLUMN, FutureCollator
-from sfr_train.forks import ForkCallback
-from sfr_train.future_data import with_future_states
-from sfr_train.gate import Gate
-from sfr_train.head_run import HeadRun, Outcome, logged_values
-from sfr_train.head_trainer import HeadTrainer
-from sfr_train.objectives import objective_module
+from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
+from sfr_train.loop.anchors import anchor_batch, micro_batch_weight, take_columns
+from sfr_train.loop.forks import ForkCallback
+from sfr_train.loop.gradient_gate import GradientGate
+from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
+from sfr_train.loop.head_trainer import HeadTrainer
+from sfr_train.loop.step_callback import StepCallback
+from sfr_train.loop.token_trainer import LMHead
+from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import Objective, Sizes
-from sfr_train.schedule import Phase, ScheduleSettings, phase_at
-from sfr_train.segments import TargetSettings
-from sfr_train.step_callback import StepCallback
-from sfr_train.targets import Targets
-from sfr_train.text_encoder import TextEncoder
-from sfr_train.token_trainer import LMHead
+from sfr_train.targets.cached import Targets
+from sfr_train.targets.collate import COLUMN, FutureCollator
+from sfr_train.targets.future_data import with_future_states
+from sfr_train.targets.segments import TargetSettings
+from sfr_train.targets.text_encoder import TextEncoder
 
 
 class SFRTrainer(HeadTrainer):
     """An SFTTrainer with an objective.
 
     objective: a name of `OBJECTIVES`, or a mapping {name: ..., settings}. schedule, targets:
-    mappings or models of settings. lm_head: see `LMHead`. save_head: write the head beside the
-    final checkpoint too. encoder: in place of targets.encoder, for tests and own models. All else
-    is SFTTrainer's.
+    mappings or models of settings. lm_head: see `LMHead`. save_head: also write the head beside the
+    final checkpoint. encoder: used in place of targets.encoder, for tests and your own models. All
+    other arguments are SFTTrainer's.
     """
 
     _tag_names: ClassVar = ["trl", "sft", "sfr"]
@@ -61,22 +61,17 @@ class SFRTrainer(HeadTrainer):
         cache: Path | None = None,
         **others: Any,
     ) -> None:
-        named = {"name": objective} if isinstance(objective, str) else dict(objective)
-        module = objective_module(str(named.pop("name", "sfr")))
-        settings = read_model(module.Settings, named, where="objective")
+        module, settings = read_objective(objective)
         self.schedule = _settings(ScheduleSettings, schedule, where="schedule")
         self.target_settings = _settings(TargetSettings, targets, where="targets")
         self.save_head = save_head
         self._encoder, self._cache = encoder, cache or cache_folder()
         self._targets: Targets | None = None
-        # What the objective needs is only known when it is built, which needs sizes of the data:
-        # a throw-away of the smallest sizes tells.
-        shape = module.build(settings, Sizes(hidden=4, vocabulary=4, target=4))
-        active = shape.future is not None and self.schedule.weight > 0
-        self._needs_targets = active and shape.future.needs == "embeddings"
+        needs = settings.needs if self.schedule.weight > 0 else None
+        self._needs_targets = needs == "embeddings"
         super().__init__(model, args, **others)
         self.objective: Objective = self._build_objective(module, settings)
-        if not active:
+        if needs is None:
             self.objective = Objective(
                 self.objective.token_loss, None, self.objective.embedding_noise
             )
@@ -86,7 +81,7 @@ class SFRTrainer(HeadTrainer):
             embedding_noise=self.objective.embedding_noise,
         )
         self._step_weight = torch.ones(())
-        self._gate = Gate(self.schedule)
+        self._gate = GradientGate(self.schedule)
         self._run: HeadRun | None = None
         if self.objective.future is not None:
             self._attach_future()
@@ -96,7 +91,7 @@ class SFRTrainer(HeadTrainer):
     # Building
 
     def _build_objective(self, module: Any, settings: Any) -> Objective:
-        """Built from a generator state of its own: the global one stays where TRL left it."""
+        """Built with its own generator state, so that the global one stays where TRL left it."""
         text = self.model.config.get_text_config()
         targets = self._targets
         sizes = Sizes(
@@ -131,17 +126,17 @@ class SFRTrainer(HeadTrainer):
         formatting_func: Any,
         dataset_name: str,
     ) -> Any:
-        """TRL's tokens and labels; for training data also each token's state number."""
+        """TRL's tokens and labels, and for training data also the state number of each token."""
         prepare = super()._prepare_dataset
 
-        def plainly(rows: Any, arguments: Any, packed: bool) -> Any:
+        def trl_prepare(rows: Any, arguments: Any, packed: bool) -> Any:
             return prepare(rows, processing_class, arguments, packed, formatting_func, dataset_name)
 
         if dataset_name != "train" or not self._needs_targets:
-            return plainly(dataset, args, packing)
+            return trl_prepare(dataset, args, packing)
         prepared, self._targets = with_future_states(
             dataset,
-            plainly,
+            trl_prepare,
             arguments=args,
             packing=packing,
             tokenizer=self._tokenizer,
@@ -161,7 +156,7 @@ class SFRTrainer(HeadTrainer):
     def get_batch_samples(
         self, epoch_iterator: Any, num_batches: int, device: Any
     ) -> tuple[list[Any], Any]:
-        """The micro-batches of a step; the weight of all their anchors on all ranks is noted."""
+        """The micro-batches of a step. Records the weight of their anchors over all ranks."""
         samples, items = super().get_batch_samples(epoch_iterator, num_batches, device)
         future = self.objective.future
         if future is not None and samples:
@@ -177,14 +172,14 @@ class SFRTrainer(HeadTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """The token loss, and in training the future loss beside it."""
+        """The token loss, and in training the future loss added to it."""
         columns = take_columns(inputs)
         run, future = self._run, self.objective.future
         if run is None or future is None or not self.model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         step = self.state.global_step
         phase = phase_at(step, total=self.state.max_steps, settings=self.schedule)
-        armed = pending(
+        batch = anchor_batch(
             future,
             inputs,
             columns,
@@ -193,33 +188,33 @@ class SFRTrainer(HeadTrainer):
             joint=phase.joint and not self._gate.closed,
             measure=self._measures(step),
         )
-        run.arm(armed)
+        run.arm(batch)
         loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         outcome = run.take()
-        self._last = (armed, outcome, phase)
-        self._gate.add(outcome.terms, armed.anchors.weight, scale=self._scale)
+        self._last = (batch, outcome, phase)
+        self._gate.add(outcome.terms, batch.anchors.weight, scale=self._scale)
         if return_outputs:
-            return self._joined(loss[0], outcome, phase, num_items_in_batch), loss[1]
-        return self._joined(loss, outcome, phase, num_items_in_batch)
+            return self._total(loss[0], outcome, phase, num_items_in_batch), loss[1]
+        return self._total(loss, outcome, phase, num_items_in_batch)
 
-    def _joined(
+    def _total(
         self, loss: torch.Tensor, outcome: Outcome, phase: Phase, num_items_in_batch: Any
     ) -> torch.Tensor:
-        """Ranks are averaged later, hence the factor; so are micro-batches where TRL cannot count
-        the step's tokens."""
+        """Both losses together. Ranks are averaged later, hence the factor; so are micro-batches if
+        TRL cannot count the tokens of the step."""
         factor = phase.weight * self.accelerator.num_processes
         if num_items_in_batch is None:
             factor *= self.current_gradient_accumulation_steps
         if not phase.cross_entropy:
-            # Zero times the loss keeps every parameter in the graph, which DDP waits for. The
-            # callback drops the zero gradients, else weight decay would act on them.
+            # Zero times the loss keeps every parameter in the graph, where DDP expects it. The
+            # callback drops the zero gradients, or weight decay would act on the parameters.
             loss = 0.0 * loss
         return loss + factor * outcome.terms.total / self._step_weight
 
-    # Notes for the log
+    # Logging
 
     def _measures(self, step: int) -> bool:
-        """On steps that are logged."""
+        """Whether this step is logged."""
         every = self.args.logging_steps
         logged = self.args.logging_strategy == "steps" and every >= 1
         return bool(logged and (step + 1) % every == 0)
@@ -229,28 +224,28 @@ class SFRTrainer(HeadTrainer):
         return self._targets.deviation if self._targets is not None else 1.0
 
     def note_step(self) -> None:
-        """Called once for each optimizer step, on every rank. Values go where TRL collects its
-        own; every logger of the Trainer gets them."""
-        armed, outcome, phase = self._last
+        """Called once per optimizer step, on every rank. Values go where TRL collects its own, so
+        that every logger of the Trainer receives them."""
+        batch, outcome, phase = self._last
         self._gate.close_step(self.accelerator)
-        if not armed.measure:
+        if not batch.measure:
             return
         future = self.objective.future
         assert future is not None
-        values = logged_values(future, armed, outcome, weight=phase.weight, scale=self._scale)
+        values = logged_values(future, batch, outcome, weight=phase.weight, scale=self._scale)
         for name, value in values.items():
             self._metrics["train"][f"future/{name}"].append(value)
 
     def log_apart(self, values: dict[str, float]) -> None:
-        """To all loggers as it is: TRL's own `log` would rename it and empty its collection."""
+        """Log values unchanged: TRL's own `log` would rename them and empty its collection."""
         super(SFTTrainer, self).log(values)
 
     def step_state(self) -> dict[str, Any]:
-        """The gate's."""
+        """The state of the gradient gate."""
         return self._gate.state()
 
     def restore_step_state(self, state: Mapping[str, Any]) -> None:
-        """The gate's."""
+        """Restore the gradient gate."""
         self._gate.restore(state)
 
 

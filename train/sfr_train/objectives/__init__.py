@@ -1,17 +1,22 @@
-"""Training objectives by name, with one sentence each. Each lives in the module of its name, which
-has `Settings` (what a recipe may set) and `build(settings, sizes)`."""
+"""Training objectives by name, with one sentence each.
+
+Each lives in the module of its name, which has `Settings` (what a recipe may set) and
+`build(settings, sizes)`.
+"""
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.util.reading import read_model
 
 OBJECTIVES = {
     "ce": "next-token cross-entropy (TRL's own loss)",
-    "label_smoothing": "cross-entropy against a mixture of the token and the uniform law",
+    "label_smoothing": "cross-entropy against a mixture of the token and the uniform distribution",
     "focal": "-(1-p)^gamma log p: more weight on unlikely tokens",
     "tofu": "focal weight, held fixed, times cross-entropy at a temperature (2605.00195)",
-    "gem": "cross-entropy that stops at the tempered law (2408.16673): linear or logsigmoid",
+    "gem": "cross-entropy up to the tempered distribution (2408.16673): linear or logsigmoid",
     "dft": "cross-entropy weighted by p, held fixed (2508.05629): sharpens, a negative control",
     "neftune": "cross-entropy with noise on the input embeddings (2310.05914)",
     "mtp": "cross-entropy plus linear heads on the next K tokens (2404.19737)",
@@ -23,7 +28,19 @@ OBJECTIVES = {
 
 
 def objective_module(name: str) -> Any:
-    """The module of an objective; UserError with the near name if there is none."""
+    """The module of an objective. Raises UserError with the nearest name if there is none."""
     if name not in OBJECTIVES:
         raise UserError(f"objective {name}: unknown; {did_you_mean(name, OBJECTIVES)}")
     return importlib.import_module(f"sfr_train.objectives.{name}")
+
+
+def read_objective(
+    objective: str | Mapping[str, Any], *, where: str = "objective"
+) -> tuple[Any, Any]:
+    """The module and the settings of an objective, given by name or as {name: ..., settings}.
+
+    Raises UserError, which begins with `where`, for an unknown name or setting.
+    """
+    values = {"name": objective} if isinstance(objective, str) else dict(objective)
+    module = objective_module(str(values.pop("name", "sfr")))
+    return module, read_model(module.Settings, values, where=where)

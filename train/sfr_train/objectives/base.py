@@ -2,8 +2,8 @@
 
     N supervised positions, H hidden size, V vocabulary, D target size, K tokens ahead
 
-Every part is a sum over positions of this micro-batch. The trainer divides by the weight of the
-whole optimizer step over all micro-batches and ranks, so that neither the number of accumulation
+Every part is a sum over the positions of one micro-batch. The trainer divides by the weight of the
+whole optimizer step, over all micro-batches and ranks, so that neither the number of accumulation
 steps nor the number of processes changes a loss. (The public code of SFR divides within each
 micro-batch.)
 """
@@ -15,10 +15,12 @@ from typing import Any, Literal, Protocol
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from sfr_train.noise import Noise
+from sfr_train.flow.noise import Noise
 
 TokenLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(logits (N, V) float32, token (N,)) -> loss of each token (N,)."""
+Needs = Literal["embeddings", "tokens"]
+"""What a loss on the future reads: embeddings of future text, or the next K tokens."""
 
 
 class Settings(BaseModel):
@@ -26,11 +28,16 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @property
+    def needs(self) -> Needs | None:
+        """What the objective reads of the future; None without a loss on it."""
+        return None
+
 
 @dataclass(frozen=True)
 class Sizes:
-    """What networks and losses must know of model and targets. scale: standard deviation of a
-    target coordinate."""
+    """What networks and losses must know about the model and its targets. scale: standard deviation
+    of a target coordinate."""
 
     hidden: int
     vocabulary: int
@@ -40,9 +47,9 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Anchors:
-    """The supervised states of one micro-batch and what belongs to them.
+    """The supervised states of one micro-batch with their targets.
 
-    hidden (N, H); weight (N,), or (N, K) for tokens; sequences (N,): which sample of the
+    hidden (N, H); weight (N,), or (N, K) for tokens; sequences (N,): index of the sample in the
     micro-batch; target (N, D) float32; tokens (N, K). N is at least 1: a rank without anchors gets
     one of weight 0, because every rank has to run the head.
     """
@@ -56,8 +63,8 @@ class Anchors:
 
 @dataclass(frozen=True)
 class FutureTerms:
-    """total: sum of weighted losses, to be divided by the step's weight; loss: each anchor's,
-    detached; tau: flow times (N,), where there are any."""
+    """total: sum of weighted losses, to be divided by the step's weight; loss: the loss of each
+    anchor, detached; tau: flow times (N,), if the loss has any."""
 
     total: torch.Tensor
     loss: torch.Tensor
@@ -65,10 +72,9 @@ class FutureTerms:
 
 
 class FutureLoss(Protocol):
-    """A loss on states and what comes after them, added to cross-entropy with a weight."""
+    """A loss on states and the text that follows them, added to cross-entropy with a weight."""
 
-    needs: Literal["embeddings", "tokens"]
-    tokens: int  # K, with needs tokens
+    tokens: int  # K of a loss on the next tokens; 0 for a loss on embeddings
     tau_per: Literal["sequence", "anchor"]  # what shares a flow time
     head: Any  # nn.Module trained beside the model, or None
 
@@ -76,18 +82,17 @@ class FutureLoss(Protocol):
         """The loss of one micro-batch."""
 
     def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
-        """What this micro-batch adds to the divisor; a scalar on the weights' device."""
+        """What this micro-batch adds to the divisor: a scalar on the device of the weights."""
 
 
 class WeightedAnchors:
-    """Losses that are weighted means over anchors."""
+    """Base of the losses that are weighted means over anchors."""
 
-    needs: Literal["embeddings", "tokens"] = "embeddings"
     tokens: int = 0
     tau_per: Literal["sequence", "anchor"] = "anchor"
 
     def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
-        """Sum of the weights."""
+        """The sum of the weights."""
         return weight.sum()
 
 
@@ -102,6 +107,6 @@ class Objective:
 
 
 def log_probability(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
-    """log softmax(z)_y, by log-sum-exp: finite also where p underflows to 0."""
+    """log softmax(z)_y by log-sum-exp, which stays finite where p underflows to 0."""
     picked = logits.gather(-1, token[..., None]).squeeze(-1)
     return picked - torch.logsumexp(logits, dim=-1)

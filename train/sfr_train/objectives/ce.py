@@ -4,9 +4,9 @@ from sfr_train.objectives import base
 
 
 class Settings(base.Settings):
-    """Nothing to set."""
+    """No settings."""
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """TRL's loss, untouched."""
+    """TRL's loss, unchanged."""
     return base.Objective()

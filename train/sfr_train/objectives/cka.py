@@ -1,55 +1,59 @@
 """1 - CKA between mean response states and mean target embeddings of a micro-batch's samples.
 
-Linear kernel, unbiased HSIC (Song et al. 2012; Kornblith et al. 1905.00414). No head, no position
-weights. A micro-batch with fewer than 4 samples is left out, because the estimator divides by
-B (B - 3); 32 or more are advised. Means run over supervised positions only.
+Linear kernel, unbiased HSIC (Song et al. 2012; Kornblith et al. 1905.00414), without a head or
+position weights. A micro-batch with fewer than 4 samples is left out, because the estimator divides
+by B (B - 3); 32 or more are recommended. Means are taken over supervised positions only.
 """
 
 from typing import Literal
 
 import torch
 
-from sfr_train.noise import Noise
+from sfr_train.flow.noise import Noise
 from sfr_train.objectives import base
 
 _SMALLEST = 4
 
 
 class Settings(base.Settings):
-    """Nothing to set."""
+    """No settings."""
+
+    @property
+    def needs(self) -> base.Needs:
+        """Embeddings of the future."""
+        return "embeddings"
 
 
 class Alignment:
-    """The loss; each micro-batch counts once."""
+    """The loss. Each micro-batch counts once."""
 
-    needs: Literal["embeddings", "tokens"] = "embeddings"
     tokens = 0
     tau_per: Literal["sequence", "anchor"] = "anchor"
     head = None
 
     def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
-        """Nothing random."""
+        """The loss of the micro-batch; it uses no random numbers."""
         assert anchors.target is not None
-        used = anchors.weight > 0
-        names, sample = torch.unique(anchors.sequences[used], return_inverse=True)
-        if len(names) < _SMALLEST:
-            nothing = 0.0 * anchors.hidden.float().sum()
-            return base.FutureTerms(nothing, nothing.detach()[None])
-        states = _means(anchors.hidden[used].float(), sample, len(names))
-        targets = _means(anchors.target[used], sample, len(names))
+        weighted = anchors.weight > 0
+        samples, index = torch.unique(anchors.sequences[weighted], return_inverse=True)
+        if len(samples) < _SMALLEST:
+            zero = 0.0 * anchors.hidden.float().sum()
+            return base.FutureTerms(zero, zero.detach()[None])
+        states = _means(anchors.hidden[weighted].float(), index, len(samples))
+        targets = _means(anchors.target[weighted], index, len(samples))
         loss = 1 - unbiased_cka(states, targets)
         return base.FutureTerms(loss, loss.detach()[None])
 
     def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
-        """1 for a micro-batch with enough samples."""
+        """1 for a micro-batch with enough samples, else 0."""
         enough = len(torch.unique(sequences[weight > 0])) >= _SMALLEST
         return weight.new_tensor(float(enough))
 
 
 def unbiased_cka(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """x (B, P), y (B, Q), B >= 4 -> CKA, at most 1; about 0 for independent samples."""
-    shared, own_x, own_y = (unbiased_hsic(a, b) for a, b in ((x, y), (x, x), (y, y)))
-    return shared / (own_x * own_y).clamp(min=1e-12).sqrt()
+    hsic_xy, hsic_xx, hsic_yy = (unbiased_hsic(a, b) for a, b in ((x, y), (x, x), (y, y)))
+    return hsic_xy / (hsic_xx * hsic_yy).clamp(min=1e-12).sqrt()
 
 
 def unbiased_hsic(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -63,12 +67,12 @@ def unbiased_hsic(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return (trace + rest - cross) / (count * (count - 3))
 
 
-def _means(rows: torch.Tensor, sample: torch.Tensor, samples: int) -> torch.Tensor:
-    sums = rows.new_zeros(samples, rows.shape[1]).index_add(0, sample, rows)
-    counts = torch.bincount(sample, minlength=samples)
+def _means(rows: torch.Tensor, index: torch.Tensor, samples: int) -> torch.Tensor:
+    sums = rows.new_zeros(samples, rows.shape[1]).index_add(0, index, rows)
+    counts = torch.bincount(index, minlength=samples)
     return sums / counts[:, None]
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy and alignment."""
+    """Cross-entropy plus alignment."""
     return base.Objective(future=Alignment())

@@ -6,7 +6,7 @@ from sfr_train.objectives import base
 
 
 class Settings(base.Settings):
-    """Nothing to set."""
+    """No settings."""
 
 
 def token_loss(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
@@ -16,5 +16,5 @@ def token_loss(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """DFT."""
+    """The DFT objective."""
     return base.Objective(token_loss=token_loss)

@@ -1,4 +1,4 @@
-"""Focal loss (Lin et al. 1708.02002): -(1 - p)^gamma log p, the gradient through both factors."""
+"""Focal loss (Lin et al. 1708.02002): -(1 - p)^gamma log p. Both factors have a gradient."""
 
 import torch
 from pydantic import Field
@@ -7,7 +7,7 @@ from sfr_train.objectives import base
 
 
 class Settings(base.Settings):
-    """gamma 3 as in TOFU's comparison; the original has 2."""
+    """gamma is 3 as in TOFU's comparison; the original paper uses 2."""
 
     gamma: float = Field(3.0, ge=0)
 
@@ -19,12 +19,12 @@ def token_loss(logits: torch.Tensor, token: torch.Tensor, *, gamma: float) -> to
 
 
 def rest(log_p: torch.Tensor) -> torch.Tensor:
-    """1 - p, kept off 0: below it a power under 1 has no finite gradient."""
+    """1 - p, clamped above 0, where a power below 1 would have an infinite gradient."""
     return -torch.expm1(log_p.clamp(max=-1e-7))
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Focal loss."""
+    """The focal objective."""
     return base.Objective(
         token_loss=lambda logits, token: token_loss(logits, token, gamma=settings.gamma)
     )

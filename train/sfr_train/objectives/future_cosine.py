@@ -1,6 +1,6 @@
 """Regression of the future's direction, 1 - cos(g(h), z1), with SFR's head at z = 0, tau = 0.
 
-The head starts at g = 0, which has no direction: its loss is 1 there and its slope finite.
+The head starts at g = 0, which has no direction: there the loss is 1 and its slope finite.
 """
 
 import torch
@@ -9,17 +9,17 @@ from sfr_train.objectives import base
 from sfr_train.objectives.future_mse import Regression, make_head
 from sfr_train.objectives.future_mse import Settings as Settings
 
-_FLOOR = 1e-3  # smallest norm divided by: at g = 0 the slope is 1000, not infinite
+_FLOOR = 1e-3  # least norm to divide by: at g = 0 the slope is 1000 and not infinite
 
 
-def one_minus_cosine(found: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def one_minus_cosine(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """(N, D), (N, D) -> (N,), in [0, 2]."""
     # The norm itself has no gradient at 0; the root of a clamped square has one.
-    lengths = found.square().sum(-1).clamp(min=_FLOOR**2).sqrt()
+    lengths = prediction.square().sum(-1).clamp(min=_FLOOR**2).sqrt()
     target = torch.nn.functional.normalize(target, dim=-1)
-    return 1 - (found * target).sum(-1) / lengths
+    return 1 - (prediction * target).sum(-1) / lengths
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy and direction."""
+    """Cross-entropy plus direction."""
     return base.Objective(future=Regression(make_head(settings, sizes), one_minus_cosine))

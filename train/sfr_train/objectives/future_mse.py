@@ -1,7 +1,7 @@
 """Regression of the future's embedding, (1/D) |g(h) - z1|^2: SFR without the flow.
 
-g is SFR's own head read at z = 0, tau = 0, so the two differ in nothing but the flow. The optimum
-is the conditional mean, an average of the modes.
+g is SFR's own head at z = 0, tau = 0, so the two objectives differ only in the flow. The optimum is
+the conditional mean, an average of the modes.
 """
 
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from pydantic import Field
 
-from sfr_train.head import FlowHead
-from sfr_train.noise import Noise
+from sfr_train.flow.head import FlowHead
+from sfr_train.flow.noise import Noise
 from sfr_train.objectives import base
 
 
@@ -21,9 +21,14 @@ class Settings(base.Settings):
     layers: int = Field(3, ge=2)
     time_size: int | None = Field(None, ge=4)
 
+    @property
+    def needs(self) -> base.Needs:
+        """Embeddings of the future."""
+        return "embeddings"
+
 
 class Regression(base.WeightedAnchors):
-    """The head as a projection, and a distance."""
+    """The head as a projection, with a distance from the target."""
 
     def __init__(
         self, head: FlowHead, distance: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -32,21 +37,21 @@ class Regression(base.WeightedAnchors):
         self.distance = distance
 
     def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
-        """Nothing random."""
+        """The loss of the micro-batch; it uses no random numbers."""
         assert anchors.target is not None
         zero = torch.zeros_like(anchors.target)
-        found = self.head.predict(zero, zero[:, 0], anchors.hidden).velocity
-        loss = self.distance(found, anchors.target)
+        prediction = self.head.predict(zero, zero[:, 0], anchors.hidden).velocity
+        loss = self.distance(prediction, anchors.target)
         return base.FutureTerms((loss * anchors.weight).sum(), loss.detach())
 
 
-def mean_square(found: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def mean_square(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """(N, D), (N, D) -> (N,)."""
-    return (found - target).square().mean(dim=-1)
+    return (prediction - target).square().mean(dim=-1)
 
 
 def make_head(settings: Settings, sizes: base.Sizes) -> FlowHead:
-    """SFR's head."""
+    """SFR's head with these sizes."""
     return FlowHead(
         size=sizes.target,
         hidden_size=sizes.hidden,
@@ -57,5 +62,5 @@ def make_head(settings: Settings, sizes: base.Sizes) -> FlowHead:
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy and regression."""
+    """Cross-entropy plus regression."""
     return base.Objective(future=Regression(make_head(settings, sizes), mean_square))

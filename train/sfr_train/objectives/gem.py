@@ -1,7 +1,7 @@
 """GEM (2408.16673): -sum_v sg(q_v) w_v (log p_y - log p_v), q = softmax(z / beta).
 
-linear: w = 1, with logit gradient q - e_y. logsigmoid: w_v = sigmoid(0.01 (z_v - z_y)), held fixed,
-about 1/2, so that its effective learning rate is about half of linear's.
+linear: w = 1, with the logit gradient q - e_y. logsigmoid: w_v = sigmoid(0.01 (z_v - z_y)), held
+fixed and about 1/2, so that its effective learning rate is about half of linear's.
 """
 
 from typing import Literal
@@ -13,7 +13,7 @@ from sfr_train.objectives import base
 
 
 class Settings(base.Settings):
-    """beta of the paper; the paper's scripts use logsigmoid, its fused kernel linear."""
+    """beta as in the paper, whose scripts use logsigmoid and whose fused kernel uses linear."""
 
     beta: float = Field(0.7, gt=0)
     weighting: Literal["linear", "logsigmoid"] = "linear"
@@ -22,7 +22,7 @@ class Settings(base.Settings):
 def token_loss(
     logits: torch.Tensor, token: torch.Tensor, *, beta: float, weighting: str
 ) -> torch.Tensor:
-    """(N, V), (N,) -> (N,). The difference of log-probabilities is one of logits."""
+    """(N, V), (N,) -> (N,). log p_y - log p_v is a difference of logits."""
     picked = logits.gather(-1, token[:, None])
     with torch.no_grad():
         weight = torch.softmax(logits / beta, dim=-1)
@@ -32,7 +32,7 @@ def token_loss(
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """GEM."""
+    """The GEM objective."""
     return base.Objective(
         token_loss=lambda logits, token: token_loss(
             logits, token, beta=settings.beta, weighting=settings.weighting

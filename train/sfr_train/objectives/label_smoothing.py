@@ -7,7 +7,7 @@ from sfr_train.objectives import base
 
 
 class Settings(base.Settings):
-    """e: share of the uniform law."""
+    """smoothing is e, the share of the uniform distribution."""
 
     smoothing: float = Field(0.1, ge=0, lt=1)
 
@@ -20,7 +20,7 @@ def token_loss(logits: torch.Tensor, token: torch.Tensor, *, smoothing: float) -
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Smoothed cross-entropy."""
+    """Cross-entropy with label smoothing."""
     return base.Objective(
         token_loss=lambda logits, token: token_loss(logits, token, smoothing=settings.smoothing)
     )

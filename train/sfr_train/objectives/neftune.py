@@ -1,6 +1,6 @@
 """NEFTune (2310.05914): embeddings += U(-1, 1) alpha / sqrt(L H), in training only.
 
-L is the true length of the sample. The usual code bases take the padded length, which gives a
+L is the true length of the sample. Common implementations use the padded length, which gives a
 short sample in a long batch too little noise.
 """
 
@@ -11,7 +11,7 @@ from sfr_train.objectives import base
 
 
 class Settings(base.Settings):
-    """alpha 5 to 15 in the paper."""
+    """alpha is 5 to 15 in the paper."""
 
     alpha: float = Field(5.0, ge=0)
 
@@ -19,11 +19,11 @@ class Settings(base.Settings):
 def embedding_noise(
     embeddings: torch.Tensor, lengths: torch.Tensor, *, alpha: float
 ) -> torch.Tensor:
-    """embeddings (B, T, H), lengths (B, T): true length of the sample that a token belongs to."""
+    """Noise for embeddings (B, T, H); lengths (B, T): true length of each token's sample."""
     size = alpha / torch.sqrt(lengths.clamp(min=1) * embeddings.shape[-1])
     return torch.empty_like(embeddings).uniform_(-1, 1) * size[..., None].to(embeddings)
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy on noisy embeddings."""
+    """Cross-entropy with noisy embeddings."""
     return base.Objective(embedding_noise=settings.alpha)

@@ -1,8 +1,8 @@
 """Semantic Flow Regularization (2605.27971): CE + lambda flow matching of
 E(y_{t+1..t+k}) given h_t.
 
-With source constant, target onehot and head time_free the same class is MTP (Lemma A.5): its value,
-gradients and training are those of `mtp`, which a test holds.
+With source constant, target onehot and head time_free the same class is MTP (Lemma A.5): a test
+asserts that its value, gradients and training equal those of `mtp`.
 """
 
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from pydantic import Field, model_validator
 
-from sfr_train.flow import (
+from sfr_train.flow.flow import (
     ConstantSource,
     Divergence,
     FlowMatching,
@@ -21,28 +21,26 @@ from sfr_train.flow import (
     SumSquare,
     TransportedKL,
 )
-from sfr_train.head import FlowHead, TimeFreeHead, TokenHeads
-from sfr_train.noise import Noise
+from sfr_train.flow.head import FlowHead, TimeFreeHead, TokenHeads
+from sfr_train.flow.noise import Noise
 from sfr_train.objectives import base
 
 
 class Settings(base.Settings):
-    """The flow's parts and the head's sizes; defaults are those of the public code."""
+    """Parts of the flow and sizes of the head; the defaults are those of the public code."""
 
     source: Literal["gaussian", "constant"] = "gaussian"
     target: Literal["embedding", "onehot"] = "embedding"
     head: Literal["mlp", "time_free"] = "mlp"
     divergence: Literal["mean_square", "sum_square", "kl"] = "mean_square"
     width: int = Field(1024, ge=1)
-    layers: int = Field(3, ge=2, description="in, blocks and out: 3 has one block")
-    time_scale: float = Field(1.0, gt=0, description="1 as published; 1000 is customary")
-    time_size: int | None = Field(None, ge=4, description="default the target's size")
+    layers: int = Field(3, ge=2, description="input, blocks and output: 3 has one block")
+    time_scale: float = Field(1.0, gt=0, description="1 as published; 1000 is common")
+    time_size: int | None = Field(None, ge=4, description="default: the size of the target")
     tau_per: Literal["sequence", "anchor"] = "sequence"
     tau_weight: Literal["none", "min_snr"] = "none"
     tokens: int = Field(4, ge=1, description="K, with target onehot")
-    blind: bool = Field(
-        False, description="control: the head gets zeros in place of h, and learns what is left"
-    )
+    blind: bool = Field(False, description="control: the head gets zeros in place of h")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Settings":
@@ -52,9 +50,14 @@ class Settings(base.Settings):
             raise ValueError("divergence kl needs source constant and target onehot")
         return self
 
+    @property
+    def needs(self) -> base.Needs:
+        """The next tokens with one-hot targets, else embeddings of the future."""
+        return "tokens" if self.target == "onehot" else "embeddings"
+
 
 class Flow(base.WeightedAnchors):
-    """Flow matching at the anchors."""
+    """The flow-matching loss at the anchors."""
 
     def __init__(
         self,
@@ -65,13 +68,12 @@ class Flow(base.WeightedAnchors):
         tau_per: Literal["sequence", "anchor"] = "sequence",
         blind: bool = False,
     ) -> None:
-        """tokens: K of one-hot targets; 0 for embeddings."""
+        """tokens: K of one-hot targets, or 0 for embeddings."""
         self._blind = blind
         self.flow = flow
         self.tau_per = tau_per
         self.head = head
         self.tokens = tokens
-        self.needs = "tokens" if tokens else "embeddings"
 
     def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
         """One draw of (tau, z0) for each anchor."""
@@ -83,14 +85,14 @@ class Flow(base.WeightedAnchors):
         else:
             assert anchors.target is not None
             target = anchors.target
-        # Zero times the states keeps them in the graph, which distributed training waits for.
+        # Zero times the states keeps them in the graph, where distributed training expects them.
         hidden = 0.0 * anchors.hidden if self._blind else anchors.hidden
         terms = self.flow.terms(hidden=hidden, target=target, noise=noise)
         return base.FutureTerms((terms.loss * anchors.weight).sum(), terms.loss.detach(), terms.tau)
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """The flow of these settings."""
+    """Cross-entropy plus the flow with these settings."""
     head: torch.nn.Module
     source: Source = GaussianSource()
     if settings.target == "onehot":

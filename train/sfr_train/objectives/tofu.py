@@ -1,7 +1,7 @@
 """TOFU (2605.00195): sg(g(p, gamma)) beta (-log softmax(z / beta)_y).
 
-g(p, gamma) = (1-p)^gamma - gamma p (1-p)^(gamma-1) log p is the focal loss's slope in -log p. Its
-logit gradient is g (softmax(z/beta) - e_y): beta under 1 stops pushing earlier, gamma moves
+g(p, gamma) = (1-p)^gamma - gamma p (1-p)^(gamma-1) log p is the slope of the focal loss in -log p.
+The logit gradient is g (softmax(z/beta) - e_y): beta below 1 stops pushing earlier, and gamma moves
 gradient to unlikely tokens.
 """
 
@@ -13,16 +13,16 @@ from sfr_train.objectives.focal import rest
 
 
 class Settings(base.Settings):
-    """Defaults of the paper's code."""
+    """The defaults are those of the paper's code."""
 
     gamma: float = Field(3.0, ge=0)
     beta: float = Field(0.8, gt=0)
 
 
 def focal_slope(log_p: torch.Tensor, gamma: float) -> torch.Tensor:
-    """g(p, gamma) >= 0 from log p; at p -> 0 it tends to 1, at p -> 1 to 0 (gamma > 1)."""
+    """g(p, gamma) >= 0 from log p. It tends to 1 for p -> 0, and to 0 for p -> 1 (gamma > 1)."""
     left = rest(log_p)
-    # p log p from log p: at p = 0 it is 0, where p times its own logarithm would be NaN.
+    # p log p from log p: it is 0 at p = 0, where p times its own logarithm would be NaN.
     p_log_p = torch.exp(log_p) * log_p.clamp(min=-200)
     return left.pow(gamma) - gamma * left.pow(gamma - 1) * p_log_p
 
@@ -38,7 +38,7 @@ def token_loss(
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """TOFU."""
+    """The TOFU objective."""
     return base.Objective(
         token_loss=lambda logits, token: token_loss(
             logits, token, gamma=settings.gamma, beta=settings.beta

@@ -1,0 +1,3 @@
+"""Fixtures shared by the tests of the experiments."""
+
+from tests.support.training import chats, tokenizer  # noqa: F401

@@ -1,0 +1,120 @@
+"""Rows of chat files, and the one-line error for each row that cannot be used."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sfr_train.data.chat_data import DataSettings, load_rows
+
+from sfr_eval.errors import UserError
+from sfr_eval.util.reading import read_model
+
+ASK = {"role": "user", "content": "How?"}
+SAY = {"role": "assistant", "content": "So."}
+CARDS = """\
+- {id: pirate, name: Pirate, system: You are a pirate.}
+- {id: judge, name: Judge, system: You are a judge., voice: ignored here}
+"""
+
+
+def load(folder: Path, *rows: Any, **values: Any) -> tuple[list[Any], list[Any]]:
+    file = folder / "chats.jsonl"
+    file.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
+    return load_rows(read_model(DataSettings, {"file": file, **values}, where="data"))
+
+
+def test_messages_and_prompt_with_completion_mean_the_same(tmp_path: Path) -> None:
+    train, _ = load(
+        tmp_path,
+        {"messages": [ASK, SAY]},
+        {"prompt": [ASK], "completion": [SAY]},
+        {"prompt": "How?", "completion": "So."},
+    )
+    assert train == [{"prompt": [ASK], "completion": [SAY]}] * 3
+
+
+def test_a_persona_puts_its_card_in_front(tmp_path: Path) -> None:
+    cards = tmp_path / "cards.yaml"
+    cards.write_text(CARDS)
+    train, _ = load(tmp_path, {"messages": [ASK, SAY], "persona": "judge"}, personas=cards)
+    assert train[0]["prompt"][0] == {"role": "system", "content": "You are a judge."}
+
+
+def test_several_replies_turn_all_rows_into_messages(
+    tmp_path: Path,
+) -> None:
+    train, _ = load(tmp_path, {"messages": [ASK, SAY, ASK, SAY, ASK]}, {"messages": [ASK, SAY]})
+    assert train == [{"messages": [ASK, SAY, ASK, SAY]}, {"messages": [ASK, SAY]}]
+
+
+def test_the_last_rows_are_held_out(tmp_path: Path) -> None:
+    rows = [{"prompt": str(i), "completion": "So."} for i in range(10)]
+    train, apart = load(tmp_path, *rows, validation=0.2)
+    assert [row["prompt"][0]["content"] for row in apart] == ["8", "9"]
+    assert len(train) == 8
+    assert len(load(tmp_path, *rows, validation=3)[1]) == 3
+    assert len(load(tmp_path, *rows, limit=4)[0]) == 4
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"messages": [ASK]}, r"chats.jsonl:2: has no assistant turn"),
+        ({"prompt": "a", "completion": [ASK]}, r"chats.jsonl:2: completion has no assistant turn"),
+        ({"prompt": "a"}, r"chats.jsonl:2: .*prompt and completion go together"),
+        ({"text": "a"}, r"chats.jsonl:2: .*needs either messages, or prompt and completion"),
+        ({"messages": [{"role": "bot", "content": "x"}]}, r"chats.jsonl:2: messages.0.role: "),
+        ({"messages": [ASK, SAY], "persona": "pirat"}, r"persona `pirat` has no card in .*pirate"),
+        ("{", r"chats.jsonl:2: is not JSON"),
+        ("[1]", r"chats.jsonl:2: must be an object, not list"),
+    ],
+)
+def test_a_bad_row_is_one_line_with_its_number(row: Any, message: str, tmp_path: Path) -> None:
+    cards = tmp_path / "cards.yaml"
+    cards.write_text(CARDS)
+    with pytest.raises(UserError, match=message) as caught:
+        load(tmp_path, {"messages": [ASK, SAY]}, row, personas=cards)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_persona_needs_a_card_and_no_second_system_message(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"names persona `judge`; set data\.personas"):
+        load(tmp_path, {"messages": [ASK, SAY], "persona": "judge"})
+    cards = tmp_path / "cards.yaml"
+    cards.write_text(CARDS)
+    system = {"role": "system", "content": "Be brief."}
+    with pytest.raises(UserError, match="has both a persona and a system message"):
+        load(tmp_path, {"messages": [system, ASK, SAY], "persona": "judge"}, personas=cards)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"file": "none.jsonl"}, r"data.file none.jsonl: cannot be read"),
+        ({"dataset": "/no/such/set"}, r"data.dataset /no/such/set: cannot be loaded"),
+    ],
+)
+def test_a_missing_source_is_one_line(values: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_rows(DataSettings.model_validate(values))
+
+
+def test_one_source_must_be_named() -> None:
+    with pytest.raises(UserError, match="give one of file, dataset and world"):
+        read_model(DataSettings, {}, where="data")
+
+
+def test_no_rows_and_nothing_left_to_train_on_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has no rows"):
+        load(tmp_path)
+    with pytest.raises(UserError, match="1 of 1 rows leave none"):
+        load(tmp_path, {"messages": [ASK, SAY]}, validation=1)
+
+
+def test_the_benchmark_can_leave_a_persona_out() -> None:
+    everyone, _ = load_rows(DataSettings.model_validate({"world": {"rows": 300}}))
+    one, _ = load_rows(DataSettings.model_validate({"world": {"rows": 8, "personas": ["pirate"]}}))
+    cards = {row["prompt"][0]["content"] for row in everyone}
+    assert len(cards) == 9
+    assert len({row["prompt"][0]["content"] for row in one}) == 1

@@ -1,0 +1,203 @@
+"""The cache of targets: correct numbers, each text encoded once, complete or absent."""
+
+import multiprocessing
+import resource
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sfr_train.targets.cached import Targets, load_or_build
+from sfr_train.targets.segments import TargetSettings
+
+from sfr_eval.errors import RunError, UserError
+from tests.support.training import SIZE, WordEncoder
+
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+WORDS += ["eleven"]
+
+
+class WordTokenizer:
+    """Token i is WORDS[i]; 0 is special."""
+
+    def get_vocab(self) -> dict[str, int]:
+        return {word: i for i, word in enumerate(WORDS)}
+
+    def batch_decode(self, rows: Any, *, skip_special_tokens: bool) -> list[str]:
+        return [" ".join(WORDS[i] for i in row if i or not skip_special_tokens) for row in rows]
+
+
+def rows(*replies: list[int], prompt: int = 2) -> Any:
+    import datasets
+
+    return datasets.Dataset.from_list(
+        [
+            {"input_ids": [11] * prompt + reply, "labels": [-100] * prompt + reply}
+            for reply in replies
+        ]
+    )
+
+
+def build(data: Any, folder: Path, encoder: WordEncoder | None = None, **values: Any) -> Targets:
+    settings = {"k": 2, "stride": 1, "minimum": 1, "stored_as": "float32", **values}
+    return load_or_build(
+        data,
+        tokenizer=WordTokenizer(),
+        settings=TargetSettings.model_validate(settings),
+        cache=folder,
+        encoder=encoder or WordEncoder(),
+    )
+
+
+def test_each_state_has_the_embedding_of_the_next_tokens(tmp_path: Path) -> None:
+    encoder = WordEncoder()
+    targets = build(rows([1, 2, 3], [2, 3, 4]), tmp_path, encoder)
+    column = targets.column(0, 5)
+    # Reply tokens 1, 2, 3 at positions 2, 3, 4; the last has no future.
+    assert column.tolist() == [0, 0, 1, 2, 0]
+    expected = encoder.encode(["two three", "three"])
+    assert np.allclose(targets.embeddings(column[2:4] - 1), expected, atol=1e-7)
+    assert targets.column(1, 5).tolist() == [0, 0, 3, 4, 0]
+    assert targets.samples(np.array([0, 1, 2, 3])).tolist() == [0, 0, 1, 1]
+    assert targets.weights(np.array([0, 1])).tolist() == pytest.approx([1, 2 / 3])
+
+
+def test_a_text_is_encoded_once_however_often_it_occurs(tmp_path: Path) -> None:
+    encoder = WordEncoder()
+    targets = build(rows([1, 2, 3], [5, 2, 3], [6, 2, 3]), tmp_path, encoder)
+    assert [sorted(call) for call in encoder.calls] == [["three", "two three"]]
+    assert targets.counts.texts == 2
+    assert targets.counts.states == 6
+
+
+def test_a_second_run_encodes_nothing(tmp_path: Path) -> None:
+    build(rows([1, 2, 3]), tmp_path)
+    again = WordEncoder()
+    build(rows([1, 2, 3]), tmp_path, again)
+    assert again.calls == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"k": 3}, {"stride": 2}, {"minimum": 2}, {"fill": "nearest"}, {"last_prompt": True}],
+)
+def test_every_setting_that_changes_targets_changes_the_key(tmp_path: Path, other: Any) -> None:
+    first = build(rows([1, 2, 3, 4]), tmp_path)
+    assert build(rows([1, 2, 3, 4]), tmp_path, **other).folder != first.folder
+
+
+def test_other_data_or_another_encoder_has_another_key(tmp_path: Path) -> None:
+    folders = {
+        build(rows([1, 2, 3]), tmp_path).folder,
+        build(rows([1, 2, 4]), tmp_path).folder,
+        build(rows([1, 2, 3], prompt=3), tmp_path).folder,
+        build(rows([1, 2], [3]), tmp_path).folder,
+        build(rows([1, 2, 3]), tmp_path, WordEncoder(8)).folder,
+    }
+    assert len(folders) == 5
+
+
+def test_scales_have_the_stated_deviation(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    data = rows(*(rng.integers(1, 12, size=6).tolist() for _ in range(40)))
+    states = np.arange(200)
+    unit = build(data, tmp_path).embeddings(states)
+    assert np.allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-6)
+    root = build(data, tmp_path, scale="sqrt_d")
+    assert np.allclose(root.embeddings(states), unit * SIZE**0.5, atol=1e-6)
+    assert root.deviation == 1
+    standard = build(data, tmp_path, scale="standardise")
+    every = standard.embeddings(np.arange(standard.counts.states))
+    assert np.allclose(every.mean(0), 0, atol=1e-4)
+    assert np.allclose(every.std(0), 1, atol=1e-4)
+    assert build(data, tmp_path).deviation == SIZE**-0.5
+    assert standard.folder == root.folder  # the scale is applied on reading
+
+
+def test_half_precision_costs_a_thousandth(tmp_path: Path) -> None:
+    data = rows([1, 2, 3, 4, 5])
+    whole = build(data, tmp_path).embeddings(np.arange(4))
+    half = build(data, tmp_path, stored_as="float16").embeddings(np.arange(4))
+    assert np.abs(whole - half).max() < 1e-3
+    assert half.dtype == np.float32
+
+
+def test_rows_too_short_are_counted_and_masked(tmp_path: Path, capsys: Any) -> None:
+    targets = build(rows([1, 2, 3, 4], [5], [6]), tmp_path, minimum=2)
+    assert targets.counts.without == 2
+    assert targets.column(1, 3).tolist() == [0, 0, 0]
+    assert "2 rows too short" in capsys.readouterr().err
+
+
+def test_a_future_of_special_tokens_is_not_a_target(tmp_path: Path) -> None:
+    targets = build(rows([1, 2, 0, 0]), tmp_path, k=1)
+    assert targets.column(0, 6).tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def test_data_without_targets_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="none of 2 rows has 2 reply tokens after an anchor"):
+        build(rows([1], [2]), tmp_path, minimum=2)
+
+
+def test_a_missing_encoder_is_one_line_about_the_setting(tmp_path: Path) -> None:
+    settings = TargetSettings(encoder="nobody/such-encoder")
+    with pytest.raises(UserError, match=r"^targets\.encoder nobody/such-encoder: ") as caught:
+        load_or_build(rows([1, 2]), tokenizer=WordTokenizer(), settings=settings, cache=tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("targets/*"))
+
+
+def _slow_build(folder: str, counter: str) -> None:
+    class Slow(WordEncoder):
+        def encode(self, texts: Any) -> Any:
+            with Path(counter).open("a") as stream:
+                stream.write("x")
+            return super().encode(texts)
+
+    build(rows([1, 2, 3]), Path(folder), Slow())
+
+
+def test_concurrent_processes_encode_once(tmp_path: Path) -> None:
+    counter = tmp_path / "calls"
+    spawn = multiprocessing.get_context("fork")
+    workers = [
+        spawn.Process(target=_slow_build, args=(str(tmp_path), str(counter))) for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert counter.read_text() == "x"
+
+
+def _build_on_full_disk(folder: str, answer: Any) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))  # longer files raise an error
+    try:
+        build(rows(*([i % 11 + 1, (3 * i) % 11 + 1, 2, 3] for i in range(30))), Path(folder))
+        answer.put("built")
+    except RunError as error:
+        answer.put(str(error))
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    answer = context.SimpleQueue()
+    worker = context.Process(target=_build_on_full_disk, args=(str(tmp_path), answer))
+    worker.start()
+    worker.join(60)
+    message = answer.get()
+    assert "the disk is full while targets are cached" in message
+    assert "\n" not in message
+    assert [path.name for path in (tmp_path / "targets").iterdir()] == [".lock"]
+    assert build(rows([1, 2, 3]), tmp_path).counts.states == 2  # and the folder still works
+
+
+def test_an_incomplete_cache_is_rebuilt(tmp_path: Path) -> None:
+    folder = build(rows([1, 2, 3]), tmp_path).folder
+    (folder / "meta.json").unlink()  # as if killed before the last file
+    again = WordEncoder()
+    assert build(rows([1, 2, 3]), tmp_path, again).counts.states == 2
+    assert len(again.calls) == 1

@@ -1,0 +1,230 @@
+"""Training data: chat JSONL with optional personas, Hub data sets, or the synthetic benchmark.
+
+A row is one of
+
+    {"messages": [{"role": ..., "content": ...}, ...], "persona": "pirate"}
+    {"prompt": [messages] or text, "completion": [messages] or text, "persona": "pirate"}
+
+`persona` is optional and names a card of `personas`: its text becomes the system message.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.suites.spec import PersonaRow
+from sfr_eval.suites.world.persona import PersonaWorld
+from sfr_eval.util.assets import find_suite
+from sfr_eval.util.reading import read_model
+from sfr_train.data.world_text import persona_chats
+
+Chat = dict[str, Any]
+
+
+class WorldRows(BaseModel):
+    """Persona-labelled chats from the grammar of the persona suite (key `world`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int = Field(ge=1)
+    seed: int = Field(0, ge=0)
+    personas: tuple[str, ...] | None = Field(None, description="default: all but the held-out one")
+
+
+class DataSettings(BaseModel):
+    """The source of the rows: one of file, dataset and world."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: Path | None = Field(None, description="chat JSONL")
+    dataset: str | None = Field(None, description="data set on the Hub, or a local folder")
+    subset: str | None = None
+    split: str = "train"
+    world: WorldRows | None = None
+    personas: Path | None = Field(None, description="YAML list of cards {id, name, system}")
+    limit: int | None = Field(None, ge=1, description="first N rows")
+    validation: float = Field(0.0, ge=0, description="last rows to hold out: a share, or a number")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DataSettings":
+        if sum(source is not None for source in (self.file, self.dataset, self.world)) != 1:
+            raise ValueError("give one of file, dataset and world")
+        return self
+
+
+class ChatRow(BaseModel):
+    """One line of a chat file."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    messages: list["Turn"] | None = None
+    prompt: list["Turn"] | str | None = None
+    completion: list["Turn"] | str | None = None
+    persona: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ChatRow":
+        if (self.messages is None) == (self.prompt is None and self.completion is None):
+            raise ValueError("needs either messages, or prompt and completion")
+        if self.messages is None and (self.prompt is None or self.completion is None):
+            raise ValueError("prompt and completion go together")
+        return self
+
+
+class Turn(BaseModel):
+    """One message."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+ChatRow.model_rebuild()
+
+
+def load_rows(settings: DataSettings) -> tuple[list[Chat], list[Chat]]:
+    """Training and validation rows, each {prompt, completion} or, with several replies, {messages}.
+    All rows of a data set have the same keys, because tables need columns."""
+    cards = persona_cards(settings.personas) if settings.personas else {}
+    rows = []
+    for where, row in _source(settings):
+        rows.append(chat_of(row, cards, where=where, card_file=settings.personas))
+        if settings.limit is not None and len(rows) == settings.limit:
+            break
+    if not rows:
+        raise UserError("data: has no rows")
+    if any("messages" in row for row in rows):
+        rows = [
+            row if "messages" in row else {"messages": row["prompt"] + row["completion"]}
+            for row in rows
+        ]
+    share = settings.validation
+    held_out = round(share * len(rows)) if share < 1 else int(share)
+    if held_out >= len(rows):
+        raise UserError(f"data.validation: {held_out} of {len(rows)} rows leave none to train on")
+    return rows[: len(rows) - held_out], rows[len(rows) - held_out :]
+
+
+def persona_cards(file: Path) -> dict[str, str]:
+    """Persona id -> system prompt, from a YAML list of cards."""
+    import yaml
+
+    try:
+        entries = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{file}: malformed YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(entries, list):
+        raise UserError(f"{file}: must contain a list of persona cards")
+    fields = set(PersonaRow.model_fields)
+    cards = [
+        read_model(
+            PersonaRow,
+            {name: value for name, value in card.items() if name in fields}
+            if isinstance(card, Mapping)
+            else card,
+            where=f"{file}: card {number}",
+        )
+        for number, card in enumerate(entries, start=1)
+    ]
+    return {card.id: card.system for card in cards}
+
+
+def chat_of(
+    row: Mapping[str, Any], cards: Mapping[str, str], *, where: str, card_file: Path | None
+) -> Chat:
+    """One row as prompt and completion, with the persona's card first."""
+    parsed = read_model(ChatRow, row, where=where)
+    if parsed.messages is not None:
+        turns = [turn.model_dump() for turn in parsed.messages]
+        replies = [i for i, turn in enumerate(turns) if turn["role"] == "assistant"]
+        if not replies:
+            raise UserError(f"{where}: has no assistant turn, so there is nothing to train on")
+        turns = turns[: replies[-1] + 1]
+    else:
+        prompt = _turns(parsed.prompt, "user")
+        completion = _turns(parsed.completion, "assistant")
+        if not any(turn["role"] == "assistant" for turn in completion):
+            raise UserError(f"{where}: completion has no assistant turn")
+        turns, replies = prompt + completion, [len(prompt)]
+    if parsed.persona is not None:
+        if parsed.persona not in cards:
+            if card_file is None:
+                raise UserError(f"{where}: names persona `{parsed.persona}`; set data.personas")
+            raise UserError(
+                f"{where}: persona `{parsed.persona}` has no card in {card_file}; "
+                + did_you_mean(parsed.persona, cards)
+            )
+        if turns[0]["role"] == "system":
+            raise UserError(f"{where}: has both a persona and a system message; remove one")
+        turns = [{"role": "system", "content": cards[parsed.persona]}, *turns]
+    if parsed.messages is not None and len(replies) > 1:
+        return {"messages": turns}
+    first = next(i for i, turn in enumerate(turns) if turn["role"] == "assistant")
+    return {"prompt": turns[:first], "completion": turns[first:]}
+
+
+def _turns(value: Any, role: str) -> list[dict[str, str]]:
+    if isinstance(value, str):
+        return [{"role": role, "content": value}]
+    return [turn.model_dump() for turn in value]
+
+
+def _source(settings: DataSettings) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Rows, each with its location for error messages."""
+    if settings.file is not None:
+        yield from _lines(settings.file)
+    elif settings.world is not None:
+        world = PersonaWorld.load(find_suite("persona"))
+        rows = settings.world
+        chats = persona_chats(world, rows=rows.rows, seed=rows.seed, personas=rows.personas)
+        for number, chat in enumerate(chats, start=1):
+            yield f"world row {number}", chat
+    else:
+        yield from _hub(settings)
+
+
+def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                where = f"{file}:{number}"
+                try:
+                    row = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise UserError(f"{where}: is not JSON ({error.msg})") from None
+                if not isinstance(row, dict):
+                    raise UserError(f"{where}: must be an object, not {type(row).__name__}")
+                yield where, row
+    except OSError as error:
+        raise UserError(f"data.file {file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: is not UTF-8 text (byte {error.start})") from None
+
+
+def _hub(settings: DataSettings) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    import datasets
+    from huggingface_hub.errors import HfHubHTTPError
+
+    name = str(settings.dataset)
+    try:
+        rows = datasets.load_dataset(name, settings.subset, split=settings.split)
+    except (
+        datasets.exceptions.DatasetNotFoundError,
+        FileNotFoundError,
+        ValueError,
+        ConnectionError,
+        HfHubHTTPError,
+    ) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"data.dataset {name}: cannot be loaded: {reason}") from None
+    for number, row in enumerate(rows, start=1):
+        yield f"{name} row {number}", {k: v for k, v in row.items() if v is not None}

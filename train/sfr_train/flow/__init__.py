@@ -1,0 +1,1 @@
+"""Flow matching: paths, heads, random numbers, and the schedule of its weight."""

@@ -1,0 +1,175 @@
+"""Conditional flow matching with exchangeable parts; SFR and MTP are two settings of it.
+
+    symbol  name      shape          meaning
+    tau     tau       (N,)           flow time in [0, 1]
+    z0      start     (N, ..., D)    source point
+    z1      target    (N, ..., D)    target point
+    z_tau   state     (N, ..., D)    (1 - tau) z0 + tau z1
+    u       velocity  (N, ..., D)    dz/dtau = z1 - z0, the regression target
+    h       hidden    (N, H)         condition
+
+SFR: Gaussian source, z1 = E(y_{t+1..t+k}), MLP head, mean square. MTP (SFR Def. A.4): constant
+source pi, z1 = one-hot vectors of y_{t+1..t+K}, a head free of z and tau, Kullback-Leibler. Lemma
+A.5: a divergence on probability vectors, moved to velocities by adding pi on both sides, compares
+the end points, so that pi and tau drop out.
+
+At tau = 1 the velocity of a point mass, (z1 - z)/(1 - tau), has no limit: to integrate a field,
+evaluate it below 1 only.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+
+from sfr_train.flow.head import Prediction
+from sfr_train.flow.noise import Noise
+
+
+class Source(Protocol):
+    """Where paths start."""
+
+    def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
+        """Source points with the shape of the target, (N, ..., D)."""
+
+
+class Head(Protocol):
+    """Predicts velocities."""
+
+    def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
+        """state (N, ..., D), tau (N,), hidden (N, H)."""
+
+
+class Divergence(Protocol):
+    """Distance of a predicted velocity from the target velocity."""
+
+    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+        """Shape (N, ..., D) -> (N, ...)."""
+
+
+@dataclass(frozen=True)
+class GaussianSource:
+    """z0 ~ N(0, I): the flow can represent a whole distribution over targets."""
+
+    def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
+        """One draw per row and coordinate."""
+        draws = noise.normal(target[0].numel() if len(target) else 0)
+        return draws.to(target).reshape(target.shape)
+
+
+@dataclass(frozen=True)
+class ConstantSource:
+    """z0 = one point: the flow reaches a single end point for each h."""
+
+    point: torch.Tensor  # broadcasts against (..., D)
+
+    def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
+        """The point, repeated N times."""
+        return self.point.to(target).expand_as(target)
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """A point on the path and the velocity there."""
+
+    state: torch.Tensor
+    velocity: torch.Tensor
+
+
+def straight_path(start: torch.Tensor, target: torch.Tensor, tau: torch.Tensor) -> PathPoint:
+    """z_tau = (1 - tau) z0 + tau z1 and u = z1 - z0 (Lipman et al. 2210.02747, sigma_min = 0)."""
+    time = tau.to(target).reshape(-1, *[1] * (target.ndim - 1))
+    return PathPoint((1 - time) * start + time * target, target - start)
+
+
+@dataclass(frozen=True)
+class MeanSquare:
+    """(1/D) |u - v|^2, as in SFR."""
+
+    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+        """Mean over coordinates."""
+        return (velocity - prediction.velocity).square().mean(dim=-1)
+
+
+@dataclass(frozen=True)
+class SumSquare:
+    """|u - v|^2: on one-hot targets the Brier score, whose optimum is that of cross-entropy."""
+
+    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+        """Sum over coordinates."""
+        return (velocity - prediction.velocity).square().sum(dim=-1)
+
+
+@dataclass(frozen=True)
+class TransportedKL:
+    """KL(u + pi || v + pi): on one-hot targets -log q(y), the cross-entropy of MTP.
+
+    Defined where u + pi is a probability vector: for paths that start at `point`.
+    """
+
+    point: torch.Tensor
+
+    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+        """0 log 0 = 0. The head gives log(v + pi) itself, exact for small probabilities."""
+        end = (velocity + self.point.to(velocity)).clamp(min=0)  # rounding may give -1e-8
+        assert prediction.log_endpoint is not None, "the head does not predict probabilities"
+        return (torch.xlogy(end, end) - end * prediction.log_endpoint).sum(dim=-1)
+
+
+@dataclass(frozen=True)
+class FlowTerms:
+    """Losses before they are summed. loss: (N, ...); tau: (N,)."""
+
+    loss: torch.Tensor
+    tau: torch.Tensor
+
+
+@dataclass(frozen=True)
+class FlowMatching:
+    """One draw of the flow-matching loss per anchor.
+
+    tau_weight: none, as published, or min_snr (Hang et al. 2303.09556, moved to velocities).
+    scale: standard deviation s of a target coordinate, which min_snr needs.
+    """
+
+    source: Source
+    head: Head
+    divergence: Divergence
+    tau_weight: Literal["none", "min_snr"] = "none"
+    scale: float = 1.0
+
+    def terms(
+        self,
+        *,
+        hidden: torch.Tensor,
+        target: torch.Tensor,
+        noise: Noise,
+        tau: torch.Tensor | None = None,
+    ) -> FlowTerms:
+        """hidden (N, H); target (N, ..., D) in float32 or wider; tau (N,): drawn if not given."""
+        tau = (noise.uniform() if tau is None else tau).to(target)
+        start = self.source.sample(target, noise)
+        point = straight_path(start, target, tau)
+        prediction = self.head.predict(point.state, tau, hidden)
+        loss = self.divergence(point.velocity, prediction)
+        if self.tau_weight == "min_snr":
+            weight = min_snr_weight(tau, scale=self.scale)
+            loss = loss * weight.reshape(-1, *[1] * (loss.ndim - 1))
+        return FlowTerms(loss, tau)
+
+
+def min_snr_weight(tau: torch.Tensor, *, scale: float, gamma: float = 5.0) -> torch.Tensor:
+    """min(SNR, gamma) (1 - tau)^2 with SNR = (tau s / (1 - tau))^2, finite at both ends."""
+    return torch.minimum((tau * scale).square(), gamma * (1 - tau).square())
+
+
+def blind_loss(tau: torch.Tensor, scale: float) -> torch.Tensor:
+    """The least mean-square loss at tau of a head that ignores h, for z1 ~ N(0, s^2 I):
+    s^2 / (tau^2 s^2 + (1 - tau)^2)."""
+    return scale**2 / ((tau * scale).square() + (1 - tau).square())
+
+
+def blind_floor(scale: float) -> float:
+    """The mean of `blind_loss` over tau in [0, 1], s pi / 2: reachable without h."""
+    return scale * math.pi / 2

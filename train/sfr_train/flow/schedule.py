@@ -1,0 +1,75 @@
+"""When the future loss acts, on what, and how strongly.
+
+    steps          state of h   loss
+    [0, A)         detached     lambda L_future, and cross-entropy if set
+    [A, A + R)     joint        CE + (step - A) / R lambda L_future
+    the rest       joint        CE + lambda_t L_future, constant or decaying to 0 at the last step
+
+Parameters are never frozen: optimizer groups and all-reduce buckets are fixed once, and ranks that
+disagree about them wait for each other forever. h is detached instead.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ScheduleSettings(BaseModel):
+    """Weight and phases of a future loss. Lengths below 1 are shares of all steps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weight: float = Field(1.0, ge=0, description="lambda of SFR, mu of MTP; 0 is plain CE")
+    head_steps: float = Field(0, ge=0, description="A: only the head, on detached states")
+    cross_entropy_in_head_steps: bool = Field(
+        False, description="train the model on cross-entropy in head steps"
+    )
+    ramp_steps: float = Field(0, ge=0, description="R: the weight grows from 0 to full")
+    decay: Literal["constant", "linear", "cosine"] = "constant"
+    head_learning_rate: float = Field(1e-3, gt=0)
+    head_weight_decay: float = Field(0.0, ge=0, description="on matrices only")
+    ema: float | None = Field(None, gt=0, lt=1, description="average the head, e.g. 0.999")
+    gate: Literal["off", "dynamic", "static"] = Field(
+        "off", description="detach h while the future loss is low"
+    )
+    gate_level: float = Field(
+        1.5, gt=0, description="dynamic: below average / level; static: below level"
+    )
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What one step does. weight: of the future loss; joint: its gradient reaches the model;
+    cross_entropy: the loss of the model itself counts."""
+
+    name: Literal["head", "ramp", "full"]
+    weight: float
+    joint: bool
+    cross_entropy: bool
+
+
+def phase_at(step: int, *, total: int, settings: ScheduleSettings) -> Phase:
+    """The phase of optimizer step `step` = 0 .. total - 1."""
+    head = _steps(settings.head_steps, total)
+    ramp = _steps(settings.ramp_steps, total)
+    if step < head:
+        return Phase(
+            "head", settings.weight, joint=False, cross_entropy=settings.cross_entropy_in_head_steps
+        )
+    if step < head + ramp:
+        weight = settings.weight * (step - head) / ramp
+        return Phase("ramp", weight, joint=True, cross_entropy=True)
+    remaining = max(total - head - ramp, 1)
+    progress = min((step - head - ramp) / remaining, 1.0)
+    factor = {
+        "constant": 1.0,
+        "linear": 1 - progress,
+        "cosine": 0.5 * (1 + math.cos(math.pi * progress)),
+    }[settings.decay]
+    return Phase("full", settings.weight * factor, joint=True, cross_entropy=True)
+
+
+def _steps(length: float, total: int) -> int:
+    return round(length * total) if length < 1 else int(length)

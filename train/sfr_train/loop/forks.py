@@ -1,0 +1,73 @@
+"""Entropy and cross-entropy where text forks and where it is locked.
+
+The entropy of a position under the model before training says how many continuations it has: the
+top fifth are forks, the lower half locks (terms of 2604.01193; the shares are this project's). A
+good objective keeps the entropy at forks and the certainty at locks. Both are measured on the
+evaluation rows at each evaluation; the positions are fixed once, when training begins.
+"""
+
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from sfr_train.targets.segments import IGNORED
+
+FORKS, LOCKS = 0.2, 0.5
+_ROWS = 64
+
+
+class ForkCallback(TrainerCallback):
+    """Logs forks/entropy, forks/cross_entropy, locks/entropy and locks/cross_entropy."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+        self._forks: torch.Tensor | None = None
+        self._locks: torch.Tensor | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Mark the positions; after a resume, those of the resumed model."""
+        entropy, _loss = self._measure()
+        if len(entropy):
+            self._forks = entropy >= torch.quantile(entropy, 1 - FORKS)
+            self._locks = entropy <= torch.quantile(entropy, LOCKS)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Log the means over the marked positions."""
+        if self._forks is None or self._locks is None:
+            return
+        entropy, loss = self._measure()
+        self._trainer.log_apart(
+            {
+                "forks/entropy": float(entropy[self._forks].mean()),
+                "forks/cross_entropy": float(loss[self._forks].mean()),
+                "locks/entropy": float(entropy[self._locks].mean()),
+                "locks/cross_entropy": float(loss[self._locks].mean()),
+            }
+        )
+
+    def _measure(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Entropy and -log p of every supervised token, nats, in row order."""
+        trainer = self._trainer
+        rows = trainer.eval_dataset.select(range(min(_ROWS, len(trainer.eval_dataset))))
+        model, training = trainer.model_wrapped, trainer.model.training
+        model.eval()
+        entropies, losses = [], []
+        for start in range(0, len(rows), 8):
+            batch = trainer.data_collator(
+                [rows[i] for i in range(start, min(start + 8, len(rows)))]
+            )
+            inputs = {
+                name: value.to(trainer.args.device) if torch.is_tensor(value) else value
+                for name, value in batch.items()
+                if name != "labels"
+            }
+            labels = batch["labels"][:, 1:].to(trainer.args.device)
+            supervised = labels != IGNORED
+            with torch.no_grad():
+                logits = model(**inputs, use_cache=False).logits[:, :-1][supervised].float()
+            log_p = torch.log_softmax(logits, dim=-1)
+            entropies.append(-(log_p.exp() * log_p).sum(-1).cpu())
+            losses.append(-log_p.gather(1, labels[supervised][:, None])[:, 0].cpu())
+        model.train(training)
+        return torch.cat(entropies), torch.cat(losses)

@@ -1,0 +1,136 @@
+"""Runs the head inside the model's own forward pass and measures its effect on the states.
+
+A hook on the backbone takes the last hidden state: no other layer's states are kept, and it is the
+tensor that the LM head reads, whether with adapters, gradient checkpointing, packing or a fused
+loss. The head runs in a hook on the whole model, so that DDP, FSDP2 and ZeRO-3 see one forward pass
+with the same order of modules on every rank.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from sfr_train.flow.flow import blind_floor
+from sfr_train.flow.noise import Noise
+from sfr_train.objectives.base import Anchors, FutureLoss, FutureTerms
+
+HEAD = "sfr_head"  # the head's name in the module tree of the model
+
+
+@dataclass(frozen=True)
+class AnchorBatch:
+    """The anchors of the next micro-batch. row, column (N,): the positions of their states."""
+
+    row: torch.Tensor
+    column: torch.Tensor
+    anchors: Anchors  # hidden is filled in by the forward pass
+    noise: Noise
+    joint: bool  # whether the gradient reaches the model
+    measure: bool  # run the diagnostics, a second pass through the head
+
+
+@dataclass
+class Outcome:
+    """What a forward pass produced. shuffled: the loss when each state goes to another anchor.
+    grad_future, grad_model: norms of d(future loss)/dh and d(cross-entropy)/dh after backward."""
+
+    terms: FutureTerms
+    shuffled: float | None = None
+    grad_future: float | None = None
+    grad_model: float | None = None
+
+
+class HeadRun:
+    """Hooks on one model: call `arm` before its forward pass and `take` after it."""
+
+    def __init__(self, model: Any, future: FutureLoss) -> None:
+        self._future = future
+        self._batch: AnchorBatch | None = None
+        self._hidden: torch.Tensor | None = None
+        self._outcome: Outcome | None = None
+        language_model = model.get_base_model() if hasattr(model, "get_base_model") else model
+        # Registered before DDP or FSDP2 wrap anything; both keep modules and hooks.
+        language_model.base_model.register_forward_hook(self._keep_hidden)
+        model.register_forward_hook(self._run_head)
+
+    def arm(self, batch: AnchorBatch) -> None:
+        """Announce the micro-batch of the model's next forward pass."""
+        self._batch, self._outcome = batch, None
+
+    def take(self) -> Outcome:
+        """The outcome of that pass; the hooks do nothing until armed again."""
+        outcome, self._outcome = self._outcome, None
+        assert outcome is not None, "the forward pass of the model did not reach the hooks"
+        return outcome
+
+    def _keep_hidden(self, module: Any, arguments: Any, output: Any) -> None:
+        if self._batch is not None:
+            self._hidden = output.last_hidden_state
+
+    def _run_head(self, module: Any, arguments: Any, output: Any) -> None:
+        batch, hidden = self._batch, self._hidden
+        if batch is None or hidden is None:
+            return
+        self._batch = self._hidden = None
+        states = hidden[batch.row, batch.column]
+        if not batch.joint:
+            states = states.detach()
+            if batch.measure:
+                states.requires_grad_()  # its gradient is measured and goes no further
+        terms = self._future.terms(replace(batch.anchors, hidden=states), batch.noise)
+        self._outcome = Outcome(terms)
+        if batch.measure:
+            self._outcome.shuffled = self._shuffled_loss(batch, states.detach())
+            if hidden.requires_grad and states.requires_grad:
+                self._measure_gradients(self._outcome, batch, hidden, states)
+
+    def _shuffled_loss(self, batch: AnchorBatch, states: torch.Tensor) -> float | None:
+        """Total loss when every anchor gets the state that lies half a batch away, which belongs to
+        another sample if there are several."""
+        shifted = states.roll(len(states) // 2, dims=0)
+        with torch.no_grad():
+            terms = self._future.terms(replace(batch.anchors, hidden=shifted), batch.noise)
+        # Only after the head has run: the other ranks wait for the shards of a rank that skips it.
+        if len(torch.unique(batch.anchors.sequences)) < 2:
+            return None
+        return float(terms.total)
+
+    @staticmethod
+    def _measure_gradients(
+        outcome: Outcome, batch: AnchorBatch, hidden: torch.Tensor, states: torch.Tensor
+    ) -> None:
+        """The gradient reaches `states` first, and then `hidden` with both parts in it."""
+        future_gradient: list[torch.Tensor] = []
+
+        def at_states(gradient: torch.Tensor) -> None:
+            future_gradient.append(gradient.detach().float())
+            outcome.grad_future = float(future_gradient[0].norm())
+
+        def at_hidden(gradient: torch.Tensor) -> None:
+            rest = gradient.detach().float()
+            if batch.joint and future_gradient:
+                positions = (batch.row, batch.column)
+                rest = rest.index_put(positions, -future_gradient[0], accumulate=True)
+            outcome.grad_model = float(rest.norm())
+
+        states.register_hook(at_states)
+        hidden.register_hook(at_hidden)
+
+
+def logged_values(
+    future: FutureLoss, batch: AnchorBatch, outcome: Outcome, *, weight: float, scale: float
+) -> dict[str, float]:
+    """The diagnostics of a measured micro-batch. weight: lambda_t; scale: standard deviation of a
+    target coordinate, which decides the loss that a blind head reaches."""
+    anchors = batch.anchors
+    divisor = max(float(future.step_weight(anchors.weight, anchors.sequences)), 1e-9)
+    loss = float(outcome.terms.total.detach()) / divisor
+    values = {"loss": loss, "weight": weight}
+    if outcome.terms.tau is not None:
+        values["loss_over_blind"] = loss / blind_floor(scale)
+    if outcome.shuffled is not None:
+        values["shuffled_gap"] = outcome.shuffled / divisor - loss
+    if outcome.grad_future is not None and outcome.grad_model:
+        values["gradient_ratio"] = outcome.grad_future / outcome.grad_model
+    return values

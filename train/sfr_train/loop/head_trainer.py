@@ -1,0 +1,176 @@
+"""A trainer with a head beside the model: optimized, clipped and saved separately from it.
+
+The head is a submodule of the model while it trains, because DDP, FSDP2 and ZeRO-3 know only the
+module tree. The model's own optimizer groups, gradient clipping and checkpoint are what they would
+be without it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sfr_eval.errors import RunError, UserError
+from sfr_train.flow.schedule import ScheduleSettings
+from sfr_train.loop.head_run import HEAD
+from sfr_train.loop.token_trainer import TokenTrainer
+
+HEAD_FILE = "sfr_head.safetensors"
+STATE_FILE = "sfr_state.json"
+
+
+class HeadTrainer(TokenTrainer):
+    """Trainer of a model that may carry a head."""
+
+    schedule: ScheduleSettings  # the head's learning rate and weight decay
+    save_head = False  # also beside the final model
+    _saving_checkpoint = False
+
+    def attach(self, head: Any) -> None:
+        """Add the head to the model, before anything wraps the model."""
+        if self.is_deepspeed_enabled:
+            self._check_for_deepspeed()
+        # The search for unused parameters starts from the model's outputs, which do not include the
+        # head. No parameter is unused: every rank runs all of both in every step.
+        if self.accelerator.ddp_handler is not None:
+            self.accelerator.ddp_handler.find_unused_parameters = False
+        head.to(self.args.device)
+        setattr(self.model, HEAD, head)
+        self._wrap_in_fsdp(type(head).__name__)
+
+    def _check_for_deepspeed(self) -> None:
+        """Refuse what DeepSpeed would silently do wrong: its engine holds its own copy of the
+        weights, and its optimizer steps before any callback can drop a gradient."""
+        schedule = self.schedule
+        if schedule.ema is not None:
+            raise UserError("schedule.ema: not possible with DeepSpeed; leave it out or use FSDP2")
+        head_only = schedule.head_steps > 0 and not schedule.cross_entropy_in_head_steps
+        if head_only and self.args.weight_decay > 0:
+            raise UserError(
+                "schedule.head_steps: with DeepSpeed weight decay would move the model; "
+                "set training.weight_decay 0 or schedule.cross_entropy_in_head_steps true"
+            )
+
+    def _wrap_in_fsdp(self, name: str) -> None:
+        """Shard the head as its own unit: its dtype may differ from the model's."""
+        if not self.is_fsdp_enabled:
+            return
+        plugin = self.accelerator.state.fsdp_plugin
+        if plugin.transformer_cls_names_to_wrap is not None:
+            plugin.transformer_cls_names_to_wrap = [*plugin.transformer_cls_names_to_wrap, name]
+        else:
+            modules = getattr(self.model, "_no_split_modules", None) or ()
+            self.model._no_split_modules = {*modules, name}
+
+    @property
+    def head(self) -> Any:
+        """The module beside the model, or None."""
+        return getattr(self.accelerator.unwrap_model(self.model), HEAD, None)
+
+    @contextmanager
+    def without_head(self) -> Iterator[None]:
+        """Within this context the model has no head."""
+        model, head = self.accelerator.unwrap_model(self.model), self.head
+        if head is None:
+            yield
+            return
+        delattr(model, HEAD)
+        try:
+            yield
+        finally:
+            setattr(model, HEAD, head)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """TRL's optimizer for the model, with further groups for the head's parameters."""
+        with self.without_head():
+            optimizer = super().create_optimizer(model)
+        head = self.head
+        if head is None:
+            return optimizer
+        present = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        new = [p for p in head.parameters() if id(p) not in present]
+        for matrices in (True, False):
+            group = [p for p in new if (p.ndim > 1) == matrices]
+            if group:
+                decay = self.schedule.head_weight_decay if matrices else 0.0
+                optimizer.add_param_group(
+                    {
+                        "params": group,
+                        "lr": self.schedule.head_learning_rate,
+                        "weight_decay": decay,
+                    }
+                )
+        return optimizer
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        """Clip both separately: a large gradient of the head must not shrink the model's step."""
+        if self.head is None or self.is_deepspeed_enabled:
+            return super()._clip_grad_norm(model)
+        in_head = {id(p) for p in self.head.parameters()}
+        rest = [p for p in model.parameters() if id(p) not in in_head]
+        self.accelerator.clip_grad_norm_(list(self.head.parameters()), self.args.max_grad_norm)
+        return self.accelerator.clip_grad_norm_(rest, self.args.max_grad_norm)
+
+    # Checkpoints
+
+    def step_state(self) -> dict[str, Any]:
+        """What a resumed run needs besides weights and optimizer, as JSON values."""
+        return {}
+
+    def restore_step_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from `step_state`."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """Save the plain language model, and the head separately if `save_head` or to resume."""
+        head_state = None
+        if self.head is not None and (self.save_head or self._saving_checkpoint):
+            head_state = _head_state(self.head, state_dict)
+        if state_dict is not None:
+            state_dict = {k: v for k, v in state_dict.items() if not k.startswith(HEAD + ".")}
+        with self.without_head():
+            super()._save(output_dir, state_dict)
+        if head_state is not None and self.args.should_save:
+            from safetensors.torch import save_file
+
+            folder = Path(output_dir or self.args.output_dir)
+            save_file(head_state, folder / HEAD_FILE)
+            (folder / STATE_FILE).write_text(json.dumps(self.step_state()), encoding="utf-8")
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self._saving_checkpoint = True
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self._saving_checkpoint = False
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self.is_fsdp_enabled or self.head is None:  # FSDP's own files hold the head as well
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            with self.without_head():
+                super()._load_from_checkpoint(resume_from_checkpoint, model)
+            file = Path(resume_from_checkpoint) / HEAD_FILE
+            if not file.is_file():
+                raise RunError(f"{file}: missing; resume from a checkpoint that this trainer wrote")
+            from safetensors.torch import load_file
+
+            self.head.load_state_dict(load_file(file))
+        file = Path(resume_from_checkpoint) / STATE_FILE
+        if file.is_file():
+            self.restore_step_state(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _head_state(head: Any, state_dict: Mapping[str, Any] | None) -> dict[str, torch.Tensor]:
+    """The head's tensors, from the gathered state dict if parameters are sharded."""
+    if state_dict is None:
+        tensors = head.state_dict()
+    else:
+        tensors = {
+            name.removeprefix(HEAD + "."): value
+            for name, value in state_dict.items()
+            if name.startswith(HEAD + ".")
+        }
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}

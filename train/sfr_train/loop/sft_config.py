@@ -1,0 +1,67 @@
+"""TRL's SFTConfig from the settings of a job, a demo recipe or an experiment."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers.integrations import get_available_reporting_integrations
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+from trl import SFTConfig
+
+from sfr_eval.errors import UserError, did_you_mean
+
+_ABOVE_ZERO = (
+    "learning_rate",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+)
+
+
+def sft_config(output: Path, training: Mapping[str, Any]) -> SFTConfig:
+    """SFTConfig with the fields of `training`, and this project's defaults for the others.
+
+    Raises UserError if a field does not exist or a value cannot be used.
+    """
+    known = {field.name for field in fields(SFTConfig) if field.init}
+    for name in training:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else "trl.SFTConfig has no such field"
+            raise UserError(f"training: {name}: unknown field; {hint}")
+    gpu = torch.cuda.is_available()
+    values: dict[str, Any] = {
+        "output_dir": str(output),
+        "bf16": gpu,
+        "gradient_checkpointing": gpu,
+        "report_to": "none",
+        "logging_steps": 10,
+        "completion_only_loss": True,
+        "data_seed": int(training.get("seed", 42)),
+        **training,
+    }
+    try:
+        arguments = SFTConfig(**values)
+    except (TypeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"training: {reason}") from None
+    for name in _ABOVE_ZERO:
+        value = getattr(arguments, name)
+        if not (isinstance(value, int | float) and value > 0):
+            hint = ", as 1.0e-5: YAML reads 1e-5 as text" if isinstance(value, str) else ""
+            raise UserError(f"training.{name}: {value!r}; give a number above 0{hint}")
+    _check_loggers(arguments.report_to)
+    return arguments
+
+
+def _check_loggers(names: Sequence[str]) -> None:
+    """transformers checks this too, but only after the targets have been encoded."""
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            near = did_you_mean(name, INTEGRATION_TO_CALLBACK)
+            raise UserError(f"training.report_to: {name}: unknown; {near}")
+        if name not in get_available_reporting_integrations() and name != "flyte":
+            raise UserError(f"training.report_to: {name} is not installed; pip install it")

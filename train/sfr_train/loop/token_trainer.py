@@ -1,0 +1,79 @@
+"""An SFTTrainer whose loss on the tokens is any function of logits and token.
+
+Cross-entropy takes the same path as its rivals, so that twins differ only in the function.
+"""
+
+from typing import Any, Literal
+
+import torch
+from trl import SFTTrainer
+
+from sfr_train.loop.batch import sample_lengths, supervised_states
+from sfr_train.loop.token_loss import SupervisedLogits, cross_entropy, supervised_loss
+from sfr_train.objectives.base import TokenLoss
+from sfr_train.objectives.neftune import embedding_noise
+from sfr_train.targets.segments import IGNORED
+
+LMHead = Literal["auto", "supervised", "fused"]
+"""supervised: logits of supervised tokens only. fused: TRL's own, which keeps no logits and only
+supports cross-entropy. auto: supervised on a CPU, fused on an accelerator."""
+
+
+class TokenTrainer(SFTTrainer):
+    """SFTTrainer with a token loss. Call `set_token_loss` after construction."""
+
+    _token_loss: TokenLoss | None = None
+    _fused = True
+    _noise = 0.0
+    _lengths: torch.Tensor | None = None  # of the samples in the current micro-batch
+
+    def set_token_loss(
+        self, token_loss: TokenLoss | None, *, lm_head: LMHead, embedding_noise: float
+    ) -> None:
+        """token_loss: None is cross-entropy; embedding_noise: alpha of NEFTune."""
+        self._token_loss, self._noise = token_loss, embedding_noise
+        on_cpu = self.args.device.type == "cpu"
+        self._fused = lm_head == "fused" or (lm_head == "auto" and not on_cpu)
+        self._supervised = SupervisedLogits(self.model)
+        if self._noise:
+            self.model.get_input_embeddings().register_forward_hook(self._add_noise)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Sum over the micro-batch, divided by the supervised tokens of the whole step. Evaluation
+        uses cross-entropy under every objective, so that objectives can be compared."""
+        training = self.model.training
+        if self._noise and training:
+            self._lengths = sample_lengths(inputs)
+        token_loss = self._token_loss if training else None
+        if token_loss is None and self._fused:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        labels = inputs["labels"]
+        batch = {name: value for name, value in inputs.items() if name != "labels"}
+        if self.aux_loss_enabled:
+            batch["output_router_logits"] = True
+        # A caller that asks for the outputs expects all logits.
+        with self._supervised.only(None if return_outputs else supervised_states(labels)):
+            outputs = model(**batch, use_cache=False)
+        loss = supervised_loss(outputs.logits, labels, token_loss=token_loss or cross_entropy)
+        if num_items_in_batch is None:
+            loss = loss / (labels[:, 1:] != IGNORED).sum().clamp(min=1)
+        else:
+            loss = loss / num_items_in_batch
+            if self.args.average_tokens_across_devices:
+                loss = loss * self.accelerator.num_processes
+        if self.aux_loss_enabled:  # of experts: a mean over each micro-batch
+            steps = 1 if num_items_in_batch is None else self.current_gradient_accumulation_steps
+            loss = loss + self.router_aux_loss_coef * outputs.aux_loss / steps
+        return (loss, outputs) if return_outputs else loss
+
+    def _add_noise(self, module: Any, arguments: Any, output: torch.Tensor) -> torch.Tensor | None:
+        if self._lengths is None or not module.training:
+            return None
+        lengths, self._lengths = self._lengths, None
+        return output + embedding_noise(output, lengths, alpha=self._noise)

@@ -1,0 +1,84 @@
+"""Runs a training job: data, model, trainer, final checkpoint."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+import transformers
+from trl import SFTConfig
+
+from sfr_eval.errors import UserError
+from sfr_eval.util.progress import on_terminal
+from sfr_train.data.chat_data import load_rows
+from sfr_train.job import LoraSettings, TrainingJob
+from sfr_train.loop.sft_config import sft_config
+from sfr_train.loop.suite_callback import SuiteCallback
+from sfr_train.output_folder import full_disk_reported, last_checkpoint, save_whole, usable_folder
+from sfr_train.trainer import SFRTrainer
+
+
+def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path:
+    """Train, save, and return the folder of the plain language model.
+
+    `find_model` turns the job's model into a folder or Hub id. It is called after settings and data
+    have been checked, because it may train a demo model.
+    """
+    if not on_terminal():
+        datasets.disable_progress_bars()  # in a log file they bury the lines that matter
+        transformers.utils.logging.disable_progress_bar()
+    output = job.output or Path("runs/train") / job.name
+    arguments = sft_config(output, job.training)
+    usable_folder(output)
+    train, validation = load_rows(job.data)
+    arguments.assistant_only_loss = "messages" in train[0]  # conversations with several replies
+    model, tokenizer = _load(job, find_model(job.model), arguments=arguments)
+    trainer = SFRTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=datasets.Dataset.from_list(train),
+        eval_dataset=datasets.Dataset.from_list(validation) if validation else None,
+        processing_class=tokenizer,
+        objective=job.objective,
+        schedule=job.schedule,
+        targets=job.targets,
+        lm_head=job.lm_head,
+        save_head=job.save_head,
+        peft_config=_adapter(job.lora) if job.lora else None,
+    )
+    if job.evaluation is not None:
+        trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
+    with full_disk_reported(output):
+        trainer.train(resume_from_checkpoint=last_checkpoint(output) if job.resume else None)
+        save_whole(trainer, output / "final")
+    return output / "final"
+
+
+def _load(job: TrainingJob, source: str, *, arguments: SFTConfig) -> tuple[Any, Any]:
+    """Model and tokenizer; the weights of an adapted model may be held in half precision."""
+    options: dict[str, Any] = {"revision": job.revision} if job.revision else {}
+    options["trust_remote_code"] = False  # unset, transformers would ask on the terminal
+    dtype = torch.bfloat16 if arguments.bf16 and job.lora else torch.float32
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
+        model = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **options)
+    except (OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"model {job.model}: cannot be loaded: {reason}") from None
+    if tokenizer.chat_template is None:
+        raise UserError(f"model {job.model}: its tokenizer has no chat template; add one")
+    return model, tokenizer
+
+
+def _adapter(lora: LoraSettings) -> Any:
+    from peft import LoraConfig
+
+    modules = lora.target_modules
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=modules if isinstance(modules, str) else list(modules),
+        task_type="CAUSAL_LM",
+    )

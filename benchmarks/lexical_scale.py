@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sfr_eval.metrics.lexical_stream import Row, lexical_stream
+from sfr_eval.metrics.lexical_stream import ReplyRow, lexical_stream
 from sfr_eval.metrics.tokenizers import load_tokenizer
 
 PERSONAS, K, WORDS = 9, 64, 60
 
 
-def rows(prompts: int, *, seed: int = 0) -> Iterator[Row]:
+def rows(prompts: int, *, seed: int = 0) -> Iterator[ReplyRow]:
     """Replies that share an opener and phrases within a prompt."""
     random = np.random.default_rng(seed)
     weights = 1 / np.arange(1, 6_001)
@@ -33,7 +33,7 @@ def rows(prompts: int, *, seed: int = 0) -> Iterator[Row]:
         drawn[:, :5] = drawn[0, :5]
         drawn[:, 20:30] = drawn[random.integers(0, 8, K), 20:30]
         for index, text in enumerate(map(" ".join, drawn.tolist())):
-            yield Row(prompt // PERSONAS, prompt % PERSONAS, index, text)
+            yield ReplyRow(prompt // PERSONAS, prompt % PERSONAS, index, text)
 
 
 def measure(prompts: int) -> dict[str, Any]:

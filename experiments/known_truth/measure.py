@@ -11,7 +11,7 @@ import torch
 from known_truth import setting
 from known_truth.language import Chat, draw, log_probabilities
 from sfr_eval.metrics.lexical import lexical_values
-from sfr_eval.metrics.lexical_stream import Row
+from sfr_eval.metrics.lexical_stream import ReplyRow
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.suites.world.persona import PersonaWorld
 
@@ -101,7 +101,7 @@ def said(
                 styles.append(posterior[prompt.persona])
     rows = sorted(
         (
-            Row(prompt.query, prompt.persona, index, text)
+            ReplyRow(prompt.query, prompt.persona, index, text)
             for prompt, texts in zip(prompts, replies, strict=True)
             for index, text in enumerate(texts)
         ),

@@ -12,7 +12,7 @@ import numpy as np
 
 from sfr_eval.comparison.differences import headlines
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.metrics.sweep import SEED, Curve, compare, curve
+from sfr_eval.metrics.sweep import SEED, Curve, compare_curves, curve
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.stats.frontier import MISSED, diversity_at, frontier
 from sfr_eval.stats.intervals import DRAWS
@@ -34,7 +34,7 @@ LEVELS = 41
 
 @dataclass(frozen=True, kw_only=True)
 class MatchedQuality:
-    """Two curves, and `second` minus `first` at equal quality: the fields of `sweep.compare`."""
+    """Two curves and their difference at equal quality: the fields of `sweep.compare_curves`."""
 
     suite: str
     quality: str
@@ -108,7 +108,7 @@ def matched_qualities(
                 lower_is_better=info is not None and info.direction == "lower",
                 first=one,
                 second=two,
-                summary=compare(one, two, draws=draws),
+                summary=compare_curves(one, two, draws=draws),
             )
         )
     return found

@@ -14,7 +14,7 @@ import numpy as np
 from sfr_eval.metrics.context import Context, metric_result
 from sfr_eval.metrics.lexical import lexical_values
 from sfr_eval.metrics.lexical import signatures as lexical_signatures
-from sfr_eval.metrics.lexical_stream import Row
+from sfr_eval.metrics.lexical_stream import ReplyRow
 from sfr_eval.metrics.semantic import signatures as semantic_signatures
 from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.metrics.table import METRICS
@@ -42,7 +42,7 @@ def compute(context: Context) -> list[MetricResult]:
     whole = [number for number, one in enumerate(sets) if len(one.rows) == size]
     lexical = lexical_values(
         (
-            Row(number, "", index, context.replies[row].text)
+            ReplyRow(number, "", index, context.replies[row].text)
             for number in whole
             for index, row in enumerate(sets[number].rows)
         ),

@@ -26,24 +26,24 @@ REFERENCES = 3
 
 
 @dataclass(frozen=True)
-class Gate:
+class QualityFilter:
     """Which replies are good enough, and how that was decided (for signatures)."""
 
     name: str
     passes: Callable[[Sample], bool]
 
 
-def gate_of(context: Context) -> Gate | None:
+def quality_filter(context: Context) -> QualityFilter | None:
     """The gate of a run: the world's oracle, or None."""
     oracle = oracle_of(context)
     if oracle is None:
         return None
-    return Gate("oracle_valid", lambda reply: oracle.parse(reply).valid)
+    return QualityFilter("oracle_valid", lambda reply: oracle.parse(reply).valid)
 
 
 def compute(context: Context) -> list[MetricResult]:
     """valid_* for each prompt; nothing without a gate."""
-    gate = gate_of(context)
+    gate = quality_filter(context)
     if gate is None:
         return []
     kept = [

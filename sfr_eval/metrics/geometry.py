@@ -36,12 +36,12 @@ PERMUTATIONS = 199
 OWN_TEMPERATURE = 1.0  # the maps are of the nearest
 _SEED = 8_113_405
 
-Found = tuple[float | None, Doubles | None]
+Measured = tuple[float | None, Doubles | None]
 """(value of one query, its values under permuted personas)"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class QueryVectors:
     """The vectors of one query at one layer, and what belongs to them."""
 
     vectors: Floats
@@ -51,25 +51,25 @@ class Rows:
     generator: np.random.Generator
 
 
-def _ratio(rows: Rows) -> Found:
+def _ratio(rows: QueryVectors) -> Measured:
     return spectra.participation_ratio(rows.vectors), None
 
 
-def _rank(rows: Rows) -> Found:
+def _rank(rows: QueryVectors) -> Measured:
     found = spectra.effective_rank(
         rows.vectors, rows=RANK_ROWS, subsets=RANK_SUBSETS, generator=rows.generator
     )
     return found, None
 
 
-def _share(rows: Rows) -> Found:
+def _share(rows: QueryVectors) -> Measured:
     chance = spectra.permuted_shares(
         rows.vectors, rows.personas, permutations=PERMUTATIONS, generator=rows.generator
     )
     return spectra.persona_share(rows.vectors, rows.personas), chance
 
 
-def _cosine(rows: Rows) -> Found:
+def _cosine(rows: QueryVectors) -> Measured:
     chance = spectra.permuted_cosines(
         rows.vectors,
         rows.personas,
@@ -80,15 +80,15 @@ def _cosine(rows: Rows) -> Found:
     return spectra.persona_cosine(rows.vectors, rows.personas, centre=rows.centre), chance
 
 
-def _prompt_cosine(rows: Rows) -> Found:
+def _prompt_cosine(rows: QueryVectors) -> Measured:
     return spectra.persona_cosine(rows.vectors, rows.personas, centre=rows.centre), None
 
 
-def _cka(rows: Rows) -> Found:
+def _cka(rows: QueryVectors) -> Measured:
     return (None if rows.base is None else spectra.cka(rows.vectors, rows.base)), None
 
 
-Measure = Callable[[Rows], Found]
+Measure = Callable[[QueryVectors], Measured]
 
 _FEW = "fewer than 4 different hidden states"
 REPLY: Mapping[str, tuple[Measure, str]] = {
@@ -118,7 +118,7 @@ NO_BASE = "no base checkpoint; give --base-model"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class QueryReplies:
     """The replies of one query at one temperature: places in `context.replies`, personas."""
 
     query: str
@@ -145,7 +145,7 @@ def _results(
     context: Context,
     states: "States",
     base: "States | None",
-    cells: Mapping[float, Sequence[Cell]],
+    cells: Mapping[float, Sequence[QueryReplies]],
     position: str,
     measures: Mapping[str, tuple[Measure, str]],
 ) -> list[MetricResult]:
@@ -191,7 +191,7 @@ def _results(
     ]
 
 
-def _cells(context: Context, states: "States") -> dict[float, list[Cell]]:
+def _cells(context: Context, states: "States") -> dict[float, list[QueryReplies]]:
     """Temperature -> queries, in the order of the run; replies without a token are left out."""
     codes: dict[str, int] = {}
     places: dict[tuple[float, str], list[tuple[int, int]]] = {}
@@ -201,15 +201,17 @@ def _cells(context: Context, states: "States") -> dict[float, list[Cell]]:
         if states.has_token(place):
             persona = codes.setdefault(reply.persona, len(codes))
             places[reply.temperature, reply.query].append((place, persona))
-    cells: dict[float, list[Cell]] = {}
+    cells: dict[float, list[QueryReplies]] = {}
     for (temperature, query), rows in places.items():
         pairs = np.array(rows, np.int64).reshape(-1, 2)
-        cell = Cell(query=query, places=pairs[:, 0], personas=pairs[:, 1])
+        cell = QueryReplies(query=query, places=pairs[:, 0], personas=pairs[:, 1])
         cells.setdefault(temperature, []).append(cell)
     return cells
 
 
-def _vectors(states: "States", cell: Cell, position: str, layer: int) -> tuple[Floats, Ints]:
+def _vectors(
+    states: "States", cell: QueryReplies, position: str, layer: int
+) -> tuple[Floats, Ints]:
     if position == "reply":
         return states.replies(cell.places, layer), cell.personas
     personas, first = np.unique(cell.personas, return_index=True)
@@ -219,19 +221,19 @@ def _vectors(states: "States", cell: Cell, position: str, layer: int) -> tuple[F
 def _at_layer(
     states: "States",
     base: "States | None",
-    cells: Sequence[Cell],
+    cells: Sequence[QueryReplies],
     position: str,
     measures: Mapping[str, tuple[Measure, str]],
     layer: int,
-) -> dict[str, list[Found]]:
+) -> dict[str, list[Measured]]:
     """metric -> what was found for each cell; one layer of one temperature is in memory."""
     drawn = [_vectors(states, cell, position, layer) for cell in cells]
     count = sum(len(vectors) for vectors, _ in drawn)
     total = sum(vectors.sum(axis=0, dtype=np.float64) for vectors, _ in drawn)
     centre = total / max(count, 1)
-    found: dict[str, list[Found]] = {metric: [] for metric in measures}
+    found: dict[str, list[Measured]] = {metric: [] for metric in measures}
     for number, (cell, (vectors, personas)) in enumerate(zip(cells, drawn, strict=True)):
-        rows = Rows(
+        rows = QueryVectors(
             vectors=vectors,
             base=None if base is None else _vectors(base, cell, position, layer)[0],
             personas=personas,
@@ -243,7 +245,7 @@ def _at_layer(
     return found
 
 
-def _summary(found: Sequence[Found], metric: str) -> dict[str, Any]:
+def _summary(found: Sequence[Measured], metric: str) -> dict[str, Any]:
     """Mean over queries with its interval, and where there is a null its 95% range and p."""
     numbers = [value for value, _ in found if value is not None]
     mean: float | None = None
@@ -274,7 +276,7 @@ def against_chance(value: float, permuted: Doubles, *, lower: bool) -> dict[str,
 
 
 def _cone(
-    states: "States", cells: Mapping[float, Sequence[Cell]], position: str
+    states: "States", cells: Mapping[float, Sequence[QueryReplies]], position: str
 ) -> dict[str, float | None]:
     """Temperature -> share of the mean vector in the last layer: why raw cosines say nothing."""
     last = len(states.layers) - 1
@@ -286,7 +288,7 @@ def _cone(
 
 
 def _map(
-    context: Context, states: "States", cells: Mapping[float, Sequence[Cell]]
+    context: Context, states: "States", cells: Mapping[float, Sequence[QueryReplies]]
 ) -> dict[str, Any]:
     """Points of the maps at the temperature nearest to 1, last layer, queries centred."""
     if not cells:
@@ -295,7 +297,7 @@ def _map(
     return {"temperature": temperature, **map_of(context, states, cells[temperature])}
 
 
-def map_of(context: Context, states: "States", cells: Sequence[Cell]) -> dict[str, Any]:
+def map_of(context: Context, states: "States", cells: Sequence[QueryReplies]) -> dict[str, Any]:
     """{"personas", "persona", "layer", "pca", ...}: `persona[i]` is the id of point i."""
     shown = set(chosen_queries({cell.query: len(cell.places) for cell in cells}))
     kept = [cell for cell in cells if cell.query in shown and len(cell.places)]

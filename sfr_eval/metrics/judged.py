@@ -12,6 +12,7 @@ from sfr_eval.judges.error_rates import GOOD_SUFFIX
 from sfr_eval.judges.rubric import GOOD
 from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.metrics.context import Context
+from sfr_eval.metrics.values import sample_value
 from sfr_eval.stats.agreement import krippendorff_alpha
 from sfr_eval.stats.slope import slope_within
 from sfr_eval.types import MetricResult, Sample, Value
@@ -81,25 +82,13 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
             notes=facts,
         )
 
-    scores = [_value(context, *row) for row in found]
+    scores = [sample_value(reply, score, reason=reason) for reply, score, reason in found]
     good = [
-        _value(context, reply, None if score is None else float(score >= GOOD), reason)
+        sample_value(reply, None if score is None else float(score >= GOOD), reason=reason)
         for reply, score, reason in found
     ]
     name = f"judge_{axis}"
     return [result(name, scores, {}, notes), result(name + GOOD_SUFFIX, good, {"from": GOOD}, {})]
-
-
-def _value(context: Context, reply: Sample, number: float | None, reason: str) -> Value:
-    return Value(
-        suite=context.suite.id,
-        temperature=reply.temperature,
-        query=reply.query,
-        persona=reply.persona,
-        sample_id=reply.sample_id,
-        value=number,
-        reason=reason,
-    )
 
 
 def _counts(of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]:

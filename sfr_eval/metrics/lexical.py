@@ -29,7 +29,7 @@ from sfr_eval.metrics.lexical_stream import (
     GAP_REFERENCES,
     RAREFIED_TO,
     REPETITION_N,
-    Row,
+    ReplyRow,
     lexical_stream,
     monte_carlo_error,
 )
@@ -76,7 +76,7 @@ def compute(context: Context) -> list[MetricResult]:
     """Every lexical metric: cross-style ones for each query, the rest for each prompt."""
     found = lexical_values(
         (
-            Row((temperature, query), persona, reply.index, reply.text)
+            ReplyRow((temperature, query), persona, reply.index, reply.text)
             for (temperature, query), by_persona in context.by_query().items()
             for persona, replies in by_persona.items()
             for reply in replies
@@ -110,7 +110,7 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 def lexical_values(
-    rows: Iterable[Row], tokenizer: Tokenizer, *, workers: Workers | None = None
+    rows: Iterable[ReplyRow], tokenizer: Tokenizer, *, workers: Workers | None = None
 ) -> LexicalValues:
     """Measure all rows (those of one query side by side) and keep the defined values by key."""
     of_prompts: dict[str, dict[Hashable, float]] = {}

@@ -30,7 +30,7 @@ BATCH_CHARACTERS: Final = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReplyRow:
     """One reply: which query and persona it answers, its index among the k, and its text."""
 
     query: Hashable
@@ -53,7 +53,7 @@ class Batch:
 
 
 def lexical_stream(
-    rows: Iterable[Row],
+    rows: Iterable[ReplyRow],
     tokenizer: Tokenizer,
     *,
     batch_characters: int = BATCH_CHARACTERS,
@@ -66,9 +66,9 @@ def lexical_stream(
     return (workers or Here()).map(functools.partial(measure, tokenizer=tokenizer), batches)
 
 
-def _batches(rows: Iterable[Row], batch_characters: int) -> Iterator[list[Row]]:
+def _batches(rows: Iterable[ReplyRow], batch_characters: int) -> Iterator[list[ReplyRow]]:
     seen: set[Hashable] = set()
-    batch: list[Row] = []
+    batch: list[ReplyRow] = []
     size, last = 0, object()
     for number, row in enumerate(rows):
         if not isinstance(row.text, str):
@@ -87,7 +87,7 @@ def _batches(rows: Iterable[Row], batch_characters: int) -> Iterator[list[Row]]:
         yield batch
 
 
-def measure(rows: Sequence[Row], tokenizer: Tokenizer) -> Batch:
+def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer) -> Batch:
     """All lexical measures of some whole queries."""
     tokens = {text: tokenizer(text) for text in {row.text for row in rows}}
     packed = pack([tokens[row.text] for row in rows])
@@ -107,7 +107,7 @@ def measure(rows: Sequence[Row], tokenizer: Tokenizer) -> Batch:
 
 
 def _of_prompts(
-    rows: Sequence[Row], packed: Packed, prompt: Integers, count: int
+    rows: Sequence[ReplyRow], packed: Packed, prompt: Integers, count: int
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     found = grouped_distinct(
         packed, prompt, groups=count, max_n=MAX_N, m=RAREFIED_TO, vocabulary=EAD_VOCABULARY
@@ -137,7 +137,7 @@ def _of_prompts(
 
 
 def _of_queries(
-    rows: Sequence[Row], packed: Packed, prompt: Integers, query: Integers, count: int
+    rows: Sequence[ReplyRow], packed: Packed, prompt: Integers, query: Integers, count: int
 ) -> dict[str, Floats]:
     """One reply for each persona, those of equal sample index, make a group. More replies of a
     persona would raise the score with k, and repeats within a persona are not its subject."""

@@ -61,16 +61,19 @@ def maps(vectors: Floats, personas: Ints, queries: Ints) -> dict[str, Any]:
 
 
 def principal(vectors: Floats, components: int) -> tuple[Doubles, Doubles]:
-    """(coordinates (n, m), share of the variance of each axis), m <= components. The sign of an
-    axis is that of its largest coordinate, so that equal data give equal pictures."""
+    """Return (coordinates (n, m), share of the variance of each axis), m <= components. The sign of
+    an axis is that of its largest coordinate, so that equal data give equal pictures."""
+    from sklearn.decomposition import PCA
+
     rows = np.asarray(vectors, np.float64)
-    rows = rows - rows.mean(axis=0)
-    left, values, _ = np.linalg.svd(rows, full_matrices=False)
-    kept = min(components, int((values > values[0] * 1e-6).sum())) if values[0] > 0 else 0
-    coordinates = left[:, :kept] * values[:kept]
+    pca = PCA(min(components, *rows.shape), svd_solver="full")
+    with np.errstate(invalid="ignore"):  # rows without any spread: 0 / 0
+        coordinates = pca.fit_transform(rows)
+    rank = int((pca.singular_values_ > pca.singular_values_[0] * 1e-6).sum())
+    coordinates = coordinates[:, :rank]
     largest = np.abs(coordinates).argmax(axis=0)
-    coordinates = coordinates * np.sign(coordinates[largest, np.arange(kept)])
-    return coordinates, np.square(values[:kept]) / np.square(values).sum()
+    signs = np.sign(coordinates[largest, np.arange(rank)])
+    return coordinates * signs, pca.explained_variance_ratio_[:rank]
 
 
 def _lda(coordinates: Doubles, personas: Ints, queries: Ints) -> dict[str, Any] | None:

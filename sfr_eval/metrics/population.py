@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from sfr_eval.metrics.context import Context, PromptKey, QueryKey, metric_result
 from sfr_eval.metrics.probe import Labelled, labelled_replies
+from sfr_eval.metrics.spectra import participation_ratio
 from sfr_eval.types import MetricResult, Value
 
 VERSION = "1"
@@ -83,21 +84,10 @@ def complexity(embeddings: Floats) -> float | None:
     terms are unbiased for independent rows (Himeno and Yamada 2014); their ratio is
     biased by O(1/n) and may exceed d. None below 4 replies, or where they do not differ.
     """
-    n = len(embeddings)
-    if n < 4:
+    ratio = participation_ratio(embeddings)
+    if ratio is None or embeddings.var(axis=0, ddof=1, dtype=np.float64).sum() <= _SLACK:
         return None
-    rows = embeddings.astype(np.float64)
-    rows -= rows.mean(axis=0)
-    gram = rows @ rows.T if n <= rows.shape[1] else rows.T @ rows
-    lengths = np.square(rows).sum(axis=1)
-    trace, square = lengths.sum() / (n - 1), np.square(gram).sum() / (n - 1) ** 2
-    fourth = np.square(lengths).sum() / (n - 1)
-    common = (n - 1) / (n * (n - 2) * (n - 3))
-    of_square = common * ((n - 1) * (n - 2) * square + trace**2 - n * fourth)
-    squared = common * (2 * square + (n * n - 3 * n + 1) * trace**2 - n * fourth)
-    if trace <= _SLACK or of_square <= 0 or squared <= 0:
-        return None
-    return float(squared / of_square)
+    return ratio if ratio > 0 else None
 
 
 def _all_answered(replies: Sequence[Floats]) -> bool:

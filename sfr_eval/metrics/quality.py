@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
-from sfr_eval.types import MetricResult, Sample, Value
+from sfr_eval.metrics.values import sample_value
+from sfr_eval.types import MetricResult, Sample
 
 if TYPE_CHECKING:
     from sfr_eval.suites.world.persona import Parse, PersonaWorld
@@ -65,7 +66,7 @@ def compute(context: Context) -> list[MetricResult]:
     if world is None or oracle is None:
         return []
     signature = {"oracle": "PersonaWorld", "world": world.version}
-    judged: dict[str, Callable[[Sample], bool]] = {
+    conditions: dict[str, Callable[[Sample], bool]] = {
         "oracle_well_formed": lambda reply: oracle.parse(reply).well_formed,
         "oracle_topic": lambda reply: oracle.parse(reply).topic,
         "oracle_intent": lambda reply: oracle.parse(reply).intent,
@@ -76,24 +77,13 @@ def compute(context: Context) -> list[MetricResult]:
         metric_result(
             metric,
             version=VERSION,
-            values=[_value(context, reply, judge) for reply in context.replies],
+            values=[sample_value(reply, float(holds(reply))) for reply in context.replies],
             signature=signature,
         )
-        for metric, judge in judged.items()
+        for metric, holds in conditions.items()
     ]
     distinct = context.per_prompt(oracle.distinct_valid, reason=NO_TEXT)
     return [
         *results,
         metric_result("distinct_valid", version=VERSION, values=distinct, signature=signature),
     ]
-
-
-def _value(context: Context, reply: Sample, judge: Callable[[Sample], bool]) -> Value:
-    return Value(
-        suite=context.suite.id,
-        temperature=reply.temperature,
-        query=reply.query,
-        persona=reply.persona,
-        sample_id=reply.sample_id,
-        value=float(judge(reply)),
-    )

@@ -140,7 +140,7 @@ def summary(found: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
     }
 
 
-def compare(first: Curve, second: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
+def compare_curves(first: Curve, second: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
     """`second` minus `first`, paired by query: hypervolume, and diversity at matched quality.
 
     Levels are parts of the lower of the two best qualities, so that both models reach them.

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.metrics.context import Context, PromptKey, metric_result
+from sfr_eval.metrics.values import sample_value
 from sfr_eval.stats.intervals import t_interval
-from sfr_eval.types import MetricResult, Sample, Value
+from sfr_eval.types import MetricResult, Value
 
 if TYPE_CHECKING:
     from sfr_eval.models.states_on_disk import States
@@ -105,7 +106,7 @@ def compute(context: Context) -> list[MetricResult]:
             for kind in ("token", "fork", "lock"):
                 number = mean_at(numbers, masks[kind]) if kind in masks else None
                 reason = _reason(kind, states.has_token(place), base is not None)
-                value = _value(context, reply, number, reason)
+                value = sample_value(reply, number, reason=reason)
                 kinds[f"{kind}_{name}"].append(value)
     signature = {
         **states.signature,
@@ -140,18 +141,6 @@ def _reason(kind: str, has_token: bool, has_base: bool) -> str:
     if not has_token:
         return _NO_TOKEN
     return NO_BASE if not has_base else f"no {kind} in this reply"
-
-
-def _value(context: Context, reply: Sample, number: float | None, reason: str) -> Value:
-    return Value(
-        suite=context.suite.id,
-        temperature=reply.temperature,
-        query=reply.query,
-        persona=reply.persona,
-        sample_id=reply.sample_id,
-        value=number,
-        reason=reason if number is None else "",
-    )
 
 
 def _base_means(context: Context, base: "States", cut: Thresholds) -> dict[str, Any]:

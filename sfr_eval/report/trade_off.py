@@ -255,7 +255,7 @@ def _band(ax: "Axes", pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
         (_, left, right), (_, low, high) = bounds(of_x), bounds(of_y)
         boxes.append([(left, low), (right, low), (right, high), (left, high)])
     hulls = [hull([*one, *two]) for one, two in pairwise(boxes)]
-    hulls = [corners for corners in hulls if len(corners) > 2]
+    hulls = [corners for corners in hulls if corners]
     if hulls:
         outline = Path.make_compound_path(
             *(Path([*corners, corners[0]], closed=True) for corners in hulls)
@@ -264,23 +264,13 @@ def _band(ax: "Axes", pairs: Sequence[tuple[Estimate, Estimate]]) -> None:
 
 
 def hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Corners of the convex hull, counter-clockwise (Andrew's monotone chain)."""
-    ordered = sorted(set(points))
-    if len(ordered) < 3:
-        return ordered
+    """Return the corners of the convex hull, counter-clockwise; none if it has no area."""
+    from scipy.spatial import ConvexHull, QhullError
 
-    def chain(run: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-        kept: list[tuple[float, float]] = []
-        for x, y in run:
-            while len(kept) > 1:
-                (ax, ay), (bx, by) = kept[-2:]
-                if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
-                    break
-                kept.pop()
-            kept.append((x, y))
-        return kept[:-1]
-
-    return [*chain(ordered), *chain(ordered[::-1])]
+    try:
+        return [points[i] for i in ConvexHull(points).vertices]
+    except QhullError:
+        return []
 
 
 def _cross(ax: "Axes", of_x: Estimate, of_y: Estimate, color: str) -> None:

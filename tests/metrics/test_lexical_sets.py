@@ -22,7 +22,7 @@ from sfr_eval.metrics.distinct import (
     ngram_counts,
     rarefied_distinct_n,
 )
-from sfr_eval.metrics.lexical_stream import Row, lexical_stream
+from sfr_eval.metrics.lexical_stream import ReplyRow, lexical_stream
 from sfr_eval.metrics.ngrams import pack, stable_order
 from sfr_eval.metrics.repetition import (
     collision_rate,
@@ -259,9 +259,9 @@ def test_stable_order_is_a_stable_argsort(keys: list[int]) -> None:
         np.testing.assert_array_equal(ordered, np.sort(numbers))
 
 
-def rows_of(texts: dict[tuple[str, str], list[str]]) -> list[Row]:
+def rows_of(texts: dict[tuple[str, str], list[str]]) -> list[ReplyRow]:
     return [
-        Row(query, persona, index, text)
+        ReplyRow(query, persona, index, text)
         for (query, persona), own in texts.items()
         for index, text in enumerate(own)
     ]
@@ -329,10 +329,10 @@ def test_bad_rows_are_named() -> None:
         compression_ratio([3])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="groups has 1 rows, texts has 2"):
         self_bleu([["a"], ["b"]], [0])
-    rows = [Row("q", "x", 0, "a"), Row("q", "x", 1, None)]  # type: ignore[arg-type]
+    rows = [ReplyRow("q", "x", 0, "a"), ReplyRow("q", "x", 1, None)]  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"row 1 \(query 'q'\): text is None"):
         list(lexical_stream(rows, BLANKS))
-    rows = [Row("q", "x", 0, "a"), Row("r", "x", 0, "a"), Row("q", "x", 1, "a")]
+    rows = [ReplyRow("q", "x", 0, "a"), ReplyRow("r", "x", 0, "a"), ReplyRow("q", "x", 1, "a")]
     with pytest.raises(ValueError, match="row 2: query 'q' comes back"):
         list(lexical_stream(rows, BLANKS))
 

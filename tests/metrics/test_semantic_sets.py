@@ -15,7 +15,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics import across, gated, semantic
 from sfr_eval.metrics.classes import distinct_k, meaning_classes, utility_k
 from sfr_eval.metrics.energy import cross_style_energy, energy_test
-from sfr_eval.metrics.gated import Gate
+from sfr_eval.metrics.gated import QualityFilter
 from sfr_eval.metrics.semantic import mean_pairwise_distance
 from sfr_eval.metrics.semantic_sets import set_errors, set_values
 from sfr_eval.metrics.style import style_information
@@ -349,7 +349,9 @@ def test_gate_leaves_bad_replies_out_and_keeps_their_number(
     made = context({("q", "x"): ["a", "a", "b", "c", "c"], ("q", "y"): ["c", "c", "c", "c"]})
     made = replace(made, encoder=_Vectors(TABLE))  # type: ignore[arg-type]
     assert gated.compute(made) == []  # no gate, no claim
-    monkeypatch.setattr(gated, "gate_of", lambda _: Gate("no c", lambda r: r.text != "c"))
+    monkeypatch.setattr(
+        gated, "quality_filter", lambda _: QualityFilter("no c", lambda r: r.text != "c")
+    )
     found = {r.metric: r for r in gated.compute(made)}
     values = {metric: [v.value for v in r.values] for metric, r in found.items()}
     assert values["valid_embed_distance"] == [pytest.approx(2 / 3), None]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from sfr_eval.metrics.sweep import compare, curve, summaries
+from sfr_eval.metrics.sweep import compare_curves, curve, summaries
 from sfr_eval.types import MetricResult, Value
 
 Table = Mapping[tuple[str, float], float | None]  # (query, temperature) -> value
@@ -74,7 +74,7 @@ def test_compare_two_models_on_what_they_share() -> None:
         "style_strength",
         {("a", 1): 0.9, ("a", 2): 0.5, ("b", 1): 0.7, ("b", 2): 0.3, ("c", 1): 1, ("c", 2): 1},
     )
-    found = compare(curve(STYLE, SPREAD), curve(style, more))
+    found = compare_curves(curve(STYLE, SPREAD), curve(style, more))
     assert found["queries"] == 2
     assert found["queries_left_out"] == 1
     # .1 more diversity under all of the best quality, .8

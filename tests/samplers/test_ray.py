@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.metrics.lexical_stream import Row, lexical_stream
+from sfr_eval.metrics.lexical_stream import ReplyRow, lexical_stream
 from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.samplers.ray import RaySampler
@@ -155,7 +155,7 @@ def test_a_polite_kill_goes_on_to_mean_what_the_run_made_of_it(cluster: Nodes) -
 def test_parts_of_a_run_are_measured_to_the_same_bits_on_the_cluster(cluster: Nodes) -> None:
     tokenizer = load_tokenizer()
     rows = [
-        Row(query, persona, index, f"w{query} w{persona * index % 7} w{index} aye " * 4)
+        ReplyRow(query, persona, index, f"w{query} w{persona * index % 7} w{index} aye " * 4)
         for query in range(30)
         for persona in range(3)
         for index in range(4)

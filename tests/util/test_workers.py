@@ -12,7 +12,7 @@ import pytest
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError
 from sfr_eval.metrics.lexical import lexical_values
-from sfr_eval.metrics.lexical_stream import Row, lexical_stream
+from sfr_eval.metrics.lexical_stream import ReplyRow, lexical_stream
 from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.pipeline.run import execute
@@ -82,14 +82,14 @@ def test_a_killed_process_ends_it_in_one_line() -> None:
         list(workers.map(die, range(3)))
 
 
-def replies(queries: int) -> Iterator[Row]:
+def replies(queries: int) -> Iterator[ReplyRow]:
     random = np.random.default_rng(0)
     words = [f"w{i}" for i in range(50)]
     for query in range(queries):
         for persona in range(3):
             for index in range(5):
                 text = " ".join(random.choice(words, 12))
-                yield Row(query, persona, index, text)
+                yield ReplyRow(query, persona, index, text)
 
 
 def test_lexical_values_are_the_same_bits_in_processes(two: Workers) -> None:

@@ -1,1 +1,1 @@
-"""Metrics: rows of one prompt or query in, a number or None with a reason out."""
+"""Metrics: turn the replies to a prompt or query into a number, or None with a reason."""

@@ -1,9 +1,9 @@
-"""Do answers to different questions sound alike? The measures of sets, across inputs.
+"""Similarity of answers to different questions: the measures of sets, across inputs.
 
 A set holds one reply of a persona to each of several queries, as many as a prompt has replies, so
-that a value stands beside the same measure within a prompt (Kirk et al. 2310.06452). Queries are
-cut into random blocks; in a block of k queries the k x k replies make k sets in which each reply
-occurs once. The independent unit is the block: a Value's `query` names it.
+that values compare with the same measure within a prompt (Kirk et al. 2310.06452). Queries are cut
+into random blocks; the k x k replies in a block of k queries form k sets, with each reply in one of
+them. The independent unit is the block, which the `query` of a Value names.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from sfr_eval.types import MetricResult, Value
 
 VERSION = "1"
 PREFIX = "across_"
-USUAL_SIZE = 8  # of a set, where prompts have one reply
+USUAL_SIZE = 8  # of a set, if prompts have one reply
 _SEED = 20_250_101
 
 
@@ -32,11 +32,11 @@ class _Set:
     persona: str
     block: int
     number: int  # within the block
-    rows: tuple[int, ...]  # of context.replies; fewer than the size if replies are missing
+    rows: tuple[int, ...]  # in context.replies; fewer than the size if replies are missing
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """across_* for each block of queries and each persona."""
+    """Return across_* for each block of queries and each persona."""
     size = set_size(context)
     sets = list(_sets(context, size)) if size > 1 else []
     whole = [number for number, one in enumerate(sets) if len(one.rows) == size]
@@ -58,10 +58,10 @@ def compute(context: Context) -> list[MetricResult]:
     notes = {
         "set_size": size,
         "sets": len(whole),
-        "sets_left_out": len(sets) - len(whole),  # a reply of theirs is missing
+        "sets_left_out": len(sets) - len(whole),  # because a reply is missing
         "queries_left_out": queries % size if size > 1 else queries,
     }
-    known = {
+    inner_signatures = {
         **lexical_signatures(context.tokenizer),
         **semantic_signatures(context.encoder_signature),
     }
@@ -72,9 +72,9 @@ def compute(context: Context) -> list[MetricResult]:
             pairs = zip(whole, semantic[inner].tolist(), strict=True)
             numbers = {number: value for number, value in pairs if not np.isnan(value)}
         else:
-            found = lexical.get(inner, {})
-            numbers = {number: found[number, ""] for number in whole if (number, "") in found}
-        signature, reason = known[inner]
+            by_set = lexical.get(inner, {})
+            numbers = {number: by_set[number, ""] for number in whole if (number, "") in by_set}
+        signature, reason = inner_signatures[inner]
         signature = {**signature, "set": f"one reply each to {size} queries"}
         if isinstance(signature.get("references"), str):
             signature["references"] = "other replies of the set"
@@ -91,7 +91,7 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 def set_size(context: Context) -> int:
-    """Replies in a set: k, or USUAL_SIZE where k is 1, and at most the number of queries."""
+    """Return the size of a set: k, or USUAL_SIZE if k is 1, but at most the number of queries."""
     queries = len({query for _, query in context.by_query()})
     k = max((len(replies) for replies in context.by_prompt().values()), default=0)
     return min(k if k > 1 else USUAL_SIZE, queries)
@@ -110,24 +110,24 @@ def _sets(context: Context, size: int) -> Iterator[_Set]:
         for block in range(len(queries) // size):
             chosen = [queries[i] for i in shuffled[block * size : (block + 1) * size]]
             for number in range(k):
-                found = (
+                members = (
                     places.get((temperature, query, persona), {}).get((number + i) % k)
                     for i, query in enumerate(chosen)
                 )
-                rows = tuple(row for row in found if row is not None)
+                rows = tuple(row for row in members if row is not None)
                 yield _Set(temperature, persona, block, number, rows)
 
 
 def _values(
     context: Context, sets: list[_Set], numbers: dict[int, float], *, reason: str
 ) -> list[Value]:
-    """One value for each (temperature, persona, block): the mean over its sets."""
+    """Return one value for each (temperature, persona, block): the mean over its sets."""
     blocks: dict[tuple[float, str, str], list[float]] = {}
     for number, one in enumerate(sets):
         own = blocks.setdefault((one.temperature, f"block {one.block}", one.persona), [])
         if number in numbers:
             own.append(numbers[number])
-    if not blocks:  # no two queries
+    if not blocks:  # fewer than two queries
         for temperature, _, persona in context.by_prompt():
             blocks[temperature, "block 0", persona] = []
         reason = "fewer than 2 queries"

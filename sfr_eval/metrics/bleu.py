@@ -1,9 +1,9 @@
-"""Self-BLEU: how well the other texts of a group predict a text's n-grams.
+"""Self-BLEU: how well the other texts of a group predict the n-grams of a text.
 
 A text is a list of tokens here. BLEU is sentence BLEU (Papineni et al. 2002) with uniform weights
 over the orders 1..n, smoothing "method1" (Chen and Cherry 2014: a zero numerator becomes 0.1; no
 common unigram scores 0) and the brevity penalty of the closest reference length. The results equal
-those of nltk's `sentence_bleu`; the cost is linear in the number of n-grams.
+those of nltk's `sentence_bleu`, at a cost linear in the number of n-grams.
 """
 
 from collections.abc import Hashable, Sequence
@@ -26,7 +26,7 @@ def self_bleu(
     """BLEU-1..max_n of every text against the other texts of its group (Zhu et al. 2018).
 
     Shape (len(texts), max_n); column n-1 holds BLEU-n with weights 1/n on the orders 1..n. Range
-    0 to 1, lower is more varied. A text alone in its group has no reference and gets NaN. Rises
+    0 to 1, lower is more varied. A text alone in its group has no reference and gets NaN. Increases
     with the size of the group, so compare only at equal k.
     """
     check_texts(texts, groups=groups)
@@ -42,10 +42,10 @@ def self_bleu_fixed(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Floats:
-    """`self_bleu` with `references` random references for every text: does not move with k.
+    """Compute `self_bleu` with `references` random references per text, so that k has no effect.
 
-    Shape (len(texts), max_n): mean over the draws in which a text took part, NaN where it never
-    did; range 0 to 1, lower is more varied. Groups of `references` texts or fewer get NaN.
+    Shape (len(texts), max_n): the mean over the draws that include a text, NaN if none does. Range
+    0 to 1, lower is more varied. Groups of `references` texts or fewer get NaN.
     """
     check_texts(texts, groups=groups)
     scores = fixed_bleu_draws(
@@ -64,11 +64,11 @@ def fixed_bleu_draws(
     seed: int = 0,
     salt: Integers | None = None,
 ) -> Floats:
-    """Each draw cuts every group into random blocks of references + 1 texts and scores each text
+    """Cut every group into random blocks of references + 1 texts, in each draw, and score each text
     against the rest of its block, so that its references are a uniform subset of the others.
 
-    Shape (draws, texts, max_n). The texts left over by a cut are NaN in that draw. The shuffle
-    depends on the size of a group, and on its `salt` where given, not on the groups beside it.
+    Shape (draws, texts, max_n). Texts in no block are NaN in that draw. The shuffle depends on the
+    size of a group and, if given, on its `salt`, but not on other groups.
     """
     if references < 1:
         raise ValueError(f"references = {references}; a text needs at least one")
@@ -98,10 +98,10 @@ def fixed_bleu_draws(
 
 
 def mean_of_draws(scores: Floats) -> Floats:
-    """Mean over the first axis without NaN; NaN where nothing is left."""
-    kept = ~np.isnan(scores)
+    """Average over the first axis without NaN; NaN if nothing remains."""
+    defined = ~np.isnan(scores)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(kept, scores, 0.0).sum(axis=0) / kept.sum(axis=0))
+        return np.asarray(np.where(defined, scores, 0.0).sum(axis=0) / defined.sum(axis=0))
 
 
 def cross_style_self_bleu(
@@ -113,19 +113,19 @@ def cross_style_self_bleu(
 ) -> Floats:
     """BLEU-1..max_n of every text against its group's texts of *other* styles.
 
-    Shape (len(texts), max_n), range 0 to 1, lower means that styles differ more. NaN where the
-    group has one style only. With one text for each style this equals `self_bleu`.
+    Shape (len(texts), max_n), range 0 to 1, lower means that styles differ more. NaN if the group
+    has a single style. Equal to `self_bleu` with one text per style.
     """
     check_texts(texts, groups=groups, styles=styles)
     return grouped_bleu(pack(texts), numbered(groups), numbered(styles), max_n=max_n)
 
 
 def grouped_bleu(packed: Packed, group: Integers, owner: Integers, *, max_n: int = MAX_N) -> Floats:
-    """BLEU of every text against the texts of its group that have another owner."""
+    """Compute BLEU of every text against the texts of its group with another owner."""
     scores = np.full((len(group), max_n), np.nan)
     if not len(group):
         return scores
-    # Side by side: the texts of one group, and within it those of one owner.
+    # Make texts of one group adjacent, and within it those of one owner.
     order = np.lexsort((owner, group))
     if (order[1:] < order[:-1]).any():
         packed = packed.take(order)
@@ -147,29 +147,32 @@ def grouped_bleu(packed: Packed, group: Integers, owner: Integers, *, max_n: int
 def _clipped_matches(
     words: Integers, length: Integers, group: Integers, owner: Integers, max_n: int
 ) -> Floats:
-    """Numerators of BLEU's precisions, shape (texts, max_n). `words` are all texts in a row.
+    """Return the numerators of BLEU's precisions, shape (texts, max_n); `words` concatenates all
+    texts.
 
-    Clipping needs the largest count of an n-gram in any text of another owner. That is the
-    group's largest, unless the text's own owner holds it; then it is the largest of the rest. Two
-    numbers for each (group, n-gram) suffice, so each order costs one sort, and not a comparison
-    of all pairs of texts.
+    Clipping needs the largest count of an n-gram in any text of another owner. That is the group's
+    largest, unless the text's own owner has it; then it is the largest of the rest. Two numbers for
+    each (group, n-gram) suffice, so each order costs one sort instead of a comparison of all pairs
+    of texts.
     """
     count = len(length)
     matches = np.zeros((count, max_n))
     text = np.repeat(np.arange(count), length)
-    left = np.repeat(np.cumsum(length), length) - np.arange(len(words))  # words to the text's end
+    left = np.repeat(np.cumsum(length), length) - np.arange(
+        len(words)
+    )  # words up to the text's end
     vocabulary = int(words.max(initial=0)) + 1
     # The id of an n-gram is its rank among the pairs (id of its first n-1 words, last word). The
     # empty n-gram's id is the group, so ids of two groups never meet, and all stay small.
     ids, at = group[text], np.arange(len(words))
-    gram_at, kept = np.empty(len(words), dtype=np.int64), np.empty(len(words), dtype=np.bool_)
+    gram_at, keep_at = np.empty(len(words), dtype=np.int64), np.empty(len(words), dtype=np.bool_)
     for n in range(1, max_n + 1):
         keep = left[at] >= n
         ids, at = ids[keep], at[keep]
         if not len(at):
             break
         pair = ids * vocabulary + words[at + n - 1]
-        order, pair = stable_order(pair)  # stable: the texts of one n-gram stay side by side
+        order, pair = stable_order(pair)  # stable, so that the texts of one n-gram stay adjacent
         at = at[order]
         new_gram = starts(pair)
         cells = np.flatnonzero(new_gram | starts(text[at]))  # runs of one n-gram in one text
@@ -177,13 +180,13 @@ def _clipped_matches(
             np.diff(cells, append=len(at)), new_gram[cells], owner[text[at[cells]]]
         )
         matches[:, n - 1] = np.bincount(text[at[cells]], weights=limit, minlength=count)
-        # What one owner alone says has no match, and neither has any longer n-gram around it.
+        # An n-gram of a single owner has no match, nor has any longer n-gram that contains it.
         gram = np.cumsum(new_gram) - 1
         again = shared[gram]
         gram_at[at[again]] = gram[again]
-        kept[:] = False
-        kept[at[again]] = True
-        at = np.flatnonzero(kept)  # back to reading order
+        keep_at[:] = False
+        keep_at[at[again]] = True
+        at = np.flatnonzero(keep_at)  # back to reading order
         ids = gram_at[at]
     return matches
 
@@ -191,18 +194,20 @@ def _clipped_matches(
 def _limits(
     counts: Integers, new_gram: npt.NDArray[np.bool_], owner: Integers
 ) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """Clipped count of each cell (n-gram, text), and which n-grams have more than one owner.
+    """Return the clipped count of each cell (n-gram, text) and which n-grams have several owners.
 
-    The cells of one n-gram are side by side, and among them those of one owner.
+    The cells of one n-gram are adjacent, and within them those of one owner.
     """
     new_owner = new_gram | starts(owner)
     owner_at = np.flatnonzero(new_owner)
-    most = np.maximum.reduceat(counts, owner_at)  # of an owner's texts
+    most = np.maximum.reduceat(counts, owner_at)  # over an owner's texts
     gram_at = np.flatnonzero(new_gram[owner_at])
     gram = np.cumsum(new_gram[owner_at]) - 1
     top = np.maximum.reduceat(most, gram_at)
     leaders = np.flatnonzero(most == top[gram])
-    leaders = leaders[starts(gram[leaders])]  # of equal leaders the first: second is then equal
+    leaders = leaders[
+        starts(gram[leaders])
+    ]  # the first of equal leaders; the second largest is then equal
     rest = most.copy()
     rest[leaders] = 0
     limit = top[gram]

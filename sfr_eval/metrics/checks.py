@@ -1,4 +1,4 @@
-"""Bad input is named by its row, here, before an array hides which row it was."""
+"""Input checks that name the bad row, before an array hides which one it was."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 
-def check_texts(texts: Sequence[Sequence[Any]], **beside: Sequence[Any]) -> None:
-    """Every text is a list or tuple of tokens, and each of `beside` has as many rows.
+def check_texts(texts: Sequence[Sequence[Any]], **parallel: Sequence[Any]) -> None:
+    """Check that every text is a list or tuple of tokens and that `parallel` have as many rows.
 
-    TypeError names the first row that is something else: a plain string would be measured letter
-    by letter, and None or NaN (an empty cell of a table) would fail far from here.
+    Raises TypeError for the first row that is not: a plain string would be measured letter by
+    letter, and None or NaN (an empty cell of a table) would fail far from here.
     """
     for row, text in enumerate(texts):
         if isinstance(text, str):
@@ -20,21 +20,21 @@ def check_texts(texts: Sequence[Sequence[Any]], **beside: Sequence[Any]) -> None
             )
         if not isinstance(text, list | tuple | np.ndarray):
             raise TypeError(f"texts[{row}] is {text!r}, not a list of tokens")
-    for name, rows in beside.items():
+    for name, rows in parallel.items():
         if len(rows) != len(texts):
             raise ValueError(f"{name} has {len(rows)} rows, texts has {len(texts)}")
 
 
 def check_strings(texts: Sequence[Any]) -> None:
-    """Every row is a str; TypeError names the first that is not."""
+    """Check that every row is a str. Raises TypeError for the first that is not."""
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"texts[{row}] is {text!r}, not a string")
 
 
 def unit_rows(embeddings: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """The rows at unit length, float64, shape (..., n, d). ValueError names the first row that is
-    not finite or has no direction."""
+    """Scale rows to unit length, as float64 of shape (..., n, d). Raises ValueError for the first
+    row that is not finite or has length 0."""
     rows = np.asarray(embeddings, dtype=np.float64)
     if rows.ndim < 2:
         raise ValueError(f"embeddings have shape {rows.shape}; they must be (n, d)")

@@ -1,7 +1,7 @@
-"""How many different answers? Replies are put into classes of the same meaning, and counted.
+"""Counts distinct answers: replies are grouped into classes of equal meaning.
 
-The classes do not depend on the order of the replies. A partition that compares with the first
-member of a class only gives 21 to 27 classes for the same 64 texts in different orders.
+The classes do not depend on the order of the replies. A partition that compares only with the first
+member of a class gives 21 to 27 classes for the same 64 texts in different orders.
 """
 
 from collections import Counter
@@ -17,22 +17,22 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 MAX_DISTANCE = 0.3
-"""Cosine distance up to which average linkage puts two groups of replies into one class."""
+"""Cosine distance up to which average linkage merges two groups of replies."""
 
 
-def distinct_k(labels: Sequence[Hashable], k: int, *, of: int | None = None) -> float | None:
-    """Expected number of different classes among k of the n labelled replies, drawn without
+def distinct_k(labels: Sequence[Hashable], k: int, *, total: int | None = None) -> float | None:
+    """Expected number of distinct classes among k of the n labelled replies, drawn without
     replacement: sum_j [1 - C(n - n_j, k) / C(n, k)].
 
-    Unbiased for a draw of k at every n >= k. Range 1 to k, higher is more varied; None where
-    n < k. `of` is n where only some of n replies passed a gate and have a label: the rest then
-    counts as nothing found (range 0 to k).
+    Unbiased for a draw of k at every n >= k. Range 1 to k, higher is more varied; None if n < k.
+    `total` is n if only some of n replies passed a filter and have labels; the others then add
+    nothing (range 0 to k).
     """
     if k < 1:
         raise ValueError(f"k = {k}; draw at least one reply")
-    n = len(labels) if of is None else of
+    n = len(labels) if total is None else total
     if n < len(labels):
-        raise ValueError(f"of = {n}, but {len(labels)} replies have labels")
+        raise ValueError(f"total = {n}, but {len(labels)} replies have labels")
     if n < k:
         return None
     sizes = np.array(list(Counter(labels).values()), dtype=np.int64)
@@ -42,11 +42,11 @@ def distinct_k(labels: Sequence[Hashable], k: int, *, of: int | None = None) -> 
 def utility_k(
     labels: Sequence[Hashable], scores: Sequence[float], k: int, *, patience: float = 0.8
 ) -> float | None:
-    """Expected patience-weighted quality of the first k replies, where a reply counts only if it
+    """Expected patience-weighted quality of the first k replies, in which a reply counts only if it
     is the first of its class (NoveltyBench 2504.05228), averaged over all orders.
 
     sum_x s_x sum_{i<k} p^i C(n - m_x, i) / (n C(n - 1, i)) / sum_{i<k} p^i, with s_x the score of
-    reply x and m_x the size of its class. In the unit of the scores, higher is better; None where
+    reply x and m_x the size of its class. In the unit of the scores, higher is better; None if
     n < k.
     """
     from math import comb
@@ -68,10 +68,10 @@ def utility_k(
 
 
 def meaning_classes(embeddings: npt.ArrayLike, *, max_distance: float = MAX_DISTANCE) -> Integers:
-    """Class of each text: average linkage on cosine distances, cut at `max_distance`.
+    """Assign a class to each text: average linkage on cosine distances, cut at `max_distance`.
 
-    Shape (n,), numbered from 0 in order of first appearance. The same partition in every order of
-    the texts.
+    Shape (n,), numbered from 0 in order of first appearance. The partition does not depend on the
+    order of the texts.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
@@ -79,7 +79,7 @@ def meaning_classes(embeddings: npt.ArrayLike, *, max_distance: float = MAX_DIST
     rows = unit_rows(embeddings)
     if len(rows) < 2:
         return np.zeros(len(rows), dtype=np.int64)
-    order = np.lexsort(rows.T)  # by content: ties between pairs then break the same way
+    order = np.lexsort(rows.T)  # by content, so that ties between pairs always break the same way
     distances = np.maximum(1.0 - rows[order] @ rows[order].T, 0.0)
     np.fill_diagonal(distances, 0.0)
     tree = linkage(squareform((distances + distances.T) / 2, checks=False), method="average")

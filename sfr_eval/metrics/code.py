@@ -1,5 +1,5 @@
-"""How often is the code right, how many different right programs are there, and can the grader be
-trusted? All from one set of n programs a problem; the interval is over problems.
+"""How often code is correct, how many distinct correct programs there are, and how reliable the
+grader is. All from one set of n programs per problem; the interval is over problems.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ VERSION = "2"
 NOT_GRADED = "no program of this problem could be graded"
 NO_FUNCTION = "nothing to compare: no graded program, or no function to call on other inputs"
 LISTED = 50
-"""Most programs that the notes name."""
+"""Maximum number of programs that the notes name."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class _Answers:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """pass_at_k and distinct_correct_at_k for every k up to the number of graded programs, and how
-    programs ended; nothing for a suite without problems."""
+    """Return pass_at_k and distinct_correct_at_k for every k up to the number of graded programs,
+    and how programs ended; nothing for a suite without problems."""
     grading = context.grading
     if grading is None:
         return []
@@ -50,7 +50,7 @@ def compute(context: Context) -> list[MetricResult]:
             context,
             answers,
             "pass_at",
-            lambda of: lambda k: pass_at_k(of.n, len(of.right), k),
+            lambda graded: lambda k: pass_at_k(graded.n, len(graded.right), k),
             ceiling=lambda k: 1.0,
             signature={**signature, "estimator": "1 - C(n-c, k) / C(n, k)"},
             notes=_notes(context, grading, answers),
@@ -59,7 +59,9 @@ def compute(context: Context) -> list[MetricResult]:
             context,
             answers,
             "distinct_correct_at",
-            lambda of: _distinct(of, [shape(grading.program(sample)) for sample in of.right]),
+            lambda graded: _distinct(
+                graded, [shape(grading.program(sample)) for sample in graded.right]
+            ),
             ceiling=float,
             signature={**signature, "same": "normalised syntax tree"},
         ),
@@ -70,19 +72,19 @@ def compute(context: Context) -> list[MetricResult]:
 
 def _graded(grading: Grading, replies: Sequence[Sample]) -> _Answers:
     pairs = [(reply, grading.verdict(reply)) for reply in replies]
-    kept = [(reply, verdict) for reply, verdict in pairs if verdict is not None]
-    return _Answers(tuple(s for s, _ in kept), tuple(v for _, v in kept))
+    scored = [(reply, verdict) for reply, verdict in pairs if verdict is not None]
+    return _Answers(tuple(s for s, _ in scored), tuple(v for _, v in scored))
 
 
-def _distinct(of: _Answers, labels: Sequence[str]) -> Callable[[int], float | None]:
+def _distinct(graded: _Answers, labels: Sequence[str]) -> Callable[[int], float | None]:
     sizes = list(Counter(labels).values())
-    return lambda k: distinct_at_k(sizes, of.n, k)
+    return lambda k: distinct_at_k(sizes, graded.n, k)
 
 
 def largest_k(answers: Mapping[PromptKey, _Answers], temperature: float) -> int:
-    """Most k for which every problem that has a graded program has enough of them. The same
-    problems then stand behind every k, so a curve over k never falls."""
-    counts = [of.n for (t, _, _), of in answers.items() if t == temperature and of.n]
+    """Return the largest k for which every problem with a graded program has enough of them. Every
+    k then rests on the same problems, so a curve over k never decreases."""
+    counts = [graded.n for (t, _, _), graded in answers.items() if t == temperature and graded.n]
     return min(counts, default=0)
 
 
@@ -97,8 +99,8 @@ def _at_k(
     notes: Mapping[str, Any] | None = None,
     reason: str = NOT_GRADED,
 ) -> Iterator[MetricResult]:
-    """One result for each k. A k beyond what every problem has is not reported."""
-    curves = {key: measure(of) for key, of in answers.items()}
+    """Yield one result for each k up to what every problem has."""
+    curves = {key: measure(graded) for key, graded in answers.items()}
     most = {t: largest_k(answers, t) for t in {key[0] for key in answers}}
     for k in range(1, max([1, *most.values()]) + 1):
         values = [
@@ -122,11 +124,11 @@ def _behaviours(
     answers: Mapping[PromptKey, _Answers],
     signature: Mapping[str, Any],
 ) -> Iterator[MetricResult]:
-    """distinct_behaviour_at_k; undefined for problems without a function to call, absent where no
-    problem has one. Programs of one shape behave alike, so one of each is run."""
+    """Yield distinct_behaviour_at_k: undefined for problems without a function to call, absent if
+    no problem has one. Programs of one shape behave alike, so only one of them is run."""
     of_shape: dict[tuple[str, str], str] = {}
-    for of in answers.values():
-        for sample in of.right:
+    for graded in answers.values():
+        for sample in graded.right:
             code = grading.program(sample)
             of_shape.setdefault((sample.query, shape(code)), code)
     by_problem: dict[str, list[str]] = {}
@@ -135,12 +137,12 @@ def _behaviours(
     numbers = grading.behaviours(by_problem)
     comparable = grading.comparable({query for _, query, _ in answers})
 
-    def measure(of: _Answers) -> Callable[[int], float | None]:
-        if of.n and of.samples[0].query not in comparable:
+    def measure(graded: _Answers) -> Callable[[int], float | None]:
+        if graded.n and graded.samples[0].query not in comparable:
             return lambda k: None
-        codes = [of_shape[s.query, shape(grading.program(s))] for s in of.right]
-        labels = [numbers[s.query, code] for s, code in zip(of.right, codes, strict=True)]
-        return _distinct(of, [str(label) for label in labels])
+        codes = [of_shape[s.query, shape(grading.program(s))] for s in graded.right]
+        labels = [numbers[s.query, code] for s, code in zip(graded.right, codes, strict=True)]
+        return _distinct(graded, [str(label) for label in labels])
 
     if comparable:
         yield from _at_k(
@@ -160,7 +162,7 @@ def _rates(
     answers: Mapping[PromptKey, _Answers],
     signature: Mapping[str, Any],
 ) -> Iterator[MetricResult]:
-    """Shares of a problem's answers, each 0 to 1."""
+    """Yield shares of a problem's answers, each 0 to 1."""
     ends: dict[str, Callable[[Graded], bool]] = {
         "time_limit_rate": lambda verdict: verdict.status == "time_limit",
         "near_limit_rate": lambda verdict: verdict.near_limit,
@@ -169,9 +171,9 @@ def _rates(
     for metric, holds in ends.items():
         values = [
             context.prompt_value(
-                key, _mean([holds(verdict) for verdict in of.verdicts]), reason=NOT_GRADED
+                key, _mean([holds(verdict) for verdict in graded.verdicts]), reason=NOT_GRADED
             )
-            for key, of in answers.items()
+            for key, graded in answers.items()
         ]
         yield _rate(metric, values, signature)
     empty = context.per_prompt(
@@ -184,32 +186,32 @@ def _rates(
         "mode_difference_rate": (_mode_differences, NOT_GRADED),
     }
     for metric, (changed, reason) in again.items():
-        pairs = {key: changed(grading, of) for key, of in answers.items()}
+        pairs = {key: changed(grading, graded) for key, graded in answers.items()}
         if any(pairs.values()):
             values = [
-                context.prompt_value(key, _mean(found), reason=reason)
-                for key, found in pairs.items()
+                context.prompt_value(key, _mean(changes), reason=reason)
+                for key, changes in pairs.items()
             ]
             yield _rate(metric, values, signature)
 
 
-def _flips(grading: Grading, of: _Answers) -> list[bool]:
-    """For each program that was graded twice: did its verdict change?"""
-    again = [grading.verdict(sample, round=1) for sample in of.samples]
+def _flips(grading: Grading, graded: _Answers) -> list[bool]:
+    """Return whether the verdict changed, for each program that was graded twice."""
+    again = [grading.verdict(sample, round=1) for sample in graded.samples]
     return [
         first.passed != second.passed
-        for first, second in zip(of.verdicts, again, strict=True)
+        for first, second in zip(graded.verdicts, again, strict=True)
         if second is not None
     ]
 
 
-def _mode_differences(grading: Grading, of: _Answers) -> list[bool]:
+def _mode_differences(grading: Grading, graded: _Answers) -> list[bool]:
     if grading.other_mode is None:
         return []
-    other = [grading.verdict(sample, mode=grading.other_mode) for sample in of.samples]
+    other = [grading.verdict(sample, mode=grading.other_mode) for sample in graded.samples]
     return [
         own.passed != verdict.passed
-        for own, verdict in zip(of.verdicts, other, strict=True)
+        for own, verdict in zip(graded.verdicts, other, strict=True)
         if verdict is not None
     ]
 
@@ -218,15 +220,15 @@ def _rate(metric: str, values: Sequence[Value], signature: Mapping[str, Any]) ->
     return metric_result(metric, version=VERSION, values=values, signature=signature, ceiling=1.0)
 
 
-def _mean(found: Sequence[bool]) -> float | None:
-    return sum(found) / len(found) if found else None
+def _mean(outcomes: Sequence[bool]) -> float | None:
+    return sum(outcomes) / len(outcomes) if outcomes else None
 
 
 def _notes(
     context: Context, grading: Grading, answers: Mapping[PromptKey, _Answers]
 ) -> dict[str, Any]:
-    """What a reader of pass@k must know beside the number."""
-    verdicts = [verdict for of in answers.values() for verdict in of.verdicts]
+    """Return what a reader of pass@k has to know besides the number."""
+    verdicts = [verdict for graded in answers.values() for verdict in graded.verdicts]
     statuses = Counter(verdict.status for verdict in verdicts)
     other = grading.other_mode
     notes: dict[str, Any] = {
@@ -238,13 +240,13 @@ def _notes(
         "retried_alone": sum(verdict.retried for verdict in verdicts),
         **{f"status_{status}": count for status, count in sorted(statuses.items())},
     }
-    flips = [flip for of in answers.values() for flip in _flips(grading, of)]
+    flips = [flip for graded in answers.values() for flip in _flips(grading, graded)]
     notes |= {"graded_twice": len(flips), "flips": sum(flips)}
     if other is not None:
         differing = [
             f"{sample.query} #{sample.index} at T = {sample.temperature:g}"
-            for of in answers.values()
-            for sample, own in zip(of.samples, of.verdicts, strict=True)
+            for graded in answers.values()
+            for sample, own in zip(graded.samples, graded.verdicts, strict=True)
             if (verdict := grading.verdict(sample, mode=other)) is not None
             and verdict.passed != own.passed
         ]

@@ -1,4 +1,4 @@
-"""Do styles differ at all? Energy distance between the replies of different personas."""
+"""Energy distance between the replies of different personas: whether styles differ at all."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 PERMUTATIONS = 999
-_BATCH = 200  # permutations at a time: bounds memory
+_BATCH = 200  # permutations at a time, to bound memory
 
 
 @dataclass(frozen=True)
 class EnergyTest:
-    """Energy of each group (NaN undefined), their mean, and the chance of a mean as large when
-    styles are exchanged within groups; None where no group is defined."""
+    """Energy of each group (NaN if undefined), their mean, and the chance of a mean as large if
+    styles are exchanged within groups. Mean and chance are None if no group is defined."""
 
     energies: Floats
     mean: float | None
@@ -30,13 +30,13 @@ class EnergyTest:
 def cross_style_energy(
     embeddings: npt.ArrayLike, groups: Sequence[Hashable], styles: Sequence[Hashable]
 ) -> Floats:
-    """Energy distance between styles for each group, in order of first appearance.
+    """Return the energy distance between styles for each group, in order of first appearance.
 
     Mean over pairs of styles of 2 E|x - y| - E|x - x'| - E|y - y'|, with U-statistics (no text is
     compared with itself) and Euclidean distances of unit rows (Szekely and Rizzo 2004). 0 in
-    expectation when styles speak alike, so it can be slightly negative; at most 4. Higher means
-    that styles differ more. Expectation does not depend on the number of replies. Styles with one
-    reply in the group are left out; NaN where fewer than two are left.
+    expectation if styles are alike, so it can be slightly negative; at most 4. Higher means that
+    styles differ more. Its expectation does not depend on the number of replies. Styles with one
+    reply in the group are left out; NaN if fewer than two remain.
     """
     _, blocks = _blocks(unit_rows(embeddings), groups, styles)
     return np.array([np.nan if block is None else _energy(*block)[0] for block in blocks])
@@ -50,9 +50,9 @@ def energy_test(
     permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> EnergyTest:
-    """`cross_style_energy` with a permutation test: style labels are exchanged within each group,
-    p = (1 + number of permuted means >= the observed) / (1 + permutations); none without
-    permutations."""
+    """Compute `cross_style_energy` with a permutation test: style labels are exchanged within each
+    group, p = (1 + number of permuted means >= the observed) / (1 + permutations). No p-value
+    without permutations."""
     names, blocks = _blocks(unit_rows(embeddings), groups, styles)
     energies = np.full(len(names), np.nan)
     random = np.random.default_rng(seed)
@@ -72,7 +72,7 @@ def energy_test(
     mean = float(np.nansum(energies) / defined)
     if not permutations:
         return EnergyTest(energies, mean, None, permutations)
-    # Sums in another order differ in the last digits; equal permutations must count as equal.
+    # Sums in a different order differ in the last digits; equal permutations must count as equal.
     reached = int((permuted / defined >= mean - 1e-12).sum())
     return EnergyTest(energies, mean, (1 + reached) / (1 + permutations), permutations)
 
@@ -83,7 +83,8 @@ _Block = tuple[Floats, Integers]
 def _blocks(
     rows: Floats, groups: Sequence[Hashable], styles: Sequence[Hashable]
 ) -> tuple[list[Hashable], list[_Block | None]]:
-    """Distances and styles of each group, without styles of one reply; None if under two remain."""
+    """Return distances and styles of each group, without styles of one reply; None if fewer than
+    two styles remain."""
     if not len(rows) == len(groups) == len(styles):
         raise ValueError(
             f"embeddings has {len(rows)} rows, groups {len(groups)}, styles {len(styles)}"
@@ -97,8 +98,8 @@ def _blocks(
     for own in np.split(order, ends[:-1]) if names else []:
         _, codes, sizes = np.unique(style[own], return_inverse=True, return_counts=True)
         own = own[sizes[codes] > 1]
-        kept, codes = np.unique(style[own], return_inverse=True)
-        if len(kept) < 2:
+        remaining, codes = np.unique(style[own], return_inverse=True)
+        if len(remaining) < 2:
             blocks.append(None)
             continue
         cosines = rows[own] @ rows[own].T
@@ -109,10 +110,10 @@ def _blocks(
 
 
 def _energy(distances: Floats, style: Integers) -> Floats:
-    """Energies for one labelling, shape (n,), or for many, shape (labellings, n)."""
+    """Return the energies of one labelling, shape (n,), or of many, shape (labellings, n)."""
     many = np.atleast_2d(style)
     count, n = many.shape
-    sizes = np.bincount(many[0]).astype(np.float64)  # the same in every permutation
+    sizes = np.bincount(many[0]).astype(np.float64)  # equal in every permutation
     s = len(sizes)
     member = (many[:, :, None] == np.arange(s)).astype(np.float64)
     reach = (distances @ member.transpose(1, 0, 2).reshape(n, count * s)).reshape(n, count, s)

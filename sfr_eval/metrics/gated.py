@@ -1,9 +1,10 @@
-"""Variety among the good replies only. Noise raises every measure of variety; a gate takes it out.
+"""Variety among good replies only. Noise raises every measure of variety; a quality filter removes
+it.
 
-The gate is a yes or no for each reply. Where the model speaks the suite's world it is the oracle's
-verdict (`oracle_valid`); without a gate this family gives nothing. All forms here are stable in the
-number of replies, since a gate leaves a different number to each prompt. The sign of a comparison
-can differ from that of the same measure without a gate: report both.
+The filter accepts or rejects each reply. If the model was trained on the suite's own grammar, it is
+the oracle's result (`oracle_valid`); without a filter this family is empty. All measures here are
+stable in the number of replies, since a filter leaves a different number for each prompt. A
+comparison can have the opposite sign of the same measure without the filter: report both.
 """
 
 import math
@@ -27,14 +28,14 @@ REFERENCES = 3
 
 @dataclass(frozen=True)
 class QualityFilter:
-    """Which replies are good enough, and how that was decided (for signatures)."""
+    """Decides which replies are good enough; signatures carry its name."""
 
     name: str
     passes: Callable[[Sample], bool]
 
 
 def quality_filter(context: Context) -> QualityFilter | None:
-    """The gate of a run: the world's oracle, or None."""
+    """Return the filter of a run: the oracle of its benchmark, or None."""
     oracle = oracle_of(context)
     if oracle is None:
         return None
@@ -42,20 +43,20 @@ def quality_filter(context: Context) -> QualityFilter | None:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """valid_* for each prompt; nothing without a gate."""
-    gate = quality_filter(context)
-    if gate is None:
+    """Return valid_* for each prompt; nothing without a filter."""
+    accept = quality_filter(context)
+    if accept is None:
         return []
-    kept = [
-        rows[[gate.passes(context.replies[row]) for row in rows]] if len(rows) else rows
+    accepted = [
+        rows[[accept.passes(context.replies[row]) for row in rows]] if len(rows) else rows
         for rows in context.prompt_rows()
     ]
-    asked = [len(rows) for rows in context.prompt_rows()]
-    sets = set_values(context.reply_embeddings, kept, workers=context.workers)
+    drawn = [len(rows) for rows in context.prompt_rows()]
+    sets = set_values(context.reply_embeddings, accepted, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
     columns = {
         "valid_self_bleu_4": (
-            _self_bleu(context, kept),
+            _self_bleu(context, accepted),
             f"fewer than {REFERENCES + 1} replies pass the gate",
             {
                 **context.tokenizer.signature,
@@ -69,13 +70,13 @@ def compute(context: Context) -> list[MetricResult]:
         "valid_embed_distance": (sets["embed_distance"], few, None),
         "valid_vendi_q2": (sets["vendi_q2"], few, None),
         "valid_distinct_k": (
-            _distinct(context, kept, asked),
+            _distinct(context, accepted, drawn),
             f"fewer than {DISTINCT_K} replies with text",
             None,
         ),
     }
     of_encoder = signatures(context.encoder_signature)
-    passed = sum(map(len, kept)) / max(1, sum(asked))
+    passed = sum(map(len, accepted)) / max(1, sum(drawn))
     return [
         metric_result(
             metric,
@@ -86,7 +87,7 @@ def compute(context: Context) -> list[MetricResult]:
             ],
             signature={
                 **(own or of_encoder[metric.removeprefix("valid_")][0]),
-                "gate": gate.name,
+                "gate": accept.name,
             },
             notes={"passed": passed},
         )
@@ -94,20 +95,21 @@ def compute(context: Context) -> list[MetricResult]:
     ]
 
 
-def _self_bleu(context: Context, kept: Sequence[np.ndarray]) -> Floats:
-    rows = [int(row) for own in kept for row in own]
-    group = np.repeat(np.arange(len(kept)), [len(own) for own in kept])
+def _self_bleu(context: Context, accepted: Sequence[np.ndarray]) -> Floats:
+    rows = [int(row) for own in accepted for row in own]
+    group = np.repeat(np.arange(len(accepted)), [len(own) for own in accepted])
     texts = [context.tokenizer(context.replies[row].text) for row in rows]
     draws = fixed_bleu_draws(pack(texts), group, references=REFERENCES)
-    means = [group_means(draw[:, 3], group, groups=len(kept)) for draw in draws]
+    means = [group_means(draw[:, 3], group, groups=len(accepted)) for draw in draws]
     return np.asarray(np.mean(means, axis=0))
 
 
-def _distinct(context: Context, kept: Sequence[np.ndarray], asked: Sequence[int]) -> Floats:
-    """Expected meanings of valid replies among DISTINCT_K of all that were drawn: 0 is possible."""
-    found = np.full(len(kept), np.nan)
-    for number, (rows, of) in enumerate(zip(kept, asked, strict=True)):
-        if of >= DISTINCT_K:
+def _distinct(context: Context, accepted: Sequence[np.ndarray], drawn: Sequence[int]) -> Floats:
+    """Return the expected meanings of valid replies among DISTINCT_K of all drawn ones; may be
+    0."""
+    classes = np.full(len(accepted), np.nan)
+    for number, (rows, total) in enumerate(zip(accepted, drawn, strict=True)):
+        if total >= DISTINCT_K:
             own = context.reply_embeddings[rows].astype(np.float64)
-            found[number] = classes_in(own, of=of) if len(rows) else 0.0
-    return found
+            classes[number] = classes_in(own, total=total) if len(rows) else 0.0
+    return classes

@@ -1,15 +1,15 @@
-"""Do hidden states still tell personas apart, and how many directions do they use?
+"""Hidden states: whether they tell personas apart, and how many directions they use.
 
-Measured for each query, over the replies of all its personas, at three places:
+Measured for each query, over the replies of all its personas, in three positions:
 
     hidden_   mean over the reply, as the model read it after its prompt
     prompt_   the last prompt token: one state for each persona, whatever was drawn
     reread_   mean over the reply, read again without the persona's card
 
-While it writes, a model sees the card: its states differ between personas even where all replies
-are the same text. Only in `reread_` does a difference come from the replies alone. Values are those
-of the last layer asked for; the notes have every layer, and the null where there is one: personas
-are permuted within each query, which changes nothing when they do not matter.
+A model sees the card while it writes, so its states differ between personas even if all replies are
+the same text. Only in `reread_` do differences come from the replies alone. Values are those of the
+last requested layer. The notes have every layer and, for some metrics, a null: personas are
+permuted within each query, which has no effect if they do not matter.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,16 +33,16 @@ VERSION = "1"
 RANK_ROWS = 8  # one reply of each of nine personas is enough
 RANK_SUBSETS = 16
 PERMUTATIONS = 199
-OWN_TEMPERATURE = 1.0  # the maps are of the nearest
+OWN_TEMPERATURE = 1.0  # the maps show the nearest one
 _SEED = 8_113_405
 
 Measured = tuple[float | None, Doubles | None]
-"""(value of one query, its values under permuted personas)"""
+"""(value of one query, its values for permuted personas)"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueryVectors:
-    """The vectors of one query at one layer, and what belongs to them."""
+    """The vectors of one query at one layer, with the data to measure them by."""
 
     vectors: Floats
     base: Floats | None  # the same replies in the base checkpoint
@@ -56,10 +56,10 @@ def _ratio(rows: QueryVectors) -> Measured:
 
 
 def _rank(rows: QueryVectors) -> Measured:
-    found = spectra.effective_rank(
+    rank = spectra.effective_rank(
         rows.vectors, rows=RANK_ROWS, subsets=RANK_SUBSETS, generator=rows.generator
     )
-    return found, None
+    return rank, None
 
 
 def _share(rows: QueryVectors) -> Measured:
@@ -119,7 +119,7 @@ NO_BASE = "no base checkpoint; give --base-model"
 
 @dataclass(frozen=True, kw_only=True)
 class QueryReplies:
-    """The replies of one query at one temperature: places in `context.replies`, personas."""
+    """The replies to one query at one temperature: places in `context.replies`, personas."""
 
     query: str
     places: Ints
@@ -127,18 +127,18 @@ class QueryReplies:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """All measures of every query, at all three places."""
+    """Return all measures of every query, in all three positions."""
     readings = context.readings
     cells = _cells(context, readings.model)
-    found = []
+    results = []
     for states, base, position, measures in (
         (readings.model, readings.base, "reply", REPLY),
         (readings.model, readings.base, "prompt", PROMPT),
         (readings.blind, None, "reply", REREAD),
     ):
         if states is not None:
-            found += _results(context, states, base, cells, position, measures)
-    return found
+            results += _results(context, states, base, cells, position, measures)
+    return results
 
 
 def _results(
@@ -156,16 +156,16 @@ def _results(
     last = len(states.layers) - 1
     for temperature, of_temperature in cells.items():
         for layer in range(len(states.layers)):
-            found = _at_layer(states, base, of_temperature, position, measures, layer)
+            measured = _at_layer(states, base, of_temperature, position, measures, layer)
             for metric, (_, reason) in measures.items():
                 profiles[metric].setdefault(f"{temperature:g}", []).append(
-                    {"layer": states.layers[layer], **_summary(found[metric], metric)}
+                    {"layer": states.layers[layer], **_summary(measured[metric], metric)}
                 )
                 if layer == last:
                     why = NO_BASE if metric.endswith("_cka") and base is None else reason
                     values[metric] += [
                         context.query_value((temperature, cell.query), number, reason=why)
-                        for cell, (number, _) in zip(of_temperature, found[metric], strict=True)
+                        for cell, (number, _) in zip(of_temperature, measured[metric], strict=True)
                     ]
     notes: dict[str, Any] = {"depth": states.depth}
     notes["mean_vector_share"] = _cone(states, cells, position)
@@ -177,7 +177,7 @@ def _results(
         "permutations": PERMUTATIONS,
         "rank_rows": RANK_ROWS,
     }
-    maps_of = {name: _map(context, states, cells) for name in MAPPED if name in measures}
+    hidden_maps = {name: _map(context, states, cells) for name in MAPPED if name in measures}
     return [
         metric_result(
             metric,
@@ -185,14 +185,14 @@ def _results(
             values=values[metric],
             signature=signature,
             notes={"profile": profiles[metric], **notes}
-            | ({"map": maps_of[metric]} if metric in maps_of else {}),
+            | ({"map": hidden_maps[metric]} if metric in hidden_maps else {}),
         )
         for metric in measures
     ]
 
 
 def _cells(context: Context, states: "States") -> dict[float, list[QueryReplies]]:
-    """Temperature -> queries, in the order of the run; replies without a token are left out."""
+    """Return temperature -> queries, in the order of the run; omits replies without a token."""
     codes: dict[str, int] = {}
     places: dict[tuple[float, str], list[tuple[int, int]]] = {}
     for key in context.by_query():
@@ -226,13 +226,13 @@ def _at_layer(
     measures: Mapping[str, tuple[Measure, str]],
     layer: int,
 ) -> dict[str, list[Measured]]:
-    """metric -> what was found for each cell; one layer of one temperature is in memory."""
-    drawn = [_vectors(states, cell, position, layer) for cell in cells]
-    count = sum(len(vectors) for vectors, _ in drawn)
-    total = sum(vectors.sum(axis=0, dtype=np.float64) for vectors, _ in drawn)
+    """Measure each cell, by metric; one layer of one temperature is in memory at a time."""
+    states_of_cells = [_vectors(states, cell, position, layer) for cell in cells]
+    count = sum(len(vectors) for vectors, _ in states_of_cells)
+    total = sum(vectors.sum(axis=0, dtype=np.float64) for vectors, _ in states_of_cells)
     centre = total / max(count, 1)
-    found: dict[str, list[Measured]] = {metric: [] for metric in measures}
-    for number, (cell, (vectors, personas)) in enumerate(zip(cells, drawn, strict=True)):
+    measured: dict[str, list[Measured]] = {metric: [] for metric in measures}
+    for number, (cell, (vectors, personas)) in enumerate(zip(cells, states_of_cells, strict=True)):
         rows = QueryVectors(
             vectors=vectors,
             base=None if base is None else _vectors(base, cell, position, layer)[0],
@@ -241,13 +241,14 @@ def _at_layer(
             generator=np.random.default_rng((_SEED, number)),
         )
         for metric, (measure, _) in measures.items():
-            found[metric].append(measure(rows) if len(vectors) else (None, None))
-    return found
+            measured[metric].append(measure(rows) if len(vectors) else (None, None))
+    return measured
 
 
-def _summary(found: Sequence[Measured], metric: str) -> dict[str, Any]:
-    """Mean over queries with its interval, and where there is a null its 95% range and p."""
-    numbers = [value for value, _ in found if value is not None]
+def _summary(measured: Sequence[Measured], metric: str) -> dict[str, Any]:
+    """Return the mean over queries with its interval and, if there is a null, its 95% range and
+    p."""
+    numbers = [value for value, _ in measured if value is not None]
     mean: float | None = None
     low = high = mean
     if len(numbers) > 1:
@@ -255,17 +256,17 @@ def _summary(found: Sequence[Measured], metric: str) -> dict[str, Any]:
     elif numbers:
         mean = numbers[0]
     summary = {"value": mean, "low": low, "high": high, "n": len(numbers)}
-    chance = [null for value, null in found if value is not None and null is not None]
+    chance = [null for value, null in measured if value is not None and null is not None]
     if chance and mean is not None:
         summary |= against_chance(mean, np.mean(chance, axis=0), lower=metric.endswith("_cosine"))
     return summary
 
 
 def against_chance(value: float, permuted: Doubles, *, lower: bool) -> dict[str, float]:
-    """{"null_low", "null_high", "p"}: the middle 95% of the permuted values, and the chance of one
-    as extreme as `value`, (1 + number) / (1 + permutations); `lower`: small values are extreme."""
+    """Return {"null_low", "null_high", "p"}: the middle 95% of the permuted values, and the chance
+    of one as extreme as `value`, (1 + number) / (1 + permutations). `lower`: small is extreme."""
     low, high = np.quantile(permuted, [0.025, 0.975])
-    # The same sum in another order differs by rounding, and is not more extreme for that.
+    # The same sum in a different order differs by rounding, which does not make it more extreme.
     tolerance = 1e-9 * max(abs(value), float(np.abs(permuted).max()))
     beyond = permuted <= value + tolerance if lower else permuted >= value - tolerance
     return {
@@ -278,19 +279,21 @@ def against_chance(value: float, permuted: Doubles, *, lower: bool) -> dict[str,
 def _cone(
     states: "States", cells: Mapping[float, Sequence[QueryReplies]], position: str
 ) -> dict[str, float | None]:
-    """Temperature -> share of the mean vector in the last layer: why raw cosines say nothing."""
+    """Return temperature -> share of the mean vector in the last layer, which inflates raw
+    cosines."""
     last = len(states.layers) - 1
-    found = {}
+    shares = {}
     for temperature, of_temperature in cells.items():
         parts = [_vectors(states, cell, position, last)[0] for cell in of_temperature]
-        found[f"{temperature:g}"] = spectra.mean_share(np.concatenate(parts)) if parts else None
-    return found
+        shares[f"{temperature:g}"] = spectra.mean_share(np.concatenate(parts)) if parts else None
+    return shares
 
 
 def _map(
     context: Context, states: "States", cells: Mapping[float, Sequence[QueryReplies]]
 ) -> dict[str, Any]:
-    """Points of the maps at the temperature nearest to 1, last layer, queries centred."""
+    """Return the points of the maps at the temperature nearest to 1, last layer, queries
+    centred."""
     if not cells:
         return {}
     temperature = min(cells, key=lambda t: (abs(t - OWN_TEMPERATURE), t))
@@ -298,14 +301,14 @@ def _map(
 
 
 def map_of(context: Context, states: "States", cells: Sequence[QueryReplies]) -> dict[str, Any]:
-    """{"personas", "persona", "layer", "pca", ...}: `persona[i]` is the id of point i."""
-    shown = set(chosen_queries({cell.query: len(cell.places) for cell in cells}))
-    kept = [cell for cell in cells if cell.query in shown and len(cell.places)]
-    if not kept:
+    """Return {"personas", "persona", "layer", "pca", ...}; `persona[i]` is the id of point i."""
+    queries_to_show = set(chosen_queries({cell.query: len(cell.places) for cell in cells}))
+    shown_cells = [cell for cell in cells if cell.query in queries_to_show and len(cell.places)]
+    if not shown_cells:
         return {}
-    places = np.concatenate([cell.places for cell in kept])
-    personas = np.concatenate([cell.personas for cell in kept])
-    queries = np.repeat(np.arange(len(kept)), [len(cell.places) for cell in kept])
+    places = np.concatenate([cell.places for cell in shown_cells])
+    personas = np.concatenate([cell.personas for cell in shown_cells])
+    queries = np.repeat(np.arange(len(shown_cells)), [len(cell.places) for cell in shown_cells])
     vectors = centred_by(states.replies(places, len(states.layers) - 1), queries)
     return {
         "layer": states.layers[-1],

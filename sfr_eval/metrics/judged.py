@@ -1,7 +1,7 @@
-"""What judges think of each reply: Ctx, Rel, Flu and other axes on a scale of 1 to 5.
+"""Ratings of each reply by judges: Ctx, Rel, Flu and other axes on a scale of 1 to 5.
 
-The judging itself is done before (`judge_run`); here stored votes become values. A reply without a
-score of every judge is undefined with the reason, never 0 and never left out of the count.
+Judging comes before (`judges.panel`); this turns stored votes into values. A reply without a score
+of every judge is undefined with the reason, never 0 and never left out of the count.
 """
 
 from collections import Counter
@@ -19,14 +19,15 @@ from sfr_eval.types import MetricResult, Sample, Value
 
 VERSION = "1"
 WORDS = 10
-"""The length slope is for so many words."""
+"""Number of words that the length slope refers to."""
 
 Votes = Mapping[str, list[Judgement]]
-"""judge -> its votes on one reply, by number"""
+"""judge -> its votes on one reply, in order"""
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """judge_<axis> (1 to 5) and judge_<axis>_good (0 or 1) for each reply; nothing unjudged."""
+    """Return judge_<axis> (1 to 5) and judge_<axis>_good (0 or 1) for each reply of a judged
+    run."""
     judged = context.judged
     if judged is None:
         return []
@@ -34,8 +35,8 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 def score_of(votes: Votes, judges: Sequence[str]) -> tuple[float | None, str]:
-    """(mean over judges of the mean over votes, reason): each judge weighs the same, however many
-    of its votes could be read. None if one of the judges gave no score at all."""
+    """Return (mean over judges of the mean over votes, reason). Judges have equal weight, however
+    many of their votes could be read. None if one of the judges gave no score at all."""
     means = []
     for judge in judges:
         scores = [vote.score for vote in votes.get(judge, ()) if vote.score is not None]
@@ -52,7 +53,7 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
         if judgement.axis == axis:
             votes = by_reply.setdefault(judgement.sample_id, {})
             votes.setdefault(judgement.judge, []).append(judgement)
-    found = [
+    scored = [
         (reply, *score_of(by_reply.get(reply.sample_id, {}), judged.judges))
         for reply in context.replies
     ]
@@ -62,11 +63,11 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
         "votes": judged.votes,
         "scale": "1 to 5",
     }
-    of_replies = [by_reply.get(reply.sample_id, {}) for reply in context.replies]
+    votes_of_replies = [by_reply.get(reply.sample_id, {}) for reply in context.replies]
     notes = {
-        **_counts(of_replies, judged),
-        **_agreement(of_replies, judged),
-        "length_slope": _length_slope([(r, score) for r, score, _ in found if score is not None]),
+        **_counts(votes_of_replies, judged),
+        **_agreement(votes_of_replies, judged),
+        "length_slope": _length_slope([(r, score) for r, score, _ in scored if score is not None]),
     }
 
     def result(
@@ -82,50 +83,51 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
             notes=facts,
         )
 
-    scores = [sample_value(reply, score, reason=reason) for reply, score, reason in found]
+    scores = [sample_value(reply, score, reason=reason) for reply, score, reason in scored]
     good = [
         sample_value(reply, None if score is None else float(score >= GOOD), reason=reason)
-        for reply, score, reason in found
+        for reply, score, reason in scored
     ]
     name = f"judge_{axis}"
     return [result(name, scores, {}, notes), result(name + GOOD_SUFFIX, good, {"from": GOOD}, {})]
 
 
-def _counts(of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]:
-    """Votes of each status, those missing included, and the mean of each judge."""
-    votes = [vote for of_reply in of_replies for rows in of_reply.values() for vote in rows]
+def _counts(votes_of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]:
+    """Count the votes of each status and those missing, and average the scores of each judge."""
+    votes = [vote for reply in votes_of_replies for rows in reply.values() for vote in rows]
     statuses = Counter(vote.status for vote in votes)
-    asked = len(of_replies) * len(judged.judges) * judged.votes
+    expected = len(votes_of_replies) * len(judged.judges) * judged.votes
     means = {}
     for judge in judged.judges:
         scores = [v.score for v in votes if v.judge == judge and v.score is not None]
         means[judge] = sum(scores) / len(scores) if scores else None
     return {
-        "votes_asked": asked,
-        "votes_missing": asked - len(votes),
+        "votes_asked": expected,
+        "votes_missing": expected - len(votes),
         "statuses": dict(sorted(statuses.items())),
         "mean_of_judge": means,
     }
 
 
-def _agreement(of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]:
-    """Krippendorff's alpha over the votes of each judge (ordinal), and over judges (interval, of
-    their mean votes); None with one vote or one judge."""
+def _agreement(votes_of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]:
+    """Compute Krippendorff's alpha over the votes of each judge (ordinal) and over judges
+    (interval, of their mean votes); None with one vote or one judge."""
     of_judge = {
         judge: krippendorff_alpha(
-            [[vote.score for vote in votes.get(judge, ())] for votes in of_replies], level="ordinal"
+            [[vote.score for vote in votes.get(judge, ())] for votes in votes_of_replies],
+            level="ordinal",
         )
         for judge in judged.judges
     }
     of_judges = krippendorff_alpha(
-        [[score_of(votes, [judge])[0] for judge in judged.judges] for votes in of_replies]
+        [[score_of(votes, [judge])[0] for judge in judged.judges] for votes in votes_of_replies]
     )
     return {"alpha_of_votes": of_judge, "alpha_of_judges": of_judges}
 
 
 def _length_slope(scored: Sequence[tuple[Sample, float]]) -> dict[str, Any] | None:
-    """Points for ten words more, among replies to one prompt. Where it is not 0, either longer
-    replies are better or the judge likes length; `sfr-eval calibrate --judge` tells which."""
+    """Return the points for ten more words, among replies to one prompt. If it is not 0, longer
+    replies are better or the judge prefers length; `sfr-eval calibrate --judge` tells which."""
     slope = slope_within(
         [len(reply.text.split()) / WORDS for reply, _ in scored],
         [score for _, score in scored],

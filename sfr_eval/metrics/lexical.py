@@ -1,6 +1,6 @@
-"""Do replies repeat the same words? Every measure on tokens, for one set at a time and for a run.
+"""Repetition of words: every measure on tokens, for one set of texts or for a whole run.
 
-The functions in `__all__` take plain lists; `compute` takes a whole run, by `lexical_stream`.
+The functions in `__all__` take plain lists; `compute` measures a run through `lexical_stream`.
 """
 
 import math
@@ -65,7 +65,7 @@ VERSION = "2"
 
 @dataclass(frozen=True)
 class LexicalValues:
-    """Metric -> prompt or query -> number; what is undefined is absent."""
+    """Metric -> prompt or query -> number; undefined values are absent."""
 
     of_prompts: Mapping[str, Mapping[Hashable, float]]
     of_queries: Mapping[str, Mapping[Hashable, float]]
@@ -73,8 +73,8 @@ class LexicalValues:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """Every lexical metric: cross-style ones for each query, the rest for each prompt."""
-    found = lexical_values(
+    """Return every lexical metric: cross-style ones for each query, the others for each prompt."""
+    measured = lexical_values(
         (
             ReplyRow((temperature, query), persona, reply.index, reply.text)
             for (temperature, query), by_persona in context.by_query().items()
@@ -87,20 +87,20 @@ def compute(context: Context) -> list[MetricResult]:
     results = []
     for metric, (signature, reason) in signatures(context.tokenizer).items():
         if METRICS[metric].unit == "query":
-            of_queries = found.of_queries.get(metric, {})
+            of_queries = measured.of_queries.get(metric, {})
             values = [
                 context.query_value(key, of_queries.get(key), reason=reason)
                 for key in context.by_query()
             ]
         else:
-            of_prompts = found.of_prompts.get(metric, {})
+            of_prompts = measured.of_prompts.get(metric, {})
             values = [
                 context.prompt_value(key, of_prompts.get((key[:2], key[2])), reason=reason)
                 for key in context.by_prompt()
             ]
         notes: dict[str, Any] = {}
         if metric == f"self_bleu_{MAX_N}_fixed":
-            notes["monte_carlo_error"] = found.monte_carlo_error
+            notes["monte_carlo_error"] = measured.monte_carlo_error
         if context.tokenizer.window is not None and "tokenizer" in signature:
             notes["shorter_than_window"] = _shorter_share(context)
         results.append(
@@ -112,65 +112,65 @@ def compute(context: Context) -> list[MetricResult]:
 def lexical_values(
     rows: Iterable[ReplyRow], tokenizer: Tokenizer, *, workers: Workers | None = None
 ) -> LexicalValues:
-    """Measure all rows (those of one query side by side) and keep the defined values by key."""
+    """Measure all rows, in which each query is contiguous, and keep the defined values by key."""
     of_prompts: dict[str, dict[Hashable, float]] = {}
     of_queries: dict[str, dict[Hashable, float]] = {}
     draws = []
     for batch in lexical_stream(rows, tokenizer, workers=workers):
         draws.append(batch.monte_carlo["self_bleu_fixed"])
-        for kept, keys, columns in (
+        for values, keys, columns in (
             (of_prompts, batch.prompts, batch.of_prompts),
             (of_queries, batch.queries, batch.of_queries),
         ):
             for metric, numbers in columns.items():
                 pairs = zip(keys, numbers.tolist(), strict=True)
-                kept.setdefault(metric, {}).update(
+                values.setdefault(metric, {}).update(
                     (key, number) for key, number in pairs if not math.isnan(number)
                 )
     return LexicalValues(of_prompts, of_queries, monte_carlo_error(draws))
 
 
 def signatures(tokenizer: Tokenizer) -> dict[str, tuple[dict[str, Any], str]]:
-    """Metric -> (signature, why it may be undefined), for every metric of this family."""
-    found: dict[str, tuple[dict[str, Any], str]] = {}
+    """Return metric -> (signature, why it may be undefined) for every metric of this family."""
+    table: dict[str, tuple[dict[str, Any], str]] = {}
     for n in range(1, MAX_N + 1):
         gram = {**tokenizer.signature, "n": n}
         none = f"{TOO_FEW} or without {n}-gram"
-        found[f"distinct_{n}"] = (gram, none)
-        found[f"distinct_{n}_rarefied"] = (
+        table[f"distinct_{n}"] = (gram, none)
+        table[f"distinct_{n}_rarefied"] = (
             {**gram, "rarefied_to": RAREFIED_TO},
             f"{TOO_FEW} or fewer than {RAREFIED_TO} {n}-grams",
         )
-        found[f"ead_{n}"] = ({**gram, "vocabulary": EAD_VOCABULARY}, none)
+        table[f"ead_{n}"] = ({**gram, "vocabulary": EAD_VOCABULARY}, none)
         bleu = {**gram, "weights": "uniform", "smoothing": "method1"}
-        found[f"self_bleu_{n}"] = ({**bleu, "references": "other replies to the prompt"}, TOO_FEW)
-        found[f"self_bleu_{n}_fixed"] = (
+        table[f"self_bleu_{n}"] = ({**bleu, "references": "other replies to the prompt"}, TOO_FEW)
+        table[f"self_bleu_{n}_fixed"] = (
             {**bleu, "references": REFERENCES, "draws": DRAWS},
             f"fewer than {REFERENCES + 1} replies with text",
         )
-        found[f"cs_self_bleu_{n}"] = (
+        table[f"cs_self_bleu_{n}"] = (
             {**bleu, "references": "the reply of each other persona with the same index"},
             "fewer than 2 personas replied",
         )
-        found[f"style_bleu_gap_{n}"] = (
+        table[f"style_bleu_gap_{n}"] = (
             {**bleu, "references": GAP_REFERENCES, "draws": DRAWS},
             f"fewer than {GAP_REFERENCES + 1} personas or replies with text",
         )
     gzip = {"compressor": f"gzip -9 (zlib {zlib.ZLIB_RUNTIME_VERSION})"}
-    found["rouge_l_homogenization"] = ({**tokenizer.signature, "measure": "ROUGE-L F"}, TOO_FEW)
-    found["compression_ratio"] = (gzip, f"{TOO_FEW} or only empty ones")
-    found["compression_ratio_fixed"] = (
+    table["rouge_l_homogenization"] = ({**tokenizer.signature, "measure": "ROUGE-L F"}, TOO_FEW)
+    table["compression_ratio"] = (gzip, f"{TOO_FEW} or only empty ones")
+    table["compression_ratio_fixed"] = (
         {**gzip, "bytes": BYTE_BUDGET, "orders": ORDERS},
         f"{TOO_FEW} or fewer than {BYTE_BUDGET} bytes",
     )
     repetition = {**tokenizer.signature, "n": REPETITION_N}
-    found["self_repetition"] = (repetition, TOO_FEW)
-    found["self_repetition_rate"] = (repetition, f"{TOO_FEW} or without {REPETITION_N}-gram")
-    return found
+    table["self_repetition"] = (repetition, TOO_FEW)
+    table["self_repetition_rate"] = (repetition, f"{TOO_FEW} or without {REPETITION_N}-gram")
+    return table
 
 
 def _shorter_share(context: Context) -> float | None:
-    """Share of replies that have fewer tokens than the common window."""
+    """Return the share of replies that are shorter than the common window."""
     window = context.tokenizer.window
     texts = [reply.text for reply in context.replies]
     if window is None or not texts:

@@ -1,6 +1,6 @@
-"""All lexical measures of many prompts in one pass, in memory that does not grow with them.
+"""All lexical measures of many prompts in one pass and constant memory.
 
-Rows come query by query, with all personas of a query side by side. They are cut into batches of
+Rows arrive query by query, with all personas of a query together. They are cut into batches of
 whole queries, tokenized and numbered once, and every measure of a batch is computed on the same
 integers. The values equal those of the functions in `lexical`, which take one set at a time.
 """
@@ -21,17 +21,17 @@ from sfr_eval.metrics.tokenizers import Tokenizer
 from sfr_eval.util.workers import Here, Workers
 
 RAREFIED_TO: Final = 100
-"""n-grams in a rarefied draw: two replies of 50 words have them."""
+"""n-grams in a rarefied draw; two replies of 50 words have as many."""
 BYTE_BUDGET: Final = 1_024
 GAP_REFERENCES: Final = 3
 REPETITION_N: Final = 4
 BATCH_CHARACTERS: Final = 4_000_000
-"""Of text in a batch: about 100 MB of integers while it is measured."""
+"""Characters of text in a batch, which takes about 100 MB of integers while it is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyRow:
-    """One reply: which query and persona it answers, its index among the k, and its text."""
+    """One reply: its query and persona, its index among the k, and its text."""
 
     query: Hashable
     persona: Hashable
@@ -41,7 +41,8 @@ class ReplyRow:
 
 @dataclass(frozen=True)
 class Batch:
-    """Values of some whole queries: arrays beside `prompts` and beside `queries`, NaN undefined."""
+    """Values of some whole queries: arrays parallel to `prompts` and to `queries`, NaN if
+    undefined."""
 
     prompts: list[tuple[Hashable, Hashable]]  # (query, persona)
     queries: list[Hashable]
@@ -49,7 +50,8 @@ class Batch:
     of_queries: dict[str, Floats]
     rows: int
     monte_carlo: dict[str, Floats] = field(default_factory=dict)
-    """Mean over prompts of each draw of a measure that draws references, with their number."""
+    """For measures that draw references: sum over prompts for each draw, then the number of
+    prompts."""
 
 
 def lexical_stream(
@@ -59,9 +61,9 @@ def lexical_stream(
     batch_characters: int = BATCH_CHARACTERS,
     workers: Workers | None = None,
 ) -> Iterator[Batch]:
-    """Measure all rows; the rows of one query must be side by side. TypeError or ValueError names
-    the row that is not text, or whose query came before. `workers` measure the batches, which are
-    the same wherever that is done."""
+    """Measure all rows; those of one query must be contiguous. Raises TypeError for a row that is
+    not text, ValueError for one whose query has come before. `workers` measure the batches, with
+    the same results wherever that is."""
     batches = _batches(rows, batch_characters)
     return (workers or Here()).map(functools.partial(measure, tokenizer=tokenizer), batches)
 
@@ -88,7 +90,7 @@ def _batches(rows: Iterable[ReplyRow], batch_characters: int) -> Iterator[list[R
 
 
 def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer) -> Batch:
-    """All lexical measures of some whole queries."""
+    """Compute all lexical measures of some whole queries."""
     tokens = {text: tokenizer(text) for text in {row.text for row in rows}}
     packed = pack([tokens[row.text] for row in rows])
     keys = [(row.query, row.persona) for row in rows]
@@ -109,47 +111,47 @@ def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer) -> Batch:
 def _of_prompts(
     rows: Sequence[ReplyRow], packed: Packed, prompt: Integers, count: int
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    found = grouped_distinct(
+    columns = grouped_distinct(
         packed, prompt, groups=count, max_n=MAX_N, m=RAREFIED_TO, vocabulary=EAD_VOCABULARY
     )
     raw = grouped_bleu(packed, prompt, np.arange(len(rows)))
     draws = fixed_bleu_draws(packed, prompt, references=REFERENCES)
     means = np.array([_means(draw, prompt, count) for draw in draws])  # draw, prompt, order
     for n in range(1, MAX_N + 1):
-        found[f"self_bleu_{n}"] = group_means(raw[:, n - 1], prompt, groups=count)
-        found[f"self_bleu_{n}_fixed"] = means[:, :, n - 1].mean(axis=0)
-    found["rouge_l_homogenization"] = grouped_rouge_l(packed, prompt, groups=count)
+        columns[f"self_bleu_{n}"] = group_means(raw[:, n - 1], prompt, groups=count)
+        columns[f"self_bleu_{n}_fixed"] = means[:, :, n - 1].mean(axis=0)
+    columns["rouge_l_homogenization"] = grouped_rouge_l(packed, prompt, groups=count)
     *_, longest = grams(packed, prompt, max_n=REPETITION_N)
     scores, rates = repetition_of(longest, len(rows))
-    found["self_repetition"] = group_means(scores, prompt, groups=count)
-    found["self_repetition_rate"] = group_means(rates, prompt, groups=count)
+    columns["self_repetition"] = group_means(scores, prompt, groups=count)
+    columns["self_repetition_rate"] = group_means(rates, prompt, groups=count)
     texts: list[list[str]] = [[] for _ in range(count)]
     for row, number in zip(rows, prompt.tolist(), strict=True):
         texts[number].append(row.text)
     for name, budget in (("compression_ratio", None), ("compression_ratio_fixed", BYTE_BUDGET)):
-        found[name] = np.array([_number(compression_ratio(own, budget=budget)) for own in texts])
+        columns[name] = np.array([_number(compression_ratio(own, budget=budget)) for own in texts])
     alone = np.bincount(prompt, minlength=count) < 2
-    for values in found.values():
-        values[alone] = np.nan  # one reply is no set
+    for values in columns.values():
+        values[alone] = np.nan  # one reply is not a set
     defined = ~np.isnan(means[0, :, MAX_N - 1])
-    drawn = means[:, defined, MAX_N - 1]
-    return found, {"self_bleu_fixed": np.append(drawn.sum(axis=1), drawn.shape[1])}
+    scores = means[:, defined, MAX_N - 1]
+    return columns, {"self_bleu_fixed": np.append(scores.sum(axis=1), scores.shape[1])}
 
 
 def _of_queries(
     rows: Sequence[ReplyRow], packed: Packed, prompt: Integers, query: Integers, count: int
 ) -> dict[str, Floats]:
-    """One reply for each persona, those of equal sample index, make a group. More replies of a
-    persona would raise the score with k, and repeats within a persona are not its subject."""
+    """Group the replies of equal sample index, one of each persona. More replies of a persona would
+    raise the score with k, and repeats within a persona are not what it measures."""
     persona = numbered([row.persona for row in rows])
     index = np.array([row.index for row in rows], dtype=np.int64)
     group = numbered(list(zip(query.tolist(), index.tolist(), strict=True)))
     scores = grouped_bleu(packed, group, persona)
-    found = {
+    columns = {
         f"cs_self_bleu_{n}": group_means(scores[:, n - 1], query, groups=count)
         for n in range(1, MAX_N + 1)
     }
-    # Different shuffles for different indices, or the same personas would always meet.
+    # A different shuffle for each index, or the same personas would always meet.
     salt = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.int64)
     salt[group] = np.maximum(index, 0)
     across = fixed_bleu_draws(packed, group, references=GAP_REFERENCES, salt=salt)
@@ -159,8 +161,8 @@ def _of_queries(
             np.mean([group_means(draw[:, n - 1], query, groups=count) for draw in side], axis=0)
             for side in (within, across)
         ]
-        found[f"style_bleu_gap_{n}"] = sides[0] - sides[1]
-    return found
+        columns[f"style_bleu_gap_{n}"] = sides[0] - sides[1]
+    return columns
 
 
 def _means(scores: Floats, group: Integers, count: int) -> Floats:
@@ -172,8 +174,8 @@ def _number(value: float | None) -> float:
 
 
 def monte_carlo_error(batches: Iterable[Floats]) -> float | None:
-    """Standard error of a measure's mean that comes from drawing references, from the sums of each
-    draw and their number (last element) in every batch; None without a value."""
+    """Return the standard error of a measure's mean that is due to drawing references, given the
+    sums of each draw and their number (last element) in every batch; None without a value."""
     total = sum(batches, start=np.zeros(DRAWS + 1))
     if not total[-1]:
         return None

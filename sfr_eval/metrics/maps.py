@@ -1,10 +1,10 @@
-"""Hidden states in two dimensions, for the eye. Nothing is measured here but how well LDA's axes
-tell personas apart on queries that they were not fitted on.
+"""Hidden states in two dimensions, for plots. The only measure is how well LDA's axes tell personas
+apart on queries that they were not fitted on.
 
-PCA shows the directions of most spread, whatever they mean. LDA looks for directions that separate
-personas, and in many dimensions it finds some in any noise: so it is fitted on half of the queries
-and only the other half is drawn. t-SNE keeps neighbours together; distances between its groups and
-their sizes mean nothing.
+PCA shows the directions of largest spread, whatever they mean. LDA looks for directions that
+separate personas, and in many dimensions finds some in any noise, so it is fitted on half of the
+queries and only the other half is shown. t-SNE keeps neighbours together; the distances between its
+groups and their sizes mean nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ import numpy.typing as npt
 from sfr_eval.metrics.probe import balanced_accuracy
 from sfr_eval.metrics.spectra import Doubles, Floats, Ints
 
-POINTS = 450  # at most; more would be a blot, and t-SNE slow
+POINTS = 450  # at most; more would overlap, and t-SNE would be slow
 COMPONENTS = 50  # of PCA before LDA and t-SNE
 PERPLEXITY = 30.0
 ITERATIONS = 500  # of t-SNE; half of scikit-learn's default, for a few hundred points
 
 
 def chosen_queries(counts: Mapping[str, int], *, points: int = POINTS) -> list[str]:
-    """Every i-th query so that no more than `points` rows are left, at least one."""
+    """Return every i-th query such that at most `points` rows remain, but at least one query."""
     queries = list(counts)
     for step in range(1, len(queries) + 1):
         if sum(counts[query] for query in queries[::step]) <= points:
@@ -32,7 +32,7 @@ def chosen_queries(counts: Mapping[str, int], *, points: int = POINTS) -> list[s
 
 
 def centred_by(vectors: Floats, groups: Ints) -> Doubles:
-    """Rows minus the mean of their group, shape (n, d): what the question says is taken away."""
+    """Subtract from each row the mean of its group, shape (n, d), which removes the question."""
     rows = np.array(vectors, np.float64)
     for group in np.unique(groups):
         rows[groups == group] -= rows[groups == group].mean(axis=0)
@@ -40,24 +40,24 @@ def centred_by(vectors: Floats, groups: Ints) -> Doubles:
 
 
 def maps(vectors: Floats, personas: Ints, queries: Ints) -> dict[str, Any]:
-    """{"pca": ..., "lda": ..., "tsne": ...} of centred rows (n, d); a map that the rows do not
-    allow is absent. Each has `rows` (which of the n it shows), `x` and `y`."""
+    """Return {"pca": ..., "lda": ..., "tsne": ...} of centred rows (n, d), without the maps that
+    the rows do not allow. Each has `rows` (which of the n it shows), `x` and `y`."""
     from threadpoolctl import threadpool_limits
 
     n = len(vectors)
     if n < 4:
         return {}
-    with threadpool_limits(limits=1):  # sums in one order: equal rows give equal maps
+    with threadpool_limits(limits=1):  # one order of sums, so that equal rows give equal maps
         coordinates, explained = principal(vectors, COMPONENTS)
         if coordinates.shape[1] < 2:
             return {}
-        found = {"pca": {**_points(range(n), coordinates), "explained": explained[:2].tolist()}}
+        plots = {"pca": {**_points(range(n), coordinates), "explained": explained[:2].tolist()}}
         lda = _lda(coordinates, personas, queries)
         if lda is not None:
-            found["lda"] = lda
+            plots["lda"] = lda
         if n > 10:
-            found["tsne"] = _points(range(n), _tsne(coordinates))
-    return found
+            plots["tsne"] = _points(range(n), _tsne(coordinates))
+    return plots
 
 
 def principal(vectors: Floats, components: int) -> tuple[Doubles, Doubles]:
@@ -77,25 +77,25 @@ def principal(vectors: Floats, components: int) -> tuple[Doubles, Doubles]:
 
 
 def _lda(coordinates: Doubles, personas: Ints, queries: Ints) -> dict[str, Any] | None:
-    """Fitted on every other query, shown on the rest."""
+    """Fit LDA on every other query and show it on the rest."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    fitted = np.isin(queries, np.unique(queries)[::2])
-    shown = np.flatnonzero(~fitted)
-    classes, counts = np.unique(personas[fitted], return_counts=True)
+    fit_rows = np.isin(queries, np.unique(queries)[::2])
+    shown = np.flatnonzero(~fit_rows)
+    classes, counts = np.unique(personas[fit_rows], return_counts=True)
     if len(classes) < 3 or counts.min() < 2 or not np.isin(personas[shown], classes).all():
         return None  # two axes need three personas
     if len(shown) < 4:
         return None
-    # Fewer dimensions than rows to fit on, or the fit separates anything.
-    used = min(coordinates.shape[1], int(fitted.sum()) // 4)
-    if used < 2:
+    # With as many dimensions as rows, the fit would separate anything.
+    dimensions = min(coordinates.shape[1], int(fit_rows.sum()) // 4)
+    if dimensions < 2:
         return None
     model = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto", n_components=2)
-    model.fit(coordinates[fitted, :used], personas[fitted])
-    guesses = model.predict(coordinates[shown, :used])
+    model.fit(coordinates[fit_rows, :dimensions], personas[fit_rows])
+    guesses = model.predict(coordinates[shown, :dimensions])
     return {
-        **_points(shown.tolist(), model.transform(coordinates[shown, :used])),
+        **_points(shown.tolist(), model.transform(coordinates[shown, :dimensions])),
         "held_out_accuracy": balanced_accuracy(personas[shown], guesses),
         "chance_accuracy": 1 / len(classes),
     }
@@ -106,8 +106,8 @@ def _tsne(coordinates: Doubles) -> npt.NDArray[Any]:
 
     perplexity = min(PERPLEXITY, (len(coordinates) - 1) / 3)
     model = TSNE(perplexity=perplexity, init="pca", random_state=0, n_jobs=1, max_iter=ITERATIONS)
-    found: npt.NDArray[Any] = model.fit_transform(coordinates.astype(np.float32))
-    return found
+    points: npt.NDArray[Any] = model.fit_transform(coordinates.astype(np.float32))
+    return points
 
 
 def _points(rows: Sequence[int], coordinates: npt.NDArray[Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Texts as integers, and their n-grams counted by sorting: the ground of all lexical measures.
+"""Texts as integers, with n-grams counted by sorting: the basis of all lexical measures.
 
-Cost O(N log N) in the number of tokens N, whatever the number of groups.
+Takes O(N log N) in the number of tokens N, whatever the number of groups.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -17,13 +17,14 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Packed:
-    """Texts in a row. `words` holds the number of every token, `length` that of every text."""
+    """Concatenated texts: `words` holds the number of each token, `length` the length of each
+    text."""
 
     words: Integers
     length: Integers
 
     def take(self, rows: npt.NDArray[Any]) -> "Packed":
-        """The texts at these rows, in this order; a row may be taken twice."""
+        """Return the texts at these rows, in this order; rows may repeat."""
         length = self.length[rows]
         begin = (np.cumsum(self.length) - self.length)[rows]
         shift = begin - (np.cumsum(length) - length)
@@ -32,22 +33,23 @@ class Packed:
 
 @dataclass(frozen=True)
 class Grams:
-    """All n-grams of one order, equal ones of one group side by side, and by text within those."""
+    """All n-grams of one order, sorted such that equal ones of a group are adjacent, then by
+    text."""
 
     text: Integers  # of each occurrence
-    starts: Integers  # where the occurrences of each different n-gram begin
+    starts: Integers  # where the occurrences of each distinct n-gram begin
 
     @property
     def counts(self) -> Integers:
-        """Occurrences of each different n-gram."""
+        """Number of occurrences of each distinct n-gram."""
         return np.diff(self.starts, append=len(self.text))
 
 
 def pack(texts: Sequence[Sequence[Hashable]]) -> Packed:
-    """Number the tokens, in order of first appearance."""
+    """Number the tokens in order of first appearance."""
     length = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    different = dict.fromkeys(chain.from_iterable(texts))
-    numbers = dict(zip(different, range(len(different)), strict=True))
+    distinct = dict.fromkeys(chain.from_iterable(texts))
+    numbers = dict(zip(distinct, range(len(distinct)), strict=True))
     words = np.fromiter(
         map(numbers.__getitem__, chain.from_iterable(texts)), dtype=np.int64, count=length.sum()
     )
@@ -55,24 +57,24 @@ def pack(texts: Sequence[Sequence[Hashable]]) -> Packed:
 
 
 def numbered(keys: Sequence[Hashable]) -> Integers:
-    """Equal keys get equal numbers, from 0 in order of first appearance."""
-    different = dict.fromkeys(keys)
-    numbers = dict(zip(different, range(len(different)), strict=True))
+    """Number the keys from 0 in order of first appearance; equal keys get equal numbers."""
+    distinct = dict.fromkeys(keys)
+    numbers = dict(zip(distinct, range(len(distinct)), strict=True))
     return np.fromiter(map(numbers.__getitem__, keys), dtype=np.int64, count=len(keys))
 
 
 def starts(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """True where a run of equal values begins."""
-    found = np.ones(len(values), dtype=np.bool_)
-    np.not_equal(values[1:], values[:-1], out=found[1:])
-    return found
+    """Return a mask of where runs of equal values begin."""
+    begins = np.ones(len(values), dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=begins[1:])
+    return begins
 
 
 def stable_order(keys: Integers) -> tuple[Integers, Integers]:
-    """(order, sorted keys) of keys >= 0; equal keys stay in their order.
+    """Return (order, sorted keys) of keys >= 0; equal keys keep their order.
 
-    Key and place share one integer where they fit into 63 bits, since numpy sorts plain integers
-    about five times as fast as it finds an order.
+    Key and position share one integer if they fit into 63 bits, since numpy sorts plain integers
+    about five times as fast as it argsorts them.
     """
     bits = max(1, len(keys).bit_length())
     if int(keys.max(initial=0)) >= 2 ** (63 - bits):
@@ -84,11 +86,13 @@ def stable_order(keys: Integers) -> tuple[Integers, Integers]:
 
 
 def grams(packed: Packed, group: Integers, *, max_n: int) -> Iterator[Grams]:
-    """The n-grams of order 1, 2, ..., max_n. n-grams of two groups are never the same one, and no
-    n-gram crosses the border of a text. `group` numbers the groups from 0."""
+    """Yield the n-grams of order 1, 2, ..., max_n. n-grams of different groups are never equal, and
+    none crosses the boundary of a text. `group` numbers the groups from 0."""
     length, words = packed.length, packed.words
     text = np.repeat(np.arange(len(length)), length)
-    left = np.repeat(np.cumsum(length), length) - np.arange(len(words))  # words to the text's end
+    left = np.repeat(np.cumsum(length), length) - np.arange(
+        len(words)
+    )  # words up to the text's end
     vocabulary = int(words.max(initial=0)) + 1
     # The id of an n-gram is its rank among the pairs (id of its first n-1 words, last word); the
     # empty n-gram's id is the group. So ids stay small, and each order costs one sort.
@@ -97,7 +101,7 @@ def grams(packed: Packed, group: Integers, *, max_n: int) -> Iterator[Grams]:
         keep = left[at] >= n
         ids, at = ids[keep], at[keep]
         pair = ids * vocabulary + words[at + n - 1]
-        order, pair = stable_order(pair)  # stable: the texts of one n-gram stay in order
+        order, pair = stable_order(pair)  # stable, so that the texts of one n-gram stay in order
         new = starts(pair)
         yield Grams(text[at[order]], np.flatnonzero(new))
         ids[order] = np.cumsum(new) - 1

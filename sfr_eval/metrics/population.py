@@ -1,18 +1,19 @@
-"""Do the personas together span what the writers of the labelled replies span?
+"""How much of the range of the labelled replies' writers the personas span together.
 
-Three numbers that are only read beside each persona's fidelity, which is style_strength: a
-population can be stereotyped although each of its members is faithful (Chameleon's Limit,
-2604.24698, whose abstract names the three; the estimators are ours). Neighbourhoods are made of
-labelled replies to the same query, in the space of sentence embeddings. Those replies are the
-probe's: --style-data, or the suite's own world.
+Three numbers to read next to each persona's fidelity, style_strength: a population can be
+stereotyped although each of its members is faithful (Chameleon's Limit, 2604.24698, whose abstract
+names the three; the estimators are ours). Neighbourhoods consist of labelled replies to the same
+query, in the space of sentence embeddings. Those replies are the probe's: --style-data, or drawn
+from the suite's own synthetic benchmark.
 
 Coverage and uniformity take *one reply of each persona* as the population and average over which
-reply that is, so their expectation does not depend on k; complexity is free of it up to the bias
-of a ratio.
+reply that is, so their expectation does not depend on k; neither does that of complexity, up to the
+bias of a ratio.
 
-A fidelity of the same kind (is the nearest labelled reply the asked persona's own?) was tried and
-left out: with 18 labelled replies to a query of the persona world it was .25 at the truth and .15
-with all personas mixed (6 queries, 4 replies), because what is said outweighs how it is said.
+A fidelity of this kind (whether the nearest labelled reply is the persona's own) was tried and
+dropped: with 18 labelled replies to a query of the persona benchmark it was .25 for the reference
+distribution and .15 with all personas mixed (6 queries, 4 replies), because what is said outweighs
+how it is said.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,10 +29,10 @@ from sfr_eval.types import MetricResult, Value
 
 VERSION = "1"
 NEIGHBOURS = 3
-"""A labelled reply's neighbourhood reaches to its third nearest labelled reply. With nine personas
-and 18 labelled replies of the same origin, coverage then is .74: room on both sides."""
+"""A labelled reply's neighbourhood extends to its third nearest labelled reply. With nine personas
+and 18 labelled replies from the same source, coverage is .74, which leaves room on both sides."""
 
-_SLACK = 1e-6  # equal texts may differ by that much in float32
+_SLACK = 1e-6  # equal texts may differ by as much in float32
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -42,16 +43,16 @@ def coverage(
     """Share of the references' neighbourhoods that at least one persona reaches with one reply.
 
     `replies` holds one array (k_p, d) for each persona, `references` is (r, d), all rows of unit
-    length. The neighbourhood of a reference is the ball around it that reaches to its
-    `neighbours`-th nearest reference (Naeem et al. 2002.09797). With s_pr the share of
-    persona p's replies in ball r, the chance that none of the personas is there with one reply
-    each is prod_p (1 - s_pr): unbiased at every k. Range 0 to 1, higher is better. None with fewer
-    than `neighbours` + 1 references, or where a persona has no reply.
+    length. The neighbourhood of a reference is the ball around it that extends to its
+    `neighbours`-th nearest reference (Naeem et al. 2002.09797). With s_pr the share of persona p's
+    replies in ball r, the chance that no persona has its one reply there is prod_p (1 - s_pr):
+    unbiased at every k. Range 0 to 1, higher is better. None with fewer than `neighbours` + 1
+    references, or if a persona has no reply.
     """
     if len(references) <= neighbours or not _all_answered(replies):
         return None
     between = references @ references.T
-    np.fill_diagonal(between, np.inf)  # itself comes first, its nearest other second
+    np.fill_diagonal(between, np.inf)  # puts the reference itself first
     radius = np.partition(-between, neighbours, axis=1)[:, neighbours]
     missed = np.ones(len(references))
     for own in replies:
@@ -60,13 +61,13 @@ def coverage(
 
 
 def uniformity(replies: Sequence[Floats], references: Floats) -> float | None:
-    """Chance that two different personas, one reply each, are nearest to different references.
+    """Chance that two personas, with one reply each, are nearest to different references.
 
-    Arguments as in `coverage`. 1 - mean over pairs p != q of sum_c a_pc a_qc, where a_pc is the
-    share of p's replies whose nearest reference is c: Gini and Simpson's evenness over cells,
+    Takes the arguments of `coverage`. 1 - mean over pairs p != q of sum_c a_pc a_qc, where a_pc is
+    the share of p's replies whose nearest reference is c: Gini and Simpson's evenness over cells,
     without pairs of a persona with itself, hence unbiased at every k. Range 0 (all in one cell) to
-    1; higher is more even. None with fewer than 2 references or personas, or where a persona has
-    no reply.
+    1; higher is more even. None with fewer than 2 references or personas, or if a persona has no
+    reply.
     """
     if len(references) < 2 or len(replies) < 2 or not _all_answered(replies):
         return None
@@ -79,10 +80,10 @@ def uniformity(replies: Sequence[Floats], references: Floats) -> float | None:
 def complexity(embeddings: Floats) -> float | None:
     """Participation ratio of the replies around their mean: (tr S)^2 / tr(S^2), S the covariance.
 
-    `embeddings` is (n, d). How many directions the replies spread in, 1 to d; higher is richer. It
-    has no scale: replies half as far apart in the same directions have the same complexity. Both
-    terms are unbiased for independent rows (Himeno and Yamada 2014); their ratio is
-    biased by O(1/n) and may exceed d. None below 4 replies, or where they do not differ.
+    `embeddings` is (n, d). The number of directions in which replies spread, 1 to d; higher is
+    richer. It has no scale: replies half as far apart in the same directions have the same
+    complexity. Both terms are unbiased for independent rows (Himeno and Yamada 2014); their ratio
+    is biased by O(1/n) and may exceed d. None below 4 replies, or if they do not differ.
     """
     ratio = participation_ratio(embeddings)
     if ratio is None or embeddings.var(axis=0, ddof=1, dtype=np.float64).sum() <= _SLACK:
@@ -95,7 +96,8 @@ def _all_answered(replies: Sequence[Floats]) -> bool:
 
 
 def _nearest(replies: Floats, references: Floats) -> Floats:
-    """Row i: 1 at the reference nearest to reply i, or equal parts at equally near ones."""
+    """Return rows with 1 at the reference nearest to a reply, or equal parts at equally near
+    ones."""
     cosines = replies @ references.T
     near = cosines >= cosines.max(axis=1, keepdims=True) - _SLACK
     shares: Floats = near / near.sum(axis=1, keepdims=True)
@@ -103,7 +105,7 @@ def _nearest(replies: Floats, references: Floats) -> Floats:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """coverage, uniformity and complexity for each query; nothing in suites without personas."""
+    """Return coverage, uniformity and complexity for each query, for suites with personas."""
     if not any(persona for _, _, persona in context.by_prompt()):
         return []
     labelled = labelled_replies(context)
@@ -135,11 +137,11 @@ def _of_query(
     rows: Mapping[PromptKey, Floats],
     references: "_References",
 ) -> dict[str, tuple[float | None, str]]:
-    """Metric -> (value, why there is none)."""
+    """Return metric -> (value, why there is none)."""
     replies = [rows[(*key, persona)] for persona in personas]
     silent = [
         persona for persona, own in zip(personas, replies, strict=True) if not len(own)
-    ]  # a population that lost a member is another population
+    ]  # without one of its members it is a different population
     if len(personas) < 2 or silent:
         why = f"no reply of {', '.join(silent)}" if silent else "fewer than 2 personas were asked"
         return dict.fromkeys(("coverage", "uniformity", "complexity"), (None, why))
@@ -156,23 +158,23 @@ def _of_query(
 
 
 class _References:
-    """The labelled replies by query, those of personas that were not asked left out."""
+    """The labelled replies by query, without those of personas that the run lacks."""
 
     def __init__(self, context: Context, labelled: Labelled) -> None:
-        asked = {persona for _, _, persona in context.by_prompt()}
+        personas = {persona for _, _, persona in context.by_prompt()}
         queries = {query for _, query in context.by_query()}
-        kept = [
+        numbers = [
             number
             for number, (query, persona) in enumerate(
                 zip(labelled.queries, labelled.personas, strict=True)
             )
-            if query in queries and persona in asked
+            if query in queries and persona in personas
         ]
-        self._rows = context.embeddings([labelled.texts[number] for number in kept])
+        self._rows = context.embeddings([labelled.texts[number] for number in numbers])
         self._places: dict[str, list[int]] = {}
-        for place, number in enumerate(kept):
+        for place, number in enumerate(numbers):
             self._places.setdefault(labelled.queries[number], []).append(place)
 
     def of(self, query: str) -> Floats:
-        """Embeddings of the labelled replies to a query, shape (r, d); r may be 0."""
+        """Return the embeddings of the labelled replies to a query, shape (r, d); r may be 0."""
         return self._rows[self._places.get(query, [])]

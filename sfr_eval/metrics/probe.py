@@ -1,9 +1,9 @@
 """The style probe: a linear classifier of personas on frozen sentence embeddings.
 
 It is fitted on labelled replies that the model under test did not write: the user's --style-data,
-else replies of the suite's own world, else the example replies of the persona cards. How far it
-can be trusted is measured with it: accuracy on held-out queries, the same with labels permuted
-(chance), and that of a probe that sees nothing but lengths.
+else replies of the suite's own synthetic benchmark, else the example replies of the persona cards.
+Its reliability is reported as well: the accuracy on held-out queries, with permuted labels
+(chance), and of a probe that sees only lengths.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     from sfr_eval.metrics.context import Context
 
-MIN_REPLIES = 10  # labelled replies of each persona
-WORLD_DRAWS = 2  # for each query and persona
+MIN_REPLIES = 10  # labelled replies per persona
+WORLD_DRAWS = 2  # per query and persona
 FOLDS = 5
 PERMUTATIONS = 20
-# Best held-out log-likelihood of 1, .1, .01, .001 on 2,664 replies of the persona world:
-# -.93, -.67, -.68, -1.12. The strength of a style is a probability, so calibration matters.
+# The best of 1, .1, .01, .001 by held-out log-likelihood on 2,664 replies of the persona benchmark:
+# -.93, -.67, -.68, -1.12. Style strength is a probability, so calibration matters.
 C = 0.1
-RIDGE = 100.0  # of the fast classifier that measures chance
+RIDGE = 100.0  # for the fast classifier that measures chance
 
 _SEED = 20_240_501
 Floats = npt.NDArray[np.floating[Any]]
@@ -40,7 +40,7 @@ Strings = npt.NDArray[np.str_]
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """Replies with the persona that wrote them, and the query that they answer ("" unknown)."""
+    """Replies with the persona that wrote them and the query that they answer ("" if unknown)."""
 
     texts: tuple[str, ...]
     personas: tuple[str, ...]
@@ -49,14 +49,14 @@ class Labelled:
 
     @property
     def digest(self) -> str:
-        """Short hash of the content, for signatures."""
+        """Short hash of the content, used in signatures."""
         rows = zip(self.texts, self.personas, self.queries, strict=True)
         return hashlib.sha256(repr(list(rows)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """A fitted classifier and what is known about it."""
+    """A fitted classifier with its reliability."""
 
     personas: tuple[str, ...]  # columns of `probabilities`
     signature: Mapping[str, Any]
@@ -64,23 +64,24 @@ class Probe:
     model: "Pipeline"
 
     def probabilities(self, embeddings: Floats) -> Floats:
-        """p(persona | reply), shape (n, personas)."""
+        """Return p(persona | reply), shape (n, personas)."""
         if not len(embeddings):
             return np.zeros((0, len(self.personas)))
-        found: Floats = self.model.predict_proba(embeddings)
-        return found
+        probabilities: Floats = self.model.predict_proba(embeddings)
+        return probabilities
 
 
 def labelled_replies(context: "Context") -> Labelled:
-    """The replies to fit on. Those of a world are the same in every run of the suite."""
+    """Return the replies to fit on. Those of a synthetic benchmark are equal in every run."""
     suite = context.suite
     if context.style_data is not None:
         rows = read_jsonl(StyleRow, context.style_data)
-        known = [row for row in rows if row.persona in suite.personas]
-        drawn = [(row.text, row.persona, row.query) for row in known]
+        labelled = [
+            (row.text, row.persona, row.query) for row in rows if row.persona in suite.personas
+        ]
         source = f"--style-data {context.style_data.name}"
     elif suite.world is not None:
-        drawn = [
+        labelled = [
             (
                 suite.world.dialed().sample(
                     persona, query, _generator(suite.id, f"{query}/{persona}", index)
@@ -95,26 +96,28 @@ def labelled_replies(context: "Context") -> Labelled:
         source = f"world of suite {suite.id}, {WORLD_DRAWS} replies per query and persona"
     else:
         cards = suite.personas.items()
-        drawn = [(reply, persona, "") for persona, card in cards for reply in card.example_replies]
+        labelled = [
+            (reply, persona, "") for persona, card in cards for reply in card.example_replies
+        ]
         source = "example replies of the persona cards"
-    texts, personas, queries = zip(*drawn, strict=True) if drawn else ((), (), ())
+    texts, personas, queries = zip(*labelled, strict=True) if labelled else ((), (), ())
     return Labelled(texts=texts, personas=personas, queries=queries, source=source)
 
 
 def fit_probe(context: "Context") -> Probe | str:
-    """The probe, or why there is none. Deterministic: all seeds are fixed, and one thread sums in
-    one order (and is fast: two threads on two busy cores took ten times as long)."""
+    """Return the probe, or the reason why there is none. Deterministic: seeds are fixed, and a
+    single thread sums in one order (two threads on two busy cores also took ten times as long)."""
     from threadpoolctl import threadpool_limits
 
     data = labelled_replies(context)
     counts = Counter(data.personas)
-    kept = tuple(p for p in context.suite.personas if counts[p] >= MIN_REPLIES)
-    if len(kept) < 2:
+    personas_kept = tuple(p for p in context.suite.personas if counts[p] >= MIN_REPLIES)
+    if len(personas_kept) < 2:
         return (
             f"no style probe: {data.source} holds fewer than {MIN_REPLIES} replies for all but "
-            f"{len(kept)} personas; give --style-data"
+            f"{len(personas_kept)} personas; give --style-data"
         )
-    rows = [i for i, persona in enumerate(data.personas) if persona in kept]
+    rows = [i for i, persona in enumerate(data.personas) if persona in personas_kept]
     texts = [data.texts[i] for i in rows]
     labels = np.array([data.personas[i] for i in rows])
     queries = np.array([data.queries[i] for i in rows])
@@ -124,13 +127,13 @@ def fit_probe(context: "Context") -> Probe | str:
         notes = {
             "labelled": data.source,
             "labelled_replies": len(rows),
-            "personas": len(kept),
+            "personas": len(personas_kept),
             **_trust(texts, embeddings, labels, queries),
         }
     signature = {
         "probe": f"logistic regression on standardised embeddings, C={C:g}",
         "labelled": f"{data.source} ({data.digest})",
-        "personas": sorted(kept),
+        "personas": sorted(personas_kept),
         **context.encoder_signature,
     }
     return Probe(
@@ -151,7 +154,8 @@ def _classifier() -> "Pipeline":
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    # "balanced": personas are asked equally often, however often the labelled data have them.
+    # "balanced", since a run asks personas equally often, whatever their share of the labelled
+    # data.
     regression = LogisticRegression(C=C, max_iter=300, class_weight="balanced")
     return make_pipeline(StandardScaler(), regression)
 
@@ -159,8 +163,9 @@ def _classifier() -> "Pipeline":
 def _trust(
     texts: Sequence[str], embeddings: Floats, labels: Strings, queries: Strings
 ) -> dict[str, Any]:
-    """Balanced accuracy on held-out queries: of the probe, by chance, and of lengths alone."""
-    # A reply of unknown query is a group of its own, together with its copies.
+    """Return the balanced accuracy on held-out queries of the probe, by chance, of lengths
+    alone."""
+    # A reply to an unknown query forms a group with its copies.
     groups = np.where(queries == "", np.array([f"\0{text}" for text in texts]), queries)
     folds = min(FOLDS, len(np.unique(groups)))
     if folds < 2:
@@ -191,18 +196,18 @@ def _held_out(features: Floats, labels: Strings, parts: _Parts) -> float:
 
 
 def balanced_accuracy(labels: npt.NDArray[Any], guesses: npt.NDArray[Any]) -> float:
-    """Mean over classes of the share found: 0 to 1, 1/classes by chance, whatever their sizes."""
+    """Mean recall over classes: 0 to 1, 1/classes by chance, whatever their sizes."""
     return float(np.mean([np.mean(guesses[labels == c] == c) for c in np.unique(labels)]))
 
 
 def _chance(
     embeddings: Floats, labels: Strings, queries: Strings, parts: _Parts
 ) -> tuple[list[float], str]:
-    """Accuracies with permuted labels. Ridge regression on one-hot labels is solved once for each
-    fold and then serves every permutation."""
+    """Return accuracies with permuted labels. Ridge regression on one-hot labels is solved once for
+    each fold and serves every permutation."""
     classes, codes = np.unique(labels, return_inverse=True)
     _, block = np.unique(queries, return_inverse=True)
-    # Within a query where that moves anything: what a query tells about its persona then stays.
+    # Within queries if that changes anything, to keep what a query reveals about its persona.
     within = any(len(set(codes[block == b])) > 1 for b in range(block.max() + 1))
     if not within:
         block = np.zeros_like(block)

@@ -1,8 +1,7 @@
-"""Exact verdicts, where the model speaks a world whose grammar is known.
+"""Exact validity of replies, for models that were trained on a suite's own grammar.
 
-The grammar parses a reply and says whether it is one of this world's replies, about the topic, and
-to what was asked. It cannot judge free text: a good answer in other words is "not well formed".
-So these metrics exist only for models that were trained on the suite's own grammar.
+The grammar parses a reply and determines whether it is a reply of this benchmark, is on topic, and
+answers the question. It cannot judge free text: a good answer in other words is "not well formed".
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ VERSION = "1"
 
 
 class Oracle:
-    """The world's verdicts; every different (text, query) is parsed once."""
+    """Parses of replies by the benchmark's grammar; every distinct (text, query) is parsed once."""
 
     def __init__(self, world: "PersonaWorld") -> None:
         self._world = world
@@ -27,29 +26,30 @@ class Oracle:
         self._styled: dict[tuple[str, str, str], bool] = {}
 
     def parse(self, reply: Sample) -> "Parse":
-        """What the grammar says of a reply."""
+        """Parse a reply."""
         key = (reply.text, reply.query)
         if key not in self._parses:
             self._parses[key] = self._world.parse_reply(*key)
         return self._parses[key]
 
     def styled(self, reply: Sample) -> bool:
-        """Valid, and more probable under the asked persona than under every other."""
+        """Return whether a reply is valid and more probable under its persona than under any
+        other."""
         key = (reply.text, reply.persona, reply.query)
         if key not in self._styled:
             self._styled[key] = self.parse(reply).valid and self._world.styled(*key)
         return self._styled[key]
 
     def distinct_valid(self, replies: list[Sample]) -> float | None:
-        """Number of different valid texts among the k replies of one prompt: 0 to k, higher is
-        more varied, and noise cannot raise it. Grows with k; None without a reply."""
+        """Number of distinct valid texts among the k replies of one prompt: 0 to k, higher is more
+        varied, and noise cannot raise it. Increases with k; None without a reply."""
         if not replies:
             return None
         return float(len({reply.text for reply in replies if self.parse(reply).valid}))
 
 
 def oracle_of(context: Context) -> Oracle | None:
-    """The oracle of a run, made once; None where the model speaks no world."""
+    """Return the oracle of a run, made once; None unless the model was trained on the grammar."""
     world = context.suite.world
     if world is None or not context.speaks_world:
         return None
@@ -60,8 +60,8 @@ def oracle_of(context: Context) -> Oracle | None:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """oracle_* for each reply (0 or 1) and distinct_valid for each prompt; nothing without a world
-    or for a model that does not speak it."""
+    """Return oracle_* for each reply (0 or 1) and distinct_valid for each prompt; nothing for a
+    model that was not trained on the suite's grammar."""
     world, oracle = context.suite.world, oracle_of(context)
     if world is None or oracle is None:
         return []

@@ -1,4 +1,4 @@
-"""Do replies repeat one another? Compressed size, shared 4-grams, equal texts."""
+"""Repetition between replies: compressed size, shared 4-grams, equal texts."""
 
 import zlib
 from collections import Counter
@@ -17,22 +17,21 @@ _GZIP_WINDOW = 32_768  # bytes that gzip looks back
 def compression_ratio(
     texts: Sequence[str], *, budget: int | None = None, orders: int = ORDERS, seed: int = 0
 ) -> float | None:
-    """Bytes over bytes after gzip (level 9), of all texts in a row; mean over `orders` random
-    orders where the order matters: with a budget, or beyond gzip's window of 32 KB (Shaib et al.
-    2403.00553).
+    """Bytes over bytes after gzip (level 9) of all texts, concatenated; the mean over `orders`
+    random orders if the order matters: with a budget, or beyond gzip's window of 32 KB (Shaib et
+    al. 2403.00553).
 
-    From about 0.5 up (gzip adds 18 bytes), lower is more varied. Without a `budget` it rises with
-    the number of texts. With one, the first `budget` bytes of each order are compressed, and the
-    value does not depend on how many texts there are; None where they hold fewer bytes. None
-    without a byte.
+    From about 0.5 up (gzip adds 18 bytes), lower is more varied. Without a `budget`, it increases
+    with the number of texts. With one, the first `budget` bytes of each order are compressed, and
+    the number of texts does not matter; None if they hold fewer bytes. None without a byte.
     """
     check_strings(texts)
     encoded = sorted(text.encode("utf-8", "surrogatepass") for text in texts)
     size = sum(map(len, encoded)) + max(0, len(encoded) - 1)
     if not any(encoded) or (budget is not None and size < budget):
         return None
-    # Sorted first, and the same orders for all sets of one size: the value depends on which texts
-    # there are, and on nothing else.
+    # Sorted first, with the same orders for all sets of one size, so that the value depends on
+    # nothing but the texts themselves.
     random = np.random.default_rng((seed, len(encoded)))
     matters = len(encoded) > 1 and (budget is not None or size > _GZIP_WINDOW)
     ratios = []
@@ -43,8 +42,8 @@ def compression_ratio(
 
 
 def self_repetition(texts: Sequence[Sequence[Hashable]], *, n: int = 4) -> float | None:
-    """Mean over texts of ln(1 + sum over its different n-grams of (texts with it - 1)) (Salkar
-    et al. 2022). From 0 up, lower is more varied; rises with the number of texts. None below two.
+    """Mean over texts of ln(1 + sum over its distinct n-grams of (texts with it - 1)) (Salkar et
+    al. 2022). From 0 up, lower is more varied; increases with the number of texts. None below two.
     """
     check_texts(texts)
     if len(texts) < 2:
@@ -54,9 +53,9 @@ def self_repetition(texts: Sequence[Sequence[Hashable]], *, n: int = 4) -> float
 
 
 def self_repetition_rate(texts: Sequence[Sequence[Hashable]], *, n: int = 4) -> float | None:
-    """Mean over texts of the share of its different n-grams that another text has too. Range 0 to
-    1, lower is more varied; rises with the number of texts. Texts shorter than n have no share and
-    are left out; None below two texts, or where none is long enough."""
+    """Mean over texts of the share of its distinct n-grams that occur in another text. Range 0 to
+    1, lower is more varied; increases with the number of texts. Texts shorter than n are left out;
+    None below two texts, or if none is long enough."""
     check_texts(texts)
     if len(texts) < 2:
         return None
@@ -72,48 +71,49 @@ def _repetition(
 
 
 def repetition_of(order: Grams, texts: int) -> tuple[Floats, Floats]:
-    """(score, rate) of each text from the n-grams of all. Linear in their number."""
+    """Return (scores, rates) of the texts, given the n-grams of all; linear in their number."""
     begins = np.zeros(len(order.text), dtype=np.bool_)
     begins[order.starts] = True
     cells = np.flatnonzero(begins | starts(order.text))  # an n-gram in one text
     gram = np.cumsum(begins[cells]) - 1
     others = np.bincount(gram)[gram] - 1 if len(cells) else np.zeros(0, dtype=np.int64)
     text = order.text[cells]
-    different = np.bincount(text, minlength=texts)
+    distinct = np.bincount(text, minlength=texts)
     scores = np.log1p(np.bincount(text, weights=others, minlength=texts))
     with np.errstate(invalid="ignore"):  # 0 / 0: the text has no n-gram
-        rates = np.bincount(text, weights=others > 0, minlength=texts) / different
+        rates = np.bincount(text, weights=others > 0, minlength=texts) / distinct
     return scores, rates
 
 
 def collision_rate(texts: Sequence[Hashable]) -> float | None:
-    """Chance that two different replies are equal; None below two replies.
+    """Chance that two replies are equal; None below two replies.
 
     Unbiased for sum_c p_c^2 at every k (Simpson 1949): sum_c m_c (m_c - 1) / (k (k - 1)),
     m_c = copies of text c among the k replies. Range 0 to 1, lower is more varied.
     """
     k = len(texts)
     if k < 2:
-        return None  # undefined, and 0 would read as "perfectly varied"
+        return None  # undefined; 0 would read as "perfectly varied"
     return sum(m * (m - 1) for m in Counter(texts).values()) / (k * (k - 1))
 
 
 def modal_share(texts: Sequence[Hashable]) -> float | None:
     """Share of the most frequent text; 1/k to 1, lower is more varied, None below two. Biased
-    upwards at small k (the most frequent of few is an accident): compare at equal k."""
+    upwards at small k, where the most frequent text is an accident: compare at equal k."""
     k = len(texts)
     return max(Counter(texts).values()) / k if k > 1 else None
 
 
 def unique_share(texts: Sequence[Hashable]) -> float | None:
-    """Different texts over all; 1/k to 1, higher is more varied, None below two. Falls with k."""
+    """Distinct texts over all; 1/k to 1, higher is more varied, None below two. Decreases with
+    k."""
     k = len(texts)
     return len(set(texts)) / k if k > 1 else None
 
 
 def group_means(numbers: Floats, group: Integers, *, groups: int) -> Floats:
-    """Mean of each group over the numbers that are not NaN; NaN where there are none."""
-    kept = ~np.isnan(numbers)
-    totals = np.bincount(group[kept], weights=numbers[kept], minlength=groups)
+    """Average the numbers of each group that are not NaN; NaN if there are none."""
+    defined = ~np.isnan(numbers)
+    totals = np.bincount(group[defined], weights=numbers[defined], minlength=groups)
     with np.errstate(invalid="ignore"):
-        return np.asarray(totals / np.bincount(group[kept], minlength=groups))
+        return np.asarray(totals / np.bincount(group[defined], minlength=groups))

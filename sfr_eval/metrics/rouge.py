@@ -1,4 +1,4 @@
-"""ROUGE-L homogenization: how long a common subsequence do two replies share, on average?"""
+"""ROUGE-L homogenization: the average length of the common subsequence of two replies."""
 
 from collections.abc import Hashable, Sequence
 
@@ -7,15 +7,15 @@ import numpy as np
 from sfr_eval.metrics.checks import check_texts
 from sfr_eval.metrics.ngrams import Floats, Integers, Packed, pack
 
-_ROWS = 1_024  # of the pair matrix at a time: bounds memory for thousands of texts
+_ROWS = 1_024  # of the pair matrix at a time, to bound memory for thousands of texts
 _SURROGATES = 0xD800
 
 
 def rouge_l_homogenization(texts: Sequence[Sequence[Hashable]]) -> float | None:
-    """Mean ROUGE-L F over all pairs of two different texts (Padmakumar and He 2309.05196).
+    """Mean ROUGE-L F over all pairs of texts (Padmakumar and He 2309.05196).
 
     F = 2 LCS / (len_i + len_j), symmetric, so unordered pairs suffice. Range 0 (nothing in common)
-    to 1, lower is more varied. Two empty texts are the same text and count 1. A pair mean: its
+    to 1, lower is more varied. Two empty texts count as equal. As a mean over pairs, its
     expectation does not depend on the number of texts. None below two texts. O(n^2 L ceil(L/64)).
     """
     rows = rouge_l_rows(texts)
@@ -23,35 +23,35 @@ def rouge_l_homogenization(texts: Sequence[Sequence[Hashable]]) -> float | None:
 
 
 def rouge_l_rows(texts: Sequence[Sequence[Hashable]]) -> Floats:
-    """Mean ROUGE-L F of each text with all the others, shape (n,); NaN below two texts."""
+    """Return the mean ROUGE-L F of each text with all others, shape (n,); NaN below two texts."""
     check_texts(texts)
     packed = pack(texts)
     return _rows(_strings(packed), packed.length)
 
 
 def grouped_rouge_l(packed: Packed, group: Integers, *, groups: int) -> Floats:
-    """`rouge_l_homogenization` of every group at once; NaN below two texts."""
+    """Compute `rouge_l_homogenization` of every group at once; NaN below two texts."""
     strings = _strings(packed)
     order = np.argsort(group, kind="stable")
     ends = np.cumsum(np.bincount(group, minlength=groups))
-    found = np.full(groups, np.nan)
+    means = np.full(groups, np.nan)
     for number, rows in enumerate(np.split(order, ends[:-1])):
         if len(rows) > 1:
-            found[number] = _rows([strings[row] for row in rows], packed.length[rows]).mean()
-    return found
+            means[number] = _rows([strings[row] for row in rows], packed.length[rows]).mean()
+    return means
 
 
 def _strings(packed: Packed) -> list[str]:
-    """Each text as a string of one character a token: what the bit-parallel LCS reads fastest."""
-    # Frequent tokens first: texts of common words then need one byte a token.
+    """Encode each text with one character per token, which the bit-parallel LCS reads fastest."""
+    # Frequent tokens first, so that texts of common words need one byte per token.
     ranks = np.empty(int(packed.words.max(initial=0)) + 1, dtype=np.int64)
     ranks[np.argsort(-np.bincount(packed.words, minlength=len(ranks)), kind="stable")] = np.arange(
         len(ranks)
     )
     codes = ranks[packed.words]
-    codes = codes + np.where(codes >= _SURROGATES, 0x800, 0)  # half pairs are no characters
+    codes = codes + np.where(codes >= _SURROGATES, 0x800, 0)  # surrogates are not characters
     if codes.max(initial=0) > 0x10FFFF:
-        raise ValueError("ROUGE-L: more than 1,112,064 different tokens in one call")
+        raise ValueError("ROUGE-L: more than 1,112,064 distinct tokens in one call")
     whole = codes.astype("<u4").tobytes().decode("utf-32-le")
     ends = np.cumsum(packed.length).tolist()
     return [whole[a:b] for a, b in zip([0, *ends], ends, strict=False)]
@@ -66,7 +66,7 @@ def _rows(strings: list[str], length: Integers) -> Floats:
         return np.full(n, np.nan)
     sums = np.zeros(n)
     for begin in range(0, n, _ROWS):
-        # The block on the diagonal and what is right of it; the rest is its mirror image.
+        # The block on the diagonal and those to its right; the rest is their mirror image.
         some = strings[begin : begin + _ROWS]
         own = length[begin : begin + _ROWS]
         own_end = begin + len(some)

@@ -1,4 +1,4 @@
-"""Do replies mean the same? Distances between sentence embeddings."""
+"""Similarity of meaning: distances between sentence embeddings."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -39,12 +39,12 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 def mean_pairwise_distance(embeddings: npt.ArrayLike) -> float | None:
-    """Mean cosine distance of two different texts; `embeddings` has shape (n, d), its rows are
+    """Mean cosine distance over pairs of texts; `embeddings` has shape (n, d), and its rows are
     scaled to unit length.
 
     1 - (|sum_i x_i|^2 - sum_i |x_i|^2) / (n (n - 1)): the sum over all pairs in O(n d), without
-    the diagonal, hence unbiased at every n. Range 0 (same) to 2, about 1 when unrelated; higher
-    is more varied. None below two texts; ValueError names a row that is not finite. Source: Tevet
+    the diagonal, hence unbiased at every n. Range 0 (same) to 2, about 1 if unrelated; higher is
+    more varied. None below two texts. Raises ValueError for a row that is not finite. Source: Tevet
     and Berant 2004.02990.
     """
     rows = unit_rows(embeddings)
@@ -55,15 +55,15 @@ def mean_pairwise_distance(embeddings: npt.ArrayLike) -> float | None:
 
 def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
     n = len(embeddings)
-    own = np.square(embeddings, dtype=np.float64).sum()  # n, up to float32 rounding
-    # Equal texts may come out at 1 + 1e-8; a cosine cannot.
+    own = np.square(embeddings, dtype=np.float64).sum()  # n up to float32 rounding
+    # Rounding may give equal texts 1 + 1e-8, which no cosine can be.
     return min(1.0, float((total @ total - own) / (n * (n - 1))))
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """The measures of sets for each prompt, cross_style_energy for each query."""
+    """Return the measures of sets for each prompt and cross_style_energy for each query."""
     prompts = context.by_prompt()
-    found = set_values(context.reply_embeddings, context.prompt_rows(), workers=context.workers)
+    columns = set_values(context.reply_embeddings, context.prompt_rows(), workers=context.workers)
     errors = _errors(context) if context.jackknife else {}
     texts = [reply.text for reply in context.replies]
     notes = context.encoder.notes(texts)
@@ -71,17 +71,19 @@ def compute(context: Context) -> list[MetricResult]:
     for metric, (signature, reason) in signatures(context.encoder_signature).items():
         values = [
             context.prompt_value(key, None if math.isnan(number) else number, reason=reason)
-            for key, number in zip(prompts, found[metric].tolist(), strict=True)
+            for key, number in zip(prompts, columns[metric].tolist(), strict=True)
         ]
-        own = dict(notes)
+        metric_notes = dict(notes)
         if metric in errors:
             values = [
                 replace(value, standard_error=None if math.isnan(error) else error)
                 for value, error in zip(values, errors[metric].tolist(), strict=True)
             ]
-            own["within_prompt"] = within_prompt(values)
+            metric_notes["within_prompt"] = within_prompt(values)
         results.append(
-            metric_result(metric, version=VERSION, values=values, signature=signature, notes=own)
+            metric_result(
+                metric, version=VERSION, values=values, signature=signature, notes=metric_notes
+            )
         )
     return [*results, _energy(context)]
 
@@ -91,34 +93,34 @@ def _errors(context: Context) -> Mapping[str, Floats]:
 
 
 def within_prompt(values: Sequence[Value]) -> dict[str, dict[str, Any]]:
-    """Temperature -> how much of what is seen comes from having drawn only k replies.
+    """Return, by temperature, how much of the variation is due to drawing only k replies.
 
-    `error`: root mean square of the prompts' standard errors. `share`: error^2 in parts of the
-    variance between the prompts' values, at most 1. Where it is near 1, more samples narrow the
-    interval over queries as more queries would; where it is near 0, only more queries do.
+    `error`: root mean square of the prompts' standard errors. `share`: error^2 relative to the
+    variance between the prompts' values, at most 1. If it is near 1, more samples narrow the
+    interval over queries as more queries would; if it is near 0, only more queries do.
     """
-    found = {}
+    parts = {}
     for temperature in dict.fromkeys(value.temperature for value in values):
-        known = [
+        pairs = [
             (value.value, value.standard_error)
             for value in values
             if value.temperature == temperature
             and value.value is not None
             and value.standard_error is not None
         ]
-        if len(known) > 1:
-            numbers, errors = np.array(known).T
+        if len(pairs) > 1:
+            numbers, errors = np.array(pairs).T
             square, spread = float(np.square(errors).mean()), float(numbers.var(ddof=1))
-            found[f"{temperature:g}"] = {
+            parts[f"{temperature:g}"] = {
                 "error": math.sqrt(square),
                 "share": min(1.0, square / spread) if spread > 0 else None,
-                "prompts": len(known),
+                "prompts": len(pairs),
             }
-    return found
+    return parts
 
 
 def signatures(encoder: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], str]]:
-    """Metric -> (signature, why it may be undefined), for every measure of a set."""
+    """Return metric -> (signature, why it may be undefined) for every measure of a set."""
     linkage = f"average linkage, cosine distance up to {MAX_DISTANCE:g}"
     own: dict[str, tuple[dict[str, Any], str]] = {
         "embed_distance": ({"distance": "1 - cosine, without diagonal"}, TOO_FEW),
@@ -138,7 +140,7 @@ def signatures(encoder: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], st
 
 
 def _energy(context: Context) -> MetricResult:
-    """cross_style_energy with its permutation test at each temperature, Holm over them."""
+    """Return cross_style_energy, with a permutation test per temperature and Holm over these."""
     values: dict[QueryKey, float] = {}
     tests = {}
     permutations = PERMUTATIONS if context.permutations is None else context.permutations
@@ -174,12 +176,12 @@ def _energy(context: Context) -> MetricResult:
 
 
 def persona_similarity(context: Context) -> dict[float, dict[str, Any]]:
-    """How alike two personas answer: temperature -> {"personas": ids, "matrix": rows}.
+    """Similarity of the personas' answers: temperature -> {"personas": ids, "matrix": rows}.
 
     `matrix[a][b]` is the mean cosine of a reply of a and a reply of b to the same query, averaged
-    over the queries that both answered; the diagonal takes different replies of one persona and is
-    None where no query has two. Range -1 to 1. When personas have collapsed into one voice, the
-    rest of the matrix is as high as its diagonal.
+    over the queries that both answered; the diagonal takes two replies of one persona and is None
+    if no query has two. Range -1 to 1. If personas have collapsed into one voice, the rest of the
+    matrix is as high as its diagonal.
     """
     personas = list(dict.fromkeys(sample.persona for sample in context.samples))
     order = {persona: number for number, persona in enumerate(personas)}
@@ -209,7 +211,7 @@ def persona_similarity(context: Context) -> dict[float, dict[str, Any]]:
 
 
 def _defined_mean(matrices: list[Floats]) -> list[list[float | None]]:
-    """Mean of each cell over the matrices in which it is defined; None where it never is."""
+    """Average each cell over the matrices in which it is defined; None if there are none."""
     stack = np.stack(matrices)
     defined = ~np.isnan(stack)
     counts = defined.sum(axis=0)

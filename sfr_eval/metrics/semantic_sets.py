@@ -1,4 +1,4 @@
-"""Every embedding measure of many sets of replies; sets of one size are solved together."""
+"""Every embedding measure of many sets of replies; sets of one size are computed together."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
 DISTINCT_K: Final = 4
-"""Replies in the draw of distinct_k: half of the usual 8, so that the estimate averages draws."""
+"""Replies in the draw of distinct_k: half the usual 8, so that the estimate averages over draws."""
 SET_METRICS: Final = (
     "embed_distance",
     "vendi_q1",
@@ -33,18 +33,18 @@ SET_METRICS: Final = (
     "distinct_k",
 )
 COUNT_STABLE: Final = ("embed_distance", "vendi_q2", "mean_squared_kernel", "distinct_k")
-"""Those whose expectation hardly moves with the number of replies: by at most 7% of what full
-collapse does, from 8 to 256 (docs/calibration)."""
+"""Metrics whose expectation hardly depends on the number of replies: from 8 to 256, by at most 7%
+of what full collapse does (docs/calibration)."""
 _CELLS: Final = 2**23  # numbers in a batch of sets: 64 MB
 
 
 def set_values(
     embeddings: npt.NDArray[np.floating], sets: Sequence[Rows], *, workers: Workers | None = None
 ) -> dict[str, Floats]:
-    """Metric -> one number for each set of rows, NaN where undefined (fewer than two rows; fewer
-    than DISTINCT_K for distinct_k; vendi_q2 where no two rows have anything in common). `workers`
-    solve the batches, which are the same wherever that is done."""
-    found = {metric: np.full(len(sets), np.nan) for metric in SET_METRICS}
+    """Return metric -> one number for each set of rows, NaN if undefined (fewer than two rows;
+    fewer than DISTINCT_K for distinct_k; vendi_q2 of orthogonal rows). `workers` compute the
+    batches, with the same results wherever that is."""
+    columns = {metric: np.full(len(sets), np.nan) for metric in SET_METRICS}
     places: deque[Rows] = deque()
 
     def tables() -> Iterator[npt.NDArray[np.floating]]:
@@ -55,18 +55,18 @@ def set_values(
     for values in (workers or Here()).map(_solve, tables()):
         numbers = places.popleft()
         for metric, column in values.items():
-            found[metric][numbers] = column
-    return found
+            columns[metric][numbers] = column
+    return columns
 
 
 def set_errors(
     embeddings: npt.NDArray[np.floating], sets: Sequence[Rows], *, workers: Workers | None = None
 ) -> dict[str, Floats]:
-    """Metric of COUNT_STABLE -> standard error of each set's number by the delete-d jackknife:
-    what another draw of as many replies to the same prompt would change. NaN below three replies,
-    and where the metric is undefined for a subset.
+    """Return, for metrics in COUNT_STABLE, each set's standard error by the delete-d jackknife: how
+    much another draw of as many replies to the same prompt would change. NaN below three replies,
+    or if the metric is undefined for a subset.
 
-    As `stats.jackknife.delete_d_jackknife`; the subsets of all sets are measured together.
+    See `stats.jackknife`. The subsets of all sets are measured together.
     """
     parts: list[Rows] = []
     ends = []
@@ -76,18 +76,18 @@ def set_errors(
             parts += [rows[np.asarray(own)] for own in subsets(n, n - left_out(n))]
         ends.append(len(parts))
     measured = set_values(embeddings, parts, workers=workers)
-    found = {metric: np.full(len(sets), np.nan) for metric in COUNT_STABLE}
-    for metric, errors in found.items():
+    columns = {metric: np.full(len(sets), np.nan) for metric in COUNT_STABLE}
+    for metric, errors in columns.items():
         for number, values in enumerate(np.split(measured[metric], ends[:-1]) if ends else ()):
             n = len(sets[number])
             if len(values) and not np.isnan(values).any():
                 errors[number] = error_of(values, n=n, d=left_out(n))
-    return found
+    return columns
 
 
 def _solve(table: npt.NDArray[np.floating]) -> dict[str, Floats]:
-    """Every measure of sets of one size; `table` has shape (sets, n, d). On one thread, so that the
-    sums are made in one order wherever this runs."""
+    """Compute every measure of sets of one size; `table` has shape (sets, n, d). On a single
+    thread, so that the order of sums is the same wherever this runs."""
     with threadpool_limits(limits=1):
         return _measures(table)
 
@@ -101,8 +101,8 @@ def _measures(table: npt.NDArray[np.floating]) -> dict[str, Floats]:
     kernel = np.asarray(mean_squared_kernel(rows))
     with np.errstate(divide="ignore"):
         pairs = 1.0 / kernel
-    found = {
-        # Equal texts may come out at 1 + 1e-16; a cosine cannot.
+    columns = {
+        # Rounding may give equal texts 1 + 1e-16, which no cosine can be.
         "embed_distance": 1.0 - np.minimum(cosine, 1.0),
         "vendi_q1": vendi_from_spectrum(values, 1),
         "dpp_logdet": logdet_from_spectrum(values, n),
@@ -110,21 +110,23 @@ def _measures(table: npt.NDArray[np.floating]) -> dict[str, Floats]:
         "vendi_q2": np.where(np.isfinite(pairs), pairs, np.nan),
     }
     if n >= DISTINCT_K:
-        found["distinct_k"] = np.array([classes_in(own) for own in rows])
-    return found
+        columns["distinct_k"] = np.array([classes_in(own) for own in rows])
+    return columns
 
 
-def classes_in(rows: Floats, *, of: int | None = None) -> float:
-    """Expected classes among DISTINCT_K of the replies; `of` counts those without a class too."""
+def classes_in(rows: Floats, *, total: int | None = None) -> float:
+    """Return the expected classes among DISTINCT_K of the replies; `total` includes those without
+    one."""
     labels = meaning_classes(rows, max_distance=MAX_DISTANCE)
-    number = distinct_k(labels.tolist(), DISTINCT_K, of=of)
+    number = distinct_k(labels.tolist(), DISTINCT_K, total=total)
     return np.nan if number is None else number
 
 
 def _batches(
     embeddings: npt.NDArray[np.floating], sets: Sequence[Rows]
 ) -> Iterator[tuple[Rows, npt.NDArray[np.floating]]]:
-    """(numbers of the sets, their rows of shape (sets, n, d)) for sets of two rows and more."""
+    """Yield (numbers of the sets, their rows of shape (sets, n, d)) for sets of two or more
+    rows."""
     sizes = np.array([len(rows) for rows in sets], dtype=np.int64)
     for n in np.unique(sizes[sizes > 1]).tolist():
         numbers = np.flatnonzero(sizes == n)

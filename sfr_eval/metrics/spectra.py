@@ -1,8 +1,8 @@
-"""Measures of a set of hidden states: how many directions they use, how far personas are apart.
+"""Measures of a set of hidden states: how many directions they use, how far apart personas are.
 
 All take vectors as rows, shape (n, d), in any float type, and compute in float64. None depends on
-where the origin lies (they centre) or on a rotation; none but `effective_rank` depends on n in
-expectation, up to the bias of a ratio.
+the origin (they centre) or on a rotation; only `effective_rank` depends on n in expectation, up to
+the bias of a ratio.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ Floats = npt.NDArray[np.floating[Any]]
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
 
-# Below this share of their mean square, what is left after centring is rounding of float32.
+# Below this share of the mean square, what remains after centring is float32 rounding.
 ROUNDING = 1e-12
 
 
 def participation_ratio(vectors: Floats) -> float | None:
     """(sum of lambda)^2 / sum of lambda^2 of the covariance: the number of directions in use.
 
-    1 when all vectors lie on a line, d when they spread alike in all d directions. Both traces are
+    1 if all vectors lie on a line, d if they spread equally in all d directions. Both traces are
     unbiased U-statistics over quadruples of different rows: tr(S)^2 from products of squared
     distances of two pairs without a common row, tr(S^2) as the unbiased HSIC of the linear kernel
-    with itself (Song et al. 2012, eq. 5). So it does not rise with n, as the ratio of the sample
-    covariance does; it may exceed d by chance. None below 4 rows, and where the rows are equal.
+    with itself (Song et al. 2012, eq. 5). Hence it does not increase with n, unlike the ratio of
+    the sample covariance; it may exceed d by chance. None below 4 rows, or if the rows are equal.
     """
     n = len(vectors)
     if n < 4:
@@ -48,9 +48,9 @@ def effective_rank(
 ) -> float | None:
     """exp of the entropy of the normalised singular values of `rows` centred rows.
 
-    Between 1 and rows - 1 (and at most d). It rises with the number of rows, so that number is
-    fixed, and the value is the mean over `subsets` random subsets. None with fewer rows, and where
-    all rows are equal. Source: Roy and Vetterli 2007, eq. 3.
+    Between 1 and rows - 1 (and at most d). It increases with the number of rows, so that number is
+    fixed, and the value is the mean over `subsets` random subsets. None with fewer rows, or if all
+    are equal. Source: Roy and Vetterli 2007, eq. 3.
     """
     n = len(vectors)
     if n < rows:
@@ -78,10 +78,10 @@ def persona_share(vectors: Floats, personas: Ints) -> float | None:
 
     Analysis of variance in all dimensions together, `personas` the group of each row: within is
     the mean square inside groups, between is (mean square of groups - within) / k0 with k0 the
-    group size. 0 in expectation when personas do not matter (so it may be negative), 1 when all
-    replies of a persona are the same and personas are not; it does not depend on the group size.
-    between / within is share / (1 - share). None with one persona, without two rows of one
-    persona, or where all rows are equal. Source: Anderson 2001 (the pseudo-F of distances).
+    group size. 0 in expectation if personas do not matter (so it may be negative), 1 if all replies
+    of a persona are equal and personas are not; it does not depend on the group size. between /
+    within is share / (1 - share). None with one persona, without two rows of one persona, or if all
+    rows are equal. Source: Anderson 2001 (the pseudo-F of distances).
     """
     gram = _gram(vectors)
     return None if gram is None else _shares(gram, personas[None, :])[0]
@@ -90,19 +90,19 @@ def persona_share(vectors: Floats, personas: Ints) -> float | None:
 def permuted_shares(
     vectors: Floats, personas: Ints, *, permutations: int, generator: np.random.Generator
 ) -> Doubles | None:
-    """`persona_share` for permuted personas, shape (permutations,): what chance gives."""
+    """Compute `persona_share` for permuted personas, shape (permutations,): the null."""
     gram = _gram(vectors)
     if gram is None:
         return None
     labels = generator.permuted(np.tile(personas, (permutations, 1)), axis=1)
-    found = _shares(gram, labels)
-    return None if found[0] is None else np.array(found, np.float64)
+    shares = _shares(gram, labels)
+    return None if shares[0] is None else np.array(shares, np.float64)
 
 
 def persona_cosine(vectors: Floats, personas: Ints, *, centre: Floats) -> float | None:
-    """Mean cosine of two rows of different personas after taking `centre` away; lower is further
-    apart. -1 to 1. Hidden states share a large mean, which makes raw cosines near 1 for anything.
-    None with one persona, or where a row equals the centre."""
+    """Mean cosine of two rows of different personas after subtracting `centre`, -1 to 1; lower is
+    further apart. Hidden states share a large mean, which puts all raw cosines near 1. None with
+    one persona, or if a row equals the centre."""
     units = _units(vectors, centre)
     return None if units is None else _cosines(units @ units.T, personas[None, :])[0]
 
@@ -115,20 +115,20 @@ def permuted_cosines(
     permutations: int,
     generator: np.random.Generator,
 ) -> Doubles | None:
-    """`persona_cosine` for permuted personas, shape (permutations,)."""
+    """Compute `persona_cosine` for permuted personas, shape (permutations,): the null."""
     units = _units(vectors, centre)
     if units is None:
         return None
     labels = generator.permuted(np.tile(personas, (permutations, 1)), axis=1)
-    found = _cosines(units @ units.T, labels)
-    return None if found[0] is None else np.array(found, np.float64)
+    cosines = _cosines(units @ units.T, labels)
+    return None if cosines[0] is None else np.array(cosines, np.float64)
 
 
 def cka(one: Floats, other: Floats) -> float | None:
     """Debiased linear CKA of two representations of the same rows, shapes (n, d) and (n, e).
 
     1 for the same arrangement up to rotation, shift and scale; 0 in expectation for independent
-    ones, so it may be negative. None below 4 rows, and where one side has no spread. Source:
+    ones, so it may be negative. None below 4 rows, or if one side has no spread. Source:
     Kornblith et al. 2019 with the unbiased HSIC of Song et al. 2012, eq. 5.
     """
     if len(one) < 4:
@@ -152,7 +152,7 @@ def unbiased_hsic(left: Doubles, right: Doubles) -> float:
 
 
 def mean_share(vectors: Floats) -> float | None:
-    """Share of the mean square length that is the mean vector's: near 1 is a narrow cone."""
+    """Share of the mean vector in the mean squared length; near 1 for a narrow cone."""
     rows = np.asarray(vectors, np.float64)
     square = np.square(rows).sum(axis=1).mean() if len(rows) else 0.0
     mean = rows.mean(axis=0) if len(rows) else rows
@@ -160,15 +160,15 @@ def mean_share(vectors: Floats) -> float | None:
 
 
 def _gram(vectors: Floats) -> Doubles | None:
-    """Inner products of centred rows; None where nothing but rounding is left of them."""
+    """Return inner products of the centred rows; None if nothing but rounding remains of them."""
     rows = np.asarray(vectors, np.float64)
     if not len(rows):
         return None
     centred = rows - rows.mean(axis=0)
     if np.square(centred).sum() <= ROUNDING * np.square(rows).sum():
         return None
-    found: Doubles = centred @ centred.T
-    return found
+    gram: Doubles = centred @ centred.T
+    return gram
 
 
 def _units(vectors: Floats, centre: Floats) -> Doubles | None:
@@ -176,19 +176,19 @@ def _units(vectors: Floats, centre: Floats) -> Doubles | None:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if not len(rows) or not (lengths > 0).all():
         return None
-    found: Doubles = rows / lengths
-    return found
+    units: Doubles = rows / lengths
+    return units
 
 
 def _groups(labels: Ints) -> Doubles:
-    """One-hot personas, shape (permutations, rows, personas)."""
+    """Return one-hot personas, shape (permutations, rows, personas)."""
     personas = np.unique(labels[0])
-    found: Doubles = (labels[:, :, None] == personas).astype(np.float64)
-    return found
+    one_hot: Doubles = (labels[:, :, None] == personas).astype(np.float64)
+    return one_hot
 
 
 def _shares(gram: Doubles, labels: Ints) -> Sequence[float | None]:
-    """persona_share for each row of labels; the sizes of the groups are the same in all."""
+    """Compute persona_share for each row of labels, which all have the same group sizes."""
     groups = _groups(labels)
     sizes = groups[0].sum(axis=0)
     n, count = len(gram), len(sizes)
@@ -210,5 +210,5 @@ def _cosines(cosines: Doubles, labels: Ints) -> Sequence[float | None]:
     if not pairs:
         return [None] * len(labels)
     same = np.einsum("bnp,bnp->b", groups, cosines @ groups)
-    found: list[float | None] = ((cosines.sum() - same) / pairs).tolist()
-    return found
+    means: list[float | None] = ((cosines.sum() - same) / pairs).tolist()
+    return means

@@ -1,8 +1,8 @@
-"""Does a reply sound like the persona that was asked for? Measured with the style probe.
+"""How much replies sound like the requested persona, measured with the style probe.
 
-The probe sees a sentence embedding. Its accuracy on replies that were written by the right persona
-(notes: held_out_accuracy) is the most that a model can reach here, and chance_accuracy is what a
-model without any style gets; a value is to be read between the two.
+The probe sees a sentence embedding. Its accuracy on replies written by the right persona (notes:
+held_out_accuracy) is the most that a model can reach, and chance_accuracy is what a model without
+any style gets; read a value relative to the two.
 """
 
 from collections.abc import Sequence
@@ -20,37 +20,37 @@ VERSION = "2"
 Floats = npt.NDArray[np.floating[Any]]
 
 
-def style_strength(probabilities: Floats, asked: int) -> float | None:
-    """Mean probability of the asked persona over a prompt's replies.
+def style_strength(probabilities: Floats, persona: int) -> float | None:
+    """Mean probability of the requested persona over a prompt's replies.
 
-    `probabilities` has shape (replies, personas), `asked` is a column. Range 0 to 1, higher is
+    `probabilities` has shape (replies, personas), `persona` is a column. Range 0 to 1, higher is
     more in style; None without a reply. Does not depend on k in expectation.
     """
-    return float(probabilities[:, asked].mean()) if len(probabilities) else None
+    return float(probabilities[:, persona].mean()) if len(probabilities) else None
 
 
-def style_accuracy(probabilities: Floats, asked: int) -> float | None:
-    """Share of a prompt's replies whose most probable persona is the asked one.
+def style_accuracy(probabilities: Floats, persona: int) -> float | None:
+    """Share of a prompt's replies whose most probable persona is the requested one.
 
     Shape and range as in `style_strength`. Every persona has the same number of prompts, so the
     mean over prompts is the balanced accuracy.
     """
-    return float((probabilities.argmax(axis=1) == asked).mean()) if len(probabilities) else None
+    return float((probabilities.argmax(axis=1) == persona).mean()) if len(probabilities) else None
 
 
-def style_information(probabilities: Floats, asked: int) -> float | None:
-    """Bits about the asked persona that the probe finds in a reply: log2 S + mean log2 p(asked),
-    S personas asked equally often.
+def style_information(probabilities: Floats, persona: int) -> float | None:
+    """Bits about the persona that the probe finds in a reply: log2 S + mean log2 p(persona), for S
+    personas requested equally often.
 
     Shape as in `style_strength`. A lower bound on the mutual information of persona and reply
-    (Barber and Agakov 2003), tight where the probe is the true posterior: 0 without any style, at
-    most log2 S; below 0 where the probe is sure and wrong. Each p is at least 1e-6, so one reply
+    (Barber and Agakov 2003), tight if the probe is the true posterior: 0 without any style, at most
+    log2 S; below 0 if the probe is confident and wrong. Each p is at least 1e-6, so one reply
     costs at most 20 bits. None without a reply. Does not depend on k in expectation.
     """
     if not len(probabilities):
         return None
-    found = np.maximum(probabilities[:, asked].astype(np.float64), _LEAST)
-    return float(np.log2(probabilities.shape[1]) + np.log2(found).mean())
+    chances = np.maximum(probabilities[:, persona].astype(np.float64), _LEAST)
+    return float(np.log2(probabilities.shape[1]) + np.log2(chances).mean())
 
 
 _LEAST = 1e-6
@@ -62,7 +62,7 @@ _MEASURES = {
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """The three measures of style for each prompt; undefined where the probe has no say."""
+    """Return the three measures of style for each prompt; undefined if there is no probe."""
     if "probe" not in context.fitted:
         context.fitted["probe"] = fit_probe(context)
     probe: Probe | str = context.fitted["probe"]
@@ -80,10 +80,10 @@ def compute(context: Context) -> list[MetricResult]:
     for key, replies in context.by_prompt().items():
         rows = table[place : place + len(replies)]
         place += len(replies)
-        asked = columns.get(key[2])
+        column = columns.get(key[2])
         for metric, measure in _MEASURES.items():
-            number = None if asked is None else measure(rows, asked)
-            reason = NO_TEXT if asked is not None else f"the probe does not know `{key[2]}`"
+            number = None if column is None else measure(rows, column)
+            reason = NO_TEXT if column is not None else f"the probe does not know `{key[2]}`"
             values_of[metric].append(context.prompt_value(key, number, reason=reason))
     notes = {**probe.notes, "confusion": _confusion(context, probe.personas, table)}
     return [
@@ -97,7 +97,7 @@ def compute(context: Context) -> list[MetricResult]:
 def _confusion(
     context: Context, personas: Sequence[str], table: Floats
 ) -> dict[str, dict[str, Any]]:
-    """Temperature -> {"personas": ids, "counts": rows}: counts[asked][taken for]."""
+    """Return temperature -> {"personas": ids, "counts": rows}: counts[requested][most probable]."""
     columns = {persona: number for number, persona in enumerate(personas)}
     guesses = table.argmax(axis=1).tolist() if len(table) else []
     counts: dict[float, list[list[int]]] = {}

@@ -1,8 +1,8 @@
-"""Summaries of a temperature sweep: how much diversity a model has at how much quality.
+"""Summaries of a temperature sweep: how much diversity a model has at which quality.
 
-More temperature raises every diversity score, into noise, so one temperature proves little. Here
-the whole curve is summed up: its frontier, the area under it, and the diversity at given levels of
-quality, each with an interval that resamples queries together with all their temperatures.
+Temperature raises every diversity score, even into noise, so a single temperature proves little.
+This summarises the whole curve: its Pareto frontier, the area under it, and the diversity at given
+levels of quality, each with an interval that resamples queries with all their temperatures.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,10 +32,10 @@ SEED = 20_261_121
 
 QUALITIES = ("oracle_valid", "style_strength", "pass_at_1")
 DIVERSITIES = ("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid")
-"""Of metrics where lower is better, 1 - value is taken: they need the range 0 to 1."""
+"""Metrics for which lower is better enter as 1 - value, so they need the range 0 to 1."""
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-"""Parts of the best quality of the sweep at which diversity is read."""
+"""Parts of the best quality of the sweep at which diversity is reported."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,7 +54,7 @@ class Curve:
 
     @property
     def points(self) -> list[dict[str, Any]]:
-        """The mean curve, a row for each temperature, and whether it is on the frontier."""
+        """The mean curve: a row for each temperature, with whether it is on the frontier."""
         quality, diversity = self.qualities.mean(axis=0), self.diversities.mean(axis=0)
         best = set(frontier(quality, diversity))
         return [
@@ -63,69 +63,71 @@ class Curve:
         ]
 
     def rows(self, queries: Sequence[str]) -> tuple[Floats, Floats]:
-        """Qualities and diversities of some of the queries, in the order asked."""
+        """Return qualities and diversities of the given queries, in their order."""
         place = {query: number for number, query in enumerate(self.queries)}
         places = [place[query] for query in queries]
         return self.qualities[places], self.diversities[places]
 
 
 def curve(quality: MetricResult, diversity: MetricResult) -> Curve:
-    """The curve of two results of one suite. A query that lacks a value of either metric at any
+    """Return the curve of two results of one suite. A query without a value of either metric at any
     temperature is left out of the whole curve and counted."""
     of_quality, of_diversity = (_by_temperature(result) for result in (quality, diversity))
     temperatures = tuple(sorted(set(of_quality) & set(of_diversity)))
     columns = [table[t] for t in temperatures for table in (of_quality, of_diversity)]
-    asked = dict.fromkeys(value.query for value in quality.values)
-    kept = [query for query in asked if columns and all(query in column for column in columns)]
+    queries = dict.fromkeys(value.query for value in quality.values)
+    complete = [
+        query for query in queries if columns and all(query in column for column in columns)
+    ]
 
     def rows(table: Mapping[float, Mapping[str, float]]) -> Floats:
-        cells = [[table[t][query] for t in temperatures] for query in kept]
-        return np.array(cells, dtype=np.float64).reshape(len(kept), len(temperatures))
+        cells = [[table[t][query] for t in temperatures] for query in complete]
+        return np.array(cells, dtype=np.float64).reshape(len(complete), len(temperatures))
 
     diversities = rows(of_diversity)
     return Curve(
         quality=quality.metric,
         diversity=diversity.metric,
         temperatures=temperatures,
-        queries=tuple(kept),
-        left_out=len(asked) - len(kept),
+        queries=tuple(complete),
+        left_out=len(queries) - len(complete),
         qualities=rows(of_quality),
         diversities=1 - diversities if diversity.higher_is_better is False else diversities,
     )
 
 
 def summaries(results: Sequence[MetricResult], *, draws: int = DRAWS) -> Iterator[dict[str, Any]]:
-    """A summary for each pair of a quality and a diversity that were measured at two temperatures
-    or more; `results` are of one suite."""
-    known = {result.metric: result for result in results}
+    """Yield a summary for each pair of a quality and a diversity that were measured at two or more
+    temperatures; `results` belong to one suite."""
+    by_metric = {result.metric: result for result in results}
     for quality in QUALITIES:
         for diversity in DIVERSITIES:
-            if quality in known and diversity in known:
-                found = curve(known[quality], known[diversity])
-                if len(found.temperatures) > 1 and found.queries:
-                    yield summary(found, draws=draws)
+            if quality in by_metric and diversity in by_metric:
+                pair = curve(by_metric[quality], by_metric[diversity])
+                if len(pair.temperatures) > 1 and pair.queries:
+                    yield summary(pair, draws=draws)
 
 
-def summary(found: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
-    """The frontier, the hypervolume, and the diversity at parts of the best quality.
+def summary(pair: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
+    """Return the frontier, the hypervolume, and the diversity at parts of the best quality.
 
-    The levels are fixed numbers, taken from the curve once: resamples are read at the same ones.
+    The levels are taken from the curve once, and every resample uses the same ones.
     """
 
     def measured(functional: Functional) -> CurveEstimate:
-        generator = np.random.default_rng(SEED)  # equal resamples for every functional
+        generator = np.random.default_rng(SEED)  # the same resamples for every functional
         return whole_curve(
-            found.qualities, found.diversities, functional, generator=generator, draws=draws
+            pair.qualities, pair.diversities, functional, generator=generator, draws=draws
         )
 
-    best = float(found.qualities.mean(axis=0).max())
+    best = float(pair.qualities.mean(axis=0).max())
     return {
-        "quality": found.quality,
-        "diversity": found.diversity,
+        "quality": pair.quality,
+        "diversity": pair.diversity,
         "diversity_is": "1 - value"
-        if METRICS[found.diversity].direction == "lower"
+        if METRICS[pair.diversity].direction == "lower"
         else "the value",
-        "points": found.points,
+        "points": pair.points,
         "hypervolume": asdict(measured(hypervolume)),
         "matched": [
             {
@@ -135,16 +137,16 @@ def summary(found: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
             }
             for part in LEVELS
         ],
-        "queries_left_out": found.left_out,
+        "queries_left_out": pair.left_out,
         "signature": {"version": VERSION, "seed": SEED, "draws": draws, "unit": "query"},
     }
 
 
 def compare_curves(first: Curve, second: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
-    """`second` minus `first`, paired by query: hypervolume, and diversity at matched quality.
+    """Return `second` minus `first`, paired by query: hypervolume and diversity at matched quality.
 
-    Levels are parts of the lower of the two best qualities, so that both models reach them.
-    Queries that only one of them has are left out and counted.
+    Levels are parts of the lower of the two best qualities, so that both models reach them. Queries
+    that only one of them has are left out and counted.
     """
     shared = [query for query in first.queries if query in set(second.queries)]
     one, two = first.rows(shared), second.rows(shared)
@@ -173,7 +175,7 @@ def compare_curves(first: Curve, second: Curve, *, draws: int = DRAWS) -> dict[s
 
 
 def _by_temperature(result: MetricResult) -> dict[float, dict[str, float]]:
-    """Temperature -> query -> mean over its personas."""
+    """Return temperature -> query -> mean over its personas."""
     values: dict[float, list[Value]] = {}
     for value in result.values:
         values.setdefault(value.temperature, []).append(value)

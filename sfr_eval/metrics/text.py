@@ -1,4 +1,4 @@
-"""Plain facts about the replies: how long, how often the same, how often cut or empty."""
+"""Plain facts about replies: their length, and how often they repeat, are cut or are empty."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,9 +10,9 @@ VERSION = "2"
 
 
 def mean_length(replies: Sequence[Sample]) -> float | None:
-    """Mean number of words (runs of non-blanks); 0 upwards, neither direction is better.
+    """Mean number of words (separated by whitespace); from 0 up, neither direction is better.
 
-    None without a reply. In scripts without blanks between words this counts runs, not words.
+    None without a reply. In scripts without word spacing, this counts longer runs of text.
     """
     if not replies:
         return None
@@ -20,19 +20,19 @@ def mean_length(replies: Sequence[Sample]) -> float | None:
 
 
 def duplicate_rate(replies: Sequence[Sample]) -> float | None:
-    """Chance that two different replies are the same text (`collision_rate`); None below two."""
+    """Chance that two replies are the same text (`collision_rate`); None below two."""
     return collision_rate(_texts(replies))
 
 
 def _texts(replies: Sequence[Sample]) -> list[str]:
-    """Blanks around a text do not make it another one."""
+    """Return the texts without outer whitespace, which does not make them different."""
     return [reply.text.strip() for reply in replies]
 
 
 def truncation_rate(replies: Sequence[Sample]) -> float | None:
     """Share of replies that were cut at max_tokens; 0 to 1, None without a reply.
 
-    Above a few percent, length and every measure of a set speak about the limit as well.
+    Above a few percent, length and every measure of a set also reflect the limit.
     """
     if not replies:
         return None
@@ -40,7 +40,7 @@ def truncation_rate(replies: Sequence[Sample]) -> float | None:
 
 
 def empty_rate(replies: Sequence[Sample]) -> float | None:
-    """Share of replies that hold nothing but blanks; 0 to 1, None without a reply."""
+    """Share of replies that are empty or whitespace; 0 to 1, None without a reply."""
     if not replies:
         return None
     return sum(not reply.text.strip() for reply in replies) / len(replies)
@@ -58,7 +58,7 @@ _MEASURES: dict[str, tuple[Callable[[Sequence[Sample]], float | None], str, dict
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """All metrics of this family, one value for each prompt."""
+    """Return all metrics of this family, one value for each prompt."""
     return [
         metric_result(
             metric,

@@ -1,4 +1,4 @@
-"""What a token is. The lexical measures count tokens, so every signature names the tokenizer."""
+"""Tokenizers. The lexical measures count tokens, so every signature names the tokenizer."""
 
 import functools
 import hashlib
@@ -10,34 +10,35 @@ from typing import Any
 
 from sfr_eval.errors import UserError, did_you_mean
 
-# Chinese characters and Japanese kana: written without blanks, so each is a token of its own.
+# Chinese characters and Japanese kana are written without spaces, so each is its own token.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[^\W{_CJK}]+(?:['\u2019][^\W{_CJK}]+)*|[{_CJK}]|[^\w\s]")
 _ROUGE = re.compile(r"[a-z0-9]+")
 
 
 def words(text: str) -> list[str]:
-    """Words and single punctuation marks, case-folded.
+    """Split into words and single punctuation marks, case-folded.
 
-    A word keeps its inner apostrophes (don't); a Chinese character or kana is a word. Limit: in
-    scripts that write vowels as combining marks, words are split at the marks; Thai, Lao and Khmer
-    come out as whole phrases: take "characters-v1" or a tokenizer file for them.
+    A word keeps its inner apostrophes (don't); a Chinese character or kana is a word. Limitation:
+    scripts that write vowels as combining marks are split at the marks, and Thai, Lao and Khmer
+    yield whole phrases; use "characters-v1" or a tokenizer file for them.
     """
     return _WORD.findall(text.casefold())
 
 
 def characters(text: str) -> list[str]:
-    """Every character but blanks, case-folded: for languages without blanks between words."""
+    """Split into characters without whitespace, case-folded: for languages without word spacing."""
     return [character for character in text.casefold() if not character.isspace()]
 
 
 def blanks(text: str) -> list[str]:
-    """Runs of non-blanks as they are: what nltk examples and most papers call whitespace tokens."""
+    """Split at whitespace, unchanged: what nltk examples and most papers call whitespace tokens."""
     return text.split()
 
 
 def rouge(text: str) -> list[str]:
-    """Lower-case runs of a-z and 0-9: the default of rouge_score, without stemmer. English only."""
+    """Split into lower-case runs of a-z and 0-9: rouge_score's default, no stemmer. English
+    only."""
     return _ROUGE.findall(text.lower())
 
 
@@ -52,7 +53,7 @@ DEFAULT = "words-v1"
 
 @dataclass(frozen=True, kw_only=True)
 class Tokenizer:
-    """A tokenizer, the name that signatures carry, and how many tokens of a text it keeps."""
+    """A tokenizer, its name in signatures, and how many tokens of a text it keeps."""
 
     name: str
     split: Callable[[str], list[str]]
@@ -60,26 +61,26 @@ class Tokenizer:
 
     @property
     def signature(self) -> dict[str, Any]:
-        """What two values must have in common to be compared."""
+        """What two values must share to be comparable."""
         window = {} if self.window is None else {"token_window": self.window}
         return {"tokenizer": self.name, **window}
 
     def __call__(self, text: str) -> list[str]:
-        """The tokens of a text, at most `window`."""
+        """Return the tokens of a text, at most `window`."""
         return self.split(text)[: self.window]
 
 
 def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokenizer:
-    """A tokenizer by its name in TOKENIZERS, or a Hugging Face `tokenizer.json` (file, or folder
-    that holds one), which is named by its content. `window` keeps the first tokens of each text:
-    a common window makes texts of different length comparable."""
+    """Load a tokenizer by its name in TOKENIZERS or from a Hugging Face `tokenizer.json` (the file
+    or its folder), which is named by its content. `window` keeps only the first tokens of each
+    text; a common window makes texts of different lengths comparable."""
     if name in TOKENIZERS:
         return Tokenizer(name=name, split=TOKENIZERS[name], window=window)
     file = Path(name).expanduser()
     file = file / "tokenizer.json" if file.is_dir() else file
     if not file.is_file():
         raise UserError(
-            f"--tokenizer {name}: neither a tokenizer nor a tokenizer.json; "
+            f"--tokenizer {name}: neither a known tokenizer nor a tokenizer.json; "
             f"{did_you_mean(name, TOKENIZERS)}"
         )
     try:
@@ -98,7 +99,9 @@ def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokeniz
     digest = hashlib.sha256(content).hexdigest()[:12]
     return Tokenizer(
         name=f"file:{digest}",
-        split=functools.partial(_pieces_of, pieces),  # no lambda: worker processes need it too
+        split=functools.partial(
+            _pieces_of, pieces
+        ),  # not a lambda, since worker processes need it too
         window=window,
     )
 

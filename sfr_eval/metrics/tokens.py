@@ -1,10 +1,10 @@
-"""How sure is the model of its next token, and where along a reply does its freedom end?
+"""How certain a model is of its next token, by position in the reply.
 
-Entropy and log-probability are those of the undistorted model (temperature 1) on the replies that
-were drawn, at whatever temperature. A fork is a position where the base checkpoint sees several
-ways to go on: the fifth of all reply tokens with the highest base entropy; a lock is one of the
-half with the lowest. Fine-tuning that keeps diversity keeps the entropy of forks and may lower that
-of locks; collapse lowers both. Source of fork and lock: arXiv 2604.01193.
+Entropy and log-probability are those of the model at temperature 1, on the replies that were drawn
+at any temperature. A fork is a position where the base checkpoint sees several continuations: the
+fifth of all reply tokens with the highest base entropy. A lock is one of the half with the lowest.
+Fine-tuning that preserves diversity preserves the entropy of forks and may lower that of locks;
+collapse lowers both. Forks and locks are from arXiv 2604.01193.
 """
 
 import math
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 
-FORKS, LOCKS = 0.2, 0.5  # shares of all reply tokens, by base entropy from above and from below
-MIN_QUERIES = 2  # behind a point of the curve
+FORKS, LOCKS = 0.2, 0.5  # shares of all reply tokens with the highest and lowest base entropy
+MIN_QUERIES = 2  # for a point of the curve
 
 Floats = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
@@ -38,25 +38,26 @@ _NO_TOKEN = "reply without a token"
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Base entropies, in nats, above which a token is a fork and up to which it is a lock."""
+    """Base entropies, in nats: above `fork` a token is a fork, up to `lock` it is a lock."""
 
     fork: float
     lock: float
 
     def forks(self, entropy: Floats) -> Mask:
-        """Which positions are forks."""
-        found: Mask = entropy > self.fork
-        return found
+        """Return a mask of the forks."""
+        mask: Mask = entropy > self.fork
+        return mask
 
     def locks(self, entropy: Floats) -> Mask:
-        """Which positions are locks; no position is both."""
-        found: Mask = (entropy <= self.lock) & ~self.forks(entropy)
-        return found
+        """Return a mask of the locks; no position is both."""
+        mask: Mask = (entropy <= self.lock) & ~self.forks(entropy)
+        return mask
 
 
 def thresholds(entropies: Floats) -> Thresholds:
-    """Quantiles 0.8 and 0.5 of the base's entropies at all reply tokens, at least one. With many
-    equal values there can be fewer forks than a fifth, and more locks than half."""
+    """Return the quantiles 0.8 and 0.5 of the base's entropies at all reply tokens, of which there
+    is at least one. With many equal values, fewer than a fifth are forks and more than half
+    locks."""
     return Thresholds(
         fork=float(np.quantile(entropies, 1 - FORKS, method="inverted_cdf")),
         lock=float(np.quantile(entropies, LOCKS, method="inverted_cdf")),
@@ -64,17 +65,17 @@ def thresholds(entropies: Floats) -> Thresholds:
 
 
 def mean_at(values: Floats, mask: Mask | None = None) -> float | None:
-    """Mean over a reply's tokens, or over those of a kind; None without one. In nats a token, it
-    does not depend on length by itself."""
-    chosen = values if mask is None else values[mask]
-    return float(chosen.mean(dtype=np.float64)) if len(chosen) else None
+    """Average over a reply's tokens, or over those in `mask`; None without one. In nats per token,
+    so it does not depend on length as such."""
+    numbers = values if mask is None else values[mask]
+    return float(numbers.mean(dtype=np.float64)) if len(numbers) else None
 
 
 def shared_prefix(texts: Sequence[Sequence[Any]], length: int) -> float | None:
-    """Chance that two different replies are the same up to `length` tokens, the end included: a
-    shorter reply is the same as its equal only.
+    """Chance that two replies agree in their first `length` tokens, where the end counts as a
+    token: a shorter reply agrees only with its equal.
 
-    Never rises with the length, from 1 at length 0 to the share of equal pairs. None below two
+    Never increases with the length, from 1 at length 0 to the share of equal pairs. None below two
     replies. Unbiased at every k.
     """
     if len(texts) < 2:
@@ -85,13 +86,13 @@ def shared_prefix(texts: Sequence[Sequence[Any]], length: int) -> float | None:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """Six metrics of each reply; the curves over the position are in the notes of the entropy."""
+    """Return six metrics of each reply; the notes of the entropy have the curves over positions."""
     states, base = context.readings.model, context.readings.base
     places = range(len(context.replies))
     cut: Thresholds | None = None
     if base is not None:
-        known = [base.entropy(place) for place in places]
-        together = np.concatenate(known) if known else np.zeros(0)
+        entropies = [base.entropy(place) for place in places]
+        together = np.concatenate(entropies) if entropies else np.zeros(0)
         cut = thresholds(together) if len(together) else None
     kinds: dict[str, list[Value]] = {metric: [] for metric in METRIC_IDS}
     for place, reply in zip(places, context.replies, strict=True):
@@ -144,7 +145,7 @@ def _reason(kind: str, has_token: bool, has_base: bool) -> str:
 
 
 def _base_means(context: Context, base: "States", cut: Thresholds) -> dict[str, Any]:
-    """Temperature -> the base's own mean entropy at forks and at locks of the same replies."""
+    """Return temperature -> the base's mean entropy at forks and at locks of the same replies."""
     sums: dict[float, Floats] = {}
     for place, reply in enumerate(context.replies):
         entropy = base.entropy(place).astype(np.float64)
@@ -163,21 +164,21 @@ def _base_means(context: Context, base: "States", cut: Thresholds) -> dict[str, 
 
 
 def bins(longest: int) -> list[tuple[int, int]]:
-    """Positions [start, end) of the curve: single tokens up to 16, then doubling widths."""
-    found, start = [], 0
+    """Return positions [start, end) of the curve: single tokens up to 16, then doubling widths."""
+    ranges, start = [], 0
     while start < longest:
         width = 1 if start < 16 else 2 ** (start.bit_length() - 4)
-        found.append((start, min(start + width, longest)))
+        ranges.append((start, min(start + width, longest)))
         start += width
-    return found
+    return ranges
 
 
 def _curves(
     context: Context, states: "States", base: "States | None"
 ) -> dict[str, list[dict[str, Any]]]:
-    """Temperature -> a row for each bin of positions: entropy of the model and of the base, and
-    the chance that two replies to one prompt are the same up to its end. Means over queries of
-    means over personas and replies that are so long, with a 95% t interval over queries."""
+    """Return temperature -> a row for each bin of positions: entropy of the model and of the base,
+    and the chance that two replies to one prompt agree up to its end. Means over queries of means
+    over personas and sufficiently long replies, with a 95% t interval over queries."""
     rows: dict[PromptKey, list[int]] = {}
     for place, reply in enumerate(context.replies):
         rows.setdefault((reply.temperature, reply.query, reply.persona), []).append(place)
@@ -218,7 +219,7 @@ def _curve(
 
 
 def _mean(parts: Iterable[Floats]) -> float | None:
-    """Mean over replies of their mean."""
+    """Average the means of replies."""
     means = [float(part.mean(dtype=np.float64)) for part in parts if len(part)]
     return math.fsum(means) / len(means) if means else None
 

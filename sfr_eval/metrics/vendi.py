@@ -1,4 +1,4 @@
-"""The effective number of different replies, from the similarities of all pairs.
+"""The effective number of distinct replies, from the similarities of all pairs.
 
 K is the matrix of cosines of n texts (unit diagonal), lambda the eigenvalues of K / n, which sum
 to 1. All functions take embeddings of shape (n, d), or (..., n, d) for many sets of one size, and
@@ -19,9 +19,9 @@ def vendi_score(embeddings: npt.ArrayLike, q: float = 1.0) -> float | Floats:
     """Vendi score of order q: (sum_i lambda_i^q)^(1/(1-q)); exp(entropy) at q = 1, 1/lambda_max at
     q = inf (Friedman and Dieng 2210.02410; Pasarkar and Dieng 2310.12952).
 
-    Range 1 (all the same) to n (orthonormal), higher is more varied. q = 1 grows with n: compare
-    at equal n only, or take `vendi_pairs`. Rows are scaled to unit length; the smaller of the n x n
-    and the d x d problem is solved. ValueError for q <= 0 and for rows that are not finite.
+    Range 1 (all equal) to n (orthonormal), higher is more varied. q = 1 increases with n: compare
+    only at equal n, or use `vendi_pairs`. Rows are scaled to unit length; the smaller of the n x n
+    and the d x d problem is solved. Raises ValueError for q <= 0 and for rows that are not finite.
     """
     if not q > 0:
         raise ValueError(f"q = {q}; the order of a Vendi score is above 0")
@@ -29,18 +29,19 @@ def vendi_score(embeddings: npt.ArrayLike, q: float = 1.0) -> float | Floats:
 
 
 def spectrum(rows: Floats) -> Floats:
-    """Eigenvalues of K / n for unit rows of shape (..., n, d), shape (..., min(n, d)), >= 0."""
+    """Return eigenvalues of K / n >= 0, shape (..., min(n, d)), for unit rows of shape (..., n,
+    d)."""
     n, d = rows.shape[-2:]
     if not n:
-        raise ValueError("embeddings hold no text")
+        raise ValueError("embeddings are empty")
     transposed = np.swapaxes(rows, -1, -2)
     gram = rows @ transposed if n <= d else transposed @ rows
-    found: Floats = np.linalg.eigvalsh(gram) / n
-    return np.maximum(found, 0.0)  # rounding leaves some at -1e-17
+    values: Floats = np.linalg.eigvalsh(gram) / n
+    return np.maximum(values, 0.0)  # rounding leaves some at -1e-17
 
 
 def vendi_from_spectrum(values: Floats, q: float) -> Floats:
-    """Vendi score of order q from `spectrum`."""
+    """Return the Vendi score of order q, given the `spectrum`."""
     if q == 1:
         logs = np.log(np.where(values > 0, values, 1.0))
         return np.asarray(np.exp(-(values * logs).sum(axis=-1)))
@@ -50,7 +51,7 @@ def vendi_from_spectrum(values: Floats, q: float) -> Floats:
 
 
 def mean_squared_kernel(embeddings: npt.ArrayLike) -> float | Floats:
-    """Mean of K_ij^2 over pairs i != j: unbiased at every n >= 2. Range 0 to 1, lower is more
+    """Mean of K_ij^2 over pairs i != j, unbiased at every n >= 2. Range 0 to 1, lower is more
     varied. NaN below two texts."""
     return _number(_mean_squared_kernel(unit_rows(embeddings)))
 
@@ -59,8 +60,8 @@ def vendi_pairs(embeddings: npt.ArrayLike) -> float | Floats:
     """Count-stable Vendi score of order 2 (RKE): 1 / mean of K_ij^2 over pairs i != j.
 
     From 1 up, and it may exceed n; infinite for orthonormal rows, NaN below two. Higher is more
-    varied. The mean is unbiased at every n, its reciprocal keeps a bias of order 1/n: large at
-    n <= 4, below about 5% from n = 16.
+    varied. The mean is unbiased at every n; its reciprocal has a bias of order 1/n, large at n <= 4
+    and below about 5% from n = 16.
     """
     with np.errstate(divide="ignore"):
         return _number(1.0 / _mean_squared_kernel(unit_rows(embeddings)))
@@ -71,7 +72,7 @@ def _mean_squared_kernel(rows: Floats) -> Floats:
     if n < 2:
         return np.full(rows.shape[:-2], np.nan)
     transposed = np.swapaxes(rows, -1, -2)
-    # |X X'| = |X' X|, so the smaller product serves.
+    # |X X'| = |X' X|, so use the smaller product.
     gram = rows @ transposed if n <= d else transposed @ rows
     squares = np.square(gram).sum(axis=(-1, -2))
     return np.asarray(np.clip((squares - n) / (n * (n - 1)), 0.0, 1.0))
@@ -79,14 +80,14 @@ def _mean_squared_kernel(rows: Floats) -> Floats:
 
 def dpp_logdet(embeddings: npt.ArrayLike) -> float | Floats:
     """log det(K + I), the diversity of DQO (2509.04784, its bounded form). Natural log, from
-    log(1 + n) (all the same) to n log 2 (orthonormal), higher is more varied. Grows with n."""
+    log(1 + n) (all equal) to n log 2 (orthonormal), higher is more varied. Increases with n."""
     return _number(logdet_from_spectrum(spectrum(rows := unit_rows(embeddings)), rows.shape[-2]))
 
 
 def logdet_from_spectrum(values: Floats, n: int) -> Floats:
-    """`dpp_logdet` from `spectrum`; eigenvalues that were left out are 0 and add nothing."""
+    """Return `dpp_logdet`, given the `spectrum`; omitted eigenvalues are 0 and add nothing."""
     return np.asarray(np.log1p(values * n).sum(axis=-1))
 
 
-def _number(found: Floats) -> float | Floats:
-    return float(found) if found.ndim == 0 else found
+def _number(values: Floats) -> float | Floats:
+    return float(values) if values.ndim == 0 else values

@@ -125,10 +125,10 @@ def test_distinct_k_of_the_worked_example() -> None:
     assert distinct_k([0, 1], 3) is None
     assert distinct_k(["a"] * 5, 3) == pytest.approx(1)
     # One valid reply among two: it is in a draw of one half of the time.
-    assert distinct_k(["a"], 1, of=2) == pytest.approx(0.5)
-    assert distinct_k([], 1, of=2) == 0.0
-    with pytest.raises(ValueError, match="of = 1"):
-        distinct_k([0, 0], 1, of=1)
+    assert distinct_k(["a"], 1, total=2) == pytest.approx(0.5)
+    assert distinct_k([], 1, total=2) == 0.0
+    with pytest.raises(ValueError, match="total = 1"):
+        distinct_k([0, 0], 1, total=1)
 
 
 def test_utility_k_is_the_mean_over_all_orders() -> None:

@@ -4,10 +4,10 @@ Keys come only from the environment and live only in the client: no setting, fil
 contains one. So an address that contains a password is refused, and the error does not repeat it.
 """
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from sfr_eval.endpoints import bounded
@@ -95,33 +95,26 @@ def reach(address: Address, *, key: str) -> str:
 
     model = address.model
     for url in address.urls:
-        with openai.OpenAI(
-            base_url=url,
-            api_key=key,
-            max_retries=1,
-            timeout=_CHECK_SECONDS,
-            http_client=bounded.client(),
-        ) as client:
-            try:
-                listing = client.get("/models", cast_to=object)
-            except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-                raise UserError(
-                    f"{address.where} {url}: refuses the key (HTTP {error.status_code}); set "
-                    f"{_key_name(address)}"
-                ) from None
-            except openai.APIStatusError as error:
-                if error.status_code < 500 and model:
-                    continue  # it is there but has no list
-                raise UserError(
-                    f"{address.where} {url}: cannot list its models (HTTP {error.status_code}); "
-                    "is this the base URL, with /v1?"
-                ) from None
-            except openai.APIConnectionError:
-                raise UserError(
-                    f"{address.where} {url}: no server answers there; start it or fix the address"
-                ) from None
-            except ValueError:
-                listing = None
+        try:
+            listing = asyncio.run(_list_models(url, key=key))
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise UserError(
+                f"{address.where} {url}: refuses the key (HTTP {error.status_code}); set "
+                f"{_key_name(address)}"
+            ) from None
+        except openai.APIStatusError as error:
+            if error.status_code < 500 and model:
+                continue  # it is there but has no list
+            raise UserError(
+                f"{address.where} {url}: cannot list its models (HTTP {error.status_code}); "
+                "is this the base URL, with /v1?"
+            ) from None
+        except openai.APIConnectionError:
+            raise UserError(
+                f"{address.where} {url}: no server answers there; start it or fix the address"
+            ) from None
+        except ValueError:
+            listing = None
         models = _model_ids(listing)
         if not model:
             if len(models) != 1:
@@ -134,12 +127,25 @@ def reach(address: Address, *, key: str) -> str:
     return model
 
 
+async def _list_models(url: str, *, key: str) -> object:
+    import openai
+
+    async with openai.AsyncOpenAI(
+        base_url=url,
+        api_key=key,
+        max_retries=1,
+        timeout=_CHECK_SECONDS,
+        http_client=bounded.client(),
+    ) as client:
+        return await client.get("/models", cast_to=object)
+
+
 def _key_name(address: Address) -> str:
     judge = address.where in ("--judge", "SFR_EVAL_JUDGE_BASE_URL")
     return "SFR_EVAL_JUDGE_API_KEY" if judge else "OPENAI_API_KEY"
 
 
-def _model_ids(listing: Any) -> list[str]:
+def _model_ids(listing: object) -> list[str]:
     """Returns the model ids in the response of /models; none if it is something else."""
     rows = listing.get("data") if isinstance(listing, Mapping) else None
     if not isinstance(rows, list):

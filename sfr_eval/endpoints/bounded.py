@@ -1,10 +1,10 @@
-"""HTTP clients that read no more of a response than a model could have written.
+"""An HTTP client that reads no more of a response than a model could have written.
 
 A server is not trusted: an endless response, or one that unpacks to gigabytes, would take the
 memory of a run that holds thousands of good answers.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class _Counter:
             raise httpx2.ReadError("the response is longer than any model's")
 
 
-def async_client() -> "httpx2.AsyncClient":
+def client() -> "httpx2.AsyncClient":
     """Returns a client for `openai.AsyncOpenAI(http_client=...)`."""
     import httpx2
     import openai
@@ -55,31 +55,3 @@ def async_client() -> "httpx2.AsyncClient":
         response.stream = Stream(response)
 
     return openai.DefaultAsyncHttpxClient(event_hooks={"response": [bound]})
-
-
-def client() -> "httpx2.Client":
-    """Returns a client for `openai.OpenAI(http_client=...)`."""
-    import httpx2
-    import openai
-
-    class Stream(httpx2.SyncByteStream):
-        def __init__(self, response: httpx2.Response) -> None:
-            self._inner: Any = response.stream
-            self._counter = _Counter(response)
-
-        def __iter__(self) -> Iterator[bytes]:
-            for part in self._inner:
-                self._counter.take(len(part))
-                yield part
-
-        def close(self) -> None:
-            self._inner.close()
-
-        @property
-        def elapsed(self) -> Any:
-            return self._inner.elapsed
-
-    def bound(response: httpx2.Response) -> None:
-        response.stream = Stream(response)
-
-    return openai.DefaultHttpxClient(event_hooks={"response": [bound]})

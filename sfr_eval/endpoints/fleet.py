@@ -106,7 +106,7 @@ class Fleet:
 
     def run(self, work: Awaitable[Row]) -> Row:
         """Run one awaitable on the fleet's loop."""
-        return self._loop.run_until_complete(_wait_for(work))
+        return self._loop.run_until_complete(work)
 
     def map(self, ask: Callable[[Item], Awaitable[Row]], items: Iterable[Item]) -> Iterator[Row]:
         """Yield `ask(item)` for each item as they finish, at most `concurrency` at a time.
@@ -258,10 +258,6 @@ class Fleet:
                 f"{urls}: no answer to {self._lost} requests in a row ({problem}); the answers so "
                 "far are kept: repair the server and repeat the same command"
             )
-
-
-async def _wait_for(work: Awaitable[Row]) -> Row:
-    return await work
 
 
 def _backoff(tries: int) -> float:

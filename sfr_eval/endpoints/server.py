@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sfr_eval.endpoints import bounded
 from sfr_eval.endpoints.answer import Answer, CutResponse, read_completion, without_key
-from sfr_eval.endpoints.bounded import async_client
 from sfr_eval.endpoints.limits import retry_after, used_up
 from sfr_eval.endpoints.refusals import (
     LIMIT,
@@ -57,7 +57,7 @@ class Server:
             api_key=key,
             max_retries=0,
             timeout=timeout_seconds,
-            http_client=async_client(),
+            http_client=bounded.client(),
         )
 
     async def close(self) -> None:

@@ -8,8 +8,9 @@ some tasks by their own rule. In the other modes answers are compared by `==` al
 import marshal
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sfr_eval.sandbox import compare
@@ -50,7 +51,7 @@ def run_calls(host: Host, program: Program, *, mode: Mode, limits: Limits) -> Ve
         return attempt.verdict(None)
     rule = _Rule(problem, plus=mode == "evalplus")
     checks = [
-        _checker(rule, arguments, expected)
+        partial(rule.check, arguments, expected)
         for arguments, expected in zip(problem.inputs, reference.values, strict=True)
     ]
     session = _open(host, program, problem=problem, limits=replace(limits, seconds=total))
@@ -60,12 +61,6 @@ def run_calls(host: Host, program: Program, *, mode: Mode, limits: Limits) -> Ve
 
     check_in_turn(attempt, session, checks=checks, deadline=deadline)
     return attempt.verdict(session)
-
-
-def _checker(
-    rule: "_Rule", arguments: Sequence[Any], expected: Any
-) -> Callable[[dict[str, Any]], bool]:
-    return lambda reply: "v" in reply and rule.right(arguments, reply["v"], expected)
 
 
 def _open(host: Host, program: Program, *, problem: CallsProblem, limits: Limits) -> Session:
@@ -109,12 +104,14 @@ class _Rule:
         self._id, self._function = problem.id, problem.function
         self._plus, self._tolerance = plus, problem.tolerance
 
-    def right(self, arguments: Sequence[Any], form: Any, expected: Any) -> bool:
-        """Whether one answer is right."""
+    def check(self, arguments: Sequence[Any], expected: Any, reply: dict[str, Any]) -> bool:
+        """Whether the answer in a reply is right."""
+        if "v" not in reply:
+            return False
         try:
-            if not self._plus:
-                return compare.outputs_equal(form, expected)
-            return self._right(arguments, form, expected)
+            if self._plus:
+                return self._right(arguments, reply["v"], expected)
+            return compare.outputs_equal(reply["v"], expected)
         except compare.MALFORMED:
             return False
 

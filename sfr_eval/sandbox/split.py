@@ -214,31 +214,21 @@ _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
 
 
 def is_value(node: ast.expr) -> bool:
-    """Whether `value` can compute a node: literals, arithmetic on them, set(), tuple() and such."""
-    match node:
-        case ast.Constant():
-            return node.value is not ...
-        case ast.List() | ast.Tuple() | ast.Set():
-            return all(is_value(item) for item in node.elts)
-        case ast.Dict():
-            return all(key is not None and is_value(key) for key in node.keys) and all(
-                is_value(item) for item in node.values
-            )
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not()):
-            return is_value(node.operand)
-        case ast.BinOp():
-            return type(node.op) in _OPERATORS and is_value(node.left) and is_value(node.right)
-        case ast.Call(func=ast.Name(id=name), keywords=[]):
-            return name in _BUILDERS and all(is_value(item) for item in node.args)
-        case ast.Attribute(value=ast.Name(id="math"), attr="pi" | "e" | "inf" | "nan"):
-            return True
-    return False
+    """Whether `value` can compute a node."""
+    try:
+        value(node)
+    except TypeError:
+        return False
+    return True
 
 
-def value(node: ast.expr) -> Any:
-    """Returns the value of a node that `is_value` accepts. Data sets are trusted to be small."""
+def value(node: ast.expr | None) -> Any:
+    """Returns the value of literals, arithmetic on them, set(), tuple() and such.
+
+    Raises TypeError for anything else. Data sets are trusted to be small.
+    """
     match node:
-        case ast.Constant():
+        case ast.Constant() if node.value is not ...:
             return node.value
         case ast.List():
             return [value(item) for item in node.elts]
@@ -247,20 +237,18 @@ def value(node: ast.expr) -> Any:
         case ast.Set():
             return {value(item) for item in node.elts}
         case ast.Dict():
-            return {
-                value(key): value(item)
-                for key, item in zip(node.keys, node.values, strict=True)
-                if key is not None
-            }
-        case ast.UnaryOp():
-            operand = value(node.operand)
-            if isinstance(node.op, ast.Not):
-                return not operand
-            return -operand if isinstance(node.op, ast.USub) else +operand
-        case ast.BinOp():
+            items = zip(node.keys, node.values, strict=True)
+            return {value(key): value(item) for key, item in items}
+        case ast.UnaryOp(op=ast.USub()):
+            return -value(node.operand)
+        case ast.UnaryOp(op=ast.UAdd()):
+            return +value(node.operand)
+        case ast.UnaryOp(op=ast.Not()):
+            return not value(node.operand)
+        case ast.BinOp() if type(node.op) in _OPERATORS:
             return _OPERATORS[type(node.op)](value(node.left), value(node.right))
-        case ast.Call(func=ast.Name(id=name)):
+        case ast.Call(func=ast.Name(id=name), keywords=[]) if name in _BUILDERS:
             return _BUILDERS[name](*[value(item) for item in node.args])
-        case ast.Attribute(attr=name):
+        case ast.Attribute(value=ast.Name(id="math"), attr="pi" | "e" | "inf" | "nan" as name):
             return getattr(math, name)
-    raise TypeError(f"not a value: {ast.unparse(node)}")
+    raise TypeError("not a value")

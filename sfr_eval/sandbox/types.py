@@ -21,13 +21,7 @@ HumanEvalProblem) are graded the same way in every mode.
 MODES: tuple[Mode, ...] = ("faithful", "lcb-compat", "evalplus")
 
 ProgramStatus = Literal[
-    "passed",
-    "wrong",
-    "time_limit",
-    "runtime_error",
-    "memory",
-    "output_limit",
-    "not_scored",
+    "passed", "wrong", "time_limit", "runtime_error", "memory", "output_limit", "not_scored"
 ]
 """not_scored: the grader itself failed and the program is unjudged; never counted as a failure."""
 

@@ -25,7 +25,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "text", ["localhost:8000", "ftp://host/v1", "http://", "http://host:99999999/v1", "http://[x/"]
 )
-def test_what_is_no_url_is_refused(text: str) -> None:
+def test_anything_but_a_url_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="not a URL; write http://host:port/v1"):
         checked_url(text, where="--base-url")
 
@@ -39,13 +39,13 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(text: str) -> None
     assert "hunter22" not in str(caught.value)
 
 
-def test_the_judge_has_an_address_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_judge_has_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://subject:1/v1")
     assert judge_address("big").urls == ("http://subject:1/v1",)
     monkeypatch.setenv("SFR_EVAL_JUDGE_BASE_URL", "http://judge:2/v1/")
     assert judge_address("big").urls == ("http://judge:2/v1",)
-    named = judge_address("http://third:3/v1#other")
-    assert (named.urls, named.model) == (("http://third:3/v1",), "other")
+    address = judge_address("http://third:3/v1#other")
+    assert (address.urls, address.model) == (("http://third:3/v1",), "other")
     assert subject_address("m", None).urls == ("http://subject:1/v1",)
     assert subject_address("m", ("http://a/v1", "http://b/v1/", "http://a/v1")).urls == (
         "http://a/v1",
@@ -68,7 +68,7 @@ def test_the_only_model_of_a_server_is_taken() -> None:
         assert reach(judge_address(one.url), key="k") == "only"
 
 
-def test_several_models_have_to_be_told_apart() -> None:
+def test_one_of_several_models_has_to_be_chosen() -> None:
     with serving(lambda *_: completion("x"), models=["a", "b"]) as two:
         with pytest.raises(UserError, match=r"serves a, b; write http://.*#MODEL"):
             reach(judge_address(two.url), key="k")
@@ -87,11 +87,11 @@ def test_a_server_that_is_not_there_is_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "says"),
+    ("status", "text"),
     [(401, "refuses the key"), (403, "refuses the key"), (404, "with /v1"), (500, "HTTP 500")],
 )
-def test_a_server_that_will_not_say_is_one_line(
-    status: int, says: str, monkeypatch: pytest.MonkeyPatch
+def test_a_server_that_lists_no_models_is_one_line(
+    status: int, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(
         self: FakeServer, line: str, headers: object, raw: object, writer: object
@@ -100,7 +100,7 @@ def test_a_server_that_will_not_say_is_one_line(
         return True
 
     monkeypatch.setattr(FakeServer, "_respond", refuse)
-    with serving(lambda *_: Reply()) as closed, pytest.raises(UserError, match=says) as caught:
+    with serving(lambda *_: Reply()) as closed, pytest.raises(UserError, match=text) as caught:
         reach(judge_address(closed.url), key="sk-very-secret")
     assert "sk-very-secret" not in str(caught.value)
 

@@ -26,24 +26,24 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def fleet(*servers: FakeServer, **settings: Any) -> Iterator[Fleet]:
+def open_fleet(*servers: FakeServer, **settings: Any) -> Iterator[Fleet]:
     urls = [server.url for server in servers]
-    with closing(Fleet(urls, key=KEY, model="fake", **settings)) as made:
-        yield made
+    with closing(Fleet(urls, key=KEY, model="fake", **settings)) as fleet:
+        yield fleet
 
 
-def ask(made: Fleet, text: str = "hello", **body: Any) -> Answer:
+def ask(fleet: Fleet, text: str = "hello", **body: Any) -> Answer:
     optional = body.pop("optional", ())
     full = {"messages": [{"role": "user", "content": text}], "max_tokens": 10, **body}
-    return made.run(made.ask(full, optional=optional))
+    return fleet.run(fleet.ask(full, optional=optional))
 
 
-def ask_all(made: Fleet, count: int) -> list[tuple[int, Answer]]:
+def ask_all(fleet: Fleet, count: int) -> list[tuple[int, Answer]]:
     async def one(number: int) -> tuple[int, Answer]:
         chat = [{"role": "user", "content": str(number)}]
-        return number, await made.ask({"messages": chat, "max_tokens": 10})
+        return number, await fleet.ask({"messages": chat, "max_tokens": 10})
 
-    return list(made.map(one, range(count)))
+    return list(fleet.map(one, range(count)))
 
 
 def number_of(body: Mapping[str, Any]) -> int:
@@ -51,25 +51,25 @@ def number_of(body: Mapping[str, Any]) -> int:
 
 
 def first_times(times: int, fault: Reply) -> Callable[[Any, Any], Reply]:
-    """The fault for the first `times` sendings of each request, then an answer."""
-    seen: Counter[str] = Counter()
+    """Returns a server with a fault the first `times` that a request is sent, then an answer."""
+    sendings: Counter[str] = Counter()
 
     def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
         key = body["messages"][-1]["content"]
-        seen[key] += 1
-        return fault if seen[key] <= times else completion(f"re {key}")
+        sendings[key] += 1
+        return fault if sendings[key] <= times else completion(f"re {key}")
 
     return answer
 
 
-def test_an_answer_has_text_tokens_and_the_name_of_the_model() -> None:
+def test_an_answer_has_text_tokens_and_model_name() -> None:
     with (
         serving(lambda *_: completion("hi", model="fake-2026"), models=["fake"]) as server,
-        fleet(server) as made,
+        open_fleet(server) as fleet,
     ):
-        found = ask(made)
-        facts = made.facts()
-    assert found == Answer(
+        result = ask(fleet)
+        facts = fleet.facts()
+    assert result == Answer(
         outcome="answered",
         text="hi",
         finish_reason="stop",
@@ -97,37 +97,37 @@ def test_an_answer_has_text_tokens_and_the_name_of_the_model() -> None:
     ],
     ids=["429", "429-wait", "500", "503-html", "408", "cut", "half-json", "empty", "deep"],
 )
-def test_a_failure_of_the_transport_is_sent_again(fault: Reply) -> None:
-    with serving(first_times(2, fault)) as server, fleet(server) as made:
-        assert ask(made).text == "re hello"
-        assert made.retries == 2
+def test_a_request_is_sent_again_when_the_transport_fails(fault: Reply) -> None:
+    with serving(first_times(2, fault)) as server, open_fleet(server) as fleet:
+        assert ask(fleet).text == "re hello"
+        assert fleet.retries == 2
         assert server.count == 3
 
 
 @pytest.mark.parametrize(
-    ("fault", "says"),
+    ("fault", "text"),
     [
         (Reply(status=500, body={"error": {"message": "oops"}}), "HTTP 500: oops"),
         (Reply(body={}, fault="cut"), "connection failed"),
         (Reply(body=b'{"cho'), "cut JSON"),
     ],
 )
-def test_a_failure_that_stays_is_an_error_after_so_many_tries(fault: Reply, says: str) -> None:
-    with serving(lambda *_: fault) as server, fleet(server) as made:
-        found = ask(made)
-        assert (found.outcome, server.count) == ("failed", TRIES)
-    assert says in found.error
-    assert f"sent {TRIES} times" in found.error
+def test_a_lasting_failure_is_an_error_after_so_many_tries(fault: Reply, text: str) -> None:
+    with serving(lambda *_: fault) as server, open_fleet(server) as fleet:
+        result = ask(fleet)
+        assert (result.outcome, server.count) == ("failed", TRIES)
+    assert text in result.error
+    assert f"sent {TRIES} times" in result.error
 
 
-def test_a_server_that_hangs_is_given_up() -> None:
+def test_a_server_that_hangs_is_given_up_on() -> None:
     with (
         serving(lambda *_: Reply(fault="hang")) as server,
-        fleet(server, timeout_seconds=0.1) as made,
+        open_fleet(server, timeout_seconds=0.1) as fleet,
     ):
-        found = ask(made)
-    assert found.outcome == "failed"
-    assert "no answer within 0.1 s" in found.error
+        result = ask(fleet)
+    assert result.outcome == "failed"
+    assert "no answer within 0.1 s" in result.error
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,11 @@ def test_a_server_that_hangs_is_given_up() -> None:
         (completion("cut", finish="length"), "answered"),
     ],
 )
-def test_what_is_no_failure_of_the_transport_is_sent_once(reply: Reply, outcome: str) -> None:
-    with serving(lambda *_: reply) as server, fleet(server) as made:
-        found = ask(made)
-        assert (found.outcome, server.count) == (outcome, 1)
-    assert KEY not in found.error + found.text
+def test_only_failures_of_the_transport_are_sent_again(reply: Reply, outcome: str) -> None:
+    with serving(lambda *_: reply) as server, open_fleet(server) as fleet:
+        result = ask(fleet)
+        assert (result.outcome, server.count) == (outcome, 1)
+    assert KEY not in result.error + result.text
 
 
 def test_retry_after_holds_all_requests_back() -> None:
@@ -169,14 +169,14 @@ def test_retry_after_holds_all_requests_back() -> None:
             return Reply(status=429, body={}, headers={"Retry-After": "0.4"})
         return completion("x")
 
-    with serving(answer) as server, fleet(server, concurrency=1) as made:
-        answers = ask_all(made, 5)
-    assert all(found.outcome == "answered" for _, found in answers)
+    with serving(answer) as server, open_fleet(server, concurrency=1) as fleet:
+        answers = ask_all(fleet, 5)
+    assert all(result.outcome == "answered" for _, result in answers)
     assert stamps[1] - stamps[0] >= 0.4
     assert len(stamps) == 6
 
 
-def test_a_used_up_allowance_is_waited_for_before_it_is_refused() -> None:
+def test_a_used_up_allowance_is_waited_for_before_a_refusal() -> None:
     headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "300ms"}
     stamps: list[float] = []
 
@@ -184,20 +184,20 @@ def test_a_used_up_allowance_is_waited_for_before_it_is_refused() -> None:
         stamps.append(time.monotonic())
         return Reply(body=completion("x").body, headers=headers if len(stamps) == 1 else {})
 
-    with serving(answer) as server, fleet(server, concurrency=1) as made:
-        ask_all(made, 2)
+    with serving(answer) as server, open_fleet(server, concurrency=1) as fleet:
+        ask_all(fleet, 2)
     assert stamps[1] - stamps[0] >= 0.3
 
 
-def test_a_wait_beyond_patience_is_an_error() -> None:
+def test_a_wait_that_exceeds_the_patience_is_an_error() -> None:
     late = Reply(status=429, body={}, headers={"Retry-After": "3600"})
-    with serving(lambda *_: late) as server, fleet(server, patience_seconds=5) as made:
-        found = ask(made)
-        assert (found.outcome, server.count) == ("failed", 1)
-    assert "asked to wait too long" in found.error
+    with serving(lambda *_: late) as server, open_fleet(server, patience_seconds=5) as fleet:
+        result = ask(fleet)
+        assert (result.outcome, server.count) == ("failed", 1)
+    assert "asked to wait too long" in result.error
 
 
-def test_each_request_ends_in_exactly_one_answer_whatever_the_server_does(
+def test_each_request_ends_in_exactly_one_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fleet_module, "TRIES", 3)
@@ -211,51 +211,51 @@ def test_each_request_ends_in_exactly_one_answer_whatever_the_server_does(
         completion(None, refusal="no"),
         Reply(fault="hang"),
     ]
-    seen: Counter[int] = Counter()
+    sendings: Counter[int] = Counter()
 
     def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
         number = number_of(body)
-        seen[number] += 1
+        sendings[number] += 1
         fault = faults[number % len(faults)]
-        # The odd rounds of eight stay broken, in the even ones the second sending is answered.
-        if fault is None or (seen[number] > 1 and number // len(faults) % 2 == 0):
+        # Odd rounds of eight stay broken; in even ones the second sending is answered.
+        if fault is None or (sendings[number] > 1 and number // len(faults) % 2 == 0):
             return completion(f"re {number}")
         return fault
 
     with (
         serving(answer, keep=False) as one,
         serving(answer, keep=False) as two,
-        fleet(one, two, timeout_seconds=5, concurrency=64, patience_seconds=1.2) as made,
+        open_fleet(one, two, timeout_seconds=5, concurrency=64, patience_seconds=1.2) as fleet,
     ):
-        found = dict(ask_all(made, 160))
-        listed = ask_all(made, 8)
-    assert sorted(found) == list(range(160))
-    assert len(listed) == 8
-    for number, got in found.items():
+        results = dict(ask_all(fleet, 160))
+        more = ask_all(fleet, 8)
+    assert sorted(results) == list(range(160))
+    assert len(more) == 8
+    for number, result in results.items():
         kind, healed = number % len(faults), number // len(faults) % 2 == 0
         if kind in (5, 6):
-            assert got.outcome == ("failed" if kind == 5 else "refused")
+            assert result.outcome == ("failed" if kind == 5 else "refused")
         elif kind == 0 or healed:
-            assert (got.outcome, got.text) == ("answered", f"re {number}")
+            assert (result.outcome, result.text) == ("answered", f"re {number}")
         else:
-            assert got.outcome == "failed", number
-        assert bool(got.error) == (got.outcome != "answered")
+            assert result.outcome == "failed", number
+        assert bool(result.error) == (result.outcome != "answered")
 
 
-def test_the_least_loaded_server_is_asked_and_a_dead_one_is_survived() -> None:
+def test_the_least_loaded_server_is_asked_and_a_dead_one_avoided() -> None:
     with serving(lambda *_: completion("x")) as slow, serving(lambda *_: completion("x")) as fast:
         slow.delay = 0.5
-        with fleet(slow, fast, concurrency=4) as made:
-            assert len(ask_all(made, 60)) == 60
+        with open_fleet(slow, fast, concurrency=4) as fleet:
+            assert len(ask_all(fleet, 60)) == 60
         assert fast.count > slow.count > 0
         dead = FakeServer(lambda *_: completion("x"))
-        dead.port = 1  # nobody listens there
-        with fleet(dead, fast, concurrency=4) as made:
-            answers = ask_all(made, 20)
-    assert all(found.outcome == "answered" for _, found in answers)
+        dead.port = 1  # nobody listens on it
+        with open_fleet(dead, fast, concurrency=4) as fleet:
+            answers = ask_all(fleet, 20)
+    assert all(result.outcome == "answered" for _, result in answers)
 
 
-def test_no_more_requests_are_in_flight_than_allowed_and_none_is_taken_early() -> None:
+def test_at_most_so_many_requests_are_in_flight_or_taken_early() -> None:
     taken: list[int] = []
 
     def numbers() -> Iterator[int]:
@@ -263,14 +263,14 @@ def test_no_more_requests_are_in_flight_than_allowed_and_none_is_taken_early() -
             taken.append(number)
             yield number
 
-    with serving(lambda *_: completion("x")) as server, fleet(server, concurrency=5) as made:
+    with serving(lambda *_: completion("x")) as server, open_fleet(server, concurrency=5) as fleet:
         server.delay = 0.01
 
         async def one(number: int) -> int:
-            await made.ask({"messages": [], "max_tokens": 1})
+            await fleet.ask({"messages": [], "max_tokens": 1})
             return number
 
-        results = made.map(one, numbers())
+        results = fleet.map(one, numbers())
         next(results)
         assert len(taken) <= 10
         rest = list(results)
@@ -278,24 +278,24 @@ def test_no_more_requests_are_in_flight_than_allowed_and_none_is_taken_early() -
     assert len(rest) == 49
 
 
-def test_when_nobody_answers_any_more_the_run_stops() -> None:
+def test_the_run_stops_when_no_server_answers_any_more() -> None:
     dead = FakeServer(lambda *_: completion("x"))
     dead.port = 1
-    with fleet(dead, concurrency=8) as made, pytest.raises(ServersLost, match="in a row"):
-        ask_all(made, 500)
+    with open_fleet(dead, concurrency=8) as fleet, pytest.raises(ServersLost, match="in a row"):
+        ask_all(fleet, 500)
 
 
 def test_a_server_that_is_always_busy_stops_the_run_too() -> None:
     with (
         serving(lambda *_: Reply(status=503, body={}), keep=False) as server,
-        fleet(server, concurrency=8) as made,
+        open_fleet(server, concurrency=8) as fleet,
         pytest.raises(ServersLost, match="HTTP 503"),
     ):
-        ask_all(made, 500)
+        ask_all(fleet, 500)
 
 
-def test_an_error_inside_comes_after_the_results_that_were_there() -> None:
-    with serving(lambda *_: completion("x")) as server, fleet(server, concurrency=1) as made:
+def test_an_error_is_raised_after_the_results_before_it() -> None:
+    with serving(lambda *_: completion("x")) as server, open_fleet(server, concurrency=1) as fleet:
 
         async def one(number: int) -> int:
             if number == 3:
@@ -304,34 +304,34 @@ def test_an_error_inside_comes_after_the_results_that_were_there() -> None:
 
         results: list[int] = []
         with pytest.raises(ValueError, match="three"):
-            results.extend(made.map(one, range(9)))
+            results.extend(fleet.map(one, range(9)))
     assert results == [0, 1, 2]
 
 
 def test_an_abandoned_map_leaves_nothing_behind() -> None:
-    with serving(lambda *_: completion("x")) as server, fleet(server, concurrency=3) as made:
+    with serving(lambda *_: completion("x")) as server, open_fleet(server, concurrency=3) as fleet:
         server.delay = 0.02
-        results = made.map(lambda n: made.ask({"messages": [], "seed": n}), range(100))
+        results = fleet.map(lambda n: fleet.ask({"messages": [], "seed": n}), range(100))
         next(results)
         results.close()
-        assert ask(made).outcome == "answered"
-        # 3 were in flight when the first result came, 3 more may have begun, and the last one.
+        assert ask(fleet).outcome == "answered"
+        # 3 were in flight when the first result came, 3 more may have begun, and then the last.
         assert server.count <= 7
 
 
-def test_a_field_that_says_off_is_left_out_where_it_is_unknown() -> None:
+def test_an_unknown_field_whose_value_means_off_is_left_out() -> None:
     def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
         for name in ("top_k", "min_p"):
             if name in body:
                 return refusal_of(f"Unrecognized request argument supplied: {name}")
         return completion("x")
 
-    with serving(answer) as server, fleet(server) as made:
+    with serving(answer) as server, open_fleet(server) as fleet:
         body = {"top_k": 0, "min_p": 0.0, "optional": {"top_k", "min_p"}}
-        assert ask(made, **body).outcome == "answered"
-        assert ask(made, **body).outcome == "answered"
+        assert ask(fleet, **body).outcome == "answered"
+        assert ask(fleet, **body).outcome == "answered"
         assert server.count == 4  # learned once
-        assert made.facts()["not_sent"] == ["min_p", "top_k"]
+        assert fleet.facts()["not_sent"] == ["min_p", "top_k"]
 
 
 def test_a_field_that_matters_is_never_left_out() -> None:
@@ -340,13 +340,13 @@ def test_a_field_that_matters_is_never_left_out() -> None:
             return refusal_of("Only the default (1) value is supported.", param="temperature")
         return completion("x")
 
-    with serving(answer) as server, fleet(server) as made:
+    with serving(answer) as server, open_fleet(server) as fleet:
         for _ in range(3):
-            found = ask(made, temperature=0.2)
-            assert found.outcome == "unsupported"
-            assert "does not take temperature" in found.error
-        assert server.count == 1  # the same refusal is not asked for again
-        assert ask(made, temperature=1).outcome == "answered"
+            result = ask(fleet, temperature=0.2)
+            assert result.outcome == "unsupported"
+            assert "does not take temperature" in result.error
+        assert server.count == 1  # the same refusal is not provoked again
+        assert ask(fleet, temperature=1).outcome == "answered"
 
 
 def test_the_limit_is_sent_under_the_name_that_the_server_wants() -> None:
@@ -358,43 +358,43 @@ def test_the_limit_is_sent_under_the_name_that_the_server_wants() -> None:
             )
         return completion(str(body["max_completion_tokens"]))
 
-    with serving(answer) as server, fleet(server) as made:
-        assert ask(made).text == "10"
-        assert ask(made).text == "10"
+    with serving(answer) as server, open_fleet(server) as fleet:
+        assert ask(fleet).text == "10"
+        assert ask(fleet).text == "10"
         assert server.count == 3
 
 
-def test_half_a_surrogate_pair_becomes_a_character_that_files_can_keep() -> None:
+def test_half_a_surrogate_pair_becomes_a_storable_character() -> None:
     body = json.dumps(completion("a\ud83d b").body).encode()
-    with serving(lambda *_: Reply(body=body)) as server, fleet(server) as made:
-        ask(made).text.encode()
+    with serving(lambda *_: Reply(body=body)) as server, open_fleet(server) as fleet:
+        ask(fleet).text.encode()
 
 
-def test_the_cost_is_counted_and_its_limit_is_not_passed() -> None:
-    # 100 prompt and 5 completion tokens at 1000 and 2000 dollars a million: 0.11 each. Reserved:
-    # about 35 bytes of chat / 2 + 16 tokens, and 10 completion tokens: some 0.05. Without usage
-    # that is what counts.
+def test_the_cost_is_counted_and_its_limit_kept() -> None:
+    # 100 prompt and 5 completion tokens at 1000 and 2000 dollars per million: 0.11 each. Reserved:
+    # about 35 bytes of chat / 2 + 16 tokens, and 10 completion tokens: about 0.05, which is what
+    # counts if a response has no usage.
     prices = Prices(prompt=1000, completion=2000)
     with serving(lambda *_: completion("x")) as server:
-        with fleet(server, prices=prices, concurrency=1) as made:
-            ask_all(made, 3)
-            assert made.spent == pytest.approx(0.33)
-        with fleet(server, prices=prices, max_cost=0.4, concurrency=1) as made:
+        with open_fleet(server, prices=prices, concurrency=1) as fleet:
+            ask_all(fleet, 3)
+            assert fleet.spent == pytest.approx(0.33)
+        with open_fleet(server, prices=prices, max_cost=0.4, concurrency=1) as fleet:
             with pytest.raises(CostReached, match=r"--max-cost 0\.4 reached"):
-                ask_all(made, 100)
-            assert made.spent == pytest.approx(0.44, abs=0.12)
+                ask_all(fleet, 100)
+            assert fleet.spent == pytest.approx(0.44, abs=0.12)
     with (
         serving(lambda *_: completion("x", usage=None)) as server,
-        fleet(server, prices=prices, max_cost=10) as made,
+        open_fleet(server, prices=prices, max_cost=10) as fleet,
     ):
-        ask_all(made, 3)
-        assert made.facts()["answers_without_usage"] == 3
-        assert 0.05 < made.spent < 1
+        ask_all(fleet, 3)
+        assert fleet.facts()["answers_without_usage"] == 3
+        assert 0.05 < fleet.spent < 1
 
 
-def test_the_key_is_taken_out_of_whatever_the_server_repeats() -> None:
+def test_the_key_is_removed_from_what_the_server_repeats() -> None:
     echo = completion(f"your key is {KEY}", model=KEY)
-    with serving(lambda *_: echo) as server, fleet(server) as made:
-        found = ask(made)
-        assert KEY not in repr(found) + repr(made.facts())
-    assert "[key]" in found.text
+    with serving(lambda *_: echo) as server, open_fleet(server) as fleet:
+        result = ask(fleet)
+        assert KEY not in repr(result) + repr(fleet.facts())
+    assert "[key]" in result.text

@@ -28,7 +28,7 @@ from sfr_eval.endpoints.limits import (
         ({}, None),
     ],
 )
-def test_retry_after_in_each_of_its_forms(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_in_each_form(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
 
 
@@ -45,7 +45,7 @@ def test_spans_of_time(text: str, seconds: float | None) -> None:
     assert span_seconds(text) == (pytest.approx(seconds) if seconds is not None else None)
 
 
-def test_only_a_used_up_allowance_makes_wait() -> None:
+def test_only_a_used_up_allowance_causes_a_wait() -> None:
     left = {"x-ratelimit-remaining-requests": "7", "x-ratelimit-reset-requests": "20s"}
     assert used_up(left) == 0
     assert used_up({**left, "x-ratelimit-remaining-requests": "0"}) == 20
@@ -53,12 +53,12 @@ def test_only_a_used_up_allowance_makes_wait() -> None:
     assert used_up({**left, "x-ratelimit-remaining-requests": "0", **both}) == 60
 
 
-def test_prices_are_for_a_million_tokens() -> None:
+def test_prices_are_per_million_tokens() -> None:
     assert Prices(prompt=2, completion=8).cost(500_000, 250_000) == pytest.approx(1 + 2)
 
 
-def test_a_budget_is_never_passed_however_many_are_in_flight() -> None:
-    # Each may cost 1, but costs 0.4. Limit 3: at most three at a time, and at the end no other
+def test_a_budget_is_never_exceeded_by_requests_in_flight() -> None:
+    # Each may cost 1 but costs 0.4. Limit 3: at most three at a time, and in the end no further
     # request fits: 0.4 n + 1 > 3 from n = 6 on (5 x 0.4 + 1 = 3 still fits).
     budget = Budget(3.0)
     most = 0.0

@@ -1,4 +1,4 @@
-"""pytest tests/sandbox/test_cgroup.py: no control group is left behind, whoever was killed."""
+"""pytest tests/sandbox/test_cgroup.py -- no control group outlives a killed grader for long."""
 
 import os
 import signal
@@ -27,18 +27,18 @@ def allowed() -> None:
     assert not group.folder.exists()
 
 
-def test_the_group_of_a_killed_grader_is_taken_away_by_the_next_one(allowed: None) -> None:
-    done = subprocess.run(
+def test_the_next_grader_removes_the_group_of_a_killed_one(allowed: None) -> None:
+    process = subprocess.run(
         [sys.executable, "-c", KILLED], capture_output=True, text=True, check=False
     )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    left = Path(done.stdout.strip())
-    assert left.is_dir()
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    folder = Path(process.stdout.strip())
+    assert folder.is_dir()
     other = cgroup.make(2**30)
     assert other is not None
-    third = cgroup.make(2**30)  # and takes nothing from a grader that lives
+    third = cgroup.make(2**30)  # and removes nothing of a living grader's
     assert third is not None
-    assert not left.exists()
+    assert not folder.exists()
     assert other.folder.is_dir()
     assert str(os.getpid()) in other.folder.name
     for group in (other, third):

@@ -1,4 +1,4 @@
-"""pytest tests/sandbox/test_kills.py -- what an outsider kills is tried again."""
+"""pytest tests/sandbox/test_kills.py -- a program that an outsider kills is tried again."""
 
 import os
 import signal
@@ -24,18 +24,18 @@ def graded(code: str) -> Verdict:
 
 
 def killer(victims: int, *, stop: threading.Event, killed: list[int]) -> None:
-    """Kills the program itself, the last process below the grader's, so many times."""
+    """Kill the program itself, the last process below the grader, so many times."""
     while len(killed) < victims and not stop.wait(0.05):
         for pid in running_programs() - set(killed):
             time.sleep(0.3)
-            if pid in running_programs():  # it has begun, and is no passing helper
+            if pid in running_programs():  # it has begun, and is not a short-lived helper
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
                 break
 
 
 def running_programs() -> set[int]:
-    """The last ones of the chain: what the server has forked."""
+    """Returns the ends of the chain, which are what the server has forked."""
     chain = {pid for pid, words in descendants(os.getpid()) if "inside" in words}
     return {pid for pid in chain if parent_of(pid) in chain} - {parent_of(pid) for pid in chain}
 
@@ -64,31 +64,31 @@ def test_a_right_program_that_an_outsider_kills_passes(victims: int) -> None:
 
 
 @pytest.mark.parametrize(("kills", "tries"), [(1, 2), (2, 3), (9, 3)])
-def test_a_killed_program_has_three_tries(
+def test_a_killed_program_gets_three_tries(
     kills: int, tries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed = Verdict(id="0", problem="p", status="runtime_error", detail=KILLED)
     passed = Verdict(id="0", problem="p", status="passed")
-    found = iter([killed] * kills + [passed])
+    outcomes = iter([killed] * kills + [passed])
     calls = []
 
-    def run_program(*given: object, **_: object) -> Verdict:
-        calls.append(given)
-        return next(found)
+    def run_program(*arguments: object, **_: object) -> Verdict:
+        calls.append(arguments)
+        return next(outcomes)
 
     monkeypatch.setattr(grade_module, "run_program", run_program)
     assert graded(SLOW) == (passed if kills < tries else killed)
     assert len(calls) == tries
 
 
-def test_one_that_was_killed_and_lost_its_server_is_not_scored(
+def test_a_killed_program_that_lost_its_server_is_not_scored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     killed = Verdict(id="0", problem="p", status="runtime_error", detail=KILLED)
-    found = iter([killed, HostError("gone"), HostError("gone")])
+    outcomes = iter([killed, HostError("gone"), HostError("gone")])
 
     def run_program(*_: object, **__: object) -> Verdict:
-        outcome = next(found)
+        outcome = next(outcomes)
         if isinstance(outcome, HostError):
             raise outcome
         return outcome

@@ -103,7 +103,7 @@ class AlwaysEqual(int):
         (float("nan"), float("nan"), False),
     ],
 )
-def test_other_types(answer: Any, expected: Any, right: bool) -> None:
+def test_values_of_other_types(answer: Any, expected: Any, right: bool) -> None:
     assert outputs_equal(crossed(answer), expected) is right
 
 

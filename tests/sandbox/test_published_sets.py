@@ -1,6 +1,7 @@
 """pytest tests/sandbox/test_published_sets.py -- real programs with known verdicts.
 
-The data may not be shipped: a folder `shared/data` beside the checkout holds it, or these skip.
+The data cannot be shipped: the tests skip unless a folder `shared/data` beside the checkout holds
+it.
 """
 
 import gzip
@@ -49,13 +50,13 @@ def rows(name: str) -> Iterator[dict[str, Any]]:
 
 def mbpp(*, sanitized: bool = False) -> list[Program]:
     name = "mbpp/sanitized-mbpp.json" if sanitized else "mbpp/mbpp.jsonl"
-    made = []
+    programs = []
     for row in rows(name):
         setup = "\n".join(row["test_imports"]) if sanitized else row["test_setup_code"]
         key = str(row["task_id"])
         problem = AssertsProblem(id=key, asserts=tuple(row["test_list"]), setup=setup)
-        made.append(Program(id=key, code=row["code"], problem=problem))
-    return made
+        programs.append(Program(id=key, code=row["code"], problem=problem))
+    return programs
 
 
 def humaneval() -> list[Program]:
@@ -72,7 +73,7 @@ def humaneval() -> list[Program]:
 
 
 def evalplus(name: str) -> list[Program]:
-    made = []
+    programs = []
     for row in rows(f"evalplus/{name}.jsonl.gz"):
         code = row["prompt"] + row["canonical_solution"]
         problem = CallsProblem(
@@ -82,12 +83,12 @@ def evalplus(name: str) -> list[Program]:
             reference=code,
             tolerance=row["atol"],
         )
-        made.append(Program(id=row["task_id"], code=code, problem=problem))
-    return made
+        programs.append(Program(id=row["task_id"], code=code, problem=problem))
+    return programs
 
 
 def agreement_program(row: dict[str, Any], key: int) -> Program:
-    tests = tuple(IoTest(input=given, output=right) for given, right in row["tests"])
+    tests = tuple(IoTest(input=text, output=right) for text, right in row["tests"])
     problem: Problem = (
         FunctionalProblem(id=row["question_id"], function=row["fn_name"], tests=tests)
         if row["fn_name"]
@@ -114,18 +115,18 @@ def test_reference_solutions_pass(name: str) -> None:
     ("mode", "key"), [("lcb-compat", "head_pass"), ("faithful", "faithful_pass")]
 )
 def test_verdicts_agree_with_the_published_ones(mode: Mode, key: str) -> None:
-    known = list(rows("livecodebench/verdict_agreement_dev.jsonl"))
-    counted = [
+    published = list(rows("livecodebench/verdict_agreement_dev.jsonl"))
+    numbers = [
         number
-        for number, row in enumerate(known)
+        for number, row in enumerate(published)
         if row[key] is not None and not (mode == "lcb-compat" and row["racy"])
     ]
-    programs = [agreement_program(known[number], number) for number in counted]
-    found = {int(verdict.id): verdict for verdict in grade(programs, mode=mode)}
+    programs = [agreement_program(published[number], number) for number in numbers]
+    verdicts = {int(verdict.id): verdict for verdict in grade(programs, mode=mode)}
     wrong = [
-        (number, known[number]["question_id"], known[number][key], found[number].status)
-        for number in counted
-        if found[number].passed != known[number][key]
+        (number, published[number]["question_id"], published[number][key], verdicts[number].status)
+        for number in numbers
+        if verdicts[number].passed != published[number][key]
     ]
     assert wrong == []
 
@@ -135,20 +136,20 @@ CHANGES = [("+", "-"), ("<", "<="), ("==", "!="), ("1", "2"), ("0", "1"), ("max"
 
 
 def mutants(count: int) -> list[Program]:
-    """Reference solutions of MBPP with one textual change each."""
+    """Returns reference solutions of MBPP with one textual change each."""
     generator = random.Random(4)
-    made: list[Program] = []
+    programs: list[Program] = []
     for program in generator.sample(mbpp(), count):
         old, new = generator.choice([c for c in CHANGES if c[0] in program.code] or [("", "")])
         places = [match.start() for match in re.finditer(re.escape(old), program.code)] or [0]
         place = generator.choice(places)
         code = program.code[:place] + new + program.code[place + len(old) :]
-        made.append(Program(id=program.id, code=code, problem=program.problem))
-    return made
+        programs.append(Program(id=program.id, code=code, problem=program.problem))
+    return programs
 
 
 def plain_run(program: Program) -> bool:
-    """The verdict of a subprocess without any trick."""
+    """Returns the verdict of an ordinary subprocess."""
     problem = program.problem
     assert isinstance(problem, AssertsProblem)
     text = "\n".join([program.code, problem.setup, *problem.asserts, "print('went through')"])
@@ -156,37 +157,39 @@ def plain_run(program: Program) -> bool:
         file = Path(folder) / "program.py"
         file.write_text(text, newline="")
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 [sys.executable, "-I", str(file)], capture_output=True, timeout=10, check=False
             )
         except subprocess.TimeoutExpired:
             return False
-    return done.returncode == 0 and done.stdout.endswith(b"went through\n")
+    return process.returncode == 0 and process.stdout.endswith(b"went through\n")
 
 
 def test_mutants_get_the_verdict_of_a_plain_subprocess() -> None:
     programs = mutants(300)
     with ThreadPoolExecutor(2) as pool:
         plain = dict(zip([p.id for p in programs], pool.map(plain_run, programs), strict=True))
-    found = {v.id: v.passed for v in grade(programs)}
-    assert 10 < Counter(plain.values())[True] < 290  # both verdicts are there
-    assert {key: passed for key, passed in found.items() if passed != plain[key]} == {}
+    verdicts = {v.id: v.passed for v in grade(programs)}
+    assert 10 < Counter(plain.values())[True] < 290  # both verdicts occur
+    assert {key: passed for key, passed in verdicts.items() if passed != plain[key]} == {}
 
 
 def test_verdicts_repeat_with_one_and_two_workers() -> None:
-    known = list(rows("livecodebench/verdict_agreement_dev.jsonl"))
+    published = list(rows("livecodebench/verdict_agreement_dev.jsonl"))
     programs = [
-        agreement_program(row, number) for number, row in enumerate(known[:200]) if not row["racy"]
+        agreement_program(row, number)
+        for number, row in enumerate(published[:200])
+        if not row["racy"]
     ]
-    seen = []
+    results = []
     for workers in (1, 2, 2):
-        graded = grade(programs, mode="faithful", workers=workers)
-        seen.append({v.id: (v.status, [test.status for test in v.tests]) for v in graded})
-    assert seen[0] == seen[1] == seen[2]
+        verdicts = grade(programs, mode="faithful", workers=workers)
+        results.append({v.id: (v.status, [test.status for test in v.tests]) for v in verdicts})
+    assert results[0] == results[1] == results[2]
 
 
 def test_two_thousand_programs_leak_nothing() -> None:
-    """The server's memory and open files after 2,000 programs are those after 100."""
+    """After 2,000 programs the server has the memory and open files that it had after 100."""
     from sfr_eval.sandbox.detect import detect
     from sfr_eval.sandbox.host import Host
     from sfr_eval.sandbox.run import run_program

@@ -1,4 +1,4 @@
-"""pytest tests/sandbox/test_split.py -- asserts taken apart."""
+"""pytest tests/sandbox/test_split.py -- which side of an assert runs inside."""
 
 import pytest
 
@@ -32,17 +32,17 @@ def test_the_expected_value_stays_outside(text: str, inside: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["assert f(1) == g(2)", "assert f(1) == 2 == h(1)", "x = 1"])
-def test_what_cannot_be_taken_apart_runs_inside(text: str) -> None:
-    assert [checked for _, checked in plan(text)] == [False]
+def test_what_cannot_be_split_runs_inside(text: str) -> None:
+    assert [has_check for _, has_check in plan(text)] == [False]
 
 
-def test_humaneval_checks_are_taken_apart() -> None:
+def test_humaneval_checks_are_split() -> None:
     text = "META = {}\ndef check(candidate):\n    assert True, 'x'\n    assert candidate(1) == 2\n"
-    found = plan_humaneval(HumanEvalProblem(id="p", entry_point="g", test=text))
-    assert [(item.inside, item.check is not None) for item in found.items] == [("g(1)", True)]
+    split = plan_humaneval(HumanEvalProblem(id="p", entry_point="g", test=text))
+    assert [(item.inside, item.check is not None) for item in split.items] == [("g(1)", True)]
     loop = "def check(candidate):\n    for i in range(3):\n        assert candidate(i) == i + 1\n"
-    found = plan_humaneval(HumanEvalProblem(id="p", entry_point="g", test=loop))
-    assert [item.check is None for item in found.items] == [True]
+    split = plan_humaneval(HumanEvalProblem(id="p", entry_point="g", test=loop))
+    assert [item.check is None for item in split.items] == [True]
 
 
 def verdict(code: str, *asserts: str) -> Verdict:
@@ -57,5 +57,5 @@ def test_trust_is_lower_when_a_test_ran_inside() -> None:
     assert wrong.status == "wrong"
 
 
-def test_four_reference_programs_define_check_and_still_pass() -> None:
+def test_a_program_that_defines_check_still_passes() -> None:
     assert verdict("def check(x): return x + 1", "assert check(1) == 2").passed

@@ -1,4 +1,4 @@
-"""pytest tests/sandbox/test_verdict_modes.py -- each rule that the modes differ in, in both."""
+"""pytest tests/sandbox/test_verdict_modes.py -- every rule in which the modes differ."""
 
 import random
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Case:
     code: str
     compat: bool
     faithful: bool
-    given: str = "1\n2\n"
+    text: str = "1\n2\n"
     right: str = "1 2"
     function: str | None = None
     tests: int = 1
@@ -54,7 +54,7 @@ STDIN = [
          "from sys import stdin\nprint(*stdin.buffer.read().decode().split())", False, True),
     Case("from sys import stdin keeps line end",
          "from sys import stdin\nprint(stdin.readline()[:-1], 2)", False, True,
-         given="1\n2\n"),
+         text="1\n2\n"),
     Case("from sys import stdin mixed with input",
          "from sys import stdin\nprint(input(), stdin.readline().strip())", False, True),
     Case("from sys import stdin readline",
@@ -165,9 +165,9 @@ STDIN = [
     Case("walrus and match", "match (n := 2):\n    case 2:\n        print(1, n)", True, True),
     Case("star expression in for", "for x in *[1], *[2]:\n    print(x, end=' ')", True, True),
     Case("no line end at the end of the input", "print(*map(int, [input(), input()]))", True, True,
-         given="1\n2"),
+         text="1\n2"),
     Case("Windows line ends in the input", "print(int(input()), int(input()))", True, True,
-         given="1\r\n2\r\n"),
+         text="1\r\n2\r\n"),
     Case("output with Windows line ends", "print('1 2\\r')", True, True),
     Case("output without a line end", "print(1, 2, end='')", True, True),
     Case("trailing blanks and lines", "print('1 2   ')\nprint()\nprint()", True, True),
@@ -181,8 +181,8 @@ STDIN = [
     Case("letters beyond ASCII", "print('\u00e9\u4e2d')", True, True, right="\u00e9\u4e2d"),
     Case("signalling nan", "print('sNaN')", False, False, right="1"),
     Case("unpaired surrogate", "print('\\ud800')", False, False),
-    Case("reads nothing", "print(1, 2)", True, True, given=""),
-    Case("an empty input", S + "print(len(sys.stdin.read()))", True, True, given="", right="0"),
+    Case("reads nothing", "print(1, 2)", True, True, text=""),
+    Case("an empty input", S + "print(len(sys.stdin.read()))", True, True, text="", right="0"),
     Case("exit handler that fails", "import atexit\natexit.register(lambda: 1 / 0)\nprint(1, 2)",
          True, True),
     Case("daemon thread is not waited for", "import threading, time\n"
@@ -263,20 +263,20 @@ CALLS = [
          False, False, right="[1, 2]"),
     Case("float that is near", F + "return 0.1 + 0.2", False, False, right="0.3"),
     Case("null", F + "return None", True, True, right="null"),
-    Case("argument changed in place", F + "x.append(2)\n        return x", True, True, given="[1]",
+    Case("argument changed in place", F + "x.append(2)\n        return x", True, True, text="[1]",
          right="[1, 2]"),
-    Case("two arguments", "def f(a, b):\n    return a + b", True, True, given="1\n1"),
+    Case("two arguments", "def f(a, b):\n    return a + b", True, True, text="1\n1"),
     Case("too few arguments", "def f(a, b):\n    return a", False, False),
     Case("deep recursion", F + "g = lambda n: 0 if n == 0 else g(n - 1)\n        g(9000)\n"
          "        return x + 1", True, True),
-    Case("bad json", F + "return x + 1", False, False, given="1\n"),
+    Case("bad json", F + "return x + 1", False, False, text="1\n"),
 ]  # fmt: skip
 
 
 def program(case: Case, *, functional: bool) -> Program:
-    given = ("1" if case.given == "1\n2\n" else case.given) if functional else case.given
+    text = ("1" if case.text == "1\n2\n" else case.text) if functional else case.text
     right = ("2" if case.right == "1 2" else case.right) if functional else case.right
-    tests = (IoTest(input=given, output=right),) * case.tests
+    tests = (IoTest(input=text, output=right),) * case.tests
     problem = (
         FunctionalProblem(id="p", function="f", tests=tests)
         if functional
@@ -293,34 +293,33 @@ def verdicts(
     workers: int = 2,
     limits: Limits | None = None,
 ) -> dict[str, Verdict]:
-    made = [program(case, functional=functional) for case in cases]
-    graded = grade(made, mode=mode, workers=workers, limits=limits)
+    programs = [program(case, functional=functional) for case in cases]
+    graded = grade(programs, mode=mode, workers=workers, limits=limits)
     return {verdict.id: verdict for verdict in graded}
 
 
 @pytest.mark.parametrize("mode", ["lcb-compat", "faithful"])
 def test_standard_input_rules(mode: Mode) -> None:
-    found = verdicts(STDIN, functional=False, mode=mode)
-    wanted = {c.name: c.compat if mode == "lcb-compat" else c.faithful for c in STDIN}
-    assert {name: verdict.passed for name, verdict in found.items()} == wanted
+    results = verdicts(STDIN, functional=False, mode=mode)
+    expected = {c.name: c.compat if mode == "lcb-compat" else c.faithful for c in STDIN}
+    assert {name: verdict.passed for name, verdict in results.items()} == expected
 
 
 @pytest.mark.parametrize("mode", ["lcb-compat", "faithful"])
 def test_functional_rules(mode: Mode) -> None:
-    found = verdicts(CALLS, functional=True, mode=mode)
-    wanted = {c.name: c.compat if mode == "lcb-compat" else c.faithful for c in CALLS}
-    assert {name: verdict.passed for name, verdict in found.items()} == wanted
+    results = verdicts(CALLS, functional=True, mode=mode)
+    expected = {c.name: c.compat if mode == "lcb-compat" else c.faithful for c in CALLS}
+    assert {name: verdict.passed for name, verdict in results.items()} == expected
 
 
-def test_every_case_has_a_name_of_its_own() -> None:
+def test_every_case_has_its_own_name() -> None:
     for cases in (STDIN, CALLS):
         assert len({case.name for case in cases}) == len(cases)
 
 
 @pytest.mark.parametrize("mode", ["lcb-compat", "faithful"])
 def test_equal_programs_get_equal_verdicts(mode: Mode) -> None:
-    """Hash seed, random numbers, servers and number of workers change nothing, nor does a second
-    time."""
+    """Hash seed, random numbers, server, number of workers and repetition change nothing."""
     code = (
         "import random\nprint(hash('a') % 1000, random.random(), random.sample(range(99), 3), "
         "list({'x', 'y', 'z', 'w'}), id(0) > 0)"
@@ -328,15 +327,15 @@ def test_equal_programs_get_equal_verdicts(mode: Mode) -> None:
     outputs = set()
     for workers in (1, 2):
         cases = [Case(str(number), code, True, True) for number in range(4)]
-        found = verdicts(cases, functional=False, mode=mode, workers=workers)
-        outputs |= {verdict.status for verdict in found.values()}
+        results = verdicts(cases, functional=False, mode=mode, workers=workers)
+        outputs |= {verdict.status for verdict in results.values()}
     assert outputs == {"wrong"}
     right = "import random\nprint(1, 2 if random.random() == %r else 3)"
     seeded = random.Random(0).random()
     same = [Case(str(number), right % seeded, True, True) for number in range(6)]
     for workers in (1, 2):
-        found = verdicts(same, functional=False, mode=mode, workers=workers)
-        assert {verdict.status for verdict in found.values()} == {"passed"}
+        results = verdicts(same, functional=False, mode=mode, workers=workers)
+        assert {verdict.status for verdict in results.values()} == {"passed"}
 
 
 @pytest.mark.parametrize("mode", ["lcb-compat", "faithful"])
@@ -350,17 +349,17 @@ def test_all_rules_hold_again_with_one_worker(mode: Mode) -> None:
 
 
 def test_codes_of_time_limits_are_those_of_livecodebench() -> None:
-    """In the test -3, while the module is loaded -4; an alarm that was swallowed leaves a line."""
+    """-3 in the test, -4 while the module loads; a swallowed alarm leaves a line of output."""
     loop = "while True:\n    pass"
     swallowed = "import time\ntry:\n    time.sleep(5)\nexcept Exception:\n    pass\nprint(1, 2)"
     stdin = [Case("loop", loop, False, False), Case("swallowed", swallowed, False, False)]
-    found = verdicts(stdin, functional=False, mode="lcb-compat", limits=Limits(seconds=1.0))
-    assert {name: verdict.codes for name, verdict in found.items()} == {
+    results = verdicts(stdin, functional=False, mode="lcb-compat", limits=Limits(seconds=1.0))
+    assert {name: verdict.codes for name, verdict in results.items()} == {
         "loop": (-3,), "swallowed": (-2,),
     }  # fmt: skip
     loading = [Case("loading", loop, False, False)]
-    found = verdicts(loading, functional=True, mode="lcb-compat", limits=Limits(seconds=1.0))
-    assert found["loading"].codes == (-4,)
+    results = verdicts(loading, functional=True, mode="lcb-compat", limits=Limits(seconds=1.0))
+    assert results["loading"].codes == (-4,)
 
 
 def test_an_own_timeout_exception_has_the_code_of_a_time_limit() -> None:

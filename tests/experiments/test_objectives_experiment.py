@@ -89,7 +89,7 @@ def test_draws_follow_the_models_distribution(tokenizer: Any) -> None:
 
 def test_scores_are_sums_of_log_softmax(model: Any, tokenizer: Any) -> None:
     replies = ["Start with the oven.", "No.", "It depends on what is at hand, I would say."]
-    log_q, tokens = log_probabilities(
+    scores, tokens = log_probabilities(
         model, tokenizer, PROMPTS, replies, temperatures=(1.0, 0.7), rows=2
     )
     for i, (prompt, reply) in enumerate(zip(PROMPTS, replies, strict=True)):
@@ -101,7 +101,7 @@ def test_scores_are_sums_of_log_softmax(model: Any, tokenizer: Any) -> None:
         for column, heat in enumerate((1.0, 0.7)):
             log_q = torch.log_softmax(logits / heat, dim=-1)
             expected = float(log_q.gather(1, torch.tensor(end)[:, None]).sum())
-            assert float(log_q[i, column]) == pytest.approx(expected, rel=1e-4)
+            assert float(scores[i, column]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_reference_is_valid_and_covers_itself(world: Any) -> None:

@@ -1,1 +1,1 @@
-"""Parts of the experiment `objectives.py`."""
+"""The parts of the experiment `objectives.py`."""

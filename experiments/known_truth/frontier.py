@@ -1,4 +1,4 @@
-"""The summary -> frontiers over temperature: validity against different valid replies."""
+"""Frontiers over temperature from the summary: validity against distinct valid replies."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ FAMILIES = {
     ),
 }
 PARTS = ("mean", "half")  # of a 95% interval
-# Okabe and Ito's colours, each with a mark of its own; cross-entropy is black everywhere.
+# Okabe and Ito's colours, each with its own marker; cross-entropy is black everywhere.
 STYLES = (
     *(("#d55e00", "s"), ("#0072b2", "o"), ("#009e73", "^"), ("#cc79a7", "D")),
     *(("#e69f00", "v"), ("#56b4e9", "P"), ("#999933", "<")),
@@ -25,8 +25,8 @@ STYLES = (
 
 
 def frontiers(summary: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
-    """SVG, and CSV of all that is measured over temperature. For both checkpoints and both families
-    a panel, personas of the training."""
+    """The figure as SVG, and a CSV of everything measured over temperature, for personas of the
+    training. Each checkpoint and family has a panel."""
     return dict(files(list(_panels(summary)), columns=2))
 
 

@@ -1,4 +1,4 @@
-"""Draw replies from a model in memory, and score given ones; many prompts at once on a CPU."""
+"""Draws replies from a model in memory, and scores given replies, many prompts at a time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import torch
 
 Chat = list[dict[str, str]]
-_KEPT = 0.8  # when a smaller share of the rows goes on, the ended ones leave
+_KEPT = 0.8  # ended rows leave the batch when a smaller share than this continues
 
 
 def prompt_ids(tokenizer: Any, prompts: Sequence[Chat]) -> list[list[int]]:
-    """Each prompt up to where the reply begins."""
+    """The token ids of each prompt, up to the start of the reply."""
     return [
         tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False)
         for prompt in prompts
@@ -29,15 +29,15 @@ def draw(
     seed: int,
     rows: int = 320,
 ) -> list[list[list[str]]]:
-    """Replies by [prompt][temperature][copy]; every token from the whole vocabulary. A prompt is
-    read once for all its replies; `rows` replies are written together."""
+    """Replies by [prompt][temperature][copy], every token from the whole vocabulary. A prompt is
+    encoded once for all its replies; `rows` replies are generated together."""
     model.eval()
     _share_key_heads(model)
     generator = torch.Generator().manual_seed(seed)
     each = len(temperatures) * copies
     heat = torch.tensor(temperatures).repeat_interleave(copies)
     ids = prompt_ids(tokenizer, prompts)
-    found = []
+    replies = []
     for start in range(0, len(ids), max(1, rows // each)):
         block = ids[start : start + max(1, rows // each)]
         written = _write(
@@ -51,9 +51,9 @@ def draw(
         )
         texts = tokenizer.batch_decode(written, skip_special_tokens=True)
         for i in range(len(block)):
-            own = texts[i * each : (i + 1) * each]
-            found.append([own[j : j + copies] for j in range(0, each, copies)])
-    return found
+            block_texts = texts[i * each : (i + 1) * each]
+            replies.append([block_texts[j : j + copies] for j in range(0, each, copies)])
+    return replies
 
 
 def _write(
@@ -66,8 +66,7 @@ def _write(
     max_tokens: int,
     generator: torch.Generator,
 ) -> list[list[int]]:
-    """len(heat) continuations of each prompt; rows that have ended leave the batch, some at a
-    time."""
+    """len(heat) continuations of each prompt. Ended rows leave the batch, several at a time."""
     width = max(map(len, block))
     ids = torch.tensor([[padding] * (width - len(row)) + row for row in block])
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in block])
@@ -100,10 +99,10 @@ def _write(
         if not going.any():
             break
         if going.sum() < _KEPT * len(going):
-            kept = going.nonzero()[:, 0]
-            cache.batch_select_indices(kept)
+            active = going.nonzero()[:, 0]
+            cache.batch_select_indices(active)
             owner, going, token, mask, place, heat = (
-                part[kept] for part in (owner, going, token, mask, place, heat)
+                part[active] for part in (owner, going, token, mask, place, heat)
             )
         mask = torch.nn.functional.pad(mask, (0, 1), value=1)
         place = place + 1
@@ -118,7 +117,7 @@ def _write(
 
 
 def _roomy_cache(model: Any, room: int) -> Any:
-    """A cache that copies what it has once for `room` new tokens, not for each."""
+    """A cache that copies its contents once per `room` new tokens instead of once per token."""
     from transformers.cache_utils import Cache, DynamicLayer
 
     class RoomyLayer(DynamicLayer):
@@ -150,14 +149,14 @@ def _roomy_cache(model: Any, room: int) -> Any:
 
 def _with_room(states: torch.Tensor, room: int) -> torch.Tensor:
     rows, heads, length, size = states.shape
-    found = states.new_empty(rows, heads, length + room, size)
-    found[:, :, :length] = states
-    return found
+    buffer = states.new_empty(rows, heads, length + room, size)
+    buffer[:, :, :length] = states
+    return buffer
 
 
 def _share_key_heads(model: Any) -> None:
-    """Attention of one new token without a copy of the keys for each query head, which was half
-    of the time here."""
+    """Attention of one new token without a copy of the keys per query head, which took half the
+    time here."""
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
     from transformers.masking_utils import sdpa_mask
@@ -172,13 +171,13 @@ def _share_key_heads(model: Any) -> None:
     ) -> tuple[torch.Tensor, None]:
         rows, heads, new, size = query.shape
         if new > 1:
-            found, _ = sdpa_attention_forward(module, query, key, value, mask, **rest)
-            return found, None
+            output, _ = sdpa_attention_forward(module, query, key, value, mask, **rest)
+            return output, None
         grouped = query.view(rows, key.shape[1], -1, size)
-        found = torch.nn.functional.scaled_dot_product_attention(
+        output = torch.nn.functional.scaled_dot_product_attention(
             grouped, key, value, attn_mask=mask, scale=rest["scaling"]
         )
-        return found.view(rows, 1, heads, size), None
+        return output.view(rows, 1, heads, size), None
 
     AttentionInterface.register("shared_key_heads", attend)
     AttentionMaskInterface.register("shared_key_heads", sdpa_mask)
@@ -204,24 +203,24 @@ def log_probabilities(
         for reply in replies
     ]
     order = sorted(range(len(starts)), key=lambda i: len(starts[i]) + len(ends[i]))
-    found = torch.zeros(len(starts), len(temperatures), dtype=torch.float64)
+    log_q = torch.zeros(len(starts), len(temperatures), dtype=torch.float64)
     for first in range(0, len(order), rows):
         block = order[first : first + rows]
         width = max(len(starts[i]) + len(ends[i]) for i in block)
         ids = torch.full((len(block), width), tokenizer.pad_token_id)
-        mask, spoken = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
+        mask, in_reply = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
         for row, i in enumerate(block):
             whole = starts[i] + ends[i]
             ids[row, : len(whole)] = torch.tensor(whole)
             mask[row, : len(whole)] = 1
-            spoken[row, len(starts[i]) : len(whole)] = True
+            in_reply[row, len(starts[i]) : len(whole)] = True
         states = model.get_decoder()(input_ids=ids, attention_mask=mask).last_hidden_state
-        said = spoken[:, 1:]
-        logits = model.get_output_embeddings()(states[:, :-1][said]).float()
-        token = ids[:, 1:][said]
-        owner = torch.tensor(block)[said.nonzero()[:, 0]]
+        predicted = in_reply[:, 1:]
+        logits = model.get_output_embeddings()(states[:, :-1][predicted]).float()
+        token = ids[:, 1:][predicted]
+        owner = torch.tensor(block)[predicted.nonzero()[:, 0]]
         for column, temperature in enumerate(temperatures):
             scaled = logits / temperature
             log_p = scaled.gather(1, token[:, None])[:, 0] - scaled.logsumexp(dim=-1)
-            found[:, column].index_add_(0, owner, log_p.double())
-    return found, torch.tensor([len(end) for end in ends])
+            log_q[:, column].index_add_(0, owner, log_p.double())
+    return log_q, torch.tensor([len(end) for end in ends])

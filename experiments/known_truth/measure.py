@@ -1,4 +1,4 @@
-"""What a model says and what it believes, against the world that wrote its training text."""
+"""Replies and probabilities of a model, against the grammar that generated its training text."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from sfr_eval.suites.world.persona import PersonaWorld
 
 @dataclass(frozen=True)
 class Prompt:
-    """A test question under a card."""
+    """A test question with a persona's card."""
 
     query: str
     persona: str
@@ -26,7 +26,7 @@ class Prompt:
 
 
 def suite_prompts(world: PersonaWorld) -> list[Prompt]:
-    """The suite's own questions, which are in no training text, under the nine cards."""
+    """The suite's own questions, which no training text contains, with the nine cards."""
     topics = list(dict.fromkeys(query.topic for query in world.queries))[: setting.TOPICS]
     return [
         Prompt(
@@ -45,13 +45,16 @@ def suite_prompts(world: PersonaWorld) -> list[Prompt]:
 
 
 def groups(prompts: Sequence[Prompt]) -> dict[str, list[int]]:
-    """The personas that were trained, and the one left out, apart."""
-    left = [i for i, prompt in enumerate(prompts) if prompt.persona == setting.LEFT_OUT]
-    return {"trained": [i for i in range(len(prompts)) if i not in set(left)], "left_out": left}
+    """Indices of the prompts of the trained personas, and of the one left out."""
+    left_out = [i for i, prompt in enumerate(prompts) if prompt.persona == setting.LEFT_OUT]
+    return {
+        "trained": [i for i in range(len(prompts)) if i not in set(left_out)],
+        "left_out": left_out,
+    }
 
 
-def measured(model: Any, tokenizer: Any, world: PersonaWorld, *, seed: int) -> dict[str, Any]:
-    """For both groups: what is said at each temperature, and the distance to the truth."""
+def measure(model: Any, tokenizer: Any, world: PersonaWorld, *, seed: int) -> dict[str, Any]:
+    """For both groups, the replies at each temperature and the distance to the reference."""
     prompts = suite_prompts(world)
     replies = draw(
         model,
@@ -70,7 +73,7 @@ def measured(model: Any, tokenizer: Any, world: PersonaWorld, *, seed: int) -> d
             "sampled": [
                 {
                     "temperature": temperature,
-                    **said(
+                    **reply_scores(
                         world,
                         [prompts[i] for i in members],
                         [replies[i][place] for i in members],
@@ -83,19 +86,19 @@ def measured(model: Any, tokenizer: Any, world: PersonaWorld, *, seed: int) -> d
     }
 
 
-def said(
+def reply_scores(
     world: PersonaWorld, prompts: Sequence[Prompt], replies: Sequence[Sequence[str]]
 ) -> dict[str, float | None]:
-    """Validity, different valid replies, style and likeness across personas of some prompts'
-    replies. Style is the exact posterior of the asked persona, over valid replies."""
+    """Validity, distinct valid replies, style and similarity across personas of the replies to some
+    prompts. Style is the exact posterior of the requested persona, over valid replies."""
     valid, distinct, expected, styles = [], [], [], []
     for prompt, texts in zip(prompts, replies, strict=True):
-        right = [text for text in texts if world.parse_reply(text, prompt.query).valid]
-        valid.append(len(right) / len(texts))
-        distinct.append(float(len(set(right))))
+        correct = [text for text in texts if world.parse_reply(text, prompt.query).valid]
+        valid.append(len(correct) / len(texts))
+        distinct.append(float(len(set(correct))))
         grammar = world.grammar(prompt.persona, prompt.query)
         expected.append(grammar.expected_distinct(len(texts)))
-        for text in right:
+        for text in correct:
             posterior = world.posterior(text, prompt.query)
             if posterior is not None:
                 styles.append(posterior[prompt.persona])
@@ -117,12 +120,12 @@ def said(
     }
 
 
-def true_said(world: PersonaWorld) -> dict[str, dict[str, float | None]]:
-    """`said` of the truth itself, at temperature 1."""
+def reference_scores(world: PersonaWorld) -> dict[str, dict[str, float | None]]:
+    """`reply_scores` of the reference distribution itself, at temperature 1."""
     rng = np.random.default_rng(9)
     prompts = suite_prompts(world)
     return {
-        group: said(
+        group: reply_scores(
             world,
             [prompts[i] for i in members],
             [
@@ -140,26 +143,26 @@ def true_said(world: PersonaWorld) -> dict[str, dict[str, float | None]]:
 def _distance(
     model: Any, tokenizer: Any, world: PersonaWorld, prompts: Sequence[Prompt]
 ) -> dict[str, Any]:
-    """Of each prompt, over fresh true replies, the same ones for every model: cross-entropy per
-    token, and log p - log q of a reply at each temperature of scoring, with the end of turn.
+    """For each prompt, over fresh reference replies, the same for every model: cross-entropy per
+    token, and log p - log q of a reply with its end of turn at each scoring temperature.
 
-    The model spreads some mass over other spellings of a reply into tokens, so log p - log q
-    averages to an upper bound of KL(truth, model).
+    The model spreads some mass over other tokenizations of a reply, so log p - log q averages to an
+    upper bound of KL(reference, model).
     """
     rng = np.random.default_rng(2)
-    asked = [prompt for prompt in prompts for _ in range(setting.TRUE_REPLIES)]
-    replies = [world.sample(prompt.persona, prompt.query, rng) for prompt in asked]
+    repeated = [prompt for prompt in prompts for _ in range(setting.TRUE_REPLIES)]
+    replies = [world.sample(prompt.persona, prompt.query, rng) for prompt in repeated]
     log_p = torch.tensor(
         [
             world.log_prob(reply, prompt.persona, prompt.query)
-            for prompt, reply in zip(asked, replies, strict=True)
+            for prompt, reply in zip(repeated, replies, strict=True)
         ],
         dtype=torch.float64,
     )
     log_q, tokens = log_probabilities(
         model,
         tokenizer,
-        [prompt.chat for prompt in asked],
+        [prompt.chat for prompt in repeated],
         replies,
         temperatures=setting.SCORED_AT,
     )
@@ -167,15 +170,15 @@ def _distance(
     gaps = (log_p[:, None] - log_q).view(*shape, -1).mean(1).numpy()
     plain = setting.SCORED_AT.index(1.0)
     per_token = (-log_q[:, plain] / tokens).view(shape).mean(1).numpy()
-    found = {"cross_entropy": per_token}
+    distance = {"cross_entropy": per_token}
     for column, temperature in enumerate(setting.SCORED_AT):
-        found[f"gap_{temperature:g}"] = gaps[:, column]
-    return found
+        distance[f"gap_{temperature:g}"] = gaps[:, column]
+    return distance
 
 
 def _forward_kl(distance: dict[str, Any], members: Iterable[int]) -> dict[str, float]:
-    """KL at temperature 1, and at the scoring temperature that is best for this model, because
-    some objectives flatten or sharpen on purpose."""
+    """KL at temperature 1, and at the best scoring temperature of this model, because some
+    objectives flatten or sharpen on purpose."""
     rows = list(members)
     by = {t: float(distance[f"gap_{t:g}"][rows].mean()) for t in setting.SCORED_AT}
     best = min(by, key=lambda temperature: by[temperature])

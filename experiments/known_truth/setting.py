@@ -1,17 +1,17 @@
-"""All that is fixed in the experiment, and the list of its cells."""
+"""Everything that is fixed in the experiment, and the list of its cells."""
 
 import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 TOPICS = 3  # of the suite's 37, with 4 questions each
-LEFT_OUT = "pirate"  # read by the base model, but in no chat of the fine-tuning
+LEFT_OUT = "pirate"  # known to the base model, but in no chat of the fine-tuning
 TRAINING, VALIDATION = 384, 96  # chats
 EPOCHS, BATCH, LEARNING_RATE = 12, 16, 1e-3
 SEEDS = 5
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)  # of sampling
 COPIES = 8  # replies for each prompt and temperature
-TRUE_REPLIES = 2  # for each prompt, to score
+TRUE_REPLIES = 2  # reference replies to score for each prompt
 MAX_TOKENS = 80
 SCORED_AT = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6)  # temperatures of scoring
 
@@ -53,7 +53,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "neftune": {"name": "neftune"},
     "sfr_head_first": {"name": "sfr", "tau_per": "anchor", **_PROJECTION},
 }
-HEAD_EPOCHS = {"sfr_head_first": 3}  # of the head alone, before those of the model
+HEAD_EPOCHS = {"sfr_head_first": 3}  # of the head alone, before the model is trained
 CHECKPOINTS = {"best": "best epoch", "last": "last epoch"}  # by validation, end of the budget
 SWEEP = {"sfr": (1.0, 3.0, 10.0, 30.0), "mtp": (0.1, 0.3, 1.0)}
 WEIGHT = {  # of a loss on the future, where it is not swept
@@ -67,8 +67,8 @@ TARGETS = {"k": 12, "stride": 3, "minimum": 4, "scale": "standardise", "last_pro
 
 
 def digest(objective: str) -> str:
-    """Of all that a result depends on beside weight and seed, so that results of two settings are
-    never mixed."""
+    """Hash of everything that a result depends on except weight and seed, so that results of two
+    settings are never mixed."""
     return _hash(
         (TOPICS, LEFT_OUT, TRAINING, VALIDATION, EPOCHS, BATCH, LEARNING_RATE),
         (TEMPERATURES, COPIES, TRUE_REPLIES, MAX_TOKENS, SCORED_AT, BASE, RAMP, TARGETS),
@@ -77,7 +77,7 @@ def digest(objective: str) -> str:
 
 
 def base_digest() -> str:
-    """Of the base model's recipe."""
+    """Hash of the base model's recipe."""
     return _hash(BASE)
 
 
@@ -87,7 +87,7 @@ def _hash(*parts: Any) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """One training. weight: lambda, mu; 0 for objectives without a loss on the future."""
+    """One training. weight: lambda or mu; 0 for objectives without a loss on the future."""
 
     objective: str
     weight: float
@@ -95,18 +95,18 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Of its file."""
+        """The name of its file."""
         return f"{self.objective}-{self.weight:g}-{self.seed}"
 
 
 def sweep_cells() -> list[Cell]:
-    """The one declared sweep, on seed 0."""
+    """The cells of the declared sweep, on seed 0."""
     return [Cell(name, weight, 0) for name, values in SWEEP.items() for weight in values]
 
 
 def cells(chosen: dict[str, dict[str, float]]) -> list[Cell]:
-    """Seed by seed, so that what is there at any time can be compared. chosen: for each checkpoint
-    the weights of the objectives of the sweep."""
+    """Seed by seed, so that the finished cells can be compared at any time. chosen: for each
+    checkpoint the weights of the objectives in the sweep."""
     return list(
         dict.fromkeys(
             Cell(name, weight_of(name, weights), seed)
@@ -118,5 +118,5 @@ def cells(chosen: dict[str, dict[str, float]]) -> list[Cell]:
 
 
 def weight_of(objective: str, swept: dict[str, float]) -> float:
-    """What the sweep chose, or what is fixed; 0 without a loss on the future."""
+    """The weight that the sweep chose, or the fixed one; 0 without a loss on the future."""
     return swept.get(objective, WEIGHT.get(objective, 0.0))

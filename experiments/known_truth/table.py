@@ -1,4 +1,4 @@
-"""Cells -> means over seeds with intervals, and differences from cross-entropy seed by seed."""
+"""Means over seeds with intervals, and differences from cross-entropy seed by seed."""
 
 import math
 import statistics
@@ -16,7 +16,7 @@ WHOLE = ("cross_entropy", "forward_kl", "best_forward_kl")
 
 
 def interval(values: Sequence[float]) -> dict[str, float | None]:
-    """Mean and half the width of the 95% t interval; None with a single value."""
+    """Mean and half width of the 95% t interval, which is None with a single value."""
     half = None
     if len(values) > 1:
         spread = statistics.stdev(values) / math.sqrt(len(values))
@@ -24,58 +24,58 @@ def interval(values: Sequence[float]) -> dict[str, float | None]:
     return {"mean": statistics.mean(values), "half": half}
 
 
-def summarised(
+def summarize(
     cells: Iterable[Mapping[str, Any]], chosen: Mapping[str, Mapping[str, float]]
 ) -> list[dict[str, Any]]:
     """One entry for each (objective, checkpoint, group). chosen: for each checkpoint the weights of
-    the objectives of the sweep."""
+    the objectives in the sweep."""
     by: dict[str, dict[int, list[Mapping[str, Any]]]] = {}
     for cell in cells:
         by.setdefault(cell["objective"], {}).setdefault(cell["seed"], []).append(cell)
-    found = []
+    entries = []
     for objective, seeds in by.items():
         for which, weights in chosen.items():
-            own = {
+            by_seed = {
                 seed: cell
                 for seed, several in seeds.items()
                 for cell in several
                 if weights.get(objective, cell["weight"]) == cell["weight"]
             }
-            for group in ("trained", "left_out") if own else ():
+            for group in ("trained", "left_out") if by_seed else ():
                 rivals = {
                     name: {
                         seed: by["ce"][seed][0][at][group]
-                        for seed in own
+                        for seed in by_seed
                         if seed in by.get("ce", {})
                     }
                     for name, at in (("minus_ce", which), ("minus_best_ce", "best"))
                 }
-                found.append(
+                entries.append(
                     {
                         "objective": objective,
                         "which": which,
                         "group": group,
-                        "seeds": len(own),
-                        "weight": next(iter(own.values()))["weight"],
-                        "best_epoch": [cell["best_epoch"] for cell in own.values()],
-                        **_values({s: cell[which][group] for s, cell in own.items()}, rivals),
+                        "seeds": len(by_seed),
+                        "weight": next(iter(by_seed.values()))["weight"],
+                        "best_epoch": [cell["best_epoch"] for cell in by_seed.values()],
+                        **_values({s: cell[which][group] for s, cell in by_seed.items()}, rivals),
                     }
                 )
-    return found
+    return entries
 
 
-def _values(own: Rows, rivals: Mapping[str, Rows]) -> dict[str, Any]:
-    found: dict[str, Any] = {name: _both(own, rivals, _reader(name)) for name in WHOLE}
-    found["peak"] = {name: _both(own, rivals, _at_peak(name)) for name in AT_T}
-    places = range(len(next(iter(own.values()))["sampled"]))
-    found["sampled"] = [
+def _values(rows: Rows, rivals: Mapping[str, Rows]) -> dict[str, Any]:
+    values: dict[str, Any] = {name: _both(rows, rivals, _reader(name)) for name in WHOLE}
+    values["peak"] = {name: _both(rows, rivals, _at_peak(name)) for name in AT_T}
+    places = range(len(next(iter(rows.values()))["sampled"]))
+    values["sampled"] = [
         {
-            "temperature": next(iter(own.values()))["sampled"][place]["temperature"],
-            **{name: _both(own, rivals, _reader(name, place)) for name in AT_T},
+            "temperature": next(iter(rows.values()))["sampled"][place]["temperature"],
+            **{name: _both(rows, rivals, _reader(name, place)) for name in AT_T},
         }
         for place in places
     ]
-    return found
+    return values
 
 
 def _reader(name: str, place: int | None = None) -> Read:
@@ -85,37 +85,36 @@ def _reader(name: str, place: int | None = None) -> Read:
 
 
 def _at_peak(name: str) -> Read:
-    """Where there are most different valid replies: the outermost point of a frontier."""
+    """Reads where distinct valid replies are most: the outermost point of a frontier."""
     return lambda row: max(row["sampled"], key=lambda at: at["distinct_valid"])[name]
 
 
-def _both(own: Rows, rivals: Mapping[str, Rows], read: Read) -> dict[str, Any]:
+def _both(rows: Rows, rivals: Mapping[str, Rows], read: Read) -> dict[str, Any]:
     """The value, and its differences from cross-entropy with the same seed."""
-    values = [value for row in own.values() if (value := read(row)) is not None]
-    found: dict[str, Any] = interval(values) if values else {"mean": None, "half": None}
+    values = [value for row in rows.values() if (value := read(row)) is not None]
+    result: dict[str, Any] = interval(values) if values else {"mean": None, "half": None}
     for name, others in rivals.items():
-        pairs = [(read(own[seed]), read(others[seed])) for seed in own if seed in others]
-        apart = [a - b for a, b in pairs if a is not None and b is not None]
-        found[name] = interval(apart) if apart else None
-    return found
+        pairs = [(read(rows[seed]), read(others[seed])) for seed in rows if seed in others]
+        differences = [a - b for a, b in pairs if a is not None and b is not None]
+        result[name] = interval(differences) if differences else None
+    return result
 
 
-def markdown(summary: Sequence[Mapping[str, Any]], truth: Mapping[str, Any]) -> str:
-    """For both groups of personas and both checkpoints a table, most different valid replies
-    first."""
+def markdown(summary: Sequence[Mapping[str, Any]], reference: Mapping[str, Any]) -> str:
+    """A table for each group of personas and each checkpoint, ordered by distinct valid replies."""
     parts = []
     for group, title in _GROUPS.items():
         for which, checkpoint in setting.CHECKPOINTS.items():
             rows = [e for e in summary if (e["group"], e["which"]) == (group, which)]
             if rows:
-                parts += [f"### {title}, {checkpoint}", _table(rows, truth[group], which)]
+                parts += [f"### {title}, {checkpoint}", _table(rows, reference[group], which)]
     return "\n\n".join(parts) + "\n"
 
 
 _GROUPS = {"trained": "Personas of the training", "left_out": "The persona left out"}
 
 
-def _table(rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Any], which: str) -> str:
+def _table(rows: Sequence[Mapping[str, Any]], reference: Mapping[str, Any], which: str) -> str:
     early = which == "last"
     names = [
         *("objective", "weight", "seeds", *(["best epochs"] * (not early))),
@@ -123,8 +122,10 @@ def _table(rows: Sequence[Mapping[str, Any]], truth: Mapping[str, Any], which: s
         *(["minus `ce` at its best epoch"] * early),
         *("valid there", "style strength there", "cs self-BLEU 2 there"),
     ]
-    ends = " | ".join(_plain(truth[name]) for name in ("valid", "style_strength", "cs_self_bleu_2"))
-    distinct = _plain(truth["distinct_valid"])
+    ends = " | ".join(
+        _plain(reference[name]) for name in ("valid", "style_strength", "cs_self_bleu_2")
+    )
+    distinct = _plain(reference["distinct_valid"])
     lines = [
         f"| {' | '.join(names)} |",
         f"|{'---|' * len(names)}",

@@ -17,8 +17,8 @@ import objectives
 from known_truth import setting
 from known_truth.frontier import frontiers
 from known_truth.language import _write, draw, log_probabilities, prompt_ids
-from known_truth.measure import groups, said, suite_prompts, true_said
-from known_truth.table import interval, markdown, summarised
+from known_truth.measure import groups, reference_scores, reply_scores, suite_prompts
+from known_truth.table import interval, markdown, summarize
 
 PROMPTS = [
     [{"role": "user", "content": "How do I bake bread?"}],
@@ -89,7 +89,7 @@ def test_draws_follow_the_models_distribution(tokenizer: Any) -> None:
 
 def test_scores_are_sums_of_log_softmax(model: Any, tokenizer: Any) -> None:
     replies = ["Start with the oven.", "No.", "It depends on what is at hand, I would say."]
-    log_q, tokens = log_probabilities(
+    scores, tokens = log_probabilities(
         model, tokenizer, PROMPTS, replies, temperatures=(1.0, 0.7), rows=2
     )
     for i, (prompt, reply) in enumerate(zip(PROMPTS, replies, strict=True)):
@@ -101,11 +101,11 @@ def test_scores_are_sums_of_log_softmax(model: Any, tokenizer: Any) -> None:
         for column, heat in enumerate((1.0, 0.7)):
             log_q = torch.log_softmax(logits / heat, dim=-1)
             expected = float(log_q.gather(1, torch.tensor(end)[:, None]).sum())
-            assert float(log_q[i, column]) == pytest.approx(expected, rel=1e-4)
+            assert float(scores[i, column]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_reference_is_valid_and_covers_itself(world: Any) -> None:
-    for values in true_said(world).values():
+    for values in reference_scores(world).values():
         assert values["valid"] == 1
         assert values["coverage"] == pytest.approx(1, abs=0.01)
 
@@ -116,7 +116,7 @@ def test_a_model_with_one_sentence_has_one_valid_reply(world: Any) -> None:
     prompts = suite_prompts(world)[:9]
     rng = np.random.default_rng(0)
     text = world.sample(prompts[0].persona, prompts[0].query, rng)
-    values = said(world, prompts, [[text] * 8] * 9)
+    values = reply_scores(world, prompts, [[text] * 8] * 9)
     assert values["valid"] == 1
     assert values["distinct_valid"] == 1
     assert values["coverage"] == pytest.approx(1 / 8, rel=0.05)
@@ -186,7 +186,7 @@ def test_a_result_of_another_setting_is_refused(
     cell_file(tmp_path, cell, [1.0])
     objectives.read(objectives.file_of(tmp_path, cell))
     monkeypatch.setitem(setting.OBJECTIVES, "tofu", {"name": "tofu", "gamma": 1.0})
-    with pytest.raises(SystemExit, match="of another setting"):
+    with pytest.raises(SystemExit, match="has another setting"):
         objectives.read(objectives.file_of(tmp_path, cell))
 
 
@@ -195,7 +195,7 @@ def test_differences_are_taken_seed_by_seed(tmp_path: Path) -> None:
         cell_file(tmp_path, setting.Cell("ce", 0, seed), [1.0], plain)
         cell_file(tmp_path, setting.Cell("tofu", 0, seed), [1.0], other)
     cells = [json.loads(file.read_text()) for file in sorted(tmp_path.glob("*.json"))]
-    summary = summarised(cells, {which: {} for which in setting.CHECKPOINTS})
+    summary = summarize(cells, {which: {} for which in setting.CHECKPOINTS})
     by = {(e["objective"], e["which"], e["group"]): e for e in summary}
     assert len(by) == len(summary) == 8
     entry = by["tofu", "last", "trained"]
@@ -219,7 +219,7 @@ def test_only_the_chosen_weight_represents_a_checkpoint(tmp_path: Path) -> None:
     cell_file(tmp_path, setting.Cell("sfr", 1.0, 0), [1.0], 1.0)
     cell_file(tmp_path, setting.Cell("sfr", 30.0, 0), [1.0], 3.0)
     cells = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]
-    summary = summarised(cells, {"best": {"sfr": 1.0}, "last": {"sfr": 30.0}})
+    summary = summarize(cells, {"best": {"sfr": 1.0}, "last": {"sfr": 30.0}})
     assert {(e["which"], e["weight"], e["forward_kl"]["mean"]) for e in summary} == {
         ("best", 1.0, 1.0),
         ("last", 30.0, 3.0),
@@ -230,7 +230,7 @@ def test_the_figures_table_has_a_row_for_each_temperature(tmp_path: Path) -> Non
     for name in ("ce", "sfr", "tofu"):
         cell_file(tmp_path, setting.Cell(name, 0, 0), [1.0])
     cells = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]
-    drawn = frontiers(summarised(cells, {which: {} for which in setting.CHECKPOINTS}))
+    drawn = frontiers(summarize(cells, {which: {} for which in setting.CHECKPOINTS}))
     assert drawn["svg"].startswith(b"<?xml")
     lines = drawn["csv"].decode().splitlines()
     assert lines[0].startswith("checkpoint,objective,temperature,valid_mean,valid_half,distinct")

@@ -16,7 +16,7 @@ OBJECTIVES = {
     "label_smoothing": "cross-entropy against a mixture of the token and the uniform distribution",
     "focal": "-(1-p)^gamma log p: more weight on unlikely tokens",
     "tofu": "focal weight, held fixed, times cross-entropy at a temperature (2605.00195)",
-    "gem": "cross-entropy up to the tempered distribution (2408.16673): linear or logsigmoid",
+    "gem": "stops at the tempered distribution (2408.16673); linear or logsigmoid weighting",
     "dft": "cross-entropy weighted by p, held fixed (2508.05629): sharpens, a negative control",
     "neftune": "cross-entropy with noise on the input embeddings (2310.05914)",
     "mtp": "cross-entropy plus linear heads on the next K tokens (2404.19737)",

@@ -114,3 +114,15 @@ def test_every_metric_has_a_page_and_every_confound_a_row() -> None:
         assert name in pages or f"_{name.partition('_')[2]}`" in pages, metric
     rows = re.findall(r"^\| (\d+) \|", (ROOT / "docs/design/confounds.md").read_text(), re.M)
     assert [int(row) for row in rows] == list(range(1, 34))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_named_on_a_page_exist(page: Path) -> None:
+    if page.name == "CHANGELOG.md":  # tells of files that were
+        return
+    named = re.findall(
+        r"(?<![\w/])((?:sfr_eval|train|tests|docs|scripts|benchmarks|experiments)/[\w./-]+\.\w+)",
+        page.read_text(encoding="utf-8"),
+    )
+    places = (ROOT, page.parent)
+    assert not [name for name in named if not any((place / name).exists() for place in places)]

@@ -87,7 +87,7 @@ def test_page_of_the_documentation_is_what_the_template_gives() -> None:
     assert page(stored) == (folder / "index.md").read_text()
 
 
-def test_page_of_a_calibration_without_headlines_ends_with_the_power(
+def test_page_without_headlines_ends_with_the_power_table(
     calibration: dict[str, Any],
 ) -> None:
     bare = {**calibration, "headline": []}

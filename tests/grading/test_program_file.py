@@ -31,7 +31,7 @@ def lines(file: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def test_every_form_of_row_is_graded_and_a_second_call_grades_nothing(tmp_path: Path) -> None:
+def test_every_form_of_row_is_graded_once(tmp_path: Path) -> None:
     source, output = written(tmp_path / "p.jsonl", ROWS), tmp_path / "v.jsonl"
     summary = grade_file(source, output=output, mode="faithful", workers=1)
     assert summary["statuses"] == {"passed": 3, "wrong": 1}
@@ -56,7 +56,7 @@ PLUS = {
 }
 
 
-def test_rows_of_evalplus_are_graded_by_its_rules_in_its_mode_only(tmp_path: Path) -> None:
+def test_evalplus_rows_are_graded_in_their_mode_only(tmp_path: Path) -> None:
     right = "def shared(a, b):\n    return sorted(set(a) & set(b), reverse=True)"
     close = "def third(x):\n    return x / 3 + 1e-9"
     third = {
@@ -93,7 +93,7 @@ def test_resume_grades_what_is_missing_after_a_torn_line(tmp_path: Path) -> None
     assert sorted(str(row["id"]) for row in lines(output)[1:]) == ["3", "call", "he", "io"]
 
 
-def test_a_torn_first_line_is_written_again(tmp_path: Path) -> None:
+def test_a_torn_first_line_is_rewritten(tmp_path: Path) -> None:
     source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "v.jsonl"
     grade_file(source, output=output, mode="faithful", workers=1)
     whole = output.read_text()
@@ -106,7 +106,7 @@ def test_a_torn_first_line_is_written_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["ten years of work", "ten\nyears", "[1]\n[2]", '{"a": 1}\n{"b']
 )
-def test_a_file_that_grade_did_not_make_is_left_as_it_is(tmp_path: Path, content: str) -> None:
+def test_a_foreign_output_file_is_left_untouched(tmp_path: Path, content: str) -> None:
     source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "thesis.txt"
     output.write_text(content)
     with pytest.raises(UserError, match="choose another --output"):
@@ -114,7 +114,7 @@ def test_a_file_that_grade_did_not_make_is_left_as_it_is(tmp_path: Path, content
     assert output.read_text() == content
 
 
-def test_two_at_once_do_not_write_into_one_file(tmp_path: Path) -> None:
+def test_two_processes_do_not_write_to_one_file(tmp_path: Path) -> None:
     source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "v.jsonl"
     with output.open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -124,7 +124,7 @@ def test_two_at_once_do_not_write_into_one_file(tmp_path: Path) -> None:
     assert len(lines(output)) == 2
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_an_unwritable_output_is_a_one_line_error(tmp_path: Path) -> None:
     source = written(tmp_path / "p.jsonl", ROWS[:1])
     for place in (source / "v.jsonl", tmp_path / ("n" * 300)):
         with pytest.raises(UserError, match="cannot be written"):

@@ -35,16 +35,16 @@ OTHER = [
 
 
 @pytest.mark.parametrize("code", SAME, ids=range(len(SAME)))
-def test_what_does_not_act_does_not_count(code: str) -> None:
+def test_parts_without_effect_do_not_count(code: str) -> None:
     assert shape(code) == shape(PLAIN)
 
 
 @pytest.mark.parametrize("code", OTHER, ids=range(len(OTHER)))
-def test_what_acts_counts(code: str) -> None:
+def test_parts_with_effect_count(code: str) -> None:
     assert shape(code) != shape(PLAIN)
 
 
-def test_methods_and_keywords_keep_what_they_are_called_by() -> None:
+def test_methods_and_keywords_keep_their_names() -> None:
     one = (
         "class A:\n    def f(self, a):\n        return self.g(b=a)\n"
         "    def g(self, b):\n        return b\n"
@@ -61,7 +61,7 @@ def test_any_text_has_a_shape(code: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["mbpp", "livecodebench"])
-def test_the_solutions_that_ship_are_different_programs(name: str) -> None:
+def test_the_bundled_solutions_are_distinct_programs(name: str) -> None:
     code = load_suite(name, code=CodeOptions(data="small")).code
     assert code is not None
     for problem in code.problems.values():

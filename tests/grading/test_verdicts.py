@@ -137,7 +137,7 @@ def test_renamed_copies_are_one_correct_program(measure: Measure) -> None:
     assert values(found["distinct_correct_at_1"]) == values(found["pass_at_1"])
 
 
-def test_what_could_not_be_graded_is_left_out_and_never_wrong(measure: Measure) -> None:
+def test_ungraded_programs_are_left_out_and_not_wrong(measure: Measure) -> None:
     found = measure({A: [RIGHT.format(1), "# not_scored", RIGHT.format(2)],
                      B: ["# not_scored"] * 3,
                      "caesar": [RIGHT.format(3), "# wrong", "error"]})  # fmt: skip
@@ -151,13 +151,13 @@ def test_what_could_not_be_graded_is_left_out_and_never_wrong(measure: Measure) 
     assert estimate(found["pass_at_1"]).value == 0.75
 
 
-def test_nothing_graded_is_undefined_and_not_zero(measure: Measure) -> None:
+def test_a_problem_without_verdicts_is_undefined_not_zero(measure: Measure) -> None:
     found = measure({A: ["# not_scored", "# not_scored"]})
     assert estimate(found["pass_at_1"]).value is None
     assert estimate(found["time_limit_rate"]).value is None
 
 
-def test_equal_programs_are_graded_once_and_known_ones_never_again(
+def test_equal_programs_are_graded_once_and_only_once(
     measure: Measure, judge: Judge, tmp_path: Path
 ) -> None:
     texts = {A: ["# wrong", "# wrong", RIGHT.format(1)], B: ["# wrong", "# not_scored", "# wrong"]}
@@ -178,9 +178,7 @@ def test_equal_programs_are_graded_once_and_known_ones_never_again(
     assert len(judge.calls) == 8 + 1
 
 
-def test_a_damaged_verdict_is_made_again_and_never_believed(
-    measure: Measure, judge: Judge, tmp_path: Path
-) -> None:
+def test_a_damaged_verdict_is_made_again(measure: Measure, judge: Judge, tmp_path: Path) -> None:
     texts = {A: ["# wrong", RIGHT.format(1)], B: ["# wrong"]}
     measure(texts, regrade=0.0)
     file = tmp_path / "verdicts" / "x.jsonl"
@@ -217,7 +215,7 @@ def test_a_suite_without_problems_has_no_code_metrics(tmp_path: Path) -> None:
     assert compute(context) == []
 
 
-def test_ids_with_a_number_have_the_meaning_of_the_table() -> None:
+def test_ids_with_a_number_are_described_by_the_table() -> None:
     assert metric_info("pass_at_17") == metric_info("pass_at_k")
     assert metric_info("pass_at_x") is None
     assert metric_info("self_bleu_4") is not None
@@ -225,7 +223,7 @@ def test_ids_with_a_number_have_the_meaning_of_the_table() -> None:
     assert shown_ks(1) == [1]
 
 
-def test_a_whole_run_of_the_twin_finds_its_truth(tmp_path: Path) -> None:
+def test_a_run_of_the_simulated_coder_recovers_its_pass_at_k(tmp_path: Path) -> None:
     """World, plan, store, the real sandbox, metrics, report: every solution passes, every mutant
     fails, so pass@k must be that of the twin on these very problems."""
     config = RunConfig(
@@ -262,7 +260,7 @@ def test_a_whole_run_of_the_twin_finds_its_truth(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "plots" / "mbpp-over_k.csv").is_file()
 
 
-def test_behaviour_is_told_apart_outside_of_the_tests(tmp_path: Path) -> None:
+def test_behaviour_is_compared_on_inputs_outside_the_tests(tmp_path: Path) -> None:
     """Real sandbox. All four pass the tests; they differ on negative numbers and by an error."""
     asked = suite()
     assert asked.code is not None

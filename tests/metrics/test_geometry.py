@@ -84,7 +84,7 @@ def test_collapse_into_one_voice_is_within_the_null() -> None:
         assert row["null_low"] < row["value"] < row["null_high"]
 
 
-def test_prompt_measures_take_one_state_a_persona() -> None:
+def test_prompt_measures_use_one_state_per_persona() -> None:
     one_each = vectors(voices=2)[::K, 0]  # query-major, a row a persona
     model = make_states(vectors(voices=0, layers=1), prompts=np.repeat(one_each, K, axis=0))
     found = by_metric(geometry.compute(context(forward=made(model))))
@@ -95,14 +95,14 @@ def test_prompt_measures_take_one_state_a_persona() -> None:
     assert (rank.value, rank.reason) == (None, "fewer than 8 personas with different states")
 
 
-def test_without_a_base_cka_says_how_to_get_one() -> None:
+def test_without_a_base_cka_says_how_to_give_one() -> None:
     found = by_metric(geometry.compute(context(forward=made(make_states(vectors(voices=1))))))
     for metric in ("hidden_base_cka", "prompt_base_cka"):
         assert {value.value for value in found[metric].values} == {None}
         assert "--base-model" in found[metric].values[0].reason
 
 
-def test_a_base_of_another_depth_is_no_base() -> None:
+def test_a_base_of_another_depth_is_ignored() -> None:
     model, base = make_states(vectors(voices=1)), make_states(vectors(voices=1, layers=3))
     found = by_metric(geometry.compute(context(forward=made(model, base=base))))
     assert found["hidden_base_cka"].values[0].value is None

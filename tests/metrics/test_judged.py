@@ -67,7 +67,7 @@ def results(
     return {result.metric: result for result in compute(context)}
 
 
-def test_a_value_is_the_mean_over_judges_of_the_mean_over_votes() -> None:
+def test_a_value_averages_over_votes_then_over_judges() -> None:
     judgements = [
         *(vote(0, 5, vote=v) for v in range(3)),
         vote(0, 2, judge="b"),
@@ -142,12 +142,12 @@ def test_the_length_slope_is_points_for_ten_words() -> None:
     assert results(samples[:1], votes[:1])["judge_ctx"].notes["length_slope"] is None
 
 
-def test_nothing_without_judges() -> None:
+def test_without_judges_there_are_no_values() -> None:
     suite = load_suite("persona")
     assert compute(Context(samples=[reply(0)], suite=suite, encoder=None)) == []  # type: ignore[arg-type]
 
 
-def test_the_share_of_good_replies_is_corrected_for_the_judges_errors() -> None:
+def test_the_good_share_is_corrected_for_the_judges_errors() -> None:
     # 12 queries, half of the replies called good. Sensitivity 0.8, specificity 0.9:
     # (0.5 + 0.9 - 1) / 0.7 = 0.571.
     queries = list(load_suite("persona").queries)[:12]
@@ -169,7 +169,7 @@ def test_the_share_of_good_replies_is_corrected_for_the_judges_errors() -> None:
     assert "no better than chance" in undefined.reason
 
 
-def test_the_correction_rests_on_the_standard_error_and_not_on_the_width_of_an_interval() -> None:
+def test_the_correction_uses_the_standard_error() -> None:
     """A BCa interval of a skewed share is not two t factors wide. 60 queries, 3 of them all good:
     the share is 1/20, its standard error sqrt(.05 x .95 / 59), as of 59 independent replies."""
     queries = list(load_suite("persona").queries)[:60]
@@ -183,5 +183,5 @@ def test_the_correction_rests_on_the_standard_error_and_not_on_the_width_of_an_i
     assert (found.value, found.low, found.high) == pytest.approx(expected)
 
 
-def test_votes_of_one_judge_weigh_together() -> None:
+def test_judges_have_equal_weight() -> None:
     assert score_of({"a": [vote(0, 1), vote(0, 5)]}, ("a",)) == (3.0, "")

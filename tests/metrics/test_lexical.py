@@ -89,7 +89,7 @@ def test_one_style_for_each_text_is_self_bleu(texts: list[list[str]]) -> None:
 
 
 @given(token_lists, st.randoms(use_true_random=False))
-def test_self_bleu_follows_permutations_and_stays_in_range(
+def test_self_bleu_follows_permutations_within_its_range(
     texts: list[list[str]], rng: random.Random
 ) -> None:
     order = list(range(len(texts)))
@@ -155,7 +155,7 @@ def test_values_of_a_prompt_and_of_a_query(context: MakeContext) -> None:
     assert results["distinct_1"].values[1].value is None
 
 
-def test_cross_style_is_not_moved_by_copies_within_a_persona(context: MakeContext) -> None:
+def test_cross_style_ignores_copies_within_a_persona(context: MakeContext) -> None:
     """The fair form: repeating all replies changes k, and nothing else."""
     once = context({("q", "x"): ["a b c"], ("q", "y"): ["a b d"]})
     often = context({("q", "x"): ["a b c"] * 4, ("q", "y"): ["a b d"] * 4})

@@ -70,7 +70,7 @@ def test_rarefied_is_the_mean_over_all_draws(texts: list[list[str]], n: int, m: 
         assert found == pytest.approx(brute, abs=1e-10)
 
 
-def test_count_stable_forms_stay_and_raw_ones_move() -> None:
+def test_count_stable_forms_are_stable_and_raw_ones_are_not() -> None:
     """128 texts of one source cut into groups of 8 and of 64: as table 3.1 of the sources."""
     texts = zipf_texts(0, 512)
     raw, rarefied, raw_bleu, fixed = {}, {}, {}, {}
@@ -100,7 +100,7 @@ def test_fixed_references_of_the_worked_example() -> None:
     assert np.isnan(self_bleu_fixed(T, [0] * 4, references=4)).all()
 
 
-def test_a_group_is_scored_alike_whatever_is_beside_it() -> None:
+def test_a_group_is_scored_independently_of_others() -> None:
     texts = zipf_texts(1, 40, words=12)
     groups = [0] * 20 + [1] * 20
     together = self_bleu_fixed(texts, groups)
@@ -146,7 +146,7 @@ def test_rouge_of_the_worked_example() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(token_lists, st.randoms(use_true_random=False))
-def test_measures_of_a_set_ignore_order_keep_bounds_and_see_copies(
+def test_set_measures_ignore_order_and_detect_copies(
     texts: list[list[str]], rng: random.Random
 ) -> None:
     shuffled = list(texts)
@@ -187,7 +187,7 @@ def test_rouge_equals_the_textbook(texts: list[list[str]]) -> None:
     assert rouge_l_homogenization(texts) == pytest.approx(sum(pairs) / len(pairs), abs=1e-12)
 
 
-def test_rouge_of_more_texts_than_a_block_and_tokens_beyond_the_half_pairs(
+def test_rouge_of_many_texts_and_many_distinct_tokens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     texts = zipf_texts(4, 23, words=9)
@@ -272,7 +272,7 @@ def fixed_mean(texts: list[list[str]], n: int) -> float:
     return float(np.nanmean(fixed_bleu_draws(pack(texts), group, references=7)[:, :, n - 1]))
 
 
-def test_the_stream_equals_the_functions_whatever_the_batches() -> None:
+def test_the_stream_equals_the_functions_at_any_batch_size() -> None:
     rng = random.Random(8)
     texts = {
         (f"q{q}", persona): [
@@ -337,7 +337,7 @@ def test_bad_rows_are_named() -> None:
         list(lexical_stream(rows, BLANKS))
 
 
-def test_empty_single_and_identical_replies_have_a_value_or_a_reason(context: MakeContext) -> None:
+def test_edge_cases_have_a_value_or_a_reason(context: MakeContext) -> None:
     made = context(
         {
             ("empty", "x"): ["", ""],
@@ -358,7 +358,7 @@ def test_empty_single_and_identical_replies_have_a_value_or_a_reason(context: Ma
     assert values["cs_self_bleu_4"] == [None] * 4  # one persona
 
 
-def test_a_window_is_measured_and_told(context: MakeContext) -> None:
+def test_a_window_is_applied_and_reported(context: MakeContext) -> None:
     from dataclasses import replace
 
     made = context({("q", "x"): ["a b c", "a b d", "a"]})
@@ -370,7 +370,7 @@ def test_a_window_is_measured_and_told(context: MakeContext) -> None:
 
 
 @pytest.mark.slow
-def test_the_stream_is_linear_and_its_memory_does_not_grow() -> None:
+def test_the_stream_takes_linear_time_and_constant_memory() -> None:
     """A tenth of 720 prompts of 64 replies, and all: benchmarks/lexical_scale.py runs a million."""
     import subprocess
     import sys

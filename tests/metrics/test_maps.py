@@ -29,7 +29,7 @@ def test_centring_leaves_no_topic() -> None:
     assert left[:8].mean(axis=0) == pytest.approx(np.zeros(30), abs=1e-12)
 
 
-def test_lda_finds_nothing_in_noise_and_personas_where_they_are() -> None:
+def test_lda_separates_personas_but_not_noise() -> None:
     """Fitted and shown on the same rows it would find 4 classes of noise in 30 dimensions."""
     noise, real = maps(*rows(0.0)), maps(*rows(8.0))
     assert noise["lda"]["held_out_accuracy"] == pytest.approx(0.25, abs=0.12)
@@ -50,7 +50,7 @@ def test_maps_show_every_row_and_repeat() -> None:
     assert maps(*rows(2.0)) == found
 
 
-def test_what_cannot_be_drawn_is_absent() -> None:
+def test_maps_that_rows_do_not_allow_are_absent() -> None:
     x, personas, queries = rows(1.0)
     assert maps(x[:3], personas[:3], queries[:3]) == {}
     assert maps(np.ones((20, 4)), personas[:20], queries[:20]) == {}

@@ -66,7 +66,7 @@ def test_undefined() -> None:
     assert complexity(np.tile(AXES[:1], (8, 1))) is None
 
 
-def test_coverage_of_the_same_source_is_what_theory_says() -> None:
+def test_coverage_of_the_same_source_agrees_with_theory() -> None:
     """Exchangeable draws: a ball is missed with chance prod_i (r - i) / (r + p - i) for
     i = 1..neighbours (Naeem et al. 2002.09797), r references and p personas."""
     r, p = 18, 9
@@ -80,7 +80,7 @@ def test_coverage_of_the_same_source_is_what_theory_says() -> None:
 
 
 @pytest.mark.parametrize("measure", [coverage, uniformity])
-def test_value_is_the_mean_over_all_ways_to_take_one_reply_each(measure) -> None:  # type: ignore[no-untyped-def]
+def test_value_averages_over_all_choices_of_one_reply_each(measure) -> None:  # type: ignore[no-untyped-def]
     references = unit_rows(1, 12)
     replies = [unit_rows(2, 2), unit_rows(3, 3), unit_rows(4, 2)]
     ways = itertools.product(*replies)
@@ -119,7 +119,7 @@ def test_complexity_of_a_round_cloud_is_its_dimension(d: int) -> None:
 
 @settings(deadline=None)  # the machine may be busy
 @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 4))
-def test_bounds_and_order_play_no_part(seed: int, personas: int, k: int) -> None:
+def test_bounds_hold_and_order_does_not_matter(seed: int, personas: int, k: int) -> None:
     references = unit_rows(seed, 8)
     replies = [unit_rows(seed + 1 + p, k) for p in range(personas)]
     turned = [own[::-1] for own in replies[::-1]]
@@ -144,7 +144,7 @@ def test_without_personas_or_labelled_replies(context: MakeContext) -> None:
     assert {r.values[0].reason for r in compute(made)} == {"no reply of y"}
 
 
-def test_the_dials_of_the_world(context: MakeContext) -> None:
+def test_the_dials_of_the_benchmark_are_detected(context: MakeContext) -> None:
     """Within-persona collapse empties neighbourhoods; with both dials one voice is left."""
     suite = load_suite("persona")
     blank = context({("q", "x"): ["one"]})

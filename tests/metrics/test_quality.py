@@ -30,7 +30,7 @@ def judged(encoder: Encoder) -> Context:
     return Context(samples=samples, suite=suite, encoder=encoder, speaks_world=True)
 
 
-def test_verdicts_of_one_prompt(judged: Context) -> None:
+def test_parses_of_one_prompt(judged: Context) -> None:
     found = {result.metric: [v.value for v in result.values] for result in compute(judged)}
     assert found["oracle_well_formed"] == [1, 1, 1, 0]
     assert found["oracle_topic"] == [1, 1, 0, 0]
@@ -45,11 +45,11 @@ def test_a_reply_in_another_voice_is_valid_but_not_styled(judged: Context) -> No
     assert (found["oracle_valid"], found["oracle_styled"]) == (1, 0)
 
 
-def test_no_oracle_for_a_model_of_another_world(judged: Context) -> None:
+def test_models_without_the_grammar_have_no_oracle(judged: Context) -> None:
     assert compute(replace(judged, speaks_world=False)) == []
 
 
-def test_prompt_of_errors_is_undefined(judged: Context) -> None:
+def test_a_prompt_with_only_errors_is_undefined(judged: Context) -> None:
     rows = [replace(sample, status="error", text="") for sample in judged.samples]
     results = {result.metric: result.values for result in compute(replace(judged, samples=rows))}
     assert results["oracle_valid"] == []

@@ -18,7 +18,7 @@ def unit_rows(seed: int, n: int, d: int = 5) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def test_identical_is_zero_orthonormal_is_one_and_one_text_is_undefined() -> None:
+def test_distance_of_equal_orthonormal_and_single_texts() -> None:
     assert mean_pairwise_distance(np.tile(unit_rows(0, 1), (4, 1))) == pytest.approx(0, abs=1e-12)
     assert mean_pairwise_distance(np.eye(4)) == pytest.approx(1)
     assert mean_pairwise_distance(np.eye(4)[:1]) is None

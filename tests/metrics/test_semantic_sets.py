@@ -100,7 +100,7 @@ def test_many_sets_at_once_equal_one_at_a_time() -> None:
     np.testing.assert_allclose(vendi_score(stack), found["vendi_q1"][:2], atol=1e-9)
 
 
-def test_pairs_do_not_move_with_k_and_q1_does() -> None:
+def test_vendi_of_pairs_is_stable_in_k_and_q1_is_not() -> None:
     rows = unit_rows(2, 4_096, 12)
     means = {
         k: (vendi_pairs(rows.reshape(-1, k, 12)), vendi_score(rows.reshape(-1, k, 12)))
@@ -173,7 +173,7 @@ def brute_energy(rows: np.ndarray, styles: list[int]) -> float:
     return float(np.mean(pairs))
 
 
-def test_energy_equals_its_definition_and_leaves_single_replies_out() -> None:
+def test_energy_equals_its_definition_without_single_replies() -> None:
     rows, styles = unit_rows(3, 11), [0, 0, 0, 1, 1, 2, 2, 2, 2, 1, 9]
     found = cross_style_energy(rows, ["q"] * 11, styles)
     assert found[0] == pytest.approx(brute_energy(rows[:10], styles[:10]), abs=1e-9)
@@ -181,7 +181,7 @@ def test_energy_equals_its_definition_and_leaves_single_replies_out() -> None:
     assert cross_style_energy(np.zeros((0, 3)), [], []).shape == (0,)
 
 
-def test_energy_test_is_right_under_nothing_and_sees_something() -> None:
+def test_energy_test_is_calibrated_and_has_power() -> None:
     random = np.random.default_rng(4)
     groups, styles = [i // 8 for i in range(48)], [i % 2 for i in range(48)]
     p_values = []
@@ -237,7 +237,7 @@ def test_family_values_by_hand(context: MakeContext) -> None:
     assert found["cross_style_energy"] == [pytest.approx(2 * math.sqrt(2)), None]
 
 
-def test_standard_errors_within_prompts_are_those_of_every_subset(context: MakeContext) -> None:
+def test_errors_within_prompts_use_every_subset(context: MakeContext) -> None:
     """Six replies, two left out: all 15 subsets, each measured by the function of one set."""
     drawn = np.random.default_rng(3)
     table = {str(i): list(drawn.normal([1.0, 1.0, 0.5], 1.0)) for i in range(12)}
@@ -268,7 +268,7 @@ def test_standard_errors_within_prompts_are_those_of_every_subset(context: MakeC
     assert all(value.standard_error is None for result in plain for value in result.values)
 
 
-def test_the_error_within_a_prompt_is_what_another_draw_would_change() -> None:
+def test_the_error_within_a_prompt_predicts_another_draw() -> None:
     """400 draws of 8 replies from one source. The jackknife is known to be too large for measures
     of pairs, and for ratios more than for means."""
     drawn = np.random.default_rng(4)
@@ -285,7 +285,7 @@ def test_the_error_within_a_prompt_is_what_another_draw_would_change() -> None:
         assert 0.95 < seen / float(np.std(values[metric])) < most, metric
 
 
-def test_empty_single_lost_and_identical_replies_have_a_value_or_a_reason(
+def test_edge_cases_have_a_value_or_a_reason(
     context: MakeContext,
 ) -> None:
     sets = {
@@ -343,7 +343,7 @@ def test_across_takes_one_reply_of_each_query(context: MakeContext) -> None:
     assert [(v.value, v.reason) for v in lonely.values] == [(None, "fewer than 2 queries")]
 
 
-def test_gate_leaves_bad_replies_out_and_keeps_their_number(
+def test_the_filter_drops_bad_replies_but_counts_them(
     context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = context({("q", "x"): ["a", "a", "b", "c", "c"], ("q", "y"): ["c", "c", "c", "c"]})

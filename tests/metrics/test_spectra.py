@@ -119,7 +119,7 @@ def test_constructed_spectra() -> None:
 
 
 @pytest.mark.parametrize("n", [9, 16, 72])
-def test_participation_ratio_of_isotropic_rows_is_the_dimension_at_every_n(n: int) -> None:
+def test_participation_ratio_of_isotropic_rows_is_d_at_any_n(n: int) -> None:
     """The ratio of the sample covariance would give 5.5, 8.1 and 15.1 at d = 20."""
     found = [spectra.participation_ratio(normal(n, 20, seed=seed)) for seed in range(300)]
     assert np.mean([value for value in found if value is not None]) == pytest.approx(20, rel=0.1)
@@ -136,7 +136,7 @@ def test_cka_of_the_same_and_of_independent_rows() -> None:
     assert np.mean([value for value in found if value is not None]) == pytest.approx(0, abs=0.05)
 
 
-def test_persona_share_is_zero_by_chance_and_does_not_depend_on_k() -> None:
+def test_persona_share_is_zero_by_chance_at_every_k() -> None:
     for k in (2, 8):
         labels = np.repeat(np.arange(4), k)
         rng = np.random.default_rng(k)
@@ -150,7 +150,7 @@ def test_persona_share_is_zero_by_chance_and_does_not_depend_on_k() -> None:
         assert np.mean(real) == pytest.approx(0.5, abs=0.03)  # type: ignore[arg-type]
 
 
-def test_undefined_where_there_is_nothing_to_measure() -> None:
+def test_undefined_cases() -> None:
     rng = np.random.default_rng(0)
     same, few = np.full((9, 4), 7.3, np.float32), normal(3, 4)
     labels = np.repeat([0, 1, 2], 3)
@@ -170,7 +170,7 @@ def test_undefined_where_there_is_nothing_to_measure() -> None:
     assert spectra.participation_ratio(same[:0]) is None
 
 
-def test_all_replies_of_a_persona_alike_is_a_share_of_one() -> None:
+def test_equal_replies_within_personas_give_a_share_of_one() -> None:
     voices = normal(3, 4)
     assert spectra.persona_share(np.repeat(voices, 3, axis=0), np.repeat([0, 1, 2], 3)) == 1
 

@@ -68,7 +68,7 @@ def test_blocks_of_embeddings_give_the_values_of_all_at_once(
     assert len(list(made.reply_embedding_blocks())) == 1  # they are there: no second reading
 
 
-def test_notes_hold_what_the_probe_is_worth(small: Suite, encoder: Encoder) -> None:
+def test_notes_have_the_reliability_of_the_probe(small: Suite, encoder: Encoder) -> None:
     strength, accuracy, _ = style.compute(answers(small, encoder, cross=0.0))
     notes = strength.notes
     assert notes["labelled_replies"] == 12 * 3 * 2
@@ -114,7 +114,7 @@ def test_too_few_labelled_replies_leave_it_undefined(context: MakeContext) -> No
 
 
 @pytest.mark.parametrize("queries", ["shared", "unknown"])
-def test_chance_is_chance_for_separable_data(queries: str) -> None:
+def test_chance_accuracy_holds_for_separable_data(queries: str) -> None:
     """Four classes that a probe tells apart without error; with permuted labels 1/4 is left."""
     rng = np.random.default_rng(0)
     codes = np.repeat(np.arange(4), 60)
@@ -128,7 +128,7 @@ def test_chance_is_chance_for_separable_data(queries: str) -> None:
     assert trust["length_only_accuracy"] < 0.35
 
 
-def test_length_control_finds_personas_that_differ_in_length_only() -> None:
+def test_length_control_detects_personas_by_length() -> None:
     rng = np.random.default_rng(0)
     labels = np.array(list("ab") * 60)
     texts = ["word " * (3 if label == "a" else 9) + str(i) for i, label in enumerate(labels)]

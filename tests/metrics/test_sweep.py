@@ -48,14 +48,14 @@ def test_a_summary_by_hand() -> None:
     assert half["value"] == pytest.approx(0.6)
 
 
-def test_lower_is_turned_and_gaps_are_counted() -> None:
+def test_lower_is_inverted_and_gaps_are_counted() -> None:
     found = curve(STYLE, BLEU)
     assert found.queries == ("a",)
     assert found.left_out == 1
     assert found.diversities.tolist() == [[pytest.approx(0.2), pytest.approx(0.7)]]
 
 
-def test_one_temperature_is_no_sweep() -> None:
+def test_one_temperature_is_not_a_sweep() -> None:
     cold = dict.fromkeys((("a", 1.0), ("b", 1.0)), 0.5)
     assert list(summaries([result("style_strength", cold), result("embed_distance", cold)])) == []
     assert list(summaries([STYLE])) == []
@@ -65,7 +65,7 @@ def test_summaries_repeat() -> None:
     assert list(summaries([STYLE, SPREAD, BLEU])) == list(summaries([STYLE, SPREAD, BLEU]))
 
 
-def test_compare_two_models_on_what_they_share() -> None:
+def test_two_models_are_compared_on_shared_queries() -> None:
     more = result(
         "embed_distance",
         {("a", 1): 0.3, ("a", 2): 0.7, ("b", 1): 0.5, ("b", 2): 0.7, ("c", 1): 1, ("c", 2): 1},

@@ -25,7 +25,7 @@ def test_duplicate_rate(texts: str, expected: float | None) -> None:
     )
 
 
-def test_blanks_around_a_text_do_not_make_it_another() -> None:
+def test_outer_whitespace_does_not_make_texts_differ() -> None:
     assert text.duplicate_rate(replies("yes", " yes\n")) == 1.0
 
 

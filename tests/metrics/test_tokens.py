@@ -14,7 +14,7 @@ from tests.metrics.conftest import make_sample, make_suite
 from tests.metrics.readings import made, make_states
 
 
-def test_forks_are_the_fifth_with_the_highest_base_entropy() -> None:
+def test_forks_are_the_fifth_of_highest_base_entropy() -> None:
     """Ten entropies 0..9: 0.8 quantile 7, so 8 and 9 are forks; median 4, so 0..4 are locks."""
     entropy = np.arange(10.0)
     cut = tokens.thresholds(entropy)
@@ -50,7 +50,7 @@ def test_shared_prefix_worked_out() -> None:
 
 
 @given(st.lists(st.lists(st.integers(0, 2), max_size=5), min_size=2, max_size=8))
-def test_shared_prefix_never_rises(replies: list[list[int]]) -> None:
+def test_shared_prefix_never_increases(replies: list[list[int]]) -> None:
     found = [tokens.shared_prefix(replies, length) for length in range(7)]
     assert found[0] == 1
     assert found == sorted(found, reverse=True)  # type: ignore[type-var]
@@ -107,7 +107,7 @@ def test_undefined_values_say_why() -> None:
     assert alone["token_entropy"][0] == ""
 
 
-def test_notes_have_thresholds_and_the_base_at_the_same_places() -> None:
+def test_notes_have_thresholds_and_the_base_means() -> None:
     entropy = next(r for r in tokens.compute(context(ENTROPY, BASE)) if r.metric == "token_entropy")
     assert (entropy.notes["fork_above"], entropy.notes["lock_up_to"]) == (8, 1)
     assert entropy.notes["base"]["1"] == {"fork_entropy": 9, "lock_entropy": 1}

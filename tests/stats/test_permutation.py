@@ -63,7 +63,7 @@ def test_few_differences_are_exact(alternative: str) -> None:
     assert found == pytest.approx(expected)
 
 
-def test_many_differences_are_near_a_plain_loop_and_the_normal_tail() -> None:
+def test_many_differences_agree_with_a_plain_loop() -> None:
     random = np.random.default_rng(1)
     values = (random.normal(size=60) + 0.3).tolist()
     (drawn,) = sign_flip_p_values([values])

@@ -17,7 +17,7 @@ def test_worked_example() -> None:
     assert smallest_visible(values, alpha=0.05) == pytest.approx(0.06777, abs=1e-4)
 
 
-def test_without_spread_there_is_no_answer_unless_changes_come_in_steps() -> None:
+def test_without_spread_only_steps_give_an_answer() -> None:
     assert smallest_visible([0.3], alpha=0.05) is None
     assert smallest_visible([0.0] * 30, alpha=0.05) is None
     found = smallest_visible([0.0] * 100, alpha=0.05, sides=1, step=1.0)

@@ -32,7 +32,7 @@ def test_equals_least_squares_with_a_column_for_each_group() -> None:
     assert found.value == pytest.approx(theirs)
 
 
-def test_the_interval_covers_with_replies_that_are_alike_within_a_cluster() -> None:
+def test_the_interval_covers_with_clustered_replies() -> None:
     rng = np.random.default_rng(2)
     clusters = np.repeat(np.arange(20), 8)
     groups = np.repeat(np.arange(40), 4)

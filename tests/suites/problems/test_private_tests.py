@@ -40,13 +40,13 @@ def test_both_forms_give_the_tests(protocol: int) -> None:
     assert decode_tests(packed(text, protocol=protocol), where="x") == TESTS
 
 
-def test_a_text_beyond_64_kib_is_whole() -> None:
+def test_a_text_beyond_64_kib_is_complete() -> None:
     rows = [{"input": "7" * 300_000, "output": "y"}]
     (test,) = decode_tests(packed(json.dumps(rows)), where="x")
     assert len(test.input) == 300_000
 
 
-def test_a_pickle_that_would_act_is_refused_and_does_nothing(tmp_path: Path) -> None:
+def test_a_malicious_pickle_is_refused_and_does_nothing(tmp_path: Path) -> None:
     evil = Evil(tmp_path / "owned")
     for value in (evil, [evil], ("[]", evil)):
         with pytest.raises(UserError, match="more than a text"):
@@ -57,7 +57,7 @@ def test_a_pickle_that_would_act_is_refused_and_does_nothing(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("value", [["[]"], 3, b"[]", ("a", "b"), None], ids=repr)
-def test_any_other_value_than_one_text_is_refused(value: Any) -> None:
+def test_any_value_but_one_text_is_refused(value: Any) -> None:
     with pytest.raises(UserError, match=r"refused|damaged"):
         decode_tests(packed(value), where="x")
 
@@ -86,7 +86,7 @@ def test_a_bomb_stops_at_the_bound() -> None:
     ],
     ids=range(9),
 )
-def test_damage_is_one_line_that_names_the_row(text: str) -> None:
+def test_damage_is_a_one_line_error_with_the_row(text: str) -> None:
     with pytest.raises(UserError) as caught:
         decode_tests(text, where="abc300_a: private_test_cases")
     assert str(caught.value).startswith("abc300_a: private_test_cases: ")
@@ -94,7 +94,7 @@ def test_damage_is_one_line_that_names_the_row(text: str) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_make_it_fail_otherwise(raw: bytes) -> None:
+def test_no_bytes_cause_any_other_error(raw: bytes) -> None:
     with contextlib.suppress(UserError):
         pickled_text(raw, where="x")
 

@@ -36,7 +36,7 @@ def problems(suite: Suite) -> list[CodeProblem]:
     return list(suite.code.problems.values())
 
 
-def test_the_set_that_ships_is_large_enough_and_unpacks() -> None:
+def test_the_bundled_set_is_large_enough_and_unpacks() -> None:
     mbpp, lcb = problems(load("mbpp", data="small")), problems(load("livecodebench", data="small"))
     kinds = [type(problem.load_tests()) for problem in lcb]
     assert len(mbpp) >= 20
@@ -87,7 +87,7 @@ def plain_programs(problem: CodeProblem, code: str) -> str:
     )
 
 
-def test_every_solution_that_ships_is_right_and_every_mutant_wrong_in_plain_python() -> None:
+def test_bundled_solutions_pass_and_mutants_fail_in_plain_python() -> None:
     asked: list[tuple[str, str]] = []
     for name in ("mbpp", "livecodebench"):
         for problem in problems(load(name, data="small")):
@@ -174,7 +174,9 @@ def rows(tmp_path: Path) -> Path:
         ("humaneval", {}, "HF_HUB_OFFLINE is set; load it once online, or pass --data FILE"),
     ],
 )
-def test_what_cannot_be_loaded_is_one_line(suite: str, options: dict[str, str], says: str) -> None:
+def test_unloadable_problems_are_a_one_line_error(
+    suite: str, options: dict[str, str], says: str
+) -> None:
     with pytest.raises(UserError) as caught:
         load(suite, **options)
     assert says in str(caught.value)
@@ -193,7 +195,9 @@ def test_what_cannot_be_loaded_is_one_line(suite: str, options: dict[str, str], 
         ("[3]", "rows.jsonl: row 1"),
     ],
 )
-def test_a_broken_file_is_one_line_that_names_the_row(rows: Path, content: str, says: str) -> None:
+def test_a_broken_file_is_a_one_line_error_with_the_row(
+    rows: Path, content: str, says: str
+) -> None:
     rows.write_text(content)
     with pytest.raises(UserError) as caught:
         load("mbpp", data=str(rows))

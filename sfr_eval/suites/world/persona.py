@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.world.grammar import Slot, SlotGrammar, log_sum, sharpen
 from sfr_eval.suites.world.persona_files import read_persona_files
-from sfr_eval.suites.world.persona_source import HOLES, PersonaCard, Query, Source
+from sfr_eval.suites.world.persona_source import HOLES, PersonaCard, PersonaSource, Query
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,7 @@ class Parse:
 class PersonaWorld:
     """The benchmark at one setting of the two dials. `load` builds it, `dialed` turns the dials."""
 
-    def __init__(self, source: Source, *, cross: float = 0.0, within: float = 0.0) -> None:
+    def __init__(self, source: PersonaSource, *, cross: float = 0.0, within: float = 0.0) -> None:
         for name, value in (("cross", cross), ("within", within)):
             if not 0 <= value <= 1:
                 raise UserError(f"world: {name} must be between 0 and 1 (got {value:g})")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sfr_eval.errors import UserError
 from sfr_eval.suites.world.grammar import Slot
-from sfr_eval.suites.world.persona_source import HOLES, PersonaCard, Query, Source
+from sfr_eval.suites.world.persona_source import HOLES, PersonaCard, PersonaSource, Query
 from sfr_eval.util.reading import read_model, read_yaml_mapping
 
 _FRAMES = ("advice", "reason")
@@ -103,7 +103,7 @@ def _zipf(count: int, exponent: float) -> list[float]:
     return [weight / math.fsum(weights) for weight in weights]
 
 
-def read_persona_files(folder: Path) -> Source:
+def read_persona_files(folder: Path) -> PersonaSource:
     """Read both files of a suite folder."""
     file = folder / "personas.yaml"
     personas_file = read_model(_PersonasFile, read_yaml_mapping(file), where=str(file))
@@ -131,7 +131,7 @@ def read_persona_files(folder: Path) -> Source:
             for query, texts in of_query.items()
         }
 
-    return Source(
+    return PersonaSource(
         version=hashlib.sha256(digest_input).hexdigest()[:12],
         queries=tuple(exchanges),
         personas=tuple(

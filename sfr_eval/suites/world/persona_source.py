@@ -35,7 +35,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Union:
+class UnionGrammar:
     """A grammar of everything that any persona may say about anything, and who owns what."""
 
     grammar: SlotGrammar
@@ -60,7 +60,7 @@ class Union:
 
 
 @dataclass(frozen=True)
-class Source:
+class PersonaSource:
     """Queries, personas and the probability of each phrase and clause."""
 
     version: str
@@ -105,7 +105,7 @@ class Source:
         }
 
     @cached_property
-    def union(self) -> Union:
+    def union(self) -> UnionGrammar:
         """The grammar of everything that can be said."""
         openings = [
             (phrase.replace("{topic}", noun), (number, topic))
@@ -126,7 +126,7 @@ class Source:
             detail_slot,
             _uniform("closing", self.phrases["closing"]),
         )
-        return Union(
+        return UnionGrammar(
             grammar=SlotGrammar(slots),
             openings=tuple(owner for _, owner in openings),
             actions=actions,

@@ -16,19 +16,6 @@ MAX_PACKED_BYTES = 256 * 2**10
 """Of a compressed response: gzip unpacks to at most 1,030 times the size."""
 
 
-class _Counter:
-    def __init__(self, response: "httpx2.Response") -> None:
-        encoding = response.headers.get("content-encoding", "identity")
-        self._left = MAX_BYTES if encoding == "identity" else MAX_PACKED_BYTES
-
-    def take(self, count: int) -> None:
-        import httpx2
-
-        self._left -= count
-        if self._left < 0:
-            raise httpx2.ReadError("the response is longer than any model's")
-
-
 def client() -> "httpx2.AsyncClient":
     """Returns a client for `openai.AsyncOpenAI(http_client=...)`."""
     import httpx2
@@ -37,11 +24,14 @@ def client() -> "httpx2.AsyncClient":
     class Stream(httpx2.AsyncByteStream):
         def __init__(self, response: httpx2.Response) -> None:
             self._inner: Any = response.stream
-            self._counter = _Counter(response)
+            encoding = response.headers.get("content-encoding", "identity")
+            self._left = MAX_BYTES if encoding == "identity" else MAX_PACKED_BYTES
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             async for part in self._inner:
-                self._counter.take(len(part))
+                self._left -= len(part)
+                if self._left < 0:
+                    raise httpx2.ReadError("the response is longer than any model's")
                 yield part
 
         async def aclose(self) -> None:

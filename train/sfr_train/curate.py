@@ -26,6 +26,7 @@ from typing import Any
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.util.files import atomic_path, write_atomic
 from sfr_eval.util.progress import log, say
+from sfr_train.data.hub import load_dataset
 
 Row = Mapping[str, Any]
 Chat = dict[str, Any]
@@ -169,25 +170,13 @@ def curate(name: str, output: Path, *, source: str | None, limit: int | None) ->
 
 
 def _rows(source: str, subset: str | None, limit: int | None) -> Iterator[Row]:
-    import datasets
-    from huggingface_hub.errors import HfHubHTTPError
-
-    path = Path(source)
-    try:
-        if path.suffix in {".jsonl", ".json", ".parquet"}:
-            kind = "parquet" if path.suffix == ".parquet" else "json"
-            rows = datasets.load_dataset(kind, data_files=str(path), split="train", streaming=True)
-        else:
-            rows = datasets.load_dataset(source, subset, split="train", streaming=True)
-    except (
-        datasets.exceptions.DatasetNotFoundError,
-        FileNotFoundError,
-        ValueError,
-        ConnectionError,
-        HfHubHTTPError,
-    ) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{source}: cannot be loaded: {reason}") from None
+    options: dict[str, Any] = {"where": source, "split": "train", "streaming": True}
+    suffix = Path(source).suffix
+    if suffix in {".jsonl", ".json", ".parquet"}:
+        kind = "parquet" if suffix == ".parquet" else "json"
+        rows = load_dataset(kind, data_files=source, **options)
+    else:
+        rows = load_dataset(source, subset, **options)
     yield from rows if limit is None else rows.take(limit)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.reading import read_model, read_yaml_mapping
@@ -25,15 +25,14 @@ from sfr_train.data.chat_data import DataSettings
 from sfr_train.flow.schedule import ScheduleSettings
 from sfr_train.loop.evaluation import EvaluationSettings
 from sfr_train.objectives import read_objective
+from sfr_train.settings import Settings
 from sfr_train.targets.segments import TargetSettings
 
 RECIPES = Path(__file__).parent / "recipes"
 
 
-class LoraSettings(BaseModel):
+class LoraSettings(Settings):
     """A low-rank adapter instead of full fine-tuning."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     r: int = Field(16, ge=1)
     alpha: int = Field(32, ge=1)
@@ -41,10 +40,8 @@ class LoraSettings(BaseModel):
     target_modules: str | tuple[str, ...] = "all-linear"
 
 
-class TrainingJob(BaseModel):
+class TrainingJob(Settings):
     """Everything about one training run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     model: str = Field(min_length=1, description="Hub id, folder, or demo:base")

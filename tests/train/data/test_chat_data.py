@@ -91,7 +91,7 @@ def test_a_persona_needs_a_card_and_no_second_system_message(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"file": "none.jsonl"}, r"data.file none.jsonl: cannot be read"),
+        ({"file": "none.jsonl"}, r"none.jsonl: cannot be read"),
         ({"dataset": "/no/such/set"}, r"data.dataset /no/such/set: cannot be loaded"),
     ],
 )

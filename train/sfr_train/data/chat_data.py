@@ -8,7 +8,6 @@ A row is one of
 `persona` is optional and names a card of `personas`: its text becomes the system message.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,26 +18,24 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.spec import PersonaRow
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import find_suite
-from sfr_eval.util.reading import read_model
+from sfr_eval.util.reading import json_lines, read_model
+from sfr_train.data.hub import load_dataset
 from sfr_train.data.world_text import persona_chats
+from sfr_train.settings import Settings
 
 Chat = dict[str, Any]
 
 
-class WorldRows(BaseModel):
+class WorldRows(Settings):
     """Persona-labelled chats from the grammar of the persona suite (key `world`)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: int = Field(ge=1)
     seed: int = Field(0, ge=0)
     personas: tuple[str, ...] | None = Field(None, description="default: all but the held-out one")
 
 
-class DataSettings(BaseModel):
+class DataSettings(Settings):
     """The source of the rows: one of file, dataset and world."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: Path | None = Field(None, description="chat JSONL")
     dataset: str | None = Field(None, description="data set on the Hub, or a local folder")
@@ -136,10 +133,10 @@ def persona_cards(file: Path) -> dict[str, str]:
     return {card.id: card.system for card in cards}
 
 
-def chat_of(
-    row: Mapping[str, Any], cards: Mapping[str, str], *, where: str, card_file: Path | None
-) -> Chat:
+def chat_of(row: Any, cards: Mapping[str, str], *, where: str, card_file: Path | None) -> Chat:
     """One row as prompt and completion, with the persona's card first."""
+    if not isinstance(row, dict):
+        raise UserError(f"{where}: must be an object, not {type(row).__name__}")
     parsed = read_model(ChatRow, row, where=where)
     if parsed.messages is not None:
         turns = [turn.model_dump() for turn in parsed.messages]
@@ -176,55 +173,20 @@ def _turns(value: Any, role: str) -> list[dict[str, str]]:
     return [turn.model_dump() for turn in value]
 
 
-def _source(settings: DataSettings) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _source(settings: DataSettings) -> Iterator[tuple[str, Any]]:
     """Rows, each with its location for error messages."""
     if settings.file is not None:
-        yield from _lines(settings.file)
+        yield from json_lines(settings.file)
     elif settings.world is not None:
         world = PersonaWorld.load(find_suite("persona"))
-        rows = settings.world
-        chats = persona_chats(world, rows=rows.rows, seed=rows.seed, personas=rows.personas)
+        source = settings.world
+        chats = persona_chats(world, rows=source.rows, seed=source.seed, personas=source.personas)
         for number, chat in enumerate(chats, start=1):
             yield f"world row {number}", chat
     else:
-        yield from _hub(settings)
-
-
-def _lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                where = f"{file}:{number}"
-                try:
-                    row = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise UserError(f"{where}: is not JSON ({error.msg})") from None
-                if not isinstance(row, dict):
-                    raise UserError(f"{where}: must be an object, not {type(row).__name__}")
-                yield where, row
-    except OSError as error:
-        raise UserError(f"data.file {file}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: is not UTF-8 text (byte {error.start})") from None
-
-
-def _hub(settings: DataSettings) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    import datasets
-    from huggingface_hub.errors import HfHubHTTPError
-
-    name = str(settings.dataset)
-    try:
-        rows = datasets.load_dataset(name, settings.subset, split=settings.split)
-    except (
-        datasets.exceptions.DatasetNotFoundError,
-        FileNotFoundError,
-        ValueError,
-        ConnectionError,
-        HfHubHTTPError,
-    ) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"data.dataset {name}: cannot be loaded: {reason}") from None
-    for number, row in enumerate(rows, start=1):
-        yield f"{name} row {number}", {k: v for k, v in row.items() if v is not None}
+        name = str(settings.dataset)
+        rows = load_dataset(
+            name, settings.subset, where=f"data.dataset {name}", split=settings.split
+        )
+        for number, row in enumerate(rows, start=1):
+            yield f"{name} row {number}", {k: v for k, v in row.items() if v is not None}

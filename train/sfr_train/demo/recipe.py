@@ -2,16 +2,15 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from sfr_eval.util.reading import read_model, read_yaml_mapping
 from sfr_train.job import recipe_file
+from sfr_train.settings import Settings
 
 
-class NewModel(BaseModel):
+class NewModel(Settings):
     """Sizes of a Qwen3-shaped model with random weights; attention heads are 32 wide."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     vocabulary: int = Field(ge=512)
     hidden_size: int = Field(ge=64, multiple_of=64)
@@ -21,11 +20,9 @@ class NewModel(BaseModel):
     embeddings: Literal["random", "latent_semantic"] = "random"
 
 
-class WorldData(BaseModel):
+class WorldData(Settings):
     """Training text from the synthetic benchmark: `wide` chats (a share with a whole card, the
     others with a name) or `persona` chats (all with a card)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: Literal["wide", "persona"]
     rows: int = Field(ge=1)
@@ -38,10 +35,8 @@ class WorldData(BaseModel):
     dropped_words: float = Field(0.0, ge=0, lt=1, description="with wide: share of words")
 
 
-class DemoRecipe(BaseModel):
+class DemoRecipe(Settings):
     """One training run, from a `new_model` or from another recipe's checkpoint (`start_from`)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     seed: int = Field(0, ge=0)

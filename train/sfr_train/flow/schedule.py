@@ -13,13 +13,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from sfr_train.settings import Settings
 
 
-class ScheduleSettings(BaseModel):
+class ScheduleSettings(Settings):
     """Weight and phases of a future loss. Lengths below 1 are shares of all steps."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     weight: float = Field(1.0, ge=0, description="lambda of SFR, mu of MTP; 0 is plain CE")
     head_steps: float = Field(0, ge=0, description="A: only the head, on detached states")

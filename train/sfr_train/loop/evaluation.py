@@ -1,12 +1,12 @@
 """Settings of the small sfr-eval run at each evaluation step, readable without torch."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from sfr_train.settings import Settings
 
 
-class EvaluationSettings(BaseModel):
+class EvaluationSettings(Settings):
     """A small run of sfr-eval at each evaluation step, with the transformers engine."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     suite: str = "persona"
     limit: int = Field(4, ge=1, description="first N queries, each with all personas")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
+from sfr_train import settings
 from sfr_train.flow.noise import Noise
 
 TokenLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -23,10 +23,8 @@ Needs = Literal["embeddings", "tokens"]
 """What a loss on the future reads: embeddings of future text, or the next K tokens."""
 
 
-class Settings(BaseModel):
+class Settings(settings.Settings):
     """Base of every objective's settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @property
     def needs(self) -> Needs | None:

@@ -5,8 +5,6 @@ position weights. A micro-batch with fewer than 4 samples is left out, because t
 by B (B - 3); 32 or more are recommended. Means are taken over supervised positions only.
 """
 
-from typing import Literal
-
 import torch
 
 from sfr_train.flow.noise import Noise
@@ -24,11 +22,9 @@ class Settings(base.Settings):
         return "embeddings"
 
 
-class Alignment:
+class Alignment(base.WeightedAnchors):
     """The loss. Each micro-batch counts once."""
 
-    tokens = 0
-    tau_per: Literal["sequence", "anchor"] = "anchor"
     head = None
 
     def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:

@@ -14,17 +14,17 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from sfr_train.settings import Settings
 
 Integers = npt.NDArray[np.int64]
 IGNORED = -100  # label of a token outside the loss
 
 
-class TargetSettings(BaseModel):
+class TargetSettings(Settings):
     """What the future of a state is and how it is encoded. The defaults suit long answers; for
     replies under 150 tokens use k 32 to 64 and stride 8 or less."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     encoder: str | None = Field(None, description="sentence-transformers name or folder")
     pooling: Literal["native", "mean"] = Field(

@@ -1,0 +1,23 @@
+"""Data sets of the Hub, or local files and folders that the datasets library reads."""
+
+from typing import Any
+
+from sfr_eval.errors import UserError
+
+
+def load_dataset(path: str, subset: str | None = None, *, where: str, **options: Any) -> Any:
+    """`datasets.load_dataset`. Raises UserError, which begins with `where`, if it fails."""
+    import datasets
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return datasets.load_dataset(path, subset, **options)
+    except (
+        datasets.exceptions.DatasetNotFoundError,
+        FileNotFoundError,
+        ValueError,
+        ConnectionError,
+        HfHubHTTPError,
+    ) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{where}: cannot be loaded: {reason}") from None

@@ -9,9 +9,9 @@ from typing import Any
 
 from sfr_eval.grading.shape import shape
 from sfr_eval.grading.verdicts import Graded, Grading
-from sfr_eval.metrics.context import NO_TEXT, Context, PromptKey, metric_result
+from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
-from sfr_eval.types import MetricResult, Sample, Value
+from sfr_eval.types import Cell, MetricResult, Sample, Value
 
 VERSION = "2"
 NOT_GRADED = "no program of this problem could be graded"
@@ -79,7 +79,7 @@ def _distinct(of: _Answers, labels: Sequence[str]) -> Callable[[int], float | No
     return lambda k: distinct_at_k(sizes, of.n, k)
 
 
-def largest_k(answers: Mapping[PromptKey, _Answers], temperature: float) -> int:
+def largest_k(answers: Mapping[Cell, _Answers], temperature: float) -> int:
     """Most k for which every problem that has a graded program has enough of them. The same
     problems then stand behind every k, so a curve over k never falls."""
     counts = [of.n for (t, _, _), of in answers.items() if t == temperature and of.n]
@@ -88,7 +88,7 @@ def largest_k(answers: Mapping[PromptKey, _Answers], temperature: float) -> int:
 
 def _at_k(
     context: Context,
-    answers: Mapping[PromptKey, _Answers],
+    answers: Mapping[Cell, _Answers],
     name: str,
     measure: Callable[[_Answers], Callable[[int], float | None]],
     *,
@@ -119,7 +119,7 @@ def _at_k(
 def _behaviours(
     context: Context,
     grading: Grading,
-    answers: Mapping[PromptKey, _Answers],
+    answers: Mapping[Cell, _Answers],
     signature: Mapping[str, Any],
 ) -> Iterator[MetricResult]:
     """distinct_behaviour_at_k; undefined for problems without a function to call, absent where no
@@ -157,7 +157,7 @@ def _behaviours(
 def _rates(
     context: Context,
     grading: Grading,
-    answers: Mapping[PromptKey, _Answers],
+    answers: Mapping[Cell, _Answers],
     signature: Mapping[str, Any],
 ) -> Iterator[MetricResult]:
     """Shares of a problem's answers, each 0 to 1."""
@@ -222,9 +222,7 @@ def _mean(found: Sequence[bool]) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def _notes(
-    context: Context, grading: Grading, answers: Mapping[PromptKey, _Answers]
-) -> dict[str, Any]:
+def _notes(context: Context, grading: Grading, answers: Mapping[Cell, _Answers]) -> dict[str, Any]:
     """What a reader of pass@k must know beside the number."""
     verdicts = [verdict for of in answers.values() for verdict in of.verdicts]
     statuses = Counter(verdict.status for verdict in verdicts)

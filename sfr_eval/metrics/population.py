@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sfr_eval.metrics.context import Context, PromptKey, QueryKey, metric_result
+from sfr_eval.metrics.context import Context, QueryKey, metric_result
 from sfr_eval.metrics.probe import Labelled, labelled_replies
-from sfr_eval.types import MetricResult, Value
+from sfr_eval.types import Cell, MetricResult, Value
 
 VERSION = "1"
 NEIGHBOURS = 3
@@ -142,7 +142,7 @@ def compute(context: Context) -> list[MetricResult]:
 def _of_query(
     key: QueryKey,
     personas: Sequence[str],
-    rows: Mapping[PromptKey, Floats],
+    rows: Mapping[Cell, Floats],
     references: "_References",
 ) -> dict[str, tuple[float | None, str]]:
     """Metric -> (value, why there is none)."""

@@ -209,7 +209,7 @@ def write_generations(samples: Path, target: Path) -> None:
 
 
 def contents(file: Path) -> Any:
-    """The contents of a file as JSON would have them: of arrays the hash, of other kinds nothing."""
+    """A file as JSON would have it: arrays as their hash, other kinds as nothing."""
     match file.suffix:
         case ".json":
             return json.loads(file.read_text())

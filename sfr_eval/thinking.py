@@ -130,7 +130,7 @@ def recorded(manifest: Mapping[str, Any]) -> ThinkTags | None:
 
 
 def _answered(sample: Sample, tags: ThinkTags) -> Sample:
-    found = answer_text(sample.text, tags) if sample.status in ("ok", "truncated") else None
+    found = answer_text(sample.text, tags) if sample.has_text else None
     if found is None or (found.whole and found.text == sample.text):
         return sample
     return replace(sample, text=found.text, status=sample.status if found.whole else "truncated")

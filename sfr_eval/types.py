@@ -7,7 +7,7 @@ one prompt or query into Values, and the statistics turn Values into Estimates:
     RunConfig -> plan -> Request -> Sampler -> Sample -> store
               -> Metric -> Value -> Estimate -> report
 
-Everybody may import this page. It imports nothing of ours.
+Every module may import this page. It imports none of ours.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,13 +16,22 @@ from typing import Any, Literal, Protocol
 
 Status = Literal["ok", "truncated", "refused", "unsupported", "error"]
 """ok: ended by itself; truncated: cut at max_tokens; refused: withheld by a content filter;
-unsupported: a server does not take a sampling field at this value; error: no text came. None of
-the last three ever becomes text."""
+unsupported: a server does not accept a sampling field at this value; error: no text arrived. The
+last three never become text."""
+
+TEXT_STATUSES: tuple[Status, ...] = ("ok", "truncated")
+"""Those of a sample that has a text. An empty answer counts; an error or a refusal does not."""
 
 Unit = Literal["sample", "prompt", "query", "set"]
 """What a metric's value belongs to: one completion, the k completions of one prompt (query x
 persona), all personas' completions of one query, or a set of one completion each to several
 queries (a Value's `query` then names the set)."""
+
+PromptKey = tuple[str, str]
+"""(query, persona); the persona is "" in suites without any, and for a value of a whole query."""
+
+Cell = tuple[float, str, str]
+"""(temperature, query, persona): a prompt at one temperature, which k samples answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """One query put to one persona: what the model reads, before any template."""
+    """One query asked in one persona: what the model reads, before any template."""
 
     suite: str
     query: str  # id of the query, shared by all its personas
@@ -69,8 +78,8 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """All that decides one answer. `sample_id` is the hash of the rest and of the model's
-    fingerprint, so equal ids mean the same draw and a changed setting can never reuse a row."""
+    """Everything that decides one answer. `sample_id` hashes the rest and the model's fingerprint,
+    so equal ids mean the same draw, and a changed setting never reuses a row."""
 
     sample_id: str
     prompt: Prompt
@@ -95,6 +104,21 @@ class Sample:
     prompt_tokens: int
     completion_tokens: int
     error: str = ""  # one line; only with status unsupported or error
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the model answered."""
+        return self.status in TEXT_STATUSES
+
+    @property
+    def cell(self) -> Cell:
+        """The prompt and temperature that this sample answers."""
+        return self.temperature, self.query, self.persona
+
+    @property
+    def prompt_key(self) -> PromptKey:
+        """The prompt that this sample answers, at whatever temperature."""
+        return self.query, self.persona
 
 
 class Sampler(Protocol):
@@ -121,12 +145,12 @@ class Value:
     sample_id: str = ""  # only for values of one sample
     value: float | None
     reason: str = ""
-    standard_error: float | None = None  # from drawing k replies of this prompt; where asked for
+    standard_error: float | None = None  # from drawing k replies to this prompt, if requested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricResult:
-    """What a metric hands back: its values, and the signature they were computed under."""
+    """What a metric returns: its values, and the signature under which they were computed."""
 
     metric: str
     version: str
@@ -138,31 +162,9 @@ class MetricResult:
     ceiling: float | None = None  # largest possible value; then intervals are by bootstrap
 
 
-class Metric(Protocol):
-    """A metric reads samples and what the run can offer about them, and returns values."""
-
-    def __call__(self, context: "MetricContext") -> Sequence[MetricResult]:
-        """Compute the values of one family of metrics over all samples of the run."""
-
-
-class MetricContext(Protocol):
-    """What metrics may use. Everything is loaded on first use and cached."""
-
-    @property
-    def samples(self) -> Sequence[Sample]:
-        """All samples of the run, in plan order, errors and refusals included."""
-
-    def embeddings(self, texts: Sequence[str]) -> Any:
-        """Unit-length sentence embeddings, float32, shape (len(texts), d); cached on disk."""
-
-    @property
-    def encoder_signature(self) -> Mapping[str, Any]:
-        """Name, fingerprint and window of the encoder behind `embeddings`."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A number that can be shown: with interval, counts and the signature of its metric."""
+    """A number ready to be shown, with its interval, counts and the signature of its metric."""
 
     metric: str
     version: str
@@ -178,10 +180,5 @@ class Estimate:
     undefined: int  # units whose value was None
     higher_is_better: bool | None
     reason: str = ""
-    signature: str = ""  # `metric|version:1|tokenizer:words-v1|...`; equal: measured alike
+    signature: str = ""  # `metric|version:1|tokenizer:words-v1|...`; equal if measured alike
     standard_error: float | None = None  # of the value, over units; None where there is no interval
-
-
-def has_text(sample: Sample) -> bool:
-    """Did the model answer? An empty answer is an answer; an error or a refusal is none."""
-    return sample.status in ("ok", "truncated")

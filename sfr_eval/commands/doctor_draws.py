@@ -29,7 +29,7 @@ def check_draws(
     def draw(asked: Sequence[Request]) -> list[str]:
         rows = {sample.sample_id: sample for sample in sampler.sample(asked)}
         for row in rows.values():
-            if row.status not in ("ok", "truncated"):
+            if not row.has_text:
                 raise _NoText(f"{row.status}: {row.error}" if row.error else row.status)
         return [rows[request.sample_id].text for request in asked]
 

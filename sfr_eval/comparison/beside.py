@@ -49,7 +49,7 @@ def _by_prompt(run: ScoredRun, suite: str) -> dict[Key, list[Sample]]:
     found: dict[Key, list[Sample]] = {}
     for sample in run.samples:
         if sample.suite == suite:
-            found.setdefault((sample.temperature, sample.query, sample.persona), []).append(sample)
+            found.setdefault(sample.cell, []).append(sample)
     return found
 
 
@@ -74,7 +74,7 @@ def _replies(samples: Sequence[Sample]) -> list[dict[str, str]]:
     return [
         {
             "status": sample.status,
-            "text": _cut(sample.text if sample.status in ("ok", "truncated") else sample.error),
+            "text": _cut(sample.text if sample.has_text else sample.error),
         }
         for sample in sorted(samples, key=lambda sample: sample.index)
     ]

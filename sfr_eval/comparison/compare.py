@@ -20,12 +20,13 @@ from sfr_eval.comparison.differences import (
 )
 from sfr_eval.comparison.matched import matched_qualities
 from sfr_eval.comparison.mismatch import Mismatch, mismatches
-from sfr_eval.comparison.pairing import Cell, shared_temperatures, unequal_prompts
+from sfr_eval.comparison.pairing import shared_temperatures, unequal_prompts
 from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
 from sfr_eval.comparison.runs import ScoredRun, common, open_runs
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.comparison.warnings import cautions
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.types import Cell
 
 Folder = str | os.PathLike[str]
 

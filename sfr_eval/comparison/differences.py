@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sfr_eval.comparison.pairing import (
-    Cell,
     Paired,
     at,
     pair_up,
@@ -20,6 +19,7 @@ from sfr_eval.metrics.table import metric_info, shown_ks
 from sfr_eval.stats.intervals import mean_interval
 from sfr_eval.stats.permutation import holm, mcnemar_exact, sign_flip_p_values, smallest_p
 from sfr_eval.stats.power import lattice_step, smallest_visible
+from sfr_eval.types import Cell
 
 ALPHA = 0.05
 MARGIN = 0.10

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sfr_eval.comparison.runs import PromptKey, ScoredRun
+from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.metrics.table import NEED_CHECKPOINT, metric_info
+from sfr_eval.types import PromptKey
 
 SHOWN = 3
 """Prompts that a message names."""

@@ -5,12 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sfr_eval.comparison.runs import PromptKey, ScoredRun
+from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.metrics.table import metric_info
-from sfr_eval.types import Unit
-
-Cell = tuple[float, PromptKey]
-"""(temperature, prompt)"""
+from sfr_eval.types import Cell, PromptKey, Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +32,14 @@ def unequal_prompts(first: ScoredRun, second: ScoredRun, suite: str) -> dict[Cel
     Replies are missing where requests failed or were refused, and that is not random: long and odd
     answers time out more. Only temperatures that both runs have, and prompts that both were asked.
     """
-    found = {}
+    found: dict[Cell, int] = {}
     for (name, temperature), counts in first.usable.items():
         other = second.usable.get((name, temperature))
         if name != suite or other is None:
             continue
         for prompt, count in counts.items():
             if prompt in other and other[prompt] != count:
-                found[temperature, prompt] = min(count, other[prompt])
+                found[temperature, *prompt] = min(count, other[prompt])
     return found
 
 
@@ -97,7 +94,7 @@ def unit_of(metric: str) -> Unit:
 
 def at(temperature: float, unequal: Mapping[Cell, int]) -> dict[PromptKey, int]:
     """Those of one temperature."""
-    return {prompt: count for (t, prompt), count in unequal.items() if t == temperature}
+    return {(q, p): count for (t, q, p), count in unequal.items() if t == temperature}
 
 
 def shared_temperatures(runs: Sequence[ScoredRun], suite: str) -> list[float]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.comparison.differences import Row
 from sfr_eval.comparison.matched import MatchedQuality
 from sfr_eval.comparison.mismatch import Mismatch
-from sfr_eval.comparison.pairing import Cell
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.comparison.summary import Summary
+from sfr_eval.types import Cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,6 +128,6 @@ def _suite_dict(suite: SuiteComparison) -> dict[str, Any]:
         "matched_quality": [row for of in suite.matched for row in of.rows()],
         "unequal_prompts": [
             {"temperature": t, "query": query, "persona": persona}
-            for t, (query, persona) in suite.unequal
+            for t, query, persona in suite.unequal
         ],
     }

@@ -16,13 +16,10 @@ from sfr_eval.metrics.table import metric_info
 from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import answers, recorded
-from sfr_eval.types import Sample
+from sfr_eval.types import Cell, PromptKey, Sample
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PromptKey = tuple[str, str]
-"""(query, persona); persona "" for a value of a whole query."""
 
 TOLERANCE = 1e-9
 
@@ -58,7 +55,7 @@ class ScoredRun:
         """Suite -> every prompt that was asked, whatever came back."""
         found: dict[str, set[PromptKey]] = {}
         for s in self.samples:
-            found.setdefault(s.suite, set()).add((s.query, s.persona))
+            found.setdefault(s.suite, set()).add(s.prompt_key)
         return {suite: frozenset(keys) for suite, keys in found.items()}
 
     @cached_property
@@ -67,7 +64,7 @@ class ScoredRun:
         found: dict[tuple[str, float], Counter[PromptKey]] = {}
         for s in self.samples:
             here = found.setdefault((s.suite, s.temperature), Counter())
-            here[s.query, s.persona] += s.status in ("ok", "truncated")
+            here[s.prompt_key] += s.has_text
         return found
 
     @cached_property
@@ -91,7 +88,7 @@ class ScoredRun:
         raise KeyError(metric)
 
     def values(
-        self, suite: str, metric: str, *, most: Mapping[tuple[float, PromptKey], int] | None = None
+        self, suite: str, metric: str, *, most: Mapping[Cell, int] | None = None
     ) -> dict[float, dict[PromptKey, float]]:
         """Temperature -> prompt -> value; the mean over replies where a value belongs to one.
 
@@ -116,9 +113,7 @@ class ScoredRun:
             found.setdefault(temperature, {})[query, persona] = value
         return found
 
-    def _first(
-        self, rows: "pd.DataFrame", most: Mapping[tuple[float, PromptKey], int]
-    ) -> "pd.DataFrame":
+    def _first(self, rows: "pd.DataFrame", most: Mapping[Cell, int]) -> "pd.DataFrame":
         """Of the prompts in `most` the first replies alone."""
         ordered = rows.assign(index=rows["sample_id"].map(self._index)).sort_values(
             "index", kind="stable"
@@ -126,8 +121,7 @@ class ScoredRun:
         keys = ["temperature", "query", "persona"]
         rank = ordered.groupby(keys, sort=False, observed=True).cumcount()
         limit = [
-            most.get((t, (q, p)), 2**31)
-            for t, q, p in zip(*(ordered[key] for key in keys), strict=True)
+            most.get(cell, 2**31) for cell in zip(*(ordered[key] for key in keys), strict=True)
         ]
         return ordered[rank.to_numpy() < limit]
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sfr_eval.comparison.pairing import Cell, at
+from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.thinking import recorded
+from sfr_eval.types import Cell
 
 MANY = 0.01
 """Difference of two shares of cut replies from which a reader should know."""
@@ -28,7 +29,7 @@ def cautions(
                 "its run command before comparing."
             )
     for suite, prompts in unequal.items():
-        for t in sorted({t for t, _ in prompts}):
+        for t in sorted({t for t, _, _ in prompts}):
             here = at(t, prompts)
             names = sorted(f"{query}/{persona}".rstrip("/") for query, persona in here)
             more = ", ..." if len(names) > LISTED else ""

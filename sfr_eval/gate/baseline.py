@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sfr_eval.comparison.mismatch import compared_parts, policy, settings, signature_of
 from sfr_eval.comparison.pairing import unit_of
-from sfr_eval.comparison.runs import PromptKey, ScoredRun
+from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.gate.spec import Check
 from sfr_eval.stats.pass_at_k import pass_at_k
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import load_suite
-from sfr_eval.types import Unit
+from sfr_eval.types import PromptKey, Unit
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.reading import read_model
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sfr_eval.comparison.pairing import Paired, pair_up
-from sfr_eval.comparison.runs import PromptKey
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.gate.baseline import (
     Snapshot,
@@ -30,6 +29,7 @@ from sfr_eval.stats.permutation import (
     smallest_p,
 )
 from sfr_eval.stats.power import lattice_step, smallest_visible
+from sfr_eval.types import PromptKey
 
 FEW = 10
 """Below so many changed queries of right/wrong counts the exact binomial bound is used."""

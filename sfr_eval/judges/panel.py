@@ -24,7 +24,7 @@ from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers
 from sfr_eval.thinking import recorded as recorded_tags
-from sfr_eval.types import Sample, has_text
+from sfr_eval.types import Sample
 from sfr_eval.util.files import writing_to
 from sfr_eval.util.progress import Bar
 
@@ -150,7 +150,7 @@ def judge_run(
 ) -> list[str]:
     """Ask for every vote that is not stored; returns lines for the user. RunError when servers or
     money ran out; what was answered is stored in any case."""
-    replies = [sample for sample in samples if has_text(sample)]
+    replies = [sample for sample in samples if sample.has_text]
     known = {row.judgement_id for row in stored_judgements(folder) if row.status != "error"}
     total = len(replies) * len(panel.specs) * panel.settings.votes
     failed, first = 0, ""

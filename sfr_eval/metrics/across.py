@@ -100,7 +100,7 @@ def set_size(context: Context) -> int:
 def _sets(context: Context, size: int) -> Iterator[_Set]:
     places: dict[tuple[float, str, str], dict[int, int]] = {}
     for row, reply in enumerate(context.replies):
-        key = (reply.temperature, reply.query, reply.persona)
+        key = reply.cell
         places.setdefault(key, {})[reply.index] = row
     queries = list(dict.fromkeys(query for _, query in context.by_query()))
     shuffled = np.random.default_rng(_SEED).permutation(len(queries)).tolist()

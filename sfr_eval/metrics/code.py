@@ -9,9 +9,9 @@ from typing import Any
 
 from sfr_eval.grading.shape import shape
 from sfr_eval.grading.verdicts import Graded, Grading
-from sfr_eval.metrics.context import NO_TEXT, Context, PromptKey, metric_result
+from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
-from sfr_eval.types import MetricResult, Sample, Value
+from sfr_eval.types import Cell, MetricResult, Sample, Value
 
 VERSION = "2"
 NOT_GRADED = "no program of this problem could be graded"
@@ -81,7 +81,7 @@ def _distinct(graded: _Answers, labels: Sequence[str]) -> Callable[[int], float 
     return lambda k: distinct_at_k(sizes, graded.n, k)
 
 
-def largest_k(answers: Mapping[PromptKey, _Answers], temperature: float) -> int:
+def largest_k(answers: Mapping[Cell, _Answers], temperature: float) -> int:
     """Return the largest k for which every problem with a graded program has enough of them. Every
     k then rests on the same problems, so a curve over k never decreases."""
     counts = [graded.n for (t, _, _), graded in answers.items() if t == temperature and graded.n]
@@ -90,7 +90,7 @@ def largest_k(answers: Mapping[PromptKey, _Answers], temperature: float) -> int:
 
 def _at_k(
     context: Context,
-    answers: Mapping[PromptKey, _Answers],
+    answers: Mapping[Cell, _Answers],
     name: str,
     measure: Callable[[_Answers], Callable[[int], float | None]],
     *,
@@ -121,7 +121,7 @@ def _at_k(
 def _behaviours(
     context: Context,
     grading: Grading,
-    answers: Mapping[PromptKey, _Answers],
+    answers: Mapping[Cell, _Answers],
     signature: Mapping[str, Any],
 ) -> Iterator[MetricResult]:
     """Yield distinct_behaviour_at_k: undefined for problems without a function to call, absent if
@@ -159,7 +159,7 @@ def _behaviours(
 def _rates(
     context: Context,
     grading: Grading,
-    answers: Mapping[PromptKey, _Answers],
+    answers: Mapping[Cell, _Answers],
     signature: Mapping[str, Any],
 ) -> Iterator[MetricResult]:
     """Yield shares of a problem's answers, each 0 to 1."""
@@ -224,9 +224,7 @@ def _mean(outcomes: Sequence[bool]) -> float | None:
     return sum(outcomes) / len(outcomes) if outcomes else None
 
 
-def _notes(
-    context: Context, grading: Grading, answers: Mapping[PromptKey, _Answers]
-) -> dict[str, Any]:
+def _notes(context: Context, grading: Grading, answers: Mapping[Cell, _Answers]) -> dict[str, Any]:
     """Return what a reader of pass@k has to know besides the number."""
     verdicts = [verdict for graded in answers.values() for verdict in graded.verdicts]
     statuses = Counter(verdict.status for verdict in verdicts)

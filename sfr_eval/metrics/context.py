@@ -15,7 +15,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.models.hidden_states import NO_CHECKPOINT
-from sfr_eval.types import MetricResult, Sample, Value, has_text
+from sfr_eval.types import Cell, MetricResult, Sample, Value
 from sfr_eval.util.workers import Here, Workers
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from sfr_eval.models.states_on_disk import Readings
     from sfr_eval.suites.suite import Suite
 
-PromptKey = tuple[float, str, str]
-"""(temperature, query, persona)"""
 QueryKey = tuple[float, str]
 """(temperature, query)"""
 
@@ -40,7 +38,7 @@ NO_TEXT = "no reply with text"
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """See `sfr_eval.types.MetricContext`. Holds the samples of exactly one suite."""
+    """What metrics may use of one suite of a run; loaded on first use, then cached."""
 
     samples: Sequence[Sample]  # in plan order, errors and refusals included; answers for texts
     suite: "Suite"
@@ -117,7 +115,7 @@ class Context:
             raise UserError(NO_CHECKPOINT)
         return self.forward.over(self.suite, self.replies, thoughts=self.thoughts)
 
-    def by_prompt(self) -> dict[PromptKey, list[Sample]]:
+    def by_prompt(self) -> dict[Cell, list[Sample]]:
         """Every prompt that was asked, with its replies that have text; the list may be empty."""
         return self._by_prompt
 
@@ -126,11 +124,11 @@ class Context:
         return self._by_query
 
     @cached_property
-    def _by_prompt(self) -> dict[PromptKey, list[Sample]]:
-        prompts: dict[PromptKey, list[Sample]] = {}
+    def _by_prompt(self) -> dict[Cell, list[Sample]]:
+        prompts: dict[Cell, list[Sample]] = {}
         for sample in self.samples:
-            replies = prompts.setdefault((sample.temperature, sample.query, sample.persona), [])
-            if has_text(sample):
+            replies = prompts.setdefault(sample.cell, [])
+            if sample.has_text:
                 replies.append(sample)
         return prompts
 
@@ -141,7 +139,7 @@ class Context:
             queries.setdefault((temperature, query), {})[persona] = replies
         return queries
 
-    def prompt_value(self, key: PromptKey, number: float | None, *, reason: str) -> Value:
+    def prompt_value(self, key: Cell, number: float | None, *, reason: str) -> Value:
         """The value of one prompt; `reason` is kept only where it is undefined."""
         temperature, query, persona = key
         return Value(

@@ -131,7 +131,7 @@ def _length_slope(scored: Sequence[tuple[Sample, float]]) -> dict[str, Any] | No
     slope = slope_within(
         [len(reply.text.split()) / WORDS for reply, _ in scored],
         [score for _, score in scored],
-        groups=[(r.temperature, r.query, r.persona) for r, _ in scored],
+        groups=[reply.cell for reply, _ in scored],
         clusters=[reply.query for reply, _ in scored],
     )
     if slope is None:

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sfr_eval.metrics.context import Context, PromptKey, QueryKey, metric_result
+from sfr_eval.metrics.context import Context, QueryKey, metric_result
 from sfr_eval.metrics.probe import Labelled, labelled_replies
 from sfr_eval.metrics.spectra import participation_ratio
-from sfr_eval.types import MetricResult, Value
+from sfr_eval.types import Cell, MetricResult, Value
 
 VERSION = "1"
 NEIGHBOURS = 3
@@ -134,7 +134,7 @@ def compute(context: Context) -> list[MetricResult]:
 def _of_query(
     key: QueryKey,
     personas: Sequence[str],
-    rows: Mapping[PromptKey, Floats],
+    rows: Mapping[Cell, Floats],
     references: "_References",
 ) -> dict[str, tuple[float | None, str]]:
     """Return metric -> (value, why there is none)."""

@@ -144,7 +144,7 @@ def _energy(context: Context) -> MetricResult:
     values: dict[QueryKey, float] = {}
     tests = {}
     permutations = PERMUTATIONS if context.permutations is None else context.permutations
-    of_reply = [(reply.temperature, reply.query, reply.persona) for reply in context.replies]
+    of_reply = [reply.cell for reply in context.replies]
     for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query()):
         rows = [i for i, key in enumerate(of_reply) if key[0] == temperature]
         queries = [of_reply[i][1] for i in rows]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sfr_eval.metrics.context import NO_TEXT, Context, PromptKey, metric_result
+from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.metrics.probe import Probe, fit_probe
 from sfr_eval.types import MetricResult, Value
 
@@ -101,7 +101,7 @@ def _confusion(
     columns = {persona: number for number, persona in enumerate(personas)}
     guesses = table.argmax(axis=1).tolist() if len(table) else []
     counts: dict[float, list[list[int]]] = {}
-    keys: list[PromptKey] = [(r.temperature, r.query, r.persona) for r in context.replies]
+    keys = [reply.cell for reply in context.replies]
     for (temperature, _, persona), guess in zip(keys, guesses, strict=True):
         if persona in columns:
             empty = [[0] * len(personas) for _ in personas]

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sfr_eval.metrics.context import Context, PromptKey, metric_result
+from sfr_eval.metrics.context import Context, metric_result
 from sfr_eval.metrics.values import sample_value
 from sfr_eval.stats.intervals import t_interval
-from sfr_eval.types import MetricResult, Value
+from sfr_eval.types import Cell, MetricResult, Value
 
 if TYPE_CHECKING:
     from sfr_eval.models.states_on_disk import States
@@ -179,9 +179,9 @@ def _curves(
     """Return temperature -> a row for each bin of positions: entropy of the model and of the base,
     and the chance that two replies to one prompt agree up to its end. Means over queries of means
     over personas and sufficiently long replies, with a 95% t interval over queries."""
-    rows: dict[PromptKey, list[int]] = {}
+    rows: dict[Cell, list[int]] = {}
     for place, reply in enumerate(context.replies):
-        rows.setdefault((reply.temperature, reply.query, reply.persona), []).append(place)
+        rows.setdefault(reply.cell, []).append(place)
     prompts: dict[float, list[tuple[str, list[int]]]] = {}
     for (temperature, query, _), places in rows.items():
         prompts.setdefault(temperature, []).append((query, places))

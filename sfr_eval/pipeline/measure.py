@@ -31,7 +31,7 @@ from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers, recorded, thoughts
-from sfr_eval.types import Estimate, MetricResult, Sample, Sampling, has_text
+from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.progress import OnProgress
 from sfr_eval.util.workers import Here, Workers
@@ -197,7 +197,7 @@ def _families(suite: Suite, names: Sequence[str] | None, *, judged: bool) -> tup
 
 def samples_per_prompt(samples: Sequence[Sample]) -> int:
     """k: the most samples that any prompt was asked for at one temperature."""
-    prompts = Counter((s.temperature, s.query, s.persona) for s in samples)
+    prompts = Counter(sample.cell for sample in samples)
     return max(prompts.values(), default=0)
 
 
@@ -253,14 +253,14 @@ def counts(suite: str, samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
             "refused": status["refused"],
             "unsupported": status["unsupported"],
             "error": status["error"],
-            "empty": sum(has_text(sample) and not sample.text.strip() for sample in here),
+            "empty": sum(sample.has_text and not sample.text.strip() for sample in here),
         }
 
 
 def _truth(job: _Job, cache: Path) -> list[dict[str, Any]]:
     """Estimates for the undialed world at temperature 1: same prompts, same k, same metrics."""
     suite = job.context.suite
-    asked = {(sample.query, sample.persona) for sample in job.context.samples}
+    asked = {sample.prompt_key for sample in job.context.samples}
     plan = Plan(
         suites=(
             SuitePlan(

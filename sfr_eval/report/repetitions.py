@@ -46,7 +46,7 @@ def repetitions(samples: Iterable[Sample]) -> list[Repetition]:
     without the white space around them."""
     by_temperature: dict[float, list[Sample]] = {}
     for sample in samples:
-        if sample.status in ("ok", "truncated") and sample.text.strip():
+        if sample.has_text and sample.text.strip():
             by_temperature.setdefault(sample.temperature, []).append(sample)
     return [
         Repetition(

@@ -62,8 +62,7 @@ def for_page(
 def _by_prompt(samples: Iterable[Sample]) -> dict[Key, list[Sample]]:
     prompts: dict[Key, list[Sample]] = {}
     for sample in samples:
-        key = (sample.temperature, sample.query, sample.persona)
-        prompts.setdefault(key, []).append(sample)
+        prompts.setdefault(sample.cell, []).append(sample)
     for replies in prompts.values():
         replies.sort(key=lambda reply: reply.index)
     return prompts
@@ -141,12 +140,11 @@ def _prompt(key: Key, replies: Sequence[Sample]) -> dict[str, Any]:
     rows = []
     for number, reply in enumerate(replies[:MAX_REPLIES], start=1):
         text = reply.text.strip()
-        has_text = reply.status in ("ok", "truncated")
-        earlier = first.setdefault(text, number) if has_text else number
+        earlier = first.setdefault(text, number) if reply.has_text else number
         rows.append(
             {
                 "status": reply.status,
-                "text": _cut(reply.text if has_text else reply.error),
+                "text": _cut(reply.text if reply.has_text else reply.error),
                 "same": earlier if earlier != number else 0,
             }
         )

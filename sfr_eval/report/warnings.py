@@ -8,7 +8,7 @@ from sfr_eval.report.pass_at_k import code_cautions
 from sfr_eval.report.verdict import chance
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.thinking import ThinkTags, answer_text, answers, recorded, thoughts, undeclared
-from sfr_eval.types import Sample, has_text
+from sfr_eval.types import Sample
 
 MANY = 0.01
 """Share of truncated, empty or cut texts from which a reader should know."""
@@ -51,7 +51,7 @@ def cautions(
             f"{status['truncated'] / total:.0%} of the replies were cut at max_tokens; lengths and "
             "variety are those of cut texts."
         )
-    empty = sum(s.status in ("ok", "truncated") and not s.text.strip() for s in samples)
+    empty = sum(s.has_text and not s.text.strip() for s in samples)
     if empty / total > MANY:
         yield f"{empty / total:.0%} of the replies are empty."
     yield from _thinking_warnings(drawn, tags)
@@ -90,13 +90,13 @@ def _thinking_warnings(drawn: Sequence[Sample], tags: ThinkTags | None) -> Itera
                 f"'{found[1].name}'` leaves it out."
             )
         return
-    thought = thoughts([sample for sample in drawn if has_text(sample)], tags)
+    thought = thoughts([sample for sample in drawn if sample.has_text], tags)
     if thought:
         yield (
             f"{len(thought) / total:.0%} of the replies begin with thinking, up to {tags.close}; "
             "it is left out of all numbers and of the replies below (samples.parquet keeps it)."
         )
-    endless = sum(has_text(s) and not answer_text(s.text, tags).whole for s in drawn)
+    endless = sum(s.has_text and not answer_text(s.text, tags).whole for s in drawn)
     if endless / total > MANY:
         yield (
             f"{endless / total:.0%} of the replies never end their thinking; they count as "
@@ -108,9 +108,8 @@ def _greedy_warnings(samples: Sequence[Sample]) -> Iterator[str]:
     """Several replies to each of several prompts, and never two different ones."""
     prompts: dict[tuple[float, str, str], list[str]] = {}
     for sample in samples:
-        if has_text(sample) and sample.temperature > 0:
-            key = (sample.temperature, sample.query, sample.persona)
-            prompts.setdefault(key, []).append(sample.text)
+        if sample.has_text and sample.temperature > 0:
+            prompts.setdefault(sample.cell, []).append(sample.text)
     for t in sorted({temperature for temperature, _, _ in prompts}):
         several = [texts for key, texts in prompts.items() if key[0] == t and len(texts) > 1]
         if len(several) > 1 and all(len(set(texts)) == 1 for texts in several):

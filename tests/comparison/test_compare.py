@@ -259,7 +259,7 @@ def test_prompts_with_unequal_numbers_of_replies_are_cut_to_equal_ones_or_left_o
     assert rows["oracle_valid", 1.0].unequal == 0  # of a reply: equally many are taken
     first, second = open_runs([runs["whole"], lossy])
     cell = next(k for k, n in second.usable["persona", 1.0].items() if n == 3)
-    means = first.values("persona", "oracle_valid", most={(1.0, cell): 3})[1.0]
+    means = first.values("persona", "oracle_valid", most={(1.0, *cell): 3})[1.0]
     kept = [s for s in first.samples if (s.query, s.persona) == cell and s.temperature == 1.0][:3]
     assert means[cell] == 1.0
     assert len(kept) == 3
@@ -278,7 +278,7 @@ def test_means_over_the_first_replies_alone(tmp_path: Path) -> None:
     (run,) = open_runs([write_world_run(tmp_path / "half", WHOLE, queries=2, change=spoil)])
     prompt = min(run.prompts["persona"])
     assert run.values("persona", "oracle_valid")[1.0][prompt] == 0.5
-    cut = run.values("persona", "oracle_valid", most={(1.0, prompt): 2})
+    cut = run.values("persona", "oracle_valid", most={(1.0, *prompt): 2})
     assert cut[1.0][prompt] == 1.0
     assert cut[0.6][prompt] == 0.5
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.reply import Reading, Reply
+from sfr_eval.types import TEXT_STATUSES
 
 Key = TypeVar("Key")
 
@@ -74,5 +75,5 @@ def suspicions(replies: Sequence[Reply]) -> Iterator[str]:
 
 
 def _in_pairs(cell: Sequence[Reply]) -> bool:
-    texts = Counter(reply.text for reply in cell if reply.status in ("ok", "truncated"))
+    texts = Counter(reply.text for reply in cell if reply.status in TEXT_STATUSES)
     return bool(texts) and all(count % 2 == 0 for count in texts.values())

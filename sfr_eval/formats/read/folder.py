@@ -157,7 +157,7 @@ def _manifest(
 ) -> dict[str, Any]:
     first = readings[0]
     personas = {sample.persona for sample in samples}
-    cells = Counter((s.query, s.persona, s.temperature) for s in samples)
+    cells = Counter(sample.cell for sample in samples)
     replies = [reply for reading in readings for reply in reading.replies]
     names = {reading.model for reading in readings if reading.model}
     cautions = [caution for reading in readings for caution in reading.cautions]
@@ -186,7 +186,7 @@ def _manifest(
                 "suite": suite.id,
                 "version": suite.version,
                 "title": suite.spec.title,
-                "prompts": len({(s.query, s.persona) for s in samples}),
+                "prompts": len({sample.prompt_key for sample in samples}),
                 "queries": len({s.query for s in samples}),
                 "personas": [
                     {"id": id, "name": card.name}

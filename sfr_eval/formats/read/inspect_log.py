@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import PromptMap
 from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
-from sfr_eval.types import Status
+from sfr_eval.types import TEXT_STATUSES, Status
 from sfr_eval.util.untrusted import refuse_zip_bomb
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _replies(
         place.setdefault("prompt_tokens", usage.input_tokens + (usage.input_tokens_cache_read or 0))
     for choice in sample.output.choices:
         status = _STATUS.get(choice.stop_reason, "ok")
-        text = choice.message.text if status in ("ok", "truncated") else ""
+        text = choice.message.text if status in TEXT_STATUSES else ""
         yield Reply(**place, status=status, text=checked_text(text, where=where))
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import PromptMap, messages_of
 from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
-from sfr_eval.types import Status
+from sfr_eval.types import TEXT_STATUSES, Status
 from sfr_eval.util.reading import json_lines, read_model
 
 _STAMP = re.compile(r"_(\d{4}-\d\d-\d\dT[^_]*)\.jsonl$")
@@ -198,7 +198,7 @@ def _replies(
             )
         return
     own = block.samples
-    spoken = sum(sample.status in ("ok", "truncated") for sample in own)
+    spoken = sum(sample.status in TEXT_STATUSES for sample in own)
     if spoken != len(texts):
         raise UserError(
             f"{where}: resps holds {len(texts)} texts where sfr_eval.samples counts {spoken}; "
@@ -206,7 +206,7 @@ def _replies(
         )
     left = iter(texts)
     for sample in own:
-        text = next(left) if sample.status in ("ok", "truncated") else ""
+        text = next(left) if sample.status in TEXT_STATUSES else ""
         yield Reply(
             **place,
             **sample.model_dump(),

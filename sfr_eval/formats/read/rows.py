@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.formats.read.mapping import Fields, PromptMap, look_up
 from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply
-from sfr_eval.types import Status
+from sfr_eval.types import TEXT_STATUSES, Status
 from sfr_eval.util.reading import read_jsonl, read_model
 
 
@@ -66,7 +66,7 @@ def read(file: Path, prompts: PromptMap) -> Reading:
                 persona=row.persona,
                 temperature=row.temperature,
                 status=row.status,
-                text=row.text if row.status in ("ok", "truncated") else "",
+                text=row.text if row.status in TEXT_STATUSES else "",
                 error=row.error if row.status in ("unsupported", "error") else "",
                 index=row.index,
                 sample_id=row.sample_id,

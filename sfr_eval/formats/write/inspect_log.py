@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfr_eval.formats.read.inspect_log import need_inspect
-from sfr_eval.formats.write.source import Cell, PromptKey, Source, estimate_row
-from sfr_eval.types import Estimate, Prompt, Sample
+from sfr_eval.formats.write.source import Cell, Source, estimate_row
+from sfr_eval.types import Estimate, Prompt, PromptKey, Sample
 from sfr_eval.util.files import atomic_path
 from sfr_eval.version import __version__
 
@@ -159,7 +159,7 @@ def _sample(
         total_tokens=sample.prompt_tokens + sample.completion_tokens,
     )
     return EvalSample(
-        id=inspect_id((sample.query, sample.persona)),
+        id=inspect_id(sample.prompt_key),
         epoch=sample.index + 1,
         input=asked,
         target="",

@@ -57,7 +57,7 @@ def sample_lines(source: Source, cell: Cell) -> Iterator[dict[str, Any]]:
     for number, (query, persona) in enumerate(cell.samples):
         samples = cell.samples[query, persona]
         prompt = source.prompts[cell.suite.id, query, persona]
-        texts = [sample.text for sample in samples if sample.status in ("ok", "truncated")]
+        texts = [sample.text for sample in samples if sample.has_text]
         doc = {
             "query": query,
             "persona": persona,

@@ -15,10 +15,7 @@ from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.stored import stored_suites
 from sfr_eval.suites.suite import Suite
-from sfr_eval.types import Estimate, Prompt, Sample, Value
-
-PromptKey = tuple[str, str]
-"""(query, persona)"""
+from sfr_eval.types import Estimate, Prompt, PromptKey, Sample, Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +141,7 @@ class Source:
                 samples: dict[PromptKey, list[Sample]] = defaultdict(list)
                 for sample in self.samples:
                     if (sample.suite, sample.temperature) == (suite.id, temperature):
-                        samples[sample.query, sample.persona].append(sample)
+                        samples[sample.prompt_key].append(sample)
                 here = [
                     e
                     for (_, t, persona), e in suite.estimates.items()

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from sfr_eval.calibration.criteria import Measurements, check_metric
-from sfr_eval.calibration.design import LEFT_OUT, LIGHT, WIDE_DIALS, Dial, Size
+from sfr_eval.calibration.design import LEFT_OUT, LIGHT, WIDE_DIALS, Size
 from sfr_eval.calibration.draws import Bench, Table, matrix
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.families import FAMILIES, load_family
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.metric import Dial
+from sfr_eval.metrics.table import metric_table
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample
 from sfr_eval.util.progress import OnProgress
@@ -81,7 +82,7 @@ def calibrate(
     generator = np.random.default_rng(seed)
     metrics = {
         metric: check_metric(metric, measurements, size, generator=generator)
-        for metric in METRICS
+        for metric in metric_table()
         if metric in dose["cross"]
     }
     report("calibrate", STAGES, STAGES)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.table import metric_info
+from sfr_eval.metrics.metric import Metric
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.models.hidden_states import NO_CHECKPOINT
 from sfr_eval.types import Cell, MetricResult, Sample, Value
@@ -166,7 +166,7 @@ class Context:
 
 
 def metric_result(
-    metric: str,
+    metric: Metric,
     *,
     version: str,
     values: Sequence[Value],
@@ -174,14 +174,12 @@ def metric_result(
     notes: Mapping[str, Any] | None = None,
     ceiling: float | None = None,
 ) -> MetricResult:
-    """A result whose unit and direction come from the table of metrics."""
-    info = metric_info(metric)
-    assert info is not None, f"{metric}: not in METRICS"
+    """Make a result of this metric, with the unit and direction of its entry."""
     return MetricResult(
-        metric=metric,
+        metric=metric.id,
         version=version,
-        unit=info.unit,
-        higher_is_better=info.higher_is_better,
+        unit=metric.unit,
+        higher_is_better=metric.higher_is_better,
         signature=signature,
         values=values,
         notes=notes or {},

@@ -18,10 +18,10 @@ from sfr_eval.errors import UserError
 from sfr_eval.grading.verdicts import GradeSettings, Grading
 from sfr_eval.judges.error_rates import corrected_estimates
 from sfr_eval.metrics.context import Context
-from sfr_eval.metrics.families import FAMILIES, Family, load_family
+from sfr_eval.metrics.families import FAMILIES, NEED_CHECKPOINT, Family, load_family
 from sfr_eval.metrics.semantic import persona_similarity
 from sfr_eval.metrics.sweep import summaries
-from sfr_eval.metrics.table import NEED_CHECKPOINT, shown_ks
+from sfr_eval.metrics.table import shown_ks
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.models.checkpoint import Checkpoint, resolve, resolve_base
 from sfr_eval.models.hidden_states import NO_CHECKPOINT, Forward

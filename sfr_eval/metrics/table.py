@@ -38,6 +38,12 @@ def point_of(metric: str) -> tuple[str, int] | None:
     return info.id, int(metric.rpartition("_")[2])
 
 
+def pass_k(metric: str) -> int | None:
+    """Return the k of pass@k; None for any other metric."""
+    point = point_of(metric)
+    return point[1] if point and point[0] == "pass_at_k" else None
+
+
 def largest_ks(ids: Collection[str]) -> dict[str, int]:
     """Return curve -> the largest k that is among the ids."""
     largest: dict[str, int] = {}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.metric import Metric
-from sfr_eval.metrics.table import curves, direction, metric_table, point_of, shown_ks
+from sfr_eval.metrics.table import curves, direction, metric_table, pass_k, shown_ks
 from sfr_eval.report.figures import MODEL, Panel
 from sfr_eval.report.numbers import bounds, plain
 from sfr_eval.store.results import SuiteResults
@@ -94,10 +94,10 @@ def pass_table(suite: SuiteResults) -> dict[str, Any]:
         rows.append({"name": f"All, T = {t:g}", "head": True, "cells": _cells(whole, ks)})
         groups: dict[tuple[str, str], dict[int, Estimate | None]] = {}
         for row in suite.slices:
-            point = point_of(row["metric"])
-            if row["temperature"] == t and point is not None and point[0] == PASS:
+            k = pass_k(row["metric"])
+            if row["temperature"] == t and k is not None:
                 fields = {key: value for key, value in row.items() if key not in ("by", "group")}
-                groups.setdefault((row["by"], row["group"]), {})[point[1]] = Estimate(**fields)
+                groups.setdefault((row["by"], row["group"]), {})[k] = Estimate(**fields)
         for (by, group), found in groups.items():
             size = max((estimate.n for estimate in found.values() if estimate), default=0)
             name = f"{by}: {group} ({size})"

@@ -31,6 +31,8 @@ FAMILIES: dict[str, str] = {
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
+NEED_NO_ENCODER = frozenset({"text", "lexical", "quality"})
+
 
 @dataclass(frozen=True, slots=True)
 class Family:

@@ -21,9 +21,10 @@ from sfr_eval.calibration.checks import (
     runs_differ,
     unevenness,
 )
-from sfr_eval.calibration.design import Dial, Size, claims
+from sfr_eval.calibration.design import Size
 from sfr_eval.calibration.draws import Table, matrix
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.metric import Dial
+from sfr_eval.metrics.table import metric_table
 from sfr_eval.stats.intervals import mean_interval
 
 QUERIES = (20, 37, 74, 148)
@@ -46,7 +47,7 @@ def check_metric(
     metric: str, measurements: Measurements, size: Size, *, generator: np.random.Generator
 ) -> dict[str, Any]:
     """Return what `calibration.json` holds about one metric."""
-    dials = claims(metric)
+    dials = metric_table()[metric].claims
     reference = measurements.dose[dials[0]][metric] if dials else None
     span = _span(reference)
     null, null_check = _null(metric, measurements, size, generator=generator)
@@ -60,7 +61,7 @@ def check_metric(
     steps = (0.0, *size.steps)
     return {
         "claims": list(dials),
-        "direction": METRICS[metric].direction,
+        "direction": metric_table()[metric].direction,
         "dose": {dial: _curve(of[metric], steps) for dial, of in measurements.dose.items()},
         "null": null,
         "counts": counts,
@@ -76,8 +77,8 @@ def check_metric(
 def _dose_checks(
     metric: str, dose: Mapping[str, Mapping[str, np.ndarray]], dials: Sequence[Dial]
 ) -> dict[str, CheckResult]:
-    """Check the response to each dial that the metric claims to see."""
-    higher = METRICS[metric].higher_is_better
+    """Check the response to each dial that the metric claims to detect."""
+    higher = metric_table()[metric].higher_is_better
     if higher is None:
         return {}
     return {

@@ -1,10 +1,6 @@
-"""The design of a calibration: what is drawn, and what each metric claims to detect."""
+"""The design of a calibration: how much is drawn, and what a metric must show to pass."""
 
-import re
 from dataclasses import dataclass
-from typing import Literal
-
-Dial = Literal["cross", "within", "both"]
 
 TOLERANCE = 0.05
 """A count-stable metric moves with k by at most this part of what full collapse does to it."""
@@ -13,27 +9,6 @@ NOMINAL = (0.93, 0.97)
 """Accepted share of null intervals that cover zero: 95% give or take 2."""
 
 POWER = 0.8
-
-_CLAIMS: tuple[tuple[str, tuple[Dial, ...]], ...] = (
-    (r"(distinct|ead|self_bleu)_\d(_rarefied|_fixed)?", ("within",)),
-    (r"rouge_l_homogenization|compression_ratio(_fixed)?", ("within",)),
-    (r"self_repetition(_rate)?|duplicate_rate|modal_share|unique_share", ("within",)),
-    (r"embed_distance|vendi_q[12]|mean_squared_kernel|dpp_logdet", ("within",)),
-    (r"distinct_k|distinct_valid", ("within",)),
-    (r"cs_self_bleu_\d|style_bleu_gap_\d|cross_style_energy", ("cross",)),
-    (r"style_(information|strength|accuracy)|oracle_styled", ("cross",)),
-    (r"valid_(self_bleu_4|embed_distance|vendi_q2|distinct_k)", ("within",)),
-    (r"coverage", ("within", "both")),
-    (r"uniformity|complexity", ("both",)),
-)
-
-
-def claims(metric: str) -> tuple[Dial, ...]:
-    """Return the dials that a metric claims to detect; () for plain facts such as length."""
-    for pattern, dials in _CLAIMS:
-        if re.fullmatch(pattern, metric):
-            return dials
-    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +74,6 @@ QUICK = Size(
 )
 
 WIDE_DIALS = {"cross": 0.3, "within": 0.5}
-LIGHT = ("text", "lexical", "quality")
-"""Families that need no encoder."""
-
 LEFT_OUT = ("across", "code", "geometry", "tokens", "judge")
 """across: its unit is a block of queries, and a calibration of this size has too few of them. The
 others need what simulated replies lack: a checkpoint, a judge, problems to solve."""

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from sfr_eval.calibration.criteria import Measurements, check_metric
-from sfr_eval.calibration.design import LEFT_OUT, LIGHT, WIDE_DIALS, Dial, Size
+from sfr_eval.calibration.design import LEFT_OUT, WIDE_DIALS, Size
 from sfr_eval.calibration.draws import Bench, Table, matrix
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.families import FAMILIES, load_family
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.families import FAMILIES, NEED_NO_ENCODER, load_family
+from sfr_eval.metrics.metric import Dial
+from sfr_eval.metrics.table import metric_table
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample
 from sfr_eval.util.progress import OnProgress
@@ -81,7 +82,7 @@ def calibrate(
     generator = np.random.default_rng(seed)
     metrics = {
         metric: check_metric(metric, measurements, size, generator=generator)
-        for metric in METRICS
+        for metric in metric_table()
         if metric in dose["cross"]
     }
     report("calibrate", STAGES, STAGES)
@@ -97,7 +98,7 @@ def calibrate(
         "families": {family: load_family(family).version for family in names},
         "conditions": {
             "sfr-eval": __version__,
-            "encoder": bench.encoder.name if set(names) - set(LIGHT) else None,
+            "encoder": bench.encoder.name if set(names) - NEED_NO_ENCODER else None,
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "seconds": round(time.monotonic() - started, 1),
         },
@@ -115,8 +116,8 @@ def _dose(bench: Bench, size: Size) -> dict[str, dict[str, np.ndarray]]:
     """Return dial -> metric -> values, (settings, queries), no collapse first. If a metric is
     undefined for a query at some setting, it lacks that query everywhere. Metrics that need no
     encoder cost little, so they get more queries and all personas."""
-    light = [family for family in bench.families if family in LIGHT]
-    heavy = [family for family in bench.families if family not in LIGHT]
+    light = [family for family in bench.families if family in NEED_NO_ENCODER]
+    heavy = [family for family in bench.families if family not in NEED_NO_ENCODER]
     curves: dict[str, dict[str, np.ndarray]] = {"cross": {}, "within": {}, "both": {}}
     for families, queries, personas in (
         (light, size.light_queries, None),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.config import RunConfig
-from sfr_eval.metrics.table import shown_metrics
+from sfr_eval.metrics.table import metric_table, shown_metrics
 from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
 
@@ -133,9 +133,7 @@ def _list(kind: str) -> list[dict[str, str]]:
             for name, file in available("judges").items()
         ]
     if kind == "metrics":
-        from sfr_eval.metrics.table import METRICS
-
-        return [{"name": name, "what": info.description} for name, info in METRICS.items()]
+        return [{"name": name, "what": info.description} for name, info in metric_table().items()]
     if kind == "engines":
         from sfr_eval.samplers.subject import ENGINES
 

@@ -1,6 +1,5 @@
 """Each metric at each matched temperature: difference, interval, p, and what may be said of it."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -14,8 +13,8 @@ from sfr_eval.comparison.pairing import (
     values_of,
 )
 from sfr_eval.comparison.runs import ScoredRun, common
-from sfr_eval.metrics.headlines import headlines as standing_first
-from sfr_eval.metrics.table import metric_info, shown_ks
+from sfr_eval.metrics import table
+from sfr_eval.metrics.table import curves, largest_ks, metric_info, point_of, shown_ks
 from sfr_eval.stats.intervals import mean_interval
 from sfr_eval.stats.permutation import holm, mcnemar_exact, sign_flip_p_values, smallest_p
 from sfr_eval.stats.power import lattice_step, smallest_visible
@@ -28,8 +27,6 @@ MARGIN = 0.10
 Call = Literal[
     "better", "worse", "higher", "lower", "no difference seen", "cannot tell", "not compared"
 ]
-
-_AT_K = re.compile(r"(.+_at)_(\d+)$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +71,11 @@ def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
     """Metrics that all the runs have values of, in the order of the first; of those with a value
     for every k only the k that tables show."""
     names = common([run.suites[suite].metrics for run in runs])
-    most: dict[str, int] = {}
-    for name in names:
-        if found := _AT_K.match(name):
-            most[found[1]] = max(most.get(found[1], 1), int(found[2]))
+    largest = largest_ks(names)
 
     def shown(name: str) -> bool:
-        found = _AT_K.match(name)
-        return found is None or int(found[2]) in shown_ks(most[found[1]])
+        point = point_of(name)
+        return point is None or point[1] in shown_ks(largest[point[0]])
 
     return [name for name in names if shown(name) and not name.endswith("_corrected")]
 
@@ -89,12 +83,13 @@ def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
 def headlines(metrics: Sequence[str]) -> list[str]:
     """Those of the metrics that a summary is made of: quality, style and variety of the list that
     the report has too, and pass@k and the different right programs at the largest k."""
-    most: dict[str, int] = {}
-    for name in metrics:
-        if found := _AT_K.match(name):
-            most[found[1]] = max(most.get(found[1], 1), int(found[2]))
-    largest = {f"{name}_{k}" for name, k in most.items() if name != "distinct_behaviour_at"}
-    chosen = {*standing_first("quality", "style", "variety"), *largest}
+    largest = largest_ks(metrics)
+    points = {
+        metric.at(largest[metric.id]).id
+        for metric in curves()
+        if metric.summarised and metric.id in largest
+    }
+    chosen = {*table.headlines("quality", "style", "variety"), *points}
     return [name for name in metrics if name in chosen]
 
 

@@ -10,23 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from sfr_eval.comparison.differences import headlines
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.metrics.sweep import SEED, Curve, compare_curves, curve
-from sfr_eval.metrics.table import metric_info
+from sfr_eval.metrics.table import largest_ks, metric_info, metric_table, trade_offs
 from sfr_eval.stats.frontier import MISSED, diversity_at, frontier
 from sfr_eval.stats.intervals import DRAWS
 from sfr_eval.types import MetricResult, Value
-
-TRADE_OFFS: dict[str, tuple[str, ...]] = {
-    "oracle_valid": ("distinct_valid", "embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
-    "pass_at_1": ("distinct_correct_at", "embed_distance", "self_bleu_4_fixed"),
-    "judge_rel": ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
-    "judge_ctx": ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
-    "judge_flu": ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
-    "style_strength": ("embed_distance", "cs_self_bleu_4"),
-}
-"""Quality -> the diversities read at equal quality; of distinct_correct_at the largest k."""
 
 LEVELS = 41
 """Levels of quality at which a band is drawn."""
@@ -116,14 +105,14 @@ def matched_qualities(
 
 def axes(metrics: Sequence[str]) -> list[tuple[str, str]]:
     """(quality, diversity) of every trade-off that these metrics make."""
-    programs = [name for name in headlines(metrics) if name.startswith("distinct_correct_at_")]
+    largest = largest_ks(metrics)
     return [
         (quality, diversity)
-        for quality, diversities in TRADE_OFFS.items()
+        for quality, pairs in trade_offs()
         if quality in metrics
-        for name in diversities
-        for diversity in (programs if name == "distinct_correct_at" else [name])
-        if diversity in metrics
+        for name in pairs.compared
+        if (diversity := metric_table()[name].at(largest[name]).id if name in largest else name)
+        in metrics
     ]
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.metrics.table import NEED_CHECKPOINT, metric_info
+from sfr_eval.metrics.families import NEED_CHECKPOINT
+from sfr_eval.metrics.table import metric_info
 from sfr_eval.types import PromptKey
 
 SHOWN = 3

@@ -17,6 +17,7 @@ from sfr_eval.comparison.pairing import unit_of
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.gate.spec import Check
+from sfr_eval.metrics.table import pass_k
 from sfr_eval.stats.pass_at_k import pass_at_k
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import load_suite
@@ -65,7 +66,7 @@ class SuiteSnapshot(BaseModel):
 
     def temperatures(self, metric: str) -> list[float]:
         """Where a metric is held."""
-        if metric.startswith("pass_at_"):
+        if pass_k(metric) is not None:
             return [of.temperature for of in self.programs]
         return [of.temperature for of in self.values if of.metric == metric]
 
@@ -78,8 +79,8 @@ class SuiteSnapshot(BaseModel):
 
     def values_at(self, metric: str, temperature: float) -> dict[PromptKey, float]:
         """Prompt or query -> value, only where it is defined."""
-        if metric.startswith("pass_at_"):
-            k = int(metric.removeprefix("pass_at_"))
+        k = pass_k(metric)
+        if k is not None:
             for of in self.programs:
                 if of.temperature == temperature:
                     numbers = [
@@ -96,7 +97,7 @@ class SuiteSnapshot(BaseModel):
 
     def signature(self, metric: str) -> dict[str, str]:
         """How a metric was measured; {} where it is not held."""
-        if metric.startswith("pass_at_"):
+        if pass_k(metric) is not None:
             return next((of.signature for of in self.programs), {})
         return next((of.signature for of in self.values if of.metric == metric), {})
 
@@ -212,7 +213,7 @@ def _suite(run: ScoredRun, suite: str, metrics: Mapping[str, set[float] | None])
     for metric, temperatures in metrics.items():
         if metric not in run.suites[suite].metrics or metric.endswith("_corrected"):
             continue  # a candidate without it fails the check that asks for it
-        if metric.startswith("pass_at_"):
+        if pass_k(metric) is not None:
             continue
         unit = stored_unit(metric)
         found = run.values(suite, metric)
@@ -232,7 +233,7 @@ def _suite(run: ScoredRun, suite: str, metrics: Mapping[str, set[float] | None])
                         values=[_rounded(values.get(key)) for key in own],
                     )
                 )
-    passes = [temperatures for metric, temperatures in metrics.items() if "pass_at_" in metric]
+    passes = [temperatures for metric, temperatures in metrics.items() if pass_k(metric)]
     if passes and "pass_at_1" in run.suites[suite].metrics:
         asked = None if None in passes else set().union(*(t for t in passes if t is not None))
         programs = list(_programs(run, suite, prompts, asked))
@@ -276,7 +277,7 @@ def _facets(run: ScoredRun, suite: str, queries: set[str]) -> dict[str, dict[str
     Groups known only by the persona of a prompt need no facet."""
     part = next(p for p in run.manifest["plan"] if p["suite"] == suite)
     config = run.manifest.get("config", {})
-    if not any(metric.startswith("pass_at_") for metric in run.suites[suite].metrics):
+    if not any(pass_k(metric) for metric in run.suites[suite].metrics):
         return {}
     for name in config.get("suite", []):
         try:

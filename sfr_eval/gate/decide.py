@@ -20,6 +20,7 @@ from sfr_eval.gate.baseline import (
 )
 from sfr_eval.gate.outcome import GateRow, RowVerdict
 from sfr_eval.gate.spec import Check, Direction
+from sfr_eval.metrics.table import pass_k
 from sfr_eval.stats.intervals import mean_interval
 from sfr_eval.stats.permutation import (
     FLIPS,
@@ -217,7 +218,7 @@ def _evidence(asked: Asked, baseline: Snapshot, candidate: Snapshot) -> Evidence
         _inside(of.values_at(check.metric, asked.temperature), one, asked.group)
         for of in (one, two)
     )
-    counts = check.metric.startswith("pass_at_")  # unbiased for every number of programs
+    counts = pass_k(check.metric) is not None  # unbiased for every number of programs
     odd = {} if counts else unequal(one, two, asked.temperature)
     paired = pair_up(first, second, unit=stored_unit(check.metric), unequal=odd)
     values = (*paired.first, *paired.second)

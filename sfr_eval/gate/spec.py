@@ -1,14 +1,13 @@
 """check.yaml: what a gate asks of a candidate."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfr_eval.errors import did_you_mean
-from sfr_eval.metrics.table import METRICS, metric_info, shown_ks
+from sfr_eval.metrics.table import largest_ks, metric_info, metric_table, shown_ks
 from sfr_eval.util.reading import read_model, read_yaml_mapping
 
 Mode = Literal["regression", "non-inferiority"]
@@ -41,11 +40,11 @@ class Check(BaseModel):
     @field_validator("metric")
     @classmethod
     def _known(cls, value: str) -> str:
-        if metric_info(value) is None or value in ("pass_at_k", "distinct_correct_at_k"):
-            hint = (
-                "write a number for k" if value.endswith("_at_k") else did_you_mean(value, METRICS)
-            )
-            raise ValueError(f"unknown metric; {hint}")
+        info = metric_info(value)
+        if info is None:
+            raise ValueError(f"unknown metric; {did_you_mean(value, metric_table())}")
+        if info.curve and value == info.id:
+            raise ValueError("unknown metric; write a number for k")
         return value
 
     @property
@@ -73,52 +72,43 @@ class CheckFile(BaseModel):
     checks: tuple[Check, ...] = Field(min_length=1)
 
 
-DEFAULTS: tuple[tuple[tuple[str, ...], float], ...] = (
-    (("pass_at_1",), 0.02),
-    (("style_accuracy",), 0.02),
-    (("oracle_valid",), 0.02),
-    (("valid_embed_distance", "embed_distance"), 0.02),
-    (("cs_self_bleu_4",), 0.02),
-    (("judge_ctx",), 0.1),
-    (("judge_rel",), 0.1),
-    (("judge_flu",), 0.1),
-)
-"""(the metrics to take the first of that is there, tolerance), without --config."""
-
 _LARGEST_K = 10
 
 
 def default_checks(
     metrics: Mapping[str, Sequence[str]], temperatures: Mapping[str, float]
 ) -> tuple[Check, ...]:
-    """What is asked without --config, at one temperature a suite. `metrics`: suite -> ids.
+    """Return the checks made without --config, at one temperature a suite. `metrics`: suite -> ids.
 
-    The headline metrics of DEFAULTS, and pass@k at the largest k up to 10 that tables show.
+    Each metric whose entry has a default for the gate, and pass@k at the largest k up to 10 that
+    tables show.
     """
-    found = []
-    for suite, names in metrics.items():
-        chosen = [
-            (next((name for name in options if name in names), None), tolerance)
-            for options, tolerance in DEFAULTS
-        ]
-        chosen.append((_largest_pass(names), 0.02))
-        found += [
-            Check(metric=name, suite=suite, temperature=temperatures[suite], tolerance=tolerance)
-            for name, tolerance in chosen
-            if name is not None
-        ]
-    return tuple(found)
+    return tuple(
+        Check(metric=name, suite=suite, temperature=temperatures[suite], tolerance=tolerance)
+        for suite, names in metrics.items()
+        for name, tolerance in _defaults(names)
+    )
+
+
+def _defaults(names: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """Yield (metric, tolerance) for what was measured."""
+    gated = [(metric, metric.gate) for metric in metric_table().values() if metric.gate]
+    gated.sort(key=lambda pair: pair[1].place)
+    for metric, gate in gated:
+        for name in (metric.first_id, gate.otherwise):
+            if name in names:
+                yield name, gate.tolerance
+                break
+    largest = largest_ks(names)
+    for metric, gate in gated:
+        ks = [k for k in shown_ks(largest.get(metric.id, 1)) if 1 < k <= _LARGEST_K]
+        if ks and (name := metric.at(ks[-1]).id) in names:
+            yield name, gate.tolerance
 
 
 def read_checks(file: Path) -> tuple[Check, ...]:
     """The checks of a check.yaml; UserError names file and field."""
     return read_model(CheckFile, read_yaml_mapping(file), where=str(file)).checks
-
-
-def _largest_pass(names: Sequence[str]) -> str | None:
-    ks = [int(m[1]) for name in names if (m := re.fullmatch(r"pass_at_(\d+)", name))]
-    shown = [k for k in shown_ks(max(ks, default=1)) if 1 < k <= _LARGEST_K]
-    return f"pass_at_{shown[-1]}" if shown and shown[-1] in ks else None
 
 
 def describe(check: Check) -> dict[str, Any]:

@@ -12,16 +12,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.lexical import METRICS as LEXICAL
 from sfr_eval.metrics.lexical import lexical_values
 from sfr_eval.metrics.lexical import signatures as lexical_signatures
 from sfr_eval.metrics.lexical_stream import ReplyRow
+from sfr_eval.metrics.metric import Metric, by_id
+from sfr_eval.metrics.semantic import METRICS as SEMANTIC
 from sfr_eval.metrics.semantic import signatures as semantic_signatures
 from sfr_eval.metrics.semantic_sets import set_values
-from sfr_eval.metrics.table import METRICS
 from sfr_eval.types import MetricResult, Value
 
 VERSION = "1"
 PREFIX = "across_"
+_WITHIN = (
+    *("distinct_2_rarefied", "self_bleu_4", "self_bleu_4_fixed", "rouge_l_homogenization"),
+    *("compression_ratio_fixed", "embed_distance", "vendi_q1", "vendi_q2", "distinct_k"),
+)
+METRICS = by_id(
+    *(
+        Metric(
+            f"{PREFIX}{metric}",
+            (LEXICAL | SEMANTIC)[metric].direction,
+            f"{metric} of one persona's replies to several queries, one reply each.",
+            unit="set",
+        )
+        for metric in _WITHIN
+    )
+)
 USUAL_SIZE = 8  # of a set, if prompts have one reply
 _SEED = 20_250_101
 
@@ -66,7 +83,7 @@ def compute(context: Context) -> list[MetricResult]:
         **semantic_signatures(context.encoder_signature),
     }
     results = []
-    for metric in (name for name, info in METRICS.items() if info.family == "across"):
+    for metric in METRICS:
         inner = metric.removeprefix(PREFIX)
         if inner in semantic:
             pairs = zip(whole, semantic[inner].tolist(), strict=True)
@@ -80,7 +97,7 @@ def compute(context: Context) -> list[MetricResult]:
             signature["references"] = "other replies of the set"
         results.append(
             metric_result(
-                metric,
+                METRICS[metric],
                 version=VERSION,
                 values=_values(context, sets, numbers, reason=f"{reason}, or a reply is missing"),
                 signature=signature,

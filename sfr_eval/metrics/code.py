@@ -10,10 +10,42 @@ from typing import Any
 from sfr_eval.grading.shape import shape
 from sfr_eval.grading.verdicts import Graded, Grading
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
+from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
 from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
 from sfr_eval.types import Cell, MetricResult, Sample, Value
 
 VERSION = "2"
+
+METRICS = by_id(
+    Metric("pass_at_k", "higher", "Chance that one of k programs passes all tests.", label="pass@1",
+           headline=("quality", 1), curve="pass@k", summarised=True,
+           pairs=Pairs(
+               place=2,
+               figures=(("self_bleu_4_fixed", "distinct_2_rarefied"),),
+               swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid"),
+               compared=("distinct_correct_at_k", "embed_distance", "self_bleu_4_fixed"),
+           ),
+           gate=GateDefault(0.02, place=1)),
+    Metric("distinct_correct_at_k", "higher",
+           "Distinct correct programs (normalised syntax tree) among k.",
+           curve="Different correct programs", summarised=True),
+    Metric("distinct_behaviour_at_k", "higher",
+           "Correct programs among k that differ on inputs close to those of the tests.",
+           curve="Correct programs that behave differently"),
+    Metric("time_limit_rate", "lower", "Share of graded programs that hit the time limit.",
+           label="Time limit", headline=("facts", 1)),
+    Metric("near_limit_rate", "lower",
+           "Share of graded programs that ended within 20% of the limit."),
+    Metric("runtime_error_rate", "lower", "Share of graded programs that ended in an error.",
+           label="Runtime error", headline=("failures", 1)),
+    Metric("no_code_rate", "lower", "Share of answers without a program.",
+           label="Answers without code", headline=("failures", 2)),
+    Metric("mode_difference_rate", "lower",
+           "Share of programs whose verdict the other verdict mode reverses.",
+           label="Verdict depends on mode", headline=("facts", 3)),
+    Metric("grader_flip_rate", "lower", "Share of programs graded twice whose verdict changed.",
+           label="Verdicts that flip", headline=("facts", 2)),
+)  # fmt: skip
 NOT_GRADED = "no program of this problem could be graded"
 NO_FUNCTION = "nothing to compare: no graded program, or no function to call on other inputs"
 LISTED = 50
@@ -49,7 +81,7 @@ def compute(context: Context) -> list[MetricResult]:
         *_at_k(
             context,
             answers,
-            "pass_at",
+            "pass_at_k",
             lambda graded: lambda k: pass_at_k(graded.n, len(graded.right), k),
             ceiling=lambda k: 1.0,
             signature={**signature, "estimator": "1 - C(n-c, k) / C(n, k)"},
@@ -58,7 +90,7 @@ def compute(context: Context) -> list[MetricResult]:
         *_at_k(
             context,
             answers,
-            "distinct_correct_at",
+            "distinct_correct_at_k",
             lambda graded: _distinct(
                 graded, [shape(grading.program(sample)) for sample in graded.right]
             ),
@@ -109,7 +141,7 @@ def _at_k(
             if k <= max(1, most[key[0]])
         ]
         yield metric_result(
-            f"{name}_{k}",
+            METRICS[name].at(k),
             version=VERSION,
             values=values,
             signature={**signature, "k": k},
@@ -148,7 +180,7 @@ def _behaviours(
         yield from _at_k(
             context,
             answers,
-            "distinct_behaviour_at",
+            "distinct_behaviour_at_k",
             measure,
             ceiling=float,
             signature={**signature, "same": "answers on inputs near to those of the tests"},
@@ -217,7 +249,9 @@ def _mode_differences(grading: Grading, graded: _Answers) -> list[bool]:
 
 
 def _rate(metric: str, values: Sequence[Value], signature: Mapping[str, Any]) -> MetricResult:
-    return metric_result(metric, version=VERSION, values=values, signature=signature, ceiling=1.0)
+    return metric_result(
+        METRICS[metric], version=VERSION, values=values, signature=signature, ceiling=1.0
+    )
 
 
 def _mean(outcomes: Sequence[bool]) -> float | None:

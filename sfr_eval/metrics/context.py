@@ -1,8 +1,8 @@
 """What a metric may use: the samples of one suite, the suite itself, and the encoder.
 
 Only replies with text (status ok or truncated) take part in measures of a set. Errors and refusals
-are counted in the results and never become text; a prompt that lost too many replies to them is
-undefined, and says so.
+are counted in the results and never become text. A prompt that lost too many replies to them is
+undefined, with the reason.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.table import metric_info
+from sfr_eval.metrics.metric import Metric
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.models.hidden_states import NO_CHECKPOINT
 from sfr_eval.types import Cell, MetricResult, Sample, Value
@@ -38,49 +38,49 @@ NO_TEXT = "no reply with text"
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What metrics may use of one suite of a run; loaded on first use, then cached."""
+    """The samples of exactly one suite, and what can be known about them; loaded on first use."""
 
-    samples: Sequence[Sample]  # in plan order, errors and refusals included; answers for texts
+    samples: Sequence[Sample]  # answers without thinking, in plan order, errors and refusals too
     suite: "Suite"
     encoder: "Encoder"
-    speaks_world: bool = False  # the model was trained on the suite's grammar: its oracle applies
+    speaks_world: bool = False  # the model was trained on the benchmark's grammar, which can judge
     style_data: Path | None = None
     tokenizer: Tokenizer = field(default_factory=load_tokenizer)
     grading: "Grading | None" = None  # verdicts on the answers, for code suites
-    forward: "Forward | None" = None  # the checkpoint, for families that look into it
-    judged: "Judged | None" = None  # what judges said about these samples
+    forward: "Forward | None" = None  # the checkpoint, for families that read its hidden states
+    judged: "Judged | None" = None  # the judges' votes on these samples
     thoughts: Mapping[str, str] = field(default_factory=dict)
-    """sample_id -> what was written before the answer: the checkpoint had it before its eyes."""
-    workers: Workers = field(default_factory=Here)  # who measures parts of the run
-    jackknife: bool = False  # standard errors within prompts, where a family has them
-    permutations: int | None = None  # of permutation tests; None: each test's own number, 0: none
+    """sample_id -> the text before the answer, which the checkpoint read when it wrote on."""
+    workers: Workers = field(default_factory=Here)  # measure parts of the run
+    jackknife: bool = False  # compute standard errors within prompts, where a family has them
+    permutations: int | None = None  # per permutation test; None: the test's default, 0: no test
     fitted: dict[str, Any] = field(default_factory=dict)
-    """What is fitted once for a suite and serves its run and its truth alike (the style probe)."""
+    """What is fitted once per suite, for its run and its reference alike (the style probe)."""
 
     def embeddings(self, texts: Sequence[str]) -> "npt.NDArray[np.float32]":
-        """Unit-length sentence embeddings, float32, shape (len(texts), d); cached on disk."""
+        """Return unit-length embeddings, float32, shape (len(texts), d); cached on disk."""
         return self.encoder.encode(texts)
 
     @property
     def encoder_signature(self) -> Mapping[str, Any]:
-        """Name, fingerprint and window of the encoder behind `embeddings`."""
+        """The name, fingerprint and window of the encoder."""
         return self.encoder.signature
 
     @cached_property
     def replies(self) -> list[Sample]:
-        """The samples that have text, those of one prompt side by side."""
+        """The samples with text, grouped by prompt."""
         return [reply for replies in self.by_prompt().values() for reply in replies]
 
     @cached_property
     def reply_embeddings(self) -> "npt.NDArray[np.float32]":
-        """Row i belongs to `replies[i]`. UserError names the reply whose row is not finite."""
+        """Row i belongs to `replies[i]`. Raises UserError if an embedding is not finite."""
         rows = self.embeddings([reply.text for reply in self.replies])
         self._refuse_nan(rows, first=0)
         return rows
 
     def reply_embedding_blocks(self) -> "Iterator[npt.NDArray[np.float32]]":
-        """`reply_embeddings` from first to last, some rows at a time: a million are 1.5 GB."""
-        if "reply_embeddings" in self.__dict__:  # they are all here already
+        """Yield `reply_embeddings` in blocks of rows, since a million rows are 1.5 GB."""
+        if "reply_embeddings" in self.__dict__:  # computed already
             yield self.reply_embeddings
             return
         first = 0
@@ -102,7 +102,7 @@ class Context:
             )
 
     def prompt_rows(self) -> "list[npt.NDArray[np.intp]]":
-        """Rows of `reply_embeddings` and `replies` that belong to each prompt of `by_prompt`."""
+        """Return the rows of `replies` and `reply_embeddings` for each prompt of `by_prompt`."""
         import numpy as np
 
         sizes = [len(replies) for replies in self.by_prompt().values()]
@@ -110,17 +110,17 @@ class Context:
 
     @cached_property
     def readings(self) -> "Readings":
-        """What the run's checkpoint, and its base, made of `replies`, row by row."""
+        """What the checkpoint, and its base, computed on each of `replies`."""
         if self.forward is None:
             raise UserError(NO_CHECKPOINT)
         return self.forward.over(self.suite, self.replies, thoughts=self.thoughts)
 
     def by_prompt(self) -> dict[Cell, list[Sample]]:
-        """Every prompt that was asked, with its replies that have text; the list may be empty."""
+        """Return every prompt with its replies that have text; the list may be empty."""
         return self._by_prompt
 
     def by_query(self) -> dict[QueryKey, dict[str, list[Sample]]]:
-        """Every query that was asked, with the replies of each persona."""
+        """Return every query with the replies of each persona."""
         return self._by_query
 
     @cached_property
@@ -140,7 +140,7 @@ class Context:
         return queries
 
     def prompt_value(self, key: Cell, number: float | None, *, reason: str) -> Value:
-        """The value of one prompt; `reason` is kept only where it is undefined."""
+        """Make the value of one prompt; `reason` is used only if it is undefined."""
         temperature, query, persona = key
         return Value(
             suite=self.suite.id,
@@ -152,13 +152,13 @@ class Context:
         )
 
     def query_value(self, key: QueryKey, number: float | None, *, reason: str) -> Value:
-        """The value of all personas of one query."""
+        """Make the value of one query, all personas together."""
         return self.prompt_value((*key, ""), number, reason=reason)
 
     def per_prompt(
         self, measure: Callable[[list[Sample]], float | None], *, reason: str
     ) -> list[Value]:
-        """Apply a measure to the replies of each prompt; where it gives None, `reason` says why."""
+        """Apply a measure to the replies of each prompt; `reason` says why it may be None."""
         return [
             self.prompt_value(key, measure(replies), reason=reason)
             for key, replies in self.by_prompt().items()
@@ -166,7 +166,7 @@ class Context:
 
 
 def metric_result(
-    metric: str,
+    metric: Metric,
     *,
     version: str,
     values: Sequence[Value],
@@ -174,14 +174,12 @@ def metric_result(
     notes: Mapping[str, Any] | None = None,
     ceiling: float | None = None,
 ) -> MetricResult:
-    """A result whose unit and direction come from the table of metrics."""
-    info = metric_info(metric)
-    assert info is not None, f"{metric}: not in METRICS"
+    """Make a result of this metric, with the unit and direction of its entry."""
     return MetricResult(
-        metric=metric,
+        metric=metric.id,
         version=version,
-        unit=info.unit,
-        higher_is_better=info.higher_is_better,
+        unit=metric.unit,
+        higher_is_better=metric.higher_is_better,
         signature=signature,
         values=values,
         notes=notes or {},

@@ -1,32 +1,37 @@
 """Families of metrics: where each is computed, and how it is loaded."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.metric import Metric
 from sfr_eval.types import MetricResult
 
 if TYPE_CHECKING:
     from sfr_eval.metrics.context import Context
 
-
 FAMILIES: dict[str, str] = {
-    "text": "sfr_eval.metrics.text:compute",
-    "lexical": "sfr_eval.metrics.lexical:compute",
-    "semantic": "sfr_eval.metrics.semantic:compute",
-    "style": "sfr_eval.metrics.style:compute",
-    "population": "sfr_eval.metrics.population:compute",
-    "quality": "sfr_eval.metrics.quality:compute",
-    "gated": "sfr_eval.metrics.gated:compute",
-    "across": "sfr_eval.metrics.across:compute",
-    "code": "sfr_eval.metrics.code:compute",
-    "geometry": "sfr_eval.metrics.geometry:compute",
-    "tokens": "sfr_eval.metrics.tokens:compute",
-    "judge": "sfr_eval.metrics.judged:compute",
+    "text": "sfr_eval.metrics.text",
+    "lexical": "sfr_eval.metrics.lexical",
+    "semantic": "sfr_eval.metrics.semantic",
+    "style": "sfr_eval.metrics.style",
+    "population": "sfr_eval.metrics.population",
+    "quality": "sfr_eval.metrics.quality",
+    "gated": "sfr_eval.metrics.gated",
+    "across": "sfr_eval.metrics.across",
+    "code": "sfr_eval.metrics.code",
+    "geometry": "sfr_eval.metrics.geometry",
+    "tokens": "sfr_eval.metrics.tokens",
+    "judge": "sfr_eval.metrics.judged",
 }
+"""Family -> its module, which has `VERSION`, `METRICS` and `compute`; in the order of results."""
+
+NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
+"""Families that read the replies with the checkpoint again; they run only on request."""
+
+NEED_NO_ENCODER = frozenset({"text", "lexical", "quality"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +40,17 @@ class Family:
 
     name: str
     version: str
+    metrics: Mapping[str, Metric]
     compute: "Callable[[Context], Sequence[MetricResult]]"
 
 
 def load_family(name: str, *, where: str = "--metrics") -> Family:
-    """Import a family; UserError with the near name if there is none. `where` begins the error."""
+    """Import a family. Raises UserError, which begins with `where`, for an unknown name."""
     if name not in FAMILIES:
         hint = did_you_mean(name, FAMILIES)
-        if name in METRICS:
-            hint = f"`{name}` is in family `{METRICS[name].family}`"
+        for family in FAMILIES:
+            if name in load_family(family).metrics:
+                hint = f"`{name}` is in family `{family}`"
         raise UserError(f"{where} {name}: unknown metric family; {hint}")
-    module_name, _, function = FAMILIES[name].partition(":")
-    module = importlib.import_module(module_name)
-    return Family(name=name, version=module.VERSION, compute=getattr(module, function))
+    module = importlib.import_module(FAMILIES[name])
+    return Family(name=name, version=module.VERSION, metrics=module.METRICS, compute=module.compute)

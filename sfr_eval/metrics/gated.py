@@ -15,6 +15,7 @@ import numpy as np
 
 from sfr_eval.metrics.bleu import DRAWS, fixed_bleu_draws
 from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.metric import GateDefault, Metric, by_id
 from sfr_eval.metrics.ngrams import Floats, pack
 from sfr_eval.metrics.quality import oracle_of
 from sfr_eval.metrics.repetition import group_means
@@ -23,6 +24,17 @@ from sfr_eval.metrics.semantic_sets import DISTINCT_K, classes_in, set_values
 from sfr_eval.types import MetricResult, Sample
 
 VERSION = "1"
+
+METRICS = by_id(
+    Metric("valid_self_bleu_4", "lower", "Self-BLEU-4 of the valid replies, 3 references.",
+           claims=("within",)),
+    Metric("valid_embed_distance", "higher", "embed_distance of the valid replies.",
+           label="Distance of valid replies", headline=("variety", 2), claims=("within",),
+           gate=GateDefault(0.02, place=4, otherwise="embed_distance")),
+    Metric("valid_vendi_q2", "higher", "vendi_q2 of the valid replies.", claims=("within",)),
+    Metric("valid_distinct_k", "higher", "Expected number of valid meanings among 4 replies.",
+           claims=("within",)),
+)  # fmt: skip
 REFERENCES = 3
 
 
@@ -79,7 +91,7 @@ def compute(context: Context) -> list[MetricResult]:
     passed = sum(map(len, accepted)) / max(1, sum(drawn))
     return [
         metric_result(
-            metric,
+            METRICS[metric],
             version=VERSION,
             values=[
                 context.prompt_value(key, None if math.isnan(number) else number, reason=reason)

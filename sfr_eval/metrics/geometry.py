@@ -21,6 +21,7 @@ import numpy as np
 from sfr_eval.metrics import spectra
 from sfr_eval.metrics.context import Context, metric_result
 from sfr_eval.metrics.maps import centred_by, chosen_queries, maps
+from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.spectra import Doubles, Floats, Ints
 from sfr_eval.stats.intervals import t_interval
 from sfr_eval.types import MetricResult, Value
@@ -29,6 +30,37 @@ if TYPE_CHECKING:
     from sfr_eval.models.states_on_disk import States
 
 VERSION = "1"
+
+METRICS = by_id(
+    Metric("hidden_participation_ratio", "higher",
+           "Directions that the hidden states of a query's replies use.", unit="query",
+           label="Directions in use (replies)"),
+    Metric("hidden_effective_rank", "higher",
+           "Effective rank of the hidden states of eight replies.", unit="query",
+           label="Effective rank of 8 replies"),
+    Metric("hidden_persona_share", "higher",
+           "Share of hidden-state variance that lies between personas.", unit="query",
+           label="Variance between personas (replies)", headline=("inside", 3)),
+    Metric("hidden_persona_cosine", "lower", "Mean cosine of two personas' centred hidden states.",
+           unit="query", label="Cosine across personas (replies)"),
+    Metric("hidden_base_cka", "neither",
+           "Debiased CKA of hidden states with the base checkpoint's.", unit="query",
+           label="CKA with the base (replies)", headline=("inside", 4)),
+    Metric("prompt_effective_rank", "higher",
+           "Effective rank of eight personas at the last prompt token.", unit="query",
+           label="Effective rank of 8 personas (prompts)"),
+    Metric("prompt_persona_cosine", "lower",
+           "Mean cosine of two personas at the last prompt token, centred.", unit="query",
+           label="Cosine across personas (prompts)"),
+    Metric("prompt_base_cka", "neither", "Debiased CKA with the base at the last prompt token.",
+           unit="query", label="CKA with the base (prompts)"),
+    Metric("reread_persona_share", "higher",
+           "Variance share between personas, replies read without the card.", unit="query",
+           label="Variance between personas (text)", headline=("inside", 1)),
+    Metric("reread_persona_cosine", "lower",
+           "Mean cosine of two personas, replies read without the card.", unit="query",
+           label="Cosine across personas (text)", headline=("inside", 2)),
+)  # fmt: skip
 
 RANK_ROWS = 8  # one reply of each of nine personas is enough
 RANK_SUBSETS = 16
@@ -180,7 +212,7 @@ def _results(
     hidden_maps = {name: _map(context, states, cells) for name in MAPPED if name in measures}
     return [
         metric_result(
-            metric,
+            METRICS[metric],
             version=VERSION,
             values=values[metric],
             signature=signature,

@@ -5,19 +5,49 @@ of every judge is undefined with the reason, never 0 and never left out of the c
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sfr_eval.judges.error_rates import GOOD_SUFFIX
+from sfr_eval.judges.error_rates import CORRECTED_SUFFIX, GOOD_SUFFIX
 from sfr_eval.judges.rubric import GOOD
 from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.metrics.context import Context
+from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
 from sfr_eval.metrics.values import sample_value
 from sfr_eval.stats.agreement import krippendorff_alpha
 from sfr_eval.stats.slope import slope_within
 from sfr_eval.types import MetricResult, Sample, Value
 
 VERSION = "1"
+
+_COMPARED = ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed")
+_AXES = (
+    Metric("judge_ctx", "higher", "Does the reply stay with the subject of the conversation?",
+           unit="sample", label="Judged Ctx", headline=("quality", 3),
+           pairs=Pairs(place=4, compared=_COMPARED), gate=GateDefault(0.1, place=6)),
+    Metric("judge_rel", "higher", "Does the reply answer what was asked?",
+           unit="sample", label="Judged Rel", headline=("quality", 4),
+           pairs=Pairs(place=3, compared=_COMPARED), gate=GateDefault(0.1, place=7)),
+    Metric("judge_flu", "higher", "Is the reply well-formed language?",
+           unit="sample", label="Judged Flu", headline=("quality", 5),
+           pairs=Pairs(place=5, compared=_COMPARED), gate=GateDefault(0.1, place=8)),
+    Metric("judge_style", "higher", "Does the reply sound like the requested persona?",
+           unit="sample", label="Judged style", headline=("style", 5)),
+)  # fmt: skip
+_SHARES = {
+    GOOD_SUFFIX: "Share of replies that judges give 4 or 5.",
+    CORRECTED_SUFFIX: "That share, corrected for the judge's measured errors.",
+}
+
+
+def _entries(axis: Metric) -> Iterator[Metric]:
+    yield replace(axis, description=f"{axis.description} Mean score of LLM judges, 1 to 5.")
+    for suffix, share in _SHARES.items():
+        yield axis.variant(axis.id + suffix, description=f"{axis.description} {share}")
+
+
+METRICS = by_id(*(entry for axis in _AXES for entry in _entries(axis)))
 WORDS = 10
 """Number of words that the length slope refers to."""
 

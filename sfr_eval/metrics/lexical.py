@@ -5,8 +5,8 @@ The functions in `__all__` take plain lists; `compute` measures a run through `l
 
 import math
 import zlib
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sfr_eval.metrics.bleu import (
@@ -33,6 +33,7 @@ from sfr_eval.metrics.lexical_stream import (
     lexical_stream,
     monte_carlo_error,
 )
+from sfr_eval.metrics.metric import GateDefault, Metric, by_id
 from sfr_eval.metrics.repetition import (
     ORDERS,
     compression_ratio,
@@ -40,7 +41,6 @@ from sfr_eval.metrics.repetition import (
     self_repetition_rate,
 )
 from sfr_eval.metrics.rouge import rouge_l_homogenization
-from sfr_eval.metrics.table import METRICS
 from sfr_eval.metrics.tokenizers import Tokenizer
 from sfr_eval.metrics.tokenizers import words as tokenize
 from sfr_eval.types import MetricResult
@@ -61,6 +61,59 @@ __all__ = [
 ]
 
 VERSION = "2"
+
+_PER_ORDER = (
+    Metric("distinct_{n}", "higher",
+           "Distinct {n}-grams over all {n}-grams of one prompt's replies; falls as k grows.",
+           label="Distinct-2", claims=("within",)),
+    Metric("distinct_{n}_rarefied", "higher",
+           "Share of distinct ones among 100 {n}-grams of one prompt; independent of k.",
+           label="Distinct-2, rarefied", headline=("variety", 4), claims=("within",)),
+    Metric("ead_{n}", "higher",
+           "Distinct {n}-grams over those expected of uniform draws (EAD); falls as k grows.",
+           claims=("within",)),
+    Metric("self_bleu_{n}", "lower",
+           "BLEU-{n} of a reply against the other replies to its prompt; rises with k.",
+           label="Self-BLEU-4", claims=("within",)),
+    Metric("self_bleu_{n}_fixed", "lower",
+           "BLEU-{n} of a reply against 7 others to its prompt; independent of k.",
+           label="Self-BLEU-4, 7 references", headline=("variety", 3), claims=("within",)),
+    Metric("cs_self_bleu_{n}", "lower",
+           "BLEU-{n} of a persona's reply against the other personas' replies to its query.",
+           unit="query", label="Cross-style self-BLEU-4", headline=("style", 3), claims=("cross",),
+           gate=GateDefault(0.02, place=5)),
+    Metric("style_bleu_gap_{n}", "higher",
+           "Self-BLEU-{n} within a persona minus that across personas, 3 references each.",
+           unit="query", label="Style gap in BLEU-4", headline=("style", 4), claims=("cross",)),
+)  # fmt: skip
+"""The metrics with n-grams of each order up to MAX_N."""
+_SHOWN_ORDER = {"distinct_{n}": 2, "distinct_{n}_rarefied": 2}
+"""The order that has the label and the role; MAX_N for the others."""
+
+
+def _orders(metric: Metric) -> Iterator[Metric]:
+    for n in range(1, MAX_N + 1):
+        id, description = metric.id.format(n=n), metric.description.format(n=n)
+        if n == _SHOWN_ORDER.get(metric.id, MAX_N):
+            yield replace(metric, id=id, description=description)
+        else:
+            yield metric.variant(id, description=description)
+
+
+METRICS = by_id(
+    *(entry for metric in _PER_ORDER for entry in _orders(metric)),
+    Metric("rouge_l_homogenization", "lower", "Mean ROUGE-L F of two replies to one prompt.",
+           label="ROUGE-L of two replies", headline=("variety", 5), claims=("within",)),
+    Metric("compression_ratio", "lower",
+           "Bytes over gzipped bytes of one prompt's replies; rises with k.", claims=("within",)),
+    Metric("compression_ratio_fixed", "lower", "The same for 1,024 bytes; independent of k.",
+           claims=("within",)),
+    Metric("self_repetition", "lower", "Log of 4-grams shared with other replies; rises with k.",
+           claims=("within",)),
+    Metric("self_repetition_rate", "lower",
+           "Share of a reply's 4-grams that occur in another reply; rises with k.",
+           claims=("within",)),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,7 +157,9 @@ def compute(context: Context) -> list[MetricResult]:
         if context.tokenizer.window is not None and "tokenizer" in signature:
             notes["shorter_than_window"] = _shorter_share(context)
         results.append(
-            metric_result(metric, version=VERSION, values=values, signature=signature, notes=notes)
+            metric_result(
+                METRICS[metric], version=VERSION, values=values, signature=signature, notes=notes
+            )
         )
     return results
 

@@ -23,11 +23,24 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.metrics.context import Context, QueryKey, metric_result
+from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.probe import Labelled, labelled_replies
 from sfr_eval.metrics.spectra import participation_ratio
 from sfr_eval.types import Cell, MetricResult, Value
 
 VERSION = "1"
+
+METRICS = by_id(
+    Metric("coverage", "higher",
+           "Share of the labelled replies' neighbourhoods that one reply of each persona reaches.",
+           unit="query", label="Coverage by the personas", claims=("within", "both")),
+    Metric("uniformity", "higher",
+           "Chance that two personas' replies are nearest to different labelled replies.",
+           unit="query", claims=("both",)),
+    Metric("complexity", "higher",
+           "Number of directions in which all personas' replies to a query spread.", unit="query",
+           claims=("both",)),
+)  # fmt: skip
 NEIGHBOURS = 3
 """A labelled reply's neighbourhood extends to its third nearest labelled reply. With nine personas
 and 18 labelled replies from the same source, coverage is .74, which leaves room on both sides."""
@@ -126,7 +139,9 @@ def compute(context: Context) -> list[MetricResult]:
     }
     notes = {"labelled": labelled.source, "labelled_replies": len(labelled.texts)}
     return [
-        metric_result(metric, version=VERSION, values=values, signature=signature, notes=notes)
+        metric_result(
+            METRICS[metric], version=VERSION, values=values, signature=signature, notes=notes
+        )
         for metric, values in per_query.items()
     ]
 

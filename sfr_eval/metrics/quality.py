@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
+from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
 from sfr_eval.metrics.values import sample_value
 from sfr_eval.types import MetricResult, Sample
 
@@ -15,6 +16,28 @@ if TYPE_CHECKING:
     from sfr_eval.suites.world.persona import Parse, PersonaWorld
 
 VERSION = "1"
+
+METRICS = by_id(
+    Metric("oracle_well_formed", "higher",
+           "Does the benchmark's grammar generate this text at all?", unit="sample"),
+    Metric("oracle_topic", "higher", "Is the reply about the topic?", unit="sample"),
+    Metric("oracle_intent", "higher", "Does the reply answer what was asked about the topic?",
+           unit="sample"),
+    Metric("oracle_valid", "higher",
+           "Well formed, on topic and an answer to the question, all three.", unit="sample",
+           label="Valid replies", headline=("quality", 2),
+           pairs=Pairs(
+               place=1,
+               figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),),
+               swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid"),
+               compared=("distinct_valid", "embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
+           ),
+           gate=GateDefault(0.02, place=3)),
+    Metric("oracle_styled", "higher", "Valid, and most probable under the requested persona.",
+           unit="sample", label="Valid and in style", claims=("cross",)),
+    Metric("distinct_valid", "higher", "Number of distinct valid replies among the k of a prompt.",
+           label="Different valid replies", claims=("within",)),
+)  # fmt: skip
 
 
 class Oracle:
@@ -75,7 +98,7 @@ def compute(context: Context) -> list[MetricResult]:
     }
     results = [
         metric_result(
-            metric,
+            METRICS[metric],
             version=VERSION,
             values=[sample_value(reply, float(holds(reply))) for reply in context.replies],
             signature=signature,
@@ -85,5 +108,7 @@ def compute(context: Context) -> list[MetricResult]:
     distinct = context.per_prompt(oracle.distinct_valid, reason=NO_TEXT)
     return [
         *results,
-        metric_result("distinct_valid", version=VERSION, values=distinct, signature=signature),
+        metric_result(
+            METRICS["distinct_valid"], version=VERSION, values=distinct, signature=signature
+        ),
     ]

@@ -12,6 +12,7 @@ from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.metrics.classes import MAX_DISTANCE, distinct_k, meaning_classes, utility_k
 from sfr_eval.metrics.context import TOO_FEW, Context, QueryKey, metric_result
 from sfr_eval.metrics.energy import cross_style_energy, energy_test
+from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.semantic_sets import DISTINCT_K, set_errors, set_values
 from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
 from sfr_eval.stats.permutation import holm
@@ -32,6 +33,24 @@ __all__ = [
 ]
 
 VERSION = "2"
+
+METRICS = by_id(
+    Metric("embed_distance", "higher", "Mean cosine distance between two replies to one prompt.",
+           label="Distance in meaning", headline=("variety", 1), claims=("within",)),
+    Metric("vendi_q1", "higher", "Effective number of distinct replies; rises with k.",
+           claims=("within",)),
+    Metric("vendi_q2", "higher", "The same of order 2, from pairs; stable from k = 16.",
+           claims=("within",)),
+    Metric("mean_squared_kernel", "lower", "Mean squared cosine of two replies to one prompt.",
+           claims=("within",)),
+    Metric("dpp_logdet", "higher", "log det(K + I) of the cosines, as in DQO; rises with k.",
+           claims=("within",)),
+    Metric("distinct_k", "higher", "Expected number of meanings among 4 replies to a prompt.",
+           claims=("within",)),
+    Metric("cross_style_energy", "higher",
+           "Energy distance between the personas' replies to a query.", unit="query",
+           claims=("cross",)),
+)  # fmt: skip
 PERMUTATIONS = 199
 _ENERGY_REASON = "fewer than 2 personas with 2 replies"
 
@@ -82,7 +101,11 @@ def compute(context: Context) -> list[MetricResult]:
             metric_notes["within_prompt"] = within_prompt(values)
         results.append(
             metric_result(
-                metric, version=VERSION, values=values, signature=signature, notes=metric_notes
+                METRICS[metric],
+                version=VERSION,
+                values=values,
+                signature=signature,
+                notes=metric_notes,
             )
         )
     return [*results, _energy(context)]
@@ -160,7 +183,7 @@ def _energy(context: Context) -> MetricResult:
             if not math.isnan(number):
                 values[temperature, query] = number
     return metric_result(
-        "cross_style_energy",
+        METRICS["cross_style_energy"],
         version=VERSION,
         values=[
             context.query_value(key, values.get(key), reason=_ENERGY_REASON)

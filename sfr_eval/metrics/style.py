@@ -12,10 +12,30 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
+from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
 from sfr_eval.metrics.probe import Probe, fit_probe
 from sfr_eval.types import MetricResult, Value
 
 VERSION = "2"
+
+METRICS = by_id(
+    Metric("style_information", "higher",
+           "Bits about the requested persona that the probe finds in a reply.", claims=("cross",)),
+    Metric("style_strength", "higher",
+           "Mean probability that the probe gives to the requested persona.",
+           label="Style strength", headline=("style", 1), claims=("cross",),
+           pairs=Pairs(
+               place=6,
+               figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),
+                        ("cs_self_bleu_4",), ("coverage",)),
+               swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid"),
+               compared=("embed_distance", "cs_self_bleu_4"),
+           )),
+    Metric("style_accuracy", "higher",
+           "Share of replies that the probe attributes to the requested persona.",
+           label="Style accuracy", headline=("style", 2), claims=("cross",),
+           gate=GateDefault(0.02, place=2)),
+)  # fmt: skip
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -69,7 +89,9 @@ def compute(context: Context) -> list[MetricResult]:
     if isinstance(probe, str):
         values = context.per_prompt(lambda _: None, reason=probe)
         return [
-            metric_result(metric, version=VERSION, values=values, signature={"probe": None})
+            metric_result(
+                METRICS[metric], version=VERSION, values=values, signature={"probe": None}
+            )
             for metric in _MEASURES
         ]
     columns = {persona: number for number, persona in enumerate(probe.personas)}
@@ -88,7 +110,7 @@ def compute(context: Context) -> list[MetricResult]:
     notes = {**probe.notes, "confusion": _confusion(context, probe.personas, table)}
     return [
         metric_result(
-            metric, version=VERSION, values=values, signature=probe.signature, notes=notes
+            METRICS[metric], version=VERSION, values=values, signature=probe.signature, notes=notes
         )
         for metric, values in values_of.items()
     ]

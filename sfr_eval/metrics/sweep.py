@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.metrics.table import metric_info, trade_offs
 from sfr_eval.stats.estimate import query_means
 from sfr_eval.stats.frontier import (
     CurveEstimate,
@@ -29,10 +29,6 @@ from sfr_eval.types import MetricResult, Value
 
 VERSION = "1"
 SEED = 20_261_121
-
-QUALITIES = ("oracle_valid", "style_strength", "pass_at_1")
-DIVERSITIES = ("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid")
-"""Metrics for which lower is better enter as 1 - value, so they need the range 0 to 1."""
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Parts of the best quality of the sweep at which diversity is reported."""
@@ -100,8 +96,8 @@ def summaries(results: Sequence[MetricResult], *, draws: int = DRAWS) -> Iterato
     """Yield a summary for each pair of a quality and a diversity that were measured at two or more
     temperatures; `results` belong to one suite."""
     by_metric = {result.metric: result for result in results}
-    for quality in QUALITIES:
-        for diversity in DIVERSITIES:
+    for quality, pairs in trade_offs():
+        for diversity in pairs.swept:
             if quality in by_metric and diversity in by_metric:
                 pair = curve(by_metric[quality], by_metric[diversity])
                 if len(pair.temperatures) > 1 and pair.queries:
@@ -121,12 +117,12 @@ def summary(pair: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
         )
 
     best = float(pair.qualities.mean(axis=0).max())
+    info = metric_info(pair.diversity)
+    turned = info is not None and info.direction == "lower"
     return {
         "quality": pair.quality,
         "diversity": pair.diversity,
-        "diversity_is": "1 - value"
-        if METRICS[pair.diversity].direction == "lower"
-        else "the value",
+        "diversity_is": "1 - value" if turned else "the value",
         "points": pair.points,
         "hypervolume": asdict(measured(hypervolume)),
         "matched": [

@@ -3,10 +3,25 @@
 from collections.abc import Callable, Sequence
 
 from sfr_eval.metrics.context import NO_TEXT, TOO_FEW, Context, metric_result
+from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.repetition import collision_rate, modal_share, unique_share
 from sfr_eval.types import MetricResult, Sample
 
 VERSION = "2"
+
+METRICS = by_id(
+    Metric("length", "neither", "Mean number of words in a reply.", label="Length in words",
+           headline=("facts", 4)),
+    Metric("duplicate_rate", "lower", "Chance that two replies to one prompt are the same text.",
+           label="Duplicate rate", claims=("within",)),
+    Metric("truncation_rate", "lower", "Share of replies cut off at max_tokens.",
+           label="Truncation rate", headline=("facts", 5)),
+    Metric("empty_rate", "lower", "Share of replies without a word."),
+    Metric("modal_share", "lower", "Share of the most frequent reply; falls as k grows.",
+           claims=("within",)),
+    Metric("unique_share", "higher", "Distinct replies over all replies; falls as k grows.",
+           claims=("within",)),
+)  # fmt: skip
 
 
 def mean_length(replies: Sequence[Sample]) -> float | None:
@@ -61,7 +76,7 @@ def compute(context: Context) -> list[MetricResult]:
     """Return all metrics of this family, one value for each prompt."""
     return [
         metric_result(
-            metric,
+            METRICS[metric],
             version=VERSION,
             values=context.per_prompt(measure, reason=reason),
             signature=signature,

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.values import sample_value
 from sfr_eval.stats.intervals import t_interval
 from sfr_eval.types import Cell, MetricResult, Value
@@ -25,6 +26,19 @@ if TYPE_CHECKING:
     from sfr_eval.models.states_on_disk import States
 
 VERSION = "1"
+
+METRICS = by_id(
+    Metric("token_entropy", "neither", "Mean entropy of the next token along a reply, nats.",
+           unit="sample", label="Entropy of the next token", headline=("inside", 5)),
+    Metric("fork_entropy", "higher", "The same where the base sees several ways to go on.",
+           unit="sample", label="Entropy at forks", headline=("inside", 6)),
+    Metric("lock_entropy", "lower", "The same where the base sees one way to go on.", unit="sample",
+           label="Entropy at locks", headline=("inside", 7)),
+    Metric("token_logprob", "neither", "Mean log-probability of a reply's tokens, nats.",
+           unit="sample", label="Log-probability of a token"),
+    Metric("fork_logprob", "neither", "The same at forks.", unit="sample"),
+    Metric("lock_logprob", "neither", "The same at locks.", unit="sample"),
+)  # fmt: skip
 
 FORKS, LOCKS = 0.2, 0.5  # shares of all reply tokens with the highest and lowest base entropy
 MIN_QUERIES = 2  # for a point of the curve
@@ -123,7 +137,7 @@ def compute(context: Context) -> list[MetricResult]:
         notes["base"] = _base_means(context, base, cut)
     return [
         metric_result(
-            metric,
+            METRICS[metric],
             version=VERSION,
             values=values,
             signature=signature,

@@ -18,10 +18,16 @@ from sfr_eval.errors import UserError
 from sfr_eval.grading.verdicts import GradeSettings, Grading
 from sfr_eval.judges.error_rates import corrected_estimates
 from sfr_eval.metrics.context import Context
-from sfr_eval.metrics.families import FAMILIES, Family, load_family
+from sfr_eval.metrics.families import (
+    FAMILIES,
+    NEED_CHECKPOINT,
+    NEED_NO_ENCODER,
+    Family,
+    load_family,
+)
 from sfr_eval.metrics.semantic import persona_similarity
 from sfr_eval.metrics.sweep import summaries
-from sfr_eval.metrics.table import NEED_CHECKPOINT, shown_ks
+from sfr_eval.metrics.table import shown_ks
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.models.checkpoint import Checkpoint, resolve, resolve_base
 from sfr_eval.models.hidden_states import NO_CHECKPOINT, Forward
@@ -46,7 +52,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 TRUTH_TEMPERATURE = 1.0  # the world's own: what a perfect model of it says, undistorted
 TRUTH_SEED = 7_310_581_104_417  # of no ordinary run, so that truth and run are independent draws
-_NEED_ENCODER = {"semantic", "style", "population", "gated", "across"}
 
 
 def score(
@@ -315,7 +320,7 @@ def _truth_key(job: _Job, plan: Plan) -> str:
         "tokenizer": context.tokenizer.signature,
         "encoder": (
             f"{context.encoder.fingerprint}{context.encoder.variant}"
-            if names & _NEED_ENCODER
+            if names - NEED_NO_ENCODER
             else None
         ),
         "style_data": (

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.metrics.headlines import headlines
-from sfr_eval.metrics.table import direction, label
+from sfr_eval.metrics.table import direction, headlines, label
 from sfr_eval.report.figures import MODEL, TRUTH, Panel, leave_room
 from sfr_eval.report.numbers import bounds
 from sfr_eval.store.results import SuiteResults

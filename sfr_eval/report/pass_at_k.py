@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.metrics.table import direction, shown_ks
+from sfr_eval.metrics.metric import Metric
+from sfr_eval.metrics.table import curves, direction, metric_table, pass_k, shown_ks
 from sfr_eval.report.figures import MODEL, Panel
 from sfr_eval.report.numbers import bounds, plain
 from sfr_eval.store.results import SuiteResults
@@ -12,12 +13,7 @@ from sfr_eval.types import Estimate
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CURVES = {
-    "pass_at": "pass@k",
-    "distinct_correct_at": "Different correct programs",
-    "distinct_behaviour_at": "Correct programs that behave differently",
-}
-"""Metrics with a value for each k, and what they are called."""
+PASS = "pass_at_k"
 
 
 def is_code(suite: SuiteResults) -> bool:
@@ -30,26 +26,26 @@ def _first(suite: SuiteResults) -> Iterator[tuple[str, float]]:
         yield "pass_at_1", t
 
 
-def curve(suite: SuiteResults, name: str, temperature: float) -> dict[int, Estimate]:
+def curve(suite: SuiteResults, metric: Metric, temperature: float) -> dict[int, Estimate]:
     """k -> estimate, for every k that is reported."""
-    found = {k: suite.at(f"{name}_{k}", temperature) for k in range(1, suite.samples + 1)}
+    found = {k: suite.at(metric.at(k).id, temperature) for k in range(1, suite.samples + 1)}
     return {k: estimate for k, estimate in found.items() if estimate is not None}
 
 
 def over_k(suite: SuiteResults) -> list[Panel]:
     """Each curve over k with its interval as a band, a panel for each temperature."""
     return [
-        _panel(suite, name, t, points)
-        for name in CURVES
+        _panel(suite, metric, t, points)
+        for metric in curves()
         for t in suite.temperatures
-        if len(points := curve(suite, name, t)) > 1
+        if len(points := curve(suite, metric, t)) > 1
     ]
 
 
 def _panel(
-    suite: SuiteResults, name: str, temperature: float, points: Mapping[int, Estimate]
+    suite: SuiteResults, metric: Metric, temperature: float, points: Mapping[int, Estimate]
 ) -> Panel:
-    title = f"{CURVES[name]}, T = {temperature:g}"
+    title = f"{metric.curve}, T = {temperature:g}"
 
     def draw(ax: "Axes") -> None:
         from matplotlib.ticker import MaxNLocator
@@ -59,15 +55,15 @@ def _panel(
         ax.plot(list(points), values, "-o", color=MODEL)
         ax.set_title(title)
         ax.set_xlabel("k")
-        ax.set_ylabel(direction(f"{name}_1"))
-        ax.set_ylim(0, max(1.0, max(highs)) * 1.02 if name == "pass_at" else None)
+        ax.set_ylabel(direction(metric.id))
+        ax.set_ylim(0, max(1.0, max(highs)) * 1.02 if metric.id == PASS else None)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     first, last = points[min(points)], points[max(points)]
     return Panel(
         title=title,
         description=(
-            f"{CURVES[name]} at T = {temperature:g} goes from {first.value:.3g} at k = "
+            f"{metric.curve} at T = {temperature:g} goes from {first.value:.3g} at k = "
             f"{min(points)} to {last.value:.3g} at k = {max(points)}."
         ),
         rows=[
@@ -89,17 +85,18 @@ def _panel(
 
 def pass_table(suite: SuiteResults) -> dict[str, Any]:
     """Columns are the k that tables show; a row for each temperature, and below it its slices."""
-    most = max((max(curve(suite, "pass_at", t), default=1) for t in suite.temperatures), default=1)
+    metric = metric_table()[PASS]
+    most = max((max(curve(suite, metric, t), default=1) for t in suite.temperatures), default=1)
     ks = shown_ks(most)
     rows = []
     for t in suite.temperatures:
-        whole = {k: suite.at(f"pass_at_{k}", t) for k in ks}
+        whole = {k: suite.at(metric.at(k).id, t) for k in ks}
         rows.append({"name": f"All, T = {t:g}", "head": True, "cells": _cells(whole, ks)})
         groups: dict[tuple[str, str], dict[int, Estimate | None]] = {}
         for row in suite.slices:
-            if row["temperature"] == t and row["metric"].startswith("pass_at_"):
+            k = pass_k(row["metric"])
+            if row["temperature"] == t and k is not None:
                 fields = {key: value for key, value in row.items() if key not in ("by", "group")}
-                k = int(row["metric"].rpartition("_")[2])
                 groups.setdefault((row["by"], row["group"]), {})[k] = Estimate(**fields)
         for (by, group), found in groups.items():
             size = max((estimate.n for estimate in found.values() if estimate), default=0)

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sfr_eval.metrics.headlines import headlines
-from sfr_eval.metrics.table import direction, label
+from sfr_eval.metrics.table import direction, headlines, label
 from sfr_eval.report.numbers import plain
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate, Sample
@@ -17,14 +16,9 @@ def persona_metrics(suite: SuiteResults) -> list[str]:
     """The headline metrics that have a value for single personas, or for all where there are none;
     of what a checkpoint makes inside only the plots are shown."""
     personas = list(suite.personas) or [""]
-    shown = (
-        "runtime_error_rate",
-        "no_code_rate",
-        *headlines("quality", "style", "variety", "facts"),
-    )
     return [
         metric
-        for metric in shown
+        for metric in headlines("failures", "quality", "style", "variety", "facts")
         if any(suite.at(metric, t, persona) for t in suite.temperatures for persona in personas)
     ]
 

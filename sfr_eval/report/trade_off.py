@@ -4,8 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.metrics.headlines import headlines
-from sfr_eval.metrics.table import METRICS, direction, inside_sentence, label
+from sfr_eval.metrics.table import (
+    direction,
+    headlines,
+    inside_sentence,
+    label,
+    metric_info,
+    trade_offs,
+)
 from sfr_eval.report.figures import MODEL, TRUTH, Panel, leave_room
 from sfr_eval.report.numbers import bounds
 from sfr_eval.store.results import SuiteResults
@@ -14,17 +20,6 @@ from sfr_eval.types import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-TRADE_OFFS = (
-    ("oracle_valid", ("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied")),
-    ("style_strength", ("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied")),
-    ("style_strength", ("cs_self_bleu_4",)),
-    ("style_strength", ("coverage",)),
-    ("pass_at_1", ("self_bleu_4_fixed", "distinct_2_rarefied")),
-)
-"""(quality, the diversities to take the first of that is there)"""
-
-JUDGED = ("judge_ctx", "judge_rel", "judge_flu")
 
 _LABEL_PIXELS = (38, 13)  # two labels nearer than this overlap
 
@@ -35,12 +30,12 @@ Point = tuple[float, Estimate, Estimate]
 def trade_off(suite: SuiteResults) -> list[Panel]:
     """Quality against diversity over the sweep, for each pair of metrics that is there."""
     panels = []
-    for y, diversities in TRADE_OFFS:
-        for x in diversities:
-            points = _points(suite, x, y)
-            if points:
+    for y, pairs in trade_offs():
+        for group in pairs.figures:
+            measured = [(x, points) for x in group if (points := _points(suite, x, y))]
+            if measured:
+                x, points = measured[0]
                 panels.append(_curve(suite, x, y, points))
-                break
     return panels
 
 
@@ -49,8 +44,8 @@ def judged(suite: SuiteResults) -> list[Panel]:
     y = "style_strength"
     return [
         _curve(suite, x, y, points, roles=("quality", "style"))
-        for x in JUDGED
-        if (points := _points(suite, x, y))
+        for x in headlines("quality")
+        if (info := metric_info(x)) and info.family == "judge" and (points := _points(suite, x, y))
     ]
 
 
@@ -68,6 +63,7 @@ def _curve(
     roles: tuple[str, str] = ("diversity", "quality"),
 ) -> Panel:
     truth_x, truth_y = suite.truth_of(x), suite.truth_of(y)
+    info = metric_info(x)
 
     def draw(ax: "Axes") -> None:
         _band(ax, [(of_x, of_y) for _, of_x, of_y in points])
@@ -84,7 +80,7 @@ def _curve(
         ax.set_ylabel(_axis(y, roles[1]))
         leave_room(ax, [of_y for _, _, of_y in points] + ([truth_y] if truth_y else []))
         ax.margins(x=0.12)
-        if METRICS[x].direction == "lower":
+        if info is not None and info.direction == "lower":
             ax.invert_xaxis()  # right is more diverse in every panel
         ax.legend(loc="best")
         _label_points(ax, places)

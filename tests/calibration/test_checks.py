@@ -19,8 +19,8 @@ from sfr_eval.calibration.checks import (
     runs_differ,
     unevenness,
 )
-from sfr_eval.calibration.design import POWER, claims
-from sfr_eval.metrics.table import METRICS
+from sfr_eval.calibration.design import POWER
+from sfr_eval.metrics.table import metric_table
 
 
 def curve(*means: float, spread: float = 0.01, queries: int = 20) -> np.ndarray:
@@ -150,8 +150,8 @@ def test_metrics_without_a_claim_are_plain_facts() -> None:
     elsewhere = {"across", "code", "geometry", "tokens", "judge"}  # the dials do not act on these
     facts = {
         metric
-        for metric, info in METRICS.items()
-        if not claims(metric) and info.family not in elsewhere
+        for metric, info in metric_table().items()
+        if not info.claims and info.family not in elsewhere
     }
     assert facts == {
         "length",
@@ -166,8 +166,7 @@ def test_metrics_without_a_claim_are_plain_facts() -> None:
 
 def test_families_the_simulator_cannot_feed_are_left_out() -> None:
     from sfr_eval.calibration.design import LEFT_OUT
-    from sfr_eval.metrics.families import FAMILIES
-    from sfr_eval.metrics.table import NEED_CHECKPOINT
+    from sfr_eval.metrics.families import FAMILIES, NEED_CHECKPOINT
 
     assert NEED_CHECKPOINT | {"judge", "code"} <= set(LEFT_OUT) < set(FAMILIES)
 

@@ -9,7 +9,6 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics import geometry, spectra
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.geometry import against_chance
-from sfr_eval.metrics.table import METRICS
 from sfr_eval.stats.intervals import t_interval
 from sfr_eval.types import MetricResult
 from tests.metrics.conftest import make_sample, make_suite
@@ -42,7 +41,7 @@ def by_metric(found: list[MetricResult]) -> dict[str, MetricResult]:
 def test_values_are_those_of_the_last_layer_of_each_query() -> None:
     model, blind, base = (make_states(vectors(voices=2, seed=seed)) for seed in (0, 1, 2))
     found = by_metric(geometry.compute(context(forward=made(model, base=base, blind=blind))))
-    assert set(found) == {m for m, info in METRICS.items() if info.family == "geometry"}
+    assert set(found) == set(geometry.METRICS)
     last = model.reply_states[:, -1].astype(float)
     own = QUERY == 1
     expected = {

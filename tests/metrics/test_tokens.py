@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from sfr_eval.metrics import tokens
 from sfr_eval.metrics.context import Context
-from sfr_eval.metrics.table import METRICS
 from tests.metrics.conftest import make_sample, make_suite
 from tests.metrics.readings import made, make_states
 
@@ -91,7 +90,7 @@ BASE = [[9.0, 1.0], [1.0], [], [8.0, 1.0, 1.0]]
 
 def test_means_of_each_reply_worked_out() -> None:
     found = {r.metric: [v.value for v in r.values] for r in tokens.compute(context(ENTROPY, BASE))}
-    assert set(found) == {m for m, info in METRICS.items() if info.family == "tokens"}
+    assert set(found) == set(tokens.METRICS)
     assert found["token_entropy"] == [2, 2, None, 2]
     assert found["token_logprob"] == [-2, -2, None, -2]  # as the readings are made
     assert found["fork_entropy"] == [1, None, None, None]

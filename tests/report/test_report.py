@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.headlines import HEADLINES, headlines
-from sfr_eval.metrics.table import metric_info
+from sfr_eval.metrics.table import headlines, metric_info
 from sfr_eval.report import repetitions as clusters
 from sfr_eval.report.numbers import percent, plain
 from sfr_eval.report.page import script_json
@@ -368,11 +367,11 @@ def test_numbers_are_written_as_precisely_as_they_are_known() -> None:
 
 
 def test_headlines_are_metrics_and_hold_what_the_verdict_reads() -> None:
-    known = headlines()
-    assert len(set(known)) == len(known)
-    assert all(metric_info(metric) for metric in known)
-    assert {QUALITY, STYLE, VARIETY, VALID_VARIETY} <= set(known)
-    assert set(headlines("style")) == set(HEADLINES["style"])
+    ids = headlines()
+    assert len(set(ids)) == len(ids)
+    assert all(metric_info(metric) for metric in ids)
+    assert {QUALITY, STYLE, VARIETY, VALID_VARIETY} <= set(ids)
+    assert set(headlines("style")) < set(ids)
 
 
 def test_no_headline_is_one_that_calibrate_failed() -> None:

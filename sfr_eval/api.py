@@ -40,10 +40,9 @@ class Run:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Settings, fingerprints, versions, status running | complete | partial."""
-        found: dict[str, Any] | None = self._folder.read_manifest()
-        if found is None:
-            raise UserError(f"{self.folder}: no such run folder (no manifest.json)")
-        return found
+        from sfr_eval.store.manifest import Manifest
+
+        return Manifest.load(self.folder).stored()
 
     @cached_property
     def results(self) -> "pd.DataFrame":

@@ -18,8 +18,7 @@ from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.gate.spec import Check
 from sfr_eval.stats.pass_at_k import pass_at_k
-from sfr_eval.suites.problems.options import CodeOptions
-from sfr_eval.suites.suite import load_suite
+from sfr_eval.suites.stored import stored_suite
 from sfr_eval.types import PromptKey, Unit
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.reading import read_model
@@ -143,7 +142,7 @@ def snapshot(run: ScoredRun, checks: Iterable[Check]) -> Snapshot:
 
 def require_complete(run: ScoredRun) -> None:
     """RunError unless every request of the run was answered. A --limit is no lack: it was meant."""
-    status = run.manifest.get("status")
+    status = run.manifest.status
     if run.failed:
         raise RunError(
             f"{run.folder}: {run.failed:,} requests failed, and failures are not random; repeat "
@@ -151,10 +150,7 @@ def require_complete(run: ScoredRun) -> None:
         )
     if status == "complete":
         return
-    asked = sum(
-        part["prompts"] * len(part["temperatures"]) * part["samples"]
-        for part in run.manifest["plan"]
-    )
+    asked = sum(part.requests for part in run.manifest.plan)
     if status != "partial" or len(run.samples) < asked:
         raise RunError(f"{run.folder}: the run is {status}; repeat its run command to finish it")
 
@@ -274,23 +270,17 @@ def _programs(
 def _facets(run: ScoredRun, suite: str, queries: set[str]) -> dict[str, dict[str, str]]:
     """Difficulty, platform, month of the problems of a code suite, where its data are at hand.
     Groups known only by the persona of a prompt need no facet."""
-    part = next(p for p in run.manifest["plan"] if p["suite"] == suite)
-    config = run.manifest.get("config", {})
     if not any(metric.startswith("pass_at_") for metric in run.suites[suite].metrics):
         return {}
-    for name in config.get("suite", []):
-        try:
-            loaded = load_suite(name, code=CodeOptions.from_config(config))
-        except UserError:
-            continue
-        if loaded.id == suite and loaded.version == part["version"] and loaded.code is not None:
-            found: dict[str, dict[str, str]] = {}
-            for query, problem in loaded.code.problems.items():
-                if query in queries:
-                    for by, group in problem.facets.items():
-                        found.setdefault(by, {})[query] = group
-            return found
-    return {}
+    loaded = stored_suite(run.manifest, suite)
+    if loaded is None or loaded.code is None:
+        return {}
+    facets: dict[str, dict[str, str]] = {}
+    for query, problem in loaded.code.problems.items():
+        if query in queries:
+            for by, group in problem.facets.items():
+                facets.setdefault(by, {})[query] = group
+    return facets
 
 
 def groups(of: SuiteSnapshot, by: str) -> list[str]:

@@ -7,7 +7,7 @@ itself. Those estimates are the truth: what a model without any collapse would g
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +29,9 @@ from sfr_eval.plan import Plan, SuitePlan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.slices import slice_estimates
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.suites.suite import Suite
-from sfr_eval.thinking import answers, recorded, thoughts
+from sfr_eval.thinking import answers, thoughts
 from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.progress import OnProgress
@@ -54,7 +55,7 @@ def score(
     suites: Sequence[Suite],
     *,
     folder: "RunFolder",
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     encoder_name: str | None,
     style_data: Path | None,
     families: Sequence[str] | None,
@@ -78,7 +79,7 @@ def score(
     `jackknife`: also standard errors within prompts.
     `workers` compute lexical measures and sets of embeddings; it changes no bit who does.
     """
-    tags = recorded(manifest)
+    tags = manifest.thinking
     before = thoughts(samples, tags)
     samples = answers(samples, tags)
     encoder = Encoder(
@@ -94,7 +95,7 @@ def score(
                 samples=[sample for sample in samples if sample.suite == suite.id],
                 suite=suite,
                 encoder=encoder,
-                speaks_world=suite.world is not None and manifest.get("world") == suite.id,
+                speaks_world=suite.world is not None and manifest.world == suite.id,
                 style_data=style_data,
                 tokenizer=tokenizer or load_tokenizer(),
                 grading=_grading(suite, folder, manifest, on_progress),
@@ -166,7 +167,7 @@ class _Scored:
 def _grading(
     suite: Suite,
     folder: "RunFolder",
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     on_progress: OnProgress | None,
 ) -> Grading | None:
     if suite.code is None:
@@ -174,7 +175,7 @@ def _grading(
     return Grading(
         suite.code,
         file=folder.path / "verdicts" / f"{suite.id}.jsonl",
-        settings=GradeSettings.from_config(manifest.get("config", {})),
+        settings=GradeSettings.from_config(manifest.config.stored()),
         on_progress=on_progress,
     )
 
@@ -368,7 +369,7 @@ def check_subject(checkpoint: Checkpoint, families: Iterable[str]) -> None:
 
 def forward_for(
     folder: Path,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     families: Iterable[str],
     *,
     model: str | None = None,
@@ -382,13 +383,13 @@ def forward_for(
     names = set(families)
     if not names & NEED_CHECKPOINT:
         return None
-    config, known = manifest.get("config", {}), manifest["model"]
+    config = manifest.config.stored()
     name = model or config.get("model")
     if name is None:
         raise UserError(NO_CHECKPOINT)
     checkpoint = resolve(name)
     check_subject(checkpoint, sorted(names))
-    if known["kind"] != "text" and checkpoint.fingerprint != known["fingerprint"]:
+    if manifest.model.kind != "text" and checkpoint.fingerprint != manifest.model.fingerprint:
         raise UserError(
             f"--model {name}: is not the checkpoint that wrote these replies (other fingerprint); "
             "give that one"

@@ -1,35 +1,30 @@
 """What a reader must know about a run before believing its numbers, a line each."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from sfr_eval.report.pass_at_k import code_cautions
 from sfr_eval.report.verdict import chance
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
-from sfr_eval.thinking import ThinkTags, answer_text, answers, recorded, thoughts, undeclared
+from sfr_eval.thinking import ThinkTags, answer_text, answers, thoughts, undeclared
 from sfr_eval.types import Sample
 
 MANY = 0.01
 """Share of truncated, empty or cut texts from which a reader should know."""
 
 
-def cautions(
-    suite: SuiteResults, samples: Sequence[Sample], manifest: Mapping[str, Any]
-) -> Iterator[str]:
+def cautions(suite: SuiteResults, samples: Sequence[Sample], manifest: Manifest) -> Iterator[str]:
     """Everything that is out of order, the gravest first; nothing for a whole and clean run."""
-    config = manifest.get("config", {})
-    tags = recorded(manifest)
+    tags = manifest.thinking
     drawn, samples = samples, answers(samples, tags)
-    if manifest.get("status") != "complete":
-        part = next(p for p in manifest["plan"] if p["suite"] == suite.id)
-        why = (
-            f": only the first {part['queries']} queries were asked" if config.get("limit") else ""
-        )
-        yield f"This run is {manifest.get('status')}{why}."
-    yield from manifest.get("import", {}).get("cautions", ())
-    read, asked = manifest.get("world_queries"), len({sample.query for sample in samples})
-    if read is not None and asked > read and manifest.get("world") == suite.id:
+    if manifest.status != "complete":
+        queries = manifest.part(suite.id).queries
+        why = f": only the first {queries} queries were asked" if manifest.config.limit else ""
+        yield f"This run is {manifest.status}{why}."
+    yield from manifest.imported.warnings if manifest.imported else ()
+    read, asked = manifest.world_queries, len({sample.query for sample in samples})
+    if read is not None and asked > read and manifest.world == suite.id:
         yield (
             f"This model's training text was about the first {read} queries only, and {asked} were "
             f"asked: --limit {read} asks no others."

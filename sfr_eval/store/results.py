@@ -1,11 +1,11 @@
 """results.json read back: one suite's estimates, and how an estimate is written in a sentence."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sfr_eval.errors import UserError
+from sfr_eval.store.manifest import Manifest, PlannedSuite
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate
 
@@ -53,13 +53,10 @@ class SuiteResults:
         return nearest(self.temperatures, OWN_TEMPERATURE)
 
 
-def read_suites(manifest: Mapping[str, Any], results: Mapping[str, Any]) -> list[SuiteResults]:
+def read_suites(manifest: Manifest, results: Mapping[str, Any]) -> list[SuiteResults]:
     """Every suite of the run that has results; UserError if they are of another version."""
     try:
-        for part in manifest["plan"]:
-            if not re.fullmatch(SUITE_ID, part["suite"]):  # it becomes part of file names
-                raise ValueError(f"{part['suite']!r} is no id of a suite")
-        return [_suite(part, results) for part in manifest["plan"] if _scored(part, results)]
+        return [_suite(part, results) for part in manifest.plan if _scored(part, results)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"results.json: not of this version of sfr-eval ({type(error).__name__}: {error}); "
@@ -67,18 +64,18 @@ def read_suites(manifest: Mapping[str, Any], results: Mapping[str, Any]) -> list
         ) from None
 
 
-def _scored(part: Mapping[str, Any], results: Mapping[str, Any]) -> bool:
-    return any(row["suite"] == part["suite"] for row in results["estimates"])
+def _scored(part: PlannedSuite, results: Mapping[str, Any]) -> bool:
+    return any(row["suite"] == part.suite for row in results["estimates"])
 
 
-def _suite(part: Mapping[str, Any], results: Mapping[str, Any]) -> SuiteResults:
-    name = part["suite"]
+def _suite(part: PlannedSuite, results: Mapping[str, Any]) -> SuiteResults:
+    name = part.suite
     rows = [Estimate(**row) for row in results["estimates"] if row["suite"] == name]
     truth = [Estimate(**row) for row in results.get("truth", {}).get(name, [])]
     return SuiteResults(
         id=name,
-        title=part.get("title") or name,
-        personas={card["id"]: card["name"] for card in part.get("personas", [])},
+        title=part.title or name,
+        personas={card.id: card.name for card in part.personas},
         temperatures=tuple(sorted({row.temperature for row in rows})),
         samples=max(row.k for row in rows),
         estimates={(row.metric, row.temperature, row.persona): row for row in rows},
@@ -95,7 +92,3 @@ def _suite(part: Mapping[str, Any], results: Mapping[str, Any]) -> SuiteResults:
             float(t): matrix for t, matrix in results.get("similarity", {}).get(name, {}).items()
         },
     )
-
-
-SUITE_ID = r"^[a-z0-9][a-z0-9_-]*$"
-"""A suite's id is also the beginning of file names."""

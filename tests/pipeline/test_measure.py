@@ -13,6 +13,7 @@ from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.pipeline import measure as module
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
@@ -54,7 +55,7 @@ def run(
             samples,
             [suite],
             folder=opened,
-            manifest={"world": world},
+            manifest=Manifest(world=world),
             encoder_name=None,
             style_data=None,
             families=families,
@@ -155,7 +156,7 @@ def test_families_of_the_suite_with_the_encoder(tmp_path: Path, suite: Suite) ->
             draw(suite, limit=2),
             [suite],
             folder=opened,
-            manifest={"world": "persona"},
+            manifest=Manifest(world="persona"),
             encoder_name=None,
             style_data=None,
             families=None,
@@ -190,7 +191,7 @@ def test_the_tokenizer_is_in_every_signature_and_in_the_truth(tmp_path: Path, su
             draw(suite),
             [suite],
             folder=opened,
-            manifest={"world": "persona"},
+            manifest=Manifest(world="persona"),
             encoder_name=None,
             style_data=None,
             families=("lexical",),

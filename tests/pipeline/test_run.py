@@ -18,6 +18,7 @@ from sfr_eval.pipeline import run as module
 from sfr_eval.pipeline.run import Outcome, execute
 from sfr_eval.samplers.rows import error_row
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.rows import SampleWriter
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Request, Sample
@@ -436,7 +437,7 @@ def test_two_runs_that_start_together_do_not_delete_each_other(
 
     def start_other(*_: object) -> None:
         other.__enter__()
-        other.write_manifest({"status": "running"})
+        other.write_manifest(Manifest(status="running"))
 
     monkeypatch.setattr(module, "check_space", start_other)
     with pytest.raises(UserError, match="another sfr-eval is writing here"):

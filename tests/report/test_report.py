@@ -31,6 +31,7 @@ from sfr_eval.report.verdict import (
     matched_temperature,
     verdict,
 )
+from sfr_eval.store.manifest import Manifest, StoredConfig
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Estimate, Sample
@@ -70,10 +71,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     samples[1] = replace(samples[1], text=HOSTILE + " ")
     samples[5] = replace(samples[5], status="error", text="", error=HOSTILE)
     opened = write_run(tmp_path_factory.mktemp("report") / "run", samples=samples)
-    manifest = opened.read_manifest()
-    assert manifest is not None
-    manifest["name"] = "<b>model</b>"
-    opened.write_manifest(manifest)
+    manifest = Manifest.load(opened.path)
+    opened.write_manifest(manifest.model_copy(update={"name": "<b>model</b>"}))
     write_report(opened)
     return opened
 
@@ -187,8 +186,8 @@ def test_what_a_reader_must_know_stands_on_top(copied: RunFolder) -> None:
         samples[number] = replace(samples[number], status="truncated")
     samples[4] = replace(samples[4], status="error", text="", error="no answer")
     folder.seal(samples)
-    manifest = folder.read_manifest() or {}
-    folder.write_manifest({**manifest, "status": "partial", "config": {"limit": 5}})
+    partial = {"status": "partial", "config": StoredConfig(limit=5)}
+    folder.write_manifest(Manifest.load(folder.path).model_copy(update=partial))
     results = folder.read_results()
     for row in results["estimates"]:
         if row["metric"] == "style_accuracy":

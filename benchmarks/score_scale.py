@@ -31,6 +31,7 @@ def make(folder: Path, cache: Path, *, queries: int, samples: int) -> int:
     from sfr_eval.config import RunConfig
     from sfr_eval.embeddings.cache import EmbeddingStore, text_key
     from sfr_eval.embeddings.encoder import Encoder
+    from sfr_eval.store.manifest import Manifest
     from sfr_eval.store.run_folder import RunFolder
 
     run.score_and_report = lambda *_, **__: folder
@@ -44,9 +45,8 @@ def make(folder: Path, cache: Path, *, queries: int, samples: int) -> int:
     )
     run.execute(config)
     stored = RunFolder(folder)
-    manifest = stored.read_manifest()
-    assert manifest is not None
-    stored.write_manifest({**manifest, "world": None})
+    manifest = Manifest.load(folder)
+    stored.write_manifest(manifest.model_copy(update={"world": None}))
     rows = stored.sealed_samples()
     encoder = Encoder(None, cache)
     size = encoder.encode(["How many numbers has an embedding?"]).shape[1]

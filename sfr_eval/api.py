@@ -40,10 +40,9 @@ class Run:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Settings, fingerprints, versions, status running | complete | partial."""
-        found: dict[str, Any] | None = self._folder.read_manifest()
-        if found is None:
-            raise UserError(f"{self.folder}: no such run folder (no manifest.json)")
-        return found
+        from sfr_eval.store.manifest import Manifest
+
+        return Manifest.load(self.folder).stored()
 
     @cached_property
     def results(self) -> "pd.DataFrame":
@@ -51,7 +50,7 @@ class Run:
         low, high, n, k, ... An undefined value is NaN, and `reason` says why."""
         import pandas as pd
 
-        rows = self._folder.read_results()["estimates"]
+        rows = self._folder.read_results().stored()["estimates"]
         frame = pd.DataFrame(rows)
         for column in ("value", "low", "high"):
             if column in frame:
@@ -103,7 +102,7 @@ class Run:
 
     @cached_property
     def _versions(self) -> dict[str, str]:
-        return {row["metric"]: row["version"] for row in self._folder.read_results()["estimates"]}
+        return {row.metric: row.version for row in self._folder.read_results().estimates}
 
 
 def run(

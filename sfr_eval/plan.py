@@ -12,6 +12,7 @@ from typing import Any
 
 from sfr_eval.config import Shard
 from sfr_eval.errors import UserError
+from sfr_eval.store.manifest import Manifest, PersonaName, PlannedSuite
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Prompt, Request, Sampling
 
@@ -162,22 +163,25 @@ def planned_prompts(suite: Suite, *, limit: int | None, shard: Shard | None) -> 
     return tuple(p for p in prompts if place[p.query] % shard.of == shard.index - 1)
 
 
-def plan_of(manifest: Mapping[str, Any], suites: Sequence[Suite]) -> Plan:
+def plan_of(manifest: Manifest, suites: Sequence[Suite]) -> Plan:
     """The whole plan of a stored run or of one of its shards, by its manifest; needs no model."""
-    identity, limit = manifest["identity"], manifest["config"].get("limit")
+    identity = manifest.identity
+    seed = identity.seed
+    if not isinstance(seed, int):
+        raise UserError(f"{manifest.name}: has no seed, so its plan cannot be made again")
     return Plan(
         suites=tuple(
             SuitePlan(
                 suite=suite,
-                prompts=planned_prompts(suite, limit=limit, shard=None),
-                temperatures=tuple(part["temperatures"]),
-                samples=part["samples"],
-                sampling=_stored_sampling(identity["sampling"][suite.id]),
+                prompts=planned_prompts(suite, limit=manifest.config.limit, shard=None),
+                temperatures=part.temperatures,
+                samples=part.samples,
+                sampling=_stored_sampling(identity.sampling_of(suite.id)),
             )
-            for suite, part in zip(suites, manifest["plan"], strict=True)
+            for suite, part in zip(suites, manifest.plan, strict=True)
         ),
-        identity=identity,
-        seed=identity["seed"],
+        identity=identity.stored(),
+        seed=seed,
     )
 
 
@@ -185,23 +189,23 @@ def _stored_sampling(fields: Mapping[str, Any]) -> Sampling:
     return Sampling(temperature=1.0, **{**fields, "stop": tuple(fields["stop"])})
 
 
-def describe_plan(plan: Plan) -> list[dict[str, Any]]:
-    """What a manifest says of the plan, for each suite."""
-    return [
-        {
-            "suite": part.suite.id,
-            "version": part.suite.version,
-            "title": part.suite.spec.title,
-            "prompts": len(part.prompts),
-            "queries": len({prompt.query for prompt in part.prompts}),
-            "personas": [
-                {"id": card.id, "name": card.name} for card in part.suite.personas.values()
-            ],
-            "temperatures": list(part.temperatures),
-            "samples": part.samples,
-        }
+def describe_plan(plan: Plan) -> tuple[PlannedSuite, ...]:
+    """Return what a manifest says of the plan, for each suite."""
+    return tuple(
+        PlannedSuite(
+            suite=part.suite.id,
+            version=part.suite.version,
+            title=part.suite.spec.title,
+            prompts=len(part.prompts),
+            queries=len({prompt.query for prompt in part.prompts}),
+            personas=tuple(
+                PersonaName(id=card.id, name=card.name) for card in part.suite.personas.values()
+            ),
+            temperatures=part.temperatures,
+            samples=part.samples,
+        )
         for part in plan.suites
-    ]
+    )
 
 
 def differences(

@@ -6,9 +6,9 @@ look alike. Tags are stripped because they were declared (`think_tags`) or becau
 own chat template names them, never because a text happens to look that way.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from sfr_eval.errors import UserError
 from sfr_eval.types import Sample
@@ -116,17 +116,6 @@ def of_template(template: str) -> ThinkTags | None:
 def ends_inside(prompt: str, tags: ThinkTags) -> bool:
     """Does this prompt end inside of the thinking, the tag being open?"""
     return prompt.rfind(tags.open) > prompt.rfind(tags.close)
-
-
-def record(tags: ThinkTags | None) -> dict[str, Any] | None:
-    """As a manifest keeps it, under `thinking`."""
-    return None if tags is None else asdict(tags)
-
-
-def recorded(manifest: Mapping[str, Any]) -> ThinkTags | None:
-    """The tags that a run's manifest holds; None without."""
-    found = manifest.get("thinking")
-    return ThinkTags(**found) if found else None
 
 
 def _answered(sample: Sample, tags: ThinkTags) -> Sample:

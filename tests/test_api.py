@@ -49,7 +49,7 @@ def test_report_manifest_and_loading_again(run: se.Run, tmp_path: Path) -> None:
     again = se.load(str(run.folder))
     assert again.results.equals(run.results)
     assert again.manifest["status"] == "partial"  # --limit
-    with pytest.raises(UserError, match="no such run folder"):
+    with pytest.raises(UserError, match="not a run folder"):
         se.load(tmp_path)
     run.report.rename(tmp_path / "moved")
     with pytest.raises(UserError, match="sfr-eval report"):

@@ -434,7 +434,7 @@ def test_score_refuses_what_it_cannot_score(command: Any, generations: Path) -> 
         "did you mean `text`"
         in command("score", file, "--suite", "persona", "--metrics", "txet").error
     )
-    assert "no such run folder" in command("score", "nowhere").error
+    assert "not a run folder" in command("score", "nowhere").error
     assert "belongs to text made elsewhere" in command("score", ".", "--suite", "persona").error
     assert "no manifest.json" in command("report", "nowhere").error
     style = ["--style-data", "nowhere.jsonl", "--metrics", "style"]

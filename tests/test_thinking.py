@@ -16,6 +16,7 @@ from sfr_eval.comparison.runs import open_runs
 from sfr_eval.config import load_run_config
 from sfr_eval.errors import UserError
 from sfr_eval.pipeline.run import prepare
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import (
     KNOWN,
@@ -25,8 +26,6 @@ from sfr_eval.thinking import (
     declared,
     ends_inside,
     of_template,
-    record,
-    recorded,
     thoughts,
     undeclared,
 )
@@ -167,9 +166,10 @@ def test_templates_name_their_tags() -> None:
 
 
 def test_the_manifest_keeps_them() -> None:
-    assert recorded({"thinking": json.loads(json.dumps(record(OPENED)))}) == OPENED
-    assert recorded({"thinking": record(None)}) is None
-    assert recorded({}) is None  # a run of an earlier version
+    stored = json.loads(json.dumps(Manifest(thinking=OPENED).stored()))
+    assert Manifest.model_validate(stored).thinking == OPENED
+    assert Manifest.model_validate({"thinking": None}).thinking is None
+    assert Manifest.model_validate({}).thinking is None  # a run of an earlier version
 
 
 def test_undeclared_tags_are_noticed() -> None:
@@ -277,9 +277,7 @@ def test_a_thinking_model_is_measured_by_its_answers_alone(
     assert raw["self_bleu_4", ""] > plain["self_bleu_4", ""] + 0.2  # what the tags are for
     assert len(judged) == 2 * 2 * 3 * 3
     assert not any("Okay, the user" in asked for asked in judged)
-    manifest = RunFolder(Path("tagged")).read_manifest()
-    assert manifest is not None
-    assert manifest["thinking"] == record(TAGS)
+    assert Manifest.load(Path("tagged")).thinking == TAGS
     rows = RunFolder(Path("tagged")).sealed_samples()
     assert all(row.text.startswith(BOILERPLATE) for row in rows)  # the row keeps what was said
     (compared,) = open_runs(["tagged"])
@@ -381,13 +379,13 @@ def test_a_program_in_the_thinking_is_not_graded(
         return []
 
     monkeypatch.setattr("sfr_eval.metrics.code.compute", compute)
-    for thinking in (None, record(TAGS)):
+    for thinking in (None, TAGS):
         with RunFolder(tmp_path / "run") as folder:
             score(
                 rows,
                 [suite],
                 folder=folder,
-                manifest={"config": {}, "thinking": thinking},
+                manifest=Manifest(thinking=thinking),
                 encoder_name=None,
                 style_data=None,
                 families=("code",),

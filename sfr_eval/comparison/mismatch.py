@@ -49,22 +49,23 @@ def mismatches(
 def settings(run: ScoredRun, suite: str) -> dict[str, Any]:
     """What must be equal of a suite's settings, by name. Sampling is absent where it is unknown,
     as in imported text."""
-    part = next(p for p in run.manifest["plan"] if p["suite"] == suite)
+    part = run.manifest.part(suite)
     found: dict[str, Any] = {
-        f"suite {suite}: version": part["version"],
-        f"suite {suite}: k": part["samples"],
+        f"suite {suite}: version": part.version,
+        f"suite {suite}: k": part.samples,
     }
-    sampling = run.identity.get("sampling", {})
-    if isinstance(sampling, Mapping):
-        for field, value in sampling.get(suite, {}).items():
-            found[f"suite {suite}: {field}"] = value
+    for field, value in run.identity.sampling_of(suite).items():
+        found[f"suite {suite}: {field}"] = value
     return found
 
 
 def policy(run: ScoredRun) -> dict[str, Any]:
     """How prompts become text: what must be equal, by name."""
-    keys = {"chat_template": "chat template", "system_role": "system role"}
-    return {name: run.identity[key] for key, name in keys.items() if key in run.identity}
+    settings = {
+        "chat template": run.identity.chat_template,
+        "system role": run.identity.system_role,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def signature_parts(signature: str) -> dict[str, str]:

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.comparison.beside import side_by_side
 from sfr_eval.comparison.differences import Row
 from sfr_eval.comparison.figures import COLOURS
-from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.comparison.summary import rules
-from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import direction, label
 from sfr_eval.report import page
 from sfr_eval.report.figures import Panel
-from sfr_eval.suites.problems.options import CodeOptions
-from sfr_eval.suites.suite import load_suite
+from sfr_eval.suites.stored import query_texts
 
 if TYPE_CHECKING:
     from sfr_eval.comparison.result import Comparison, SuiteComparison
@@ -41,7 +38,7 @@ def render(comparison: "Comparison", drawn: Drawn) -> str:
                 "name": run.name,
                 "folder": str(run.folder),
                 "number": number % len(COLOURS),
-                "seed": run.identity.get("seed", "unknown"),
+                "seed": "unknown" if run.identity.seed is None else run.identity.seed,
             }
             for number, run in enumerate(runs)
         ],
@@ -59,7 +56,7 @@ def _section(
 ) -> dict[str, Any]:
     runs = [run for run in comparison.runs if suite in run.suites]
     prompts = side_by_side(runs, suite)
-    texts = query_texts(runs[0], suite)
+    texts = query_texts(runs[0].manifest, suite)
     personas = dict(runs[0].suites[suite].personas)
     queries = list(dict.fromkeys(prompt["query"] for prompt in prompts))
     data = {
@@ -124,17 +121,3 @@ def _table(rows: Sequence[Row], temperature: float, *, headline: bool) -> list[d
 
 
 _TONES = {"better": "good", "worse": "bad"}
-
-
-def query_texts(run: ScoredRun, suite: str) -> dict[str, str]:
-    """Query id -> text, where the suite is still here as it was; else ids must do."""
-    version = next(p["version"] for p in run.manifest["plan"] if p["suite"] == suite)
-    config = run.manifest.get("config", {})
-    for name in config.get("suite", []):
-        try:
-            loaded = load_suite(name, code=CodeOptions.from_config(config))
-        except UserError:
-            continue
-        if loaded.id == suite and loaded.version == version:
-            return dict(loaded.queries)
-    return {}

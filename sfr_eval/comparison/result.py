@@ -94,8 +94,8 @@ class Comparison:
                     "name": run.name,
                     "folder": str(run.folder),
                     "fingerprint": run.fingerprint,
-                    "seed": run.identity.get("seed"),
-                    "status": run.manifest.get("status"),
+                    "seed": run.identity.seed,
+                    "status": run.manifest.status,
                 }
                 for run in self.runs
             ],

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
+from sfr_eval.store.manifest import Identity, Manifest
 from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.thinking import answers, recorded
+from sfr_eval.thinking import answers
 from sfr_eval.types import Cell, PromptKey, Sample
 
 if TYPE_CHECKING:
@@ -30,25 +31,24 @@ class ScoredRun:
 
     folder: Path
     label: str  # short, and different from those of the runs beside it
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     suites: Mapping[str, SuiteResults]
     samples: Sequence[Sample]
 
     @property
     def name(self) -> str:
         """The model, as the run calls it."""
-        return str(self.manifest.get("name", self.folder.name))
+        return self.manifest.name or self.folder.name
 
     @property
     def fingerprint(self) -> str:
         """Of the weights, or of the imported text."""
-        return str(self.manifest.get("model", {}).get("fingerprint", "unknown"))
+        return self.manifest.model.fingerprint
 
     @property
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> Identity:
         """What may not change within a run folder."""
-        found: Mapping[str, Any] = self.manifest.get("identity", {})
-        return found
+        return self.manifest.identity
 
     @cached_property
     def prompts(self) -> Mapping[str, frozenset[PromptKey]]:
@@ -135,7 +135,7 @@ def open_runs(folders: Sequence[str | os.PathLike[str]]) -> list[ScoredRun]:
     """Read run folders; UserError for one that is not a scored run."""
     paths = [Path(folder) for folder in folders]
     read = [_read(path) for path in paths]
-    labels = _labels(paths, [str(manifest.get("name", "")) for manifest, _, _ in read])
+    labels = _labels(paths, [manifest.name for manifest, _, _ in read])
     return [
         ScoredRun(
             folder=path,
@@ -148,15 +148,13 @@ def open_runs(folders: Sequence[str | os.PathLike[str]]) -> list[ScoredRun]:
     ]
 
 
-def _read(path: Path) -> tuple[Mapping[str, Any], list[SuiteResults], list[Sample]]:
+def _read(path: Path) -> tuple[Manifest, list[SuiteResults], list[Sample]]:
     folder = RunFolder(path)
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise UserError(f"{path}: no manifest.json; not a run folder")
+    manifest = Manifest.load(path)
     suites = read_suites(manifest, folder.read_results())
     if not suites:
         raise UserError(f"{path}: results.json holds no estimate; run `sfr-eval score {path}`")
-    return manifest, suites, list(answers(folder.sealed_samples(), recorded(manifest)))
+    return manifest, suites, list(answers(folder.sealed_samples(), manifest.thinking))
 
 
 def _labels(paths: Sequence[Path], names: Sequence[str]) -> list[str]:

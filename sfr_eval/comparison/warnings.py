@@ -1,11 +1,10 @@
 """What a reader must know about two runs before believing their difference, a line each."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.thinking import recorded
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
 
 MANY = 0.01
@@ -19,10 +18,10 @@ def cautions(
     """Everything that is out of order or differs without making the runs incomparable. `unequal`:
     suite -> prompts with unequal numbers of replies."""
     for run in (first, second):
-        if run.manifest.get("status") != "complete":
-            limit = run.manifest.get("config", {}).get("limit")
+        if run.manifest.status != "complete":
+            limit = run.manifest.config.limit
             why = f": only the first {limit} queries of each suite were asked" if limit else ""
-            yield f"{run.label} is {run.manifest.get('status')}{why}."
+            yield f"{run.label} is {run.manifest.status}{why}."
         if run.failed:
             yield (
                 f"{run.label}: {run.failed:,} requests failed. Failures are not random; repeat "
@@ -69,10 +68,10 @@ def _truncated(run: ScoredRun, suite: str) -> dict[float, float]:
 
 def _how(first: ScoredRun, second: ScoredRun) -> Iterator[str]:
     for run in (first, second):
-        if not isinstance(run.identity.get("sampling"), Mapping):
+        if not run.identity.sampling_is_known:
             yield f"{run.label}: how it was sampled is unknown, so it cannot be checked."
     if first.fingerprint == second.fingerprint:
-        seeds = [run.identity.get("seed") for run in (first, second)]
+        seeds = [run.identity.seed for run in (first, second)]
         if seeds[0] == seeds[1]:
             yield "Both runs are of the same weights with the same seed: one run, seen twice."
         else:
@@ -86,16 +85,15 @@ def _how(first: ScoredRun, second: ScoredRun) -> Iterator[str]:
             )
 
 
-def _think_tags(manifest: Mapping[str, Any]) -> str:
-    tags = recorded(manifest)
-    return tags.name if tags else "none"
+def _template(manifest: Manifest) -> str | None:
+    return None if manifest.sampler is None else manifest.sampler.template
 
 
-_HOW: dict[str, Any] = {
-    "pair of think-tags": _think_tags,
-    "engine": lambda manifest: manifest.get("identity", {}).get("engine"),
-    "dtype": lambda manifest: manifest.get("identity", {}).get("dtype"),
-    "hash of the chat template": lambda manifest: (manifest.get("sampler") or {}).get("template"),
+_HOW: dict[str, Callable[[Manifest], str | None]] = {
+    "pair of think-tags": lambda manifest: manifest.thinking.name if manifest.thinking else "none",
+    "engine": lambda manifest: manifest.identity.engine,
+    "dtype": lambda manifest: manifest.identity.dtype,
+    "hash of the chat template": _template,
 }
 
 

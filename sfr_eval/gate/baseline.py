@@ -19,8 +19,7 @@ from sfr_eval.errors import RunError, UserError
 from sfr_eval.gate.spec import Check
 from sfr_eval.metrics.table import pass_k
 from sfr_eval.stats.pass_at_k import pass_at_k
-from sfr_eval.suites.problems.options import CodeOptions
-from sfr_eval.suites.suite import load_suite
+from sfr_eval.suites.stored import stored_suite
 from sfr_eval.types import PromptKey, Unit
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.reading import read_model
@@ -144,7 +143,7 @@ def snapshot(run: ScoredRun, checks: Iterable[Check]) -> Snapshot:
 
 def require_complete(run: ScoredRun) -> None:
     """RunError unless every request of the run was answered. A --limit is no lack: it was meant."""
-    status = run.manifest.get("status")
+    status = run.manifest.status
     if run.failed:
         raise RunError(
             f"{run.folder}: {run.failed:,} requests failed, and failures are not random; repeat "
@@ -152,10 +151,7 @@ def require_complete(run: ScoredRun) -> None:
         )
     if status == "complete":
         return
-    asked = sum(
-        part["prompts"] * len(part["temperatures"]) * part["samples"]
-        for part in run.manifest["plan"]
-    )
+    asked = sum(part.requests for part in run.manifest.plan)
     if status != "partial" or len(run.samples) < asked:
         raise RunError(f"{run.folder}: the run is {status}; repeat its run command to finish it")
 
@@ -253,7 +249,7 @@ def _programs(
 ) -> Iterable[Programs]:
     """c of n for each problem: its pass@1 times the number of its answers, all of which are graded
     or the run is incomplete."""
-    left = run.suites[suite].notes.get("pass_at_1", {}).get("not_scored", 0)
+    left = run.suites[suite].notes_of("pass_at_1").not_scored
     if left:
         raise RunError(
             f"{run.folder}: {left:,} programs could not be graded; `sfr-eval score {run.folder}` "
@@ -275,23 +271,17 @@ def _programs(
 def _facets(run: ScoredRun, suite: str, queries: set[str]) -> dict[str, dict[str, str]]:
     """Difficulty, platform, month of the problems of a code suite, where its data are at hand.
     Groups known only by the persona of a prompt need no facet."""
-    part = next(p for p in run.manifest["plan"] if p["suite"] == suite)
-    config = run.manifest.get("config", {})
     if not any(pass_k(metric) for metric in run.suites[suite].metrics):
         return {}
-    for name in config.get("suite", []):
-        try:
-            loaded = load_suite(name, code=CodeOptions.from_config(config))
-        except UserError:
-            continue
-        if loaded.id == suite and loaded.version == part["version"] and loaded.code is not None:
-            found: dict[str, dict[str, str]] = {}
-            for query, problem in loaded.code.problems.items():
-                if query in queries:
-                    for by, group in problem.facets.items():
-                        found.setdefault(by, {})[query] = group
-            return found
-    return {}
+    loaded = stored_suite(run.manifest, suite)
+    if loaded is None or loaded.code is None:
+        return {}
+    facets: dict[str, dict[str, str]] = {}
+    for query, problem in loaded.code.problems.items():
+        if query in queries:
+            for by, group in problem.facets.items():
+                facets.setdefault(by, {})[query] = group
+    return facets
 
 
 def groups(of: SuiteSnapshot, by: str) -> list[str]:

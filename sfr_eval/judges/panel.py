@@ -19,11 +19,11 @@ from sfr_eval.judges.error_rates import matched
 from sfr_eval.judges.judge import Case, Judge, open_judges
 from sfr_eval.judges.rubric import JudgeSpec, Material, load_judge
 from sfr_eval.judges.votes import Judged, Judgement
+from sfr_eval.store.manifest import JudgingRecord, Manifest
 from sfr_eval.store.rows import SampleWriter, kept_rows
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers
-from sfr_eval.thinking import recorded as recorded_tags
 from sfr_eval.types import Sample
 from sfr_eval.util.files import writing_to
 from sfr_eval.util.progress import Bar
@@ -58,16 +58,16 @@ class Panel:
             judge.close()
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JudgingRecord:
         """What the manifest keeps: which judgements count when the run is scored again."""
         calibration = self.settings.calibration
-        return {
-            "judges": [judge.name for judge in self.judges],
-            "rubrics": {spec.id: spec.rubric for spec in self.specs},
-            "votes": self.settings.votes,
-            "calibration": str(calibration.resolve()) if calibration else None,
-            "sessions": [dict(facts) for facts in self.facts],
-        }
+        return JudgingRecord(
+            judges=tuple(judge.name for judge in self.judges),
+            rubrics={spec.id: spec.rubric for spec in self.specs},
+            votes=self.settings.votes,
+            calibration=str(calibration.resolve()) if calibration else None,
+            sessions=tuple(dict(facts) for facts in self.facts),
+        )
 
 
 def open_panel(settings: JudgeSettings, suites: Sequence[Suite]) -> Panel:
@@ -100,8 +100,8 @@ def open_panel(settings: JudgeSettings, suites: Sequence[Suite]) -> Panel:
             record = panel.record
             matched(
                 settings.calibration,
-                judges=record["judges"],
-                rubrics=record["rubrics"],
+                judges=record.judges,
+                rubrics=record.rubrics,
                 votes=settings.votes,
             )
     except UserError:
@@ -126,16 +126,16 @@ def judge_and_record(
     suites: Sequence[Suite],
     panel: Panel,
     *,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     spent: float = 0.0,
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[Manifest, list[str]]:
     """Judge, and write into the manifest which votes count. Returns it, and what went wrong."""
-    read = answers(samples, recorded_tags(manifest))
+    read = answers(samples, manifest.thinking)
     try:
         trouble = judge_run(folder, read, suites, panel, spent=spent)
     except RunError as error:
         trouble = [str(error)]
-    recorded = {**manifest, "judging": panel.record}
+    recorded = manifest.model_copy(update={"judging": panel.record})
     folder.write_manifest(recorded)
     return recorded, trouble
 
@@ -222,21 +222,20 @@ def refuse_judged_otherwise(folder: RunFolder) -> None:
         )
 
 
-def judged_of(folder: RunFolder, manifest: Mapping[str, Any]) -> Judged | None:
+def judged_of(folder: RunFolder, manifest: Manifest) -> Judged | None:
     """The stored votes that count, by the manifest's record; None where nothing was judged."""
-    record = manifest.get("judging")
-    if not record:
+    record = manifest.judging
+    if record is None:
         return None
-    rubrics, judges, votes = record["rubrics"], tuple(record["judges"]), record["votes"]
+    rubrics, judges, votes = record.rubrics, record.judges, record.votes
     rows: dict[str, Judgement] = {}
     for row in stored_judgements(folder):
         counts = row.judge in judges and rubrics.get(row.axis) == row.rubric and row.vote < votes
         if counts and (row.judgement_id not in rows or rows[row.judgement_id].status == "error"):
             rows[row.judgement_id] = row
-    calibration = record.get("calibration")
     errors = (
-        matched(Path(calibration), judges=judges, rubrics=rubrics, votes=votes)
-        if calibration
+        matched(Path(record.calibration), judges=judges, rubrics=rubrics, votes=votes)
+        if record.calibration
         else {}
     )
     return Judged(

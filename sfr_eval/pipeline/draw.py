@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from types import FrameType
-from typing import Any
 
 from sfr_eval.samplers.subject import Subject
+from sfr_eval.store.manifest import SamplerFacts, Session
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Request, Sample, Sampler
@@ -23,8 +23,8 @@ def _draw(
     stored: dict[str, Sample],
     *,
     folder: RunFolder,
-) -> dict[str, Any]:
-    """Sample what is missing into the store and into `stored`; returns facts for the manifest."""
+) -> tuple[SamplerFacts, Session]:
+    """Sample what is missing into the store and into `stored`. Returns facts for the manifest."""
     started = time.monotonic()
     with closing(subject.build_sampler(suites, missing)) as sampler:
         ready = time.monotonic()
@@ -40,16 +40,13 @@ def _draw(
                     tokens += sample.completion_tokens
                 bar.advance(len(batch))
         seconds = time.monotonic() - ready
-        return {
-            "sampler": dict(sampler.describe()),
-            "last_session": {
-                "samples": len(missing),
-                "completion_tokens": tokens,
-                "start_seconds": round(ready - started, 2),
-                "sampling_seconds": round(seconds, 2),
-                "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
-            },
-        }
+        return SamplerFacts.model_validate(sampler.describe()), Session(
+            samples=len(missing),
+            completion_tokens=tokens,
+            start_seconds=round(ready - started, 2),
+            sampling_seconds=round(seconds, 2),
+            tokens_per_second=round(tokens / max(seconds, 1e-9), 1),
+        )
 
 
 def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Sample]]:

@@ -7,11 +7,15 @@ from typing import Any
 from sfr_eval.config import Shard
 from sfr_eval.errors import UserError
 from sfr_eval.plan import Plan, describe_plan, differences, plan_of
+from sfr_eval.store.manifest import Manifest, ShardFacts, Status
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.stored import stored_suites
+from sfr_eval.suites.stored import require_stored_suites
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample
 from sfr_eval.util.progress import log
+
+_KEPT = ("name", "model", "world", "identity", "determinism", "versions", "platform", "sampler")
+"""Fields of the manifest that the shards of a run share."""
 
 
 def join_folders(paths: Sequence[Path], output: Path | None) -> Path:
@@ -19,7 +23,7 @@ def join_folders(paths: Sequence[Path], output: Path | None) -> Path:
     if output is None:
         raise UserError("score: several folders are put together in a new one; give it by --output")
     first = next(iter(read_shards(paths).values()))
-    return join_shards(paths, output, stored_suites(first)).path
+    return join_shards(paths, output, require_stored_suites(first)).path
 
 
 def join_shards(paths: Sequence[Path], output: Path, suites: Sequence[Suite]) -> RunFolder:
@@ -46,7 +50,7 @@ def join_shards(paths: Sequence[Path], output: Path, suites: Sequence[Suite]) ->
     with folder:
         before = folder.read_manifest()
         if before is not None:
-            for name, there, here in differences(before["identity"], first["identity"]):
+            for name, there, here in differences(before.identity.stored(), first.identity.stored()):
                 raise UserError(
                     f"--output {output}: holds a run of another plan ({name}: {there} there, "
                     f"{here} here); choose another folder"
@@ -60,29 +64,28 @@ def join_shards(paths: Sequence[Path], output: Path, suites: Sequence[Suite]) ->
         stored = folder.read_samples()
         samples = [stored[id] for id in order]
         errors = sum(sample.status == "error" for sample in samples)
-        partial = errors or first["config"].get("limit") is not None
+        partial = errors or first.config.limit is not None
         whole = _manifest(
             plan, manifests, output=output, status="partial" if partial else "complete"
         )
-        folder.write_manifest(whole | {"samples": len(samples), "sealed": folder.seal(samples)})
+        sealed = folder.seal(samples)
+        folder.write_manifest(whole.model_copy(update={"samples": len(samples), "sealed": sealed}))
     log(f"{len(paths)} shards: {len(samples):,} samples, {errors:,} errors -> {output}")
     return folder
 
 
-def read_shards(paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:
+def read_shards(paths: Sequence[Path]) -> dict[Path, Manifest]:
     """The manifests of all shards of one plan, in their order; UserError if they are not that."""
-    by_index: dict[int, tuple[Path, dict[str, Any]]] = {}
+    by_index: dict[int, tuple[Path, Manifest]] = {}
     of = 0
     for path in paths:
-        manifest = RunFolder(path).read_manifest()
-        if manifest is None:
-            raise UserError(f"score {path}: no such run folder (no manifest.json)")
-        if manifest.get("shard") is None:
+        manifest = Manifest.load(path)
+        if manifest.shard is None:
             raise UserError(
                 f"score {path}: is no shard; several folders are put together only if each was "
                 "made with --shard"
             )
-        shard = Shard.parse(manifest["shard"])
+        shard = Shard.parse(manifest.shard)
         if shard.index in by_index:
             raise UserError(f"score {path}: shard {shard} is in {by_index[shard.index][0]} too")
         by_index[shard.index] = (path, manifest)
@@ -98,37 +101,38 @@ def read_shards(paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:
     return {by_index[index][0]: by_index[index][1] for index in sorted(by_index)}
 
 
-def _plan(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What the shards of a run must have in common."""
-    suites = {
-        part["suite"]: {name: part[name] for name in ("temperatures", "samples", "personas")}
-        for part in manifest["plan"]
-    }
+def _plan(manifest: Manifest) -> dict[str, Any]:
+    """Return what the shards of a run must have in common."""
     return {
-        **manifest["identity"],
-        "shards": Shard.parse(manifest["shard"]).of,
-        "limit": manifest["config"].get("limit"),
-        "plan": suites,
+        **manifest.identity.stored(),
+        "shards": Shard.parse(manifest.shard or "").of,
+        "limit": manifest.config.limit,
+        "plan": {
+            part.suite: part.model_dump(
+                mode="json", include={"temperatures", "samples", "personas"}
+            )
+            for part in manifest.plan
+        },
     }
 
 
 def _manifest(
-    plan: Plan, shards: Mapping[Path, Mapping[str, Any]], *, output: Path, status: str
-) -> dict[str, Any]:
-    """The first shard's, where they agree; what each was."""
+    plan: Plan, shards: Mapping[Path, Manifest], *, output: Path, status: Status
+) -> Manifest:
+    """Return the manifest of the first shard, where they agree, with what each shard was."""
     first = next(iter(shards.values()))
-    kept = ("name", "model", "world", "identity", "determinism", "versions", "platform", "sampler")
-    return {
-        **{name: first[name] for name in kept if name in first},
-        "shard": None,
-        "shards": [
-            {"folder": str(path), "status": shard["status"], "samples": shard.get("samples")}
-            for path, shard in shards.items()
-        ],
-        "plan": describe_plan(plan),
-        "config": {**first["config"], "shard": None, "output": str(output)},
-        "status": status,
-    }
+    facts = tuple(
+        ShardFacts(folder=str(path), status=shard.status, samples=shard.samples)
+        for path, shard in shards.items()
+    )
+    joined = Manifest(
+        shard=None,
+        shards=facts,
+        plan=describe_plan(plan),
+        config=first.config.model_copy(update={"shard": None, "output": str(output)}),
+        status=status,
+    )
+    return joined.keeping(first, *_KEPT)
 
 
 def _wanted(sample: Sample | None) -> bool:

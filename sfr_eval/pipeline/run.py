@@ -29,10 +29,11 @@ from sfr_eval.plan import Plan, describe_plan, differences, make_plan
 from sfr_eval.report.report import write_report
 from sfr_eval.samplers.subject import Subject, resolve_subject
 from sfr_eval.sandbox.detect import detect
+from sfr_eval.store.manifest import Identity, Manifest, ModelFacts, StoredConfig
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import Suite, load_suite
-from sfr_eval.thinking import record
+from sfr_eval.thinking import ThinkTags
 from sfr_eval.types import Sample
 from sfr_eval.util.assets import cache_folder, cache_open_to_others
 from sfr_eval.util.files import missing_folders, remove_folders, writing_to
@@ -146,20 +147,22 @@ def _execute(
         f"{subject.checkpoint.name}: {len(requests):,} requests, "
         f"{len(requests) - len(missing):,} already there -> {folder.path}"
     )
-    folder.write_manifest({**manifest, "status": "running"})
+    folder.write_manifest(manifest.model_copy(update={"status": "running"}))
     ended_early: BaseException | None = None
     if missing:
         try:
             with terminate_as_interrupt():
-                manifest |= _draw(subject, suites, missing, stored, folder=folder)
+                facts, session = _draw(subject, suites, missing, stored, folder=folder)
+                manifest = manifest.model_copy(update={"sampler": facts, "last_session": session})
         except (KeyboardInterrupt, RunError) as error:
             ended_early = error
     samples = [stored[r.sample_id] for r in requests if r.sample_id in stored]
     errors = sum(sample.status == "error" for sample in samples)
     partial = ended_early is not None or errors > 0 or stamped_partial(config)
-    manifest |= {"status": "partial" if partial else "complete", "samples": len(samples)}
+    done = {"status": "partial" if partial else "complete", "samples": len(samples)}
     if ended_early is None:
-        manifest |= {"sealed": folder.seal(samples)}
+        done["sealed"] = folder.seal(samples)
+    manifest = manifest.model_copy(update=done)
     folder.write_manifest(manifest)
     left = len(requests) - len(samples) + errors
     if isinstance(ended_early, RunError):
@@ -169,7 +172,7 @@ def _execute(
         return Outcome(folder=folder.path, exit_code=130, report=None, lines=(line,))
     trouble: list[str] = []
     if panel is not None:
-        spent = (manifest.get("sampler") or {}).get("cost") if missing else None
+        spent = manifest.sampler.cost if missing and manifest.sampler else None
         with terminate_as_interrupt():
             manifest, trouble = judge_and_record(
                 folder, samples, suites, panel, manifest=manifest, spent=spent or 0.0
@@ -221,7 +224,7 @@ def score_and_report(
     samples: Sequence[Sample],
     suites: Sequence[Suite],
     *,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     config: RunConfig,
 ) -> Path:
     """Compute all metrics of the stored samples, write results.json and the report."""
@@ -254,9 +257,7 @@ def _wanted(sample: Sample | None) -> bool:
     return sample is None or sample.status == "error"
 
 
-def _open_manifest(
-    folder: RunFolder, config: RunConfig, subject: Subject, plan: Plan
-) -> dict[str, Any]:
+def _open_manifest(folder: RunFolder, config: RunConfig, subject: Subject, plan: Plan) -> Manifest:
     """The manifest of this run; UserError if the folder holds a run of another plan."""
     old = folder.read_manifest()
     if old is None and any((folder.path / "samples").glob("*.jsonl")):
@@ -266,44 +267,43 @@ def _open_manifest(
     if old is not None:
         _refuse_other_plan(
             folder,
-            {**old["identity"], "shard": old.get("shard")},
+            {**old.identity.stored(), "shard": old.shard},
             {**plan.identity, "shard": config.shard},
         )
     thinking = _thinking(old, config, subject, plan)
-    if old is not None and old.get("thinking") != thinking:
+    if old is not None and old.thinking != thinking:
         refuse_judged_otherwise(folder)
-    kept = {k: v for k, v in (old or {}).items() if k in _KEPT}
-    return {
-        **kept,
-        "name": subject.checkpoint.name,
-        "model": {
-            "name": subject.checkpoint.name,
-            "kind": subject.checkpoint.kind,
-            "fingerprint": subject.checkpoint.fingerprint,
-            "folder": str(subject.checkpoint.folder) if subject.checkpoint.folder else None,
-        },
-        "world": subject.checkpoint.world,
-        "world_queries": subject.checkpoint.world_queries,
-        "identity": dict(plan.identity),
-        "shard": config.shard,
-        "plan": describe_plan(plan),
-        "thinking": thinking,
-        "config": config.model_dump(mode="json"),
-        "determinism": subject.determinism,
-        "versions": _versions(),
-        "platform": platform.platform(),
-    }
+    checkpoint = subject.checkpoint
+    manifest = Manifest(
+        name=checkpoint.name,
+        model=ModelFacts(
+            name=checkpoint.name,
+            kind=checkpoint.kind,
+            fingerprint=checkpoint.fingerprint,
+            folder=str(checkpoint.folder) if checkpoint.folder else None,
+        ),
+        world=checkpoint.world,
+        world_queries=checkpoint.world_queries,
+        identity=Identity.model_validate(plan.identity),
+        shard=config.shard,
+        plan=describe_plan(plan),
+        thinking=thinking,
+        config=StoredConfig.model_validate(config.model_dump(mode="json")),
+        determinism=subject.determinism,
+        versions=_versions(),
+        platform=platform.platform(),
+    )
+    return manifest if old is None else manifest.keeping(old, *_KEPT)
 
 
 def _thinking(
-    old: Mapping[str, Any] | None, config: RunConfig, subject: Subject, plan: Plan
-) -> dict[str, Any] | None:
+    old: Manifest | None, config: RunConfig, subject: Subject, plan: Plan
+) -> ThinkTags | None:
     """What the manifest says of think-tags. It is not found out twice, since that takes loading a
     tokenizer."""
-    if old is not None and old["config"].get("think_tags") == config.think_tags:
-        known: dict[str, Any] | None = old.get("thinking")
-        return known
-    return record(subject.think_tags(plan))
+    if old is not None and old.config.think_tags == config.think_tags:
+        return old.thinking
+    return subject.think_tags(plan)
 
 
 def _refuse_other_plan(folder: RunFolder, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

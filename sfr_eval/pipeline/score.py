@@ -1,7 +1,7 @@
 """Score again without generating: a run folder, or files of text made elsewhere."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,10 @@ from sfr_eval.metrics.families import load_family
 from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
 from sfr_eval.pipeline.measure import added_to, forward_for, score
 from sfr_eval.report.report import write_report
+from sfr_eval.store.manifest import Manifest, StoredConfig
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.stored import stored_suites
-from sfr_eval.thinking import declared, record
+from sfr_eval.suites.stored import require_stored_suites
+from sfr_eval.thinking import declared
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
@@ -129,14 +130,13 @@ def _rescore(
     ray_address: str | None,
     jackknife: bool,
 ) -> tuple[Path, Path, list[str]]:
-    stored = folder.read_manifest()
-    if stored is None:
-        raise UserError(f"score {folder.path}: no such run folder (no manifest.json)")
-    suites = stored_suites(stored)
+    stored = Manifest.load(folder.path)
+    suites = require_stored_suites(stored)
     stored = _with_tags(folder, stored, think_tags, metrics=metrics)
     # What lets code run is asked for by this command or not at all: the folder may be another's.
-    config = stored.get("config", {}) | dict.fromkeys(ASKED_EACH_TIME, False) | dict(settings)
-    manifest = {**stored, "config": config}
+    config = stored.config.stored() | dict.fromkeys(ASKED_EACH_TIME, False) | dict(settings)
+    overlaid = {"config": StoredConfig.model_validate(config)}
+    manifest = stored.model_copy(update=overlaid)
     asked = look_into or LookInto()
     progress = ScoringProgress()
     forward = forward_for(
@@ -160,7 +160,7 @@ def _rescore(
         trouble: list[str] = []
         if panel is not None:
             stored, trouble = judge_and_record(folder, samples, suites, panel, manifest=stored)
-            manifest = {**stored, "config": config}
+            manifest = stored.model_copy(update=overlaid)
             if metrics is None and folder.results_file.exists():
                 metrics = ("judge",)
         results = score(
@@ -192,24 +192,23 @@ def _rescore(
 
 def _with_tags(
     folder: RunFolder,
-    manifest: dict[str, Any],
+    manifest: Manifest,
     think_tags: str | None,
     *,
     metrics: tuple[str, ...] | None,
-) -> dict[str, Any]:
+) -> Manifest:
     """The manifest with the think-tags that this command declares."""
     if think_tags is None:
         return manifest
-    tags = record(declared(think_tags))
-    before = manifest.get("thinking")
-    if tags == before or (tags and before and {**tags, "source": before["source"]} == before):
+    tags, before = declared(think_tags), manifest.thinking
+    if tags == before or (tags and before and replace(tags, source=before.source) == before):
         return manifest
     refuse_judged_otherwise(folder)
     if metrics and folder.results_file.exists():
         raise UserError(
             "--think-tags: changes the texts of all metrics; leave out --metrics to score all again"
         )
-    return {**manifest, "thinking": tags}
+    return manifest.model_copy(update={"thinking": tags})
 
 
 def _path(value: Any) -> Path | None:

@@ -20,6 +20,7 @@ from sfr_eval.models.states_on_disk import States, read_states
 from sfr_eval.report.figures import MODEL, Panel, files
 from sfr_eval.report.hidden_maps import MAPS, map_panel, persona_names
 from sfr_eval.report.layer_profiles import HIGH, PROFILES, profile_panel
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
@@ -188,10 +189,7 @@ def _profiles(one: SuiteResults, other: SuiteResults, names: tuple[str, str]) ->
         return
     temperature = f"{nearest(common, OWN_TEMPERATURE):g}"
     for metric in PROFILES:
-        rows = [
-            suite.notes.get(metric, {}).get("profile", {}).get(temperature, [])
-            for suite in (one, other)
-        ]
+        rows = [suite.notes_of(metric).profile.get(temperature, []) for suite in (one, other)]
         if all(any(row["value"] is not None for row in of_run) for of_run in rows):
             lines = list(zip(names, (MODEL, HIGH), rows, strict=True))
             yield profile_panel(metric, lines, suite_id=one.id)
@@ -208,16 +206,12 @@ def _states(folder: RunFolder, suite: str, reading: str) -> States | None:
 
 
 def _results(folder: RunFolder) -> list[SuiteResults]:
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise UserError(f"{folder.path}: no manifest.json; not a run folder")
-    return read_suites(manifest, folder.read_results())
+    return read_suites(Manifest.load(folder.path), folder.read_results())
 
 
 def _two_names(first: RunFolder, second: RunFolder) -> tuple[str, str]:
     """The model names; the folders' where they are the same."""
-    known = [str((folder.read_manifest() or {}).get("name", "")) for folder in (first, second)]
-    names = [Path(name).name for name in known]
+    names = [Path(Manifest.load(folder.path).name).name for folder in (first, second)]
     if names[0] == names[1]:
         names = [first.path.name, second.path.name]
     return names[0], names[1]

@@ -25,11 +25,11 @@ from sfr_eval.report.page import inline, render
 from sfr_eval.report.similarity import similarity
 from sfr_eval.report.verdict import RULES, verdict
 from sfr_eval.report.warnings import cautions
-from sfr_eval.store.results import SuiteResults, read_suites
+from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import Results, SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.problems.options import CodeOptions
-from sfr_eval.suites.suite import load_suite
-from sfr_eval.thinking import answers, recorded
+from sfr_eval.suites.stored import query_texts
+from sfr_eval.thinking import answers
 from sfr_eval.types import Sample
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.untrusted import refuse_links
@@ -37,9 +37,7 @@ from sfr_eval.util.untrusted import refuse_links
 
 def write_report(folder: RunFolder) -> Path:
     """Write report.html and plots/ of a scored run; returns the path of the page."""
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise UserError(f"{folder.path}: no manifest.json; not a run folder")
+    manifest = Manifest.load(folder.path)
     results = folder.read_results()
     suites = read_suites(manifest, results)
     if not suites:
@@ -56,7 +54,7 @@ def write_report(folder: RunFolder) -> Path:
             for kind, group in drawn.items():
                 for suffix, content in files(group) if group else ():
                     write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
-            repeated = repetitions.repetitions(answers(own, recorded(manifest)))
+            repeated = repetitions.repetitions(answers(own, manifest.thinking))
             if found := repetitions.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(found))
             parts.append(_section(suite, own, manifest, drawn) | {"repeated": repeated})
@@ -80,14 +78,12 @@ def _drawn(suite: SuiteResults) -> dict[str, list[Panel]]:
     }
 
 
-def _render(
-    manifest: Mapping[str, Any], results: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
-) -> str:
-    metrics = dict.fromkeys(row["metric"] for row in results["estimates"])
+def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, Any]]) -> str:
+    metrics = dict.fromkeys(row.metric for row in results.estimates)
     return render(
         "report.html.j2",
         scripts=["browser.js"],
-        name=str(manifest.get("name", "")),
+        name=manifest.name,
         parts=parts,
         rules=RULES,
         settings=list(_flat(_settings(manifest))),
@@ -98,11 +94,11 @@ def _render(
 def _section(
     suite: SuiteResults,
     samples: Sequence[Sample],
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     drawn: Mapping[str, Sequence[Panel]],
 ) -> dict[str, Any]:
     """All that the template shows of one suite."""
-    read = answers(samples, recorded(manifest))
+    read = answers(samples, manifest.thinking)
     found = verdict(suite)
     return {
         "suite": suite,
@@ -116,9 +112,9 @@ def _section(
         "all_metrics": tables.all_metrics(suite),
         "table_temperature": found.temperature,
         "browser": replies.for_page(
-            {str(manifest.get("name", "")): read},
+            {manifest.name: read},
             personas=suite.personas,
-            queries=_query_texts(suite.id, manifest),
+            queries=query_texts(manifest, suite.id),
         ),
         "probe": _probe_facts(suite),
         "code": (
@@ -131,7 +127,7 @@ def _section(
 
 
 def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
-    notes = suite.notes.get("style_accuracy", {})
+    notes = suite.notes_of("style_accuracy").stored()
     return [
         (key.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
         for key, value in notes.items()
@@ -139,10 +135,10 @@ def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
     ]
 
 
-def _definition(metric: str, results: Mapping[str, Any]) -> dict[str, str]:
+def _definition(metric: str, results: Results) -> dict[str, str]:
     info = metric_info(metric)
-    version = next(row["version"] for row in results["estimates"] if row["metric"] == metric)
-    signature = results.get("signatures", {}).get(metric, {})
+    version = next(row.version for row in results.estimates if row.metric == metric)
+    signature = results.signatures.get(metric, {})
     return {
         "id": metric,
         "label": label(metric),
@@ -154,14 +150,16 @@ def _definition(metric: str, results: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(manifest: Manifest) -> dict[str, Any]:
     """The manifest without what the page shows elsewhere."""
-    settings = {k: v for k, v in manifest.items() if k not in ("format", "plan", "name")}
-    settings["plan"] = {
-        part["suite"]: {k: v for k, v in part.items() if k not in ("suite", "personas")}
-        for part in manifest["plan"]
+    shown = manifest.model_dump(
+        exclude={"format", "plan", "name"}, exclude_unset=True, by_alias=True
+    )
+    plan = {
+        part.suite: part.model_dump(exclude={"suite", "personas"}, exclude_unset=True)
+        for part in manifest.plan
     }
-    return settings
+    return {**shown, "plan": plan}
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -173,17 +171,3 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, ", ".join(str(item) for item in value) or "none"
     else:
         yield path, "not set" if value is None or value == {} else str(value)
-
-
-def _query_texts(suite: str, manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Query id -> text, where the suite is still here as it was; else ids must do."""
-    version = next(p["version"] for p in manifest["plan"] if p["suite"] == suite)
-    config = manifest.get("config", {})
-    for name in config.get("suite", []):
-        try:
-            loaded = load_suite(name, code=CodeOptions.from_config(config))
-        except UserError:
-            continue
-        if loaded.id == suite and loaded.version == version:
-            return dict(loaded.queries)
-    return {}

@@ -1,35 +1,30 @@
 """What a reader must know about a run before believing its numbers, a line each."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from sfr_eval.report.pass_at_k import code_cautions
 from sfr_eval.report.verdict import chance
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
-from sfr_eval.thinking import ThinkTags, answer_text, answers, recorded, thoughts, undeclared
+from sfr_eval.thinking import ThinkTags, answer_text, answers, thoughts, undeclared
 from sfr_eval.types import Sample
 
 MANY = 0.01
 """Share of truncated, empty or cut texts from which a reader should know."""
 
 
-def cautions(
-    suite: SuiteResults, samples: Sequence[Sample], manifest: Mapping[str, Any]
-) -> Iterator[str]:
+def cautions(suite: SuiteResults, samples: Sequence[Sample], manifest: Manifest) -> Iterator[str]:
     """Everything that is out of order, the gravest first; nothing for a whole and clean run."""
-    config = manifest.get("config", {})
-    tags = recorded(manifest)
+    tags = manifest.thinking
     drawn, samples = samples, answers(samples, tags)
-    if manifest.get("status") != "complete":
-        part = next(p for p in manifest["plan"] if p["suite"] == suite.id)
-        why = (
-            f": only the first {part['queries']} queries were asked" if config.get("limit") else ""
-        )
-        yield f"This run is {manifest.get('status')}{why}."
-    yield from manifest.get("import", {}).get("cautions", ())
-    read, asked = manifest.get("world_queries"), len({sample.query for sample in samples})
-    if read is not None and asked > read and manifest.get("world") == suite.id:
+    if manifest.status != "complete":
+        queries = manifest.part(suite.id).queries
+        why = f": only the first {queries} queries were asked" if manifest.config.limit else ""
+        yield f"This run is {manifest.status}{why}."
+    yield from manifest.imported.warnings if manifest.imported else ()
+    read, asked = manifest.world_queries, len({sample.query for sample in samples})
+    if read is not None and asked > read and manifest.world == suite.id:
         yield (
             f"This model's training text was about the first {read} queries only, and {asked} were "
             f"asked: --limit {read} asks no others."
@@ -61,21 +56,21 @@ def cautions(
     yield from code_cautions(suite)
     yield from _probe_warnings(suite)
     yield from _judge_warnings(suite)
-    encoder = suite.notes.get("embed_distance", {})
-    cut = encoder.get("truncated_share") or 0.0
+    encoder = suite.notes_of("embed_distance")
+    cut = encoder.truncated_share or 0.0
     if cut > MANY:
         yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
-    parts = encoder.get("chunked_share") or 0.0
+    parts = encoder.chunked_share or 0.0
     if parts > MANY:
         yield (
             f"{parts:.0%} of the texts are longer than the encoder's window; they stand for the "
             "mean of their parts."
         )
-    off = encoder.get("encoder_deviation") or {}
-    if "mean_distance" in off:
+    off = encoder.encoder_deviation
+    if off is not None and off.mean_distance is not None:
         yield (
-            f"Embeddings are not float32's: on {off['texts']} texts the mean distance is "
-            f"{off['mean_distance']:.4f} where float32 has {off['mean_distance_float32']:.4f}."
+            f"Embeddings are not float32's: on {off.texts} texts the mean distance is "
+            f"{off.mean_distance:.4f} where float32 has {off.mean_distance_float32:.4f}."
         )
 
 
@@ -128,10 +123,10 @@ def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
     }
     for reason in sorted(reasons):
         yield f"Style is not measured: {reason}."
-    notes = suite.notes.get("style_accuracy", {})
-    held_out = notes.get("held_out_accuracy")
-    if notes and held_out is None:
-        yield f"The style probe could not be tested: {notes.get('reason', 'no held-out data')}."
+    notes = suite.notes.get("style_accuracy")
+    held_out = None if notes is None else notes.held_out_accuracy
+    if notes is not None and held_out is None:
+        yield f"The style probe could not be tested: {notes.reason or 'no held-out data'}."
     elif held_out is not None and held_out < 2 * chance(suite):
         yield (
             f"The style probe is weak: {held_out:.0%} on held-out replies (chance "
@@ -141,8 +136,8 @@ def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
 
 def _judge_warnings(suite: SuiteResults) -> Iterator[str]:
     for metric, notes in suite.notes.items():
-        asked = notes.get("votes_asked", 0)
-        unread = asked - notes.get("statuses", {}).get("ok", 0)
+        asked = notes.votes_asked or 0
+        unread = asked - notes.statuses.get("ok", 0)
         if unread / max(1, asked) > MANY:
             yield (
                 f"{metric}: {unread:,} of {asked:,} votes have no score; replies without one are "

@@ -1,35 +1,34 @@
-"""What is on disk, and how it stays whole through a crash.
+"""What a run keeps on disk, and how it survives a crash.
 
-    manifest.json     resolved settings, fingerprints, versions, status running | complete | partial
+    manifest.json     settings, plan, fingerprints, versions, status (store/manifest.py)
     samples/*.jsonl   append-only: one file for each session, one line for each completion, each
                       line with its own checksum; a torn last line is dropped when read
     samples.parquet   the rows of the plan, in plan order (zstd): equal runs have equal bytes
     scores/           one Parquet file for each metric family
-    results.json      every Estimate
+    results.json      every Estimate (store/results.py)
 
 Rows hold nothing that differs between equal runs, so an interrupted and resumed run seals to the
 same bytes as an uninterrupted one.
 """
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sfr_eval.errors import UserError
+from sfr_eval.store.manifest import FILE as MANIFEST
+from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import FILE as RESULTS
+from sfr_eval.store.results import Results
 from sfr_eval.store.rows import SampleWriter, _read_lines, _shared, to_table
 from sfr_eval.types import Sample
-from sfr_eval.util.files import atomic_path, write_atomic, writing_to
+from sfr_eval.util.files import atomic_path, writing_to
 from sfr_eval.util.lock import FolderLock
 from sfr_eval.util.untrusted import refuse_links
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-FORMAT_VERSION = 1
 
 
 class RunFolder:
@@ -43,7 +42,7 @@ class RunFolder:
     @property
     def manifest_file(self) -> Path:
         """Settings and status of the run."""
-        return self.path / "manifest.json"
+        return self.path / MANIFEST
 
     @property
     def samples_file(self) -> Path:
@@ -53,7 +52,7 @@ class RunFolder:
     @property
     def results_file(self) -> Path:
         """All estimates."""
-        return self.path / "results.json"
+        return self.path / RESULTS
 
     def __enter__(self) -> "RunFolder":
         with writing_to(self.path):
@@ -62,37 +61,17 @@ class RunFolder:
             self._lock.take()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def read_manifest(self) -> dict[str, Any] | None:
-        """The manifest, or None in a folder without one; UserError if it is damaged."""
-        try:
-            loaded = json.loads(self.manifest_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except NotADirectoryError:
-            raise UserError(f"{self.path}: is a file, not a run folder") from None
-        except ValueError:
-            raise UserError(
-                f"{self.manifest_file}: damaged; restore it or choose another --output"
-            ) from None
-        except OSError as error:
-            raise UserError(f"{self.manifest_file}: cannot be read ({error.strerror})") from None
-        if not isinstance(loaded, dict) or loaded.get("format") != FORMAT_VERSION:
-            raise UserError(f"{self.manifest_file}: not a run of this version of sfr-eval")
-        return loaded
+    def read_manifest(self) -> Manifest | None:
+        """Return the manifest, or None in a folder without one. Raises UserError if damaged."""
+        return Manifest.find(self.path)
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest."""
         with writing_to(self.path):
-            content = {"format": FORMAT_VERSION, **manifest}
-            write_atomic(self.manifest_file, json.dumps(content, indent=2, ensure_ascii=False))
+            manifest.save(self.path)
 
     def read_samples(self) -> dict[str, Sample]:
         """All stored rows by sample_id. An answer replaces an earlier error of the same id.
@@ -132,7 +111,8 @@ class RunFolder:
         its sha256 where the manifest has that."""
         import pyarrow.parquet as pq
 
-        expected = (self.read_manifest() or {}).get("sealed")
+        manifest = self.read_manifest()
+        expected = manifest and manifest.sealed
         try:
             if expected is not None and _sha256(self.samples_file) != expected:
                 raise ValueError
@@ -154,29 +134,14 @@ class RunFolder:
             with atomic_path(self.path / "scores" / f"{name}.parquet") as temporary:
                 pq.write_table(table, temporary, compression="zstd")
 
-    def write_results(self, results: Mapping[str, Any]) -> None:
+    def write_results(self, results: Results) -> None:
         """Replace results.json. NaN is refused: undefined values are null with a reason."""
         with writing_to(self.path):
-            write_atomic(
-                self.results_file,
-                json.dumps(results, indent=1, allow_nan=False, ensure_ascii=False),
-            )
+            results.save(self.path)
 
-    def read_results(self) -> dict[str, Any]:
-        """results.json of a finished run."""
-        try:
-            loaded: dict[str, Any] = json.loads(self.results_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            shard = (self.read_manifest() or {}).get("shard")
-            raise UserError(
-                f"{self.path}: no results.json; run `sfr-eval score` on it"
-                + (f" and on the other shards ({shard})" if shard else "")
-            ) from None
-        except ValueError:
-            raise UserError(
-                f"{self.results_file}: damaged; run `sfr-eval score {self.path}` again"
-            ) from None
-        return loaded
+    def read_results(self) -> Results:
+        """Return the results of a scored run. Raises UserError if there are none."""
+        return Results.load(self.path)
 
 
 def _sha256(file: Path) -> str:

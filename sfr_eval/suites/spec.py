@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sfr_eval.store.results import SUITE_ID
+from sfr_eval.store.manifest import SUITE_ID
 from sfr_eval.temperature import checked_temperatures, parse_temperatures
 
 

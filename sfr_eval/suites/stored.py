@@ -1,27 +1,45 @@
 """The suites of a run, read back from its folder."""
 
-from typing import Any
-
 from sfr_eval.errors import UserError
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import Suite, load_suite
 
 
-def stored_suites(manifest: dict[str, Any]) -> list[Suite]:
-    """The suites of a run; UserError if their data have changed since."""
-    config = manifest["config"]
-    personas = config.get("personas")
+def stored_suite(manifest: Manifest, suite: str) -> Suite | None:
+    """Return a suite of a run; None if it is not at hand, or has changed since the run."""
+    version = manifest.part(suite).version
+    for name in manifest.config.suite:
+        try:
+            loaded = _load(manifest, name)
+        except UserError:
+            continue
+        if (loaded.id, loaded.version) == (suite, version):
+            return loaded
+    return None
+
+
+def query_texts(manifest: Manifest, suite: str) -> dict[str, str]:
+    """Return the texts of a suite's queries by id; {} if the suite is not at hand as it was."""
+    found = stored_suite(manifest, suite)
+    return {} if found is None else dict(found.queries)
+
+
+def require_stored_suites(manifest: Manifest) -> list[Suite]:
+    """Return all suites of a run. Raises UserError if one has changed since the run."""
     suites = []
-    for name, part in zip(config["suite"], manifest["plan"], strict=True):
-        suite = load_suite(
-            name,
-            personas=tuple(personas) if personas else None,
-            code=CodeOptions.from_config(config),
-        )
-        if suite.version != part["version"]:
+    for name, part in zip(manifest.config.suite, manifest.plan, strict=True):
+        suite = _load(manifest, name)
+        if suite.version != part.version:
             raise UserError(
                 f"suite {suite.id}: is at version {suite.version}, the run was made with "
-                f"{part['version']}; run again, or score it with that version"
+                f"{part.version}; run again, or score it with that version"
             )
         suites.append(suite)
     return suites
+
+
+def _load(manifest: Manifest, name: str) -> Suite:
+    config = manifest.config
+    code = CodeOptions.from_config(config.stored())
+    return load_suite(name, personas=config.personas or None, code=code)

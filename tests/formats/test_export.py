@@ -7,6 +7,7 @@ import pytest
 from sfr_eval.formats.export import export
 from sfr_eval.formats.read.folder import foreign_files, import_generations
 from sfr_eval.pipeline.score import rescore
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 
 
@@ -19,18 +20,15 @@ def test_texts_statuses_temperatures_and_k_survive(run: Path, tmp_path: Path, ki
     assert len(files) == (1 if kind == "jsonl" else 2)
     folder, _ = import_generations(files, suite=None, output=tmp_path / "back")
     assert folder.sealed_samples() == RunFolder(run).sealed_samples()
-    manifest, old = folder.read_manifest(), RunFolder(run).read_manifest()
-    assert manifest is not None
-    assert old is not None
+    manifest, old = Manifest.load(folder.path), Manifest.load(run)
     # An import carries no version of what drew it, so a truth is never assumed.
-    assert manifest["world"] is None
-    wanted = {**old["plan"][0]}
-    assert manifest["plan"] == [wanted]
+    assert manifest.world is None
+    assert manifest.plan == old.plan
     if kind != "jsonl":
-        assert manifest["identity"]["sampling"] == old["identity"]["sampling"]
-        assert manifest["identity"]["seed"] == old["identity"]["seed"]
-        assert manifest["import"]["origin"]["fingerprint"] == old["model"]["fingerprint"]
-    assert manifest["import"]["cautions"] == []
+        assert manifest.identity.sampling == old.identity.sampling
+        assert manifest.identity.seed == old.identity.seed
+        assert manifest.imported.origin["fingerprint"] == old.model.fingerprint
+    assert manifest.imported.warnings == ()
 
 
 def test_scored_again_the_numbers_are_the_same(run: Path, tmp_path: Path) -> None:
@@ -47,7 +45,7 @@ def test_scored_again_the_numbers_are_the_same(run: Path, tmp_path: Path) -> Non
     assert report.exists()
 
     def estimates(path: Path) -> list[dict[str, object]]:
-        rows = RunFolder(path).read_results()["estimates"]
+        rows = RunFolder(path).read_results().stored()["estimates"]
         return [row for row in rows if not row["metric"].startswith(("oracle", "distinct_valid"))]
 
     assert estimates(folder) == estimates(run)

@@ -17,6 +17,7 @@ from sfr_eval.models.loading import load_tokenizer
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.models.states_on_disk import States, read_states
 from sfr_eval.pipeline.measure import check_subject, forward_for
+from sfr_eval.store.manifest import Manifest, ModelFacts, StoredConfig
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 
@@ -333,14 +334,14 @@ def test_world_has_no_hidden_states() -> None:
 
 
 def test_other_checkpoint_than_the_runs_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    manifest = {
-        "model": {"kind": "folder", "fingerprint": "sha256:other"},
-        "config": {"model": str(tiny_checkpoint)},
-    }
+    manifest = Manifest(
+        model=ModelFacts(kind="folder", fingerprint="sha256:other"),
+        config=StoredConfig(model=str(tiny_checkpoint)),
+    )
     with pytest.raises(UserError, match="not the checkpoint that wrote these replies"):
         forward_for(tmp_path, manifest, ("geometry",))
     assert forward_for(tmp_path, manifest, ("lexical",)) is None
-    text = {"model": {"kind": "text", "fingerprint": "text:1"}}
+    text = Manifest(model=ModelFacts(kind="text", fingerprint="text:1"))
     with pytest.raises(UserError, match="give it with --model"):
         forward_for(tmp_path, text, ("tokens",))
     assert forward_for(tmp_path, text, ("tokens",), model=str(tiny_checkpoint)) is not None

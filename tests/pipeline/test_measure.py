@@ -13,6 +13,7 @@ from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.pipeline import measure as module
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
@@ -54,12 +55,12 @@ def run(
             samples,
             [suite],
             folder=opened,
-            manifest={"world": world},
+            manifest=Manifest(world=world),
             encoder_name=None,
             style_data=None,
             families=families,
             cache=folder / "cache",
-        )
+        ).stored()
 
 
 def overall(estimates: list[dict[str, Any]], metric: str) -> float:
@@ -155,13 +156,13 @@ def test_families_of_the_suite_with_the_encoder(tmp_path: Path, suite: Suite) ->
             draw(suite, limit=2),
             [suite],
             folder=opened,
-            manifest={"world": "persona"},
+            manifest=Manifest(world="persona"),
             encoder_name=None,
             style_data=None,
             families=None,
             cache=tmp_path / "cache",
             on_progress=lambda what, done, total: stages.add(what),
-        )
+        ).stored()
     json.dumps(results, allow_nan=False)
     assert {"embed_distance", "style_strength", "length"} <= set(results["signatures"])
     similarity = results["similarity"]["persona"]
@@ -190,13 +191,13 @@ def test_the_tokenizer_is_in_every_signature_and_in_the_truth(tmp_path: Path, su
             draw(suite),
             [suite],
             folder=opened,
-            manifest={"world": "persona"},
+            manifest=Manifest(world="persona"),
             encoder_name=None,
             style_data=None,
             families=("lexical",),
             cache=tmp_path / "cache",
             tokenizer=load_tokenizer("characters-v1", window=20),
-        )
+        ).stored()
     wanted = "distinct_2|version:2|tokenizer:characters-v1|token_window:20|n:2"
     for estimates in (results["estimates"], results["truth"]["persona"]):
         found = {e["signature"] for e in estimates if e["metric"] == "distinct_2"}

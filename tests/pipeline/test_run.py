@@ -18,6 +18,7 @@ from sfr_eval.pipeline import run as module
 from sfr_eval.pipeline.run import Outcome, execute
 from sfr_eval.samplers.rows import error_row
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.rows import SampleWriter
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Request, Sample
@@ -436,7 +437,7 @@ def test_two_runs_that_start_together_do_not_delete_each_other(
 
     def start_other(*_: object) -> None:
         other.__enter__()
-        other.write_manifest({"status": "running"})
+        other.write_manifest(Manifest(status="running"))
 
     monkeypatch.setattr(module, "check_space", start_other)
     with pytest.raises(UserError, match="another sfr-eval is writing here"):
@@ -539,7 +540,7 @@ def test_a_run_ends_in_results_and_a_report(tmp_path: Path) -> None:
     assert outcome.report is not None
     assert outcome.report.is_file()
     assert str(outcome.report.resolve()) in outcome.lines[-1]
-    results = RunFolder(tmp_path / "run").read_results()
+    results = RunFolder(tmp_path / "run").read_results().stored()
     assert {row["metric"] for row in results["estimates"]} >= {"length", "duplicate_rate"}
     before = (tmp_path / "run" / "results.json").read_bytes()
     execute(config(tmp_path / "run", metrics=("text",)))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.report.report import write_report
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from tests.support.chromium import ARTEFACTS, Browser, Page, browser
 from tests.support.report_data import draw, small_suite, write_run
@@ -40,9 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     samples[2] = replace(samples[2], text=MEGABYTE, status="truncated")
     samples[5] = replace(samples[5], status="error", text="", error=HOSTILE)
     opened = write_run(tmp_path_factory.mktemp("report") / "run", samples=samples)
-    manifest = opened.read_manifest()
-    assert manifest is not None
-    opened.write_manifest({**manifest, "name": f"model {HOSTILE}"})
+    manifest = Manifest.load(opened.path)
+    opened.write_manifest(manifest.model_copy(update={"name": f"model {HOSTILE}"}))
     write_report(opened)
     return opened
 

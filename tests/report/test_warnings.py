@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from sfr_eval.report.warnings import cautions
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import read_suites
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.thinking import ThinkTags, record
+from sfr_eval.thinking import ThinkTags
 from sfr_eval.types import Sample
 from tests.support.report_data import write_run
 
@@ -21,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def test_queries_beyond_what_a_demo_model_has_read_are_named(
     run: RunFolder, read: int | None, warned: bool
 ) -> None:
-    manifest = {**(run.read_manifest() or {}), "world_queries": read}
+    manifest = Manifest.load(run.path).model_copy(update={"world_queries": read})
     [suite] = read_suites(manifest, run.read_results())
     lines = [line for line in cautions(suite, run.sealed_samples(), manifest) if "--limit" in line]
     assert bool(lines) == warned
@@ -29,18 +30,15 @@ def test_queries_beyond_what_a_demo_model_has_read_are_named(
 
 
 def lines_about(run: RunFolder, samples: list[Sample], word: str, **about: object) -> list[str]:
-    manifest = {**(run.read_manifest() or {}), **about}
+    manifest = Manifest.load(run.path).model_copy(update=about)
     [suite] = read_suites(manifest, run.read_results())
     return [line for line in cautions(suite, samples, manifest) if word in line]
 
 
 def test_equal_replies_to_every_prompt_are_flagged(run: RunFolder) -> None:
     drawn = run.sealed_samples()
-    first = {(s.temperature, s.query, s.persona): s.text for s in reversed(drawn)}
-    greedy = [
-        replace(s, text=first[s.temperature, s.query, s.persona]) if s.temperature == 1.0 else s
-        for s in drawn
-    ]
+    first = {s.cell: s.text for s in reversed(drawn)}
+    greedy = [replace(s, text=first[s.cell]) if s.temperature == 1.0 else s for s in drawn]
     (line,) = lines_about(run, greedy, "greedy in secret")
     assert line.startswith("T = 1: all replies to a prompt are the same text, for each of 15 ")
     assert "doctor --model" in line
@@ -60,7 +58,7 @@ def test_thinking_that_nobody_declared_is_named_with_the_way_out(run: RunFolder)
     (line,) = lines_about(run, thinking, "thinking")
     assert line.startswith("100% of the replies hold <think> or </think>")
     assert "--think-tags '<think>,</think>'" in line
-    tags = record(ThinkTags(open="<think>", close="</think>"))
+    tags = ThinkTags(open="<think>", close="</think>")
     (line,) = lines_about(run, thinking, "thinking", thinking=tags)
     assert "100% of the replies begin with thinking" in line
     assert not lines_about(run, run.sealed_samples(), "thinking", thinking=tags)

@@ -21,6 +21,7 @@ from sfr_eval.metrics.families import load_family
 from sfr_eval.models.checkpoint import resolve
 from sfr_eval.pipeline.score import rescore
 from sfr_eval.report.report import write_report
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.rows import decode_row
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.private_tests import MAX_OPCODES, pickled_text
@@ -347,7 +348,7 @@ def test_the_plan_of_a_received_run_names_no_path(id: str, received: Path) -> No
     for name in ("manifest.json", "results.json"):
         text = (received / name).read_text()
         (received / name).write_text(text.replace('"persona"', json.dumps(id)))
-    with pytest.raises(UserError, match="is no id of a suite"):
+    with pytest.raises(UserError, match="is not the id of a suite"):
         write_report(RunFolder(received))
     assert not list(received.parent.rglob("*evil*"))
 
@@ -361,11 +362,11 @@ def test_a_received_run_does_not_bring_its_own_permissions(
     (received / "manifest.json").write_text(json.dumps(manifest))
     seen: list[dict[str, Any]] = []
 
-    def score(*_: Any, manifest: dict[str, Any], **__: Any) -> dict[str, Any]:
-        seen.append(manifest["config"])
+    def score(*_: Any, manifest: Manifest, **__: Any) -> dict[str, Any]:
+        seen.append(manifest.config.stored())
         raise UserError("enough")
 
-    monkeypatch.setattr("sfr_eval.pipeline.measure.score", score)
+    monkeypatch.setattr("sfr_eval.pipeline.score.score", score)
     with pytest.raises(UserError, match="enough"):
         score_again(received)
     assert (seen[0]["trust_remote_code"], seen[0]["unsafe_code"]) == (False, False)

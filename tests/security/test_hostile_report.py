@@ -12,6 +12,8 @@ import pytest
 
 from sfr_eval.report import report as module
 from sfr_eval.report.report import write_report
+from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
 from tests.report.test_report import Page
 from tests.support.report_data import draw, small_suite, write_run
@@ -77,13 +79,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     for metric, of_suite in results["notes"].items():
         if metric.startswith("judge_"):
             counted["notes"][metric] = of_suite
-    folder.write_results(counted)
-    folder.write_manifest(
-        {**poisoned(manifest), "status": "complete", "config": {"suite": ["persona"], "x": HOSTILE}}
-    )
+    folder.write_results(Results.model_validate(counted))
+    config = {"suite": ["persona"], "x": HOSTILE}
+    hostile = {**poisoned(manifest), "status": "complete", "config": config}
+    folder.write_manifest(Manifest.model_validate(hostile))
     queries = dict.fromkeys(suite.queries, HOSTILE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_query_texts", lambda *_: queries)
+        patch.setattr(module, "query_texts", lambda *_: queries)
         return write_report(folder).read_text(encoding="utf-8")
 
 
@@ -126,7 +128,7 @@ def test_files_of_plots_are_drawn_too(tmp_path: Path) -> None:
     manifest = json.loads(folder.manifest_file.read_text())
     for card in manifest["plan"][0]["personas"]:
         card["name"] = "=cmd|'/C calc'!A0 $\\evil{$ --> " + card["name"]
-    folder.write_manifest(manifest)
+    folder.write_manifest(Manifest.model_validate(manifest))
     write_report(RunFolder(folder.path))
     files = sorted((folder.path / "plots").iterdir())
     assert {file.suffix for file in files} == {".png", ".svg", ".csv"}

@@ -2,16 +2,18 @@
 and runs whose values are made up for a test."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from sfr_eval.pipeline.measure import score
-from sfr_eval.plan import Plan, make_plan
+from sfr_eval.plan import Plan, describe_plan, make_plan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
+from sfr_eval.store.manifest import Identity, Manifest, ModelFacts, Status, StoredConfig
+from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import MetricResult, Sample, Value
@@ -55,29 +57,17 @@ def plan_of(
     )
 
 
-def manifest_of(plan: Plan, suite: Suite, *, name: str) -> dict[str, Any]:
-    part = plan.suites[0]
-    return {
-        "name": name,
-        "model": {"name": name, "fingerprint": plan.identity["model"]},
-        "world": suite.id,
-        "identity": dict(plan.identity),
-        "plan": [
-            {
-                "suite": suite.id,
-                "version": suite.version,
-                "title": suite.spec.title,
-                "prompts": len(part.prompts),
-                "queries": len({prompt.query for prompt in part.prompts}),
-                "personas": [{"id": c.id, "name": c.name} for c in suite.personas.values()],
-                "temperatures": list(part.temperatures),
-                "samples": part.samples,
-            }
-        ],
-        "config": {"suite": [suite.id], "limit": None},
-        "status": "complete",
-        "samples": plan.size,
-    }
+def manifest_of(plan: Plan, suite: Suite, *, name: str, status: Status = "complete") -> Manifest:
+    return Manifest(
+        name=name,
+        model=ModelFacts(name=name, fingerprint=plan.identity["model"]),
+        world=suite.id,
+        identity=Identity.model_validate(plan.identity),
+        plan=describe_plan(plan),
+        config=StoredConfig(suite=(suite.id,), limit=None),
+        status=status,
+        samples=plan.size,
+    )
 
 
 def write_world_run(
@@ -96,9 +86,9 @@ def write_world_run(
     if change is not None:
         samples = change(samples)
     with RunFolder(folder) as opened:
-        about = manifest_of(plan, suite, name=name or folder.name)
-        if any(sample.status == "error" for sample in samples):
-            about["status"] = "partial"
+        failed = any(sample.status == "error" for sample in samples)
+        status: Status = "partial" if failed else "complete"
+        about = manifest_of(plan, suite, name=name or folder.name, status=status)
         opened.write_manifest(about)
         opened.seal(samples)
         results = score(
@@ -189,7 +179,7 @@ def write_code_run(
     }
     rows = [(result.metric, value) for result in results for value in result.values]
     with RunFolder(folder) as opened:
-        opened.write_manifest(about)
+        opened.write_manifest(Manifest.model_validate(about))
         opened.seal(samples)
         opened.write_scores(
             f"code@{VERSION}",
@@ -206,16 +196,6 @@ def write_code_run(
                 }
             ),
         )
-        opened.write_results(
-            {
-                "format": 1,
-                "estimates": [
-                    asdict(estimate)
-                    for result in results
-                    for estimate in all_estimates(result, k, ())
-                ],
-                "signatures": {},
-                "notes": {},
-            }
-        )
+        estimates = [row for result in results for row in all_estimates(result, k, ())]
+        opened.write_results(Results(estimates=tuple(estimates), signatures={}, notes={}))
     return folder

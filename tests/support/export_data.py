@@ -7,8 +7,10 @@ from typing import Any
 from sfr_eval.config import load_run_config
 from sfr_eval.pipeline.measure import score
 from sfr_eval.pipeline.run import prepare
+from sfr_eval.plan import describe_plan
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.store.run_folder import FORMAT_VERSION, RunFolder
+from sfr_eval.store.manifest import Identity, Manifest, ModelFacts, StoredConfig
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Sample
 
 MODEL = "world:cross=0.3,within=0.5"
@@ -43,37 +45,20 @@ def write_run(folder: Path, cache: Path, *, spoil: bool = True) -> RunFolder:
     subject, suites, plan = prepare(config)
     samples = list(WorldSampler(suites, dials=subject.checkpoint.dials).sample(plan.requests()))
     samples = spoiled(samples) if spoil else samples
-    (part,) = plan.suites
-    manifest = {
-        "format": FORMAT_VERSION,
-        "name": MODEL,
-        "model": {
-            "name": MODEL,
-            "kind": "world",
-            "fingerprint": subject.checkpoint.fingerprint,
-            "folder": None,
-        },
-        "world": "persona",
-        "identity": dict(plan.identity),
-        "plan": [
-            {
-                "suite": part.suite.id,
-                "version": part.suite.version,
-                "title": part.suite.spec.title,
-                "prompts": len(part.prompts),
-                "queries": QUERIES,
-                "personas": [{"id": c.id, "name": c.name} for c in part.suite.personas.values()],
-                "temperatures": list(TEMPERATURES),
-                "samples": K,
-            }
-        ],
-        "config": config.model_dump(mode="json"),
-        "determinism": "bitwise",
-        "versions": {},
-        "platform": "test",
-        "status": "complete",
-        "samples": len(samples),
-    }
+    fingerprint = subject.checkpoint.fingerprint
+    manifest = Manifest(
+        name=MODEL,
+        model=ModelFacts(name=MODEL, kind="world", fingerprint=fingerprint, folder=None),
+        world="persona",
+        identity=Identity.model_validate(plan.identity),
+        plan=describe_plan(plan),
+        config=StoredConfig.model_validate(config.model_dump(mode="json")),
+        determinism="bitwise",
+        versions={},
+        platform="test",
+        status="complete",
+        samples=len(samples),
+    )
     with RunFolder(folder) as opened:
         opened.write_manifest(manifest)
         opened.seal(samples)

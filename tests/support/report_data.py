@@ -8,6 +8,8 @@ from typing import Any
 from sfr_eval.pipeline.measure import score
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Estimate, Sample
@@ -63,8 +65,8 @@ def draw(suite: Suite) -> list[Sample]:
     return list(WorldSampler([suite], dials={"cross": 0.3, "within": 0.5}).sample(plan.requests()))
 
 
-def manifest(suite: Suite, samples: int) -> dict[str, Any]:
-    return {
+def manifest(suite: Suite, samples: int) -> Manifest:
+    stored = {
         "name": "world:cross=0.3,within=0.5",
         "world": "persona",
         "plan": [
@@ -84,6 +86,7 @@ def manifest(suite: Suite, samples: int) -> dict[str, Any]:
         "status": "complete",
         "samples": samples,
     }
+    return Manifest.model_validate(stored)
 
 
 def write_run(folder: Path, *, samples: list[Sample] | None = None) -> RunFolder:
@@ -103,7 +106,7 @@ def write_run(folder: Path, *, samples: list[Sample] | None = None) -> RunFolder
             families=("lexical", "text", "quality"),
             cache=folder / "cache",
         )
-        opened.write_results(with_embeddings(results))
+        opened.write_results(Results.model_validate(with_embeddings(results.stored())))
     return RunFolder(folder)
 
 

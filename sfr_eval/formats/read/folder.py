@@ -1,7 +1,6 @@
 """A run folder of foreign files: found, read, checked, sealed."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +11,21 @@ from sfr_eval.formats.read import inspect_log, lm_eval, rows
 from sfr_eval.formats.read.checks import refuse_copies, suspicions
 from sfr_eval.formats.read.mapping import Fields, PromptMap
 from sfr_eval.formats.read.reply import UNKNOWN, Reading, Reply
-from sfr_eval.store.run_folder import FORMAT_VERSION, RunFolder
+from sfr_eval.store.manifest import (
+    Identity,
+    ImportFacts,
+    Manifest,
+    ModelFacts,
+    PersonaName,
+    PlannedSuite,
+    StoredConfig,
+)
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample, Sampling
 from sfr_eval.util.files import missing_folders, writing_to
-from sfr_eval.util.reading import json_lines
+from sfr_eval.util.reading import json_lines, read_model
 
 _SUBJECT = ("chat_template", "system_role", "seed")
 _PATTERNS = ("*.eval", "samples_*.jsonl")
@@ -64,16 +72,18 @@ def import_generations(
     folder = RunFolder(output or Path("runs") / f"{files[0].stem}-{digest[:10]}")
     replies = [reply for reading in readings for reply in reading.replies]
     samples = _samples(replies, loaded)
-    manifest = json.loads(json.dumps(_manifest(readings, loaded, samples, digest)))
-    manifest["config"] = {"suite": [named], **settings}  # as it was named: by name or by folder
-    old = folder.read_manifest() or {}
-    manifest |= {key: old[key] for key in ("thinking", "judging") if key in old}
-    if old and {**old, "sealed": None} != {**manifest, "sealed": None}:
+    config = StoredConfig.model_validate({"suite": [named], **settings})
+    made = _manifest(readings, loaded, samples, digest).model_copy(update={"config": config})
+    manifest = Manifest.model_validate(made.stored())  # as it will be read back
+    old = folder.read_manifest()
+    if old is not None:
+        manifest = manifest.keeping(old, "thinking", "judging")
+    if old and old.model_copy(update={"sealed": manifest.sealed}) != manifest:
         raise UserError(f"--output {folder.path}: holds another run; choose another folder")
     with writing_to(folder.path):
         new = missing_folders(folder.path)
         folder.path.mkdir(parents=True, exist_ok=True)
-    folder.write_manifest(manifest | {"sealed": folder.seal(samples)})
+    folder.write_manifest(manifest.model_copy(update={"sealed": folder.seal(samples)}))
     return folder, new
 
 
@@ -154,7 +164,7 @@ def _sample(reply: Reply, suite: str, *, index: int) -> Sample:
 
 def _manifest(
     readings: Sequence[Reading], suite: Suite, samples: list[Sample], digest: str
-) -> dict[str, Any]:
+) -> Manifest:
     first = readings[0]
     personas = {sample.persona for sample in samples}
     cells = Counter(sample.cell for sample in samples)
@@ -165,50 +175,45 @@ def _manifest(
     if unknown and first.format != "rows":
         cautions.append(f"Not stated by the files, and unknown: {', '.join(unknown)}.")
     name = ", ".join(sorted(names)) or first.file.name
-    return {
-        "format": FORMAT_VERSION,
-        "name": name,
-        "model": {
-            "name": name,
-            "kind": "text",
-            "fingerprint": f"text:{digest}",
-            "folder": None,
-        },
-        "world": None,
-        "identity": {
-            "text": digest,
-            "sampling": _stated_sampling(readings, suite),
-            "suites": {suite.id: suite.version},
-            **_stated_subject(readings),
-        },
-        "plan": [
-            {
-                "suite": suite.id,
-                "version": suite.version,
-                "title": suite.spec.title,
-                "prompts": len({sample.prompt_key for sample in samples}),
-                "queries": len({s.query for s in samples}),
-                "personas": [
-                    {"id": id, "name": card.name}
-                    for id, card in suite.personas.items()
-                    if id in personas
-                ],
-                "temperatures": sorted({s.temperature for s in samples}),
-                "samples": max(cells.values()),
-            }
-        ],
-        "import": {
-            "format": first.format,
-            "files": [reading.file.name for reading in readings],
-            "origin": dict(first.origin),
-            "unknown": unknown,
-            "cautions": list(dict.fromkeys([*cautions, *suspicions(replies)])),
-        },
-        "determinism": UNKNOWN,
-        "versions": {},
-        "status": "complete",
-        "samples": len(samples),
+    identity = {
+        "text": digest,
+        "sampling": _stated_sampling(readings, suite),
+        "suites": {suite.id: suite.version},
+        **_stated_subject(readings),
     }
+    plan = PlannedSuite(
+        suite=suite.id,
+        version=suite.version,
+        title=suite.spec.title,
+        prompts=len({sample.prompt_key for sample in samples}),
+        queries=len({sample.query for sample in samples}),
+        personas=tuple(
+            PersonaName(id=id, name=card.name)
+            for id, card in suite.personas.items()
+            if id in personas
+        ),
+        temperatures=tuple(sorted({sample.temperature for sample in samples})),
+        samples=max(cells.values()),
+    )
+    facts = ImportFacts(
+        format=first.format,
+        files=tuple(reading.file.name for reading in readings),
+        origin=dict(first.origin),
+        unknown=tuple(unknown),
+        warnings=tuple(dict.fromkeys([*cautions, *suspicions(replies)])),
+    )
+    return Manifest(
+        name=name,
+        model=ModelFacts(name=name, kind="text", fingerprint=f"text:{digest}", folder=None),
+        world=None,
+        identity=read_model(Identity, identity, where=str(first.file)),
+        plan=(plan,),
+        imported=facts,
+        determinism=UNKNOWN,
+        versions={},
+        status="complete",
+        samples=len(samples),
+    )
 
 
 def _stated_sampling(readings: Sequence[Reading], suite: Suite) -> Any:

@@ -71,15 +71,12 @@ def inspect_id(prompt: PromptKey) -> str:
 def _spec(source: Source, cell: Cell) -> "EvalSpec":
     from inspect_ai.log import EvalConfig, EvalDataset, EvalSpec
 
-    part = next(p for p in source.manifest["plan"] if p["suite"] == cell.suite.id)
-    identity = source.manifest["identity"]
-    last = source.manifest.get("config", {})
-    urls = last.get("base_url") or [None]
+    identity, config = source.manifest.identity, source.manifest.config
     return EvalSpec(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         task=f"sfr_eval/{cell.suite.id}",
         task_display_name=cell.name,
-        task_version=part["version"],
+        task_version=source.manifest.part(cell.suite.id).version,
         task_id=_id(source, cell.name),
         run_id=_id(source, ""),
         dataset=EvalDataset(
@@ -88,17 +85,17 @@ def _spec(source: Source, cell: Cell) -> "EvalSpec":
             sample_ids=[inspect_id(prompt) for prompt in cell.samples],
             shuffled=False,
         ),
-        model=f"{identity.get('engine', 'unknown')}/{source.model}",
-        model_base_url=urls[0],
+        model=f"{identity.engine or 'unknown'}/{source.model}",
+        model_base_url=config.base_url[0] if config.base_url else None,
         model_generate_config=_generate_config(source, cell),
-        config=EvalConfig(epochs=max(1, cell.k), epochs_reducer=[], limit=last.get("limit")),
+        config=EvalConfig(epochs=max(1, cell.k), epochs_reducer=[], limit=config.limit),
         packages={"sfr-eval": __version__},
         metadata={
             "sfr_eval": {
                 "suite": cell.suite.id,
                 "temperature": cell.temperature,
                 "origin": source.origin,
-                "identity": dict(identity),
+                "identity": identity.stored(),
                 "undefined": dict(cell.undefined),
                 "estimates": [
                     estimate_row(e)
@@ -111,7 +108,7 @@ def _spec(source: Source, cell: Cell) -> "EvalSpec":
 
 
 def _id(source: Source, what: str) -> str:
-    text = f"{source.manifest['model']['fingerprint']}\0{source.folder.path.name}\0{what}"
+    text = f"{source.manifest.model.fingerprint}\0{source.folder.path.name}\0{what}"
     return hashlib.sha256(text.encode()).hexdigest()[:22]
 
 

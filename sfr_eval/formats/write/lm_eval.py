@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.formats.write.source import Cell, Source, estimate_row
+from sfr_eval.store.manifest import Session
 from sfr_eval.types import Prompt, Sample
 from sfr_eval.util.files import write_atomic
 from sfr_eval.version import __version__
@@ -113,12 +114,10 @@ def results_content(
     source: Source, cells: Sequence[Cell], lines: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> dict[str, Any]:
     """What results_<stamp>.json holds."""
-    config = source.manifest.get("config", {})
-    identity = source.manifest["identity"]
-    last = source.manifest.get("last_session", {})
-    seconds = last.get("start_seconds", 0.0) + last.get("sampling_seconds", 0.0)
-    seed = identity.get("seed") if isinstance(identity.get("seed"), int) else None
-    template = identity.get("chat_template")
+    identity = source.manifest.identity
+    last = source.manifest.last_session or Session()
+    seed = identity.seed if isinstance(identity.seed, int) else None
+    template = identity.chat_template
     return {
         "results": {cell.name: _task_metrics(cell) for cell in cells},
         "group_subtasks": {cell.name: [] for cell in cells},
@@ -140,7 +139,7 @@ def results_content(
             "batch_sizes": [],
             "device": None,
             "use_cache": None,
-            "limit": config.get("limit"),
+            "limit": source.manifest.config.limit,
             "bootstrap_iters": 0,
             "gen_kwargs": None,
             "random_seed": seed,
@@ -150,15 +149,15 @@ def results_content(
             "sfr_eval": {
                 "version": __version__,
                 "origin": source.origin,
-                "identity": identity,
+                "identity": identity.stored(),
                 "estimates": [estimate_row(estimate) for estimate in source.estimates()],
-                "counts": source.results.get("counts", []),
+                "counts": [asdict(counts) for counts in source.results.counts],
             },
         },
         "git_hash": "",
         "date": time.time(),
-        "pretty_env_info": str(source.manifest.get("platform", "")),
-        "transformers_version": source.manifest.get("versions", {}).get("transformers", ""),
+        "pretty_env_info": source.manifest.platform,
+        "transformers_version": source.manifest.versions.get("transformers", ""),
         "lm_eval_version": f"none: sfr-eval {__version__}",
         "upper_git_hash": None,
         "task_hashes": {name: _task_hash(rows) for name, rows in lines.items()},
@@ -170,7 +169,7 @@ def results_content(
         "fewshot_as_multiturn": None,
         "chat_template": None,
         "chat_template_sha": None if template == "tokenizer" else template,
-        "total_evaluation_time_seconds": seconds,
+        "total_evaluation_time_seconds": last.start_seconds + last.sampling_seconds,
     }
 
 
@@ -206,12 +205,11 @@ def _task_config(source: Source, cell: Cell) -> dict[str, Any]:
 
 
 def _version(source: Source, cell: Cell) -> str:
-    parts = source.manifest["plan"]
-    return str(next(part["version"] for part in parts if part["suite"] == cell.suite.id))
+    return source.manifest.part(cell.suite.id).version
 
 
 def _model_source(source: Source) -> str:
-    return str(source.manifest["identity"].get("engine", "unknown"))
+    return source.manifest.identity.engine or "unknown"
 
 
 def _task_hash(lines: Sequence[Mapping[str, Any]]) -> str:

@@ -79,14 +79,13 @@ def shown(source: Source) -> list[Estimate]:
 def entries(source: Source) -> list[dict[str, Any]]:
     """The fields of a huggingface_hub.EvalResult for each estimate that is shown."""
     titles = {suite.id: suite.title for suite in source.suites}
-    versions = {part["suite"]: part["version"] for part in source.manifest["plan"]}
     return [
         {
             "task_type": TASK,
             "dataset_type": "sfr-eval",
             "dataset_name": titles[estimate.suite],
             "dataset_config": estimate.suite,
-            "dataset_revision": versions[estimate.suite],
+            "dataset_revision": source.manifest.part(estimate.suite).version,
             "metric_type": estimate.metric,
             "metric_value": estimate.value,
             "metric_name": f"{estimate.metric} (T={estimate.temperature:g}, k={estimate.k})",

@@ -11,10 +11,10 @@ from typing import Any
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.stats.estimate import query_means
 from sfr_eval.stats.intervals import standard_error
-from sfr_eval.store.results import SuiteResults, read_suites
+from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import Results, SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.stored import stored_suites
-from sfr_eval.suites.suite import Suite
+from sfr_eval.suites.stored import require_stored_suites
 from sfr_eval.types import Estimate, Prompt, PromptKey, Sample, Value
 
 
@@ -47,17 +47,15 @@ class Source:
     """All that is exported of a run."""
 
     folder: RunFolder
-    manifest: Mapping[str, Any]
-    results: Mapping[str, Any]
+    manifest: Manifest
+    results: Results
     metrics: frozenset[str] | None  # None: all of them
 
     @classmethod
     def open(cls, path: Path, *, metrics: Sequence[str] | None = None) -> "Source":
         """Read a scored run; UserError if it is none, or if it has no metric of this name."""
         folder = RunFolder(path)
-        manifest = folder.read_manifest()
-        if manifest is None:
-            raise UserError(f"export {path}: no such run folder (no manifest.json)")
+        manifest = Manifest.load(path)
         results = folder.read_results()
         source = cls(
             folder=folder,
@@ -65,7 +63,7 @@ class Source:
             results=results,
             metrics=None if metrics is None else frozenset(metrics),
         )
-        known = {row["metric"] for row in results["estimates"]}
+        known = {estimate.metric for estimate in results.estimates}
         for metric in metrics or ():
             if metric not in known:
                 raise UserError(
@@ -76,7 +74,7 @@ class Source:
     @property
     def model(self) -> str:
         """As the run names it."""
-        return str(self.manifest["model"]["name"])
+        return self.manifest.model.name
 
     @cached_property
     def suites(self) -> list[SuiteResults]:
@@ -94,30 +92,25 @@ class Source:
     @cached_property
     def prompts(self) -> dict[tuple[str, str, str], Prompt]:
         """(suite, query, persona) -> what was asked; the suites must be as they were."""
-        suites: list[Suite] = stored_suites(dict(self.manifest))
+        suites = require_stored_suites(self.manifest)
         return {(p.suite, p.query, p.persona): p for suite in suites for p in suite.prompts()}
 
     @property
     def origin(self) -> dict[str, Any]:
         """What an importer should know of this run: model, engine, template, seed, status."""
-        identity = self.manifest["identity"]
-        known = {
-            name: identity[name]
-            for name in ("engine", "dtype", "chat_template", "system_role", "seed")
-            if name in identity
-        }
+        names = {"engine", "dtype", "chat_template", "system_role", "seed"}
+        known = self.manifest.identity.model_dump(include=names, exclude_unset=True)
         return {
             **known,
             "name": self.model,
-            "fingerprint": self.manifest["model"]["fingerprint"],
-            "status": self.manifest["status"],
-            "determinism": self.manifest.get("determinism"),
+            "fingerprint": self.manifest.model.fingerprint,
+            "status": self.manifest.status,
+            "determinism": self.manifest.determinism,
         }
 
     def sampling(self, suite: str) -> dict[str, Any]:
         """Every stated sampling field but the temperature; empty where none is known."""
-        stated = self.manifest["identity"].get("sampling")
-        fields = stated.get(suite, {}) if isinstance(stated, Mapping) else {}
+        fields = self.manifest.identity.sampling_of(suite)
         return {name: value for name, value in fields.items() if value != "unknown"}
 
     def wants(self, metric: str) -> bool:

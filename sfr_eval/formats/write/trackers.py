@@ -80,15 +80,15 @@ def log_run(
 
 def run_key(source: Source) -> str:
     """Equal for one run folder and all its later states."""
-    identity = json.dumps(source.manifest["identity"], sort_keys=True)
+    identity = json.dumps(source.manifest.identity.stored(), sort_keys=True)
     text = f"{identity}\0{source.folder.path.resolve().name}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def parameters(source: Source) -> dict[str, str]:
     """What does not change over the life of a run: model, engine, sampling, suites."""
-    found = {"model": source.model, "fingerprint": source.manifest["model"]["fingerprint"]}
-    for name, value in source.manifest["identity"].items():
+    found = {"model": source.model, "fingerprint": source.manifest.model.fingerprint}
+    for name, value in source.manifest.identity.stored().items():
         for key, leaf in _leaves(name, value):
             found.setdefault(key, str(leaf)[:_VALUE_LENGTH])
     return found
@@ -96,11 +96,11 @@ def parameters(source: Source) -> dict[str, str]:
 
 def tags(source: Source) -> dict[str, str]:
     """What may change when a run is repeated with more samples."""
-    parts = source.manifest["plan"]
+    parts = source.manifest.plan
     return {
-        "status": str(source.manifest["status"]),
-        **{f"{part['suite']}.samples": str(part["samples"]) for part in parts},
-        **{f"{part['suite']}.queries": str(part["queries"]) for part in parts},
+        "status": str(source.manifest.status),
+        **{f"{part.suite}.samples": str(part.samples) for part in parts},
+        **{f"{part.suite}.queries": str(part.queries) for part in parts},
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.folder import import_generations
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import load_suite
 
@@ -91,12 +92,11 @@ def test_epochs_and_choices_are_the_samples(log: Log) -> None:
         (log.query, "pirate", index, text, 0.7)
         for index, text in enumerate(("one", "two", "three", "four"))
     ]
-    manifest = folder.read_manifest()
-    assert manifest is not None
-    assert manifest["name"] == "openai/some-model"
-    sampling = manifest["identity"]["sampling"]["persona"]
+    manifest = Manifest.load(folder.path)
+    assert manifest.name == "openai/some-model"
+    sampling = manifest.identity.sampling_of("persona")
     assert sampling == {"top_p": 0.9, "max_tokens": 50}
-    assert [c.split(":")[0] for c in manifest["import"]["cautions"]] == [
+    assert [c.split(":")[0] for c in manifest.imported.warnings] == [
         "Not stated by the files, and unknown"
     ]
 
@@ -121,9 +121,8 @@ def test_unstated_temperature_one_seed_and_an_unfinished_log_are_flagged(log: Lo
     log.add(says("one"), epoch=1)
     log.add(says("two"), epoch=2)
     folder = log.write(status="cancelled", seed=42).read()
-    manifest = folder.read_manifest()
-    assert manifest is not None
-    said = " ".join(manifest["import"]["cautions"])
+    manifest = Manifest.load(folder.path)
+    said = " ".join(manifest.imported.warnings)
     assert "ended as `cancelled`" in said
     assert "taken as 1" in said
     assert "the seed 42" in said

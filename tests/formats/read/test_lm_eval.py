@@ -10,6 +10,7 @@ import pytest
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.folder import foreign_files, import_generations
 from sfr_eval.formats.read.mapping import Fields
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 
@@ -90,16 +91,15 @@ def test_prompts_are_found_by_the_text_inside_them(
     assert {s.text for s in samples if s.query == second} == {
         f"reply {number} {letter}" for number in (2, 3) for letter in "ab"
     }
-    manifest = folder.read_manifest()
-    assert manifest is not None
-    sampling = manifest["identity"]["sampling"]["persona"]
+    manifest = Manifest.load(folder.path)
+    sampling = manifest.identity.sampling_of("persona")
     assert (sampling["max_tokens"], sampling["stop"]) == (64, ["\n\n"])
     # what the file does not say is absent where runs are compared, and named as unknown
-    assert not {"seed", "chat_template"} & set(manifest["identity"])
+    assert not {"seed", "chat_template"} & set(manifest.identity.stored())
     assert "top_p" not in sampling
-    assert {"seed", "chat_template", "top_p"} <= set(manifest["import"]["unknown"])
-    assert "all count as whole" in manifest["import"]["cautions"][0]
-    assert "unknown: top_p" in manifest["import"]["cautions"][1]
+    assert {"seed", "chat_template", "top_p"} <= set(manifest.imported.unknown)
+    assert "all count as whole" in manifest.imported.warnings[0]
+    assert "unknown: top_p" in manifest.imported.warnings[1]
 
 
 def test_a_chat_is_read_by_its_roles(
@@ -121,9 +121,8 @@ def test_two_filters_do_not_double_the_answers(
     strict = [{**line, "filter": "strict-match", "filtered_resps": ["b"]} for line in lines]
     folder = read(lines + strict)
     assert len(folder.sealed_samples()) == 8
-    manifest = folder.read_manifest()
-    assert manifest is not None
-    assert any("2 filters" in caution for caution in manifest["import"]["cautions"])
+    manifest = Manifest.load(folder.path)
+    assert any("2 filters" in caution for caution in manifest.imported.warnings)
 
 
 def test_results_beside_the_samples_name_the_model(
@@ -131,10 +130,9 @@ def test_results_beside_the_samples_name_the_model(
 ) -> None:
     about = {"model_name": "org/base", "chat_template_sha": "ab" * 32, "config": {}}
     (tmp_path / "results_2026-01-02T03-04-05.6.json").write_text(json.dumps(about))
-    manifest = read(lines).read_manifest()
-    assert manifest is not None
-    assert manifest["name"] == "org/base"
-    assert manifest["import"]["origin"]["chat_template_sha"] == "ab" * 32
+    manifest = Manifest.load(read(lines).path)
+    assert manifest.name == "org/base"
+    assert manifest.imported.origin["chat_template_sha"] == "ab" * 32
 
 
 def test_fields_named_by_the_user_come_first(

@@ -11,6 +11,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.formats.read.folder import import_generations
 from sfr_eval.formats.read.mapping import Fields, longest_inside
 from sfr_eval.report.warnings import cautions
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.suites.suite import load_suite
 
@@ -32,7 +33,7 @@ def rows() -> list[Row]:
 def read(tmp_path: Path) -> Import:
     """Import rows, one list a file; returns the manifest."""
 
-    def write_and_import(*files: list[Row], fields: Fields | None = None) -> dict[str, Any]:
+    def write_and_import(*files: list[Row], fields: Fields | None = None) -> Manifest:
         paths = []
         for number, content in enumerate(files):
             paths.append(tmp_path / f"part{number}.jsonl")
@@ -40,23 +41,21 @@ def read(tmp_path: Path) -> Import:
         folder, _ = import_generations(
             paths, suite="persona", output=tmp_path / "run", fields=fields
         )
-        manifest = folder.read_manifest()
-        assert manifest is not None
-        return manifest
+        return Manifest.load(folder.path)
 
     return write_and_import
 
 
 def test_ordinary_rows_raise_no_suspicion(read: Import, rows: list[Row]) -> None:
     manifest = read(rows)
-    assert manifest["import"]["cautions"] == []
-    assert (manifest["samples"], manifest["plan"][0]["samples"]) == (8, 2)
-    assert manifest["identity"]["sampling"] == "unknown"
+    assert manifest.imported.warnings == ()
+    assert (manifest.samples, manifest.plan[0].samples) == (8, 2)
+    assert manifest.identity.sampling == "unknown"
 
 
 def test_shards_of_one_prompt_are_put_together(read: Import, rows: list[Row]) -> None:
     manifest = read(rows[::2], rows[1::2])
-    assert (manifest["samples"], manifest["plan"][0]["samples"]) == (8, 2)
+    assert (manifest.samples, manifest.plan[0].samples) == (8, 2)
     with pytest.raises(UserError, match="the same content is named twice"):
         read(rows, rows)
 
@@ -65,11 +64,11 @@ def test_copies_at_temperature_0_are_refused(read: Import, rows: list[Row]) -> N
     greedy = [{**row, "temperature": 0} for row in rows]
     with pytest.raises(UserError, match=r"part0\.jsonl: row 2: a second reply .* total collapse"):
         read(greedy)
-    assert read(greedy[::2])["plan"][0]["temperatures"] == [0.0]
+    assert read(greedy[::2]).plan[0].temperatures == (0.0,)
 
 
 def test_doubled_rows_are_flagged_and_doubled_ids_refused(read: Import, rows: list[Row]) -> None:
-    assert "are the rows doubled?" in read(rows + rows)["import"]["cautions"][0]
+    assert "are the rows doubled?" in read(rows + rows).imported.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +87,7 @@ def test_uneven_numbers_of_replies_are_flagged_and_reach_the_report(
 ) -> None:
     manifest = read(rows[:-1])
     said = "Prompts have between 1 and 2 replies"
-    assert said in manifest["import"]["cautions"][0]
+    assert said in manifest.imported.warnings[0]
     suite = SuiteResults(
         id="persona",
         title="",
@@ -98,7 +97,6 @@ def test_uneven_numbers_of_replies_are_flagged_and_reach_the_report(
         estimates={},
         truth={},
         notes={},
-        counts=(),
         similarity={},
     )
     assert any(said in caution for caution in cautions(suite, [], manifest))
@@ -111,9 +109,7 @@ def test_other_names_of_the_fields(read: Import, rows: list[Row]) -> None:
     with pytest.raises(UserError, match="query: missing"):
         read(foreign)
     manifest = read(foreign, fields=Fields(query="meta.q", persona="who"))
-    assert manifest["plan"][0]["personas"] == [
-        {"id": "pirate", "name": manifest["plan"][0]["personas"][0]["name"]}
-    ]
+    assert [persona.id for persona in manifest.plan[0].personas] == ["pirate"]
 
 
 def test_a_text_inside_a_longer_one_is_not_a_second_match() -> None:

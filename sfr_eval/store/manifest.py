@@ -1,0 +1,217 @@
+"""manifest.json: what a run is, how it was made, and how far it has got."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sfr_eval.errors import UserError
+from sfr_eval.thinking import ThinkTags
+from sfr_eval.util.files import write_atomic
+from sfr_eval.util.reading import read_model
+
+FILE = "manifest.json"
+FORMAT = 1
+SUITE_ID = r"^[a-z0-9][a-z0-9_-]*$"
+"""A suite's id is also the beginning of file names."""
+
+Status = Literal["running", "complete", "partial"]
+
+
+class Record(BaseModel):
+    """Part of a file in a run folder. Every key has a default, since older versions and imports
+    write fewer; a key that only a newer version knows is kept, and written back."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="allow", populate_by_name=True, ser_json_inf_nan="constants"
+    )
+
+    def stored(self) -> dict[str, Any]:
+        """Return exactly what the file holds, as JSON has it: no key that a default filled in."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class ModelFacts(Record):
+    """Whose replies these are."""
+
+    name: str = ""
+    kind: str = ""  # of a checkpoint; `text` for imported generations
+    fingerprint: str = "unknown"  # of the weights, or of the imported files
+    folder: str | None = None
+
+
+class Identity(Record):
+    """What may not change within one run folder; the keys depend on the engine."""
+
+    engine: str | None = None
+    dtype: str | None = None
+    chat_template: str | None = None
+    system_role: str | None = None
+    seed: int | str | None = None
+    suites: dict[str, str] = {}  # id -> version
+    sampling: dict[str, dict[str, Any]] | str | None = None  # suite -> field -> value; or "unknown"
+
+    @property
+    def sampling_is_known(self) -> bool:
+        """Whether any sampling field is known."""
+        return isinstance(self.sampling, dict)
+
+    def sampling_of(self, suite: str) -> dict[str, Any]:
+        """Return the stated sampling fields of a suite, without temperature; {} if unknown."""
+        return self.sampling.get(suite, {}) if isinstance(self.sampling, dict) else {}
+
+
+class PersonaName(Record):
+    """A persona of a suite, as a report names it."""
+
+    id: str
+    name: str
+
+
+class PlannedSuite(Record):
+    """What was planned for one suite."""
+
+    suite: str
+    version: str = ""
+    title: str = ""
+    prompts: int = 0
+    queries: int = 0
+    personas: tuple[PersonaName, ...] = ()
+    temperatures: tuple[float, ...] = ()
+    samples: int = 0  # k, for each prompt and temperature
+
+    @field_validator("suite")
+    @classmethod
+    def _check_suite(cls, value: str) -> str:
+        if not re.fullmatch(SUITE_ID, value):
+            raise ValueError("is not the id of a suite")
+        return value
+
+    @property
+    def requests(self) -> int:
+        """Number of requests."""
+        return self.prompts * len(self.temperatures) * self.samples
+
+
+class StoredConfig(Record):
+    """The settings of the run, flat: fields of RunConfig. Imported generations have a few."""
+
+    model: str | None = None
+    suite: tuple[str, ...] = ()  # as the user named them: by id or by folder
+    personas: tuple[str, ...] | None = None
+    base_url: tuple[str, ...] | None = None
+    limit: int | None = None
+    think_tags: str | None = None
+
+
+class ImportFacts(Record):
+    """Where imported generations come from, and what their files do not say."""
+
+    format: str = ""
+    files: tuple[str, ...] = ()
+    origin: dict[str, Any] = {}  # what our own export says of its run
+    unknown: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = Field((), alias="cautions")
+
+
+class SamplerFacts(Record):
+    """What the engine says of itself."""
+
+    template: str | None = None  # hash of the chat template
+    cost: float | None = None  # dollars
+
+
+class Session(Record):
+    """The last session that drew something."""
+
+    samples: int = 0
+    completion_tokens: int = 0
+    start_seconds: float = 0.0
+    sampling_seconds: float = 0.0
+    tokens_per_second: float = 0.0
+
+
+class JudgingRecord(Record):
+    """Which judgements count when the run is scored again."""
+
+    judges: tuple[str, ...] = ()
+    rubrics: dict[str, str] = {}  # axis -> hash of its rubric
+    votes: int = 1
+    calibration: str | None = None
+    sessions: tuple[dict[str, Any], ...] = ()  # what the judges' servers said of themselves
+
+
+class ShardFacts(Record):
+    """A shard from which this folder was joined."""
+
+    folder: str
+    status: Status | None = None
+    samples: int | None = None
+
+
+class Manifest(Record):
+    """A run. Change it with `model_copy(update=...)`."""
+
+    format: int = FORMAT
+    name: str = ""
+    model: ModelFacts = ModelFacts()
+    world: str | None = None  # the suite whose synthetic benchmark the model speaks
+    world_queries: int | None = None  # how many of its queries a demo model has read about
+    identity: Identity = Identity()
+    shard: str | None = None  # `i/n` in the folder of a shard
+    plan: tuple[PlannedSuite, ...] = ()
+    thinking: ThinkTags | None = None
+    config: StoredConfig = StoredConfig()
+    imported: ImportFacts | None = Field(None, alias="import")
+    determinism: str | None = None
+    versions: dict[str, str] = {}
+    platform: str = ""
+    sampler: SamplerFacts | None = None
+    last_session: Session | None = None
+    status: Status | None = None
+    samples: int | None = None
+    sealed: str | None = None  # sha256 of samples.parquet
+    judging: JudgingRecord | None = None
+    shards: tuple[ShardFacts, ...] = ()  # of a folder that was joined from shards
+
+    @classmethod
+    def find(cls, folder: Path) -> "Manifest | None":
+        """Read the manifest of a folder; None without one. Raises UserError if it is damaged."""
+        file = folder / FILE
+        try:
+            loaded = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except NotADirectoryError:
+            raise UserError(f"{folder}: is a file, not a run folder") from None
+        except (ValueError, RecursionError):
+            raise UserError(f"{file}: damaged; restore it or choose another --output") from None
+        except OSError as error:
+            raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+        if not isinstance(loaded, dict) or loaded.get("format") != FORMAT:
+            raise UserError(f"{file}: not a run of this version of sfr-eval")
+        return read_model(cls, loaded, where=str(file))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Manifest":
+        """Read the manifest of a run folder. Raises UserError if there is none."""
+        found = cls.find(folder)
+        if found is None:
+            raise UserError(f"{folder}: no manifest.json; not a run folder")
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Replace the manifest of a folder, atomically."""
+        content = {"format": FORMAT, **self.stored()}
+        write_atomic(folder / FILE, json.dumps(content, indent=2, ensure_ascii=False))
+
+    def keeping(self, old: "Manifest", *names: str) -> "Manifest":
+        """Return this manifest with those of the named fields that `old` has."""
+        update = {name: getattr(old, name) for name in names if name in old.model_fields_set}
+        return self.model_copy(update=update)
+
+    def part(self, suite: str) -> PlannedSuite:
+        """Return what was planned for a suite."""
+        return next(part for part in self.plan if part.suite == suite)

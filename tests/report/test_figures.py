@@ -199,25 +199,9 @@ def test_equal_numbers_give_equal_bytes(make: Any) -> None:
 
 
 def test_style_is_drawn_against_each_judged_axis() -> None:
-    from sfr_eval.store.results import SuiteResults
-
-    temperatures = (0.2, 1.0, 1.6)
-    metrics = ("style_strength", *trade_off.JUDGED)
-    suite = SuiteResults(
-        id="persona",
-        title="",
-        personas={},
-        temperatures=temperatures,
-        samples=2,
-        estimates={
-            (m, t, ""): estimate(m, t, temperature=t) for m in metrics for t in temperatures
-        },
-        truth={},
-        notes={},
-        counts=(),
-        similarity={},
-    )
-    drawn = trade_off.judged(suite)
-    assert [panel.rows[0]["x_metric"] for panel in drawn] == list(trade_off.JUDGED)
+    judged = ["judge_ctx", "judge_rel", "judge_flu"]
+    rows = [row for metric in ("style_strength", *judged) for row in sweep(metric, 0.2, 1.0, 1.6)]
+    drawn = trade_off.judged(suite(rows))
+    assert [panel.rows[0]["x_metric"] for panel in drawn] == judged
     assert all({row["y_metric"] for row in panel.rows} == {"style_strength"} for panel in drawn)
     assert all(len(panel.rows) == 3 for panel in drawn)

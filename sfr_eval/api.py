@@ -50,7 +50,7 @@ class Run:
         low, high, n, k, ... An undefined value is NaN, and `reason` says why."""
         import pandas as pd
 
-        rows = self._folder.read_results()["estimates"]
+        rows = self._folder.read_results().stored()["estimates"]
         frame = pd.DataFrame(rows)
         for column in ("value", "low", "high"):
             if column in frame:
@@ -102,7 +102,7 @@ class Run:
 
     @cached_property
     def _versions(self) -> dict[str, str]:
-        return {row["metric"]: row["version"] for row in self._folder.read_results()["estimates"]}
+        return {row.metric: row.version for row in self._folder.read_results().estimates}
 
 
 def run(

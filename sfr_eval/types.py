@@ -182,3 +182,11 @@ class Estimate:
     reason: str = ""
     signature: str = ""  # `metric|version:1|tokenizer:words-v1|...`; equal if measured alike
     standard_error: float | None = None  # of the value, over units; None where there is no interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceEstimate(Estimate):
+    """An estimate over one group of the queries: `by` difficulty, the `group` easy."""
+
+    by: str
+    group: str

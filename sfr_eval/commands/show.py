@@ -7,6 +7,7 @@ from typing import Any
 
 from sfr_eval.config import RunConfig
 from sfr_eval.metrics.table import shown_metrics
+from sfr_eval.types import Estimate
 from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
 
@@ -68,14 +69,14 @@ def show_results(folder: Path, *, as_json: bool) -> None:
 
     results = RunFolder(folder).read_results()
     if as_json:
-        print_json(results)
+        print_json(results.stored())
         return
-    estimates = [row for row in results["estimates"] if not row["persona"]]
-    for suite in dict.fromkeys(row["suite"] for row in estimates):
-        rows = [row for row in estimates if row["suite"] == suite]
-        temperatures = sorted({row["temperature"] for row in rows})
-        cells = {(row["metric"], row["temperature"]): row for row in rows}
-        shown = shown_metrics({row["metric"] for row in rows if row["value"] is not None})
+    estimates = [row for row in results.estimates if not row.persona]
+    for suite in dict.fromkeys(row.suite for row in estimates):
+        rows = [row for row in estimates if row.suite == suite]
+        temperatures = sorted({row.temperature for row in rows})
+        cells = {(row.metric, row.temperature): row for row in rows}
+        shown = shown_metrics({row.metric for row in rows if row.value is not None})
         print_table(
             f"{suite}: value +- half of the 95% interval",
             ["metric", *(f"T={t:g}" for t in temperatures)],
@@ -83,12 +84,12 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         )
 
 
-def _cell(row: dict[str, Any] | None) -> str:
-    if row is None or row["value"] is None:
+def _cell(row: Estimate | None) -> str:
+    if row is None or row.value is None:
         return "-"
-    if row["low"] is None:
-        return f"{row['value']:.3f}"
-    return f"{row['value']:.3f}+-{(row['high'] - row['low']) / 2:.3f}"
+    if row.low is None or row.high is None:
+        return f"{row.value:.3f}"
+    return f"{row.value:.3f}+-{(row.high - row.low) / 2:.3f}"
 
 
 def show_grading(summary: dict[str, Any], *, as_json: bool) -> None:

@@ -248,7 +248,7 @@ def _programs(
 ) -> Iterable[Programs]:
     """c of n for each problem: its pass@1 times the number of its answers, all of which are graded
     or the run is incomplete."""
-    left = run.suites[suite].notes.get("pass_at_1", {}).get("not_scored", 0)
+    left = run.suites[suite].notes_of("pass_at_1").not_scored
     if left:
         raise RunError(
             f"{run.folder}: {left:,} programs could not be graded; `sfr-eval score {run.folder}` "

@@ -15,6 +15,7 @@ from sfr_eval.metrics.energy import cross_style_energy, energy_test
 from sfr_eval.metrics.semantic_sets import DISTINCT_K, set_errors, set_values
 from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
 from sfr_eval.stats.permutation import holm
+from sfr_eval.store.results import Similarity
 from sfr_eval.types import MetricResult, Value
 
 __all__ = [
@@ -175,8 +176,8 @@ def _energy(context: Context) -> MetricResult:
     )
 
 
-def persona_similarity(context: Context) -> dict[float, dict[str, Any]]:
-    """Similarity of the personas' answers: temperature -> {"personas": ids, "matrix": rows}.
+def persona_similarity(context: Context) -> dict[float, Similarity]:
+    """Similarity of the personas' answers at each temperature.
 
     `matrix[a][b]` is the mean cosine of a reply of a and a reply of b to the same query, averaged
     over the queries that both answered; the diagonal takes two replies of one persona and is None
@@ -205,18 +206,18 @@ def persona_similarity(context: Context) -> dict[float, dict[str, Any]]:
         np.fill_diagonal(cosine, diagonal)
         cosines.setdefault(temperature, []).append(cosine)
     return {
-        temperature: {"personas": personas, "matrix": _defined_mean(matrices)}
+        temperature: Similarity(personas=tuple(personas), matrix=_defined_mean(matrices))
         for temperature, matrices in cosines.items()
     }
 
 
-def _defined_mean(matrices: list[Floats]) -> list[list[float | None]]:
+def _defined_mean(matrices: list[Floats]) -> tuple[tuple[float | None, ...], ...]:
     """Average each cell over the matrices in which it is defined; None if there are none."""
     stack = np.stack(matrices)
     defined = ~np.isnan(stack)
     counts = defined.sum(axis=0)
     sums = np.where(defined, stack, 0.0).sum(axis=0)
-    return [
-        [float(total / count) if count else None for total, count in zip(*pair, strict=True)]
+    return tuple(
+        tuple(float(total / count) if count else None for total, count in zip(*pair, strict=True))
         for pair in zip(sums, counts, strict=True)
-    ]
+    )

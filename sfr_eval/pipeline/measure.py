@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from sfr_eval.embeddings.backends import Backend
 from sfr_eval.embeddings.encoder import Encoder, LongTexts
@@ -30,9 +32,10 @@ from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import Notes, Results, Similarity, StatusCounts
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers, thoughts
-from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
+from sfr_eval.types import Estimate, MetricResult, Sample, Sampling, SliceEstimate
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.progress import OnProgress
 from sfr_eval.util.workers import Here, Workers
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from sfr_eval.store.run_folder import RunFolder
 
 FORMAT = 1
+"""Of the cached estimates of the reference distribution."""
+_ESTIMATES = TypeAdapter(tuple[Estimate, ...])
 TRUTH_TEMPERATURE = 1.0  # the world's own: what a perfect model of it says, undistorted
 TRUTH_SEED = 7_310_581_104_417  # of no ordinary run, so that truth and run are independent draws
 _NEED_ENCODER = {"semantic", "style", "population", "gated", "across"}
@@ -68,7 +73,7 @@ def score(
     workers: Workers | None = None,
     jackknife: bool = False,
     on_progress: OnProgress | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Score a run: writes scores/<family>@<version>.parquet and returns what results.json holds.
 
     `families` None takes what each suite names. `tokenizer` None is words-v1. `cache` keeps
@@ -143,7 +148,7 @@ class _Job:
         judged = self.context.judged
         return found if judged is None else [*found, *corrected_estimates(found, judged.errors)]
 
-    def slices(self, results: Sequence[MetricResult]) -> list[dict[str, Any]]:
+    def slices(self, results: Sequence[MetricResult]) -> list[SliceEstimate]:
         """pass@k by difficulty, platform and month, for the k that are shown."""
         code = self.context.suite.code
         facets = {} if code is None else {id: p.facets for id, p in code.problems.items()}
@@ -202,63 +207,70 @@ def samples_per_prompt(samples: Sequence[Sample]) -> int:
     return max(prompts.values(), default=0)
 
 
-def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> dict[str, Any]:
-    results: dict[str, Any] = {
-        "format": FORMAT,
-        "estimates": [],
-        "signatures": {},
-        "notes": {},
-        "counts": [],
-        "similarity": {},
-        "sweep": {},
-    }
+def _results(jobs: Sequence[_Job], scored: Sequence[_Scored], cache: Path) -> Results:
+    estimates: list[Estimate] = []
+    signatures: dict[str, dict[str, Any]] = {}
+    notes: dict[str, dict[str, Notes]] = {}
+    counted: list[StatusCounts] = []
+    similarity: dict[str, dict[str, Similarity]] = {}
+    sweep: dict[str, tuple[dict[str, Any], ...]] = {}
+    slices: list[SliceEstimate] = []
     truth = {}
     for job in jobs:
         suite = job.context.suite
         own = [row.result for row in scored if row.job is job]
-        results["estimates"] += [asdict(estimate) for estimate in job.estimates(own)]
-        results["counts"] += list(counts(suite.id, job.context.samples))
+        estimates += job.estimates(own)
+        counted += counts(suite.id, job.context.samples)
         for result in own:
-            results["signatures"].setdefault(result.metric, dict(result.signature))
+            signatures.setdefault(result.metric, dict(result.signature))
             if result.notes:  # of one suite: its probe, its share of cut texts
-                results["notes"].setdefault(result.metric, {})[suite.id] = dict(result.notes)
+                noted = Notes.model_validate(dict(result.notes))
+                notes.setdefault(result.metric, {})[suite.id] = noted
         if suite.code is not None:
-            results.setdefault("slices", []).extend(job.slices(own))
+            slices += job.slices(own)
         if suite.personas and any(family.name == "semantic" for family in job.families):
-            found = persona_similarity(job.context)
-            results["similarity"][suite.id] = {f"{t:g}": matrix for t, matrix in found.items()}
-        results["sweep"][suite.id] = list(summaries(own))
+            matrices = persona_similarity(job.context)
+            similarity[suite.id] = {f"{t:g}": matrix for t, matrix in matrices.items()}
+        sweep[suite.id] = tuple(summaries(own))
         if job.context.speaks_world and job.context.samples:
             # What a checkpoint makes of the truth's replies is no truth about them, and judges are
             # not asked about them.
             own_truth = [f for f in job.families if f.name not in {*NEED_CHECKPOINT, "judge"}]
             if own_truth:
                 truth[suite.id] = _truth(replace(job, families=tuple(own_truth)), cache)
-    if truth:
-        results["truth"] = truth
-    return results
+    results = Results(
+        estimates=tuple(estimates),
+        signatures=signatures,
+        notes=notes,
+        counts=tuple(counted),
+        similarity=similarity,
+        sweep=sweep,
+    )
+    # Keys that only some runs have.
+    some = {"slices": tuple(slices), "reference": truth}
+    return results.model_copy(update={name: rows for name, rows in some.items() if rows})
 
 
-def counts(suite: str, samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
-    """How many samples of each status, by temperature. `empty` ones are ok or truncated too."""
+def counts(suite: str, samples: Sequence[Sample]) -> Iterator[StatusCounts]:
+    """Count the samples of each status, by temperature."""
     for temperature in sorted({sample.temperature for sample in samples}):
         here = [sample for sample in samples if sample.temperature == temperature]
         status = Counter(sample.status for sample in here)
-        yield {
-            "suite": suite,
-            "temperature": temperature,
-            "persona": "",
-            "total": len(here),
-            "ok": status["ok"],
-            "truncated": status["truncated"],
-            "refused": status["refused"],
-            "unsupported": status["unsupported"],
-            "error": status["error"],
-            "empty": sum(sample.has_text and not sample.text.strip() for sample in here),
-        }
+        yield StatusCounts(
+            suite=suite,
+            temperature=temperature,
+            persona="",
+            total=len(here),
+            ok=status["ok"],
+            truncated=status["truncated"],
+            refused=status["refused"],
+            unsupported=status["unsupported"],
+            error=status["error"],
+            empty=sum(sample.has_text and not sample.text.strip() for sample in here),
+        )
 
 
-def _truth(job: _Job, cache: Path) -> list[dict[str, Any]]:
+def _truth(job: _Job, cache: Path) -> tuple[Estimate, ...]:
     """Estimates for the undialed world at temperature 1: same prompts, same k, same metrics."""
     suite = job.context.suite
     asked = {sample.prompt_key for sample in job.context.samples}
@@ -277,8 +289,7 @@ def _truth(job: _Job, cache: Path) -> list[dict[str, Any]]:
     )
     file = cache / "truth" / f"{_truth_key(job, plan)}.json"
     try:
-        known: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        return known
+        return _ESTIMATES.validate_json(file.read_bytes())
     except (OSError, ValueError):
         pass  # not there yet, or torn: make it
     sampler = WorldSampler([suite], dials={})
@@ -291,10 +302,10 @@ def _truth(job: _Job, cache: Path) -> list[dict[str, Any]]:
     )
     truth = replace(job, context=context)
     results = [result for family in job.families for result in family.compute(context)]
-    estimates = [asdict(estimate) for estimate in truth.estimates(results)]
+    estimates = tuple(truth.estimates(results))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, json.dumps(estimates, allow_nan=False))
+        write_atomic(file, json.dumps([asdict(row) for row in estimates], allow_nan=False))
     except OSError:
         pass  # a read-only cache: draw it again next time
     return estimates
@@ -409,28 +420,35 @@ def forward_for(
     )
 
 
-def added_to(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """`new` results beside those of `old` whose metrics were not scored again."""
-    again = set(new["signatures"])
+AnyEstimate = TypeVar("AnyEstimate", bound=Estimate)
 
-    def kept(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [row for row in rows if row["metric"] not in again]
 
-    merged = {**old, **new}
-    merged["estimates"] = kept(old["estimates"]) + new["estimates"]
-    for key in ("signatures", "notes", "similarity"):
-        merged[key] = {**old.get(key, {}), **new.get(key, {})}
-    if "slices" in merged:
-        merged["slices"] = kept(old.get("slices", [])) + new.get("slices", [])
-    truth = {**old.get("truth", {}), **new.get("truth", {})}
-    for suite, rows in new.get("truth", {}).items():
-        truth[suite] = kept(old.get("truth", {}).get(suite, [])) + rows
-    if truth:
-        merged["truth"] = truth
-    sweeps = {**old.get("sweep", {}), **new.get("sweep", {})}
-    for suite, rows in new.get("sweep", {}).items():
-        before = old.get("sweep", {}).get(suite, [])
-        # A pair of which one metric was scored again is stale; scoring both brings it back.
-        sweeps[suite] = [r for r in before if not again & {r["quality"], r["diversity"]}] + rows
-    merged["sweep"] = sweeps
-    return merged
+def added_to(old: Results, new: Results) -> Results:
+    """Return `new` results beside those of `old` whose metrics were not measured again."""
+    again = set(new.signatures)
+
+    def kept(rows: Iterable[AnyEstimate]) -> tuple[AnyEstimate, ...]:
+        return tuple(row for row in rows if row.metric not in again)
+
+    reference = {**old.reference}
+    for suite, rows in new.reference.items():
+        reference[suite] = kept(old.reference.get(suite, ())) + rows
+    sweep = {**old.sweep}
+    for suite, summed in new.sweep.items():
+        # A pair of which one metric was measured again is stale; measuring both brings it back.
+        before = tuple(
+            summary
+            for summary in old.sweep.get(suite, ())
+            if not again & {summary["quality"], summary["diversity"]}
+        )
+        sweep[suite] = before + summed
+    update: dict[str, Any] = {
+        "estimates": kept(old.estimates) + new.estimates,
+        "signatures": {**old.signatures, **new.signatures},
+        "notes": {**old.notes, **new.notes},
+        "counts": new.counts,
+        "similarity": {**old.similarity, **new.similarity},
+        "sweep": sweep,
+    }
+    some = {"slices": kept(old.slices) + new.slices, "reference": reference}
+    return old.model_copy(update=update | {name: rows for name, rows in some.items() if rows})

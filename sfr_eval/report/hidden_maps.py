@@ -39,7 +39,7 @@ def maps(suite: SuiteResults) -> list[Panel]:
     """PCA, LDA and t-SNE of one run: with the persona's card in sight, and of the text alone."""
     panels = []
     for metric, read in READ.items():
-        found = suite.notes.get(metric, {}).get("map") or {}
+        found = suite.notes_of(metric).map or {}
         names = persona_names(suite.personas, found.get("persona", ()))
         panels += [
             map_panel(kind, found, names, suite_id=suite.id, title=f"{MAPS[kind]}: {read}")

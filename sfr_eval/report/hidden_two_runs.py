@@ -189,10 +189,7 @@ def _profiles(one: SuiteResults, other: SuiteResults, names: tuple[str, str]) ->
         return
     temperature = f"{nearest(common, OWN_TEMPERATURE):g}"
     for metric in PROFILES:
-        rows = [
-            suite.notes.get(metric, {}).get("profile", {}).get(temperature, [])
-            for suite in (one, other)
-        ]
+        rows = [suite.notes_of(metric).profile.get(temperature, []) for suite in (one, other)]
         if all(any(row["value"] is not None for row in of_run) for of_run in rows):
             lines = list(zip(names, (MODEL, HIGH), rows, strict=True))
             yield profile_panel(metric, lines, suite_id=one.id)

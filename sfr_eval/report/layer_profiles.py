@@ -103,7 +103,7 @@ _PROFILE_KEYS = ("layer", "value", "low", "high", "n", "null_low", "null_high", 
 
 
 def _profile_lines(suite: SuiteResults, metric: str) -> list[Line]:
-    profile = suite.notes.get(metric, {}).get("profile", {})
+    profile = suite.notes_of(metric).profile
     known = {
         float(t): rows
         for t, rows in profile.items()

@@ -97,10 +97,9 @@ def pass_table(suite: SuiteResults) -> dict[str, Any]:
         rows.append({"name": f"All, T = {t:g}", "head": True, "cells": _cells(whole, ks)})
         groups: dict[tuple[str, str], dict[int, Estimate | None]] = {}
         for row in suite.slices:
-            if row["temperature"] == t and row["metric"].startswith("pass_at_"):
-                fields = {key: value for key, value in row.items() if key not in ("by", "group")}
-                k = int(row["metric"].rpartition("_")[2])
-                groups.setdefault((row["by"], row["group"]), {})[k] = Estimate(**fields)
+            if row.temperature == t and row.metric.startswith("pass_at_"):
+                k = int(row.metric.rpartition("_")[2])
+                groups.setdefault((row.by, row.group), {})[k] = row
         for (by, group), found in groups.items():
             size = max((estimate.n for estimate in found.values() if estimate), default=0)
             name = f"{by}: {group} ({size})"
@@ -123,7 +122,7 @@ def _cells(found: Mapping[int, Estimate | None], ks: list[int]) -> list[dict[str
 
 def facts(suite: SuiteResults) -> list[tuple[str, str]]:
     """What stands beside pass@k in its notes, in plain words."""
-    notes = suite.notes.get("pass_at_1", {})
+    notes = suite.notes_of("pass_at_1").stored()
     return [
         (
             key.replace("_", " "),
@@ -136,21 +135,21 @@ def facts(suite: SuiteResults) -> list[tuple[str, str]]:
 
 def code_cautions(suite: SuiteResults) -> Iterator[str]:
     """What a reader must know before believing pass@k."""
-    notes = suite.notes.get("pass_at_1", {})
-    if "none" in str(notes.get("isolation", "")).split(", "):
+    notes = suite.notes_of("pass_at_1")
+    if "none" in notes.isolation.split(", "):
         yield "Programs were run without isolation (--unsafe-code)."
-    if notes.get("not_scored"):
+    if notes.not_scored:
         yield (
-            f"{notes['not_scored']:,} programs could not be graded and are left out, not counted "
+            f"{notes.not_scored:,} programs could not be graded and are left out, not counted "
             "as wrong; score the run again."
         )
-    if notes.get("flips"):
+    if notes.flips:
         yield (
-            f"{notes['flips']:,} of {notes['graded_twice']:,} programs that were graded twice got "
+            f"{notes.flips:,} of {notes.graded_twice:,} programs that were graded twice got "
             "another verdict: the machine is too busy for its time limits."
         )
-    if notes.get("modes_differ"):
+    if notes.modes_differ:
         yield (
-            f"The verdict mode matters for {notes['modes_differ']:,} of {notes['programs']:,} "
-            f"programs: {notes['verdict_mode']} is shown, {notes['other_mode']} differs there."
+            f"The verdict mode matters for {notes.modes_differ:,} of {notes.programs:,} "
+            f"programs: {notes.verdict_mode} is shown, {notes.other_mode} differs there."
         )

@@ -26,7 +26,7 @@ from sfr_eval.report.similarity import similarity
 from sfr_eval.report.verdict import RULES, verdict
 from sfr_eval.report.warnings import cautions
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.store.results import SuiteResults, read_suites
+from sfr_eval.store.results import Results, SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.stored import query_texts
 from sfr_eval.thinking import answers
@@ -78,10 +78,8 @@ def _drawn(suite: SuiteResults) -> dict[str, list[Panel]]:
     }
 
 
-def _render(
-    manifest: Manifest, results: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
-) -> str:
-    metrics = dict.fromkeys(row["metric"] for row in results["estimates"])
+def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, Any]]) -> str:
+    metrics = dict.fromkeys(row.metric for row in results.estimates)
     return render(
         "report.html.j2",
         scripts=["browser.js"],
@@ -129,7 +127,7 @@ def _section(
 
 
 def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
-    notes = suite.notes.get("style_accuracy", {})
+    notes = suite.notes_of("style_accuracy").stored()
     return [
         (key.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
         for key, value in notes.items()
@@ -137,10 +135,10 @@ def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
     ]
 
 
-def _definition(metric: str, results: Mapping[str, Any]) -> dict[str, str]:
+def _definition(metric: str, results: Results) -> dict[str, str]:
     info = metric_info(metric)
-    version = next(row["version"] for row in results["estimates"] if row["metric"] == metric)
-    signature = results.get("signatures", {}).get(metric, {})
+    version = next(row.version for row in results.estimates if row.metric == metric)
+    signature = results.signatures.get(metric, {})
     return {
         "id": metric,
         "label": label(metric),

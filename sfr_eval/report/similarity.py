@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 def similarity(suite: SuiteResults) -> list[Panel]:
     """Persona by persona similarity at the lowest, the middle and the highest temperature."""
-    shown = sorted(t for t in suite.similarity if suite.similarity[t]["matrix"])
+    shown = sorted(t for t in suite.similarity if suite.similarity[t].matrix)
     if len(shown) > 3:
         middle = suite.middle_temperature if suite.middle_temperature in shown else shown[1]
         shown = sorted({shown[0], middle, shown[-1]})
     cells = [
         cell
         for t in shown
-        for row in suite.similarity[t]["matrix"]
+        for row in suite.similarity[t].matrix
         for cell in row
         if cell is not None
     ]
@@ -29,8 +29,8 @@ def similarity(suite: SuiteResults) -> list[Panel]:
 
 
 def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) -> Panel:
-    personas = suite.similarity[temperature]["personas"]
-    matrix = suite.similarity[temperature]["matrix"]
+    personas = suite.similarity[temperature].personas
+    matrix = suite.similarity[temperature].matrix
     names = [suite.personas.get(persona, persona) for persona in personas]
 
     def draw(ax: "Axes") -> None:
@@ -70,7 +70,7 @@ def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) 
         for i, one in enumerate(personas)
         for j, other in enumerate(personas)
     ]
-    own = [matrix[i][i] for i in range(len(personas)) if matrix[i][i] is not None]
+    own = [c for i, row in enumerate(matrix) for c in row[i : i + 1] if c is not None]
     others = [c for i, row in enumerate(matrix) for c in row[:i] if c is not None]
     parts = [
         f"{name} {sum(cells) / len(cells):.2f}"

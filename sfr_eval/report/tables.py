@@ -1,13 +1,13 @@
 """The tables of a report: by persona, of all metrics, of the judges."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sfr_eval.metrics.headlines import headlines
 from sfr_eval.metrics.table import direction, label
 from sfr_eval.report.numbers import plain
-from sfr_eval.store.results import SuiteResults
+from sfr_eval.store.results import Notes, SuiteResults
 from sfr_eval.types import Estimate, Sample
 
 STATUSES = ("ok", "truncated", "refused", "unsupported", "error")
@@ -101,22 +101,22 @@ def cell(estimate: Estimate | None) -> dict[str, Any]:
 def judges(suite: SuiteResults) -> list[dict[str, str]]:
     """Per axis: how many votes could be read, how far they agree, and whether length pays."""
     return [
-        _judge(metric, notes) for metric, notes in suite.notes.items() if "votes_asked" in notes
+        _judge(metric, notes)
+        for metric, notes in suite.notes.items()
+        if notes.votes_asked is not None
     ]
 
 
-def _judge(metric: str, notes: Mapping[str, Any]) -> dict[str, str]:
-    read = notes["statuses"].get("ok", 0)
-    other = {k: v for k, v in notes["statuses"].items() if k != "ok"}
-    other |= {"not asked": notes["votes_missing"]} if notes["votes_missing"] else {}
-    slope = notes["length_slope"]
-    alphas = [*notes["alpha_of_votes"].items(), ("judges", notes["alpha_of_judges"])]
+def _judge(metric: str, notes: Notes) -> dict[str, str]:
+    read = notes.statuses.get("ok", 0)
+    other = {k: v for k, v in notes.statuses.items() if k != "ok"}
+    other |= {"not asked": notes.votes_missing} if notes.votes_missing else {}
+    slope = notes.length_slope
+    alphas = [*notes.alpha_of_votes.items(), ("judges", notes.alpha_of_judges)]
     return {
         "axis": label(metric),
-        "read": f"{read:,} of {notes['votes_asked']:,}",
+        "read": f"{read:,} of {notes.votes_asked:,}",
         "other": ", ".join(f"{v:,} {k}" for k, v in other.items()) or "none",
         "alpha": ", ".join(f"{who}: {a:.2f}" for who, a in alphas if a is not None) or "-",
-        "slope": (
-            f"{slope['value']:+.2f} [{slope['low']:+.2f}, {slope['high']:+.2f}]" if slope else "-"
-        ),
+        "slope": (f"{slope.value:+.2f} [{slope.low:+.2f}, {slope.high:+.2f}]" if slope else "-"),
     }

@@ -15,7 +15,7 @@ CURVE_METRIC = "token_entropy"
 
 def curves(suite: SuiteResults) -> list[Panel]:
     """Entropy and agreement over the position in the reply."""
-    notes = suite.notes.get(CURVE_METRIC, {}).get("curve", {})
+    notes = suite.notes_of(CURVE_METRIC).curve
     curve = {float(t): rows for t, rows in notes.items() if rows}
     if not curve:
         return []

@@ -211,7 +211,7 @@ def _call_words(suite: SuiteResults, metric: str, t: float) -> str:
 def _description(suite: SuiteResults, t: float) -> Iterator[str]:
     style = suite.at(STYLE, t)
     if style is not None and suite.personas:
-        held_out = suite.notes.get(STYLE, {}).get("held_out_accuracy")
+        held_out = suite.notes_of(STYLE).held_out_accuracy
         top = (
             f"; replies of known personas reach {100 * held_out:.0f} %"
             if held_out is not None
@@ -254,5 +254,5 @@ def _course(sweep: dict[float, Estimate], show: Callable[[Estimate], str]) -> st
 
 def chance(suite: SuiteResults) -> float:
     """Style accuracy of a model without any style: measured by permutation, else 1 / personas."""
-    measured = suite.notes.get(STYLE, {}).get("chance_accuracy")
+    measured = suite.notes_of(STYLE).chance_accuracy
     return float(measured) if measured is not None else 1 / max(1, len(suite.personas))

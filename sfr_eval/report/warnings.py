@@ -56,21 +56,21 @@ def cautions(suite: SuiteResults, samples: Sequence[Sample], manifest: Manifest)
     yield from code_cautions(suite)
     yield from _probe_warnings(suite)
     yield from _judge_warnings(suite)
-    encoder = suite.notes.get("embed_distance", {})
-    cut = encoder.get("truncated_share") or 0.0
+    encoder = suite.notes_of("embed_distance")
+    cut = encoder.truncated_share or 0.0
     if cut > MANY:
         yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
-    parts = encoder.get("chunked_share") or 0.0
+    parts = encoder.chunked_share or 0.0
     if parts > MANY:
         yield (
             f"{parts:.0%} of the texts are longer than the encoder's window; they stand for the "
             "mean of their parts."
         )
-    off = encoder.get("encoder_deviation") or {}
-    if "mean_distance" in off:
+    off = encoder.encoder_deviation
+    if off is not None and off.mean_distance is not None:
         yield (
-            f"Embeddings are not float32's: on {off['texts']} texts the mean distance is "
-            f"{off['mean_distance']:.4f} where float32 has {off['mean_distance_float32']:.4f}."
+            f"Embeddings are not float32's: on {off.texts} texts the mean distance is "
+            f"{off.mean_distance:.4f} where float32 has {off.mean_distance_float32:.4f}."
         )
 
 
@@ -123,10 +123,10 @@ def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
     }
     for reason in sorted(reasons):
         yield f"Style is not measured: {reason}."
-    notes = suite.notes.get("style_accuracy", {})
-    held_out = notes.get("held_out_accuracy")
-    if notes and held_out is None:
-        yield f"The style probe could not be tested: {notes.get('reason', 'no held-out data')}."
+    notes = suite.notes.get("style_accuracy")
+    held_out = None if notes is None else notes.held_out_accuracy
+    if notes is not None and held_out is None:
+        yield f"The style probe could not be tested: {notes.reason or 'no held-out data'}."
     elif held_out is not None and held_out < 2 * chance(suite):
         yield (
             f"The style probe is weak: {held_out:.0%} on held-out replies (chance "
@@ -136,8 +136,8 @@ def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
 
 def _judge_warnings(suite: SuiteResults) -> Iterator[str]:
     for metric, notes in suite.notes.items():
-        asked = notes.get("votes_asked", 0)
-        unread = asked - notes.get("statuses", {}).get("ok", 0)
+        asked = notes.votes_asked or 0
+        unread = asked - notes.statuses.get("ok", 0)
         if unread / max(1, asked) > MANY:
             yield (
                 f"{metric}: {unread:,} of {asked:,} votes have no score; replies without one are "

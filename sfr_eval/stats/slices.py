@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
-from typing import Any
 
 from sfr_eval.stats.estimate import all_estimates
-from sfr_eval.types import MetricResult
+from sfr_eval.types import MetricResult, SliceEstimate
 
 
 def slice_estimates(
     result: MetricResult, k: int, facets: Mapping[str, Mapping[str, str]]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[SliceEstimate]:
     """Estimate over the queries of each group. `facets` maps query -> {"difficulty": "easy", ...}.
 
-    Yields the fields of an Estimate plus `by` (difficulty) and `group` (easy), sorted by both.
+    Sorted by `by` (difficulty) and `group` (easy).
     Every group has its own interval over its own queries; whether two groups differ needs a test
     that corrects for their number.
     """
@@ -22,4 +21,4 @@ def slice_estimates(
             queries = {query for query, labels in facets.items() if labels.get(name) == group}
             values = [value for value in result.values if value.query in queries]
             for estimate in all_estimates(replace(result, values=values), k, ()):
-                yield {"by": name, "group": group, **asdict(estimate)}
+                yield SliceEstimate(by=name, group=group, **asdict(estimate))

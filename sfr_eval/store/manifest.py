@@ -24,7 +24,9 @@ class Record(BaseModel):
     """Part of a file in a run folder. Every key has a default, since older versions and imports
     write fewer; a key that only a newer version knows is kept, and written back."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="allow", populate_by_name=True, ser_json_inf_nan="constants"
+    )
 
     def stored(self) -> dict[str, Any]:
         """Return exactly what the file holds, as JSON has it: no key that a default filled in."""

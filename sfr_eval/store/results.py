@@ -1,18 +1,149 @@
-"""results.json read back: one suite's estimates, and how an estimate is written in a sentence."""
+"""results.json: every estimate of a run, and what stands beside the estimates."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict, Field, ValidationError
+
 from sfr_eval.errors import UserError
-from sfr_eval.store.manifest import Manifest, PlannedSuite
+from sfr_eval.store.manifest import Manifest, PlannedSuite, Record
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
-from sfr_eval.types import Estimate
+from sfr_eval.types import Estimate, SliceEstimate
+from sfr_eval.util.files import write_atomic
+from sfr_eval.util.reading import one_line
+
+FILE = "results.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusCounts:
+    """How many samples of each status at one temperature; empty ones are ok or truncated too."""
+
+    suite: str
+    temperature: float
+    persona: str
+    total: int
+    ok: int
+    truncated: int
+    refused: int
+    unsupported: int
+    error: int
+    empty: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Similarity:
+    """Mean cosine of the replies of two personas; None where no query has two replies."""
+
+    personas: tuple[str, ...]
+    matrix: tuple[tuple[float | None, ...], ...]
+
+
+class EncoderDeviation(Record):
+    """How far a fast encoder is from the same one in float32."""
+
+    texts: int = 0
+    mean_distance: float | None = None
+    mean_distance_float32: float | None = None
+
+
+class LengthSlope(Record):
+    """Points that a judge gives for ten words more."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Notes(Record):
+    """What a reader must know beside the numbers of one metric. Each metric notes what it has;
+    those declared here are read by name, the others are shown."""
+
+    # style probe
+    held_out_accuracy: float | None = None
+    chance_accuracy: float | None = None
+    reason: str | None = None
+    # encoder
+    truncated_share: float | None = None
+    chunked_share: float | None = None
+    encoder_deviation: EncoderDeviation | None = None
+    # judges
+    votes_asked: int | None = None
+    votes_missing: int = 0
+    statuses: dict[str, int] = Field({})
+    length_slope: LengthSlope | None = None
+    alpha_of_votes: dict[str, float | None] = Field({})
+    alpha_of_judges: float | None = None
+    # programs
+    verdict_mode: str = ""
+    isolation: str = ""
+    programs: int = 0
+    not_scored: int = 0
+    graded_twice: int = 0
+    flips: int = 0
+    other_mode: str | None = None
+    modes_differ: int = 0
+    # inside of the model: the numbers of a figure each
+    profile: dict[str, list[dict[str, Any]]] = Field({})  # temperature -> a row for each layer
+    map: dict[str, Any] | None = None
+    curve: dict[str, list[dict[str, Any]]] = Field(
+        {}
+    )  # temperature -> a row for each range of tokens
+
+
+class Results(Record):
+    """All that was measured of a run. Keys that only a newer version knows are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    format: int = FORMAT
+    estimates: tuple[Estimate, ...] = ()
+    signatures: dict[str, dict[str, Any]] = Field({})  # metric -> how it was measured
+    notes: dict[str, dict[str, Notes]] = Field({})  # metric -> suite -> notes
+    counts: tuple[StatusCounts, ...] = ()
+    similarity: dict[str, dict[str, Similarity]] = Field({})  # suite -> temperature, as `%g`
+    sweep: dict[str, tuple[dict[str, Any], ...]] = Field(
+        {}
+    )  # suite -> summaries, see metrics/sweep.py
+    slices: tuple[SliceEstimate, ...] = ()  # of code suites
+    reference: dict[str, tuple[Estimate, ...]] = Field({}, alias="truth")  # suite -> estimates
+
+    @classmethod
+    def load(cls, folder: Path) -> "Results":
+        """Read the results of a run folder. Raises UserError if they are missing or damaged."""
+        file = folder / FILE
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except FileNotFoundError:
+            manifest = Manifest.find(folder)
+            shard = manifest and manifest.shard
+            raise UserError(
+                f"{folder}: no results.json; run `sfr-eval score` on it"
+                + (f" and on the other shards ({shard})" if shard else "")
+            ) from None
+        except ValidationError as error:
+            if error.errors()[0]["type"] == "json_invalid":
+                raise UserError(f"{file}: damaged; run `sfr-eval score {folder}` again") from None
+            raise UserError(
+                f"{one_line(error, where=f'{file}: ')}; not of this version of sfr-eval: run "
+                f"`sfr-eval score {folder}` again"
+            ) from None
+
+    def save(self, folder: Path) -> None:
+        """Replace the results of a folder, atomically. NaN is refused with a ValueError: undefined
+        values are null and have a reason."""
+        content = {"format": FORMAT, **self.stored()}
+        text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
+        write_atomic(folder / FILE, text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteResults:
-    """All that results.json and the manifest say about one suite."""
+    """What results.json and the manifest say about one suite, by metric, temperature, persona."""
 
     id: str
     title: str
@@ -20,27 +151,30 @@ class SuiteResults:
     temperatures: tuple[float, ...]
     samples: int  # k, for each prompt and temperature
     estimates: Mapping[tuple[str, float, str], Estimate]  # (metric, temperature, persona or "")
-    truth: Mapping[tuple[str, str], Estimate]  # (metric, persona or ""); empty without a truth
-    notes: Mapping[str, Mapping[str, Any]]  # metric -> notes
-    counts: tuple[Mapping[str, Any], ...]
-    similarity: Mapping[float, Mapping[str, Any]]  # temperature -> personas, matrix
-    slices: tuple[Mapping[str, Any], ...] = ()  # estimates of parts of the queries: by, group, ...
+    truth: Mapping[tuple[str, str], Estimate]  # (metric, persona or ""); {} without a reference
+    notes: Mapping[str, Notes]  # metric -> notes
+    similarity: Mapping[float, Similarity]  # by temperature
+    slices: tuple[SliceEstimate, ...] = ()
     frontiers: tuple[Mapping[str, Any], ...] = ()  # summaries of the sweep, see metrics/sweep.py
 
     def at(self, metric: str, temperature: float, persona: str = "") -> Estimate | None:
-        """The estimate, or None where there is no defined value."""
-        found = self.estimates.get((metric, temperature, persona))
-        return found if found is not None and found.value is not None else None
+        """Return the estimate; None where it has no value."""
+        estimate = self.estimates.get((metric, temperature, persona))
+        return estimate if estimate is not None and estimate.value is not None else None
 
     def truth_of(self, metric: str, persona: str = "") -> Estimate | None:
-        """What a model without any collapse gets; None where that is not known."""
-        found = self.truth.get((metric, persona))
-        return found if found is not None and found.value is not None else None
+        """Return what a model without any collapse gets; None where that is not known."""
+        estimate = self.truth.get((metric, persona))
+        return estimate if estimate is not None and estimate.value is not None else None
+
+    def notes_of(self, metric: str) -> Notes:
+        """Return the notes of a metric, which are empty where it has none."""
+        return self.notes.get(metric) or Notes()
 
     def sweep(self, metric: str) -> dict[float, Estimate]:
-        """Temperature -> estimate over all personas, only where it is defined."""
-        found = {t: self.at(metric, t) for t in self.temperatures}
-        return {t: estimate for t, estimate in found.items() if estimate is not None}
+        """Return temperature -> estimate over all personas, only where it has a value."""
+        estimates = {t: self.at(metric, t) for t in self.temperatures}
+        return {t: estimate for t, estimate in estimates.items() if estimate is not None}
 
     @property
     def metrics(self) -> list[str]:
@@ -53,42 +187,30 @@ class SuiteResults:
         return nearest(self.temperatures, OWN_TEMPERATURE)
 
 
-def read_suites(manifest: Manifest, results: Mapping[str, Any]) -> list[SuiteResults]:
-    """Every suite of the run that has results; UserError if they are of another version."""
-    try:
-        return [_suite(part, results) for part in manifest.plan if _scored(part, results)]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"results.json: not of this version of sfr-eval ({type(error).__name__}: {error}); "
-            "run `sfr-eval score` on the run again"
-        ) from None
+def read_suites(manifest: Manifest, results: Results) -> list[SuiteResults]:
+    """Return every suite of the plan that has results."""
+    estimates: dict[str, list[Estimate]] = {}
+    for estimate in results.estimates:
+        estimates.setdefault(estimate.suite, []).append(estimate)
+    return [
+        _suite(part, estimates[part.suite], results)
+        for part in manifest.plan
+        if part.suite in estimates
+    ]
 
 
-def _scored(part: PlannedSuite, results: Mapping[str, Any]) -> bool:
-    return any(row["suite"] == part.suite for row in results["estimates"])
-
-
-def _suite(part: PlannedSuite, results: Mapping[str, Any]) -> SuiteResults:
-    name = part.suite
-    rows = [Estimate(**row) for row in results["estimates"] if row["suite"] == name]
-    truth = [Estimate(**row) for row in results.get("truth", {}).get(name, [])]
+def _suite(part: PlannedSuite, rows: list[Estimate], results: Results) -> SuiteResults:
+    suite = part.suite
     return SuiteResults(
-        id=name,
-        title=part.title or name,
+        id=suite,
+        title=part.title or suite,
         personas={card.id: card.name for card in part.personas},
         temperatures=tuple(sorted({row.temperature for row in rows})),
         samples=max(row.k for row in rows),
         estimates={(row.metric, row.temperature, row.persona): row for row in rows},
-        truth={(row.metric, row.persona): row for row in truth},
-        notes={
-            metric: of_suite[name]
-            for metric, of_suite in results.get("notes", {}).items()
-            if name in of_suite
-        },
-        counts=tuple(row for row in results.get("counts", []) if row["suite"] == name),
-        slices=tuple(row for row in results.get("slices", []) if row["suite"] == name),
-        frontiers=tuple(results.get("sweep", {}).get(name, ())),
-        similarity={
-            float(t): matrix for t, matrix in results.get("similarity", {}).get(name, {}).items()
-        },
+        truth={(row.metric, row.persona): row for row in results.reference.get(suite, ())},
+        notes={metric: notes[suite] for metric, notes in results.notes.items() if suite in notes},
+        slices=tuple(row for row in results.slices if row.suite == suite),
+        frontiers=results.sweep.get(suite, ()),
+        similarity={float(t): value for t, value in results.similarity.get(suite, {}).items()},
     )

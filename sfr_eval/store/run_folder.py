@@ -12,16 +12,18 @@ same bytes as an uninterrupted one.
 """
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sfr_eval.errors import UserError
-from sfr_eval.store.manifest import FILE, Manifest
+from sfr_eval.store.manifest import FILE as MANIFEST
+from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import FILE as RESULTS
+from sfr_eval.store.results import Results
 from sfr_eval.store.rows import SampleWriter, _read_lines, _shared, to_table
 from sfr_eval.types import Sample
-from sfr_eval.util.files import atomic_path, write_atomic, writing_to
+from sfr_eval.util.files import atomic_path, writing_to
 from sfr_eval.util.lock import FolderLock
 from sfr_eval.util.untrusted import refuse_links
 
@@ -40,7 +42,7 @@ class RunFolder:
     @property
     def manifest_file(self) -> Path:
         """Settings and status of the run."""
-        return self.path / FILE
+        return self.path / MANIFEST
 
     @property
     def samples_file(self) -> Path:
@@ -50,7 +52,7 @@ class RunFolder:
     @property
     def results_file(self) -> Path:
         """All estimates."""
-        return self.path / "results.json"
+        return self.path / RESULTS
 
     def __enter__(self) -> "RunFolder":
         with writing_to(self.path):
@@ -132,30 +134,14 @@ class RunFolder:
             with atomic_path(self.path / "scores" / f"{name}.parquet") as temporary:
                 pq.write_table(table, temporary, compression="zstd")
 
-    def write_results(self, results: Mapping[str, Any]) -> None:
+    def write_results(self, results: Results) -> None:
         """Replace results.json. NaN is refused: undefined values are null with a reason."""
         with writing_to(self.path):
-            write_atomic(
-                self.results_file,
-                json.dumps(results, indent=1, allow_nan=False, ensure_ascii=False),
-            )
+            results.save(self.path)
 
-    def read_results(self) -> dict[str, Any]:
-        """results.json of a finished run."""
-        try:
-            loaded: dict[str, Any] = json.loads(self.results_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            manifest = self.read_manifest()
-            shard = manifest and manifest.shard
-            raise UserError(
-                f"{self.path}: no results.json; run `sfr-eval score` on it"
-                + (f" and on the other shards ({shard})" if shard else "")
-            ) from None
-        except ValueError:
-            raise UserError(
-                f"{self.results_file}: damaged; run `sfr-eval score {self.path}` again"
-            ) from None
-        return loaded
+    def read_results(self) -> Results:
+        """Return the results of a scored run. Raises UserError if there are none."""
+        return Results.load(self.path)
 
 
 def _sha256(file: Path) -> str:

@@ -45,7 +45,7 @@ def test_scored_again_the_numbers_are_the_same(run: Path, tmp_path: Path) -> Non
     assert report.exists()
 
     def estimates(path: Path) -> list[dict[str, object]]:
-        rows = RunFolder(path).read_results()["estimates"]
+        rows = RunFolder(path).read_results().stored()["estimates"]
         return [row for row in rows if not row["metric"].startswith(("oracle", "distinct_valid"))]
 
     assert estimates(folder) == estimates(run)

@@ -232,7 +232,7 @@ def test_a_run_of_the_simulated_coder_recovers_its_pass_at_k(tmp_path: Path) -> 
     )  # fmt: skip
     outcome = execute(config)
     assert outcome.exit_code == 0
-    results = RunFolder(tmp_path / "run").read_results()
+    results = RunFolder(tmp_path / "run").read_results().stored()
     found = {row["metric"]: row for row in results["estimates"]}
     asked = suite()
     assert asked.code is not None

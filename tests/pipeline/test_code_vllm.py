@@ -26,7 +26,7 @@ def test_a_model_that_solves_nothing_gets_a_table_and_an_honest_interval(
         output=tmp_path / "run",
     )
     assert execute(config).exit_code == 0
-    results = RunFolder(tmp_path / "run").read_results()
+    results = RunFolder(tmp_path / "run").read_results().stored()
     found = {row["metric"]: row for row in results["estimates"]}
     for metric in ("pass_at_1", "pass_at_2"):
         assert (found[metric]["value"], found[metric]["low"]) == (0.0, 0.0)

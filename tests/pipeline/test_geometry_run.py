@@ -58,7 +58,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> lis
 def estimate(run: RunFolder, metric: str) -> float:
     (found,) = (
         e["value"]
-        for e in run.read_results()["estimates"]
+        for e in run.read_results().stored()["estimates"]
         if (e["metric"], e["persona"]) == (metric, "")
     )
     assert isinstance(found, float)
@@ -72,7 +72,7 @@ def test_text_of_one_voice_has_no_persona_share(runs: list[RunFolder]) -> None:
     assert abs(estimate(collapsed, "reread_persona_share")) < 0.08
     assert estimate(collapsed, "hidden_persona_share") > 0.1
     profile = [
-        run.read_results()["notes"]["reread_persona_share"]["persona"]["profile"]["1"][-1]
+        run.read_results().stored()["notes"]["reread_persona_share"]["persona"]["profile"]["1"][-1]
         for run in runs
     ]
     assert profile[0]["p"] == 1 / 200
@@ -96,7 +96,7 @@ def test_report_has_the_plots_and_their_numbers(runs: list[RunFolder]) -> None:
 
 
 def test_results_hold_no_nan_and_scores_every_value(runs: list[RunFolder]) -> None:
-    json.dumps(runs[0].read_results(), allow_nan=False)
+    json.dumps(runs[0].read_results().stored(), allow_nan=False)
     names = sorted(path.name for path in (runs[0].path / "scores").iterdir())
     assert names == ["geometry@1.parquet", "tokens@1.parquet"]
 

@@ -60,7 +60,7 @@ def run(
             style_data=None,
             families=families,
             cache=folder / "cache",
-        )
+        ).stored()
 
 
 def overall(estimates: list[dict[str, Any]], metric: str) -> float:
@@ -162,7 +162,7 @@ def test_families_of_the_suite_with_the_encoder(tmp_path: Path, suite: Suite) ->
             families=None,
             cache=tmp_path / "cache",
             on_progress=lambda what, done, total: stages.add(what),
-        )
+        ).stored()
     json.dumps(results, allow_nan=False)
     assert {"embed_distance", "style_strength", "length"} <= set(results["signatures"])
     similarity = results["similarity"]["persona"]
@@ -197,7 +197,7 @@ def test_the_tokenizer_is_in_every_signature_and_in_the_truth(tmp_path: Path, su
             families=("lexical",),
             cache=tmp_path / "cache",
             tokenizer=load_tokenizer("characters-v1", window=20),
-        )
+        ).stored()
     wanted = "distinct_2|version:2|tokenizer:characters-v1|token_window:20|n:2"
     for estimates in (results["estimates"], results["truth"]["persona"]):
         found = {e["signature"] for e in estimates if e["metric"] == "distinct_2"}

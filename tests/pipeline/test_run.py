@@ -540,7 +540,7 @@ def test_a_run_ends_in_results_and_a_report(tmp_path: Path) -> None:
     assert outcome.report is not None
     assert outcome.report.is_file()
     assert str(outcome.report.resolve()) in outcome.lines[-1]
-    results = RunFolder(tmp_path / "run").read_results()
+    results = RunFolder(tmp_path / "run").read_results().stored()
     assert {row["metric"] for row in results["estimates"]} >= {"length", "duplicate_rate"}
     before = (tmp_path / "run" / "results.json").read_bytes()
     execute(config(tmp_path / "run", metrics=("text",)))

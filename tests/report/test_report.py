@@ -32,7 +32,7 @@ from sfr_eval.report.verdict import (
     verdict,
 )
 from sfr_eval.store.manifest import Manifest, StoredConfig
-from sfr_eval.store.results import SuiteResults
+from sfr_eval.store.results import Notes, Results, SuiteResults
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Estimate, Sample
 from tests.support.report_data import TEMPERATURES, draw, estimate, small_suite, write_run
@@ -93,7 +93,7 @@ def html(folder: RunFolder) -> str:
 def test_every_estimate_in_the_tables_is_the_one_of_the_results(
     folder: RunFolder, html: str
 ) -> None:
-    results = folder.read_results()
+    results = folder.read_results().stored()
     known = {
         (row["metric"], row["persona"], repr(row["value"]))
         for row in results["estimates"] + results["truth"]["persona"]
@@ -162,7 +162,7 @@ def test_the_plots_are_there_as_files_with_their_numbers(folder: RunFolder) -> N
     header = (plots / "persona-trade_off.png").read_bytes()[:200]
     metres = int.from_bytes(header.split(b"pHYs")[1][:4], "big")  # pixels in a metre
     assert round(metres * 0.0254) == 300
-    results = folder.read_results()
+    results = folder.read_results().stored()
     known = {
         (r["metric"], "model", r["temperature"]): (r["value"], r["low"], r["high"])
         for r in results["estimates"]
@@ -188,11 +188,11 @@ def test_what_a_reader_must_know_stands_on_top(copied: RunFolder) -> None:
     folder.seal(samples)
     partial = {"status": "partial", "config": StoredConfig(limit=5)}
     folder.write_manifest(Manifest.load(folder.path).model_copy(update=partial))
-    results = folder.read_results()
+    results = folder.read_results().stored()
     for row in results["estimates"]:
         if row["metric"] == "style_accuracy":
             row |= {"value": None, "low": None, "high": None, "reason": "no style probe: few"}
-    folder.write_results(results)
+    folder.write_results(Results.model_validate(results))
     text = write_report(folder).read_text(encoding="utf-8")
     warnings = re.findall(r"<li>(.*?)</li>", text.split("</ul>")[0])
     assert warnings == [
@@ -204,14 +204,14 @@ def test_what_a_reader_must_know_stands_on_top(copied: RunFolder) -> None:
 
 
 def test_a_run_without_truth_is_described_not_judged(copied: RunFolder) -> None:
-    results = copied.read_results()
+    results = copied.read_results().stored()
     del results["truth"]
     results["estimates"] = [
         row
         for row in results["estimates"]
         if not row["metric"].startswith("oracle") and row["metric"] != "distinct_valid"
     ]
-    copied.write_results(results)
+    copied.write_results(Results.model_validate(results))
     text = write_report(copied).read_text(encoding="utf-8")
     assert "No verdict: nothing to compare with" in text
     assert "run a baseline" in text
@@ -245,8 +245,7 @@ def suite(rows: Sequence[Estimate], truth: Sequence[Estimate] = ()) -> SuiteResu
         samples=4,
         estimates={(e.metric, e.temperature, e.persona): e for e in rows},
         truth={(e.metric, e.persona): e for e in truth},
-        notes={"style_accuracy": {"chance_accuracy": 0.1}},
-        counts=(),
+        notes={"style_accuracy": Notes(chance_accuracy=0.1)},
         similarity={},
     )
 
@@ -389,7 +388,7 @@ def test_no_headline_is_one_that_calibrate_failed() -> None:
 def test_the_full_table_has_every_metric_and_the_curves_only_headlines(
     folder: RunFolder, html: str
 ) -> None:
-    metrics = {row["metric"] for row in folder.read_results()["estimates"]}
+    metrics = {row["metric"] for row in folder.read_results().stored()["estimates"]}
     assert "self_bleu_4" in metrics
     table = html.split('aria-label="All metrics"')[1].split("</table>")[0]
     shown = re.findall(r'<tr><th scope="row">(\w+)', table)

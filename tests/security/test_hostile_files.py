@@ -366,7 +366,7 @@ def test_a_received_run_does_not_bring_its_own_permissions(
         seen.append(manifest.config.stored())
         raise UserError("enough")
 
-    monkeypatch.setattr("sfr_eval.pipeline.measure.score", score)
+    monkeypatch.setattr("sfr_eval.pipeline.score.score", score)
     with pytest.raises(UserError, match="enough"):
         score_again(received)
     assert (seen[0]["trust_remote_code"], seen[0]["unsafe_code"]) == (False, False)

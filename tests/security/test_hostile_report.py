@@ -13,6 +13,7 @@ import pytest
 from sfr_eval.report import report as module
 from sfr_eval.report.report import write_report
 from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
 from tests.report.test_report import Page
 from tests.support.report_data import draw, small_suite, write_run
@@ -78,7 +79,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     for metric, of_suite in results["notes"].items():
         if metric.startswith("judge_"):
             counted["notes"][metric] = of_suite
-    folder.write_results(counted)
+    folder.write_results(Results.model_validate(counted))
     config = {"suite": ["persona"], "x": HOSTILE}
     hostile = {**poisoned(manifest), "status": "complete", "config": config}
     folder.write_manifest(Manifest.model_validate(hostile))

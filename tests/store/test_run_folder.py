@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sfr_eval.errors import UserError
 from sfr_eval.plan import Plan, make_plan
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.store.results import Results
 from sfr_eval.store.rows import SampleWriter, decode_row, encode_row, to_table
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
@@ -287,7 +288,7 @@ def test_a_damaged_manifest_is_one_line(folder: RunFolder, content: str, says: s
 
 def test_results_refuse_nan_rather_than_write_invalid_json(folder: RunFolder) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        folder.write_results({"value": float("nan")})
+        folder.write_results(Results(signatures={"length": {"n": float("nan")}}))
     assert not folder.results_file.exists()
 
 

@@ -2,7 +2,7 @@
 and runs whose values are made up for a test."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sfr_eval.plan import Plan, describe_plan, make_plan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.store.manifest import Identity, Manifest, ModelFacts, Status, StoredConfig
+from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import MetricResult, Sample, Value
@@ -195,16 +196,6 @@ def write_code_run(
                 }
             ),
         )
-        opened.write_results(
-            {
-                "format": 1,
-                "estimates": [
-                    asdict(estimate)
-                    for result in results
-                    for estimate in all_estimates(result, k, ())
-                ],
-                "signatures": {},
-                "notes": {},
-            }
-        )
+        estimates = [row for result in results for row in all_estimates(result, k, ())]
+        opened.write_results(Results(estimates=tuple(estimates), signatures={}, notes={}))
     return folder

@@ -9,6 +9,7 @@ from sfr_eval.pipeline.measure import score
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Estimate, Sample
@@ -105,7 +106,7 @@ def write_run(folder: Path, *, samples: list[Sample] | None = None) -> RunFolder
             families=("lexical", "text", "quality"),
             cache=folder / "cache",
         )
-        opened.write_results(with_embeddings(results))
+        opened.write_results(Results.model_validate(with_embeddings(results.stored())))
     return RunFolder(folder)
 
 

@@ -130,14 +130,14 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         cautions[
             "lm-eval does not say which replies were cut at max_tokens: all count as whole."
         ] = None
-    results = _results_beside(file)
+    summary = _results_beside(file)
     return Reading(
         file=file,
         format="lm-eval",
         replies=replies,
-        model=str(results.get("model_name") or ""),
+        model=str(summary.get("model_name") or ""),
         sampling=sampling,
-        origin=_origin(results),
+        origin=_origin(summary),
         cautions=tuple(cautions),
     )
 
@@ -240,10 +240,10 @@ def _results_beside(file: Path) -> Mapping[str, Any]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def _origin(results: Mapping[str, Any]) -> dict[str, Any]:
-    config = results.get("config")
+def _origin(summary: Mapping[str, Any]) -> dict[str, Any]:
+    config = summary.get("config")
     own = config.get("sfr_eval") if isinstance(config, Mapping) else None
     found = dict(own["origin"]) if isinstance(own, Mapping) and "origin" in own else {}
-    if results.get("chat_template_sha"):
-        found.setdefault("chat_template_sha", str(results["chat_template_sha"]))
+    if summary.get("chat_template_sha"):
+        found.setdefault("chat_template_sha", str(summary["chat_template_sha"]))
     return found

@@ -151,7 +151,7 @@ def results_content(
                 "origin": source.origin,
                 "identity": identity.stored(),
                 "estimates": [estimate_row(estimate) for estimate in source.estimates()],
-                "counts": source.results.get("counts", []),
+                "counts": [asdict(counts) for counts in source.results.counts],
             },
         },
         "git_hash": "",

@@ -12,7 +12,7 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.stats.estimate import query_means
 from sfr_eval.stats.intervals import standard_error
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.store.results import SuiteResults, read_suites
+from sfr_eval.store.results import Results, SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.stored import require_stored_suites
 from sfr_eval.types import Estimate, Prompt, PromptKey, Sample, Value
@@ -48,7 +48,7 @@ class Source:
 
     folder: RunFolder
     manifest: Manifest
-    results: Mapping[str, Any]
+    results: Results
     metrics: frozenset[str] | None  # None: all of them
 
     @classmethod
@@ -63,7 +63,7 @@ class Source:
             results=results,
             metrics=None if metrics is None else frozenset(metrics),
         )
-        known = {row["metric"] for row in results["estimates"]}
+        known = {estimate.metric for estimate in results.estimates}
         for metric in metrics or ():
             if metric not in known:
                 raise UserError(

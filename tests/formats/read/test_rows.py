@@ -97,7 +97,6 @@ def test_uneven_numbers_of_replies_are_flagged_and_reach_the_report(
         estimates={},
         truth={},
         notes={},
-        counts=(),
         similarity={},
     )
     assert any(said in caution for caution in cautions(suite, [], manifest))

@@ -59,12 +59,12 @@ def test_a_missing_package_is_an_error_only_where_it_was_named(
 def test_every_defined_number_has_a_key_of_its_own(run: Path) -> None:
     source = Source.open(run)
     numbers = trackers.numbers(source)
-    rows = [r for r in source.results["estimates"] if not r["persona"] and r["value"] is not None]
+    rows = [e for e in source.results.estimates if not e.persona and e.value is not None]
     assert len(rows) > 40
     for row in rows:
         for suffix, field in (("", "value"), ("_low", "low"), ("_high", "high")):
-            key = f"persona/{row['metric']}{suffix}/t{row['temperature']:g}"
-            assert numbers.pop(key, None) == row[field]
+            key = f"persona/{row.metric}{suffix}/t{row.temperature:g}"
+            assert numbers.pop(key, None) == getattr(row, field)
     assert numbers == {}
 
 
@@ -175,4 +175,4 @@ def test_wandb_offline_keeps_summary_table_and_artifact(
         assert needle in content
     tables: list[Any] = list(folder.rglob("*.table.json"))
     (table,) = [json.loads(file.read_text()) for file in tables]
-    assert len(table["data"]) == len(Source.open(run).results["estimates"])
+    assert len(table["data"]) == len(Source.open(run).results.estimates)

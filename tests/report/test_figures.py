@@ -13,7 +13,7 @@ from sfr_eval.report import over_temperature as panels
 from sfr_eval.report import trade_off
 from sfr_eval.report.figures import Panel, files, panel_svg
 from sfr_eval.report.similarity import similarity
-from sfr_eval.store.results import SuiteResults
+from sfr_eval.store.results import Similarity, SuiteResults
 from sfr_eval.types import Estimate
 from tests.support.report_data import TEMPERATURES, estimate
 
@@ -28,7 +28,6 @@ def suite(rows: Sequence[Estimate], truth: Sequence[Estimate] = (), **others: An
         estimates={(e.metric, e.temperature, e.persona): e for e in rows},
         truth={(e.metric, e.persona): e for e in truth},
         notes={},
-        counts=(),
         similarity=others.get("similarity", {}),
         frontiers=others.get("frontiers", ()),
     )
@@ -86,8 +85,8 @@ def test_lower_is_better_runs_to_the_right() -> None:
 
 
 def test_the_heat_map_shows_three_temperatures_and_leaves_undefined_cells_empty() -> None:
-    matrix = [[1.0, None], [None, 0.5]]
-    cells = {t: {"personas": ["a", "b"], "matrix": matrix} for t in (0.4, 0.7, 1.0, 1.6)}
+    alike = Similarity(personas=("a", "b"), matrix=((1.0, None), (None, 0.5)))
+    cells = dict.fromkeys((0.4, 0.7, 1.0, 1.6), alike)
     found = similarity(suite(sweep("length", 1, 1, 1), similarity=cells))
     assert [panel.title for panel in found] == ["T = 0.4", "T = 1", "T = 1.6"]
     row = table(found)[1]

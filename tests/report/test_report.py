@@ -31,7 +31,7 @@ from sfr_eval.report.verdict import (
     verdict,
 )
 from sfr_eval.store.manifest import Manifest, StoredConfig
-from sfr_eval.store.results import Results, SuiteResults
+from sfr_eval.store.results import Notes, Results, SuiteResults
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Estimate, Sample
 from tests.support.report_data import TEMPERATURES, draw, estimate, small_suite, write_run
@@ -244,8 +244,7 @@ def suite(rows: Sequence[Estimate], truth: Sequence[Estimate] = ()) -> SuiteResu
         samples=4,
         estimates={(e.metric, e.temperature, e.persona): e for e in rows},
         truth={(e.metric, e.persona): e for e in truth},
-        notes={"style_accuracy": {"chance_accuracy": 0.1}},
-        counts=(),
+        notes={"style_accuracy": Notes(chance_accuracy=0.1)},
         similarity={},
     )
 

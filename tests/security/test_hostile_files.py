@@ -269,7 +269,7 @@ def test_an_index_names_no_weights_outside_of_the_fingerprint(
 def test_an_adapter_that_names_itself_as_base_ends(tmp_path: Path) -> None:
     config = {"base_model_name_or_path": str(tmp_path)}
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match="is an adapter itself"):
+    with pytest.raises(UserError, match="is itself an adapter"):
         resolve(str(tmp_path))
     config["base_model_name_or_path"] = "world:cross=0.3"
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))

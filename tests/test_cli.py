@@ -214,7 +214,7 @@ def test_a_damaged_checkpoint_is_one_line_and_leaves_no_folder(
         (["--max-tokens"], "--max-tokens: needs a number"),
         (["--max-tokens", "0"], "--max-tokens: "),
         (["--max-token", "5"], "unknown option --max-token; did you mean `max-tokens`?"),
-        (["--model", "world:cros=1"], "`cros=1` is no dial"),
+        (["--model", "world:cros=1"], "`cros=1` is not a dial"),
         (["--model", "nobody/nothing"], "not in the local Hub cache while HF_HUB_OFFLINE is set"),
         (["--model", "n" * 5000], "--model nnn"),
         (["--model", "~nobody-here/x"], "no such folder"),

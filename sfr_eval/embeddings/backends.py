@@ -1,7 +1,7 @@
-"""How an encoder computes: float32 by PyTorch, or faster and a little different.
+"""Computes embeddings: in float32 by PyTorch, or faster and slightly different.
 
-`float32` is the reference. `bfloat16` and `onnx` are opt-in; how far their embeddings lie from the
-reference is measured on texts of the run and reported with every number that rests on them.
+`float32` is the reference. `bfloat16` and `onnx` are opt-in; how far their embeddings deviate from
+the reference is measured on texts of the run and reported with every number based on them.
 """
 
 import os
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 Backend = Literal["float32", "bfloat16", "onnx"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
-# Candidates, the default, and how many texts each candidate is timed on.
+# Candidate batch sizes, the default, and the number of texts on which each candidate is timed.
 BATCHES = {"cpu": (8, 16, 32, 64), "cuda": (64, 128, 256, 512)}
 DEFAULT_BATCH = {"cpu": 32, "cuda": 256}
 TRIAL = {"cpu": 96, "cuda": 1_024}
-NEAR = 0.95  # of the best rate: the smallest such batch is taken, it needs the least memory
+NEAR = 0.95  # of the best rate; the smallest such batch is chosen, as it needs the least memory
 
 
-class Computes(Protocol):
-    """A loaded encoder."""
+class LoadedEncoder(Protocol):
+    """An encoder in memory."""
 
     device: str
 
     def embed(self, texts: Sequence[str], batch: int) -> Embeddings:
-        """Unit rows, float32, shape (len(texts), d)."""
+        """Return unit rows, float32, shape (len(texts), d)."""
 
 
-def load(folder: Path, *, name: str, backend: Backend, exports: Path) -> Computes:
-    """Load an encoder; UserError if its files or libraries do not allow it. `exports` keeps what
-    is made of its weights (the ONNX graph)."""
+def load(folder: Path, *, name: str, backend: Backend, exports: Path) -> LoadedEncoder:
+    """Load an encoder. Raises UserError if its files or libraries do not allow that. `exports` is
+    the folder of the ONNX graph, which is made from its weights."""
     model = sentence_transformer(folder, name=name, bfloat16=backend == "bfloat16")
     if backend == "onnx":
         return _Onnx(model, name=name, file=exports / "model.onnx")
@@ -65,10 +65,10 @@ class _Torch:
 
 
 class _Onnx:
-    """ONNX Runtime in place of the transformer; pooling and what follows it stay PyTorch's.
+    """ONNX Runtime in place of the transformer; pooling and what follows stay with PyTorch.
 
-    The graph is exported from the encoder's own weights, once, into the cache. We do not go
-    through optimum: its releases do not support transformers 5.
+    The graph is exported once from the encoder's own weights into the cache, and not by optimum,
+    whose releases do not support transformers 5.
     """
 
     _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -81,18 +81,18 @@ class _Onnx:
         modules = list(model)
         if type(modules[0]).__name__ != "Transformer" or model.default_prompt_name is not None:
             raise UserError(
-                f"--encoder {name}: the onnx backend knows plain transformers without a prompt "
-                "only; use --encoder-backend float32"
+                f"--encoder {name}: the onnx backend supports only plain transformers without "
+                "a prompt; use --encoder-backend float32"
             )
         self.device = "cpu"
         self._model = model.to("cpu")
-        self._rest: list[Callable[[Any], Any]] = modules[1:]
+        self._later_modules: list[Callable[[Any], Any]] = modules[1:]
         features = model.preprocess(["export"])
         self._names = [name for name in self._INPUTS if name in features]
         if not file.is_file():
             self._export(file)
         options = onnxruntime.SessionOptions()
-        if threads := os.environ.get("OMP_NUM_THREADS", ""):  # which ONNX Runtime would ignore
+        if threads := os.environ.get("OMP_NUM_THREADS", ""):  # ONNX Runtime ignores it
             options.intra_op_num_threads = int(threads.split(",")[0])
         self._session = onnxruntime.InferenceSession(
             str(file), options, providers=["CPUExecutionProvider"]
@@ -103,18 +103,18 @@ class _Onnx:
 
         import torch
 
-        two = self._model.preprocess(["two texts", "of different length"])
-        free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+        example = self._model.preprocess(["two texts", "of different length"])
+        any_shape = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(file) as temporary, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter, about its own future
+            warnings.simplefilter("ignore")  # the exporter warns about its own future
             torch.onnx.export(
                 self._model[0].auto_model.eval(),
-                kwargs={name: two[name] for name in self._names},
+                kwargs={name: example[name] for name in self._names},
                 f=str(temporary),
                 input_names=self._names,
                 output_names=["token_embeddings"],
-                dynamic_shapes=dict.fromkeys(self._names, free),
+                dynamic_shapes=dict.fromkeys(self._names, any_shape),
                 dynamo=True,
                 external_data=False,
                 verbose=False,
@@ -130,22 +130,22 @@ class _Onnx:
             (tokens,) = self._session.run(["token_embeddings"], inputs)
             features["token_embeddings"] = torch.from_numpy(tokens)
             with torch.inference_mode():
-                for module in self._rest:
+                for module in self._later_modules:
                     features = module(features)
             parts.append(features["sentence_embedding"].numpy())
         return unit_rows(np.concatenate(parts))
 
 
 def unit_rows(rows: Embeddings) -> Embeddings:
-    """Each row divided by its length: half precision leaves lengths off by a thousandth."""
+    """Divide each row by its length, which half precision leaves off by a thousandth."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def deviation(reference: Embeddings, other: Embeddings) -> dict[str, float | int]:
-    """How far embeddings of the same texts lie apart, and what that does to a mean distance."""
+    """Measure how far embeddings of the same texts are apart, and the effect on a mean distance."""
     n = len(reference)
-    found: dict[str, float | int] = {
+    differences: dict[str, float | int] = {
         "texts": n,
         "max_difference": float(np.abs(reference - other).max()),
         "lowest_cosine": float((reference * other).sum(axis=1).min()),
@@ -153,30 +153,31 @@ def deviation(reference: Embeddings, other: Embeddings) -> dict[str, float | int
     if n > 1:
         for key, rows in (("mean_distance", other), ("mean_distance_float32", reference)):
             total = rows.sum(axis=0, dtype=np.float64)
-            found[key] = 1 - float((total @ total - n) / (n * (n - 1)))
-    return found
+            differences[key] = 1 - float((total @ total - n) / (n * (n - 1)))
+    return differences
 
 
 def fastest_batch(
     embed: Callable[[Sequence[str], int], None], texts: Sequence[str], candidates: Sequence[int]
 ) -> tuple[int, dict[int, float]]:
-    """(batch size, characters a second of each candidate). `texts` are shared out so that every
-    candidate gets texts of the same lengths; `embed` keeps what it computes, so nothing is lost."""
-    embed(texts[:1], 1)  # the first call also allocates
+    """Return the batch size, and characters per second of each candidate. `texts` are dealt out so
+    that every candidate gets texts of the same lengths. `embed` stores what it computes, so no
+    work is lost."""
+    embed(texts[:1], 1)  # the first call also allocates memory
     rates = {}
     for number, batch in enumerate(candidates):
-        own = texts[1 + number :: len(candidates)]
+        trial = texts[1 + number :: len(candidates)]
         started = time.perf_counter()
-        embed(own, batch)
-        rates[batch] = sum(map(len, own)) / (time.perf_counter() - started)
+        embed(trial, batch)
+        rates[batch] = sum(map(len, trial)) / (time.perf_counter() - started)
     best = max(rates.values())
     return next(batch for batch in candidates if rates[batch] >= NEAR * best), rates
 
 
 def sentence_transformer(folder: Path, *, name: str, bfloat16: bool) -> "SentenceTransformer":
-    """Load a model from its folder; `name` is what the user called it."""
-    # One process, few long calls: threads in the tokenizer gain nothing, and they make the
-    # library complain whenever something forks later (the code sandbox does).
+    """Load a model from its folder; `name` is the name that the user gave."""
+    # With one process and few long calls, threads in the tokenizer gain nothing, and they make the
+    # library warn about every later fork (by the code sandbox).
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     need("sentence_transformers", name)
     from sentence_transformers import SentenceTransformer
@@ -192,5 +193,5 @@ def sentence_transformer(folder: Path, *, name: str, bfloat16: bool) -> "Sentenc
             )
         return SentenceTransformer(str(folder), trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"--encoder {name}: cannot be loaded: {why}") from None
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"--encoder {name}: cannot be loaded: {reason}") from None

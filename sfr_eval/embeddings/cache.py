@@ -3,7 +3,7 @@
     <folder>/<shard>.npy    float32, unit rows, shape (n, d)
     <folder>/<shard>.keys   16 bytes of sha256(text) for each row
 
-Shards are only ever added. The keys file is written last, so a shard without one does not exist.
+Shards are only ever added. The keys file is written last, so a shard without one is ignored.
 """
 
 import hashlib
@@ -22,8 +22,9 @@ Embeddings = npt.NDArray[np.float32]
 
 
 class EmbeddingStore:
-    """The shards of one encoder. A shard that is torn or unreadable is left out, and its texts are
-    encoded again; a folder that cannot be written costs the cache, never the result."""
+    """The shards of one encoder. A truncated or unreadable shard is ignored, and its texts are
+    encoded again. If the folder cannot be written, nothing is cached, and the result is the
+    same."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -50,11 +51,11 @@ class EmbeddingStore:
         self._shards.append(rows)
 
     def add(self, keys: Sequence[bytes], rows: Embeddings) -> None:
-        """Keep the rows, here and on disk."""
+        """Add rows in memory and on disk."""
         self._remember(keys, rows)
         content = b"".join(keys)
-        # Named by content: two processes that share the cache never write the same file twice
-        # with different rows.
+        # Named by content, so processes that share the cache never write different rows to one
+        # file.
         file = self._folder / f"{hashlib.sha256(content).hexdigest()[:16]}.npy"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -66,26 +67,26 @@ class EmbeddingStore:
             return  # a full or read-only cache: encode again next time
 
     def rows(self, keys: Sequence[bytes]) -> Embeddings:
-        """The rows of known keys, in the order asked."""
+        """Return the rows of these keys, all of which the store has, in their order."""
         if not keys:
             return np.zeros((0, self._shards[0].shape[1] if self._shards else 0), np.float32)
         places = np.array([self._places[key] for key in keys])
-        found = np.empty((len(keys), self._shards[places[0, 0]].shape[1]), np.float32)
+        rows = np.empty((len(keys), self._shards[places[0, 0]].shape[1]), np.float32)
         for shard in np.unique(places[:, 0]):
             here = places[:, 0] == shard
-            found[here] = self._shards[shard][places[here, 1]]
-            _let_go(self._shards[shard])
-        return found
+            rows[here] = self._shards[shard][places[here, 1]]
+            _release_pages(self._shards[shard])
+        return rows
 
 
-def _let_go(rows: Embeddings) -> None:
-    """Give the pages of a file back that were read: they count as this process's memory until then,
-    and reading all of a large cache would hold all of it."""
+def _release_pages(rows: Embeddings) -> None:
+    """Release the pages of a mapped file: they count as memory of this process until then, so
+    reading all of a large cache would hold all of it."""
     if isinstance(rows.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         rows.base.madvise(mmap.MADV_DONTNEED)
 
 
 def text_key(text: str) -> bytes:
-    """What a text is stored under."""
+    """Return the key of a text in the store."""
     # Lone surrogates cannot come from a decoded completion, but can from a user's file.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:KEY_BYTES]

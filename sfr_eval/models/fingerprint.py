@@ -1,4 +1,4 @@
-"""Weight files of a checkpoint: are they whole, and what is their fingerprint?"""
+"""Checks that the weight files of a checkpoint are complete, and computes its fingerprint."""
 
 import hashlib
 import json
@@ -24,29 +24,23 @@ _TOKENIZER_FILES = (
     "chat_template.jinja",
     "chat_template.json",
 )
-
-
 _CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json")
-
-
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
-
-
+_OTHERS = ("training_args.bin", "sfr_head.safetensors")  # no weights of the model
 _MAX_SAFETENSORS_HEADER = 100_000_000
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The weight files of a checkpoint; safetensors alone where both forms lie side by side."""
+    """Return the weight files of a checkpoint; only safetensors where other formats lie beside."""
     for pattern in _WEIGHTS:
-        found = sorted(path for path in folder.glob(pattern) if path.name != "training_args.bin")
-        if pattern == "*.safetensors":
-            found = [path for path in found if path.name != "sfr_head.safetensors"]
-        if found:
-            return found
+        files = sorted(path for path in folder.glob(pattern) if path.name not in _OTHERS)
+        if files:
+            return files
     return []
 
 
-def _check_shards(folder: Path, weights: Sequence[Path]) -> None:
+def check_shards(folder: Path, weights: Sequence[Path]) -> None:
+    """Raise UserError if the index of the weights names a file that is missing or elsewhere."""
     packed = weights[0].suffix == ".bin"
     index = folder / ("pytorch_model.bin" if packed else "model.safetensors")
     index = index.with_name(f"{index.name}.index.json")
@@ -54,16 +48,16 @@ def _check_shards(folder: Path, weights: Sequence[Path]) -> None:
         return
     shards = read_json_object(index).get("weight_map", {})
     if not isinstance(shards, dict) or not all(isinstance(s, str) for s in shards.values()):
-        raise UserError(f"{index}: weight_map: must map tensors to files; copy it again")
+        raise UserError(f"{index}: weight_map: must map tensors to files; copy the file again")
     for shard in sorted(set(shards.values())):
-        if os.path.basename(shard) != shard:  # it would be loaded, but is in no fingerprint
-            raise UserError(f"{index}: names {shard}, which lies outside of this folder")
+        if os.path.basename(shard) != shard:  # loaded, but not in the fingerprint
+            raise UserError(f"{index}: names {shard}, which lies outside this folder")
         if not (folder / shard).is_file():
-            raise UserError(f"{index}: names {shard}, which is not there; copy the shard again")
+            raise UserError(f"{index}: names {shard}, which is missing; copy the shard again")
 
 
 def check_safetensors(file: Path) -> None:
-    """Refuse a weight file that is unreadable or torn (its header promises other bytes)."""
+    """Raise UserError for a weight file that is unreadable or truncated (by its header)."""
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -71,7 +65,7 @@ def check_safetensors(file: Path) -> None:
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             if not 2 <= length <= min(size - 8, _MAX_SAFETENSORS_HEADER):
                 raise UserError(
-                    f"{file}: not a safetensors file, or torn in its header; copy it again"
+                    f"{file}: not a safetensors file, or cut off within its header; copy it again"
                 )
             header = json.loads(stream.read(length))
             ends = [
@@ -85,70 +79,71 @@ def check_safetensors(file: Path) -> None:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{file}: its safetensors header is damaged; copy it again") from None
-    promised = 8 + length + max(ends, default=0)
-    if size != promised:
+    expected = 8 + length + max(ends, default=0)
+    if size != expected:
         raise UserError(
-            f"{file}: torn: {size:,} bytes, but its header promises {promised:,}; copy it again"
+            f"{file}: has {size:,} bytes, but {expected:,} by its header; copy it again"
         )
 
 
 def fingerprint(folder: Path, *, base: str = "") -> str:
-    """sha256 over names and contents of weights, config, tokenizer and template files, and over the
-    fingerprint of the `base` that an adapter changes."""
+    """Return the sha256 over names and contents of weights, config, tokenizer and template files,
+    and over the fingerprint of the `base` that an adapter changes."""
     names = [*_CONFIG_FILES, *_TOKENIZER_FILES]
     files = [*weight_files(folder), *(folder / name for name in names)]
-    remembered = _Remembered(cache_folder() / "fingerprints.json")
+    hashes = _HashCache(cache_folder() / "fingerprints.json")
     digest = hashlib.sha256(base.encode())
     for file in sorted(path for path in files if path.is_file()):
-        digest.update(f"{file.name}\0{remembered.sha256(file)}\0".encode())
-    remembered.save()
+        digest.update(f"{file.name}\0{hashes.sha256(file)}\0".encode())
+    hashes.save()
     return f"sha256:{digest.hexdigest()}"
 
 
 def file_sha256(file: Path) -> str:
-    """sha256 of one file's content, remembered like those of a fingerprint."""
-    remembered = _Remembered(cache_folder() / "fingerprints.json")
-    digest = remembered.sha256(file)
-    remembered.save()
+    """Return the sha256 of one file's content, cached like those of a fingerprint."""
+    hashes = _HashCache(cache_folder() / "fingerprints.json")
+    digest = hashes.sha256(file)
+    hashes.save()
     return digest
 
 
-class _Remembered:
-    """File hashes kept by (path, size, mtime), since hashing runs at about 2 GB/s."""
+class _HashCache:
+    """File hashes by (path, size, mtime), since hashing runs at about 2 GB/s."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known: dict[str, str] = {}
+        self._hashes: dict[str, str] = {}
         self._changed = False
         try:
-            known = json.loads(file.read_text(encoding="utf-8"))
+            hashes = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return  # a lost memory costs a hash, never an answer
-        if isinstance(known, dict):
-            self._known = known
+            return  # a lost cache costs time only
+        if isinstance(hashes, dict):
+            self._hashes = hashes
 
     def sha256(self, file: Path) -> str:
+        """Return the hash of a file, computed unless it is cached."""
         stat = file.stat()
         key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in self._known:
+        if key not in self._hashes:
             with file.open("rb") as stream:
-                self._known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+                self._hashes[key] = hashlib.file_digest(stream, "sha256").hexdigest()
             self._changed = True
-        return self._known[key]
+        return self._hashes[key]
 
     def save(self) -> None:
+        """Write the cache if it has changed."""
         if not self._changed:
             return
-
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._file, json.dumps(self._known, indent=0))
+            write_atomic(self._file, json.dumps(self._hashes, indent=0))
         except OSError:
             return  # a read-only cache: hash again next time
 
 
 def read_json_object(file: Path) -> dict[str, Any]:
-    """A JSON file of a checkpoint that must hold an object."""
+    """Read a JSON file of a checkpoint. Raises UserError unless it holds an object."""
     try:
         loaded = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

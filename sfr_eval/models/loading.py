@@ -1,4 +1,4 @@
-"""Tokenizer and weights of a checkpoint, loaded."""
+"""Loads the tokenizer and the weights of a checkpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from sfr_eval.models.checkpoint import Checkpoint
 
 
 def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool) -> Any:
-    """The tokenizer of a checkpoint; of its base model when an adapter folder has none."""
+    """Load the tokenizer of a checkpoint; an adapter without one uses that of its base model."""
     from transformers import AutoTokenizer
 
     folder = checkpoint.folder
@@ -17,19 +17,19 @@ def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool) -> Any:
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"--model {checkpoint.name}: no usable tokenizer ({first})") from None
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"--model {checkpoint.name}: no usable tokenizer ({reason})") from None
 
 
 def has_tokenizer(folder: Path | None) -> bool:
-    """Does this folder hold a tokenizer's files?"""
+    """Return whether this folder holds a tokenizer."""
     return folder is not None and any(
         (folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")
     )
 
 
 def load_model(checkpoint: Checkpoint, *, dtype: str, trust_remote_code: bool) -> Any:
-    """The causal model of a checkpoint, its adapter applied."""
+    """Load the causal language model of a checkpoint, with its adapter applied."""
     from transformers import AutoModelForCausalLM
 
     served = checkpoint.base or checkpoint
@@ -42,8 +42,8 @@ def load_model(checkpoint: Checkpoint, *, dtype: str, trust_remote_code: bool) -
 
             model = PeftModel.from_pretrained(model, str(checkpoint.folder))
     except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"--model {checkpoint.name}: transformers cannot load it ({first})"
+            f"--model {checkpoint.name}: transformers cannot load it ({reason})"
         ) from None
     return model

@@ -1,6 +1,6 @@
-"""From messages to token ids, once for each prompt and the same for every engine.
+"""Turns messages into token ids, once for each prompt and the same way for every engine.
 
-Engines get ids, never text: a template that writes its own BOS would otherwise get a second one.
+Engines get ids, never text: a template that writes BOS itself would otherwise get a second one.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Prompter:
-    """Applies the chat template of a tokenizer and checks what comes out."""
+    """Applies the chat template of a tokenizer and checks the result."""
 
     def __init__(
         self,
@@ -36,18 +36,18 @@ class Prompter:
                 f"--model {name}: its tokenizer has no chat template, and chat prompts need one; "
                 "give --chat-template FILE (Jinja)"
             )
-        self._known: dict[tuple[Message, ...], list[int]] = {}
+        self._ids: dict[tuple[Message, ...], list[int]] = {}
 
     @property
     def template_hash(self) -> str:
-        """Of the template in use, for the manifest."""
+        """Hash of the template in use, for the manifest."""
         return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()[:16]
 
     def token_ids(self, messages: tuple[Message, ...]) -> list[int]:
-        """Ids of a prompt that ends where the assistant's turn begins."""
-        if messages not in self._known:
-            self._known[messages] = self._render(messages)
-        return self._known[messages]
+        """Return the ids of a prompt that ends where the assistant's turn begins."""
+        if messages not in self._ids:
+            self._ids[messages] = self._render(messages)
+        return self._ids[messages]
 
     def _render(self, messages: Sequence[Message]) -> list[int]:
         from jinja2 import TemplateError
@@ -65,8 +65,8 @@ class Prompter:
         for turn in turns:
             if turn["content"].strip() not in text:
                 raise UserError(
-                    f"--model {self._name}: its chat template drops the {turn['role']} message, so "
-                    "all personas would be one; use --system-role merge or --chat-template FILE"
+                    f"--model {self._name}: its chat template drops the {turn['role']} message, "
+                    "so all personas would be one; use --system-role merge or --chat-template FILE"
                 )
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         bos = self.tokenizer.bos_token_id
@@ -74,8 +74,8 @@ class Prompter:
             ids = [bos, *ids]
         if bos is not None and ids[:2] == [bos, bos]:
             raise UserError(
-                f"--model {self._name}: its chat template writes the BOS token twice; mend the "
-                "template or give --chat-template FILE"
+                f"--model {self._name}: its chat template writes the BOS token twice; correct "
+                "the template or give --chat-template FILE"
             )
         return ids
 
@@ -85,8 +85,8 @@ class Prompter:
 
 
 def merged_turns(messages: Sequence[Message], *, merge: bool) -> list[dict[str, str]]:
-    """Messages as templates and servers take them; `merge` puts the system message into the first
-    user turn, for models that have no system role."""
+    """Return messages in the form of templates and servers. `merge` puts the system message into
+    the first user turn, for models that have no system role."""
     turns = [{"role": str(message.role), "content": message.content} for message in messages]
     if not merge or turns[0]["role"] != "system":
         return turns
@@ -95,7 +95,7 @@ def merged_turns(messages: Sequence[Message], *, merge: bool) -> list[dict[str, 
 
 
 def read_template(file: Path) -> str:
-    """A chat template from a file."""
+    """Read a chat template from a file."""
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:

@@ -1,22 +1,23 @@
 """Hidden states and token statistics of a run, on disk and memory-mapped: RUN/hidden/<suite>-model.
 
-    about.json      what they are of; written last, so a folder without it does not exist
+    about.json      what they belong to; written last, so a folder without it counts as absent
     prompt.npy      float32 (prompts, layers, width): at the last prompt token
-    reply.npy       float32 (different replies, layers, width): mean over the reply's tokens
+    reply.npy       float32 (distinct replies, layers, width): mean over the reply's tokens
     tokens.npy      float32 (2, tokens): entropy and log-probability, reply after reply
     index.npz       sample ids, row of each sample, prompt of each row, token ids, first of each row
 
-Equal replies to one prompt share a row. The folder can be deleted: it is made again when needed.
+Equal replies to one prompt share a row. The folder can be deleted: it is rebuilt when needed.
 """
 
 import errno
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,30 @@ Ints = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class States:
-    """What one checkpoint made of the replies of one suite; row i of the methods is reply i."""
+class TokenizedReplies:
+    """The distinct (prompt, thinking, reply) triples of a suite as token ids, and the row of each
+    sample."""
 
-    layers: tuple[int, ...]  # 0 is the embedding, `depth` the last; the last has its norm applied
+    samples: list[str]  # sample ids
+    row: npt.NDArray[np.int64]  # for each sample: its place in `replies`
+    prompts: list[list[int]]
+    replies: list[list[int]]
+    prompt_of: list[int]  # for each of `replies`: its prompt
+    leads: list[list[int]]  # for each of `replies`: its thinking, between prompt and reply
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all token ids."""
+        leads = [self.leads] if any(self.leads) else []
+        content = repr((self.prompts, self.replies, self.prompt_of, self.row.tolist(), *leads))
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class States:
+    """One checkpoint's reading of the replies of one suite; row i of the methods is reply i."""
+
+    layers: tuple[int, ...]  # 0 is the embedding, `depth` the last layer, after its norm
     depth: int
     signature: Mapping[str, Any]
     samples: Sequence[str]  # sample ids
@@ -45,31 +66,31 @@ class States:
     tokens: Floats
 
     def replies(self, places: Sequence[int] | Ints, layer: int) -> Floats:
-        """Mean hidden state of these replies at `layers[layer]`, shape (n, width); NaN for a reply
-        without a token."""
+        """Return the mean hidden state of these replies at `layers[layer]`, shape (n, width); NaN
+        for a reply without a token."""
         return np.asarray(self.reply_states[self.row[places], layer])
 
     def prompts(self, places: Sequence[int] | Ints, layer: int) -> Floats:
-        """Hidden state at the last token of these replies' prompts, shape (n, width)."""
+        """Return the hidden state at the last token of these replies' prompts, shape (n, width)."""
         return np.asarray(self.prompt_states[self.prompt_of[self.row[places]], layer])
 
     def has_token(self, place: int) -> bool:
-        """Is there anything to take a mean of?"""
+        """Return whether a reply has a token, and so a mean."""
         row = self.row[place]
         return bool(self.start[row + 1] > self.start[row])
 
     def token_ids(self, place: int) -> list[int]:
-        """The tokens of a reply."""
+        """Return the tokens of a reply."""
         row = self.row[place]
-        found: list[int] = self.ids[self.start[row] : self.start[row + 1]].tolist()
-        return found
+        ids: list[int] = self.ids[self.start[row] : self.start[row + 1]].tolist()
+        return ids
 
     def entropy(self, place: int) -> Floats:
-        """Of the distribution of each token of a reply, nats."""
+        """Return the entropy of the distribution of each token of a reply, in nats."""
         return self._tokens(0, place)
 
     def log_probability(self, place: int) -> Floats:
-        """Of each token of a reply, nats."""
+        """Return the log-probability of each token of a reply, in nats."""
         return self._tokens(1, place)
 
     def _tokens(self, kind: int, place: int) -> Floats:
@@ -79,15 +100,15 @@ class States:
 
 @dataclass(frozen=True, kw_only=True)
 class Readings:
-    """The replies of one suite, read by the run's checkpoint and by others."""
+    """The replies of one suite, read by the run's checkpoint and by its base model."""
 
-    model: States  # after the prompt that they answered
-    base: States | None  # the same by the checkpoint that it was trained from; None: not known
+    model: States  # after the prompt that they answer
+    base: States | None  # the same by the base model; None: not known
     blind: States | None  # by the run's checkpoint without the persona's card; None: no personas
 
 
 def read_states(folder: Path, *, key: Mapping[str, Any] | None = None) -> States | None:
-    """The states kept in `folder`; None if there are none, or if they are not those of `key`."""
+    """Read the states in `folder`; None if there are none, or if they do not belong to `key`."""
     try:
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         if key is not None and about["key"] != key:
@@ -107,11 +128,11 @@ def read_states(folder: Path, *, key: Mapping[str, Any] | None = None) -> States
             tokens=np.load(folder / "tokens.npy", mmap_mode="r"),
         )
     except (OSError, ValueError, KeyError, EOFError):
-        return None  # not there, of another version, or torn: it is made again
+        return None  # absent, of another version, or truncated: computed again
 
 
 class StatesWriter:
-    """Fills a new folder row by row; nothing is there under its name before `finish`."""
+    """Fills a folder row by row, which gets its name only with `finish`."""
 
     def __init__(
         self,
@@ -122,11 +143,7 @@ class StatesWriter:
         layers: Sequence[int],
         depth: int,
         width: int,
-        samples: Sequence[str],
-        row: Ints,
-        prompt_of: Sequence[int],
-        prompts: int,
-        replies: Sequence[Sequence[int]],
+        texts: TokenizedReplies,
     ) -> None:
         self._folder = folder
         self._about = {
@@ -135,24 +152,24 @@ class StatesWriter:
             "layers": list(layers),
             "depth": depth,
         }
-        self._prompt_of = np.asarray(prompt_of, np.int64)
-        self._start = np.concatenate([[0], np.cumsum([len(ids) for ids in replies])]).astype(
-            np.int64
-        )
+        self._prompt_of = np.asarray(texts.prompt_of, np.int64)
+        lengths = [len(ids) for ids in texts.replies]
+        self._start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         with writing_to(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             self._scratch = scratch_folder(folder)
             try:
                 np.savez(
                     self._scratch / "index.npz",
-                    samples=np.array(samples, dtype=np.str_),
-                    row=row,
+                    samples=np.array(texts.samples, dtype=np.str_),
+                    row=texts.row,
                     prompt_of=self._prompt_of,
                     start=self._start,
-                    ids=np.array([token for ids in replies for token in ids], np.int32),
+                    ids=np.array([token for ids in texts.replies for token in ids], np.int32),
                 )
-                self._prompt = self._array("prompt.npy", (prompts, len(layers), width))
-                self._reply = self._array("reply.npy", (len(replies), len(layers), width))
+                size = (len(layers), width)
+                self._prompt = self._array("prompt.npy", (len(texts.prompts), *size))
+                self._reply = self._array("reply.npy", (len(texts.replies), *size))
                 self._tokens = self._array("tokens.npy", (2, int(self._start[-1])))
             except BaseException:
                 shutil.rmtree(self._scratch, ignore_errors=True)
@@ -161,25 +178,20 @@ class StatesWriter:
     def __enter__(self) -> "StatesWriter":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def write_states(self, rows: Sequence[int], *, prompt: Floats, reply: Floats) -> None:
-        """States of some rows, each of shape (rows, layers, width)."""
+        """Write the states of some rows, each of shape (rows, layers, width)."""
         self._prompt[self._prompt_of[rows]] = prompt
         self._reply[rows] = reply
 
     def write_tokens(self, row: int, entropy: Floats, log_probability: Floats) -> None:
-        """Statistics of the tokens of one row."""
+        """Write the statistics of the tokens of one row."""
         self._tokens[:, self._start[row] : self._start[row + 1]] = entropy, log_probability
 
     def finish(self) -> States:
-        """Give the folder its name, and read it back."""
+        """Give the folder its name and read it back."""
         with writing_to(self._folder):
             for array in (self._prompt, self._reply, self._tokens):
                 if isinstance(array, np.memmap):
@@ -187,23 +199,23 @@ class StatesWriter:
             write_atomic(self._scratch / "about.json", json.dumps(self._about))
             shutil.rmtree(self._folder, ignore_errors=True)
             os.replace(self._scratch, self._folder)
-        found = read_states(self._folder)
-        assert found is not None
-        return found
+        states = read_states(self._folder)
+        assert states is not None
+        return states
 
     def _array(self, name: str, shape: tuple[int, ...]) -> Floats:
         file = self._scratch / name
         if 0 in shape:  # nothing to map
             np.save(file, np.zeros(shape, np.float32))
             return np.zeros(shape, np.float32)
-        made: Floats = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+        array: Floats = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
             file, mode="w+", dtype=np.float32, shape=shape
         )
-        # Its room is taken now: a disk that fills up later would end the process by SIGBUS.
+        # Reserve the space now: a disk that fills up later would end the process by SIGBUS.
         with file.open("r+b") as stream:
             try:
                 os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
             except OSError as error:
                 if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not on this file system
                     raise
-        return made
+        return array

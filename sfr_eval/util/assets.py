@@ -1,7 +1,7 @@
 """Finds tasks/, judges/ and reports/: the user's own, a checkout's, or an installed wheel's.
 
-Search order, first hit wins: a path given as such; `SFR_EVAL_ASSETS` (folders separated by the
-path separator, each with tasks/ judges/ reports/ inside); the package's own.
+Search order, first match wins: a path; the folders of `SFR_EVAL_ASSETS` (separated by the path
+separator, each with tasks/, judges/ or reports/ inside); the package's own.
 """
 
 import os
@@ -16,7 +16,7 @@ _MARKER: dict[Kind, str] = {"tasks": "suite.yaml", "judges": "*.yaml", "reports"
 
 
 def roots() -> list[Path]:
-    """Folders that hold tasks/, judges/ and reports/, in search order."""
+    """Return the folders that hold tasks/, judges/ and reports/, in search order."""
     own = [Path(part) for part in os.environ.get("SFR_EVAL_ASSETS", "").split(os.pathsep) if part]
     package = Path(__file__).parents[1]
     wheel = package / "assets"
@@ -24,63 +24,65 @@ def roots() -> list[Path]:
 
 
 def available(kind: Kind) -> dict[str, Path]:
-    """Name -> path of every asset of a kind: a suite's folder, a judge's or a report's file."""
-    found: dict[str, Path] = {}
+    """Map the name of every asset of a kind to its path: a suite's folder, a judge's or a report's
+    file."""
+    paths: dict[str, Path] = {}
     for root in reversed(roots()):
         folder = root / kind
         if kind == "tasks":
-            found.update({path.parent.name: path.parent for path in folder.glob("*/suite.yaml")})
+            paths.update({path.parent.name: path.parent for path in folder.glob("*/suite.yaml")})
         else:
-            found.update({path.stem: path for path in sorted(folder.glob(_MARKER[kind]))})
-    return dict(sorted(found.items()))
+            paths.update({path.stem: path for path in sorted(folder.glob(_MARKER[kind]))})
+    return dict(sorted(paths.items()))
 
 
 def find_suite(name: str) -> Path:
-    """The folder of a suite by name or by path; UserError with the near name if there is none."""
+    """Return the folder of a suite, given by name or path. Raises UserError, with the nearest name,
+    if there is none."""
     if os.sep in name or name.startswith("."):
         folder = Path(name)
         if not (folder / "suite.yaml").is_file():
             raise UserError(f"--suite {name}: no suite.yaml in this folder")
         return folder
-    known = available("tasks")
-    if name not in known:
-        raise UserError(f"--suite {name}: unknown suite; {did_you_mean(name, known)}")
-    return known[name]
+    suites = available("tasks")
+    if name not in suites:
+        raise UserError(f"--suite {name}: unknown suite; {did_you_mean(name, suites)}")
+    return suites[name]
 
 
 def report_file(name: str) -> Path:
-    """A template or style by file name, e.g. `report.html.j2`."""
+    """Return the path of a template or style sheet, e.g. `report.html.j2`."""
     for root in roots():
         if (root / "reports" / name).is_file():
             return root / "reports" / name
-    raise UserError(f"reports/{name}: not found; reinstall sfr-eval or mend SFR_EVAL_ASSETS")
+    raise UserError(f"reports/{name}: not found; reinstall sfr-eval or correct SFR_EVAL_ASSETS")
 
 
 def cache_folder() -> Path:
-    """Where trained demo checkpoints, embeddings and fingerprints are kept between runs:
+    """Return the folder that keeps demo checkpoints, embeddings and fingerprints between runs:
     SFR_EVAL_CACHE, else XDG_CACHE_HOME/sfr-eval, else ~/.cache/sfr-eval."""
-    if own := os.environ.get("SFR_EVAL_CACHE"):
-        return Path(own)
+    if folder := os.environ.get("SFR_EVAL_CACHE"):
+        return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sfr-eval"
 
 
 def cache_open_to_others() -> str | None:
-    """A line if other users of this machine can write to the cache, where they could plant
-    embeddings, fingerprints or checkpoints; None if it is ours alone or not there yet."""
+    """Return a warning if other users of this machine can write to the cache, where they could
+    plant embeddings, fingerprints or checkpoints; None if they cannot, or if there is no cache."""
     folder = cache_folder()
     try:
-        found = folder.stat()
+        status = folder.stat()
     except OSError:
         return None
-    if found.st_mode & stat.S_IWOTH:
+    if status.st_mode & stat.S_IWOTH:
         who = "every user of this machine"
-    elif found.st_uid not in (os.geteuid(), 0):
+    elif status.st_uid not in (os.geteuid(), 0):
         who = "another user, who owns it,"
-    elif found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid():
+    elif status.st_mode & stat.S_IWGRP and status.st_gid != os.getegid():
         who = "every user of its group"
     else:
         return None
     return (
-        f"cache {folder}: {who} can write to it, and so change results; chmod go-w it, or set "
-        "SFR_EVAL_CACHE to a folder of your own"
+        f"cache {folder}: {who} can write to it, and so change results; run chmod go-w on "
+        "it, or set SFR_EVAL_CACHE to a folder of your own"
     )

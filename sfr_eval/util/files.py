@@ -1,4 +1,4 @@
-"""Writes that are either there whole or not at all, and their one-line errors."""
+"""Atomic writes, and one-line errors where they fail."""
 
 import errno
 import itertools
@@ -14,7 +14,7 @@ from sfr_eval.errors import RunError, UserError
 
 
 def write_atomic(file: Path, content: str | bytes) -> None:
-    """Write to a temporary file beside it, fsync, rename. Readers see the old or the new file."""
+    """Write to a temporary file, fsync, rename. Readers see either the old or the new file."""
     data = content.encode() if isinstance(content, str) else content
     with atomic_path(file) as temporary, temporary.open("wb") as stream:
         stream.write(data)
@@ -22,8 +22,8 @@ def write_atomic(file: Path, content: str | bytes) -> None:
 
 @contextmanager
 def atomic_path(file: Path) -> Iterator[Path]:
-    """A temporary path beside `file`; renamed over it when the block ends, removed on error. Its
-    name cannot be guessed, and its mode is what the user's umask leaves."""
+    """Yield a temporary path beside `file`, which replaces it when the block ends and is removed on
+    error. Its name cannot be guessed, and its mode follows the user's umask."""
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
     try:
@@ -41,34 +41,35 @@ def atomic_path(file: Path) -> Iterator[Path]:
 
 
 def append_whole(stream: IO[bytes], data: bytes) -> None:
-    """Write all of it to an unbuffered stream: on a disk that fills up the system takes a part
-    without an error, and says ENOSPC only to the next write."""
-    left = memoryview(data)
-    while left:
-        left = left[stream.write(left) :]
+    """Write all of `data` to an unbuffered stream. When a disk fills up, the system accepts part of
+    it without an error, and reports ENOSPC only for the next write."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.write(rest) :]
 
 
 def scratch_folder(folder: Path) -> Path:
-    """A new folder beside `folder`, to be filled and renamed to it. Its name cannot be guessed."""
-    made = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
-    made.mkdir()
-    return made
+    """Create a folder beside `folder`, to be filled and renamed to it; its name is unguessable."""
+    scratch = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
+    scratch.mkdir()
+    return scratch
 
 
 def missing_folders(folder: Path) -> list[Path]:
-    """`folder` and those of its parents that are not there yet, the deepest first."""
+    """Return `folder` and those of its parents that do not exist yet, the deepest first."""
     return list(itertools.takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
 
 
-def remove_folders(made: Sequence[Path]) -> None:
-    """Undo the making of these folders: the first with its content, its parents while empty."""
-    if made:
-        shutil.rmtree(made[0], ignore_errors=True)
-    for parent in made[1:]:
+def remove_folders(folders: Sequence[Path]) -> None:
+    """Remove the first of these folders with its content, then its parents as long as they are
+    empty."""
+    if folders:
+        shutil.rmtree(folders[0], ignore_errors=True)
+    for parent in folders[1:]:
         try:
             parent.rmdir()
         except OSError:
-            return  # somebody else works in it
+            return  # somebody else is using it
 
 
 _USAGE = {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
@@ -76,7 +77,7 @@ _USAGE = {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, e
 
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Turn the operating system's errors into one line: bad place (2) or full disk (3)."""
+    """Turn the operating system's errors into one line: unusable folder (2) or full disk (3)."""
     try:
         yield
     except OSError as error:
@@ -86,7 +87,7 @@ def writing_to(folder: Path) -> Iterator[None]:
             ) from None
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise RunError(
-                f"{folder}: the disk is full; all finished samples are kept: make room and "
-                "repeat the same command"
+                f"{folder}: the disk is full; all finished samples are kept: free some space and "
+                "repeat the command"
             ) from None
         raise

@@ -1,4 +1,4 @@
-"""Keep Ctrl-C from an engine's processes: the run itself decides how to end them."""
+"""Keeps Ctrl-C from an engine's processes: the run itself decides how to end them."""
 
 import signal
 import threading
@@ -9,13 +9,14 @@ from multiprocessing import resource_tracker
 
 @contextmanager
 def ctrl_c_is_ours() -> Iterator[None]:
-    """Processes started in here never receive SIGINT, though a terminal sends it to all of a group.
+    """Keep SIGINT, which a terminal sends to a whole process group, from processes that start in
+    this block.
 
     vLLM's processes answer SIGINT with tracebacks and die in the middle of a step. They install
     handlers of their own, but inherit the signal mask of the thread that starts them. In this
-    process Ctrl-C goes on working meanwhile, because a thread stays that does not block it.
+    process Ctrl-C still works in the meantime, because one thread does not block it.
     """
-    # Python unblocks SIGINT when it starts its tracker of shared memory: have that behind us.
+    # Python unblocks SIGINT when it starts its tracker of shared memory, so start that first.
     resource_tracker.ensure_running()
     done = threading.Event()
     threading.Thread(target=done.wait, name="ctrl-c", daemon=True).start()

@@ -1,8 +1,9 @@
-"""One writer for a run folder: held while the process lives, and never longer.
+"""Allows one writer to a run folder, for as long as its process lives.
 
-The lock itself is the kernel's (flock): it ends with the process, however that ends, so there is
-nothing to clean up after a crash. Beside it stands who holds it, for the message. File systems
-without flock get by with that record alone.
+The lock itself is the kernel's (flock), which ends with the process however that ends, so there is
+nothing to clean up after a crash. The file also records who holds the lock, for the message. File
+systems without flock rely on such a record alone. The package filelock could say neither who holds
+the folder nor whether that process is still alive, and would be one more dependency.
 """
 
 import errno
@@ -18,35 +19,35 @@ from sfr_eval.errors import UserError
 from sfr_eval.util.untrusted import open_for_append
 
 NO_FLOCK = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
-"""What file systems without flock answer."""
+"""Errors of file systems without flock."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """A process, such that another one with its number is not taken for it."""
+    """A process, identified so that a later one with the same number is not mistaken for it."""
 
     pid: int
-    started: str  # in ticks since the boot
+    started: str  # ticks after the boot
     boot: str
     host: str
 
     @classmethod
     def of_this_process(cls) -> "Owner":
-        """Who we are."""
+        """Return the owner record of the running process."""
         return cls(
             pid=os.getpid(), started=_started(os.getpid()), boot=_boot(), host=socket.gethostname()
         )
 
     @property
     def gone(self) -> bool | None:
-        """Has it ended? None: it is on another machine, and cannot be asked."""
+        """Whether it has ended; None if it is on another machine, where that is unknown."""
         if self.host != socket.gethostname():
             return None
         return self.boot != _boot() or self.started != _started(self.pid)
 
 
 class FolderLock:
-    """`file` is the lock; `where` is what a message calls the folder."""
+    """A lock on `file`; `where` names the folder in messages."""
 
     def __init__(self, file: Path, *, where: str) -> None:
         self._file, self._where = file, where
@@ -55,8 +56,9 @@ class FolderLock:
         self._by_record = False
 
     def take(self) -> None:
-        """UserError if another process has it; OSError where nothing can be written."""
-        self._stream = open_for_append(self._file)  # must not wipe out who holds it
+        """Take the lock. Raises UserError if another process holds it, OSError if the folder cannot
+        be written."""
+        self._stream = open_for_append(self._file)  # keeps the record of who holds it
         try:
             fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -72,10 +74,10 @@ class FolderLock:
             self._stream.truncate(0)
             self._stream.write(json.dumps(asdict(Owner.of_this_process())).encode())
         except OSError:
-            return  # a full disk: only a message will know less
+            return  # a full disk: only a message loses detail
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock; does nothing if it is not held."""
         if self._by_record:
             self._record.unlink(missing_ok=True)
             self._by_record = False
@@ -84,7 +86,7 @@ class FolderLock:
             self._stream = None
 
     def _take_record(self) -> None:
-        """Without flock: whoever makes the file has the lock."""
+        """Take the lock without flock: whoever creates the record has it."""
         for _ in range(2):
             try:
                 with self._record.open("x") as stream:
@@ -98,7 +100,7 @@ class FolderLock:
                         f"--output {self._where}: {_named(owner)} may be writing here; if it is "
                         f"not, remove {self._record}"
                     ) from None
-                self._record.unlink(missing_ok=True)  # it died here: the lock is free
+                self._record.unlink(missing_ok=True)  # it died on this machine: the lock is free
             else:
                 self._by_record = True
                 return
@@ -116,7 +118,7 @@ def _named(owner: Owner | None) -> str:
 
 
 def _read(text: str) -> Owner | None:
-    """None for what is empty, torn or foreign."""
+    """Parse an owner record; None if it is empty, truncated or not ours."""
     try:
         return Owner(**json.loads(text))
     except (ValueError, TypeError):
@@ -131,7 +133,7 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process began; "" if there is none of this number."""
+    """Return when a process began; "" if there is no process of this number."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):

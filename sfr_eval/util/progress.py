@@ -1,13 +1,12 @@
-"""What is said to the user: lines, and progress as a bar on a terminal or a line now and then.
+"""Messages to the user: lines, and progress as a bar on a terminal or as an occasional line.
 
-Every line goes through `clean`: it may hold a file's name, a model's or a server's words.
+Every line goes through `clean`, since it may quote a file name, a model or a server.
 """
 
 import os
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar
 
 from sfr_eval.util.untrusted import clean
@@ -16,34 +15,34 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 OnProgress = Callable[[str, int, int], None]
-"""Is told what is going on, how much of it is done, and of how much."""
+"""Called with what is going on, how much of it is done, and how much there is."""
 
 _PLAIN_SECONDS = 10.0
 
 
 def say(message: str) -> None:
-    """One line on stdout: what the command was asked for."""
+    """Print one line to stdout: what the command was asked for."""
     print(_line(message))
 
 
 def log(message: str) -> None:
-    """One line on stderr: all else."""
+    """Print one line to stderr: everything else."""
     print(_line(message), file=sys.stderr, flush=True)
 
 
 def _line(message: str) -> str:
-    """What a message quotes cannot begin a line of its own, and so cannot pass for ours."""
+    """Join the lines, so that no quoted text starts a line that could pass for one of ours."""
     return clean(" ".join(message.splitlines()))
 
 
 def on_terminal() -> bool:
-    """Whether a live bar may be drawn."""
+    """Return whether a live bar may be drawn."""
     switched_off = os.environ.get("TQDM_DISABLE") == "1" or "NO_COLOR" in os.environ
     return sys.stderr.isatty() and not switched_off
 
 
 class Bar:
-    """Counts things that get done. Constant work a step; redrawn at most twice a second."""
+    """A progress bar, redrawn at most twice a second; each update takes constant time."""
 
     def __init__(self, title: str, total: int, *, unit: str, done: int = 0) -> None:
         self._title, self._total, self._unit = clean(title), total, unit
@@ -53,6 +52,13 @@ class Bar:
         self._task: TaskID | None = None
 
     def __enter__(self) -> "Bar":
+        return self.open()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self) -> "Bar":
+        """Start drawing, on a terminal."""
         if on_terminal():
             from rich.console import Console
             from rich.progress import (
@@ -79,32 +85,28 @@ class Bar:
         return self
 
     def advance(self, count: int = 1) -> None:
-        """Some more are done."""
+        """Count `count` more as done."""
         self.update(self._done + count)
 
     def update(self, done: int) -> None:
-        """So many are done in all."""
+        """Set how many are done in all."""
         self._done = done
         now = time.monotonic()
         if self._live is not None and self._task is not None:
             self._live.update(self._task, completed=done, rate=self._rate(now))
         elif now - self._spoke >= _PLAIN_SECONDS:
             self._spoke = now
-            left = (self._total - done) / max(self._per_second(now), 1e-9)
-            log(f"{self._title}: {done:,}/{self._total:,} {self._rate(now)}, {left:.0f} s left")
+            rest = (self._total - done) / max(self._per_second(now), 1e-9)
+            log(f"{self._title}: {done:,}/{self._total:,} {self._rate(now)}, {rest:.0f} s left")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stop drawing, or print a last line."""
         now = time.monotonic()
         if self._live is not None:
             self._live.stop()
         elif self._done > self._first:
-            took = now - self._started
-            log(f"{self._title}: {self._done:,}/{self._total:,} {self._rate(now)}, {took:.0f} s")
+            seconds = now - self._started
+            log(f"{self._title}: {self._done:,}/{self._total:,} {self._rate(now)}, {seconds:.0f} s")
 
     def _per_second(self, now: float) -> float:
         return (self._done - self._first) / max(now - self._started, 1e-9)
@@ -114,21 +116,21 @@ class Bar:
 
 
 class ScoringProgress:
-    """Called as (what, done, total): a bar for encoding and grading, which are what takes time."""
+    """An OnProgress that draws a bar for encoding and grading, which take the most time."""
 
-    _SHOWN: ClassVar = {"encode": ("encoding", "texts"), "grade": ("grading", "programs")}
+    _BARS: ClassVar = {"encode": ("encoding", "texts"), "grade": ("grading", "programs")}
 
     def __init__(self) -> None:
         self._bar: Bar | None = None
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """So many of `what` are done."""
-        if what not in self._SHOWN or total == 0:
+        """Update the bar of `what`, if it has one."""
+        if what not in self._BARS or total == 0:
             return
         if self._bar is None:
-            title, unit = self._SHOWN[what]
-            self._bar = Bar(title, total, unit=unit).__enter__()
+            title, unit = self._BARS[what]
+            self._bar = Bar(title, total, unit=unit).open()
         self._bar.update(done)
         if done >= total:
-            self._bar.__exit__(None, None, None)
+            self._bar.close()
             self._bar = None

@@ -1,4 +1,4 @@
-"""The Ray cluster that a run uses: one that is there already, or one of our own."""
+"""Connects to the Ray cluster of a run: an existing one, or one started for the run."""
 
 import logging
 import os
@@ -13,17 +13,17 @@ from typing import Any
 from sfr_eval.errors import UserError
 from sfr_eval.util.interrupts import ctrl_c_is_ours
 
-_OBJECT_STORE = 200_000_000  # bytes, of a cluster of our own: rows are small
+_OBJECT_STORE = 200_000_000  # bytes, for a cluster that we start: rows are small
 
 ENVIRONMENT = {
-    "RAY_NUM_REDIS_GET_RETRIES": "2",  # minutes for a cluster that does not answer, not twenty
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # give up on a silent cluster after minutes, not twenty
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray 2.60 asks for in a warning
     "RAY_raylet_start_wait_time_s": "300",  # 30 is too little on a busy machine
     "RAY_agent_register_timeout_ms": "300000",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 ACTOR_ENVIRONMENT = {
-    # Ray gives an actor its cores; vLLM would bind every replica of a node to the same ones.
+    # Ray assigns cores to an actor; vLLM would bind every replica of a node to the same ones.
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
 }
 
@@ -40,45 +40,45 @@ class Resources:
 
 
 def connect(address: str | None, *, cpus: int | None = None, gpus: bool = False) -> None:
-    """Join a cluster: `address`, else RAY_ADDRESS, else one of our own on this machine."""
+    """Join the cluster at `address`, else at RAY_ADDRESS, else start one on this machine."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if "RAY_AUTH_TOKEN" in os.environ or (Path.home() / ".ray" / "auth_token").exists():
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # `ray start` goes by the same rule
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # the rule of `ray start`
     import ray
 
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    own: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if address == "local":
-        own = {
+        options = {
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE,
             "_node_ip_address": "127.0.0.1",
         }
         if not gpus:
-            own["num_cpus"] = max(cpus or 1, os.cpu_count() or 1)
+            options["num_cpus"] = max(cpus or 1, os.cpu_count() or 1)
     elif ":" in address and not address.startswith("ray://"):
         _check_listening(address)
-    # Ray puts a handler of its own there, which would end a run without a word.
-    ours = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGTERM) if ours else None
+    # Ray installs a handler of its own, which would end a run without a word.
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGTERM) if in_main_thread else None
     try:
         with ctrl_c_is_ours():
-            # What nodes and actors print is for those who ask; their errors come as messages.
-            shown = "VLLM_LOGGING_LEVEL" in os.environ
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=shown, **own)
+            # Output of nodes and actors is shown on request; their errors arrive as messages.
+            verbose = "VLLM_LOGGING_LEVEL" in os.environ
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=verbose, **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise UserError(
-            f"--ray-address {address}: no Ray cluster can be reached ({brief(error)}); "
-            "start one with `ray start --head`, or leave the option out"
+            f"--ray-address {address}: cannot reach a Ray cluster ({brief(error)}); "
+            "start one with `ray start --head`, or omit the option"
         ) from error
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)
 
 
 def disconnect() -> None:
-    """Leave a cluster that others started, and stop one of our own; safe to call twice."""
+    """Leave the cluster, and stop it if we started it. Safe to call twice."""
     import ray
 
     if ray.is_initialized():
@@ -86,7 +86,7 @@ def disconnect() -> None:
 
 
 def node_resources() -> list[Mapping[str, float]]:
-    """What each living node of the cluster has: CPU, GPU, memory."""
+    """Return the resources of each live node of the cluster: CPU, GPU, memory."""
     import ray
 
     nodes: list[dict[str, Any]] = ray.nodes()
@@ -96,8 +96,9 @@ def node_resources() -> list[Mapping[str, float]]:
 def plan_replicas(
     nodes: Iterable[Mapping[str, float]], *, replicas: int | None, gpus: int
 ) -> tuple[int, Resources]:
-    """How many replicas, and what each takes of its node. `gpus` 0: replicas on CPU, which share
-    the cores; without a number one for each node. UserError where the cluster has too little."""
+    """Return how many replicas to start, and what each takes of its node. With `gpus` 0 they run on
+    CPU and share the cores; without a number there is one for each node. Raises UserError if the
+    cluster is too small."""
     resources = list(nodes)
     unit, each = ("GPU", gpus) if gpus else ("CPU", 1)
     units = [int(node.get(unit, 0)) for node in resources]
@@ -107,7 +108,7 @@ def plan_replicas(
     if not wanted or room < wanted:
         raise UserError(
             f"--replicas {wanted or 1}: the cluster has room for {room} of {each} {unit} "
-            f"({len(resources)} nodes, {sum(units)} {unit}); take fewer or add nodes"
+            f"({len(resources)} nodes, {sum(units)} {unit}); use fewer or add nodes"
         )
     if gpus:
         return wanted, Resources(cpus=1, gpus=gpus)
@@ -116,18 +117,19 @@ def plan_replicas(
 
 
 def _check_listening(address: str) -> None:
-    """Ray itself would try for many minutes."""
+    """Raise UserError if nothing listens there; Ray itself would try for many minutes."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError, OverflowError) as error:
         raise UserError(
             f"--ray-address {address}: nothing answers there ({error}); start a cluster with "
-            "`ray start --head`, or leave the option out"
+            "`ray start --head`, or omit the option"
         ) from None
 
 
 def brief(error: BaseException) -> str:
-    """The first sentence in the last line of Ray's long messages: it says what happened."""
+    """Return the first sentence of the last line of one of Ray's long messages, which says what
+    happened."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[-1].split(". ")[0] if lines else type(error).__name__)[:300]

@@ -1,4 +1,4 @@
-"""Files of settings and rows, read and validated: YAML, JSON, JSONL."""
+"""Reads and validates files of settings and rows: YAML, JSON, JSONL."""
 
 import json
 import reprlib
@@ -19,7 +19,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_yaml_mapping(file: Path) -> dict[str, Any]:
-    """A YAML file that must hold a mapping; the line of a syntax error is named."""
+    """Read a YAML file that holds a mapping. Raises UserError, with the line of a syntax error."""
     try:
         loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -33,7 +33,7 @@ def read_yaml_mapping(file: Path) -> dict[str, Any]:
         raise UserError(f"{file}: malformed YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
         raise UserError(f"{file}: malformed YAML: nested too deeply") from None
-    except ValueError as error:  # a number or a date that is none
+    except ValueError as error:  # a malformed number or date
         raise UserError(f"{file}: malformed YAML: {error}") from None
     if not isinstance(loaded, dict):
         raise UserError(f"{file}: must hold a mapping of settings, not {type(loaded).__name__}")
@@ -41,7 +41,8 @@ def read_yaml_mapping(file: Path) -> dict[str, Any]:
 
 
 def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
-    """Validate one object read from a file; the error names file, field and what was found."""
+    """Validate an object read from a file. Raises UserError that names the file, the field and the
+    value."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -49,12 +50,12 @@ def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
 
 
 def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
-    """All rows of a JSONL file; the first bad line is named by number."""
+    """Read all rows of a JSONL file. Raises UserError that names the first bad line."""
     return [read_model(kind, loaded, where=where) for where, loaded in json_lines(file)]
 
 
 def json_lines(file: Path) -> Iterator[tuple[str, Any]]:
-    """(file:line, value) of each line that is not blank; UserError names the first bad one."""
+    """Yield (file:line, value) of each line that is not blank. Raises UserError at a bad one."""
     for number, line in bounded_lines(file):
         if line.strip():
             where = f"{file}:{number}"
@@ -62,19 +63,19 @@ def json_lines(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def parsed_json(text: str, *, where: str) -> Any:
-    """The value of a JSON text from a file; UserError for what is none."""
+    """Parse JSON text read from a file. Raises UserError if it is malformed."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(f"{where}: is not JSON ({error.msg})") from None
     except RecursionError:
         raise UserError(f"{where}: is not JSON (nested too deeply)") from None
-    except ValueError as error:  # a number of more digits than Python reads
+    except ValueError as error:  # a number with more digits than Python reads
         raise UserError(f"{where}: is not JSON ({error})") from None
 
 
 def _fields(known: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
-    """The fields at `path` below `known`, which is what a wrong name there was meant to be."""
+    """Return the fields at `path` below `known`, one of which a misspelt name there may mean."""
     for name in path:
         kind = getattr(known.get(name), "annotation", None)
         kinds = [kind, *get_args(kind)]
@@ -83,7 +84,7 @@ def _fields(known: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
 
 
 def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | None = None) -> str:
-    """The first problem of a pydantic error as `where field: message (got value)`."""
+    """Format the first problem of a pydantic error as `where field: message (got value)`."""
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"])
     if where == "--":
@@ -94,8 +95,8 @@ def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | N
         return f"{where}{path}: unknown field; {did_you_mean(name, _fields(known or {}, inside))}"
     if first["type"] == "missing":
         return f"{where}{path}: missing; add it"
-    if not path:  # found by a rule about several fields, which names them itself
+    if not path:  # reported by a rule about several fields, which names them itself
         return f"{where}{message}"
-    # Bounded while it is made: YAML aliases in a hostile file can stand for gigabytes of text.
+    # Bounded from the start: YAML aliases in a hostile file can stand for gigabytes of text.
     got = _BRIEF.repr(first["input"])
     return f"{where}{path}: {message} (got {got if len(got) < 80 else got[:77] + '...'})"

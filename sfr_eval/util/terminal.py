@@ -1,6 +1,7 @@
-"""What is printed for a person or a program: tables and JSON."""
+"""Prints tables for a person and JSON for a program."""
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,12 +9,12 @@ from sfr_eval.util.untrusted import clean, clean_json
 
 
 def print_json(value: Any) -> None:
-    """JSON on stdout."""
+    """Print a value as JSON to stdout."""
     print(clean_json(json.dumps(value, indent=1, ensure_ascii=False)))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A plain table; the terminal's width is used, none is forced on pipes."""
+    """Print a plain table as wide as the terminal, or 120 columns wide into a pipe."""
     from rich.console import Console
     from rich.table import Table
 
@@ -22,5 +23,5 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         table.add_column(clean(column), overflow="fold")
     for row in rows:
         table.add_row(*map(clean, row))
-    console = Console(markup=False, highlight=False)
-    Console(markup=False, highlight=False, width=None if console.is_terminal else 120).print(table)
+    width = None if sys.stdout.isatty() else 120
+    Console(markup=False, highlight=False, width=width).print(table)

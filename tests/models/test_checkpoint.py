@@ -102,7 +102,7 @@ def test_a_torn_weight_file_is_refused_at_every_byte(tmp_path: Path) -> None:
             check_safetensors(file)
     file.write_bytes(WHOLE + b"\0")  # longer than promised is damage too
     # 8 for the length, 62 of header, 16 of data
-    with pytest.raises(UserError, match="torn: 87 bytes, but its header promises 86"):
+    with pytest.raises(UserError, match="has 87 bytes, but 86 by its header"):
         check_safetensors(file)
 
 
@@ -159,7 +159,7 @@ def test_a_missing_shard_is_named(bare: Path) -> None:
     index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     (bare / "model.safetensors").rename(bare / "model-1.safetensors")
     (bare / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert "names model-2.safetensors, which is not there" in refusal(bare)
+    assert "names model-2.safetensors, which is missing" in refusal(bare)
     (bare / "model-2.safetensors").write_bytes(WHOLE)
     assert len(weight_files(bare)) == 2
     resolve(str(bare))
@@ -285,7 +285,7 @@ def test_an_adapter_without_a_usable_base_is_one_line(tmp_path: Path) -> None:
     lost = adapter(tmp_path / "b", {"base_model_name_or_path": str(tmp_path / "gone")})
     assert f"{tmp_path / 'gone'}: no such folder" in refusal(lost)
     itself = adapter(tmp_path / "c", {"base_model_name_or_path": str(tmp_path / "c")})
-    assert "is an adapter itself" in refusal(itself)
+    assert "is itself an adapter" in refusal(itself)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_the_dials_of_a_world(model: str, cross: float, within: float) -> None:
     ],
 )
 def test_what_is_no_dial_is_refused(model: str) -> None:
-    assert "is no dial; write world:cross=0.3,within=0.5" in refusal(model)
+    assert "is not a dial; write world:cross=0.3,within=0.5" in refusal(model)
 
 
 def test_worlds_are_equal_exactly_when_their_dials_are() -> None:

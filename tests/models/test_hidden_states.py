@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.models import hidden_states as module
+from sfr_eval.models import forward_pass, hidden_states
 from sfr_eval.models.checkpoint import resolve
-from sfr_eval.models.hidden_states import Forward, spread
+from sfr_eval.models.forward_pass import ForwardPass, spread
+from sfr_eval.models.hidden_states import Forward
 from sfr_eval.models.loading import load_tokenizer
 from sfr_eval.models.prompting import Prompter
-from sfr_eval.models.states_on_disk import States, read_states
+from sfr_eval.models.states_on_disk import States, TokenizedReplies, read_states
 from sfr_eval.pipeline.measure import check_subject, forward_for
 from sfr_eval.store.manifest import Manifest, ModelFacts, StoredConfig
 from sfr_eval.suites.suite import Suite, load_suite
@@ -145,7 +146,7 @@ def test_batches_of_one_give_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     many = ready(tiny_checkpoint, tmp_path / "many").over(suite, replies).model
-    monkeypatch.setattr(module, "MEMORY", {"cpu": 1, "cuda": 1})
+    monkeypatch.setattr(forward_pass, "MEMORY", {"cpu": 1, "cuda": 1})
     one = ready(tiny_checkpoint, tmp_path / "one").over(suite, replies).model
     assert np.asarray(one.tokens) == pytest.approx(np.asarray(many.tokens), abs=1e-5)
     assert np.nan_to_num(one.reply_states) == pytest.approx(
@@ -158,16 +159,17 @@ def test_batches_stay_within_the_memory(monkeypatch: pytest.MonkeyPatch) -> None
     rng = np.random.default_rng(0)
     prompts = [[0] * int(n) for n in rng.integers(5, 200, 40)]
     owner = rng.integers(0, 40, 300).tolist()
-    texts = module.Texts(
+    texts = TokenizedReplies(
+        samples=[str(place) for place in range(300)],
         prompts=prompts,
         replies=[[0] * int(n) for n in rng.integers(0, 90, 300)],
         prompt_of=owner,
         leads=[[] for _ in range(300)],
         row=np.arange(300),
     )
-    reader = object.__new__(module._Reader)
+    reader = object.__new__(ForwardPass)
     reader._device, reader._bytes, reader._vocabulary = "cpu", 100, 50
-    monkeypatch.setattr(module, "MEMORY", {"cpu": 100 * 1000})
+    monkeypatch.setattr(forward_pass, "MEMORY", {"cpu": 100 * 1000})
     batches = list(reader.batches(texts))
     assert sorted(row for batch in batches for row in batch) == list(range(300))
     assert len(batches) < 100
@@ -212,7 +214,7 @@ def test_what_is_kept_is_not_computed_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = ready(tiny_checkpoint, tmp_path).over(suite, replies).model
-    monkeypatch.setattr(module, "_load", None)  # a second load would be an error
+    monkeypatch.setattr(hidden_states, "_load", None)  # a second load would be an error
     again = ready(tiny_checkpoint, tmp_path).over(suite, replies).model
     assert np.array_equal(again.reply_states, first.reply_states, equal_nan=True)
     for other in ({"layers": (1,)}, {"dtype": "bfloat16"}):
@@ -282,7 +284,7 @@ def test_base_with_other_tokens_is_refused_before_the_work(
     swapped = {"A": vocabulary["B"], "B": vocabulary["A"]}
     tokenizer["model"]["vocab"] = {**vocabulary, **swapped}
     file.write_text(json.dumps(tokenizer))
-    monkeypatch.setattr(module, "_load", None)
+    monkeypatch.setattr(hidden_states, "_load", None)
     with pytest.raises(UserError, match="its tokens are not those of"):
         ready(tiny_checkpoint, tmp_path / "h", base=other).over(suite, replies)
 

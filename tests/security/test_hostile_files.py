@@ -97,7 +97,7 @@ def test_a_log_that_is_a_zip_bomb_is_refused_before_it_is_read(tmp_path: Path) -
 
 @pytest.mark.parametrize("cut", [1, 5, 12, -1, -9])
 def test_a_torn_gzip_file_is_one_line(cut: int) -> None:
-    with pytest.raises(UserError, match="x: is no whole gzip file"):
+    with pytest.raises(UserError, match="x: is not a complete gzip file"):
         hostile.unpacked(gzip.compress(b"a" * 100)[:cut], where="x")
 
 
@@ -270,7 +270,7 @@ def test_an_index_names_no_weights_outside_of_the_fingerprint(
 def test_an_adapter_that_names_itself_as_base_ends(tmp_path: Path) -> None:
     config = {"base_model_name_or_path": str(tmp_path)}
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match="is an adapter itself"):
+    with pytest.raises(UserError, match="is itself an adapter"):
         resolve(str(tmp_path))
     config["base_model_name_or_path"] = "world:cross=0.3"
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
@@ -324,9 +324,9 @@ def test_a_link_in_a_run_folder_is_refused_and_what_it_names_is_untouched(
     place.parent.mkdir(exist_ok=True)
     place.unlink(missing_ok=True)
     place.symlink_to(victim)
-    with pytest.raises(UserError, match="is a symbolic link inside of a run folder"):
+    with pytest.raises(UserError, match="is a symbolic link inside a run folder"):
         score_again(received)
-    with pytest.raises(UserError, match="is a symbolic link inside of a run folder"):
+    with pytest.raises(UserError, match="is a symbolic link inside a run folder"):
         write_report(RunFolder(received))
     content = victim / "kept" if victim.is_dir() else victim
     assert content.read_text() == "kept"

@@ -44,8 +44,9 @@ class HubData:
         try:
             return self._load()
         except OSError:  # network, cache, and the Hub's own errors
-            offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-            why = "HF_HUB_OFFLINE is set" if offline else "the Hugging Face Hub cannot be reached"
+            from huggingface_hub.constants import HF_HUB_OFFLINE
+
+            why = "HF_HUB_OFFLINE is set" if HF_HUB_OFFLINE else "the Hub cannot be reached"
             raise UserError(
                 f"--suite {suite}: {self.repository} is not in the local cache while {why}; "
                 "load it once online, or pass --data FILE (--data small: the bundled set)"

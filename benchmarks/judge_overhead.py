@@ -132,7 +132,7 @@ def ours(url: str, count: int, concurrency: int, sizes: list[float] | None = Non
 
     with (
         tempfile.TemporaryDirectory() as place,
-        Judge(judge_address(url), key="EMPTY", concurrency=concurrency) as judge,
+        closing(Judge(judge_address(url), key="EMPTY", concurrency=concurrency)) as judge,
         closing(judgement_writer(RunFolder(Path(place)))) as writer,
     ):
         done = 0

@@ -1,4 +1,4 @@
-"""How often a judge errs, as `sfr-eval calibrate --judge` measured it, and what corrects for it."""
+"""A judge's error rates, as `sfr-eval calibrate --judge` measured them, and the correction."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ GOOD_SUFFIX, CORRECTED_SUFFIX = "_good", "_good_corrected"
 
 
 class JudgeErrors(BaseModel):
-    """Counts on replies whose true verdict is known: (judged rightly, all) of good and bad ones."""
+    """Counts (judged correctly, all) among good and among bad replies whose verdict is known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,12 +31,12 @@ class JudgeErrors(BaseModel):
         for name in ("positives", "negatives"):
             right, total = getattr(self, name)
             if not 0 <= right <= total:
-                raise ValueError(f"{name}: must be [judged rightly, all]")
+                raise ValueError(f"{name}: must be [judged correctly, all]")
         return self
 
 
 class CalibrationFile(BaseModel):
-    """A calibration of one judge."""
+    """The calibration of one judge."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,75 +45,79 @@ class CalibrationFile(BaseModel):
     votes: int = Field(ge=1)
     labels: str = Field(description="where the true verdicts come from")
     axes: dict[str, JudgeErrors] = Field(min_length=1)
-    report: dict[str, Any] = Field(default_factory=dict, description="for readers, not for us")
+    report: dict[str, Any] = Field(default_factory=dict, description="for readers only")
 
 
 def read_calibration(file: Path) -> CalibrationFile:
-    """Read a calibration; UserError if it is none."""
+    """Read a calibration. Raises UserError if the file is not one."""
     try:
         loaded = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     except ValueError:
-        raise UserError(f"{file}: is not JSON; make it with `sfr-eval calibrate --judge`") from None
+        raise UserError(
+            f"{file}: not a JSON file; create it with `sfr-eval calibrate --judge`"
+        ) from None
     if not isinstance(loaded, dict) or loaded.get("format") != FORMAT:
-        raise UserError(f"{file}: not a calibration; make it with `sfr-eval calibrate --judge`")
+        raise UserError(f"{file}: not a calibration; create it with `sfr-eval calibrate --judge`")
     return read_model(CalibrationFile, loaded, where=str(file))
 
 
 def matched(
     file: Path, *, judges: Sequence[str], rubrics: Mapping[str, str], votes: int
 ) -> dict[str, JudgeErrors]:
-    """The errors of exactly this judge, asked this way; UserError where they are of another."""
-    found = read_calibration(file)
-    where = f"--judge-calibration {file}"
-    if list(judges) != [found.judge]:
-        raise UserError(f"{where}: is of judge {found.judge}, not of {', '.join(judges)}")
-    if votes != found.votes:
-        raise UserError(f"{where}: was made with {found.votes} votes, not {votes}")
+    """Return the errors of exactly this judge, asked this way. Raises UserError if the file is of
+    another judge, judge file or number of votes."""
+    calibration = read_calibration(file)
+    axes, where = calibration.axes, f"--judge-calibration {file}"
+    if list(judges) != [calibration.judge]:
+        raise UserError(f"{where}: is for judge {calibration.judge}, not {', '.join(judges)}")
+    if votes != calibration.votes:
+        raise UserError(f"{where}: was made with {calibration.votes} votes, not {votes}")
     for axis, rubric in rubrics.items():
-        if axis in found.axes and found.axes[axis].rubric != rubric:
+        if axis in axes and axes[axis].rubric != rubric:
             raise UserError(f"{where}: the judge file of {axis} has changed since; calibrate again")
-    return {axis: found.axes[axis] for axis in rubrics if axis in found.axes}
+    return {axis: axes[axis] for axis in rubrics if axis in axes}
 
 
 def corrected_estimates(
     estimates: Sequence[Estimate], errors: Mapping[str, JudgeErrors]
 ) -> Iterator[Estimate]:
-    """For each estimate of a share of good replies, the share corrected for the judge's errors."""
-    by_metric = {f"judge_{axis}{GOOD_SUFFIX}": found for axis, found in errors.items()}
+    """Yield, for each estimated share of good replies, the share corrected for the judge's
+    errors."""
+    by_metric = {f"judge_{axis}{GOOD_SUFFIX}": rates for axis, rates in errors.items()}
     for estimate in estimates:
         if estimate.metric in by_metric:
             yield _corrected(estimate, by_metric[estimate.metric])
 
 
 def _corrected(estimate: Estimate, errors: JudgeErrors) -> Estimate:
-    made = replace(
+    correction = replace(
         estimate,
         metric=estimate.metric.removesuffix(GOOD_SUFFIX) + CORRECTED_SUFFIX,
-        standard_error=None,  # the interval also holds what is not known of the judge's errors
+        standard_error=None,  # the interval includes the uncertainty of the judge's error rates
         method="Rogan-Gladen, interval of Lang & Reiczigel",
     )
     if estimate.value is None or estimate.standard_error is None:
-        return replace(made, value=None, low=None, high=None, method="none: one query")
-    found = corrected_share(
+        return replace(correction, value=None, low=None, high=None, method="none: one query")
+    share = corrected_share(
         estimate.value,
         effective_n=_effective_n(estimate),
         positives=errors.positives,
         negatives=errors.negatives,
     )
-    if found is None:
+    if share is None:
         reason = "the judge is no better than chance on this axis, so nothing can be corrected"
-        return replace(made, value=None, low=None, high=None, method="none", reason=reason)
-    value, low, high = found
-    return replace(made, value=value, low=low, high=high)
+        return replace(correction, value=None, low=None, high=None, method="none", reason=reason)
+    value, low, high = share
+    return replace(correction, value=value, low=low, high=high)
 
 
 def _effective_n(estimate: Estimate) -> float:
-    """Independent replies that would give this share its standard error over queries."""
+    """Return the number of independent replies that would give this share its standard error."""
     assert estimate.value is not None
     assert estimate.standard_error is not None
     error = estimate.standard_error
     spread = estimate.value * (1 - estimate.value)
-    # All replies alike: nothing is known beyond the number of queries.
+    # If all replies are alike, nothing is known beyond the number of queries.
     return spread / error**2 if error > 0 and spread > 0 else float(estimate.n)

@@ -1,32 +1,30 @@
 """A judge at work: cases in, judgements out, one row for each vote however it ends.
 
 A judge is a pinned model behind an OpenAI-compatible server and the rubric of one axis. A vote that
-cannot be read is a row with status `unparsed`: never a score of 0, never left out of the count, and
+cannot be read is a row with status `unparsed`: it never becomes a score of 0, always counts, and is
 never asked again in the hope of a better answer.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sfr_eval.endpoints.address import Address, judge_address, judge_key, reach
 from sfr_eval.endpoints.answer import Answer
 from sfr_eval.endpoints.fleet import Fleet
 from sfr_eval.endpoints.limits import Prices
 from sfr_eval.judges.rubric import JudgeSpec, Material, messages, read_answer
-from sfr_eval.judges.votes import Judgement, JudgementStatus
+from sfr_eval.judges.votes import Judgement, JudgementKey, JudgementStatus
 
-_OPTIONAL = ("response_format", "seed")  # parsing is strict without them as well
-_KEPT = 300  # characters of an answer that could not be read
+_OPTIONAL = ("response_format", "seed")  # answers are parsed as strictly without them
+_EXCERPT = 300  # characters kept of an answer that could not be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Something to be judged on one axis. Ids are for our books; the judge never sees them."""
+    """Something to be judged on one axis. Ids are for our records; the judge never sees them."""
 
     sample_id: str
     spec: JudgeSpec
@@ -34,9 +32,14 @@ class Case:
     other_id: str = ""  # pairs: the reply shown second
     vote: int = 0
 
+    @property
+    def key(self) -> JudgementKey:
+        """What the judge is asked."""
+        return JudgementKey(self.spec.id, self.sample_id, self.other_id, self.vote)
 
-class Judge(AbstractContextManager["Judge"]):
-    """One judge model, open for questions."""
+
+class Judge:
+    """One judge model, open for questions. Close it."""
 
     def __init__(
         self,
@@ -59,19 +62,8 @@ class Judge(AbstractContextManager["Judge"]):
             prices=prices,
         )
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __enter__(self) -> Self:
-        return self
-
     def facts(self) -> Mapping[str, Any]:
-        """Servers, tokens, cost, fields that were not sent."""
+        """Return servers, tokens, cost and the fields that were not sent."""
         return {"judge": self.name, **self._fleet.facts()}
 
     def close(self) -> None:
@@ -81,18 +73,21 @@ class Judge(AbstractContextManager["Judge"]):
     def judge(
         self, cases: Iterable[Case], *, known: Callable[[str], bool] = lambda _: False
     ) -> Iterator[Judgement]:
-        """A judgement for each case, in the order they finish. `known` tells which ids are stored
-        already; those are not asked again. Cases are taken as there is room for them."""
-        asked = (
+        """Yield a judgement for each case, in the order in which they finish.
+
+        Ids for which `known` is true are stored already and are not asked again. Cases are taken as
+        there is room for them.
+        """
+        requests = (
             (judgement_id, case, body)
             for case in cases
-            for judgement_id, body in [self._asked(case)]
+            for judgement_id, body in [self._request(case)]
             if not known(judgement_id)
         )
-        return self._fleet.map(self._judge, asked)
+        return self._fleet.map(self._ask, requests)
 
     def allow(self, dollars: float | None) -> None:
-        """Spend no more than this; needs prices."""
+        """Limit what may be spent; needs prices."""
         self._fleet.limit_cost(dollars)
 
     @property
@@ -100,8 +95,8 @@ class Judge(AbstractContextManager["Judge"]):
         """Dollars so far; 0 without prices."""
         return self._fleet.spent or 0.0
 
-    async def _judge(self, asked: tuple[str, Case, dict[str, Any]]) -> Judgement:
-        judgement_id, case, body = asked
+    async def _ask(self, request: tuple[str, Case, dict[str, Any]]) -> Judgement:
+        judgement_id, case, body = request
         answer = await self._fleet.ask(body, optional=_OPTIONAL)
         status, score, error = read(case.spec, answer)
         return Judgement(
@@ -119,8 +114,9 @@ class Judge(AbstractContextManager["Judge"]):
             error=error,
         )
 
-    def _asked(self, case: Case) -> tuple[str, dict[str, Any]]:
-        """(hash of the judge, the words put to it, the vote and the sample; the request)."""
+    def _request(self, case: Case) -> tuple[str, dict[str, Any]]:
+        """Return the body of a request and, before it, its id: a hash of the judge, the messages,
+        the vote and the sample."""
         spec = case.spec
         chat = messages(spec, case.material)
         fields = [self._identity, spec.rubric, chat, case.sample_id, case.other_id, case.vote]
@@ -130,7 +126,7 @@ class Judge(AbstractContextManager["Judge"]):
             "temperature": spec.temperature,
             "top_p": 1.0,
             "max_tokens": spec.max_tokens,
-            "seed": int.from_bytes(digest[:8], "big") >> 1,  # another one for each vote
+            "seed": int.from_bytes(digest[:8], "big") >> 1,  # a different one for each vote
             "response_format": {
                 "type": "json_schema",
                 "json_schema": {
@@ -147,56 +143,42 @@ _CHOICE_SCORES = {"A": 1.0, "B": 0.0, "tie": 0.5}
 
 
 def read(spec: JudgeSpec, answer: Answer) -> tuple[JudgementStatus, float | None, str]:
-    """(status, score, error) of an answer."""
+    """Return the (status, score, error) of an answer."""
     if answer.outcome == "failed":
         return "error", None, answer.error
     if answer.outcome == "unsupported":
         return "unsupported", None, answer.error
     if answer.outcome == "refused":
         return "refused", None, _start(answer.error or answer.text)
-    found = read_answer(spec, answer.text)
-    if found is None:
+    score = read_answer(spec, answer.text)
+    if score is None:
         cut = "cut at max_tokens: " if answer.finish_reason == "length" else ""
         return "unparsed", None, cut + _start(answer.text)
-    return "ok", _CHOICE_SCORES[found] if isinstance(found, str) else found, ""
+    return "ok", _CHOICE_SCORES[score] if isinstance(score, str) else score, ""
 
 
 def _start(text: str) -> str:
-    return " ".join(text[:_KEPT].split())
+    return " ".join(text[:_EXCERPT].split())
 
 
 def votes(case: Case, count: int) -> Iterator[Case]:
-    """The same case, once for each vote."""
+    """Yield the case once for each vote."""
     for vote in range(count):
-        yield Case(
-            sample_id=case.sample_id,
-            spec=case.spec,
-            material=case.material,
-            other_id=case.other_id,
-            vote=vote,
-        )
+        yield replace(case, vote=vote)
 
 
 def both_orders(case: Case) -> tuple[Case, Case]:
-    """A pair as it is and with its replies exchanged."""
-    first, second = case.material.replies
-    swapped = Material(
-        question=case.material.question,
-        persona=case.material.persona,
-        replies=(second, first),
-    )
-    return case, Case(
-        sample_id=case.other_id,
-        other_id=case.sample_id,
-        spec=case.spec,
-        material=swapped,
-        vote=case.vote,
-    )
+    """Return a pair as it is and with its replies exchanged."""
+    material = replace(case.material, replies=case.material.replies[::-1])
+    return case, replace(case, sample_id=case.other_id, other_id=case.sample_id, material=material)
 
 
 def preference(first: Judgement, swapped: Judgement) -> float | None:
-    """How a pair ends: 1 the first reply is better, 0 the second, 0.5 tie. Two orders that
-    disagree are a tie, since the judge has then judged the order. None if a vote has no score."""
+    """Return how a pair ends: 1 if the first reply is better, 0 if the second, 0.5 for a tie.
+
+    Two orders that disagree are a tie, since the judge then judged the order. None if a vote has no
+    score.
+    """
     if first.score is None or swapped.score is None:
         return None
     return first.score if first.score == 1 - swapped.score else 0.5
@@ -209,7 +191,7 @@ def open_judges(
     timeout_seconds: float,
     prices: tuple[float, float] | None,
 ) -> list[Judge]:
-    """The judges named by --judge; UserError for one that is not there."""
+    """Connect to the judges named by --judge. Raises UserError if one does not answer."""
     opened = []
     for name in names:
         address = judge_address(name)

@@ -1,8 +1,9 @@
-"""A judge file: what is asked, on which scale, and how the question is put to the judge.
+"""A judge file: what is asked, on which scale, and in which words.
 
 The judged text is hostile. It stands between tags that carry a code which its author cannot know
-(a hash of the text itself), every placeholder is filled in one pass, and the judge is told that all
-between tags is material. It is also blind: nothing says which model, run or temperature wrote it.
+(a hash of the text itself), all placeholders are filled in one pass, and the judge is told that
+everything between tags is material. The judge is also blind: nothing says which model, run or
+temperature produced the text.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ _ANSWER = {
     "rating": 'Answer with JSON only: {"score": N}, where N is a whole number from 1 to 5.',
     "pairwise": 'Answer with JSON only: {"better": "A"}, {"better": "B"} or {"better": "tie"}.',
 }
-_PROMPT_VERSION = "1"  # of all that is added here to a judge's own words
+_PROMPT_VERSION = "1"  # of everything added here to the words of the judge file
 
 
 class JudgeSpec(BaseModel):
@@ -62,50 +63,49 @@ class JudgeSpec(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> "JudgeSpec":
         texts = _TEXTS[self.kind]
-        known = (*texts, *_CONTEXT, *(("scale",) if self.kind == "rating" else ()))
+        placeholders = (*texts, *_CONTEXT, *(("scale",) if self.kind == "rating" else ()))
         for name, template in (("system", self.system), ("user", self.user)):
             for hole in _HOLE.findall(template):
-                if hole not in known:
-                    raise ValueError(
-                        f"{name}: unknown placeholder {{{hole}}}; {did_you_mean(hole, known)}"
-                    )
+                if hole not in placeholders:
+                    hint = did_you_mean(hole, placeholders)
+                    raise ValueError(f"{name}: unknown placeholder {{{hole}}}; {hint}")
         for text in texts:
             if f"{{{text}}}" not in self.user:
-                raise ValueError(f"user: lacks the placeholder {{{text}}}; add it")
+                raise ValueError(f"user: needs the placeholder {{{text}}}")
             if f"{{{text}}}" in self.system:
-                raise ValueError(f"system: {{{text}}} belongs into user, not beside the rubric")
+                raise ValueError(f"system: {{{text}}} belongs in user, not beside the rubric")
         if self.kind == "pairwise":
             if self.scale is not None:
-                raise ValueError("scale: a pairwise judge has none; remove it")
+                raise ValueError("scale: a pairwise judge has no scale; remove it")
             return self
         anchors = self.scale or {}
         missing = [n for n in SCALE if not anchors.get(n, "").strip()]
         if missing or set(anchors) != set(SCALE):
-            what = f"{', '.join(map(str, missing))} lacks one" if missing else "has other numbers"
+            what = f"missing: {', '.join(map(str, missing))}" if missing else "has other numbers"
             raise ValueError(f"scale: needs an anchor (a sentence) for each of 1 to 5; {what}")
         if "{scale}" not in self.system + self.user:
-            raise ValueError("user: lacks the placeholder {scale}; the judge would not see it")
+            raise ValueError("user: needs the placeholder {scale}, so that the judge sees it")
         return self
 
     @property
     def metric(self) -> str:
-        """Id under which its scores appear in results."""
+        """The id of its scores in results."""
         return f"judge_{self.id}"
 
     @property
     def needs_persona(self) -> bool:
-        """Does it ask about the persona's card?"""
+        """Whether it asks about the persona's card."""
         return "{persona}" in self.system + self.user
 
     @property
     def rubric(self) -> str:
-        """Hash of all that can change an answer."""
+        """A hash of everything that can change an answer."""
         fields = json.dumps([_PROMPT_VERSION, self.model_dump()], sort_keys=True)
         return hashlib.sha256(fields.encode()).hexdigest()[:16]
 
     @property
     def answer_schema(self) -> dict[str, Any]:
-        """JSON schema of the answer."""
+        """The JSON schema of the answer."""
         name, values = ("score", list(SCALE)) if self.kind == "rating" else ("better", _CHOICES)
         kind = "integer" if self.kind == "rating" else "string"
         return {
@@ -121,7 +121,7 @@ _CHOICES = ["A", "B", "tie"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What a judge may see. `persona` is the text of the card."""
+    """What a judge may see; `persona` is the text of the persona's card."""
 
     question: str
     replies: tuple[str, ...]  # one for a rating, two for a pair, in the order shown
@@ -129,7 +129,7 @@ class Material:
 
 
 def messages(spec: JudgeSpec, material: Material) -> list[dict[str, str]]:
-    """The chat that puts this material to the judge."""
+    """Return the chat that asks the judge about this material."""
     code = _code(material)
     texts = dict(zip(_TEXTS[spec.kind], material.replies, strict=True))
     blocks = {
@@ -150,24 +150,27 @@ def messages(spec: JudgeSpec, material: Material) -> list[dict[str, str]]:
 
 
 def _fill(template: str, blocks: Mapping[str, str]) -> str:
-    """All placeholders in one pass, so that a text with {scale} in it is left as it is."""
+    """Fill all placeholders in one pass, so that a {scale} inside a text is left as it is."""
     return _HOLE.sub(lambda hole: blocks[hole[1]], template).strip()
 
 
 def _code(material: Material) -> str:
-    """Unknown to the author of the text, and the same for both orders of a pair."""
+    """Return a code that the author of a text cannot know; both orders of a pair share it."""
     parts = (material.question, material.persona, *sorted(material.replies))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 def read_answer(spec: JudgeSpec, text: str) -> float | str | None:
-    """Score or choice in a judge's answer; None when it is anything but the JSON that was asked
-    for, alone or in one code fence. Nothing is searched for and nothing is guessed."""
+    """Return the score or choice in a judge's answer.
+
+    None if the answer is anything but the requested JSON, alone or in one code fence: nothing is
+    searched for, nothing is guessed.
+    """
     if len(text) > 2_000:
         return None
     fenced = re.fullmatch(r"\s*```(?:json)?\s*(.*?)\s*```\s*", text, re.DOTALL)
     try:
-        found = json.loads(
+        answer = json.loads(
             fenced[1] if fenced else text,
             object_pairs_hook=_no_repeats,
             parse_constant=_no_constant,
@@ -175,9 +178,9 @@ def read_answer(spec: JudgeSpec, text: str) -> float | str | None:
     except (ValueError, RecursionError):
         return None
     name = spec.answer_schema["required"][0]
-    if not isinstance(found, dict) or set(found) != {name}:
+    if not isinstance(answer, dict) or set(answer) != {name}:
         return None
-    value = found[name]
+    value = answer[name]
     if spec.kind == "pairwise":
         return value if isinstance(value, str) and value in _CHOICES else None
     if isinstance(value, bool) or not isinstance(value, int | float) or value not in SCALE:
@@ -186,10 +189,10 @@ def read_answer(spec: JudgeSpec, text: str) -> float | str | None:
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         raise ValueError("the same name twice")
-    return found
+    return mapping
 
 
 def _no_constant(name: str) -> None:
@@ -197,12 +200,12 @@ def _no_constant(name: str) -> None:
 
 
 def load_judge(name: str) -> JudgeSpec:
-    """A judge by name or by path of its YAML file; UserError says what is wrong with it."""
+    """Load a judge by name or by the path of its YAML file. Raises UserError if it is invalid."""
     if name.endswith((".yaml", ".yml")):
         file = Path(name)
     else:
-        known = available("judges")
-        if name not in known:
-            raise UserError(f"--judge-axes {name}: unknown judge; {did_you_mean(name, known)}")
-        file = known[name]
+        files = available("judges")
+        if name not in files:
+            raise UserError(f"--judge-axes {name}: unknown judge; {did_you_mean(name, files)}")
+        file = files[name]
     return read_model(JudgeSpec, read_yaml_mapping(file), where=str(file))

@@ -1,22 +1,31 @@
-"""What judges said, as it is stored and measured. Knows no server."""
+"""Judgements as they are stored and measured. Nothing here knows a server."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from sfr_eval.judges.error_rates import JudgeErrors
 
 JudgementStatus = Literal["ok", "unparsed", "refused", "unsupported", "error"]
-"""ok: a score; unparsed: an answer that is not what was asked for; refused: withheld by the judge
-or its provider; unsupported: the server does not take a field; error: no answer came."""
+"""ok: a score; unparsed: an answer in another form than was asked for; refused: withheld by the
+judge or its provider; unsupported: the server does not accept a field; error: no answer came."""
+
+
+class JudgementKey(NamedTuple):
+    """What one judge is asked once."""
+
+    axis: str
+    sample_id: str
+    other_id: str
+    vote: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """One vote of one judge on one case, as stored."""
 
-    judgement_id: str  # hash of all that decides the answer
+    judgement_id: str  # hash of everything that decides the answer
     sample_id: str
     other_id: str  # pairs: the reply shown second; else ""
     axis: str
@@ -28,6 +37,11 @@ class Judgement:
     prompt_tokens: int
     completion_tokens: int
     error: str = ""  # one line: what went wrong, or the start of what could not be read
+
+    @property
+    def key(self) -> JudgementKey:
+        """What the judge was asked."""
+        return JudgementKey(self.axis, self.sample_id, self.other_id, self.vote)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,10 @@ def scored(score: object) -> Reply:
 
 @contextmanager
 def judge_at(answer: Answerer, **settings: Any) -> Iterator[tuple[Judge, FakeServer]]:
-    with serving(answer) as server, Judge(judge_address(server.url), key=KEY, **settings) as judge:
+    with (
+        serving(answer) as server,
+        closing(Judge(judge_address(server.url), key=KEY, **settings)) as judge,
+    ):
         yield judge, server
 
 
@@ -98,7 +101,7 @@ def test_the_judge_is_blind() -> None:
         }
 
 
-def test_without_structured_output_answers_are_still_read_strictly() -> None:
+def test_answers_are_read_strictly_without_structured_output() -> None:
     def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
         if "response_format" in body:
             return refusal_of("response_format is not supported", param="response_format.type")
@@ -178,7 +181,7 @@ def estimates(work: Path, metric: str) -> dict[float, dict[str, Any]]:
     return {row["temperature"]: row for row in found}
 
 
-def test_a_run_is_judged_and_the_same_command_asks_nothing_again(
+def test_repeating_a_judged_run_asks_nothing_again(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(lambda *_: scored(4)) as server:
@@ -214,7 +217,7 @@ def test_a_damaged_vote_is_asked_again_and_no_other(
     assert {t: row["value"] for t, row in estimates(work, "judge_ctx").items()} == {0.6: 4, 1.0: 4}
 
 
-def test_faults_of_the_judge_are_counted_and_never_become_scores(
+def test_faults_of_the_judge_never_become_scores(
     work: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken = {
@@ -247,7 +250,7 @@ def test_faults_of_the_judge_are_counted_and_never_become_scores(
     assert server.count > before
 
 
-def test_a_judge_that_is_not_there_costs_no_sample(
+def test_an_unreachable_judge_costs_no_sample(
     work: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run_cli(monkeypatch, *WORLD, "--judge", "http://127.0.0.1:1/v1") == 2

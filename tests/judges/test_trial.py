@@ -47,7 +47,7 @@ def test_a_perfect_judge_passes_in_every_respect(tmp_path: Path) -> None:
     assert found["trouble"] == []
 
 
-def test_known_error_rates_are_found_again_and_written_down(tmp_path: Path) -> None:
+def test_known_error_rates_are_recovered_and_stored(tmp_path: Path) -> None:
     found = trial(tmp_path, OracleJudge(misses=0.1, false_alarms=0.25, prefers_first=0.5), items=20)
     for axis in found["report"]["axes"].values():
         low, high = (axis["sensitivity"][end] for end in ("low", "high"))
@@ -70,7 +70,7 @@ def test_known_error_rates_are_found_again_and_written_down(tmp_path: Path) -> N
     }
     with pytest.raises(ValueError, match="was made with 1 votes, not 3"):
         matched(tmp_path / "judge.json", judges=[kept.judge], rubrics=rubrics, votes=3)
-    with pytest.raises(ValueError, match="is of judge"):
+    with pytest.raises(ValueError, match="is for judge"):
         matched(tmp_path / "judge.json", judges=["other"], rubrics=rubrics, votes=1)
     with pytest.raises(ValueError, match="has changed since"):
         matched(tmp_path / "judge.json", judges=[kept.judge], rubrics={"ctx": "new"}, votes=1)
@@ -98,7 +98,7 @@ def test_unread_votes_are_counted_and_not_scored(tmp_path: Path) -> None:
     assert read_calibration(tmp_path / "judge.json").axes["ctx"].positives == (0, 0)
 
 
-def test_what_was_answered_before_the_money_ran_out_is_not_asked_again(tmp_path: Path) -> None:
+def test_stored_votes_are_kept_when_the_money_runs_out(tmp_path: Path) -> None:
     file = tmp_path / "judge.json"
 
     def calibrated(server: FakeServer, **settings: Any) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def test_what_was_answered_before_the_money_ran_out_is_not_asked_again(tmp_path:
         assert again["axes"] == found["axes"]
 
 
-def test_labels_of_people_take_the_worlds_place(tmp_path: Path) -> None:
+def test_labels_of_people_replace_the_benchmark(tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
     rows = [
         {"question": "Q", "reply": "good one", "axis": "rel", "good": True},
@@ -154,7 +154,7 @@ def test_labels_of_people_take_the_worlds_place(tmp_path: Path) -> None:
     assert found["axes"]["rel"]["negatives"] == (1, 1)
 
 
-def test_calibrate_as_a_user_types_it_and_its_file_corrects_a_run(
+def test_the_file_of_calibrate_corrects_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -187,25 +187,3 @@ def test_calibrate_as_a_user_types_it_and_its_file_corrects_a_run(
     assert apparent["high"] < 1
     assert corrected["low"] <= 1 <= corrected["high"] + 1e-9
     assert corrected["value"] > apparent["value"]
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        ("{", "is not JSON"),
-        ("[]", "not a calibration"),
-        ('{"format": 99}', "not a calibration"),
-        ('{"format": 1, "judge": "a", "votes": 1, "labels": "x"}', "axes: missing"),
-        (
-            '{"format": 1, "judge": "a", "votes": 1, "labels": "x", "axes": {"ctx": '
-            '{"rubric": "r", "positives": [5, 2], "negatives": [1, 1]}}}',
-            "positives",
-        ),
-    ],
-)
-def test_a_bad_calibration_file_is_one_line(tmp_path: Path, content: str, says: str) -> None:
-    file = tmp_path / "judge.json"
-    file.write_text(content)
-    with pytest.raises(ValueError, match=says) as caught:
-        read_calibration(file)
-    assert str(caught.value).startswith(str(file))

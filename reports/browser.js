@@ -1,58 +1,61 @@
-// The sample browser: filters, two sides with their shared n-grams marked, the state in the address.
+// The reply browser: filters, sides with their shared n-grams marked, the filter in the address.
 (function () {
   "use strict";
   var PAGE = 12;
+  var COLOURS = 6;  // of runs, in page.css
   var N = 4;  // words of an n-gram that is marked, as in self-BLEU-4
   function element(name, className, text) {
-    var made = document.createElement(name);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    return made;
+    var node = document.createElement(name);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
   }
   function words(text) {
-    var found = [];
+    var list = [];
     var pattern = /[\p{L}\p{N}]+(?:['\u2019][\p{L}\p{N}]+)*/gu;
     var match;
     while ((match = pattern.exec(text)) !== null) {
-      found.push({ word: match[0].toLowerCase(), start: match.index, end: pattern.lastIndex });
+      list.push({ word: match[0].toLowerCase(), start: match.index, end: pattern.lastIndex });
     }
-    return found;
+    return list;
   }
-  function grams(replies) {
-    var all = new Set();
-    replies.forEach(function (reply) {
-      var list = words(reply.text);
-      for (var i = 0; i + N <= list.length; i += 1) all.add(gram(list, i));
-    });
-    return all;
-  }
+  function hasText(reply) { return reply.status === "ok" || reply.status === "truncated"; }
   function gram(list, start) {
     return list.slice(start, start + N).map(function (one) { return one.word; }).join(" ");
   }
-  // Appends `text` to `into`, with every word marked that stands in an n-gram of `known`.
-  function mark(into, text, known, count) {
+  function grams(replies) {
+    var set = new Set();
+    replies.filter(hasText).forEach(function (reply) {
+      var list = words(reply.text);
+      for (var i = 0; i + N <= list.length; i += 1) set.add(gram(list, i));
+    });
+    return set;
+  }
+  // Appends `text` to `parent`, with every word marked that is part of one of the `shared` n-grams.
+  function mark(parent, text, shared, count) {
     var list = words(text);
     var hit = list.map(function () { return false; });
     for (var i = 0; i + N <= list.length; i += 1) {
-      if (known.has(gram(list, i))) for (var j = i; j < i + N; j += 1) hit[j] = true;
+      if (shared.has(gram(list, i))) for (var j = i; j < i + N; j += 1) hit[j] = true;
     }
     var place = 0;
     for (var k = 0; k < list.length; k += 1) {
       if (!hit[k]) continue;
       var last = k;
       while (last + 1 < list.length && hit[last + 1]) last += 1;
-      into.append(text.slice(place, list[k].start));
-      into.append(element("mark", "", text.slice(list[k].start, list[last].end)));
+      parent.append(text.slice(place, list[k].start));
+      parent.append(element("mark", "", text.slice(list[k].start, list[last].end)));
       place = list[last].end;
       k = last;
     }
-    into.append(text.slice(place));
+    parent.append(text.slice(place));
     count.all += list.length;
     count.marked += hit.filter(Boolean).length;
   }
 
   function start(box) {
     var data = JSON.parse(box.querySelector("script[type='application/json']").textContent);
+    var several = data.runs.length > 1;
     var list = box.querySelector(".prompts");
     var said = box.querySelector(".said");
     var more = box.querySelector(".more");
@@ -71,34 +74,44 @@
     });
     function value(key) { return controls[key] ? controls[key].value : ""; }
 
-    function other(prompt) {
+    // The prompts of a card: the same one in every run, or one and what it is set beside.
+    function sides(prompt) {
       var beside = value("beside");
       var kind = beside.split(":")[0];
       var to = beside.slice(kind.length + 1);
-      var run = kind === "run" ? 1 - prompt.run : prompt.run;
+      if (kind === "") {
+        return data.runs.map(function (_, run) {
+          return byPlace.get(place(run, prompt.query, prompt.persona, prompt.temperature));
+        });
+      }
       var persona = kind === "persona" ? to : prompt.persona;
       var temperature = kind === "temperature" ? Number(to) : prompt.temperature;
-      if (kind === "run" && prompt.run !== 0) return null;  // each pair once
-      var found = byPlace.get(place(run, prompt.query, persona, temperature));
-      return found && found !== prompt ? found : null;
+      return [prompt, byPlace.get(place(prompt.run, prompt.query, persona, temperature))];
+    }
+    function isShown(prompt) {
+      if (value("beside") === "") return prompt.run === 0;  // a card shows all runs
+      var pair = sides(prompt);
+      return pair[1] !== undefined && pair[1] !== prompt;
     }
     function matches(prompt) {
       var wanted = value("text").trim().toLowerCase();
       var status = value("status");
+      var inside = value("beside") === "" ? sides(prompt) : [prompt];
       return (value("query") === "" || prompt.query === value("query")) &&
         (value("persona") === "" || prompt.persona === value("persona")) &&
         (value("temperature") === "" || prompt.temperature === Number(value("temperature"))) &&
-        (status === "" || prompt.replies.some(function (r) { return r.status === status; })) &&
-        (wanted === "" || prompt.all.indexOf(wanted) >= 0);
+        (status === "" || inside.some(function (one) {
+          return one.replies.some(function (reply) { return reply.status === status; });
+        })) &&
+        (wanted === "" || inside.some(function (one) { return one.all.indexOf(wanted) >= 0; }));
     }
+    function joined(parts) { return parts.filter(Boolean).join(" \u00b7 "); }
     function about(prompt) {
-      return [data.runs.length > 1 ? data.runs[prompt.run] : "",
-        data.personas[prompt.persona] || prompt.persona,
-        "T = " + prompt.temperature].filter(Boolean).join(" \u00b7 ");
+      return [data.personas[prompt.persona] || prompt.persona, "T = " + prompt.temperature];
     }
-    function replies(prompt, known, count) {
+    function replies(prompt, shared, count) {
       var status = value("status");
-      var made = element("ol");
+      var items = element("ol");
       prompt.replies.forEach(function (reply, number) {
         if (status !== "" && reply.status !== status) return;
         var row = element("li");
@@ -107,54 +120,62 @@
         if (reply.same) row.append(element("span", "mark", "same as " + reply.same));
         var text = element("span", reply.same ? "text repeated" : "text");
         if (!reply.text.trim()) text.textContent = "(empty)";
-        else if (known) mark(text, reply.text, known, count);
+        else if (shared && hasText(reply)) mark(text, reply.text, shared, count);
         else text.textContent = reply.text;
         row.append(text);
-        made.append(row);
+        items.append(row);
       });
-      return made;
+      return items;
     }
-    function side(prompt, against) {
-      var made = element("div", "side");
+    function side(prompt, others) {
+      var part = element("div", several ? "side run-" + prompt.run % COLOURS : "side");
       var count = { all: 0, marked: 0 };
-      var texts = replies(prompt, grams(against.replies), count);
+      var shared = grams([].concat.apply([], others.map(function (one) { return one.replies; })));
+      var texts = replies(prompt, shared, count);
       var share = count.all ? Math.round(100 * count.marked / count.all) : 0;
-      made.append(element("h5", "", about(prompt)));
-      made.append(element("p", "quiet", share + " % of the words stand in runs of " + N +
-        " that the other side has too (marked)."));
-      made.append(texts);
-      return made;
+      var run = several ? data.runs[prompt.run] : "";
+      part.append(element("h5", "", joined(value("beside") ? [run].concat(about(prompt)) : [run])));
+      part.append(element("p", "quiet", share + " % of the words are in sequences of " + N +
+        " words that another side shares (marked)."));
+      part.append(texts);
+      return part;
     }
     function card(prompt) {
-      var made = element("article", "prompt");
+      var article = element("article", "prompt");
       var title = element("h4");
       title.append(element("span", "text", data.queries[prompt.query] || prompt.query));
-      made.append(title);
-      var against = value("beside") ? other(prompt) : null;
-      if (against) {
-        var sides = element("div", "sides");
-        sides.append(side(prompt, against), side(against, prompt));
-        made.append(sides);
+      article.append(title);
+      var prompts = sides(prompt);
+      var id = data.queries[prompt.query] ? prompt.query : "";
+      if (!value("beside")) {
+        article.append(element("p", "quiet", joined(about(prompt).concat(id))));
+      }
+      if (prompts.length > 1) {
+        var columns = element("div", "sides");
+        prompts.forEach(function (one, number) {
+          // The first run is set against all others, every other one against the first.
+          var others = number === 0 ? prompts.slice(1) : prompts.slice(0, 1);
+          columns.append(side(one, others));
+        });
+        article.append(columns);
       } else {
-        var line = [about(prompt)];
-        if (data.queries[prompt.query]) line.push(prompt.query);
-        made.append(element("p", "quiet", line.join(" \u00b7 ")), replies(prompt, null, null));
+        article.append(replies(prompt, null, null));
       }
-      if (prompt.of > prompt.replies.length) {
-        made.append(element("p", "quiet",
-          "The first " + prompt.replies.length + " of " + prompt.of + " replies."));
+      var most = prompts.reduce(function (a, b) { return b.total > a.total ? b : a; });
+      if (most.total > most.replies.length) {
+        article.append(element("p", "quiet",
+          "The first " + most.replies.length + " of " + most.total + " replies."));
       }
-      return made;
+      return article;
     }
     function show() {
-      var found = data.prompts.filter(matches);
-      if (value("beside")) found = found.filter(other);
-      list.replaceChildren.apply(list, found.slice(0, limit).map(card));
-      said.textContent = found.length === 0 ?
+      var shown = data.prompts.filter(isShown).filter(matches);
+      list.replaceChildren.apply(list, shown.slice(0, limit).map(card));
+      said.textContent = shown.length === 0 ?
         "No prompt in this page matches" + (value("beside") ? " on both sides." : ".") :
-        "Showing " + Math.min(limit, found.length) + " of " + found.length +
+        "Showing " + Math.min(limit, shown.length) + " of " + shown.length +
         (value("beside") ? " pairs." : " prompts.");
-      more.hidden = found.length <= limit;
+      more.hidden = shown.length <= limit;
     }
 
     // The address holds the filter, so that a link can be sent: #replies-1?persona=pirate
@@ -173,9 +194,9 @@
       box.hidden = false;
       box.scrollIntoView();
     }
-    function again() { limit = PAGE; show(); remember(); }
+    function restart() { limit = PAGE; show(); remember(); }
     Object.keys(controls).forEach(function (key) {
-      controls[key].addEventListener(key === "text" ? "input" : "change", again);
+      controls[key].addEventListener(key === "text" ? "input" : "change", restart);
     });
     more.addEventListener("click", function () {
       var first = limit;

@@ -11,7 +11,6 @@
 Errors are `sfr_eval.errors.UserError` (wrong input) and `RunError` (the run failed).
 """
 
-import importlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -189,5 +188,7 @@ def export(
 
 def compare(a: PathLike, b: PathLike, *more: PathLike, **options: Any) -> Any:
     """Compare runs prompt by prompt, each with the first, as `sfr-eval compare` does; `options`
-    are those of `sfr_eval.comparison.compare.compare`."""
-    return importlib.import_module("sfr_eval.comparison.compare").compare(a, b, *more, **options)
+    are those of `sfr_eval.comparison.compare.compare_runs`."""
+    from sfr_eval.comparison.compare import compare_runs
+
+    return compare_runs(a, b, *more, **options)

@@ -276,7 +276,7 @@ def compare(
     """Compare runs, paired by prompt, at equal temperature and at equal quality."""
     if len(runs) < 2:
         raise UserError(f"compare {runs[0]}: needs two or more run folders")
-    from sfr_eval.comparison.compare import compare as compare_runs
+    from sfr_eval.comparison.compare import compare_runs
     from sfr_eval.comparison.files import write_comparison
     from sfr_eval.comparison.terminal import show_comparison
 

@@ -44,7 +44,7 @@ def demo(folder: Path, *, full: bool) -> Iterator[str]:
     """Train both twins if need be, run them through the persona suite, compare them. Yields what
     the user should read. The same command resumes. RunError or UserError as a run and a comparison
     raise them; an interrupt reaches the caller once the samples are kept."""
-    from sfr_eval.comparison.compare import compare
+    from sfr_eval.comparison.compare import compare_runs
     from sfr_eval.comparison.files import write_comparison
     from sfr_eval.config import load_run_config
     from sfr_eval.pipeline.run import execute
@@ -63,7 +63,7 @@ def demo(folder: Path, *, full: bool) -> Iterator[str]:
         yield from outcome.lines
         if outcome.exit_code:
             raise DemoStopped(outcome.exit_code)
-    found = compare(*(folder / twin for twin in TWINS))
+    found = compare_runs(*(folder / twin for twin in TWINS))
     page = write_comparison(found, folder / "comparison")
     for suite in found.pairs[0].suites:
         yield f"{suite.summary.headline}."

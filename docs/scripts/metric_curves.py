@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.report.figures import Panel, panel_svg
+from sfr_eval.report.figures import Figure, figure_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,12 +53,12 @@ def curves() -> Iterator[tuple[str, str]]:
             for name, row in measured.items()
             if re.fullmatch(pattern, name) and row["claims"]
         }
-        for kind, panel in (("dose", _dose(metrics)), ("count", _counts(metrics))):
-            if panel is not None:
-                yield f"{page}-{kind}.svg", panel_svg(panel)
+        for kind, figure in (("dose", _dose(metrics)), ("count", _counts(metrics))):
+            if figure is not None:
+                yield f"{page}-{kind}.svg", figure_svg(figure)
 
 
-def _dose(metrics: Mapping[str, Mapping[str, Any]]) -> Panel | None:
+def _dose(metrics: Mapping[str, Mapping[str, Any]]) -> Figure | None:
     lines = []
     for number, (name, row) in enumerate(metrics.items()):
         for dial in row["claims"]:
@@ -82,10 +82,10 @@ def _dose(metrics: Mapping[str, Mapping[str, Any]]) -> Panel | None:
         ax.set_ylabel("part of what full collapse does")
         ax.legend(loc="upper left", fontsize=6.5)
 
-    return Panel(title="Dose and response", description="", rows=[], draw=draw)
+    return Figure(title="Dose and response", description="", rows=[], draw=draw)
 
 
-def _counts(metrics: Mapping[str, Mapping[str, Any]]) -> Panel | None:
+def _counts(metrics: Mapping[str, Mapping[str, Any]]) -> Figure | None:
     lines = []
     for number, (name, row) in enumerate(metrics.items()):
         scale = _scale(row["dose"][row["claims"][0]]["mean"])
@@ -109,7 +109,7 @@ def _counts(metrics: Mapping[str, Mapping[str, Any]]) -> Panel | None:
         ax.set_ylim(min(low, -0.2), max(high, 0.2))
         ax.legend(loc="best", fontsize=6.5)
 
-    return Panel(title="Number of replies", description="", rows=[], draw=draw)
+    return Figure(title="Number of replies", description="", rows=[], draw=draw)
 
 
 def _scale(means: Sequence[float | None]) -> float | None:

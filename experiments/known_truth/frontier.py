@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from known_truth import setting
 from known_truth.table import AT_T
-from sfr_eval.report.figures import SQUARE, Panel, files
+from sfr_eval.report.figures import SQUARE, Figure, files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,11 +26,11 @@ STYLES = (
 
 def frontiers(summary: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
     """The figure as SVG, and a CSV of everything measured over temperature, for personas of the
-    training. Each checkpoint and family has a panel."""
-    return dict(files(list(_panels(summary)), columns=2))
+    training. Each checkpoint and family has a figure."""
+    return dict(files(list(_figures(summary)), columns=2))
 
 
-def _panels(summary: Sequence[Mapping[str, Any]]) -> Iterator[Panel]:
+def _figures(summary: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
     entries = {(e["objective"], e["which"]): e for e in summary if e["group"] == "trained"}
     highest = max(
         at["distinct_valid"]["mean"] for entry in entries.values() for at in entry["sampled"]
@@ -39,7 +39,7 @@ def _panels(summary: Sequence[Mapping[str, Any]]) -> Iterator[Panel]:
         for family, names in FAMILIES.items():
             styles = {"ce": ("#222222", "X"), **dict(zip(names, STYLES, strict=False))}
             own = {n: entries[n, which]["sampled"] for n in styles if (n, which) in entries}
-            yield Panel(
+            yield Figure(
                 title=f"{checkpoint}: {family}",
                 description="",
                 rows=[

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.calibration.design import NOMINAL
-from sfr_eval.report.figures import Panel
+from sfr_eval.report.figures import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 _WIDE = (6.4, 4.6)
 
 
-def panels(calibration: Mapping[str, Any]) -> Iterator[tuple[str, list[Panel]]]:
-    """Yield (file name without suffix, its panels); a check without numbers has no file."""
+def panels(calibration: Mapping[str, Any]) -> Iterator[tuple[str, list[Figure]]]:
+    """Yield (file name without suffix, its figures); a check without numbers has no file."""
     metrics = calibration["metrics"]
     headlines = calibration["headline"] or [
         metric for metric, row in metrics.items() if row["claims"]
@@ -25,9 +25,9 @@ def panels(calibration: Mapping[str, Any]) -> Iterator[tuple[str, list[Panel]]]:
         ("null", [_null(metrics)]),
         ("power", [_power(metrics, headlines, calibration["design"]["k"])]),
     ):
-        panels_with_rows = [panel for panel in figures if panel.rows]
-        if panels_with_rows:
-            yield name, panels_with_rows
+        drawn = [figure for figure in figures if figure.rows]
+        if drawn:
+            yield name, drawn
 
 
 def _lines(
@@ -37,7 +37,7 @@ def _lines(
     lines: Mapping[str, Sequence[tuple[float, float]]],
     *,
     logarithmic: bool = False,
-) -> Panel:
+) -> Figure:
     def draw(ax: "Axes") -> None:
         from matplotlib.ticker import ScalarFormatter
 
@@ -56,10 +56,10 @@ def _lines(
         for name, points in lines.items()
         for at, value in points
     ]
-    return Panel(title=title, description=f"{y} against {x}.", rows=rows, draw=draw, size=_WIDE)
+    return Figure(title=title, description=f"{y} against {x}.", rows=rows, draw=draw, size=_WIDE)
 
 
-def _dose(metrics: Mapping[str, Any], dial: str) -> Panel:
+def _dose(metrics: Mapping[str, Any], dial: str) -> Figure:
     lines = {}
     for metric, row in metrics.items():
         means = row["dose"][dial]["mean"]
@@ -70,7 +70,7 @@ def _dose(metrics: Mapping[str, Any], dial: str) -> Panel:
     return _lines(f"{dial} collapse", f"dial {dial}", "part of the way to full collapse", lines)
 
 
-def _counts(metrics: Mapping[str, Any]) -> Panel:
+def _counts(metrics: Mapping[str, Any]) -> Figure:
     lines = {}
     for metric, row in metrics.items():
         means = {int(k): mean for k, mean in row["counts"]["mean"].items()}
@@ -82,7 +82,7 @@ def _counts(metrics: Mapping[str, Any]) -> Panel:
     )
 
 
-def _lengths(metrics: Mapping[str, Any]) -> Panel:
+def _lengths(metrics: Mapping[str, Any]) -> Figure:
     lines = {}
     for metric, row in metrics.items():
         means = {int(words): mean for words, mean in row["lengths"]["mean"].items()}
@@ -92,7 +92,7 @@ def _lengths(metrics: Mapping[str, Any]) -> Panel:
     return _lines("Length", "first words", "from whole replies, in parts of full collapse", lines)
 
 
-def _power(metrics: Mapping[str, Any], headlines: Sequence[str], k: int) -> Panel:
+def _power(metrics: Mapping[str, Any], headlines: Sequence[str], k: int) -> Figure:
     lines = {}
     for metric in headlines:
         points = [
@@ -105,7 +105,7 @@ def _power(metrics: Mapping[str, Any], headlines: Sequence[str], k: int) -> Pane
     return _lines(f"Power, k = {k}", "queries", "part of full collapse seen with 80% power", lines)
 
 
-def _null(metrics: Mapping[str, Any]) -> Panel:
+def _null(metrics: Mapping[str, Any]) -> Figure:
     rows = [
         {"metric": metric, "source": where, "cover": share}
         for metric, row in metrics.items()
@@ -127,7 +127,7 @@ def _null(metrics: Mapping[str, Any]) -> Panel:
         ax.set_xlabel("share of 95% intervals that cover zero")
         ax.legend(loc="best", fontsize=6)
 
-    return Panel(
+    return Figure(
         title="Same source, two seeds",
         description="Share of 95% intervals of the difference that cover zero, by metric.",
         rows=rows,

@@ -1,1 +1,1 @@
-"""Several runs beside each other, paired by prompt."""
+"""Runs compared with each other, paired by prompt."""

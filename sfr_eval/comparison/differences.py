@@ -1,4 +1,4 @@
-"""Each metric at each matched temperature: difference, interval, p, and what may be said of it."""
+"""Each metric at each shared temperature: difference, interval, p, and the call they allow."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,10 +27,11 @@ MARGIN = 0.10
 Call = Literal[
     "better", "worse", "higher", "lower", "no difference seen", "cannot tell", "not compared"
 ]
+"""As comparison.json has it; a reader is shown `shown_call`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class DifferenceRow:
     """One metric at one temperature, second run minus first. Means are over the same prompts in
     both, so `delta` is their difference; undefined fields are None and `reason` says why."""
 
@@ -60,16 +61,21 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A row before its p-value, which is computed for all together."""
+    """A row before its p-value, which is computed for all rows together."""
 
-    row: Row
+    row: DifferenceRow
     paired: Paired
     step: float
 
 
+def shown_call(words: str) -> str:
+    """Return stored words as a reader sees them: `inconclusive: ...` for `cannot tell: ...`."""
+    return words.replace("cannot tell", "inconclusive", 1)
+
+
 def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
-    """Metrics that all the runs have values of, in the order of the first; of those with a value
-    for every k only the k that tables show."""
+    """Return the metrics that all runs have values of, in the order of the first run; of those with
+    a value for every k only the k that tables show."""
     names = common([run.suites[suite].metrics for run in runs])
     largest = largest_ks(names)
 
@@ -81,8 +87,8 @@ def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
 
 
 def headlines(metrics: Sequence[str]) -> list[str]:
-    """Those of the metrics that a summary is made of: quality, style and variety of the list that
-    the report has too, and pass@k and the different right programs at the largest k."""
+    """Return the metrics that a summary is made of: quality, style and variety as in the report,
+    pass@k and the different correct programs at the largest k."""
     largest = largest_ks(metrics)
     points = {
         metric.at(largest[metric.id]).id
@@ -102,7 +108,7 @@ def measure(
     unequal: Mapping[Cell, int],
     margin: float = MARGIN,
 ) -> Iterator[Measured]:
-    """All rows of a suite, without p-values."""
+    """Yield all rows of a suite, without p-values."""
     k = first.suites[suite].samples
     chosen = set(headlines(metrics))
     for metric in metrics:
@@ -115,7 +121,7 @@ def measure(
             paired = pair_up(here[0], here[1], unit=unit, unequal=at(t, unequal))
             info = metric_info(metric)
             row = _described(
-                Row(
+                DifferenceRow(
                     suite=suite,
                     metric=metric,
                     temperature=t,
@@ -145,17 +151,19 @@ def measure(
             yield Measured(row=row, paired=paired, step=_step(paired, k=k, unit=unit))
 
 
-def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[Row]:
-    """The rows with p-values, corrected by Holm within the headline metrics and within the others,
-    and with the call that they allow. A metric of which neither direction is better is never a
-    headline."""
-    p_values = sign_flip_p_values([of.paired.differences for of in measured])
-    rows: list[Row | None] = [None] * len(measured)
+def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[DifferenceRow]:
+    """Return the rows with p-values and the call that they allow.
+
+    Holm's correction is within the headline metrics and within the others. A metric of which
+    neither direction is better is never a headline.
+    """
+    p_values = sign_flip_p_values([one.paired.differences for one in measured])
+    rows: list[DifferenceRow | None] = [None] * len(measured)
     for headline in (True, False):
         places = [
             place
-            for place, of in enumerate(measured)
-            if of.row.headline == headline and of.row.delta is not None and of.row.n > 1
+            for place, one in enumerate(measured)
+            if one.row.headline == headline and one.row.delta is not None and one.row.n > 1
         ]
         raw = []
         for place in places:
@@ -165,34 +173,36 @@ def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[Row]:
             rows[place] = _called(
                 measured[place], p=p, corrected=corrected, alpha=alpha, tests=len(places)
             )
-    return [row or of.row for row, of in zip(rows, measured, strict=True)]
+    return [row or one.row for row, one in zip(rows, measured, strict=True)]
 
 
-def _described(row: Row, paired: Paired, *, margin: float) -> Row:
+def _described(row: DifferenceRow, paired: Paired, *, margin: float) -> DifferenceRow:
     if not paired.first:
         if paired.unequal:
-            reason = "every prompt has another number of replies in the other run"
+            reason = "every prompt has a different number of replies in the other run"
             return replace(row, reason=reason)
         return row
-    found = mean_interval(paired.differences)
+    interval = mean_interval(paired.differences)
     first = sum(paired.first) / row.n
     return replace(
         row,
         first=first,
-        second=first + found.value,
-        delta=found.value,
-        low=found.low,
-        high=found.high,
-        method=f"paired {found.method}" if row.n > 1 else found.method,
+        second=first + interval.value,
+        delta=interval.value,
+        low=interval.low,
+        high=interval.high,
+        method=f"paired {interval.method}" if row.n > 1 else interval.method,
         margin=margin * abs(first),
         reason="" if row.n > 1 else "one query",
     )
 
 
-def _called(of: Measured, *, p: float, corrected: float, alpha: float, tests: int) -> Row:
-    row, level = of.row, alpha / tests
+def _called(
+    measured: Measured, *, p: float, corrected: float, alpha: float, tests: int
+) -> DifferenceRow:
+    row, level = measured.row, alpha / tests
     visible = (
-        smallest_visible(of.paired.differences, alpha=level, step=of.step)
+        smallest_visible(measured.paired.differences, alpha=level, step=measured.step)
         if smallest_p(row.n) <= level
         else None
     )
@@ -204,7 +214,7 @@ def _called(of: Measured, *, p: float, corrected: float, alpha: float, tests: in
             if visible is not None
             else f"cannot tell: with {row.n} queries no difference would be seen"
         )
-    test = "sign flip" if _right_or_wrong(of.paired) is None else "exact McNemar"
+    test = "sign flip" if _right_or_wrong(measured.paired) is None else "exact McNemar"
     return replace(
         row,
         p_value=p,
@@ -216,7 +226,7 @@ def _called(of: Measured, *, p: float, corrected: float, alpha: float, tests: in
     )
 
 
-def _call(row: Row, *, corrected: float, alpha: float) -> Call:
+def _call(row: DifferenceRow, *, corrected: float, alpha: float) -> Call:
     assert row.delta is not None
     if corrected <= alpha and row.delta != 0:
         if row.higher_is_better is None:
@@ -233,7 +243,7 @@ def _call(row: Row, *, corrected: float, alpha: float) -> Call:
 
 
 def _right_or_wrong(paired: Paired) -> tuple[int, int] | None:
-    """(lost, gained) where each query is right or wrong once in each run; else None."""
+    """Return (lost, gained) where each query is right or wrong once in each run, else None."""
     if paired.prompts != 1 or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
         return None
     differences = paired.differences
@@ -241,7 +251,7 @@ def _right_or_wrong(paired: Paired) -> tuple[int, int] | None:
 
 
 def _step(paired: Paired, *, k: int, unit: str) -> float:
-    """The smallest change of a query's mean, for shares of k replies to each of its prompts."""
+    """Return the smallest change of a query's mean, for shares of k replies to each prompt."""
     if unit not in ("sample", "prompt"):
         return 0.0
     return lattice_step((*paired.first, *paired.second), size=k * paired.prompts)

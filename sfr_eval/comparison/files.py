@@ -3,23 +3,21 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sfr_eval.comparison.figures import over_temperature, trade_offs
+from sfr_eval.comparison.figures import figures
 from sfr_eval.comparison.page import render
+from sfr_eval.comparison.result import Comparison
 from sfr_eval.errors import UserError
 from sfr_eval.report.figures import files, to_csv
 from sfr_eval.util.files import write_atomic, writing_to
 
-if TYPE_CHECKING:
-    from sfr_eval.comparison.result import Comparison
 
-
-def write_comparison(comparison: "Comparison", folder: Path | None = None) -> Path:
-    """Write everything into `folder`, by default runs/compare-...; returns the path of the page.
+def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path:
+    """Write everything into `folder`, by default runs/compare-..., and return the path of the page.
 
     comparison.json; metrics.csv and matched_quality.csv with the same rows; plots/ with PNG (300
-    dpi), SVG and CSV for each suite; compare.html. UserError for a folder that holds a run.
+    dpi), SVG and CSV for each suite; compare.html. Raises UserError for a folder with a run.
     """
     folder = folder or comparison.default_folder
     if (folder / "manifest.json").exists():
@@ -33,10 +31,7 @@ def write_comparison(comparison: "Comparison", folder: Path | None = None) -> Pa
         drawn = {}
         for suite in dict.fromkeys(s.id for pair in comparison.pairs for s in pair.suites):
             runs = [run for run in comparison.runs if suite in run.suites]
-            drawn[suite] = {
-                "trade_off": trade_offs(runs, suite),
-                "over_temperature": over_temperature(runs, suite),
-            }
+            drawn[suite] = figures(runs, suite)
             for kind, group in drawn[suite].items():
                 for suffix, data in files(group) if group else ():
                     write_atomic(folder / "plots" / f"{suite}-{kind}.{suffix}", data)

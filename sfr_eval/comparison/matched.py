@@ -1,4 +1,4 @@
-"""At equal quality, which run is more varied? And which points does another run beat?
+"""At equal quality, which run is more varied? And which points are Pareto-optimal?
 
 More temperature buys variety with quality, so two runs are compared along their whole curves. The
 curves, their summaries and the bootstrap are those of `metrics.sweep` and `stats.frontier`.
@@ -34,7 +34,7 @@ class MatchedQuality:
     summary: Mapping[str, Any]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """A row for each summary: the hypervolume, and the diversity at each level of quality."""
+        """Yield a row for each summary: hypervolume, and the diversity at each level of quality."""
         shared = {
             "suite": self.suite,
             "quality": self.quality,
@@ -50,38 +50,41 @@ class MatchedQuality:
             **volume,
             "words": words(volume),
         }
-        for found in self.summary["matched"]:
-            fields = {key: found[key] for key in ("value", "low", "high", "method", "n")}
+        for level in self.summary["matched"]:
+            fields = {key: level[key] for key in ("value", "low", "high", "method", "n")}
             yield {
                 **shared,
-                "measure": f"diversity at {found['part']:.0%} of the lower best quality",
-                "part": found["part"],
-                "level": found["level"],
+                "measure": f"diversity at {level['part']:.0%} of the lower best quality",
+                "part": level["part"],
+                "level": level["level"],
                 **fields,
-                "words": words(found),
+                "words": words(level),
             }
 
 
-def words(found: Mapping[str, Any]) -> str:
-    """What an interval of a difference allows to be said; more of it is always better here."""
-    if found["value"] is None or found["low"] is None:
-        return f"cannot tell: {str(found['method']).removeprefix('none: ')}"
-    if found["low"] > 0:
+def words(interval: Mapping[str, Any]) -> str:
+    """Return what the interval of a difference allows to be said; higher is always better here.
+
+    These are the words of comparison.json; a reader is shown `shown_call`.
+    """
+    value, low, high = (interval[key] for key in ("value", "low", "high"))
+    if value is None or low is None:
+        return f"cannot tell: {str(interval['method']).removeprefix('none: ')}"
+    if low > 0:
         return "better"
-    if found["high"] < 0:
+    if high < 0:
         return "worse"
-    if found["low"] == found["high"]:
+    if low == high:
         return "no difference seen"
-    half = (found["high"] - found["low"]) / 2
-    return f"cannot tell: the interval reaches {half:.2g} to both sides"
+    return f"cannot tell: the interval reaches {(high - low) / 2:.2g} to both sides"
 
 
 def matched_qualities(
     first: ScoredRun, second: ScoredRun, suite: str, *, metrics: Sequence[str], draws: int = DRAWS
 ) -> list[MatchedQuality]:
-    """Every pair of a quality and a diversity that both runs measured at two temperatures or more;
-    the runs need no temperature in common."""
-    found = []
+    """Return every pair of a quality and a diversity that both runs measured at two temperatures
+    or more; the runs need no temperature in common."""
+    matched = []
     for quality, diversity in axes(metrics):
         one, two = (run_curve(run, suite, quality, diversity) for run in (first, second))
         if min(len(one.temperatures), len(two.temperatures)) < 2:
@@ -89,7 +92,7 @@ def matched_qualities(
         if not set(one.queries) & set(two.queries):
             continue
         info = metric_info(diversity)
-        found.append(
+        matched.append(
             MatchedQuality(
                 suite=suite,
                 quality=quality,
@@ -100,11 +103,11 @@ def matched_qualities(
                 summary=compare_curves(one, two, draws=draws),
             )
         )
-    return found
+    return matched
 
 
 def axes(metrics: Sequence[str]) -> list[tuple[str, str]]:
-    """(quality, diversity) of every trade-off that these metrics make."""
+    """Return (quality, diversity) of every trade-off that these metrics make."""
     largest = largest_ks(metrics)
     return [
         (quality, diversity)
@@ -117,21 +120,24 @@ def axes(metrics: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def run_curve(run: ScoredRun, suite: str, quality: str, diversity: str) -> Curve:
-    """The curve of one run over its own temperatures."""
+    """Return the curve of one run over its own temperatures."""
     return curve(_result(run, suite, quality), _result(run, suite, diversity))
 
 
-def band(of: Curve, *, draws: int = DRAWS) -> list[dict[str, float]]:
-    """Diversity at each level of quality, with a pointwise 95% band: quantiles over resampled
-    queries, each with its whole curve. Levels that over 1% of the resamples miss are left out."""
+def band(run: Curve, *, draws: int = DRAWS) -> list[dict[str, float]]:
+    """Return the diversity at each level of quality, with a pointwise 95 % band.
+
+    The band holds quantiles over resampled queries, each with its whole curve. Levels that over 1 %
+    of the resamples miss are left out.
+    """
     generator = np.random.default_rng(SEED)
-    n = len(of.queries)
-    means = of.qualities.mean(axis=0)
+    n = len(run.queries)
+    means = run.qualities.mean(axis=0)
     weights = generator.multinomial(n, np.full(n, 1 / n), size=draws) / n
-    quality, diversity = weights @ of.qualities, weights @ of.diversities
+    quality, diversity = weights @ run.qualities, weights @ run.diversities
     rows = []
     for level in np.linspace(float(means.min()), float(means.max()), LEVELS):
-        value = float(diversity_at(means, of.diversities.mean(axis=0), level))
+        value = float(diversity_at(means, run.diversities.mean(axis=0), level))
         drawn = diversity_at(quality, diversity, level)
         if np.isnan(drawn).mean() > MISSED or np.isnan(value):
             continue
@@ -140,18 +146,14 @@ def band(of: Curve, *, draws: int = DRAWS) -> list[dict[str, float]]:
     return rows
 
 
-def beaten(curves: Sequence[Curve]) -> list[list[bool]]:
-    """For each curve and each of its points: is some point of any of the curves at least as good
-    on both axes and better on one?"""
-    quality = np.concatenate([c.qualities.mean(axis=0) for c in curves])
-    diversity = np.concatenate([c.diversities.mean(axis=0) for c in curves])
+def pareto_optimal(curves: Sequence[Curve]) -> list[list[bool]]:
+    """Return for each point of each curve whether it is Pareto-optimal among the points of all:
+    none is at least as good on both axes and better on one."""
+    quality = np.concatenate([curve.qualities.mean(axis=0) for curve in curves])
+    diversity = np.concatenate([curve.diversities.mean(axis=0) for curve in curves])
     best = set(frontier(quality, diversity))
-    flags = [place not in best for place in range(len(quality))]
-    parts = []
-    for c in curves:
-        parts.append(flags[: len(c.temperatures)])
-        flags = flags[len(c.temperatures) :]
-    return parts
+    places = iter(range(len(quality)))
+    return [[next(places) in best for _ in curve.temperatures] for curve in curves]
 
 
 def _result(run: ScoredRun, suite: str, metric: str) -> MetricResult:

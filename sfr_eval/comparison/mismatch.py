@@ -1,4 +1,4 @@
-"""May two runs be compared? What must be equal, and how a difference is named."""
+"""Whether two runs may be compared: what must be equal, and how a difference is named."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,8 +16,7 @@ SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """One thing that should be equal and is not: in the first run `first`, in the second
-    `second`."""
+    """One thing that should be equal and is not, with its value in each run."""
 
     what: str
     first: str
@@ -30,37 +29,36 @@ class Mismatch:
 def mismatches(
     first: ScoredRun, second: ScoredRun, metrics: Mapping[str, list[str]]
 ) -> list[Mismatch]:
-    """All that makes numbers of two runs incomparable, the gravest first.
+    """Return all that makes numbers of two runs incomparable, the gravest first.
 
-    Equal must be: suite versions, prompts, k, every sampling field but temperature, template
-    policy, and the signatures (with versions) of the `metrics` (suite -> ids) that are compared.
-    Weights, run seeds, temperatures and machines may differ.
+    Suite versions, prompts, k, every sampling field but temperature, template policy, and the
+    signatures (with versions) of the compared `metrics` (suite -> ids) must be equal. Weights, run
+    seeds, temperatures and machines may differ.
     """
-    found: list[Mismatch] = []
+    different: list[Mismatch] = []
     for suite in metrics:
-        found += _suite(first, second, suite)
-    found += _policy(first, second)
+        different += _suite(first, second, suite)
+    different += _policy(first, second)
     for suite, names in metrics.items():
         for metric in names:
-            found += _signature(first, second, suite, metric)
-    return found
+            different += _signature(first, second, suite, metric)
+    return different
 
 
 def settings(run: ScoredRun, suite: str) -> dict[str, Any]:
-    """What must be equal of a suite's settings, by name. Sampling is absent where it is unknown,
-    as in imported text."""
+    """Return what must be equal of a suite's settings, by name. Sampling is absent where it is
+    unknown, as in imported generations."""
     part = run.manifest.part(suite)
-    found: dict[str, Any] = {
+    return {
         f"suite {suite}: version": part.version,
         f"suite {suite}: k": part.samples,
+    } | {
+        f"suite {suite}: {field}": value for field, value in run.identity.sampling_of(suite).items()
     }
-    for field, value in run.identity.sampling_of(suite).items():
-        found[f"suite {suite}: {field}"] = value
-    return found
 
 
 def policy(run: ScoredRun) -> dict[str, Any]:
-    """How prompts become text: what must be equal, by name."""
+    """Return what must be equal of how prompts become text, by name."""
     settings = {
         "chat template": run.identity.chat_template,
         "system role": run.identity.system_role,
@@ -69,13 +67,14 @@ def policy(run: ScoredRun) -> dict[str, Any]:
 
 
 def signature_parts(signature: str) -> dict[str, str]:
-    """A signature as a mapping; its first part is the metric's own name."""
+    """Return a signature as a mapping; its first part is the metric's own name."""
     parts = re.split(r"\|(?=[a-z_0-9]+:)", signature)
     return dict(part.partition(":")[::2] for part in parts[1:])
 
 
 def compared_parts(metric: str, signature: str) -> dict[str, str]:
-    """What of a signature two checkpoints must share: not the checkpoint that read the replies."""
+    """Return what two checkpoints must share of a signature: all but the checkpoint that read the
+    replies."""
     parts = signature_parts(signature)
     info = metric_info(metric)
     if info is not None and info.family in NEED_CHECKPOINT:
@@ -84,7 +83,7 @@ def compared_parts(metric: str, signature: str) -> dict[str, str]:
 
 
 def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Mismatch]:
-    """The settings that both have and that differ."""
+    """Yield the settings that both have and that differ."""
     for name, value in first.items():
         if name in second and second[name] != value:
             yield Mismatch(what=name, first=brief(value), second=brief(second[name]))
@@ -93,7 +92,7 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[M
 def prompt_mismatch(
     suite: str, first: frozenset[PromptKey], second: frozenset[PromptKey]
 ) -> Iterator[Mismatch]:
-    """Prompts that only one of two runs was asked."""
+    """Yield a mismatch if one of two runs was given prompts that the other was not."""
     if first != second:
         yield Mismatch(
             what=f"suite {suite}: prompts",
@@ -103,7 +102,7 @@ def prompt_mismatch(
 
 
 def brief(value: Any) -> str:
-    """A setting in a message."""
+    """Return a setting as a message shows it."""
     text = str(value) if value not in ("", [], None) else "none"
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -129,7 +128,7 @@ def _signature(first: ScoredRun, second: ScoredRun, suite: str, metric: str) -> 
 
 
 def signature_of(run: ScoredRun, suite: str, metric: str) -> str:
-    """As the estimates of a metric carry it."""
+    """Return the signature that the estimates of a metric carry."""
     return next(
         estimate.signature
         for (name, _, _), estimate in run.suites[suite].estimates.items()

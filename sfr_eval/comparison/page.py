@@ -1,35 +1,32 @@
 """compare.html: a comparison as one self-contained page that loads nothing."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sfr_eval.comparison.beside import side_by_side
-from sfr_eval.comparison.differences import Row
-from sfr_eval.comparison.figures import COLOURS
+from sfr_eval.comparison.differences import DifferenceRow
+from sfr_eval.comparison.result import Comparison, SuiteComparison
 from sfr_eval.comparison.summary import rules
+from sfr_eval.comparison.tables import difference_cells, matched_cells
 from sfr_eval.metrics.table import direction, label
 from sfr_eval.report import page
-from sfr_eval.report.figures import Panel
+from sfr_eval.report.figures import COLOURS, Figure
+from sfr_eval.report.replies import for_page
 from sfr_eval.suites.stored import query_texts
 
-if TYPE_CHECKING:
-    from sfr_eval.comparison.result import Comparison, SuiteComparison
+Drawn = Mapping[str, Mapping[str, Sequence[Figure]]]
+"""suite -> kind of plot -> figures"""
 
-_VARIABLES = {colour: f"var(--run-{number})" for number, colour in enumerate(COLOURS)}
-"""Colours of the runs, so that a plot follows the page into the dark."""
-
-Drawn = Mapping[str, Mapping[str, Sequence[Panel]]]
-"""suite -> kind of figure -> panels"""
+_TONES = {"better": "good", "worse": "bad"}
 
 
-def render(comparison: "Comparison", drawn: Drawn) -> str:
-    """The page. Text of models and of run folders is escaped, or JSON that a script cannot
+def render(comparison: Comparison, drawn: Drawn) -> str:
+    """Return the page. Text of models and of run folders is escaped, or JSON that a script cannot
     leave."""
     runs = comparison.runs
-    suites = {suite.id: suite for pair in comparison.pairs for suite in pair.suites}
+    titles = {suite.id: suite.title for pair in comparison.pairs for suite in pair.suites}
     return page.render(
         "compare.html.j2",
-        scripts=["compare.js"],
+        scripts=["browser.js"],
         styles=["compare.css"],
         title=" and ".join(run.label for run in runs[:2]) + (" ..." if len(runs) > 2 else ""),
         runs=[
@@ -44,50 +41,36 @@ def render(comparison: "Comparison", drawn: Drawn) -> str:
         ],
         pairs=comparison.pairs,
         suites=[
-            _section(comparison, suite.id, suite.title, drawn.get(suite.id, {}))
-            for suite in suites.values()
+            _section(comparison, suite, title, drawn.get(suite, {}))
+            for suite, title in titles.items()
         ],
         rules=rules(comparison.margin),
     )
 
 
 def _section(
-    comparison: "Comparison", suite: str, title: str, drawn: Mapping[str, Sequence[Panel]]
+    comparison: Comparison, suite: str, title: str, drawn: Mapping[str, Sequence[Figure]]
 ) -> dict[str, Any]:
     runs = [run for run in comparison.runs if suite in run.suites]
-    prompts = side_by_side(runs, suite)
-    texts = query_texts(runs[0].manifest, suite)
-    personas = dict(runs[0].suites[suite].personas)
-    queries = list(dict.fromkeys(prompt["query"] for prompt in prompts))
-    data = {
-        "personas": personas,
-        "queries": {query: texts.get(query, "") for query in queries},
-        "runs": [run.label for run in runs],
-        "prompts": prompts,
-    }
     return {
         "id": suite,
         "title": title,
         "pairs": [
-            _of_pair(pair.first, pair.second, found)
+            _pair(pair.first, pair.second, compared)
             for pair in comparison.pairs
-            for found in pair.suites
-            if found.id == suite
+            for compared in pair.suites
+            if compared.id == suite
         ],
-        "plots": {
-            kind: [page.inline(panel, colours=_VARIABLES) for panel in group]
-            for kind, group in drawn.items()
-        },
-        "personas": personas,
-        "queries": data["queries"],
-        "temperatures": sorted({prompt["temperature"] for prompt in prompts}),
-        "data": page.script_json(data),
-        "shown": sum(len(replies) for prompt in prompts for replies in prompt["runs"]),
-        "total": sum(sample.suite == suite for run in runs for sample in run.samples),
+        "plots": {kind: [page.inline(figure) for figure in group] for kind, group in drawn.items()},
+        "browser": for_page(
+            {run.label: [s for s in run.samples if s.suite == suite] for run in runs},
+            personas=runs[0].suites[suite].personas,
+            queries=query_texts(runs[0].manifest, suite),
+        ),
     }
 
 
-def _of_pair(first: str, second: str, suite: "SuiteComparison") -> dict[str, Any]:
+def _pair(first: str, second: str, suite: SuiteComparison) -> dict[str, Any]:
     return {
         "first": first,
         "second": second,
@@ -103,21 +86,25 @@ def _of_pair(first: str, second: str, suite: "SuiteComparison") -> dict[str, Any
             }
             for t in suite.temperatures
         ],
-        "matched": [row for of in suite.matched for row in of.rows()],
+        "matched": [
+            {"row": row, "tone": _TONES.get(row["words"], ""), **matched_cells(row)}
+            for matched in suite.matched
+            for row in matched.rows()
+        ],
     }
 
 
-def _table(rows: Sequence[Row], temperature: float, *, headline: bool) -> list[dict[str, Any]]:
+def _table(
+    rows: Sequence[DifferenceRow], temperature: float, *, headline: bool
+) -> list[dict[str, Any]]:
     return [
         {
             "row": row,
             "label": label(row.metric),
-            "direction": direction(row.metric),
+            "direction": direction(row.metric) or "neither way is better",
             "tone": _TONES.get(row.call, ""),
+            **difference_cells(row),
         }
         for row in rows
         if row.temperature == temperature and row.headline == headline
     ]
-
-
-_TONES = {"better": "good", "worse": "bad"}

@@ -1,4 +1,4 @@
-"""Values of two runs, prompt by prompt: what is paired, and what is left out and counted."""
+"""Values of two runs, prompt by prompt: what is paired, what is left out and counted."""
 
 import math
 from collections import Counter
@@ -27,20 +27,21 @@ class Paired:
 
 
 def unequal_prompts(first: ScoredRun, second: ScoredRun, suite: str) -> dict[Cell, int]:
-    """Prompts whose numbers of replies with text differ, and the smaller number.
+    """Return the prompts whose numbers of replies with text differ, and the smaller number.
 
     Replies are missing where requests failed or were refused, and that is not random: long and odd
-    answers time out more. Only temperatures that both runs have, and prompts that both were asked.
+    answers time out more. Only temperatures that both runs have and prompts that both were given
+    count.
     """
-    found: dict[Cell, int] = {}
+    unequal: dict[Cell, int] = {}
     for (name, temperature), counts in first.usable.items():
         other = second.usable.get((name, temperature))
         if name != suite or other is None:
             continue
         for prompt, count in counts.items():
             if prompt in other and other[prompt] != count:
-                found[temperature, *prompt] = min(count, other[prompt])
-    return found
+                unequal[temperature, *prompt] = min(count, other[prompt])
+    return unequal
 
 
 def pair_up(
@@ -53,8 +54,8 @@ def pair_up(
     """Pair the values of one metric at one temperature.
 
     `unequal` prompts are left out of values of a prompt, and their queries out of values of a
-    query: many of these depend on the number of replies. Means over replies have been taken of
-    equally many before, and a set holds replies to several prompts: nothing is left out there.
+    query: many of these depend on the number of replies. Nothing is left out of means over replies,
+    which were taken over equally many, and of sets, which hold replies to several prompts.
     """
     if unit == "prompt":
         out = {key for key in unequal if key in first and key in second}
@@ -82,22 +83,22 @@ def pair_up(
 def values_of(
     run: ScoredRun, suite: str, metric: str, unequal: Mapping[Cell, int]
 ) -> dict[float, dict[PromptKey, float]]:
-    """Temperature -> prompt -> value; of prompts with `unequal` replies the mean of so many."""
+    """Return temperature -> prompt -> value; of `unequal` prompts the mean of that many replies."""
     return run.values(suite, metric, most=unequal)
 
 
 def unit_of(metric: str) -> Unit:
-    """What a metric's values belong to."""
+    """Return what a metric's values belong to."""
     info = metric_info(metric)
     return "prompt" if info is None else info.unit
 
 
 def at(temperature: float, unequal: Mapping[Cell, int]) -> dict[PromptKey, int]:
-    """Those of one temperature."""
+    """Return the unequal prompts of one temperature."""
     return {(q, p): count for (t, q, p), count in unequal.items() if t == temperature}
 
 
 def shared_temperatures(runs: Sequence[ScoredRun], suite: str) -> list[float]:
-    """Temperatures that all the runs have for a suite."""
+    """Return the temperatures that all the runs have for a suite."""
     sets = [set(run.suites[suite].temperatures) for run in runs]
     return sorted(set.intersection(*sets))

@@ -1,4 +1,4 @@
-"""What a comparison of runs found."""
+"""What a comparison of runs shows, and how comparison.json holds it."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.comparison.differences import Row
+from sfr_eval.comparison.differences import DifferenceRow
 from sfr_eval.comparison.matched import MatchedQuality
 from sfr_eval.comparison.mismatch import Mismatch
 from sfr_eval.comparison.runs import ScoredRun
@@ -28,7 +28,7 @@ class SuiteComparison:
     id: str
     title: str
     temperatures: tuple[float, ...]  # that both have
-    rows: tuple[Row, ...]
+    rows: tuple[DifferenceRow, ...]
     matched: tuple[MatchedQuality, ...]
     unequal: tuple[Cell, ...]  # (temperature, prompt) with unequal numbers of replies
     summary: Summary
@@ -36,18 +36,18 @@ class SuiteComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A run against the first one. `mismatches` is empty unless they were allowed."""
+    """A run and the first one. `mismatches` is empty unless they were allowed."""
 
     first: str  # labels
     second: str
     mismatches: tuple[Mismatch, ...]
-    cautions: tuple[str, ...]
+    warnings: tuple[str, ...]
     suites: tuple[SuiteComparison, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Everything that was found. Signs are second minus first."""
+    """All pairs of a comparison. Signs are second minus first."""
 
     pairs: tuple[Pair, ...]
     alpha: float
@@ -55,8 +55,8 @@ class Comparison:
     runs: tuple[ScoredRun, ...] = field(repr=False)
 
     @property
-    def rows(self) -> Iterator[tuple[Pair, Row]]:
-        """Every row with its pair."""
+    def rows(self) -> Iterator[tuple[Pair, DifferenceRow]]:
+        """Yield every row with its pair."""
         for pair in self.pairs:
             for suite in pair.suites:
                 for row in suite.rows:
@@ -64,18 +64,18 @@ class Comparison:
 
     @property
     def table(self) -> "pd.DataFrame":
-        """A row for each pair, suite, metric and temperature."""
+        """A row for each pair, suite, metric and temperature, as a DataFrame."""
         import pandas as pd
 
         return pd.DataFrame(list(self.records()))
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """The rows as plain mappings, labels of the runs first."""
+        """Yield the rows as plain mappings, labels of the runs first."""
         for pair, row in self.rows:
             yield {"a": pair.first, "b": pair.second, **asdict(row)}
 
     def matched_records(self) -> Iterator[dict[str, Any]]:
-        """The comparisons at equal quality as plain mappings."""
+        """Yield the comparisons at equal quality as plain mappings."""
         for pair in self.pairs:
             for suite in pair.suites:
                 for matched in suite.matched:
@@ -83,7 +83,7 @@ class Comparison:
                         yield {"a": pair.first, "b": pair.second, **row}
 
     def as_dict(self) -> dict[str, Any]:
-        """What comparison.json holds: plain values, undefined ones null with a reason."""
+        """Return what comparison.json holds: plain values, undefined ones null with a reason."""
         return {
             "format": FORMAT,
             "alpha": self.alpha,
@@ -103,8 +103,8 @@ class Comparison:
                 {
                     "a": pair.first,
                     "b": pair.second,
-                    "mismatches": [asdict(found) for found in pair.mismatches],
-                    "cautions": list(pair.cautions),
+                    "mismatches": [asdict(mismatch) for mismatch in pair.mismatches],
+                    "cautions": list(pair.warnings),
                     "suites": [_suite_dict(suite) for suite in pair.suites],
                 }
                 for pair in self.pairs
@@ -125,7 +125,7 @@ def _suite_dict(suite: SuiteComparison) -> dict[str, Any]:
         "temperatures": list(suite.temperatures),
         "summary": asdict(suite.summary),
         "rows": [asdict(row) for row in suite.rows],
-        "matched_quality": [row for of in suite.matched for row in of.rows()],
+        "matched_quality": [row for matched in suite.matched for row in matched.rows()],
         "unequal_prompts": [
             {"temperature": t, "query": query, "persona": persona}
             for t, query, persona in suite.unequal

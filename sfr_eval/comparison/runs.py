@@ -42,7 +42,7 @@ class ScoredRun:
 
     @property
     def fingerprint(self) -> str:
-        """Of the weights, or of the imported text."""
+        """Of the weights, or of the imported generations."""
         return self.manifest.model.fingerprint
 
     @property
@@ -53,23 +53,23 @@ class ScoredRun:
     @cached_property
     def prompts(self) -> Mapping[str, frozenset[PromptKey]]:
         """Suite -> every prompt that was asked, whatever came back."""
-        found: dict[str, set[PromptKey]] = {}
+        prompts: dict[str, set[PromptKey]] = {}
         for s in self.samples:
-            found.setdefault(s.suite, set()).add(s.prompt_key)
-        return {suite: frozenset(keys) for suite, keys in found.items()}
+            prompts.setdefault(s.suite, set()).add(s.prompt_key)
+        return {suite: frozenset(keys) for suite, keys in prompts.items()}
 
     @cached_property
     def usable(self) -> Mapping[tuple[str, float], Counter[PromptKey]]:
-        """(suite, temperature) -> how many replies with text each prompt has."""
-        found: dict[tuple[str, float], Counter[PromptKey]] = {}
+        """(suite, temperature) -> number of replies with text to each prompt."""
+        counts: dict[tuple[str, float], Counter[PromptKey]] = {}
         for s in self.samples:
-            here = found.setdefault((s.suite, s.temperature), Counter())
+            here = counts.setdefault((s.suite, s.temperature), Counter())
             here[s.prompt_key] += s.has_text
-        return found
+        return counts
 
     @cached_property
     def failed(self) -> int:
-        """Requests that ended in an error."""
+        """Number of requests that ended in an error."""
         return sum(sample.status == "error" for sample in self.samples)
 
     @cached_property
@@ -81,7 +81,7 @@ class ScoredRun:
         return {}
 
     def version(self, suite: str, metric: str) -> str:
-        """The version that the metric of the results has."""
+        """Return the version of a metric that the results have."""
         for (name, _, _), estimate in self.suites[suite].estimates.items():
             if name == metric:
                 return estimate.version
@@ -90,11 +90,11 @@ class ScoredRun:
     def values(
         self, suite: str, metric: str, *, most: Mapping[Cell, int] | None = None
     ) -> dict[float, dict[PromptKey, float]]:
-        """Temperature -> prompt -> value; the mean over replies where a value belongs to one.
+        """Return temperature -> prompt -> value; the mean over replies where each has a value.
 
-        Undefined values are left out. `most` says of how many replies of a prompt, the first by
-        index, such a mean is taken where not of all. Empty for a number without values of its own,
-        like a share corrected for a judge's errors.
+        Undefined values are left out. For the prompts in `most` such a mean is over that many
+        replies, the first by index. Nothing is returned for a number without values of its own,
+        such as a share corrected for a judge's errors.
         """
         info = metric_info(metric)
         if info is None or metric.endswith("_corrected"):
@@ -107,14 +107,14 @@ class ScoredRun:
         keys = ["temperature", "query", "persona"]
         # math.fsum over a group is exact, but a group-by in Python costs a second for 10^6 rows.
         means = rows.groupby(keys, sort=False, observed=True)["value"].mean()
-        found: dict[float, dict[PromptKey, float]] = {}
+        by_temperature: dict[float, dict[PromptKey, float]] = {}
         columns = [means.index.get_level_values(key).tolist() for key in keys]
         for temperature, query, persona, value in zip(*columns, means.tolist(), strict=True):
-            found.setdefault(temperature, {})[query, persona] = value
-        return found
+            by_temperature.setdefault(temperature, {})[query, persona] = value
+        return by_temperature
 
     def _first(self, rows: "pd.DataFrame", most: Mapping[Cell, int]) -> "pd.DataFrame":
-        """Of the prompts in `most` the first replies alone."""
+        """Return the rows with only the first replies to the prompts in `most`."""
         ordered = rows.assign(index=rows["sample_id"].map(self._index)).sort_values(
             "index", kind="stable"
         )
@@ -132,7 +132,7 @@ class ScoredRun:
 
 
 def open_runs(folders: Sequence[str | os.PathLike[str]]) -> list[ScoredRun]:
-    """Read run folders; UserError for one that is not a scored run."""
+    """Read run folders. Raises UserError for one that is not a scored run."""
     paths = [Path(folder) for folder in folders]
     read = [_read(path) for path in paths]
     labels = _labels(paths, [manifest.name for manifest, _, _ in read])
@@ -158,7 +158,8 @@ def _read(path: Path) -> tuple[Manifest, list[SuiteResults], list[Sample]]:
 
 
 def _labels(paths: Sequence[Path], names: Sequence[str]) -> list[str]:
-    """Model names; the folders' where two are the same; numbered where these are too."""
+    """Return the models' names, the folders' where two are the same, numbered ones where these are
+    too."""
     for labels in ([Path(n).name or n for n in names], [path.resolve().name for path in paths]):
         if len(set(labels)) == len(labels) and all(labels):
             return list(labels)
@@ -178,11 +179,11 @@ def _read_scores(folder: Path, name: str) -> "pd.DataFrame":
         ) from None
     except (ValueError, OSError):  # pyarrow's errors for a torn file and for damaged pages
         raise UserError(f"{file}: damaged; run `sfr-eval score {folder}` again") from None
-    found: pd.DataFrame = table.to_pandas(strings_to_categorical=True)
-    return found
+    frame: pd.DataFrame = table.to_pandas(strings_to_categorical=True)
+    return frame
 
 
 def common(sequences: Iterable[Iterable[str]]) -> list[str]:
-    """What all of them hold, in the order of the first."""
+    """Return what all of the sequences hold, in the order of the first."""
     first, *others = [list(sequence) for sequence in sequences]
     return [item for item in first if all(item in other for other in others)]

@@ -1,87 +1,111 @@
 """What a reader must know about two runs before believing their difference, a line each."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.report.warnings import MANY, incomplete
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
 
-MANY = 0.01
-"""Difference of two shares of cut replies from which a reader should know."""
 LISTED = 5
+"""Names that a warning lists."""
 
 
-def cautions(
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """Two runs, as the warnings read them."""
+
+    first: ScoredRun
+    second: ScoredRun
+    unequal: Mapping[str, Mapping[Cell, int]]  # suite -> prompts with unequal numbers of replies
+
+    @property
+    def both(self) -> tuple[ScoredRun, ScoredRun]:
+        """First and second."""
+        return self.first, self.second
+
+    @property
+    def suites(self) -> list[str]:
+        """The suites that both have."""
+        return [suite for suite in self.first.suites if suite in self.second.suites]
+
+
+def warnings(
     first: ScoredRun, second: ScoredRun, unequal: Mapping[str, Mapping[Cell, int]]
-) -> Iterator[str]:
-    """Everything that is out of order or differs without making the runs incomparable. `unequal`:
-    suite -> prompts with unequal numbers of replies."""
-    for run in (first, second):
-        if run.manifest.status != "complete":
-            limit = run.manifest.config.limit
-            why = f": only the first {limit} queries of each suite were asked" if limit else ""
-            yield f"{run.label} is {run.manifest.status}{why}."
+) -> list[str]:
+    """Return what is out of order, or differs without making the runs incomparable, the gravest
+    first."""
+    runs = Runs(first=first, second=second, unequal=unequal)
+    return [line for check in CHECKS for line in check(runs)]
+
+
+def _incomplete(runs: Runs) -> Iterator[str]:
+    for run in runs.both:
+        queries = f"{run.manifest.config.limit} queries of each suite"
+        yield from incomplete(run.label, run.manifest, queries=queries)
         if run.failed:
             yield (
                 f"{run.label}: {run.failed:,} requests failed. Failures are not random; repeat "
                 "its run command before comparing."
             )
-    for suite, prompts in unequal.items():
+
+
+def _unequal(runs: Runs) -> Iterator[str]:
+    for suite, prompts in runs.unequal.items():
         for t in sorted({t for t, _, _ in prompts}):
             here = at(t, prompts)
             names = sorted(f"{query}/{persona}".rstrip("/") for query, persona in here)
-            more = ", ..." if len(names) > LISTED else ""
             yield (
                 f"{suite}, T = {t:g}: {len(names):,} prompts have unequal numbers of replies "
-                f"({', '.join(names[:LISTED])}{more}). Means over replies take equally many; "
-                "values of whole prompts are left out there."
+                f"({_listed(names)}). Means over replies take equally many; values of whole "
+                "prompts are left out there."
             )
-    yield from _cut(first, second)
-    yield from _how(first, second)
-    yield from _only_one(first, second)
 
 
-def _cut(first: ScoredRun, second: ScoredRun) -> Iterator[str]:
-    for suite in first.suites:
-        if suite not in second.suites:
-            continue
-        one, two = (_truncated(run, suite) for run in (first, second))
+def _truncated(runs: Runs) -> Iterator[str]:
+    for suite in runs.suites:
+        one, two = (_truncated_shares(run, suite) for run in runs.both)
         for t in sorted(set(one) & set(two)):
             if abs(one[t] - two[t]) > MANY:
                 yield (
-                    f"{suite}, T = {t:g}: {one[t]:.0%} of {first.label}'s replies and "
-                    f"{two[t]:.0%} of {second.label}'s were cut at max_tokens; cut texts are "
-                    "not alike whole ones."
+                    f"{suite}, T = {t:g}: {one[t]:.0%} of {runs.first.label}'s replies and "
+                    f"{two[t]:.0%} of {runs.second.label}'s were cut at max_tokens; cut texts "
+                    "cannot be compared with whole ones."
                 )
 
 
-def _truncated(run: ScoredRun, suite: str) -> dict[float, float]:
-    totals: dict[float, list[int]] = {}
+def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
+    statuses: dict[float, list[bool]] = {}
     for sample in run.samples:
         if sample.suite == suite:
-            total = totals.setdefault(sample.temperature, [0, 0])
-            total[0] += sample.status == "truncated"
-            total[1] += 1
-    return {t: cut / total for t, (cut, total) in totals.items()}
+            statuses.setdefault(sample.temperature, []).append(sample.status == "truncated")
+    return {t: sum(cut) / len(cut) for t, cut in statuses.items()}
 
 
-def _how(first: ScoredRun, second: ScoredRun) -> Iterator[str]:
-    for run in (first, second):
+def _unknown_sampling(runs: Runs) -> Iterator[str]:
+    for run in runs.both:
         if not run.identity.sampling_is_known:
-            yield f"{run.label}: how it was sampled is unknown, so it cannot be checked."
-    if first.fingerprint == second.fingerprint:
-        seeds = [run.identity.seed for run in (first, second)]
+            yield f"{run.label}: the sampling settings are unknown, so they cannot be checked."
+
+
+def _same_weights(runs: Runs) -> Iterator[str]:
+    if runs.first.fingerprint == runs.second.fingerprint:
+        seeds = [run.identity.seed for run in runs.both]
         if seeds[0] == seeds[1]:
             yield "Both runs are of the same weights with the same seed: one run, seen twice."
         else:
             yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."
-    for name, read in _HOW.items():
-        one, two = read(first.manifest), read(second.manifest)
+
+
+def _other_setup(runs: Runs) -> Iterator[str]:
+    for name, read in _SETUP.items():
+        one, two = (read(run.manifest) for run in runs.both)
         if one is not None and two is not None and one != two:
             yield (
-                f"The {name} differs: {one} in {first.label}, {two} in {second.label}. "
-                "Some of the difference may come from there."
+                f"The {name} differs: {one} in {runs.first.label}, {two} in {runs.second.label}. "
+                "It may cause some of the difference."
             )
 
 
@@ -89,7 +113,7 @@ def _template(manifest: Manifest) -> str | None:
     return None if manifest.sampler is None else manifest.sampler.template
 
 
-_HOW: dict[str, Callable[[Manifest], str | None]] = {
+_SETUP: dict[str, Callable[[Manifest], str | None]] = {
     "pair of think-tags": lambda manifest: manifest.thinking.name if manifest.thinking else "none",
     "engine": lambda manifest: manifest.identity.engine,
     "dtype": lambda manifest: manifest.identity.dtype,
@@ -97,24 +121,36 @@ _HOW: dict[str, Callable[[Manifest], str | None]] = {
 }
 
 
-def _only_one(first: ScoredRun, second: ScoredRun) -> Iterator[str]:
-    for run, other in ((first, second), (second, first)):
+def _only_one(runs: Runs) -> Iterator[str]:
+    for run, other in (runs.both, runs.both[::-1]):
         extra = [suite for suite in run.suites if suite not in other.suites]
         if extra:
             yield f"Only {run.label} has {', '.join(extra)}: not compared."
-        for suite in run.suites:
-            if suite not in other.suites:
-                continue
-            lonely = sorted(
-                set(run.suites[suite].temperatures) - set(other.suites[suite].temperatures)
-            )
-            if lonely:
-                shown = ", ".join(f"{t:g}" for t in lonely)
+        for suite in runs.suites:
+            own, others = run.suites[suite], other.suites[suite]
+            temperatures = sorted(set(own.temperatures) - set(others.temperatures))
+            if temperatures:
+                shown = ", ".join(f"{t:g}" for t in temperatures)
                 yield f"{suite}: only {run.label} has T = {shown}: not compared there."
-            metrics = [m for m in run.suites[suite].metrics if m not in other.suites[suite].metrics]
+            metrics = [metric for metric in own.metrics if metric not in others.metrics]
             if metrics:
-                more = ", ..." if len(metrics) > LISTED else ""
                 yield (
-                    f"{suite}: only {run.label} has {', '.join(metrics[:LISTED])}{more} "
-                    f"({len(metrics)} metrics): not compared."
+                    f"{suite}: only {run.label} has {_listed(metrics)} ({len(metrics)} metrics): "
+                    "not compared."
                 )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
+
+
+CHECKS: tuple[Callable[[Runs], Iterator[str]], ...] = (
+    _incomplete,
+    _unequal,
+    _truncated,
+    _unknown_sampling,
+    _same_weights,
+    _other_setup,
+    _only_one,
+)
+"""By gravity."""

@@ -1,8 +1,8 @@
-"""Panels to files: SVG for the page, PNG, SVG and CSV for the folder.
+"""Figures to files: SVG for the page; PNG, SVG and CSV for the folder.
 
-A `Panel` knows how to draw itself on any axes and holds the numbers that it draws. The page takes
-panels one by one, so that they can flow on a phone; the files hold all panels of a kind together.
-Figures are made without pyplot, so nothing global is touched.
+A `Figure` is one pair of axes: it knows how to draw itself and holds the numbers that it draws. The
+page takes figures one by one, so that they flow on a phone; a file holds all figures of a kind.
+They are drawn without pyplot, so nothing global is touched.
 """
 
 import csv
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.report.numbers import bounds
+from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate
 from sfr_eval.util.assets import report_file
 from sfr_eval.util.untrusted import spreadsheet_row
@@ -21,8 +22,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DPI = 300  # what journals ask for
-PANEL = (3.7, 3.0)  # inches
+SIZE = (3.7, 3.0)  # inches
 SQUARE = (4.3, 3.9)
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""One for each run; in the page they are the CSS variables --run-0 to --run-5."""
+MARKERS = ("o", "s", "^", "D", "v", "P")
+MODEL, REFERENCE = COLOURS[:2]
+"""Of the model and of the reference distribution, where a figure shows one run."""
+
+_LABEL_PIXELS = (38, 13)
+"""Two labels nearer than this overlap."""
 
 # Neither the day nor the version that drew it: equal numbers give equal files.
 _METADATA: dict[str, dict[str, str | None]] = {
@@ -32,32 +42,34 @@ _METADATA: dict[str, dict[str, str | None]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
+class Figure:
     """One pair of axes: how to draw it, what it says, and the numbers in it."""
 
     title: str
     description: str  # for readers who cannot see it
     rows: Sequence[Mapping[str, Any]]
     draw: Callable[["Axes"], None]
-    size: tuple[float, float] = PANEL
+    size: tuple[float, float] = SIZE
 
 
-def panel_svg(panel: Panel) -> str:
-    """One panel as an SVG document with text as text; equal panels give equal documents."""
-    return _render([panel], "svg", columns=1, text="none").decode()
+def figure_svg(figure: Figure) -> str:
+    """Return a figure as an SVG document with text as text; equal figures give equal documents."""
+    return _render([figure], "svg", columns=1, text="none").decode()
 
 
-def files(panels: Sequence[Panel], *, columns: int = 3) -> Iterator[tuple[str, bytes]]:
-    """(suffix, content) of PNG, SVG and CSV with all panels of a kind."""
-    columns = min(len(panels), columns)
-    yield "png", _render(panels, "png", columns=columns)
-    yield "svg", _render(panels, "svg", columns=columns)
-    yield "csv", to_csv([row for panel in panels for row in panel.rows])
+def files(figures: Sequence[Figure], *, columns: int = 3) -> Iterator[tuple[str, bytes]]:
+    """Yield (suffix, content) of PNG, SVG and CSV with all figures of a kind."""
+    columns = min(len(figures), columns)
+    yield "png", _render(figures, "png", columns=columns)
+    yield "svg", _render(figures, "svg", columns=columns)
+    yield "csv", to_csv([row for figure in figures for row in figure.rows])
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows with the same keys, numbers in full precision, undefined ones empty; text that would
-    be a formula in a spreadsheet has a quote in front (`spreadsheet_row`)."""
+    """Write rows with the same keys, numbers in full precision, undefined ones empty.
+
+    Text that a spreadsheet would take for a formula gets a quote in front (`spreadsheet_row`).
+    """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -66,42 +78,71 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return stream.getvalue().encode()
 
 
-def _render(panels: Sequence[Panel], kind: str, *, columns: int, text: str = "path") -> bytes:
+def _render(figures: Sequence[Figure], kind: str, *, columns: int, text: str = "path") -> bytes:
     import matplotlib as mpl
+    from matplotlib import figure as canvas
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    rows = math.ceil(len(panels) / columns)
-    width, height = panels[0].size
+    rows = math.ceil(len(figures) / columns)
+    width, height = figures[0].size
     with mpl.rc_context():
         mpl.rc_file(report_file("plots.mplstyle"), use_default_template=True)
         mpl.rcParams["svg.fonttype"] = text
         mpl.rcParams["text.parse_math"] = False  # a name with two dollars is a name
         engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-        figure = Figure(figsize=(width * columns, height * rows), layout=engine)
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for panel, ax in zip(panels, axes, strict=False):
-            panel.draw(ax)
-        for ax in axes[len(panels) :]:
+        sheet = canvas.Figure(figsize=(width * columns, height * rows), layout=engine)
+        FigureCanvasAgg(sheet)
+        axes = sheet.subplots(rows, columns, squeeze=False).ravel()
+        for figure, ax in zip(figures, axes, strict=False):
+            figure.draw(ax)
+        for ax in axes[len(figures) :]:
             ax.set_axis_off()
         stream = io.BytesIO()
-        figure.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind])
+        sheet.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind])
         return stream.getvalue()
 
 
-# These two, the ink and the grid of plots.mplstyle become CSS variables in the page.
-MODEL = "#0072b2"
-
-
-TRUTH = "#d55e00"
-
-
 def leave_room(ax: "Axes", estimates: Sequence[Estimate]) -> None:
-    """Leave some height around numbers that are all the same, which would be drawn as a jump."""
-    numbers = [number for estimate in estimates for number in bounds(estimate)]
-    low, high = min(numbers), max(numbers)
+    """Leave some height around numbers that are all the same: a tight axis would show a jump."""
+    ends = [end for estimate in estimates for end in bounds(estimate)]
+    low, high = min(ends), max(ends)
     scale = max(abs(low), abs(high), 0.5)
     if high - low < 0.02 * scale:
         ax.set_ylim(low - (0.1 if low > 0 else 0.02) * scale, high + 0.1 * scale)
+
+
+Point = tuple[float, float, float]
+"""temperature, x, y"""
+
+
+def label_temperatures(ax: "Axes", curves: Sequence[Sequence[Point]]) -> None:
+    """Write the temperature beside the points of one curve or of several, without overlaps.
+
+    Of a single curve both ends and T = 1 come first, then every other point with room for a
+    label. Of several curves only the ends are labelled, in the curve's colour.
+    """
+    taken: list[tuple[float, float]] = []
+    for number, curve in enumerate(curves):
+        temperatures = tuple(t for t, _, _ in curve)
+        places = {t: (x, y) for t, x, y in curve}
+        ends = (temperatures[0], temperatures[-1])
+        alone = len(curves) == 1
+        others = (nearest(temperatures, OWN_TEMPERATURE), *temperatures) if alone else ()
+        for t in dict.fromkeys((*ends, *others)):
+            x, y = ax.transData.transform(places[t])
+            if any(
+                abs(x - a) <= _LABEL_PIXELS[0] and abs(y - b) <= _LABEL_PIXELS[1] for a, b in taken
+            ):
+                continue
+            taken.append((x, y))
+            ax.annotate(
+                f"T={t:g}",
+                places[t],
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7.5,
+                zorder=5,
+                color=None if alone else COLOURS[number % len(COLOURS)],
+            )

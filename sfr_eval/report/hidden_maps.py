@@ -1,23 +1,27 @@
 """Maps of the hidden states of replies: PCA, LDA and t-SNE, coloured by persona.
 
-Of one run, or of two beside each other on the same axes (`beside.py`).
+One run is drawn here, two on the same axes in `hidden_two_runs.py`.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from sfr_eval.report.figures import SQUARE, Panel
+from sfr_eval.report.figures import SQUARE, Figure
 from sfr_eval.store.results import SuiteResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# None of the colours that the page swaps for its own; readable on white and on black, and with a
-# mark of its own for each, since ten colours are too many to be told apart by all.
-COLOURS = (
+Floats = npt.NDArray[np.float64]
+
+# (colour, marker): readable on white and on black, and none of the colours that the page swaps for
+# its own. Each has its own marker, since not everybody can tell ten colours apart.
+STYLES = (
     ("#4477aa", "o"),
     ("#ee6677", "s"),
     ("#228833", "^"),
@@ -35,54 +39,35 @@ READ = {"hidden_persona_share": "replies", "reread_persona_share": "text"}
 """Metric whose notes have the maps -> what they are of."""
 
 
-def maps(suite: SuiteResults) -> list[Panel]:
-    """PCA, LDA and t-SNE of one run: with the persona's card in sight, and of the text alone."""
-    panels = []
+def maps(suite: SuiteResults) -> list[Figure]:
+    """Return PCA, LDA and t-SNE of the replies after their prompts, and of their text alone."""
+    figures = []
     for metric, read in READ.items():
-        found = suite.notes_of(metric).map or {}
-        names = persona_names(suite.personas, found.get("persona", ()))
-        panels += [
-            map_panel(kind, found, names, suite_id=suite.id, title=f"{MAPS[kind]}: {read}")
+        projections = suite.notes_of(metric).map or {}
+        names = persona_names(suite.personas, projections.get("persona", ()))
+        figures += [
+            map_figure(kind, projections, names, suite_id=suite.id, title=f"{MAPS[kind]}: {read}")
             for kind in MAPS
-            if kind in found
+            if kind in projections
         ]
-    return panels
+    return figures
 
 
-def map_panel(
+def map_figure(
     kind: str,
-    found: Mapping[str, Any],
+    projections: Mapping[str, Any],
     names: Mapping[str, str],
     *,
     suite_id: str,
     title: str,
     limits: tuple[tuple[float, float], tuple[float, float]] | None = None,
-) -> Panel:
-    """One map, coloured by persona, with an ellipse around the middle half of each."""
-    points = found[kind]
-    persona = [found["persona"][row] for row in points["rows"]]
-    x, y = np.array(points["x"]), np.array(points["y"])
+) -> Figure:
+    """Return one map, coloured by persona, with an ellipse around the middle half of each."""
+    points = projections[kind]
+    persona = [projections["persona"][row] for row in points["rows"]]
 
     def draw(ax: "Axes") -> None:
-        for (colour, mark), id in zip(_styles(len(names)), names, strict=True):
-            own = np.array([each == id for each in persona])
-            if own.any():
-                ax.plot(
-                    x[own],
-                    y[own],
-                    mark,
-                    color=colour,
-                    markersize=3.2,
-                    markeredgewidth=0,
-                    alpha=0.55,
-                    linestyle="none",
-                )
-        for (colour, mark), (id, name) in zip(_styles(len(names)), names.items(), strict=True):
-            own = np.array([each == id for each in persona])
-            if own.any():
-                outline = ellipse(x[own], y[own])
-                ax.plot(*outline, color=colour, linewidth=1.5, zorder=3)
-                ax.plot([], [], mark, color=colour, markersize=5, linestyle="none", label=name)
+        _draw_personas(ax, persona, names, np.array(points["x"]), np.array(points["y"]))
         ax.set_title(title)
         ax.set_xlabel(_axis_name(kind, points, 0))
         ax.set_ylabel(_axis_name(kind, points, 1))
@@ -104,18 +89,47 @@ def map_panel(
         {"suite": suite_id, "title": title, "map": kind, "persona": id, "x": a, "y": b}
         for id, a, b in zip(persona, points["x"], points["y"], strict=True)
     ]
-    return Panel(
+    return Figure(
         title=title,
-        description=_map_description(kind, found),
+        description=_map_description(kind, projections),
         rows=rows,
         draw=draw,
         size=(SQUARE[0], SQUARE[1] + 0.7),
     )
 
 
-def ellipse(x: "np.ndarray[Any, Any]", y: "np.ndarray[Any, Any]") -> tuple[Any, Any]:
-    """Outline (x, y) of the ellipse that holds `ELLIPSE` of a normal distribution with the mean
-    and covariance of the points; of fewer than three points only their mean."""
+def _draw_personas(
+    ax: "Axes", persona: Sequence[str], names: Mapping[str, str], x: Floats, y: Floats
+) -> None:
+    """Draw the points of each persona, and above all points the ellipses."""
+    masks = {id: np.array([other == id for other in persona]) for id in names}
+    styles = dict(zip(names, cycle(STYLES), strict=False))
+    for id, own in masks.items():
+        colour, marker = styles[id]
+        if own.any():
+            ax.plot(
+                x[own],
+                y[own],
+                marker,
+                color=colour,
+                markersize=3.2,
+                markeredgewidth=0,
+                alpha=0.55,
+                linestyle="none",
+            )
+    for id, own in masks.items():
+        colour, marker = styles[id]
+        if own.any():
+            ax.plot(*ellipse(x[own], y[own]), color=colour, linewidth=1.5, zorder=3)
+            ax.plot([], [], marker, color=colour, markersize=5, linestyle="none", label=names[id])
+
+
+def ellipse(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return the outline (x, y) of an ellipse around the share `ELLIPSE` of the points.
+
+    It holds that share of a normal distribution with their mean and covariance. Fewer than three
+    points give their mean alone.
+    """
     points = np.stack([x, y])
     centre = points.mean(axis=1, keepdims=True)
     if points.shape[1] < 3:
@@ -128,14 +142,10 @@ def ellipse(x: "np.ndarray[Any, Any]", y: "np.ndarray[Any, Any]") -> tuple[Any, 
     return outline[0], outline[1]
 
 
-def _styles(count: int) -> list[tuple[str, str]]:
-    return [COLOURS[number % len(COLOURS)] for number in range(count)]
-
-
 def persona_names(personas: Mapping[str, str], used: Sequence[str]) -> dict[str, str]:
-    """id -> name of the personas in use, in the order of the suite."""
-    known = {id: name for id, name in personas.items() if id in set(used)}
-    return known or {id: id or "all replies" for id in dict.fromkeys(used)}
+    """Return id -> name of the personas in use, in the order of the suite."""
+    named = {id: name for id, name in personas.items() if id in set(used)}
+    return named or {id: id or "all replies" for id in dict.fromkeys(used)}
 
 
 def _axis_name(kind: str, points: Mapping[str, Any], axis: int) -> str:
@@ -144,9 +154,9 @@ def _axis_name(kind: str, points: Mapping[str, Any], axis: int) -> str:
     return f"discriminant {axis + 1}" if kind == "lda" else ""
 
 
-def _map_description(kind: str, found: Mapping[str, Any]) -> str:
-    points = found[kind]
-    count = f"Layer {found['layer']}, T = {found['temperature']:g}: {len(points['x'])}"
+def _map_description(kind: str, projections: Mapping[str, Any]) -> str:
+    points = projections[kind]
+    count = f"Layer {projections['layer']}, T = {projections['temperature']:g}: {len(points['x'])}"
     if kind == "pca":
         share = sum(points["explained"])
         return f"{count} replies; the two axes hold {share:.0%} of the variance within queries."

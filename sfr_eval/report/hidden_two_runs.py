@@ -1,8 +1,8 @@
-"""Hidden states of two runs beside each other, on the same axes.
+"""Hidden states of two runs side by side, on the same axes.
 
 The maps are fitted on the points of both runs together and drawn with the same limits: a run whose
-personas have moved together shows it beside one whose personas have not. That presumes that the
-same direction means the same in both, as in two fine-tunings of one base; the checkpoints must have
+personas have moved together shows it beside one whose personas have not. This presumes that a
+direction means the same in both runs, as in two fine-tunings of one base; the checkpoints must have
 the same width and number of layers.
 """
 
@@ -17,9 +17,9 @@ import numpy.typing as npt
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.maps import POINTS, centred_by, chosen_queries, maps
 from sfr_eval.models.states_on_disk import States, read_states
-from sfr_eval.report.figures import MODEL, Panel, files
-from sfr_eval.report.hidden_maps import MAPS, map_panel, persona_names
-from sfr_eval.report.layer_profiles import HIGH, PROFILES, profile_panel
+from sfr_eval.report.figures import MODEL, Figure, files
+from sfr_eval.report.hidden_maps import MAPS, map_figure, persona_names
+from sfr_eval.report.layer_profiles import HIGH, PROFILES, profile_figure
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
@@ -28,29 +28,50 @@ from sfr_eval.types import Sample
 from sfr_eval.util.files import write_atomic, writing_to
 
 READINGS = {"model": "replies", "blind": "text"}
-"""Folder of the states -> what they are of."""
+"""Part of the name of the stored states -> what they are of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Points:
+    """The replies of one run at one temperature."""
+
+    name: str
+    states: States
+    temperature: float
+    places: Mapping[str, list[int]]  # query -> places in `states`
+    samples: Sequence[Sample]  # by place
+
+    def rows(self, queries: Sequence[str]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], list[str]]:
+        """Return vectors less their query's mean, number of the query, persona of each reply."""
+        places = [place for query in queries for place in self.places[query]]
+        vectors = self.states.replies(places, len(self.states.layers) - 1)
+        numbers = np.repeat(np.arange(len(queries)), [len(self.places[q]) for q in queries])
+        personas = [self.samples[place].persona for place in places]
+        return centred_by(vectors, numbers), numbers, personas
 
 
 def write_beside(first: RunFolder, second: RunFolder) -> list[Path]:
-    """Write plots/<suite>-beside_maps and -beside_profiles (PNG, SVG, CSV) into the first run's
-    folder; returns the PNG files. UserError if the runs have no such states in common."""
-    names = _two_names(first, second)
-    ones, others = ({s.id: s for s in _results(folder)} for folder in (first, second))
+    """Write plots/<suite>-beside_maps and -beside_profiles (PNG, SVG, CSV) into the first folder.
+
+    Returns the PNG files. Raises UserError for runs without such states in common.
+    """
+    folders = (first, second)
+    names = _names(first, second)
+    ones, others = ({suite.id: suite for suite in _results(folder)} for folder in folders)
     written = []
     for id, suite in ones.items():
         if id not in others:
             continue
         groups = {
-            "beside_maps": list(_maps(id, (first, second), names, suite)),
+            "beside_maps": list(_maps(suite, folders, names)),
             "beside_profiles": list(_profiles(suite, others[id], names)),
         }
-        for kind, panels in groups.items():
-            columns = 2 if kind == "beside_maps" else 3
-            if not panels:
+        for kind, figures in groups.items():
+            if not figures:
                 continue
             with writing_to(first.path):
                 (first.path / "plots").mkdir(exist_ok=True)
-                for suffix, content in files(panels, columns=columns):
+                for suffix, content in files(figures, columns=2 if kind == "beside_maps" else 3):
                     file = first.path / "plots" / f"{id}-{kind}.{suffix}"
                     write_atomic(file, content)
                     written += [file] if suffix == "png" else []
@@ -59,96 +80,70 @@ def write_beside(first: RunFolder, second: RunFolder) -> list[Path]:
     return written
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Points:
-    """Replies of one run at one temperature."""
-
-    states: States
-    temperature: float
-    places: Mapping[str, list[int]]  # query -> places in `states`
-    samples: Sequence[Sample]  # by place
-
-
 def _maps(
-    suite: str, folders: tuple[RunFolder, RunFolder], names: tuple[str, str], about: SuiteResults
-) -> Iterator[Panel]:
+    suite: SuiteResults, folders: tuple[RunFolder, RunFolder], names: tuple[str, str]
+) -> Iterator[Figure]:
     for reading, what in READINGS.items():
-        kept = [_states(folder, suite, reading) for folder in folders]
-        one, other = kept
+        one, other = (_states(folder, suite.id, reading) for folder in folders)
         if one is None or other is None:
             continue
-        shapes = [(s.prompt_states.shape[2], s.layers[-1]) for s in (one, other)]
+        shapes = [(states.prompt_states.shape[2], states.layers[-1]) for states in (one, other)]
         if shapes[0] != shapes[1]:
             raise UserError(
                 f"--beside {folders[1].path}: hidden states of another shape (width, layer "
                 f"{shapes[1]}, not {shapes[0]}); only checkpoints of one kind share axes"
             )
-        runs = _points(folders, (one, other), suite)
-        if runs is not None:
-            yield from _joint(suite, runs, names, what, about)
+        runs = _points(suite.id, folders, (one, other), names)
+        if runs:
+            yield from _joint_maps(suite, runs, what)
 
 
-def _joint(
-    suite: str,
-    runs: Sequence[_Points],
-    names: tuple[str, str],
-    what: str,
-    about: SuiteResults,
-) -> Iterator[Panel]:
-    """For each kind of map one panel a run, fitted together."""
-    common = {
+def _joint_maps(suite: SuiteResults, runs: Sequence[_Points], what: str) -> Iterator[Figure]:
+    """Yield for each kind of map, fitted on all runs together, one figure a run."""
+    counts = {
         query: sum(len(run.places[query]) for run in runs)
         for query in runs[0].places
         if query in runs[1].places
     }
-    if not common:
+    if not counts:
         return
-    shown = chosen_queries(common, points=2 * POINTS)
-    vectors, personas, groups, owners = [], [], [], []
-    for number, run in enumerate(runs):
-        places = [place for query in shown for place in run.places[query]]
-        rows = run.states.replies(places, len(run.states.layers) - 1)
-        queries = np.repeat(np.arange(len(shown)), [len(run.places[query]) for query in shown])
-        vectors.append(centred_by(rows, queries))
-        personas += [run.samples[place].persona for place in places]
-        groups.append(queries)
-        owners += [number] * len(places)
-    _, codes = np.unique(personas, return_inverse=True)
-    found = maps(np.concatenate(vectors), codes, np.concatenate(groups))
-    owner = np.array(owners)
+    queries = chosen_queries(counts, points=2 * POINTS)
+    vectors, groups, personas = zip(*(run.rows(queries) for run in runs), strict=True)
+    everyone = [persona for run in personas for persona in run]
+    _, codes = np.unique(everyone, return_inverse=True)
+    projections = maps(np.concatenate(vectors), codes, np.concatenate(groups))
+    owners = np.repeat(np.arange(len(runs)), [len(group) for group in groups])
     for kind in MAPS:
-        if kind not in found:
+        if kind not in projections:
             continue
-        points = found[kind]
+        points = projections[kind]
         limits = (_limits(points["x"]), _limits(points["y"]))
         for number, run in enumerate(runs):
-            own = _only(points, owner, number)
-            if not own["rows"]:
-                continue
-            part = {
-                "persona": personas,
-                "layer": run.states.layers[-1],
-                "temperature": run.temperature,
-                kind: own,
-            }
-            yield map_panel(
-                kind,
-                part,
-                persona_names(about.personas, personas),
-                suite_id=suite,
-                title=f"{MAPS[kind]}, {what}: {names[number]}",
-                limits=limits,
-            )
+            own = _points_of(points, owners, number)
+            if own["rows"]:
+                yield map_figure(
+                    kind,
+                    {
+                        "persona": everyone,
+                        "layer": run.states.layers[-1],
+                        "temperature": run.temperature,
+                        kind: own,
+                    },
+                    persona_names(suite.personas, everyone),
+                    suite_id=suite.id,
+                    title=f"{MAPS[kind]}, {what}: {run.name}",
+                    limits=limits,
+                )
 
 
-def _only(
-    points: Mapping[str, Any], owner: npt.NDArray[np.integer[Any]], number: int
+def _points_of(
+    points: Mapping[str, Any], owners: npt.NDArray[np.integer[Any]], number: int
 ) -> dict[str, Any]:
-    """The points of one run; what is said of all stays."""
-    kept = [place for place, row in enumerate(points["rows"]) if owner[row] == number]
+    """Return the points of one run; what is said of all of them stays."""
+    places = [place for place, row in enumerate(points["rows"]) if owners[row] == number]
     return {
         **points,
-        **{key: [points[key][place] for place in kept] for key in ("rows", "x", "y")},
+        **{key: [points[key][place] for place in places] for key in ("rows", "x", "y")},
     }
 
 
@@ -159,58 +154,66 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _points(
-    folders: tuple[RunFolder, RunFolder], kept: tuple[States, States], suite: str
-) -> list[_Points] | None:
-    """Both runs at the common temperature nearest to 1."""
-    samples = [
-        {sample.sample_id: sample for sample in folder.sealed_samples() if sample.suite == suite}
-        for folder in folders
-    ]
-    rows = [
-        [by_id[id] for id in states.samples] for by_id, states in zip(samples, kept, strict=True)
-    ]
-    common = set.intersection(*({sample.temperature for sample in of_run} for of_run in rows))
+    suite: str,
+    folders: tuple[RunFolder, RunFolder],
+    states: tuple[States, States],
+    names: tuple[str, str],
+) -> list[_Points]:
+    """Return both runs at the common temperature nearest to 1; nothing without a common one."""
+    rows = []
+    for folder, stored in zip(folders, states, strict=True):
+        by_id = {s.sample_id: s for s in folder.sealed_samples() if s.suite == suite}
+        rows.append([by_id[id] for id in stored.samples])
+    common = set.intersection(*({sample.temperature for sample in samples} for samples in rows))
     if not common:
-        return None
+        return []
     temperature = nearest(tuple(common), OWN_TEMPERATURE)
-    found = []
-    for states, of_run in zip(kept, rows, strict=True):
+    runs = []
+    for name, stored, samples in zip(names, states, rows, strict=True):
         places: dict[str, list[int]] = {}
-        for place, sample in enumerate(of_run):
-            if sample.temperature == temperature and states.has_token(place):
+        for place, sample in enumerate(samples):
+            if sample.temperature == temperature and stored.has_token(place):
                 places.setdefault(sample.query, []).append(place)
-        found.append(_Points(states=states, temperature=temperature, places=places, samples=of_run))
-    return found
+        runs.append(
+            _Points(
+                name=name,
+                states=stored,
+                temperature=temperature,
+                places=places,
+                samples=samples,
+            )
+        )
+    return runs
 
 
-def _profiles(one: SuiteResults, other: SuiteResults, names: tuple[str, str]) -> Iterator[Panel]:
+def _profiles(one: SuiteResults, other: SuiteResults, names: tuple[str, str]) -> Iterator[Figure]:
     common = tuple(sorted(set(one.temperatures) & set(other.temperatures)))
     if not common:
         return
     temperature = f"{nearest(common, OWN_TEMPERATURE):g}"
     for metric in PROFILES:
-        rows = [suite.notes_of(metric).profile.get(temperature, []) for suite in (one, other)]
-        if all(any(row["value"] is not None for row in of_run) for of_run in rows):
-            lines = list(zip(names, (MODEL, HIGH), rows, strict=True))
-            yield profile_panel(metric, lines, suite_id=one.id)
+        profiles = [suite.notes_of(metric).profile.get(temperature, []) for suite in (one, other)]
+        if all(any(row["value"] is not None for row in rows) for rows in profiles):
+            lines = list(zip(names, (MODEL, HIGH), profiles, strict=True))
+            yield profile_figure(metric, lines, suite_id=one.id)
 
 
 def _states(folder: RunFolder, suite: str, reading: str) -> States | None:
-    found = read_states(folder.path / "hidden" / f"{suite}-{reading}")
-    if found is None and reading == "model":
+    states = read_states(folder.path / "hidden" / f"{suite}-{reading}")
+    if states is None and reading == "model":
         raise UserError(
-            f"{folder.path}: no hidden states of suite {suite} are kept there; "
+            f"{folder.path}: no hidden states of suite {suite} are stored there; "
             f"run `sfr-eval score {folder.path} --metrics geometry` first"
         )
-    return found
+    return states
 
 
 def _results(folder: RunFolder) -> list[SuiteResults]:
     return read_suites(Manifest.load(folder.path), folder.read_results())
 
 
-def _two_names(first: RunFolder, second: RunFolder) -> tuple[str, str]:
-    """The model names; the folders' where they are the same."""
+def _names(first: RunFolder, second: RunFolder) -> tuple[str, str]:
+    """Return the models' names, or the folders' where these are the same."""
     names = [Path(Manifest.load(folder.path).name).name for folder in (first, second)]
     if names[0] == names[1]:
         names = [first.path.name, second.path.name]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.table import direction, label
-from sfr_eval.report.figures import MODEL, Panel
+from sfr_eval.report.figures import MODEL, Figure
 from sfr_eval.store.results import SuiteResults
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ PROFILES = (
 )
 
 
-def profiles(suite: SuiteResults) -> list[Panel]:
-    """Each measure over the layers, at the lowest, the middle and the highest temperature."""
+def profiles(suite: SuiteResults) -> list[Figure]:
+    """Return each measure over the layers, at the lowest, middle and highest temperature."""
     return [
-        profile_panel(metric, lines, suite_id=suite.id)
+        profile_figure(metric, lines, suite_id=suite.id)
         for metric in PROFILES
         if (lines := _profile_lines(suite, metric))
     ]
@@ -40,8 +40,8 @@ Line = tuple[str, str, Sequence[Mapping[str, Any]]]
 """(name, colour, rows of the profile); the first has its interval and null drawn"""
 
 
-def profile_panel(metric: str, lines: Sequence[Line], *, suite_id: str) -> Panel:
-    """One measure over layers; bands are intervals, the grey band is what chance gives."""
+def profile_figure(metric: str, lines: Sequence[Line], *, suite_id: str) -> Figure:
+    """Return one measure over the layers; bands are intervals, the grey one is chance."""
 
     def draw(ax: "Axes") -> None:
         for number, (name, colour, rows) in enumerate(lines):
@@ -81,17 +81,17 @@ def profile_panel(metric: str, lines: Sequence[Line], *, suite_id: str) -> Panel
             "line": name,
             **{key: row.get(key) for key in _PROFILE_KEYS},
         }
-        for name, _, of_line in lines
-        for row in of_line
+        for name, _, layers in lines
+        for row in layers
     ]
     values = [
         f"{name} {row['value']:.3g} at layer {row['layer']}"
         + (f" (p = {row['p']:.3g} against permuted personas)" if "p" in row else "")
-        for name, _, of_line in lines
-        for row in of_line[-1:]
+        for name, _, layers in lines
+        for row in layers[-1:]
         if row["value"] is not None
     ]
-    return Panel(
+    return Figure(
         title=label(metric),
         description=f"{label(metric)}: {'; '.join(values)}.",
         rows=rows,
@@ -104,23 +104,23 @@ _PROFILE_KEYS = ("layer", "value", "low", "high", "n", "null_low", "null_high", 
 
 def _profile_lines(suite: SuiteResults, metric: str) -> list[Line]:
     profile = suite.notes_of(metric).profile
-    known = {
+    curves = {
         float(t): rows
         for t, rows in profile.items()
         if any(row["value"] is not None for row in rows)
     }
-    if not known:
+    if not curves:
         return []
-    shown = some_temperatures(tuple(sorted(known)), suite.middle_temperature)
+    shown = some_temperatures(tuple(sorted(curves)), suite.middle_temperature)
     if metric.startswith("prompt_"):  # the prompt is the same at every temperature
-        return [("all temperatures", MODEL, known[shown[0][0]])]
-    return [(f"T = {t:g}", colour, known[t]) for t, colour in shown]
+        return [("all temperatures", MODEL, curves[shown[0][0]])]
+    return [(f"T = {t:g}", colour, curves[t]) for t, colour in shown]
 
 
 def some_temperatures(temperatures: tuple[float, ...], middle: float) -> list[tuple[float, str]]:
-    """The middle, the lowest and the highest temperature, each once, with colours."""
+    """Return the middle, the lowest and the highest temperature, each once, with its colour."""
     first = middle if middle in temperatures else temperatures[len(temperatures) // 2]
-    wanted = {first: MODEL}
-    wanted.setdefault(temperatures[0], LOW)
-    wanted.setdefault(temperatures[-1], HIGH)
-    return list(wanted.items())
+    colours = {first: MODEL}
+    colours.setdefault(temperatures[0], LOW)
+    colours.setdefault(temperatures[-1], HIGH)
+    return list(colours.items())

@@ -1,6 +1,87 @@
-"""Numbers as a reader sees them: value and interval."""
+"""Numbers as a reader sees them: a value and the ends of its 95 % interval."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from sfr_eval.types import Estimate
+
+
+class Measured(Protocol):
+    """What has a value and an interval: an estimate, a row of the results."""
+
+    @property
+    def value(self) -> float | None:
+        """The number itself."""
+
+    @property
+    def low(self) -> float | None:
+        """The lower end."""
+
+    @property
+    def high(self) -> float | None:
+        """The upper end."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with the ends of its 95 % interval; None stands for what is undefined."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, source: Measured | Mapping[str, Any] | None) -> "Interval":
+        """Return the interval of an estimate or of a stored row; undefined for None."""
+        if source is None:
+            return cls(None)
+        if isinstance(source, Mapping):
+            return cls(source["value"], source["low"], source["high"])
+        return cls(source.value, source.low, source.high)
+
+    def text(self, spec: str = ".3g", *, ends: str = "") -> str:
+        """`0.371 [0.36, 0.382]`, the value alone without an interval, `-` without a value.
+
+        `spec` formats the value and, without its sign, the ends, unless `ends` says otherwise.
+        """
+        if self.value is None or self.low is None or self.high is None:
+            return number(self.value, spec)
+        ends = ends or spec.removeprefix("+")
+        return f"{self.value:{spec}} [{self.low:{ends}}, {self.high:{ends}}]"
+
+    def rounded(
+        self, *, scale: float = 1.0, unit: str = "", without: str = " (no interval)"
+    ) -> str:
+        """`0.37 ± 0.03`, with as many digits as the interval warrants.
+
+        An interval that is not symmetric is written out. `without` follows a value that has none.
+        """
+        if self.value is None:
+            return "undefined"
+        value = self.value * scale
+        if self.low is None or self.high is None:
+            return f"{value:.{_digits(abs(value) / 10)}f}{unit}{without}"
+        low, high = self.low * scale, self.high * scale
+        half = (high - low) / 2
+        digits = _digits(half or abs(value) / 10)
+        if abs((value - low) - half) > 0.05 * half:
+            return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}"
+        return f"{value:.{digits}f} ± {half:.{digits}f}{unit}"
+
+    def percent(self) -> str:
+        """A share as `57 ± 3 %`."""
+        return self.rounded(scale=100, unit=" %")
+
+
+def number(value: float | None, spec: str = ".3g") -> str:
+    """A number in a cell of a table, `-` where it is undefined."""
+    return "-" if value is None else f"{value:{spec}}"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value: `0.003`, `<.001`."""
+    return "<.001" if p is not None and p < 0.001 else number(p, ".3f")
 
 
 def bounds(estimate: Estimate) -> tuple[float, float, float]:
@@ -10,26 +91,6 @@ def bounds(estimate: Estimate) -> tuple[float, float, float]:
     low = estimate.value if estimate.low is None else estimate.low
     high = estimate.value if estimate.high is None else estimate.high
     return estimate.value, low, high
-
-
-def plain(estimate: Estimate, *, scale: float = 1.0, unit: str = "") -> str:
-    """`0.37 ± 0.03`; an interval that is not symmetric is written out. Digits follow its width."""
-    if estimate.value is None:
-        return "undefined"
-    value = estimate.value * scale
-    if estimate.low is None or estimate.high is None:
-        return f"{value:.{_digits(abs(value) / 10)}f}{unit} (no interval)"
-    low, high = estimate.low * scale, estimate.high * scale
-    half = (high - low) / 2
-    digits = _digits(half or abs(value) / 10)
-    if abs((value - low) - half) > 0.05 * half:
-        return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}"
-    return f"{value:.{digits}f} ± {half:.{digits}f}{unit}"
-
-
-def percent(estimate: Estimate) -> str:
-    """A share as `57 ± 3 %`."""
-    return plain(estimate, scale=100, unit=" %")
 
 
 def _digits(step: float) -> int:

@@ -1,9 +1,10 @@
-"""What metrics are called in plain words, and each headline metric over temperature."""
+"""Metrics over temperature, of one run or of several on the same axes."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.metrics.table import direction, headlines, label
-from sfr_eval.report.figures import MODEL, TRUTH, Panel, leave_room
+from sfr_eval.metrics.table import direction, label
+from sfr_eval.report.figures import COLOURS, MARKERS, REFERENCE, Figure, leave_room
 from sfr_eval.report.numbers import bounds
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate
@@ -11,47 +12,84 @@ from sfr_eval.types import Estimate
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
-def over_temperature(suite: SuiteResults) -> list[Panel]:
-    """Each headline metric against temperature, with its interval as a band."""
-    return [_sweep(suite, metric) for metric in headlines() if suite.sweep(metric)]
+Sweeps = Mapping[str, Mapping[float, Estimate]]
+"""name of a run -> temperature -> estimate"""
 
 
-def _sweep(suite: SuiteResults, metric: str) -> Panel:
-    sweep, truth = suite.sweep(metric), suite.truth_of(metric)
+def over_temperature(
+    runs: Mapping[str, SuiteResults], metrics: Sequence[str], *, column: str = "run"
+) -> list[Figure]:
+    """Return one figure for each metric that some run has, with 95 % intervals as bands.
+
+    `runs` maps names to results of one suite; `column` of the CSV holds these names. The reference
+    distribution is drawn beside a single run.
+    """
+    return [
+        _figure(runs, metric, column=column)
+        for metric in metrics
+        if any(suite.sweep(metric) for suite in runs.values())
+    ]
+
+
+def _figure(runs: Mapping[str, SuiteResults], metric: str, *, column: str) -> Figure:
+    first, *others = runs.values()
+    sweeps = {name: suite.sweep(metric) for name, suite in runs.items()}
+    reference = None if others else first.truth_of(metric)
 
     def draw(ax: "Axes") -> None:
-        temperatures = list(sweep)
-        values, lows, highs = zip(*map(bounds, sweep.values()), strict=True)
-        ax.fill_between(temperatures, lows, highs, color=MODEL, alpha=0.22, linewidth=0)
-        ax.plot(temperatures, values, "-o", color=MODEL, label="model")
-        if truth is not None:
-            value, low, high = bounds(truth)
-            ax.axhspan(low, high, color=TRUTH, alpha=0.16, linewidth=0)
-            ax.axhline(value, color=TRUTH, linestyle="--", label="truth")
+        for number, (name, sweep) in enumerate(sweeps.items()):
+            if sweep:
+                _draw_sweep(ax, sweep, number=number, name=name)
+        if reference is not None:
+            value, low, high = bounds(reference)
+            ax.axhspan(low, high, color=REFERENCE, alpha=0.16, linewidth=0)
+            ax.axhline(value, color=REFERENCE, linestyle="--", label="reference")
+        if others or reference is not None:
             ax.legend(loc="best")
         ax.set_title(label(metric))
         ax.set_xlabel("temperature")
         ax.set_ylabel(direction(metric) or "neither way is better")
-        leave_room(ax, list(sweep.values()) + ([truth] if truth else []))
+        drawn = [estimate for sweep in sweeps.values() for estimate in sweep.values()]
+        leave_room(ax, drawn if reference is None else [*drawn, reference])
 
-    rows = [_row(suite, "model", t, estimate) for t, estimate in sweep.items()]
-    if truth is not None:
-        rows.append(_row(suite, "truth", truth.temperature, truth))
-    values = [f"{e.value:.3g} at T = {t:g}" for t, e in sweep.items()]
-    return Panel(
+    return Figure(
         title=label(metric),
-        description=f"{label(metric)}: {', '.join(values)}"
-        + (f"; truth {truth.value:.3g}." if truth is not None else "."),
-        rows=rows,
+        description=_description(metric, sweeps, reference),
+        rows=[
+            {"suite": first.id, column: name} | _numbers(t, estimate)
+            for name, t, estimate in _drawn(sweeps, reference)
+        ],
         draw=draw,
     )
 
 
-def _row(suite: SuiteResults, who: str, temperature: float, estimate: Estimate) -> dict[str, Any]:
+def _draw_sweep(ax: "Axes", sweep: Mapping[float, Estimate], *, number: int, name: str) -> None:
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    values, lows, highs = zip(*map(bounds, sweep.values()), strict=True)
+    ax.fill_between(list(sweep), lows, highs, color=colour, alpha=0.2, linewidth=0)
+    ax.plot(list(sweep), values, f"-{marker}", color=colour, label=name)
+
+
+def _description(metric: str, sweeps: Sweeps, reference: Estimate | None) -> str:
+    parts = []
+    for name, sweep in sweeps.items():
+        values = ", ".join(f"{e.value:.3g} at T = {t:g}" for t, e in sweep.items())
+        parts.append(f"{name} {values or 'has no value'}" if len(sweeps) > 1 else values)
+    if reference is not None:
+        parts.append(f"reference {reference.value:.3g}")
+    return f"{label(metric)}: {'; '.join(parts)}."
+
+
+def _drawn(sweeps: Sweeps, reference: Estimate | None) -> Iterator[tuple[str, float, Estimate]]:
+    for name, sweep in sweeps.items():
+        for t, estimate in sweep.items():
+            yield name, t, estimate
+    if reference is not None:
+        yield "truth", reference.temperature, reference
+
+
+def _numbers(temperature: float, estimate: Estimate) -> dict[str, Any]:
     return {
-        "suite": suite.id,
-        "who": who,
         "metric": estimate.metric,
         "temperature": temperature,
         "value": estimate.value,

@@ -12,29 +12,28 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.report.figures import Panel, panel_svg
+from sfr_eval.report.figures import COLOURS, Figure, figure_svg
 from sfr_eval.util.assets import report_file
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-MODEL = "#0072b2"
-"""Colour of the model in every plot; in the page it is the CSS variable --model."""
-TRUTH = "#d55e00"
-"""Colour of the truth, or of the second run; in the page --truth."""
-
-# Colours of plots.mplstyle, so that a plot follows the page into the dark.
-_PAPER = {"#222222": "var(--ink)", "#dcdcdc": "var(--grid)", "#ffffff": "var(--card)"}
-_LINES = {MODEL: "var(--model)", TRUTH: "var(--truth)"}
+_VARIABLES = {
+    "#222222": "var(--ink)",
+    "#dcdcdc": "var(--grid)",
+    "#ffffff": "var(--card)",
+    **{colour: f"var(--run-{number})" for number, colour in enumerate(COLOURS)},
+}
+"""Colours of plots.mplstyle and of the runs -> CSS variables, which have a dark theme too."""
 
 
 def render(
     template: str, *, scripts: Sequence[str] = (), styles: Sequence[str] = (), **values: Any
 ) -> str:
-    """The page of `template`, which extends page.html.j2, with page.css, page.js and its own.
+    """Return the page of `template`, which extends page.html.j2, with page.css and page.js.
 
-    Scripts and styles are files of reports/. page.js runs in the head, the others at the end of
-    the body.
+    Further scripts and styles are files of reports/. page.js runs in the head, the others at the
+    end of the body.
     """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
@@ -61,12 +60,12 @@ def _text(name: str) -> str:
 
 
 def _csp_hash(script: str) -> str:
-    """What a Content-Security-Policy calls this script by."""
+    """Return the name by which a Content-Security-Policy allows this script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def script_json(value: Mapping[str, Any] | Sequence[Any]) -> "Markup":
-    """JSON that is inert inside <script>: no <, >, & and, being ASCII, no U+2028 or U+2029."""
+    """Return JSON that is inert inside <script>: ASCII without <, > and &."""
     from markupsafe import Markup
 
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
@@ -75,33 +74,31 @@ def script_json(value: Mapping[str, Any] | Sequence[Any]) -> "Markup":
     return Markup(text)
 
 
-def inline(panel: Panel, *, colours: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """A panel for the macro `plot`: its <svg> takes size and colours from the page. `colours` maps
-    those of its lines to CSS variables, in the place of MODEL and TRUTH."""
+def inline(figure: Figure) -> dict[str, Any]:
+    """Return a figure for the macro `plot`: its <svg> takes size and colours from the page."""
     from markupsafe import Markup
 
-    svg = panel_svg(panel)
+    svg = figure_svg(figure)
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
     box = re.search(r'viewBox="[^"]*"', svg)
     assert box is not None
-    # Named by the caption: the drawing itself says nothing to a screen reader.
+    # The caption names it: the drawing itself says nothing to a screen reader.
     svg = re.sub(r"^<svg[^>]*>", f'<svg {box[0]} aria-hidden="true">', svg)
-    svg = _own_ids(svg)
-    lines = _LINES if colours is None else colours
-    for colour, variable in {**_PAPER, **lines}.items():
+    svg = _unique_ids(svg)
+    for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, variable)
-    return {"title": panel.title, "description": panel.description, "svg": Markup(svg)}
+    return {"title": figure.title, "description": figure.description, "svg": Markup(svg)}
 
 
-def _own_ids(svg: str) -> str:
-    """The drawing without ids that nothing in it uses, the others marked as its own: matplotlib
-    names the parts of every figure alike, and an id may stand in a page once."""
+def _unique_ids(svg: str) -> str:
+    """Drop the ids that nothing in the drawing uses, and give the others a prefix of their own:
+    matplotlib names the parts of every figure alike, and an id may stand in a page only once."""
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
-    mark = hashlib.sha256(svg.encode()).hexdigest()[:8]
+    prefix = hashlib.sha256(svg.encode()).hexdigest()[:8]
 
-    def rename(found: re.Match[str]) -> str:
-        return f' id="{mark}-{found[1]}"' if found[1] in used else ""
+    def rename(match: re.Match[str]) -> str:
+        return f' id="{prefix}-{match[1]}"' if match[1] in used else ""
 
     svg = re.sub(r' id="([^"]*)"', rename, svg)
-    return re.sub(r'(href="#|url\(#)', rf"\g<1>{mark}-", svg)
+    return re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", svg)

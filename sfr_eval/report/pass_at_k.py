@@ -1,12 +1,13 @@
-"""What the report shows of a code suite: curves over k, pass@k by slice, facts."""
+"""What the report shows of a code suite: curves over k, pass@k by slice, how it was graded."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.metric import Metric
 from sfr_eval.metrics.table import curves, direction, metric_table, pass_k, shown_ks
-from sfr_eval.report.figures import MODEL, Panel
-from sfr_eval.report.numbers import bounds, plain
+from sfr_eval.report.figures import MODEL, Figure
+from sfr_eval.report.numbers import bounds
+from sfr_eval.report.tables import cell
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate
 
@@ -17,34 +18,29 @@ PASS = "pass_at_k"
 
 
 def is_code(suite: SuiteResults) -> bool:
-    """Whether programs were graded."""
-    return any((metric, t, "") in suite.estimates for metric, t in _first(suite))
-
-
-def _first(suite: SuiteResults) -> Iterator[tuple[str, float]]:
-    for t in suite.temperatures:
-        yield "pass_at_1", t
+    """Return whether programs were graded."""
+    return any(("pass_at_1", t, "") in suite.estimates for t in suite.temperatures)
 
 
 def curve(suite: SuiteResults, metric: Metric, temperature: float) -> dict[int, Estimate]:
-    """k -> estimate, for every k that is reported."""
-    found = {k: suite.at(metric.at(k).id, temperature) for k in range(1, suite.samples + 1)}
-    return {k: estimate for k, estimate in found.items() if estimate is not None}
+    """Return k -> estimate, for every k that is reported."""
+    estimates = {k: suite.at(metric.at(k).id, temperature) for k in range(1, suite.samples + 1)}
+    return {k: estimate for k, estimate in estimates.items() if estimate is not None}
 
 
-def over_k(suite: SuiteResults) -> list[Panel]:
-    """Each curve over k with its interval as a band, a panel for each temperature."""
+def over_k(suite: SuiteResults) -> list[Figure]:
+    """Return each curve over k with its interval as a band, a figure for each temperature."""
     return [
-        _panel(suite, metric, t, points)
+        _figure(suite, metric, t, points)
         for metric in curves()
         for t in suite.temperatures
         if len(points := curve(suite, metric, t)) > 1
     ]
 
 
-def _panel(
+def _figure(
     suite: SuiteResults, metric: Metric, temperature: float, points: Mapping[int, Estimate]
-) -> Panel:
+) -> Figure:
     title = f"{metric.curve}, T = {temperature:g}"
 
     def draw(ax: "Axes") -> None:
@@ -60,7 +56,7 @@ def _panel(
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     first, last = points[min(points)], points[max(points)]
-    return Panel(
+    return Figure(
         title=title,
         description=(
             f"{metric.curve} at T = {temperature:g} goes from {first.value:.3g} at k = "
@@ -84,41 +80,35 @@ def _panel(
 
 
 def pass_table(suite: SuiteResults) -> dict[str, Any]:
-    """Columns are the k that tables show; a row for each temperature, and below it its slices."""
+    """Return the k that tables show, and a row for each temperature with its slices below it."""
     metric = metric_table()[PASS]
     most = max((max(curve(suite, metric, t), default=1) for t in suite.temperatures), default=1)
     ks = shown_ks(most)
     rows = []
     for t in suite.temperatures:
-        whole = {k: suite.at(metric.at(k).id, t) for k in ks}
-        rows.append({"name": f"All, T = {t:g}", "head": True, "cells": _cells(whole, ks)})
-        groups: dict[tuple[str, str], dict[int, Estimate | None]] = {}
-        for row in suite.slices:
-            k = pass_k(row.metric)
-            if row.temperature == t and k is not None:
-                groups.setdefault((row.by, row.group), {})[k] = row
-        for (by, group), found in groups.items():
-            size = max((estimate.n for estimate in found.values() if estimate), default=0)
-            name = f"{by}: {group} ({size})"
-            rows.append({"name": name, "head": False, "cells": _cells(found, ks)})
+        cells = [cell(suite.at(metric.at(k).id, t)) for k in ks]
+        rows.append({"name": f"All, T = {t:g}", "head": True, "cells": cells})
+        for name, estimates in _slices(suite, t).items():
+            cells = [cell(estimates.get(k)) for k in ks]
+            rows.append({"name": name, "head": False, "cells": cells})
     return {"ks": ks, "rows": rows}
 
 
-def _cells(found: Mapping[int, Estimate | None], ks: list[int]) -> list[dict[str, str]]:
-    cells = []
-    for k in ks:
-        estimate = found.get(k)
-        if estimate is None or estimate.value is None:
-            cells.append({"text": "-", "why": "not reported"})
-        else:
-            _, low, high = bounds(estimate)
-            why = f"95 % interval {low:.4g} to {high:.4g}, {estimate.n} problems"
-            cells.append({"text": plain(estimate).replace(" (no interval)", ""), "why": why})
-    return cells
+def _slices(suite: SuiteResults, temperature: float) -> dict[str, dict[int, Estimate]]:
+    """Return name of a slice with its number of problems -> k -> estimate."""
+    groups: dict[tuple[str, str], dict[int, Estimate]] = {}
+    for row in suite.slices:
+        k = pass_k(row.metric)
+        if row.temperature == temperature and k is not None:
+            groups.setdefault((row.by, row.group), {})[k] = row
+    return {
+        f"{by}: {group} ({max(estimate.n for estimate in estimates.values())})": estimates
+        for (by, group), estimates in groups.items()
+    }
 
 
 def facts(suite: SuiteResults) -> list[tuple[str, str]]:
-    """What stands beside pass@k in its notes, in plain words."""
+    """Return the notes beside pass@k: (what, how it was)."""
     notes = suite.notes_of("pass_at_1").stored()
     return [
         (
@@ -128,25 +118,3 @@ def facts(suite: SuiteResults) -> list[tuple[str, str]]:
         for key, value in notes.items()
         if value not in (None, [])
     ]
-
-
-def code_cautions(suite: SuiteResults) -> Iterator[str]:
-    """What a reader must know before believing pass@k."""
-    notes = suite.notes_of("pass_at_1")
-    if "none" in notes.isolation.split(", "):
-        yield "Programs were run without isolation (--unsafe-code)."
-    if notes.not_scored:
-        yield (
-            f"{notes.not_scored:,} programs could not be graded and are left out, not counted "
-            "as wrong; score the run again."
-        )
-    if notes.flips:
-        yield (
-            f"{notes.flips:,} of {notes.graded_twice:,} programs that were graded twice got "
-            "another verdict: the machine is too busy for its time limits."
-        )
-    if notes.modes_differ:
-        yield (
-            f"The verdict mode matters for {notes.modes_differ:,} of {notes.programs:,} "
-            f"programs: {notes.verdict_mode} is shown, {notes.other_mode} differs there."
-        )

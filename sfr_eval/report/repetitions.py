@@ -42,8 +42,8 @@ class Repetition:
 
 
 def repetitions(samples: Iterable[Sample]) -> list[Repetition]:
-    """For each temperature, the largest clusters; one reply alone is none. Texts are compared
-    without the white space around them."""
+    """Return the largest clusters of each temperature; one reply alone is not a cluster. Texts are
+    compared without the white space around them."""
     by_temperature: dict[float, list[Sample]] = {}
     for sample in samples:
         if sample.has_text and sample.text.strip():
@@ -90,8 +90,8 @@ def _clusters(kind: Kind, samples: Sequence[Sample]) -> list[Cluster]:
     ]
 
 
-def rows(suite: str, found: Sequence[Repetition]) -> list[dict[str, Any]]:
-    """A row for each cluster, as they stand in plots/<suite>-clusters.csv."""
+def rows(suite: str, repeated: Sequence[Repetition]) -> list[dict[str, Any]]:
+    """Return a row for each cluster, as plots/<suite>-clusters.csv holds them."""
     return [
         {
             "suite": suite,
@@ -103,6 +103,6 @@ def rows(suite: str, found: Sequence[Repetition]) -> list[dict[str, Any]]:
             "personas": cluster.personas,
             "text": cluster.text,
         }
-        for at in found
-        for cluster in at.clusters
+        for repetition in repeated
+        for cluster in repetition.clusters
     ]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.table import direction, label, metric_info
+from sfr_eval.metrics.table import direction, headlines, label, metric_info
 from sfr_eval.report import (
+    frontier,
     hidden_maps,
     layer_profiles,
-    over_temperature,
     pass_at_k,
     repetitions,
     replies,
@@ -20,11 +20,12 @@ from sfr_eval.report import (
     token_curves,
     trade_off,
 )
-from sfr_eval.report.figures import Panel, files, to_csv
+from sfr_eval.report.figures import Figure, files, to_csv
+from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.page import inline, render
 from sfr_eval.report.similarity import similarity
-from sfr_eval.report.verdict import RULES, verdict
-from sfr_eval.report.warnings import cautions
+from sfr_eval.report.verdict import RULES, finding
+from sfr_eval.report.warnings import warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
@@ -36,7 +37,7 @@ from sfr_eval.util.untrusted import refuse_links
 
 
 def write_report(folder: RunFolder) -> Path:
-    """Write report.html and plots/ of a scored run; returns the path of the page."""
+    """Write report.html and plots/ of a scored run, and return the path of the page."""
     manifest = Manifest.load(folder.path)
     results = folder.read_results()
     suites = read_suites(manifest, results)
@@ -50,26 +51,26 @@ def write_report(folder: RunFolder) -> Path:
         plots.mkdir(exist_ok=True)
         for suite in suites:
             own = [sample for sample in samples if sample.suite == suite.id]
-            drawn = _drawn(suite)
-            for kind, group in drawn.items():
+            figures = _figures(suite)
+            for kind, group in figures.items():
                 for suffix, content in files(group) if group else ():
                     write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
             repeated = repetitions.repetitions(answers(own, manifest.thinking))
-            if found := repetitions.rows(suite.id, repeated):
-                write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(found))
-            parts.append(_section(suite, own, manifest, drawn) | {"repeated": repeated})
+            if clusters := repetitions.rows(suite.id, repeated):
+                write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
+            parts.append(_section(suite, own, manifest, figures) | {"repeated": repeated})
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
     return page
 
 
-def _drawn(suite: SuiteResults) -> dict[str, list[Panel]]:
-    """Kind of plot -> its panels, which share a file."""
+def _figures(suite: SuiteResults) -> dict[str, list[Figure]]:
+    """Return kind of plot -> its figures, which share a file."""
     return {
         "trade_off": trade_off.trade_off(suite),
-        "frontier": trade_off.frontiers(suite),
+        "frontier": frontier.frontiers(suite),
         "judged": trade_off.judged(suite),
-        "over_temperature": over_temperature.over_temperature(suite),
+        "over_temperature": over_temperature({"model": suite}, headlines(), column="who"),
         "similarity": similarity(suite),
         "over_k": pass_at_k.over_k(suite),
         "layer_profiles": layer_profiles.profiles(suite),
@@ -95,22 +96,20 @@ def _section(
     suite: SuiteResults,
     samples: Sequence[Sample],
     manifest: Manifest,
-    drawn: Mapping[str, Sequence[Panel]],
+    figures: Mapping[str, Sequence[Figure]],
 ) -> dict[str, Any]:
-    """All that the template shows of one suite."""
+    """Return all that the template shows of one suite."""
     read = answers(samples, manifest.thinking)
-    found = verdict(suite)
     return {
         "suite": suite,
-        "verdict": found,
-        "warnings": list(cautions(suite, samples, manifest)),
-        "plots": {kind: [inline(panel) for panel in group] for kind, group in drawn.items()},
-        "frontiers": trade_off.frontier_table(suite),
+        "finding": finding(suite),
+        "warnings": warnings(suite, samples, manifest),
+        "plots": {kind: [inline(figure) for figure in group] for kind, group in figures.items()},
+        "frontiers": frontier.frontier_table(suite),
         "columns": tables.columns(suite),
         "statuses": tables.statuses(read),
         "tables": tables.by_persona(suite, read),
         "all_metrics": tables.all_metrics(suite),
-        "table_temperature": found.temperature,
         "browser": replies.for_page(
             {manifest.name: read},
             personas=suite.personas,
@@ -151,7 +150,7 @@ def _definition(metric: str, results: Results) -> dict[str, str]:
 
 
 def _settings(manifest: Manifest) -> dict[str, Any]:
-    """The manifest without what the page shows elsewhere."""
+    """Return the manifest without what the page shows elsewhere."""
     shown = manifest.model_dump(
         exclude={"format", "plan", "name"}, exclude_unset=True, by_alias=True
     )
@@ -163,7 +162,7 @@ def _settings(manifest: Manifest) -> dict[str, Any]:
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """(dotted name, text) of every leaf."""
+    """Yield (dotted name, text) of every leaf."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _flat(inner, f"{path}.{key}" if path else str(key))

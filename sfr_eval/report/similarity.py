@@ -3,15 +3,15 @@
 import math
 from typing import TYPE_CHECKING
 
-from sfr_eval.report.figures import SQUARE, Panel
+from sfr_eval.report.figures import SQUARE, Figure
 from sfr_eval.store.results import SuiteResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def similarity(suite: SuiteResults) -> list[Panel]:
-    """Persona by persona similarity at the lowest, the middle and the highest temperature."""
+def similarity(suite: SuiteResults) -> list[Figure]:
+    """Return the similarity of personas at the lowest, middle and highest temperature."""
     shown = sorted(t for t in suite.similarity if suite.similarity[t].matrix)
     if len(shown) > 3:
         middle = suite.middle_temperature if suite.middle_temperature in shown else shown[1]
@@ -28,7 +28,7 @@ def similarity(suite: SuiteResults) -> list[Panel]:
     return [_heat_map(suite, t, min(cells), max(cells)) for t in shown]
 
 
-def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) -> Panel:
+def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) -> Figure:
     personas = suite.similarity[temperature].personas
     matrix = suite.similarity[temperature].matrix
     names = [suite.personas.get(persona, persona) for persona in personas]
@@ -77,7 +77,7 @@ def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) 
         for name, cells in (("within a persona", own), ("between personas", others))
         if cells
     ]
-    return Panel(
+    return Figure(
         title=f"T = {temperature:g}",
         description=f"Mean similarity at T = {temperature:g}: {', '.join(parts)}.",
         rows=rows,

@@ -1,11 +1,11 @@
-"""The tables of a report: by persona, of all metrics, of the judges."""
+"""The tables of a report: by persona, of all metrics, and of the judges."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from sfr_eval.metrics.table import direction, headlines, label
-from sfr_eval.report.numbers import plain
+from sfr_eval.report.numbers import Interval
 from sfr_eval.store.results import Notes, SuiteResults
 from sfr_eval.types import Estimate, Sample
 
@@ -13,8 +13,8 @@ STATUSES = ("ok", "truncated", "refused", "unsupported", "error")
 
 
 def persona_metrics(suite: SuiteResults) -> list[str]:
-    """The headline metrics that have a value for single personas, or for all where there are none;
-    of what a checkpoint makes inside only the plots are shown."""
+    """Return the headline metrics that have values for single personas, or for all together where
+    the suite has none. Of a checkpoint's hidden states only the figures are shown."""
     personas = list(suite.personas) or [""]
     return [
         metric
@@ -24,18 +24,18 @@ def persona_metrics(suite: SuiteResults) -> list[str]:
 
 
 def statuses(samples: Sequence[Sample]) -> list[str]:
-    """ok, and every other status that some sample has."""
-    there = {sample.status for sample in samples}
-    return [status for status in STATUSES if status == "ok" or status in there]
+    """Return ok, and every other status that some sample has."""
+    present = {sample.status for sample in samples}
+    return [status for status in STATUSES if status == "ok" or status in present]
 
 
 def columns(suite: SuiteResults) -> list[dict[str, str]]:
-    """Heads of the columns of `by_persona`."""
+    """Return the heads of the columns of `by_persona`."""
     return [{"id": m, "label": label(m), "direction": direction(m)} for m in persona_metrics(suite)]
 
 
 def by_persona(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """Per temperature: a row for all personas and one for each, and the truth's."""
+    """Return for each temperature a row for all personas, one for each, and the reference's."""
     counts: Counter[tuple[float, str, str]] = Counter()
     for sample in samples:
         for persona in {"", sample.persona}:
@@ -43,7 +43,7 @@ def by_persona(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str,
     shown, states = persona_metrics(suite), statuses(samples)
 
     def row(name: str, cells: list[Estimate | None], numbers: list[int] | None) -> dict[str, Any]:
-        return {"name": name, "cells": [cell(found) for found in cells], "counts": numbers}
+        return {"name": name, "cells": [cell(estimate) for estimate in cells], "counts": numbers}
 
     tables = []
     for t in suite.temperatures:
@@ -56,15 +56,15 @@ def by_persona(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str,
             for persona, name in {"": "All", **suite.personas}.items()
         ]
         if suite.truth:
-            truth = [suite.truth.get((metric, "")) for metric in shown]
-            rows.insert(1, row("Truth, all", truth, None))
+            reference = [suite.truth.get((metric, "")) for metric in shown]
+            rows.insert(1, row("Reference, all", reference, None))
         tables.append({"temperature": t, "rows": rows})
     return tables
 
 
 def all_metrics(suite: SuiteResults) -> list[dict[str, Any]]:
-    """A row for each metric, headlines first: all personas together at each temperature, and the
-    truth."""
+    """Return a row for each metric, headlines first: all personas together at each temperature, and
+    the reference distribution."""
     first = [metric for metric in headlines() if metric in set(suite.metrics)]
     return [
         {
@@ -73,27 +73,28 @@ def all_metrics(suite: SuiteResults) -> list[dict[str, Any]]:
             "direction": direction(metric) or "neither",
             "headline": metric in first,
             "cells": [cell(suite.estimates.get((metric, t, ""))) for t in suite.temperatures],
-            "truth": cell(suite.truth.get((metric, ""))) if suite.truth else None,
+            "reference": cell(suite.truth.get((metric, ""))) if suite.truth else None,
         }
         for metric in dict.fromkeys((*first, *suite.metrics))
     ]
 
 
 def cell(estimate: Estimate | None) -> dict[str, Any]:
-    """What a table shows of an estimate, and what it says when pointed at."""
+    """Return what a table shows of an estimate, and what it says when pointed at."""
     if estimate is None or estimate.value is None:
-        return {"text": "-", "why": estimate.reason if estimate else "not measured", "of": None}
+        why = estimate.reason if estimate else "not measured"
+        return {"text": "-", "why": why, "estimate": None}
     interval = (
         f"95 % interval {estimate.low:.4g} to {estimate.high:.4g}, "
         if estimate.low is not None and estimate.high is not None
         else "no interval, "
     )
     why = f"{estimate.value:.6g}; {interval}{estimate.n} queries, k = {estimate.k}"
-    return {"text": plain(estimate).replace(" (no interval)", ""), "why": why, "of": estimate}
+    return {"text": Interval.of(estimate).rounded(without=""), "why": why, "estimate": estimate}
 
 
 def judges(suite: SuiteResults) -> list[dict[str, str]]:
-    """Per axis: how many votes could be read, how far they agree, and whether length pays."""
+    """Return for each axis how many votes were read, how far they agree, if length pays."""
     return [
         _judge(metric, notes)
         for metric, notes in suite.notes.items()
@@ -105,12 +106,11 @@ def _judge(metric: str, notes: Notes) -> dict[str, str]:
     read = notes.statuses.get("ok", 0)
     other = {k: v for k, v in notes.statuses.items() if k != "ok"}
     other |= {"not asked": notes.votes_missing} if notes.votes_missing else {}
-    slope = notes.length_slope
     alphas = [*notes.alpha_of_votes.items(), ("judges", notes.alpha_of_judges)]
     return {
         "axis": label(metric),
         "read": f"{read:,} of {notes.votes_asked:,}",
         "other": ", ".join(f"{v:,} {k}" for k, v in other.items()) or "none",
         "alpha": ", ".join(f"{who}: {a:.2f}" for who, a in alphas if a is not None) or "-",
-        "slope": (f"{slope.value:+.2f} [{slope.low:+.2f}, {slope.high:+.2f}]" if slope else "-"),
+        "slope": Interval.of(notes.length_slope).text("+.2f", ends="+.2f"),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.report.figures import Panel
+from sfr_eval.report.figures import Figure
 from sfr_eval.report.layer_profiles import QUIET, some_temperatures
 from sfr_eval.store.results import SuiteResults
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 CURVE_METRIC = "token_entropy"
 
 
-def curves(suite: SuiteResults) -> list[Panel]:
-    """Entropy and agreement over the position in the reply."""
+def curves(suite: SuiteResults) -> list[Figure]:
+    """Return entropy and agreement over the position in the reply."""
     notes = suite.notes_of(CURVE_METRIC).curve
     curve = {float(t): rows for t, rows in notes.items() if rows}
     if not curve:
@@ -26,7 +26,7 @@ def curves(suite: SuiteResults) -> list[Panel]:
 Curve = Mapping[float, Sequence[Mapping[str, Any]]]
 
 
-def _entropy_curve(suite: SuiteResults, curve: Curve, shown: Sequence[tuple[float, str]]) -> Panel:
+def _entropy_curve(suite: SuiteResults, curve: Curve, shown: Sequence[tuple[float, str]]) -> Figure:
     base = [row for row in curve[shown[0][0]] if row.get("base_entropy")]
 
     def draw(ax: "Axes") -> None:
@@ -36,7 +36,7 @@ def _entropy_curve(suite: SuiteResults, curve: Curve, shown: Sequence[tuple[floa
             _band(ax, base, "base_entropy", QUIET, f"base, T = {shown[0][0]:g}", band=True)
         _positions(ax, "Entropy along the reply", "nats")
 
-    return Panel(
+    return Figure(
         title="Entropy along the reply",
         description=_from_to(curve[shown[0][0]], "entropy", "Entropy of the next token"),
         rows=_curve_rows(suite, curve),
@@ -46,14 +46,14 @@ def _entropy_curve(suite: SuiteResults, curve: Curve, shown: Sequence[tuple[floa
 
 def _agreement_curve(
     suite: SuiteResults, curve: Curve, shown: Sequence[tuple[float, str]]
-) -> Panel:
+) -> Figure:
     def draw(ax: "Axes") -> None:
         for t, colour in shown:
             _band(ax, curve[t], "same", colour, f"T = {t:g}", band=t == shown[0][0])
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
         _positions(ax, "Replies still the same", "chance for two of one prompt")
 
-    return Panel(
+    return Figure(
         title="Replies still the same",
         description=_from_to(
             curve[shown[0][0]], "same", "Chance that two replies to one prompt are the same"
@@ -74,7 +74,7 @@ def _band(
 ) -> None:
     defined = [row for row in rows if row[key] is not None]
     most = max((row[key]["n"] for row in defined), default=0)
-    defined = [row for row in defined if row[key]["n"] >= most / 4]  # a few queries say nothing
+    defined = [row for row in defined if row[key]["n"] >= most / 4]  # else too few queries
     places = [(row["start"] + row["end"] - 1) / 2 + 1 for row in defined]
     if band:
         ax.fill_between(

@@ -1,108 +1,145 @@
 """What a reader must know about a run before believing its numbers, a line each."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from sfr_eval.report.pass_at_k import code_cautions
 from sfr_eval.report.verdict import chance
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.thinking import ThinkTags, answer_text, answers, thoughts, undeclared
-from sfr_eval.types import Sample
+from sfr_eval.types import Cell, Sample
 
 MANY = 0.01
-"""Share of truncated, empty or cut texts from which a reader should know."""
+"""Share of truncated, empty or cut texts from which on a reader is told."""
 
 
-def cautions(suite: SuiteResults, samples: Sequence[Sample], manifest: Manifest) -> Iterator[str]:
-    """Everything that is out of order, the gravest first; nothing for a whole and clean run."""
-    tags = manifest.thinking
-    drawn, samples = samples, answers(samples, tags)
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One suite of a run, as the warnings read it."""
+
+    suite: SuiteResults
+    manifest: Manifest
+    drawn: Sequence[Sample]  # with their thinking
+
+    @property
+    def tags(self) -> ThinkTags | None:
+        """Around the thinking."""
+        return self.manifest.thinking
+
+    @cached_property
+    def samples(self) -> Sequence[Sample]:
+        """The answers, without thinking."""
+        return answers(self.drawn, self.tags)
+
+    @cached_property
+    def statuses(self) -> Counter[str]:
+        """Number of answers by status."""
+        return Counter(sample.status for sample in self.samples)
+
+    def share(self, count: int) -> float:
+        """Return the share of the replies that so many are."""
+        return count / max(1, len(self.drawn))
+
+
+def warnings(suite: SuiteResults, samples: Sequence[Sample], manifest: Manifest) -> list[str]:
+    """Return what is out of order, the gravest first; nothing for a whole and clean run."""
+    run = Run(suite=suite, manifest=manifest, drawn=samples)
+    return [line for check in CHECKS for line in check(run)]
+
+
+def incomplete(name: str, manifest: Manifest, *, queries: str) -> Iterator[str]:
+    """Yield that a run is not complete, and because of `--limit` if it was given."""
     if manifest.status != "complete":
-        queries = manifest.part(suite.id).queries
-        why = f": only the first {queries} queries were asked" if manifest.config.limit else ""
-        yield f"This run is {manifest.status}{why}."
-    yield from manifest.imported.warnings if manifest.imported else ()
-    read, asked = manifest.world_queries, len({sample.query for sample in samples})
-    if read is not None and asked > read and manifest.world == suite.id:
+        why = f": only the first {queries} were asked" if manifest.config.limit else ""
+        yield f"{name} is {manifest.status}{why}."
+
+
+def _incomplete(run: Run) -> Iterator[str]:
+    queries = run.manifest.part(run.suite.id).queries
+    return incomplete("This run", run.manifest, queries=f"{queries} queries")
+
+
+def _imported(run: Run) -> Iterator[str]:
+    if run.manifest.imported is not None:
+        yield from run.manifest.imported.warnings
+
+
+def _beyond_training(run: Run) -> Iterator[str]:
+    read, asked = run.manifest.world_queries, len({s.query for s in run.samples})
+    if read is not None and asked > read and run.manifest.world == run.suite.id:
         yield (
             f"This model's training text was about the first {read} queries only, and {asked} were "
             f"asked: --limit {read} asks no others."
         )
-    total = max(1, len(samples))
-    status = Counter(sample.status for sample in samples)
-    if status["error"]:
+
+
+def _failed(run: Run) -> Iterator[str]:
+    if count := run.statuses["error"]:
         yield (
-            f"{status['error']:,} of {total:,} requests failed and are left out; "
+            f"{count:,} of {len(run.samples):,} requests failed and are left out; "
             "repeat the run command to draw them again."
         )
-    if status["refused"]:
-        yield f"{status['refused']:,} of {total:,} replies were refused and are left out."
-    for t in sorted({s.temperature for s in samples if s.status == "unsupported"}):
-        why = next(s.error for s in samples if (s.status, s.temperature) == ("unsupported", t))
-        yield f"T = {t:g} is unsupported and left empty: {why}."
-    if status["truncated"] / total > MANY:
+
+
+def _refused(run: Run) -> Iterator[str]:
+    if count := run.statuses["refused"]:
+        yield f"{count:,} of {len(run.samples):,} replies were refused and are left out."
+
+
+def _unsupported(run: Run) -> Iterator[str]:
+    errors = {s.temperature: s.error for s in reversed(run.samples) if s.status == "unsupported"}
+    for t in sorted(errors):
+        yield f"T = {t:g} is unsupported and left empty: {errors[t]}."
+
+
+def _truncated(run: Run) -> Iterator[str]:
+    share = run.share(run.statuses["truncated"])
+    if share > MANY:
         yield (
-            f"{status['truncated'] / total:.0%} of the replies were cut at max_tokens; lengths and "
-            "variety are those of cut texts."
-        )
-    empty = sum(s.has_text and not s.text.strip() for s in samples)
-    if empty / total > MANY:
-        yield f"{empty / total:.0%} of the replies are empty."
-    yield from _thinking_warnings(drawn, tags)
-    yield from _greedy_warnings(samples)
-    if suite.samples < 2:
-        yield "One reply per prompt: what compares replies to one prompt is undefined."
-    yield from code_cautions(suite)
-    yield from _probe_warnings(suite)
-    yield from _judge_warnings(suite)
-    encoder = suite.notes_of("embed_distance")
-    cut = encoder.truncated_share or 0.0
-    if cut > MANY:
-        yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
-    parts = encoder.chunked_share or 0.0
-    if parts > MANY:
-        yield (
-            f"{parts:.0%} of the texts are longer than the encoder's window; they stand for the "
-            "mean of their parts."
-        )
-    off = encoder.encoder_deviation
-    if off is not None and off.mean_distance is not None:
-        yield (
-            f"Embeddings are not float32's: on {off.texts} texts the mean distance is "
-            f"{off.mean_distance:.4f} where float32 has {off.mean_distance_float32:.4f}."
+            f"{share:.0%} of the replies were cut at max_tokens; lengths and variety are those of "
+            "cut texts."
         )
 
 
-def _thinking_warnings(drawn: Sequence[Sample], tags: ThinkTags | None) -> Iterator[str]:
-    total = max(1, len(drawn))
-    if tags is None:
-        found = undeclared(drawn)
-        if found is not None and found[0] > MANY:
-            yield (
-                f"{found[0]:.0%} of the replies hold {found[1].open} or {found[1].close}: thinking "
-                "is measured as part of the answer; `sfr-eval score RUN --think-tags "
-                f"'{found[1].name}'` leaves it out."
-            )
+def _empty(run: Run) -> Iterator[str]:
+    share = run.share(sum(s.has_text and not s.text.strip() for s in run.samples))
+    if share > MANY:
+        yield f"{share:.0%} of the replies are empty."
+
+
+def _undeclared_thinking(run: Run) -> Iterator[str]:
+    thinking = undeclared(run.drawn) if run.tags is None else None
+    if thinking is not None and thinking[0] > MANY:
+        share, tags = thinking
+        yield (
+            f"{share:.0%} of the replies hold {tags.open} or {tags.close}: thinking is measured as "
+            f"part of the answer; `sfr-eval score RUN --think-tags '{tags.name}'` leaves it out."
+        )
+
+
+def _thinking(run: Run) -> Iterator[str]:
+    if run.tags is None:
         return
-    thought = thoughts([sample for sample in drawn if sample.has_text], tags)
-    if thought:
+    share = run.share(len(thoughts([s for s in run.drawn if s.has_text], run.tags)))
+    if share:
         yield (
-            f"{len(thought) / total:.0%} of the replies begin with thinking, up to {tags.close}; "
-            "it is left out of all numbers and of the replies below (samples.parquet keeps it)."
+            f"{share:.0%} of the replies begin with thinking, up to {run.tags.close}; it is left "
+            "out of all numbers and of the replies below (samples.parquet keeps it)."
         )
-    endless = sum(s.has_text and not answer_text(s.text, tags).whole for s in drawn)
-    if endless / total > MANY:
+    endless = sum(s.has_text and not answer_text(s.text, run.tags).whole for s in run.drawn)
+    if run.share(endless) > MANY:
         yield (
-            f"{endless / total:.0%} of the replies never end their thinking; they count as "
+            f"{run.share(endless):.0%} of the replies never end their thinking; they count as "
             "truncated, mostly without an answer: raise --max-tokens."
         )
 
 
-def _greedy_warnings(samples: Sequence[Sample]) -> Iterator[str]:
+def _greedy(run: Run) -> Iterator[str]:
     """Several replies to each of several prompts, and never two different ones."""
-    prompts: dict[tuple[float, str, str], list[str]] = {}
-    for sample in samples:
+    prompts: dict[Cell, list[str]] = {}
+    for sample in run.samples:
         if sample.has_text and sample.temperature > 0:
             prompts.setdefault(sample.cell, []).append(sample.text)
     for t in sorted({temperature for temperature, _, _ in prompts}):
@@ -111,35 +148,102 @@ def _greedy_warnings(samples: Sequence[Sample]) -> Iterator[str]:
             yield (
                 f"T = {t:g}: all replies to a prompt are the same text, for each of "
                 f"{len(several):,} prompts: a collapsed model, or an engine that is greedy in "
-                "secret or answers from a cache; `sfr-eval doctor --model` tells."
+                "secret or answers from a cache; `sfr-eval doctor --model` tells which."
             )
 
 
-def _probe_warnings(suite: SuiteResults) -> Iterator[str]:
+def _single_reply(run: Run) -> Iterator[str]:
+    if run.suite.samples < 2:
+        yield "One reply per prompt: what compares replies to one prompt is undefined."
+
+
+def _grading(run: Run) -> Iterator[str]:
+    notes = run.suite.notes_of("pass_at_1")
+    if "none" in notes.isolation.split(", "):
+        yield "Programs were run without isolation (--unsafe-code)."
+    if notes.not_scored:
+        yield (
+            f"{notes.not_scored:,} programs could not be graded and are left out, not counted "
+            "as wrong; score the run again."
+        )
+    if notes.flips:
+        yield (
+            f"{notes.flips:,} of {notes.graded_twice:,} programs that were graded twice got "
+            "another verdict: the machine is too busy for its time limits."
+        )
+    if notes.modes_differ:
+        yield (
+            f"The verdict mode matters for {notes.modes_differ:,} of {notes.programs:,} "
+            f"programs: {notes.verdict_mode} is shown, {notes.other_mode} differs there."
+        )
+
+
+def _style_probe(run: Run) -> Iterator[str]:
     reasons = {
         estimate.reason
-        for (metric, _, persona), estimate in suite.estimates.items()
+        for (metric, _, persona), estimate in run.suite.estimates.items()
         if metric == "style_accuracy" and not persona and estimate.value is None
     }
     for reason in sorted(reasons):
         yield f"Style is not measured: {reason}."
-    notes = suite.notes.get("style_accuracy")
+    notes = run.suite.notes.get("style_accuracy")
     held_out = None if notes is None else notes.held_out_accuracy
     if notes is not None and held_out is None:
         yield f"The style probe could not be tested: {notes.reason or 'no held-out data'}."
-    elif held_out is not None and held_out < 2 * chance(suite):
+    elif held_out is not None and held_out < 2 * chance(run.suite):
         yield (
             f"The style probe is weak: {held_out:.0%} on held-out replies (chance "
-            f"{chance(suite):.0%}); style numbers say little."
+            f"{chance(run.suite):.0%}); style numbers say little."
         )
 
 
-def _judge_warnings(suite: SuiteResults) -> Iterator[str]:
-    for metric, notes in suite.notes.items():
+def _unread_votes(run: Run) -> Iterator[str]:
+    for metric, notes in run.suite.notes.items():
         asked = notes.votes_asked or 0
         unread = asked - notes.statuses.get("ok", 0)
         if unread / max(1, asked) > MANY:
             yield (
                 f"{metric}: {unread:,} of {asked:,} votes have no score; replies without one are "
-                "undefined, and if they are not like the others the mean is off."
+                "undefined, and the mean is biased if they differ from the others."
             )
+
+
+def _encoder(run: Run) -> Iterator[str]:
+    notes = run.suite.notes_of("embed_distance")
+    cut = notes.truncated_share or 0.0
+    if cut > MANY:
+        yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
+    chunked = notes.chunked_share or 0.0
+    if chunked > MANY:
+        yield (
+            f"{chunked:.0%} of the texts are longer than the encoder's window; each is represented "
+            "by the mean of its parts."
+        )
+    deviation = notes.encoder_deviation
+    if deviation is not None and deviation.mean_distance is not None:
+        yield (
+            f"Embeddings deviate from float32: on {deviation.texts} texts the mean distance is "
+            f"{deviation.mean_distance:.4f}, in float32 "
+            f"{deviation.mean_distance_float32:.4f}."
+        )
+
+
+CHECKS: tuple[Callable[[Run], Iterator[str]], ...] = (
+    _incomplete,
+    _imported,
+    _beyond_training,
+    _failed,
+    _refused,
+    _unsupported,
+    _truncated,
+    _empty,
+    _undeclared_thinking,
+    _thinking,
+    _greedy,
+    _single_reply,
+    _grading,
+    _style_probe,
+    _unread_votes,
+    _encoder,
+)
+"""By gravity."""

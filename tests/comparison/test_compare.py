@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sfr_eval.comparison.compare import compare
-from sfr_eval.comparison.matched import band, beaten, words
+from sfr_eval.comparison.compare import compare_runs
+from sfr_eval.comparison.matched import band, pareto_optimal, words
 from sfr_eval.comparison.pairing import pair_up
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.comparison.runs import open_runs
@@ -42,7 +42,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def found(runs: dict[str, Path]) -> Comparison:
-    return compare(runs["whole"], runs["narrow"])
+    return compare_runs(runs["whole"], runs["narrow"])
 
 
 def copy(run: Path, folder: Path) -> Path:
@@ -90,9 +90,9 @@ def test_what_is_sure_at_another_temperature_alone_is_said(found: Comparison) ->
 
 
 def test_two_seeds_of_one_model_are_not_told_apart(runs: dict[str, Path]) -> None:
-    same = compare(runs["whole"], runs["again"])
+    same = compare_runs(runs["whole"], runs["again"])
     assert not by_call(same, "better") | by_call(same, "worse")
-    assert any("seeds 0 and 1" in line for line in same.pairs[0].cautions)
+    assert any("seeds 0 and 1" in line for line in same.pairs[0].warnings)
 
 
 def test_differences_are_those_of_the_estimates_and_paired_by_query(
@@ -145,13 +145,13 @@ def test_cannot_tell_says_what_could_have_been_seen(found: Comparison) -> None:
 
 
 def test_fewer_metrics_need_less_correction(runs: dict[str, Path], found: Comparison) -> None:
-    fewer = compare(runs["whole"], runs["narrow"], metrics=["cs_self_bleu_4"])
+    fewer = compare_runs(runs["whole"], runs["narrow"], metrics=["cs_self_bleu_4"])
     assert {row.metric for _, row in fewer.rows} == {"cs_self_bleu_4"}
     of = {(r.metric, r.temperature): r for _, r in found.rows}
     for _, row in fewer.rows:
         assert row.p_holm <= of[row.metric, row.temperature].p_holm
     with pytest.raises(UserError, match="did you mean `cs_self_bleu_4`"):
-        compare(runs["whole"], runs["narrow"], metrics=["cs_self_bleu4"])
+        compare_runs(runs["whole"], runs["narrow"], metrics=["cs_self_bleu4"])
 
 
 def _set_sampling(field: str, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -188,10 +188,10 @@ def test_runs_that_were_made_otherwise_are_refused_by_name(
 ) -> None:
     other = edit(copy(runs["narrow"], tmp_path / "other"), "manifest.json", change)
     with pytest.raises(UserError) as error:
-        compare(runs["whole"], other)
+        compare_runs(runs["whole"], other)
     assert named in str(error.value)
     assert "--allow-mismatch" in str(error.value)
-    allowed = compare(runs["whole"], other, allow_mismatch=True)
+    allowed = compare_runs(runs["whole"], other, allow_mismatch=True)
     assert any(named in str(mismatch) for mismatch in allowed.pairs[0].mismatches)
     assert any(row.delta is not None for _, row in allowed.rows)
 
@@ -199,8 +199,8 @@ def test_runs_that_were_made_otherwise_are_refused_by_name(
 def test_other_prompts_are_refused_and_named(runs: dict[str, Path], tmp_path: Path) -> None:
     other = write_world_run(tmp_path / "fewer", NARROW, queries=QUERIES - 1)
     with pytest.raises(UserError, match=r"prompts: 42 \(3 of its own: .*/butler.*\) and 39"):
-        compare(runs["whole"], other)
-    allowed = compare(runs["whole"], other, allow_mismatch=True)
+        compare_runs(runs["whole"], other)
+    allowed = compare_runs(runs["whole"], other, allow_mismatch=True)
     assert {row.n for _, row in allowed.rows if row.delta is not None} == {QUERIES - 1}
     assert {row.unpaired for _, row in allowed.rows if row.metric == "length"} == {3}
 
@@ -214,9 +214,9 @@ def test_another_signature_or_version_of_a_metric_is_refused(
 
     other = edit(copy(runs["narrow"], tmp_path / "other"), "results.json", change)
     with pytest.raises(UserError, match="tokenizer: words-v1 and characters-v1"):
-        compare(runs["whole"], other)
+        compare_runs(runs["whole"], other)
     # A metric that was measured alike can still be compared.
-    assert compare(runs["whole"], other, metrics=["oracle_valid"]).pairs[0].mismatches == ()
+    assert compare_runs(runs["whole"], other, metrics=["oracle_valid"]).pairs[0].mismatches == ()
 
 
 def test_the_checkpoint_that_read_the_replies_may_differ() -> None:
@@ -251,7 +251,7 @@ def test_prompts_with_unequal_numbers_of_replies_are_cut_to_equal_ones_or_left_o
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
     lossy = write_world_run(tmp_path / "lossy", NARROW, change=_lose(5))
-    comparison = compare(runs["whole"], lossy)
+    comparison = compare_runs(runs["whole"], lossy)
     rows = {(row.metric, row.temperature): row for _, row in comparison.rows}
     assert rows["length", 1.0].unequal == 5  # of a prompt: left out
     assert rows["length", 0.6].unequal == 0
@@ -263,9 +263,9 @@ def test_prompts_with_unequal_numbers_of_replies_are_cut_to_equal_ones_or_left_o
     kept = [s for s in first.samples if (s.query, s.persona) == cell and s.temperature == 1.0][:3]
     assert means[cell] == 1.0
     assert len(kept) == 3
-    cautions = " ".join(comparison.pairs[0].cautions)
-    assert "5 requests failed" in cautions
-    assert "5 prompts have unequal numbers of replies" in cautions
+    lines = " ".join(comparison.pairs[0].warnings)
+    assert "5 requests failed" in lines
+    assert "5 prompts have unequal numbers of replies" in lines
     assert len(comparison.pairs[0].suites[0].unequal) == 5
 
 
@@ -287,7 +287,7 @@ def test_pass_at_1_of_one_program_is_mcnemar(tmp_path: Path) -> None:
     """9 problems lost, 1 won: 2 * (1 + 10) / 2^10 = .0215."""
     before = {f"p{i:02}": [i < 30] for i in range(40)}
     after = {f"p{i:02}": [9 <= i < 31] for i in range(40)}
-    comparison = compare(
+    comparison = compare_runs(
         write_code_run(tmp_path / "a", before),
         write_code_run(tmp_path / "b", after),
         metrics=["pass_at_1"],
@@ -300,7 +300,7 @@ def test_pass_at_1_of_one_program_is_mcnemar(tmp_path: Path) -> None:
 
 
 def test_further_runs_are_compared_with_the_first(runs: dict[str, Path]) -> None:
-    comparison = compare(runs["whole"], runs["narrow"], runs["again"])
+    comparison = compare_runs(runs["whole"], runs["narrow"], runs["again"])
     assert [(p.first, p.second) for p in comparison.pairs] == [
         ("whole", "narrow"),
         ("whole", "again"),
@@ -342,13 +342,13 @@ def test_a_folder_that_is_no_scored_run_is_one_line(
     broken = copy(runs["narrow"], tmp_path / "broken")
     damage(broken)
     with pytest.raises(UserError, match=said):
-        compare(runs["whole"], broken)
+        compare_runs(runs["whole"], broken)
 
 
 def test_runs_without_a_suite_in_common_are_refused(runs: dict[str, Path], tmp_path: Path) -> None:
     other = write_code_run(tmp_path / "code", {"p": [True, False], "q": [True, True]})
     with pytest.raises(UserError, match="no suite in common"):
-        compare(runs["whole"], other)
+        compare_runs(runs["whole"], other)
 
 
 def curve_of(qualities: Any, diversities: Any) -> Curve:
@@ -364,13 +364,10 @@ def curve_of(qualities: Any, diversities: Any) -> Curve:
     )
 
 
-def test_points_that_another_point_beats() -> None:
-    """(.9, .2) and (.5, .5) against (.8, .6) and (.4, .4): the last of each is beaten by
-    (.8, .6)."""
-    assert beaten([curve_of([0.9, 0.5], [0.2, 0.5]), curve_of([0.8, 0.4], [0.6, 0.4])]) == [
-        [False, True],
-        [False, True],
-    ]
+def test_a_dominated_point_is_not_pareto_optimal() -> None:
+    """(.9, .2) and (.5, .5) against (.8, .6) and (.4, .4): (.8, .6) dominates the last of each."""
+    curves = [curve_of([0.9, 0.5], [0.2, 0.5]), curve_of([0.8, 0.4], [0.6, 0.4])]
+    assert pareto_optimal(curves) == [[True, False], [True, False]]
 
 
 def test_a_band_holds_its_curve_and_narrows_with_queries() -> None:
@@ -403,11 +400,11 @@ def test_words_of_an_interval() -> None:
 def test_comparing_and_checking_need_no_torch(runs: dict[str, Path], tmp_path: Path) -> None:
     code = (
         "import sys\n"
+        "from pathlib import Path\n"
         "from sfr_eval.comparison import compare\n"
         "from sfr_eval.gate import check\n"
-        "from pathlib import Path\n"
         "from sfr_eval.comparison.files import write_comparison\n"
-        f"write_comparison(compare.compare({str(runs['whole'])!r}, {str(runs['narrow'])!r}), "
+        f"write_comparison(compare.compare_runs({str(runs['whole'])!r}, {str(runs['narrow'])!r}), "
         f"Path({str(tmp_path / 'out')!r}))\n"
         f"check.write_baseline({str(runs['whole'])!r}, {str(tmp_path / 'b.json')!r})\n"
         f"assert check.check({str(tmp_path / 'b.json')!r}, {str(runs['whole'])!r}).exit_code == 0\n"

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.comparison.beside import MAX_TEXT, SHOWN, side_by_side
-from sfr_eval.comparison.compare import compare
+from sfr_eval.comparison.compare import compare_runs
 from sfr_eval.comparison.files import write_comparison
 from sfr_eval.comparison.result import Comparison
-from sfr_eval.comparison.runs import open_runs
 from sfr_eval.errors import UserError
 from sfr_eval.report.page import script_json
+from sfr_eval.report.replies import MAX_SAMPLES, MAX_TEXT
 from sfr_eval.types import Sample
 from tests.support.compare_data import write_world_run
 
@@ -74,7 +73,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
         folder / "a", {"cross": 0.0, "within": 0.0}, name="<b>first</b>", change=attack
     )
     second = write_world_run(folder / "b", {"cross": 0.5, "within": 0.0}, change=echo)
-    return compare(first, second)
+    return compare_runs(first, second)
 
 
 @pytest.fixture(scope="module")
@@ -141,16 +140,21 @@ def test_the_default_folder_is_named_after_the_runs(comparison: Comparison) -> N
     assert re.fullmatch(r"compare-[A-Za-z0-9._-]+-[0-9a-f]{8}", folder.name)
 
 
-def test_replies_side_by_side_are_of_the_same_prompts(comparison: Comparison) -> None:
-    found = side_by_side(comparison.runs, "persona")
-    assert 0 < sum(len(r) for prompt in found for r in prompt["runs"]) <= SHOWN
-    assert all(len(prompt["runs"]) == 2 for prompt in found)
-    assert {prompt["temperature"] for prompt in found} == {0.6, 1.0, 1.4}
-    texts = [r["text"] for prompt in found for replies in prompt["runs"] for r in replies]
+def test_replies_side_by_side_are_of_the_same_prompts(written: Path) -> None:
+    page = (written / "compare.html").read_text()
+    embedded = re.search(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert embedded is not None
+    prompts = json.loads(embedded[1])["prompts"]
+    places = [
+        {(p["query"], p["persona"], p["temperature"]) for p in prompts if p["run"] == run}
+        for run in (0, 1)
+    ]
+    assert places[0] == places[1]
+    assert {temperature for _, _, temperature in places[0]} == {0.6, 1.0, 1.4}
+    texts = [reply["text"] for prompt in prompts for reply in prompt["replies"]]
+    assert 0 < len(texts) <= MAX_SAMPLES
     assert max(map(len, texts)) < MAX_TEXT + 60
     assert any("1,000,000 characters in all" in text for text in texts)
-    again = side_by_side(open_runs([run.folder for run in comparison.runs]), "persona")
-    assert again == found
 
 
 def test_json_for_a_script_cannot_leave_it() -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfr_eval.report import over_temperature as panels
-from sfr_eval.report import trade_off
-from sfr_eval.report.figures import Panel, files, panel_svg
+from sfr_eval.metrics.table import headlines
+from sfr_eval.report import frontier, trade_off
+from sfr_eval.report.figures import Figure, figure_svg, files
+from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.similarity import similarity
 from sfr_eval.store.results import Similarity, SuiteResults
 from sfr_eval.types import Estimate
@@ -38,8 +39,13 @@ def sweep(metric: str, *values: float | None) -> list[Estimate]:
     return [estimate(metric, value, temperature=t) for t, value in pairs]
 
 
-def table(panel_list: Sequence[Panel]) -> list[dict[str, str]]:
-    found = dict(files(panel_list))
+def sweeps(suite: SuiteResults, **others: SuiteResults) -> list[Figure]:
+    """The curves of a report, or of several runs."""
+    return over_temperature({"model": suite, **others}, headlines(), column="who")
+
+
+def table(figures: Sequence[Figure]) -> list[dict[str, str]]:
+    found = dict(files(figures))
     assert found["png"].startswith(b"\x89PNG")
     assert found["svg"].startswith(b"<?xml")
     return list(csv.DictReader(io.StringIO(found["csv"].decode())))
@@ -47,16 +53,16 @@ def table(panel_list: Sequence[Panel]) -> list[dict[str, str]]:
 
 def test_the_trade_off_takes_the_first_diversity_that_is_there() -> None:
     rows = sweep("oracle_valid", 0.9, 0.8, 0.7) + sweep("embed_distance", 0.1, 0.2, 0.3)
-    (panel,) = trade_off.trade_off(suite(rows))
-    assert panel.title == "Valid replies against distance in meaning"
+    (figure,) = trade_off.trade_off(suite(rows))
+    assert figure.title == "Valid replies against distance in meaning"
     other = sweep("oracle_valid", 0.9, 0.8, 0.7) + sweep("distinct_2_rarefied", 0.5, 0.6, 0.7)
-    (panel,) = trade_off.trade_off(suite(other))
-    assert panel.title == "Valid replies against distinct-2, rarefied"
+    (figure,) = trade_off.trade_off(suite(other))
+    assert figure.title == "Valid replies against distinct-2, rarefied"
 
 
 def test_the_csv_holds_what_is_drawn_in_full_precision() -> None:
     rows = sweep("length", 1 / 3, None, 2 / 3)
-    found = table(panels.over_temperature(suite(rows, [estimate("length", 0.7, 0.1)])))
+    found = table(sweeps(suite(rows, [estimate("length", 0.7, 0.1)])))
     assert [(r["who"], float(r["temperature"]), float(r["value"])) for r in found] == [
         ("model", 0.4, 1 / 3),
         ("model", 1.6, 2 / 3),
@@ -69,16 +75,16 @@ def test_numbers_without_interval_and_equal_numbers_can_be_drawn() -> None:
     rows += [estimate("embed_distance", 0.0, 0.0, temperature=t) for t in TEMPERATURES]
     found = table(trade_off.trade_off(suite(rows)))
     assert found[0]["y_low"] == ""
-    assert len(panels.over_temperature(suite(rows))) == 2
+    assert len(sweeps(suite(rows))) == 2
 
 
 def test_lower_is_better_runs_to_the_right() -> None:
     from matplotlib.figure import Figure
 
     rows = sweep("style_strength", 0.9, 0.8, 0.7) + sweep("cs_self_bleu_4", 0.6, 0.5, 0.4)
-    (panel,) = trade_off.trade_off(suite(rows))
+    (figure,) = trade_off.trade_off(suite(rows))
     ax = Figure().subplots()
-    panel.draw(ax)
+    figure.draw(ax)
     left, right = ax.get_xlim()
     assert left > right
     assert "lower is better" in ax.get_xlabel()
@@ -88,10 +94,10 @@ def test_the_heat_map_shows_three_temperatures_and_leaves_undefined_cells_empty(
     alike = Similarity(personas=("a", "b"), matrix=((1.0, None), (None, 0.5)))
     cells = dict.fromkeys((0.4, 0.7, 1.0, 1.6), alike)
     found = similarity(suite(sweep("length", 1, 1, 1), similarity=cells))
-    assert [panel.title for panel in found] == ["T = 0.4", "T = 1", "T = 1.6"]
+    assert [figure.title for figure in found] == ["T = 0.4", "T = 1", "T = 1.6"]
     row = table(found)[1]
     assert (row["persona"], row["other"], row["similarity"]) == ("a", "b", "")
-    svg = panel_svg(found[0])
+    svg = figure_svg(found[0])
     assert "Anna" in svg
     assert "nan" not in svg.lower()
 
@@ -121,9 +127,9 @@ def test_the_frontier_shows_hypervolume_points_and_matched_quality() -> None:
     from matplotlib.figure import Figure
 
     of = suite(sweep("length", 1, 1, 1), frontiers=(summary(),))
-    (panel,) = trade_off.frontiers(of)
-    assert "hypervolume 0.42 [0.4, 0.44]; diversity 0.5 [0.45, 0.55] at 50 %" in panel.description
-    rows = table([panel])
+    (figure,) = frontier.frontiers(of)
+    assert "hypervolume 0.42 [0.4, 0.44]; diversity 0.5 [0.45, 0.55] at 50 %" in figure.description
+    rows = table([figure])
     assert [row["what"] for row in rows] == [
         *["point"] * 3,
         "diversity at 0.5 of the best quality",
@@ -134,11 +140,11 @@ def test_the_frontier_shows_hypervolume_points_and_matched_quality() -> None:
     assert (rows[-1]["value"], rows[-1]["low"], rows[-1]["high"]) == ("0.42", "0.4", "0.44")
     assert rows[-2]["value"] == ""
     ax = Figure().subplots()
-    panel.draw(ax)
+    figure.draw(ax)
     # The stair is the area that hypervolume counts: .9 up to .3, then .8 up to .5.
     outline = ax.collections[0].get_paths()[0].vertices
     assert area(outline) == pytest.approx(0.3 * 0.9 + 0.2 * 0.8)
-    (row,) = trade_off.frontier_table(of)
+    (row,) = frontier.frontier_table(of)
     assert row["hypervolume"] == "0.42 [0.4, 0.44]"
     assert [m["text"] for m in row["matched"]] == ["0.5 [0.45, 0.55]", "-"]
     assert (row["diversity"], row["left_out"]) == ("1 - Cross-style self-BLEU-4", 2)
@@ -152,8 +158,8 @@ def area(outline: Any) -> float:
 
 def test_a_frontier_of_a_measure_that_is_no_headline_is_in_the_table_only() -> None:
     of = suite(sweep("length", 1, 1, 1), frontiers=(summary("distinct_valid"),))
-    assert not trade_off.frontiers(of)
-    assert len(trade_off.frontier_table(of)) == 1
+    assert not frontier.frontiers(of)
+    assert len(frontier.frontier_table(of)) == 1
 
 
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=30))
@@ -170,9 +176,9 @@ def test_the_band_covers_the_intervals_of_every_point() -> None:
     from matplotlib.figure import Figure
 
     rows = sweep("oracle_valid", 0.9, 0.8, 0.7) + sweep("embed_distance", 0.1, 0.2, 0.3)
-    (panel,) = trade_off.trade_off(suite(rows))
+    (figure,) = trade_off.trade_off(suite(rows))
     ax = Figure().subplots()
-    panel.draw(ax)
+    figure.draw(ax)
     (band,) = ax.patches
     inside = [
         (x + dx, y + dy)
@@ -187,11 +193,11 @@ def test_the_band_covers_the_intervals_of_every_point() -> None:
 def test_nothing_is_drawn_of_nothing() -> None:
     empty = suite(sweep("length", None, None, None))
     assert not trade_off.trade_off(empty)
-    assert not panels.over_temperature(empty)
+    assert not sweeps(empty)
     assert not similarity(empty)
 
 
-@pytest.mark.parametrize("make", [panels.over_temperature, trade_off.trade_off])
+@pytest.mark.parametrize("make", [sweeps, trade_off.trade_off])
 def test_equal_numbers_give_equal_bytes(make: Any) -> None:
     rows = sweep("style_strength", 0.9, 0.8, 0.7) + sweep("embed_distance", 0.1, 0.2, 0.3)
     assert dict(files(make(suite(rows)))) == dict(files(make(suite(rows))))
@@ -201,6 +207,6 @@ def test_style_is_drawn_against_each_judged_axis() -> None:
     judged = ["judge_ctx", "judge_rel", "judge_flu"]
     rows = [row for metric in ("style_strength", *judged) for row in sweep(metric, 0.2, 1.0, 1.6)]
     drawn = trade_off.judged(suite(rows))
-    assert [panel.rows[0]["x_metric"] for panel in drawn] == judged
-    assert all({row["y_metric"] for row in panel.rows} == {"style_strength"} for panel in drawn)
-    assert all(len(panel.rows) == 3 for panel in drawn)
+    assert [figure.rows[0]["x_metric"] for figure in drawn] == judged
+    assert all({row["y_metric"] for row in figure.rows} == {"style_strength"} for figure in drawn)
+    assert all(len(figure.rows) == 3 for figure in drawn)

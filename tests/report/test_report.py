@@ -17,7 +17,6 @@ import pytest
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import headlines, metric_info
 from sfr_eval.report import repetitions as clusters
-from sfr_eval.report.numbers import percent, plain
 from sfr_eval.report.page import script_json
 from sfr_eval.report.replies import MAX_REPLIES, MAX_SAMPLES, for_page
 from sfr_eval.report.report import write_report
@@ -26,9 +25,9 @@ from sfr_eval.report.verdict import (
     STYLE,
     VALID_VARIETY,
     VARIETY,
-    judge,
+    assess,
+    finding,
     matched_temperature,
-    verdict,
 )
 from sfr_eval.store.manifest import Manifest, StoredConfig
 from sfr_eval.store.results import Notes, Results, SuiteResults
@@ -79,7 +78,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture
 def copied(folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """The run to be changed; its plots are not drawn into files, which takes seconds."""
-    monkeypatch.setattr("sfr_eval.report.report.files", lambda panels: [])
+    monkeypatch.setattr("sfr_eval.report.report.files", lambda figures: [])
     shutil.copytree(folder.path, tmp_path / "run")
     return RunFolder(tmp_path / "run")
 
@@ -89,9 +88,7 @@ def html(folder: RunFolder) -> str:
     return (folder.path / "report.html").read_text(encoding="utf-8")
 
 
-def test_every_estimate_in_the_tables_is_the_one_of_the_results(
-    folder: RunFolder, html: str
-) -> None:
+def test_every_estimate_in_the_tables_is_one_of_the_results(folder: RunFolder, html: str) -> None:
     results = folder.read_results().stored()
     known = {
         (row["metric"], row["persona"], repr(row["value"]))
@@ -100,7 +97,7 @@ def test_every_estimate_in_the_tables_is_the_one_of_the_results(
     cells = Page(html).cells
     shown = {(c["data-metric"], c["data-persona"], c["data-value"]) for c in cells}
     assert shown <= known
-    # 7 metrics, three temperatures, (all, truth, three personas); made-up truths have no persona
+    # 7 metrics, three temperatures, (all, reference, three personas)
     assert len(cells) == 7 * 3 * 5
 
 
@@ -202,7 +199,7 @@ def test_what_a_reader_must_know_stands_on_top(copied: RunFolder) -> None:
     ]
 
 
-def test_a_run_without_truth_is_described_not_judged(copied: RunFolder) -> None:
+def test_a_run_without_a_reference_is_only_described(copied: RunFolder) -> None:
     results = copied.read_results().stored()
     del results["truth"]
     results["estimates"] = [
@@ -214,10 +211,10 @@ def test_a_run_without_truth_is_described_not_judged(copied: RunFolder) -> None:
     text = write_report(copied).read_text(encoding="utf-8")
     assert "No verdict: nothing to compare with" in text
     assert "run a baseline" in text
-    assert "recognised as the asked persona in 71 ± 2 % of cases (chance 33 %" in text
+    assert "recognised as the requested persona in 71 ± 2 % of cases (chance 33 %" in text
 
 
-def test_a_folder_that_is_no_scored_run_is_a_user_error(copied: RunFolder) -> None:
+def test_a_folder_that_is_not_a_scored_run_is_a_user_error(copied: RunFolder) -> None:
     folder = copied
     with pytest.raises(UserError, match="not a run folder"):
         write_report(RunFolder(folder.path / "missing"))
@@ -249,7 +246,7 @@ def suite(rows: Sequence[Estimate], truth: Sequence[Estimate] = ()) -> SuiteResu
     )
 
 
-TRUTH = [
+REFERENCE = [
     estimate("oracle_valid", 1.0, 0.0),
     estimate("style_accuracy", 0.9, 0.03),
     estimate("embed_distance", 0.4, 0.02),
@@ -257,7 +254,7 @@ TRUTH = [
 ]
 
 
-def against_truth(style: float, variety: float, half: float = 0.01, valid: float = 1.0) -> Any:
+def against_reference(style: float, variety: float, half: float = 0.01, valid: float = 1.0) -> Any:
     rows = [
         estimate(metric, value, 0.0 if metric == "oracle_valid" else half, temperature=t)
         for t in TEMPERATURES
@@ -267,7 +264,7 @@ def against_truth(style: float, variety: float, half: float = 0.01, valid: float
             ("oracle_valid", valid),
         )
     ]
-    return verdict(suite(rows, TRUTH))
+    return finding(suite(rows, REFERENCE))
 
 
 @pytest.mark.parametrize(
@@ -287,11 +284,11 @@ def against_truth(style: float, variety: float, half: float = 0.01, valid: float
 def test_verdicts(
     style: float, variety: float, half: float, valid: float, tone: str, headline: str
 ) -> None:
-    found = against_truth(style, variety, half, valid)
+    found = against_reference(style, variety, half, valid)
     assert (found.tone, found.headline.split(":")[0]) == (tone, headline)
 
 
-def test_what_is_lost_only_because_a_low_temperature_sharpens_is_not_called_lost() -> None:
+def test_a_loss_by_a_low_temperature_alone_is_not_called() -> None:
     rows = [
         estimate(metric, value, 0.01, temperature=t)
         for t, valid, style, variety in ((0.4, 0.95, 0.9, 0.1), (1.0, 0.6, 0.9, 0.4))
@@ -301,13 +298,13 @@ def test_what_is_lost_only_because_a_low_temperature_sharpens_is_not_called_lost
             ("embed_distance", variety),
         )
     ]
-    found = verdict(replace(suite(rows, TRUTH), temperatures=(0.4, 1.0)))
+    found = finding(replace(suite(rows, REFERENCE), temperatures=(0.4, 1.0)))
     assert (found.temperature, found.tone) == (0.4, "unsure")
-    assert "variety is lower here, but not surely so at T = 1" in found.sentences[-1]
+    assert "variety is lower here, but not clearly so at T = 1" in found.sentences[-1]
 
 
-def test_variety_is_called_by_the_valid_replies_where_they_can_be_told_apart() -> None:
-    # All replies together are as far apart as the truth's, because half of them are wrong.
+def test_variety_is_called_by_valid_replies_where_measured() -> None:
+    # All replies together are as far apart as the reference's, because half of them are wrong.
     rows = [
         estimate(metric, value, 0.01, temperature=t)
         for t in TEMPERATURES
@@ -318,53 +315,43 @@ def test_variety_is_called_by_the_valid_replies_where_they_can_be_told_apart() -
             ("valid_embed_distance", 0.15),
         )
     ]
-    truth = [*TRUTH, estimate("valid_embed_distance", 0.4, 0.02)]
-    found = verdict(suite(rows, truth))
+    reference = [*REFERENCE, estimate("valid_embed_distance", 0.4, 0.02)]
+    found = finding(suite(rows, reference))
     assert (found.tone, found.headline.split(":")[0]) == ("bad", "Loss of variety")
     assert "Two valid replies" in found.sentences[-1]
-    assert verdict(suite(rows, TRUTH)).tone == "unsure"  # without the gate it cannot be seen
+    assert finding(suite(rows, REFERENCE)).tone == "unsure"  # without the gate it cannot be seen
 
 
-def test_kept_is_within_a_tenth_of_the_truths_room() -> None:
-    truth = estimate("style_accuracy", 0.9, 0.01)
+def test_kept_is_within_a_tenth_of_the_references_range() -> None:
+    reference = estimate("style_accuracy", 0.9, 0.01)
     # room .9 - .1 = .8, so .82 is the limit
-    assert judge(estimate("style_accuracy", 0.84, 0.015), truth, floor=0.1) == "kept"
-    assert judge(estimate("style_accuracy", 0.84, 0.025), truth, floor=0.1) == "lost"
-    assert judge(estimate("style_accuracy", 0.84, 0.06), truth, floor=0.1) == "undecided"
-    assert judge(estimate("style_accuracy", 0.5, None), truth, floor=0.1) == "undecided"
-    assert judge(None, truth, floor=0.1) == "undecided"
+    assert assess(estimate("style_accuracy", 0.84, 0.015), reference, floor=0.1) == "kept"
+    assert assess(estimate("style_accuracy", 0.84, 0.025), reference, floor=0.1) == "lost"
+    assert assess(estimate("style_accuracy", 0.84, 0.06), reference, floor=0.1) == "undecided"
+    assert assess(estimate("style_accuracy", 0.5, None), reference, floor=0.1) == "undecided"
+    assert assess(None, reference, floor=0.1) == "undecided"
     # lower is better: nothing is left at 1, room .4 - 1 = -.6, so .46 is the limit
     overlap = estimate("self_bleu_4", 0.4, 0.01)
-    assert judge(estimate("self_bleu_4", 0.44, 0.01), overlap, floor=1.0) == "kept"
-    assert judge(estimate("self_bleu_4", 0.6, 0.01), overlap, floor=1.0) == "lost"
+    assert assess(estimate("self_bleu_4", 0.44, 0.01), overlap, floor=1.0) == "kept"
+    assert assess(estimate("self_bleu_4", 0.6, 0.01), overlap, floor=1.0) == "lost"
 
 
-def test_the_comparison_is_made_where_quality_comes_nearest_to_the_truths() -> None:
+def test_the_matched_temperature_is_where_quality_comes_nearest() -> None:
     def at(*values: tuple[float, float]) -> float:
         pairs = zip(TEMPERATURES, values, strict=True)
         rows = [estimate("oracle_valid", v, half, temperature=t) for t, (v, half) in pairs]
-        return matched_temperature(suite(rows, TRUTH))
+        return matched_temperature(suite(rows, REFERENCE))
 
     assert at((1.0, 0.0), (1.0, 0.0), (1.0, 0.0)) == 1.0  # all the same: its own distribution
     assert at((0.9, 0.01), (0.7, 0.01), (0.4, 0.01)) == 0.4
     assert at((0.9, 0.05), (0.87, 0.05), (0.4, 0.01)) == 1.0  # 0.4 and 1 cannot be told apart
-    assert matched_temperature(suite([estimate("length", 5.0)], TRUTH)) == 1.0
-
-
-def test_numbers_are_written_as_precisely_as_they_are_known() -> None:
-    assert plain(estimate("length", 0.4567, 0.031)) == "0.46 ± 0.03"
-    assert plain(estimate("length", 38.12, 2.6)) == "38 ± 3"
-    assert percent(estimate("length", 0.574, 0.031)) == "57 ± 3 %"
-    assert plain(estimate("length", 4.0, 0.0)) == "4.0 ± 0.0"
-    assert plain(estimate("length", 0.5, None)) == "0.50 (no interval)"
-    lopsided = replace(estimate("length", 0.5), low=0.48, high=0.6)
-    assert plain(lopsided) == "0.50 [0.48, 0.60]"
+    assert matched_temperature(suite([estimate("length", 5.0)], REFERENCE)) == 1.0
 
 
 # Headline metrics
 
 
-def test_headlines_are_metrics_and_hold_what_the_verdict_reads() -> None:
+def test_headlines_are_metrics_that_include_the_verdicts() -> None:
     ids = headlines()
     assert len(set(ids)) == len(ids)
     assert all(metric_info(metric) for metric in ids)
@@ -384,9 +371,7 @@ def test_no_headline_is_one_that_calibrate_failed() -> None:
     assert all(not measured[metric]["claims"] for metric in others)
 
 
-def test_the_full_table_has_every_metric_and_the_curves_only_headlines(
-    folder: RunFolder, html: str
-) -> None:
+def test_the_table_has_every_metric_the_curves_only_headlines(folder: RunFolder, html: str) -> None:
     metrics = {row["metric"] for row in folder.read_results().stored()["estimates"]}
     assert "self_bleu_4" in metrics
     table = html.split('aria-label="All metrics"')[1].split("</table>")[0]
@@ -490,9 +475,9 @@ def test_replies_that_are_not_ok_are_found_in_a_large_run() -> None:
     assert statuses == {"ok", "error"}
 
 
-def test_a_prompt_with_many_replies_shows_the_first_and_says_so() -> None:
+def test_of_many_replies_the_first_are_shown_and_this_is_said() -> None:
     (prompt,) = embedded([sample(1.0, "q", "a", i) for i in reversed(range(900))])
-    assert (len(prompt["replies"]), prompt["of"]) == (MAX_REPLIES, 900)
+    assert (len(prompt["replies"]), prompt["total"]) == (MAX_REPLIES, 900)
     assert prompt["replies"][0]["text"].endswith(" 0")
     huge = [sample(1.0, f"q{q}", "a", i, text="x" * 4_000) for q in range(90) for i in range(32)]
     assert 1 <= len(embedded(huge)) < 10  # a million characters in all

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sfr_eval.report.warnings import cautions
+from sfr_eval.report.warnings import warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import read_suites
 from sfr_eval.store.run_folder import RunFolder
@@ -15,7 +15,7 @@ from tests.support.report_data import write_run
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return write_run(tmp_path_factory.mktemp("cautions") / "run")
+    return write_run(tmp_path_factory.mktemp("warnings") / "run")
 
 
 @pytest.mark.parametrize(("read", "warned"), [(3, True), (5, False), (None, False)])
@@ -24,7 +24,7 @@ def test_queries_beyond_what_a_demo_model_has_read_are_named(
 ) -> None:
     manifest = Manifest.load(run.path).model_copy(update={"world_queries": read})
     [suite] = read_suites(manifest, run.read_results())
-    lines = [line for line in cautions(suite, run.sealed_samples(), manifest) if "--limit" in line]
+    lines = [line for line in warnings(suite, run.sealed_samples(), manifest) if "--limit" in line]
     assert bool(lines) == warned
     assert not warned or ("first 3 queries" in lines[0] and "5 were asked" in lines[0])
 
@@ -32,7 +32,7 @@ def test_queries_beyond_what_a_demo_model_has_read_are_named(
 def lines_about(run: RunFolder, samples: list[Sample], word: str, **about: object) -> list[str]:
     manifest = Manifest.load(run.path).model_copy(update=about)
     [suite] = read_suites(manifest, run.read_results())
-    return [line for line in cautions(suite, samples, manifest) if word in line]
+    return [line for line in warnings(suite, samples, manifest) if word in line]
 
 
 def test_equal_replies_to_every_prompt_are_flagged(run: RunFolder) -> None:

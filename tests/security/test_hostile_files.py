@@ -289,7 +289,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def received(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run folder that somebody sent, without the cache that made it."""
-    monkeypatch.setattr("sfr_eval.report.report.files", lambda panels: [("csv", b"x")])
+    monkeypatch.setattr("sfr_eval.report.report.files", lambda figures: [("csv", b"x")])
     folder = tmp_path / "received"
     shutil.copytree(finished, folder, ignore=shutil.ignore_patterns("cache"))
     return folder

@@ -10,7 +10,7 @@ import pytest
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.folder import import_generations
 from sfr_eval.formats.read.mapping import Fields, longest_inside
-from sfr_eval.report.warnings import cautions
+from sfr_eval.report.warnings import warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.suites.suite import load_suite
@@ -99,7 +99,7 @@ def test_uneven_numbers_of_replies_are_flagged_and_reach_the_report(
         notes={},
         similarity={},
     )
-    assert any(said in caution for caution in cautions(suite, [], manifest))
+    assert any(said in line for line in warnings(suite, [], manifest))
 
 
 def test_other_names_of_the_fields(read: Import, rows: list[Row]) -> None:

@@ -1,0 +1,152 @@
+"""The frontier of a sweep over temperature: area, Pareto-optimal points, matched quality.
+
+The numbers are the summaries of `metrics/sweep.py`, as results.json holds them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sfr_eval.metrics.table import headlines, inside_sentence, label
+from sfr_eval.report.figures import MODEL, REFERENCE, Figure, label_temperatures
+from sfr_eval.report.numbers import Interval
+from sfr_eval.report.trade_off import axis_label
+from sfr_eval.store.results import SuiteResults
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Summary = Mapping[str, Any]
+Points = Sequence[Mapping[str, Any]]
+
+
+def frontiers(suite: SuiteResults) -> list[Figure]:
+    """Return the frontier of each summary that has headline metrics on both axes."""
+    shown = headlines("quality", "style", "variety")
+    return [
+        _figure(suite, summary)
+        for summary in suite.frontiers
+        if summary["quality"] in shown and summary["diversity"] in shown
+    ]
+
+
+def frontier_table(suite: SuiteResults) -> list[dict[str, Any]]:
+    """Return a row for each pair: names, hypervolume, diversity at parts of the best quality."""
+    return [
+        {
+            "quality": label(summary["quality"]),
+            "diversity": diversity_label(summary),
+            "hypervolume": Interval.of(summary["hypervolume"]).text(),
+            "matched": [
+                {"part": f"{100 * row['part']:g} %", "text": Interval.of(row).text()}
+                for row in summary["matched"]
+            ],
+            "left_out": summary["queries_left_out"],
+        }
+        for summary in suite.frontiers
+    ]
+
+
+def diversity_label(summary: Summary) -> str:
+    """Return the name of the diversity axis, on which higher is always better."""
+    turned = summary["diversity_is"] != "the value"
+    return f"{'1 - ' if turned else ''}{label(summary['diversity'])}"
+
+
+def _figure(suite: SuiteResults, summary: Summary) -> Figure:
+    x, y = summary["diversity"], summary["quality"]
+    points = sorted(summary["points"], key=lambda point: point["temperature"])
+    matched = [row for row in summary["matched"] if row["value"] is not None]
+
+    def draw(ax: "Axes") -> None:
+        _draw_area(ax, points)
+        _draw_points(ax, points)
+        _draw_matched(ax, matched)
+        ax.set_xlim(left=0)
+        ax.set_ylim(bottom=0)
+        ax.margins(x=0.12, y=0.12)
+        ax.set_xlabel(f"{diversity_label(summary)}\ndiversity; higher is better")
+        ax.set_ylabel(axis_label(y, "quality"))
+        ax.legend(loc="lower left")
+        label_temperatures(ax, [[(p["temperature"], p["diversity"], p["quality"]) for p in points]])
+
+    return Figure(
+        title=f"Frontier: {inside_sentence(y)} and {inside_sentence(x)}",
+        description=f"{label(y)} and {inside_sentence(x)}: hypervolume "
+        f"{Interval.of(summary['hypervolume']).text()}"
+        + "".join(
+            f"; diversity {Interval.of(row).text()} at {100 * row['part']:g} %"
+            for row in matched[-2:]
+        )
+        + (" of the best quality." if matched else "."),
+        rows=list(_rows(suite, summary)),
+        draw=draw,
+    )
+
+
+def _draw_area(ax: "Axes", points: Points) -> None:
+    """Draw a stair from the left: the best quality reached at each diversity or more."""
+    best = sorted((p for p in points if p["frontier"]), key=lambda point: point["diversity"])
+    ax.fill_between(
+        [0.0, *(point["diversity"] for point in best)],
+        [best[0]["quality"], *(point["quality"] for point in best)],
+        step="pre",
+        color=MODEL,
+        alpha=0.13,
+        linewidth=0,
+        label="hypervolume",
+    )
+
+
+def _draw_points(ax: "Axes", points: Points) -> None:
+    def places(chosen: Points) -> tuple[list[float], list[float]]:
+        return [p["diversity"] for p in chosen], [p["quality"] for p in chosen]
+
+    ax.plot(*places(points), "-", color=MODEL, linewidth=1)
+    for optimal, face, name in ((True, MODEL, "frontier"), (False, "none", "not Pareto-optimal")):
+        chosen = [point for point in points if point["frontier"] is optimal]
+        ax.plot(
+            *places(chosen),
+            "o",
+            color=MODEL,
+            markerfacecolor=face,
+            linestyle="none",
+            label=name if chosen else None,
+        )
+
+
+def _draw_matched(ax: "Axes", matched: Points) -> None:
+    bounded = [row for row in matched if row["low"] is not None]
+    for row in bounded:
+        ax.plot(
+            [row["low"], row["high"]],
+            [row["level"]] * 2,
+            "|-",
+            color=REFERENCE,
+            linewidth=2.2,
+            markersize=7,
+            label="at matched quality" if row is bounded[0] else None,
+        )
+
+
+def _rows(suite: SuiteResults, summary: Summary) -> Iterator[dict[str, Any]]:
+    """Yield points, levels and the area in one shape, since a CSV has one."""
+    shape = {
+        "suite": suite.id,
+        "quality_metric": summary["quality"],
+        "diversity_metric": summary["diversity"],
+        "diversity_is": summary["diversity_is"],
+    } | dict.fromkeys(("what", "temperature", "quality", "frontier", "value", "low", "high"))
+    for point in summary["points"]:
+        yield shape | {
+            "what": "point",
+            "temperature": point["temperature"],
+            "quality": point["quality"],
+            "frontier": point["frontier"],
+            "value": point["diversity"],
+        }
+    for row in summary["matched"]:
+        interval = {key: row[key] for key in ("value", "low", "high")}
+        what = f"diversity at {row['part']:g} of the best quality"
+        yield shape | {"what": what, "quality": row["level"]} | interval
+    area = {key: summary["hypervolume"][key] for key in ("value", "low", "high")}
+    yield shape | {"what": "hypervolume"} | area

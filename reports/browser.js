@@ -135,8 +135,8 @@
       var share = count.all ? Math.round(100 * count.marked / count.all) : 0;
       var run = several ? data.runs[prompt.run] : "";
       part.append(element("h5", "", joined(value("beside") ? [run].concat(about(prompt)) : [run])));
-      part.append(element("p", "quiet", share + " % of the words are in sequences of " + N +
-        " words that another side shares (marked)."));
+      part.append(element("p", "quiet", share + " % of the words are in shared sequences of " + N +
+        " (marked)."));
       part.append(texts);
       return part;
     }

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from sfr_eval.comparison.differences import ALPHA, DifferenceRow
 from sfr_eval.comparison.matched import MatchedQuality
 from sfr_eval.report.numbers import Interval, number
+from sfr_eval.report.verdict import Tone
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
-
-Tone = Literal["bad", "good", "unsure", "none"]
 
 
 def rules(margin: float) -> tuple[str, ...]:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.table import direction, label
-from sfr_eval.report.figures import MODEL, Figure
+from sfr_eval.report.figures import COLOURS, MODEL, Figure
 from sfr_eval.store.results import SuiteResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LOW, HIGH = "#009e73", "#cc79a7"  # lines of the lowest and the highest temperature
+LOW, HIGH = COLOURS[2:4]  # lines of the lowest and the highest temperature
 QUIET = "#888888"
 
 PROFILES = (

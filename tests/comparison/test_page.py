@@ -3,9 +3,8 @@
 import csv
 import json
 import re
-import shutil
 import struct
-import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,14 +18,10 @@ from sfr_eval.errors import UserError
 from sfr_eval.report.page import script_json
 from sfr_eval.report.replies import MAX_SAMPLES, MAX_TEXT
 from sfr_eval.types import Sample
+from tests.support.chromium import Browser, browser
+from tests.support.chromium import Page as Tab
 from tests.support.compare_data import write_world_run
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-sync", "--disable-background-networking", "--disable-component-update"),
-    *("--enable-logging=stderr", "--v=0", "--dump-dom"),
-]
 HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\u2028"
 SHARED = "these four words stay together in both"
 
@@ -163,27 +158,53 @@ def test_json_for_a_script_cannot_leave_it() -> None:
     assert json.loads(text) == {"x": HOSTILE}
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
-def test_a_browser_shows_it_without_an_error(written: Path, tmp_path: Path) -> None:
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            *FLAGS,
-            f"--user-data-dir={tmp_path}",
-            (written / "compare.html").as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=True,
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tab(chromium: Browser, written: Path) -> Iterator[Tab]:
+    """The page, freshly opened; at the end nothing was logged, requested or run that should not."""
+    tab = chromium.page()
+    address = (written / "compare.html").as_uri()
+    tab.open(address)
+    yield tab
+    assert tab.troubles == []
+    assert {request.split("#")[0] for request in tab.requests} == {address}
+    assert tab.dialogs == 0
+    tab.close()
+
+
+def texts(tab: Tab, selector: str) -> list[str]:
+    found: list[str] = tab.run(
+        f"[...document.querySelectorAll({selector!r})].map(e => e.textContent)"
     )
-    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    dom = done.stdout
-    assert 'data-ready="yes"' in dom
-    assert '<div class="side run-1">' in dom
-    assert f"<mark>{SHARED}</mark>" in dom or "<mark>" in dom
-    assert "<img" not in dom
-    shown = re.search(r"Showing (\d+) of (\d+) prompts", dom)
-    assert shown is not None
-    assert int(shown[1]) == 12
+    return found
+
+
+def test_a_browser_shows_all_runs_of_a_prompt_side_by_side(
+    tab: Tab, comparison: Comparison
+) -> None:
+    assert tab.run("document.documentElement.dataset.ready") == "yes"
+    assert tab.run("document.querySelectorAll('img').length") == 0
+    assert texts(tab, ".said")[0].startswith("Showing 12 of ")
+    labels = [run.label for run in comparison.runs]
+    assert texts(tab, ".prompt:first-child .side h5") == labels
+    assert tab.run("document.querySelectorAll('.side.run-1').length") == 12
+    tab.set('[data-key="text"]', SHARED)
+    assert texts(tab, ".said") == ["Showing 1 of 1 prompts."]
+    assert texts(tab, ".side mark").count(SHARED) == 2
+
+
+def test_within_a_run_two_temperatures_stand_side_by_side(tab: Tab, comparison: Comparison) -> None:
+    tab.set('[data-key="persona"]', "pirate")
+    tab.set('[data-key="temperature"]', "0.6")
+    tab.set('[data-key="beside"]', "temperature:1.4")
+    heads = texts(tab, ".side h5")
+    assert [head.rsplit(" ", 1)[1] for head in heads] == ["0.6", "1.4"] * (len(heads) // 2)
+    runs = [head.split(" \u00b7 ")[0] for head in heads]
+    assert runs[::2] == runs[1::2]
+    assert set(runs) == {run.label for run in comparison.runs}
+    assert tab.run("location.hash").startswith("#replies-1?persona=pirate&temperature=0.6&beside=")

@@ -202,8 +202,7 @@ def judgement_writer(folder: RunFolder) -> SampleWriter:
     place = folder.path / "judgements"
     with writing_to(folder.path):
         place.mkdir(parents=True, exist_ok=True)
-    numbers = [int(file.stem) for file in place.glob("[0-9]*.jsonl")]
-    return SampleWriter(place / f"{max(numbers, default=0) + 1:04d}.jsonl")
+    return SampleWriter.next_in(place)
 
 
 def stored_judgements(folder: RunFolder) -> Iterator[Judgement]:

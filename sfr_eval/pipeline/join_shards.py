@@ -14,7 +14,18 @@ from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample
 from sfr_eval.util.progress import log
 
-_KEPT = ("name", "model", "world", "identity", "determinism", "versions", "platform", "sampler")
+_KEPT = (
+    "name",
+    "model",
+    "world",
+    "world_queries",
+    "identity",
+    "thinking",
+    "determinism",
+    "versions",
+    "platform",
+    "sampler",
+)
 """Fields of the manifest that the shards of a run share."""
 
 

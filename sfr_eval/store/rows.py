@@ -1,4 +1,4 @@
-"""Rows of samples and verdicts, appended line by line."""
+"""Rows of samples, votes and verdicts: one line of JSON each, with a checksum."""
 
 import dataclasses
 import functools
@@ -21,29 +21,30 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from _typeshed import DataclassInstance
 
-
 Row = TypeVar("Row")
 
-
 _FSYNC_SECONDS = 5.0
-
-
 _CHECKSUM = ',"crc":"'
 
 
 class SampleWriter:
-    """Appends rows of a frozen dataclass; each call hands complete lines to the operating
-    system."""
+    """Appends rows of a frozen dataclass to a new file, in whole lines."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._stream: IO[bytes] | None = None
         self._synced = time.monotonic()
 
-    def append(self, samples: Iterable["DataclassInstance"]) -> None:
-        """Write rows. A row survives the death of this process as soon as the call returns, and
-        the loss of power some seconds later."""
-        lines = b"".join(encode_row(sample) for sample in samples)
+    @classmethod
+    def next_in(cls, folder: Path) -> "SampleWriter":
+        """Return a writer to a new file of a folder, numbered after those of earlier sessions."""
+        numbers = [int(file.stem) for file in folder.glob("[0-9]*.jsonl")]
+        return cls(folder / f"{max(numbers, default=0) + 1:04d}.jsonl")
+
+    def append(self, rows: Iterable["DataclassInstance"]) -> None:
+        """Write rows. They survive the death of this process once the call returns, and a power
+        cut some seconds later."""
+        lines = b"".join(encode_row(row) for row in rows)
         if not lines:
             return
         with writing_to(self.file.parent.parent):
@@ -55,7 +56,7 @@ class SampleWriter:
                 self._synced = time.monotonic()
 
     def close(self) -> None:
-        """Flush to the disk and close; no file is left when nothing was written."""
+        """Flush to the disk and close. There is no file if nothing was written."""
         if self._stream is not None:
             with writing_to(self.file.parent.parent):
                 os.fsync(self._stream.fileno())
@@ -65,18 +66,20 @@ class SampleWriter:
 
 @contextmanager
 def appending(file: Path) -> Iterator[Callable[["DataclassInstance"], None]]:
-    """Add rows to a file that earlier sessions may have begun, each whole or not at all."""
+    """Add rows to a file that an earlier session may have begun, each whole or not at all."""
     with writing_to(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
         with open_for_append(file) as stream:
             if _torn(file):
-                append_whole(stream, b"\n")  # or the next row would be lost with the torn one
+                append_whole(
+                    stream, b"\n"
+                )  # otherwise the next row would be lost with the torn one
             yield lambda row: append_whole(stream, encode_row(row))
             os.fsync(stream.fileno())
 
 
 def kept_rows(file: Path, kind: type[Row]) -> Iterator[Row]:
-    """The rows of such a file; torn and damaged ones are as if they had never been written."""
+    """Yield the rows of such a file, without those that are torn or damaged."""
     if not file.is_file():
         return
     with file.open("rb") as lines:
@@ -87,7 +90,7 @@ def kept_rows(file: Path, kind: type[Row]) -> Iterator[Row]:
 
 
 def _torn(file: Path) -> bool:
-    """Whether the last line was not written to its end."""
+    """Return whether the last line was cut off while it was written."""
     with file.open("rb") as stream:
         if stream.seek(0, os.SEEK_END) == 0:
             return False
@@ -96,19 +99,19 @@ def _torn(file: Path) -> bool:
 
 
 def encode_row(row: "DataclassInstance") -> bytes:
-    """One line of JSON whose last key is the CRC-32 of everything before it."""
+    """Return one line of JSON whose last key is the CRC-32 of everything before it."""
     fields = {name: getattr(row, name) for name in _field_names(type(row))}
     body = json.dumps(fields, ensure_ascii=True, separators=(",", ":"))[:-1]
     return f'{body}{_CHECKSUM}{zlib.crc32(body.encode()):08x}"}}\n'.encode()
 
 
 def decode_row(line: bytes) -> Sample | None:
-    """The sample of a line, or None when the line is torn or damaged."""
+    """Return the sample of a line, or None if the line is torn or damaged."""
     return decode(line, Sample)
 
 
 def decode(line: bytes, kind: type[Row]) -> Row | None:
-    """The row of a line, or None when the line is torn or damaged."""
+    """Return the row of a line, or None if the line is torn or damaged."""
     try:
         text = line.decode()
         body, separator, rest = text.rpartition(_CHECKSUM)
@@ -122,15 +125,15 @@ def decode(line: bytes, kind: type[Row]) -> Row | None:
 _REPEATED = ("suite", "query", "persona", "status", "error")
 
 
-def _shared(row: dict[str, Any]) -> Sample:
-    """A row whose repeated texts are one object each, as a million rows would have it."""
+def sample_from(row: dict[str, Any]) -> Sample:
+    """Make a sample that shares its repeated texts with others: there may be a million rows."""
     for name in _REPEATED:
         row[name] = sys.intern(row[name])
     return Sample(**row)
 
 
-def _read_lines(file: Path) -> Iterator[tuple[int, bool, Sample | None]]:
-    """(line number, is it the last, row or None if damaged) of each line."""
+def numbered_samples(file: Path) -> Iterator[tuple[int, bool, Sample | None]]:
+    """Yield (line number, whether it is the last, sample or None if damaged) for each line."""
     try:
         lines = file.read_bytes().splitlines(keepends=True)
     except OSError as error:
@@ -148,7 +151,7 @@ _FIELDS = _field_names(Sample)
 
 
 def to_table(samples: Sequence[Sample]) -> "pa.Table":
-    """Samples as an Arrow table with a fixed schema."""
+    """Return samples as an Arrow table with a fixed schema."""
     import pyarrow as pa
 
     types = {

@@ -21,7 +21,7 @@ from sfr_eval.store.manifest import FILE as MANIFEST
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import FILE as RESULTS
 from sfr_eval.store.results import Results
-from sfr_eval.store.rows import SampleWriter, _read_lines, _shared, to_table
+from sfr_eval.store.rows import SampleWriter, numbered_samples, sample_from, to_table
 from sfr_eval.types import Sample
 from sfr_eval.util.files import atomic_path, writing_to
 from sfr_eval.util.lock import FolderLock
@@ -32,26 +32,26 @@ if TYPE_CHECKING:
 
 
 class RunFolder:
-    """One run's folder. Open it with `with`: it is locked against a second writer."""
+    """The folder of one run. Inside a `with` block it is locked against a second writer."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.damaged: list[str] = []  # file:line of rows that `read_samples` had to leave out
+        self.damaged: list[str] = []  # file:line of each row that `read_samples` left out
         self._lock = FolderLock(path / ".lock", where=str(path))
 
     @property
     def manifest_file(self) -> Path:
-        """Settings and status of the run."""
+        """Path of manifest.json."""
         return self.path / MANIFEST
 
     @property
     def samples_file(self) -> Path:
-        """Sealed samples."""
+        """Path of samples.parquet."""
         return self.path / "samples.parquet"
 
     @property
     def results_file(self) -> Path:
-        """All estimates."""
+        """Path of results.json."""
         return self.path / RESULTS
 
     def __enter__(self) -> "RunFolder":
@@ -74,31 +74,30 @@ class RunFolder:
             manifest.save(self.path)
 
     def read_samples(self) -> dict[str, Sample]:
-        """All stored rows by sample_id. An answer replaces an earlier error of the same id.
+        """Return all stored rows by sample_id. An answer replaces an earlier error of the same id.
 
-        A torn last line is what a crash leaves, and is dropped. Damage elsewhere is dropped too,
-        but named in `damaged`; either way the row is missing and will be drawn again.
+        A torn last line is what a crash leaves, and is dropped. A damaged line elsewhere is dropped
+        too, but listed in `damaged`. Either way the row is missing and will be drawn again.
         """
         rows: dict[str, Sample] = {}
         self.damaged = []
         for file in sorted((self.path / "samples").glob("*.jsonl")):
-            for number, last, sample in _read_lines(file):
+            for number, last, sample in numbered_samples(file):
                 if sample is None:
                     if not last:
                         self.damaged.append(f"{file}:{number}")
                     continue
-                known = rows.get(sample.sample_id)
-                if known is None or known.status == "error":
+                earlier = rows.get(sample.sample_id)
+                if earlier is None or earlier.status == "error":
                     rows[sample.sample_id] = sample
         return rows
 
-    def writer(self) -> "SampleWriter":
-        """A new append-only file, after those of earlier sessions."""
-        numbers = [int(file.stem) for file in (self.path / "samples").glob("[0-9]*.jsonl")]
-        return SampleWriter(self.path / "samples" / f"{max(numbers, default=0) + 1:04d}.jsonl")
+    def writer(self) -> SampleWriter:
+        """Return a writer to a new file, which comes after those of earlier sessions."""
+        return SampleWriter.next_in(self.path / "samples")
 
     def seal(self, samples: Sequence[Sample]) -> str:
-        """Write the rows, in the order given, as Parquet. Equal rows give equal bytes. Returns the
+        """Write the rows as Parquet, in the order given: equal rows give equal bytes. Returns the
         sha256 of the file, for `sealed` in the manifest."""
         import pyarrow.parquet as pq
 
@@ -107,8 +106,8 @@ class RunFolder:
             return _sha256(temporary)
 
     def sealed_samples(self) -> list[Sample]:
-        """The rows of samples.parquet, in plan order. UserError if it is damaged, which is seen by
-        its sha256 where the manifest has that."""
+        """Return the rows of samples.parquet, in plan order. Raises UserError if the file is
+        missing or damaged; the manifest has its sha256."""
         import pyarrow.parquet as pq
 
         manifest = self.read_manifest()
@@ -117,10 +116,10 @@ class RunFolder:
             if expected is not None and _sha256(self.samples_file) != expected:
                 raise ValueError
             batches = pq.ParquetFile(self.samples_file).iter_batches(batch_size=8_192)
-            return [_shared(row) for batch in batches for row in batch.to_pylist()]
+            return [sample_from(row) for batch in batches for row in batch.to_pylist()]
         except FileNotFoundError:
             raise UserError(f"{self.path}: no samples.parquet; run it to its end first") from None
-        except (ValueError, TypeError, OSError):  # pyarrow's for a torn file, ours for another one
+        except (ValueError, TypeError, OSError):  # of pyarrow for a torn file, and the one above
             raise UserError(
                 f"{self.samples_file}: damaged; repeat the command that made it"
             ) from None

@@ -54,8 +54,8 @@ def test_similarity_of_personas(context: MakeContext) -> None:
         }
     )
     found = persona_similarity(made)[1.0]
-    assert found["personas"] == ["x", "y", "z"]
-    matrix = found["matrix"]
+    assert found.personas == ("x", "y", "z")
+    matrix = found.matrix
     bread, bread_too = made.embeddings([BREAD, BREAD_TOO])
     assert matrix[0][1] == matrix[1][0] == pytest.approx(float(bread @ bread_too), abs=1e-6)
     assert matrix[0][0] == pytest.approx(1)  # two equal replies, in both queries
@@ -66,4 +66,4 @@ def test_similarity_of_personas(context: MakeContext) -> None:
 def test_no_reply_at_all(context: MakeContext) -> None:
     made = context({("q", "x"): [None, None], ("q", "y"): [None]})
     assert [value.value for value in compute(made)[0].values] == [None, None]
-    assert persona_similarity(made)[1.0]["matrix"] == [[None, None], [None, None]]
+    assert persona_similarity(made)[1.0].matrix == ((None, None), (None, None))

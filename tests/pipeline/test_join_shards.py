@@ -91,6 +91,16 @@ def test_shards_put_together_have_the_bytes_of_the_unsharded_run(tmp_path: Path,
     assert [part["folder"] for part in manifest["shards"]] == [str(path) for path in folders]
 
 
+def test_a_joined_folder_leaves_out_the_same_thinking(tmp_path: Path) -> None:
+    tags = {"think_tags": "<think>,</think>"}
+    execute(config(tmp_path / "whole", **tags))
+    joined = Manifest.load(join_folders(draw_shards(tmp_path / "x", 2, **tags), tmp_path / "x"))
+    whole = Manifest.load(tmp_path / "whole")
+    assert whole.thinking is not None
+    assert joined.thinking == whole.thinking
+    assert joined.world_queries == whole.world_queries
+
+
 def test_each_shard_has_its_folder_and_is_stamped_partial(tmp_path: Path) -> None:
     first, second = draw_shards(tmp_path / "x", 2, limit=None, samples=1, temperatures=(1.0,))
     assert first == tmp_path / "x-shard-1-of-2"

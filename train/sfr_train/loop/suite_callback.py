@@ -5,7 +5,6 @@ every number goes to the Trainer's own loggers as `suite/<metric>`. Rank 0 measu
 wait. Random states are restored, so that training continues as if nothing had been drawn.
 """
 
-import json
 import random
 import shutil
 from pathlib import Path
@@ -17,6 +16,7 @@ from transformers import TrainerCallback
 
 from sfr_eval.config import load_run_config
 from sfr_eval.pipeline.run import execute
+from sfr_eval.store.results import Results
 from sfr_train.loop.evaluation import EvaluationSettings
 
 
@@ -63,9 +63,8 @@ class SuiteCallback(TrainerCallback):
             environment={},
         )
         execute(config)
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         return {
-            f"suite/{estimate['metric']}": float(estimate["value"])
-            for estimate in results["estimates"]
-            if estimate["persona"] == "" and estimate["value"] is not None
+            f"suite/{estimate.metric}": estimate.value
+            for estimate in Results.load(folder).estimates
+            if not estimate.persona and estimate.value is not None
         }

@@ -36,6 +36,7 @@ from sfr_eval.settings import (
     RequestSettings,
     ScoreSettings,
     Settings,
+    setting,
     split_names,
 )
 from sfr_eval.temperature import checked_temperatures, parse_temperatures
@@ -43,8 +44,12 @@ from sfr_eval.util.reading import one_line, read_yaml_mapping
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 
-SuiteName = Annotated[str, Field(min_length=1)]
-Tracker = Literal["mlflow", "wandb", "none"]
+Suites = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    BeforeValidator(split_names),
+    Field(min_length=1),
+]
+Trackers = Annotated[tuple[Literal["mlflow", "wandb", "none"], ...], BeforeValidator(split_names)]
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,12 @@ def _shard(value: Any) -> Any:
     return Shard.parse(value) if isinstance(value, str) else value
 
 
+Temperatures = Annotated[
+    tuple[float, ...], BeforeValidator(_temperatures), AfterValidator(checked_temperatures)
+]
+ShardText = Annotated[Shard, BeforeValidator(_shard), PlainSerializer(str, return_type=str)]
+
+
 class RunConfig(Settings):
     """One run: which checkpoint, which suites, how it is sampled, where it is kept.
 
@@ -91,56 +102,36 @@ class RunConfig(Settings):
 
     group = "Sampling"
 
-    model: str = Field(
-        description="Hub id[@revision], folder, LoRA folder, demo[:base], world[:cross=0.3,...]",
-        json_schema_extra=ENGINE,
+    model: str = setting(
+        "Hub id[@revision], folder, LoRA folder, demo[:base], world[:cross=0.3,...]",
+        default=...,
+        group=ENGINE,
     )
-    suite: Annotated[tuple[SuiteName, ...], BeforeValidator(split_names)] = Field(
-        min_length=1, description="suite, by name or folder", json_schema_extra=SUITE
+    suite: Suites = setting("suite, by name or folder", default=..., group=SUITE)
+    personas: Names | None = setting("only these personas of the suite", group=SUITE)
+    limit: Count | None = setting(
+        "only the first N queries of each suite, with all personas", group=SUITE
     )
-    personas: Names | None = Field(
-        None, description="only these personas of the suite", json_schema_extra=SUITE
+    samples: Count | None = setting("replies per prompt and temperature; default: the suite's")
+    temperatures: Temperatures | None = setting(
+        "0.2:1.6:0.2 (both ends included) or 0.6,1.0; default: the suite's"
     )
-    limit: Count | None = Field(
-        None,
-        description="only the first N queries of each suite, with all personas",
-        json_schema_extra=SUITE,
+    sampling: Literal["neutral", "model"] = setting(
+        "neutral: temperature only; model: its generation_config", default="neutral"
     )
-    samples: Count | None = Field(
-        None, description="replies per prompt and temperature; default: the suite's"
+    max_tokens: Count | None = setting("length limit of a reply; default: suite's")
+    seed: Annotated[Number, Field(ge=0, lt=2**63)] = setting("seed of all draws", default=0)
+    output: Path | None = setting(
+        "run folder, resumed if it exists; default: runs/<model>-<plan hash>", group=OUTPUT
     )
-    temperatures: (
-        Annotated[
-            tuple[float, ...],
-            BeforeValidator(_temperatures),
-            AfterValidator(checked_temperatures),
-        ]
-        | None
-    ) = Field(None, description="0.2:1.6:0.2 (both ends included) or 0.6,1.0; default: the suite's")
-    sampling: Literal["neutral", "model"] = Field(
-        "neutral", description="neutral: temperature only; model: its generation_config"
+    track: Trackers | None = setting(
+        "log results there; default: if MLFLOW_TRACKING_URI or WANDB_PROJECT is set", group=OUTPUT
     )
-    max_tokens: Count | None = Field(None, description="length limit of a reply; default: suite's")
-    seed: Annotated[Number, Field(ge=0, lt=2**63)] = Field(0, description="seed of all draws")
-    output: Path | None = Field(
-        None,
-        description="run folder, resumed if it exists; default: runs/<model>-<plan hash>",
-        json_schema_extra=OUTPUT,
+    track_artifacts: bool = setting(
+        "log results.json, manifest and report as well", default=True, group=OUTPUT
     )
-    track: Annotated[tuple[Tracker, ...], BeforeValidator(split_names)] | None = Field(
-        None,
-        description="log results there; default: if MLFLOW_TRACKING_URI or WANDB_PROJECT is set",
-        json_schema_extra=OUTPUT,
-    )
-    track_artifacts: bool = Field(
-        True, description="log results.json, manifest and report as well", json_schema_extra=OUTPUT
-    )
-    shard: (
-        Annotated[Shard, BeforeValidator(_shard), PlainSerializer(str, return_type=str)] | None
-    ) = Field(
-        None,
-        description="i/n: only every n-th query, from the i-th on, for array jobs",
-        json_schema_extra=SCALING,
+    shard: ShardText | None = setting(
+        "i/n: only every n-th query, from the i-th on, for array jobs", group=SCALING
     )
     serving: EngineSettings = EngineSettings()
     requests: RequestSettings = RequestSettings()

@@ -23,11 +23,15 @@ from sfr_eval.errors import UserError
 from sfr_eval.thinking import declared
 from sfr_eval.util.reading import one_line
 
-ENGINE: dict[str, Any] = {"group": "Model and engine"}
-SUITE: dict[str, Any] = {"group": "Suite"}
-OUTPUT: dict[str, Any] = {"group": "Output"}
-SCALING: dict[str, Any] = {"group": "Scaling"}
+ENGINE, SUITE, OUTPUT, SCALING = "Model and engine", "Suite", "Output", "Scaling"
 """Sections of `--help`, for settings that belong elsewhere than the rest of their model."""
+
+
+def setting(
+    description: str, *, default: Any = None, group: str | None = None, **rules: Any
+) -> Any:
+    """Declares a setting. `group` is its section of `--help`; default: that of its model."""
+    return Field(default, description=description, json_schema_extra={"group": group}, **rules)
 
 
 class Settings(BaseModel):
@@ -104,64 +108,56 @@ Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Number = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[Number, Field(ge=1)]
 Prices = Annotated[tuple[float, float], BeforeValidator(split_names), AfterValidator(_price_pair)]
+Layers = Annotated[tuple[int, ...], BeforeValidator(_layers), Field(min_length=1)]
+Tags = Annotated[str, BeforeValidator(_joined_tags), AfterValidator(_think_tags)]
 _PRICES = "dollars per million prompt and completion tokens"
 
 
 class EngineSettings(Settings):
     """How the model is loaded and served."""
 
-    group = ENGINE["group"]
+    group = ENGINE
 
-    engine: Literal["auto", "vllm", "transformers", "world", "openai", "ray"] = Field(
-        "auto",
-        description="auto: world for a world: model, openai with --base-url, otherwise vllm",
+    engine: Literal["auto", "vllm", "transformers", "world", "openai", "ray"] = setting(
+        "auto: world for a world: model, openai with --base-url, otherwise vllm", default="auto"
     )
-    base_url: Names | None = Field(
-        None, description="OpenAI-compatible server of --model; several for replicas"
+    base_url: Names | None = setting("OpenAI-compatible server of --model; several for replicas")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "auto: float32 on CPU, the checkpoint's own on a GPU", default="auto"
     )
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto: float32 on CPU, the checkpoint's own on a GPU"
+    max_model_len: Annotated[Number, Field(ge=8)] | None = setting(
+        "context length of the engine; default: what the longest request needs"
     )
-    max_model_len: Annotated[Number, Field(ge=8)] | None = Field(
-        None, description="context length of the engine; default: what the longest request needs"
+    gpu_memory_utilization: float = setting(
+        "share of GPU memory that vLLM takes", default=0.9, gt=0, le=1
     )
-    gpu_memory_utilization: float = Field(
-        0.9, gt=0, le=1, description="share of GPU memory that vLLM takes"
+    trust_remote_code: bool = setting("run Python code that the model brings", default=False)
+    system_role: Literal["error", "merge"] = setting(
+        "if the template refuses a system message: error, or merge into user", default="error"
     )
-    trust_remote_code: bool = Field(False, description="run Python code that the model brings")
-    system_role: Literal["error", "merge"] = Field(
-        "error", description="if the template refuses a system message: error, or merge into user"
+    chat_template: Path | None = setting("Jinja file; default: the tokenizer's own template")
+    prices: Prices | None = setting(f"of --model on a server: {_PRICES}")
+    tensor_parallel: Count = setting(
+        "GPUs that share one copy of the model", default=1, group=SCALING
     )
-    chat_template: Path | None = Field(
-        None, description="Jinja file; default: the tokenizer's own template"
+    replicas: Count | None = setting(
+        "engine ray: copies of the model; default: all GPUs, or one per node", group=SCALING
     )
-    prices: Prices | None = Field(None, description=f"of --model on a server: {_PRICES}")
-    tensor_parallel: Count = Field(
-        1, description="GPUs that share one copy of the model", json_schema_extra=SCALING
-    )
-    replicas: Count | None = Field(
-        None,
-        description="engine ray: copies of the model; default: all GPUs, or one per node",
-        json_schema_extra=SCALING,
-    )
-    ray_address: str | None = Field(
-        None,
+    ray_address: str | None = setting(
+        "Ray cluster: auto or host:port; default: RAY_ADDRESS, else this machine",
         min_length=1,
-        description="Ray cluster: auto or host:port; default: RAY_ADDRESS, else this machine",
-        json_schema_extra=SCALING,
+        group=SCALING,
     )
 
 
 class RequestSettings(Settings):
     """Limits on the requests to servers, both of the model and of judges."""
 
-    group = SCALING["group"]
+    group = SCALING
 
-    concurrency: int = Field(32, ge=1, le=4096, description="requests in flight to a server")
-    timeout: float = Field(600.0, gt=0, description="seconds to wait for one response of a server")
-    max_cost: float | None = Field(
-        None, gt=0, description="stop before this many dollars are spent; needs prices"
-    )
+    concurrency: int = setting("requests in flight to a server", default=32, ge=1, le=4096)
+    timeout: float = setting("seconds to wait for one response of a server", default=600.0, gt=0)
+    max_cost: float | None = setting("stop before this many dollars are spent; needs prices", gt=0)
 
 
 class ScoreSettings(Settings):
@@ -169,35 +165,28 @@ class ScoreSettings(Settings):
 
     group = "Metrics"
 
-    metrics: Names | None = Field(None, description="metric families; default: the suite's")
-    encoder: str | None = Field(None, description="sentence-transformers name or folder")
-    encoder_backend: Literal["float32", "bfloat16", "onnx"] = Field(
-        "float32", description="the other two are faster; the report says how far they deviate"
+    metrics: Names | None = setting("metric families; default: the suite's")
+    encoder: str | None = setting("sentence-transformers name or folder")
+    encoder_backend: Literal["float32", "bfloat16", "onnx"] = setting(
+        "the other two are faster; the report says how far they deviate", default="float32"
     )
-    encoder_long_texts: Literal["truncate", "chunk"] = Field(
-        "truncate", description="beyond the encoder's window: cut off, or average the parts"
+    encoder_long_texts: Literal["truncate", "chunk"] = setting(
+        "beyond the encoder's window: cut off, or average the parts", default="truncate"
     )
-    style_data: Path | None = Field(None, description="persona-labelled JSONL for the style probe")
-    tokenizer: str = Field(
-        "words-v1", description="words-v1, characters-v1, blanks-v1, rouge-v1 or a tokenizer.json"
+    style_data: Path | None = setting("persona-labelled JSONL for the style probe")
+    tokenizer: str = setting(
+        "words-v1, characters-v1, blanks-v1, rouge-v1 or a tokenizer.json", default="words-v1"
     )
-    token_window: Count | None = Field(
-        None, description="lexical metrics read only the first N tokens of each reply"
+    token_window: Count | None = setting(
+        "lexical metrics read only the first N tokens of each reply"
     )
-    think_tags: Annotated[str, BeforeValidator(_joined_tags), AfterValidator(_think_tags)] = Field(
-        "auto",
-        description="what encloses thinking: '<think>,</think>' or none; auto: see chat template",
+    think_tags: Tags = setting(
+        "encloses thinking: '<think>,</think>' or none; auto: see chat template", default="auto"
     )
-    base_model: str | None = Field(
-        None, description="geometry, tokens: the model that --model was trained from"
-    )
-    layers: Annotated[tuple[int, ...], BeforeValidator(_layers)] | None = Field(
-        None, min_length=1, description="geometry: layers like 0,6,12; 0: embedding; default: 5"
-    )
-    jackknife: bool = Field(False, description="semantic: also standard errors within prompts")
-    workers: Count | None = Field(
-        None, description="processes that measure; default: 1", json_schema_extra=SCALING
-    )
+    base_model: str | None = setting("geometry, tokens: the model that --model was trained from")
+    layers: Layers | None = setting("geometry: layers like 0,6,12; 0: embedding; default: 5")
+    jackknife: bool = setting("semantic: also standard errors within prompts", default=False)
+    workers: Count | None = setting("processes that measure; default: 1", group=SCALING)
 
 
 class JudgeSettings(Settings):
@@ -205,15 +194,13 @@ class JudgeSettings(Settings):
 
     group = "Judges"
 
-    judge: Names | None = Field(None, description="LLM judge: model or URL[#model]")
-    judge_axes: Annotated[Names, Field(min_length=1)] = Field(
-        ("ctx", "rel", "flu"), description="rubrics, by name or file"
+    judge: Names | None = setting("LLM judge: model or URL[#model]")
+    judge_axes: Annotated[Names, Field(min_length=1)] = setting(
+        "rubrics, by name or file", default=("ctx", "rel", "flu")
     )
-    judge_votes: int = Field(1, ge=1, le=99, description="answers of a judge to each question")
-    judge_prices: Prices | None = Field(None, description=f"of --judge: {_PRICES}")
-    judge_calibration: Path | None = Field(
-        None, description="file written by `sfr-eval calibrate --judge`"
-    )
+    judge_votes: int = setting("answers of a judge to each question", default=1, ge=1, le=99)
+    judge_prices: Prices | None = setting(f"of --judge: {_PRICES}")
+    judge_calibration: Path | None = setting("file written by `sfr-eval calibrate --judge`")
 
 
 class CodeSettings(Settings):
@@ -223,29 +210,20 @@ class CodeSettings(Settings):
     be written `suite=value,suite=value`; without the name of a suite it applies to all.
     """
 
-    group = SUITE["group"]
+    group = SUITE
     _PROBLEMS: ClassVar = ("data", "release", "window", "prompt_form")
 
-    data: str | None = Field(None, description="code: JSONL file of problems, or small (bundled)")
-    release: str | None = Field(
-        None, description="mbpp: full, sanitized; livecodebench: release_v1 to release_v6"
+    data: str | None = setting("code: JSONL file of problems, or small (bundled)")
+    release: str | None = setting("mbpp: full, sanitized; livecodebench: release_v1 to release_v6")
+    window: str | None = setting("livecodebench: contest dates like 2024-08:2025-01")
+    prompt_form: str | None = setting("chat; mbpp also few-shot; humaneval also completion")
+    verdict_mode: Literal["faithful", "lcb-compat", "evalplus"] | None = setting(
+        "how output is compared; default: the suite's own"
     )
-    window: str | None = Field(
-        None, description="livecodebench: contest dates like 2024-08:2025-01"
-    )
-    prompt_form: str | None = Field(
-        None, description="chat; mbpp also few-shot; humaneval also completion"
-    )
-    verdict_mode: Literal["faithful", "lcb-compat", "evalplus"] | None = Field(
-        None, description="how output is compared; default: the suite's own"
-    )
-    regrade: float = Field(0.1, ge=0, le=1, description="share of programs that is graded twice")
-    unsafe_code: bool = Field(False, description="run programs even where nothing isolates them")
-    grade_workers: int | None = Field(
-        None,
-        ge=1,
-        description="processes that grade; default: physical cores",
-        json_schema_extra=SCALING,
+    regrade: float = setting("share of programs that is graded twice", default=0.1, ge=0, le=1)
+    unsafe_code: bool = setting("run programs even where nothing isolates them", default=False)
+    grade_workers: int | None = setting(
+        "processes that grade; default: physical cores", ge=1, group=SCALING
     )
 
     def problems(self) -> dict[str, str]:

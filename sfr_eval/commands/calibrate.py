@@ -15,6 +15,7 @@ from sfr_eval.commands.options import (
     output_option,
 )
 from sfr_eval.util.progress import log, say
+from sfr_eval.util.terminal import print_json, print_table
 
 
 @click.command(cls=SettingsCommand, settings=("metrics", "encoder", "judging", "requests"))
@@ -56,7 +57,6 @@ def calibrate(
         show_judge_trial(trial, as_json=as_json)
         return 3 if trial["trouble"] else 0
     from sfr_eval.settings import ScoreSettings
-    from sfr_eval.util.terminal import print_json
 
     measuring = ScoreSettings.from_flat(settings)
     folder = output or Path("runs/calibration")
@@ -128,7 +128,6 @@ def write(calibration: dict[str, Any], output: Path) -> None:
 
 def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
     """Prints how a judge did on replies whose true verdict is known."""
-    from sfr_eval.util.terminal import print_json, print_table
 
     if as_json:
         print_json(trial)
@@ -155,7 +154,6 @@ def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _show_biases(report: dict[str, Any]) -> None:
-    from sfr_eval.util.terminal import print_table
 
     doses = [f"{point['dose']:g}" for point in report["dose_response"][0]["means"]]
     print_table(

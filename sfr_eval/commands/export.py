@@ -6,6 +6,7 @@ import click
 
 from sfr_eval.commands.options import PATH, json_option, metrics_option, output_option
 from sfr_eval.util.progress import say
+from sfr_eval.util.terminal import print_json
 
 
 @click.command()
@@ -36,7 +37,6 @@ def export(
 ) -> None:
     """Write a measured run in another tool's format, or upload it."""
     from sfr_eval.formats.export import export as export_run
-    from sfr_eval.util.terminal import print_json
 
     written = export_run(
         folder, format=format, output=output, metrics=metrics, repo=repo, artifacts=artifacts

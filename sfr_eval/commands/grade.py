@@ -8,6 +8,7 @@ import click
 from sfr_eval.commands.options import PATH, json_option, output_option
 from sfr_eval.errors import RunError, UserError, did_you_mean
 from sfr_eval.util.progress import log, say
+from sfr_eval.util.terminal import print_json, print_table
 
 
 @click.command()
@@ -58,7 +59,6 @@ def grade(
 
 def show_grading(summary: dict[str, Any], *, as_json: bool) -> None:
     """Prints the counts of the verdicts."""
-    from sfr_eval.util.terminal import print_json, print_table
 
     if as_json:
         print_json(summary)

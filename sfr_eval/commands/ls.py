@@ -9,6 +9,7 @@ import click
 from sfr_eval.commands.options import json_option
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.progress import say
+from sfr_eval.util.terminal import print_json, print_table
 
 LISTS = ("suites", "judges", "metrics", "objectives", "engines")
 
@@ -28,7 +29,6 @@ def ls(kind: str, as_json: bool) -> None:
 
 def show_lists(kinds: Sequence[str], *, as_json: bool) -> None:
     """Prints what there is of each kind: name and one sentence."""
-    from sfr_eval.util.terminal import print_json, print_table
 
     lists = {kind: _list(kind) for kind in kinds}
     if as_json:

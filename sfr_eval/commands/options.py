@@ -95,23 +95,21 @@ class SettingsCommand(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Returns the command's own options and those of its settings."""
         own = super().get_params(ctx)
-        declared = {option.name for option in own}
+        # A flag that may be followed by its value would swallow an argument.
         flags = any(isinstance(option, click.Argument) for option in own)
-        options = [o for o in self._setting_options(flags) if o.name not in declared]
-        return [*own, *options]
+        return [*own, *self._setting_options(flags)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Reads the options and gathers the settings among them."""
         from sfr_eval.config import parse_assignments, refuse_unknown
 
         rest = super().parse_args(ctx, args)
-        known = {option.name or "": option for option in self._setting_options(flags=True)}
+        known = {str(option.name): option for option in self._setting_options(flags=True)}
         settings = parse_assignments(ctx.params.pop("assign"))
         if self._settings != "all":  # which --config can set as well, so that the loader checks it
             refuse_unknown(settings, where="--set", known=known)
-        for name in known:
-            if name in ctx.params and (value := ctx.params.pop(name)) is not None:
-                settings[name] = value
+        given = {name: ctx.params.pop(name) for name in known}
+        settings |= {name: value for name, value in given.items() if value is not None}
         ctx.params["settings"] = settings
         return rest
 
@@ -131,9 +129,8 @@ class SettingsCommand(click.Command):
 
         chosen = FIELDS if self._settings == "all" else select(self._settings)
         for name, (field, kind) in chosen.items():
-            extra = field.json_schema_extra
-            section = extra["group"] if isinstance(extra, dict) else kind.group
-            yield SettingOption(name, field, section=str(section), flags=flags)
+            own: Any = field.json_schema_extra
+            yield SettingOption(name, field, section=own["group"] or kind.group, flags=flags)
 
 
 def judge_settings(settings: dict[str, Any]) -> "tuple[JudgeSettings, RequestSettings]":

@@ -7,6 +7,7 @@ import click
 
 from sfr_eval.commands.options import PATH, SettingsCommand, json_option
 from sfr_eval.util.progress import log, say
+from sfr_eval.util.terminal import print_json, print_table
 
 
 @click.command(cls=SettingsCommand, settings="all")
@@ -39,7 +40,6 @@ def show_plan(config: Any, *, as_json: bool) -> None:
     from contextlib import closing
 
     from sfr_eval.pipeline.preflight import preflight
-    from sfr_eval.util.terminal import print_json, print_table
 
     with closing(preflight(config)) as ready:
         checkpoint, engine = ready.subject.checkpoint, ready.subject.engine

@@ -14,6 +14,7 @@ from sfr_eval.commands.options import (
 )
 from sfr_eval.types import Estimate
 from sfr_eval.util.progress import log, say
+from sfr_eval.util.terminal import print_json, print_table
 
 SETTINGS = ("score", "code", "judging", "requests", "model", "trust_remote_code", "ray_address")
 
@@ -63,7 +64,6 @@ def show_results(folder: Path, *, as_json: bool) -> None:
     """Prints the headline estimates of a measured run: a row a metric, a column a temperature."""
     from sfr_eval.metrics.table import shown_metrics
     from sfr_eval.store.run_folder import RunFolder
-    from sfr_eval.util.terminal import print_json, print_table
 
     results = RunFolder(folder).read_results()
     if as_json:

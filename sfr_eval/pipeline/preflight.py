@@ -52,13 +52,28 @@ class Preflight:
 def preflight(config: RunConfig) -> Preflight:
     """Checks all that a run needs. Raises UserError for the first thing that is missing or wrong;
     nothing has been written by then. Judges are asked last, as only they cost time."""
-    suites = load_suites(config)
+    suites = tuple(
+        load_suite(name, personas=config.personas, code=config.code) for name in config.suite
+    )
+    if len({suite.id for suite in suites}) < len(suites):
+        raise UserError("--suite: the same suite is named twice")
     check_metrics(config.score)
     subject = resolve_subject(config, suites)
     check_subject(subject.checkpoint, families(config.score, suites))
     if config.score.base_model is not None:
         resolve_base(config.score.base_model)
-    plan = plan_run(config, suites, subject)
+    plan = make_plan(
+        suites,
+        subject=subject.identity,
+        sampling_policy=config.sampling,
+        generation_config=subject.generation_config,
+        samples=config.samples,
+        temperatures=config.temperatures,
+        max_tokens=config.max_tokens,
+        limit=config.limit,
+        seed=config.seed,
+        shard=config.shard,
+    )
     folder = run_folder(config, plan, subject)
     trackers = usable_trackers(config.track, os.environ)
     with writing_to(folder.path):
@@ -87,16 +102,6 @@ def preflight(config: RunConfig) -> Preflight:
     )
 
 
-def load_suites(config: RunConfig) -> tuple[Suite, ...]:
-    """Loads the suites of a run. Raises UserError if one is named twice."""
-    suites = tuple(
-        load_suite(name, personas=config.personas, code=config.code) for name in config.suite
-    )
-    if len({suite.id for suite in suites}) < len(suites):
-        raise UserError("--suite: the same suite is named twice")
-    return suites
-
-
 def check_metrics(settings: ScoreSettings) -> None:
     """Raises UserError for a metric family or tokenizer that does not exist."""
     for family in settings.metrics or ():
@@ -107,22 +112,6 @@ def check_metrics(settings: ScoreSettings) -> None:
 def families(settings: ScoreSettings, suites: Sequence[Suite]) -> set[str]:
     """Returns the metric families to compute: those of --metrics, or those of the suites."""
     return set(settings.metrics or (name for suite in suites for name in suite.spec.metrics))
-
-
-def plan_run(config: RunConfig, suites: Sequence[Suite], subject: Subject) -> Plan:
-    """Lists what must be drawn."""
-    return make_plan(
-        suites,
-        subject=subject.identity,
-        sampling_policy=config.sampling,
-        generation_config=subject.generation_config,
-        samples=config.samples,
-        temperatures=config.temperatures,
-        max_tokens=config.max_tokens,
-        limit=config.limit,
-        seed=config.seed,
-        shard=config.shard,
-    )
 
 
 def run_folder(config: RunConfig, plan: Plan, subject: Subject) -> RunFolder:

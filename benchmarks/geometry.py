@@ -75,29 +75,27 @@ def prepare(folder: Path, replies: int) -> None:
 
 
 def score(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
-    import sfr_eval.report.report
-    from sfr_eval.pipeline.score import LookInto, rescore
+    from sfr_eval.pipeline import measure
+    from sfr_eval.pipeline.score import score_paths
 
     scored = []
-    whole = sfr_eval.report.report.write_report
+    whole = measure.write_report
 
     def timed(*folder: object) -> Path:
         scored.append(time.process_time())
         return whole(*folder)  # type: ignore[arg-type]
 
-    sfr_eval.report.report.write_report = timed
+    measure.write_report = timed
     with tempfile.TemporaryDirectory() as scratch:
-        rescore(
-            folder / "replies.jsonl",
+        score_paths(
+            [folder / "replies.jsonl"],
+            {
+                "metrics": arguments.metrics,
+                "model": str(folder / "model"),
+                "base_model": str(folder / "base") if arguments.base else None,
+            },
             suite="persona",
             output=Path(scratch) / "run",
-            metrics=tuple(arguments.metrics.split(",")),
-            encoder=None,
-            style_data=None,
-            look_into=LookInto(
-                model=str(folder / "model"),
-                base_model=str(folder / "base") if arguments.base else None,
-            ),
         )
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {

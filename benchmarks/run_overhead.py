@@ -69,11 +69,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def bare(config: Any) -> dict[str, Any]:
     """vLLM's own generate, with our engine arguments and our requests, all handed over at once."""
-    from sfr_eval.pipeline.run import prepare
+    from sfr_eval.pipeline.preflight import preflight
     from sfr_eval.samplers.vllm import engine_arguments, prepare_environment
 
     prepare_environment()
-    subject, _, plan = prepare(config)
+    ready = preflight(config)
+    subject, plan = ready.subject, ready.plan
     requests = list(plan.requests())
     prompts = [subject.prompter.token_ids(r.prompt.messages) for r in requests]
     longest = max(map(len, prompts)) + requests[0].sampling.max_tokens
@@ -111,7 +112,7 @@ def ours(config: Any) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "run"
-        run.score_and_report = lambda *_, **__: output  # type: ignore[assignment]
+        run.measure_and_report = lambda *_, **__: output  # type: ignore[assignment]
         run.execute(config.model_copy(update={"output": output}))
         session = json.loads((output / "manifest.json").read_text())["last_session"]
     return figures(session["sampling_seconds"], session["samples"], session["completion_tokens"])

@@ -34,7 +34,7 @@ def make(folder: Path, cache: Path, *, queries: int, samples: int) -> int:
     from sfr_eval.store.manifest import Manifest
     from sfr_eval.store.run_folder import RunFolder
 
-    run.score_and_report = lambda *_, **__: folder
+    run.measure_and_report = lambda *_, **__: folder
     config = RunConfig(
         model="world:cross=0.2,within=0.3",
         suite=("persona",),

@@ -85,7 +85,7 @@ def prepare(scratch: Path, arguments: argparse.Namespace) -> Row:
     """Prompts and settings for all sides, written to `scratch`; what a report says of them."""
     from sfr_eval.config import load_run_config
     from sfr_eval.models.prompting import merged_turns
-    from sfr_eval.pipeline.run import prepare as prepare_run
+    from sfr_eval.pipeline.preflight import preflight
     from sfr_eval.samplers.vllm import engine_arguments, prepare_environment
 
     prepare_environment()  # the children inherit it, so that it is the same for all
@@ -97,7 +97,8 @@ def prepare(scratch: Path, arguments: argparse.Namespace) -> Row:
         "max_tokens": arguments.max_tokens,
         "temperatures": arguments.temperatures,
     }
-    subject, _, plan = prepare_run(load_run_config(settings, environment={}))
+    ready = preflight(load_run_config(settings, environment={}))
+    subject, plan = ready.subject, ready.plan
     (part,) = plan.suites
     tokenizer, lengths = subject.prompter.tokenizer, []
     with (scratch / "prompts.jsonl").open("w", encoding="utf-8") as file:

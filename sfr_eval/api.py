@@ -1,4 +1,4 @@
-"""The verbs as functions, for notebooks and scripts.
+"""The commands as functions, for notebooks and scripts.
 
     import sfr_eval as se
 
@@ -28,12 +28,12 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder. Tables are read on first use and kept; `se.load` again for a fresh look."""
+    """A run folder. Tables are read on first use and cached; `se.load` reads them anew."""
 
     folder: Path
 
     def __fspath__(self) -> str:
-        """A run can stand wherever the path of one can."""
+        """Returns the folder, so that a run can be passed wherever a path can."""
         return str(self.folder)
 
     @cached_property
@@ -83,10 +83,10 @@ class Run:
 
     @property
     def report(self) -> Path:
-        """The page of this run; UserError if it was never written."""
+        """The report's path. Raises UserError if it was never written."""
         file = self.folder / "report.html"
         if not file.exists():
-            raise UserError(f"{file}: is not there; run `sfr-eval report {self.folder}`")
+            raise UserError(f"{file}: not there; run `sfr-eval report {self.folder}`")
         return file
 
     def export(self, format: str, **options: Any) -> list[str]:
@@ -111,7 +111,7 @@ def run(
     config: PathLike | None = None,
     **settings: Any,
 ) -> Run:
-    """Sample a checkpoint and measure it, as `sfr-eval run` does. `settings` are those of
+    """Samples a checkpoint and measures it, as `sfr-eval run` does. `settings` are those of
     `sfr_eval.config.RunConfig` (samples, temperatures, limit, output, ...); the same call resumes.
 
     UserError for wrong settings; RunError if requests failed (the run folder is kept).
@@ -126,8 +126,8 @@ def run(
         for name, value in {"model": model, "suite": suites, **settings}.items()
     }
     run_config = load_run_config(overrides, file=None if config is None else Path(config))
-    if run_config.base_url is None:
-        train_demo_models(run_config.model, run_config.base_model)
+    if run_config.serving.base_url is None:
+        train_demo_models(run_config.model, run_config.score.base_model)
     outcome = execute(run_config)
     if outcome.exit_code == 130:
         raise KeyboardInterrupt(outcome.lines[0])
@@ -137,7 +137,7 @@ def run(
 
 
 def load(folder: PathLike) -> Run:
-    """A run that is on disk; UserError if there is none."""
+    """Opens a run on disk. Raises UserError if there is none."""
     found = Run(Path(folder))
     _ = found.manifest
     return found
@@ -153,33 +153,36 @@ def score(
     persona_field: str | None = None,
     **settings: Any,
 ) -> Run:
-    """Measure a run again, or text made elsewhere (rows, lm-eval samples, inspect logs), as
-    `sfr-eval score` does. `settings` are those of `sfr_eval.pipeline.score.rescore`."""
+    """Measures a run again, or imported generations (rows, lm-eval samples, inspect logs), as
+    `sfr-eval score` does. `settings` are those of its options (encoder, judge, workers, ...)."""
+    from sfr_eval.commands.score import SETTINGS
+    from sfr_eval.config import refuse_unknown, select
+    from sfr_eval.demo import train_demo_models
     from sfr_eval.formats.read.mapping import Fields
-    from sfr_eval.pipeline.score import rescore
+    from sfr_eval.pipeline.score import score_paths
 
-    first, *more = [path] if isinstance(path, str | os.PathLike) else path
-    fields = Fields(query=query_field, persona=persona_field)
-    families = (metrics,) if isinstance(metrics, str) else metrics
-    settings = {"encoder": None, "style_data": None, **settings}
-    folder, _, trouble = rescore(
-        Path(first),
-        more=[Path(file) for file in more],
+    given = {name: value for name, value in settings.items() if value is not None}
+    refuse_unknown(given, where="score", known=select(SETTINGS))
+    train_demo_models(given.get("model"), given.get("base_model"))
+    paths = [path] if isinstance(path, str | os.PathLike) else path
+    scored = score_paths(
+        [Path(each) for each in paths],
+        given if metrics is None else {**given, "metrics": metrics},
         suite=suite,
         output=None if output is None else Path(output),
-        metrics=None if families is None else tuple(families),
-        fields=fields if query_field or persona_field else None,
-        **settings,
+        fields=Fields(query=query_field, persona=persona_field)
+        if query_field or persona_field
+        else None,
     )
-    if trouble:
-        raise RunError(f"{folder}: {trouble[0]}")
-    return Run(folder)
+    if scored.trouble:
+        raise RunError(f"{scored.folder}: {scored.trouble[0]}")
+    return Run(scored.folder)
 
 
 def export(
     run: PathLike, *, format: str, output: PathLike | None = None, **options: Any
 ) -> list[str]:
-    """Export a run, as `sfr-eval export` does; see `sfr_eval.formats.export.export`."""
+    """Exports a run, as `sfr-eval export` does; see `sfr_eval.formats.export.export`."""
     from sfr_eval.formats.export import export as export_run
 
     target = None if output is None else Path(output)

@@ -1,10 +1,9 @@
-"""Models of everything that is read from a file, the environment or the command line.
+"""The settings of one run, and where they come from.
 
-Precedence for a run: command line > SFR_EVAL_* > --config file > suite > default. A field that
-nobody set stays None where the suite or the engine decides, and the resolved value is recorded.
+Precedence: command line > SFR_EVAL_* > --config file > suite > default. A setting that nobody set
+stays None where the suite or the engine decides; the manifest records the resolved value.
 """
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,256 +12,209 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
+    AfterValidator,
+    BeforeValidator,
     Field,
+    PlainSerializer,
     ValidationError,
-    field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.settings import (
+    ENGINE,
+    OUTPUT,
+    SCALING,
+    SUITE,
+    CodeSettings,
+    Count,
+    EngineSettings,
+    JudgeSettings,
+    Names,
+    Number,
+    RequestSettings,
+    ScoreSettings,
+    Settings,
+    setting,
+    split_names,
+)
 from sfr_eval.temperature import checked_temperatures, parse_temperatures
-from sfr_eval.thinking import declared
-from sfr_eval.util.reading import _BRIEF, one_line, read_yaml_mapping
+from sfr_eval.util.reading import one_line, read_yaml_mapping
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 
-_BRIEF.maxstring = _BRIEF.maxother = 200
-
-
-SuiteName = Annotated[str, Field(min_length=1)]
+Suites = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    BeforeValidator(split_names),
+    Field(min_length=1),
+]
+Trackers = Annotated[tuple[Literal["mlflow", "wandb", "none"], ...], BeforeValidator(split_names)]
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Share `index` (from 1) of `of` of a run; see `plan.make_plan`."""
+    """Part `index` (from 1) of `count` parts of a run; see `plan.make_plan`."""
 
     index: int
-    of: int
+    count: int
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """Read `i/n`; ValueError says what is wrong."""
-        index, slash, of = text.partition("/")
-        if not (slash and index.isascii() and index.isdigit() and of.isascii() and of.isdigit()):
+        """Reads `i/n`. Raises ValueError, which says what is wrong."""
+        index, slash, count = text.partition("/")
+        if not (slash and all(part.isascii() and part.isdigit() for part in (index, count))):
             raise ValueError("write i/n, like 1/16")
-        found = cls(int(index), int(of))
-        if not 1 <= found.index <= found.of:
-            raise ValueError(f"i runs from 1 to {found.of}")
-        return found
+        shard = cls(int(index), int(count))
+        if not 1 <= shard.index <= shard.count:
+            raise ValueError(f"i runs from 1 to {shard.count}")
+        return shard
 
     @property
     def suffix(self) -> str:
-        """Of the name of its run folder; sorts in order."""
-        return f"-shard-{self.index:0{len(str(self.of))}d}-of-{self.of}"
+        """End of the name of the shard's run folder; the names sort in order."""
+        return f"-shard-{self.index:0{len(str(self.count))}d}-of-{self.count}"
 
     def __str__(self) -> str:
-        return f"{self.index}/{self.of}"
+        return f"{self.index}/{self.count}"
 
 
-class RunConfig(BaseModel):
-    """One run: which checkpoint, which suites, how it is sampled, where it is kept."""
+def _temperatures(value: Any) -> Any:
+    return parse_temperatures(value) if isinstance(value, str) else value
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str = Field(description="hub id[@revision], folder, LoRA folder, demo[:base], world:...")
-    suite: tuple[SuiteName, ...] = Field(min_length=1, description="suite name or folder")
-    engine: Literal["auto", "vllm", "transformers", "world", "openai", "ray"] = "auto"
-    base_url: tuple[str, ...] | None = Field(
-        None, description="OpenAI-compatible server of --model; repeatable for replicas"
+def _shard(value: Any) -> Any:
+    return Shard.parse(value) if isinstance(value, str) else value
+
+
+Temperatures = Annotated[
+    tuple[float, ...], BeforeValidator(_temperatures), AfterValidator(checked_temperatures)
+]
+ShardText = Annotated[Shard, BeforeValidator(_shard), PlainSerializer(str, return_type=str)]
+
+
+class RunConfig(Settings):
+    """One run: which checkpoint, which suites, how it is sampled, where it is kept.
+
+    The settings of each group can be written flat, too: `samples`, `dtype` and `judge_votes` side
+    by side, as on the command line.
+    """
+
+    group = "Sampling"
+
+    model: str = setting(
+        "Hub id[@revision], folder, LoRA folder, demo[:base], world[:cross=0.3,...]",
+        default=...,
+        group=ENGINE,
     )
-    samples: int | None = Field(None, ge=1, description="completions per prompt and temperature")
-    temperatures: tuple[float, ...] | None = None
-    sampling: Literal["neutral", "model"] = Field(
-        "neutral", description="neutral: nothing but temperature; model: its generation_config"
+    suite: Suites = setting("suite, by name or folder", default=..., group=SUITE)
+    personas: Names | None = setting("only these personas of the suite", group=SUITE)
+    limit: Count | None = setting(
+        "only the first N queries of each suite, with all personas", group=SUITE
     )
-    max_tokens: int | None = Field(None, ge=1)
-    limit: int | None = Field(None, ge=1, description="first N queries, each with all personas")
-    seed: int = Field(0, ge=0, lt=2**63)
-    output: Path | None = Field(None, description="run folder; default runs/<model>-<plan hash>")
-    personas: tuple[str, ...] | None = Field(None, description="subset of the suite's personas")
-    system_role: Literal["error", "merge"] = Field(
-        "error", description="template refuses a system message: error, or merge into user turn"
+    samples: Count | None = setting("replies per prompt and temperature; default: the suite's")
+    temperatures: Temperatures | None = setting(
+        "0.2:1.6:0.2 (both ends included) or 0.6,1.0; default: the suite's"
     )
-    chat_template: Path | None = Field(None, description="Jinja file; default the tokenizer's own")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    max_model_len: int | None = Field(None, ge=8)
-    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
-    tensor_parallel: int = Field(1, ge=1, description="GPUs that share one copy of the model")
-    replicas: int | None = Field(
-        None, ge=1, description="engine ray: copies of the model; default all GPUs, or a node each"
+    sampling: Literal["neutral", "model"] = setting(
+        "neutral: temperature only; model: its generation_config", default="neutral"
     )
-    ray_address: str | None = Field(
-        None, min_length=1, description="auto or host:port; default RAY_ADDRESS, else this machine"
+    max_tokens: Count | None = setting("length limit of a reply; default: suite's")
+    seed: Annotated[Number, Field(ge=0, lt=2**63)] = setting("seed of all draws", default=0)
+    output: Path | None = setting(
+        "run folder, resumed if it exists; default: runs/<model>-<plan hash>", group=OUTPUT
     )
-    shard: str | None = Field(
-        None, description="i/n: draw only every n-th query, from the i-th on, for array jobs"
+    track: Trackers | None = setting(
+        "log results there; default: if MLFLOW_TRACKING_URI or WANDB_PROJECT is set", group=OUTPUT
     )
-    workers: int | None = Field(None, ge=1, description="processes that score; default one")
-    trust_remote_code: bool = False
-    think_tags: str = Field(
-        "auto", description="<think>,</think> or none; auto: those of the chat template"
+    track_artifacts: bool = setting(
+        "log results.json, manifest and report as well", default=True, group=OUTPUT
     )
-    metrics: tuple[str, ...] | None = Field(None, description="metric families; default all")
-    encoder: str | None = Field(None, description="sentence-transformers name or folder")
-    encoder_backend: Literal["float32", "bfloat16", "onnx"] = Field(
-        "float32", description="the others are faster; how far they are off is reported"
+    shard: ShardText | None = setting(
+        "i/n: only every n-th query, from the i-th on, for array jobs", group=SCALING
     )
-    encoder_long_texts: Literal["truncate", "chunk"] = Field(
-        "truncate", description="beyond the encoder's window: cut off, or mean of the parts"
-    )
-    style_data: Path | None = Field(None, description="persona-labelled JSONL for the probe")
-    tokenizer: str = Field(
-        "words-v1", description="words-v1, characters-v1, blanks-v1, rouge-v1, or a tokenizer.json"
-    )
-    token_window: int | None = Field(
-        None, ge=1, description="lexical measures read the first N tokens of each reply"
-    )
-    data: str | None = Field(None, description="code suites: JSONL file, or `small`")
-    release: str | None = Field(None, description="mbpp: full, sanitized; lcb: release_v5")
-    window: str | None = Field(None, description="livecodebench: 2024-08:2025-01")
-    prompt_form: str | None = Field(None, description="chat; mbpp: few-shot; humaneval: completion")
-    verdict_mode: Literal["faithful", "lcb-compat", "evalplus"] | None = None
-    regrade: float = Field(0.1, ge=0, le=1, description="share of programs that is graded twice")
-    grade_workers: int | None = Field(None, ge=1, description="default: physical cores")
-    unsafe_code: bool = Field(False, description="run programs even where nothing isolates them")
-    base_model: str | None = Field(
-        None, description="what --model was trained from, for geometry and tokens"
-    )
-    layers: tuple[int, ...] | None = Field(
-        None, min_length=1, description="layers that geometry looks at, 0 the embedding; default 5"
-    )
-    concurrency: int = Field(32, ge=1, le=4096, description="requests in flight, for servers")
-    timeout: float = Field(600.0, gt=0, description="seconds for one answer of a server")
-    prices: tuple[float, float] | None = Field(
-        None, description="dollars for a million prompt and completion tokens"
-    )
-    max_cost: float | None = Field(None, gt=0, description="dollars; needs prices")
-    judge: tuple[str, ...] | None = Field(None, description="model or URL[#model]; repeatable")
-    judge_axes: tuple[str, ...] = Field(("ctx", "rel", "flu"), min_length=1)
-    judge_votes: int = Field(1, ge=1, le=99, description="answers of a judge to one question")
-    judge_prices: tuple[float, float] | None = None
-    judge_calibration: Path | None = Field(None, description="file of `sfr-eval calibrate`")
-    track: tuple[Literal["mlflow", "wandb", "none"], ...] | None = Field(
-        None, description="log results there; default: where MLFLOW_TRACKING_URI, WANDB_PROJECT say"
-    )
-    track_artifacts: bool = Field(True, description="with results.json, manifest and report")
+    serving: EngineSettings = EngineSettings()
+    requests: RequestSettings = RequestSettings()
+    score: ScoreSettings = ScoreSettings()
+    judging: JudgeSettings = JudgeSettings()
+    code: CodeSettings = CodeSettings()
+
+    def flat(self) -> dict[str, Any]:
+        """Returns all settings without their groups, as JSON types: what the manifest stores."""
+        return flattened(self.model_dump(mode="json"))
+
+    @property
+    def partial(self) -> bool:
+        """True for a run that is partial by design: --limit or --shard."""
+        return self.limit is not None or self.shard is not None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _grouped(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        grouped: dict[str, Any] = {}
+        for name, value in flattened(values).items():
+            if name in _GROUP_OF:
+                grouped.setdefault(_GROUP_OF[name], {})[name] = value
+            else:
+                grouped[name] = value
+        return grouped
 
     @model_validator(mode="after")
     def _check_cost(self) -> "RunConfig":
-        if self.max_cost is not None:
-            for name, asked in (
-                ("prices", self.engine == "openai" or self.base_url is not None),
-                ("judge_prices", self.judge is not None),
-            ):
-                if asked and getattr(self, name) is None:
-                    shown = name.replace("_", "-")
-                    raise ValueError(f"max-cost: needs --{shown} PROMPT,COMPLETION per million")
+        served = self.serving.engine == "openai" or self.serving.base_url is not None
+        if self.requests.max_cost is not None and served and self.serving.prices is None:
+            raise ValueError("max-cost: needs --prices PROMPT,COMPLETION per million")
         return self
-
-    @field_validator("think_tags", mode="before")
-    @classmethod
-    def _join_tags(cls, value: Any) -> Any:
-        return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
-
-    @field_validator("think_tags")
-    @classmethod
-    def _check_tags(cls, value: str) -> str:
-        if value != "auto":
-            declared(value)
-        return value
 
     @model_validator(mode="after")
     def _check_together(self) -> "RunConfig":
         for name in ("replicas", "ray_address"):
-            if getattr(self, name) is not None and self.engine != "ray":
+            if getattr(self.serving, name) is not None and self.serving.engine != "ray":
                 raise ValueError(f"{name.replace('_', '-')}: belongs to --engine ray")
-        if self.shard is not None and self.judge is not None:
-            raise ValueError("judge: give it to `sfr-eval score`, when the shards are put together")
+        if self.shard is not None and self.judging.judge is not None:
+            raise ValueError("judge: give it to `sfr-eval score` when the shards are joined")
         return self
 
-    @field_validator("shard")
-    @classmethod
-    def _check_shard(cls, value: str | None) -> str | None:
-        if value is not None:
-            Shard.parse(value)
-        return value
 
-    @field_validator("prices", "judge_prices", mode="before")
-    @classmethod
-    def _split_prices(cls, value: Any) -> Any:
-        return tuple(value.split(",")) if isinstance(value, str) else value
-
-    @field_validator("prices", "judge_prices")
-    @classmethod
-    def _check_prices(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
-        if value is not None and not all(0 <= price < math.inf for price in value):
-            raise ValueError("two prices of 0 or more")
-        return value
-
-    @field_validator("temperatures", mode="before")
-    @classmethod
-    def _read_temperatures(cls, value: Any) -> Any:
-        return parse_temperatures(value) if isinstance(value, str) else value
-
-    @field_validator("temperatures")
-    @classmethod
-    def _check_temperatures(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        return None if value is None else checked_temperatures(value)
-
-    @field_validator(
-        "samples",
-        "max_tokens",
-        "limit",
-        "seed",
-        "max_model_len",
-        "token_window",
-        "replicas",
-        "tensor_parallel",
-        "workers",
-        mode="before",
-    )
-    @classmethod
-    def _refuse_bool(cls, value: Any) -> Any:
-        if isinstance(value, bool):  # `--max-tokens` without its number; pydantic would read 1
-            raise ValueError("needs a number")
-        return value
-
-    @field_validator("layers", mode="before")
-    @classmethod
-    def _read_layers(cls, value: Any) -> Any:
-        return parse_layers(value)
-
-    @field_validator(
-        "suite", "personas", "metrics", "base_url", "judge", "judge_axes", "track", mode="before"
-    )
-    @classmethod
-    def _split_names(cls, value: Any) -> Any:
-        return tuple(value.split(",")) if isinstance(value, str) else value
+GROUPS: dict[str, type[Settings]] = {
+    name: field.annotation
+    for name, field in RunConfig.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Settings)
+}
+_GROUP_OF = {setting: name for name, kind in GROUPS.items() for setting in kind.model_fields}
+_MODELS: tuple[type[Settings], ...] = (RunConfig, *GROUPS.values())
+FIELDS: dict[str, tuple[FieldInfo, type[Settings]]] = {
+    name: (field, kind)
+    for kind in _MODELS
+    for name, field in kind.model_fields.items()
+    if name not in GROUPS
+}
+"""Every setting by its flat name, with the model that declares it."""
 
 
-def parse_layers(value: Any) -> Any:
-    """`0,6,12` or one number as a tuple; anything else is left to the model to judge."""
-    if isinstance(value, bool):  # `--layers` without its number
-        raise ValueError("needs a list of numbers like 0,6,12")
-    if isinstance(value, int):
-        return (value,)
-    if isinstance(value, str):
-        try:
-            return tuple(int(part) for part in value.split(","))
-        except ValueError:
-            raise ValueError(f"`{value}` is not a list of numbers like 0,6,12") from None
-    return value
+def select(names: Sequence[str]) -> dict[str, tuple[FieldInfo, type[Settings]]]:
+    """Returns the settings that `names` names, singly or by their group."""
+    return {
+        name: (field, kind)
+        for name, (field, kind) in FIELDS.items()
+        if name in names or _GROUP_OF.get(name) in names
+    }
 
 
-def layers_option(text: str | None) -> tuple[int, ...] | None:
-    """The value of a verb's --layers; UserError for what is no list of layers."""
-    try:
-        found: tuple[int, ...] | None = parse_layers(text)
-    except ValueError as error:
-        raise UserError(f"--layers: {error}") from None
-    return found
+def flattened(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings without their groups; a flat spelling overrules the nested one."""
+    nested: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in GROUPS and isinstance(value, Settings):
+            nested |= {setting: getattr(value, setting) for setting in value.model_fields_set}
+        elif name in GROUPS and isinstance(value, Mapping):
+            nested |= value
+        else:
+            flat[name] = value
+    return nested | flat
 
 
 def load_run_config(
@@ -271,18 +223,18 @@ def load_run_config(
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> RunConfig:
-    """Merge file, environment and command line (`overrides`, None = not given) into a RunConfig."""
+    """Merges file, environment and command line (`overrides`; None: not given) into a RunConfig.
+    Raises UserError for an unknown setting or a value that a setting does not take."""
     values: dict[str, Any] = {}
     if file is not None:
-        values.update(read_yaml_mapping(file))
-        _refuse_unknown(values, where=str(file))
-    known = RunConfig.model_fields
+        values.update(flattened(read_yaml_mapping(file)))
+        refuse_unknown(values, where=str(file))
     for name, text in (os.environ if environment is None else environment).items():
         field = name.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if name.startswith(ENVIRONMENT_PREFIX) and field in known:
+        if name.startswith(ENVIRONMENT_PREFIX) and field in FIELDS:
             values[field] = text
-    values.update({name: value for name, value in overrides.items() if value is not None})
-    _refuse_unknown(values, where="--set")
+    values.update({n: v for n, v in flattened(overrides).items() if v is not None})
+    refuse_unknown(values, where="--set")
     for required in ("model", "suite"):
         if not values.get(required):
             raise UserError(f"--{required}: not given; name one, e.g. {_EXAMPLE[required]}")
@@ -292,30 +244,16 @@ def load_run_config(
         raise UserError(one_line(error, where="--")) from None
 
 
-_JUDGE_SETTINGS = ("judge", "max_cost", "concurrency", "timeout")
-
-
-def read_judge_options(values: Mapping[str, Any]) -> RunConfig:
-    """Judge settings of a verb that draws nothing; UserError for any other setting."""
-    known = [n for n in RunConfig.model_fields if n.startswith("judge") or n in _JUDGE_SETTINGS]
-    for name in values:
-        if name not in known:
-            raise UserError(f"--set: unknown setting `{name}`; {did_you_mean(name, known)}")
-    try:
-        return RunConfig.model_validate({"model": "none", "suite": ("none",), **values})
-    except ValidationError as error:
-        raise UserError(one_line(error, where="--")) from None
-
-
 _EXAMPLE = {"model": "--model demo", "suite": "--suite persona"}
 
 
-def _refuse_unknown(values: Mapping[str, Any], *, where: str) -> None:
+def refuse_unknown(
+    values: Mapping[str, Any], *, where: str, known: Mapping[str, Any] = FIELDS
+) -> None:
+    """Raises UserError, with the nearest name, for a setting that is not among `known`."""
     for name in values:
-        if name not in RunConfig.model_fields:
-            raise UserError(
-                f"{where}: unknown setting `{name}`; {did_you_mean(name, RunConfig.model_fields)}"
-            )
+        if name not in known:
+            raise UserError(f"{where}: unknown setting `{name}`; {did_you_mean(name, known)}")
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:

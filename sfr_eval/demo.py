@@ -8,7 +8,7 @@ from typing import Any
 from sfr_eval.errors import UserError
 
 TWINS = ("sft", "sfr")
-"""Demo checkpoints that are compared; the first is the one that the second is set against."""
+"""Demo checkpoints to compare; the second is compared with the first."""
 
 SMALL: dict[str, Any] = {"limit": 16, "samples": 4}
 FULL: dict[str, Any] = {"limit": 32, "samples": 8}
@@ -16,7 +16,7 @@ FULL: dict[str, Any] = {"limit": 32, "samples": 8}
 
 
 def train_demo_models(*models: str | None) -> None:
-    """Train those of `models` that are demo checkpoints and are not in the cache, and link each
+    """Trains those of `models` that are demo checkpoints and are not in the cache, and links each
     where sfr_eval.models.checkpoint looks for it. Raises UserError for an unknown demo name."""
     from sfr_eval.models.checkpoint import demo_link, is_demo
 
@@ -41,16 +41,16 @@ def train_demo_models(*models: str | None) -> None:
 
 
 def demo(folder: Path, *, full: bool) -> Iterator[str]:
-    """Train both twins if need be, run them through the persona suite, compare them. Yields what
-    the user should read. The same command resumes. RunError or UserError as a run and a comparison
-    raise them; an interrupt reaches the caller once the samples are kept."""
+    """Train both twins if need be, run the persona suite on them and compare them. Yields what the
+    user should read. The same command resumes. Raises RunError and UserError as a run and a
+    comparison do; an interrupt reaches the caller once the samples are kept."""
     from sfr_eval.comparison.compare import compare_runs
     from sfr_eval.comparison.files import write_comparison
     from sfr_eval.config import load_run_config
     from sfr_eval.pipeline.run import execute
 
     if (folder / "manifest.json").exists():
-        raise UserError(f"--output {folder}: holds a run; the demo makes a folder of several")
+        raise UserError(f"--output {folder}: holds a run; the demo needs a folder for several")
     for twin in TWINS:
         settings: dict[str, Any] = {
             "model": f"demo:{twin}",
@@ -63,16 +63,16 @@ def demo(folder: Path, *, full: bool) -> Iterator[str]:
         yield from outcome.lines
         if outcome.exit_code:
             raise DemoStopped(outcome.exit_code)
-    found = compare_runs(*(folder / twin for twin in TWINS))
-    page = write_comparison(found, folder / "comparison")
-    for suite in found.pairs[0].suites:
+    comparison = compare_runs(*(folder / twin for twin in TWINS))
+    page = write_comparison(comparison, folder / "comparison")
+    for suite in comparison.pairs[0].suites:
         yield f"{suite.summary.headline}."
         yield from suite.summary.sentences
     yield f"comparison: {page.resolve()}"
 
 
 class DemoStopped(Exception):
-    """A run of the demo ended early; its exit code."""
+    """A run of the demo ended early, with this exit code."""
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)

@@ -155,12 +155,12 @@ def planned_prompts(suite: Suite, *, limit: int | None, shard: Shard | None) -> 
     if shard is None:
         return tuple(prompts)
     place = {query: number for number, query in enumerate(dict.fromkeys(p.query for p in prompts))}
-    if shard.of > len(place):
+    if shard.count > len(place):
         raise UserError(
             f"--shard {shard}: suite {suite.id} has only {len(place)} queries here; use at most as "
             "many shards"
         )
-    return tuple(p for p in prompts if place[p.query] % shard.of == shard.index - 1)
+    return tuple(p for p in prompts if place[p.query] % shard.count == shard.index - 1)
 
 
 def plan_of(manifest: Manifest, suites: Sequence[Suite]) -> Plan:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,9 @@ from typing import Any
 import pytest
 
 from sfr_eval import cli
+from sfr_eval.cli import app
+from sfr_eval.commands.options import CONTEXT, SECTIONS
+from sfr_eval.config import FIELDS
 from sfr_eval.errors import UserError
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
@@ -86,16 +91,22 @@ def command(
     return run
 
 
-def test_help_comes_within_three_tenths_of_a_second(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command_line", [["--help"], ["run", "--help"]])
+def test_help_comes_at_once(command_line: list[str], tmp_path: Path) -> None:
     took = []
     for _ in range(3):
-        start = time.perf_counter()
-        ended = as_process(["--help"], tmp_path)
-        took.append(time.perf_counter() - start)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ended = as_process(command_line, tmp_path)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert ended.code == 0
-    assert "rescore" not in ended.out
-    assert {"run", "score", "report", "ls", "doctor", "demo"} <= set(ended.out.split())
-    assert min(took) < 0.3
+    assert min(took) < (
+        0.2 if command_line == ["--help"] else 0.3
+    )  # CPU seconds, not those of others
+
+
+def test_help_names_the_commands(command: Any) -> None:
+    assert {"run", "score", "report", "ls", "doctor", "demo"} <= set(command("-h").out.split())
 
 
 @pytest.mark.parametrize(
@@ -211,7 +222,7 @@ def test_a_damaged_checkpoint_is_one_line_and_leaves_no_folder(
         (["--engine", "vlm"], "--engine: "),
         (["--sampling", "greedy"], "--sampling: "),
         (["--sampling", "model"], "no generation_config.json"),
-        (["--max-tokens"], "--max-tokens: needs a number"),
+        (["--max-tokens"], "Option '--max-tokens' requires an argument"),
         (["--max-tokens", "0"], "--max-tokens: "),
         (["--max-token", "5"], "unknown option --max-token; did you mean `max-tokens`?"),
         (["--model", "world:cros=1"], "`cros=1` is not a dial"),
@@ -224,7 +235,7 @@ def test_a_damaged_checkpoint_is_one_line_and_leaves_no_folder(
         (["--set", "temperature=1"], "unknown setting `temperature`; did you mean `temperatures`?"),
         (["--set", "samples"], "write name=value"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: cannot be read (No such file"),
-        (["stray"], "unexpected argument `stray`"),
+        (["stray"], "unexpected extra argument (stray)"),
         (["--output", "/dev/null/below"], "--output /dev/null/below: cannot be written"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
@@ -435,7 +446,7 @@ def test_score_refuses_what_it_cannot_score(command: Any, generations: Path) -> 
         in command("score", file, "--suite", "persona", "--metrics", "txet").error
     )
     assert "not a run folder" in command("score", "nowhere").error
-    assert "belongs to text made elsewhere" in command("score", ".", "--suite", "persona").error
+    assert "belongs to imported generations" in command("score", ".", "--suite", "persona").error
     assert "no manifest.json" in command("report", "nowhere").error
     style = ["--style-data", "nowhere.jsonl", "--metrics", "style"]
     assert "nowhere.jsonl" in command("score", file, "--suite", "persona", *style).error
@@ -506,15 +517,54 @@ def test_a_signal_in_mid_run_loses_no_row_that_was_written(
         assert sealed[0] == sealed[1]
 
 
-def test_extra_settings_read_values_as_yaml() -> None:
-    read = cli.extra_settings
-    assert read(["--max-tokens", "5", "--dtype=float32"]) == {"max_tokens": 5, "dtype": "float32"}
-    assert read(["--trust-remote-code", "--json"]) == {"trust_remote_code": True, "json": True}
-    assert read(["--trust-remote-code", "false"]) == {"trust_remote_code": False}
-    assert read(["--personas", "[pirate, butler]"]) == {"personas": ["pirate", "butler"]}
-    assert read(["--encoder", "{not: [yaml"]) == {"encoder": "{not: [yaml"}
-    assert read([]) == {}
-    with pytest.raises(UserError, match="did you mean `chat-template`"):
-        read(["--chat-templte", "x"])
-    with pytest.raises(UserError, match="unexpected argument `-x`"):
-        read(["-x"])
+def given(*arguments: str) -> dict[str, Any]:
+    """The settings that `run` reads from its command line."""
+    settings: dict[str, Any] = (
+        app.commands["run"].make_context("run", list(arguments), **CONTEXT).params["settings"]
+    )
+    return settings
+
+
+def test_every_setting_is_an_option(command: Any) -> None:
+    shown = command("run", "--help").out
+    listed = re.findall(r"^  (?:-\w, )?--([a-z-]+)", shown, re.MULTILINE)
+    names = [name.replace("-", "_") for name in listed]
+    assert set(names) - {"config", "dry_run", "json", "set", "help"} == set(FIELDS)
+    assert len(names) == len(set(names))
+    assert [line for line in shown.splitlines() if line.endswith(":") and line[0] != " "] == [
+        f"{title}:" for title in SECTIONS
+    ]
+    assert "--engine [auto|vllm|transformers|world|openai|ray]" in shown
+    assert "[default: 0.9]" in shown
+
+
+def test_options_have_their_values_types(command: Any) -> None:
+    assert given("--max-tokens", "5", "--dtype=float32") == {"max_tokens": "5", "dtype": "float32"}
+    assert given("--max_tokens", "5", "-m", "x", "-n", "2", "-o", "y") == {
+        "max_tokens": "5",
+        "model": "x",
+        "samples": "2",
+        "output": "y",
+    }
+    assert given("--trust-remote-code", "--json") == {"trust_remote_code": "true"}
+    assert given("--trust-remote-code", "false") == {"trust_remote_code": "false"}
+    assert given("--personas", "[pirate, butler]") == {"personas": ("pirate", "butler")}
+    assert given("--judge", "a", "--judge", "b,c") == {"judge": ("a", "b", "c")}
+    assert given("--base-url", "http://[::1]") == {"base_url": ("http://[::1]",)}
+    assert given("--layers", "[0,6]", "--encoder", "[x]") == {"layers": "0,6", "encoder": "[x]"}
+    assert given("--set", "samples=3", "--samples", "4") == {"samples": "4"}
+    assert given() == {}
+    score = app.commands["score"].make_context("score", ["--unsafe-code", "x"], **CONTEXT)
+    assert score.params["settings"] == {"unsafe_code": True}  # and x is the path
+    assert score.params["paths"] == (Path("x"),)
+
+
+def test_a_wrong_option_names_the_nearest(command: Any) -> None:
+    ended = command("run", "--chat-templte", "x")
+    assert ended.error == "run: unknown option --chat-templte; did you mean `chat-template`?"
+    assert (
+        "score: unknown option --encodr; did you mean `encoder`"
+        in command("score", "x", "--encodr", "y").error
+    )
+    assert command("score", "x", "--judge-votes", "3").error == "--judge-votes: needs --judge"
+    assert "No such command 'rnu'" in command("rnu").error

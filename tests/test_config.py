@@ -147,9 +147,9 @@ def test_the_environment_reaches_every_kind_of_field() -> None:
     assert config.suite == ("persona", "code")
     assert config.temperatures == (0.2, 0.4, 0.6)
     assert config.personas == ("pirate", "butler")
-    assert config.trust_remote_code is True
+    assert config.serving.trust_remote_code is True
     assert config.output == Path("/tmp/x")
-    assert config.gpu_memory_utilization == 0.5
+    assert config.serving.gpu_memory_utilization == 0.5
 
 
 def test_an_unknown_setting_names_the_near_one_and_the_file(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from sfr_eval import cli
 from sfr_eval.comparison.runs import open_runs
 from sfr_eval.config import load_run_config
 from sfr_eval.errors import UserError
-from sfr_eval.pipeline.run import prepare
+from sfr_eval.pipeline.preflight import preflight
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import (
@@ -151,8 +151,8 @@ def test_the_setting_is_checked_before_anything_is_drawn() -> None:
     with pytest.raises(UserError, match="think-tags"):
         load_run_config({**settings, "think_tags": "<think>"}, environment={})
     as_list = load_run_config({**settings, "think_tags": ["<t>", "</t>"]}, environment={})
-    assert as_list.think_tags == "<t>,</t>"
-    assert load_run_config(settings, environment={}).think_tags == "auto"
+    assert as_list.score.think_tags == "<t>,</t>"
+    assert load_run_config(settings, environment={}).score.think_tags == "auto"
 
 
 def test_templates_name_their_tags() -> None:
@@ -189,8 +189,8 @@ THINKING = (
 
 def tags_of(folder: Path, **settings: Any) -> ThinkTags | None:
     given = {"model": str(folder), "suite": "persona", "limit": 1, "engine": "transformers"}
-    subject, _, plan = prepare(load_run_config({**given, **settings}, environment={}))
-    return subject.think_tags(plan)
+    ready = preflight(load_run_config({**given, **settings}, environment={}))
+    return ready.subject.think_tags(ready.plan)
 
 
 def test_auto_reads_the_checkpoints_template(checkpoint: Path, tmp_path: Path) -> None:
@@ -358,11 +358,11 @@ def test_a_program_in_the_thinking_is_not_graded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sfr_eval.metrics.context import Context
-    from sfr_eval.pipeline.measure import score
-    from sfr_eval.suites.problems.options import CodeOptions
+    from sfr_eval.pipeline.measure import measure
+    from sfr_eval.settings import CodeSettings, ScoreSettings
     from sfr_eval.suites.suite import load_suite
 
-    suite = load_suite("mbpp", code=CodeOptions(data="small"))
+    suite = load_suite("mbpp", code=CodeSettings(data="small"))
     query = next(iter(suite.queries))
     fence = "```python\ndef f():\n    return {}\n```\n"
     text = f"<think>{fence.format(1)}</think>{fence.format(2)}"
@@ -381,14 +381,12 @@ def test_a_program_in_the_thinking_is_not_graded(
     monkeypatch.setattr("sfr_eval.metrics.code.compute", compute)
     for thinking in (None, TAGS):
         with RunFolder(tmp_path / "run") as folder:
-            score(
+            measure(
                 rows,
                 [suite],
                 folder=folder,
                 manifest=Manifest(thinking=thinking),
-                encoder_name=None,
-                style_data=None,
-                families=("code",),
+                settings=ScoreSettings(metrics=("code",)),
                 cache=tmp_path,
             )
     untagged, tagged = programs

@@ -1,19 +1,80 @@
-"""The command `calibrate`: writes JSON, plots and a page into a folder."""
+"""The command `calibrate`: puts the metrics, or a judge, to the test where the answer is known."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.calibration.design import DEFAULT, QUICK
-from sfr_eval.calibration.page import page
-from sfr_eval.calibration.panels import panels
-from sfr_eval.calibration.run import calibrate
-from sfr_eval.report.figures import files
-from sfr_eval.suites.suite import load_suite
-from sfr_eval.util.assets import cache_folder
-from sfr_eval.util.files import write_atomic, writing_to
-from sfr_eval.util.progress import ScoringProgress
+import click
+
+from sfr_eval.commands.options import (
+    PATH,
+    SettingsCommand,
+    json_option,
+    judge_settings,
+    output_option,
+)
+from sfr_eval.util.progress import log, say
+from sfr_eval.util.terminal import print_json, print_table
+
+
+@click.command(cls=SettingsCommand, settings=("metrics", "encoder", "judging", "requests"))
+@output_option("folder to write; with --judge: the file for --judge-calibration")
+@click.option(
+    "--suite", default="persona", show_default=True, help="a suite with a synthetic benchmark"
+)
+@click.option("--quick", is_flag=True, help="a small trial of the command; its verdicts are noise")
+@click.option("--labels", type=PATH, help="with --judge: JSONL of replies that people judged")
+@click.option(
+    "--items",
+    type=click.IntRange(min=2),
+    default=30,
+    show_default=True,
+    help="with --judge: replies for each fault and rate",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of all draws"
+)
+@json_option
+def calibrate(
+    settings: dict[str, Any],
+    output: Path | None,
+    suite: str,
+    quick: bool,
+    labels: Path | None,
+    items: int,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Prove the metrics, or a judge, on a synthetic benchmark whose collapse is known."""
+    judging, requests = judge_settings(settings)
+    if judging.judge is not None:
+        from sfr_eval.judges.trial import calibrate_judge
+
+        trial = calibrate_judge(
+            judging, requests=requests, output=output, labels=labels, items=items, seed=seed
+        )
+        show_judge_trial(trial, as_json=as_json)
+        return 3 if trial["trouble"] else 0
+    from sfr_eval.settings import ScoreSettings
+
+    measuring = ScoreSettings.from_flat(settings)
+    folder = output or Path("runs/calibration")
+    calibration = execute(
+        folder,
+        suite=suite,
+        quick=quick,
+        families=measuring.metrics,
+        encoder=measuring.encoder,
+        seed=seed,
+    )
+    if as_json:
+        print_json(calibration)
+    else:
+        say(f"headline metrics: {', '.join(calibration['headline']) or 'none'}")
+    page = (folder / "calibration.md").resolve()
+    (log if as_json else say)(f"calibration: {page}")
+    return 0
 
 
 def execute(
@@ -25,10 +86,17 @@ def execute(
     encoder: str | None,
     seed: int,
 ) -> dict[str, Any]:
-    """Run the calibration and write calibration.json, calibration.md and plots/."""
+    """Runs the calibration and writes calibration.json, calibration.md and plots/."""
+    from sfr_eval.calibration.design import DEFAULT, QUICK
+    from sfr_eval.calibration.run import calibrate as run_calibration
+    from sfr_eval.suites.suite import load_suite
+    from sfr_eval.util.assets import cache_folder
+    from sfr_eval.util.files import writing_to
+    from sfr_eval.util.progress import ScoringProgress
+
     with writing_to(output):
         (output / "plots").mkdir(parents=True, exist_ok=True)
-    calibration = calibrate(
+    calibration = run_calibration(
         load_suite(suite),
         size=QUICK if quick else DEFAULT,
         name="quick" if quick else "default",
@@ -43,7 +111,12 @@ def execute(
 
 
 def write(calibration: dict[str, Any], output: Path) -> None:
-    """Write the files of a calibration; the folder and its plots/ must exist."""
+    """Writes the files of a calibration; the folder and its plots/ must exist."""
+    from sfr_eval.calibration.page import page
+    from sfr_eval.calibration.panels import panels
+    from sfr_eval.report.figures import files
+    from sfr_eval.util.files import write_atomic, writing_to
+
     with writing_to(output):
         text = json.dumps(calibration, indent=1, allow_nan=False)
         write_atomic(output / "calibration.json", text + "\n")
@@ -51,3 +124,75 @@ def write(calibration: dict[str, Any], output: Path) -> None:
         for name, figures in panels(calibration):
             for suffix, content in files(figures):
                 write_atomic(output / "plots" / f"{name}.{suffix}", content)
+
+
+def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
+    """Prints how a judge did on replies whose true verdict is known."""
+
+    if as_json:
+        print_json(trial)
+    else:
+        report = trial["report"]
+        print_table(
+            f"{trial['judge']} against {trial['labels']}",
+            ["axis", "accuracy", "of good", "of bad", "mean of good", "mean of bad", "unread"],
+            [
+                [
+                    axis,
+                    *(_interval(row[key]) for key in ("accuracy", "sensitivity", "specificity")),
+                    *(_number(row[key]) for key in ("mean_of_good", "mean_of_bad")),
+                    str(row["unread"]),
+                ]
+                for axis, row in report["axes"].items()
+            ],
+        )
+        if "dose_response" in report:
+            _show_biases(report)
+        say(f"calibration: {trial['output']}")
+    for line in trial["trouble"]:
+        log(line)
+
+
+def _show_biases(report: dict[str, Any]) -> None:
+
+    doses = [f"{point['dose']:g}" for point in report["dose_response"][0]["means"]]
+    print_table(
+        "mean score by rate of a fault; slope: points from rate 0 to 1",
+        ["fault", "axis", "should see it", *doses, "slope"],
+        [
+            [
+                row["fault"],
+                row["axis"],
+                "yes" if row["own"] else "no",
+                *(_number(point["value"]) for point in row["means"]),
+                _interval(row["slope"]),
+            ]
+            for row in report["dose_response"]
+        ],
+    )
+    position = report["position"]
+    print_table(
+        "bias",
+        ["what", "value", "without bias"],
+        [
+            *(
+                [f"{axis}: points for twice the length", _interval(gain), "0"]
+                for axis, gain in report["length"].items()
+            ),
+            ["pairs: share of the reply shown first", _interval(position["first_chosen"]), "0.5"],
+            ["pairs: verdicts that flip with the order", _interval(position["flips"]), "0"],
+            ["pairs: right in both orders", _interval(position["accuracy"]), "1"],
+        ],
+    )
+
+
+def _interval(row: dict[str, Any] | None) -> str:
+    if row is None or row["value"] is None:
+        return "-"
+    if row["low"] is None:
+        return _number(row["value"])
+    return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

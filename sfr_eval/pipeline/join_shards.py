@@ -1,4 +1,4 @@
-"""Put the shards of one plan together: the same run folder as if it had been one run."""
+"""Joins the shards of one plan: the run folder is the same as if it had been one run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 from sfr_eval.config import Shard
 from sfr_eval.errors import UserError
+from sfr_eval.pipeline.draw import is_missing
 from sfr_eval.plan import Plan, describe_plan, differences, plan_of
 from sfr_eval.store.manifest import Manifest, ShardFacts, Status
 from sfr_eval.store.run_folder import RunFolder
@@ -14,7 +15,7 @@ from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample
 from sfr_eval.util.progress import log
 
-_KEPT = (
+_SHARED = (
     "name",
     "model",
     "world",
@@ -30,31 +31,31 @@ _KEPT = (
 
 
 def join_folders(paths: Sequence[Path], output: Path | None) -> Path:
-    """`join_shards` with the suites that the first folder names; returns the folder written."""
+    """Joins shards, with the suites that the first folder names. Returns the folder written."""
     if output is None:
-        raise UserError("score: several folders are put together in a new one; give it by --output")
+        raise UserError("score: shards are joined in a new folder; name it with --output")
     first = next(iter(read_shards(paths).values()))
     return join_shards(paths, output, require_stored_suites(first)).path
 
 
 def join_shards(paths: Sequence[Path], output: Path, suites: Sequence[Suite]) -> RunFolder:
-    """Write the run folder `output` from the folders of all shards of a plan, in any order.
+    """Writes the run folder `output` from the folders of all shards of a plan, in any order.
 
-    Its samples.parquet has the bytes of an unsharded run, and `sfr-eval run` can go on with it.
-    The same command again takes over what its shards have drawn anew. UserError for a shard that
-    is missing, there twice, unfinished or of another plan.
+    Its samples.parquet has the bytes of an unsharded run, and `sfr-eval run` can continue it. The
+    same command again takes over what the shards have drawn since. Raises UserError for a shard
+    that is missing, repeated, unfinished or of another plan.
     """
     manifests = read_shards(paths)
     first = next(iter(manifests.values()))
     plan = plan_of(first, suites)
-    found: dict[str, Sample] = {}
+    drawn: dict[str, Sample] = {}
     for path in manifests:
-        found.update((sample.sample_id, sample) for sample in RunFolder(path).sealed_samples())
+        drawn.update((sample.sample_id, sample) for sample in RunFolder(path).sealed_samples())
     order = [request.sample_id for request in plan.requests()]
-    missing = sum(id not in found for id in order)
-    if missing or len(found) > len(order):
+    missing = sum(id not in drawn for id in order)
+    if missing or len(drawn) > len(order):
         raise UserError(
-            f"score: the shards hold {len(found):,} samples, of which {len(order) - missing:,} are "
+            f"score: the shards hold {len(drawn):,} samples, of which {len(order) - missing:,} are "
             f"in their plan of {len(order):,}; run each shard to its end with the same settings"
         )
     folder = RunFolder(output)
@@ -68,7 +69,7 @@ def join_shards(paths: Sequence[Path], output: Path, suites: Sequence[Suite]) ->
                 )
         folder.write_manifest(_manifest(plan, manifests, output=output, status="running"))
         stored = folder.read_samples()
-        new = [s for s in found.values() if _wanted(stored.get(s.sample_id))]
+        new = [sample for sample in drawn.values() if is_missing(stored.get(sample.sample_id))]
         writer = folder.writer()
         writer.append(new)
         writer.close()
@@ -86,37 +87,37 @@ def join_shards(paths: Sequence[Path], output: Path, suites: Sequence[Suite]) ->
 
 
 def read_shards(paths: Sequence[Path]) -> dict[Path, Manifest]:
-    """The manifests of all shards of one plan, in their order; UserError if they are not that."""
+    """Returns the manifests of all shards of one plan, in order. Raises UserError if the folders
+    are anything else."""
     by_index: dict[int, tuple[Path, Manifest]] = {}
-    of = 0
+    count = 0
     for path in paths:
         manifest = Manifest.load(path)
         if manifest.shard is None:
             raise UserError(
-                f"score {path}: is no shard; several folders are put together only if each was "
-                "made with --shard"
+                f"score {path}: is not a shard; only folders made with --shard can be joined"
             )
         shard = Shard.parse(manifest.shard)
         if shard.index in by_index:
-            raise UserError(f"score {path}: shard {shard} is in {by_index[shard.index][0]} too")
+            raise UserError(f"score {path}: shard {shard} is in {by_index[shard.index][0]}, too")
         by_index[shard.index] = (path, manifest)
         one, first = next(iter(by_index.values()))
         for name, there, here in differences(_plan(first), _plan(manifest)):
             raise UserError(
                 f"score {path}: has another plan than {one} ({name}: {there} there, {here} here)"
             )
-        of = shard.of
-    missing = [str(index) for index in range(1, of + 1) if index not in by_index]
+        count = shard.count
+    missing = [str(index) for index in range(1, count + 1) if index not in by_index]
     if missing:
-        raise UserError(f"score: of {of} shards these are missing: {', '.join(missing)}")
+        raise UserError(f"score: of {count} shards these are missing: {', '.join(missing)}")
     return {by_index[index][0]: by_index[index][1] for index in sorted(by_index)}
 
 
 def _plan(manifest: Manifest) -> dict[str, Any]:
-    """Return what the shards of a run must have in common."""
+    """Returns what the shards of a run must have in common."""
     return {
         **manifest.identity.stored(),
-        "shards": Shard.parse(manifest.shard or "").of,
+        "shards": Shard.parse(manifest.shard or "").count,
         "limit": manifest.config.limit,
         "plan": {
             part.suite: part.model_dump(
@@ -130,7 +131,7 @@ def _plan(manifest: Manifest) -> dict[str, Any]:
 def _manifest(
     plan: Plan, shards: Mapping[Path, Manifest], *, output: Path, status: Status
 ) -> Manifest:
-    """Return the manifest of the first shard, where they agree, with what each shard was."""
+    """Returns the manifest of the whole: that of the first shard, and what each shard was."""
     first = next(iter(shards.values()))
     facts = tuple(
         ShardFacts(folder=str(path), status=shard.status, samples=shard.samples)
@@ -143,8 +144,4 @@ def _manifest(
         config=first.config.model_copy(update={"shard": None, "output": str(output)}),
         status=status,
     )
-    return joined.keeping(first, *_KEPT)
-
-
-def _wanted(sample: Sample | None) -> bool:
-    return sample is None or sample.status == "error"
+    return joined.keeping(first, *_SHARED)

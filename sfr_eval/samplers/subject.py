@@ -1,4 +1,4 @@
-"""Who answers: a checkpoint, the engine that serves it, and all that is fixed before the plan."""
+"""The model under test: a checkpoint, the engine that serves it, what identifies its answers."""
 
 import hashlib
 import importlib.util
@@ -22,19 +22,38 @@ if TYPE_CHECKING:
     from sfr_eval.models.prompting import Prompter
     from sfr_eval.plan import Plan
 
+
+@dataclass(frozen=True)
+class Engine:
+    """What the choice of an engine depends on."""
+
+    description: str
+    package: str = ""  # that must be installed
+    extra: str = ""  # of sfr-eval, which installs it
+    has_weights: bool = False  # a checkpoint with a tokenizer and a dtype is loaded here
+
+
 ENGINES = {
-    "vllm": "vLLM in process (CUDA or CPU): the default for checkpoints",
-    "transformers": "transformers' generate loop: for models that vLLM cannot load",
-    "openai": "any OpenAI-compatible server: --base-url http://host:port/v1, repeatable",
-    "ray": "copies of vLLM on a Ray cluster: --replicas N [--ray-address auto]",
-    "world": "simulator with known truth: --model world:cross=0.3,within=0.5,solve=0.4",
+    "vllm": Engine(
+        "vLLM in process (CUDA or CPU): the default for checkpoints", "vllm", "vllm", True
+    ),
+    "transformers": Engine(
+        "transformers' generate loop: for models that vLLM cannot load", "transformers", "hf", True
+    ),
+    "openai": Engine("any OpenAI-compatible server: --base-url http://host:port/v1, repeatable"),
+    "ray": Engine(
+        "copies of vLLM on a Ray cluster: --replicas N [--ray-address auto]", "ray", "ray"
+    ),
+    "world": Engine(
+        "simulator whose distribution is known: --model world:cross=0.3,within=0.5,solve=0.4"
+    ),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """A checkpoint and how it is served. `identity` goes into every sample_id. `engine` is what
-    draws, also where copies of it do so on Ray: they draw the same."""
+    draws, even where Ray runs copies of it, since those draw the same."""
 
     checkpoint: Checkpoint
     engine: str
@@ -66,7 +85,7 @@ class Subject:
             self.engine == "vllm"
             and runs_on_cpu()
             and self.identity["dtype"] == "float32"
-            and self.config.tensor_parallel == 1
+            and self.config.serving.tensor_parallel == 1
         )
         return "bitwise" if exact else "statistical"
 
@@ -76,11 +95,11 @@ class Subject:
         return _prompter(self.checkpoint, self.config)
 
     def think_tags(self, plan: "Plan") -> ThinkTags | None:
-        """Which tags set thinking apart from the answer: those that were declared, else those that
-        the chat template names. A server's template is not seen: there they must be declared."""
-        asked = self.config.think_tags
-        tags = None if asked == "auto" else declared(asked)
-        if asked == "none" or self.engine in ("world", "openai"):
+        """Returns the tags around thinking: those that were declared, otherwise those that the chat
+        template names. A server does not show its template, so there they must be declared."""
+        setting = self.config.score.think_tags
+        tags = None if setting == "auto" else declared(setting)
+        if setting == "none" or not ENGINES[self.engine].has_weights:
             return tags
         tokenizer = self.prompter.tokenizer
         if tags is None:
@@ -99,16 +118,17 @@ class Subject:
         return replace(tags, opened=tags.opened or ends_inside(text, tags))
 
     def check_prompts(self, plan: "Plan") -> None:
-        """Put one prompt of every persona through the template; UserError if it refuses."""
-        if self.engine in ("world", "openai"):  # a server applies its own template
+        """Puts one prompt of every persona through the template. Raises UserError if it refuses."""
+        if not ENGINES[self.engine].has_weights:  # a server applies its own template
             return
         for part in plan.suites:
-            seen = {prompt.persona: prompt for prompt in part.prompts}
-            for prompt in seen.values():
+            by_persona = {prompt.persona: prompt for prompt in part.prompts}
+            for prompt in by_persona.values():
                 self.prompter.token_ids(prompt.messages)
 
     def build_sampler(self, suites: Sequence[Suite], requests: Sequence[Request]) -> Sampler:
-        """Start the engine for these requests."""
+        """Starts the engine for these requests."""
+        serving = self.config.serving
         if self.engine == "openai":
             return self._served()
         if self.engine == "transformers":
@@ -117,9 +137,9 @@ class Subject:
             return TransformersSampler(
                 self.checkpoint,
                 prompter=self.prompter,
-                dtype=self.config.dtype,
-                max_model_len=self.config.max_model_len,
-                trust_remote_code=self.config.trust_remote_code,
+                dtype=serving.dtype,
+                max_model_len=serving.max_model_len,
+                trust_remote_code=serving.trust_remote_code,
             )
         build: Callable[[], Sampler]
         if self.engine == "world":
@@ -134,7 +154,7 @@ class Subject:
                 fingerprint=self.checkpoint.fingerprint,
                 longest=longest,
             )
-        if self.config.engine != "ray":
+        if serving.engine != "ray":
             return build.of(self) if isinstance(build, VllmBuilder) else build()
         from sfr_eval.samplers.ray import RaySampler
         from sfr_eval.samplers.vllm import runs_on_cpu
@@ -142,10 +162,10 @@ class Subject:
         on_gpus = self.engine == "vllm" and not runs_on_cpu()
         return RaySampler(
             build,
-            replicas=self.config.replicas,
-            gpus_per_replica=self.config.tensor_parallel if on_gpus else 0,
-            address=self.config.ray_address,
-            timeout_seconds=self.config.timeout,
+            replicas=serving.replicas,
+            gpus_per_replica=serving.tensor_parallel if on_gpus else 0,
+            address=serving.ray_address,
+            timeout_seconds=self.config.requests.timeout,
         )
 
     def _served(self) -> Sampler:
@@ -153,28 +173,28 @@ class Subject:
         from sfr_eval.endpoints.limits import Prices
         from sfr_eval.samplers.openai import OpenAISampler
 
-        config = self.config
-        prices = config.prices and Prices(prompt=config.prices[0], completion=config.prices[1])
+        serving, requests = self.config.serving, self.config.requests
+        prices = serving.prices
         return OpenAISampler(
-            subject_address(config.model, config.base_url),
+            subject_address(self.config.model, serving.base_url),
             key=subject_key(),
-            concurrency=config.concurrency,
-            timeout_seconds=config.timeout,
-            prices=prices,
-            max_cost=config.max_cost,
-            system_role=config.system_role,
+            concurrency=requests.concurrency,
+            timeout_seconds=requests.timeout,
+            prices=prices and Prices(prompt=prices[0], completion=prices[1]),
+            max_cost=requests.max_cost,
+            system_role=serving.system_role,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorldBuilder:
-    """Makes the simulator, here or in another process."""
+    """Builds the simulator, here or in another process."""
 
     suites: tuple[Suite, ...]
     dials: Mapping[str, float]
 
     def __call__(self) -> Sampler:
-        """Build it."""
+        """Builds it."""
         from sfr_eval.samplers.world import WorldSampler
 
         return WorldSampler(self.suites, dials=self.dials)
@@ -182,14 +202,14 @@ class WorldBuilder:
 
 @dataclass(frozen=True, kw_only=True)
 class VllmBuilder:
-    """Makes a vLLM engine, on this machine or on another one that has the same checkpoint."""
+    """Builds a vLLM engine, here or on another machine that has the same checkpoint."""
 
     config: RunConfig  # its paths are absolute
     fingerprint: str
     longest: int  # tokens of the longest request with its answer
 
     def __call__(self) -> Sampler:
-        """Find the checkpoint here, make sure that it is the same one, and build the engine."""
+        """Finds the checkpoint here, makes sure that it is the same, and builds the engine."""
         checkpoint = resolve(self.config.model)
         if checkpoint.fingerprint != self.fingerprint:
             raise UserError(
@@ -199,21 +219,22 @@ class VllmBuilder:
         return self._build(checkpoint, _prompter(checkpoint, self.config))
 
     def of(self, subject: Subject) -> Sampler:
-        """Build the engine of a checkpoint that was found already."""
+        """Builds the engine of a checkpoint that has been resolved."""
         return self._build(subject.checkpoint, subject.prompter)
 
     def _build(self, checkpoint: Checkpoint, prompter: "Prompter") -> Sampler:
         from sfr_eval.samplers.vllm import VllmSampler
 
+        serving = self.config.serving
         return VllmSampler(
             checkpoint,
             prompter=prompter,
             longest_request=self.longest,
-            dtype=self.config.dtype,
-            max_model_len=self.config.max_model_len,
-            gpu_memory_utilization=self.config.gpu_memory_utilization,
-            tensor_parallel=self.config.tensor_parallel,
-            trust_remote_code=self.config.trust_remote_code,
+            dtype=serving.dtype,
+            max_model_len=serving.max_model_len,
+            gpu_memory_utilization=serving.gpu_memory_utilization,
+            tensor_parallel=serving.tensor_parallel,
+            trust_remote_code=serving.trust_remote_code,
         )
 
 
@@ -222,95 +243,95 @@ def _prompter(checkpoint: Checkpoint, config: RunConfig) -> "Prompter":
     from sfr_eval.models.prompting import Prompter
 
     return Prompter(
-        load_tokenizer(checkpoint, trust_remote_code=config.trust_remote_code),
+        load_tokenizer(checkpoint, trust_remote_code=config.serving.trust_remote_code),
         name=checkpoint.name,
-        system_role=config.system_role,
-        chat_template=config.chat_template,
+        system_role=config.serving.system_role,
+        chat_template=config.serving.chat_template,
     )
 
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
-    """For a process that works in another folder."""
-    template = config.chat_template
-    model = os.path.expanduser(config.model)
-    return config.model_copy(
-        update={
-            "model": os.path.abspath(model) if os.path.exists(model) else config.model,
-            "chat_template": template.absolute() if template is not None else None,
-        }
-    )
+    """Returns the config for a process that works in another folder."""
+    template, model = config.serving.chat_template, os.path.expanduser(config.model)
+    if template is not None:
+        serving = config.serving.model_copy(update={"chat_template": template.absolute()})
+        config = config.model_copy(update={"serving": serving})
+    path = os.path.abspath(model) if os.path.exists(model) else config.model
+    return config.model_copy(update={"model": path})
 
 
 def _served_checkpoint(config: RunConfig) -> Checkpoint:
     """A model behind a server. Its weights cannot be seen, so its name and that of the first
-    server must do for a fingerprint; further servers are replicas."""
+    server stand in for a fingerprint; further servers are replicas."""
     from sfr_eval.endpoints.address import subject_address
 
-    if config.chat_template is not None:
+    if config.serving.chat_template is not None:
         raise UserError(
             "--chat-template: a server applies its own; give it there (vllm serve --chat-template)"
         )
-    address = subject_address(config.model, config.base_url)
+    address = subject_address(config.model, config.serving.base_url)
     fingerprint = f"served:{config.model}@{address.urls[0]}"
     return Checkpoint(name=config.model, kind="served", fingerprint=fingerprint)
 
 
 def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
-    """Find the checkpoint, choose the engine, and check both against the suites."""
-    is_world = config.model == "world" or config.model.startswith("world:")
-    engine: str = config.engine
-    if engine in ("auto", "ray"):
-        if engine == "ray":
-            _check_installed("ray")
-        served = "openai" if config.base_url and engine == "auto" else "vllm"
-        engine = "world" if is_world else served
-    if config.base_url and engine != "openai":
-        raise UserError(f"--base-url: belongs to --engine openai, not to {engine}")
-    if (engine == "world") != is_world:
-        raise UserError(
-            f"--engine {engine}: does not serve --model {config.model}; "
-            "the world engine and world:... models belong together"
-        )
-    _check_installed(engine)
-    if is_world and any(suite.world is None and suite.code is None for suite in suites):
-        raise UserError(
-            "--model world: only suites with a world (persona) or reference solutions (code) can "
-            "be simulated"
-        )
+    """Finds the checkpoint, chooses the engine, and checks both against the suites."""
+    serving = config.serving
+    engine = _choose_engine(config, suites)
     checkpoint = _served_checkpoint(config) if engine == "openai" else resolve(config.model)
     identity: dict[str, Any] = {
         "model": checkpoint.fingerprint,
         "engine": engine,
-        "dtype": _dtype(engine, config.dtype),
-        "system_role": config.system_role,
+        "dtype": _dtype(engine, serving.dtype),
+        "system_role": serving.system_role,
         "chat_template": "tokenizer",
     }
-    if config.chat_template is not None:
+    if serving.chat_template is not None:
         from sfr_eval.models.prompting import read_template
 
-        template = read_template(config.chat_template)
+        template = read_template(serving.chat_template)
         identity["chat_template"] = hashlib.sha256(template.encode()).hexdigest()[:16]
     return Subject(checkpoint=checkpoint, engine=engine, identity=identity, config=config)
 
 
-_PACKAGES = {
-    "vllm": ("vllm", "vllm"),
-    "transformers": ("transformers", "hf"),
-    "ray": ("ray", "ray"),
-}
-
-
-def _check_installed(engine: str) -> None:
-    package, extra = _PACKAGES.get(engine, (None, ""))
-    if package and importlib.util.find_spec(package) is None:
+def _choose_engine(config: RunConfig, suites: Sequence[Suite]) -> str:
+    engine, base_url = config.serving.engine, config.serving.base_url
+    simulated = config.model == "world" or config.model.startswith("world:")
+    if engine == "ray":
+        _check_installed("ray")
+    if engine not in ("auto", "ray"):
+        chosen: str = engine
+    elif simulated:
+        chosen = "world"
+    else:
+        chosen = "openai" if base_url and engine == "auto" else "vllm"
+    if base_url and chosen != "openai":
+        raise UserError(f"--base-url: belongs to --engine openai, not to {chosen}")
+    if (chosen == "world") != simulated:
         raise UserError(
-            f"--engine {engine}: the package {package} is not installed; "
-            f"pip install sfr-eval[{extra}]"
+            f"--engine {chosen}: does not serve --model {config.model}; "
+            "the world engine and world:... models belong together"
+        )
+    _check_installed(chosen)
+    if simulated and any(suite.world is None and suite.code is None for suite in suites):
+        raise UserError(
+            "--model world: only suites with a synthetic benchmark (persona) or reference "
+            "solutions (code) can be simulated"
+        )
+    return chosen
+
+
+def _check_installed(name: str) -> None:
+    engine = ENGINES[name]
+    if engine.package and importlib.util.find_spec(engine.package) is None:
+        raise UserError(
+            f"--engine {name}: the package {engine.package} is not installed; "
+            f"pip install sfr-eval[{engine.extra}]"
         )
 
 
 def _dtype(engine: str, dtype: str) -> str:
-    if engine in ("world", "openai"):
+    if not ENGINES[engine].has_weights:
         return "none"
     if dtype != "auto":
         return dtype

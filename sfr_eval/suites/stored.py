@@ -1,8 +1,8 @@
 """The suites of a run, read back from its folder."""
 
 from sfr_eval.errors import UserError
+from sfr_eval.settings import CodeSettings
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import Suite, load_suite
 
 
@@ -41,5 +41,5 @@ def require_stored_suites(manifest: Manifest) -> list[Suite]:
 
 def _load(manifest: Manifest, name: str) -> Suite:
     config = manifest.config
-    code = CodeOptions.from_config(config.stored())
+    code = CodeSettings.from_flat(config.stored())
     return load_suite(name, personas=config.personas or None, code=code)

@@ -1,13 +1,13 @@
 """A suite: the prompts that are asked and what is measured on the answers."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.kinds import load_problems
-from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.spec import PersonaRow, QueryRow, SuiteSpec
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.types import Message, Prompt
@@ -56,7 +56,7 @@ class Suite:
 
 
 def load_suite(
-    name: str, *, personas: tuple[str, ...] | None = None, code: CodeOptions | None = None
+    name: str, *, personas: tuple[str, ...] | None = None, code: CodeSettings | None = None
 ) -> Suite:
     """Load a suite by name or folder. `personas` picks some by id, held-out ones included; `code`
     says which problems of a code suite are asked and how."""
@@ -64,7 +64,7 @@ def load_suite(
     file = folder / "suite.yaml"
     spec = read_model(SuiteSpec, read_yaml_mapping(file), where=str(file))
     if spec.code is not None:
-        return _code_suite(spec, folder, (code or CodeOptions()).for_suite(spec.id))
+        return _code_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
     world = None
     if spec.world is not None:
         world = PersonaWorld.load(folder)
@@ -85,11 +85,12 @@ def load_suite(
     )
 
 
-def _code_suite(spec: SuiteSpec, folder: Path, options: CodeOptions) -> Suite:
+def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
     assert spec.code is not None
-    if options.data is None and spec.queries is not None:  # a suite with problems of its own
-        options = replace(options, data=str(inside(folder, spec.queries)))
-    problems = load_problems(spec.code, folder, options)
+    if settings.data is None and spec.queries is not None:  # a suite with problems of its own
+        data = str(inside(folder, spec.queries))
+        settings = settings.model_copy(update={"data": data})
+    problems = load_problems(spec.code, folder, settings)
     file = (folder / "suite.yaml").read_bytes()
     digest = hashlib.sha256(file + problems.identity.encode()).hexdigest()[:12]
     return Suite(

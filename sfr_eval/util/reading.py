@@ -88,7 +88,8 @@ def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | N
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"])
     if where == "--":
-        path = str(first["loc"][0]).replace("_", "-") if first["loc"] else path
+        named = [part for part in first["loc"] if isinstance(part, str)]
+        path = named[-1].replace("_", "-") if named else path
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         *inside, name = (str(part) for part in first["loc"])

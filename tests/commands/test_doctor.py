@@ -88,7 +88,7 @@ def test_a_server_that_is_greedy_in_secret_is_a_stop() -> None:
     found = findings(greedy)
     assert found["draws"].state == "missing"
     assert found["draws"].found == "1 distinct of 16 at T = 1"
-    assert "greedy engine or dead seeds" in found["draws"].remedy
+    assert "greedy engine or ignored seeds" in found["draws"].remedy
     assert "repeatability" not in found  # it would say that all is well
 
 
@@ -112,7 +112,7 @@ def test_a_cache_of_whole_requests_before_a_server_without_seeds_is_noted() -> N
 def test_a_gateway_that_replays_a_recording_is_a_stop() -> None:
     found = findings(replaying())
     assert found["other seeds"].state in ("missing", "note")
-    assert found["other seeds"].found == "16 of 16 draws with other seeds were known texts"
+    assert found["other seeds"].found == "16 of 16 draws with other seeds repeat earlier texts"
     assert other_seeds(["a", "b"], ["a", "b"]).state == "missing"  # in the old order
     assert other_seeds(["a", "b"], ["b", "a"]).state == "note"
     assert other_seeds(["a", "b"], ["b", "c"]).state == "ok"

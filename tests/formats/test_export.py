@@ -6,7 +6,7 @@ import pytest
 
 from sfr_eval.formats.export import export
 from sfr_eval.formats.read.folder import foreign_files, import_generations
-from sfr_eval.pipeline.score import rescore
+from sfr_eval.pipeline.score import score_paths
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 
@@ -33,19 +33,16 @@ def test_texts_statuses_temperatures_and_k_survive(run: Path, tmp_path: Path, ki
 
 def test_scored_again_the_numbers_are_the_same(run: Path, tmp_path: Path) -> None:
     export(run, format="jsonl", output=tmp_path / "out")
-    folder, report, trouble = rescore(
-        tmp_path / "out" / "samples_persona.jsonl",
-        suite=None,
+    scored = score_paths(
+        [tmp_path / "out" / "samples_persona.jsonl"],
+        {"metrics": ("text", "lexical")},
         output=tmp_path / "back",
-        metrics=("text", "lexical"),
-        encoder=None,
-        style_data=None,
     )
-    assert trouble == []
-    assert report.exists()
+    assert scored.trouble == []
+    assert scored.report.exists()
 
     def estimates(path: Path) -> list[dict[str, object]]:
         rows = RunFolder(path).read_results().stored()["estimates"]
         return [row for row in rows if not row["metric"].startswith(("oracle", "distinct_valid"))]
 
-    assert estimates(folder) == estimates(run)
+    assert estimates(scored.folder) == estimates(run)

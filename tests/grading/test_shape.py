@@ -3,7 +3,7 @@
 import pytest
 
 from sfr_eval.grading.shape import shape
-from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.suite import load_suite
 
 PLAIN = """
@@ -62,7 +62,7 @@ def test_any_text_has_a_shape(code: str) -> None:
 
 @pytest.mark.parametrize("name", ["mbpp", "livecodebench"])
 def test_the_bundled_solutions_are_distinct_programs(name: str) -> None:
-    code = load_suite(name, code=CodeOptions(data="small")).code
+    code = load_suite(name, code=CodeSettings(data="small")).code
     assert code is not None
     for problem in code.problems.values():
         assert len({shape(text) for text in problem.solutions}) == len(problem.solutions)

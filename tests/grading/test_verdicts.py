@@ -10,16 +10,16 @@ import pytest
 from sfr_eval.config import RunConfig
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.grading import verdicts as module
-from sfr_eval.grading.verdicts import Graded, GradeSettings, Grading
+from sfr_eval.grading.verdicts import Graded, Grading
 from sfr_eval.metrics.code import compute
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.table import metric_info, shown_ks
 from sfr_eval.pipeline.run import execute
 from sfr_eval.sandbox.types import Program, Verdict
+from sfr_eval.settings import CodeSettings
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.store.rows import decode, encode_row
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.problems.simulated import SimulatedCoder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Estimate, MetricResult, Sample
@@ -57,7 +57,7 @@ def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
 
 
 def suite(name: str = "mbpp") -> Suite:
-    return load_suite(name, code=CodeOptions(data="small"))
+    return load_suite(name, code=CodeSettings(data="small"))
 
 
 def answers(asked: Suite, texts: dict[str, list[str]], *, temperature: float = 1.0) -> list[Sample]:
@@ -90,7 +90,7 @@ def measure(judge: Judge, tmp_path: Path) -> Measure:
         assert asked.code is not None
         grading = Grading(
             asked.code, file=tmp_path / "verdicts" / "x.jsonl",
-            settings=GradeSettings(**settings), grader=judge,
+            settings=CodeSettings(**settings), grader=judge,
         )  # fmt: skip
         context = Context(
             samples=answers(asked, texts), suite=asked, encoder=Encoder(None, tmp_path),
@@ -273,7 +273,7 @@ def test_behaviour_is_compared_on_inputs_outside_the_tests(tmp_path: Path) -> No
         base.format("steps < 0", "raise KeyError") + loop,
     ]
     grading = Grading(
-        asked.code, file=tmp_path / "verdicts" / "x.jsonl", settings=GradeSettings(regrade=0.0)
+        asked.code, file=tmp_path / "verdicts" / "x.jsonl", settings=CodeSettings(regrade=0.0)
     )
     context = Context(
         samples=answers(asked, {"staircase": codes}), suite=asked,

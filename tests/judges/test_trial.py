@@ -10,8 +10,8 @@ import pytest
 from sfr_eval import cli
 from sfr_eval.errors import RunError
 from sfr_eval.judges.error_rates import matched, read_calibration
-from sfr_eval.judges.panel import JudgeSettings
 from sfr_eval.judges.trial import calibrate_judge
+from sfr_eval.settings import JudgeSettings, RequestSettings
 from tests.support.fake_server import Answerer, FakeServer, completion, serving
 from tests.support.judge_oracle import OracleJudge
 
@@ -19,7 +19,8 @@ from tests.support.judge_oracle import OracleJudge
 def trial(tmp_path: Path, answer: Answerer, *, items: int = 12, **settings: Any) -> dict[str, Any]:
     with serving(answer, keep=False) as server:
         return calibrate_judge(
-            JudgeSettings(judges=(server.url,), **settings),
+            JudgeSettings(judge=(server.url,), **settings),
+            requests=RequestSettings(),
             output=tmp_path / "judge.json",
             labels=None,
             items=items,
@@ -83,14 +84,14 @@ def test_a_judge_that_likes_length_is_caught(tmp_path: Path) -> None:
         words = len(body["messages"][1]["content"].split())
         return completion(json.dumps({"score": min(5, 1 + words // 25)}))
 
-    found = trial(tmp_path, answer, axes=("flu",))
+    found = trial(tmp_path, answer, judge_axes=("flu",))
     gain = found["report"]["length"]["flu"]
     assert gain["low"] > 0
     assert found["report"]["axes"]["flu"]["balanced_accuracy"] < 0.7
 
 
 def test_unread_votes_are_counted_and_not_scored(tmp_path: Path) -> None:
-    found = trial(tmp_path, lambda *_: completion("five"), items=2, axes=("ctx",))
+    found = trial(tmp_path, lambda *_: completion("five"), items=2, judge_axes=("ctx",))
     axis = found["report"]["axes"]["ctx"]
     assert axis["accuracy"]["value"] is None
     assert axis["unread"] == 2 * 17
@@ -101,9 +102,10 @@ def test_unread_votes_are_counted_and_not_scored(tmp_path: Path) -> None:
 def test_stored_votes_are_kept_when_the_money_runs_out(tmp_path: Path) -> None:
     file = tmp_path / "judge.json"
 
-    def calibrated(server: FakeServer, **settings: Any) -> dict[str, Any]:
+    def calibrated(server: FakeServer, max_cost: float | None = None) -> dict[str, Any]:
         return calibrate_judge(
-            JudgeSettings(judges=(server.url,), axes=("rel",), concurrency=1, **settings),
+            JudgeSettings(judge=(server.url,), judge_axes=("rel",), judge_prices=(1000.0, 1000.0)),
+            requests=RequestSettings(concurrency=1, max_cost=max_cost),
             output=file,
             labels=None,
             items=4,
@@ -112,7 +114,7 @@ def test_stored_votes_are_kept_when_the_money_runs_out(tmp_path: Path) -> None:
 
     with serving(OracleJudge(misses=0.3), keep=False) as server:
         with pytest.raises(RunError, match="repeat the same command"):
-            calibrated(server, prices=(1000.0, 1000.0), max_cost=3.0)
+            calibrated(server, max_cost=3.0)
         votes = tmp_path / "judge.votes.jsonl"
         before = server.count
         assert 5 < before == len(votes.read_bytes().splitlines())
@@ -143,7 +145,8 @@ def test_labels_of_people_replace_the_benchmark(tmp_path: Path) -> None:
 
     with serving(answer) as server:
         found = calibrate_judge(
-            JudgeSettings(judges=(server.url,), axes=("rel",)),
+            JudgeSettings(judge=(server.url,), judge_axes=("rel",)),
+            requests=RequestSettings(),
             output=tmp_path / "judge.json",
             labels=labels,
             items=30,

@@ -17,7 +17,8 @@ from sfr_eval.models.hidden_states import Forward
 from sfr_eval.models.loading import load_tokenizer
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.models.states_on_disk import States, TokenizedReplies, read_states
-from sfr_eval.pipeline.measure import check_subject, forward_for
+from sfr_eval.pipeline.checkpoint import check_subject, forward_for
+from sfr_eval.settings import EngineSettings, ScoreSettings
 from sfr_eval.store.manifest import Manifest, ModelFacts, StoredConfig
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
@@ -336,17 +337,19 @@ def test_world_has_no_hidden_states() -> None:
 
 
 def test_other_checkpoint_than_the_runs_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"settings": ScoreSettings(), "serving": EngineSettings()}
     manifest = Manifest(
         model=ModelFacts(kind="folder", fingerprint="sha256:other"),
         config=StoredConfig(model=str(tiny_checkpoint)),
     )
     with pytest.raises(UserError, match="not the checkpoint that wrote these replies"):
-        forward_for(tmp_path, manifest, ("geometry",))
-    assert forward_for(tmp_path, manifest, ("lexical",)) is None
+        forward_for(tmp_path, manifest, ("geometry",), **settings)
+    assert forward_for(tmp_path, manifest, ("lexical",), **settings) is None
     text = Manifest(model=ModelFacts(kind="text", fingerprint="text:1"))
     with pytest.raises(UserError, match="give it with --model"):
-        forward_for(tmp_path, text, ("tokens",))
-    assert forward_for(tmp_path, text, ("tokens",), model=str(tiny_checkpoint)) is not None
+        forward_for(tmp_path, text, ("tokens",), **settings)
+    settings["model"] = str(tiny_checkpoint)
+    assert forward_for(tmp_path, text, ("tokens",), **settings) is not None
 
 
 def test_layers_are_spread_over_the_depth() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from sfr_eval.cli import main
 from sfr_eval.errors import UserError
-from sfr_eval.pipeline.score import LookInto, rescore
+from sfr_eval.pipeline.score import score_paths
 from sfr_eval.report.figures import COLOURS
 from sfr_eval.report.hidden_maps import STYLES, ellipse
 from sfr_eval.report.hidden_two_runs import write_beside
@@ -42,16 +42,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> lis
     folder = tmp_path_factory.mktemp("geometry")
     found = []
     for name, cross in (("varied", 0.0), ("collapsed", 1.0)):
-        run, _, _ = rescore(
-            generations(folder / f"{name}.jsonl", cross=cross),
+        scored = score_paths(
+            [generations(folder / f"{name}.jsonl", cross=cross)],
+            {
+                "metrics": FAMILIES,
+                "model": str(tiny_checkpoint),
+                "base_model": str(tiny_checkpoint),
+            },
             suite="persona",
             output=folder / name,
-            metrics=FAMILIES,
-            encoder=None,
-            style_data=None,
-            look_into=LookInto(model=str(tiny_checkpoint), base_model=str(tiny_checkpoint)),
         )
-        found.append(RunFolder(run))
+        found.append(RunFolder(scored.folder))
     return found
 
 

@@ -13,7 +13,8 @@ from sfr_eval.config import RunConfig, Shard
 from sfr_eval.errors import UserError
 from sfr_eval.pipeline import run as module
 from sfr_eval.pipeline.join_shards import join_folders, read_shards
-from sfr_eval.pipeline.run import execute, prepare
+from sfr_eval.pipeline.preflight import preflight
+from sfr_eval.pipeline.run import execute
 from sfr_eval.plan import plan_of, planned_prompts
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
@@ -24,7 +25,7 @@ QUERIES = 5
 
 @pytest.fixture(autouse=True)
 def no_scoring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "score_and_report", lambda folder, *_, **__: folder.path / "r")
+    monkeypatch.setattr(module, "measure_and_report", lambda folder, *_, **__: folder.path / "r")
 
 
 def config(output: Path, **changes: Any) -> RunConfig:
@@ -70,8 +71,8 @@ def test_shards_are_disjoint_even_whole_queries_and_together_the_plan(
 
 
 def test_the_shards_of_a_plan_have_the_ids_and_seeds_of_the_whole(tmp_path: Path) -> None:
-    _, _, whole = prepare(config(tmp_path))
-    parts = [prepare(config(tmp_path, shard=f"{i}/3"))[2] for i in (1, 2, 3)]
+    whole = preflight(config(tmp_path)).plan
+    parts = [preflight(config(tmp_path, shard=f"{i}/3")).plan for i in (1, 2, 3)]
     of_parts = {r.sample_id: r for part in parts for r in part.requests()}
     assert of_parts == {r.sample_id: r for r in whole.requests()}
     assert {part.digest for part in parts} == {whole.digest}
@@ -141,14 +142,14 @@ def test_missing_doubled_and_foreign_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="of 3 shards these are missing: 2"):
         read_shards([three, one])
     copy = Path(shutil.copytree(two, tmp_path / "copy"))
-    with pytest.raises(UserError, match=r"copy: shard 2/3 is in .*x-shard-2-of-3 too"):
+    with pytest.raises(UserError, match=r"copy: shard 2/3 is in .*x-shard-2-of-3, too"):
         read_shards([one, two, copy, three])
     execute(config(tmp_path / "whole"))
-    with pytest.raises(UserError, match="whole: is no shard"):
+    with pytest.raises(UserError, match="whole: is not a shard"):
         read_shards([one, tmp_path / "whole"])
     with pytest.raises(UserError, match=r"nowhere: .* not a run folder"):
         read_shards([one, tmp_path / "nowhere"])
-    with pytest.raises(UserError, match="give it by --output"):
+    with pytest.raises(UserError, match="name it with --output"):
         join_folders([one, two, three], None)
 
 
@@ -203,7 +204,7 @@ def test_what_is_no_shard_is_refused(text: str) -> None:
 def test_a_stored_plan_is_laid_out_again_without_its_model(tmp_path: Path, suite: Suite) -> None:
     folder = execute(config(tmp_path / "x")).folder
     manifest = Manifest.load(folder)
-    _, _, plan = prepare(config(tmp_path / "x"))
+    plan = preflight(config(tmp_path / "x")).plan
     assert list(plan_of(manifest, [suite]).requests()) == list(plan.requests())
     assert [r.sample_id for r in plan_of(manifest, [suite]).requests()] == [
         row.sample_id for row in RunFolder(folder).sealed_samples()

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.pipeline import measure as module
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
@@ -51,14 +51,12 @@ def run(
     world: str | None = "persona",
 ) -> dict[str, Any]:
     with RunFolder(folder / "run") as opened:
-        return module.score(
+        return module.measure(
             samples,
             [suite],
             folder=opened,
             manifest=Manifest(world=world),
-            encoder_name=None,
-            style_data=None,
-            families=families,
+            settings=ScoreSettings(metrics=families),
             cache=folder / "cache",
         ).stored()
 
@@ -136,7 +134,9 @@ def test_truth_is_beyond_the_collapsed_run(tmp_path: Path, suite: Suite) -> None
 def test_truth_is_drawn_once(tmp_path: Path, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = draw(suite)
     first = run(tmp_path, samples, suite)
-    monkeypatch.delattr(module, "WorldSampler")  # a second drawing would be an error
+    monkeypatch.delattr(
+        "sfr_eval.pipeline.reference.WorldSampler"
+    )  # a second drawing would be an error
     assert run(tmp_path, samples, suite) == first
     for other in (draw(suite, limit=4), draw(suite, k=3)):  # other prompts or k: another truth
         with pytest.raises(NameError):
@@ -152,14 +152,12 @@ def test_model_of_another_world_has_neither_oracle_nor_truth(tmp_path: Path, sui
 def test_families_of_the_suite_with_the_encoder(tmp_path: Path, suite: Suite) -> None:
     stages: set[str] = set()
     with RunFolder(tmp_path / "run") as opened:
-        results = module.score(
+        results = module.measure(
             draw(suite, limit=2),
             [suite],
             folder=opened,
             manifest=Manifest(world="persona"),
-            encoder_name=None,
-            style_data=None,
-            families=None,
+            settings=ScoreSettings(metrics=None),
             cache=tmp_path / "cache",
             on_progress=lambda what, done, total: stages.add(what),
         ).stored()
@@ -187,16 +185,15 @@ def test_unknown_family_is_a_user_error(tmp_path: Path, suite: Suite) -> None:
 
 def test_the_tokenizer_is_in_every_signature_and_in_the_truth(tmp_path: Path, suite: Suite) -> None:
     with RunFolder(tmp_path / "run") as opened:
-        results = module.score(
+        results = module.measure(
             draw(suite),
             [suite],
             folder=opened,
             manifest=Manifest(world="persona"),
-            encoder_name=None,
-            style_data=None,
-            families=("lexical",),
+            settings=ScoreSettings(
+                metrics=("lexical",), tokenizer="characters-v1", token_window=20
+            ),
             cache=tmp_path / "cache",
-            tokenizer=load_tokenizer("characters-v1", window=20),
         ).stored()
     wanted = "distinct_2|version:2|tokenizer:characters-v1|token_window:20|n:2"
     for estimates in (results["estimates"], results["truth"]["persona"]):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.config import RunConfig
+from sfr_eval.config import FIELDS, RunConfig
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.pipeline import run as module
 from sfr_eval.pipeline.run import Outcome, execute
@@ -32,7 +32,7 @@ def no_scoring(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Scoring has its own tests; here it would be nine tenths of the time."""
     if "scored" not in request.fixturenames:
         monkeypatch.setattr(
-            module, "score_and_report", lambda folder, *_, **__: folder.path / "report.html"
+            module, "measure_and_report", lambda folder, *_, **__: folder.path / "report.html"
         )
 
 
@@ -99,7 +99,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, count: int, error: BaseException
 def truth(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """samples.parquet of a run in one go, four samples a prompt."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "score_and_report", lambda *_, **__: Path())
+        patch.setattr(module, "measure_and_report", lambda *_, **__: Path())
         path = tmp_path_factory.mktemp("truth") / "run"
         execute(config(path, samples=4))
         return sealed(path)
@@ -227,7 +227,7 @@ def test_an_interrupt_while_a_row_is_written_loses_at_most_that_batch(
     tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
-    monkeypatch.setattr(module, "_APPEND_SECONDS", 0.0)  # one row a batch
+    monkeypatch.setattr("sfr_eval.pipeline.draw._APPEND_SECONDS", 0.0)  # one row a batch
     whole = SampleWriter.append
     left = [5]
 
@@ -322,7 +322,7 @@ def test_a_disk_that_fills_up_keeps_the_rows_and_the_run_goes_on_later(
     tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
-    monkeypatch.setattr(module, "_APPEND_SECONDS", 0.0)
+    monkeypatch.setattr("sfr_eval.pipeline.draw._APPEND_SECONDS", 0.0)
     whole = SampleWriter.append
     left = [6]
 
@@ -377,8 +377,8 @@ def test_a_real_disk_that_fills_up(
     small_disk: Path, tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = small_disk / "run"
-    monkeypatch.setattr(module, "_APPEND_SECONDS", 0.0)
-    monkeypatch.setattr(module, "check_space", lambda *_: None)
+    monkeypatch.setattr("sfr_eval.pipeline.draw._APPEND_SECONDS", 0.0)
+    monkeypatch.setattr("sfr_eval.pipeline.preflight.check_space", lambda *_: None)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(48 * 1024))
     with pytest.raises(RunError, match="the disk is full"):
@@ -439,7 +439,7 @@ def test_two_runs_that_start_together_do_not_delete_each_other(
         other.__enter__()
         other.write_manifest(Manifest(status="running"))
 
-    monkeypatch.setattr(module, "check_space", start_other)
+    monkeypatch.setattr("sfr_eval.pipeline.preflight.check_space", start_other)
     with pytest.raises(UserError, match="another sfr-eval is writing here"):
         execute(config(tmp_path / "run"))
     assert manifest(tmp_path / "run") == {"format": 1, "status": "running"}
@@ -489,7 +489,7 @@ def test_a_limited_run_is_stamped_partial_and_a_whole_one_complete(
 def test_the_manifest_holds_every_setting_and_every_sampling_field(tmp_path: Path) -> None:
     execute(config(tmp_path / "run"))
     kept = manifest(tmp_path / "run")
-    assert kept["config"].keys() == RunConfig.model_fields.keys()
+    assert kept["config"].keys() == FIELDS.keys()
     assert kept["identity"]["sampling"]["persona"] == {
         "top_p": 1.0,
         "top_k": 0,

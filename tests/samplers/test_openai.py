@@ -14,7 +14,7 @@ from sfr_eval import cli
 from sfr_eval.config import load_run_config
 from sfr_eval.endpoints.address import subject_address
 from sfr_eval.errors import UserError
-from sfr_eval.pipeline.run import prepare
+from sfr_eval.pipeline.preflight import preflight
 from sfr_eval.samplers.openai import OpenAISampler, request_body
 from sfr_eval.types import Message, Prompt, Request, Sample, Sampling
 from tests.support.fake_server import Answerer, FakeServer, Reply, completion, refusal_of, serving
@@ -215,7 +215,7 @@ def test_bad_input_is_one_line_and_leaves_no_folder(
 def test_another_model_or_first_server_is_another_plan_and_a_replica_is_not() -> None:
     def digest(model: str, *urls: str) -> str:
         settings = {"model": model, "suite": ("persona",), "base_url": urls, "limit": 1}
-        return prepare(load_run_config(settings, environment={}))[2].digest
+        return preflight(load_run_config(settings, environment={})).plan.digest
 
     first = digest("m", "http://a/v1")
     assert digest("m", "http://a/v1", "http://b/v1") == first

@@ -339,7 +339,7 @@ def test_a_run_of_a_checkpoint_resumes_and_is_sealed(
 ) -> None:
     from sfr_eval.pipeline import run as module
 
-    monkeypatch.setattr(module, "score_and_report", lambda *_, **__: tmp_path)
+    monkeypatch.setattr(module, "measure_and_report", lambda *_, **__: tmp_path)
     config = RunConfig(
         model=str(checkpoint),
         suite=("persona",),

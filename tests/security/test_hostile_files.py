@@ -19,9 +19,9 @@ from sfr_eval.grading.program_file import read_programs
 from sfr_eval.judges.rubric import load_judge
 from sfr_eval.metrics.families import load_family
 from sfr_eval.models.checkpoint import resolve
-from sfr_eval.pipeline.score import rescore
+from sfr_eval.pipeline.score import score
 from sfr_eval.report.report import write_report
-from sfr_eval.store.manifest import Manifest
+from sfr_eval.settings import CodeSettings, EngineSettings, ScoreSettings
 from sfr_eval.store.rows import decode_row
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.private_tests import MAX_OPCODES, pickled_text
@@ -296,14 +296,7 @@ def received(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def score_again(folder: Path) -> None:
-    rescore(
-        folder,
-        suite=None,
-        output=None,
-        metrics=("text",),
-        encoder=None,
-        style_data=None,
-    )
+    score(RunFolder(folder), ScoreSettings(metrics=("text",)))
 
 
 @pytest.mark.parametrize(
@@ -360,22 +353,26 @@ def test_a_received_run_does_not_bring_its_own_permissions(
     manifest = json.loads((received / "manifest.json").read_text())
     manifest["config"] |= {"trust_remote_code": True, "unsafe_code": True}
     (received / "manifest.json").write_text(json.dumps(manifest))
-    seen: list[dict[str, Any]] = []
+    seen: list[bool] = []
 
-    def score(*_: Any, manifest: Manifest, **__: Any) -> dict[str, Any]:
-        seen.append(manifest.config.stored())
+    def forward_for(*_: Any, serving: EngineSettings, **__: Any) -> None:
+        seen.append(serving.trust_remote_code)
+
+    def measure(*_: Any, code: CodeSettings, **__: Any) -> dict[str, Any]:
+        seen.append(code.unsafe_code)
         raise UserError("enough")
 
-    monkeypatch.setattr("sfr_eval.pipeline.score.score", score)
+    monkeypatch.setattr("sfr_eval.pipeline.score.forward_for", forward_for)
+    monkeypatch.setattr("sfr_eval.pipeline.measure.measure", measure)
     with pytest.raises(UserError, match="enough"):
         score_again(received)
-    assert (seen[0]["trust_remote_code"], seen[0]["unsafe_code"]) == (False, False)
+    assert seen == [False, False]
     monkeypatch.setattr(
         sys, "argv", ["sfr-eval", "score", str(received), "--unsafe-code", "--trust-remote-code"]
     )
     with pytest.raises(SystemExit):
         cli.main()
-    assert (seen[1]["trust_remote_code"], seen[1]["unsafe_code"]) == (True, True)
+    assert seen[2:] == [True, True]
     assert json.loads((received / "manifest.json").read_text()) == manifest  # the record stays
 
 

@@ -102,7 +102,7 @@ def test_an_unexpected_error_shows_no_key(
             f"Authorization: Bearer {KEYS['HF_TOKEN']} {os.environ['OPENAI_API_KEY']}"
         )
 
-    monkeypatch.setattr("sfr_eval.pipeline.run.prepare", fails)
+    monkeypatch.setattr("sfr_eval.pipeline.run.preflight", fails)
     assert run(monkeypatch, *RUN) == 3
     err = capfd.readouterr().err
     assert "LookupError" in err

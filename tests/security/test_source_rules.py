@@ -120,8 +120,8 @@ def test_only_two_files_print_and_both_clean_what_they_say() -> None:
 def test_trust_remote_code_is_off_until_asked_for() -> None:
     from sfr_eval.config import RunConfig, load_run_config
 
-    assert RunConfig(model="m", suite=("persona",)).trust_remote_code is False
+    assert RunConfig(model="m", suite=("persona",)).serving.trust_remote_code is False
     settings = {"model": "m", "suite": "persona"}
-    assert load_run_config(settings, environment={}).trust_remote_code is False
+    assert load_run_config(settings, environment={}).serving.trust_remote_code is False
     asked = load_run_config({**settings, "trust_remote_code": True}, environment={})
-    assert asked.trust_remote_code is True
+    assert asked.serving.trust_remote_code is True

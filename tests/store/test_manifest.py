@@ -10,8 +10,9 @@ import pytest
 import sfr_eval as se
 from sfr_eval.errors import UserError
 from sfr_eval.formats.export import export
-from sfr_eval.pipeline.score import rescore
+from sfr_eval.pipeline.score import score
 from sfr_eval.report.report import write_report
+from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest, StoredConfig
 from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
@@ -59,7 +60,7 @@ def test_a_folder_of_0_1_opens_everywhere(old: Path, missing: tuple[str, ...]) -
 
 def test_a_folder_of_0_1_is_scored_again_with_equal_numbers(old: Path) -> None:
     before = Results.load(old)
-    rescore(old, suite=None, output=None, metrics=("text",), encoder=None, style_data=None)
+    score(RunFolder(old), ScoreSettings(metrics=("text",)))
     after = Results.load(old)
     assert sorted(after.estimates, key=repr) == sorted(before.estimates, key=repr)
     assert after.counts == before.counts

@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from sfr_eval.pipeline.measure import score
+from sfr_eval.pipeline.measure import measure
 from sfr_eval.plan import Plan, describe_plan, make_plan
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.settings import ScoreSettings
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.store.manifest import Identity, Manifest, ModelFacts, Status, StoredConfig
 from sfr_eval.store.results import Results
@@ -91,14 +92,12 @@ def write_world_run(
         about = manifest_of(plan, suite, name=name or folder.name, status=status)
         opened.write_manifest(about)
         opened.seal(samples)
-        results = score(
+        results = measure(
             samples,
             [suite],
             folder=opened,
             manifest=about,
-            encoder_name=None,
-            style_data=None,
-            families=("text", "lexical", "quality"),
+            settings=ScoreSettings(metrics=("text", "lexical", "quality")),
             cache=folder.parent / "cache",
         )
         opened.write_results(results)

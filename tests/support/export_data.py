@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.config import load_run_config
-from sfr_eval.pipeline.measure import score
-from sfr_eval.pipeline.run import prepare
+from sfr_eval.pipeline.measure import measure
+from sfr_eval.pipeline.preflight import preflight
 from sfr_eval.plan import describe_plan
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Identity, Manifest, ModelFacts, StoredConfig
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Sample
@@ -42,7 +43,8 @@ def write_run(folder: Path, cache: Path, *, spoil: bool = True) -> RunFolder:
         "metrics": ("text", "lexical", "quality"),
     }
     config = load_run_config(settings, environment={})
-    subject, suites, plan = prepare(config)
+    ready = preflight(config)
+    subject, suites, plan = ready.subject, ready.suites, ready.plan
     samples = list(WorldSampler(suites, dials=subject.checkpoint.dials).sample(plan.requests()))
     samples = spoiled(samples) if spoil else samples
     fingerprint = subject.checkpoint.fingerprint
@@ -52,7 +54,7 @@ def write_run(folder: Path, cache: Path, *, spoil: bool = True) -> RunFolder:
         world="persona",
         identity=Identity.model_validate(plan.identity),
         plan=describe_plan(plan),
-        config=StoredConfig.model_validate(config.model_dump(mode="json")),
+        config=StoredConfig.model_validate(config.flat()),
         determinism="bitwise",
         versions={},
         platform="test",
@@ -63,14 +65,12 @@ def write_run(folder: Path, cache: Path, *, spoil: bool = True) -> RunFolder:
         opened.write_manifest(manifest)
         opened.seal(samples)
         opened.write_results(
-            score(
+            measure(
                 samples,
                 suites,
                 folder=opened,
                 manifest=manifest,
-                encoder_name=None,
-                style_data=None,
-                families=config.metrics,
+                settings=ScoreSettings(metrics=config.score.metrics),
                 cache=cache,
             )
         )

@@ -5,9 +5,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.pipeline.measure import score
+from sfr_eval.pipeline.measure import measure
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
@@ -96,14 +97,12 @@ def write_run(folder: Path, *, samples: list[Sample] | None = None) -> RunFolder
         about = manifest(suite, len(rows))
         opened.write_manifest(about)
         opened.seal(rows)
-        results = score(
+        results = measure(
             rows,
             [suite],
             folder=opened,
             manifest=about,
-            encoder_name=None,
-            style_data=None,
-            families=("lexical", "text", "quality"),
+            settings=ScoreSettings(metrics=("lexical", "text", "quality")),
             cache=folder / "cache",
         )
         opened.write_results(Results.model_validate(with_embeddings(results.stored())))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from sfr_eval.formats.read import inspect_log, lm_eval, rows
 from sfr_eval.formats.read.checks import refuse_copies, suspicions
 from sfr_eval.formats.read.mapping import Fields, PromptMap
 from sfr_eval.formats.read.reply import UNKNOWN, Reading, Reply
+from sfr_eval.settings import CodeSettings
 from sfr_eval.store.manifest import (
     Identity,
     ImportFacts,
@@ -21,7 +22,6 @@ from sfr_eval.store.manifest import (
     StoredConfig,
 )
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample, Sampling
 from sfr_eval.util.files import missing_folders, writing_to
@@ -51,7 +51,7 @@ def import_generations(
     *,
     suite: str | None,
     output: Path | None,
-    settings: Mapping[str, Any] | None = None,
+    code: CodeSettings | None = None,
     fields: Fields | None = None,
 ) -> tuple[RunFolder, list[Path]]:
     """Make a run folder of files of plain rows, lm-eval samples or inspect logs.
@@ -60,8 +60,8 @@ def import_generations(
     named = suite or _own_suite(files[0])
     if named is None:
         raise UserError(f"score {files[0]}: name the suite of these rows with --suite")
-    settings = dict(settings or {})
-    loaded = load_suite(named, personas=_personas(settings), code=CodeOptions.from_config(settings))
+    code = code or CodeSettings()
+    loaded = load_suite(named, code=code)
     prompts = PromptMap(suite=loaded, fields=fields or Fields())
     readings = [reader(file, prompts) for reader, file in zip(readers, files, strict=True)]
     if len({reading.format for reading in readings}) > 1:
@@ -72,7 +72,8 @@ def import_generations(
     folder = RunFolder(output or Path("runs") / f"{files[0].stem}-{digest[:10]}")
     replies = [reply for reading in readings for reply in reading.replies]
     samples = _samples(replies, loaded)
-    config = StoredConfig.model_validate({"suite": [named], **settings})
+    unsafe = {"unsafe_code": True} if code.unsafe_code else {}
+    config = StoredConfig.model_validate({"suite": [named], **code.problems(), **unsafe})
     made = _manifest(readings, loaded, samples, digest).model_copy(update={"config": config})
     manifest = Manifest.model_validate(made.stored())  # as it will be read back
     old = folder.read_manifest()
@@ -105,11 +106,6 @@ def _own_suite(file: Path) -> str | None:
     own = lm_eval.own_block(row["arguments"]) if lm_eval.looks_like(row) else row
     suite = own.get("suite") if isinstance(own, dict) else None
     return suite if isinstance(suite, str) and suite else None
-
-
-def _personas(settings: Mapping[str, Any]) -> tuple[str, ...] | None:
-    chosen = settings.get("personas")
-    return tuple(chosen) if chosen else None
 
 
 def _digest(files: Sequence[Path]) -> str:

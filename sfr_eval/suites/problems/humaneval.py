@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.sandbox.types import HumanEvalProblem
+from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.extract import chat_code, completion_code
 from sfr_eval.suites.problems.mbpp import fenced
-from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
 from sfr_eval.suites.problems.source import HubData, data_file, read_file, read_hub, unique
 
@@ -36,16 +36,16 @@ class HumanEvalRow(BaseModel):
     mutants: tuple[str, ...] = ()  # wrong bodies
 
 
-def load(folder: Path, options: CodeOptions) -> ProblemSet:
+def load(folder: Path, settings: CodeSettings) -> ProblemSet:
     """Load all 164 problems in one of two prompt forms."""
-    options.refuse_all_but(("data", "prompt_form"), suite="humaneval")
-    form = options.prompt_form or "chat"
+    settings.refuse_all_but(("data", "prompt_form"), suite="humaneval")
+    form = settings.prompt_form or "chat"
     if form not in FORMS:
         raise UserError(
             f"--prompt-form {form}: unknown prompt form of humaneval; {did_you_mean(form, FORMS)}"
         )
-    if options.data is not None:
-        file = data_file(options.data, folder=folder)
+    if settings.data is not None:
+        file = data_file(settings.data, folder=folder)
         rows, identity = read_file(HumanEvalRow, file), file.identity
     else:
         rows, identity = read_hub(HumanEvalRow, _HUB, suite="humaneval"), _HUB.identity

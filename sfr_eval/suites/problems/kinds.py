@@ -3,7 +3,7 @@
 import importlib
 from pathlib import Path
 
-from sfr_eval.suites.problems.options import CodeOptions
+from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.problem import ProblemSet
 
 KINDS = {
@@ -13,8 +13,8 @@ KINDS = {
 }
 
 
-def load_problems(kind: str, folder: Path, options: CodeOptions) -> ProblemSet:
+def load_problems(kind: str, folder: Path, settings: CodeSettings) -> ProblemSet:
     """Load the problems of a suite of this kind, whose folder is `folder`."""
     module, _, function = KINDS[kind].partition(":")
-    loaded: ProblemSet = getattr(importlib.import_module(module), function)(folder, options)
+    loaded: ProblemSet = getattr(importlib.import_module(module), function)(folder, settings)
     return loaded

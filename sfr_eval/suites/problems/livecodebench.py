@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.sandbox.types import FunctionalProblem, Problem, StdinProblem
+from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.extract import between_last_fences
 from sfr_eval.suites.problems.mbpp import fenced
-from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.problems.private_tests import decode_tests
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
 from sfr_eval.suites.problems.source import HubData, data_file, unique
@@ -112,14 +112,14 @@ class _Rows:
         return StdinProblem(id=row.question_id, tests=tests)
 
 
-def load(folder: Path, options: CodeOptions) -> ProblemSet:
+def load(folder: Path, settings: CodeSettings) -> ProblemSet:
     """Load the problems of a release or of a file whose contests lie in the window."""
-    options.refuse_all_but(("data", "release", "window"), suite="livecodebench")
-    first, last = read_window(options.window)
-    if options.data is not None:
-        if options.release is not None:
+    settings.refuse_all_but(("data", "release", "window"), suite="livecodebench")
+    first, last = read_window(settings.window)
+    if settings.data is not None:
+        if settings.release is not None:
             raise UserError("--release selects data from the Hub; omit it with --data")
-        file = data_file(options.data, folder=folder)
+        file = data_file(settings.data, folder=folder)
         file_rows = file.rows()
         for where, row in file_rows:
             if not isinstance(row, dict):
@@ -128,7 +128,7 @@ def load(folder: Path, options: CodeOptions) -> ProblemSet:
         places = [where for where, _ in file_rows]
         identity = file.identity
     else:
-        release = options.release or DEFAULT_RELEASE
+        release = settings.release or DEFAULT_RELEASE
         if release not in RELEASES:
             near = did_you_mean(release, RELEASES)
             raise UserError(f"--release {release}: unknown release of livecodebench; {near}")

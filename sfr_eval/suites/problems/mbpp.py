@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.sandbox.types import AssertsProblem
+from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.extract import called_function, chat_code, few_shot_code
-from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
 from sfr_eval.suites.problems.source import HubData, data_file, read_file, read_hub, unique
 
@@ -66,15 +66,15 @@ class MbppRow(BaseModel):
         return "\n".join([*self.test_imports, self.test_setup_code]).strip("\n")
 
 
-def load(folder: Path, options: CodeOptions) -> ProblemSet:
+def load(folder: Path, settings: CodeSettings) -> ProblemSet:
     """Load the test split (task ids 11 to 510) in one of two prompt forms."""
-    options.refuse_all_but(("data", "release", "prompt_form"), suite="mbpp")
-    form = options.prompt_form or "chat"
+    settings.refuse_all_but(("data", "release", "prompt_form"), suite="mbpp")
+    form = settings.prompt_form or "chat"
     if form not in FORMS:
         raise UserError(
             f"--prompt-form {form}: unknown prompt form of mbpp; {did_you_mean(form, FORMS)}"
         )
-    rows, shots, identity = _rows(folder, options, need_shots=form == "few-shot")
+    rows, shots, identity = _rows(folder, settings, need_shots=form == "few-shot")
     unique((row.task_id for row in rows), where=identity)
     examples = "".join(f"{shot.question}[BEGIN]\n{_plain(shot.code)}\n{DONE}\n\n" for shot in shots)
     return ProblemSet(
@@ -87,11 +87,11 @@ def load(folder: Path, options: CodeOptions) -> ProblemSet:
 
 
 def _rows(
-    folder: Path, options: CodeOptions, *, need_shots: bool
+    folder: Path, settings: CodeSettings, *, need_shots: bool
 ) -> tuple[list[MbppRow], list[MbppRow], str]:
     """Return rows to ask, rows to show as examples, and the identity of both."""
-    if options.data is None:
-        release = options.release or "full"
+    if settings.data is None:
+        release = settings.release or "full"
         if release not in RELEASES:
             near = did_you_mean(release, RELEASES)
             raise UserError(f"--release {release}: unknown release of mbpp; {near}")
@@ -104,9 +104,9 @@ def _rows(
             )
             shots = _shots(read_hub(MbppRow, prompts, suite="mbpp"), where=_REPOSITORY)
         return questions, shots, hub.identity
-    if options.release is not None:
+    if settings.release is not None:
         raise UserError("--release selects data from the Hub; omit it with --data")
-    file = data_file(options.data, folder=folder)
+    file = data_file(settings.data, folder=folder)
     rows = read_file(MbppRow, file)
     if _ALL_IDS.issuperset(row.task_id for row in rows):  # MBPP itself, with its own test split
         questions = [row for row in rows if int(row.task_id) in TEST_IDS]

@@ -11,8 +11,8 @@ import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.types import AssertsProblem, FunctionalProblem, HumanEvalProblem, StdinProblem
+from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.livecodebench import RELEASES, read_window
-from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.problems.problem import CodeProblem
 from sfr_eval.suites.problems.source import json_rows
 from sfr_eval.suites.suite import Suite, load_suite
@@ -28,7 +28,7 @@ HUMANEVAL = {
 
 
 def load(name: str, **options: Any) -> Suite:
-    return load_suite(name, code=CodeOptions(**options))
+    return load_suite(name, code=CodeSettings(**options))
 
 
 def problems(suite: Suite) -> list[CodeProblem]:
@@ -232,8 +232,8 @@ def test_windows_and_releases() -> None:
 
 
 def test_options_may_be_given_by_suite() -> None:
-    options = CodeOptions(data="mbpp=a.jsonl,livecodebench=b.jsonl", window="2024-01:")
-    assert options.for_suite("mbpp") == CodeOptions(data="a.jsonl", window="2024-01:")
+    options = CodeSettings(data="mbpp=a.jsonl,livecodebench=b.jsonl", window="2024-01:")
+    assert options.for_suite("mbpp") == CodeSettings(data="a.jsonl", window="2024-01:")
     assert options.for_suite("humaneval").data is None
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sfr_eval.errors import UserError
+from sfr_eval.settings import CodeSettings
 from sfr_eval.stats.bootstrap import bootstrap_interval
 from sfr_eval.stats.pass_at_k import pass_at_k
-from sfr_eval.suites.problems.options import CodeOptions
 from sfr_eval.suites.problems.problem import CodeProblem
 from sfr_eval.suites.problems.simulated import SimulatedCoder
 from sfr_eval.suites.suite import load_suite
@@ -16,7 +16,7 @@ from sfr_eval.suites.suite import load_suite
 
 @pytest.fixture(scope="module")
 def problems() -> dict[str, CodeProblem]:
-    code = load_suite("mbpp", code=CodeOptions(data="small")).code
+    code = load_suite("mbpp", code=CodeSettings(data="small")).code
     assert code is not None
     return dict(code.problems)
 

@@ -1,0 +1,56 @@
+"""The command `check`: the CI gate."""
+
+import os
+from pathlib import Path
+
+import click
+
+from sfr_eval.commands.options import PATH, json_option, output_option
+from sfr_eval.errors import UserError
+from sfr_eval.util.progress import log, say
+
+
+@click.command()
+@click.option("--baseline", type=PATH, required=True, help="baseline file, JSON")
+@click.option("--candidate", type=PATH, help="run folder to decide on")
+@click.option(
+    "--write-baseline", type=PATH, metavar="RUN", help="create --baseline from this run and stop"
+)
+@click.option("--config", type=PATH, help="check.yaml; default: the headline metrics")
+@output_option("where check.json goes", default="check.json", show_default=True)
+@click.option("--junit", type=PATH, help="JUnit XML file to write")
+@click.option("--strict", is_flag=True, help="fail on inconclusive results, too")
+@click.option(
+    "--fail-exit-code", type=int, default=1, show_default=True, help="exit code of a failed gate"
+)
+@json_option
+def check(
+    baseline: Path,
+    candidate: Path | None,
+    write_baseline: Path | None,
+    config: Path | None,
+    output: Path,
+    junit: Path | None,
+    strict: bool,
+    fail_exit_code: int,
+    as_json: bool,
+) -> int:
+    """CI gate: has a candidate got worse than a baseline? Exit code 0, 1, 2 or 3."""
+    from sfr_eval.gate import check as gate
+    from sfr_eval.gate.files import show_gate, write_gate
+
+    if write_baseline is not None and candidate is None:
+        gate.write_baseline(write_baseline, baseline, config=config)
+        say(f"baseline: {baseline.resolve()} ({baseline.stat().st_size:,} bytes)")
+        return 0
+    if candidate is None or write_baseline is not None:
+        raise UserError(
+            "check: needs --candidate RUN to decide on, or --write-baseline RUN to make one"
+        )
+    result = gate.check(
+        baseline, candidate, config=config, strict=strict, fail_exit_code=fail_exit_code
+    )
+    write_gate(result, output=output, junit=junit, environment=os.environ)
+    for line in show_gate(result, as_json=as_json, environment=os.environ):
+        (log if as_json or not result.rows else say)(line)
+    return result.exit_code

@@ -1,0 +1,188 @@
+"""Options of the command line, made from the models of the settings.
+
+The models import pydantic, so a command looks its options up when it is used and not when it is
+imported: `sfr-eval --help` does without.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+import click
+
+from sfr_eval.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from sfr_eval.settings import JudgeSettings, RequestSettings
+
+CONTEXT = {
+    "help_option_names": ["-h", "--help"],
+    "token_normalize_func": lambda name: name.replace("_", "-"),  # --max_tokens, too
+    "max_content_width": 100,
+}
+SECTIONS = (
+    "Options",
+    "Model and engine",
+    "Sampling",
+    "Suite",
+    "Metrics",
+    "Judges",
+    "Output",
+    "Scaling",
+)
+_SHORT = {"model": "-m", "output": "-o", "samples": "-n"}
+
+PATH = click.Path(path_type=Path)
+json_option = click.option("--json", "as_json", is_flag=True, help="print JSON to stdout")
+metrics_option = click.option(
+    "--metrics",
+    multiple=True,
+    metavar="TEXT",
+    callback=lambda _context, _option, values: names(values),
+    help="metric id; repeatable",
+)
+
+
+def output_option(help: str, **attributes: Any) -> Callable[..., Any]:
+    """Returns the option --output of a command that has no run settings."""
+    return click.option("-o", "--output", type=PATH, help=help, **attributes)
+
+
+class SettingOption(click.Option):
+    """The option of one setting, in its section of the help."""
+
+    def __init__(self, name: str, field: "FieldInfo", *, section: str, flags: bool) -> None:
+        self.section = section
+        kind = _bare(field.annotation)
+        declaration = [*([_SHORT[name]] if name in _SHORT else []), f"--{_dashed(name)}"]
+        many = get_origin(kind) is tuple and _bare(get_args(kind)[0]) not in (int, float)
+        how: dict[str, Any] = {"multiple": many, "metavar": _metavar(kind)}
+        if many:
+            how["callback"] = lambda _context, _option, values: names(values)
+        elif get_origin(kind) is tuple:
+            how["callback"] = lambda _context, _option, value: value and _unbracketed(value)
+        elif kind is bool and flags:
+            declaration[-1] += f"/--no-{_dashed(name)}"
+            how = {"is_flag": True}
+        elif kind is bool:
+            how |= {"is_flag": False, "flag_value": "true"}
+        text = f"{field.description}{'; repeatable' if many else ''}"
+        if not field.is_required() and field.default is not None and field.default is not False:
+            text += f" [default: {_written(field.default)}]"
+        super().__init__([*declaration, name], default=None, help=text, **how)
+
+
+class SettingsCommand(click.Command):
+    """A command that takes settings, as options and with --set. Its function receives those that
+    were given as `settings`. `settings` names single settings and groups of RunConfig; "all" are
+    all settings of a run."""
+
+    def __init__(self, *arguments: Any, settings: Sequence[str], **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self._settings = settings
+        self.params.append(
+            click.Option(
+                ["--set", "assign"],
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="any setting, with its value as YAML; repeatable",
+            )
+        )
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Returns the command's own options and those of its settings."""
+        own = super().get_params(ctx)
+        # A flag that may be followed by its value would swallow an argument.
+        flags = any(isinstance(option, click.Argument) for option in own)
+        return [*own, *self._setting_options(flags)]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the options and gathers the settings among them."""
+        from sfr_eval.config import parse_assignments, refuse_unknown
+
+        rest = super().parse_args(ctx, args)
+        known = {str(option.name): option for option in self._setting_options(flags=True)}
+        settings = parse_assignments(ctx.params.pop("assign"))
+        if self._settings != "all":  # which --config can set as well, so that the loader checks it
+            refuse_unknown(settings, where="--set", known=known)
+        given = {name: ctx.params.pop(name) for name in known}
+        settings |= {name: value for name, value in given.items() if value is not None}
+        ctx.params["settings"] = settings
+        return rest
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the options section by section."""
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
+        for option in self.get_params(ctx):
+            if line := option.get_help_record(ctx):
+                sections[getattr(option, "section", "Options")].append(line)
+        for title, lines in sections.items():
+            if lines:
+                with formatter.section(title):
+                    formatter.write_dl(lines)
+
+    def _setting_options(self, flags: bool) -> Iterator[SettingOption]:
+        from sfr_eval.config import FIELDS, select
+
+        chosen = FIELDS if self._settings == "all" else select(self._settings)
+        for name, (field, kind) in chosen.items():
+            own: Any = field.json_schema_extra
+            yield SettingOption(name, field, section=own["group"] or kind.group, flags=flags)
+
+
+def judge_settings(settings: dict[str, Any]) -> "tuple[JudgeSettings, RequestSettings]":
+    """Returns who judges and with which limits. Raises UserError for such settings without
+    --judge."""
+    from sfr_eval.settings import JudgeSettings, RequestSettings
+
+    if not settings.get("judge"):
+        for name in settings:
+            if name in JudgeSettings.model_fields or name in RequestSettings.model_fields:
+                raise UserError(f"--{_dashed(name)}: needs --judge")
+    return JudgeSettings.from_flat(settings), RequestSettings.from_flat(settings)
+
+
+def names(values: Sequence[str]) -> tuple[str, ...] | None:
+    """Returns what a repeatable option names, three for `--x a,b --x c`; None if it is absent. A
+    list may be in brackets, as in YAML."""
+    parts = [part.strip() for value in values for part in _unbracketed(value).split(",")]
+    return tuple(parts) or None
+
+
+def _unbracketed(text: str) -> str:
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _bare(kind: Any) -> Any:
+    """Strips what is around a type: Annotated, and None beside it."""
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return _bare(next(part for part in get_args(kind) if part is not NoneType))
+    return kind
+
+
+def _metavar(kind: Any) -> str:
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return f"[{'|'.join(parts)}]"
+    if origin is tuple and parts[-1] is Ellipsis:
+        element = _bare(parts[0])
+        return _metavar(element) + (",..." if element in (int, float) else "")
+    if origin is tuple:
+        return ",".join(map(_metavar, parts))
+    shown = {bool: "[true|false]", int: "INTEGER", str: "TEXT"}
+    return shown.get(kind, str(kind.__name__).upper())
+
+
+def _written(default: Any) -> str:
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return f"{default:g}" if isinstance(default, float) else str(default).lower()

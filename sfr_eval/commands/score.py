@@ -1,0 +1,90 @@
+"""The command `score`: measures stored samples and imported generations."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sfr_eval.commands.options import (
+    PATH,
+    SettingsCommand,
+    json_option,
+    judge_settings,
+    output_option,
+)
+from sfr_eval.types import Estimate
+from sfr_eval.util.progress import log, say
+from sfr_eval.util.terminal import print_json, print_table
+
+SETTINGS = ("score", "code", "judging", "requests", "model", "trust_remote_code", "ray_address")
+
+
+@click.command(cls=SettingsCommand, settings=SETTINGS)
+@click.argument("paths", nargs=-1, required=True, type=PATH)
+@click.option("--suite", help="suite of imported generations, by name or folder")
+@output_option("run folder to create when joining shards or importing generations")
+@click.option("--query-field", help="imported: field that identifies the query, e.g. doc.task_id")
+@click.option("--persona-field", help="imported: field that identifies the persona")
+@json_option
+def score(
+    paths: tuple[Path, ...],
+    settings: dict[str, Any],
+    suite: str | None,
+    output: Path | None,
+    query_field: str | None,
+    persona_field: str | None,
+    as_json: bool,
+) -> int:
+    """Measure stored samples again, without generating; join shards.
+
+    PATHS: a run folder, all shards of one run, or files of generations made with another tool.
+    """
+    from sfr_eval.demo import train_demo_models
+    from sfr_eval.formats.read.mapping import Fields
+    from sfr_eval.pipeline.score import score_paths
+
+    judge_settings(settings)  # refuses settings that need a judge
+    train_demo_models(settings.get("model"), settings.get("base_model"))
+    fields = Fields(query=query_field, persona=persona_field)
+    scored = score_paths(
+        paths,
+        settings,
+        suite=suite,
+        output=output,
+        fields=fields if query_field or persona_field else None,
+    )
+    show_results(scored.folder, as_json=as_json)
+    for line in scored.trouble:
+        log(line)
+    (log if as_json else say)(f"report: {scored.report.resolve()}")
+    return 3 if scored.trouble else 0
+
+
+def show_results(folder: Path, *, as_json: bool) -> None:
+    """Prints the headline estimates of a measured run: a row a metric, a column a temperature."""
+    from sfr_eval.metrics.table import shown_metrics
+    from sfr_eval.store.run_folder import RunFolder
+
+    results = RunFolder(folder).read_results()
+    if as_json:
+        print_json(results.stored())
+        return
+    estimates = [row for row in results.estimates if not row.persona]
+    for suite in dict.fromkeys(row.suite for row in estimates):
+        rows = [row for row in estimates if row.suite == suite]
+        temperatures = sorted({row.temperature for row in rows})
+        cells = {(row.metric, row.temperature): row for row in rows}
+        shown = shown_metrics({row.metric for row in rows if row.value is not None})
+        print_table(
+            f"{suite}: value +- half of the 95% interval",
+            ["metric", *(f"T={t:g}" for t in temperatures)],
+            [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
+        )
+
+
+def _cell(row: Estimate | None) -> str:
+    if row is None or row.value is None:
+        return "-"
+    if row.low is None or row.high is None:
+        return f"{row.value:.3f}"
+    return f"{row.value:.3f}+-{(row.high - row.low) / 2:.3f}"

@@ -1,0 +1,60 @@
+"""The checkpoint behind stored replies, for the metrics that read them with it again."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sfr_eval.errors import UserError
+from sfr_eval.metrics.families import NEED_CHECKPOINT
+from sfr_eval.models.checkpoint import Checkpoint, resolve, resolve_base
+from sfr_eval.models.hidden_states import NO_CHECKPOINT, Forward
+from sfr_eval.settings import EngineSettings, ScoreSettings
+from sfr_eval.store.manifest import Manifest
+from sfr_eval.util.progress import OnProgress
+
+
+def check_subject(checkpoint: Checkpoint, families: Iterable[str]) -> None:
+    """Raises UserError if one of the families needs weights and there are none here."""
+    family = next((name for name in families if name in NEED_CHECKPOINT), None)
+    if family is not None and checkpoint.folder is None:
+        raise UserError(
+            f"--metrics {family}: --model {checkpoint.name} has no hidden states; "
+            "leave it out, or give a checkpoint"
+        )
+
+
+def forward_for(
+    folder: Path,
+    manifest: Manifest,
+    families: Iterable[str],
+    *,
+    settings: ScoreSettings,
+    serving: EngineSettings,
+    model: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> Forward | None:
+    """Returns the checkpoint that wrote the replies, if one of the families needs it. `model` says
+    where it is, for imported generations or if it has moved. Raises UserError if it is another."""
+    names = set(families)
+    if not names & NEED_CHECKPOINT:
+        return None
+    name = model or manifest.config.model
+    if name is None:
+        raise UserError(NO_CHECKPOINT)
+    checkpoint = resolve(name)
+    check_subject(checkpoint, sorted(names))
+    if manifest.model.kind != "text" and checkpoint.fingerprint != manifest.model.fingerprint:
+        raise UserError(
+            f"--model {name}: is not the checkpoint that wrote these replies (other fingerprint); "
+            "give that one"
+        )
+    return Forward(
+        checkpoint,
+        base=resolve_base(settings.base_model) if settings.base_model else None,
+        folder=folder / "hidden",
+        layers=settings.layers,
+        dtype=serving.dtype,
+        system_role=serving.system_role,
+        chat_template=serving.chat_template,
+        trust_remote_code=serving.trust_remote_code,
+        on_progress=on_progress,
+    )

@@ -1,0 +1,89 @@
+"""One suite's samples and the metric families that read them."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sfr_eval.judges.error_rates import corrected_estimates
+from sfr_eval.metrics.context import Context
+from sfr_eval.metrics.families import FAMILIES, Family, load_family
+from sfr_eval.metrics.table import shown_ks
+from sfr_eval.stats.estimate import all_estimates
+from sfr_eval.stats.slices import slice_estimates
+from sfr_eval.store.results import StatusCounts
+from sfr_eval.suites.suite import Suite
+from sfr_eval.types import Estimate, MetricResult, Sample, SliceEstimate
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is measured of one suite."""
+
+    context: Context
+    families: tuple[Family, ...]
+
+    def estimates(self, results: Sequence[MetricResult]) -> list[Estimate]:
+        """Returns the estimates of each metric, those corrected for a judge's errors at the end."""
+        k = samples_per_prompt(self.context.samples)
+        estimates = [
+            estimate
+            for result in results
+            for estimate in all_estimates(result, k, self.context.suite.personas)
+        ]
+        judged = self.context.judged
+        if judged is None:
+            return estimates
+        return [*estimates, *corrected_estimates(estimates, judged.errors)]
+
+    def slices(self, results: Sequence[MetricResult]) -> list[SliceEstimate]:
+        """Returns pass@k by difficulty, platform and month, for the k that are shown."""
+        code = self.context.suite.code
+        facets = {} if code is None else {id: p.facets for id, p in code.problems.items()}
+        k = samples_per_prompt(self.context.samples)
+        shown = {f"pass_at_{shown_k}" for shown_k in shown_ks(k)}
+        return [
+            row
+            for result in results
+            if result.metric in shown
+            for row in slice_estimates(result, k, facets)
+        ]
+
+
+def suite_families(
+    suite: Suite, names: Sequence[str] | None, *, judged: bool
+) -> tuple[Family, ...]:
+    """Returns the families of a suite in the order of the table, each once. `names` None takes
+    those that the suite lists."""
+    if names is not None:
+        loaded = {name: load_family(name) for name in names}
+    else:
+        where = f"{suite.folder / 'suite.yaml'}: metrics:"
+        loaded = {name: load_family(name, where=where) for name in suite.spec.metrics}
+    if judged:
+        loaded["judge"] = load_family("judge")
+    return tuple(loaded[name] for name in FAMILIES if name in loaded)
+
+
+def samples_per_prompt(samples: Sequence[Sample]) -> int:
+    """Returns k, the most samples that any prompt was asked for at one temperature."""
+    prompts = Counter(sample.cell for sample in samples)
+    return max(prompts.values(), default=0)
+
+
+def counts(suite: str, samples: Sequence[Sample]) -> Iterator[StatusCounts]:
+    """Counts samples by status and temperature. `empty` ones are ok or truncated, too."""
+    for temperature in sorted({sample.temperature for sample in samples}):
+        here = [sample for sample in samples if sample.temperature == temperature]
+        status = Counter(sample.status for sample in here)
+        yield StatusCounts(
+            suite=suite,
+            temperature=temperature,
+            persona="",
+            total=len(here),
+            ok=status["ok"],
+            truncated=status["truncated"],
+            refused=status["refused"],
+            unsupported=status["unsupported"],
+            error=status["error"],
+            empty=sum(sample.has_text and not sample.text.strip() for sample in here),
+        )

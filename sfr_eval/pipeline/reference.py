@@ -1,0 +1,99 @@
+"""The reference distribution: estimates for replies of the synthetic benchmark itself, which are
+what a model without any collapse would get. They are drawn once and kept in the cache."""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from sfr_eval.metrics.families import NEED_CHECKPOINT, NEED_NO_ENCODER
+from sfr_eval.pipeline.job import Job, samples_per_prompt
+from sfr_eval.plan import Plan, SuitePlan
+from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.types import Estimate, Sampling
+from sfr_eval.util.files import write_atomic
+
+FORMAT = 1  # of the cached estimates
+TEMPERATURE = 1.0  # where a perfect model of the benchmark samples its distribution undistorted
+SEED = 7_310_581_104_417  # of no ordinary run, so that reference and run are independent draws
+_ESTIMATES = TypeAdapter(tuple[Estimate, ...])
+
+
+def reference_estimates(job: Job, cache: Path) -> tuple[Estimate, ...]:
+    """Returns the estimates for the undialed benchmark at temperature 1: same prompts, same k, same
+    metrics. Left out are families that need the checkpoint, as what it makes of replies that are
+    not its own is no reference, and judges, who would have to be asked about them."""
+    families = tuple(f for f in job.families if f.name not in {*NEED_CHECKPOINT, "judge"})
+    if not families:
+        return ()
+    plan = _plan(job)
+    job = replace(job, families=families)
+    file = cache / "truth" / f"{_key(job, plan)}.json"
+    try:
+        return _ESTIMATES.validate_json(file.read_bytes())
+    except (OSError, ValueError):
+        pass  # not there yet, or torn: make it
+    sampler = WorldSampler([job.context.suite], dials={})
+    context = replace(
+        job.context,
+        samples=list(sampler.sample(plan.requests())),
+        judged=None,
+        thoughts={},
+        jackknife=False,
+    )
+    results = [result for family in families for result in family.compute(context)]
+    estimates = tuple(replace(job, context=context).estimates(results))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, json.dumps([asdict(row) for row in estimates], allow_nan=False))
+    except OSError:
+        pass  # a read-only cache: draw it again next time
+    return estimates
+
+
+def _plan(job: Job) -> Plan:
+    suite = job.context.suite
+    prompts = {sample.prompt_key for sample in job.context.samples}
+    return Plan(
+        suites=(
+            SuitePlan(
+                suite=suite,
+                prompts=tuple(p for p in suite.prompts() if (p.query, p.persona) in prompts),
+                temperatures=(TEMPERATURE,),
+                samples=samples_per_prompt(job.context.samples),
+                sampling=Sampling(temperature=TEMPERATURE),
+            ),
+        ),
+        identity={"truth": suite.version},
+        seed=SEED,
+    )
+
+
+def _key(job: Job, plan: Plan) -> str:
+    """Hashes everything that the estimates depend on."""
+    context = job.context
+    part = plan.suites[0]
+    names = {family.name for family in job.families}
+    key = {
+        "format": FORMAT,
+        "suite": part.suite.version,
+        "personas": list(part.suite.personas),
+        "prompts": [prompt.id for prompt in part.prompts],
+        "k": part.samples,
+        "seed": plan.seed,
+        "families": {family.name: family.version for family in job.families},
+        "tokenizer": context.tokenizer.signature,
+        "encoder": (
+            f"{context.encoder.fingerprint}{context.encoder.variant}"
+            if names - NEED_NO_ENCODER
+            else None
+        ),
+        "style_data": (
+            hashlib.sha256(context.style_data.read_bytes()).hexdigest()
+            if context.style_data is not None and names & {"style", "population"}
+            else None
+        ),
+    }
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,251 @@
+"""The settings, group by group.
+
+A setting is declared here (or in `config.RunConfig`) once: its name, type, default and description
+become the option of the command line, its line in `--help`, the key of YAML files, of `--set` and
+of the environment, and the keyword of the Python API. Names are unique over all groups.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+
+from sfr_eval.errors import UserError
+from sfr_eval.thinking import declared
+from sfr_eval.util.reading import one_line
+
+ENGINE, SUITE, OUTPUT, SCALING = "Model and engine", "Suite", "Output", "Scaling"
+"""Sections of `--help`, for settings that belong elsewhere than the rest of their model."""
+
+
+def setting(
+    description: str, *, default: Any = None, group: str | None = None, **rules: Any
+) -> Any:
+    """Declares a setting. `group` is its section of `--help`; default: that of its model."""
+    return Field(default, description=description, json_schema_extra={"group": group}, **rules)
+
+
+class Settings(BaseModel):
+    """A group of settings that some part of the program reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    group: ClassVar[str] = ""
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any]) -> Self:
+        """Reads this group from flat settings, such as a manifest's `config`; others are ignored.
+        Raises UserError for a value that the setting does not take."""
+        try:
+            return cls.model_validate(
+                {name: value for name, value in values.items() if name in cls.model_fields}
+            )
+        except ValidationError as error:
+            raise UserError(one_line(error, where="--")) from None
+
+    def overlaid(self, given: Self) -> Self:
+        """Returns a copy in which the settings that `given` sets replace the ones here."""
+        return self.model_copy(update=dict(given.explicit()))
+
+    def explicit(self) -> dict[str, Any]:
+        """Returns the settings that were given, as opposed to left at their defaults."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+def split_names(value: Any) -> Any:
+    """Reads `a,b` as a list; leaves anything else to pydantic."""
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):  # `--max-tokens` without its number; pydantic would read 1
+        raise ValueError("needs a number")
+    return value
+
+
+def _price_pair(value: tuple[float, float]) -> tuple[float, float]:
+    if not all(0 <= price < math.inf for price in value):
+        raise ValueError("two prices of 0 or more")
+    return value
+
+
+def _layers(value: Any) -> Any:
+    """Reads `0,6,12` or one number; leaves anything else to pydantic."""
+    if isinstance(value, bool):  # `--layers` without its number
+        raise ValueError("needs a list of numbers like 0,6,12")
+    if isinstance(value, int):
+        return (value,)
+    if isinstance(value, str):
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            raise ValueError(f"`{value}` is not a list of numbers like 0,6,12") from None
+    return value
+
+
+def _joined_tags(value: Any) -> Any:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def _think_tags(value: str) -> str:
+    if value != "auto":
+        try:
+            declared(value)
+        except UserError as error:  # which names the option itself, as pydantic does
+            raise ValueError(str(error).removeprefix("--think-tags: ")) from None
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+Number = Annotated[int, BeforeValidator(_number)]
+Count = Annotated[Number, Field(ge=1)]
+Prices = Annotated[tuple[float, float], BeforeValidator(split_names), AfterValidator(_price_pair)]
+Layers = Annotated[tuple[int, ...], BeforeValidator(_layers), Field(min_length=1)]
+Tags = Annotated[str, BeforeValidator(_joined_tags), AfterValidator(_think_tags)]
+_PRICES = "dollars per million prompt and completion tokens"
+
+
+class EngineSettings(Settings):
+    """How the model is loaded and served."""
+
+    group = ENGINE
+
+    engine: Literal["auto", "vllm", "transformers", "world", "openai", "ray"] = setting(
+        "auto: world for a world: model, openai with --base-url, otherwise vllm", default="auto"
+    )
+    base_url: Names | None = setting("OpenAI-compatible server of --model; several for replicas")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "auto: float32 on CPU, the checkpoint's own on a GPU", default="auto"
+    )
+    max_model_len: Annotated[Number, Field(ge=8)] | None = setting(
+        "context length of the engine; default: what the longest request needs"
+    )
+    gpu_memory_utilization: float = setting(
+        "share of GPU memory that vLLM takes", default=0.9, gt=0, le=1
+    )
+    trust_remote_code: bool = setting("run Python code that the model brings", default=False)
+    system_role: Literal["error", "merge"] = setting(
+        "if the template refuses a system message: error, or merge into user", default="error"
+    )
+    chat_template: Path | None = setting("Jinja file; default: the tokenizer's own template")
+    prices: Prices | None = setting(f"of --model on a server: {_PRICES}")
+    tensor_parallel: Count = setting(
+        "GPUs that share one copy of the model", default=1, group=SCALING
+    )
+    replicas: Count | None = setting(
+        "engine ray: copies of the model; default: all GPUs, or one per node", group=SCALING
+    )
+    ray_address: str | None = setting(
+        "Ray cluster: auto or host:port; default: RAY_ADDRESS, else this machine",
+        min_length=1,
+        group=SCALING,
+    )
+
+
+class RequestSettings(Settings):
+    """Limits on the requests to servers, both of the model and of judges."""
+
+    group = SCALING
+
+    concurrency: int = setting("requests in flight to a server", default=32, ge=1, le=4096)
+    timeout: float = setting("seconds to wait for one response of a server", default=600.0, gt=0)
+    max_cost: float | None = setting("stop before this many dollars are spent; needs prices", gt=0)
+
+
+class ScoreSettings(Settings):
+    """How replies are measured."""
+
+    group = "Metrics"
+
+    metrics: Names | None = setting("metric families; default: the suite's")
+    encoder: str | None = setting("sentence-transformers name or folder")
+    encoder_backend: Literal["float32", "bfloat16", "onnx"] = setting(
+        "the other two are faster; the report says how far they deviate", default="float32"
+    )
+    encoder_long_texts: Literal["truncate", "chunk"] = setting(
+        "beyond the encoder's window: cut off, or average the parts", default="truncate"
+    )
+    style_data: Path | None = setting("persona-labelled JSONL for the style probe")
+    tokenizer: str = setting(
+        "words-v1, characters-v1, blanks-v1, rouge-v1 or a tokenizer.json", default="words-v1"
+    )
+    token_window: Count | None = setting(
+        "lexical metrics read only the first N tokens of each reply"
+    )
+    think_tags: Tags = setting(
+        "encloses thinking: '<think>,</think>' or none; auto: see chat template", default="auto"
+    )
+    base_model: str | None = setting("geometry, tokens: the model that --model was trained from")
+    layers: Layers | None = setting("geometry: layers like 0,6,12; 0: embedding; default: 5")
+    jackknife: bool = setting("semantic: also standard errors within prompts", default=False)
+    workers: Count | None = setting("processes that measure; default: 1", group=SCALING)
+
+
+class JudgeSettings(Settings):
+    """Who judges the replies, and how."""
+
+    group = "Judges"
+
+    judge: Names | None = setting("LLM judge: model or URL[#model]")
+    judge_axes: Annotated[Names, Field(min_length=1)] = setting(
+        "rubrics, by name or file", default=("ctx", "rel", "flu")
+    )
+    judge_votes: int = setting("answers of a judge to each question", default=1, ge=1, le=99)
+    judge_prices: Prices | None = setting(f"of --judge: {_PRICES}")
+    judge_calibration: Path | None = setting("file written by `sfr-eval calibrate --judge`")
+
+
+class CodeSettings(Settings):
+    """Which problems code suites ask, and how programs are graded.
+
+    The first four are the suite's own choice where they are None. With several suites a value may
+    be written `suite=value,suite=value`; without the name of a suite it applies to all.
+    """
+
+    group = SUITE
+    _PROBLEMS: ClassVar = ("data", "release", "window", "prompt_form")
+
+    data: str | None = setting("code: JSONL file of problems, or small (bundled)")
+    release: str | None = setting("mbpp: full, sanitized; livecodebench: release_v1 to release_v6")
+    window: str | None = setting("livecodebench: contest dates like 2024-08:2025-01")
+    prompt_form: str | None = setting("chat; mbpp also few-shot; humaneval also completion")
+    verdict_mode: Literal["faithful", "lcb-compat", "evalplus"] | None = setting(
+        "how output is compared; default: the suite's own"
+    )
+    regrade: float = setting("share of programs that is graded twice", default=0.1, ge=0, le=1)
+    unsafe_code: bool = setting("run programs even where nothing isolates them", default=False)
+    grade_workers: int | None = setting(
+        "processes that grade; default: physical cores", ge=1, group=SCALING
+    )
+
+    def problems(self) -> dict[str, str]:
+        """Returns the settings about problems that are given."""
+        values = {name: getattr(self, name) for name in self._PROBLEMS}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def for_suite(self, suite: str) -> Self:
+        """Returns the settings that apply to one suite."""
+        return self.model_copy(
+            update={name: _part(text, suite) for name, text in self.problems().items()}
+        )
+
+    def refuse_all_but(self, names: Iterable[str], *, suite: str) -> None:
+        """Raises UserError for a setting that this suite does not have."""
+        for name, value in self.problems().items():
+            if name not in set(names):
+                raise UserError(f"--{name.replace('_', '-')} {value}: suite {suite} has no {name}")
+
+
+def _part(text: str, suite: str) -> str | None:
+    if "=" not in text:
+        return text
+    parts = dict(part.partition("=")[::2] for part in text.split(","))
+    return parts.get(suite)

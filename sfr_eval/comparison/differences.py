@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from sfr_eval.comparison.evidence import PairedEvidence
 from sfr_eval.comparison.pairing import (
     Paired,
     at,
@@ -15,9 +16,8 @@ from sfr_eval.comparison.pairing import (
 from sfr_eval.comparison.runs import ScoredRun, common
 from sfr_eval.metrics import table
 from sfr_eval.metrics.table import curves, largest_ks, metric_info, point_of, shown_ks
-from sfr_eval.stats.intervals import mean_interval
 from sfr_eval.stats.permutation import holm, mcnemar_exact, sign_flip_p_values, smallest_p
-from sfr_eval.stats.power import lattice_step, smallest_visible
+from sfr_eval.stats.power import lattice_step
 from sfr_eval.types import Cell
 
 ALPHA = 0.05
@@ -63,8 +63,7 @@ class Measured:
     """A row before its p-value, which is computed for all together."""
 
     row: Row
-    paired: Paired
-    step: float
+    evidence: PairedEvidence
 
 
 def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
@@ -113,6 +112,7 @@ def measure(
             if not any(here) and not any(sides):
                 continue
             paired = pair_up(here[0], here[1], unit=unit, unequal=at(t, unequal))
+            evidence = PairedEvidence(paired=paired, step=_step(paired, k=k, unit=unit))
             info = metric_info(metric)
             row = _described(
                 Row(
@@ -130,7 +130,7 @@ def measure(
                     test="none",
                     p_value=None,
                     p_holm=None,
-                    n=len(paired.first),
+                    n=evidence.n,
                     unpaired=paired.unpaired,
                     unequal=paired.unequal,
                     smallest_visible=None,
@@ -139,17 +139,17 @@ def measure(
                     words="not compared",
                     reason="no query has a value in both runs",
                 ),
-                paired,
+                evidence,
                 margin=margin,
             )
-            yield Measured(row=row, paired=paired, step=_step(paired, k=k, unit=unit))
+            yield Measured(row=row, evidence=evidence)
 
 
 def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[Row]:
     """The rows with p-values, corrected by Holm within the headline metrics and within the others,
     and with the call that they allow. A metric of which neither direction is better is never a
     headline."""
-    p_values = sign_flip_p_values([of.paired.differences for of in measured])
+    p_values = sign_flip_p_values([of.evidence.differences for of in measured])
     rows: list[Row | None] = [None] * len(measured)
     for headline in (True, False):
         places = [
@@ -159,7 +159,7 @@ def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[Row]:
         ]
         raw = []
         for place in places:
-            counts = _right_or_wrong(measured[place].paired)
+            counts = measured[place].evidence.right_or_wrong
             raw.append(p_values[place] if counts is None else mcnemar_exact(*counts))
         for place, p, corrected in zip(places, raw, holm(raw), strict=True):
             rows[place] = _called(
@@ -168,22 +168,21 @@ def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[Row]:
     return [row or of.row for row, of in zip(rows, measured, strict=True)]
 
 
-def _described(row: Row, paired: Paired, *, margin: float) -> Row:
-    if not paired.first:
-        if paired.unequal:
+def _described(row: Row, evidence: PairedEvidence, *, margin: float) -> Row:
+    interval, first = evidence.interval, evidence.first
+    if interval is None or first is None:
+        if row.unequal:
             reason = "every prompt has another number of replies in the other run"
             return replace(row, reason=reason)
         return row
-    found = mean_interval(paired.differences)
-    first = sum(paired.first) / row.n
     return replace(
         row,
         first=first,
-        second=first + found.value,
-        delta=found.value,
-        low=found.low,
-        high=found.high,
-        method=f"paired {found.method}" if row.n > 1 else found.method,
+        second=evidence.second,
+        delta=interval.value,
+        low=interval.low,
+        high=interval.high,
+        method=f"paired {interval.method}" if row.n > 1 else interval.method,
         margin=margin * abs(first),
         reason="" if row.n > 1 else "one query",
     )
@@ -191,11 +190,7 @@ def _described(row: Row, paired: Paired, *, margin: float) -> Row:
 
 def _called(of: Measured, *, p: float, corrected: float, alpha: float, tests: int) -> Row:
     row, level = of.row, alpha / tests
-    visible = (
-        smallest_visible(of.paired.differences, alpha=level, step=of.step)
-        if smallest_p(row.n) <= level
-        else None
-    )
+    visible = of.evidence.smallest_visible(alpha=level) if smallest_p(row.n) <= level else None
     call = _call(row, corrected=corrected, alpha=alpha)
     words: str = call
     if call == "cannot tell":
@@ -204,7 +199,7 @@ def _called(of: Measured, *, p: float, corrected: float, alpha: float, tests: in
             if visible is not None
             else f"cannot tell: with {row.n} queries no difference would be seen"
         )
-    test = "sign flip" if _right_or_wrong(of.paired) is None else "exact McNemar"
+    test = "sign flip" if of.evidence.right_or_wrong is None else "exact McNemar"
     return replace(
         row,
         p_value=p,
@@ -230,14 +225,6 @@ def _call(row: Row, *, corrected: float, alpha: float) -> Call:
         and row.high <= row.margin
     )
     return "no difference seen" if inside else "cannot tell"
-
-
-def _right_or_wrong(paired: Paired) -> tuple[int, int] | None:
-    """(lost, gained) where each query is right or wrong once in each run; else None."""
-    if paired.prompts != 1 or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
-        return None
-    differences = paired.differences
-    return sum(d < 0 for d in differences), sum(d > 0 for d in differences)
 
 
 def _step(paired: Paired, *, k: int, unit: str) -> float:

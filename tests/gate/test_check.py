@@ -14,10 +14,11 @@ import pytest
 
 from sfr_eval import cli
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.gate.baseline import Programs, Snapshot, SuiteSnapshot, Values, read_snapshot
+from sfr_eval.gate.baseline import read_snapshot
 from sfr_eval.gate.check import check, write_baseline
-from sfr_eval.gate.decide import judge
+from sfr_eval.gate.decide import decide
 from sfr_eval.gate.outcome import GateRow
+from sfr_eval.gate.snapshot import MetricValues, ProgramCounts, Snapshot, SuiteSnapshot
 from sfr_eval.gate.spec import Check, read_checks
 from tests.support.compare_data import write_code_run, write_world_run
 
@@ -42,7 +43,7 @@ def counts(right: Any, n: int = 4) -> Snapshot:
                 replies={"1.0": [n] * len(right)},
                 values=[],
                 programs=[
-                    Programs(
+                    ProgramCounts(
                         temperature=1.0,
                         signature={},
                         right=[int(c) for c in right],
@@ -55,7 +56,7 @@ def counts(right: Any, n: int = 4) -> Snapshot:
 
 
 def one(check: Check, before: Any, after: Any, **sizes: int) -> GateRow:
-    (row,) = judge([check], counts(before, **sizes), counts(after, **sizes), flips=1_999)
+    (row,) = decide([check], counts(before, **sizes), counts(after, **sizes), flips=1_999)
     return row
 
 
@@ -95,7 +96,7 @@ def test_false_alarms_are_5_percent_with_one_program_a_problem() -> None:
     assert 0.02 <= alarms / 400 <= 0.07
 
 
-def test_false_alarms_of_the_whole_gate_with_many_checks_are_at_most_5_percent() -> None:
+def test_many_checks_raise_at_most_5_percent_false_alarms() -> None:
     """Both difficulties, two k and the whole: 6 rows that share their data."""
     checks = [
         PASS,
@@ -107,7 +108,7 @@ def test_false_alarms_of_the_whole_gate_with_many_checks_are_at_most_5_percent()
     alarms = 0
     for _ in range(400):
         before, after = simulated.pair()
-        rows = judge(checks, counts(before), counts(after), flips=999)
+        rows = decide(checks, counts(before), counts(after), flips=999)
         assert len(rows) == 6
         alarms += any(row.verdict == "fail" for row in rows)
     assert alarms / 400 <= 0.07
@@ -161,7 +162,7 @@ def test_mcnemar_decides_single_programs() -> None:
         assert row.delta == pytest.approx(-lost / 40)
 
 
-def test_the_smallest_detectable_drop_is_never_below_what_the_exact_test_can_see() -> None:
+def test_the_detectable_drop_is_one_the_exact_test_can_see() -> None:
     row = one(PASS, [1] * 100, [1] * 100, n=1)
     assert row.minimum_detectable is not None
     assert row.minimum_detectable > 5 / 100  # 4 losses of 100 cannot fail
@@ -181,7 +182,7 @@ def test_a_drop_in_one_group_is_found_there() -> None:
     """All hard problems are lost, the easy ones improve as much: the mean hides it."""
     before = [2] * 40
     after = [4, 0] * 20
-    rows = judge(
+    rows = decide(
         [PASS, Check(metric="pass_at_1", slice="difficulty")], counts(before), counts(after)
     )
     assert {row.slice: row.verdict for row in rows} == {
@@ -192,7 +193,7 @@ def test_a_drop_in_one_group_is_found_there() -> None:
     assert [row.n for row in rows] == [40, 20, 20]
     for wrong, said in (("difficulty=hrad", "did you mean `hard`"), ("month", "it has difficulty")):
         with pytest.raises(UserError, match=said):
-            judge([Check(metric="pass_at_1", slice=wrong)], counts(before), counts(after))
+            decide([Check(metric="pass_at_1", slice=wrong)], counts(before), counts(after))
 
 
 def test_the_floor_finds_one_prompt_that_never_passes() -> None:
@@ -206,7 +207,7 @@ def test_the_floor_finds_one_prompt_that_never_passes() -> None:
     assert one(lower, [0] * 50, [0] * 49 + [4]).verdict == "fail"
 
 
-def test_too_few_queries_cannot_decide() -> None:
+def test_too_few_queries_are_inconclusive() -> None:
     row = one(PASS, [4] * 4, [0] * 4)
     assert row.verdict == "skipped"
     assert "too few" in row.reason
@@ -218,16 +219,18 @@ def test_without_a_direction_a_check_needs_one() -> None:
         one(Check(metric="length"), [1] * 5, [1] * 5)
 
 
-def test_unequal_numbers_of_replies_leave_prompts_out_unless_they_are_counts() -> None:
+def test_unequal_replies_leave_prompts_out_except_of_counts() -> None:
     before = counts([2] * 30)
     suites = {}
     for side, replies in (("b", [4] * 30), ("a", [3] + [4] * 29)):
-        values = Values(metric="duplicate_rate", temperature=1.0, signature={}, values=[0.1] * 30)
+        values = MetricValues(
+            metric="duplicate_rate", temperature=1.0, signature={}, values=[0.1] * 30
+        )
         suite = before.suites["programs"].model_copy(
             update={"replies": {"1.0": replies}, "values": [values]}
         )
         suites[side] = before.model_copy(update={"suites": {"programs": suite}})
-    rows = judge([Check(metric="duplicate_rate"), PASS], suites["b"], suites["a"])
+    rows = decide([Check(metric="duplicate_rate"), PASS], suites["b"], suites["a"])
     assert [(row.n, row.unequal) for row in rows] == [(29, 1), (30, 0)]
 
 
@@ -266,7 +269,7 @@ def test_a_baseline_is_small_and_read_back(
     assert again.read_bytes() == baselines["whole"].read_bytes()
 
 
-def test_a_run_against_its_own_baseline_shows_no_difference_at_all(
+def test_a_run_equals_its_own_baseline_exactly(
     runs: dict[str, Path], baselines: dict[str, Path]
 ) -> None:
     gate = check(baselines["whole"], runs["whole"])
@@ -457,7 +460,7 @@ def test_the_exit_code_of_a_failed_gate_can_be_chosen(
         ({"suite persona: version": "9"}, "suite persona: version: 9 and"),
     ],
 )
-def test_a_candidate_that_was_made_otherwise_is_bad_input(
+def test_a_candidate_with_other_settings_is_bad_input(
     runs: dict[str, Path],
     baselines: dict[str, Path],
     tmp_path: Path,

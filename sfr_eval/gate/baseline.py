@@ -110,7 +110,7 @@ def _suite(run: ScoredRun, suite: str, needs: Mapping[str, Temperatures]) -> Sui
     if passes and "pass_at_1" in run.suites[suite].metrics:
         every = None if None in passes else frozenset[float]().union(*filter(None, passes))
         programs = list(_programs(run, suite, prompts, every))
-    stored = sorted({row.temperature for row in (*rows, *programs)})
+    stored = sorted({row.temperature for row in rows} | {row.temperature for row in programs})
     return SuiteSnapshot(
         settings=settings(run, suite),
         keys=keys,

@@ -143,7 +143,7 @@ def _defaults_of_baseline(baseline: Snapshot) -> Sequence[Check]:
     temperatures = {
         id: nearest(tuple(stored), OWN_TEMPERATURE)
         for id, suite in baseline.suites.items()
-        if (stored := sorted({row.temperature for row in (*suite.values, *suite.programs)}))
+        if (stored := suite.all_temperatures)
     }
     metrics = {id: baseline.suites[id].metrics for id in temperatures}
     return default_checks(metrics, temperatures)

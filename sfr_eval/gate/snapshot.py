@@ -78,6 +78,11 @@ class SuiteSnapshot(BaseModel):
         most = max((n for counts in self.programs for n in counts.drawn), default=0)
         return [*(f"pass_at_{k}" for k in range(1, most + 1)), *self.values_of]
 
+    @property
+    def all_temperatures(self) -> list[float]:
+        """Temperatures at which any metric is stored."""
+        return sorted({row.temperature for row in self.values} | set(self.programs_at))
+
     def temperatures(self, metric: str) -> list[float]:
         """Return the temperatures at which a metric is stored."""
         return list(self._stored(metric))

@@ -20,7 +20,7 @@ from sfr_eval.comparison.differences import (
     measure,
 )
 from sfr_eval.comparison.matched import matched_qualities
-from sfr_eval.comparison.mismatch import Mismatch, mismatches
+from sfr_eval.comparison.mismatch import Mismatch, conditions, mismatches
 from sfr_eval.comparison.pairing import shared_temperatures, unequal_prompts
 from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
 from sfr_eval.comparison.runs import ScoredRun, common, open_runs
@@ -52,7 +52,7 @@ def compare_runs(
     drafts = []
     for second in others:
         chosen = _metrics(first, second, metrics)
-        different = mismatches(first, second, chosen)
+        different = mismatches(conditions(first, chosen), conditions(second, chosen))
         if different and not allow_mismatch:
             raise UserError(_refusal(first, second, different))
         drafts.append(_draft(first, second, chosen, different, margin=margin))

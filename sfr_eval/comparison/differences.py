@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from sfr_eval.comparison.evidence import PairedEvidence
 from sfr_eval.comparison.pairing import (
     Paired,
     at,
@@ -15,9 +16,8 @@ from sfr_eval.comparison.pairing import (
 from sfr_eval.comparison.runs import ScoredRun, common
 from sfr_eval.metrics import table
 from sfr_eval.metrics.table import curves, largest_ks, metric_info, point_of, shown_ks
-from sfr_eval.stats.intervals import mean_interval
 from sfr_eval.stats.permutation import holm, mcnemar_exact, sign_flip_p_values, smallest_p
-from sfr_eval.stats.power import lattice_step, smallest_visible
+from sfr_eval.stats.power import lattice_step
 from sfr_eval.types import Cell
 
 ALPHA = 0.05
@@ -64,8 +64,7 @@ class Measured:
     """A row before its p-value, which is computed for all rows together."""
 
     row: DifferenceRow
-    paired: Paired
-    step: float
+    evidence: PairedEvidence
 
 
 def shown_call(words: str) -> str:
@@ -119,6 +118,7 @@ def measure(
             if not any(here) and not any(sides):
                 continue
             paired = pair_up(here[0], here[1], unit=unit, unequal=at(t, unequal))
+            evidence = PairedEvidence(paired=paired, step=_step(paired, k=k, unit=unit))
             info = metric_info(metric)
             row = _described(
                 DifferenceRow(
@@ -136,7 +136,7 @@ def measure(
                     test="none",
                     p_value=None,
                     p_holm=None,
-                    n=len(paired.first),
+                    n=evidence.n,
                     unpaired=paired.unpaired,
                     unequal=paired.unequal,
                     smallest_visible=None,
@@ -145,10 +145,10 @@ def measure(
                     words="not compared",
                     reason="no query has a value in both runs",
                 ),
-                paired,
+                evidence,
                 margin=margin,
             )
-            yield Measured(row=row, paired=paired, step=_step(paired, k=k, unit=unit))
+            yield Measured(row=row, evidence=evidence)
 
 
 def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[DifferenceRow]:
@@ -157,7 +157,7 @@ def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[Diffe
     Holm's correction is within the headline metrics and within the others. A metric of which
     neither direction is better is never a headline.
     """
-    p_values = sign_flip_p_values([one.paired.differences for one in measured])
+    p_values = sign_flip_p_values([one.evidence.differences for one in measured])
     rows: list[DifferenceRow | None] = [None] * len(measured)
     for headline in (True, False):
         places = [
@@ -167,7 +167,7 @@ def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[Diffe
         ]
         raw = []
         for place in places:
-            counts = _right_or_wrong(measured[place].paired)
+            counts = measured[place].evidence.right_or_wrong
             raw.append(p_values[place] if counts is None else mcnemar_exact(*counts))
         for place, p, corrected in zip(places, raw, holm(raw), strict=True):
             rows[place] = _called(
@@ -176,18 +176,17 @@ def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[Diffe
     return [row or one.row for row, one in zip(rows, measured, strict=True)]
 
 
-def _described(row: DifferenceRow, paired: Paired, *, margin: float) -> DifferenceRow:
-    if not paired.first:
-        if paired.unequal:
+def _described(row: DifferenceRow, evidence: PairedEvidence, *, margin: float) -> DifferenceRow:
+    interval, first = evidence.interval, evidence.first
+    if interval is None or first is None:
+        if row.unequal:
             reason = "every prompt has a different number of replies in the other run"
             return replace(row, reason=reason)
         return row
-    interval = mean_interval(paired.differences)
-    first = sum(paired.first) / row.n
     return replace(
         row,
         first=first,
-        second=first + interval.value,
+        second=evidence.second,
         delta=interval.value,
         low=interval.low,
         high=interval.high,
@@ -201,11 +200,8 @@ def _called(
     measured: Measured, *, p: float, corrected: float, alpha: float, tests: int
 ) -> DifferenceRow:
     row, level = measured.row, alpha / tests
-    visible = (
-        smallest_visible(measured.paired.differences, alpha=level, step=measured.step)
-        if smallest_p(row.n) <= level
-        else None
-    )
+    evidence = measured.evidence
+    visible = evidence.smallest_visible(alpha=level) if smallest_p(row.n) <= level else None
     call = _call(row, corrected=corrected, alpha=alpha)
     words: str = call
     if call == "cannot tell":
@@ -214,7 +210,7 @@ def _called(
             if visible is not None
             else f"cannot tell: with {row.n} queries no difference would be seen"
         )
-    test = "sign flip" if _right_or_wrong(measured.paired) is None else "exact McNemar"
+    test = "sign flip" if evidence.right_or_wrong is None else "exact McNemar"
     return replace(
         row,
         p_value=p,
@@ -240,14 +236,6 @@ def _call(row: DifferenceRow, *, corrected: float, alpha: float) -> Call:
         and row.high <= row.margin
     )
     return "no difference seen" if inside else "cannot tell"
-
-
-def _right_or_wrong(paired: Paired) -> tuple[int, int] | None:
-    """Return (lost, gained) where each query is right or wrong once in each run, else None."""
-    if paired.prompts != 1 or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
-        return None
-    differences = paired.differences
-    return sum(d < 0 for d in differences), sum(d > 0 for d in differences)
 
 
 def _step(paired: Paired, *, k: int, unit: str) -> float:

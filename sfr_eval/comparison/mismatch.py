@@ -1,7 +1,7 @@
 """Whether two runs may be compared: what must be equal, and how a difference is named."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,22 +26,54 @@ class Mismatch:
         return f"{self.what}: {self.first} and {self.second}"
 
 
-def mismatches(
-    first: ScoredRun, second: ScoredRun, metrics: Mapping[str, list[str]]
-) -> list[Mismatch]:
-    """Return all that makes numbers of two runs incomparable, the gravest first.
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """How a run was made and measured: what must be equal for its numbers to be comparable."""
+
+    settings: Mapping[str, Mapping[str, Any]]  # suite -> name -> value
+    prompts: Mapping[str, frozenset[PromptKey]]  # by suite
+    policy: Mapping[str, Any]  # how prompts become text
+    signatures: Mapping[tuple[str, str], Mapping[str, str]]  # (suite, metric) -> part -> value
+
+
+def conditions(run: ScoredRun, metrics: Mapping[str, Sequence[str]]) -> Conditions:
+    """Return the conditions of a run for the metrics (suite -> ids) that are to be compared."""
+    return Conditions(
+        settings={suite: settings(run, suite) for suite in metrics},
+        prompts={suite: run.prompts[suite] for suite in metrics},
+        policy=policy(run),
+        signatures={
+            (suite, metric): compared_signature(run, suite, metric)
+            for suite, names in metrics.items()
+            for metric in names
+        },
+    )
+
+
+def mismatches(first: Conditions, second: Conditions) -> list[Mismatch]:
+    """Return all that makes the numbers of two runs incomparable, the gravest first.
 
     Suite versions, prompts, k, every sampling field but temperature, template policy, and the
-    signatures (with versions) of the compared `metrics` (suite -> ids) must be equal. Weights, run
-    seeds, temperatures and machines may differ.
+    signatures (with versions) of the compared metrics must be equal. Weights, run seeds,
+    temperatures and machines may differ. What only one side has is not compared.
     """
     different: list[Mismatch] = []
-    for suite in metrics:
-        different += _suite(first, second, suite)
-    different += _policy(first, second)
-    for suite, names in metrics.items():
-        for metric in names:
-            different += _signature(first, second, suite, metric)
+    for suite, values in first.settings.items():
+        if suite in second.settings:
+            different += differing(values, second.settings[suite])
+            different += prompt_mismatch(suite, first.prompts[suite], second.prompts[suite])
+    different += differing(first.policy, second.policy)
+    for (suite, metric), parts in first.signatures.items():
+        others = second.signatures.get((suite, metric), parts)
+        for part in sorted({*parts, *others}):
+            if parts.get(part) != others.get(part):
+                different.append(
+                    Mismatch(
+                        what=f"metric {metric}: {part}",
+                        first=brief(parts.get(part)),
+                        second=brief(others.get(part)),
+                    )
+                )
     return different
 
 
@@ -107,33 +139,14 @@ def brief(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _suite(first: ScoredRun, second: ScoredRun, suite: str) -> Iterator[Mismatch]:
-    yield from differing(settings(first, suite), settings(second, suite))
-    yield from prompt_mismatch(suite, first.prompts[suite], second.prompts[suite])
-
-
-def _policy(first: ScoredRun, second: ScoredRun) -> Iterator[Mismatch]:
-    yield from differing(policy(first), policy(second))
-
-
-def _signature(first: ScoredRun, second: ScoredRun, suite: str, metric: str) -> Iterator[Mismatch]:
-    one, two = (compared_parts(metric, signature_of(run, suite, metric)) for run in (first, second))
-    for part in sorted({*one, *two}):
-        if one.get(part) != two.get(part):
-            yield Mismatch(
-                what=f"metric {metric}: {part}",
-                first=brief(one.get(part)),
-                second=brief(two.get(part)),
-            )
-
-
-def signature_of(run: ScoredRun, suite: str, metric: str) -> str:
-    """Return the signature that the estimates of a metric carry."""
-    return next(
+def compared_signature(run: ScoredRun, suite: str, metric: str) -> dict[str, str]:
+    """Return what two checkpoints must share of the signature of a metric's estimates."""
+    signature = next(
         estimate.signature
         for (name, _, _), estimate in run.suites[suite].estimates.items()
         if name == metric
     )
+    return compared_parts(metric, signature)
 
 
 def _only(own: frozenset[PromptKey], other: frozenset[PromptKey]) -> str:

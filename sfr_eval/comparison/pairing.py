@@ -33,15 +33,23 @@ def unequal_prompts(first: ScoredRun, second: ScoredRun, suite: str) -> dict[Cel
     answers time out more. Only temperatures that both runs have and prompts that both were given
     count.
     """
-    unequal: dict[Cell, int] = {}
-    for (name, temperature), counts in first.usable.items():
-        other = second.usable.get((name, temperature))
-        if name != suite or other is None:
-            continue
-        for prompt, count in counts.items():
-            if prompt in other and other[prompt] != count:
-                unequal[temperature, *prompt] = min(count, other[prompt])
-    return unequal
+    return {
+        (temperature, *prompt): count
+        for (name, temperature), counts in first.usable.items()
+        if name == suite and (name, temperature) in second.usable
+        for prompt, count in fewer_replies(counts, second.usable[name, temperature]).items()
+    }
+
+
+def fewer_replies(
+    first: Mapping[PromptKey, int], second: Mapping[PromptKey, int]
+) -> dict[PromptKey, int]:
+    """Return the prompts of both sides whose numbers of replies differ, with the smaller number."""
+    return {
+        prompt: min(count, second[prompt])
+        for prompt, count in first.items()
+        if prompt in second and second[prompt] != count
+    }
 
 
 def pair_up(

@@ -1,29 +1,25 @@
-"""Hold a candidate against a baseline, for CI: one verdict, and the files that say so.
+"""Compare a candidate with a baseline, for CI.
 
 from sfr_eval.gate.check import check
-gate = check("baseline.json", "runs/new")
-gate.verdict, gate.exit_code, gate.rows
+result = check("baseline.json", "runs/new")
+result.verdict, result.exit_code, result.rows
 """
 
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sfr_eval.comparison.mismatch import Mismatch, differing, prompt_mismatch
+from sfr_eval.comparison.mismatch import mismatches
 from sfr_eval.comparison.runs import ScoredRun, open_runs
 from sfr_eval.errors import RunError, UserError, did_you_mean
-from sfr_eval.gate.baseline import (
-    Snapshot,
-    read_snapshot,
-    require_complete,
-    snapshot,
-    write_snapshot,
-)
-from sfr_eval.gate.decide import judge, places
-from sfr_eval.gate.outcome import FAILED, RESERVED, Gate, GateRow, Side, conclude
+from sfr_eval.gate.baseline import read_snapshot, require_complete, save_snapshot, take_snapshot
+from sfr_eval.gate.decide import decide
+from sfr_eval.gate.outcome import FAILED, RESERVED, GateResult, GateRow, Side, conclude
+from sfr_eval.gate.places import places
+from sfr_eval.gate.snapshot import Snapshot
 from sfr_eval.gate.spec import Check, default_checks, read_checks
 from sfr_eval.stats.permutation import FLIPS
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
@@ -39,23 +35,23 @@ def check(
     strict: bool = False,
     fail_exit_code: int = FAILED,
     flips: int = FLIPS,
-) -> Gate:
-    """The gate of a baseline file and a candidate run folder.
+) -> GateResult:
+    """Check a candidate run folder against a baseline file.
 
     `config` is a check.yaml; without it the checks are `default_checks` of the baseline. Bad input
-    gives the verdict `invalid`, a run that is not whole `incomplete`: they are results as well,
-    since CI wants its files then too. UserError only for a `fail_exit_code` that would be misread.
+    gives the verdict `invalid` and an incomplete run `incomplete`: CI wants the files of a gate in
+    these cases, too. Raises UserError only for a `fail_exit_code` that would be misread.
     """
     if fail_exit_code in RESERVED or not 0 <= fail_exit_code <= 255:
         raise UserError(
-            f"--fail-exit-code {fail_exit_code}: needs 0 to 255 but not "
-            f"{', '.join(map(str, RESERVED))}, which mean something else"
+            f"--fail-exit-code {fail_exit_code}: must be 0 to 255 and not "
+            f"{', '.join(map(str, RESERVED))}, which have other meanings"
         )
     started = time.monotonic()
     sides = _Sides(Path(baseline), Path(candidate))
     rows, invalid, incomplete = [], "", ""
     try:
-        rows = sides.judged(None if config is None else Path(config), flips=flips)
+        rows = sides.rows(None if config is None else Path(config), flips=flips)
     except UserError as error:
         invalid = str(error)
     except RunError as error:
@@ -73,30 +69,30 @@ def check(
     )
 
 
-def write_baseline(run: PathLike, file: PathLike, *, config: PathLike | None = None) -> Snapshot:
-    """Make a baseline of a run: what the checks need, small enough to commit.
+def write_baseline(folder: PathLike, file: PathLike, *, config: PathLike | None = None) -> Snapshot:
+    """Write a baseline of a run: what the checks need, small enough to commit.
 
-    UserError for checks that the run cannot answer, RunError for a run that is not whole.
+    Raises UserError for checks that the run has no values for, RunError for an incomplete run.
     """
-    (read,) = open_runs([run])
-    require_complete(read)
-    checks = read_checks(Path(config)) if config is not None else _defaults_of_run(read)
+    (run,) = open_runs([folder])
+    require_complete(run)
+    checks = read_checks(Path(config)) if config is not None else _defaults_of_run(run)
     if not checks:
         raise UserError(
-            f"--write-baseline {run}: has none of the metrics that are checked by default; name "
-            "what to check in --config"
+            f"--write-baseline {folder}: has none of the metrics that are checked by default; name "
+            "the metrics to check in --config"
         )
-    known = {metric for suite in read.suites.values() for metric in suite.metrics}
-    for asked in checks:
-        if asked.metric not in known:
+    metrics = {metric for suite in run.suites.values() for metric in suite.metrics}
+    for one in checks:
+        if one.metric not in metrics:
             raise UserError(
-                f"check {asked.metric}: {run} has no such metric; "
-                f"{did_you_mean(asked.metric, known)}"
+                f"check {one.metric}: {folder} has no such metric; "
+                f"{did_you_mean(one.metric, metrics)}"
             )
-    made = snapshot(read, checks)
-    list(places(checks, made))  # a baseline that its own checks cannot use is refused now
-    write_snapshot(made, Path(file))
-    return made
+    snapshot = take_snapshot(run, checks)
+    list(places(checks, snapshot))  # a baseline that its own checks cannot use is refused now
+    save_snapshot(snapshot, Path(file))
+    return snapshot
 
 
 @dataclass
@@ -110,54 +106,30 @@ class _Sides:
         self.baseline = Side(file=str(self.file), name="", fingerprint="")
         self.candidate = Side(file=str(self.folder), name="", fingerprint="")
 
-    def judged(self, config: Path | None, *, flips: int) -> list[GateRow]:
-        before = read_snapshot(self.file)
-        self.baseline = Side(file=str(self.file), name=before.name, fingerprint=before.fingerprint)
-        checks = read_checks(config) if config is not None else _defaults_of(before)
-        list(places(checks, before))  # a wrong check is found before the candidate is read
+    def rows(self, config: Path | None, *, flips: int) -> list[GateRow]:
+        baseline = read_snapshot(self.file)
+        self.baseline = replace(self.baseline, name=baseline.name, fingerprint=baseline.fingerprint)
+        checks = read_checks(config) if config is not None else _defaults_of_baseline(baseline)
+        list(places(checks, baseline))  # a wrong check is found before the candidate is read
         (run,) = open_runs([self.folder])
-        self.candidate = Side(file=str(self.folder), name=run.name, fingerprint=run.fingerprint)
-        for suite in before.suites:
+        self.candidate = replace(self.candidate, name=run.name, fingerprint=run.fingerprint)
+        for suite in baseline.suites:
             if suite not in run.suites:
                 raise UserError(f"--candidate {self.folder}: has no suite `{suite}`")
-        after = snapshot(run, checks)
-        found = list(_mismatches(before, after, {asked.metric for asked in checks}))
-        if found:
-            shown = "; ".join(map(str, found[:5]))
+        candidate = take_snapshot(run, checks)
+        metrics = [one.metric for one in checks]
+        different = mismatches(baseline.conditions(metrics), candidate.conditions(metrics))
+        if different:
+            shown = "; ".join(map(str, different[:5]))
             raise UserError(
-                f"--candidate {self.folder}: was made otherwise than the baseline: {shown}; make "
-                "it alike, or write a new baseline"
+                f"--candidate {self.folder}: was produced with settings that differ from the "
+                f"baseline's: {shown}; use the same settings, or write a new baseline"
             )
-        return judge(checks, before, after, flips=flips)
-
-
-def _mismatches(before: Snapshot, after: Snapshot, metrics: set[str]) -> list[Mismatch]:
-    found = list(differing(before.policy, after.policy))
-    for suite, one in before.suites.items():
-        two = after.suites.get(suite)
-        if two is None:
-            continue
-        found += differing(one.settings, two.settings)
-        found += prompt_mismatch(
-            suite, frozenset(one.keys["prompt"]), frozenset(two.keys["prompt"])
-        )
-        for metric in sorted(metrics):
-            first, second = one.signature(metric), two.signature(metric)
-            if first and second:
-                for part in sorted({*first, *second}):
-                    if first.get(part) != second.get(part):
-                        found.append(
-                            Mismatch(
-                                what=f"metric {metric}: {part}",
-                                first=str(first.get(part)),
-                                second=str(second.get(part)),
-                            )
-                        )
-    return found
+        return decide(checks, baseline, candidate, flips=flips)
 
 
 def _defaults_of_run(run: ScoredRun) -> Sequence[Check]:
-    """The default checks of what a run has values of."""
+    """Return the default checks of the metrics that a run has values of."""
     temperatures = {id: suite.middle_temperature for id, suite in run.suites.items()}
     metrics = {
         id: [metric for metric in suite.metrics if suite.at(metric, temperatures[id])]
@@ -166,12 +138,12 @@ def _defaults_of_run(run: ScoredRun) -> Sequence[Check]:
     return default_checks(metrics, temperatures)
 
 
-def _defaults_of(before: Snapshot) -> Sequence[Check]:
-    """The default checks of what a baseline holds."""
-    temperatures = {}
-    for id, of in before.suites.items():
-        held = sorted({*(v.temperature for v in of.values), *(p.temperature for p in of.programs)})
-        if held:
-            temperatures[id] = nearest(tuple(held), OWN_TEMPERATURE)
-    metrics = {id: of.metrics for id, of in before.suites.items() if id in temperatures}
+def _defaults_of_baseline(baseline: Snapshot) -> Sequence[Check]:
+    """Return the default checks of the metrics that a baseline stores."""
+    temperatures = {
+        id: nearest(tuple(stored), OWN_TEMPERATURE)
+        for id, suite in baseline.suites.items()
+        if (stored := suite.all_temperatures)
+    }
+    metrics = {id: baseline.suites[id].metrics for id in temperatures}
     return default_checks(metrics, temperatures)

@@ -1,339 +1,149 @@
-"""Has the candidate got worse? One row for each check, suite, group and temperature.
+"""Has the candidate got worse? One row for each check, suite, temperature and group.
 
-Everything is turned so that a gain is positive. regression fails where it is shown that the mean
-gain lies below -tolerance, non-inferiority passes where it is shown that it lies above.
+Differences are turned so that a gain is positive. regression fails if the mean gain is shown to lie
+below -tolerance, non-inferiority passes if it is shown to lie above.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from sfr_eval.comparison.pairing import Paired, pair_up
-from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.gate.baseline import (
-    Snapshot,
-    SuiteSnapshot,
-    groups,
-    inside,
-    slices,
-    stored_unit,
-    unequal,
-)
-from sfr_eval.gate.outcome import GateRow, RowVerdict
-from sfr_eval.gate.spec import Check, Direction
-from sfr_eval.metrics.table import pass_k
-from sfr_eval.stats.intervals import mean_interval
-from sfr_eval.stats.permutation import (
-    FLIPS,
-    holm,
-    mcnemar_exact,
-    sign_flip_p_values,
-    smallest_p,
-)
-from sfr_eval.stats.power import lattice_step, smallest_visible
-from sfr_eval.types import PromptKey
+from sfr_eval.gate.evidence import GateEvidence, gather
+from sfr_eval.gate.outcome import Decision, GateRow, RowVerdict
+from sfr_eval.gate.places import places
+from sfr_eval.gate.snapshot import Snapshot
+from sfr_eval.gate.spec import Check
+from sfr_eval.stats.permutation import FLIPS, holm, mcnemar_exact, sign_flip_p_values, smallest_p
 
 FEW = 10
-"""Below so many changed queries of right/wrong counts the exact binomial bound is used."""
+"""With fewer changed queries, counts of right and wrong are held to the exact binomial bound."""
 
 LISTED = 5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A check at one place. `group` is (by, group), or None for all queries."""
-
-    check: Check
-    suite: str
-    temperature: float
-    group: tuple[str, str] | None
-    better: Direction
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """The row of a place before its p-value, and what it is computed from."""
-
-    asked: Asked
-    row: GateRow
-    paired: Paired
-    step: float  # smallest change of one query; 0 for any size
-    below: tuple[str, ...]  # prompts that fell through the floor
-
-    @property
-    def gains(self) -> list[float]:
-        """Change of each query, positive where it is better."""
-        sign = 1 if self.asked.better == "higher" else -1
-        return [sign * difference for difference in self.paired.differences]
-
-
-def places(checks: Sequence[Check], baseline: Snapshot) -> Iterator[Asked]:
-    """Every place that the checks name, in their order; UserError for what the baseline lacks."""
-    for check in checks:
-        better = check.better
-        if better is None:
-            raise UserError(
-                f"check {check.metric}: neither direction of it is better; set `direction: higher` "
-                "or `lower`"
-            )
-        suites = [
-            id
-            for id, of in baseline.suites.items()
-            if check.suite in (None, id) and check.metric in of.metrics
-        ]
-        if not suites:
-            raise UserError(_lacks(check, baseline))
-        for suite in suites:
-            of = baseline.suites[suite]
-            held = of.temperatures(check.metric)
-            if check.temperature is not None and check.temperature not in held:
-                shown = ", ".join(f"{t:g}" for t in held)
-                raise UserError(
-                    f"check {check.metric}: the baseline has no T = {check.temperature:g} (only "
-                    f"{shown}); write it again with these checks in --config"
-                )
-            for t in held if check.temperature is None else [check.temperature]:
-                for group in _groups(check, suite, of):
-                    yield Asked(check=check, suite=suite, temperature=t, group=group, better=better)
-
-
-def judge(
+def decide(
     checks: Sequence[Check], baseline: Snapshot, candidate: Snapshot, *, flips: int = FLIPS
 ) -> list[GateRow]:
-    """All rows with their verdicts."""
-    found = [_evidence(asked, baseline, candidate) for asked in places(checks, baseline)]
-    return decide(found, flips=flips)
+    """Return all rows with their verdicts.
+
+    Holm's correction is over all regression rows, so that the whole gate fails in at most alpha of
+    cases when nothing got worse. Non-inferiority needs none, since every row has to be shown.
+    """
+    evidence = [gather(place, baseline, candidate) for place in places(checks, baseline)]
+    decisions = {i: one.untestable for i, one in enumerate(evidence) if one.untestable}
+    for mode, rule in (("regression", _regressions), ("non-inferiority", _non_inferiorities)):
+        positions = [
+            i for i, one in enumerate(evidence) if one.untestable is None and one.check.mode == mode
+        ]
+        rule_decisions = rule([evidence[i] for i in positions], flips=flips)
+        decisions.update(zip(positions, rule_decisions, strict=True))
+    return [_row(one, _floored(one, decisions[i])) for i, one in enumerate(evidence)]
 
 
-def decide(found: Sequence[Evidence], *, flips: int = FLIPS) -> list[GateRow]:
-    """Verdicts of rows whose evidence is gathered. Holm's correction is over all regression rows,
-    so that the whole gate fails in at most alpha of cases when nothing got worse; non-inferiority
-    needs none, since every row has to be shown."""
-    rows: list[GateRow] = [of.row for of in found]
-    regression = [
-        place
-        for place, of in enumerate(found)
-        if of.row.verdict == "pass" and of.row.mode == "regression"
-    ]
-    shifted = [[gain + found[p].row.tolerance for gain in found[p].gains] for p in regression]
-    raw = sign_flip_p_values(shifted, alternative="less", flips=flips)
-    for i, place in enumerate(regression):
-        counts = _right_or_wrong(found[place])
-        if counts is not None and found[place].row.tolerance == 0:
+def _regressions(evidence: Sequence[GateEvidence], *, flips: int) -> Iterator[Decision]:
+    raw = sign_flip_p_values(
+        [one.shifted_gains for one in evidence], alternative="less", flips=flips
+    )
+    for i, one in enumerate(evidence):
+        if one.check.tolerance == 0 and (counts := one.lost_and_gained) is not None:
             raw[i] = mcnemar_exact(*counts, alternative="less")
-    for place, p, corrected in zip(regression, raw, holm(raw), strict=True):
-        rows[place] = _regression(found[place], p=p, corrected=corrected, tests=len(regression))
-    shown = [
-        place
-        for place, of in enumerate(found)
-        if of.row.verdict == "pass" and of.row.mode == "non-inferiority"
-    ]
-    shifted = [[gain + found[p].row.tolerance for gain in found[p].gains] for p in shown]
-    for place, p in zip(
-        shown, sign_flip_p_values(shifted, alternative="greater", flips=flips), strict=True
-    ):
-        rows[place] = _non_inferiority(found[place], p=max(p, _few_changes(found[place])))
-    return [
-        _floored(row, of) if row.verdict in ("pass", "skipped") else row
-        for row, of in zip(rows, found, strict=True)
-    ]
+    for one, p, corrected in zip(evidence, raw, holm(raw), strict=True):
+        yield _regression(one, p=p, corrected=corrected, level=one.check.alpha / len(raw))
 
 
-def _regression(of: Evidence, *, p: float, corrected: float, tests: int) -> GateRow:
-    row, level = of.row, of.row.alpha / tests
-    visible = smallest_visible(of.gains, alpha=level, sides=1, step=of.step)
-    row = replace(
-        row,
+def _regression(evidence: GateEvidence, *, p: float, corrected: float, level: float) -> Decision:
+    tolerance = evidence.check.tolerance
+    beyond = f" beyond {tolerance:g}" if tolerance else ""
+    visible = evidence.paired.smallest_visible(alpha=level, sides=1)
+    detectable = None if visible is None else tolerance + visible
+    verdict: RowVerdict = "pass"
+    if corrected <= evidence.check.alpha:
+        margin = f", beyond the tolerance of {tolerance:g}" if tolerance else ""
+        verdict, reason = "fail", f"got worse, p = {corrected:.3g}{margin}"
+    elif smallest_p(evidence.paired.n, alternative="less") > level:
+        reason = f"{evidence.paired.n} queries are too few to show any drop at alpha {level:.3g}"
+        verdict, detectable = "skipped", None
+    elif detectable is None:
+        reason = f"no drop{beyond} seen"
+    else:
+        reason = f"no drop{beyond} seen; one of {detectable:.2g} would be in 80 % of cases"
+    return Decision(
+        verdict=verdict,
+        reason=reason,
         p_value=p,
         p_corrected=corrected,
-        minimum_detectable=None if visible is None else row.tolerance + visible,
+        minimum_detectable=detectable,
     )
-    if corrected <= row.alpha:
-        return replace(row, verdict="fail", reason=f"got worse, p = {corrected:.3g}{_margin(row)}")
-    if smallest_p(row.n, alternative="less") > level:
-        reason = f"{row.n} queries are too few to show any drop at alpha {level:.3g}"
-        return replace(row, verdict="skipped", reason=reason, minimum_detectable=None)
-    return replace(row, reason=_seen(row))
 
 
-def _non_inferiority(of: Evidence, *, p: float) -> GateRow:
-    row = of.row
-    visible = smallest_visible(of.gains, alpha=row.alpha, sides=1, step=of.step)
-    row = replace(row, p_value=p, p_corrected=p, minimum_detectable=visible)
-    if p <= row.alpha:
-        return replace(row, reason=f"not worse by {row.tolerance:g} or more, p = {p:.3g}")
-    needs = f"; equal runs would show a tolerance of {visible:.2g}" if visible is not None else ""
-    reason = f"not shown to be within {row.tolerance:g}, p = {p:.3g}{needs}"
-    return replace(row, verdict="fail", reason=reason)
+def _non_inferiorities(evidence: Sequence[GateEvidence], *, flips: int) -> Iterator[Decision]:
+    shifted = [one.shifted_gains for one in evidence]
+    p_values = sign_flip_p_values(shifted, alternative="greater", flips=flips)
+    for one, flipped in zip(evidence, p_values, strict=True):
+        p = max(flipped, _chance_of_few_losses(one))
+        tolerance = one.check.tolerance
+        visible = one.paired.smallest_visible(alpha=one.check.alpha, sides=1)
+        verdict: RowVerdict = "pass"
+        reason = f"not worse by {tolerance:g} or more, p = {p:.3g}"
+        if p > one.check.alpha:
+            needed = f"; equal runs would show a tolerance of {visible:.2g}" if visible else ""
+            verdict, reason = "fail", f"not shown to be within {tolerance:g}, p = {p:.3g}{needed}"
+        yield Decision(
+            verdict=verdict,
+            reason=reason,
+            p_value=p,
+            p_corrected=p,
+            minimum_detectable=visible,
+        )
 
 
-def _few_changes(of: Evidence) -> float:
-    """For counts of right and wrong: the chance to see so few queries get worse if a share of
-    `tolerance` of them were lost. With few changes the spread says little: 50 queries of which none
-    changed do not show that fewer than 2% are lost. 0 where it does not matter."""
+def _chance_of_few_losses(evidence: GateEvidence) -> float:
+    """Return the chance of so few losses if a share of `tolerance` of the queries were lost.
+
+    For counts of right and wrong with few changes, whose spread says little: 50 queries of which
+    none changed do not show that fewer than 2 % are lost. 0 where it does not matter.
+    """
     from scipy.special import bdtr
 
-    gains = of.gains
-    changed = sum(gain != 0 for gain in gains)
-    if not of.step or changed >= FEW:
+    gains = evidence.gains
+    if not evidence.paired.step or sum(gain != 0 for gain in gains) >= FEW:
         return 0.0
-    lost = sum(gain < 0 for gain in gains)
-    return float(bdtr(lost, len(gains), min(1.0, of.row.tolerance)))
+    losses = sum(gain < 0 for gain in gains)
+    return float(bdtr(losses, len(gains), min(1.0, evidence.check.tolerance)))
 
 
-def _floored(row: GateRow, of: Evidence) -> GateRow:
-    if not of.below:
-        return row
-    shown = ", ".join(of.below[:LISTED]) + (", ..." if len(of.below) > LISTED else "")
-    floor = of.asked.check.floor
-    reason = f"below the floor {floor:g}, and were not before: {len(of.below)} ({shown})"
-    return replace(row, verdict="fail", reason=reason)
+def _floored(evidence: GateEvidence, decision: Decision) -> Decision:
+    if not evidence.below_floor or decision.verdict not in ("pass", "skipped"):
+        return decision
+    below = evidence.below_floor
+    shown = ", ".join(below[:LISTED]) + (", ..." if len(below) > LISTED else "")
+    reason = (
+        f"below the floor {evidence.check.floor:g}, and were not before: {len(below)} ({shown})"
+    )
+    return replace(decision, verdict="fail", reason=reason)
 
 
-def _evidence(asked: Asked, baseline: Snapshot, candidate: Snapshot) -> Evidence:
-    check = asked.check
-    one, two = baseline.suites[asked.suite], candidate.suites[asked.suite]
-    row = GateRow(
-        suite=asked.suite,
+def _row(evidence: GateEvidence, decision: Decision) -> GateRow:
+    place, check, paired = evidence.place, evidence.check, evidence.paired
+    interval = None if evidence.untestable else paired.interval
+    return GateRow(
+        suite=place.suite,
         metric=check.metric,
-        slice="=".join(asked.group) if asked.group else "",
-        temperature=asked.temperature,
+        slice="=".join(place.group) if place.group else "",
+        temperature=place.temperature,
         mode=check.mode,
-        direction=asked.better,
-        baseline=None,
-        candidate=None,
-        delta=None,
-        low=None,
-        high=None,
+        direction=place.better,
+        baseline=paired.first if interval else None,
+        candidate=paired.second if interval else None,
+        delta=interval.value if interval else None,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
         tolerance=check.tolerance,
         alpha=check.alpha,
-        p_value=None,
-        p_corrected=None,
-        n=0,
-        unequal=0,
-        minimum_detectable=None,
-        verdict="pass",
-        reason="",
+        p_value=decision.p_value,
+        p_corrected=decision.p_corrected,
+        n=paired.n,
+        unequal=paired.paired.unequal,
+        minimum_detectable=decision.minimum_detectable,
+        verdict=decision.verdict,
+        reason=decision.reason,
     )
-    first, second = (
-        _inside(of.values_at(check.metric, asked.temperature), one, asked.group)
-        for of in (one, two)
-    )
-    counts = pass_k(check.metric) is not None  # unbiased for every number of programs
-    odd = {} if counts else unequal(one, two, asked.temperature)
-    paired = pair_up(first, second, unit=stored_unit(check.metric), unequal=odd)
-    values = (*paired.first, *paired.second)
-    size = max((n for key, n in one.replies_at(asked.temperature).items()), default=0)
-    step = lattice_step(values, size=size * paired.prompts) if values else 0.0
-    if counts and values:
-        step = step or 1.0  # pass@k of a problem can fall from 1 to 0, whatever its steps are
-    row = _measured(replace(row, unequal=paired.unequal), paired, two, asked)
-    return Evidence(
-        asked=asked,
-        row=row,
-        paired=paired,
-        step=step,
-        below=tuple(_below(asked, first, second)) if row.delta is not None else (),
-    )
-
-
-def _measured(row: GateRow, paired: Paired, candidate: SuiteSnapshot, asked: Asked) -> GateRow:
-    n = len(paired.first)
-    if n < 2:
-        verdict, reason = _nothing(n, candidate, asked)
-        return replace(row, n=n, verdict=verdict, reason=reason)
-    found = mean_interval(paired.differences)
-    first = sum(paired.first) / n
-    return replace(
-        row,
-        n=n,
-        baseline=first,
-        candidate=first + found.value,
-        delta=found.value,
-        low=found.low,
-        high=found.high,
-    )
-
-
-def _nothing(n: int, candidate: SuiteSnapshot, asked: Asked) -> tuple[RowVerdict, str]:
-    """Why a row has no numbers: does the candidate lack the metric, or only data?"""
-    metric, t = asked.check.metric, asked.temperature
-    if metric not in candidate.metrics:
-        return "error", f"the candidate has no {metric}"
-    if t not in candidate.temperatures(metric):
-        return "error", f"the candidate was not sampled at T = {t:g}"
-    if not any(candidate.replies_at(t).values()):
-        return "skipped", f"no reply at T = {t:g}: unsupported or refused"
-    what = "no query has" if n == 0 else "only one query has"
-    return "skipped", f"{what} a value on both sides"
-
-
-def _below(
-    asked: Asked, first: Mapping[PromptKey, float], second: Mapping[PromptKey, float]
-) -> Iterator[str]:
-    """Prompts that are worse than the floor now and were not before."""
-    floor = asked.check.floor
-    if floor is None:
-        return
-    sign = 1 if asked.better == "higher" else -1
-    for key, value in second.items():
-        if sign * value < sign * floor and sign * first.get(key, value) >= sign * floor:
-            yield "/".join(part for part in key if part)
-
-
-def _inside(
-    values: Mapping[PromptKey, float], of: SuiteSnapshot, group: tuple[str, str] | None
-) -> Mapping[PromptKey, float]:
-    if group is None:
-        return values
-    return {key: value for key, value in values.items() if inside(of, key, *group)}
-
-
-def _groups(check: Check, suite: str, of: SuiteSnapshot) -> Sequence[tuple[str, str] | None]:
-    if check.group is None:
-        return [None]
-    by, group = check.group
-    known = groups(of, by)
-    if not known:
-        raise UserError(
-            f"check {check.metric}: slice `{by}` is not in the baseline of {suite}; it has "
-            f"{', '.join(slices(of)) or 'none'} (written where the suite's data are at hand)"
-        )
-    if group is None:
-        return [(by, name) for name in known]
-    if group not in known:
-        raise UserError(
-            f"check {check.metric}: slice {by} has no group `{group}`; {did_you_mean(group, known)}"
-        )
-    return [(by, group)]
-
-
-def _lacks(check: Check, baseline: Snapshot) -> str:
-    if check.suite is not None and check.suite not in baseline.suites:
-        return (
-            f"check {check.metric}: the baseline has no suite `{check.suite}`; "
-            f"{did_you_mean(check.suite, baseline.suites)}"
-        )
-    known = {metric for of in baseline.suites.values() for metric in of.metrics}
-    return (
-        f"check {check.metric}: not in the baseline, {did_you_mean(check.metric, known)}; write it "
-        "again with these checks in --config"
-    )
-
-
-def _right_or_wrong(of: Evidence) -> tuple[int, int] | None:
-    """(lost, gained) where each query is right or wrong once on both sides; else None."""
-    paired = of.paired
-    if paired.prompts != 1 or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
-        return None
-    return sum(gain < 0 for gain in of.gains), sum(gain > 0 for gain in of.gains)
-
-
-def _margin(row: GateRow) -> str:
-    return f", beyond the tolerance of {row.tolerance:g}" if row.tolerance else ""
-
-
-def _seen(row: GateRow) -> str:
-    beyond = f" beyond {row.tolerance:g}" if row.tolerance else ""
-    if row.minimum_detectable is None:
-        return f"no drop{beyond} seen"
-    return f"no drop{beyond} seen; one of {row.minimum_detectable:.2g} would be in 80 % of cases"

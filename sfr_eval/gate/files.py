@@ -1,4 +1,4 @@
-"""All that a gate leaves: check.json, JUnit XML, the job summary; and its lines on the terminal."""
+"""The output of a gate: check.json, JUnit XML, the job summary and the lines on the terminal."""
 
 import json
 from collections.abc import Mapping
@@ -6,15 +6,15 @@ from pathlib import Path
 
 from sfr_eval.gate.github import annotations, append_summary
 from sfr_eval.gate.junit import junit_xml
-from sfr_eval.gate.outcome import Gate
+from sfr_eval.gate.outcome import GateResult
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.terminal import print_json, print_table
 
 
 def write_gate(
-    gate: Gate, *, output: Path, junit: Path | None, environment: Mapping[str, str]
+    gate: GateResult, *, output: Path, junit: Path | None, environment: Mapping[str, str]
 ) -> None:
-    """Write check.json and what else is asked for. Whatever the verdict, all files are there."""
+    """Write check.json and the other requested files, whatever the verdict."""
     content = json.dumps(gate.as_dict(), indent=1, allow_nan=False)
     for file, data in ((output, content.encode()), (junit, junit_xml(gate))):
         if file is not None:
@@ -24,8 +24,8 @@ def write_gate(
     append_summary(gate, environment)
 
 
-def show_gate(gate: Gate, *, as_json: bool, environment: Mapping[str, str]) -> list[str]:
-    """Print the table, or JSON; returns the lines that follow: annotations and, last, the
+def show_gate(gate: GateResult, *, as_json: bool, environment: Mapping[str, str]) -> list[str]:
+    """Print the table, or JSON. Returns the lines that follow: annotations and, last, the
     verdict."""
     if as_json:
         print_json(gate.as_dict())

@@ -1,25 +1,25 @@
-"""What GitHub Actions shows of a gate: the summary of the step, and annotations."""
+"""A gate in GitHub Actions: the step summary and annotations."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sfr_eval.gate.markdown import markdown
-from sfr_eval.gate.outcome import Gate, GateRow
+from sfr_eval.gate.outcome import GateResult, GateRow
 from sfr_eval.util.files import writing_to
 from sfr_eval.util.untrusted import clean
 
 SUMMARY_BYTES = 1024 * 1024
-"""GitHub drops the whole summary of a step above this, so the table is cut and not the file."""
+"""Above this, GitHub drops the whole summary of a step, so the table is cut and not the file."""
 
 SHOWN = 10
-"""Annotations of one kind that a step shows; the last one then counts the rest."""
+"""Annotations of one kind that GitHub shows for a step; the last one counts the rest."""
 
 _ROOM = 4096
-"""Below so much room the summary is left as it is."""
+"""With less room than this, the summary is left as it is."""
 
 
-def append_summary(gate: Gate, environment: Mapping[str, str]) -> Path | None:
-    """Append to the file named by GITHUB_STEP_SUMMARY; None where that is not set, or full."""
+def append_summary(gate: GateResult, environment: Mapping[str, str]) -> Path | None:
+    """Append to the file named by GITHUB_STEP_SUMMARY and return it; None if unset or full."""
     name = environment.get("GITHUB_STEP_SUMMARY")
     if not name:
         return None
@@ -34,9 +34,9 @@ def append_summary(gate: Gate, environment: Mapping[str, str]) -> Path | None:
     return file
 
 
-def annotations(gate: Gate, environment: Mapping[str, str]) -> list[str]:
-    """Workflow commands for the log, only under GITHUB_ACTIONS=true: a line for each suite that
-    failed or could not be computed, and a warning for each with skipped rows."""
+def annotations(gate: GateResult, environment: Mapping[str, str]) -> list[str]:
+    """Return workflow commands for the log, only under GITHUB_ACTIONS=true: an error for each suite
+    that failed or could not be computed, a warning for each with skipped rows."""
     if environment.get("GITHUB_ACTIONS") != "true":
         return []
     if not gate.rows:
@@ -47,8 +47,8 @@ def annotations(gate: Gate, environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _lines(gate: Gate, *verdicts: str) -> Iterator[tuple[str, str]]:
-    """(suite, message)"""
+def _lines(gate: GateResult, *verdicts: str) -> Iterator[tuple[str, str]]:
+    """Yield (suite, message)."""
     for suite in dict.fromkeys(row.suite for row in gate.rows):
         rows = [row for row in gate.rows if row.suite == suite and row.verdict in verdicts]
         if rows:
@@ -61,12 +61,12 @@ def _message(rows: list[GateRow]) -> str:
 
 
 def _limited(kind: str, lines: Iterator[tuple[str, str]]) -> Iterator[str]:
-    found = list(lines)
-    kept = found if len(found) <= SHOWN else found[: SHOWN - 1]
-    for suite, message in kept:
+    suites = list(lines)
+    shown = suites if len(suites) <= SHOWN else suites[: SHOWN - 1]
+    for suite, message in shown:
         yield _command(kind, f"sfr-eval {suite}", message)
-    if len(kept) < len(found):
-        yield _command(kind, "sfr-eval", f"and {len(found) - len(kept)} more suites")
+    if len(shown) < len(suites):
+        yield _command(kind, "sfr-eval", f"and {len(suites) - len(shown)} more suites")
 
 
 def _command(kind: str, title: str, message: str) -> str:
@@ -74,7 +74,7 @@ def _command(kind: str, title: str, message: str) -> str:
 
 
 def _escape(text: str, *, more: str = "") -> str:
-    """A text that ends neither the line nor, in a property, the property."""
+    """Return text that ends neither the line nor, in a property, the property."""
     text = clean(text).replace("%", "%25").replace("\n", "%0A")
     for character in more:
         text = text.replace(character, f"%{ord(character):02X}")

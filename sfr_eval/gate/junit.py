@@ -1,21 +1,21 @@
 """JUnit XML of a gate, as GitLab, Jenkins and GitHub's test reporters read it.
 
-Root testsuites; a testsuite for each suite; a testcase for each row with at most one child: failure
-(the gate failed here), error (could not be computed) or skipped (too little data, unsupported).
-Jenkins keeps one child of a case, so there is never a second.
+The root is testsuites, with a testsuite for each suite and a testcase for each row. A testcase has
+at most one child, since Jenkins keeps only one: failure (the gate failed here), error (could not be
+computed) or skipped (too little data, unsupported).
 """
 
 import xml.etree.ElementTree as ET
 
-from sfr_eval.gate.outcome import Gate, GateRow
+from sfr_eval.gate.outcome import GateResult, GateRow
 from sfr_eval.util.untrusted import clean
 
 _CHILDREN = {"fail": "failure", "error": "error", "skipped": "skipped"}
 
 
-def junit_xml(gate: Gate) -> bytes:
-    """The document. A gate without rows (bad input, a run that is not whole) has one case, `check`,
-    with an error."""
+def junit_xml(gate: GateResult) -> bytes:
+    """Return the document. A gate without rows (bad input, an incomplete run) has one case,
+    `check`, with an error."""
     root = ET.Element("testsuites", name="sfr-eval check", time=f"{gate.seconds:.3f}")
     suites = list(dict.fromkeys(row.suite for row in gate.rows))
     totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
@@ -44,16 +44,16 @@ def junit_xml(gate: Gate) -> bytes:
     return document + b"\n"
 
 
-def _suite(parent: ET.Element, name: str, counts: dict[str, int], gate: Gate) -> ET.Element:
-    made = ET.SubElement(parent, "testsuite", name=clean(name))
+def _suite(parent: ET.Element, name: str, counts: dict[str, int], gate: GateResult) -> ET.Element:
+    suite = ET.SubElement(parent, "testsuite", name=clean(name))
     for key, count in counts.items():
-        made.set(key, str(count))
-    made.set("time", f"{gate.seconds:.3f}")
-    made.set("timestamp", gate.timestamp)
-    return made
+        suite.set(key, str(count))
+    suite.set("time", f"{gate.seconds:.3f}")
+    suite.set("timestamp", gate.timestamp)
+    return suite
 
 
-def _case(parent: ET.Element, row: GateRow, gate: Gate) -> None:
+def _case(parent: ET.Element, row: GateRow, gate: GateResult) -> None:
     case = ET.SubElement(
         parent,
         "testcase",
@@ -69,7 +69,7 @@ def _case(parent: ET.Element, row: GateRow, gate: Gate) -> None:
         child.text = clean(_body(row, gate))
 
 
-def _body(row: GateRow, gate: Gate) -> str:
+def _body(row: GateRow, gate: GateResult) -> str:
     facts = {
         "baseline": row.baseline,
         "candidate": row.candidate,

@@ -2,7 +2,7 @@
 
 import re
 
-from sfr_eval.gate.outcome import Gate, GateRow
+from sfr_eval.gate.outcome import GateResult, GateRow
 from sfr_eval.util.untrusted import clean
 
 _ORDER = {"fail": 0, "error": 1, "skipped": 2, "pass": 3}
@@ -23,9 +23,9 @@ _COLUMNS = (
 )
 
 
-def markdown(gate: Gate, *, limit: int = 1_000_000) -> str:
-    """The gate in at most `limit` bytes. What does not fit is cut from the table, its passes
-    first, and counted; the verdict always stands."""
+def markdown(gate: GateResult, *, limit: int = 1_000_000) -> str:
+    """Return the gate in at most `limit` bytes. Rows that do not fit are cut from the table, passes
+    first, and counted; the verdict is always shown."""
     head = [
         f"## {_HEADS[gate.verdict]} sfr-eval {_cell(gate.line)}",
         "",
@@ -39,14 +39,14 @@ def markdown(gate: Gate, *, limit: int = 1_000_000) -> str:
     rows = [_row(row) for row in sorted(gate.rows, key=lambda row: _ORDER[row.verdict])]
     tail = "\n{} more rows are in check.json.\n"
     size = len("\n".join(head).encode()) + len(tail) + 20
-    kept = []
+    shown = []
     for row in rows:
         size += len(row.encode()) + 1
         if size > limit:
             break
-        kept.append(row)
-    text = "\n".join([*head, *kept]) + "\n"
-    return text if len(kept) == len(rows) else text + tail.format(len(rows) - len(kept))
+        shown.append(row)
+    text = "\n".join([*head, *shown]) + "\n"
+    return text if len(shown) == len(rows) else text + tail.format(len(rows) - len(shown))
 
 
 def _row(row: GateRow) -> str:
@@ -72,7 +72,8 @@ def _number(value: float | None, *, digits: int = 4) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that stays inside its cell and is no markup: names come from other people's files."""
+    """Return text that stays inside its cell and is not read as markup: names come from other
+    people's files."""
     one_line = " ".join(clean(text).split())
     return (
         re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", one_line)

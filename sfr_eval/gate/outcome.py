@@ -1,5 +1,5 @@
-"""The one object that says how a gate ended. The printed line, check.json, JUnit, the summary and
-the exit code are read from it and from nothing else."""
+"""How a gate ended: the printed line, check.json, JUnit, the summary and the exit code are all read
+from one `GateResult`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,13 +10,24 @@ from sfr_eval.util.untrusted import clean
 FORMAT = 1
 
 RowVerdict = Literal["pass", "fail", "skipped", "error"]
-"""skipped: too little data to decide, or unsupported; error: could not be computed."""
+"""skipped: inconclusive for lack of data, or unsupported; error: could not be computed."""
 
 GateVerdict = Literal["passed", "failed", "incomplete", "invalid"]
 
 PASSED, FAILED, INVALID, INCOMPLETE = 0, 1, 2, 3
 RESERVED = (INVALID, INCOMPLETE, 130)
-"""Exit codes that a failed gate may not take."""
+"""Exit codes that a failed gate may not use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The verdict of one row, and the numbers that led to it."""
+
+    verdict: RowVerdict
+    reason: str
+    p_value: float | None = None
+    p_corrected: float | None = None
+    minimum_detectable: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +64,7 @@ class GateRow:
 
     @property
     def line(self) -> str:
-        """The row in a sentence."""
+        """The row as a sentence."""
         reason = f": {self.reason}" if self.reason else ""
         return clean(f"{self.name}: {self.verdict}{self.numbers}{reason}")
 
@@ -80,12 +91,12 @@ class Side:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
-    """How the gate ended. `verdict` decides `exit_code`."""
+class GateResult:
+    """How the gate ended; `exit_code` follows from `verdict`."""
 
     verdict: GateVerdict
     exit_code: int
-    reason: str  # one line: why, where it did not pass
+    reason: str  # one line: why it did not pass
     baseline: Side
     candidate: Side
     strict: bool
@@ -95,7 +106,7 @@ class Gate:
 
     @property
     def line(self) -> str:
-        """What is printed last."""
+        """The line that is printed last."""
         counts = ", ".join(
             f"{number} {name}"
             for name in ("pass", "fail", "skipped", "error")
@@ -105,10 +116,9 @@ class Gate:
         return clean("".join(parts) + (f": {self.reason}" if self.reason else ""))
 
     def as_dict(self) -> dict[str, Any]:
-        """What check.json holds."""
-        fields = asdict(self)
-        rows = [{**row, "name": of.name} for row, of in zip(fields["rows"], self.rows, strict=True)]
-        return {"schema_version": FORMAT, **fields, "rows": rows}
+        """The content of check.json."""
+        rows = [{**asdict(row), "name": row.name} for row in self.rows]
+        return {"schema_version": FORMAT, **asdict(self), "rows": rows}
 
 
 def conclude(
@@ -122,12 +132,12 @@ def conclude(
     seconds: float,
     invalid: str = "",
     incomplete: str = "",
-) -> Gate:
-    """Make the gate of its rows. `invalid` and `incomplete` say why there are none.
+) -> GateResult:
+    """Derive the result from the rows. `invalid` and `incomplete` say why there are none.
 
-    `strict` makes skipped rows fail. Then, in this order: bad input is invalid; a run that is not
-    whole is incomplete; with a row that fails the gate failed; with one that could not be computed,
-    or where nothing could be decided at all, it is incomplete; else it passed.
+    `strict` makes skipped rows fail. Then, in this order: bad input is invalid; an incomplete run
+    is incomplete; with a failed row the gate failed; with a row that could not be computed, or if
+    every row is inconclusive, it is incomplete; otherwise it passed.
     """
     if strict:
         rows = [_strict(row) if row.verdict == "skipped" else row for row in rows]
@@ -144,10 +154,10 @@ def conclude(
         verdict, code = "incomplete", INCOMPLETE
         reason = f"could not be computed: {_names(errors)}"
     elif not any(row.verdict == "pass" for row in rows):
-        verdict, code, reason = "incomplete", INCOMPLETE, "no check could be decided"
+        verdict, code, reason = "incomplete", INCOMPLETE, "every check is inconclusive"
     else:
         verdict, code, reason = "passed", PASSED, ""
-    return Gate(
+    return GateResult(
         verdict=verdict,
         exit_code=code,
         reason=reason,
@@ -161,9 +171,7 @@ def conclude(
 
 
 def _strict(row: GateRow) -> GateRow:
-    return replace(
-        row, verdict="fail", reason=f"cannot be decided, and --strict is on: {row.reason}"
-    )
+    return replace(row, verdict="fail", reason=f"inconclusive, and --strict is on: {row.reason}")
 
 
 def _names(rows: Sequence[GateRow]) -> str:

@@ -1,8 +1,8 @@
-"""check.yaml: what a gate asks of a candidate."""
+"""check.yaml: which metrics of a candidate may not get worse, and by how much."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -17,10 +17,10 @@ ALPHA = 0.05
 
 
 class Check(BaseModel):
-    """One metric that may not get worse. Without suite, temperature or group: each that there is.
+    """One metric that may not get worse; without suite, temperature or slice, in all of them.
 
-    regression: fails when a drop beyond `tolerance` is shown. non-inferiority: passes only when it
-    is shown that there is none.
+    regression fails if a drop beyond `tolerance` is shown. non-inferiority passes only if such a
+    drop is ruled out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,7 +49,7 @@ class Check(BaseModel):
 
     @property
     def better(self) -> Direction | None:
-        """Which way is better; None where the metric has no direction and none was given."""
+        """Which way is better; None if the metric has no direction and none was given."""
         if self.direction is not None:
             return self.direction
         info = metric_info(self.metric)
@@ -57,7 +57,7 @@ class Check(BaseModel):
 
     @property
     def group(self) -> tuple[str, str | None] | None:
-        """(by, group) of the slice; group None for every group."""
+        """(by, group) of the slice; the group is None for every group."""
         if self.slice is None:
             return None
         by, separator, group = self.slice.partition("=")
@@ -65,7 +65,7 @@ class Check(BaseModel):
 
 
 class CheckFile(BaseModel):
-    """The whole file."""
+    """A whole check.yaml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -107,10 +107,5 @@ def _defaults(names: Sequence[str]) -> Iterator[tuple[str, float]]:
 
 
 def read_checks(file: Path) -> tuple[Check, ...]:
-    """The checks of a check.yaml; UserError names file and field."""
+    """Read the checks of a check.yaml. Raises UserError that names file and field."""
     return read_model(CheckFile, read_yaml_mapping(file), where=str(file)).checks
-
-
-def describe(check: Check) -> dict[str, Any]:
-    """A check as baseline.json keeps it: only what was set."""
-    return check.model_dump(exclude_none=True, exclude_defaults=True)

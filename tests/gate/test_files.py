@@ -11,7 +11,7 @@ from sfr_eval.gate.files import write_gate
 from sfr_eval.gate.github import SUMMARY_BYTES, annotations, append_summary
 from sfr_eval.gate.junit import junit_xml
 from sfr_eval.gate.markdown import markdown
-from sfr_eval.gate.outcome import Gate, GateRow, Side, conclude
+from sfr_eval.gate.outcome import GateResult, GateRow, Side, conclude
 
 HOSTILE = "</failure> <script>alert(1)</script> | `x` %\r\n::error::y \x00\x1b[31m \ud83d"
 ACTIONS = {"GITHUB_ACTIONS": "true"}
@@ -45,7 +45,7 @@ def row(verdict: str = "pass", *, suite: str = "persona", **fields: Any) -> Gate
     )
 
 
-def gate(*rows: GateRow, **fields: Any) -> Gate:
+def gate(*rows: GateRow, **fields: Any) -> GateResult:
     side = Side(file="file", name="model", fingerprint="f")
     return conclude(
         rows,
@@ -140,7 +140,7 @@ def test_hostile_names_stay_text_everywhere(tmp_path: Path) -> None:
     assert "," not in head
 
 
-def test_annotations_only_where_github_asks_and_at_most_ten_of_a_kind() -> None:
+def test_at_most_ten_annotations_of_a_kind_and_only_on_github() -> None:
     rows = [row("fail", suite=f"s{i}") for i in range(14)] + [row("skipped")]
     assert annotations(gate(*rows), {}) == []
     assert annotations(gate(*rows), {"GITHUB_ACTIONS": "false"}) == []

@@ -253,7 +253,9 @@ def test_no_number_is_an_error_with_the_text(
             return rows
 
     monkeypatch.setitem(encoder.__dict__, "_model", Broken())
-    with pytest.raises(UserError, match=r"its embedding is not finite for the text that begins 'bad text'"):
+    with pytest.raises(
+        UserError, match=r"its embedding is not finite for the text that begins 'bad text'"
+    ):
         encoder.encode(["good text", "bad text"])
     with pytest.raises(UserError, match="row 1: not a text but NoneType"):
         encoder.encode(["fine", None])  # type: ignore[list-item]

@@ -14,7 +14,7 @@ __all__ = ["Run", "__version__", "compare", "export", "load", "run", "score"]
 
 
 def __getattr__(name: str) -> Any:
-    """The Python API on first use: its imports would slow down `sfr-eval --help`."""
+    """Import the Python API on first use, since its imports would slow down `sfr-eval --help`."""
     if name in __all__:
         from sfr_eval import api
 

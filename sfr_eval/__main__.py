@@ -1,4 +1,4 @@
-"""`python -m sfr_eval` is `sfr-eval`."""
+"""Runs `python -m sfr_eval` as `sfr-eval`."""
 
 from sfr_eval.cli import main
 

@@ -1,19 +1,19 @@
-"""The errors that a user can mend, and how their one line is written."""
+"""Errors with a one-line message for the user."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """Bad usage or bad input: one line that says what, where and what to do. Exit code 2."""
+    """Bad usage or input. The line says what is wrong, where, and what to do. Exit code 2."""
 
 
 class RunError(RuntimeError):
-    """The run itself failed or is incomplete (engine died, disk full). Exit code 3."""
+    """The run failed or is incomplete (engine died, disk full). Exit code 3."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of an "unknown name" line: the nearest known name, else all of them."""
+    """Return the end of an "unknown name" message: the nearest known name, else all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:

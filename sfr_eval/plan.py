@@ -1,7 +1,7 @@
-"""The plan: every request of a run, with its seed and its id.
+"""Plans every request of a run, with its seed and its id.
 
-Nothing is random here. The same configuration gives the same requests, in the same order, on every
-machine; what is left to do is the plan minus what the store holds.
+Nothing is random here. The same configuration gives the same requests in the same order on every
+machine; the work that remains is the plan minus what the store holds.
 """
 
 import hashlib
@@ -35,8 +35,8 @@ class SuitePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All requests of a run. `identity` is what may not change within one run folder; samples,
-    temperatures and limit may grow or shrink, since they are in the ids."""
+    """All requests of a run. `identity`: settings that stay fixed within a run folder. Samples,
+    temperatures and limit may grow or shrink, since the ids cover them."""
 
     suites: tuple[SuitePlan, ...]
     identity: Mapping[str, Any]
@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def token_bound(self) -> int:
-        """Most completion tokens that the run can cost."""
+        """Most completion tokens that the run can draw."""
         return sum(part.size * part.sampling.max_tokens for part in self.suites)
 
     @property
@@ -58,8 +58,8 @@ class Plan:
         return _digest(self.identity)[:10]
 
     def requests(self) -> Iterator[Request]:
-        """All requests: suite, prompt, temperature, index; equal prompts side by side, so that an
-        engine computes the prefix of a prompt once."""
+        """Yield all requests by suite, prompt, temperature and index. Equal prompts come side by
+        side, so that an engine computes the prefix of a prompt once."""
         for part in self.suites:
             key = _digest({**self.identity, "suites": {part.suite.id: part.suite.version}})
             for prompt in part.prompts:
@@ -89,8 +89,8 @@ class Plan:
 
 
 def sample_seed(seed: int, *, suite: str, prompt: str, temperature: float, index: int) -> int:
-    """63-bit seed of one sample. The prompt is in the hash, so that different prompts never share
-    a random stream, and indices are hashed, so that another run seed is another sample."""
+    """Return the 63-bit seed of one sample. The hash covers the prompt, so that different prompts
+    never share a random stream, and the index, so that another run seed gives another sample."""
     text = f"{seed}\0{suite}\0{prompt}\0{temperature!r}\0{index}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
@@ -108,13 +108,13 @@ def make_plan(
     seed: int,
     shard: Shard | None = None,
 ) -> Plan:
-    """Lay out the run. `subject` says who answers (fingerprint, engine, dtype, template)."""
+    """Make the plan of a run. `subject` is what answers (fingerprint, engine, dtype, template)."""
     parts = []
     for suite in suites:
         spec = suite.spec
-        chosen = temperatures or spec.temperatures
+        suite_temperatures = temperatures or spec.temperatures
         k = samples or spec.samples
-        if k > 1 and 0.0 in chosen:
+        if k > 1 and 0.0 in suite_temperatures:
             raise UserError(
                 f"--temperatures 0 with {k} samples: greedy decoding gives {k} copies of one "
                 "text, which reads as total collapse; use --samples 1 or a temperature above 0"
@@ -123,7 +123,7 @@ def make_plan(
             SuitePlan(
                 suite=suite,
                 prompts=planned_prompts(suite, limit=limit, shard=shard),
-                temperatures=tuple(sorted(chosen)),
+                temperatures=tuple(sorted(suite_temperatures)),
                 samples=k,
                 sampling=effective_sampling(
                     sampling_policy,
@@ -144,12 +144,13 @@ def make_plan(
 
 
 def planned_prompts(suite: Suite, *, limit: int | None, shard: Shard | None) -> tuple[Prompt, ...]:
-    """The prompts of a run or of its shard: of n shards the i-th has every n-th query, from the
-    i-th on, with all its personas, temperatures and samples.
+    """Return the prompts of a run or of its shard: the i-th of n shards has every n-th query from
+    the i-th on, with all its personas, temperatures and samples.
 
-    Whole queries, since the smallest group that a metric reads is a query with all its personas,
-    and since an engine computes a prompt's prefix once. By place and not by hash, since then the
-    shards are even to within one query of each suite. Ids and seeds know nothing of it.
+    Queries are never split, since the smallest group that a metric reads is a query with all its
+    personas, and since an engine computes a prompt's prefix once. They are dealt out by position
+    and not by hash, so shards differ by at most one query of each suite. Ids and seeds do not
+    depend on the shard.
     """
     prompts = suite.prompts(limit=limit)
     if shard is None:
@@ -164,11 +165,11 @@ def planned_prompts(suite: Suite, *, limit: int | None, shard: Shard | None) -> 
 
 
 def plan_of(manifest: Manifest, suites: Sequence[Suite]) -> Plan:
-    """The whole plan of a stored run or of one of its shards, by its manifest; needs no model."""
+    """Return the full plan of a stored run or of one of its shards, by its manifest."""
     identity = manifest.identity
     seed = identity.seed
     if not isinstance(seed, int):
-        raise UserError(f"{manifest.name}: has no seed, so its plan cannot be made again")
+        raise UserError(f"{manifest.name}: has no seed, so its plan cannot be recomputed")
     return Plan(
         suites=tuple(
             SuitePlan(
@@ -211,16 +212,16 @@ def describe_plan(plan: Plan) -> tuple[PlannedSuite, ...]:
 def differences(
     old: Mapping[str, Any], new: Mapping[str, Any], *, prefix: str = ""
 ) -> Iterator[tuple[str, str, str]]:
-    """(dotted name, old, new) of each field that differs, values cut to be shown."""
+    """Yield (dotted name, old, new) of each field that differs, with values shortened."""
     for key in sorted({*old, *new}):
-        there, here = old.get(key), new.get(key)
-        if isinstance(there, Mapping) and isinstance(here, Mapping):
-            yield from differences(there, here, prefix=f"{prefix}{key}.")
-        elif there != here:
-            yield f"{prefix}{key}", _brief(there), _brief(here)
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from differences(before, after, prefix=f"{prefix}{key}.")
+        elif before != after:
+            yield f"{prefix}{key}", _shortened(before), _shortened(after)
 
 
-def _brief(value: Any) -> str:
+def _shortened(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -228,24 +229,24 @@ def _brief(value: Any) -> str:
 def effective_sampling(
     policy: str, generation_config: Mapping[str, Any], *, max_tokens: int, stop: tuple[str, ...]
 ) -> Sampling:
-    """Every field that will be sent. `neutral` switches all filters and penalties off; `model`
-    takes them from the checkpoint's generation_config; never a mixture of the two."""
+    """Return every field that will be sent. `neutral` switches all filters and penalties off,
+    `model` takes them from the checkpoint's generation_config; the two are never mixed."""
     if policy == "neutral":
         return Sampling(temperature=1.0, max_tokens=max_tokens, stop=stop)
-    given = {name: value for name, value in generation_config.items() if value is not None}
+    fields = {name: value for name, value in generation_config.items() if value is not None}
     return Sampling(
         temperature=1.0,
-        top_p=float(given.get("top_p", 1.0)),
-        top_k=int(given.get("top_k", 0)),
-        min_p=float(given.get("min_p", 0.0)),
-        repetition_penalty=float(given.get("repetition_penalty", 1.0)),
+        top_p=float(fields.get("top_p", 1.0)),
+        top_k=int(fields.get("top_k", 0)),
+        min_p=float(fields.get("min_p", 0.0)),
+        repetition_penalty=float(fields.get("repetition_penalty", 1.0)),
         max_tokens=max_tokens,
         stop=stop,
     )
 
 
 def _without_temperature(sampling: Sampling) -> dict[str, Any]:
-    """As JSON reads it back, since a manifest is compared with it: a list, never a tuple."""
+    """Return the fields as JSON reads them back (lists, not tuples), to compare with a manifest."""
     fields = asdict(sampling)
     del fields["temperature"]
     return {**fields, "stop": list(sampling.stop)}

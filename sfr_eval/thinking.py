@@ -1,9 +1,9 @@
-"""What of a reply is its answer: the text without the thinking that came before it.
+"""Separates the answer in a reply from the thinking before it.
 
-A reasoning model writes its thoughts between two tags. Stored is what it wrote; measured, judged
-and graded is the answer alone, or boilerplate of thoughts would pass for style and make answers
-look alike. Tags are stripped because they were declared (`think_tags`) or because the checkpoint's
-own chat template names them, never because a text happens to look that way.
+A reasoning model writes its thoughts between two tags. The store keeps the whole text; metrics,
+judges and graders read only the answer, or boilerplate of thoughts would pass for style and make
+answers look alike. Tags are stripped because they were declared (`think_tags`) or because the
+checkpoint's own chat template names them, never because a text happens to look that way.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,8 +24,8 @@ KNOWN = (
 
 @dataclass(frozen=True, kw_only=True)
 class ThinkTags:
-    """The tags of one run. `opened`: the prompt ends inside of the thinking, as some templates have
-    it, so that a reply begins there without an opening tag."""
+    """The tags of one run. `opened`: the prompt ends inside the thinking, as with some templates,
+    so that a reply begins there without an opening tag."""
 
     open: str
     close: str
@@ -34,13 +34,13 @@ class ThinkTags:
 
     @property
     def name(self) -> str:
-        """As messages have it, and as it can be given."""
+        """The tags as messages show them and as `think_tags` takes them."""
         return f"{self.open},{self.close}{',opened' if self.opened else ''}"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`text` stands in the reply from `start` on; `whole` is False where thinking never ended."""
+    """`text` begins at `start` of the reply; `whole` is False if the thinking never ended."""
 
     text: str
     start: int
@@ -48,8 +48,8 @@ class Answer:
 
 
 def answer_text(text: str, tags: ThinkTags) -> Answer:
-    """The answer in a reply: what follows the last closing tag. Without one, what stands before an
-    opening tag that is never closed, which is nothing where the thinking comes first."""
+    """Return the answer in a reply: what follows the last closing tag. Without a closing tag, what
+    precedes an opening tag, which is nothing if the thinking comes first."""
     end = text.rfind(tags.close)
     if end >= 0:
         start = end + len(tags.close)
@@ -58,32 +58,34 @@ def answer_text(text: str, tags: ThinkTags) -> Answer:
     else:
         start = 0
     again = text.find(tags.open, start)
-    found = text[start : again if again >= 0 else len(text)]
+    answer = text[start : again if again >= 0 else len(text)]
     if end >= 0:
-        start += len(found) - len(found.lstrip())
-        found = found.lstrip()
-    return Answer(found, start, whole=again < 0)
+        start += len(answer) - len(answer.lstrip())
+        answer = answer.lstrip()
+    return Answer(answer, start, whole=again < 0)
 
 
 def answers(samples: Sequence[Sample], tags: ThinkTags | None) -> Sequence[Sample]:
-    """The samples with their answers for texts. One whose thinking never ended was cut in the midst
-    of it: its status is then `truncated`, its text what there is of an answer, mostly none."""
+    """Return the samples with their answers as texts. A sample whose thinking never ended gets the
+    status `truncated`; its text is what there is of an answer, usually nothing."""
     if tags is None:
         return samples
     return [_answered(sample, tags) for sample in samples]
 
 
 def thoughts(samples: Iterable[Sample], tags: ThinkTags | None) -> dict[str, str]:
-    """sample_id -> what was written before the answer, for those that have such a text."""
+    """Map sample_id to the text before the answer, for samples that have any."""
     if tags is None:
         return {}
-    found = {sample.sample_id: _before(sample.text, tags) for sample in samples}
-    return {id: text for id, text in found.items() if text}
+    texts = {
+        sample.sample_id: sample.text[: answer_text(sample.text, tags).start] for sample in samples
+    }
+    return {id: text for id, text in texts.items() if text}
 
 
 def undeclared(samples: Sequence[Sample]) -> tuple[float, ThinkTags] | None:
-    """(share, tags) of the replies that hold a closing tag of KNOWN, for the commonest one: what a
-    run without declared tags should be told. None if there is none."""
+    """Return (share of replies, tags) for the most frequent tags of KNOWN in these replies, as a
+    warning for a run without declared tags. None if no reply contains any."""
     best: tuple[float, ThinkTags] | None = None
     for first, last in KNOWN:
         count = sum(last in sample.text or first in sample.text for sample in samples)
@@ -93,20 +95,20 @@ def undeclared(samples: Sequence[Sample]) -> tuple[float, ThinkTags] | None:
 
 
 def declared(text: str) -> ThinkTags | None:
-    """The value of `think_tags`: `none`, or `OPEN,CLOSE`, with `,opened` behind it where the prompt
-    already ends inside of the thinking; UserError for anything else."""
+    """Parse `think_tags`: `none`, or `OPEN,CLOSE`, followed by `,opened` if the prompt already ends
+    inside the thinking. Raises UserError for anything else."""
     if text == "none":
         return None
     first, last, opened = (*(part.strip() for part in text.split(",", 2)), "", "")[:3]
     if not first or not last or first == last or opened not in ("", "opened"):
         raise UserError(
-            f"--think-tags: `{text}` is no pair of tags; write '<think>,</think>' or none"
+            f"--think-tags: `{text}` is not a pair of tags; write '<think>,</think>' or none"
         )
     return ThinkTags(open=first, close=last, opened=opened == "opened")
 
 
 def of_template(template: str) -> ThinkTags | None:
-    """The tags of KNOWN that a chat template names; None if it names none."""
+    """Return the tags of KNOWN that a chat template names; None if it names none."""
     for first, last in KNOWN:
         if last in template or first in template:
             return ThinkTags(open=first, close=last, source="template")
@@ -114,16 +116,13 @@ def of_template(template: str) -> ThinkTags | None:
 
 
 def ends_inside(prompt: str, tags: ThinkTags) -> bool:
-    """Does this prompt end inside of the thinking, the tag being open?"""
+    """Return whether this prompt ends inside the thinking, after an opening tag."""
     return prompt.rfind(tags.open) > prompt.rfind(tags.close)
 
 
 def _answered(sample: Sample, tags: ThinkTags) -> Sample:
-    found = answer_text(sample.text, tags) if sample.has_text else None
-    if found is None or (found.whole and found.text == sample.text):
+    answer = answer_text(sample.text, tags) if sample.has_text else None
+    if answer is None or (answer.whole and answer.text == sample.text):
         return sample
-    return replace(sample, text=found.text, status=sample.status if found.whole else "truncated")
-
-
-def _before(text: str, tags: ThinkTags) -> str:
-    return text[: answer_text(text, tags).start]
+    status = sample.status if answer.whole else "truncated"
+    return replace(sample, text=answer.text, status=status)

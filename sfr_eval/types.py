@@ -1,13 +1,13 @@
 """The architecture on one page.
 
 A Prompt (one query asked in one persona) becomes Requests (one for each temperature and sample
-index), a Sampler turns Requests into Samples, the store keeps them, a Metric turns the Samples of
+index), a Sampler turns Requests into Samples, the store keeps them, a metric turns the Samples of
 one prompt or query into Values, and the statistics turn Values into Estimates:
 
     RunConfig -> plan -> Request -> Sampler -> Sample -> store
-              -> Metric -> Value -> Estimate -> report
+              -> metric -> Value -> Estimate -> report
 
-Every module may import this page. It imports none of ours.
+Every module may import this one, which imports none of ours.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,16 +16,16 @@ from typing import Any, Literal, Protocol
 
 Status = Literal["ok", "truncated", "refused", "unsupported", "error"]
 """ok: ended by itself; truncated: cut at max_tokens; refused: withheld by a content filter;
-unsupported: a server does not accept a sampling field at this value; error: no text arrived. The
-last three never become text."""
+unsupported: the server does not accept a sampling field at this value; error: no text arrived. The
+last three have no text."""
 
 TEXT_STATUSES: tuple[Status, ...] = ("ok", "truncated")
-"""Those of a sample that has a text. An empty answer counts; an error or a refusal does not."""
+"""Statuses of a sample that has a text. An empty answer counts; an error or a refusal does not."""
 
 Unit = Literal["sample", "prompt", "query", "set"]
 """What a metric's value belongs to: one completion, the k completions of one prompt (query x
-persona), all personas' completions of one query, or a set of one completion each to several
-queries (a Value's `query` then names the set)."""
+persona), all personas' completions of one query, or a set of one completion to each of several
+queries, which a Value's `query` then names."""
 
 PromptKey = tuple[str, str]
 """(query, persona); the persona is "" in suites without any, and for a value of a whole query."""
@@ -78,8 +78,8 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Everything that decides one answer. `sample_id` hashes the rest and the model's fingerprint,
-    so equal ids mean the same draw, and a changed setting never reuses a row."""
+    """Everything that determines one answer. `sample_id` hashes the rest and the model's
+    fingerprint, so equal ids mean the same draw, and a changed setting never reuses a row."""
 
     sample_id: str
     prompt: Prompt
@@ -90,7 +90,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One completion, as stored. Holds nothing that differs between two equal runs (no times)."""
+    """One completion as stored. Contains nothing that differs between two equal runs (no times)."""
 
     sample_id: str
     suite: str
@@ -125,7 +125,7 @@ class Sampler(Protocol):
     """An engine: built once for a run, serves every temperature and suite."""
 
     def describe(self) -> Mapping[str, Any]:
-        """What is recorded in the manifest: engine, version, dtype, device, effective settings."""
+        """Return what the manifest records: engine, version, dtype, device, effective settings."""
 
     def sample(self, requests: Iterable[Request]) -> Iterator[Sample]:
         """Yield one Sample for each Request, in the order they finish."""
@@ -136,7 +136,7 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """One value of a metric at its unit; None is "undefined" and says why."""
+    """One value of a metric at its unit; None means undefined, for the given reason."""
 
     suite: str
     temperature: float
@@ -145,12 +145,12 @@ class Value:
     sample_id: str = ""  # only for values of one sample
     value: float | None
     reason: str = ""
-    standard_error: float | None = None  # from drawing k replies to this prompt, if requested
+    standard_error: float | None = None  # of drawing k replies to this prompt, if requested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricResult:
-    """What a metric returns: its values, and the signature under which they were computed."""
+    """A metric's values and the signature under which they were computed."""
 
     metric: str
     version: str
@@ -159,12 +159,12 @@ class MetricResult:
     signature: Mapping[str, Any]  # tokenizer, n, smoothing, references, encoder, ...
     values: Sequence[Value]
     notes: Mapping[str, Any] = field(default_factory=dict)  # e.g. probe accuracy, chance
-    ceiling: float | None = None  # largest possible value; then intervals are by bootstrap
+    ceiling: float | None = None  # largest possible value; its intervals are by bootstrap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A number ready to be shown, with its interval, counts and the signature of its metric."""
+    """A number with its interval, counts and the signature of its metric."""
 
     metric: str
     version: str
@@ -174,7 +174,7 @@ class Estimate:
     value: float | None
     low: float | None
     high: float | None
-    method: str  # how the interval was made
+    method: str  # of the interval
     n: int  # independent units (queries) behind the interval
     k: int  # samples for each prompt
     undefined: int  # units whose value was None

@@ -1,4 +1,4 @@
-"""`sfr-eval grade`: a JSONL file of programs made elsewhere becomes a JSONL file of verdicts."""
+"""Grades a JSONL file of programs into a JSONL file of verdicts (`sfr-eval grade`)."""
 
 import fcntl
 import json
@@ -58,9 +58,9 @@ class ProgramRow(BaseModel):
     atol: float = 0.0
 
     def problem(self) -> Problem | None:
-        """What is asked; None when no form of tests is there."""
+        """Return the problem; None if the row has no tests in any form."""
         if self.tests is not None:
-            tests = tuple(IoTest(input=given, output=right) for given, right in self.tests)
+            tests = tuple(IoTest(input=text, output=answer) for text, answer in self.tests)
             if self.fn_name is not None:
                 return FunctionalProblem(id=self.id, function=self.fn_name, tests=tests)
             return StdinProblem(id=self.id, tests=tests)
@@ -89,9 +89,9 @@ def grade_file(
     seconds: float | None = None,
     unsafe: bool = False,
 ) -> dict[str, Any]:
-    """Grade every row that `output` does not hold yet, append its verdict; the counts of all.
+    """Grade every row that `output` lacks and append its verdict. Returns the counts of all rows.
 
-    Rows of `output` belong together by mode, limits and isolation tier, written on its first line.
+    All rows of `output` share mode, limits and isolation tier, which its first line records.
     """
     programs = list(read_programs(source))
     isolation = detect(unsafe=unsafe)
@@ -107,11 +107,11 @@ def grade_file(
     limits = Limits(seconds=seconds)
     with _opened(output) as stream:
         done = _resume(output, stream, header)
-        left = [program for program in programs if program.id not in done]
+        pending = [program for program in programs if program.id not in done]
         counts = Counter(done[p.id]["status"] for p in programs if p.id in done)
-        bar = Bar("grading", len(programs), unit="programs", done=len(programs) - len(left))
+        bar = Bar("grading", len(programs), unit="programs", done=len(programs) - len(pending))
         with bar:
-            for verdict in grade(left, mode=mode, workers=workers, limits=limits, unsafe=unsafe):
+            for verdict in grade(pending, mode=mode, workers=workers, limits=limits, unsafe=unsafe):
                 append_whole(stream, _line(verdict_row(verdict)))
                 counts[verdict.status] += 1
                 bar.advance()
@@ -119,7 +119,7 @@ def grade_file(
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
-    """A line of the output."""
+    """Return a line of the output."""
     row: dict[str, Any] = {
         "id": verdict.id,
         "passed": verdict.passed if verdict.status != "not_scored" else None,
@@ -143,7 +143,7 @@ def _line(row: Mapping[str, Any]) -> bytes:
 
 
 def read_programs(source: Path) -> Iterator[Program]:
-    """The programs of a JSONL file; UserError names the line that is wrong."""
+    """Yield the programs of a JSONL file. Raises UserError that names the line at fault."""
     seen: set[str] = set()
     for number, line in bounded_lines(source):
         if not line.strip():
@@ -162,15 +162,14 @@ def read_programs(source: Path) -> Iterator[Program]:
                 "`base_input`+`entry_point`+`canonical_solution`"
             )
         if row.id in seen:
-            raise UserError(f"{where}: id {row.id!r} comes twice; ids must differ")
+            raise UserError(f"{where}: id {row.id!r} appears twice; ids must differ")
         seen.add(row.id)
         yield Program(id=row.id, code=row.code, problem=problem)
 
 
 @contextmanager
 def _opened(output: Path) -> Iterator[IO[bytes]]:
-    """The file of verdicts, open at its end and ours alone until the process ends, however that
-    is."""
+    """Open the file of verdicts for appending, locked until the process ends in whatever way."""
     with writing_to(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         with open_for_append(output) as stream:
@@ -188,24 +187,25 @@ def _opened(output: Path) -> Iterator[IO[bytes]]:
 
 
 def _resume(output: Path, stream: IO[bytes], header: Mapping[str, Any]) -> dict[str, Any]:
-    """Verdicts that are there, by id; not_scored ones are graded again. Writes the header of a new
-    file and cuts a torn last line off. A file that is not ours stays as it is."""
+    """Return the stored verdicts by id, without `not_scored` ones, which are graded again. Writes
+    the header of a new file and removes an incomplete last line; a file that `grade` did not write
+    stays as it is."""
     content = output.read_bytes()
-    if _line(header).startswith(content):  # empty, or killed while the first line was written
+    if _line(header).startswith(content):  # empty, or stopped during the first line
         stream.truncate(0)
         append_whole(stream, _line(header))
         return {}
-    whole = content[: content.rfind(b"\n") + 1]
+    complete = content[: content.rfind(b"\n") + 1]
     try:
-        rows = [json.loads(line) for line in whole.splitlines()]
-        kept = {row["id"]: row for row in rows[1:] if row["status"] != "not_scored"}
+        rows = [json.loads(line) for line in complete.splitlines()]
+        verdicts = {row["id"]: row for row in rows[1:] if row["status"] != "not_scored"}
         before = dict(rows[0])
     except (ValueError, LookupError, TypeError):
-        raise UserError(f"{output}: not made by `grade`; choose another --output") from None
+        raise UserError(f"{output}: not written by `grade`; choose another --output") from None
     if before != dict(header):
-        found = re.sub(r"[{}\"]", "", json.dumps(before))
+        settings = re.sub(r"[{}\"]", "", json.dumps(before))
         raise UserError(
-            f"{output}: was graded with {found}; choose another --output or the same settings"
+            f"{output}: was graded with {settings}; choose another --output or the same settings"
         )
-    stream.truncate(len(whole))
-    return kept
+    stream.truncate(len(complete))
+    return verdicts

@@ -1,4 +1,4 @@
-"""What waits to be drawn by several replicas, and which requests may have killed one.
+"""Keeps the requests that wait for several replicas, and those that may have killed one.
 
 Pure bookkeeping, so that it can be tested without a cluster.
 """
@@ -11,18 +11,18 @@ from sfr_eval.samplers.rows import error_row
 from sfr_eval.types import Request, Sample
 
 DEATHS = 3
-"""A request that was in flight in so many deaths of a replica is not sent again."""
+"""A request in flight at this many deaths of a replica is not sent again."""
 COHORT = 64
-"""Requests of one lost replica that are drawn together again. Small, since the last try is alone:
-only the request that kills may be called the one that kills. Large, since a lost node is the more
-frequent case, and a small batch is slow."""
+"""How many requests of a lost replica are drawn again together. Not larger, since each of them is
+then tried alone, so that only the culprit is blamed; not smaller, since lost nodes are more common
+and small batches are slow."""
 
 
 class Backlog:
-    """Requests in plan order; those that were lost with a replica come back in cohorts.
+    """Requests in plan order; those lost with a replica return in cohorts.
 
     After a first death a request is drawn again among at most COHORT others that died with it,
-    after a second one alone. So an innocent neighbour of a request that kills is never blamed.
+    after a second one alone. So no innocent neighbour of a culprit is ever blamed.
     """
 
     def __init__(self, requests: Iterable[Request]) -> None:
@@ -34,17 +34,17 @@ class Backlog:
         return len(self._fresh) + sum(map(len, self._cohorts))
 
     def fresh(self, count: int) -> list[Request]:
-        """At most `count` requests that never died, equal prompts side by side."""
+        """Take at most `count` requests that were never lost, equal prompts side by side."""
         return [self._fresh.popleft() for _ in range(min(count, len(self._fresh)))]
 
     def cohort(self) -> list[Request]:
-        """Requests to be drawn with nothing beside them; empty if there are none."""
+        """Take requests to be drawn with no others in flight; empty if there are none."""
         return self._cohorts.popleft() if self._cohorts else []
 
     def lost(self, requests: Iterable[Request], *, why: str) -> list[Sample]:
-        """A replica died over these. Returns error rows of those that are given up."""
+        """Take back requests over which a replica died. Returns error rows of those given up."""
         given_up: list[Sample] = []
-        once: list[Request] = []
+        first_death: list[Request] = []
         for request in requests:
             self._deaths[request.sample_id] += 1
             deaths = self._deaths[request.sample_id]
@@ -53,12 +53,12 @@ class Backlog:
             elif deaths == DEATHS - 1:
                 self._cohorts.append([request])
             else:
-                once.append(request)
-        again = iter(once)
-        while some := list(islice(again, COHORT)):
-            self._cohorts.append(some)
+                first_death.append(request)
+        waiting = iter(first_death)
+        while cohort := list(islice(waiting, COHORT)):
+            self._cohorts.append(cohort)
         return given_up
 
     def returned(self, requests: Iterable[Request]) -> None:
-        """A replica was stopped that had not died over these: they wait again as before."""
+        """Take back requests of a replica that did not die over them; they wait as before."""
         self._fresh.extendleft(reversed(list(requests)))

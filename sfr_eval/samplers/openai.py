@@ -1,8 +1,8 @@
-"""Any OpenAI-compatible server: `vllm serve`, OpenAI itself, a fleet of replicas.
+"""Draws from OpenAI-compatible servers: `vllm serve`, OpenAI itself, a fleet of replicas.
 
-The server applies its own chat template and keeps its weights to itself: what is recorded is the
-name of the model and of the first server, not a fingerprint of weights. A server that fills missing
-fields from the checkpoint's generation_config cannot do so here, since every field is sent.
+The server applies its own chat template and does not show its weights, so the record names the
+model and the first server, without a fingerprint. Every sampling field is sent, so no server can
+take one from the checkpoint's generation_config.
 """
 
 import importlib.metadata
@@ -18,7 +18,7 @@ from sfr_eval.samplers.rows import error_row, finished_row, unsupported_row
 from sfr_eval.types import Request, Sample, Sampling
 
 _OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-"""Fields outside OpenAI's API and the value at which they do nothing."""
+"""Fields outside OpenAI's API, and the value at which they have no effect."""
 
 
 class OpenAISampler:
@@ -47,7 +47,7 @@ class OpenAISampler:
         )
 
     def describe(self) -> Mapping[str, Any]:
-        """Engine, servers, tokens and cost of this session, and fields that were left out."""
+        """Engine, servers, tokens and cost of this session, and the fields that were not sent."""
         client = f"openai {importlib.metadata.version('openai')}"
         return {"engine": "openai", "client": client, **self._fleet.facts()}
 
@@ -66,7 +66,7 @@ class OpenAISampler:
 
 
 def request_body(request: Request, *, merge: bool) -> dict[str, Any]:
-    """The chat request without its model: every sampling field, spelled out."""
+    """Return the chat request without its model, with every sampling field spelled out."""
     return {
         "messages": merged_turns(request.prompt.messages, merge=merge),
         "seed": request.seed,
@@ -77,7 +77,8 @@ def request_body(request: Request, *, merge: bool) -> dict[str, Any]:
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
-    """Our names are the API's; `stop` is left out when empty, since servers read [] as an error."""
+    """Return the fields of the API, which have our names. An empty `stop` is omitted, since servers
+    reject []."""
     return {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -92,7 +93,7 @@ def sampling_fields(sampling: Sampling) -> dict[str, Any]:
 
 
 def row(request: Request, answer: Answer) -> Sample:
-    """An answer as a stored row."""
+    """Return the stored row of an answer."""
     if answer.outcome == "failed":
         return error_row(request, answer.error)
     if answer.outcome == "unsupported":

@@ -1,9 +1,9 @@
-"""A small watcher process that kills engine processes when the run's own process is gone.
+"""Kills engine processes by a small watcher process when the run's own process is gone.
 
-vLLM's engine lives in a process of its own and goes on for a long time after its driver got
-SIGKILL, holding memory and cores that the resumed run needs. No handler can run on SIGKILL; but the
-kernel closes the dead process's pipes, which is what the watcher waits for. This file is also the
-watcher's program, so it imports nothing outside the standard library.
+vLLM's engine is a process of its own, which continues for a long time after its driver receives
+SIGKILL and holds memory and cores that the resumed run needs. No handler can run on SIGKILL, but
+the kernel closes the pipes of the dead process, and the watcher waits for that. This file is also
+the watcher's program, so it imports only the standard library.
 """
 
 import os
@@ -16,7 +16,7 @@ _RELEASE = b"release"
 
 
 class Reaper:
-    """Watches over `pids` and all processes below them until `release`."""
+    """Watches `pids` and all their descendants until `release`."""
 
     def __init__(self, pids: Iterable[int]) -> None:
         self._watcher = subprocess.Popen(
@@ -29,7 +29,7 @@ class Reaper:
 
     @property
     def pid(self) -> int:
-        """Of the watcher."""
+        """Process number of the watcher."""
         return self._watcher.pid
 
     def release(self) -> None:
@@ -39,15 +39,15 @@ class Reaper:
             self._watcher.stdin.write(_RELEASE)
             self._watcher.stdin.close()
         except BrokenPipeError:
-            pass  # somebody killed the watcher
+            pass  # the watcher was killed
         self._watcher.wait()
 
 
 def watch(pids: Iterable[int], pipe: int) -> None:
-    """Wait for the end of `pipe`; unless it said to release them, kill `pids` and their children.
+    """Wait for the end of `pipe`; unless it asked to release them, kill `pids` and their children.
 
-    A handle is taken on each process at once, so a number that the system gives to a new process
-    later on is never killed in its place.
+    A handle on each process is taken at once, so that a later process with the same number is never
+    killed in its place.
     """
     handles = []
     for pid in pids:
@@ -55,13 +55,13 @@ def watch(pids: Iterable[int], pipe: int) -> None:
             handles.append((pid, os.pidfd_open(pid)))
         except ProcessLookupError:
             continue
-    said = b""
+    message = b""
     while part := os.read(pipe, len(_RELEASE)):
-        said += part
-    if said == _RELEASE:
+        message += part
+    if message == _RELEASE:
         return
-    below = [os.pidfd_open(child) for pid, _ in handles for child in descendants(pid)]
-    for handle in [*(handle for _, handle in handles), *below]:
+    children = [os.pidfd_open(child) for pid, _ in handles for child in descendants(pid)]
+    for handle in [*(handle for _, handle in handles), *children]:
         try:
             signal.pidfd_send_signal(handle, signal.SIGKILL)
         except ProcessLookupError:
@@ -69,8 +69,8 @@ def watch(pids: Iterable[int], pipe: int) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Children of a process, their children and so on, by /proc."""
-    found: list[int] = []
+    """Return the children of a process, their children and so on, from /proc."""
+    pids: list[int] = []
     for task in _listed(f"/proc/{pid}/task"):
         try:
             with open(f"/proc/{pid}/task/{task}/children") as file:
@@ -78,8 +78,8 @@ def descendants(pid: int) -> list[int]:
         except (FileNotFoundError, ProcessLookupError):
             continue
         for child in children:
-            found += [child, *descendants(child)]
-    return found
+            pids += [child, *descendants(child)]
+    return pids
 
 
 def _listed(folder: str) -> list[str]:

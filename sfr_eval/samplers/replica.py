@@ -1,6 +1,6 @@
-"""One engine behind a mailbox: what runs inside each Ray actor. Knows nothing of Ray.
+"""One engine behind a mailbox, which runs inside each Ray actor but does not use Ray.
 
-The engine is stepped by a thread of its own, so that the mailbox always answers within a moment: a
+The engine runs in a thread of its own, so that the mailbox always answers within a moment: a
 replica that does not is gone or stuck, and never merely busy.
 """
 
@@ -18,12 +18,12 @@ from sfr_eval.errors import RunError, UserError
 from sfr_eval.types import Request, Sample, Sampler
 from sfr_eval.version import __version__
 
-_ENOUGH = 64  # rows that are worth a message at once
+_ENOUGH = 64  # rows that are sent at once
 
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A replica that is ready. `facts` must be the same for all replicas of a run."""
+    """A replica is ready. `facts` must be equal for all replicas of a run."""
 
     facts: Mapping[str, Any]
     host: str
@@ -32,7 +32,7 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A replica's last word. `usage`: starting it again would not help."""
+    """A replica's last message. `usage`: starting it again would not help."""
 
     message: str
     usage: bool
@@ -40,32 +40,32 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """What was finished since the last message. `beat` grows as long as the engine works."""
+    """Rows finished since the last message. `beat` grows as long as the engine works."""
 
     rows: Sequence[Sample]
     beat: int
 
 
 class Replica:
-    """Builds one engine and draws with it what `exchange` brings."""
+    """Builds one engine and draws the requests that `exchange` brings."""
 
     def __init__(self, build: Callable[[], Sampler], environment: Mapping[str, str]) -> None:
         for name, value in environment.items():
-            os.environ.setdefault(name, value)  # the node's own wins
+            os.environ.setdefault(name, value)  # the node's own take precedence
         self._build = build
         self._sampler: Sampler | None = None
         self._mail = threading.Condition()
         self._inbox: deque[Request] = deque()
         self._outbox: list[Sample] = []
         self._open = self._finished = 0
-        self._thread = ThreadPool(1)  # a daemon: it never keeps this process from ending
+        self._thread = ThreadPool(1)  # a daemon thread, which never keeps this process alive
 
     def hello(self) -> int:
-        """Answers as soon as the actor has its place in the cluster."""
+        """Return as soon as the actor has its place in the cluster."""
         return os.getpid()
 
     def start(self) -> Started | Failure:
-        """Build the engine, which may take minutes."""
+        """Build the engine, which can take minutes."""
         try:
             self._sampler = self._build()
         except (UserError, RunError) as error:
@@ -75,21 +75,21 @@ class Replica:
         return Started(facts=facts, host=socket.gethostname(), pid=os.getpid())
 
     def exchange(self, requests: Sequence[Request], *, seconds: float) -> Rows | Failure:
-        """Take requests, hand over finished rows: at once when there are many of them or when
-        nothing is left to do, else after `seconds`."""
-        until = time.monotonic() + seconds
+        """Accept requests and return finished rows: at once if there are many or nothing is left to
+        do, else after `seconds`."""
+        deadline = time.monotonic() + seconds
         with self._mail:
             self._inbox.extend(requests)
             self._open += len(requests)
             self._mail.notify_all()
             while not self._work.ready() and self._open and len(self._outbox) < _ENOUGH:
-                left = until - time.monotonic()
-                if left <= 0 or not self._mail.wait(left):
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or not self._mail.wait(remaining):
                     break
             rows, self._outbox = self._outbox, []
         if not rows and self._work.ready():
             try:
-                self._work.get()  # what is not ours to name goes on as it is
+                self._work.get()  # other errors propagate
             except (UserError, RunError) as error:
                 return Failure(message=str(error), usage=isinstance(error, UserError))
         return Rows(rows=rows, beat=self._finished + int(getattr(self._sampler, "steps", 0)))
@@ -113,8 +113,8 @@ class Replica:
 
 
 class _Feed(Iterator[Request]):
-    """Ends when the inbox is empty now, and may go on when it is asked again: vLLM's step loop
-    asks after each step, so requests that came meanwhile join those in flight."""
+    """Stops when the inbox is empty and can continue later: vLLM's step loop asks after each step,
+    so requests that arrived in the meantime join those in flight."""
 
     def __init__(self, inbox: deque[Request]) -> None:
         self._inbox = inbox

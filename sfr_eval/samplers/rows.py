@@ -1,4 +1,4 @@
-"""How a request and what came back become a stored row, the same way for every engine."""
+"""Makes the stored row of a request, in the same way for every engine."""
 
 from sfr_eval.types import Request, Sample, Status
 
@@ -17,19 +17,13 @@ def finished_row(
     prompt_tokens: int,
     completion_tokens: int,
 ) -> Sample:
-    """A completion. An unknown finish reason is an error row, not a guess."""
+    """Return the row of a completion. An unknown finish reason gives an error row, not a guess."""
     status = _STATUS.get(finish_reason or "")
     if status is None:
         return error_row(request, f"engine ended it with `{finish_reason}`")
-    return Sample(
-        sample_id=request.sample_id,
-        suite=request.prompt.suite,
-        query=request.prompt.query,
-        persona=request.prompt.persona,
-        temperature=request.sampling.temperature,
-        index=request.index,
-        seed=request.seed,
-        status=status,
+    return _row(
+        request,
+        status,
         text="" if status == "refused" else text,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
@@ -37,16 +31,25 @@ def finished_row(
 
 
 def error_row(request: Request, message: str) -> Sample:
-    """A request that brought no text; it is drawn again when the run is repeated."""
-    return _without_text(request, "error", message)
+    """Return the row of a request without text, which is drawn again when the run is repeated."""
+    return _row(request, "error", error=message)
 
 
 def unsupported_row(request: Request, message: str) -> Sample:
-    """A request that the server will not serve at these sampling fields; not drawn again."""
-    return _without_text(request, "unsupported", message)
+    """Return the row of a request that the server does not serve at these sampling fields; it is
+    not drawn again."""
+    return _row(request, "unsupported", error=message)
 
 
-def _without_text(request: Request, status: Status, message: str) -> Sample:
+def _row(
+    request: Request,
+    status: Status,
+    *,
+    text: str = "",
+    prompt_tokens: int = 0,
+    completion_tokens: int = 0,
+    error: str = "",
+) -> Sample:
     return Sample(
         sample_id=request.sample_id,
         suite=request.prompt.suite,
@@ -56,8 +59,8 @@ def _without_text(request: Request, status: Status, message: str) -> Sample:
         index=request.index,
         seed=request.seed,
         status=status,
-        text="",
-        prompt_tokens=0,
-        completion_tokens=0,
-        error=" ".join(message.split())[:500],
+        text=text,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        error=" ".join(error.split())[:500],
     )

@@ -1,9 +1,9 @@
-"""Transformers' own generate loop, for models that vLLM cannot load. Slow, but the same draw:
-every sampling field acts as it does in vLLM, and each sample has its own seed.
+"""Draws by Transformers' generate loop, for models that vLLM cannot load. Slow, but the same draw:
+every sampling field acts as in vLLM, and each sample has its own seed.
 
-`generate` fills what nobody set from the checkpoint's generation_config and from its own defaults
-(top_k = 50), and knows one random stream for a batch. So it is asked to be greedy, and the draw is
-made by a logits processor of ours that leaves only the drawn token.
+`generate` takes unset fields from the checkpoint's generation_config and from its own defaults
+(top_k = 50), and has one random stream for a batch. So it runs greedily, and our logits processor
+draws each token and masks all others.
 """
 
 import bisect
@@ -49,8 +49,8 @@ class TransformersSampler:
         self._model = load_model(checkpoint, dtype=dtype, trust_remote_code=trust_remote_code)
         self._model.to(self._device).eval()
         self._ends = end_ids(self._model, prompter.tokenizer)
-        # `generate` fills what we leave open from the checkpoint's own file: penalties, suppressed
-        # tokens, beams. Of that file only the end tokens count.
+        # `generate` takes unset fields from the checkpoint's own file: penalties, suppressed
+        # tokens, beams. Only its end tokens are used.
         self._model.generation_config = GenerationConfig(eos_token_id=self._ends)
         window: Any = getattr(self._model.config, "max_position_embeddings", 2**31)
         self._window = max_model_len or int(window)
@@ -86,7 +86,7 @@ class TransformersSampler:
         self._model = None
 
     def _cap(self, request: Request) -> int:
-        """Tokens that may come: what was asked, or what the window leaves after this prompt."""
+        """Return how many tokens to draw at most: max_tokens, or what the window leaves."""
         length = len(self._prompter.token_ids(request.prompt.messages))
         return min(request.sampling.max_tokens, self._window - length)
 
@@ -123,21 +123,21 @@ class TransformersSampler:
             cut = next((i for i, token in enumerate(row) if token in self._ends), None)
             tokens = row if cut is None else row[: cut + 1]
             text = tokenizer.decode(tokens, skip_special_tokens=True)
-            found = [text.find(stop) for stop in stops if stop in text]
-            if found:  # behind the stop string there is padding, as long as the batch
+            stop_places = [text.find(stop) for stop in stops if stop in text]
+            if stop_places:  # after the stop string comes padding to the length of the batch
                 tokens = tokens[: _first_with(stops, tokens, tokenizer)]
             yield finished_row(
                 request,
-                text=text[: min(found)] if found else text,
-                finish_reason="length" if cut is None and not found else "stop",
+                text=text[: min(stop_places)] if stop_places else text,
+                finish_reason="length" if cut is None and not stop_places else "stop",
                 prompt_tokens=len(prompt),
                 completion_tokens=len(tokens),
             )
 
 
 class SeededDraw:
-    """Logits processor: draws one token a row from the row's own generator, after penalties,
-    temperature, min_p, top_k and top_p in vLLM's order, and masks all others."""
+    """A logits processor that draws one token for each row from the row's own generator, after
+    penalties, temperature, min_p, top_k and top_p in vLLM's order, and masks all others."""
 
     def __init__(self, requests: Sequence[Request], *, prompt_mask: "torch.Tensor") -> None:
         import torch
@@ -147,7 +147,8 @@ class SeededDraw:
         self._generators = [torch.Generator().manual_seed(request.seed) for request in requests]
 
     def __call__(self, ids: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
-        """ids (rows, tokens so far), scores (rows, vocabulary) -> scores with one finite entry."""
+        """Map ids (rows, tokens so far) and scores (rows, vocabulary) to scores with one finite
+        entry in each row."""
         import torch
 
         drawn = []
@@ -162,22 +163,23 @@ class SeededDraw:
                 continue
             p = filtered(logits / sampling.temperature, sampling).softmax(-1).cpu()
             drawn.append(int(torch.multinomial(p, 1, generator=self._generators[row])))
-        chosen = torch.tensor(drawn, device=scores.device).unsqueeze(1)
-        return torch.full_like(scores, -torch.inf).scatter_(1, chosen, 0.0)
+        tokens = torch.tensor(drawn, device=scores.device).unsqueeze(1)
+        return torch.full_like(scores, -torch.inf).scatter_(1, tokens, 0.0)
 
 
 def penalised(
     logits: "torch.Tensor", sampling: Sampling, *, prompt: "torch.Tensor", output: "torch.Tensor"
 ) -> "torch.Tensor":
-    """Repetition penalty over prompt and output; presence and frequency over the output."""
+    """Apply the repetition penalty over prompt and output, the presence and frequency penalties
+    over the output."""
     import torch
 
     logits = logits.clone()
     if sampling.repetition_penalty != 1:
         seen = torch.cat([prompt, output]).unique()
-        held = logits[seen]
+        before = logits[seen]
         penalty = sampling.repetition_penalty
-        logits[seen] = torch.where(held > 0, held / penalty, held * penalty)
+        logits[seen] = torch.where(before > 0, before / penalty, before * penalty)
     if (sampling.presence_penalty or sampling.frequency_penalty) and output.numel():
         tokens, counts = output.unique(return_counts=True)
         logits[tokens] -= sampling.presence_penalty + sampling.frequency_penalty * counts
@@ -185,7 +187,8 @@ def penalised(
 
 
 def filtered(logits: "torch.Tensor", sampling: Sampling) -> "torch.Tensor":
-    """min_p, top_k and top_p on tempered logits, shape (vocabulary,); off values change nothing."""
+    """Apply min_p, top_k and top_p to tempered logits, shape (vocabulary,); off values change
+    nothing."""
     import torch
 
     if sampling.min_p > 0:
@@ -201,17 +204,17 @@ def filtered(logits: "torch.Tensor", sampling: Sampling) -> "torch.Tensor":
 
 
 def _first_with(stops: Sequence[str], tokens: Sequence[int], tokenizer: Any) -> int:
-    """The least number of leading tokens whose text holds a stop string."""
+    """Return the least number of leading tokens whose text contains a stop string."""
 
-    def holds(count: int) -> bool:
+    def contains_stop(count: int) -> bool:
         text = tokenizer.decode(tokens[:count], skip_special_tokens=True)
         return any(stop in text for stop in stops)
 
-    return bisect.bisect_left(range(len(tokens) + 1), True, key=holds)
+    return bisect.bisect_left(range(len(tokens) + 1), True, key=contains_stop)
 
 
 def end_ids(model: Any, tokenizer: Any) -> list[int]:
-    """Tokens that end a turn: the tokenizer's and the checkpoint's, as vLLM takes them."""
+    """Return the tokens that end a turn, the tokenizer's and the checkpoint's, as vLLM does."""
     ids = {tokenizer.eos_token_id}
     declared = getattr(model.generation_config, "eos_token_id", None)
     ids.update(declared if isinstance(declared, list) else [declared])

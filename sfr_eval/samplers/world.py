@@ -1,4 +1,4 @@
-"""The collapse simulator: samples from the suite's grammar, whose truth is known, without a GPU."""
+"""Simulates collapse: samples the suite's grammar, whose distribution is known, without a GPU."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,45 +14,45 @@ if TYPE_CHECKING:
 
 
 class WorldSampler:
-    """See `sfr_eval.types.Sampler`. The dials make collapsed versions of the truth: `cross` mixes
+    """See `sfr_eval.types.Sampler`. The dials collapse the reference distribution: `cross` mixes
     the personas into one voice, `within` sharpens each to its modes. Temperature acts on every
-    choice of the grammar as it does on a model's tokens. Code suites have a twin of their own with
-    the dials `solve` and `spread`, see `sfr_eval.suites.problems.simulated`."""
+    choice of the grammar as on a model's tokens. Code suites have a simulated model with the dials
+    `solve` and `spread` (see `sfr_eval.suites.problems.simulated`)."""
 
     def __init__(self, suites: Iterable["Suite"], *, dials: Mapping[str, float]) -> None:
         self._dials = dict(dials)
         self._worlds: dict[str, PersonaWorld] = {}
-        self._twins: dict[str, SimulatedCoder] = {}
-        of_code = {name: dials[name] for name in ("solve", "spread") if name in dials}
-        of_persona = {name: dial for name, dial in dials.items() if name not in of_code}
+        self._coders: dict[str, SimulatedCoder] = {}
+        code_dials = {name: dials[name] for name in ("solve", "spread") if name in dials}
+        persona_dials = {name: dial for name, dial in dials.items() if name not in code_dials}
         for suite in suites:
             if suite.code is not None:
-                self._twins[suite.id] = SimulatedCoder(suite.code.problems, **of_code)
+                self._coders[suite.id] = SimulatedCoder(suite.code.problems, **code_dials)
                 continue
             if suite.world is None:
                 raise UserError(
-                    f"--engine world: suite {suite.id} has no world to sample from; "
+                    f"--engine world: suite {suite.id} has no grammar to sample from; "
                     "use a model, or --suite persona"
                 )
-            self._worlds[suite.id] = suite.world.dialed(**of_persona)
+            self._worlds[suite.id] = suite.world.dialed(**persona_dials)
 
     def describe(self) -> Mapping[str, Any]:
         """Engine and dials."""
         return {"engine": "world", "device": "cpu", **self._dials}
 
     def sample(self, requests: Iterable[Request]) -> Iterator[Sample]:
-        """Yield samples in the order asked."""
+        """Yield samples in the order of the requests."""
         import numpy as np
 
         for request in requests:
             if request.sampling.top_p < 1 or request.sampling.top_k or request.sampling.min_p:
                 raise UserError(
-                    "--engine world: has no top_p, top_k or min_p; use --sampling neutral"
+                    "--engine world: does not support top_p, top_k or min_p; use --sampling neutral"
                 )
             generator = np.random.default_rng(request.seed)
             prompt = request.prompt
-            if prompt.suite in self._twins:
-                text = self._twins[prompt.suite].sample(prompt.query, generator)
+            if prompt.suite in self._coders:
+                text = self._coders[prompt.suite].sample(prompt.query, generator)
             else:
                 text = self._worlds[prompt.suite].sample(
                     prompt.persona,

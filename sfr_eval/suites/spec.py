@@ -9,7 +9,7 @@ from sfr_eval.temperature import checked_temperatures, parse_temperatures
 
 
 class SuiteSpec(BaseModel):
-    """A suite.yaml: what is asked, how often, and what is measured on the answers."""
+    """A suite.yaml: what is asked, how often, and which metrics are computed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

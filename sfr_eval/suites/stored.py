@@ -1,4 +1,4 @@
-"""The suites of a run, read back from its folder."""
+"""Loads the suites of a stored run again."""
 
 from sfr_eval.errors import UserError
 from sfr_eval.settings import CodeSettings

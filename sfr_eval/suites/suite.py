@@ -25,11 +25,11 @@ class Suite:
 
     spec: SuiteSpec
     folder: Path
-    version: str  # of the spec plus a hash of all data it reads
+    version: str  # of the spec, plus a hash of all data that it reads
     queries: dict[str, str]
-    personas: dict[str, PersonaRow]  # without held-out ones unless asked for by name
+    personas: dict[str, PersonaRow]  # held-out ones only if named explicitly
     world: "PersonaWorld | None"
-    code: "ProblemSet | None" = None  # of a code suite; queries are then its prompts
+    code: "ProblemSet | None" = None  # problems of a code suite, whose prompts are the queries
 
     @property
     def id(self) -> str:
@@ -37,7 +37,7 @@ class Suite:
         return self.spec.id
 
     def prompts(self, *, limit: int | None = None) -> list[Prompt]:
-        """Query-major list: all personas of the first query, then of the second, ..."""
+        """Return all personas of the first query, then of the second, ..."""
         prompts = []
         problems = self.code.problems if self.code is not None else {}
         for query, text in list(self.queries.items())[:limit]:
@@ -58,8 +58,8 @@ class Suite:
 def load_suite(
     name: str, *, personas: tuple[str, ...] | None = None, code: CodeSettings | None = None
 ) -> Suite:
-    """Load a suite by name or folder. `personas` picks some by id, held-out ones included; `code`
-    says which problems of a code suite are asked and how."""
+    """Load a suite by name or folder. `personas` selects some by id, including held-out ones;
+    `code` selects the problems of a code suite and their prompt form."""
     folder = find_suite(name)
     file = folder / "suite.yaml"
     spec = read_model(SuiteSpec, read_yaml_mapping(file), where=str(file))
@@ -144,7 +144,8 @@ def _cards(spec: SuiteSpec, folder: Path, world: "PersonaWorld | None") -> dict[
 
 
 def inside(folder: Path, name: str) -> Path:
-    """A data file named by a suite; it must lie inside the suite's folder."""
+    """Return the path of a data file named by a suite. Raises UserError if it lies outside the
+    suite's folder."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise UserError(f"{folder / 'suite.yaml'}: {name}: lies outside the suite's folder")
@@ -155,7 +156,7 @@ def _content_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
-            inside(folder, str(path.relative_to(folder)))  # a link to elsewhere is refused
+            inside(folder, str(path.relative_to(folder)))  # refuses a link to elsewhere
             content = path.read_bytes()
             digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode())
             digest.update(content)

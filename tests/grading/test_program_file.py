@@ -145,7 +145,7 @@ def test_verdicts_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
         ('{"id": "a"}', "p.jsonl:1: code: Field required"),
         ('{"id": "a", "code": ""}', "p.jsonl:1: no tests"),
         ('{"id": "a", "code": "", "tests": [["1"]]}', "p.jsonl:1: tests.0"),
-        ('{"id": 1, "code": "", "tests": []}\n' * 2, "p.jsonl:2: id '1' comes twice"),
+        ('{"id": 1, "code": "", "tests": []}\n' * 2, "p.jsonl:2: id '1' appears twice"),
     ],
 )
 def test_bad_rows_are_named(tmp_path: Path, text: str, message: str) -> None:

@@ -114,7 +114,7 @@ def test_an_engine_that_stands_still_is_replaced_like_a_dead_one(
     finally:
         sampler.close()
     assert [row.sample_id for row in rows.values() if row.status == "error"] == [asked[3].sample_id]
-    assert "stood still for 8 s" in rows[asked[3].sample_id].error
+    assert "made no progress for 8 s" in rows[asked[3].sample_id].error
     assert len(rows) == len(asked)
 
 

@@ -98,12 +98,12 @@ def test_a_filter_that_it_does_not_have_is_an_error_and_never_ignored(
     suite: Suite, changes: dict[str, Any]
 ) -> None:
     request = requests(suite)[0]
-    with pytest.raises(UserError, match="has no top_p, top_k or min_p"):
+    with pytest.raises(UserError, match="does not support top_p, top_k or min_p"):
         draw(suite, [replace(request, sampling=replace(request.sampling, **changes))])
 
 
 def test_a_suite_without_a_world_is_refused(suite: Suite) -> None:
-    with pytest.raises(UserError, match="suite persona has no world to sample from"):
+    with pytest.raises(UserError, match="suite persona has no grammar to sample from"):
         WorldSampler([replace(suite, world=None)], dials={})
 
 

@@ -35,9 +35,9 @@ FEW = "--metrics lexical,text,quality,semantic"
 # Above 50 queries intervals are made by bootstrap, below it by t.
 BROAD = f"""run --model world:within=0.5 --suite persona --personas pirate,monk --limit 51 --seed 3
     --samples 2 --temperatures 0.6,1.0 {FEW} --output shard --shard"""
-VOICES = "--suite persona --personas pirate,monk,butler,gamer"
-WORLD = f"{VOICES} --limit 8 --samples 3 --temperatures 0.7,1.0,1.3"
-CODE = "--suite mbpp --data small --samples 4 --temperatures 0.2,0.8 --unsafe-code"
+VOICES = "--suite persona --personas pirate,monk,butler"
+WORLD = f"{VOICES} --limit 8 --samples 3 --temperatures 0.7,1.0"
+CODE = "--suite mbpp --data small --limit 10 --samples 4 --temperatures 0.2,0.8 --unsafe-code"
 # A name (which is also the folder or file written) and a command line, which may go on below.
 STEPS = f"""
 shard-1        {BROAD} 1/2
@@ -139,6 +139,7 @@ def make(out: Path, *, checkout: Path, demo: Path) -> None:
         "OMP_NUM_THREADS": "1",  # sums in one order
         "OPENAI_API_KEY": "none",
     }
+    ThreadingHTTPServer.request_queue_size = 128  # else it resets some of many connections
     server = ThreadingHTTPServer(("127.0.0.1", PORT), Answers)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     for step in re.split(r"\n(?=\S)", STEPS.strip()):
@@ -284,13 +285,19 @@ def diff(before: Path, after: Path) -> bool:
         place = re.sub(r"\[[^\]]*\]", "[]", path)
         if path not in new:
             kind = "only before" if row_of(path) in rows else "row gone"
+            place = place if kind == "only before" else row_of(place)
         elif path not in old:
             kind = "only after"
         elif old[path] == new[path]:
             kind = "equal"
         else:
             kind = "differ" if is_result(path, old[path], new[path]) else "text"
-            place = f"{path if kind == 'differ' else place}: {old[path]!r} -> {new[path]!r}"
+            change = f"{old[path]!r} -> {new[path]!r}"
+            if kind == "text" and re.findall(r"\d+", str(old[path])) == re.findall(
+                r"\d+", str(new[path])
+            ):
+                change = re.sub(r"\d[\d.]*", "N", change)  # the same words are listed once
+            place = f"{path if kind == 'differ' else place}: {change}"
         file = re.sub(r"/(scores|plots)/.*", r"/\1/", path.partition(":")[0])
         counts[file][kind] += 1
         if kind != "equal":
@@ -300,14 +307,14 @@ def diff(before: Path, after: Path) -> bool:
     for file, numbers in counts.items():
         print(f"{file:44}" + "".join(f"{numbers[column]:12,}" for column in COLUMNS))
     for kind in COLUMNS[1:]:
-        for place, times in examples[kind].most_common(12):
-            print(f"{kind}: {place}" + (f" ({times:,} times)" if times > 1 else ""))
+        for place, times in examples[kind].most_common(20):
+            print(f"{kind}: {place}" + (f"  ({times:,} values)" if times > 1 else ""))
     return not counts["all"]["differ"] and not counts["all"]["row gone"]
 
 
 def row_of(path: str) -> str:
     """The path of the row that a value stands in, or its file."""
-    return path.rpartition("]")[0] or path.partition(":")[0]
+    return path[: path.rfind("]") + 1] or path.partition(":")[0]
 
 
 def is_result(path: str, *values: Leaf) -> bool:

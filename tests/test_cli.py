@@ -182,7 +182,7 @@ TINY = ["--model", "{checkpoint}", *SMALL, "--engine", "transformers"]
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (torn_checkpoint, "model.safetensors: torn: "),
+        (torn_checkpoint, "model.safetensors: has "),
         (without("config.json"), "no config.json in"),
         (without("model.safetensors"), "no weight file"),
         (empty_folder, "no config.json in"),

@@ -1,5 +1,6 @@
 """The documentation says what the code does: commands parse, named tests and functions exist."""
 
+import contextlib
 import importlib.util
 import pkgutil
 import re
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
 
 from sfr_eval.cli import app
@@ -34,8 +36,9 @@ COMMANDS = sorted({command for page in PAGES for command in commands(page.read_t
 
 def parse(command: str) -> None:
     """Read a command line as the tool does, and run nothing."""
-    _, verb, *arguments = shlex.split(command, comments=True)
-    app.commands[verb].make_context(verb, arguments, **CONTEXT)
+    _, name, *arguments = shlex.split(command, comments=True)
+    with contextlib.suppress(click.exceptions.Exit):  # of --help, which has printed its page
+        app.commands[name].make_context(name, arguments, **CONTEXT)
 
 
 def test_commands_are_found() -> None:

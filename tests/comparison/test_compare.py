@@ -95,7 +95,7 @@ def test_two_seeds_of_one_model_are_not_told_apart(runs: dict[str, Path]) -> Non
     assert any("seeds 0 and 1" in line for line in same.pairs[0].warnings)
 
 
-def test_differences_are_those_of_the_estimates_and_paired_by_query(
+def test_differences_are_of_the_estimates_paired_by_query(
     runs: dict[str, Path], found: Comparison
 ) -> None:
     first, second = open_runs([runs["whole"], runs["narrow"]])
@@ -247,7 +247,7 @@ def _lose(count: int) -> Callable[[list[Sample]], list[Sample]]:
     return change
 
 
-def test_prompts_with_unequal_numbers_of_replies_are_cut_to_equal_ones_or_left_out(
+def test_unequal_numbers_of_replies_are_cut_or_left_out(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
     lossy = write_world_run(tmp_path / "lossy", NARROW, change=_lose(5))

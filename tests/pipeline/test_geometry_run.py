@@ -174,4 +174,4 @@ def test_ellipse_holds_half_of_a_normal_distribution() -> None:
 
 def test_colours_are_not_those_that_the_page_swaps() -> None:
     assert not {*COLOURS, "#222222", "#dcdcdc", "#ffffff"} & {colour for colour, _ in STYLES}
-    assert len(set(COLOURS)) == len({colour for colour, _ in COLOURS}) == 10
+    assert len(set(STYLES)) == len({colour for colour, _ in STYLES}) == 10

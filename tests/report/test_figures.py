@@ -90,7 +90,7 @@ def test_lower_is_better_runs_to_the_right() -> None:
     assert "lower is better" in ax.get_xlabel()
 
 
-def test_the_heat_map_shows_three_temperatures_and_leaves_undefined_cells_empty() -> None:
+def test_the_heat_map_shows_three_temperatures() -> None:
     alike = Similarity(personas=("a", "b"), matrix=((1.0, None), (None, 0.5)))
     cells = dict.fromkeys((0.4, 0.7, 1.0, 1.6), alike)
     found = similarity(suite(sweep("length", 1, 1, 1), similarity=cells))
@@ -123,7 +123,7 @@ def summary(diversity: str = "cs_self_bleu_4") -> dict[str, Any]:
     }
 
 
-def test_the_frontier_shows_hypervolume_points_and_matched_quality() -> None:
+def test_the_frontier_shows_area_points_and_matched_quality() -> None:
     from matplotlib.figure import Figure
 
     of = suite(sweep("length", 1, 1, 1), frontiers=(summary(),))
@@ -156,7 +156,7 @@ def area(outline: Any) -> float:
     return abs(sum(x[i - 1] * y[i] - x[i] * y[i - 1] for i in range(len(x)))) / 2
 
 
-def test_a_frontier_of_a_measure_that_is_no_headline_is_in_the_table_only() -> None:
+def test_a_frontier_that_is_not_a_headline_is_in_the_table_only() -> None:
     of = suite(sweep("length", 1, 1, 1), frontiers=(summary("distinct_valid"),))
     assert not frontier.frontiers(of)
     assert len(frontier.frontier_table(of)) == 1

@@ -40,7 +40,7 @@ def test_p_values_have_three_decimals() -> None:
     assert [p_text(p) for p in (None, 0.0004, 0.0312, 1.0)] == ["-", "<.001", "0.031", "1.000"]
 
 
-def test_an_interval_is_drawn_from_value_to_value_where_there_is_none() -> None:
+def test_without_an_interval_the_value_alone_is_drawn() -> None:
     assert bounds(estimate("length", 0.5, None)) == (0.5, 0.5, 0.5)
     assert bounds(estimate("length", 0.5, 0.25)) == (0.5, 0.25, 0.75)
     with pytest.raises(ValueError, match="length: undefined"):

@@ -124,7 +124,7 @@ def test_failed_replies_are_found_by_status(page: Page) -> None:
     assert said(page) == "Showing 1 of 1 prompts."
 
 
-def test_two_personas_stand_side_by_side_with_shared_runs_of_words_marked(page: Page) -> None:
+def test_two_personas_side_by_side_have_shared_words_marked(page: Page) -> None:
     page.set('[data-key="persona"]', "pirate")
     page.set('[data-key="temperature"]', "0.4")
     page.set('[data-key="beside"]', "persona:butler")

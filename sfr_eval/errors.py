@@ -19,3 +19,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean `{near[0]}`?"
     return f"known: {', '.join(names) or 'none'}"
+
+
+def brief_error(error: BaseException) -> str:
+    """Return an exception of another package in one short line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

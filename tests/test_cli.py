@@ -453,7 +453,7 @@ def test_score_refuses_what_it_cannot_score(command: Any, generations: Path) -> 
     generations.write_bytes(b"\xff\xfe\x00")
     assert "is not UTF-8" in command("score", file, "--suite", "persona").error
     generations.write_text("\n")
-    assert "holds no row" in command("score", file, "--suite", "persona").error
+    assert "has no rows" in command("score", file, "--suite", "persona").error
     assert list(Path.cwd().iterdir()) == []  # nothing is left of any of them
 
 

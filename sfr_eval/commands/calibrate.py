@@ -14,6 +14,7 @@ from sfr_eval.commands.options import (
     judge_settings,
     output_option,
 )
+from sfr_eval.report.numbers import Interval, number
 from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
 
@@ -139,8 +140,8 @@ def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
             [
                 [
                     axis,
-                    *(_interval(row[key]) for key in ("accuracy", "sensitivity", "specificity")),
-                    *(_number(row[key]) for key in ("mean_of_good", "mean_of_bad")),
+                    *(_text(row[key]) for key in ("accuracy", "sensitivity", "specificity")),
+                    *(number(row[key], ".2f") for key in ("mean_of_good", "mean_of_bad")),
                     str(row["unread"]),
                 ]
                 for axis, row in report["axes"].items()
@@ -164,8 +165,8 @@ def _show_biases(report: dict[str, Any]) -> None:
                 row["fault"],
                 row["axis"],
                 "yes" if row["own"] else "no",
-                *(_number(point["value"]) for point in row["means"]),
-                _interval(row["slope"]),
+                *(number(point["value"], ".2f") for point in row["means"]),
+                _text(row["slope"]),
             ]
             for row in report["dose_response"]
         ],
@@ -176,23 +177,15 @@ def _show_biases(report: dict[str, Any]) -> None:
         ["what", "value", "without bias"],
         [
             *(
-                [f"{axis}: points for twice the length", _interval(gain), "0"]
+                [f"{axis}: points for twice the length", _text(gain), "0"]
                 for axis, gain in report["length"].items()
             ),
-            ["pairs: share of the reply shown first", _interval(position["first_chosen"]), "0.5"],
-            ["pairs: verdicts that flip with the order", _interval(position["flips"]), "0"],
-            ["pairs: right in both orders", _interval(position["accuracy"]), "1"],
+            ["pairs: share of the reply shown first", _text(position["first_chosen"]), "0.5"],
+            ["pairs: verdicts that flip with the order", _text(position["flips"]), "0"],
+            ["pairs: right in both orders", _text(position["accuracy"]), "1"],
         ],
     )
 
 
-def _interval(row: dict[str, Any] | None) -> str:
-    if row is None or row["value"] is None:
-        return "-"
-    if row["low"] is None:
-        return _number(row["value"])
-    return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def _text(row: dict[str, Any] | None) -> str:
+    return Interval.of(row).text(".2f")

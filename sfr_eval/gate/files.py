@@ -7,6 +7,7 @@ from pathlib import Path
 from sfr_eval.gate.github import annotations, append_summary
 from sfr_eval.gate.junit import junit_xml
 from sfr_eval.gate.outcome import GateResult
+from sfr_eval.report.numbers import number
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.terminal import print_json, print_table
 
@@ -36,23 +37,13 @@ def show_gate(gate: GateResult, *, as_json: bool, environment: Mapping[str, str]
             [
                 [
                     f"{row.suite} {row.name}",
-                    _number(row.baseline),
-                    _number(row.candidate),
-                    _difference(row.delta, row.low, row.high),
-                    _number(row.minimum_detectable, digits=2),
+                    number(row.baseline, ".4g"),
+                    number(row.candidate, ".4g"),
+                    row.difference.text("+.3g"),
+                    number(row.minimum_detectable, ".2g"),
                     f"{row.verdict}: {row.reason}",
                 ]
                 for row in gate.rows
             ],
         )
     return [*annotations(gate, environment), gate.line]
-
-
-def _difference(delta: float | None, low: float | None, high: float | None) -> str:
-    if delta is None:
-        return "-"
-    return f"{delta:+.3g}" + (f" [{low:.3g}, {high:.3g}]" if low is not None else "")
-
-
-def _number(value: float | None, *, digits: int = 4) -> str:
-    return "-" if value is None else f"{value:.{digits}g}"

@@ -3,6 +3,7 @@
 import re
 
 from sfr_eval.gate.outcome import GateResult, GateRow
+from sfr_eval.report.numbers import number
 from sfr_eval.util.untrusted import clean
 
 _ORDER = {"fail": 0, "error": 1, "skipped": 2, "pass": 3}
@@ -50,25 +51,20 @@ def markdown(gate: GateResult, *, limit: int = 1_000_000) -> str:
 
 
 def _row(row: GateRow) -> str:
-    ends = f" [{row.low:.3g}, {row.high:.3g}]" if row.low is not None else ""
     cells = (
         _SIGNS[row.verdict],
         row.suite,
         row.name,
-        _number(row.baseline),
-        _number(row.candidate),
-        "-" if row.delta is None else f"{row.delta:+.3g}{ends}",
+        number(row.baseline, ".4g"),
+        number(row.candidate, ".4g"),
+        row.difference.text("+.3g"),
         f"{row.tolerance:g}",
-        "-" if row.p_corrected is None else f"{row.p_corrected:.3g}",
+        number(row.p_corrected),
         str(row.n),
-        _number(row.minimum_detectable, digits=2),
+        number(row.minimum_detectable, ".2g"),
         row.reason,
     )
     return f"| {' | '.join(map(_cell, cells))} |"
-
-
-def _number(value: float | None, *, digits: int = 4) -> str:
-    return "-" if value is None else f"{value:.{digits}g}"
 
 
 def _cell(text: str) -> str:

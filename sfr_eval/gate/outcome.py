@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from sfr_eval.report.numbers import Interval, number
 from sfr_eval.util.untrusted import clean
 
 FORMAT = 1
@@ -71,14 +72,15 @@ class GateRow:
     @property
     def numbers(self) -> str:
         """` 0.52 to 0.46 (-0.06 [-0.1, -0.02])`, or nothing."""
-        if self.delta is None or self.baseline is None or self.candidate is None:
+        if self.delta is None:
             return ""
-        ends = (
-            f" [{self.low:.3g}, {self.high:.3g}]"
-            if self.low is not None and self.high is not None
-            else ""
-        )
-        return f" {self.baseline:.4g} to {self.candidate:.4g} ({self.delta:+.3g}{ends})"
+        ends = f"{number(self.baseline, '.4g')} to {number(self.candidate, '.4g')}"
+        return f" {ends} ({self.difference.text('+.3g')})"
+
+    @property
+    def difference(self) -> Interval:
+        """Candidate minus baseline."""
+        return Interval(self.delta, self.low, self.high)
 
 
 @dataclass(frozen=True, kw_only=True)

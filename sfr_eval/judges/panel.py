@@ -1,4 +1,4 @@
-"""Judges the replies of a run: which cases there are, which votes are stored, which are missing.
+"""Judges the replies of a run: which cases it has, which votes are stored, which are missing.
 
     judgements/*.jsonl   append-only, one file for each session, one line for each vote
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.judges.error_rates import matched
-from sfr_eval.judges.judge import Case, Judge, open_judges
+from sfr_eval.judges.judge import Case, Judge, open_judges, votes
 from sfr_eval.judges.rubric import JudgeSpec, Material, load_judge
 from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.settings import JudgeSettings, RequestSettings
@@ -30,7 +30,7 @@ from sfr_eval.util.progress import Bar
 
 
 @dataclass(kw_only=True)
-class Panel:
+class JudgePanel:
     """Judges that respond, with the axes on which they judge. Close it."""
 
     judges: list[Judge]
@@ -40,7 +40,7 @@ class Panel:
     facts: list[Mapping[str, Any]] = field(default_factory=list)
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         for judge in self.judges:
             judge.close()
 
@@ -59,8 +59,8 @@ class Panel:
 
 def open_panel(
     settings: JudgeSettings, suites: Sequence[Suite], *, requests: RequestSettings
-) -> Panel:
-    """Checks judge files, settings and servers. Raises UserError for anything that is wrong."""
+) -> JudgePanel:
+    """Check judge files, settings and servers. Raises UserError for anything that is wrong."""
     if requests.max_cost is not None and settings.judge_prices is None:
         raise UserError("--max-cost: needs --judge-prices PROMPT,COMPLETION per million")
     specs = tuple(load_judge(axis) for axis in dict.fromkeys(settings.judge_axes))
@@ -83,7 +83,7 @@ def open_panel(
         timeout_seconds=requests.timeout,
         prices=settings.judge_prices,
     )
-    panel = Panel(judges=judges, specs=specs, settings=settings, max_cost=requests.max_cost)
+    panel = JudgePanel(judges=judges, specs=specs, settings=settings, max_cost=requests.max_cost)
     try:
         if len({judge.name for judge in judges}) < len(judges):
             raise UserError("--judge: the same judge is named twice")
@@ -104,8 +104,8 @@ def open_panel(
 @contextmanager
 def open_judging(
     settings: JudgeSettings, suites: Sequence[Suite], *, requests: RequestSettings
-) -> Iterator[Panel | None]:
-    """Opens a panel for the block; None without --judge."""
+) -> Iterator[JudgePanel | None]:
+    """Open a panel for the block; None without --judge."""
     if settings.judge is None:
         yield None
         return
@@ -117,34 +117,34 @@ def judge_and_record(
     folder: RunFolder,
     samples: Sequence[Sample],
     suites: Sequence[Suite],
-    panel: Panel,
+    panel: JudgePanel,
     *,
     manifest: Manifest,
     spent: float = 0.0,
 ) -> tuple[Manifest, list[str]]:
-    """Judges, and writes into the manifest which votes count. Returns it, and what went wrong."""
-    read = answers(samples, manifest.thinking)
+    """Judge, and record in the manifest which votes count. Returns it, and what went wrong."""
+    replies = answers(samples, manifest.thinking)
     try:
-        trouble = judge_run(folder, read, suites, panel, spent=spent)
+        trouble = judge_run(folder, replies, suites, panel, spent=spent)
     except RunError as error:
         trouble = [str(error)]
-    recorded = manifest.model_copy(update={"judging": panel.record})
-    folder.write_manifest(recorded)
-    return recorded, trouble
+    manifest = manifest.model_copy(update={"judging": panel.record})
+    folder.write_manifest(manifest)
+    return manifest, trouble
 
 
 def judge_run(
     folder: RunFolder,
     samples: Sequence[Sample],
     suites: Sequence[Suite],
-    panel: Panel,
+    panel: JudgePanel,
     *,
     spent: float = 0.0,
 ) -> list[str]:
-    """Asks for every vote that is not stored. Returns lines for the user. Raises RunError when
-    servers fail or the budget is spent; answers are stored in any case."""
+    """Ask for every vote that is not stored. Returns lines for the user. Raises RunError if servers
+    fail or the budget is spent; answers are stored in any case."""
     replies = [sample for sample in samples if sample.has_text]
-    known = {row.judgement_id for row in stored_judgements(folder) if row.status != "error"}
+    stored = {row.judgement_id for row in stored_judgements(folder) if row.status != "error"}
     total = len(replies) * len(panel.specs) * panel.settings.judge_votes
     failed, first = 0, ""
     writer = judgement_writer(folder)
@@ -156,7 +156,7 @@ def judge_run(
             try:
                 with Bar(f"judging by {judge.name}", total, unit="votes") as bar:
                     cases = run_cases(replies, suites, panel.specs, panel.settings.judge_votes)
-                    for judgement in judge.judge(cases, known=known.__contains__):
+                    for judgement in judge.judge(cases, known=stored.__contains__):
                         writer.append((judgement,))
                         done += 1
                         if judgement.status in ("error", "unsupported"):
@@ -174,9 +174,12 @@ def judge_run(
 
 
 def run_cases(
-    replies: Sequence[Sample], suites: Sequence[Suite], specs: Sequence[JudgeSpec], votes: int
+    replies: Sequence[Sample],
+    suites: Sequence[Suite],
+    specs: Sequence[JudgeSpec],
+    vote_count: int,
 ) -> Iterator[Case]:
-    """Yields all cases of a run, axis by axis, so that a server computes each rubric once."""
+    """Yield all cases of a run, axis by axis, so that a server computes each rubric once."""
     by_id = {suite.id: suite for suite in suites}
     for spec in specs:
         for reply in replies:
@@ -186,26 +189,27 @@ def run_cases(
                 persona=suite.personas[reply.persona].system if spec.needs_persona else "",
                 replies=(reply.text,),
             )
-            for vote in range(votes):
-                yield Case(sample_id=reply.sample_id, spec=spec, material=material, vote=vote)
+            yield from votes(
+                Case(sample_id=reply.sample_id, spec=spec, material=material), vote_count
+            )
 
 
 def judgement_writer(folder: RunFolder) -> SampleWriter:
-    """Opens a new file after those of earlier sessions."""
-    place = folder.path / "judgements"
+    """Open a new file after those of earlier sessions."""
+    judgements = folder.path / "judgements"
     with writing_to(folder.path):
-        place.mkdir(parents=True, exist_ok=True)
-    return SampleWriter.next_in(place)
+        judgements.mkdir(parents=True, exist_ok=True)
+    return SampleWriter.next_in(judgements)
 
 
 def stored_judgements(folder: RunFolder) -> Iterator[Judgement]:
-    """Yields every stored vote in the order of writing; damaged lines count as never asked."""
+    """Yield every stored vote in the order of writing; damaged lines count as never asked."""
     for file in sorted((folder.path / "judgements").glob("*.jsonl")):
         yield from kept_rows(file, Judgement)
 
 
 def refuse_judged_otherwise(folder: RunFolder) -> None:
-    """Raises UserError if replies of this folder have been judged, since votes on texts with and
+    """Raise UserError if replies of this folder have been judged, since votes on texts with and
     without thinking would be mixed."""
     if any((folder.path / "judgements").glob("*.jsonl")):
         raise UserError(
@@ -215,25 +219,33 @@ def refuse_judged_otherwise(folder: RunFolder) -> None:
 
 
 def judged_of(folder: RunFolder, manifest: Manifest) -> Judged | None:
-    """Returns the stored votes that count by the manifest's record; None if nothing was judged."""
+    """Return the stored votes that count by the manifest's record; None if nothing was judged."""
     record = manifest.judging
     if record is None:
         return None
-    rubrics, judges, votes = record.rubrics, record.judges, record.votes
     rows: dict[str, Judgement] = {}
     for row in stored_judgements(folder):
-        counts = row.judge in judges and rubrics.get(row.axis) == row.rubric and row.vote < votes
+        counts = (
+            row.judge in record.judges
+            and record.rubrics.get(row.axis) == row.rubric
+            and row.vote < record.votes
+        )
         if counts and (row.judgement_id not in rows or rows[row.judgement_id].status == "error"):
             rows[row.judgement_id] = row
     errors = (
-        matched(Path(record.calibration), judges=judges, rubrics=rubrics, votes=votes)
+        matched(
+            Path(record.calibration),
+            judges=record.judges,
+            rubrics=record.rubrics,
+            votes=record.votes,
+        )
         if record.calibration
         else {}
     )
     return Judged(
         judgements=tuple(rows.values()),
-        judges=judges,
-        rubrics=rubrics,
-        votes=votes,
+        judges=record.judges,
+        rubrics=record.rubrics,
+        votes=record.votes,
         errors=errors,
     )

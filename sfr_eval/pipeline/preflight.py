@@ -9,7 +9,7 @@ from pathlib import Path
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import UserError
 from sfr_eval.formats.write.trackers import usable_trackers
-from sfr_eval.judges.panel import Panel, open_panel
+from sfr_eval.judges.panel import JudgePanel, open_panel
 from sfr_eval.metrics.families import load_family
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.checkpoint import resolve_base
@@ -41,7 +41,7 @@ class Preflight:
     new_folders: Sequence[Path]  # that the run has to create
     thinking: ThinkTags | None  # how answers are told from thinking
     trackers: Sequence[str]
-    panel: Panel | None
+    panel: JudgePanel | None
 
     def close(self) -> None:
         """Closes the connections of the judges."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.formats.write.source import Source
+from sfr_eval.formats.write.source import ExportSource
 from tests.support.export_data import write_run
 
 
@@ -23,8 +23,8 @@ def clean_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def source(run: Path) -> Source:
-    return Source.open(run)
+def source(run: Path) -> ExportSource:
+    return ExportSource.open(run)
 
 
 @pytest.fixture(scope="session")

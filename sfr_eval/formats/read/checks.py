@@ -1,4 +1,4 @@
-"""What makes imported rows lie about variety: copies that no model drew."""
+"""Checks imported rows for what would falsify variety: copies that no model drew."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ from sfr_eval.types import TEXT_STATUSES
 Key = TypeVar("Key")
 
 _MANY = 4
-"""Prompts from which "every text comes in pairs" is no chance."""
+"""From this many prompts on, "every text comes in pairs" cannot be a coincidence."""
 
 
 def refuse_copies(readings: Sequence[Reading]) -> None:
-    """UserError for several replies to one prompt at temperature 0, for one id or place taken
+    """Raise UserError for several replies to one prompt at temperature 0, for an id or index used
     twice, and for a prompt that two files answer."""
     cells: Counter[tuple[str, str]] = Counter()
     ids: dict[str, str] = {}
@@ -30,8 +30,8 @@ def refuse_copies(readings: Sequence[Reading]) -> None:
                 if cells[reply.query, reply.persona] > 1:
                     raise UserError(
                         f"{where}: a second reply to {_name(reply)} at temperature 0: greedy "
-                        "decoding gives copies of one text, which read as total collapse; keep "
-                        "one reply a prompt"
+                        "decoding gives copies of one text, which look like total collapse; keep "
+                        "one reply to each prompt"
                     )
             if reply.sample_id is not None:
                 _once(ids, reply.sample_id, where, what=f"sample_id {reply.sample_id}")
@@ -42,13 +42,13 @@ def refuse_copies(readings: Sequence[Reading]) -> None:
             if first != reading.file and not reading.sharded:
                 raise UserError(
                     f"{where}: {_name(reply)} at temperature {reply.temperature:g} has replies in "
-                    f"{first} too; name one of the two files"
+                    f"{first}, too; name only one of the two files"
                 )
 
 
 def _once(seen: dict[Key, str], key: Key, where: str, *, what: str) -> None:
     if key in seen:
-        raise UserError(f"{where}: {what} is in {seen[key]} already: rows are doubled; remove one")
+        raise UserError(f"{where}: {what} is already in {seen[key]}: rows are doubled; remove one")
     seen[key] = where
 
 
@@ -57,20 +57,20 @@ def _name(reply: Reply) -> str:
 
 
 def suspicions(replies: Sequence[Reply]) -> Iterator[str]:
-    """Sentences for the report: what is not wrong for certain."""
+    """Yield warnings for the report, of what may be intended."""
     cells: dict[tuple[str, str, float], list[Reply]] = defaultdict(list)
     for reply in replies:
         cells[reply.query, reply.persona, reply.temperature].append(reply)
     sizes = Counter(len(cell) for cell in cells.values())
     if len(sizes) > 1:
         yield (
-            f"Prompts have between {min(sizes)} and {max(sizes)} replies: measures that move with "
-            "the number of replies are not alike over them."
+            f"Prompts have between {min(sizes)} and {max(sizes)} replies: measures that depend on "
+            "the number of replies are not comparable between them."
         )
     if len(cells) >= _MANY and all(_in_pairs(cell) for cell in cells.values()):
         yield (
-            "Every text comes an even number of times to its prompt: are the rows doubled? Doubled "
-            "rows read as collapse."
+            "Every text occurs an even number of times for its prompt: are the rows doubled? "
+            "Doubled rows look like collapse."
         )
 
 

@@ -1,4 +1,4 @@
-"""A run folder of foreign files: found, read, checked, sealed."""
+"""Makes a run folder of foreign files: finds, reads, checks and seals them."""
 
 import hashlib
 from collections import Counter
@@ -32,18 +32,18 @@ _PATTERNS = ("*.eval", "samples_*.jsonl")
 
 
 def foreign_files(paths: Sequence[Path]) -> list[Path]:
-    """The files to import among what the user named: files, and those in folders that are no run
-    folder. Empty if `paths` is a run folder."""
-    found: list[Path] = []
+    """Return the files to import: those that the user named, and those in folders that are not run
+    folders. Empty if `paths` is a run folder."""
+    files: list[Path] = []
     for path in paths:
         if path.is_file():
-            found.append(path)
+            files.append(path)
         elif path.is_dir() and not (path / "manifest.json").exists():
-            found += sorted(file for pattern in _PATTERNS for file in path.rglob(pattern))
+            files += sorted(file for pattern in _PATTERNS for file in path.rglob(pattern))
     if len(paths) > 1 and any(not path.is_file() for path in paths):
-        odd = next(path for path in paths if not path.is_file())
-        raise UserError(f"score {odd}: is not a file; name one run folder, or files")
-    return list(dict.fromkeys(found))
+        other = next(path for path in paths if not path.is_file())
+        raise UserError(f"score {other}: is not a file; name one run folder, or files")
+    return list(dict.fromkeys(files))
 
 
 def import_generations(
@@ -54,8 +54,8 @@ def import_generations(
     code: CodeSettings | None = None,
     fields: Fields | None = None,
 ) -> tuple[RunFolder, list[Path]]:
-    """Make a run folder of files of plain rows, lm-eval samples or inspect logs.
-    Returns it, and those folders that had to be made for it."""
+    """Make a run folder of files of plain rows, lm-eval samples or inspect logs. Returns it, and
+    the folders that had to be created for it."""
     readers = [_reader(file) for file in files]
     named = suite or _own_suite(files[0])
     if named is None:
@@ -98,7 +98,7 @@ def _reader(file: Path) -> Callable[[Path, PromptMap], Reading]:
 
 
 def _own_suite(file: Path) -> str | None:
-    """The suite that our own export named."""
+    """Return the suite that our own export named."""
     if file.suffix in inspect_log.SUFFIXES:
         return inspect_log.own_suite(file)
     first = next(json_lines(file), None)
@@ -111,10 +111,10 @@ def _own_suite(file: Path) -> str | None:
 def _digest(files: Sequence[Path]) -> str:
     contents = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     if len(set(contents)) < len(contents):
-        twice = next(
+        double = next(
             file for file, one in zip(files, contents, strict=True) if contents.count(one) > 1
         )
-        raise UserError(f"score {twice}: the same content is named twice; name it once")
+        raise UserError(f"score {double}: the same content is named twice; name it once")
     return (
         contents[0]
         if len(contents) == 1
@@ -123,7 +123,7 @@ def _digest(files: Sequence[Path]) -> str:
 
 
 def _samples(replies: Sequence[Reply], suite: Suite) -> list[Sample]:
-    """In plan order. Replies without a place of their own are numbered as they come."""
+    """Return the samples in plan order. Replies without an index are numbered in file order."""
     counts: Counter[tuple[str, str, float]] = Counter()
     samples = []
     for reply in replies:
@@ -166,10 +166,10 @@ def _manifest(
     cells = Counter(sample.cell for sample in samples)
     replies = [reply for reading in readings for reply in reading.replies]
     names = {reading.model for reading in readings if reading.model}
-    cautions = [caution for reading in readings for caution in reading.cautions]
+    warnings = [warning for reading in readings for warning in reading.warnings]
     unknown = _unstated(readings)
     if unknown and first.format != "rows":
-        cautions.append(f"Not stated by the files, and unknown: {', '.join(unknown)}.")
+        warnings.append(f"Not stated by the files, and unknown: {', '.join(unknown)}.")
     name = ", ".join(sorted(names)) or first.file.name
     identity = {
         "text": digest,
@@ -196,7 +196,7 @@ def _manifest(
         files=tuple(reading.file.name for reading in readings),
         origin=dict(first.origin),
         unknown=tuple(unknown),
-        warnings=tuple(dict.fromkeys([*cautions, *suspicions(replies)])),
+        warnings=tuple(dict.fromkeys([*warnings, *suspicions(replies)])),
     )
     return Manifest(
         name=name,
@@ -213,8 +213,8 @@ def _manifest(
 
 
 def _stated_sampling(readings: Sequence[Reading], suite: Suite) -> Any:
-    """{suite: the sampling fields that every file states}, or "unknown". Fields that are not
-    stated are absent, so that nothing is compared with them."""
+    """Return {suite: sampling fields that every file states}, or "unknown". Unstated fields are
+    absent, so that nothing is compared with them."""
     stated = readings[0].sampling
     if not stated or any(reading.sampling != stated for reading in readings):
         return UNKNOWN
@@ -222,13 +222,13 @@ def _stated_sampling(readings: Sequence[Reading], suite: Suite) -> Any:
 
 
 def _stated_subject(readings: Sequence[Reading]) -> dict[str, Any]:
-    """Of the run that our own export came from, what a comparison asks for."""
+    """Return what a comparison needs of the run that our own export came from."""
     origin = readings[0].origin
     return {name: origin[name] for name in _SUBJECT if name in origin}
 
 
 def _unstated(readings: Sequence[Reading]) -> list[str]:
-    """What decides an answer and is not in the files."""
+    """Return what can change an answer and is not stated in the files."""
     first = readings[0]
     if first.format == "rows":
         return ["sampling", *_SUBJECT]

@@ -1,6 +1,6 @@
 """inspect's `.eval` logs: the epochs of a sample are the replies to one prompt.
 
-Read by inspect_ai itself (extra `inspect`), a sample at a time.
+inspect_ai itself (extra `inspect`) reads them, one sample at a time.
 """
 
 import zipfile
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, brief_error
 from sfr_eval.formats.read.mapping import PromptMap
 from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
 from sfr_eval.types import TEXT_STATUSES, Status
@@ -31,7 +31,7 @@ _OWN = ("sample_id", "seed", "index", "prompt_tokens", "completion_tokens")
 
 
 def need_inspect(what: str) -> None:
-    """UserError unless inspect_ai can be imported."""
+    """Raise UserError unless inspect_ai can be imported."""
     try:
         import inspect_ai.log  # noqa: F401
     except ImportError as error:
@@ -41,23 +41,11 @@ def need_inspect(what: str) -> None:
 
 
 def read(file: Path, prompts: PromptMap) -> Reading:
-    """All replies of a log. UserError for replies that came out of inspect's cache."""
+    """Read all replies of a log. Raises UserError for replies from inspect's cache."""
     need_inspect(f"score {file}")
     log = _header(file)
     config = log.eval.model_generate_config.merge(log.plan.config)
-    cautions: dict[str, None] = {}
-    if log.status != "success":
-        cautions[f"{file.name} is the log of an evaluation that ended as `{log.status}`."] = None
-    if config.temperature is None:
-        cautions[
-            "The log does not say at which temperature it was sampled (the provider's own); taken "
-            "as 1."
-        ] = None
-    if config.seed is not None and (log.eval.config.epochs or 1) > 1:
-        cautions[
-            f"All epochs were sent the seed {config.seed}: equal replies may come from the seed, "
-            "not from the model."
-        ] = None
+    temperature = UNSTATED_TEMPERATURE if config.temperature is None else config.temperature
     replies: list[Reply] = []
     for sample in _samples(file, log):
         where = f"{file}: sample {sample.id}, epoch {sample.epoch}"
@@ -70,12 +58,9 @@ def read(file: Path, prompts: PromptMap) -> Reading:
             names=(str(sample.id),),
             where=where,
         )
-        temperature = config.temperature
-        if temperature is None:
-            temperature = UNSTATED_TEMPERATURE
         replies += _replies(sample, query, persona, float(temperature), where=where)
     if not replies:
-        raise UserError(f"{file}: holds no sample")
+        raise UserError(f"{file}: has no samples")
     own = (log.eval.metadata or {}).get("sfr_eval")
     return Reading(
         file=file,
@@ -84,12 +69,27 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         model=log.eval.model,
         sampling=_sampling(config),
         origin=dict(own.get("origin", {})) if isinstance(own, Mapping) else {},
-        cautions=tuple(cautions),
+        warnings=tuple(_warnings(file, log, config)),
     )
 
 
+def _warnings(file: Path, log: "EvalLog", config: "GenerateConfig") -> Iterator[str]:
+    if log.status != "success":
+        yield f"{file.name} is the log of an evaluation that ended as `{log.status}`."
+    if config.temperature is None:
+        yield (
+            "The log does not state its sampling temperature (the provider's default); it is taken "
+            "as 1."
+        )
+    if config.seed is not None and (log.eval.config.epochs or 1) > 1:
+        yield (
+            f"All epochs were sent the seed {config.seed}: equal replies may come from the seed, "
+            "not from the model."
+        )
+
+
 def own_suite(file: Path) -> str | None:
-    """The suite that our export wrote into a log; None in other logs."""
+    """Return the suite that our export wrote into a log; None for other logs."""
     need_inspect(f"score {file}")
     own = (_header(file).eval.metadata or {}).get("sfr_eval")
     return str(own["suite"]) if isinstance(own, Mapping) and "suite" in own else None
@@ -104,11 +104,11 @@ def _header(file: Path) -> "EvalLog":
     except UserError:
         raise
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file}: is not an inspect log ({_brief(error)})") from None
+        raise UserError(f"{file}: is not an inspect log ({brief_error(error)})") from None
 
 
 def _samples(file: Path, log: "EvalLog") -> "Iterator[EvalSample]":
-    """A sample at a time, where the log lists their ids, as those that inspect wrote do."""
+    """Yield one sample at a time if the log lists their ids, as logs that inspect wrote do."""
     from inspect_ai.log import read_eval_log, read_eval_log_samples
 
     try:
@@ -121,22 +121,17 @@ def _samples(file: Path, log: "EvalLog") -> "Iterator[EvalSample]":
     except UserError:
         raise
     except (ValueError, KeyError, IndexError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file}: a sample cannot be read ({_brief(error)})") from None
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:120]
+        raise UserError(f"{file}: a sample cannot be read ({brief_error(error)})") from None
 
 
 def _messages(sample: "EvalSample") -> list[tuple[str, str]]:
-    """What the model read: the input, or the conversation up to the reply where a solver added
-    a system message to it."""
+    """Return what the model read: the input, with the system message if a solver added one."""
     if isinstance(sample.input, str):
         read = [("user", sample.input)]
     else:
         read = [(message.role, message.text) for message in sample.input]
-    added = [("system", m.text) for m in sample.messages if m.role == "system"]
-    return read if any(role == "system" for role, _ in read) else [*added, *read]
+    system = [("system", m.text) for m in sample.messages if m.role == "system"]
+    return read if any(role == "system" for role, _ in read) else [*system, *read]
 
 
 def _refuse_cached(sample: "EvalSample", model: str, *, where: str) -> None:
@@ -151,30 +146,31 @@ def _refuse_cached(sample: "EvalSample", model: str, *, where: str) -> None:
 def _replies(
     sample: "EvalSample", query: str, persona: str, temperature: float, *, where: str
 ) -> Iterator[Reply]:
-    place: dict[str, Any] = {"where": where, "query": query, "persona": persona}
+    facts: dict[str, Any] = {"where": where, "query": query, "persona": persona}
     own = sample.metadata if "sample_id" in (sample.metadata or {}) else {}
-    place |= {name: own[name] for name in _OWN if name in own}
-    place["temperature"] = float(own.get("temperature", temperature))
+    facts |= {name: own[name] for name in _OWN if name in own}
+    facts["temperature"] = float(own.get("temperature", temperature))
     if sample.error is not None or not sample.output.choices:
         why = sample.error.message if sample.error else sample.output.error or "no reply"
         status: Status = "error"
         if own.get("status") in ("refused", "unsupported"):
             status = own["status"]
         line = "" if status == "refused" else " ".join(str(why).split())
-        yield Reply(**place, status=status, text="", error=line)
+        yield Reply(**facts, status=status, text="", error=line)
         return
     usage = sample.output.usage
     if usage is not None and len(sample.output.choices) == 1:
-        place.setdefault("completion_tokens", usage.output_tokens)
-        place.setdefault("prompt_tokens", usage.input_tokens + (usage.input_tokens_cache_read or 0))
+        facts.setdefault("completion_tokens", usage.output_tokens)
+        facts.setdefault("prompt_tokens", usage.input_tokens + (usage.input_tokens_cache_read or 0))
     for choice in sample.output.choices:
         status = _STATUS.get(choice.stop_reason, "ok")
         text = choice.message.text if status in TEXT_STATUSES else ""
-        yield Reply(**place, status=status, text=checked_text(text, where=where))
+        yield Reply(**facts, status=status, text=checked_text(text, where=where))
 
 
 def _sampling(config: "GenerateConfig") -> dict[str, Any]:
-    """The stated fields under our names; `extra_body` holds those that inspect has no name for."""
+    """Return the stated fields under our names; `extra_body` holds those without a field in
+    inspect."""
     extra = config.extra_body or {}
     stated = {
         "top_p": config.top_p,

@@ -1,7 +1,7 @@
 """lm-eval's `samples_<task>_<stamp>.jsonl`: one line for each document and filter.
 
-A task with two filters holds every answer twice, so lines of one filter are read; the answers come
-from `resps`, which no filter has touched.
+A task with two filters has every answer twice, so only the lines of one filter are read. Answers
+come from `resps`, which no filter has touched.
 """
 
 import json
@@ -36,7 +36,7 @@ _SAMPLING = {
 
 
 class OwnSample(BaseModel):
-    """What our export keeps of a completion beside its text."""
+    """What our export stores of a completion besides its text."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -60,7 +60,7 @@ class OwnBlock(BaseModel):
 
 
 class SampleLine(BaseModel):
-    """What is read of a line."""
+    """The fields of a line that are read."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -72,63 +72,53 @@ class SampleLine(BaseModel):
 
 
 def looks_like(first: Mapping[str, Any]) -> bool:
-    """Is this the first line of such a file?"""
+    """Return whether this is a line of such a file."""
     return {"doc_id", "resps", "arguments"} <= set(first)
 
 
 def own_block(arguments: Any) -> Any:
-    """What our export keeps beside a prompt; None in files of others."""
+    """Return what our export stores with a prompt; None for files of other tools."""
     call = arguments.get("gen_args_0") if isinstance(arguments, Mapping) else None
     return call.get("sfr_eval") if isinstance(call, Mapping) else None
 
 
 def read(file: Path, prompts: PromptMap) -> Reading:
-    """All answers of one filter. UserError for doubled documents and for unequal numbers of
-    answers, which lm-eval makes when several ranks pad their last batch with copies."""
+    """Read all answers of one filter.
+
+    Raises UserError for doubled documents and for unequal numbers of answers, which lm-eval makes
+    when several ranks pad their last batch with copies.
+    """
     replies: list[Reply] = []
     sampling: dict[str, Any] = {}
-    cautions: dict[str, None] = {}
-    lines: dict[int, str] = {}
-    others: set[str] = set()
-    kept: str | None = None
-    for where, loaded in json_lines(file):
-        line = read_model(SampleLine, loaded, where=where)
-        kept = line.filter if kept is None else kept
-        if line.filter != kept:
-            others.add(line.filter)
-            continue
-        if line.doc_id in lines:
-            raise UserError(
-                f"{where}: doc_id {line.doc_id} was in line {lines[line.doc_id]} already, under "
-                f"the same filter `{kept}`: the rows are doubled; remove one of them"
-            )
-        lines[line.doc_id] = where.rpartition(":")[2]
+    warnings: dict[str, None] = {}  # each once, in order
+    filters: dict[str, None] = {}
+    for where, line in _lines_of_one_filter(file, filters):
         prompt, arguments = _arguments(line.arguments, where=where)
         document = line.doc if isinstance(line.doc, Mapping) else {}
         query, persona = prompts.find(
             line.model_dump(), document, messages=messages_of(prompt), where=where
         )
-        temperature, caution = _temperature(arguments)
-        if caution:
-            cautions[caution] = None
+        temperature, warning = _temperature(arguments)
+        if warning:
+            warnings[warning] = None
         stated = {ours: arguments[name] for name, ours in _SAMPLING.items() if name in arguments}
         if sampling and stated != sampling:
-            cautions["Documents of one file were sampled with different settings."] = None
+            warnings["Documents of one file were sampled with different settings."] = None
         sampling = sampling or stated
         own = own_block(line.arguments)
         block = None if own is None else read_model(OwnBlock, own, where=f"{where}: sfr_eval")
         replies += _replies(line.resps, block, query, persona, temperature, where=where)
     if not replies:
-        raise UserError(f"{file}: holds no answer")
+        raise UserError(f"{file}: has no answers")
     _refuse_unequal(file, replies)
-    if others:
-        cautions[
-            f"{file.name} holds answers under {len(others) + 1} filters; only the lines of "
-            f"`{kept}` were read, so that none counts twice."
+    if len(filters) > 1:
+        warnings[
+            f"{file.name} has answers under {len(filters)} filters; only the lines of "
+            f"`{next(iter(filters))}` were read, so that none counts twice."
         ] = None
     if not any(reply.sample_id for reply in replies):
-        cautions[
-            "lm-eval does not say which replies were cut at max_tokens: all count as whole."
+        warnings[
+            "lm-eval does not say which replies were cut at max_tokens: all count as complete."
         ] = None
     summary = _results_beside(file)
     return Reading(
@@ -138,12 +128,29 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         model=str(summary.get("model_name") or ""),
         sampling=sampling,
         origin=_origin(summary),
-        cautions=tuple(cautions),
+        warnings=tuple(warnings),
     )
 
 
+def _lines_of_one_filter(file: Path, filters: dict[str, None]) -> Iterator[tuple[str, SampleLine]]:
+    """Yield (where, line) for the first filter of a file. `filters` collects all their names."""
+    numbers: dict[int, str] = {}
+    for where, loaded in json_lines(file):
+        line = read_model(SampleLine, loaded, where=where)
+        filters[line.filter] = None
+        if line.filter != next(iter(filters)):
+            continue
+        if line.doc_id in numbers:
+            raise UserError(
+                f"{where}: doc_id {line.doc_id} was already in line {numbers[line.doc_id]}, under "
+                f"the same filter `{line.filter}`: the rows are doubled; remove one of them"
+            )
+        numbers[line.doc_id] = where.rpartition(":")[2]
+        yield where, line
+
+
 def _arguments(arguments: Any, *, where: str) -> tuple[str, Mapping[str, Any]]:
-    """(prompt, generation settings) of the only request of a document."""
+    """Return (prompt, generation settings) of the only request of a document."""
     if isinstance(arguments, Mapping):
         calls = [list(call.values()) for call in arguments.values() if isinstance(call, Mapping)]
     elif isinstance(arguments, list):  # releases before 0.4.3
@@ -163,14 +170,14 @@ def _arguments(arguments: Any, *, where: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _temperature(arguments: Mapping[str, Any]) -> tuple[float, str]:
-    """(temperature, what to say about it). lm-eval decodes greedily unless it is told to sample."""
+    """Return (temperature, warning). lm-eval decodes greedily unless it is told to sample."""
     stated = arguments.get("temperature")
     if isinstance(stated, int | float) and not isinstance(stated, bool) and 0 <= stated < 1e3:
         return (0.0 if arguments.get("do_sample") is False else float(stated)), ""
     if arguments.get("do_sample"):
         return (
             UNSTATED_TEMPERATURE,
-            "The file says that it was sampled, but not at which temperature; taken as 1.",
+            "The file says that it was sampled, but not at which temperature; it is taken as 1.",
         )
     return 0.0, ""
 
@@ -187,28 +194,28 @@ def _replies(
     texts = resps[0] if len(resps) == 1 else resps
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise UserError(
-            f"{where}: resps: holds no list of texts (log-likelihoods, or several requests); only "
+            f"{where}: resps: not a list of texts (log-likelihoods, or several requests); only "
             "generated text can be imported"
         )
-    place: dict[str, Any] = {"where": where, "query": query, "persona": persona}
+    facts: dict[str, Any] = {"where": where, "query": query, "persona": persona}
     if block is None:
         for text in texts:
             yield Reply(
-                **place, temperature=temperature, status="ok", text=checked_text(text, where=where)
+                **facts, temperature=temperature, status="ok", text=checked_text(text, where=where)
             )
         return
     own = block.samples
-    spoken = sum(sample.status in TEXT_STATUSES for sample in own)
-    if spoken != len(texts):
+    expected = sum(sample.status in TEXT_STATUSES for sample in own)
+    if expected != len(texts):
         raise UserError(
-            f"{where}: resps holds {len(texts)} texts where sfr_eval.samples counts {spoken}; "
+            f"{where}: resps holds {len(texts)} texts where sfr_eval.samples has {expected}; "
             "export the run again, or remove the key sfr_eval"
         )
-    left = iter(texts)
+    remaining = iter(texts)
     for sample in own:
-        text = next(left) if sample.status in TEXT_STATUSES else ""
+        text = next(remaining) if sample.status in TEXT_STATUSES else ""
         yield Reply(
-            **place,
+            **facts,
             **sample.model_dump(),
             temperature=block.temperature,
             text=checked_text(text, where=where),
@@ -222,13 +229,13 @@ def _refuse_unequal(file: Path, replies: list[Reply]) -> None:
         if count != usual:
             raise UserError(
                 f"{where}: {count} answers where most documents have {usual}; with several ranks "
-                "lm-eval repeats the last request to fill a batch: evaluate with one, or cut "
-                "resps to what was asked for"
+                "lm-eval repeats the last request to fill a batch: evaluate with one rank, or cut "
+                "resps to the requested number"
             )
 
 
 def _results_beside(file: Path) -> Mapping[str, Any]:
-    """results_<stamp>.json of the same evaluation, where it lies beside the samples."""
+    """Return results_<stamp>.json of the same evaluation; {} if it is not beside the samples."""
     stamp = _STAMP.search(file.name)
     if stamp is None:
         return {}
@@ -243,7 +250,7 @@ def _results_beside(file: Path) -> Mapping[str, Any]:
 def _origin(summary: Mapping[str, Any]) -> dict[str, Any]:
     config = summary.get("config")
     own = config.get("sfr_eval") if isinstance(config, Mapping) else None
-    found = dict(own["origin"]) if isinstance(own, Mapping) and "origin" in own else {}
+    origin = dict(own["origin"]) if isinstance(own, Mapping) and "origin" in own else {}
     if summary.get("chat_template_sha"):
-        found.setdefault("chat_template_sha", str(summary["chat_template_sha"]))
-    return found
+        origin.setdefault("chat_template_sha", str(summary["chat_template_sha"]))
+    return origin

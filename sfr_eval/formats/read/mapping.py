@@ -1,7 +1,7 @@
-"""Which prompt of the suite a foreign row answers.
+"""Finds the prompt of the suite that a foreign row answers.
 
-By what the row names (a field of our own exports, the id of a data set's row), else by the text of
-the prompt. A prompt that fits two queries is refused rather than guessed.
+The prompt is found by what the row names (a field of our own exports, the id of a data set's row)
+or else by its text. A text that fits two queries is refused: nothing is guessed.
 """
 
 import json
@@ -14,13 +14,14 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.suite import Suite
 
 QUERY_NAMES = ("query", "query_id", "task_id", "question_id", "id", "question", "prompt", "text")
-"""Fields of a foreign document that may name a query, by id or by text; the first that does."""
+"""Fields of a foreign document that may name a query, by id or by text; the first match counts."""
 PERSONA_NAMES = ("persona", "persona_id", "style")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fields:
-    """Where the user says that query and persona stand: dotted paths such as `doc.task_id`."""
+    """The fields that hold query and persona, named by the user: dotted paths like
+    `doc.task_id`."""
 
     query: str | None = None
     persona: str | None = None
@@ -42,16 +43,19 @@ class PromptMap:
         where: str,
         names: Sequence[str] = (),
     ) -> tuple[str, str]:
-        """(query id, persona id) of a row. `document` is the part of it that describes the
-        prompt, `names` are further names of the query, `messages` is (role, text) of what the
-        model read; role "" stands for a prompt whose template has been applied."""
+        """Return (query id, persona id) of a row.
+
+        `document` is the part of the row that describes the prompt, `names` are further names of
+        the query, `messages` is (role, text) of what the model read; role "" is a prompt whose
+        template has been applied.
+        """
         return (
             self._query(row, document, messages, where, names),
             self._persona(row, document, messages, where),
         )
 
     def query_named(self, name: str) -> str | None:
-        """The id of a query named by id or by its exact text."""
+        """Return the id of a query named by id or by its exact text."""
         if name in self.suite.queries:
             return name
         return self._by_text.get(name)
@@ -70,26 +74,26 @@ class PromptMap:
     ) -> str:
         if self.fields.query is not None:
             name = look_up(row, self.fields.query, option="--query-field", where=where)
-            found = self.query_named(name)
-            if found is None:
+            query = self.query_named(name)
+            if query is None:
                 near = did_you_mean(name, self.suite.queries)
                 raise UserError(
                     f"{where}: {self.fields.query}: query `{name[:60]}` is not in suite "
                     f"{self.suite.id}; {near[:120]}"
                 )
-            return found
+            return query
         stated = [document[name] for name in QUERY_NAMES if isinstance(document.get(name), str)]
         user = [text for role, text in messages if role == "user"]
         for name in (*stated, *names, *user[-1:]):
-            found = self.query_named(name)
-            if found is not None:
-                return found
+            query = self.query_named(name)
+            if query is not None:
+                return query
         read = "\n".join(text for _, text in messages)
         inside = longest_inside(read, self.suite.queries)
         if len(inside) == 1:
             return inside[0]
         if inside:
-            why = f"the prompt holds {len(inside)} queries ({', '.join(inside[:3])})"
+            why = f"the prompt contains {len(inside)} queries ({', '.join(inside[:3])})"
         else:
             shown = " ".join((*stated, *user[-1:], read)[0].split())[:60]
             why = f"`{shown}` names no query of suite {self.suite.id}"
@@ -117,7 +121,7 @@ class PromptMap:
         if len(inside) == 1:
             return inside[0]
         raise UserError(
-            f"{where}: no persona of suite {self.suite.id} can be told from the system prompt; "
+            f"{where}: no persona of suite {self.suite.id} is recognised in the system prompt; "
             "say which field names it with --persona-field"
         )
 
@@ -129,23 +133,25 @@ class PromptMap:
 
 
 def longest_inside(read: str, texts: Mapping[str, str]) -> list[str]:
-    """Ids of the texts that stand in `read`, without those that are part of another one there."""
-    found = [id for id, text in texts.items() if text and text in read]
+    """Return the ids of the texts that occur in `read`, without those that are part of another
+    one."""
+    inside = [id for id, text in texts.items() if text and text in read]
     return [
         id
-        for id in found
-        if not any(texts[id] != texts[other] and texts[id] in texts[other] for other in found)
+        for id in inside
+        if not any(texts[id] != texts[other] and texts[id] in texts[other] for other in inside)
     ]
 
 
 def look_up(row: Mapping[str, Any], path: str, *, option: str, where: str) -> str:
-    """The value at a dotted path, as text; UserError names the fields that are there."""
+    """Return the value at a dotted path as text. Raises UserError that names the existing
+    fields."""
     value: Any = row
     for part in path.split("."):
         if not isinstance(value, Mapping) or part not in value:
-            known = value if isinstance(value, Mapping) else {}
+            names = value if isinstance(value, Mapping) else {}
             raise UserError(
-                f"{where}: {option} {path}: no field `{part}`; {did_you_mean(part, known)}"
+                f"{where}: {option} {path}: no field `{part}`; {did_you_mean(part, names)}"
             )
         value = value[part]
     if not isinstance(value, str | int) or isinstance(value, bool):
@@ -154,24 +160,24 @@ def look_up(row: Mapping[str, Any], path: str, *, option: str, where: str) -> st
 
 
 def messages_of(prompt: str) -> list[tuple[str, str]]:
-    """A prompt as (role, text): lm-eval and our export write chats as a JSON list of messages;
-    anything else is one text whose template has been applied."""
+    """Return a prompt as (role, text). lm-eval and our export write chats as a JSON list of
+    messages; anything else is one text whose template has been applied."""
     try:
         loaded = json.loads(prompt)
     except ValueError:
         return [("", prompt)]
     if not isinstance(loaded, list) or not loaded:
         return [("", prompt)]
-    found = []
+    messages = []
     for turn in loaded:
         if not isinstance(turn, Mapping) or not isinstance(turn.get("role"), str):
             return [("", prompt)]
-        found.append((turn["role"], content_text(turn.get("content"))))
-    return found
+        messages.append((turn["role"], content_text(turn.get("content"))))
+    return messages
 
 
 def content_text(content: Any) -> str:
-    """The text of a message's content: a string, or a list of parts of which some are text."""
+    """Return the text of a message's content: a string, or the text among a list of parts."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list):

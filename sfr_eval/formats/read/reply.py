@@ -1,4 +1,4 @@
-"""What a reader of foreign files hands over: replies on prompts of the suite, and their origin."""
+"""What a reader of foreign files returns: replies to prompts of the suite, and their origin."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,14 @@ from sfr_eval.types import Status
 
 UNKNOWN = "unknown"
 UNSTATED_TEMPERATURE = 1.0
-"""Taken where a file does not say how it was sampled; said in the report's cautions."""
+"""Assumed if a file does not say how it was sampled; the report warns of it."""
+
+HALF_PAIR = "holds half of a surrogate pair, which no file can keep"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One completion, on a prompt of the suite. What the file does not say is None."""
+    """One completion for a prompt of the suite. What the file does not state is None."""
 
     where: str  # file:line, for errors
     query: str
@@ -38,20 +40,17 @@ class Reading:
     file: Path
     format: str  # rows, lm-eval or inspect
     replies: Sequence[Reply]
-    model: str = ""  # as the file names it
+    model: str = ""  # the file's name for it
     sampling: Mapping[str, Any] = field(default_factory=dict)  # stated fields, no temperature
-    origin: Mapping[str, Any] = field(default_factory=dict)  # what our own export says of its run
-    cautions: Sequence[str] = ()
-    sharded: bool = False  # may another file hold replies to the same prompts?
+    origin: Mapping[str, Any] = field(default_factory=dict)  # from our own export: facts of its run
+    warnings: Sequence[str] = ()
+    sharded: bool = False  # other files may hold replies to the same prompts
 
 
 def checked_text(text: str, *, where: str) -> str:
-    """UserError for half of a surrogate pair, which no file can keep."""
+    """Return the text. Raises UserError for half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UserError(
-            f"{where}: the text holds half of a surrogate pair, which no file can keep; mend the "
-            "file"
-        ) from None
+        raise UserError(f"{where}: the text {HALF_PAIR}; repair the file") from None
     return text

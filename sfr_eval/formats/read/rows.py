@@ -7,13 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.formats.read.mapping import Fields, PromptMap, look_up
-from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply
+from sfr_eval.formats.read.reply import HALF_PAIR, UNSTATED_TEMPERATURE, Reading, Reply
 from sfr_eval.types import TEXT_STATUSES, Status
 from sfr_eval.util.reading import read_jsonl, read_model
 
 
 class GenerationRow(BaseModel):
-    """One completion made elsewhere."""
+    """One imported completion."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -21,11 +21,11 @@ class GenerationRow(BaseModel):
     text: str
     persona: str = ""
     temperature: float = Field(
-        UNSTATED_TEMPERATURE, ge=0, allow_inf_nan=False, description="1.0 where it is not known"
+        UNSTATED_TEMPERATURE, ge=0, allow_inf_nan=False, description="1.0 if unknown"
     )
     status: Status = "ok"
     error: str = ""
-    index: int | None = Field(None, ge=0, description="place among the replies to its prompt")
+    index: int | None = Field(None, ge=0, description="position among the replies to its prompt")
     sample_id: str | None = Field(None, min_length=1)
     seed: int | None = None
     prompt_tokens: int | None = Field(None, ge=0)
@@ -37,15 +37,15 @@ class GenerationRow(BaseModel):
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise ValueError("holds half of a surrogate pair, which no file can keep") from None
+            raise ValueError(HALF_PAIR) from None
         return value
 
 
 def read(file: Path, prompts: PromptMap) -> Reading:
-    """Every row of the file, on its prompt."""
+    """Read every row of a file and find its prompt."""
     rows = _rows(file, prompts.fields)
     if not rows:
-        raise UserError(f"{file}: holds no row")
+        raise UserError(f"{file}: has no rows")
     suite = prompts.suite
     replies = []
     for number, row in enumerate(rows, start=1):
@@ -79,7 +79,7 @@ def read(file: Path, prompts: PromptMap) -> Reading:
 
 
 def _rows(file: Path, fields: Fields) -> list[GenerationRow]:
-    """The rows, with query and persona taken from where the user says that they stand."""
+    """Return the rows, with query and persona from the fields that the user named."""
     if fields.query is None and fields.persona is None:
         return read_jsonl(GenerationRow, file)
     rows = []

@@ -2,17 +2,20 @@
 
 from typing import Any
 
-from sfr_eval.errors import RunError, UserError
-from sfr_eval.formats.write.source import Source
+from sfr_eval.errors import RunError, UserError, brief_error
+from sfr_eval.formats.write.source import ExportSource
 
 RESULTS = ("manifest.json", "results.json", "report.html", "plots/*", "scores/*")
 ARTIFACTS = ("samples.parquet",)
 
 
-def upload(source: Source, *, repo: str | None, artifacts: bool, private: bool = True) -> str:
-    """Upload the run below its folder's name into the data set repository `repo`, which is made
-    (private) if it is not there. Without `artifacts` no reply leaves this machine: neither
-    samples.parquet nor the report and the plots. Returns the address of the folder."""
+def upload(source: ExportSource, *, repo: str | None, artifacts: bool, private: bool = True) -> str:
+    """Upload the run, under its folder's name, to the data set repository `repo`.
+
+    The repository is created (private) if it does not exist. Without `artifacts` no reply leaves
+    this machine: neither samples.parquet nor the report and the plots. Returns the address of the
+    commit.
+    """
     if repo is None:
         raise UserError("export --format hub: name the repository with --repo, e.g. --repo me/runs")
     try:
@@ -29,7 +32,7 @@ def upload(source: Source, *, repo: str | None, artifacts: bool, private: bool =
     api: Any = hub.HfApi(library_name="sfr-eval")
     try:
         api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
-        found = api.upload_folder(
+        commit = api.upload_folder(
             repo_id=repo,
             repo_type="dataset",
             folder_path=str(source.folder.path),
@@ -38,13 +41,9 @@ def upload(source: Source, *, repo: str | None, artifacts: bool, private: bool =
             commit_message=f"sfr-eval: {source.model}",
         )
     except HFValidationError as error:
-        raise UserError(f"--repo {repo}: {_brief(error)}") from None
+        raise UserError(f"--repo {repo}: {brief_error(error)}") from None
     except OfflineModeIsEnabled:
         raise UserError("export --format hub: HF_HUB_OFFLINE is set; unset it to upload") from None
     except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
-        raise RunError(f"--repo {repo}: not uploaded ({_brief(error)})") from None
-    return str(getattr(found, "commit_url", found))
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise RunError(f"--repo {repo}: not uploaded ({brief_error(error)})") from None
+    return str(getattr(commit, "commit_url", commit))

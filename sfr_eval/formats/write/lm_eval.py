@@ -1,8 +1,8 @@
-"""lm-eval's files: results_<stamp>.json, and samples_<task>_<stamp>.jsonl a suite and temperature.
+"""lm-eval's files: results_<stamp>.json, and samples_<task>_<stamp>.jsonl for each task.
 
-Field by field as `lm_eval/result_schema.py` of 0.4.13 has them. What they have no field for stands
-under `config.sfr_eval` (results) and `arguments.gen_args_0.sfr_eval` (samples): further keys of a
-line must be numbers, and `doc` is hashed to tell whether two models saw the same task.
+Fields are those of `lm_eval/result_schema.py` in 0.4.13. What has no field there goes into
+`config.sfr_eval` (results) and `arguments.gen_args_0.sfr_eval` (samples), since further keys of a
+line must be numbers and `doc` is hashed to tell whether two models saw the same task.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.formats.write.source import Cell, Source, estimate_row
+from sfr_eval.formats.write.source import ExportSource, Task
+from sfr_eval.formats.write.tables import jsonl
 from sfr_eval.store.manifest import Session
 from sfr_eval.types import Prompt, Sample
 from sfr_eval.util.files import write_atomic
@@ -25,112 +26,111 @@ FILTER = "none"
 _UNSAFE = re.compile(r'["<>:/|\\?*\[\]]+')
 
 
-def write(source: Source, output: Path) -> list[Path]:
-    """Write below `output`/<model>; returns the files, results first."""
+def write(source: ExportSource, output: Path) -> list[Path]:
+    """Write to `output`/<model>. Returns the files, results first."""
     stamp = datetime.now().isoformat().replace(":", "-")
     folder = output / sanitized(source.model)
     folder.mkdir(parents=True, exist_ok=True)
-    cells = list(source.cells())
-    lines = {cell.name: list(sample_lines(source, cell)) for cell in cells}
-    results = results_content(source, cells, lines)
+    tasks = list(source.tasks())
+    lines = {task.name: list(sample_lines(source, task)) for task in tasks}
+    results = results_content(source, tasks, lines)
     files = [folder / f"results_{stamp}.json"]
     write_atomic(files[0], json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False))
-    for cell in cells:
-        files.append(folder / f"samples_{cell.name}_{stamp}.jsonl")
-        content = "".join(
-            json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n"
-            for line in lines[cell.name]
-        )
-        write_atomic(files[-1], content)
+    for task in tasks:
+        files.append(folder / f"samples_{task.name}_{stamp}.jsonl")
+        write_atomic(files[-1], jsonl(lines[task.name]))
     return files
 
 
 def sanitized(model: str) -> str:
-    """The model's name as lm-eval puts it into a path."""
+    """Return the model's name as lm-eval puts it into a path."""
     return _UNSAFE.sub("__", model)
 
 
-def sample_lines(source: Source, cell: Cell) -> Iterator[dict[str, Any]]:
-    """A line for each prompt. Only replies with text are in `resps`: a refused or failed request
-    has none, and never becomes an empty one; it stands in the `sfr_eval`
-    block."""
-    arguments = generation_arguments(source, cell)
-    for number, (query, persona) in enumerate(cell.samples):
-        samples = cell.samples[query, persona]
-        prompt = source.prompts[cell.suite.id, query, persona]
+def sample_lines(source: ExportSource, task: Task) -> Iterator[dict[str, Any]]:
+    """Yield a line for each prompt.
+
+    `resps` holds only replies with text. A refused or failed request has none and never becomes an
+    empty one; it is in the `sfr_eval` block.
+    """
+    arguments = generation_arguments(source, task)
+    for number, (query, persona) in enumerate(task.samples):
+        samples = task.samples[query, persona]
+        prompt = source.prompts[task.suite.id, query, persona]
         texts = [sample.text for sample in samples if sample.has_text]
         doc = {
             "query": query,
             "persona": persona,
             "messages": [asdict(message) for message in prompt.messages],
         }
-        own = {
-            "suite": cell.suite.id,
-            "temperature": cell.temperature,
-            "samples": [_own(sample) for sample in samples],
+        block = {
+            "suite": task.suite.id,
+            "temperature": task.temperature,
+            "samples": [_facts(sample) for sample in samples],
         }
-        read, target = prompt_text(prompt), ""
+        text, target = prompt_text(prompt), ""
         metrics = {
             metric: values[query, persona]
-            for metric, values in cell.by_prompt.items()
-            if metric in cell.estimates and (query, persona) in values
+            for metric, values in task.by_prompt.items()
+            if metric in task.estimates and (query, persona) in values
         }
         yield {
             "doc_id": number,
             "doc": doc,
             "target": target,
-            "arguments": {"gen_args_0": {"arg_0": read, "arg_1": arguments, "sfr_eval": own}},
+            "arguments": {"gen_args_0": {"arg_0": text, "arg_1": arguments, "sfr_eval": block}},
             "resps": [texts],
             "filtered_resps": [texts],
             "filter": FILTER,
             "metrics": list(metrics),
             "doc_hash": _sha256(json.dumps(doc, indent=2, ensure_ascii=False)),
-            "prompt_hash": _sha256(read),
+            "prompt_hash": _sha256(text),
             "target_hash": _sha256(target),
             **metrics,
         }
 
 
 def prompt_text(prompt: Prompt) -> str:
-    """The chat as a JSON list of messages, as lm-eval writes what it sends to chat servers."""
+    """Return the chat as a JSON list of messages, as lm-eval writes what it sends to chat
+    servers."""
     return json.dumps([asdict(message) for message in prompt.messages], ensure_ascii=False)
 
 
-def generation_arguments(source: Source, cell: Cell) -> dict[str, Any]:
-    """lm-eval's generation settings: its own names where it has some, else ours."""
-    fields = source.sampling(cell.suite.id)
-    found: dict[str, Any] = {"until": list(fields.pop("stop", ()))}
+def generation_arguments(source: ExportSource, task: Task) -> dict[str, Any]:
+    """Return the generation settings, under lm-eval's names where it has them."""
+    fields = source.sampling(task.suite.id)
+    renamed: dict[str, Any] = {"until": list(fields.pop("stop", ()))}
     if "max_tokens" in fields:
-        found["max_gen_toks"] = fields.pop("max_tokens")
+        renamed["max_gen_toks"] = fields.pop("max_tokens")
     return {
-        **found,
-        "temperature": cell.temperature,
-        "do_sample": cell.temperature > 0,
+        **renamed,
+        "temperature": task.temperature,
+        "do_sample": task.temperature > 0,
         **fields,
     }
 
 
 def results_content(
-    source: Source, cells: Sequence[Cell], lines: Mapping[str, Sequence[Mapping[str, Any]]]
+    source: ExportSource, tasks: Sequence[Task], lines: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> dict[str, Any]:
-    """What results_<stamp>.json holds."""
+    """Return the content of results_<stamp>.json."""
     identity = source.manifest.identity
     last = source.manifest.last_session or Session()
     seed = identity.seed if isinstance(identity.seed, int) else None
     template = identity.chat_template
     return {
-        "results": {cell.name: _task_metrics(cell) for cell in cells},
-        "group_subtasks": {cell.name: [] for cell in cells},
-        "configs": {cell.name: _task_config(source, cell) for cell in cells},
-        "versions": {cell.name: _version(source, cell) for cell in cells},
-        "n-shot": {cell.name: 0 for cell in cells},
+        "results": {task.name: _task_metrics(task) for task in tasks},
+        "group_subtasks": {task.name: [] for task in tasks},
+        "configs": {task.name: _task_config(source, task) for task in tasks},
+        "versions": {task.name: _version(source, task) for task in tasks},
+        "n-shot": {task.name: 0 for task in tasks},
         "higher_is_better": {
-            cell.name: {e.metric: e.higher_is_better for e in cell.estimates.values()}
-            for cell in cells
+            task.name: {e.metric: e.higher_is_better for e in task.estimates.values()}
+            for task in tasks
         },
         "n-samples": {
-            cell.name: {"original": len(cell.samples), "effective": len(cell.samples)}
-            for cell in cells
+            task.name: {"original": len(task.samples), "effective": len(task.samples)}
+            for task in tasks
         },
         "config": {
             "model": _model_source(source),
@@ -150,7 +150,7 @@ def results_content(
                 "version": __version__,
                 "origin": source.origin,
                 "identity": identity.stored(),
-                "estimates": [estimate_row(estimate) for estimate in source.estimates()],
+                "estimates": [asdict(estimate) for estimate in source.estimates()],
                 "counts": [asdict(counts) for counts in source.results.counts],
             },
         },
@@ -173,42 +173,42 @@ def results_content(
     }
 
 
-def _task_metrics(cell: Cell) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "name": cell.name,
-        "alias": cell.name,
-        "sample_len": len(cell.samples),
+def _task_metrics(task: Task) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": task.name,
+        "alias": task.name,
+        "sample_len": len(task.samples),
     }
-    for metric, estimate in cell.estimates.items():
-        found[f"{metric},{FILTER}"] = estimate.value
-        found[f"{metric}_stderr,{FILTER}"] = cell.standard_errors.get(metric, "N/A")
+    for metric, estimate in task.estimates.items():
+        row[f"{metric},{FILTER}"] = estimate.value
+        row[f"{metric}_stderr,{FILTER}"] = task.standard_errors.get(metric, "N/A")
         if estimate.low is not None and estimate.high is not None:
-            found[f"{metric}_ci_low,{FILTER}"] = estimate.low
-            found[f"{metric}_ci_high,{FILTER}"] = estimate.high
-    return found
+            row[f"{metric}_ci_low,{FILTER}"] = estimate.low
+            row[f"{metric}_ci_high,{FILTER}"] = estimate.high
+    return row
 
 
-def _task_config(source: Source, cell: Cell) -> dict[str, Any]:
+def _task_config(source: ExportSource, task: Task) -> dict[str, Any]:
     return {
-        "task": cell.name,
-        "dataset_name": cell.suite.id,
+        "task": task.name,
+        "dataset_name": task.suite.id,
         "output_type": "generate_until",
-        "repeats": cell.k,
+        "repeats": task.k,
         "num_fewshot": 0,
-        "generation_kwargs": generation_arguments(source, cell),
+        "generation_kwargs": generation_arguments(source, task),
         "metric_list": [
             {"metric": e.metric, "higher_is_better": e.higher_is_better, "signature": e.signature}
-            for e in cell.estimates.values()
+            for e in task.estimates.values()
         ],
-        "metadata": {"version": _version(source, cell), "undefined": dict(cell.undefined)},
+        "metadata": {"version": _version(source, task), "undefined": dict(task.undefined)},
     }
 
 
-def _version(source: Source, cell: Cell) -> str:
-    return source.manifest.part(cell.suite.id).version
+def _version(source: ExportSource, task: Task) -> str:
+    return source.manifest.part(task.suite.id).version
 
 
-def _model_source(source: Source) -> str:
+def _model_source(source: ExportSource) -> str:
     return source.manifest.identity.engine or "unknown"
 
 
@@ -216,7 +216,7 @@ def _task_hash(lines: Sequence[Mapping[str, Any]]) -> str:
     return _sha256("".join(r["doc_hash"] + r["prompt_hash"] + r["target_hash"] for r in lines))
 
 
-def _own(sample: Sample) -> dict[str, Any]:
+def _facts(sample: Sample) -> dict[str, Any]:
     names = ("sample_id", "index", "seed", "status", "error", "prompt_tokens", "completion_tokens")
     return {name: getattr(sample, name) for name in names}
 

@@ -1,8 +1,8 @@
-"""Model card (`model-index`) and Hub evaluation files, by huggingface_hub's own classes.
+"""Model card (`model-index`) and evaluation files of the Hub, by huggingface_hub's own classes.
 
-The Hub groups results by task and data set without their arguments, so temperature, k and signature
-stand in the arguments of each metric: one entry a temperature survives. Values are plain numbers;
-an undefined one is left out.
+The Hub groups results by task and data set without their arguments. Temperature, k and signature
+are therefore arguments of each metric, so that the entry of each temperature survives. Values are
+plain numbers; undefined ones are omitted.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.write.source import Source
+from sfr_eval.formats.write.source import ExportSource
 from sfr_eval.metrics.table import shown_metrics
 from sfr_eval.types import Estimate
 from sfr_eval.util.files import write_atomic
@@ -20,16 +20,15 @@ from sfr_eval.util.files import write_atomic
 TASK = "text-generation"
 
 
-def write_card(source: Source, output: Path) -> list[Path]:
-    """Write model-index into README.md of `output`; of a README that is there the text and all
-    other fields stay, and entries that are not ours too."""
+def write_card(source: ExportSource, output: Path) -> list[Path]:
+    """Write model-index to README.md in `output`. An existing README keeps its text, its other
+    fields, and the entries of other tools."""
     hub = _hub()
     card = output / "README.md"
     output.mkdir(parents=True, exist_ok=True)
     old = hub.metadata_load(card) if card.exists() else None
     others = _other_results(hub, old or {})
-    data = hub.EvalResult
-    results = [*others, *(data(**fields) for fields in entries(source))]
+    results = [*others, *(hub.EvalResult(**fields) for fields in entries(source))]
     name = _model_name(old or {}) or source.model
     index = {"model-index": hub.repocard_data.eval_results_to_model_index(name, results)}
     if old is None:
@@ -40,9 +39,9 @@ def write_card(source: Source, output: Path) -> list[Path]:
     return [card]
 
 
-def write_eval_results(source: Source, output: Path, *, dataset: str | None) -> list[Path]:
-    """Write `.eval_results/sfr-eval.yaml`: a row for each estimate, on the leaderboard of the Hub
-    data set `dataset`. Interval, k and temperature have no field there and stand in the notes."""
+def write_eval_results(source: ExportSource, output: Path, *, dataset: str | None) -> list[Path]:
+    """Write `.eval_results/sfr-eval.yaml`, a row for each estimate, for the leaderboard of the Hub
+    data set `dataset`. Interval, k and temperature have no field there and go into the notes."""
     if dataset is None:
         raise UserError(
             "export --format eval-results: name the benchmark's data set on the Hub with --repo, "
@@ -67,17 +66,18 @@ def write_eval_results(source: Source, output: Path, *, dataset: str | None) -> 
     return [file]
 
 
-def shown(source: Source) -> list[Estimate]:
-    """Defined estimates over all personas: the metrics asked for, else the headlines."""
-    found = [e for e in source.estimates() if not e.persona and e.value is not None]
+def shown(source: ExportSource) -> list[Estimate]:
+    """Return the defined estimates over all personas: of the named metrics, otherwise of the
+    headlines."""
+    estimates = [e for e in source.estimates() if not e.persona and e.value is not None]
     if source.metrics is not None:
-        return found
-    names = shown_metrics({estimate.metric for estimate in found})
-    return [estimate for estimate in found if estimate.metric in names]
+        return estimates
+    names = shown_metrics({estimate.metric for estimate in estimates})
+    return [estimate for estimate in estimates if estimate.metric in names]
 
 
-def entries(source: Source) -> list[dict[str, Any]]:
-    """The fields of a huggingface_hub.EvalResult for each estimate that is shown."""
+def entries(source: ExportSource) -> list[dict[str, Any]]:
+    """Return the fields of a huggingface_hub.EvalResult for each shown estimate."""
     titles = {suite.id: suite.title for suite in source.suites}
     return [
         {

@@ -1,9 +1,9 @@
-"""A scored run as the exporters see it: a cell for each suite and temperature."""
+"""A measured run as the exporters see it: a task for each suite and temperature."""
 
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,32 +19,32 @@ from sfr_eval.types import Estimate, Prompt, PromptKey, Sample, Value
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One suite at one temperature: what the other tools call a task."""
+class Task:
+    """One suite at one temperature, which is what other tools call a task."""
 
     suite: SuiteResults
     temperature: float
     samples: Mapping[PromptKey, Sequence[Sample]]  # in plan order
     estimates: Mapping[str, Estimate]  # metric -> over all personas, where it is defined
-    undefined: Mapping[str, str]  # metric -> why it has no value
+    undefined: Mapping[str, str]  # metric -> reason
     by_sample: Mapping[str, Mapping[str, float]]  # metric -> sample_id -> value
     by_prompt: Mapping[str, Mapping[PromptKey, float]]  # metric -> prompt -> value
-    standard_errors: Mapping[str, float]  # metric -> of its mean over queries
+    standard_errors: Mapping[str, float]  # metric -> standard error of its mean over queries
 
     @property
     def name(self) -> str:
-        """`persona_t0.7`"""
+        """The task's name: `persona_t0.7`."""
         return f"{self.suite.id}_t{self.temperature:g}"
 
     @property
     def k(self) -> int:
-        """Samples for each prompt."""
+        """Number of samples for each prompt."""
         return max((len(samples) for samples in self.samples.values()), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """All that is exported of a run."""
+class ExportSource:
+    """Everything of a run that can be exported."""
 
     folder: RunFolder
     manifest: Manifest
@@ -52,8 +52,8 @@ class Source:
     metrics: frozenset[str] | None  # None: all of them
 
     @classmethod
-    def open(cls, path: Path, *, metrics: Sequence[str] | None = None) -> "Source":
-        """Read a scored run; UserError if it is none, or if it has no metric of this name."""
+    def open(cls, path: Path, *, metrics: Sequence[str] | None = None) -> "ExportSource":
+        """Read a measured run. Raises UserError if the folder is not one or lacks a metric."""
         folder = RunFolder(path)
         manifest = Manifest.load(path)
         results = folder.read_results()
@@ -63,26 +63,25 @@ class Source:
             results=results,
             metrics=None if metrics is None else frozenset(metrics),
         )
-        known = {estimate.metric for estimate in results.estimates}
+        measured = {estimate.metric for estimate in results.estimates}
         for metric in metrics or ():
-            if metric not in known:
-                raise UserError(
-                    f"--metrics {metric}: not in this run; {did_you_mean(metric, known)}"
-                )
+            if metric not in measured:
+                hint = did_you_mean(metric, measured)
+                raise UserError(f"--metrics {metric}: not in this run; {hint}")
         return source
 
     @property
     def model(self) -> str:
-        """As the run names it."""
+        """The model's name."""
         return self.manifest.model.name
 
     @cached_property
     def suites(self) -> list[SuiteResults]:
         """Suites that have results."""
-        found = read_suites(self.manifest, self.results)
-        if not found:
+        suites = read_suites(self.manifest, self.results)
+        if not suites:
             raise UserError(f"export {self.folder.path}: results.json holds no estimate")
-        return found
+        return suites
 
     @cached_property
     def samples(self) -> list[Sample]:
@@ -91,7 +90,8 @@ class Source:
 
     @cached_property
     def prompts(self) -> dict[tuple[str, str, str], Prompt]:
-        """(suite, query, persona) -> what was asked; the suites must be as they were."""
+        """(suite, query, persona) -> prompt. Raises UserError if a suite has changed since the
+        run."""
         suites = require_stored_suites(self.manifest)
         return {(p.suite, p.query, p.persona): p for suite in suites for p in suite.prompts()}
 
@@ -99,9 +99,8 @@ class Source:
     def origin(self) -> dict[str, Any]:
         """What an importer should know of this run: model, engine, template, seed, status."""
         names = {"engine", "dtype", "chat_template", "system_role", "seed"}
-        known = self.manifest.identity.model_dump(include=names, exclude_unset=True)
         return {
-            **known,
+            **self.manifest.identity.model_dump(include=names, exclude_unset=True),
             "name": self.model,
             "fingerprint": self.manifest.model.fingerprint,
             "status": self.manifest.status,
@@ -109,16 +108,16 @@ class Source:
         }
 
     def sampling(self, suite: str) -> dict[str, Any]:
-        """Every stated sampling field but the temperature; empty where none is known."""
+        """Return the known sampling fields without the temperature."""
         fields = self.manifest.identity.sampling_of(suite)
         return {name: value for name, value in fields.items() if value != "unknown"}
 
     def wants(self, metric: str) -> bool:
-        """Was this metric asked for?"""
+        """Return whether this metric is to be exported."""
         return self.metrics is None or metric in self.metrics
 
     def estimates(self) -> list[Estimate]:
-        """Every estimate that was asked for, personas included, in the order of the results."""
+        """Return the estimates to be exported, personas included, in the order of the results."""
         return [
             estimate
             for suite in self.suites
@@ -126,8 +125,8 @@ class Source:
             if self.wants(estimate.metric)
         ]
 
-    def cells(self) -> Iterator[Cell]:
-        """Suite by suite, temperature by temperature."""
+    def tasks(self) -> Iterator[Task]:
+        """Yield the tasks, suite by suite and temperature by temperature."""
         for suite in self.suites:
             values = self._values(suite)
             for temperature in suite.temperatures:
@@ -140,24 +139,24 @@ class Source:
                     for (_, t, persona), e in suite.estimates.items()
                     if t == temperature and not persona and self.wants(e.metric)
                 ]
-                found = values.get(temperature, {})
-                yield Cell(
+                measured = values.get(temperature, {})
+                yield Task(
                     suite=suite,
                     temperature=temperature,
                     samples=samples,
                     estimates={e.metric: e for e in here if e.value is not None},
                     undefined={e.metric: e.reason for e in here if e.value is None},
-                    by_sample=_by_sample(found),
-                    by_prompt=_by_prompt(found, list(samples)),
-                    standard_errors=_standard_errors(found),
+                    by_sample=_by_sample(measured),
+                    by_prompt=_by_prompt(measured, list(samples)),
+                    standard_errors=_standard_errors(measured),
                 )
 
     def _values(self, suite: SuiteResults) -> dict[float, dict[str, list[Value]]]:
-        """temperature -> metric -> its values, of the version that the estimates have."""
+        """Return temperature -> metric -> values, of the version that the estimates have."""
         import pyarrow.parquet as pq
 
         versions = {e.metric: e.version for e in suite.estimates.values()}
-        found: dict[float, dict[str, list[Value]]] = defaultdict(lambda: defaultdict(list))
+        values: dict[float, dict[str, list[Value]]] = defaultdict(lambda: defaultdict(list))
         for file in sorted((self.folder.path / "scores").glob("*.parquet")):
             version = file.stem.rpartition("@")[2]
             for row in pq.read_table(file).to_pylist():
@@ -165,13 +164,8 @@ class Source:
                 if row["suite"] != suite.id or versions.get(metric) != version:
                     continue
                 if self.wants(metric):
-                    found[row["temperature"]][metric].append(Value(**row))
-        return found
-
-
-def estimate_row(estimate: Estimate) -> dict[str, Any]:
-    """An estimate as plain fields."""
-    return asdict(estimate)
+                    values[row["temperature"]][metric].append(Value(**row))
+        return values
 
 
 def _by_sample(values: Mapping[str, Sequence[Value]]) -> dict[str, dict[str, float]]:
@@ -185,31 +179,26 @@ def _by_sample(values: Mapping[str, Sequence[Value]]) -> dict[str, dict[str, flo
 def _by_prompt(
     values: Mapping[str, Sequence[Value]], prompts: Sequence[PromptKey]
 ) -> dict[str, dict[PromptKey, float]]:
-    """Values of samples averaged, values of prompts as they are, and those of a whole query given
-    to each of its prompts: the mean over a balanced table is then the estimate. Values of sets
-    belong to no prompt."""
-    found: dict[str, dict[PromptKey, float]] = {}
+    """Average the values of samples, and give the values of a whole query to each of its prompts,
+    so that the mean over a balanced table is the estimate. Values of sets belong to no prompt."""
+    by_prompt: dict[str, dict[PromptKey, float]] = {}
     for metric, rows in values.items():
         numbers: dict[PromptKey, list[float]] = defaultdict(list)
         for v in rows:
             if v.value is not None:
                 numbers[v.query, v.persona].append(v.value)
         means = {key: math.fsum(own) / len(own) for key, own in numbers.items()}
-        placed = {
+        spread = {
             (query, persona): means.get((query, persona), means.get((query, "")))
             for query, persona in prompts
         }
-        defined = {key: value for key, value in placed.items() if value is not None}
+        defined = {key: value for key, value in spread.items() if value is not None}
         if defined:
-            found[metric] = defined
-    return found
+            by_prompt[metric] = defined
+    return by_prompt
 
 
 def _standard_errors(values: Mapping[str, Sequence[Value]]) -> dict[str, float]:
-    """Of the mean over queries, from two queries on."""
-    found = {}
-    for metric, rows in values.items():
-        means = list(query_means(rows).values())
-        if len(means) > 1:
-            found[metric] = standard_error(means)
-    return found
+    """Return metric -> standard error of the mean over queries, from two queries on."""
+    means = {metric: list(query_means(rows).values()) for metric, rows in values.items()}
+    return {metric: standard_error(own) for metric, own in means.items() if len(own) > 1}

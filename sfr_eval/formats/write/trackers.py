@@ -1,7 +1,7 @@
-"""Results into MLflow and Weights & Biases, through their own clients.
+"""Logs results to MLflow and Weights & Biases, through their own clients.
 
-Switched on by `--set track=mlflow,wandb`, or by the variables that these clients read themselves:
-MLFLOW_TRACKING_URI and WANDB_PROJECT. `track=none` switches both off.
+`--set track=mlflow,wandb` turns them on, as do the variables that the clients themselves read,
+MLFLOW_TRACKING_URI and WANDB_PROJECT; `track=none` turns both off.
 """
 
 import hashlib
@@ -14,48 +14,51 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.errors import RunError, UserError
-from sfr_eval.formats.write.source import Source, estimate_row
+from sfr_eval.errors import RunError, UserError, brief_error
+from sfr_eval.formats.write.source import ExportSource
 from sfr_eval.types import Estimate
 from sfr_eval.util.progress import log
 
 SWITCHES = {"mlflow": "MLFLOW_TRACKING_URI", "wandb": "WANDB_PROJECT"}
 _EXPERIMENT = "sfr-eval"
 _RUN_TAG = "sfr_eval.run"
-_METRICS_A_BATCH = 1000  # MLflow's own limits of one call
+_METRICS_PER_CALL = 1000  # MLflow's own limit
 _VALUE_LENGTH = 500
 ARTIFACTS = ("report.html", "results.json", "manifest.json")
 
 
 def chosen(track: Sequence[str] | None, environment: Mapping[str, str]) -> list[str]:
-    """The trackers of a run: those that were named, else those whose variable is set."""
+    """Return the trackers that were named, otherwise those whose variable is set."""
     if track is not None:
         return [name for name in track if name != "none"]
     return [name for name, variable in SWITCHES.items() if environment.get(variable)]
 
 
 def usable_trackers(track: Sequence[str] | None, environment: Mapping[str, str]) -> list[str]:
-    """The trackers of a run, before anything is drawn. A missing package is a UserError where the
-    tracker was named, and a warning where only its variable is set."""
+    """Return the trackers of a run; called before anything is drawn.
+
+    Raises UserError if the package of a named tracker is missing. If only its variable is set,
+    that is a warning.
+    """
     names = chosen(track, environment)
     if track is not None:
         _refuse_missing(names)
     missing = [name for name in names if not _installed(name)]
     for name in missing:
-        log(f"warning: {SWITCHES[name]} is set, but {name} is not installed: not logged there")
+        log(f"warning: {SWITCHES[name]} is set, but {name} is not installed: no results go there")
     return [name for name in names if name not in missing]
 
 
 def track_run(run: Path, names: Sequence[str], *, artifacts: bool) -> tuple[list[str], list[str]]:
-    """(where the results can be seen, what went wrong there). All files are written by now, and
+    """Return (where the results can be seen, what went wrong). All files are written by now, and
     nothing that a service does can undo that."""
-    done, trouble = [], []
+    places, trouble = [], []
     for name in names:
         try:
-            done += log_run(run, [name], artifacts=artifacts)
+            places += log_run(run, [name], artifacts=artifacts)
         except RunError as error:
             trouble.append(f"{error}; to try again: sfr-eval export {run} --format {name}")
-    return done, trouble
+    return places, trouble
 
 
 def _installed(name: str) -> bool:
@@ -65,37 +68,37 @@ def _installed(name: str) -> bool:
 def _refuse_missing(names: Sequence[str]) -> None:
     for name in names:
         if not _installed(name):
-            raise UserError(f"{name}: is not installed; pip install {name}, or leave it out")
+            raise UserError(f"{name}: not installed; pip install {name}, or omit it")
 
 
 def log_run(
     run: Path, names: Sequence[str], *, artifacts: bool, metrics: Sequence[str] | None = None
 ) -> list[str]:
-    """Log a scored run to each tracker; returns where it can be seen. The same run is updated,
-    not added again. RunError if a service fails."""
-    source = Source.open(run, metrics=metrics)
+    """Log a measured run to each tracker and return where it can be seen. Logging a run again
+    updates it. Raises RunError if a service fails."""
+    source = ExportSource.open(run, metrics=metrics)
     _refuse_missing(names)
     return [_LOG[name](source, artifacts) for name in names]
 
 
-def run_key(source: Source) -> str:
-    """Equal for one run folder and all its later states."""
+def run_key(source: ExportSource) -> str:
+    """Return a key that is the same for all later states of a run folder."""
     identity = json.dumps(source.manifest.identity.stored(), sort_keys=True)
     text = f"{identity}\0{source.folder.path.resolve().name}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def parameters(source: Source) -> dict[str, str]:
-    """What does not change over the life of a run: model, engine, sampling, suites."""
-    found = {"model": source.model, "fingerprint": source.manifest.model.fingerprint}
+def parameters(source: ExportSource) -> dict[str, str]:
+    """Return what stays fixed over the life of a run: model, engine, sampling, suites."""
+    leaves = {"model": source.model, "fingerprint": source.manifest.model.fingerprint}
     for name, value in source.manifest.identity.stored().items():
         for key, leaf in _leaves(name, value):
-            found.setdefault(key, str(leaf)[:_VALUE_LENGTH])
-    return found
+            leaves.setdefault(key, str(leaf)[:_VALUE_LENGTH])
+    return leaves
 
 
-def tags(source: Source) -> dict[str, str]:
-    """What may change when a run is repeated with more samples."""
+def tags(source: ExportSource) -> dict[str, str]:
+    """Return what may change when a run is repeated with more samples."""
     parts = source.manifest.plan
     return {
         "status": str(source.manifest.status),
@@ -104,18 +107,18 @@ def tags(source: Source) -> dict[str, str]:
     }
 
 
-def numbers(source: Source) -> dict[str, float]:
-    """`suite/metric/t0.7` -> value, and the ends of its interval under `metric_low`, `metric_high`
-    (MLflow's file store keeps a key as a path: none may lie inside another). Undefined values are
-    left out."""
-    found: dict[str, float] = {}
+def numbers(source: ExportSource) -> dict[str, float]:
+    """Return `suite/metric/t0.7` -> value, and the ends of its interval under `metric_low` and
+    `metric_high` (MLflow's file store uses a key as a path, so none may lie inside another).
+    Undefined values are omitted."""
+    by_key: dict[str, float] = {}
     for e in source.estimates():
         if e.persona:
             continue
         for suffix, value in (("", e.value), ("_low", e.low), ("_high", e.high)):
             if value is not None:
-                found[f"{e.suite}/{e.metric}{suffix}/t{e.temperature:g}"] = value
-    return found
+                by_key[f"{e.suite}/{e.metric}{suffix}/t{e.temperature:g}"] = value
+    return by_key
 
 
 def _leaves(name: str, value: Any) -> list[tuple[str, Any]]:
@@ -124,12 +127,12 @@ def _leaves(name: str, value: Any) -> list[tuple[str, Any]]:
     return [pair for key, inner in value.items() for pair in _leaves(f"{name}.{key}", inner)]
 
 
-def _files(source: Source) -> list[Path]:
-    found = [source.folder.path / name for name in ARTIFACTS]
-    return [file for file in found if file.exists()]
+def _files(source: ExportSource) -> list[Path]:
+    files = [source.folder.path / name for name in ARTIFACTS]
+    return [file for file in files if file.exists()]
 
 
-def _mlflow(source: Source, artifacts: bool) -> str:
+def _mlflow(source: ExportSource, artifacts: bool) -> str:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.exceptions import MlflowException
@@ -138,46 +141,46 @@ def _mlflow(source: Source, artifacts: bool) -> str:
         client = MlflowClient()
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
         experiment = client.get_experiment_by_name(name)
-        place = experiment.experiment_id if experiment else client.create_experiment(name)
+        experiment_id = experiment.experiment_id if experiment else client.create_experiment(name)
         key = run_key(source)
-        found = client.search_runs([place], filter_string=f"tags.`{_RUN_TAG}` = '{key}'")
+        runs = client.search_runs([experiment_id], filter_string=f"tags.`{_RUN_TAG}` = '{key}'")
         run = (
-            found[0]
-            if found
+            runs[0]
+            if runs
             else client.create_run(
-                place, run_name=source.folder.path.resolve().name, tags={_RUN_TAG: key}
+                experiment_id, run_name=source.folder.path.resolve().name, tags={_RUN_TAG: key}
             )
         )
-        now, own = int(time.time() * 1000), run.info.run_id
+        now, run_id = int(time.time() * 1000), run.info.run_id
         values = [Metric(key, value, now, 0) for key, value in numbers(source).items()]
         client.log_batch(
-            own,
+            run_id,
             params=[Param(key, value) for key, value in parameters(source).items()],
             tags=[RunTag(key, value) for key, value in tags(source).items()],
         )
-        for start in range(0, len(values), _METRICS_A_BATCH):
-            client.log_batch(own, metrics=values[start : start + _METRICS_A_BATCH])
+        for start in range(0, len(values), _METRICS_PER_CALL):
+            client.log_batch(run_id, metrics=values[start : start + _METRICS_PER_CALL])
         for file in _files(source) if artifacts else ():
-            client.log_artifact(own, str(file))
-        client.set_terminated(own)
+            client.log_artifact(run_id, str(file))
+        client.set_terminated(run_id)
     except (MlflowException, OSError) as error:
-        raise RunError(f"track=mlflow: not logged ({_brief(error)})") from None
-    return f"mlflow: experiment {name}, run {own}"
+        raise RunError(f"track=mlflow: not logged ({brief_error(error)})") from None
+    return f"mlflow: experiment {name}, run {run_id}"
 
 
-def _wandb(source: Source, artifacts: bool) -> str:
+def _wandb(source: ExportSource, artifacts: bool) -> str:
     import wandb
 
     key = run_key(source)
     columns = [field.name for field in fields(Estimate)]
-    rows = [[estimate_row(e)[column] for column in columns] for e in source.estimates()]
+    rows = [[getattr(e, column) for column in columns] for e in source.estimates()]
     try:
         run = wandb.init(
             project=os.environ.get("WANDB_PROJECT") or _EXPERIMENT,
             id=key,
             name=source.folder.path.resolve().name,
             resume="allow",
-            reinit="create_new",  # a training run of the same process goes on
+            reinit="create_new",  # lets a training run of the same process go on
             config={**parameters(source), **tags(source)},
         )
         run.summary.update(numbers(source))
@@ -189,12 +192,8 @@ def _wandb(source: Source, artifacts: bool) -> str:
             run.log_artifact(artifact)
         run.finish()
     except (wandb.errors.Error, OSError) as error:
-        raise RunError(f"track=wandb: not logged ({_brief(error)})") from None
+        raise RunError(f"track=wandb: not logged ({brief_error(error)})") from None
     return f"wandb: {run.url or f'offline in {run.dir}'}"
 
 
-def _brief(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
-
-
-_LOG: Mapping[str, Callable[[Source, bool], str]] = {"mlflow": _mlflow, "wandb": _wandb}
+_LOG: Mapping[str, Callable[[ExportSource, bool], str]] = {"mlflow": _mlflow, "wandb": _wandb}

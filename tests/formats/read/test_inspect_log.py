@@ -117,7 +117,7 @@ def test_failures_keep_their_status_and_have_no_text(log: Log) -> None:
     ]
 
 
-def test_unstated_temperature_one_seed_and_an_unfinished_log_are_flagged(log: Log) -> None:
+def test_doubtful_logs_are_flagged(log: Log) -> None:
     log.add(says("one"), epoch=1)
     log.add(says("two"), epoch=2)
     folder = log.write(status="cancelled", seed=42).read()

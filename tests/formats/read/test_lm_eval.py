@@ -98,7 +98,7 @@ def test_prompts_are_found_by_the_text_inside_them(
     assert not {"seed", "chat_template"} & set(manifest.identity.stored())
     assert "top_p" not in sampling
     assert {"seed", "chat_template", "top_p"} <= set(manifest.imported.unknown)
-    assert "all count as whole" in manifest.imported.warnings[0]
+    assert "all count as complete" in manifest.imported.warnings[0]
     assert "unknown: top_p" in manifest.imported.warnings[1]
 
 
@@ -148,7 +148,7 @@ def test_fields_named_by_the_user_come_first(
         read(lines)
     with pytest.raises(UserError, match=r"--query-field doc\.tusk: no field `tusk`; did you mean"):
         read(lines, fields=Fields(query="doc.tusk", persona="doc.who"))
-    with pytest.raises(UserError, match="no persona of suite persona can be told"):
+    with pytest.raises(UserError, match="no persona of suite persona is recognised"):
         read(lines, fields=Fields(query="doc.task"))
     folder = read(lines, fields=Fields(query="doc.task", persona="doc.who"))
     assert {s.query for s in folder.sealed_samples()} == set(queries[5:7])
@@ -189,7 +189,7 @@ def test_copies_at_temperature_0_are_refused(
 def test_doubled_documents_and_padding_clones_are_refused(
     read: Callable[..., RunFolder], lines: list[Line]
 ) -> None:
-    with pytest.raises(UserError, match=r"jsonl:5: doc_id 0 was in line 1 .* doubled"):
+    with pytest.raises(UserError, match=r"jsonl:5: doc_id 0 was already in line 1, .* doubled"):
         read([*lines, lines[0]])
     padded = json.loads(json.dumps(lines))
     padded[-1]["resps"][0] += ["reply 3 b", "reply 3 b"]

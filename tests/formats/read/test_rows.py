@@ -73,7 +73,10 @@ def test_doubled_rows_are_flagged_and_doubled_ids_refused(read: Import, rows: li
 
 @pytest.mark.parametrize(
     ("first", "says"),
-    [({"sample_id": "x"}, "sample_id x is in"), ({"index": 0}, r"reply 0 to .* is in .*: row 1")],
+    [
+        ({"sample_id": "x"}, "sample_id x is already in"),
+        ({"index": 0}, r"reply 0 to .* is already in .*: row 1"),
+    ],
 )
 def test_one_id_or_place_twice_is_refused(
     read: Import, rows: list[Row], first: Row, says: str
@@ -82,9 +85,7 @@ def test_one_id_or_place_twice_is_refused(
         read([{**rows[0], **first}, {**rows[1], **first}])
 
 
-def test_uneven_numbers_of_replies_are_flagged_and_reach_the_report(
-    read: Import, rows: list[Row]
-) -> None:
+def test_warnings_of_an_import_reach_the_report(read: Import, rows: list[Row]) -> None:
     manifest = read(rows[:-1])
     said = "Prompts have between 1 and 2 replies"
     assert said in manifest.imported.warnings[0]

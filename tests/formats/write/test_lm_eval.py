@@ -42,7 +42,7 @@ def test_files_are_named_as_lm_eval_names_them(written: list[Path], tmp_path: Pa
     assert sanitized("org/name:v1[x]") == "org__name__v1__x__"
 
 
-def test_results_hold_value_error_and_interval_of_every_defined_metric(
+def test_results_hold_value_error_and_interval_of_each_metric(
     run: Path, written: list[Path]
 ) -> None:
     content = json.loads(written[0].read_text())

@@ -11,7 +11,7 @@ import pytest
 from sfr_eval.config import load_run_config
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.formats.write import trackers
-from sfr_eval.formats.write.source import Source
+from sfr_eval.formats.write.source import ExportSource
 from sfr_eval.pipeline.run import execute
 from tests.support.export_data import write_run
 
@@ -50,14 +50,14 @@ def test_a_missing_package_is_an_error_only_where_it_was_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(trackers, "_installed", lambda name: False)
-    with pytest.raises(UserError, match="wandb: is not installed; pip install wandb"):
+    with pytest.raises(UserError, match="wandb: not installed; pip install wandb"):
         trackers.usable_trackers(("wandb",), {})
     assert trackers.usable_trackers(None, {"WANDB_PROJECT": "p"}) == []
     assert "WANDB_PROJECT is set, but wandb is not installed" in capsys.readouterr().err
 
 
 def test_every_defined_number_has_a_key_of_its_own(run: Path) -> None:
-    source = Source.open(run)
+    source = ExportSource.open(run)
     numbers = trackers.numbers(source)
     rows = [e for e in source.results.estimates if not e.persona and e.value is not None]
     assert len(rows) > 40
@@ -69,22 +69,22 @@ def test_every_defined_number_has_a_key_of_its_own(run: Path) -> None:
 
 
 def test_parameters_stay_the_same_when_samples_are_added(run: Path) -> None:
-    before = Source.open(run)
+    before = ExportSource.open(run)
     parameters, key = trackers.parameters(before), trackers.run_key(before)
     assert parameters["sampling.persona.top_p"] == "1.0"
     assert parameters["model"] == "world:cross=0.3,within=0.5"
     manifest = json.loads((run / "manifest.json").read_text())
     manifest["plan"][0]["samples"] = 64
     (run / "manifest.json").write_text(json.dumps(manifest))
-    after = Source.open(run)
+    after = ExportSource.open(run)
     assert (trackers.parameters(after), trackers.run_key(after)) == (parameters, key)
     assert trackers.tags(after)["persona.samples"] == "64"
 
 
-def test_a_failing_service_is_reported_and_the_next_one_still_tried(
+def test_a_failing_service_does_not_stop_the_next_one(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(source: Source, artifacts: bool) -> str:
+    def fails(source: ExportSource, artifacts: bool) -> str:
         raise RunError("track=mlflow: not logged (no route)")
 
     monkeypatch.setattr(trackers, "_installed", lambda name: True)
@@ -96,15 +96,15 @@ def test_a_failing_service_is_reported_and_the_next_one_still_tried(
     ]
 
 
-def test_a_run_logs_itself_and_a_failing_service_ends_it_with_3_and_all_files(
+def test_a_run_whose_tracker_fails_ends_with_3_and_all_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(source: Source, artifacts: bool) -> str:
+    def fails(source: ExportSource, artifacts: bool) -> str:
         raise RunError("track=mlflow: not logged (no route)")
 
     seen: list[bool] = []
 
-    def sees(source: Source, artifacts: bool) -> str:
+    def sees(source: ExportSource, artifacts: bool) -> str:
         seen.append(artifacts)
         return "mlflow: seen"
 
@@ -150,8 +150,8 @@ def test_mlflow_holds_the_numbers_once(
     assert experiment is not None
     (found,) = client.search_runs([experiment.experiment_id])
     assert found.info.status == "FINISHED"
-    assert found.data.metrics == trackers.numbers(Source.open(run))
-    assert found.data.params == trackers.parameters(Source.open(run))
+    assert found.data.metrics == trackers.numbers(ExportSource.open(run))
+    assert found.data.params == trackers.parameters(ExportSource.open(run))
     files = {file.path for file in client.list_artifacts(found.info.run_id)}
     assert files == ({"results.json", "manifest.json"} if artifacts else set())
 
@@ -175,4 +175,4 @@ def test_wandb_offline_keeps_summary_table_and_artifact(
         assert needle in content
     tables: list[Any] = list(folder.rglob("*.table.json"))
     (table,) = [json.loads(file.read_text()) for file in tables]
-    assert len(table["data"]) == len(Source.open(run).results.estimates)
+    assert len(table["data"]) == len(ExportSource.open(run).results.estimates)

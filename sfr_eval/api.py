@@ -114,17 +114,14 @@ def run(
     """Samples a checkpoint and measures it, as `sfr-eval run` does. `settings` are those of
     `sfr_eval.config.RunConfig` (samples, temperatures, limit, output, ...); the same call resumes.
 
-    UserError for wrong settings; RunError if requests failed (the run folder is kept).
+    Raises UserError for wrong settings and RunError if requests failed; the folder is kept.
     """
     from sfr_eval.config import load_run_config
     from sfr_eval.demo import train_demo_models
     from sfr_eval.pipeline.run import execute
 
     suites = (suite,) if isinstance(suite, str) else tuple(suite)
-    overrides = {
-        name: str(value) if isinstance(value, os.PathLike) else value
-        for name, value in {"model": model, "suite": suites, **settings}.items()
-    }
+    overrides = _plain({"model": model, "suite": suites, **settings})
     run_config = load_run_config(overrides, file=None if config is None else Path(config))
     if run_config.serving.base_url is None:
         train_demo_models(run_config.model, run_config.score.base_model)
@@ -136,11 +133,20 @@ def run(
     return Run(outcome.folder)
 
 
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings that are given, paths as text."""
+    return {
+        name: str(value) if isinstance(value, os.PathLike) else value
+        for name, value in settings.items()
+        if value is not None
+    }
+
+
 def load(folder: PathLike) -> Run:
     """Opens a run on disk. Raises UserError if there is none."""
-    found = Run(Path(folder))
-    _ = found.manifest
-    return found
+    run = Run(Path(folder))
+    _ = run.manifest
+    return run
 
 
 def score(
@@ -161,13 +167,13 @@ def score(
     from sfr_eval.formats.read.mapping import Fields
     from sfr_eval.pipeline.score import score_paths
 
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = _plain({**settings.pop("code", {}), **settings, "metrics": metrics})
     refuse_unknown(given, where="score", known=select(SETTINGS))
     train_demo_models(given.get("model"), given.get("base_model"))
     paths = [path] if isinstance(path, str | os.PathLike) else path
     scored = score_paths(
         [Path(each) for each in paths],
-        given if metrics is None else {**given, "metrics": metrics},
+        given,
         suite=suite,
         output=None if output is None else Path(output),
         fields=Fields(query=query_field, persona=persona_field)

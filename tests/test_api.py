@@ -89,6 +89,8 @@ def test_two_runs_are_compared_prompt_by_prompt(run: se.Run, tmp_path: Path) -> 
 def test_wrong_settings_are_one_line(run: se.Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="did you mean `samples`"):
         se.run(model="world:", suite="persona", smaples=2)
+    with pytest.raises(UserError, match="score: unknown setting `encodr`; did you mean `encoder`"):
+        se.score(run, encodr="x")
     with pytest.raises(UserError, match="did you mean `persona`"):
         se.run(model="world:", suite="persna", output=tmp_path / "x")
 

@@ -330,6 +330,14 @@ def test_dry_run_prints_the_plan_and_draws_nothing(command: Any) -> None:
     assert list(Path.cwd().iterdir()) == []
 
 
+def test_dry_run_makes_the_checks_of_a_run(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command(*WORLD, "--output", "out").code == 0
+    ended = command(*WORLD, "--output", "out", "--seed", "9", "--dry-run")
+    assert "seed: 0 there, 9 here" in ended.error
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 9))
+    assert "the disk is full" in command(*WORLD, "--output", "new", "--dry-run").error
+
+
 def test_ls_lists_in_words_and_in_json(command: Any) -> None:
     listed = json.loads(command("ls", "--json").out)
     assert set(listed) == {"suites", "judges", "metrics", "objectives", "engines"}

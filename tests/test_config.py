@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfr_eval.config import RunConfig, load_run_config, parse_assignments
+from sfr_eval.config import FIELDS, RunConfig, load_run_config, parse_assignments
 from sfr_eval.errors import UserError
+from sfr_eval.settings import ScoreSettings
 from sfr_eval.suites.spec import QueryRow, SuiteSpec
 from sfr_eval.temperature import parse_temperatures
 from sfr_eval.util.reading import read_jsonl, read_yaml_mapping
@@ -126,6 +127,26 @@ def test_precedence_is_command_line_environment_file_default(tmp_path: Path) -> 
     assert (config.samples, config.limit, config.seed) == (1, 2, 3)
     assert config.temperatures is None  # left to the suite
     assert config.sampling == "neutral"
+
+
+def test_settings_may_be_written_in_their_groups(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("score: {metrics: [text], workers: 2}\nserving: {dtype: float32}\nworkers: 3\n")
+    config = load_run_config(GIVEN, file=file, environment={"SFR_EVAL_JUDGE_VOTES": "4"})
+    assert config.score == ScoreSettings(metrics=("text",), workers=3)
+    assert (config.serving.dtype, config.judging.judge_votes) == ("float32", 4)
+    assert RunConfig.model_validate(config.flat()) == config
+    assert config.flat().keys() == FIELDS.keys()
+    file.write_text("score: {metrix: [text]}\n")
+    with pytest.raises(UserError, match="unknown setting `metrix`; did you mean `metrics`"):
+        load_run_config(GIVEN, file=file, environment={})
+
+
+def test_given_settings_overlay_the_stored_ones() -> None:
+    stored = ScoreSettings.from_flat({"workers": 2, "layers": [0, 1], "model": "m"})
+    assert stored.overlaid(ScoreSettings(workers=3)) == ScoreSettings(workers=3, layers=(0, 1))
+    with pytest.raises(UserError, match=r"^--workers: "):
+        ScoreSettings.from_flat({"workers": 0})
 
 
 def test_an_override_of_none_is_not_given() -> None:

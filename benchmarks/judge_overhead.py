@@ -136,7 +136,7 @@ def ours(url: str, count: int, concurrency: int, sizes: list[float] | None = Non
         closing(judgement_writer(RunFolder(Path(place)))) as writer,
     ):
         done = 0
-        for row in judge.judge(cases(count), known=set().__contains__):
+        for row in judge.judge(cases(count), is_stored=set().__contains__):
             assert row.score == 4
             writer.append((row,))
             done += 1

@@ -131,16 +131,16 @@ def _values(
 ) -> Iterator[MetricValues]:
     """Yield a metric's values at each temperature; its keys are added to those of its unit."""
     values = run.values(suite, metric)
-    own = keys.setdefault(stored_unit(metric), [])
-    new = {key for at in values.values() for key in at}.difference(own)
-    own.extend(sorted(new))  # one metric's sets may have keys that another's lack
+    unit_keys = keys.setdefault(stored_unit(metric), [])
+    new = {key for at in values.values() for key in at}.difference(unit_keys)
+    unit_keys.extend(sorted(new))  # one metric's sets may have keys that another's lack
     for t, at in sorted(values.items()):
         if temperatures is None or t in temperatures:
             yield MetricValues(
                 metric=metric,
                 temperature=t,
                 signature=compared_signature(run, suite, metric),
-                values=[None if key not in at else round(at[key], DIGITS) for key in own],
+                values=[None if key not in at else round(at[key], DIGITS) for key in unit_keys],
             )
 
 

@@ -71,18 +71,18 @@ class Judge:
         self._fleet.close()
 
     def judge(
-        self, cases: Iterable[Case], *, known: Callable[[str], bool] = lambda _: False
+        self, cases: Iterable[Case], *, is_stored: Callable[[str], bool] = lambda _: False
     ) -> Iterator[Judgement]:
         """Yield a judgement for each case, in the order in which they finish.
 
-        Ids for which `known` is true are stored already and are not asked again. Cases are taken as
+        Ids for which `is_stored` is true are not asked again. Cases are taken as
         there is room for them.
         """
         requests = (
             (judgement_id, case, body)
             for case in cases
             for judgement_id, body in [self._request(case)]
-            if not known(judgement_id)
+            if not is_stored(judgement_id)
         )
         return self._fleet.map(self._ask, requests)
 
@@ -192,16 +192,13 @@ def open_judges(
     prices: tuple[float, float] | None,
 ) -> list[Judge]:
     """Connect to the judges named by --judge. Raises UserError if one does not answer."""
-    opened = []
-    for name in names:
-        address = judge_address(name)
-        opened.append(
-            Judge(
-                address,
-                key=judge_key(address),
-                concurrency=concurrency,
-                timeout_seconds=timeout_seconds,
-                prices=prices and Prices(prompt=prices[0], completion=prices[1]),
-            )
+    return [
+        Judge(
+            address,
+            key=judge_key(address),
+            concurrency=concurrency,
+            timeout_seconds=timeout_seconds,
+            prices=prices and Prices(prompt=prices[0], completion=prices[1]),
         )
-    return opened
+        for address in map(judge_address, names)
+    ]

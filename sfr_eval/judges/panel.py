@@ -156,7 +156,7 @@ def judge_run(
             try:
                 with Bar(f"judging by {judge.name}", total, unit="votes") as bar:
                     cases = run_cases(replies, suites, panel.specs, panel.settings.judge_votes)
-                    for judgement in judge.judge(cases, known=stored.__contains__):
+                    for judgement in judge.judge(cases, is_stored=stored.__contains__):
                         writer.append((judgement,))
                         done += 1
                         if judgement.status in ("error", "unsupported"):

@@ -140,7 +140,7 @@ class _Asker:
             Bar(f"judging by {self._judge.name}", len(cases), unit="votes") as bar,
             appending(self._file) as append,
         ):
-            for row in self._judge.judge(cases, known=is_stored):
+            for row in self._judge.judge(cases, is_stored=is_stored):
                 append(row)
                 count(row)
         return judgements

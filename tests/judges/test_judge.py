@@ -81,7 +81,7 @@ def test_votes_have_seeds_of_their_own_that_repeat() -> None:
         again = {row.judgement_id for row in judge.judge(votes(case(), 4))}
         assert again == first
         assert {body["seed"] for body in server.bodies[4:]} == seeds
-        assert list(judge.judge(votes(case(), 4), known=first.__contains__)) == []
+        assert list(judge.judge(votes(case(), 4), is_stored=first.__contains__)) == []
 
 
 def test_another_text_rubric_or_sample_is_another_judgement() -> None:

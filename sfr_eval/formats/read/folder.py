@@ -74,8 +74,8 @@ def import_generations(
     samples = _samples(replies, loaded)
     unsafe = {"unsafe_code": True} if code.unsafe_code else {}
     config = StoredConfig.model_validate({"suite": [named], **code.problems(), **unsafe})
-    made = _manifest(readings, loaded, samples, digest).model_copy(update={"config": config})
-    manifest = Manifest.model_validate(made.stored())  # as it will be read back
+    manifest = _manifest(readings, loaded, samples, digest).model_copy(update={"config": config})
+    manifest = Manifest.model_validate(manifest.stored())  # as it will be read back
     old = folder.read_manifest()
     if old is not None:
         manifest = manifest.keeping(old, "thinking", "judging")
@@ -103,8 +103,8 @@ def _own_suite(file: Path) -> str | None:
         return inspect_log.own_suite(file)
     first = next(json_lines(file), None)
     row = first[1] if first is not None and isinstance(first[1], dict) else {}
-    own = lm_eval.own_block(row["arguments"]) if lm_eval.looks_like(row) else row
-    suite = own.get("suite") if isinstance(own, dict) else None
+    block = lm_eval.own_block(row["arguments"]) if lm_eval.looks_like(row) else row
+    suite = block.get("suite") if isinstance(block, dict) else None
     return suite if isinstance(suite, str) and suite else None
 
 

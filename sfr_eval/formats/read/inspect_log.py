@@ -61,14 +61,14 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         replies += _replies(sample, query, persona, float(temperature), where=where)
     if not replies:
         raise UserError(f"{file}: has no samples")
-    own = (log.eval.metadata or {}).get("sfr_eval")
+    block = (log.eval.metadata or {}).get("sfr_eval")
     return Reading(
         file=file,
         format="inspect",
         replies=replies,
         model=log.eval.model,
         sampling=_sampling(config),
-        origin=dict(own.get("origin", {})) if isinstance(own, Mapping) else {},
+        origin=dict(block.get("origin", {})) if isinstance(block, Mapping) else {},
         warnings=tuple(_warnings(file, log, config)),
     )
 
@@ -91,8 +91,8 @@ def _warnings(file: Path, log: "EvalLog", config: "GenerateConfig") -> Iterator[
 def own_suite(file: Path) -> str | None:
     """Return the suite that our export wrote into a log; None for other logs."""
     need_inspect(f"score {file}")
-    own = (_header(file).eval.metadata or {}).get("sfr_eval")
-    return str(own["suite"]) if isinstance(own, Mapping) and "suite" in own else None
+    block = (_header(file).eval.metadata or {}).get("sfr_eval")
+    return str(block["suite"]) if isinstance(block, Mapping) and "suite" in block else None
 
 
 def _header(file: Path) -> "EvalLog":
@@ -147,14 +147,14 @@ def _replies(
     sample: "EvalSample", query: str, persona: str, temperature: float, *, where: str
 ) -> Iterator[Reply]:
     facts: dict[str, Any] = {"where": where, "query": query, "persona": persona}
-    own = sample.metadata if "sample_id" in (sample.metadata or {}) else {}
-    facts |= {name: own[name] for name in _OWN if name in own}
-    facts["temperature"] = float(own.get("temperature", temperature))
+    block = sample.metadata if "sample_id" in (sample.metadata or {}) else {}
+    facts |= {name: block[name] for name in _OWN if name in block}
+    facts["temperature"] = float(block.get("temperature", temperature))
     if sample.error is not None or not sample.output.choices:
         why = sample.error.message if sample.error else sample.output.error or "no reply"
         status: Status = "error"
-        if own.get("status") in ("refused", "unsupported"):
-            status = own["status"]
+        if block.get("status") in ("refused", "unsupported"):
+            status = block["status"]
         line = "" if status == "refused" else " ".join(str(why).split())
         yield Reply(**facts, status=status, text="", error=line)
         return

@@ -105,8 +105,8 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         if sampling and stated != sampling:
             warnings["Documents of one file were sampled with different settings."] = None
         sampling = sampling or stated
-        own = own_block(line.arguments)
-        block = None if own is None else read_model(OwnBlock, own, where=f"{where}: sfr_eval")
+        fields = own_block(line.arguments)
+        block = None if fields is None else read_model(OwnBlock, fields, where=f"{where}: sfr_eval")
         replies += _replies(line.resps, block, query, persona, temperature, where=where)
     if not replies:
         raise UserError(f"{file}: has no answers")
@@ -204,15 +204,15 @@ def _replies(
                 **facts, temperature=temperature, status="ok", text=checked_text(text, where=where)
             )
         return
-    own = block.samples
-    expected = sum(sample.status in TEXT_STATUSES for sample in own)
+    samples = block.samples
+    expected = sum(sample.status in TEXT_STATUSES for sample in samples)
     if expected != len(texts):
         raise UserError(
             f"{where}: resps holds {len(texts)} texts where sfr_eval.samples has {expected}; "
             "export the run again, or remove the key sfr_eval"
         )
     remaining = iter(texts)
-    for sample in own:
+    for sample in samples:
         text = next(remaining) if sample.status in TEXT_STATUSES else ""
         yield Reply(
             **facts,
@@ -249,8 +249,8 @@ def _results_beside(file: Path) -> Mapping[str, Any]:
 
 def _origin(summary: Mapping[str, Any]) -> dict[str, Any]:
     config = summary.get("config")
-    own = config.get("sfr_eval") if isinstance(config, Mapping) else None
-    origin = dict(own["origin"]) if isinstance(own, Mapping) and "origin" in own else {}
+    block = config.get("sfr_eval") if isinstance(config, Mapping) else None
+    origin = dict(block["origin"]) if isinstance(block, Mapping) and "origin" in block else {}
     if summary.get("chat_template_sha"):
         origin.setdefault("chat_template_sha", str(summary["chat_template_sha"]))
     return origin

@@ -187,7 +187,7 @@ def _by_prompt(
         for v in rows:
             if v.value is not None:
                 numbers[v.query, v.persona].append(v.value)
-        means = {key: math.fsum(own) / len(own) for key, own in numbers.items()}
+        means = {key: math.fsum(n) / len(n) for key, n in numbers.items()}
         spread = {
             (query, persona): means.get((query, persona), means.get((query, "")))
             for query, persona in prompts
@@ -201,4 +201,6 @@ def _by_prompt(
 def _standard_errors(values: Mapping[str, Sequence[Value]]) -> dict[str, float]:
     """Return metric -> standard error of the mean over queries, from two queries on."""
     means = {metric: list(query_means(rows).values()) for metric, rows in values.items()}
-    return {metric: standard_error(own) for metric, own in means.items() if len(own) > 1}
+    return {
+        metric: standard_error(numbers) for metric, numbers in means.items() if len(numbers) > 1
+    }

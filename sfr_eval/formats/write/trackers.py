@@ -1,7 +1,7 @@
 """Logs results to MLflow and Weights & Biases, through their own clients.
 
-`--set track=mlflow,wandb` turns them on, as do the variables that the clients themselves read,
-MLFLOW_TRACKING_URI and WANDB_PROJECT; `track=none` turns both off.
+`--track mlflow,wandb` turns them on, as do the variables that the clients themselves read,
+MLFLOW_TRACKING_URI and WANDB_PROJECT; `--track none` turns both off.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Facts about the machine for a benchmark's result, and the JSON that a script ends with."""
+"""Describes the machine of a benchmark, and reads the JSON at the end of a script's output."""
 
 import importlib.metadata
 import json
@@ -16,7 +16,7 @@ _PACKAGES = (
 
 
 def conditions() -> dict[str, Any]:
-    """What a figure of this machine needs beside it."""
+    """Return the conditions under which figures of this machine were measured."""
     return {
         "date": time.strftime("%Y-%m-%d"),
         "machine": machine(),
@@ -27,7 +27,7 @@ def conditions() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory, and what of its instructions makes matrices fast."""
+    """Return processor, cores, memory, and the instructions that speed up matrices."""
     fields: dict[str, str] = {}
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         name, _, value = line.partition(":")
@@ -43,20 +43,20 @@ def machine() -> dict[str, Any]:
 
 
 def versions(names: Sequence[str]) -> dict[str, str]:
-    """Of those packages that are installed here."""
-    found = {}
+    """Return the versions of those packages that are installed."""
+    installed = {}
     for name in names:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def last_json(text: str) -> Any:
-    """The JSON that a script's output ends with, on one line or indented over several.
+    """Return the JSON at the end of a script's output, on one line or indented over several.
 
-    ValueError if it ends with something else.
+    Raises ValueError if it ends with something else.
     """
     lines = text.rstrip().splitlines()
     for start in range(len(lines) - 1, -1, -1):

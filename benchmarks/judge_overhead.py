@@ -1,10 +1,10 @@
-"""What a judgement costs beside the bare request: 10,000 of each against a stub server on loopback.
+"""Compares a judgement with the bare request: 10,000 of each to a stub server on loopback.
 
-The bare side posts ready bodies with the official client (`AsyncOpenAI.post`, which is what the
-judge uses, and `chat.completions.create`, which most people use) from as many workers. Ours makes
-the prompt, hashes it, posts it, parses the answer strictly and stores a row. Sides in turn, best of
---repeats; processor time of this process too, which a busy machine cannot disturb. Memory: resident
-size after 1,000 and after all judgements.
+The bare side posts prepared bodies with the official client (`AsyncOpenAI.post`, which the judge
+uses, and `chat.completions.create`, which most people use) from as many workers. Ours builds the
+prompt, hashes it, posts it, parses the answer strictly and stores a row. The sides take turns; the
+result is the best of --repeats, and includes CPU time of this process, which depends less on other
+load. Memory is the resident size after 1,000 and after all judgements.
 
 Run: python benchmarks/judge_overhead.py [--count 10000] [--repeats 5] [--concurrency 32]
 """
@@ -41,7 +41,7 @@ MODELS = b'{"object": "list", "data": [{"id": "stub"}]}'
 
 
 class Stub(asyncio.Protocol):
-    """The least server that the client is content with."""
+    """The smallest server that the client accepts."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport

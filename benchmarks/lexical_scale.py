@@ -1,7 +1,7 @@
-"""The lexical family over a million replies in one streaming pass: seconds, memory, linearity.
+"""Measures the lexical family over a million replies in one pass: seconds, memory, linearity.
 
-Rows are made as they are read, 64 replies of 60 words to each of --prompts prompts (nine personas
-a query), so nothing but the batch in hand and the values is kept.
+Rows are generated as they are read, 64 replies of 60 words to each of --prompts prompts (nine
+personas per query), so only the current batch and the values are in memory.
 
     python benchmarks/lexical_scale.py [--prompts 15625] [--json]
 """
@@ -23,7 +23,7 @@ PERSONAS, K, WORDS = 9, 64, 60
 
 
 def rows(prompts: int, *, seed: int = 0) -> Iterator[ReplyRow]:
-    """Replies that share an opener and phrases within a prompt."""
+    """Yield replies that share an opener and phrases within a prompt."""
     random = np.random.default_rng(seed)
     weights = 1 / np.arange(1, 6_001)
     bounds = np.cumsum(weights / weights.sum())
@@ -37,7 +37,7 @@ def rows(prompts: int, *, seed: int = 0) -> Iterator[ReplyRow]:
 
 
 def measure(prompts: int) -> dict[str, Any]:
-    """Seconds of the whole pass, of the CPU, of making the rows alone; and the peak of memory."""
+    """Return wall and CPU seconds of the pass, CPU seconds of making the rows, and peak memory."""
     start_cpu = time.process_time()
     for _ in rows(prompts):
         pass

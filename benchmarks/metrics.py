@@ -1,9 +1,10 @@
-"""Our measures beside the tools that people would otherwise take: values and seconds, one process.
+"""Compares our metrics with the tools that people would otherwise use: values and seconds.
 
-Every row is the best of --repeats runs, on one thread. A peer that is quadratic or slow gets fewer
-texts, and its seconds are scaled up (linearly for nltk and sacrebleu, by pairs for `diversity`);
-the table says so. Seconds are those of the CPU, so that a busy machine does not tilt a ratio. A
-peer that is not installed is left out. Peers: requirements/benchmark.txt, in an own environment.
+Every row is the best of --repeats runs, on one thread of one process. A peer that is quadratic or
+slow gets fewer texts, and its seconds are scaled up (linearly for nltk and sacrebleu, by pairs for
+`diversity`), which the table says. Seconds are CPU seconds, so that other load does not distort a
+ratio. A peer that is not installed is left out. Peers: requirements/benchmark.txt, in an
+environment of their own.
 
     python benchmarks/metrics.py [--repeats 3] [--docs]
 
@@ -38,7 +39,7 @@ Texts = list[list[str]]
 
 @dataclass(frozen=True)
 class Row:
-    """One task: our seconds, the peer's, and how far the values lie apart."""
+    """One task: our seconds, the peer's, and how far the values differ."""
 
     task: str
     texts: int
@@ -54,8 +55,8 @@ class Row:
 
 
 def corpus(count: int, *, seed: int = 0) -> Texts:
-    """Replies of about 60 words: Zipf words, a bank of phrases, phrases of the prompt, an opener.
-    Realistic overlap without meaning; for speed and for the estimators only."""
+    """Make replies of about 60 words: Zipf words, a bank of phrases, phrases of the prompt, an
+    opener. The overlap is realistic, the text has no meaning."""
     random = np.random.default_rng(seed)
     weights = 1 / np.arange(1, 6_001)
     weights /= weights.sum()
@@ -102,7 +103,7 @@ def present(name: str) -> bool:
 
 
 def load_diversity(module: str) -> Any:
-    """One module of `diversity`, without its package, which imports spacy and openai."""
+    """Import one module of `diversity` without its package, which imports spacy and openai."""
     folder = Path(str(importlib.util.find_spec("diversity").submodule_search_locations[0]))  # type: ignore[union-attr,index]
     spec = importlib.util.spec_from_file_location(f"_peer_{module}", folder / f"{module}.py")
     assert spec is not None

@@ -1,4 +1,4 @@
-"""What each benchmark script found, as rows of the one table."""
+"""Turns the result of each benchmark script into rows of the one table."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line: our figure, and that of what stands beside it."""
+    """One line: our figure, and the figure that it is compared with."""
 
     what: str
     ours: str
@@ -26,14 +26,14 @@ def cost(ours: float, bare: float) -> str:
 
 
 def json_lines(output: str) -> list[Any]:
-    """Of a script that prints a line of JSON for each figure."""
+    """Return the results of a script that prints a line of JSON for each figure."""
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
-def run_overhead(found: Any) -> Iterator[Row]:
-    size = f"{found['requests']:,} requests, {len(found['runs']['ours'])} runs of each"
+def run_overhead(result: Any) -> Iterator[Row]:
+    size = f"{result['requests']:,} requests, {len(result['runs']['ours'])} runs of each"
     for figure, shown in (("sampling_seconds", "sampling"), ("wall_seconds", "whole process")):
-        ours, bare = found[figure]["ours"], found[figure]["bare"]
+        ours, bare = result[figure]["ours"], result[figure]["bare"]
         yield Row(
             what=f"a run, {shown}; {size}",
             ours=f"{ours:.1f} s",
@@ -51,20 +51,20 @@ _SWEEP_NAMES = {
 }
 
 
-def sweep(found: Any) -> Iterator[Row]:
-    best = found["best"]
+def sweep(result: Any) -> Iterator[Row]:
+    best = result["best"]
     what = (
-        f"sweep of {len(found['temperatures'])} temperatures, {found['requests']:,} replies to "
-        f"{found['prompts']} prompts, {len(found['runs']['ours'])} run(s) of each"
+        f"sweep of {len(result['temperatures'])} temperatures, {result['requests']:,} replies to "
+        f"{result['prompts']} prompts, {len(result['runs']['ours'])} run(s) of each"
     )
-    if found["lm_eval"] is None:
+    if result["lm_eval"] is None:
         yield Row(what=what, ours=_sweep_seconds(best["ours"]), name="lm-eval: not installed")
     for side, row in best.items():
         if side != "ours":
             yield Row(
                 what=what,
                 ours=_sweep_seconds(best["ours"]),
-                name=_SWEEP_NAMES[side].format(version=found["lm_eval"]),
+                name=_SWEEP_NAMES[side].format(version=result["lm_eval"]),
                 other=_sweep_seconds(row),
                 ratio=faster(best["ours"]["wall_seconds"], row["wall_seconds"]),
             )
@@ -77,8 +77,8 @@ def _sweep_seconds(row: Any) -> str:
     )
 
 
-def metrics(found: Any) -> Iterator[Row]:
-    for row in found:
+def metrics(result: Any) -> Iterator[Row]:
+    for row in result:
         yield Row(
             what=f"{row['task']}, {row['texts']:,} texts (peer ran {row['measured_on']})",
             ours=f"{row['ours']:.3f} CPU s",
@@ -88,9 +88,9 @@ def metrics(found: Any) -> Iterator[Row]:
         )
 
 
-def grade(found: Any) -> Iterator[Row]:
-    ours = {(r["set"], r["workers"]): r for r in found if r["executor"] == "sfr-eval"}
-    for row in found:
+def grade(result: Any) -> Iterator[Row]:
+    ours = {(r["set"], r["workers"]): r for r in result if r["executor"] == "sfr-eval"}
+    for row in result:
         what = f"grading, {row['set']}, {row['programs']:,} programs, {row['workers']} worker(s)"
         own = ours.get((row["set"], row["workers"]))
         if row["executor"].startswith("sfr-eval "):  # a mode, without a peer
@@ -104,7 +104,7 @@ def grade(found: Any) -> Iterator[Row]:
                 other=f"{row['per_second']:,.0f} a second",
                 ratio=f"{own['per_second'] / row['per_second']:,.1f} times as fast",
             )
-    beside = {(r["set"], r["workers"]) for r in found if not r["executor"].startswith("sfr-eval")}
+    beside = {(r["set"], r["workers"]) for r in result if not r["executor"].startswith("sfr-eval")}
     for (task, workers), row in ours.items():
         if (task, workers) not in beside:
             yield Row(
@@ -114,9 +114,9 @@ def grade(found: Any) -> Iterator[Row]:
             )
 
 
-def train(found: Any) -> Iterator[Row]:
-    if "step" in found:
-        seconds = found["step"]["seconds"]
+def train(result: Any) -> Iterator[Row]:
+    if "step" in result:
+        seconds = result["step"]["seconds"]
         yield Row(
             what="a training step with SFR",
             ours=f"{seconds['sfr'] * 1e3:.1f} ms",
@@ -124,7 +124,7 @@ def train(found: Any) -> Iterator[Row]:
             other=f"{seconds['ce'] * 1e3:.1f} ms",
             ratio=cost(seconds["sfr"], seconds["ce"]),
         )
-    for name, row in found.get("encoding", {}).items():
+    for name, row in result.get("encoding", {}).items():
         seconds = row["seconds"]
         yield Row(
             what=f"encoding of targets, {name}, {row['segments']:,} segments, "
@@ -136,19 +136,19 @@ def train(found: Any) -> Iterator[Row]:
         )
 
 
-def lexical_scale(found: Any) -> Iterator[Row]:
-    what = f"lexical family of {found['whole']['rows']:,} replies"
-    yield _beside_a_tenth(what, found, ratio=found["cpu_ratio"])
+def lexical_scale(result: Any) -> Iterator[Row]:
+    what = f"lexical family of {result['whole']['rows']:,} replies"
+    yield _beside_a_tenth(what, result, ratio=result["cpu_ratio"])
 
 
-def score_scale(found: Any) -> Iterator[Row]:
-    replies = found["whole"]["replies"]
+def score_scale(result: Any) -> Iterator[Row]:
+    replies = result["whole"]["replies"]
     what = f"`sfr-eval score` of {replies:,} replies: lexical, style (cached)"
-    yield _beside_a_tenth(what, found, ratio=found["cpu_ratio_at_ten_times_the_replies"])
+    yield _beside_a_tenth(what, result, ratio=result["cpu_ratio_at_ten_times_the_replies"])
 
 
-def _beside_a_tenth(what: str, found: Any, *, ratio: float) -> Row:
-    whole, tenth = found["whole"], found["tenth"]
+def _beside_a_tenth(what: str, result: Any, *, ratio: float) -> Row:
+    whole, tenth = result["whole"], result["tenth"]
     return Row(
         what=what,
         ours=f"{whole['seconds']:,.0f} s, {whole['peak_memory_gb']:.2f} GB",
@@ -158,17 +158,17 @@ def _beside_a_tenth(what: str, found: Any, *, ratio: float) -> Row:
     )
 
 
-def geometry(found: Any) -> Iterator[Row]:
+def geometry(result: Any) -> Iterator[Row]:
     yield Row(
-        what=f"scoring with hidden states, {found['replies']:,} replies, start to report",
-        ours=f"{found['wall_seconds']:.1f} s, {found['peak_megabytes'] / 1000:.2f} GB",
+        what=f"scoring with hidden states, {result['replies']:,} replies, start to report",
+        ours=f"{result['wall_seconds']:.1f} s, {result['peak_megabytes'] / 1000:.2f} GB",
     )
 
 
-def judge_overhead(found: Any) -> Iterator[Row]:
+def judge_overhead(result: Any) -> Iterator[Row]:
     best = {
         side: [min(column) for column in zip(*runs, strict=True)]
-        for side, runs in found["runs"].items()
+        for side, runs in result["runs"].items()
     }
     for side in ("bare post", "bare create"):
         yield Row(
@@ -180,8 +180,8 @@ def judge_overhead(found: Any) -> Iterator[Row]:
         )
 
 
-def startup(found: Any) -> Iterator[Row]:
-    best = found["best"]
+def startup(result: Any) -> Iterator[Row]:
+    best = result["best"]
     for name, seconds in best.items():
         if name.startswith(("sfr-eval", 'python -c "import')):
             command = name.removeprefix("sfr-eval ")
@@ -195,7 +195,7 @@ def startup(found: Any) -> Iterator[Row]:
                     other=f"{best[peer]:.2f} s" if peer else "",
                     ratio=faster(seconds, best[peer]) if peer else "",
                 )
-    for name, why in found["left_out"].items():
+    for name, why in result["left_out"].items():
         yield Row(what="start-up", ours="", name=f"`{name}`: {why}")
 
 

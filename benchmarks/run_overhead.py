@@ -1,8 +1,10 @@
-"""What a run costs beside a bare vLLM `generate` of the same requests.
+"""Measures the overhead of a run over a bare vLLM `generate` of the same requests.
 
-Each side is a process of its own, in turn, several times: start the engine, answer all requests.
-Ours also hashes, stores, checks and seals; scoring is left out. Prints a table and one line of
-JSON. Run: python benchmarks/run_overhead.py [--model demo] [--limit 37] [--samples 4] [--repeats 3]
+Each side is a process of its own that starts the engine and answers all requests; the sides take
+turns. Ours also hashes, stores, checks and seals, but does not score. Prints a table and one line
+of JSON.
+
+Run: python benchmarks/run_overhead.py [--model demo] [--limit 37] [--samples 4] [--repeats 3]
 """
 
 import argparse
@@ -46,7 +48,7 @@ def main() -> None:
 
 
 def run_side(side: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """One process of one side."""
+    """Run one side in a process."""
     command = [sys.executable, __file__, "--side", side, "--model", arguments.model]
     command += ["--limit", str(arguments.limit), "--samples", str(arguments.samples)]
     started = time.monotonic()
@@ -68,7 +70,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def bare(config: Any) -> dict[str, Any]:
-    """vLLM's own generate, with our engine arguments and our requests, all handed over at once."""
+    """Run vLLM's own generate with our engine arguments on all our requests at once."""
     from sfr_eval.pipeline.preflight import preflight
     from sfr_eval.samplers.vllm import engine_arguments, prepare_environment
 
@@ -107,7 +109,7 @@ def bare(config: Any) -> dict[str, Any]:
 
 
 def ours(config: Any) -> dict[str, Any]:
-    """The run without scoring, into a folder that did not exist."""
+    """Run without scoring into a new folder."""
     import sfr_eval.pipeline.run as run
 
     with tempfile.TemporaryDirectory() as scratch:

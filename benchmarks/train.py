@@ -1,8 +1,8 @@
-"""What SFR costs beside cross-entropy, and what encoding each text once saves.
+"""Measures the cost of SFR over cross-entropy, and what encoding each text only once saves.
 
-Step time: the same model, data and batch in one process, blocks of steps in turn, medians of each
-block, ratio of the best blocks; targets are encoded before. On a GPU also peak memory, for a
-Qwen2.5-0.5B-shaped model in bfloat16 at 1,024 tokens.
+Step time: the same model, data and batch in one process, alternating blocks of steps, the median of
+each block, and the ratio of the best blocks; targets are encoded beforehand. On a GPU also peak
+memory, for a Qwen2.5-0.5B-shaped model in bfloat16 at 1,024 tokens.
 
     python benchmarks/train.py                    demo model, CPU
     python benchmarks/train.py --device cuda      0.5B, GPU
@@ -148,8 +148,8 @@ def make_clock(gpu: bool) -> Any:
     clock = time.perf_counter if gpu else time.process_time
 
     class Clock(TrainerCallback):
-        """Seconds from step to step: loading, both passes, optimizer. On a CPU they are of this
-        process, which neighbours on the machine move least; take one thread."""
+        """Measures seconds per step: loading, both passes, optimizer. On a CPU they are CPU
+        seconds of this process, which depend least on other load; use one thread."""
 
         def __init__(self) -> None:
             self.seconds: list[float] = []
@@ -169,9 +169,9 @@ def make_clock(gpu: bool) -> Any:
 
 
 def encoding_cost(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The library's `encode` of all segments in one call, and the target cache. Texts: the demo's
-    training chats, in which little repeats; what a fine-tuned model that collapsed says, four
-    replies a prompt, as in self-distillation or rejection sampling; a field of a file of yours."""
+    """Compare the library's `encode` of all segments in one call with the target cache. Texts: the
+    demo's training chats, with few repeats; four replies per prompt of a collapsed model, as in
+    self-distillation or rejection sampling; a field of a given file."""
     import datasets
     from sfr_train.demo.initial_model import train_tokenizer
     from sfr_train.targets.segments import TargetSettings
@@ -228,7 +228,7 @@ def encoding_of(
         decoded = tokenizer.batch_decode(pieces, skip_special_tokens=True)
         texts += [text for text in decoded if text.strip()]
     data = datasets.Dataset.from_list(rows)
-    # Of this process's CPU time, which neighbours on the machine move least.
+    # CPU time of this process, which depends least on other load.
     seconds: dict[str, list[float]] = {"plain": [], "ours": []}
     for _ in range(rounds):
         started = time.process_time()
@@ -254,8 +254,8 @@ def encoding_of(
 
 
 def tokens_of(texts: list[str], encoder: Any) -> dict[str, int]:
-    """What the encoder computes: tokens with the library's padding (batches of 64, sorted by
-    characters), tokens of all segments, tokens of those that differ to the encoder."""
+    """Count what the encoder computes: tokens with the library's padding (batches of 64, sorted by
+    characters), tokens of all segments, tokens of the segments that differ for the encoder."""
     ids = encoder._model[0].tokenizer(texts)["input_ids"]
     order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
     parts = [[len(ids[i]) for i in order[at : at + 64]] for at in range(0, len(order), 64)]

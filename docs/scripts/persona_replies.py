@@ -1,6 +1,6 @@
-"""Writes docs/suites/persona_replies.md: ten replies of each persona, drawn from the world.
+"""Writes docs/suites/persona_replies.md: ten replies of each persona of the synthetic benchmark.
 
-Run it after a change of tasks/persona; a test holds the page equal to its output.
+Run it after a change of tasks/persona; a test keeps the page equal to its output.
 """
 
 from pathlib import Path
@@ -18,19 +18,19 @@ REPLIES = 10
 _HEAD = """\
 # A hundred replies
 
-Ten replies of each of the ten personas, drawn from the truth of the persona world (no dial turned,
-temperature 1, seed {seed}) for the same ten questions. Written by
-`docs/scripts/persona_replies.py`; nothing was picked by hand.
+Ten replies of each of the ten personas to the same ten questions, drawn from the reference
+distribution of the persona benchmark (both dials at 0, temperature 1, seed {seed}). Written by
+`docs/scripts/persona_replies.py`; nothing was selected by hand.
 
 The last column is the exact probability that a reply came from its persona, given the question and
 nine equally likely personas. No two personas share a phrase of their own, so one such phrase gives
-100 %; a reply of nothing but phrases that all share gives one ninth. The held-out persona is none
+100 %; a reply made only of phrases that all share gives one ninth. The held-out persona is not one
 of the nine.
 """
 
 
 def page() -> str:
-    """The whole page as markdown."""
+    """Return the page as Markdown."""
     world = PersonaWorld.load(find_suite("persona"))
     step = len(world.queries) // REPLIES
     queries = world.queries[:: step + 1][:REPLIES]

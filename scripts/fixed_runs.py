@@ -279,6 +279,7 @@ def diff(before: Path, after: Path) -> bool:
     """Prints the table; returns whether all numbers are equal and no row is gone."""
     old, new = values_of(before), values_of(after)
     rows = {row_of(path) for path in new}
+    largest = 0.0
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     examples: dict[str, Counter[str]] = defaultdict(Counter)
     for path in old | new:
@@ -288,16 +289,17 @@ def diff(before: Path, after: Path) -> bool:
             place = place if kind == "only before" else row_of(place)
         elif path not in old:
             kind = "only after"
-        elif old[path] == new[path]:
+        elif (left := old[path]) == (right := new[path]):
             kind = "equal"
+        elif is_result(path, left, right):
+            kind, place = "differ", f"{path}: {left!r} -> {right!r}"
+            if isinstance(left, int | float) and isinstance(right, int | float):
+                largest = max(largest, abs(left - right) / max(abs(left), abs(right)))
         else:
-            kind = "differ" if is_result(path, old[path], new[path]) else "text"
-            change = f"{old[path]!r} -> {new[path]!r}"
-            if kind == "text" and re.findall(r"\d+", str(old[path])) == re.findall(
-                r"\d+", str(new[path])
-            ):
-                change = re.sub(r"\d[\d.]*", "N", change)  # the same words are listed once
-            place = f"{path if kind == 'differ' else place}: {change}"
+            kind, change = "text", f"{left!r} -> {right!r}"
+            if re.findall(r"\d+", str(left)) == re.findall(r"\d+", str(right)):
+                change = re.sub(r"\d[\d.]*", "N", change)  # lists the same words once
+            place = f"{place}: {change}"
         file = re.sub(r"/(scores|plots)/.*", r"/\1/", path.partition(":")[0])
         counts[file][kind] += 1
         if kind != "equal":
@@ -309,6 +311,7 @@ def diff(before: Path, after: Path) -> bool:
     for kind in COLUMNS[1:]:
         for place, times in examples[kind].most_common(20):
             print(f"{kind}: {place}" + (f"  ({times:,} values)" if times > 1 else ""))
+    print(f"largest relative difference of two numbers: {largest:.1e}")
     return not counts["all"]["differ"] and not counts["all"]["row gone"]
 
 

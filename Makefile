@@ -4,18 +4,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := HF_HUB_OFFLINE=$${HF_HUB_OFFLINE:-1}
 
-.PHONY: demo test slow lint bench docs clean help
+.PHONY: demo check one test slow lint bench docs clean help
 
 help:
 	@echo "make demo   train the demo model, sample it with vLLM, write a report (minutes)"
+	@echo "make check  lint, types, layers, tests that load no model (two minutes)"
+	@echo "make one    one test, file or folder: make one T=tests/stats"
 	@echo "make test   the test suite, with real vLLM and a wheel"
 	@echo "make slow   the rest: kill -9 and Ctrl-C on real runs, program sets, servers"
-	@echo "make lint   ruff and mypy"
+	@echo "make lint   ruff, mypy and vulture"
 	@echo "make bench  all benchmarks into docs/benchmarks.md (an hour; ONLY=sweep,grade)"
 	@echo "make docs   the documentation site, strictly built into site/"
 
 demo: $(VENV)/.runtime
 	$(RUN) $(BIN)/sfr-eval demo
+
+check: lint
+	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not model and not slow and not faults and not gpu"
+
+one: $(VENV)/.dev
+	$(RUN) $(BIN)/python -m pytest -x $(T)
 
 test: $(VENV)/.dev
 	@scripts/system-packages.sh test
@@ -30,6 +38,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/vulture
 
 bench: $(VENV)/.dev
 	$(RUN) $(BIN)/python benchmarks/table.py \

@@ -68,3 +68,13 @@ def copied_assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
         return tmp_path / "assets" / "tasks" / "persona"
 
     return copy
+
+
+MODEL_FIXTURES = {"tiny_checkpoint", "checkpoint", "encoder", "context"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that load a model, which `make check` leaves out."""
+    for item in items:
+        if MODEL_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("model")

@@ -4,16 +4,16 @@ More temperature buys variety with quality, so two runs are compared along their
 curves, their summaries and the bootstrap are those of `metrics.sweep` and `stats.frontier`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.metrics.sweep import SEED, Curve, compare_curves, curve
+from sfr_eval.metrics.sweep import SEED, Curve, CurveComparison, compare_curves, curve
 from sfr_eval.metrics.table import largest_ks, metric_info, metric_table, trade_offs
-from sfr_eval.stats.frontier import MISSED, diversity_at, frontier
+from sfr_eval.stats.frontier import MISSED, CurveEstimate, diversity_at, frontier
 from sfr_eval.stats.intervals import DRAWS
 from sfr_eval.types import MetricResult, Value
 
@@ -23,7 +23,7 @@ LEVELS = 41
 
 @dataclass(frozen=True, kw_only=True)
 class MatchedQuality:
-    """Two curves and their difference at equal quality: the fields of `sweep.compare_curves`."""
+    """Two curves and their difference at equal quality."""
 
     suite: str
     quality: str
@@ -31,7 +31,7 @@ class MatchedQuality:
     lower_is_better: bool  # then 1 - value is compared
     first: Curve
     second: Curve
-    summary: Mapping[str, Any]
+    summary: CurveComparison
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each summary: hypervolume, and the diversity at each level of quality."""
@@ -41,35 +41,32 @@ class MatchedQuality:
             "diversity": self.diversity,
             "diversity_is": "1 - value" if self.lower_is_better else "the value",
         }
-        volume = self.summary["hypervolume"]
+        volume = self.summary.hypervolume
         yield {
             **shared,
             "measure": "hypervolume",
             "part": None,
             "level": None,
-            **volume,
+            **asdict(volume),
             "words": words(volume),
         }
-        for level in self.summary["matched"]:
-            fields = {key: level[key] for key in ("value", "low", "high", "method", "n")}
+        for level in self.summary.matched:
             yield {
                 **shared,
-                "measure": f"diversity at {level['part']:.0%} of the lower best quality",
-                "part": level["part"],
-                "level": level["level"],
-                **fields,
+                "measure": f"diversity at {level.part:.0%} of the lower best quality",
+                **asdict(level),
                 "words": words(level),
             }
 
 
-def words(interval: Mapping[str, Any]) -> str:
+def words(difference: CurveEstimate) -> str:
     """Return what the interval of a difference allows to be said; higher is always better here.
 
     These are the words of comparison.json; a reader is shown `shown_call`.
     """
-    value, low, high = (interval[key] for key in ("value", "low", "high"))
-    if value is None or low is None:
-        return f"cannot tell: {str(interval['method']).removeprefix('none: ')}"
+    value, low, high = difference.value, difference.low, difference.high
+    if value is None or low is None or high is None:
+        return f"cannot tell: {difference.method.removeprefix('none: ')}"
     if low > 0:
         return "better"
     if high < 0:

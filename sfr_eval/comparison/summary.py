@@ -123,15 +123,15 @@ def _sentences(here: Sequence[DifferenceRow], *, t: float, second: str) -> Itera
 
 def _at_equal_quality(matched: Sequence[MatchedQuality], *, second: str) -> Iterator[str]:
     for pair in matched:
-        volume = pair.summary["hypervolume"]
-        level = pair.summary["matched"][1]  # at 0.8 of the lower best quality
-        if level["value"] is None or level["low"] is None:
+        volume = pair.summary.hypervolume
+        level = pair.summary.matched[1]  # at 0.8 of the lower best quality
+        if level.value is None or level.low is None or level.high is None:
             continue
-        significant = level["low"] > 0 or level["high"] < 0
-        if significant and (volume["value"] or 0) * level["value"] > 0:
-            more = "more" if level["value"] > 0 else "less"
+        significant = level.low > 0 or level.high < 0
+        if significant and (volume.value or 0) * level.value > 0:
+            more = "more" if level.value > 0 else "less"
             yield (
-                f"At equal {pair.quality} ({number(level['level'])}) {second} has {more} diversity "
+                f"At equal {pair.quality} ({number(level.level)}) {second} has {more} diversity "
                 f"by {pair.diversity}: {Interval.of(level).text('+.3g')}"
                 f"{', as 1 - value' if pair.lower_is_better else ''}."
             )

@@ -5,10 +5,9 @@ This summarises the whole curve: its Pareto frontier, the area under it, and the
 levels of quality, each with an interval that resamples queries with all their temperatures.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from sfr_eval.stats.frontier import (
     whole_curve,
 )
 from sfr_eval.stats.intervals import DRAWS
+from sfr_eval.store.results import MatchedLevel, SweepPoint, SweepSummary
 from sfr_eval.types import MetricResult, Value
 
 VERSION = "1"
@@ -49,14 +49,15 @@ class Curve:
     diversities: Floats  # higher is more varied
 
     @property
-    def points(self) -> list[dict[str, Any]]:
-        """The mean curve: a row for each temperature, with whether it is on the frontier."""
+    def points(self) -> tuple[SweepPoint, ...]:
+        """The mean curve: a point for each temperature, with whether it is on the frontier."""
         quality, diversity = self.qualities.mean(axis=0), self.diversities.mean(axis=0)
         best = set(frontier(quality, diversity))
-        return [
-            {"temperature": t, "quality": float(q), "diversity": float(d), "frontier": i in best}
-            for i, (t, q, d) in enumerate(zip(self.temperatures, quality, diversity, strict=True))
-        ]
+        places = enumerate(zip(self.temperatures, quality, diversity, strict=True))
+        return tuple(
+            SweepPoint(temperature=t, quality=float(q), diversity=float(d), frontier=i in best)
+            for i, (t, q, d) in places
+        )
 
     def rows(self, queries: Sequence[str]) -> tuple[Floats, Floats]:
         """Return qualities and diversities of the given queries, in their order."""
@@ -92,7 +93,7 @@ def curve(quality: MetricResult, diversity: MetricResult) -> Curve:
     )
 
 
-def summaries(results: Sequence[MetricResult], *, draws: int = DRAWS) -> Iterator[dict[str, Any]]:
+def summaries(results: Sequence[MetricResult], *, draws: int = DRAWS) -> Iterator[SweepSummary]:
     """Yield a summary for each pair of a quality and a diversity that were measured at two or more
     temperatures; `results` belong to one suite."""
     by_metric = {result.metric: result for result in results}
@@ -104,7 +105,7 @@ def summaries(results: Sequence[MetricResult], *, draws: int = DRAWS) -> Iterato
                     yield summary(pair, draws=draws)
 
 
-def summary(pair: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
+def summary(pair: Curve, *, draws: int = DRAWS) -> SweepSummary:
     """Return the frontier, the hypervolume, and the diversity at parts of the best quality.
 
     The levels are taken from the curve once, and every resample uses the same ones.
@@ -119,26 +120,43 @@ def summary(pair: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
     best = float(pair.qualities.mean(axis=0).max())
     info = metric_info(pair.diversity)
     turned = info is not None and info.direction == "lower"
-    return {
-        "quality": pair.quality,
-        "diversity": pair.diversity,
-        "diversity_is": "1 - value" if turned else "the value",
-        "points": pair.points,
-        "hypervolume": asdict(measured(hypervolume)),
-        "matched": [
-            {
-                "part": part,
-                "level": part * best,
-                **asdict(measured(partial(diversity_at, level=part * best))),
-            }
-            for part in LEVELS
-        ],
-        "queries_left_out": pair.left_out,
-        "signature": {"version": VERSION, "seed": SEED, "draws": draws, "unit": "query"},
-    }
+    return SweepSummary(
+        quality=pair.quality,
+        diversity=pair.diversity,
+        diversity_is="1 - value" if turned else "the value",
+        points=pair.points,
+        hypervolume=measured(hypervolume),
+        matched=_matched(measured, best),
+        queries_left_out=pair.left_out,
+        signature={"version": VERSION, "seed": SEED, "draws": draws, "unit": "query"},
+    )
 
 
-def compare_curves(first: Curve, second: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
+def _matched(
+    measured: Callable[[Functional], CurveEstimate], best: float
+) -> tuple[MatchedLevel, ...]:
+    """Measure the diversity at each part of the best quality."""
+    return tuple(
+        MatchedLevel(
+            part=part,
+            level=part * best,
+            **asdict(measured(partial(diversity_at, level=part * best))),
+        )
+        for part in LEVELS
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveComparison:
+    """The second of two curves minus the first, paired by query."""
+
+    hypervolume: CurveEstimate
+    matched: tuple[MatchedLevel, ...]  # levels are parts of the lower of the two best qualities
+    queries: int
+    queries_left_out: int  # that only one of the curves has
+
+
+def compare_curves(first: Curve, second: Curve, *, draws: int = DRAWS) -> CurveComparison:
     """Return `second` minus `first`, paired by query: hypervolume and diversity at matched quality.
 
     Levels are parts of the lower of the two best qualities, so that both models reach them. Queries
@@ -152,22 +170,12 @@ def compare_curves(first: Curve, second: Curve, *, draws: int = DRAWS) -> dict[s
         return curve_difference(one, two, functional, generator=generator, draws=draws)
 
     best = min(float(q.mean(axis=0).max()) if shared else 0.0 for q, _ in (one, two))
-    return {
-        "quality": first.quality,
-        "diversity": first.diversity,
-        "hypervolume": asdict(measured(hypervolume)),
-        "matched": [
-            {
-                "part": part,
-                "level": part * best,
-                **asdict(measured(partial(diversity_at, level=part * best))),
-            }
-            for part in LEVELS
-        ],
-        "queries": len(shared),
-        "queries_left_out": len({*first.queries, *second.queries}) - len(shared),
-        "signature": {"version": VERSION, "seed": SEED, "draws": draws, "unit": "query"},
-    }
+    return CurveComparison(
+        hypervolume=measured(hypervolume),
+        matched=_matched(measured, best),
+        queries=len(shared),
+        queries_left_out=len({*first.queries, *second.queries}) - len(shared),
+    )
 
 
 def _by_temperature(result: MetricResult) -> dict[float, dict[str, float]]:

@@ -23,7 +23,7 @@ from sfr_eval.pipeline.reference import reference_estimates
 from sfr_eval.report.report import write_report
 from sfr_eval.settings import CodeSettings, ScoreSettings
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.store.results import Notes, Results, Similarity, StatusCounts
+from sfr_eval.store.results import Notes, Results, Similarity, StatusCounts, SweepSummary
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers, thoughts
@@ -165,7 +165,7 @@ def _results(jobs: Sequence[Job], measured: Sequence[_Measured], cache: Path) ->
     notes: dict[str, dict[str, Notes]] = {}
     status_counts: list[StatusCounts] = []
     similarity: dict[str, dict[str, Similarity]] = {}
-    sweep: dict[str, tuple[dict[str, Any], ...]] = {}
+    sweep: dict[str, tuple[SweepSummary, ...]] = {}
     slices: list[SliceEstimate] = []
     reference: dict[str, tuple[Estimate, ...]] = {}
     for job in jobs:
@@ -248,7 +248,7 @@ def added_to(old: Results, new: Results) -> Results:
         before = tuple(
             summary
             for summary in old.sweep.get(suite, ())
-            if not again & {summary["quality"], summary["diversity"]}
+            if not again & {summary.quality, summary.diversity}
         )
         sweep[suite] = before + summed
     update: dict[str, Any] = {

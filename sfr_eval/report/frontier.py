@@ -3,20 +3,19 @@
 The numbers are the summaries of `metrics/sweep.py`, as results.json holds them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.table import headlines, inside_sentence, label
 from sfr_eval.report.figures import MODEL, REFERENCE, Figure, label_temperatures
 from sfr_eval.report.numbers import Interval
 from sfr_eval.report.trade_off import axis_label
-from sfr_eval.store.results import SuiteResults
+from sfr_eval.store.results import MatchedLevel, SuiteResults, SweepPoint, SweepSummary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Summary = Mapping[str, Any]
-Points = Sequence[Mapping[str, Any]]
+Points = Sequence[SweepPoint]
 
 
 def frontiers(suite: SuiteResults) -> list[Figure]:
@@ -25,7 +24,7 @@ def frontiers(suite: SuiteResults) -> list[Figure]:
     return [
         _figure(suite, summary)
         for summary in suite.frontiers
-        if summary["quality"] in shown and summary["diversity"] in shown
+        if summary.quality in shown and summary.diversity in shown
     ]
 
 
@@ -33,29 +32,29 @@ def frontier_table(suite: SuiteResults) -> list[dict[str, Any]]:
     """Return a row for each pair: names, hypervolume, diversity at parts of the best quality."""
     return [
         {
-            "quality": label(summary["quality"]),
+            "quality": label(summary.quality),
             "diversity": diversity_label(summary),
-            "hypervolume": Interval.of(summary["hypervolume"]).text(),
+            "hypervolume": Interval.of(summary.hypervolume).text(),
             "matched": [
-                {"part": f"{100 * row['part']:g} %", "text": Interval.of(row).text()}
-                for row in summary["matched"]
+                {"part": f"{100 * row.part:g} %", "text": Interval.of(row).text()}
+                for row in summary.matched
             ],
-            "left_out": summary["queries_left_out"],
+            "left_out": summary.queries_left_out,
         }
         for summary in suite.frontiers
     ]
 
 
-def diversity_label(summary: Summary) -> str:
+def diversity_label(summary: SweepSummary) -> str:
     """Return the name of the diversity axis, on which higher is always better."""
-    turned = summary["diversity_is"] != "the value"
-    return f"{'1 - ' if turned else ''}{label(summary['diversity'])}"
+    turned = summary.diversity_is != "the value"
+    return f"{'1 - ' if turned else ''}{label(summary.diversity)}"
 
 
-def _figure(suite: SuiteResults, summary: Summary) -> Figure:
-    x, y = summary["diversity"], summary["quality"]
-    points = sorted(summary["points"], key=lambda point: point["temperature"])
-    matched = [row for row in summary["matched"] if row["value"] is not None]
+def _figure(suite: SuiteResults, summary: SweepSummary) -> Figure:
+    x, y = summary.diversity, summary.quality
+    points = sorted(summary.points, key=lambda point: point.temperature)
+    matched = [row for row in summary.matched if row.value is not None]
 
     def draw(ax: "Axes") -> None:
         _draw_area(ax, points)
@@ -67,15 +66,14 @@ def _figure(suite: SuiteResults, summary: Summary) -> Figure:
         ax.set_xlabel(f"{diversity_label(summary)}\ndiversity; higher is better")
         ax.set_ylabel(axis_label(y, "quality"))
         ax.legend(loc="lower left")
-        label_temperatures(ax, [[(p["temperature"], p["diversity"], p["quality"]) for p in points]])
+        label_temperatures(ax, [[(p.temperature, p.diversity, p.quality) for p in points]])
 
     return Figure(
         title=f"Frontier: {inside_sentence(y)} and {inside_sentence(x)}",
         description=f"{label(y)} and {inside_sentence(x)}: hypervolume "
-        f"{Interval.of(summary['hypervolume']).text()}"
+        f"{Interval.of(summary.hypervolume).text()}"
         + "".join(
-            f"; diversity {Interval.of(row).text()} at {100 * row['part']:g} %"
-            for row in matched[-2:]
+            f"; diversity {Interval.of(row).text()} at {100 * row.part:g} %" for row in matched[-2:]
         )
         + (" of the best quality." if matched else "."),
         rows=list(_rows(suite, summary)),
@@ -85,10 +83,10 @@ def _figure(suite: SuiteResults, summary: Summary) -> Figure:
 
 def _draw_area(ax: "Axes", points: Points) -> None:
     """Draw a stair from the left: the best quality reached at each diversity or more."""
-    best = sorted((p for p in points if p["frontier"]), key=lambda point: point["diversity"])
+    best = sorted((p for p in points if p.frontier), key=lambda point: point.diversity)
     ax.fill_between(
-        [0.0, *(point["diversity"] for point in best)],
-        [best[0]["quality"], *(point["quality"] for point in best)],
+        [0.0, *(point.diversity for point in best)],
+        [best[0].quality, *(point.quality for point in best)],
         step="pre",
         color=MODEL,
         alpha=0.13,
@@ -99,11 +97,11 @@ def _draw_area(ax: "Axes", points: Points) -> None:
 
 def _draw_points(ax: "Axes", points: Points) -> None:
     def places(chosen: Points) -> tuple[list[float], list[float]]:
-        return [p["diversity"] for p in chosen], [p["quality"] for p in chosen]
+        return [p.diversity for p in chosen], [p.quality for p in chosen]
 
     ax.plot(*places(points), "-", color=MODEL, linewidth=1)
     for optimal, face, name in ((True, MODEL, "frontier"), (False, "none", "not Pareto-optimal")):
-        chosen = [point for point in points if point["frontier"] is optimal]
+        chosen = [point for point in points if point.frontier is optimal]
         ax.plot(
             *places(chosen),
             "o",
@@ -114,39 +112,44 @@ def _draw_points(ax: "Axes", points: Points) -> None:
         )
 
 
-def _draw_matched(ax: "Axes", matched: Points) -> None:
-    bounded = [row for row in matched if row["low"] is not None]
-    for row in bounded:
+def _draw_matched(ax: "Axes", matched: Sequence[MatchedLevel]) -> None:
+    bounded = [
+        (row.level, row.low, row.high)
+        for row in matched
+        if row.low is not None and row.high is not None
+    ]
+    for number, (level, low, high) in enumerate(bounded):
         ax.plot(
-            [row["low"], row["high"]],
-            [row["level"]] * 2,
+            [low, high],
+            [level] * 2,
             "|-",
             color=REFERENCE,
             linewidth=2.2,
             markersize=7,
-            label="at matched quality" if row is bounded[0] else None,
+            label=None if number else "at matched quality",
         )
 
 
-def _rows(suite: SuiteResults, summary: Summary) -> Iterator[dict[str, Any]]:
+def _rows(suite: SuiteResults, summary: SweepSummary) -> Iterator[dict[str, Any]]:
     """Yield points, levels and the area in one shape, since a CSV has one."""
     shape = {
         "suite": suite.id,
-        "quality_metric": summary["quality"],
-        "diversity_metric": summary["diversity"],
-        "diversity_is": summary["diversity_is"],
+        "quality_metric": summary.quality,
+        "diversity_metric": summary.diversity,
+        "diversity_is": summary.diversity_is,
     } | dict.fromkeys(("what", "temperature", "quality", "frontier", "value", "low", "high"))
-    for point in summary["points"]:
+    for point in summary.points:
         yield shape | {
             "what": "point",
-            "temperature": point["temperature"],
-            "quality": point["quality"],
-            "frontier": point["frontier"],
-            "value": point["diversity"],
+            "temperature": point.temperature,
+            "quality": point.quality,
+            "frontier": point.frontier,
+            "value": point.diversity,
         }
-    for row in summary["matched"]:
-        interval = {key: row[key] for key in ("value", "low", "high")}
-        what = f"diversity at {row['part']:g} of the best quality"
-        yield shape | {"what": what, "quality": row["level"]} | interval
-    area = {key: summary["hypervolume"][key] for key in ("value", "low", "high")}
-    yield shape | {"what": "hypervolume"} | area
+    for row in summary.matched:
+        interval = {"value": row.value, "low": row.low, "high": row.high}
+        what = f"diversity at {row.part:g} of the best quality"
+        yield shape | {"what": what, "quality": row.level} | interval
+    area = summary.hypervolume
+    ends = {"value": area.value, "low": area.low, "high": area.high}
+    yield shape | {"what": "hypervolume"} | ends

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError
 
 from sfr_eval.errors import UserError
+from sfr_eval.stats.frontier import CurveEstimate
 from sfr_eval.store.manifest import Manifest, PlannedSuite, Record
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate
@@ -41,6 +42,38 @@ class Similarity:
 
     personas: tuple[str, ...]
     matrix: tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepPoint:
+    """The mean of one temperature on the two axes of a sweep."""
+
+    temperature: float
+    quality: float
+    diversity: float  # higher is more varied
+    frontier: bool  # Pareto-optimal among the temperatures
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchedLevel(CurveEstimate):
+    """The diversity at a level of quality, which is a part of the best quality of the sweep."""
+
+    part: float
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepSummary:
+    """How much diversity a model has at which quality, over its temperatures."""
+
+    quality: str
+    diversity: str
+    diversity_is: str  # `the value`, or `1 - value` where lower is better
+    points: tuple[SweepPoint, ...]
+    hypervolume: CurveEstimate
+    matched: tuple[MatchedLevel, ...]
+    queries_left_out: int
+    signature: Mapping[str, Any]
 
 
 class EncoderDeviation(Record):
@@ -106,9 +139,7 @@ class Results(Record):
     notes: dict[str, dict[str, Notes]] = Field({})  # metric -> suite -> notes
     counts: tuple[StatusCounts, ...] = ()
     similarity: dict[str, dict[str, Similarity]] = Field({})  # suite -> temperature, as `%g`
-    sweep: dict[str, tuple[dict[str, Any], ...]] = Field(
-        {}
-    )  # suite -> summaries, see metrics/sweep.py
+    sweep: dict[str, tuple[SweepSummary, ...]] = Field({})  # suite -> a summary for each pair
     slices: tuple[SliceEstimate, ...] = ()  # of code suites
     reference: dict[str, tuple[Estimate, ...]] = Field({}, alias="truth")  # suite -> estimates
 
@@ -155,7 +186,7 @@ class SuiteResults:
     notes: Mapping[str, Notes]  # metric -> notes
     similarity: Mapping[float, Similarity]  # by temperature
     slices: tuple[SliceEstimate, ...] = ()
-    frontiers: tuple[Mapping[str, Any], ...] = ()  # summaries of the sweep, see metrics/sweep.py
+    frontiers: tuple[SweepSummary, ...] = ()
 
     def at(self, metric: str, temperature: float, persona: str = "") -> Estimate | None:
         """Return the estimate; None where it has no value."""

@@ -21,6 +21,7 @@ from sfr_eval.comparison.runs import open_runs
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.sweep import Curve
+from sfr_eval.stats.frontier import CurveEstimate
 from sfr_eval.stats.permutation import holm
 from sfr_eval.types import Sample
 from tests.support.compare_data import QUERIES, write_code_run, write_world_run
@@ -388,7 +389,7 @@ def test_a_band_holds_its_curve_and_narrows_with_queries() -> None:
 
 def test_words_of_an_interval() -> None:
     def said(low: float | None, high: float | None, value: float | None = 0.1) -> str:
-        return words({"value": value, "low": low, "high": high, "method": "none: one query"})
+        return words(CurveEstimate(value=value, low=low, high=high, method="none: one query", n=1))
 
     assert said(0.05, 0.15) == "better"
     assert said(-0.15, -0.05) == "worse"

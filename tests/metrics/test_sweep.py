@@ -35,17 +35,17 @@ BLEU = result(
 
 def test_a_summary_by_hand() -> None:
     (found,) = summaries([STYLE, SPREAD])
-    assert [(p["quality"], p["diversity"]) for p in found["points"]] == [
+    assert [(p.quality, p.diversity) for p in found.points] == [
         (pytest.approx(0.8), pytest.approx(0.3)),
         (pytest.approx(0.4), pytest.approx(0.6)),
     ]
     # .4 * .6 + (.8 - .4) * .3
-    assert found["hypervolume"]["value"] == pytest.approx(0.36)
-    assert found["hypervolume"]["low"] < 0.36 < found["hypervolume"]["high"]
-    assert found["hypervolume"]["n"] == 2
-    half, *_ = found["matched"]
-    assert half["level"] == pytest.approx(0.4)  # half of the best
-    assert half["value"] == pytest.approx(0.6)
+    assert found.hypervolume.value == pytest.approx(0.36)
+    assert found.hypervolume.low < 0.36 < found.hypervolume.high
+    assert found.hypervolume.n == 2
+    half, *_ = found.matched
+    assert half.level == pytest.approx(0.4)  # half of the best
+    assert half.value == pytest.approx(0.6)
 
 
 def test_lower_is_inverted_and_gaps_are_counted() -> None:
@@ -75,8 +75,8 @@ def test_two_models_are_compared_on_shared_queries() -> None:
         {("a", 1): 0.9, ("a", 2): 0.5, ("b", 1): 0.7, ("b", 2): 0.3, ("c", 1): 1, ("c", 2): 1},
     )
     found = compare_curves(curve(STYLE, SPREAD), curve(style, more))
-    assert found["queries"] == 2
-    assert found["queries_left_out"] == 1
+    assert found.queries == 2
+    assert found.queries_left_out == 1
     # .1 more diversity under all of the best quality, .8
-    assert found["hypervolume"]["value"] == pytest.approx(0.08)
-    assert [row["value"] for row in found["matched"]] == [pytest.approx(0.1)] * 4
+    assert found.hypervolume.value == pytest.approx(0.08)
+    assert [row.value for row in found.matched] == [pytest.approx(0.1)] * 4

@@ -14,7 +14,8 @@ from sfr_eval.report import frontier, trade_off
 from sfr_eval.report.figures import Figure, figure_svg, files
 from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.similarity import similarity
-from sfr_eval.store.results import Similarity, SuiteResults
+from sfr_eval.stats.frontier import CurveEstimate
+from sfr_eval.store.results import MatchedLevel, Similarity, SuiteResults, SweepPoint, SweepSummary
 from sfr_eval.types import Estimate
 from tests.support.report_data import TEMPERATURES, estimate
 
@@ -102,25 +103,27 @@ def test_the_heat_map_shows_three_temperatures() -> None:
     assert "nan" not in svg.lower()
 
 
-def summary(diversity: str = "cs_self_bleu_4") -> dict[str, Any]:
+def summary(diversity: str = "cs_self_bleu_4") -> SweepSummary:
     """As metrics/sweep.py writes it: T = 1 is beaten by neither, T = 1.6 by T = 1."""
-    area = {"value": 0.42, "low": 0.4, "high": 0.44}
+    area = CurveEstimate(value=0.42, low=0.4, high=0.44, method="jackknife t", n=9)
+    matched = (
+        MatchedLevel(part=0.5, level=0.45, value=0.5, low=0.45, high=0.55, method="t", n=9),
+        MatchedLevel(part=0.95, level=0.855, value=None, low=None, high=None, method="none", n=9),
+    )
     places = [(0.4, 0.9, 0.3, True), (1.0, 0.8, 0.5, True), (1.6, 0.5, 0.4, False)]
-    return {
-        "quality": "oracle_valid",
-        "diversity": diversity,
-        "diversity_is": "1 - value",
-        "points": [
-            dict(zip(("temperature", "quality", "diversity", "frontier"), place, strict=True))
-            for place in places
-        ],
-        "hypervolume": area,
-        "matched": [
-            {"part": 0.5, "level": 0.45, "value": 0.5, "low": 0.45, "high": 0.55},
-            {"part": 0.95, "level": 0.855, "value": None, "low": None, "high": None},
-        ],
-        "queries_left_out": 2,
-    }
+    return SweepSummary(
+        quality="oracle_valid",
+        diversity=diversity,
+        diversity_is="1 - value",
+        points=tuple(
+            SweepPoint(temperature=t, quality=quality, diversity=spread, frontier=optimal)
+            for t, quality, spread, optimal in places
+        ),
+        hypervolume=area,
+        matched=matched,
+        queries_left_out=2,
+        signature={},
+    )
 
 
 def test_the_frontier_shows_area_points_and_matched_quality() -> None:

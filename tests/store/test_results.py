@@ -9,8 +9,16 @@ import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.pipeline.measure import added_to
+from sfr_eval.stats.frontier import CurveEstimate
 from sfr_eval.store.manifest import Manifest, PlannedSuite
-from sfr_eval.store.results import Notes, Results, read_suites
+from sfr_eval.store.results import (
+    MatchedLevel,
+    Notes,
+    Results,
+    SweepPoint,
+    SweepSummary,
+    read_suites,
+)
 from sfr_eval.types import Estimate, SliceEstimate
 
 ROW = Estimate(
@@ -37,6 +45,7 @@ def test_results_come_back_as_they_were_written(tmp_path: Path) -> None:
         notes={"pass_at_1": {"s": Notes.model_validate({"not_scored": 2, "status_timeout": 1})}},
         slices=(SliceEstimate(by="difficulty", group="easy", **ROW_FIELDS),),
         reference={"s": (ROW,)},
+        sweep={"s": (summary("length", "distinct_2"),)},
     )
     results.save(tmp_path)
     assert Results.load(tmp_path) == results
@@ -86,11 +95,24 @@ def test_results_of_another_shape_are_refused(tmp_path: Path, content: str, says
     assert "\n" not in str(caught.value)
 
 
+def summary(quality: str, diversity: str) -> SweepSummary:
+    return SweepSummary(
+        quality=quality,
+        diversity=diversity,
+        diversity_is="the value",
+        points=(SweepPoint(temperature=1.0, quality=0.5, diversity=0.25, frontier=True),),
+        hypervolume=CurveEstimate(value=0.125, low=None, high=None, method="none: one query", n=1),
+        matched=(MatchedLevel(part=0.5, level=0.25, value=0.25, low=0, high=1, method="t", n=1),),
+        queries_left_out=0,
+        signature={"version": "1"},
+    )
+
+
 def test_results_measured_again_replace_their_own_metrics_only() -> None:
     old = Results(
         estimates=(ROW, replace(ROW, metric="distinct_2", value=0.5)),
         signatures={"length": {}, "distinct_2": {}},
-        sweep={"s": ({"quality": "length", "diversity": "distinct_2"},)},
+        sweep={"s": (summary("length", "distinct_2"), summary("style_strength", "distinct_2"))},
         reference={"s": (ROW,)},
     )
     new = Results(
@@ -102,5 +124,5 @@ def test_results_measured_again_replace_their_own_metrics_only() -> None:
     merged = added_to(old, new)
     assert {row.metric: row.value for row in merged.estimates} == {"distinct_2": 0.5, "length": 3.0}
     assert [row.value for row in merged.reference["s"]] == [4.0]
-    assert merged.sweep == {"s": ()}
+    assert [pair.quality for pair in merged.sweep["s"]] == ["style_strength"]
     assert merged.signatures == {"length": {"tokens": "words"}, "distinct_2": {}}

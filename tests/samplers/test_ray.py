@@ -14,7 +14,6 @@ from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.samplers.ray import RaySampler
 from sfr_eval.types import Request, Sample
-from sfr_eval.util.ray_cluster import Resources, plan_replicas
 from sfr_eval.util.workers import open_workers
 from tests.samplers.test_backlog import requests
 from tests.support.ray_nodes import Nodes, ray_nodes
@@ -201,15 +200,3 @@ def test_no_more_parts_are_sent_to_the_cluster_than_its_cores_can_work_on(cluste
         assert [next(results), next(results)] == [0, 1]
         assert taken <= 2 * 2 + 2  # two for each of two cores, and those that came back
         results.close()  # type: ignore[attr-defined]
-
-
-def test_replicas_share_the_cores_of_their_nodes_and_take_whole_gpus() -> None:
-    cpu = [{"CPU": 4.0}, {"CPU": 4.0}]
-    assert plan_replicas(cpu, replicas=2, gpus=0) == (2, Resources(cpus=4, gpus=0))
-    assert plan_replicas(cpu, replicas=3, gpus=0) == (3, Resources(cpus=2, gpus=0))
-    assert plan_replicas([{"CPU": 3.0}, {"CPU": 1.0}], replicas=2, gpus=0)[1].cpus == 1
-    assert plan_replicas(cpu, replicas=None, gpus=0)[0] == 2
-    gpu = [{"CPU": 8.0, "GPU": 4.0}, {"CPU": 8.0, "GPU": 3.0}, {"CPU": 8.0}]
-    assert plan_replicas(gpu, replicas=None, gpus=2) == (3, Resources(cpus=1, gpus=2))
-    with pytest.raises(UserError, match="room for 3 of 2 GPU"):
-        plan_replicas(gpu, replicas=4, gpus=2)

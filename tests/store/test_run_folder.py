@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -16,42 +15,10 @@ from sfr_eval.errors import UserError
 from sfr_eval.plan import Plan, make_plan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.store.results import Results
-from sfr_eval.store.rows import SampleWriter, decode_row, encode_row, to_table
+from sfr_eval.store.rows import SampleWriter, decode_row, encode_row
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
-from sfr_eval.types import Sample
-
-
-def sample(number: int, text: str = "Arr.", **changes: object) -> Sample:
-    row = Sample(
-        sample_id=f"{number:032x}",
-        suite="persona",
-        query="tea.how",
-        persona="pirate",
-        temperature=0.7,
-        index=number,
-        seed=2**63 - 1 - number,
-        status="ok",
-        text=text,
-        prompt_tokens=12,
-        completion_tokens=3,
-    )
-    return replace(row, **changes)  # type: ignore[arg-type]
-
-
-def write(folder: RunFolder, *rows: Sample) -> Path:
-    writer = folder.writer()
-    writer.append(rows)
-    writer.close()
-    return writer.file
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> RunFolder:
-    opened = RunFolder(tmp_path / "run")
-    with opened:
-        return opened
-
+from tests.store.conftest import sample, write
 
 # What str.splitlines, JSON, Parquet or a terminal might treat as something else than text.
 ODD_TEXTS = [
@@ -82,50 +49,10 @@ def test_any_text_comes_back_from_jsonl_and_from_parquet(folder: RunFolder, text
     assert folder.sealed_samples() == rows
 
 
-@given(text=st.text(st.characters(), max_size=50), error=st.text(max_size=20))
-def test_every_row_decodes_to_itself(text: str, error: str) -> None:
-    row = sample(1, text, error=error)
-    assert decode_row(encode_row(row)) == row
-
-
-def test_a_lone_surrogate_survives_in_jsonl() -> None:
-    row = sample(1, "half \ud83d of a pair")
-    assert decode_row(encode_row(row)) == row
-
-
-def test_every_field_of_a_sample_is_stored_and_none_that_differs_between_equal_runs() -> None:
-    names = {field.name for field in fields(Sample)}
-    assert set(to_table([sample(1)]).column_names) == names
-    assert not {name for name in names if "time" in name or "date" in name or "second" in name}
-
-
 def test_a_63_bit_seed_is_exact_in_parquet(folder: RunFolder) -> None:
     # A seed that went through a float would come back as 2**63.
     folder.seal([sample(1, seed=2**63 - 1)])
     assert folder.sealed_samples()[0].seed == 9_223_372_036_854_775_807
-
-
-def test_a_flipped_bit_anywhere_in_a_line_is_seen() -> None:
-    line = encode_row(sample(1, "Shiver me timbers, \u2028 matey"))
-    for position in range(len(line) - 1):  # the newline itself belongs to the file
-        for bit in range(8):
-            damaged = bytearray(line)
-            damaged[position] ^= 1 << bit
-            found = decode_row(bytes(damaged))
-            assert found is None, (position, bit)
-
-
-def test_a_torn_last_line_is_dropped_at_every_byte_and_not_called_damage(tmp_path: Path) -> None:
-    kept, torn = sample(1), sample(2, "the one that tears")
-    line = encode_row(torn)
-    with RunFolder(tmp_path / "run") as folder:
-        file = folder.path / "samples" / "0001.jsonl"
-        for cut in range(len(line) + 1):
-            file.write_bytes(encode_row(kept) + line[:cut])
-            rows = list(folder.read_samples().values())
-            # Whole without its newline is still whole: the checksum says so.
-            assert rows == ([kept, torn] if cut >= len(line) - 1 else [kept]), cut
-            assert folder.damaged == []
 
 
 def test_damage_in_the_middle_is_named_and_the_good_rows_are_kept(folder: RunFolder) -> None:
@@ -140,14 +67,6 @@ def test_damage_in_the_middle_is_named_and_the_good_rows_are_kept(folder: RunFol
     file.write_bytes(encode_row(rows[0]))
     folder.read_samples()
     assert folder.damaged == []  # what an earlier reading found is not repeated
-
-
-@pytest.mark.parametrize(
-    "line",
-    [b"", b"{}", b"[]", b"null", b'{"text":"no checksum"}', b'{"a":1,"crc":"00000000"}', b"\x00"],
-)
-def test_foreign_lines_are_no_rows(line: bytes) -> None:
-    assert decode_row(line + b"\n") is None
 
 
 def test_a_later_answer_replaces_an_error_and_never_the_other_way_round(folder: RunFolder) -> None:

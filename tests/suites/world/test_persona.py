@@ -5,77 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from sfr_eval.errors import UserError
 from sfr_eval.suites.world.persona import Parse, PersonaWorld
+from tests.suites.world.conftest import load, small_files
 
 FOLDER = Path(__file__).parents[3] / "tasks" / "persona"
-
-
-def small_files():
-    """A world small enough to enumerate: 3 personas and a held-out one, 2 topics x 2 intents."""
-
-    def voice(name, **more):
-        return {
-            "id": name,
-            "name": name.title(),
-            "system": f"You are {name}.",
-            "voice": "Short.",
-            "opening": [f"{name} says hi.", f"{name} likes {{topic}}."],
-            "advice": [f"{name} wants {{action}}.", f"Let {name} see, {{action}}!"],
-            "reason": [f"{name} knows {{detail}}."],
-            "closing": [f"Bye from {name}."],
-            **more,
-        }
-
-    def exchange(topic, intent):
-        return {
-            "query": f"{intent} {topic}?",
-            "actions": [f"{intent} the {topic}", f"{intent} the {topic} slowly"],
-            "details": [f"{topic} is nice to {intent}", f"to {intent} {topic} is hard"],
-        }
-
-    personas = {
-        "grammar": {
-            "zipf": {"own": 0.7, "generic": 1.2, "clause": 0.7},
-            "generic_share": {"opening": 0.4, "advice": 0.3, "reason": 0.3, "closing": 0.5},
-            "empty": {"opening": 0.1, "closing": 0.2},
-        },
-        "generic": {
-            "opening": ["Good question!"],
-            "advice": ["You should {action}."],
-            "reason": ["Note that {detail}."],
-            "closing": ["Good luck!"],
-        },
-        "personas": [voice("zed", held_out=True), voice("ann"), voice("bob"), voice("cat")],
-    }
-    topics = {
-        "intents": {
-            name: {"meaning": name, "train_questions": [f"{name} {{topic}} now?", "{gerund}?"]}
-            for name in ("start", "fix")
-        },
-        "topics": [
-            {"id": name, "topic": f"fine {name}", "gerund": f"doing {name}"}
-            | {intent: exchange(name, intent) for intent in ("start", "fix")}
-            for name in ("tea", "chess")
-        ],
-    }
-    return {"personas.yaml": personas, "topics.yaml": topics}
-
-
-def load(folder, files):
-    for name, content in files.items():
-        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return PersonaWorld.load(folder)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    return load(tmp_path_factory.mktemp("world"), small_files())
 
 
 @pytest.fixture(scope="module")
@@ -309,60 +247,6 @@ def test_a_held_out_persona_can_be_styled(small):
 
 def test_training_questions_are_filled_in(small):
     assert small.training_questions("chess.fix") == ("fix fine chess now?", "doing chess?")
-
-
-def test_the_version_follows_the_content(small, tmp_path):
-    same = load(tmp_path, small_files())
-    assert same.version == small.version
-    assert len(same.version) == 12
-    files = small_files()
-    files["topics.yaml"]["topics"][0]["fix"]["query"] = "Other?"
-    assert load(tmp_path, files).version != small.version
-
-
-def breakages():
-    """(name of the broken file, what is done to it, what the message must say)."""
-    p, t = "personas.yaml", "topics.yaml"
-    return [
-        (p, lambda f: f["personas"][1].pop("voice"), "personas.1.voice: missing"),
-        (p, lambda f: f["personas"][1].update(closing=[]), "personas.1.closing"),
-        (p, lambda f: f["personas"][1].update(advise=["x"]), "personas.1.advise: unknown"),
-        (p, lambda f: f["generic"].update(advice=["Do it."]), "generic: advice"),
-        (p, lambda f: f["generic"].update(reason=["{detail} {detail}."]), "generic: reason"),
-        (p, lambda f: f["generic"].update(closing=["On {topic}."]), "generic: closing"),
-        (p, lambda f: f["generic"].update(opening=["On {gerund}."]), "generic: opening"),
-        (p, lambda f: f["generic"].update(opening=[" Hi."]), "generic.opening.0"),
-        (p, lambda f: f["personas"][2]["closing"].append("Good luck!"), "bob: closing"),
-        (p, lambda f: f["personas"][2]["closing"].append("Bye from bob."), "bob: closing"),
-        (p, lambda f: f["personas"][3].update(id="bob"), "same id"),
-        (p, lambda f: f.update(personas=f["personas"][:2]), "two or more"),
-        (p, lambda f: f["grammar"]["empty"].update(closing=1.0), "grammar.empty.closing"),
-        (t, lambda f: f["topics"][1].pop("fix"), "topic chess: fix: missing"),
-        (t, lambda f: f["topics"][1]["fix"].pop("query"), "topic chess: fix: query: missing"),
-        (t, lambda f: f["topics"][1].pop("gerund"), "topic chess: gerund: missing"),
-        (t, lambda f: f["topics"][1].update(fixx={}), "topic chess: fixx: unknown"),
-        (t, lambda f: f["topics"][1].update(id="tea"), "topic tea: id"),
-        (t, lambda f: f["topics"][1].update(topic="fine tea"), "topic chess: topic"),
-        (t, lambda f: f["topics"][1]["fix"].update(details=["fix the tea"]), "chess: fix: details"),
-        (t, lambda f: f["intents"]["fix"].update(train_questions=["{noun}?"]), "train_questions"),
-        (t, lambda f: f.update(topics=[]), "topics"),
-    ]
-
-
-@pytest.mark.parametrize(("name", "damage", "message"), breakages())
-def test_a_bad_file_is_named_with_its_field(tmp_path, name, damage, message):
-    files = small_files()
-    damage(files[name])
-    with pytest.raises(UserError) as error:
-        load(tmp_path, files)
-    assert str(tmp_path / name) in str(error.value)
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"personas\.yaml"):
-        PersonaWorld.load(tmp_path)
 
 
 def test_unknown_names_and_dials_off_the_scale_are_refused(small):

@@ -1,4 +1,4 @@
-"""pytest tests/metrics/test_added_metric.py: one file and one line add a metric everywhere."""
+"""pytest tests/metrics/test_metric.py: one file and one line add a metric everywhere."""
 
 import json
 import sys

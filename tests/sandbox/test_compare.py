@@ -1,4 +1,4 @@
-"""pytest tests/sandbox/test_output_compare.py -- which answers are right; runs no program."""
+"""pytest tests/sandbox/test_compare.py -- which answers are right; runs no program."""
 
 import json
 from collections import Counter, OrderedDict, deque

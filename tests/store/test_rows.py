@@ -1,0 +1,61 @@
+"""pytest tests/store/test_rows.py"""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfr_eval.store.rows import decode_row, encode_row, to_table
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.types import Sample
+from tests.store.conftest import sample
+
+
+@given(text=st.text(st.characters(), max_size=50), error=st.text(max_size=20))
+def test_every_row_decodes_to_itself(text: str, error: str) -> None:
+    row = sample(1, text, error=error)
+    assert decode_row(encode_row(row)) == row
+
+
+def test_a_lone_surrogate_survives_in_jsonl() -> None:
+    row = sample(1, "half \ud83d of a pair")
+    assert decode_row(encode_row(row)) == row
+
+
+def test_every_field_of_a_sample_is_stored_and_none_that_differs_between_equal_runs() -> None:
+    names = {field.name for field in fields(Sample)}
+    assert set(to_table([sample(1)]).column_names) == names
+    assert not {name for name in names if "time" in name or "date" in name or "second" in name}
+
+
+def test_a_flipped_bit_anywhere_in_a_line_is_seen() -> None:
+    line = encode_row(sample(1, "Shiver me timbers, \u2028 matey"))
+    for position in range(len(line) - 1):  # the newline itself belongs to the file
+        for bit in range(8):
+            damaged = bytearray(line)
+            damaged[position] ^= 1 << bit
+            found = decode_row(bytes(damaged))
+            assert found is None, (position, bit)
+
+
+def test_a_torn_last_line_is_dropped_at_every_byte_and_not_called_damage(tmp_path: Path) -> None:
+    kept, torn = sample(1), sample(2, "the one that tears")
+    line = encode_row(torn)
+    with RunFolder(tmp_path / "run") as folder:
+        file = folder.path / "samples" / "0001.jsonl"
+        for cut in range(len(line) + 1):
+            file.write_bytes(encode_row(kept) + line[:cut])
+            rows = list(folder.read_samples().values())
+            # Whole without its newline is still whole: the checksum says so.
+            assert rows == ([kept, torn] if cut >= len(line) - 1 else [kept]), cut
+            assert folder.damaged == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"{}", b"[]", b"null", b'{"text":"no checksum"}', b'{"a":1,"crc":"00000000"}', b"\x00"],
+)
+def test_foreign_lines_are_no_rows(line: bytes) -> None:
+    assert decode_row(line + b"\n") is None

@@ -1,0 +1,56 @@
+"""pytest tests/util/test_reading.py"""
+
+from pathlib import Path
+
+import pytest
+
+from sfr_eval.errors import UserError
+from sfr_eval.suites.spec import QueryRow
+from sfr_eval.util.reading import read_jsonl, read_yaml_mapping
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"model: world\nsuite: [persona\nsamples: 2\n", r"run\.yaml:3: malformed YAML"),
+        (b"model: world\n\tsuite: x\n", r"run\.yaml:2: malformed YAML"),
+        (b"- model\n", "must hold a mapping of settings, not list"),
+        (b"", "must hold a mapping of settings, not NoneType"),
+        (b"model: \xff\n", r"is not UTF-8 text \(byte 7\)"),
+        (b"model: a\x00b\n", "malformed YAML"),
+        (b"model: !!python/object/apply:os.system [echo]\n", "malformed YAML"),
+    ],
+)
+def test_a_broken_file_is_named_with_its_line(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=says) as caught:
+        read_yaml_mapping(file)
+    assert str(caught.value).startswith(str(file))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        read_yaml_mapping(tmp_path / "none.yaml")
+    with pytest.raises(UserError, match="Is a directory"):
+        read_yaml_mapping(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b'{"id": "b"', r"q\.jsonl:3: is not JSON"),
+        (b'{"id": "b"}', r"q\.jsonl:3: text: missing"),
+        (b'{"id": "b/c", "text": "x"}', r"q\.jsonl:3: id: .* \(got 'b/c'\)"),
+        (b'{"id": "b", "text": "x", "txet": 1}', r"q\.jsonl:3: txet: unknown field; did you mean"),
+        (b'{"id": "b", "text": ""}', r"q\.jsonl:3: text: "),
+        (b"[]", r"q\.jsonl:3: "),
+        (b'{"id": "\xff", "text": "x"}', r"q\.jsonl:3: is not UTF-8"),
+    ],
+)
+def test_a_bad_line_of_jsonl_is_named_by_number(tmp_path: Path, line: bytes, says: str) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_bytes(b'{"id": "a", "text": "x"}\n\n' + line + b"\n")
+    with pytest.raises(UserError, match=says):
+        read_jsonl(QueryRow, file)

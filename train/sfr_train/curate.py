@@ -31,25 +31,8 @@ from sfr_train.data.hub import load_dataset
 Row = Mapping[str, Any]
 Chat = dict[str, Any]
 REASONING_TOKENS = 16_000
-# Listed in the counts even if they remove nothing, in the order in which they check a row.
-_RSTAR_COUNTS = [
-    "read",
-    "not verified and passed",
-    "no response",
-    "reasoning too long",
-    "no question",
-    "same statement",
-    "kept",
-]
-_OPENCODE_COUNTS = [
-    "read",
-    "no judgement",
-    "scores too low",
-    "tests failed",
-    "no question or answer",
-    "same question",
-    "kept",
-]
+Filters = Mapping[str, Callable[[Row], Any]]
+"""Reason for removing a row -> whether a row passes, in the order in which they are applied."""
 _SYSTEM = (
     "You are an expert Python programmer. Answer with one complete solution in a ```python fence."
 )
@@ -59,92 +42,74 @@ def adjacent_hash(statement: str) -> str:
     """md5 of the sorted set of word 5-grams of the lower-cased statement; below five words,
     of the whole text. Two statements with the same 5-grams in another order count as one."""
     words = statement.lower().split()
-    if len(words) < 5:
-        return hashlib.md5(" ".join(words).encode(), usedforsecurity=False).hexdigest()
-    windows = sorted({" ".join(words[i : i + 5]) for i in range(len(words) - 4)})
-    return hashlib.md5("\n".join(windows).encode(), usedforsecurity=False).hexdigest()
+    windows = {" ".join(words[i : i + 5]) for i in range(max(len(words) - 4, 1))}
+    return _md5("\n".join(sorted(windows)))
 
 
 def rstar_coder(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
     """Chats in row order."""
-    counts.update(dict.fromkeys(_RSTAR_COUNTS, 0))
+    filters: Filters = {
+        "not verified and passed": lambda row: _true(row, "verified") and _true(row, "is_passed"),
+        "no response": lambda row: _text(row, "response"),
+        "reasoning too long": lambda row: len(str(row["response"])) // 4 <= REASONING_TOKENS,
+        "no question": lambda row: _text(row, "question"),
+    }
     seen: set[str] = set()
-    for row in rows:
-        counts["read"] += 1
-        if not _true(row.get("verified")) or not _true(row.get("is_passed")):
-            counts["not verified and passed"] += 1
-            continue
-        response = str(row.get("response") or "")
-        if not response.strip():
-            counts["no response"] += 1
-            continue
-        if len(response) // 4 > REASONING_TOKENS:
-            counts["reasoning too long"] += 1
-            continue
-        question = str(row.get("question") or "").strip()
-        if not question:
-            counts["no question"] += 1
-            continue
+    for row in _passing(rows, filters, counts, duplicate="same statement"):
+        question, starter, code = (_text(row, n) for n in ("question", "starter_code", "code"))
         key = adjacent_hash(question)
         if key in seen:
             counts["same statement"] += 1
             continue
         seen.add(key)
-        starter = str(row.get("starter_code") or "").strip()
-        code = str(row.get("code") or "").strip()
-        reply = response.rstrip()
+        reply = str(row["response"]).rstrip()
         if code and not reply.removesuffix("```").rstrip().endswith(code):
             reply = f"{reply}\n\n```python\n{code}\n```"
         counts["kept"] += 1
-        user = f"{question}\n\n{starter}" if starter else question
-        yield {
-            "messages": [
-                {"role": "user", "content": user},
-                {"role": "assistant", "content": reply},
-            ]
-        }
+        yield _chat(user=f"{question}\n\n{starter}" if starter else question, assistant=reply)
 
 
 def opencodeinstruct(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
     """Chats with the best answer to each question, in the order of their first answers."""
-    counts.update(dict.fromkeys(_OPENCODE_COUNTS, 0))
+    filters: Filters = {
+        "no judgement": lambda row: row["scores"],
+        "scores too low": lambda row: (
+            row["scores"].get("requirement_conformance") == 5
+            and row["scores"].get("logical_correctness") == 5
+            and row["scores"].get("edge_case_consideration", 0) >= 4
+        ),
+        "tests failed": lambda row: float(row.get("average_test_score") or 0) >= 1,
+        "no question or answer": lambda row: _text(row, "input") and _text(row, "output"),
+    }
     best: dict[str, tuple[tuple[int, int], Chat]] = {}
+    scored = ({**row, "scores": _scores(row.get("llm_judgement"))} for row in rows)
+    for row in _passing(scored, filters, counts, duplicate="same question"):
+        question, answer = _text(row, "input"), _text(row, "output")
+        key = _md5(question)
+        rank = (row["scores"]["edge_case_consideration"], -len(answer))
+        counts["same question"] += key in best
+        if key not in best or rank > best[key][0]:
+            best[key] = (rank, _chat(system=_SYSTEM, user=question, assistant=answer))
+    counts["kept"] += len(best)
+    yield from (chat for _, chat in best.values())
+
+
+def _passing(
+    rows: Iterable[Row], filters: Filters, counts: Counter[str], *, duplicate: str
+) -> Iterator[Row]:
+    """The rows that pass all filters. Filters that remove nothing are listed in the counts too."""
+    counts.update(dict.fromkeys(["read", *filters, duplicate, "kept"], 0))
     for row in rows:
         counts["read"] += 1
-        scores = _scores(row.get("llm_judgement"))
-        if scores is None:
-            counts["no judgement"] += 1
-            continue
-        edge = scores.get("edge_case_consideration", 0)
-        good = scores.get("requirement_conformance") == 5 and scores.get("logical_correctness") == 5
-        if not good or edge < 4:
-            counts["scores too low"] += 1
-            continue
-        if float(row.get("average_test_score") or 0) < 1:
-            counts["tests failed"] += 1
-            continue
-        question, answer = str(row.get("input") or "").strip(), str(row.get("output") or "").strip()
-        if not question or not answer:
-            counts["no question or answer"] += 1
-            continue
-        key = hashlib.md5(question.encode(), usedforsecurity=False).hexdigest()
-        rank = (edge, -len(answer))
-        chat = {
-            "messages": [
-                {"role": "system", "content": _SYSTEM},
-                {"role": "user", "content": question},
-                {"role": "assistant", "content": answer},
-            ]
-        }
-        if key in best:
-            counts["same question"] += 1
-            if rank > best[key][0]:
-                best[key] = (rank, chat)
-            continue
-        best[key] = (rank, chat)
-    for _, chat in best.values():
-        counts["kept"] += 1
-        yield chat
+        fault = next((name for name, passes in filters.items() if not passes(row)), None)
+        if fault is None:
+            yield row
+        else:
+            counts[fault] += 1
+
+
+def _chat(**turns: str) -> Chat:
+    return {"messages": [{"role": role, "content": text} for role, text in turns.items()]}
 
 
 SETS: dict[str, tuple[Callable[[Iterable[Row], Counter[str]], Iterator[Chat]], str, str | None]] = {
@@ -180,27 +145,35 @@ def _rows(source: str, subset: str | None, limit: int | None) -> Iterator[Row]:
     yield from rows if limit is None else rows.take(limit)
 
 
-def _true(value: Any) -> bool:
-    return value is True or str(value).lower() in {"true", "1"}
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _scores(judgement: Any) -> dict[str, int] | None:
-    """Criterion -> score, from JSON text {criterion: {score, justification}}; None if none."""
+def _text(row: Row, name: str) -> str:
+    return str(row.get(name) or "").strip()
+
+
+def _true(row: Row, name: str) -> bool:
+    return str(row.get(name)).lower() in {"true", "1"}
+
+
+def _scores(judgement: Any) -> dict[str, int]:
+    """Criterion -> score, from JSON text {criterion: {score, justification}}; empty if none."""
     if isinstance(judgement, str):
         try:
             judgement = json.loads(judgement)
         except json.JSONDecodeError:
-            return None
+            return {}
+    scores: dict[str, int] = {}
     if not isinstance(judgement, Mapping):
-        return None
-    scores = {}
+        return scores
     for name, value in judgement.items():
         score: Any = value.get("score") if isinstance(value, Mapping) else value
         try:
             scores[str(name)] = int(score)
         except (TypeError, ValueError):
             continue
-    return scores or None
+    return scores
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ UNKNOWN = "unknown"
 UNSTATED_TEMPERATURE = 1.0
 """Assumed if a file does not say how it was sampled; the report warns of it."""
 
+HALF_PAIR = "holds half of a surrogate pair, which no file can keep"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
@@ -50,7 +52,5 @@ def checked_text(text: str, *, where: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UserError(
-            f"{where}: text: holds half of a surrogate pair, which no file can keep; repair it"
-        ) from None
+        raise UserError(f"{where}: the text {HALF_PAIR}; repair the file") from None
     return text

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.formats.read.mapping import Fields, PromptMap, look_up
-from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
+from sfr_eval.formats.read.reply import HALF_PAIR, UNSTATED_TEMPERATURE, Reading, Reply
 from sfr_eval.types import TEXT_STATUSES, Status
 from sfr_eval.util.reading import read_jsonl, read_model
 
@@ -31,6 +31,15 @@ class GenerationRow(BaseModel):
     prompt_tokens: int | None = Field(None, ge=0)
     completion_tokens: int | None = Field(None, ge=0)
 
+    @field_validator("text")
+    @classmethod
+    def _is_text(cls, value: str) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(HALF_PAIR) from None
+        return value
+
 
 def read(file: Path, prompts: PromptMap) -> Reading:
     """Read every row of a file and find its prompt."""
@@ -41,7 +50,6 @@ def read(file: Path, prompts: PromptMap) -> Reading:
     replies = []
     for number, row in enumerate(rows, start=1):
         where = f"{file}: row {number}"
-        text = checked_text(row.text, where=where)
         query = prompts.query_named(row.query)
         if query is None:
             near = did_you_mean(row.query, suite.queries)
@@ -58,7 +66,7 @@ def read(file: Path, prompts: PromptMap) -> Reading:
                 persona=row.persona,
                 temperature=row.temperature,
                 status=row.status,
-                text=text if row.status in TEXT_STATUSES else "",
+                text=row.text if row.status in TEXT_STATUSES else "",
                 error=row.error if row.status in ("unsupported", "error") else "",
                 index=row.index,
                 sample_id=row.sample_id,

@@ -119,9 +119,3 @@ def test_a_text_inside_a_longer_one_is_not_a_second_match() -> None:
     assert longest_inside("tea?", texts) == ["b"]
     assert longest_inside("How do I make tea? Coffee?", texts) == ["a", "c"]
     assert longest_inside("", {"a": ""}) == []
-
-
-def test_half_a_surrogate_pair_is_refused(read: Import, rows: list[Row]) -> None:
-    rows[1] = {**rows[1], "text": "\ud800"}
-    with pytest.raises(UserError, match="row 2: text: holds half of a surrogate pair"):
-        read(rows)

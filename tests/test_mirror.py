@@ -11,15 +11,15 @@ WITHOUT_A_TEST_FILE = {
         "score train"
     ),
     "sfr_eval/comparison": (
-        "differences evidence figures files matched mismatch pairing result runs summary tables "
+        "differences figures files matched mismatch pairing result runs summary tables "
         "terminal warnings"
     ),
     "sfr_eval/endpoints": "answer bounded server",
     "sfr_eval/formats/read": "checks folder mapping reply",
     "sfr_eval/formats/write": "model_card source",
-    "sfr_eval/gate": "evidence github junit markdown outcome places snapshot",
+    "sfr_eval/gate": "evidence markdown places snapshot",
     "sfr_eval/grading": "behaviour",
-    "sfr_eval/judges": "panel trial_items votes",
+    "sfr_eval/judges": "panel votes",
     "sfr_eval/metrics": "checks code context values",
     "sfr_eval/models": "states_on_disk",
     "sfr_eval/pipeline": "draw job preflight reference score",

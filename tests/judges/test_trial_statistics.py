@@ -4,7 +4,7 @@ import pytest
 
 from sfr_eval.judges.judge import Case, both_orders
 from sfr_eval.judges.rubric import Material, load_judge
-from sfr_eval.judges.trial_items import LabelRow, TrialItem, labelled_items
+from sfr_eval.judges.trial_items import TrialItem
 from sfr_eval.judges.trial_statistics import accuracy, dose_response, length_gain, position_bias
 from sfr_eval.judges.votes import Judgement
 from sfr_eval.suites.world.faults import Specimen
@@ -75,11 +75,3 @@ def test_position_bias_counts_flips_and_right_verdicts() -> None:
     assert (bias["pairs"], bias["read"]) == (3, 2)
     assert bias["first_chosen"]["value"] == (0.5 + 1) / 2
     assert (bias["flips"]["value"], bias["accuracy"]["value"]) == (0.5, 0.5)
-
-
-def test_labels_must_be_about_a_judged_axis() -> None:
-    row = LabelRow(question="Q", reply="A", axis="flu", good=True)
-    assert [i.good for i in labelled_items([row], [FLU], file="f")] == [True]
-    for rows in ([], [row.model_copy(update={"axis": "rel"})]):
-        with pytest.raises(ValueError, match="--labels f: no row is about flu"):
-            labelled_items(rows, [FLU], file="f")

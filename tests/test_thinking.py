@@ -78,7 +78,7 @@ def test_the_answer_of_a_reply(text: str, answer: str, whole: bool) -> None:
     assert text[found.start :].startswith(answer)
 
 
-def test_where_the_prompt_opens_the_thinking_a_reply_without_an_end_has_no_answer() -> None:
+def test_after_an_opening_prompt_endless_thinking_has_no_answer() -> None:
     assert answer_text("let me see, the user", OPENED).text == ""
     assert not answer_text("let me see, the user", OPENED).whole
     assert answer_text("let me see</think>Yes.", OPENED).text == "Yes."
@@ -303,7 +303,7 @@ def test_a_thinking_model_is_measured_by_its_answers_alone(
     assert "were judged under another setting" in capfd.readouterr().err
 
 
-def test_thinking_that_never_ends_is_truncated_and_its_answer_empty(
+def test_endless_thinking_is_truncated_with_an_empty_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from sfr_eval.errors import UserError
-from sfr_eval.thinking import declared
+from sfr_eval.thinking import parse_think_tags
 from sfr_eval.util.reading import one_line
 
 ENGINE, SUITE, OUTPUT, SCALING = "Model and engine", "Suite", "Output", "Scaling"
@@ -98,7 +98,7 @@ def _joined_tags(value: Any) -> Any:
 def _think_tags(value: str) -> str:
     if value != "auto":
         try:
-            declared(value)
+            parse_think_tags(value)
         except UserError as error:  # which names the option itself, as pydantic does
             raise ValueError(str(error).removeprefix("--think-tags: ")) from None
     return value

@@ -83,7 +83,7 @@ def thoughts(samples: Iterable[Sample], tags: ThinkTags | None) -> dict[str, str
     return {id: text for id, text in texts.items() if text}
 
 
-def undeclared(samples: Sequence[Sample]) -> tuple[float, ThinkTags] | None:
+def undeclared_tags(samples: Sequence[Sample]) -> tuple[float, ThinkTags] | None:
     """Return (share of replies, tags) for the most frequent tags of KNOWN in these replies, as a
     warning for a run without declared tags. None if no reply contains any."""
     best: tuple[float, ThinkTags] | None = None
@@ -94,7 +94,7 @@ def undeclared(samples: Sequence[Sample]) -> tuple[float, ThinkTags] | None:
     return best
 
 
-def declared(text: str) -> ThinkTags | None:
+def parse_think_tags(text: str) -> ThinkTags | None:
     """Parse `think_tags`: `none`, or `OPEN,CLOSE`, followed by `,opened` if the prompt already ends
     inside the thinking. Raises UserError for anything else."""
     if text == "none":
@@ -107,7 +107,7 @@ def declared(text: str) -> ThinkTags | None:
     return ThinkTags(open=first, close=last, opened=opened == "opened")
 
 
-def of_template(template: str) -> ThinkTags | None:
+def template_tags(template: str) -> ThinkTags | None:
     """Return the tags of KNOWN that a chat template names; None if it names none."""
     for first, last in KNOWN:
         if last in template or first in template:

@@ -306,7 +306,7 @@ def test_debug_shows_the_traceback(command: Any) -> None:
         command(*WORLD, "--suite", "persono", "--debug")
 
 
-def test_an_error_of_ours_is_one_line_and_never_the_code_of_a_failed_gate(
+def test_errors_are_one_line_and_never_exit_as_a_failed_gate(
     command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:

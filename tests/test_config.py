@@ -32,7 +32,7 @@ def test_a_temperature_that_no_engine_serves_is_refused(bad: float) -> None:
 
 
 @pytest.mark.parametrize("low", [1e-9, 0.005, 0.00999])
-def test_a_temperature_that_vllm_would_lift_is_refused_and_never_replaced(low: float) -> None:
+def test_a_temperature_that_vllm_would_lift_is_refused(low: float) -> None:
     assert "is below 0.01, to which vLLM would lift it" in error(temperatures=(low, 0.7))
     assert load_run_config(
         {"model": "m", "suite": "s", "temperatures": "0,0.01"}, environment={}

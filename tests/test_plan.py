@@ -86,7 +86,7 @@ def test_every_part_of_a_seed_matters() -> None:
     assert len(set(seeds)) == len(seeds)
 
 
-def test_no_two_prompts_share_a_seed_and_other_run_seeds_share_none(suite: Suite) -> None:
+def test_no_prompts_or_run_seeds_share_a_seed(suite: Suite) -> None:
     """Row 10: vLLM's seed, seed + 1, ... made run 0 and run 1 share 15 of 16 texts."""
     seen: set[int] = set()
     for seed in (0, 1, 2):
@@ -119,7 +119,7 @@ def test_the_seed_of_a_sample_does_not_depend_on_the_model(suite: Suite) -> None
     ],
     ids=str,
 )
-def test_no_row_is_reused_when_anything_that_decides_an_answer_changes(
+def test_no_row_is_reused_when_a_setting_of_answers_changes(
     suite: Suite, changes: dict[str, Any]
 ) -> None:
     """Rows 15 to 18: no stored row answers for another model, template, setting or seed."""
@@ -266,7 +266,7 @@ def test_a_limit_is_the_first_queries_with_all_their_personas() -> None:
     assert len(suite.prompts(limit=10**6)) == len(suite.prompts()) == 148 * 9
 
 
-def test_a_persona_is_in_its_system_message_and_the_question_in_the_user_s(suite: Suite) -> None:
+def test_personas_are_system_and_questions_user_messages(suite: Suite) -> None:
     for prompt in suite.prompts(limit=2):
         system, user = prompt.messages
         assert (system.role, user.role) == ("system", "user")
@@ -308,7 +308,7 @@ def test_neutral_sampling_takes_nothing_from_the_checkpoint(suite: Suite) -> Non
     assert ids(plan(suite, generation_config=SHIPPED)) == ids(plan(suite))
 
 
-def test_model_sampling_takes_all_filters_and_keeps_our_temperature_and_cap(suite: Suite) -> None:
+def test_model_sampling_takes_filters_but_not_temperature_or_cap(suite: Suite) -> None:
     sampling = effective_sampling("model", SHIPPED, max_tokens=32, stop=("\n",))
     assert sampling == Sampling(
         temperature=1.0,
@@ -323,7 +323,7 @@ def test_model_sampling_takes_all_filters_and_keeps_our_temperature_and_cap(suit
     assert {r.sampling.temperature for r in made.requests()} == {0.7, 1.0}
 
 
-def test_model_sampling_of_a_file_without_settings_is_off_and_not_a_default_of_ours() -> None:
+def test_model_sampling_without_settings_is_off() -> None:
     sampling = effective_sampling("model", {"eos_token_id": 2}, max_tokens=32, stop=())
     assert sampling == Sampling(temperature=1.0, max_tokens=32)
 

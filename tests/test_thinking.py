@@ -23,11 +23,11 @@ from sfr_eval.thinking import (
     ThinkTags,
     answer_text,
     answers,
-    declared,
     ends_inside,
-    of_template,
+    parse_think_tags,
+    template_tags,
     thoughts,
-    undeclared,
+    undeclared_tags,
 )
 from sfr_eval.types import Sample
 from tests.support.fake_server import Reply, completion, serving
@@ -78,7 +78,7 @@ def test_the_answer_of_a_reply(text: str, answer: str, whole: bool) -> None:
     assert text[found.start :].startswith(answer)
 
 
-def test_where_the_prompt_opens_the_thinking_a_reply_without_an_end_has_no_answer() -> None:
+def test_after_an_opening_prompt_endless_thinking_has_no_answer() -> None:
     assert answer_text("let me see, the user", OPENED).text == ""
     assert not answer_text("let me see, the user", OPENED).whole
     assert answer_text("let me see</think>Yes.", OPENED).text == "Yes."
@@ -135,15 +135,15 @@ def test_statuses_and_rows() -> None:
     ],
 )
 def test_tags_are_declared_as_a_pair(text: str, tags: ThinkTags | None) -> None:
-    assert declared(text) == tags
+    assert parse_think_tags(text) == tags
     if tags is not None:
-        assert declared(tags.name) == tags
+        assert parse_think_tags(tags.name) == tags
 
 
 @pytest.mark.parametrize("text", ["", "<think>", ",", "a,a", "a,b,c", "a,b,opened,d", "auto", "a,"])
 def test_anything_else_is_one_line(text: str) -> None:
     with pytest.raises(UserError, match="--think-tags: "):
-        declared(text)
+        parse_think_tags(text)
 
 
 def test_the_setting_is_checked_before_anything_is_drawn() -> None:
@@ -157,9 +157,9 @@ def test_the_setting_is_checked_before_anything_is_drawn() -> None:
 
 def test_templates_name_their_tags() -> None:
     qwen3 = "{%- if '</think>' in content %}{%- set r = content.split('</think>')[0] %}{% endif %}"
-    assert of_template(qwen3) == ThinkTags(open="<think>", close="</think>", source="template")
-    assert of_template("{{ '[THINK]' }}") is not None
-    assert of_template("{{ messages }}") is None
+    assert template_tags(qwen3) == ThinkTags(open="<think>", close="</think>", source="template")
+    assert template_tags("{{ '[THINK]' }}") is not None
+    assert template_tags("{{ messages }}") is None
     assert ends_inside("<|assistant|><think>\n", TAGS)
     assert not ends_inside("<|assistant|><think>\n\n</think>\n\n", TAGS)
     assert not ends_inside("<|assistant|>", TAGS)
@@ -174,9 +174,9 @@ def test_the_manifest_keeps_them() -> None:
 
 def test_undeclared_tags_are_noticed() -> None:
     rows = [sample("<think>a</think>b"), sample("a</think>b"), sample("plain"), sample("plain")]
-    assert undeclared(rows) == (0.5, TAGS)
-    assert undeclared(rows[2:]) is None
-    assert undeclared([]) is None
+    assert undeclared_tags(rows) == (0.5, TAGS)
+    assert undeclared_tags(rows[2:]) is None
+    assert undeclared_tags([]) is None
 
 
 # What a checkpoint's own template says
@@ -303,7 +303,7 @@ def test_a_thinking_model_is_measured_by_its_answers_alone(
     assert "were judged under another setting" in capfd.readouterr().err
 
 
-def test_thinking_that_never_ends_is_truncated_and_its_answer_empty(
+def test_endless_thinking_is_truncated_with_an_empty_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -41,7 +41,7 @@ def core_pins() -> list[str]:
     return [f"{name}=={version}" for name, version in found.items()]
 
 
-def test_wheel_in_a_clean_environment_lists_suites_and_makes_a_report(tmp_path: Path) -> None:
+def test_the_wheel_lists_suites_and_makes_a_report(tmp_path: Path) -> None:
     wheels = tmp_path / "wheels"
     build = ("-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, ROOT)
     run(sys.executable, *build, cwd=tmp_path)

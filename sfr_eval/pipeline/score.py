@@ -24,7 +24,7 @@ from sfr_eval.settings import (
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.stored import require_stored_suites
-from sfr_eval.thinking import declared
+from sfr_eval.thinking import parse_think_tags
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
 from sfr_eval.util.workers import open_workers
@@ -170,7 +170,7 @@ def _with_tags(folder: RunFolder, manifest: Manifest, settings: ScoreSettings) -
     """Returns the manifest with the think-tags that this command declares."""
     if "think_tags" not in settings.model_fields_set:
         return manifest
-    tags, before = declared(settings.think_tags), manifest.thinking
+    tags, before = parse_think_tags(settings.think_tags), manifest.thinking
     if tags == before or (tags and before and replace(tags, source=before.source) == before):
         return manifest
     refuse_judged_otherwise(folder)

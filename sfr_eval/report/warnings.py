@@ -8,7 +8,7 @@ from functools import cached_property
 from sfr_eval.report.verdict import chance
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
-from sfr_eval.thinking import ThinkTags, answer_text, answers, thoughts, undeclared
+from sfr_eval.thinking import ThinkTags, answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
 
 MANY = 0.01
@@ -110,7 +110,7 @@ def _empty(run: Run) -> Iterator[str]:
 
 
 def _undeclared_thinking(run: Run) -> Iterator[str]:
-    thinking = undeclared(run.drawn) if run.tags is None else None
+    thinking = undeclared_tags(run.drawn) if run.tags is None else None
     if thinking is not None and thinking[0] > MANY:
         share, tags = thinking
         yield (

@@ -15,7 +15,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import Checkpoint, resolve
 from sfr_eval.models.fingerprint import read_json_object
 from sfr_eval.suites.suite import Suite
-from sfr_eval.thinking import ThinkTags, declared, ends_inside, of_template
+from sfr_eval.thinking import ThinkTags, ends_inside, parse_think_tags, template_tags
 from sfr_eval.types import Request, Sampler
 
 if TYPE_CHECKING:
@@ -98,12 +98,12 @@ class Subject:
         """Returns the tags around thinking: those that were declared, otherwise those that the chat
         template names. A server does not show its template, so there they must be declared."""
         setting = self.config.score.think_tags
-        tags = None if setting == "auto" else declared(setting)
+        tags = None if setting == "auto" else parse_think_tags(setting)
         if setting == "none" or not ENGINES[self.engine].has_weights:
             return tags
         tokenizer = self.prompter.tokenizer
         if tags is None:
-            tags = of_template(str(tokenizer.chat_template))
+            tags = template_tags(str(tokenizer.chat_template))
         if tags is None:
             return None
         lost = {tags.open, tags.close} & set(tokenizer.all_special_tokens)

@@ -100,7 +100,7 @@ def test_a_cache_that_does_not_look_at_the_seed_is_a_stop(kept: tuple[str, ...])
         assert "a gateway answers from a cache" in found["draws"].remedy
 
 
-def test_a_cache_of_whole_requests_before_a_server_without_seeds_is_noted() -> None:
+def test_a_request_cache_before_a_seedless_server_is_noted() -> None:
     """Repeats look perfect, and would still be the old ones after the model has changed."""
     found = findings(cached("seed", "max_tokens"))
     assert found["draws"].state == "ok"

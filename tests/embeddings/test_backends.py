@@ -22,7 +22,7 @@ def test_onnx_without_its_libraries_is_one_line(
         Encoder(None, tmp_path, backend="onnx").encode(["text"])
 
 
-def test_fastest_batch_gives_every_candidate_its_texts_and_takes_the_fastest() -> None:
+def test_the_fastest_batch_size_is_found_on_equal_shares() -> None:
     clock = {"now": 0.0}
     taken: list[str] = []
 

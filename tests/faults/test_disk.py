@@ -97,9 +97,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder / "samples.parquet").read_bytes()
 
 
-def test_a_disk_that_is_full_at_one_place_after_the_other_ends_each_time_in_one_line(
-    tmp_path: Path, truth: bytes
-) -> None:
+def test_a_full_disk_at_any_place_ends_in_one_line(tmp_path: Path, truth: bytes) -> None:
     """A run that fails at a place got past all places before it, where it had failed before."""
     with disk(tmp_path / "disk", megabytes=16) as small:
         for place, (function, call) in PLACES.items():
@@ -188,9 +186,7 @@ def test_a_full_cache_costs_time_and_no_answer(tmp_path: Path, truth: bytes) -> 
         assert (tmp_path / "run" / "results.json").read_bytes() == results
 
 
-def test_a_folder_that_cannot_be_written_is_refused_and_can_go_on_later(
-    tmp_path: Path, truth: bytes
-) -> None:
+def test_a_run_in_an_unwritable_folder_can_continue_later(tmp_path: Path, truth: bytes) -> None:
     with disk(tmp_path / "disk", megabytes=16) as small:
         finish(*SMALL, "--samples", "2", "--output", small / "run")
         subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)

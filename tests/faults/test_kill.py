@@ -84,7 +84,7 @@ def test_five_kills_at_random_moments_leave_the_same_bytes(
 
 
 @pytest.mark.faults
-def test_an_engine_killed_once_is_started_again_and_killed_twice_ends_the_run_in_one_line(
+def test_a_second_death_of_the_engine_ends_the_run(
     tiny_checkpoint: Path, tmp_path: Path, vllm_truth: bytes
 ) -> None:
     output = tmp_path / "run"
@@ -109,7 +109,7 @@ def test_an_engine_killed_once_is_started_again_and_killed_twice_ends_the_run_in
 
 
 @pytest.mark.faults
-def test_ctrl_c_flushes_marks_partial_exits_130_and_the_same_command_resumes(
+def test_ctrl_c_flushes_exits_130_and_can_be_resumed(
     tiny_checkpoint: Path, tmp_path: Path, vllm_truth: bytes
 ) -> None:
     output = tmp_path / "run"

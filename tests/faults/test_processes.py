@@ -60,7 +60,7 @@ def test_kills_of_the_run_at_random_moments(tmp_path: Path, world_truth: bytes) 
     assert_nothing_lost_nothing_twice(output, world_truth)
 
 
-def test_two_runs_in_one_folder_the_second_is_told_and_the_first_is_not_disturbed(
+def test_a_second_run_in_one_folder_is_told_and_disturbs_nothing(
     tmp_path: Path, world_truth: bytes
 ) -> None:
     output = tmp_path / "run"
@@ -113,7 +113,7 @@ def test_kills_of_a_run_that_grades_lose_no_verdict(tmp_path: Path, graded: Verd
     assert_same_verdicts(output, graded)
 
 
-def test_a_judge_that_is_killed_is_asked_again_for_what_is_missing_only(
+def test_a_killed_judge_is_asked_only_for_missing_votes(
     tmp_path: Path, server: ServerProcess
 ) -> None:
     output = tmp_path / "run"
@@ -137,7 +137,7 @@ def test_a_judge_that_is_killed_is_asked_again_for_what_is_missing_only(
     assert answered < set(ids)
 
 
-def test_a_served_model_that_is_killed_is_asked_again_for_what_is_missing_only(
+def test_a_killed_server_is_asked_only_for_missing_replies(
     tmp_path: Path, server: ServerProcess
 ) -> None:
     command = (

@@ -94,7 +94,7 @@ def kill_one(pids: list[int], chance: random.Random) -> bool:
     return False
 
 
-def test_a_node_that_is_lost_in_mid_run_loses_nothing_and_the_run_ends(
+def test_a_node_lost_during_a_run_loses_no_row(
     tmp_path: Path, world_truth: bytes, slow_nodes: None
 ) -> None:
     output = tmp_path / "run"
@@ -130,7 +130,7 @@ def test_actors_and_the_run_itself_killed_at_random(
     assert_nothing_lost_nothing_twice(output, world_truth)
 
 
-def test_a_cluster_that_is_lost_whole_ends_the_run_and_another_engine_goes_on(
+def test_a_lost_cluster_ends_the_run_and_another_engine_resumes(
     tmp_path: Path, world_truth: bytes, slow_nodes: None
 ) -> None:
     output = tmp_path / "run"
@@ -145,7 +145,7 @@ def test_a_cluster_that_is_lost_whole_ends_the_run_and_another_engine_goes_on(
     assert_nothing_lost_nothing_twice(output, world_truth)
 
 
-def test_scoring_on_two_nodes_of_which_one_is_lost_gives_the_same_estimates(
+def test_scoring_on_two_nodes_one_of_them_lost_changes_nothing(
     tmp_path: Path, world_run: Path, slow_nodes: None
 ) -> None:
     here, there = (Path(shutil.copytree(world_run, tmp_path / n)) for n in ("here", "there"))
@@ -167,7 +167,7 @@ def test_scoring_on_two_nodes_of_which_one_is_lost_gives_the_same_estimates(
     assert any(row["metric"] == "self_bleu_4" for row in found)
 
 
-def test_real_vllm_on_two_nodes_of_which_one_is_lost_equals_one_engine(
+def test_vllm_on_two_nodes_one_of_them_lost_equals_one_engine(
     tiny_checkpoint: Path, tmp_path: Path, vllm_truth: bytes
 ) -> None:
     output = tmp_path / "run"

@@ -91,13 +91,13 @@ def test_a_missing_shard_is_named(bare: Path) -> None:
     resolve(str(bare))
 
 
-def test_the_trainer_s_head_and_optimizer_are_no_weights_of_the_model(bare: Path) -> None:
+def test_head_and_optimizer_are_not_weights_of_the_model(bare: Path) -> None:
     for name in ("sfr_head.safetensors", "optimizer.pt", "pytorch_model.bin"):
         (bare / name).write_bytes(WHOLE)
     assert [file.name for file in weight_files(bare)] == ["model.safetensors"]
 
 
-def test_two_trainings_of_one_architecture_have_different_fingerprints(
+def test_two_trainings_of_one_model_have_two_fingerprints(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     """Row 17: names, sizes, shapes and headers are equal; one value of the weights differs."""
@@ -123,7 +123,7 @@ def test_two_trainings_of_one_architecture_have_different_fingerprints(
         "chat_template.jinja",
     ],
 )
-def test_every_file_that_changes_an_answer_changes_the_fingerprint(bare: Path, name: str) -> None:
+def test_files_that_change_answers_change_the_fingerprint(bare: Path, name: str) -> None:
     before = fingerprint(bare)
     (bare / name).write_text('{"temperature": 0.01}')
     changed = fingerprint(bare)
@@ -143,7 +143,7 @@ def test_contents_that_swap_their_names_are_another_model(bare: Path) -> None:
     assert fingerprint(bare) != before
 
 
-def test_a_hash_is_remembered_and_taken_again_when_the_file_changes(
+def test_a_hash_is_cached_until_the_file_changes(
     bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import hashlib

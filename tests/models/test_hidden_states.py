@@ -105,7 +105,7 @@ def test_states_and_statistics_are_those_of_each_reply_alone(
         assert states.token_ids(place) == expected["ids"]
 
 
-def test_thoughts_are_read_before_the_reply_and_are_no_part_of_it(
+def test_thoughts_are_read_but_are_not_part_of_the_reply(
     tiny_checkpoint: Path, suite: Suite, replies: list[Sample], tmp_path: Path
 ) -> None:
     thoughts = {

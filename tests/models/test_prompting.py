@@ -71,13 +71,13 @@ def test_the_real_chatml_tokenizer_gives_what_it_was_trained_on(tiny_checkpoint:
     assert ids.count(start) == 3  # each marker is one id, not the characters it is written with
 
 
-def test_a_template_that_refuses_a_system_message_is_an_error_and_never_one_persona() -> None:
+def test_a_template_that_refuses_a_system_message_is_an_error() -> None:
     """Row 24: lm-eval drops the message and goes on."""
     with pytest.raises(UserError, match=r"refuses the messages \(System role not supported\)"):
         Prompter(tokenizer(RAISES), name="m").token_ids(PIRATE)
 
 
-def test_a_template_that_drops_the_system_message_in_silence_is_an_error() -> None:
+def test_a_template_that_drops_the_system_message_is_an_error() -> None:
     with pytest.raises(UserError, match="drops the system message, so all personas would be one"):
         Prompter(tokenizer(DROPS), name="m").token_ids(PIRATE)
 

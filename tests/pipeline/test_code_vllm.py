@@ -11,7 +11,7 @@ from sfr_eval.store.run_folder import RunFolder
 pytestmark = pytest.mark.slow
 
 
-def test_a_model_that_solves_nothing_gets_a_table_and_an_honest_interval(
+def test_a_model_that_solves_nothing_gets_a_nonzero_interval(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("vllm")

@@ -55,7 +55,7 @@ def suite() -> Suite:
 
 @settings(deadline=None)
 @given(limit=st.integers(1, 148), of=st.integers(1, 20))
-def test_shards_are_disjoint_even_whole_queries_and_together_the_plan(
+def test_shards_of_whole_queries_partition_the_plan_evenly(
     suite: Suite, limit: int, of: int
 ) -> None:
     whole = planned_prompts(suite, limit=limit, shard=None)
@@ -70,7 +70,7 @@ def test_shards_are_disjoint_even_whole_queries_and_together_the_plan(
     assert max(map(len, queries)) - min(map(len, queries)) <= 1
 
 
-def test_the_shards_of_a_plan_have_the_ids_and_seeds_of_the_whole(tmp_path: Path) -> None:
+def test_shards_have_the_ids_and_seeds_of_the_whole_plan(tmp_path: Path) -> None:
     whole = preflight(config(tmp_path)).plan
     parts = [preflight(config(tmp_path, shard=f"{i}/3")).plan for i in (1, 2, 3)]
     of_parts = {r.sample_id: r for part in parts for r in part.requests()}
@@ -164,7 +164,7 @@ def test_missing_doubled_and_foreign_folders_are_named(tmp_path: Path) -> None:
         ({"shard": "2/3"}, "shards: 2 there, 3 here"),
     ],
 )
-def test_a_shard_of_another_plan_is_refused_by_the_name_of_the_difference(
+def test_a_shard_of_another_plan_is_refused_by_its_difference(
     tmp_path: Path, changes: dict[str, Any], named: str
 ) -> None:
     one = execute(config(tmp_path / "x", shard="1/2")).folder

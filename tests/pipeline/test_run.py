@@ -175,7 +175,7 @@ def test_every_prompt_has_exactly_its_share_of_rows(tmp_path: Path) -> None:
         ({"max_tokens": 7}, "sampling.persona.max_tokens: 96 there, 7 here"),
     ],
 )
-def test_a_folder_of_another_plan_is_refused_by_the_name_of_the_difference(
+def test_a_folder_of_another_plan_is_refused_by_its_difference(
     tmp_path: Path, changes: dict[str, Any], named: str
 ) -> None:
     execute(config(tmp_path / "run"))
@@ -205,7 +205,7 @@ def test_samples_without_a_manifest_are_not_touched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 17, 4 * PROMPTS - 1])
-def test_an_interrupted_run_keeps_what_it_drew_and_ends_in_equal_bytes(
+def test_an_interrupted_run_resumes_to_equal_bytes(
     tmp_path: Path, truth: bytes, count: int
 ) -> None:
     path = tmp_path / "run"
@@ -223,7 +223,7 @@ def test_an_interrupted_run_keeps_what_it_drew_and_ends_in_equal_bytes(
     assert sealed(path) == truth
 
 
-def test_an_interrupt_while_a_row_is_written_loses_at_most_that_batch(
+def test_an_interrupt_loses_at_most_the_batch_being_written(
     tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
@@ -318,7 +318,7 @@ def test_a_full_disk_is_refused_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_keeps_the_rows_and_the_run_goes_on_later(
+def test_a_run_whose_disk_fills_up_resumes_with_its_rows(
     tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
@@ -459,7 +459,7 @@ def test_an_engine_that_dies_keeps_the_rows(
     assert sealed(path) == truth
 
 
-def test_a_second_run_in_the_same_folder_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+def test_a_second_run_in_one_folder_is_refused_harmlessly(tmp_path: Path) -> None:
     execute(config(tmp_path / "run"))
     before = manifest(tmp_path / "run")
     with (
@@ -470,7 +470,7 @@ def test_a_second_run_in_the_same_folder_is_refused_and_harms_nothing(tmp_path: 
     assert manifest(tmp_path / "run") == before
 
 
-def test_a_limited_run_is_stamped_partial_and_a_whole_one_complete(
+def test_a_limited_run_is_partial_and_a_full_one_complete(
     tmp_path: Path, copied_assets: Any
 ) -> None:
     suite = copied_assets()
@@ -486,7 +486,7 @@ def test_a_limited_run_is_stamped_partial_and_a_whole_one_complete(
     assert manifest(tmp_path / "whole")["samples"] == 148
 
 
-def test_the_manifest_holds_every_setting_and_every_sampling_field(tmp_path: Path) -> None:
+def test_the_manifest_has_every_setting_and_sampling_field(tmp_path: Path) -> None:
     execute(config(tmp_path / "run"))
     kept = manifest(tmp_path / "run")
     assert kept["config"].keys() == FIELDS.keys()

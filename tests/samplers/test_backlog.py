@@ -30,7 +30,7 @@ def test_fresh_requests_come_in_order_and_no_more_than_asked() -> None:
     assert len(backlog) == 0
 
 
-def test_the_lost_come_back_in_cohorts_then_alone_and_are_then_given_up() -> None:
+def test_lost_requests_return_in_cohorts_then_alone_then_fail() -> None:
     asked = requests(COHORT + 1)
     backlog = Backlog(())
     assert backlog.lost(asked, why="x") == []
@@ -44,7 +44,7 @@ def test_the_lost_come_back_in_cohorts_then_alone_and_are_then_given_up() -> Non
     assert backlog.cohort() == []
 
 
-def test_what_a_node_took_with_it_when_it_was_called_back_is_not_blamed() -> None:
+def test_requests_of_a_reclaimed_node_are_not_blamed() -> None:
     asked = requests(3)
     backlog = Backlog(asked)
     for _ in range(DEATHS + 1):

@@ -147,7 +147,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return 0
 
 
-def test_a_run_through_two_servers_resumes_and_shows_what_is_unsupported(
+def test_a_run_on_two_servers_resumes_and_shows_unsupported_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -212,7 +212,7 @@ def test_bad_input_is_one_line_and_leaves_no_folder(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_model_or_first_server_is_another_plan_and_a_replica_is_not() -> None:
+def test_another_model_or_first_server_is_another_plan() -> None:
     def digest(model: str, *urls: str) -> str:
         settings = {"model": model, "suite": ("persona",), "base_url": urls, "limit": 1}
         return preflight(load_run_config(settings, environment={})).plan.digest

@@ -58,7 +58,7 @@ def test_two_replicas_draw_what_one_engine_draws_each_row_once(cluster: Nodes) -
 
 
 @pytest.mark.faults
-def test_replicas_killed_at_random_lose_nothing_and_repeat_nothing(cluster: Nodes) -> None:
+def test_replicas_killed_at_random_lose_and_repeat_nothing(cluster: Nodes) -> None:
     asked = requests(800)
     sampler = on(cluster, EchoBuilder(seconds=0.002))
     moments = set(random.Random(0).sample(range(100, 700), 3))
@@ -82,7 +82,7 @@ def test_replicas_killed_at_random_lose_nothing_and_repeat_nothing(cluster: Node
 
 
 @pytest.mark.faults
-def test_a_request_that_kills_its_replica_three_times_is_an_error_and_the_others_go_on(
+def test_a_request_that_kills_three_replicas_is_an_error_row(
     cluster: Nodes,
 ) -> None:
     asked = requests(300)
@@ -117,7 +117,7 @@ def test_an_engine_that_stands_still_is_replaced_like_a_dead_one(
     assert len(rows) == len(asked)
 
 
-def test_what_is_wrong_with_the_model_ends_the_run_in_the_engines_own_words(cluster: Nodes) -> None:
+def test_a_bad_model_ends_the_run_in_the_engines_own_words(cluster: Nodes) -> None:
     with pytest.raises(UserError, match="--model x: no such folder"):
         on(cluster, Refusing())
 
@@ -151,7 +151,7 @@ def test_a_polite_kill_goes_on_to_mean_what_the_run_made_of_it(cluster: Nodes) -
         signal.signal(signal.SIGTERM, before)
 
 
-def test_parts_of_a_run_are_measured_to_the_same_bits_on_the_cluster(cluster: Nodes) -> None:
+def test_lexical_values_on_the_cluster_are_the_same_bits(cluster: Nodes) -> None:
     tokenizer = load_tokenizer()
     rows = [
         ReplyRow(query, persona, index, f"w{query} w{persona * index % 7} w{index} aye " * 4)
@@ -173,7 +173,7 @@ def test_parts_of_a_run_are_measured_to_the_same_bits_on_the_cluster(cluster: No
                 np.testing.assert_array_equal(column, theirs[name])
 
 
-def test_sets_of_embeddings_are_the_same_bits_on_the_cluster(cluster: Nodes) -> None:
+def test_embedding_sets_on_the_cluster_are_the_same_bits(cluster: Nodes) -> None:
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(200, 16)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -186,7 +186,7 @@ def test_sets_of_embeddings_are_the_same_bits_on_the_cluster(cluster: Nodes) -> 
         np.testing.assert_array_equal(column, there[name])
 
 
-def test_no_more_parts_are_sent_to_the_cluster_than_its_cores_can_work_on(cluster: Nodes) -> None:
+def test_parts_in_flight_do_not_exceed_the_cores_of_the_cluster(cluster: Nodes) -> None:
     taken = 0
 
     def parts() -> Iterator[int]:

@@ -46,7 +46,7 @@ def owner(ending: str) -> tuple[subprocess.Popen[str], list[int]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_owner_takes_the_watched_process_and_its_child_along(number: int) -> None:
+def test_a_killed_owner_takes_its_watched_processes_along(number: int) -> None:
     process, (engine, child, watcher) = owner("time.sleep(100)")
     assert all(running(pid) for pid in (engine, child))
     os.kill(process.pid, number)

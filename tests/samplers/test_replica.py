@@ -75,7 +75,7 @@ def test_an_exchange_ends_in_time_though_the_engine_is_busy() -> None:
     assert time.monotonic() - begin < 0.9
 
 
-def test_the_beat_grows_with_the_rows_and_stands_still_with_the_engine() -> None:
+def test_the_beat_grows_only_while_the_engine_works() -> None:
     replica = started(Counting())
     first = replica.exchange([], seconds=0.0)
     replica.exchange(requests(3), seconds=60.0)

@@ -246,7 +246,7 @@ def test_a_hostile_generation_config_changes_nothing(
     assert len({row.text for row in honest.values()}) == 32
 
 
-def test_the_checkpoint_s_end_tokens_end_a_turn_as_the_tokenizer_s_do(
+def test_end_tokens_of_checkpoint_and_tokenizer_end_a_turn(
     sampler: TransformersSampler, checkpoint: Path
 ) -> None:
     """The one thing that generation_config may say, as vLLM takes it: Llama 3 ends turns so."""
@@ -283,7 +283,7 @@ def test_the_cap_is_each_request_s_own(sampler: TransformersSampler) -> None:
     assert all(row.completion_tokens == 3 + row.index % 2 for row in cut)
 
 
-def test_a_stop_string_ends_the_text_before_it_whoever_is_beside_it(
+def test_a_stop_string_ends_the_text_in_any_batch(
     sampler: TransformersSampler,
 ) -> None:
     rows = [request(number, max_tokens=60, stop=("e", "Q")) for number in range(12)]
@@ -297,7 +297,7 @@ def test_a_stop_string_ends_the_text_before_it_whoever_is_beside_it(
         assert draw(sampler, [r for r in rows if r.sample_id == id]) == {id: row}
 
 
-def test_a_prompt_beyond_the_window_is_an_error_row_and_the_others_are_drawn(
+def test_a_prompt_beyond_the_window_is_an_error_row_alone(
     tiny_checkpoint: Path,
 ) -> None:
     small = open_sampler(tiny_checkpoint, dtype="float32", max_model_len=40)

@@ -69,7 +69,7 @@ def by_id(samples: Iterator[Sample]) -> dict[str, Sample]:
     return found
 
 
-def test_every_request_ends_in_exactly_one_row_with_its_own_fields(
+def test_every_request_ends_in_one_row_with_its_own_fields(
     engine: VllmSampler, subject: Subject
 ) -> None:
     requests = list(plan_of(subject).requests())
@@ -99,7 +99,7 @@ def test_draws_repeat_bit_for_bit_alone_reversed_and_in_a_crowd(
     assert alone == {key: crowd[key] for key in alone}
 
 
-def test_first_token_varies_and_a_hostile_generation_config_is_ignored(
+def test_the_first_token_varies_and_a_hostile_config_is_ignored(
     engine: VllmSampler, subject: Subject
 ) -> None:
     # A random model is close to uniform over 1,000 tokens: 64 draws hold some 62 different first
@@ -134,7 +134,7 @@ def test_a_refused_request_is_an_error_row_and_the_others_go_on(
     assert rows[endless.sample_id].text == ""
 
 
-def test_a_killed_engine_is_started_once_more_and_nothing_changes(
+def test_a_killed_engine_is_restarted_and_nothing_changes(
     engine: VllmSampler, subject: Subject
 ) -> None:
     requests = list(plan_of(subject, samples=8, max_tokens=40).requests())

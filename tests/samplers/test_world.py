@@ -69,7 +69,7 @@ def test_seeds_decide(suite: Suite) -> None:
     assert len({row.text for row in draw(suite, stuck)}) == 1
 
 
-def test_temperature_0_is_the_mode_and_low_temperatures_draw_near_it(suite: Suite) -> None:
+def test_low_temperatures_approach_the_mode_and_0_is_the_mode(suite: Suite) -> None:
     cold = requests(suite, samples=1, temperatures=(0.0,))
     assert suite.world is not None
     for row in draw(suite, cold):
@@ -94,9 +94,7 @@ def test_the_dials_collapse_as_they_say(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"top_p": 0.9}, {"top_k": 5}, {"min_p": 0.1}], ids=str)
-def test_a_filter_that_it_does_not_have_is_an_error_and_never_ignored(
-    suite: Suite, changes: dict[str, Any]
-) -> None:
+def test_an_unsupported_filter_is_an_error(suite: Suite, changes: dict[str, Any]) -> None:
     request = requests(suite)[0]
     with pytest.raises(UserError, match="does not support top_p, top_k or min_p"):
         draw(suite, [replace(request, sampling=replace(request.sampling, **changes))])

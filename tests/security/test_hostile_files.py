@@ -231,7 +231,7 @@ def test_a_link_that_a_suite_does_not_name_is_refused_too(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["../persona", "persona/../persona", "../../etc", "\0", "~", ""])
-def test_names_of_suites_judges_and_metrics_are_looked_up_and_never_joined(name: str) -> None:
+def test_names_of_assets_are_looked_up_and_never_joined(name: str) -> None:
     with pytest.raises(UserError):
         find_suite(name)
     with pytest.raises(UserError):
@@ -302,7 +302,7 @@ def score_again(folder: Path) -> None:
 @pytest.mark.parametrize(
     "link", [".lock", "samples", "scores", "plots", "verdicts/persona.jsonl", "report.html", "new"]
 )
-def test_a_link_in_a_run_folder_is_refused_and_what_it_names_is_untouched(
+def test_a_link_in_a_run_folder_is_refused_and_not_followed(
     link: str, received: Path, tmp_path: Path
 ) -> None:
     victim = tmp_path / "victim"
@@ -395,7 +395,7 @@ def test_a_cache_that_others_can_write_to_is_named(
     assert cache_open_to_others() is not None
 
 
-def test_temporary_names_cannot_be_guessed_and_modes_follow_the_umask(tmp_path: Path) -> None:
+def test_temporary_names_are_random_and_modes_follow_the_umask(tmp_path: Path) -> None:
     names = set()
     before = os.umask(0o077)
     try:

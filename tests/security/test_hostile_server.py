@@ -37,7 +37,7 @@ def packed(reply: Reply) -> Reply:
     return Reply(body=content, headers={"Content-Encoding": "gzip"})
 
 
-def test_an_answer_that_unpacks_to_more_than_memory_is_a_failed_request(
+def test_an_answer_that_is_a_bomb_is_a_failed_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bounded, "MAX_PACKED_BYTES", 2_000)

@@ -55,7 +55,7 @@ def test_an_attack_is_shown_and_not_obeyed(attack: str) -> None:
 
 
 @given(st.text())
-def test_cleaning_twice_is_cleaning_once_and_leaves_ordinary_text(text: str) -> None:
+def test_cleaning_is_idempotent_and_keeps_ordinary_text(text: str) -> None:
     once = clean(text)
     assert clean(once) == once
     assert harmless(clean(text + "\x1b[0m"))

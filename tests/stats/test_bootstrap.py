@@ -18,7 +18,7 @@ def test_it_agrees_with_scipy() -> None:
     assert high == pytest.approx(theirs.high, abs=0.004)
 
 
-def test_equal_runs_have_equal_intervals_and_order_does_not_matter() -> None:
+def test_equal_runs_in_any_order_have_equal_intervals() -> None:
     numbers = [0.0, 0.2, 0.5, 1.0, 1.0, 0.1]
     assert bootstrap_interval(numbers) == bootstrap_interval(list(numbers))
     assert bootstrap_interval([1 - x for x in numbers])[0] == pytest.approx(

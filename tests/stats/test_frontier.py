@@ -107,7 +107,7 @@ def test_undefined_says_why() -> None:
 
 
 @pytest.mark.parametrize("n", [12, 80])
-def test_interval_is_of_a_plain_mean_where_the_curve_has_one_point(n: int) -> None:
+def test_a_curve_of_one_point_has_the_interval_of_a_mean(n: int) -> None:
     """With one setting and quality 1 the hypervolume is the mean diversity: compare with t."""
     from scipy import stats
 

@@ -55,7 +55,7 @@ def test_a_63_bit_seed_is_exact_in_parquet(folder: RunFolder) -> None:
     assert folder.sealed_samples()[0].seed == 9_223_372_036_854_775_807
 
 
-def test_damage_in_the_middle_is_named_and_the_good_rows_are_kept(folder: RunFolder) -> None:
+def test_damage_is_named_and_the_good_rows_are_kept(folder: RunFolder) -> None:
     rows = [sample(number) for number in range(5)]
     file = write(folder, *rows)
     lines = file.read_bytes().splitlines(keepends=True)
@@ -69,7 +69,7 @@ def test_damage_in_the_middle_is_named_and_the_good_rows_are_kept(folder: RunFol
     assert folder.damaged == []  # what an earlier reading found is not repeated
 
 
-def test_a_later_answer_replaces_an_error_and_never_the_other_way_round(folder: RunFolder) -> None:
+def test_an_answer_replaces_an_error_and_never_vice_versa(folder: RunFolder) -> None:
     failed = sample(1, "", status="error", error="engine died")
     answered = sample(1, "Aye.")
     write(folder, failed)
@@ -88,7 +88,7 @@ def test_a_repeated_row_keeps_its_first_answer(folder: RunFolder, status: str) -
     assert folder.read_samples() == {first.sample_id: first}
 
 
-def test_each_session_writes_a_file_of_its_own_after_the_earlier_ones(folder: RunFolder) -> None:
+def test_each_session_writes_a_file_after_the_earlier_ones(folder: RunFolder) -> None:
     torn = write(folder, sample(1))
     torn.write_bytes(torn.read_bytes()[:-20])
     second = write(folder, sample(2))
@@ -140,7 +140,7 @@ def test_a_second_writer_is_refused_until_the_first_is_killed(tmp_path: Path) ->
         assert len(folder.read_samples()) == 1
 
 
-def test_sealing_equal_rows_gives_equal_bytes_in_whatever_order_they_were_drawn(
+def test_equal_rows_in_any_order_seal_to_equal_bytes(
     tmp_path: Path,
 ) -> None:
     rows = [sample(number, f"reply {number}") for number in range(50)]

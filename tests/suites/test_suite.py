@@ -88,7 +88,7 @@ def test_a_broken_suite_is_one_line(folder: Path, name: str, content: str, says:
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_of_the_environment_comes_before_the_package_s_own(
+def test_folders_of_the_environment_come_first(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = tmp_path_factory.mktemp("assets")

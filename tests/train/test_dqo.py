@@ -29,7 +29,7 @@ def test_bonus_is_the_ratio_of_determinants_within_its_bounds(k: int, d: int, se
     assert bonus.max() <= math.log(2) + 1e-9
 
 
-def test_copies_get_the_lower_and_orthogonal_rows_the_upper_bound() -> None:
+def test_copies_get_the_lower_bound_orthogonal_rows_the_upper() -> None:
     copies = np.tile([[0.6, 0.8]], (4, 1))
     assert leave_one_out_bonus(copies) == pytest.approx([math.log(1.25)] * 4)
     assert leave_one_out_bonus(np.eye(4)) == pytest.approx([math.log(2)] * 4)

@@ -22,7 +22,7 @@ def child() -> subprocess.Popen[str]:
     return process
 
 
-def test_a_shielded_child_lives_through_ctrl_c_and_another_does_not() -> None:
+def test_only_a_shielded_child_survives_ctrl_c() -> None:
     with ctrl_c_is_ours():
         shielded = child()
     other = child()
@@ -47,7 +47,7 @@ except KeyboardInterrupt:
 """
 
 
-def test_this_process_still_hears_ctrl_c_inside_and_nothing_stays_blocked() -> None:
+def test_this_process_still_gets_ctrl_c_during_and_after() -> None:
     # in a process of its own: what runs the tests may have its own use of SIGINT
     done = subprocess.run([sys.executable, "-c", OWNER], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]

@@ -86,7 +86,7 @@ def test_without_flock_a_stale_record_is_recovered(tmp_path: Path, no_flock: Non
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"pid": 1}', "elsewhere"])
-def test_without_flock_an_owner_that_cannot_be_asked_is_left_to_the_user(
+def test_without_flock_a_remote_owner_is_left_to_the_user(
     tmp_path: Path, no_flock: None, content: str
 ) -> None:
     if content == "elsewhere":

@@ -6,7 +6,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.util.ray_cluster import Resources, plan_replicas
 
 
-def test_replicas_share_the_cores_of_their_nodes_and_take_whole_gpus() -> None:
+def test_replicas_share_cores_but_take_whole_gpus() -> None:
     cpu = [{"CPU": 4.0}, {"CPU": 4.0}]
     assert plan_replicas(cpu, replicas=2, gpus=0) == (2, Resources(cpus=4, gpus=0))
     assert plan_replicas(cpu, replicas=3, gpus=0) == (3, Resources(cpus=2, gpus=0))

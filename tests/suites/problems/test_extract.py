@@ -25,7 +25,7 @@ BLOCK = "```python\n{}\n```"
         ("", ""),
     ],
 )
-def test_livecodebench_takes_the_lines_between_the_last_two_fences(answer: str, code: str) -> None:
+def test_livecodebench_takes_lines_between_the_last_two_fences(answer: str, code: str) -> None:
     assert between_last_fences(answer) == code
 
 
@@ -50,7 +50,7 @@ def test_livecodebench_takes_the_lines_between_the_last_two_fences(answer: str, 
         ("```\n```", ""),
     ],
 )
-def test_a_chat_answer_yields_the_block_that_defines_the_function(answer: str, code: str) -> None:
+def test_a_chat_answer_yields_the_block_with_the_function(answer: str, code: str) -> None:
     if "def g" in answer:
         assert chat_code(answer, name="g") == code
     else:

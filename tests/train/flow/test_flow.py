@@ -268,7 +268,7 @@ def test_t11_the_exact_field_carries_noise_to_both_modes() -> None:
     assert (end[:, None] - ATOMS).norm(dim=-1).min(dim=1).values.quantile(0.99) < 1e-9
 
 
-def test_t11_flow_matching_finds_two_modes_and_regression_the_mean() -> None:
+def test_t11_flow_finds_two_modes_and_regression_the_mean() -> None:
     torch.manual_seed(0)
     hidden = torch.zeros(256, 1)
     head = FlowHead(size=8, hidden_size=1, width=64, time_scale=10.0)

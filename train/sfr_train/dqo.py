@@ -30,8 +30,7 @@ def leave_one_out_bonus(embeddings: Any) -> Floats:
     log_det = np.linalg.slogdet(gram).logabsdet
     # det(A without row and column i) = det(A) (A^-1)_ii, so one inverse gives all bonuses.
     log_det_without = log_det + np.log(np.diag(np.linalg.inv(gram)))
-    bonus: Floats = log_det - log_det_without
-    return bonus
+    return np.asarray(log_det - log_det_without)
 
 
 class DiversityReward:
@@ -63,16 +62,14 @@ class DiversityReward:
                 f"{len(texts)} completions cannot be divided into groups of {self.generations}"
             )
         model = self._encoder.model  # without the cache: these texts never return
-        replies = [text for text in texts if text.strip()]
+        written = np.array([i for i, text in enumerate(texts) if text.strip()], dtype=np.int64)
+        replies = [texts[i] for i in written]
         rows = model.encode(replies, normalize_embeddings=True, show_progress_bar=False)
         rewards = np.zeros(len(texts))
-        first = 0
-        for start in range(0, len(texts), self.generations):
-            group = [i for i in range(start, start + self.generations) if texts[i].strip()]
-            embeddings = rows[first : first + len(group)]
-            first += len(group)
-            if len(group) > 1:
-                rewards[group] = self.alpha * leave_one_out_bonus(embeddings)
+        for prompt in np.unique(written // self.generations):
+            group = written // self.generations == prompt
+            if group.sum() > 1:
+                rewards[written[group]] = self.alpha * leave_one_out_bonus(rows[group])
         return [float(reward) for reward in rewards]
 
 

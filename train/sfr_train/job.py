@@ -23,7 +23,6 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.reading import read_model, read_yaml_mapping
 from sfr_train.data.chat_data import DataSettings
 from sfr_train.flow.schedule import ScheduleSettings
-from sfr_train.loop.evaluation import EvaluationSettings
 from sfr_train.objectives import read_objective
 from sfr_train.settings import Settings
 from sfr_train.targets.segments import TargetSettings
@@ -38,6 +37,17 @@ class LoraSettings(Settings):
     alpha: int = Field(32, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     target_modules: str | tuple[str, ...] = "all-linear"
+
+
+class EvaluationSettings(Settings):
+    """A small run of sfr-eval at each evaluation step, with the transformers engine."""
+
+    suite: str = "persona"
+    limit: int = Field(4, ge=1, description="first N queries, each with all personas")
+    samples: int = Field(4, ge=2)
+    temperature: float = Field(0.7, gt=0, le=2)
+    max_tokens: int = Field(96, ge=1)
+    metrics: tuple[str, ...] = ("text", "lexical")
 
 
 class TrainingJob(Settings):

@@ -8,7 +8,7 @@ With weight 0, or an objective that is TRL's own, and the fused LM head, the wei
 TRL's trainer, bit for bit.
 """
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,14 +22,12 @@ from sfr_train.loop.anchors import anchor_batch, micro_batch_weight, take_column
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
-from sfr_train.loop.head_trainer import HeadTrainer
-from sfr_train.loop.step_callback import StepCallback
+from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
 from sfr_train.loop.token_trainer import LMHead
 from sfr_train.objectives import read_objective
-from sfr_train.objectives.base import Objective, Sizes
+from sfr_train.objectives.base import FutureLoss, Objective, Sizes
 from sfr_train.targets.cached import Targets
-from sfr_train.targets.collate import COLUMN, FutureCollator
-from sfr_train.targets.future_data import with_future_states
+from sfr_train.targets.future_data import COLUMN, FutureCollator, with_future_states
 from sfr_train.targets.segments import TargetSettings
 from sfr_train.targets.text_encoder import TextEncoder
 
@@ -37,10 +35,9 @@ from sfr_train.targets.text_encoder import TextEncoder
 class SFRTrainer(HeadTrainer):
     """An SFTTrainer with an objective.
 
-    objective: a name of `OBJECTIVES`, or a mapping {name: ..., settings}. schedule, targets:
-    mappings or models of settings. lm_head: see `LMHead`. save_head: also write the head beside the
-    final checkpoint. encoder: used in place of targets.encoder, for tests and your own models. All
-    other arguments are SFTTrainer's.
+    objective: a name of `OBJECTIVES`, or {name: ..., settings}. lm_head: see `LMHead`. save_head:
+    also write the head beside the final checkpoint. encoder: used in place of targets.encoder, for
+    tests and your own models. All other arguments are SFTTrainer's.
     """
 
     _tag_names: ClassVar = ["trl", "sft", "sfr"]
@@ -52,9 +49,9 @@ class SFRTrainer(HeadTrainer):
         model: Any,
         args: Any = None,
         *,
-        objective: str | Mapping[str, Any] = "sfr",
-        schedule: ScheduleSettings | Mapping[str, Any] | None = None,
-        targets: TargetSettings | Mapping[str, Any] | None = None,
+        objective: str | dict[str, Any] = "sfr",
+        schedule: ScheduleSettings | dict[str, Any] | None = None,
+        targets: TargetSettings | dict[str, Any] | None = None,
         lm_head: LMHead = "auto",
         save_head: bool = False,
         encoder: TextEncoder | None = None,
@@ -62,29 +59,26 @@ class SFRTrainer(HeadTrainer):
         **others: Any,
     ) -> None:
         module, settings = read_objective(objective)
-        self.schedule = _settings(ScheduleSettings, schedule, where="schedule")
-        self.target_settings = _settings(TargetSettings, targets, where="targets")
+        self.schedule = read_model(ScheduleSettings, schedule or {}, where="schedule")
+        self.target_settings = read_model(TargetSettings, targets or {}, where="targets")
         self.save_head = save_head
         self._encoder, self._cache = encoder, cache or cache_folder()
         self._targets: Targets | None = None
         needs = settings.needs if self.schedule.weight > 0 else None
         self._needs_targets = needs == "embeddings"
         super().__init__(model, args, **others)
-        self.objective: Objective = self._build_objective(module, settings)
+        self._scale = self._targets.deviation if self._targets else 1.0
+        self.objective = objective = self._build_objective(module, settings)
         if needs is None:
-            self.objective = Objective(
-                self.objective.token_loss, None, self.objective.embedding_noise
-            )
+            self.objective = replace(objective, future=None)
         self.set_token_loss(
-            self.objective.token_loss,
-            lm_head=lm_head,
-            embedding_noise=self.objective.embedding_noise,
+            objective.token_loss, lm_head=lm_head, embedding_noise=objective.embedding_noise
         )
         self._step_weight = torch.ones(())
         self._gate = GradientGate(self.schedule)
         self._run: HeadRun | None = None
         if self.objective.future is not None:
-            self._attach_future()
+            self._attach_future(self.objective.future)
         if self.eval_dataset is not None and hasattr(self.eval_dataset, "select"):
             self.add_callback(ForkCallback(self))
 
@@ -93,21 +87,14 @@ class SFRTrainer(HeadTrainer):
     def _build_objective(self, module: Any, settings: Any) -> Objective:
         """Built with its own generator state, so that the global one stays where TRL left it."""
         text = self.model.config.get_text_config()
-        targets = self._targets
-        sizes = Sizes(
-            hidden=text.hidden_size,
-            vocabulary=text.vocab_size,
-            target=targets.size if targets else 4,
-            scale=targets.deviation if targets else 1.0,
-        )
+        target = self._targets.size if self._targets else 4
+        sizes = Sizes(text.hidden_size, text.vocab_size, target=target, scale=self._scale)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.args.seed)
             built: Objective = module.build(settings, sizes)
         return built
 
-    def _attach_future(self) -> None:
-        future = self.objective.future
-        assert future is not None
+    def _attach_future(self, future: FutureLoss) -> None:
         if future.head is not None:
             self.attach(future.head)
         self.add_callback(StepCallback(self))
@@ -186,7 +173,7 @@ class SFRTrainer(HeadTrainer):
             seed=self.args.seed,
             step=step,
             joint=phase.joint and not self._gate.closed,
-            measure=self._measures(step),
+            measure=self._is_logged(step),
         )
         run.arm(batch)
         loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
@@ -213,15 +200,10 @@ class SFRTrainer(HeadTrainer):
 
     # Logging
 
-    def _measures(self, step: int) -> bool:
-        """Whether this step is logged."""
+    def _is_logged(self, step: int) -> bool:
         every = self.args.logging_steps
         logged = self.args.logging_strategy == "steps" and every >= 1
         return bool(logged and (step + 1) % every == 0)
-
-    @property
-    def _scale(self) -> float:
-        return self._targets.deviation if self._targets is not None else 1.0
 
     def note_step(self) -> None:
         """Called once per optimizer step, on every rank. Values go where TRL collects its own, so
@@ -239,17 +221,3 @@ class SFRTrainer(HeadTrainer):
     def log_apart(self, values: dict[str, float]) -> None:
         """Log values unchanged: TRL's own `log` would rename them and empty its collection."""
         super(SFTTrainer, self).log(values)
-
-    def step_state(self) -> dict[str, Any]:
-        """The state of the gradient gate."""
-        return self._gate.state()
-
-    def restore_step_state(self, state: Mapping[str, Any]) -> None:
-        """Restore the gradient gate."""
-        self._gate.restore(state)
-
-
-def _settings(kind: Any, given: Any, *, where: str) -> Any:
-    if isinstance(given, kind):
-        return given
-    return read_model(kind, dict(given or {}), where=where)

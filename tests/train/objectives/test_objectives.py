@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from sfr_train.flow.head import Prediction
 from sfr_train.loop.token_loss import cross_entropy
 from sfr_train.objectives import (
     OBJECTIVES,
@@ -179,7 +180,7 @@ def test_cka_leaves_small_batches_and_unweighted_anchors_out() -> None:
 def test_cosine_ignores_length_and_is_finite_at_zero() -> None:
     prediction = torch.tensor([[3.0, 4.0], [0.0, 0.0], [-2.0, 0.0]], requires_grad=True)
     target = torch.tensor([[6.0, 8.0], [1.0, 0.0], [5.0, 0.0]])
-    loss = one_minus_cosine(prediction, target)
+    loss = one_minus_cosine(target, Prediction(prediction))
     assert loss.tolist() == pytest.approx([0, 1, 2], abs=1e-6)
     loss.sum().backward()
     assert torch.isfinite(prediction.grad).all()

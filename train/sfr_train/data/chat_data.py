@@ -9,6 +9,7 @@ A row is one of
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,14 +54,19 @@ class DataSettings(Settings):
         return self
 
 
+class Turn(BaseModel):
+    """One message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 class ChatRow(BaseModel):
-    """One line of a chat file."""
+    """One line of a chat file; other fields are ignored."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    messages: list["Turn"] | None = None
-    prompt: list["Turn"] | str | None = None
-    completion: list["Turn"] | str | None = None
+    messages: list[Turn] | None = None
+    prompt: list[Turn] | str | None = None
+    completion: list[Turn] | str | None = None
     persona: str | None = None
 
     @model_validator(mode="after")
@@ -72,27 +78,18 @@ class ChatRow(BaseModel):
         return self
 
 
-class Turn(BaseModel):
-    """One message."""
-
+class _Card(PersonaRow):
     model_config = ConfigDict(extra="ignore")
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-ChatRow.model_rebuild()
 
 
 def load_rows(settings: DataSettings) -> tuple[list[Chat], list[Chat]]:
     """Training and validation rows, each {prompt, completion} or, with several replies, {messages}.
     All rows of a data set have the same keys, because tables need columns."""
     cards = persona_cards(settings.personas) if settings.personas else {}
-    rows = []
-    for where, row in _source(settings):
-        rows.append(chat_of(row, cards, where=where, card_file=settings.personas))
-        if settings.limit is not None and len(rows) == settings.limit:
-            break
+    rows = [
+        chat_of(row, cards, where=where, card_file=settings.personas)
+        for where, row in islice(_source(settings), settings.limit)
+    ]
     if not rows:
         raise UserError("data: has no rows")
     if any("messages" in row for row in rows):
@@ -119,15 +116,8 @@ def persona_cards(file: Path) -> dict[str, str]:
         raise UserError(f"{file}: malformed YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(entries, list):
         raise UserError(f"{file}: must contain a list of persona cards")
-    fields = set(PersonaRow.model_fields)
     cards = [
-        read_model(
-            PersonaRow,
-            {name: value for name, value in card.items() if name in fields}
-            if isinstance(card, Mapping)
-            else card,
-            where=f"{file}: card {number}",
-        )
+        read_model(_Card, card, where=f"{file}: card {number}")
         for number, card in enumerate(entries, start=1)
     ]
     return {card.id: card.system for card in cards}

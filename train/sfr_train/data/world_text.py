@@ -4,9 +4,9 @@ The suite's test questions never occur here. A training question is a template o
 in with the topic, or a paraphrase.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +45,9 @@ def wide_chats(
     for row in _in_rounds(len(queries), rows, rng):
         voice = voices[int(rng.integers(len(voices)))]
         system = voice.system if rng.random() < card_share else f"You are {voice.name}."
-        yield _chat(world, queries[row].id, voice.id, rng, system=system, noise=noise)
+        query = queries[row].id
+        question = _question(world, query, rng, noise)
+        yield _chat(question, world.sample(voice.id, query, rng), system=system)
 
 
 def handbook_pages(
@@ -65,14 +67,11 @@ def handbook_pages(
     rng = np.random.default_rng([seed, 3])
     queries = topic_queries(world, topics)
     for row in _in_rounds(len(queries), rows, rng):
-        query = queries[row]
-        clauses = [list(part) for part in world.clauses(query.id)]
+        query = queries[row].id
+        clauses = [list(part) for part in world.clauses(query)]
         shuffled = [str(clause) for part in clauses for clause in rng.permutation(part)]
         page = " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in shuffled)
-        yield {
-            "prompt": [{"role": "user", "content": _question(world, query.id, rng, noise)}],
-            "completion": [{"role": "assistant", "content": page}],
-        }
+        yield _chat(_question(world, query, rng, noise), page)
 
 
 def persona_chats(
@@ -91,8 +90,9 @@ def persona_chats(
     ]
     queries = topic_queries(world, topics)
     for pair in _in_rounds(len(queries) * len(cards), rows, rng):
-        query, card = queries[pair // len(cards)], cards[pair % len(cards)]
-        yield _chat(world, query.id, card.id, rng, system=card.system)
+        query, card = queries[pair // len(cards)].id, cards[pair % len(cards)]
+        question = _question(world, query, rng)
+        yield _chat(question, world.sample(card.id, query, rng), system=card.system)
 
 
 def topic_queries(world: PersonaWorld, topics: int | None) -> list[Query]:
@@ -101,27 +101,14 @@ def topic_queries(world: PersonaWorld, topics: int | None) -> list[Query]:
     return [query for query in world.queries if query.topic in order]
 
 
-def _chat(
-    world: PersonaWorld,
-    query: str,
-    persona: str,
-    rng: np.random.Generator,
-    *,
-    system: str | None,
-    noise: QuestionNoise | None = None,
-) -> Chat:
-    question = _question(world, query, rng, noise)
+def _chat(question: str, reply: str, *, system: str | None = None) -> Chat:
     prompt = [{"role": "system", "content": system}] if system else []
     prompt.append({"role": "user", "content": question})
-    reply = world.sample(persona, query, rng)
     return {"prompt": prompt, "completion": [{"role": "assistant", "content": reply}]}
 
 
 def _question(
-    world: PersonaWorld,
-    query: str,
-    rng: np.random.Generator,
-    noise: QuestionNoise | None = None,
+    world: PersonaWorld, query: str, rng: np.random.Generator, noise: QuestionNoise | None = None
 ) -> str:
     """A template of the intent or a paraphrase of the query, with equal probability."""
     question = _plain_question(world, query, rng)
@@ -141,10 +128,7 @@ def _plain_question(world: PersonaWorld, query: str, rng: np.random.Generator) -
     return questions[int(rng.integers(len(questions)))]
 
 
-def _in_rounds(items: int, rows: int, rng: np.random.Generator) -> Iterator[Any]:
+def _in_rounds(items: int, rows: int, rng: np.random.Generator) -> Iterator[int]:
     """`rows` indices in shuffled rounds of all items, so that all are used equally often."""
-    remaining = rows
-    while remaining > 0:
-        order = rng.permutation(items)[:remaining]
-        yield from (int(item) for item in order)
-        remaining -= len(order)
+    rounds = (rng.permutation(items) for _ in itertools.count())
+    return map(int, itertools.islice(itertools.chain.from_iterable(rounds), rows))

@@ -18,6 +18,7 @@ evaluate it below 1 only.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -26,12 +27,10 @@ import torch
 from sfr_train.flow.head import Prediction
 from sfr_train.flow.noise import Noise
 
-
-class Source(Protocol):
-    """Where paths start."""
-
-    def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
-        """Source points with the shape of the target, (N, ..., D)."""
+Source = Callable[[torch.Tensor, Noise], torch.Tensor]
+"""(target (N, ..., D), noise) -> source points of the same shape, where paths start."""
+Divergence = Callable[[torch.Tensor, Prediction], torch.Tensor]
+"""(target velocity (N, ..., D), prediction) -> distance (N, ...)."""
 
 
 class Head(Protocol):
@@ -41,88 +40,49 @@ class Head(Protocol):
         """state (N, ..., D), tau (N,), hidden (N, H)."""
 
 
-class Divergence(Protocol):
-    """Distance of a predicted velocity from the target velocity."""
-
-    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
-        """Shape (N, ..., D) -> (N, ...)."""
-
-
-@dataclass(frozen=True)
-class GaussianSource:
+def gaussian_source(target: torch.Tensor, noise: Noise) -> torch.Tensor:
     """z0 ~ N(0, I): the flow can represent a whole distribution over targets."""
-
-    def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
-        """One draw per row and coordinate."""
-        draws = noise.normal(target[0].numel() if len(target) else 0)
-        return draws.to(target).reshape(target.shape)
+    draws = noise.normal(target[0].numel() if len(target) else 0)
+    return draws.to(target).reshape(target.shape)
 
 
-@dataclass(frozen=True)
-class ConstantSource:
-    """z0 = one point: the flow reaches a single end point for each h."""
-
-    point: torch.Tensor  # broadcasts against (..., D)
-
-    def sample(self, target: torch.Tensor, noise: Noise) -> torch.Tensor:
-        """The point, repeated N times."""
-        return self.point.to(target).expand_as(target)
+def constant_source(point: torch.Tensor) -> Source:
+    """z0 = one point, which broadcasts against (..., D): the flow reaches a single end point for
+    each h."""
+    return lambda target, noise: point.to(target).expand_as(target)
 
 
-@dataclass(frozen=True)
-class PathPoint:
-    """A point on the path and the velocity there."""
-
-    state: torch.Tensor
-    velocity: torch.Tensor
-
-
-def straight_path(start: torch.Tensor, target: torch.Tensor, tau: torch.Tensor) -> PathPoint:
+def straight_path(
+    start: torch.Tensor, target: torch.Tensor, tau: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """z_tau = (1 - tau) z0 + tau z1 and u = z1 - z0 (Lipman et al. 2210.02747, sigma_min = 0)."""
     time = tau.to(target).reshape(-1, *[1] * (target.ndim - 1))
-    return PathPoint((1 - time) * start + time * target, target - start)
+    return (1 - time) * start + time * target, target - start
 
 
-@dataclass(frozen=True)
-class MeanSquare:
+def mean_square(velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
     """(1/D) |u - v|^2, as in SFR."""
-
-    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
-        """Mean over coordinates."""
-        return (velocity - prediction.velocity).square().mean(dim=-1)
+    return (velocity - prediction.velocity).square().mean(dim=-1)
 
 
-@dataclass(frozen=True)
-class SumSquare:
+def sum_square(velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
     """|u - v|^2: on one-hot targets the Brier score, whose optimum is that of cross-entropy."""
-
-    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
-        """Sum over coordinates."""
-        return (velocity - prediction.velocity).square().sum(dim=-1)
+    return (velocity - prediction.velocity).square().sum(dim=-1)
 
 
-@dataclass(frozen=True)
-class TransportedKL:
+def transported_kl(point: torch.Tensor) -> Divergence:
     """KL(u + pi || v + pi): on one-hot targets -log q(y), the cross-entropy of MTP.
 
-    Defined where u + pi is a probability vector: for paths that start at `point`.
+    Defined where u + pi is a probability vector: for paths that start at `point`. 0 log 0 = 0. The
+    head gives log(v + pi) itself, exact for small probabilities.
     """
 
-    point: torch.Tensor
-
-    def __call__(self, velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
-        """0 log 0 = 0. The head gives log(v + pi) itself, exact for small probabilities."""
-        end = (velocity + self.point.to(velocity)).clamp(min=0)  # rounding may give -1e-8
+    def divergence(velocity: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+        end = (velocity + point.to(velocity)).clamp(min=0)  # rounding may give -1e-8
         assert prediction.log_endpoint is not None, "the head does not predict probabilities"
         return (torch.xlogy(end, end) - end * prediction.log_endpoint).sum(dim=-1)
 
-
-@dataclass(frozen=True)
-class FlowTerms:
-    """Losses before they are summed. loss: (N, ...); tau: (N,)."""
-
-    loss: torch.Tensor
-    tau: torch.Tensor
+    return divergence
 
 
 @dataclass(frozen=True)
@@ -139,24 +99,16 @@ class FlowMatching:
     tau_weight: Literal["none", "min_snr"] = "none"
     scale: float = 1.0
 
-    def terms(
-        self,
-        *,
-        hidden: torch.Tensor,
-        target: torch.Tensor,
-        noise: Noise,
-        tau: torch.Tensor | None = None,
-    ) -> FlowTerms:
-        """hidden (N, H); target (N, ..., D) in float32 or wider; tau (N,): drawn if not given."""
-        tau = (noise.uniform() if tau is None else tau).to(target)
-        start = self.source.sample(target, noise)
-        point = straight_path(start, target, tau)
-        prediction = self.head.predict(point.state, tau, hidden)
-        loss = self.divergence(point.velocity, prediction)
+    def loss(
+        self, hidden: torch.Tensor, *, target: torch.Tensor, noise: Noise, tau: torch.Tensor
+    ) -> torch.Tensor:
+        """hidden (N, H); target (N, ..., D) in float32 or wider; tau (N,) -> (N, ...)."""
+        state, velocity = straight_path(self.source(target, noise), target, tau)
+        loss = self.divergence(velocity, self.head.predict(state, tau, hidden))
         if self.tau_weight == "min_snr":
             weight = min_snr_weight(tau, scale=self.scale)
             loss = loss * weight.reshape(-1, *[1] * (loss.ndim - 1))
-        return FlowTerms(loss, tau)
+        return loss
 
 
 def min_snr_weight(tau: torch.Tensor, *, scale: float, gamma: float = 5.0) -> torch.Tensor:

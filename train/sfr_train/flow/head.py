@@ -87,9 +87,10 @@ class TokenHeads(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(hidden_size, vocabulary) for _ in range(tokens))
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Apply all heads to all states."""
+        """Logits of all heads for all states, in float32 or wider."""
         dtype = self.heads[0].weight.dtype
-        return torch.stack([head(hidden.to(dtype)) for head in self.heads], dim=1)
+        logits = torch.stack([head(hidden.to(dtype)) for head in self.heads], dim=1)
+        return logits.to(torch.promote_types(dtype, torch.float32))
 
 
 class TimeFreeHead(nn.Module):
@@ -107,9 +108,7 @@ class TimeFreeHead(nn.Module):
 
     def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
         """The prediction from h alone; state (N, K, V) and tau (N,) are ignored."""
-        logits = self.tokens(hidden)
-        logits = logits if logits.dtype == torch.float64 else logits.float()
-        log_endpoint = torch.log_softmax(logits, dim=-1)
+        log_endpoint = torch.log_softmax(self.tokens(hidden), dim=-1)
         return Prediction(log_endpoint.exp() - self.point, log_endpoint)
 
 

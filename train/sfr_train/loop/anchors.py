@@ -9,7 +9,7 @@ from sfr_train.flow.noise import HashNoise
 from sfr_train.loop.batch import next_tokens, or_one_zero, sample_starts
 from sfr_train.loop.head_run import AnchorBatch
 from sfr_train.objectives.base import Anchors, FutureLoss
-from sfr_train.targets.collate import PREFIX
+from sfr_train.targets.future_data import PREFIX
 
 
 def micro_batch_weight(future: FutureLoss, batch: Mapping[str, Any]) -> torch.Tensor:

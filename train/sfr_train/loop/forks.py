@@ -22,29 +22,25 @@ class ForkCallback(TrainerCallback):
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
-        self._forks: torch.Tensor | None = None
-        self._locks: torch.Tensor | None = None
+        self._positions: dict[str, torch.Tensor] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark the positions; after a resume, those of the resumed model."""
         entropy, _loss = self._measure()
         if len(entropy):
-            self._forks = entropy >= torch.quantile(entropy, 1 - FORKS)
-            self._locks = entropy <= torch.quantile(entropy, LOCKS)
+            self._positions["forks"] = entropy >= torch.quantile(entropy, 1 - FORKS)
+            self._positions["locks"] = entropy <= torch.quantile(entropy, LOCKS)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Log the means over the marked positions."""
-        if self._forks is None or self._locks is None:
+        if not self._positions:
             return
         entropy, loss = self._measure()
-        self._trainer.log_apart(
-            {
-                "forks/entropy": float(entropy[self._forks].mean()),
-                "forks/cross_entropy": float(loss[self._forks].mean()),
-                "locks/entropy": float(entropy[self._locks].mean()),
-                "locks/cross_entropy": float(loss[self._locks].mean()),
-            }
-        )
+        values: dict[str, float] = {}
+        for name, marked in self._positions.items():
+            values[f"{name}/entropy"] = float(entropy[marked].mean())
+            values[f"{name}/cross_entropy"] = float(loss[marked].mean())
+        self._trainer.log_apart(values)
 
     def _measure(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Entropy and -log p of every supervised token, nats, in row order."""

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
+from transformers import TrainerCallback
 
 from sfr_eval.errors import RunError, UserError
-from sfr_train.flow.schedule import ScheduleSettings
+from sfr_train.flow.schedule import ScheduleSettings, phase_at
+from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.head_run import HEAD
 from sfr_train.loop.token_trainer import TokenTrainer
 
@@ -28,6 +31,7 @@ class HeadTrainer(TokenTrainer):
     schedule: ScheduleSettings  # the head's learning rate and weight decay
     save_head = False  # also beside the final model
     _saving_checkpoint = False
+    _gate: GradientGate
 
     def attach(self, head: Any) -> None:
         """Add the head to the model, before anything wraps the model."""
@@ -95,14 +99,9 @@ class HeadTrainer(TokenTrainer):
         for matrices in (True, False):
             group = [p for p in new if (p.ndim > 1) == matrices]
             if group:
+                rate = self.schedule.head_learning_rate
                 decay = self.schedule.head_weight_decay if matrices else 0.0
-                optimizer.add_param_group(
-                    {
-                        "params": group,
-                        "lr": self.schedule.head_learning_rate,
-                        "weight_decay": decay,
-                    }
-                )
+                optimizer.add_param_group({"params": group, "lr": rate, "weight_decay": decay})
         return optimizer
 
     def _clip_grad_norm(self, model: Any) -> Any:
@@ -116,13 +115,6 @@ class HeadTrainer(TokenTrainer):
 
     # Checkpoints
 
-    def step_state(self) -> dict[str, Any]:
-        """What a resumed run needs besides weights and optimizer, as JSON values."""
-        return {}
-
-    def restore_step_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from `step_state`."""
-
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Save the plain language model, and the head separately if `save_head` or to resume."""
         head_state = None
@@ -133,11 +125,9 @@ class HeadTrainer(TokenTrainer):
         with self.without_head():
             super()._save(output_dir, state_dict)
         if head_state is not None and self.args.should_save:
-            from safetensors.torch import save_file
-
             folder = Path(output_dir or self.args.output_dir)
             save_file(head_state, folder / HEAD_FILE)
-            (folder / STATE_FILE).write_text(json.dumps(self.step_state()), encoding="utf-8")
+            (folder / STATE_FILE).write_text(json.dumps(self._gate.state()), encoding="utf-8")
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self._saving_checkpoint = True
@@ -155,22 +145,56 @@ class HeadTrainer(TokenTrainer):
             file = Path(resume_from_checkpoint) / HEAD_FILE
             if not file.is_file():
                 raise RunError(f"{file}: missing; resume from a checkpoint that this trainer wrote")
-            from safetensors.torch import load_file
-
             self.head.load_state_dict(load_file(file))
         file = Path(resume_from_checkpoint) / STATE_FILE
         if file.is_file():
-            self.restore_step_state(json.loads(file.read_text(encoding="utf-8")))
+            self._gate.restore(json.loads(file.read_text(encoding="utf-8")))
+
+
+class StepCallback(TrainerCallback):
+    """Protects the model in head steps, averages the head, and lets the trainer log the step."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+        self._before: list[torch.Tensor] | None = None
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Drop the model's gradients in head steps; keep the head's weights for the average."""
+        trainer = self._trainer
+        phase = phase_at(state.global_step, total=state.max_steps, settings=trainer.schedule)
+        if not phase.cross_entropy:
+            head = trainer.head
+            in_head = {id(p) for p in head.parameters()} if head is not None else set()
+            for parameter in trainer.model.parameters():
+                if id(parameter) not in in_head:
+                    parameter.grad = None
+        if trainer.schedule.ema is not None and phase.joint and trainer.head is not None:
+            self._before = [p.detach().clone() for p in trainer.head.parameters()]
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """head <- rho old + (1 - rho) new.
+
+        The head is set to its average after every step, so the average is always the head before
+        the step and needs no copy in a checkpoint. At the end of the head steps it starts from the
+        trained head.
+        """
+        rho = self._trainer.schedule.ema
+        if self._before is not None and rho is not None:
+            with torch.no_grad():
+                for parameter, old in zip(
+                    self._trainer.head.parameters(), self._before, strict=True
+                ):
+                    parameter.lerp_(old, rho)
+            self._before = None
+        self._trainer.note_step()
 
 
 def _head_state(head: Any, state_dict: Mapping[str, Any] | None) -> dict[str, torch.Tensor]:
     """The head's tensors, from the gathered state dict if parameters are sharded."""
-    if state_dict is None:
-        tensors = head.state_dict()
-    else:
-        tensors = {
-            name.removeprefix(HEAD + "."): value
-            for name, value in state_dict.items()
-            if name.startswith(HEAD + ".")
-        }
-    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    prefix = f"{HEAD}."
+    tensors = head.state_dict(prefix=prefix) if state_dict is None else state_dict
+    return {
+        name.removeprefix(prefix): value.detach().cpu().contiguous()
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -17,7 +17,7 @@ from transformers import TrainerCallback
 from sfr_eval.config import load_run_config
 from sfr_eval.pipeline.run import execute
 from sfr_eval.store.results import Results
-from sfr_train.loop.evaluation import EvaluationSettings
+from sfr_train.job import EvaluationSettings
 
 
 class SuiteCallback(TrainerCallback):

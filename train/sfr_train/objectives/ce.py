@@ -2,9 +2,7 @@
 
 from sfr_train.objectives import base
 
-
-class Settings(base.Settings):
-    """No settings."""
+Settings = base.Settings
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:

@@ -4,9 +4,7 @@ import torch
 
 from sfr_train.objectives import base
 
-
-class Settings(base.Settings):
-    """No settings."""
+Settings = base.Settings
 
 
 def token_loss(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """Focal loss (Lin et al. 1708.02002): -(1 - p)^gamma log p. Both factors have a gradient."""
 
+from functools import partial
+
 import torch
 from pydantic import Field
 
@@ -25,6 +27,4 @@ def rest(log_p: torch.Tensor) -> torch.Tensor:
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
     """The focal objective."""
-    return base.Objective(
-        token_loss=lambda logits, token: token_loss(logits, token, gamma=settings.gamma)
-    )
+    return base.Objective(partial(token_loss, **settings.model_dump()))

@@ -4,11 +4,12 @@ g is SFR's own head at z = 0, tau = 0, so the two objectives differ only in the 
 the conditional mean, an average of the modes.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from pydantic import Field
 
+from sfr_train.flow.flow import Divergence, mean_square
 from sfr_train.flow.head import FlowHead
 from sfr_train.flow.noise import Noise
 from sfr_train.objectives import base
@@ -27,38 +28,25 @@ class Settings(base.Settings):
         return "embeddings"
 
 
+@dataclass
 class Regression(base.WeightedAnchors):
     """The head as a projection, with a distance from the target."""
 
-    def __init__(
-        self, head: FlowHead, distance: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-    ) -> None:
-        self.head = head
-        self.distance = distance
+    head: FlowHead
+    distance: Divergence
 
     def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
         """The loss of the micro-batch; it uses no random numbers."""
         assert anchors.target is not None
         zero = torch.zeros_like(anchors.target)
-        prediction = self.head.predict(zero, zero[:, 0], anchors.hidden).velocity
-        loss = self.distance(prediction, anchors.target)
+        prediction = self.head.predict(zero, zero[:, 0], anchors.hidden)
+        loss = self.distance(anchors.target, prediction)
         return base.FutureTerms((loss * anchors.weight).sum(), loss.detach())
-
-
-def mean_square(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """(N, D), (N, D) -> (N,)."""
-    return (prediction - target).square().mean(dim=-1)
 
 
 def make_head(settings: Settings, sizes: base.Sizes) -> FlowHead:
     """SFR's head with these sizes."""
-    return FlowHead(
-        size=sizes.target,
-        hidden_size=sizes.hidden,
-        width=settings.width,
-        layers=settings.layers,
-        time_size=settings.time_size,
-    )
+    return FlowHead(size=sizes.target, hidden_size=sizes.hidden, **settings.model_dump())
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:

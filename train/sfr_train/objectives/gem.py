@@ -4,6 +4,7 @@ linear: w = 1, with the logit gradient q - e_y. logsigmoid: w_v = sigmoid(0.01 (
 fixed and about 1/2, so that its effective learning rate is about half of linear's.
 """
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -33,8 +34,4 @@ def token_loss(
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
     """The GEM objective."""
-    return base.Objective(
-        token_loss=lambda logits, token: token_loss(
-            logits, token, beta=settings.beta, weighting=settings.weighting
-        )
-    )
+    return base.Objective(partial(token_loss, **settings.model_dump()))

@@ -1,5 +1,7 @@
 """Label smoothing (Szegedy et al. 1512.00567): (1 - e) (-log p_y) + e mean_v(-log p_v)."""
 
+from functools import partial
+
 import torch
 from pydantic import Field
 
@@ -21,6 +23,4 @@ def token_loss(logits: torch.Tensor, token: torch.Tensor, *, smoothing: float) -
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
     """Cross-entropy with label smoothing."""
-    return base.Objective(
-        token_loss=lambda logits, token: token_loss(logits, token, smoothing=settings.smoothing)
-    )
+    return base.Objective(partial(token_loss, **settings.model_dump()))

@@ -5,7 +5,6 @@ predicts the next token once more, as in Def. A.4. Tokens past the end of the sa
 loss count neither in the sum nor in the divisor.
 """
 
-import torch
 from pydantic import Field
 from torch import nn
 
@@ -36,12 +35,10 @@ class NextTokens(base.WeightedAnchors):
         """The loss of the micro-batch; it uses no random numbers."""
         assert anchors.tokens is not None
         logits = self.head(anchors.hidden)
-        logits = logits if logits.dtype == torch.float64 else logits.float()
-        loss = nn.functional.cross_entropy(
+        loss = anchors.weight * nn.functional.cross_entropy(
             logits.flatten(0, 1), anchors.tokens.clamp(min=0).flatten(), reduction="none"
         ).view_as(anchors.tokens)
-        per_anchor = (loss * anchors.weight).detach().sum(1)
-        return base.FutureTerms((loss * anchors.weight).sum(), per_anchor)
+        return base.FutureTerms(loss.sum(), loss.detach().sum(1))
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:

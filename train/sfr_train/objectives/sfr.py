@@ -5,21 +5,21 @@ With source constant, target onehot and head time_free the same class is MTP (Le
 asserts that its value, gradients and training equal those of `mtp`.
 """
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, model_validator
 
 from sfr_train.flow.flow import (
-    ConstantSource,
     Divergence,
     FlowMatching,
-    GaussianSource,
     Head,
-    MeanSquare,
-    Source,
-    SumSquare,
-    TransportedKL,
+    constant_source,
+    gaussian_source,
+    mean_square,
+    sum_square,
+    transported_kl,
 )
 from sfr_train.flow.head import FlowHead, TimeFreeHead, TokenHeads
 from sfr_train.flow.noise import Noise
@@ -56,76 +56,58 @@ class Settings(base.Settings):
         return "tokens" if self.target == "onehot" else "embeddings"
 
 
+@dataclass
 class Flow(base.WeightedAnchors):
-    """The flow-matching loss at the anchors."""
+    """The flow-matching loss at the anchors. tokens: K of one-hot targets, or 0 for embeddings."""
 
-    def __init__(
-        self,
-        flow: FlowMatching,
-        *,
-        head: torch.nn.Module,
-        tokens: int = 0,
-        tau_per: Literal["sequence", "anchor"] = "sequence",
-        blind: bool = False,
-    ) -> None:
-        """tokens: K of one-hot targets, or 0 for embeddings."""
-        self._blind = blind
-        self.flow = flow
-        self.tau_per = tau_per
-        self.head = head
-        self.tokens = tokens
+    flow: FlowMatching
+    tokens: int = 0
+    tau_per: Literal["sequence", "anchor"] = "sequence"
+    blind: bool = False
+
+    def __post_init__(self) -> None:
+        self.head: Any = self.flow.head
 
     def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
         """One draw of (tau, z0) for each anchor."""
         if anchors.tokens is not None:
             vocabulary = self.head.tokens.heads[0].out_features
             target = torch.nn.functional.one_hot(anchors.tokens.clamp(min=0), vocabulary)
-            target = target.to(anchors.hidden.dtype)
-            target = target if target.dtype == torch.float64 else target.float()
+            target = target.to(torch.promote_types(anchors.hidden.dtype, torch.float32))
         else:
             assert anchors.target is not None
             target = anchors.target
         # Zero times the states keeps them in the graph, where distributed training expects them.
-        hidden = 0.0 * anchors.hidden if self._blind else anchors.hidden
-        terms = self.flow.terms(hidden=hidden, target=target, noise=noise)
-        return base.FutureTerms((terms.loss * anchors.weight).sum(), terms.loss.detach(), terms.tau)
+        hidden = 0.0 * anchors.hidden if self.blind else anchors.hidden
+        tau = noise.uniform().to(target)
+        loss = self.flow.loss(hidden, target=target, noise=noise, tau=tau)
+        return base.FutureTerms((loss * anchors.weight).sum(), loss.detach(), tau)
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
     """Cross-entropy plus the flow with these settings."""
-    head: torch.nn.Module
-    source: Source = GaussianSource()
+    head: Head
     if settings.target == "onehot":
         point = torch.full((sizes.vocabulary,), 1 / sizes.vocabulary)
-        heads = TokenHeads(
-            hidden_size=sizes.hidden, vocabulary=sizes.vocabulary, tokens=settings.tokens
-        )
+        tokens = settings.tokens
+        heads = TokenHeads(hidden_size=sizes.hidden, vocabulary=sizes.vocabulary, tokens=tokens)
         head = TimeFreeHead(heads, point)
     else:
-        point = torch.zeros(sizes.target)
-        head = FlowHead(
-            size=sizes.target,
-            hidden_size=sizes.hidden,
-            width=settings.width,
-            layers=settings.layers,
-            time_scale=settings.time_scale,
-            time_size=settings.time_size,
-        )
-    if settings.source == "constant":
-        source = ConstantSource(point)
+        point, tokens = torch.zeros(sizes.target), 0
+        options = settings.model_dump(include={"width", "layers", "time_scale", "time_size"})
+        head = FlowHead(size=sizes.target, hidden_size=sizes.hidden, **options)
     divergences: dict[str, Divergence] = {
-        "mean_square": MeanSquare(),
-        "sum_square": SumSquare(),
-        "kl": TransportedKL(point),
+        "mean_square": mean_square,
+        "sum_square": sum_square,
+        "kl": transported_kl(point),
     }
-    predictor: Head = head
     flow = FlowMatching(
-        source,
-        predictor,
+        constant_source(point) if settings.source == "constant" else gaussian_source,
+        head,
         divergences[settings.divergence],
         tau_weight=settings.tau_weight,
         scale=sizes.scale,
     )
-    tokens = settings.tokens if settings.target == "onehot" else 0
-    loss = Flow(flow, head=head, tokens=tokens, tau_per=settings.tau_per, blind=settings.blind)
-    return base.Objective(future=loss)
+    return base.Objective(
+        future=Flow(flow, tokens=tokens, tau_per=settings.tau_per, blind=settings.blind)
+    )

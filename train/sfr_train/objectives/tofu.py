@@ -5,6 +5,8 @@ The logit gradient is g (softmax(z/beta) - e_y): beta below 1 stops pushing earl
 gradient to unlikely tokens.
 """
 
+from functools import partial
+
 import torch
 from pydantic import Field
 
@@ -39,8 +41,4 @@ def token_loss(
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
     """The TOFU objective."""
-    return base.Objective(
-        token_loss=lambda logits, token: token_loss(
-            logits, token, gamma=settings.gamma, beta=settings.beta
-        )
-    )
+    return base.Objective(partial(token_loss, **settings.model_dump()))

@@ -20,7 +20,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -173,12 +173,7 @@ def _build(
     np.save(folder / "weights.npy", np.concatenate(weights))
     size, mean, deviation = texts.moments(row_of_state)
     meta = {
-        "counts": {
-            "rows": len(offsets) - 1,
-            "states": offsets[-1],
-            "without": without,
-            "texts": len(texts),
-        },
+        "counts": asdict(Counts(len(offsets) - 1, offsets[-1], without, len(texts))),
         "size": size,
         "mean": mean,
         "deviation": deviation,

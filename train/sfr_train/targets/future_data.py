@@ -1,18 +1,34 @@
-"""The training set with a column of state numbers, and the targets that they refer to."""
+"""The training set with a column of state numbers, the targets that they refer to, and batches with
+the anchors of their rows.
+
+A batch is the trainer's own and, for training data, in addition
+
+    future_row, future_column  (N,)    position of a supervised state in the batch
+    future_state               (N,)    its number, which owns its random numbers
+    future_sample              (N,)    its sample in the data set
+    future_weight              (N,)    its weight
+    future_target              (N, D)  embedding of its future, float32
+
+The embeddings are read here and not in the training step, so that loader processes can read them.
+"""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from trl.data_utils import pack_dataset
 
 from sfr_eval.errors import UserError
 from sfr_train.targets.cached import Targets, load_or_build
-from sfr_train.targets.collate import COLUMN
 from sfr_train.targets.segments import TargetSettings
 from sfr_train.targets.text_encoder import TextEncoder
 
+COLUMN = "future_states"  # of the data set: each token's state number + 1, or 0
+PREFIX = "future_"
 Prepare = Callable[[Any, Any, bool], Any]
 """(dataset, SFTConfig, packing) -> a tokenized dataset: TRL's own preparation."""
 
@@ -48,13 +64,8 @@ def with_future_states(
         prepared, tokenizer=tokenizer, settings=settings, cache=cache, encoder=encoder
     )
     prepared = prepared.select_columns(["input_ids", "labels"])
-    prepared = prepared.add_column(
-        COLUMN,
-        [
-            targets.column(row, len(labels)).tolist()
-            for row, labels in enumerate(prepared["labels"])
-        ],
-    )
+    numbers = [targets.column(i, len(labels)) for i, labels in enumerate(prepared["labels"])]
+    prepared = prepared.add_column(COLUMN, [column.tolist() for column in numbers])
     if packing:
         if arguments.shuffle_dataset:
             prepared = prepared.shuffle(seed=arguments.seed)
@@ -67,3 +78,33 @@ def with_future_states(
     if arguments.shuffle_dataset:
         prepared = prepared.shuffle(seed=arguments.seed)
     return prepared, targets
+
+
+@dataclass
+class FutureCollator:
+    """`inner` builds the batch; rows without the column (evaluation) pass through unchanged."""
+
+    inner: Any
+    targets: Targets
+    padding_free: bool
+
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The inner batch with the anchors of all its rows."""
+        batch: dict[str, Any] = self.inner(examples)
+        if COLUMN not in examples[0]:
+            return batch
+        columns = [np.asarray(example[COLUMN], dtype=np.int64) for example in examples]
+        if self.padding_free:  # one row holds all samples in sequence
+            columns = [np.concatenate(columns)]
+        positions = [np.flatnonzero(column) for column in columns]
+        states = np.concatenate([c[at] for c, at in zip(columns, positions, strict=True)]) - 1
+        rows = np.repeat(np.arange(len(positions)), [len(at) for at in positions])
+        batch |= {
+            "future_row": torch.from_numpy(rows),
+            "future_column": torch.from_numpy(np.concatenate(positions)),
+            "future_state": torch.from_numpy(states),
+            "future_sample": torch.from_numpy(self.targets.samples(states)),
+            "future_weight": torch.from_numpy(self.targets.weights(states)),
+            "future_target": torch.from_numpy(self.targets.embeddings(states)),
+        }
+        return batch

@@ -5,9 +5,10 @@ that hardly any padding is computed; on a CPU a batch of a few hundred tokens al
 cache. Between tokenizer and pooling the transformer is called directly.
 """
 
+import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,14 +18,11 @@ import torch
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
-from sfr_train.targets.packed_linear import PackedLinears
 from sfr_train.targets.segments import TargetSettings
 
 Floats = npt.NDArray[np.float32]
-BATCH_TOKENS = {
-    "cpu": 512,
-    "cuda": 32_768,
-}  # 512: fastest of 128 to 2,048 for MiniLM on one core
+# 512: fastest of 128 to 2,048 for MiniLM on one core
+BATCH_TOKENS = {"cpu": 512, "cuda": 32_768}
 _PADDING = 0.05  # the largest share of a batch
 _SAME = 1e-3  # largest distance of our batches from the library's on the trial texts
 
@@ -38,6 +36,48 @@ class TextEncoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """(len(texts), d), rows of length 1."""
+
+
+class PackedLinears:
+    """The linear layers of one model on a CPU, with weights laid out once by oneDNN; none if torch
+    lacks the operation.
+
+    torch multiplies float32 matrices with MKL, which lays out the weights again in every call and
+    is slow on some CPUs. The results are equal up to rounding.
+    """
+
+    def __init__(self, model: Any, *, rows: int) -> None:
+        """rows: about the number of rows of the inputs, for which the layout is chosen."""
+        self._forwards: list[tuple[Any, Any]] = []
+        operations = torch.ops.mkldnn
+        if not (
+            model.device.type == "cpu"
+            and platform.machine() in {"x86_64", "AMD64"}
+            and torch.backends.mkldnn.is_available()
+            and hasattr(operations, "_reorder_linear_weight")
+            and hasattr(operations, "_linear_pointwise")
+        ):
+            return
+        for module in model.modules():
+            if type(module) is torch.nn.Linear and module.weight.dtype == torch.float32:
+                packed = operations._reorder_linear_weight(module.weight.detach(), rows)
+                self._forwards.append((module, partial(_forward, packed, module.bias)))
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Within this context the model's linear layers use the packed weights."""
+        for module, forward in self._forwards:
+            module.forward = forward
+        try:
+            yield
+        finally:
+            for module, _ in self._forwards:
+                del module.forward  # uncovers the method of the class
+
+
+def _forward(weight: torch.Tensor, bias: torch.Tensor | None, rows: torch.Tensor) -> torch.Tensor:
+    result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+    return result
 
 
 class SentenceEncoder:

@@ -1,7 +1,7 @@
 """Initial values by latent semantic analysis: words of one topic start as neighbours."""
 
 import numpy as np
-from sfr_train.demo.embedding_start import latent_semantic_embeddings
+from sfr_train.demo.initial_model import latent_semantic_embeddings
 
 BREAD, CHESS, NEVER, EVERYWHERE = range(8), range(8, 16), 17, 16
 

@@ -3,15 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sfr_eval.calibration.design import NOMINAL, POWER, TOLERANCE
+from sfr_eval.stats.arrays import Floats, Mask
 from sfr_eval.stats.intervals import BCA_FROM, CONFIDENCE, mean_interval
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +93,12 @@ _ALIKE = 1e-12
 """Sums in a different order differ by less."""
 
 
-def _t_covers_zero(differences: Floats) -> npt.NDArray[np.bool_]:
+def _t_covers_zero(differences: Floats) -> Mask:
     from scipy.special import stdtrit
 
     n = differences.shape[1]
     half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * differences.std(axis=1, ddof=1) / math.sqrt(n)
-    covered: npt.NDArray[np.bool_] = np.abs(differences.mean(axis=1)) <= half
+    covered: Mask = np.abs(differences.mean(axis=1)) <= half
     return covered
 
 

@@ -9,10 +9,10 @@ those of nltk's `sentence_bleu`, at a cost linear in the number of n-grams.
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from sfr_eval.metrics.checks import check_texts
-from sfr_eval.metrics.ngrams import Floats, Integers, Packed, numbered, pack, stable_order, starts
+from sfr_eval.metrics.ngrams import Packed, numbered, pack, stable_order, starts
+from sfr_eval.stats.arrays import Floats, Integers, Mask
 
 MAX_N = 4
 REFERENCES = 7
@@ -191,9 +191,7 @@ def _clipped_matches(
     return matches
 
 
-def _limits(
-    counts: Integers, new_gram: npt.NDArray[np.bool_], owner: Integers
-) -> tuple[Integers, npt.NDArray[np.bool_]]:
+def _limits(counts: Integers, new_gram: Mask, owner: Integers) -> tuple[Integers, Mask]:
     """Return the clipped count of each cell (n-gram, text) and which n-grams have several owners.
 
     The cells of one n-gram are adjacent, and within them those of one owner.

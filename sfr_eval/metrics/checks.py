@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sfr_eval.stats.arrays import Doubles
+
 
 def check_texts(texts: Sequence[Sequence[Any]], **parallel: Sequence[Any]) -> None:
     """Check that every text is a list or tuple of tokens and that `parallel` have as many rows.
@@ -32,7 +34,7 @@ def check_strings(texts: Sequence[Any]) -> None:
             raise TypeError(f"texts[{row}] is {text!r}, not a string")
 
 
-def unit_rows(embeddings: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def unit_rows(embeddings: npt.ArrayLike) -> Doubles:
     """Scale rows to unit length, as float64 of shape (..., n, d). Raises ValueError for the first
     row that is not finite or has length 0."""
     rows = np.asarray(embeddings, dtype=np.float64)

@@ -11,10 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.metrics.checks import unit_rows
+from sfr_eval.stats.arrays import Integers
 from sfr_eval.stats.rarefaction import absence
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 MAX_DISTANCE = 0.3
 """Cosine distance up to which average linkage merges two groups of replies."""

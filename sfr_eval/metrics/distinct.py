@@ -10,7 +10,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from sfr_eval.metrics.checks import check_texts
-from sfr_eval.metrics.ngrams import Floats, Integers, Packed, grams
+from sfr_eval.metrics.ngrams import Packed, grams
+from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.stats.rarefaction import absence, expected_classes
 
 EAD_VOCABULARY = 50_257

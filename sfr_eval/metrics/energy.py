@@ -8,9 +8,7 @@ import numpy.typing as npt
 
 from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.metrics.ngrams import numbered
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from sfr_eval.stats.arrays import Floats, Integers
 
 PERMUTATIONS = 999
 _BATCH = 200  # permutations at a time, to bound memory

@@ -16,11 +16,12 @@ import numpy as np
 from sfr_eval.metrics.bleu import DRAWS, fixed_bleu_draws
 from sfr_eval.metrics.context import Context, metric_result
 from sfr_eval.metrics.metric import GateDefault, Metric, by_id
-from sfr_eval.metrics.ngrams import Floats, pack
+from sfr_eval.metrics.ngrams import pack
 from sfr_eval.metrics.quality import oracle_of
 from sfr_eval.metrics.repetition import group_means
 from sfr_eval.metrics.semantic import signatures
 from sfr_eval.metrics.semantic_sets import DISTINCT_K, classes_in, set_values
+from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult, Sample
 
 VERSION = "1"

@@ -22,7 +22,7 @@ from sfr_eval.metrics import spectra
 from sfr_eval.metrics.context import Context, metric_result
 from sfr_eval.metrics.maps import centred_by, chosen_queries, maps
 from sfr_eval.metrics.metric import Metric, by_id
-from sfr_eval.metrics.spectra import Doubles, Floats, Ints
+from sfr_eval.stats.arrays import Doubles, Floats, Integers
 from sfr_eval.stats.intervals import t_interval
 from sfr_eval.types import MetricResult, Value
 
@@ -78,7 +78,7 @@ class QueryVectors:
 
     vectors: Floats
     base: Floats | None  # the same replies in the base checkpoint
-    personas: Ints
+    personas: Integers
     centre: Floats  # mean over all queries
     generator: np.random.Generator
 
@@ -154,8 +154,8 @@ class QueryReplies:
     """The replies to one query at one temperature: places in `context.replies`, personas."""
 
     query: str
-    places: Ints
-    personas: Ints
+    places: Integers
+    personas: Integers
 
 
 def compute(context: Context) -> list[MetricResult]:
@@ -243,7 +243,7 @@ def _cells(context: Context, states: "States") -> dict[float, list[QueryReplies]
 
 def _vectors(
     states: "States", cell: QueryReplies, position: str, layer: int
-) -> tuple[Floats, Ints]:
+) -> tuple[Floats, Integers]:
     if position == "reply":
         return states.replies(cell.places, layer), cell.personas
     personas, first = np.unique(cell.personas, return_index=True)

@@ -14,10 +14,11 @@ import numpy as np
 
 from sfr_eval.metrics.bleu import DRAWS, MAX_N, REFERENCES, fixed_bleu_draws, grouped_bleu
 from sfr_eval.metrics.distinct import EAD_VOCABULARY, grouped_distinct
-from sfr_eval.metrics.ngrams import Floats, Integers, Packed, grams, numbered, pack
+from sfr_eval.metrics.ngrams import Packed, grams, numbered, pack
 from sfr_eval.metrics.repetition import compression_ratio, group_means, repetition_of
 from sfr_eval.metrics.rouge import grouped_rouge_l
 from sfr_eval.metrics.tokenizers import Tokenizer
+from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.util.workers import Here, Workers
 
 RAREFIED_TO: Final = 100

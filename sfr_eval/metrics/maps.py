@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.metrics.probe import balanced_accuracy
-from sfr_eval.metrics.spectra import Doubles, Floats, Ints
+from sfr_eval.stats.arrays import Doubles, Floats, Integers
 
 POINTS = 450  # at most; more would overlap, and t-SNE would be slow
 COMPONENTS = 50  # of PCA before LDA and t-SNE
@@ -31,7 +31,7 @@ def chosen_queries(counts: Mapping[str, int], *, points: int = POINTS) -> list[s
     return queries[:1]
 
 
-def centred_by(vectors: Floats, groups: Ints) -> Doubles:
+def centred_by(vectors: Floats, groups: Integers) -> Doubles:
     """Subtract from each row the mean of its group, shape (n, d), which removes the question."""
     rows = np.array(vectors, np.float64)
     for group in np.unique(groups):
@@ -39,7 +39,7 @@ def centred_by(vectors: Floats, groups: Ints) -> Doubles:
     return rows
 
 
-def maps(vectors: Floats, personas: Ints, queries: Ints) -> dict[str, Any]:
+def maps(vectors: Floats, personas: Integers, queries: Integers) -> dict[str, Any]:
     """Return {"pca": ..., "lda": ..., "tsne": ...} of centred rows (n, d), without the maps that
     the rows do not allow. Each has `rows` (which of the n it shows), `x` and `y`."""
     from threadpoolctl import threadpool_limits
@@ -76,7 +76,7 @@ def principal(vectors: Floats, components: int) -> tuple[Doubles, Doubles]:
     return coordinates * signs, pca.explained_variance_ratio_[:rank]
 
 
-def _lda(coordinates: Doubles, personas: Ints, queries: Ints) -> dict[str, Any] | None:
+def _lda(coordinates: Doubles, personas: Integers, queries: Integers) -> dict[str, Any] | None:
     """Fit LDA on every other query and show it on the rest."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 

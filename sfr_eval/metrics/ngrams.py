@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from sfr_eval.stats.arrays import Integers, Mask
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def numbered(keys: Sequence[Hashable]) -> Integers:
     return np.fromiter(map(numbers.__getitem__, keys), dtype=np.int64, count=len(keys))
 
 
-def starts(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def starts(values: npt.NDArray[Any]) -> Mask:
     """Return a mask of where runs of equal values begin."""
     begins = np.ones(len(values), dtype=np.bool_)
     np.not_equal(values[1:], values[:-1], out=begins[1:])

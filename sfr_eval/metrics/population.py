@@ -17,15 +17,14 @@ how it is said.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sfr_eval.metrics.context import Context, QueryKey, metric_result
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.probe import Labelled, labelled_replies
 from sfr_eval.metrics.spectra import participation_ratio
+from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import Cell, MetricResult, Value
 
 VERSION = "1"
@@ -46,8 +45,6 @@ NEIGHBOURS = 3
 and 18 labelled replies from the same source, coverage is .74, which leaves room on both sides."""
 
 _SLACK = 1e-6  # equal texts may differ by as much in float32
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 def coverage(

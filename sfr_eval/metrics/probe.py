@@ -17,6 +17,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, Field
 
 from sfr_eval.plan import sample_seed
+from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.util.reading import read_jsonl
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ C = 0.1
 RIDGE = 100.0  # for the fast classifier that measures chance
 
 _SEED = 20_240_501
-Floats = npt.NDArray[np.floating[Any]]
-Strings = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +160,10 @@ def _classifier() -> "Pipeline":
 
 
 def _trust(
-    texts: Sequence[str], embeddings: Floats, labels: Strings, queries: Strings
+    texts: Sequence[str],
+    embeddings: Floats,
+    labels: npt.NDArray[np.str_],
+    queries: npt.NDArray[np.str_],
 ) -> dict[str, Any]:
     """Return the balanced accuracy on held-out queries of the probe, by chance, of lengths
     alone."""
@@ -185,10 +187,10 @@ def _trust(
     }
 
 
-_Parts = Sequence[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]
+_Parts = Sequence[tuple[Integers, Integers]]
 
 
-def _held_out(features: Floats, labels: Strings, parts: _Parts) -> float:
+def _held_out(features: Floats, labels: npt.NDArray[np.str_], parts: _Parts) -> float:
     guesses = np.empty_like(labels)
     for train, test in parts:
         guesses[test] = _classifier().fit(features[train], labels[train]).predict(features[test])
@@ -201,7 +203,7 @@ def balanced_accuracy(labels: npt.NDArray[Any], guesses: npt.NDArray[Any]) -> fl
 
 
 def _chance(
-    embeddings: Floats, labels: Strings, queries: Strings, parts: _Parts
+    embeddings: Floats, labels: npt.NDArray[np.str_], queries: npt.NDArray[np.str_], parts: _Parts
 ) -> tuple[list[float], str]:
     """Return accuracies with permuted labels. Ridge regression on one-hot labels is solved once for
     each fold and serves every permutation."""

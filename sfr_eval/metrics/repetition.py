@@ -7,7 +7,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from sfr_eval.metrics.checks import check_strings, check_texts
-from sfr_eval.metrics.ngrams import Floats, Grams, Integers, grams, numbered, pack, starts
+from sfr_eval.metrics.ngrams import Grams, grams, numbered, pack, starts
+from sfr_eval.stats.arrays import Floats, Integers
 
 ORDERS = 4
 _GZIP_FRAME = 18  # bytes of header and trailer around the deflate stream

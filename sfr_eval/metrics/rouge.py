@@ -5,7 +5,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from sfr_eval.metrics.checks import check_texts
-from sfr_eval.metrics.ngrams import Floats, Integers, Packed, pack
+from sfr_eval.metrics.ngrams import Packed, pack
+from sfr_eval.stats.arrays import Floats, Integers
 
 _ROWS = 1_024  # of the pair matrix at a time, to bound memory for thousands of texts
 _SURROGATES = 0xD800

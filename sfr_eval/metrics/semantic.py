@@ -15,6 +15,7 @@ from sfr_eval.metrics.energy import cross_style_energy, energy_test
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.semantic_sets import DISTINCT_K, set_errors, set_values
 from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
+from sfr_eval.stats.arrays import Floats
 from sfr_eval.stats.permutation import holm
 from sfr_eval.store.results import Similarity
 from sfr_eval.types import MetricResult, Value
@@ -54,8 +55,6 @@ METRICS = by_id(
 )  # fmt: skip
 PERMUTATIONS = 199
 _ENERGY_REASON = "fewer than 2 personas with 2 replies"
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 def mean_pairwise_distance(embeddings: npt.ArrayLike) -> float | None:

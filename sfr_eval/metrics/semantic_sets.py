@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from sfr_eval.metrics.checks import unit_rows
@@ -16,11 +15,9 @@ from sfr_eval.metrics.vendi import (
     spectrum,
     vendi_from_spectrum,
 )
+from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.stats.jackknife import error_of, left_out, subsets
 from sfr_eval.util.workers import Here, Workers
-
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
 DISTINCT_K: Final = 4
 """Replies in the draw of distinct_k: half the usual 8, so that the estimate averages over draws."""
@@ -39,15 +36,15 @@ _CELLS: Final = 2**23  # numbers in a batch of sets: 64 MB
 
 
 def set_values(
-    embeddings: npt.NDArray[np.floating], sets: Sequence[Rows], *, workers: Workers | None = None
+    embeddings: Floats, sets: Sequence[Integers], *, workers: Workers | None = None
 ) -> dict[str, Floats]:
     """Return metric -> one number for each set of rows, NaN if undefined (fewer than two rows;
     fewer than DISTINCT_K for distinct_k; vendi_q2 of orthogonal rows). `workers` compute the
     batches, with the same results wherever that is."""
     columns = {metric: np.full(len(sets), np.nan) for metric in SET_METRICS}
-    places: deque[Rows] = deque()
+    places: deque[Integers] = deque()
 
-    def tables() -> Iterator[npt.NDArray[np.floating]]:
+    def tables() -> Iterator[Floats]:
         for numbers, table in _batches(embeddings, sets):
             places.append(numbers)
             yield table
@@ -60,7 +57,7 @@ def set_values(
 
 
 def set_errors(
-    embeddings: npt.NDArray[np.floating], sets: Sequence[Rows], *, workers: Workers | None = None
+    embeddings: Floats, sets: Sequence[Integers], *, workers: Workers | None = None
 ) -> dict[str, Floats]:
     """Return, for metrics in COUNT_STABLE, each set's standard error by the delete-d jackknife: how
     much another draw of as many replies to the same prompt would change. NaN below three replies,
@@ -68,7 +65,7 @@ def set_errors(
 
     See `stats.jackknife`. The subsets of all sets are measured together.
     """
-    parts: list[Rows] = []
+    parts: list[Integers] = []
     ends = []
     for rows in sets:
         n = len(rows)
@@ -85,14 +82,14 @@ def set_errors(
     return columns
 
 
-def _solve(table: npt.NDArray[np.floating]) -> dict[str, Floats]:
+def _solve(table: Floats) -> dict[str, Floats]:
     """Compute every measure of sets of one size; `table` has shape (sets, n, d). On a single
     thread, so that the order of sums is the same wherever this runs."""
     with threadpool_limits(limits=1):
         return _measures(table)
 
 
-def _measures(table: npt.NDArray[np.floating]) -> dict[str, Floats]:
+def _measures(table: Floats) -> dict[str, Floats]:
     n = table.shape[1]
     rows = unit_rows(table)
     total = rows.sum(axis=1)
@@ -122,9 +119,7 @@ def classes_in(rows: Floats, *, total: int | None = None) -> float:
     return np.nan if number is None else number
 
 
-def _batches(
-    embeddings: npt.NDArray[np.floating], sets: Sequence[Rows]
-) -> Iterator[tuple[Rows, npt.NDArray[np.floating]]]:
+def _batches(embeddings: Floats, sets: Sequence[Integers]) -> Iterator[tuple[Integers, Floats]]:
     """Yield (numbers of the sets, their rows of shape (sets, n, d)) for sets of two or more
     rows."""
     sizes = np.array([len(rows) for rows in sets], dtype=np.int64)

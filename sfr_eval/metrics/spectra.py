@@ -6,14 +6,10 @@ the bias of a ratio.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
-Doubles = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer[Any]]
+from sfr_eval.stats.arrays import Doubles, Floats, Integers
 
 # Below this share of the mean square, what remains after centring is float32 rounding.
 ROUNDING = 1e-12
@@ -73,7 +69,7 @@ def effective_rank(
     return float(np.exp(-(shares * logs).sum(axis=1)).mean())
 
 
-def persona_share(vectors: Floats, personas: Ints) -> float | None:
+def persona_share(vectors: Floats, personas: Integers) -> float | None:
     """Share of the variance that lies between personas, between / (between + within).
 
     Analysis of variance in all dimensions together, `personas` the group of each row: within is
@@ -88,7 +84,7 @@ def persona_share(vectors: Floats, personas: Ints) -> float | None:
 
 
 def permuted_shares(
-    vectors: Floats, personas: Ints, *, permutations: int, generator: np.random.Generator
+    vectors: Floats, personas: Integers, *, permutations: int, generator: np.random.Generator
 ) -> Doubles | None:
     """Compute `persona_share` for permuted personas, shape (permutations,): the null."""
     gram = _gram(vectors)
@@ -99,7 +95,7 @@ def permuted_shares(
     return None if shares[0] is None else np.array(shares, np.float64)
 
 
-def persona_cosine(vectors: Floats, personas: Ints, *, centre: Floats) -> float | None:
+def persona_cosine(vectors: Floats, personas: Integers, *, centre: Floats) -> float | None:
     """Mean cosine of two rows of different personas after subtracting `centre`, -1 to 1; lower is
     further apart. Hidden states share a large mean, which puts all raw cosines near 1. None with
     one persona, or if a row equals the centre."""
@@ -109,7 +105,7 @@ def persona_cosine(vectors: Floats, personas: Ints, *, centre: Floats) -> float 
 
 def permuted_cosines(
     vectors: Floats,
-    personas: Ints,
+    personas: Integers,
     *,
     centre: Floats,
     permutations: int,
@@ -180,14 +176,14 @@ def _units(vectors: Floats, centre: Floats) -> Doubles | None:
     return units
 
 
-def _groups(labels: Ints) -> Doubles:
+def _groups(labels: Integers) -> Doubles:
     """Return one-hot personas, shape (permutations, rows, personas)."""
     personas = np.unique(labels[0])
     one_hot: Doubles = (labels[:, :, None] == personas).astype(np.float64)
     return one_hot
 
 
-def _shares(gram: Doubles, labels: Ints) -> Sequence[float | None]:
+def _shares(gram: Doubles, labels: Integers) -> Sequence[float | None]:
     """Compute persona_share for each row of labels, which all have the same group sizes."""
     groups = _groups(labels)
     sizes = groups[0].sum(axis=0)
@@ -203,7 +199,7 @@ def _shares(gram: Doubles, labels: Ints) -> Sequence[float | None]:
     return [float(b / t) if t > 0 else None for b, t in zip(between, total, strict=True)]
 
 
-def _cosines(cosines: Doubles, labels: Ints) -> Sequence[float | None]:
+def _cosines(cosines: Doubles, labels: Integers) -> Sequence[float | None]:
     groups = _groups(labels)
     sizes = groups[0].sum(axis=0)
     pairs = len(cosines) ** 2 - np.square(sizes).sum()

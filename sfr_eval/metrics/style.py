@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
 from sfr_eval.metrics.probe import Probe, fit_probe
+from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult, Value
 
 VERSION = "2"
@@ -36,8 +36,6 @@ METRICS = by_id(
            label="Style accuracy", headline=("style", 2), claims=("cross",),
            gate=GateDefault(0.02, place=2)),
 )  # fmt: skip
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 def style_strength(probabilities: Floats, persona: int) -> float | None:

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from sfr_eval.metrics.table import metric_info, trade_offs
+from sfr_eval.stats.arrays import Floats
 from sfr_eval.stats.estimate import query_means
 from sfr_eval.stats.frontier import (
     CurveEstimate,
@@ -32,8 +32,6 @@ SEED = 20_261_121
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Parts of the best quality of the sweep at which diversity is reported."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

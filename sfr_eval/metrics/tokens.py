@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sfr_eval.metrics.context import Context, metric_result
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.values import sample_value
+from sfr_eval.stats.arrays import Floats, Mask
 from sfr_eval.stats.intervals import t_interval
 from sfr_eval.types import Cell, MetricResult, Value
 
@@ -43,8 +43,6 @@ METRICS = by_id(
 FORKS, LOCKS = 0.2, 0.5  # shares of all reply tokens with the highest and lowest base entropy
 MIN_QUERIES = 2  # for a point of the curve
 
-Floats = npt.NDArray[np.floating[Any]]
-Mask = npt.NDArray[np.bool_]
 
 NO_BASE = "no base checkpoint to tell forks from locks; give --base-model"
 _NO_TOKEN = "reply without a token"

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.metrics.checks import unit_rows
-
-Floats = npt.NDArray[np.float64]
+from sfr_eval.stats.arrays import Floats
 
 
 def vendi_score(embeddings: npt.ArrayLike, q: float = 1.0) -> float | Floats:

@@ -7,16 +7,14 @@ higher better on both axes. Leading axes are resamples, so a bootstrap is a sing
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from sfr_eval.stats.arrays import Floats
 from sfr_eval.stats.intervals import BCA_FROM, CONFIDENCE, DRAWS, bca_ends
 
 MISSED = 0.01  # with a larger share of resamples without a value, there is no interval
 
-Floats = npt.NDArray[np.floating[Any]]
 Functional = Callable[[Floats, Floats], Floats]
 """Maps (quality, diversity), both (..., T), to a number for each curve; NaN if it is undefined."""
 

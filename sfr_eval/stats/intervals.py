@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from sfr_eval.stats.arrays import Floats
 
 CONFIDENCE = 0.95
 BCA_FROM = 50

@@ -10,7 +10,8 @@ from itertools import product
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
+
+from sfr_eval.stats.arrays import Floats
 
 Alternative = Literal["two-sided", "greater", "less"]
 """The alternative hypothesis for the mean difference: not 0, above 0, below 0."""
@@ -20,8 +21,6 @@ EXACT = 13  # up to so many nonzero differences, all sign patterns are tried
 MANY = 2_000  # above it, the sum of flipped differences is treated as normal
 SEED = 20_261_126
 _BLOCK = 2**22  # signs in memory at a time
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 def mcnemar_exact(lost: int, gained: int, *, alternative: Alternative = "two-sided") -> float:

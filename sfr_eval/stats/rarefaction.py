@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from sfr_eval.stats.arrays import Floats
 
 
 def absence(sizes: npt.ArrayLike, n: npt.ArrayLike, m: int) -> Floats:

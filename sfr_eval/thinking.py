@@ -3,7 +3,8 @@
 A reasoning model writes its thoughts between two tags. The store keeps the whole text; metrics,
 judges and graders read only the answer, or boilerplate of thoughts would pass for style and make
 answers look alike. Tags are stripped because they were declared (`think_tags`) or because the
-checkpoint's own chat template names them, never because a text happens to look that way.
+checkpoint's own chat template names them, never because a text happens to look that way; the one
+exception, for programs, is `after_thinking`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -63,6 +64,12 @@ def answer_text(text: str, tags: ThinkTags) -> Answer:
         start += len(answer) - len(answer.lstrip())
         answer = answer.lstrip()
     return Answer(answer, start, whole=again < 0)
+
+
+def after_thinking(text: str) -> str:
+    """Return what follows the last `</think>`. Used for programs alone, and whatever was declared:
+    no program contains that tag, while a program in the thoughts is not the answer."""
+    return text.rpartition(KNOWN[0][1])[2]
 
 
 def answers(samples: Sequence[Sample], tags: ThinkTags | None) -> Sequence[Sample]:

@@ -1,10 +1,9 @@
-"""Takes the program out of an answer; "" if it contains none.
-
-Thinking is stripped before, by the one rule of `sfr_eval.thinking`.
-"""
+"""Takes the program out of an answer; "" if it contains none."""
 
 import ast
 import builtins
+
+from sfr_eval.thinking import after_thinking
 
 FENCE = "```"
 
@@ -23,6 +22,7 @@ def chat_code(answer: str, *, name: str = "") -> str:
     """Return the program of a chat answer: the last fenced block that defines `name`, else the last
     that is Python, else the last. A block without a closing fence extends to the end of the text.
     Without any fence, the whole answer if it is Python."""
+    answer = after_thinking(answer)
     if FENCE not in answer:
         return answer.strip("\n") if _names(answer) is not None else ""
     blocks = [block for block in fenced_blocks(answer) if block.strip()]

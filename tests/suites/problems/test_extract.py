@@ -58,11 +58,11 @@ def test_a_chat_answer_yields_the_block_with_the_function(answer: str, code: str
 
 
 def test_a_program_is_looked_for_in_the_answer_without_thinking() -> None:
-    """Stripping is left to `thinking`: with the tags declared, code in thoughts never counts."""
+    """Code in thoughts never counts, whether the tags are declared or not."""
     reply = f"<think>\n{BLOCK.format('def f(): wrong')}\n</think>\nreturn 1"
     answer = answer_text(reply, ThinkTags(open="<think>", close="</think>")).text
     assert chat_code(answer, name="f") == "return 1"
-    assert chat_code(reply, name="f") == "def f(): wrong"
+    assert chat_code(reply, name="f") == "return 1"
 
 
 def test_a_continued_prompt_ends_at_done_and_skips_begin() -> None:

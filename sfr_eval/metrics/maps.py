@@ -63,17 +63,15 @@ def maps(vectors: Floats, personas: Integers, queries: Integers) -> dict[str, An
 def principal(vectors: Floats, components: int) -> tuple[Doubles, Doubles]:
     """Return (coordinates (n, m), share of the variance of each axis), m <= components. The sign of
     an axis is that of its largest coordinate, so that equal data give equal pictures."""
-    from sklearn.decomposition import PCA
-
     rows = np.asarray(vectors, np.float64)
-    pca = PCA(min(components, *rows.shape), svd_solver="full")
-    with np.errstate(invalid="ignore"):  # rows without any spread: 0 / 0
-        coordinates = pca.fit_transform(rows)
-    rank = int((pca.singular_values_ > pca.singular_values_[0] * 1e-6).sum())
-    coordinates = coordinates[:, :rank]
+    rows = rows - rows.mean(axis=0)
+    # sklearn's PCA differs in the last bit, which t-SNE turns into another picture.
+    left, values, _ = np.linalg.svd(rows, full_matrices=False)
+    rank = min(components, int((values > values[0] * 1e-6).sum())) if values[0] > 0 else 0
+    coordinates = left[:, :rank] * values[:rank]
     largest = np.abs(coordinates).argmax(axis=0)
-    signs = np.sign(coordinates[largest, np.arange(rank)])
-    return coordinates * signs, pca.explained_variance_ratio_[:rank]
+    coordinates = coordinates * np.sign(coordinates[largest, np.arange(rank)])
+    return coordinates, np.square(values[:rank]) / np.square(values).sum()
 
 
 def _lda(coordinates: Doubles, personas: Integers, queries: Integers) -> dict[str, Any] | None:

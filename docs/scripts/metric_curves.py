@@ -1,6 +1,6 @@
-"""Writes docs/metrics/curves, how each metric answers to known collapse, from calibration.json.
+"""Draws docs/metrics/curves, the response of each metric to known collapse, from calibration.json.
 
-Run it after `docs/calibration` was made again; a test holds the files equal to its output.
+Run it after a new `docs/calibration`; a test keeps the files equal to its output.
 """
 
 import json
@@ -34,7 +34,7 @@ PAGES = {
     "oracle_quality": r"oracle_styled|distinct_valid",
     "gated_across": r"valid_(self_bleu_4|embed_distance|vendi_q2|distinct_k)",
 }
-"""Page of docs/metrics -> the metrics of it that claim to see a dial."""
+"""Page of docs/metrics -> its metrics that claim to detect a dial."""
 
 # Okabe and Ito's colours, each with a mark of its own.
 STYLES = (
@@ -45,7 +45,7 @@ DIALS = {"within": "-", "cross": "--", "both": ":"}
 
 
 def curves() -> Iterator[tuple[str, str]]:
-    """(file name, SVG) of every page that has a measured metric."""
+    """Yield (file name, SVG) for every page that has a measured metric."""
     measured = json.loads(CALIBRATION.read_text(encoding="utf-8"))["metrics"]
     for page, pattern in PAGES.items():
         metrics = {
@@ -62,12 +62,12 @@ def _dose(metrics: Mapping[str, Mapping[str, Any]]) -> Figure | None:
     lines = []
     for number, (name, row) in enumerate(metrics.items()):
         for dial in row["claims"]:
-            found = row["dose"][dial]
-            scale = _scale(found["mean"])
+            curve = row["dose"][dial]
+            scale = _scale(curve["mean"])
             if scale:
-                start = found["mean"][0]
-                parts = [[(v - start) / scale for v in found[k]] for k in ("mean", "low", "high")]
-                lines.append((name, STYLES[number], dial, found["settings"], parts))
+                start = curve["mean"][0]
+                parts = [[(v - start) / scale for v in curve[k]] for k in ("mean", "low", "high")]
+                lines.append((name, STYLES[number], dial, curve["settings"], parts))
     if not lines:
         return None
     several = len({dial for _, _, dial, _, _ in lines}) > 1
@@ -78,8 +78,8 @@ def _dose(metrics: Mapping[str, Mapping[str, Any]]) -> Figure | None:
             label = f"{name}, {dial}" if several else name
             ax.plot(settings, mean, f"{DIALS[dial]}{mark}", color=colour, label=label)
         dials = dict.fromkeys(dial for _, _, dial, _, _ in lines)
-        ax.set_xlabel(f"{' or '.join(dials)} (0: the truth, 1: full collapse)")
-        ax.set_ylabel("part of what full collapse does")
+        ax.set_xlabel(f"{' or '.join(dials)} (0: no collapse, 1: full collapse)")
+        ax.set_ylabel("share of full collapse")
         ax.legend(loc="upper left", fontsize=6.5)
 
     return Figure(title="Dose and response", description="", rows=[], draw=draw)
@@ -103,8 +103,8 @@ def _counts(metrics: Mapping[str, Mapping[str, Any]]) -> Figure | None:
             ax.plot(ks, moved, f"-{mark}", color=colour, label=name)
         ax.set_xscale("log", base=2)
         ax.set_xticks(lines[0][2], [str(k) for k in lines[0][2]])
-        ax.set_xlabel("replies to a prompt")
-        ax.set_ylabel("moved, part of full collapse")
+        ax.set_xlabel("replies per prompt")
+        ax.set_ylabel("change, share of full collapse")
         low, high = ax.get_ylim()
         ax.set_ylim(min(low, -0.2), max(high, 0.2))
         ax.legend(loc="best", fontsize=6.5)
@@ -113,19 +113,19 @@ def _counts(metrics: Mapping[str, Mapping[str, Any]]) -> Figure | None:
 
 
 def _scale(means: Sequence[float | None]) -> float | None:
-    """What full collapse does to the metric, with its sign; None if that is nothing or unknown."""
+    """Return the change under full collapse, with its sign; None if it is zero or unknown."""
     first, last = means[0], means[-1]
     return (last - first) or None if first is not None and last is not None else None
 
 
 def main() -> None:
-    """Write the files, and no other."""
+    """Write the files and remove all others."""
     CURVES.mkdir(exist_ok=True)
-    made = dict(curves())
+    svgs = dict(curves())
     for file in CURVES.glob("*.svg"):
-        if file.name not in made:
+        if file.name not in svgs:
             file.unlink()
-    for name, svg in made.items():
+    for name, svg in svgs.items():
         (CURVES / name).write_text(svg, encoding="utf-8")
 
 

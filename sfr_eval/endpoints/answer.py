@@ -30,7 +30,7 @@ class Answer:
 
 
 def read_completion(content: bytes, *, key: str) -> Answer:
-    """Returns the answer in the body of a response. Raises CutResponse if it is not whole JSON."""
+    """Return the answer in the body of a response. Raises CutResponse if it is not whole JSON."""
     try:
         reply = json.loads(content)
     except (ValueError, RecursionError):
@@ -57,7 +57,7 @@ def read_completion(content: bytes, *, key: str) -> Answer:
 
 
 def without_key(text: str, *, key: str) -> str:
-    """Returns the text without our key, which some servers repeat in their responses."""
+    """Return the text without our key, which some servers repeat in their responses."""
     return text.replace(key, "[key]") if len(key) >= 8 else text
 
 

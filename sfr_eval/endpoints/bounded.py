@@ -17,7 +17,7 @@ MAX_PACKED_BYTES = 256 * 2**10
 
 
 def client() -> "httpx2.AsyncClient":
-    """Returns a client for `openai.AsyncOpenAI(http_client=...)`."""
+    """Return a client for `openai.AsyncOpenAI(http_client=...)`."""
     import httpx2
     import openai
 

@@ -90,7 +90,7 @@ class Fleet:
         self._budget.limit = dollars
 
     def facts(self) -> FleetFacts:
-        """Returns what is recorded about the servers."""
+        """Return what is recorded about the servers."""
         return {
             "servers": [server.url for server in self._servers],
             "served": sorted(self.served),
@@ -175,7 +175,7 @@ class Fleet:
             answer = await self._retry({"model": self.model, **body}, optional)
             if self._prices is not None and answer.outcome in ("answered", "refused"):
                 cost = self._prices.cost(answer.prompt_tokens, answer.completion_tokens)
-                self._budget.spend(cost if answer.prompt_tokens else most)
+                self._budget.spent += cost if answer.prompt_tokens else most
         return answer
 
     async def _retry(self, body: Mapping[str, Any], optional: Collection[str]) -> Answer:
@@ -216,7 +216,7 @@ class Fleet:
                 await asyncio.sleep(_backoff(tries - 1))
 
     async def _free_server(self, *, avoid: Server | None) -> Server:
-        """Returns the server with the fewest requests in flight among those that may be asked now.
+        """Return the server with the fewest requests in flight among those that may be asked now.
 
         It is not `avoid`, the one that just failed, if there is another.
         """

@@ -21,7 +21,7 @@ class CostReached(RunError):
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Returns the seconds until the server wants to be asked again; None if it does not say.
+    """Return the seconds until the server wants to be asked again; None if it does not say.
 
     Reads `retry-after-ms`, then `retry-after` as seconds or as an HTTP date.
     """
@@ -40,7 +40,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def used_up(headers: Mapping[str, str]) -> float:
-    """Returns the seconds until a used-up allowance (`x-ratelimit-remaining-*: 0`) resets, or 0."""
+    """Return the seconds until a used-up allowance (`x-ratelimit-remaining-*: 0`) resets, or 0."""
     waits = [
         span_seconds(headers.get(f"x-ratelimit-reset-{what}", ""))
         for what in _COUNTED
@@ -50,7 +50,7 @@ def used_up(headers: Mapping[str, str]) -> float:
 
 
 def span_seconds(text: str) -> float | None:
-    """Returns `6m0s`, `120ms` or `1.5` (seconds) in seconds; None for anything else."""
+    """Return `6m0s`, `120ms` or `1.5` (seconds) in seconds; None for anything else."""
     text = text.strip()
     parts = _SPAN.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
@@ -70,7 +70,7 @@ class Prices:
     completion: float
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """Returns the dollars for so many tokens."""
+        """Return the dollars for so many tokens."""
         return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
 
 
@@ -89,7 +89,7 @@ class Budget:
 
     @asynccontextmanager
     async def reserved(self, most: float) -> AsyncIterator[None]:
-        """Reserve `most` dollars for the block, which calls `spend` with what it really cost.
+        """Reserve `most` dollars for the block, which adds what it really cost to `spent`.
 
         Raises CostReached if the sum does not fit and nothing in flight could free enough.
         """
@@ -110,11 +110,6 @@ class Budget:
             yield
         finally:
             async with self._changed:
-                self._reserved = max(0.0, self._reserved - most)
-                if self._reserved < 1e-12:
-                    self._reserved = 0.0
+                left = self._reserved - most
+                self._reserved = left if left >= 1e-12 else 0.0
                 self._changed.notify_all()
-
-    def spend(self, dollars: float) -> None:
-        """Count what a request cost."""
-        self.spent += dollars

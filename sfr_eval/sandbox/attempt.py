@@ -28,7 +28,7 @@ KILLED = "ended by signal 9 without an answer"
 
 
 def seconds_of(program: Program, limits: Limits) -> float:
-    """Returns the time limit that applies: for each test, or for all asserts together."""
+    """Return the time limit that applies: for each test, or for all asserts together."""
     if limits.seconds is not None:
         return limits.seconds
     stdio = isinstance(program.problem, StdinProblem | FunctionalProblem)
@@ -36,7 +36,7 @@ def seconds_of(program: Program, limits: Limits) -> float:
 
 
 def new_job(how: str, program: Program, *, limits: Limits, **more: Any) -> dict[str, Any]:
-    """Returns what the server is told about a program."""
+    """Return what the server is told about a program."""
     seconds = seconds_of(program, limits)
     return {
         "how": how,
@@ -60,19 +60,12 @@ class Attempt:
         self.waited: float | None = None
         self._started = self._last = time.monotonic()
 
-    def add_pass(self) -> None:
-        """Record that one more test passed."""
-        self._add("passed", 1)
-
-    def fail(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
-        """Record that a test failed, and with it the program."""
-        self.status, self.detail = status, detail
-        self._add(status, code)
-
-    def _add(self, status: ProgramStatus, code: int) -> None:
+    def add(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
+        """Record the result of one more test. `code` is LiveCodeBench's code of a failure."""
         now = time.monotonic()
+        self.status, self.detail = status, detail
         self.tests.append(TestVerdict(status=status, wall_seconds=now - self._last))
-        self.codes.append(code)
+        self.codes.append(1 if status == "passed" else code)
         self._last = now
 
     def verdict(
@@ -102,7 +95,7 @@ class Attempt:
 
 
 def kernel_limit(exit_status: int, *, cpu_seconds: float, session: Session) -> Outcome | None:
-    """Returns which limit the kernel ended a process for; None when it ended otherwise."""
+    """Return which limit the kernel ended a process for; None when it ended otherwise."""
     if exit_status == -9 and session.host.ran_out_of_memory():
         return "memory", "ended by the kernel for lack of memory"
     if exit_status == -24 or (exit_status == -9 and cpu_seconds >= session.cpu_limit):
@@ -111,7 +104,7 @@ def kernel_limit(exit_status: int, *, cpu_seconds: float, session: Session) -> O
 
 
 def _cause_of_death(session: Session) -> Outcome:
-    """Returns why a program's process ended without an answer."""
+    """Return why a program's process ended without an answer."""
     report = session.end(wait=True)
     code = report["exit"]
     if failure := kernel_limit(code, cpu_seconds=report["cpu"], session=session):
@@ -122,12 +115,12 @@ def _cause_of_death(session: Session) -> Outcome:
 
 
 def exit_text(code: int) -> str:
-    """Returns an exit code, or minus a signal, in words."""
+    """Return an exit code, or minus a signal, in words."""
     return f"signal {-code}" if code < 0 else f"exit status {code}"
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Returns a reply; anything malformed counts as an error of the program."""
+    """Return a reply; anything malformed counts as an error of the program."""
     try:
         reply = json.loads(body)
     except compare.MALFORMED:
@@ -136,7 +129,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def error_status(reply: dict[str, Any]) -> Outcome:
-    """Returns status and detail for a reply that names an exception."""
+    """Return status and detail for a reply that names an exception."""
     name = str(reply.get("e", _MALFORMED))
     if reply.get("timeout"):
         return "time_limit", name
@@ -144,17 +137,17 @@ def error_status(reply: dict[str, Any]) -> Outcome:
 
 
 def next_reply(attempt: Attempt, session: Session, *, deadline: float) -> dict[str, Any] | None:
-    """Returns the next reply; None when there is none, and the attempt has failed for it."""
+    """Return the next reply; None when there is none, and the attempt has failed for it."""
     try:
         body = session.receive(deadline=deadline)
     except TimedOut:
-        attempt.fail("time_limit", "no answer in time")
+        attempt.add("time_limit", "no answer in time")
         return None
     except TooMuch:
-        attempt.fail("output_limit", "too much output")
+        attempt.add("output_limit", "too much output")
         return None
     if body is None:
-        attempt.fail(*_cause_of_death(session))
+        attempt.add(*_cause_of_death(session))
         return None
     return parse(body)
 
@@ -177,14 +170,12 @@ def check_in_turn(
             return
         if "e" in reply:
             status, detail = error_status(reply)
-            attempt.fail("wrong" if detail == "AssertionError" else status, detail)
+            status = "wrong" if detail == "AssertionError" else status
+        else:
+            try:
+                status, detail = ("passed" if check(reply) else "wrong"), ""
+            except compare.Ambiguous as error:
+                status, detail = "runtime_error", str(error)
+        attempt.add(status, detail)
+        if status != "passed":
             return
-        try:
-            right = check(reply)
-        except compare.Ambiguous as error:
-            attempt.fail("runtime_error", str(error))
-            return
-        if not right:
-            attempt.fail("wrong")
-            return
-        attempt.add_pass()

@@ -47,7 +47,7 @@ def run_calls(host: Host, program: Program, *, mode: Mode, limits: Limits) -> Ve
     attempt = Attempt(program, total)
     reference = _reference(host, problem, limits)
     if isinstance(reference, str):
-        attempt.fail("not_scored", reference)
+        attempt.add("not_scored", reference)
         return attempt.verdict(None)
     rule = _Rule(problem, plus=mode == "evalplus")
     checks = [
@@ -69,7 +69,7 @@ def _open(host: Host, program: Program, *, problem: CallsProblem, limits: Limits
 
 
 def _reference(host: Host, problem: CallsProblem, limits: Limits) -> Reference | str:
-    """Returns the reference's answers, which the host keeps, or why there are none."""
+    """Return the reference's answers, which the host keeps, or why there are none."""
     key = (problem.id, problem.function, problem.reference, len(problem.inputs))
     if key not in host.references:
         host.references[key] = _run_reference(host, problem, limits)

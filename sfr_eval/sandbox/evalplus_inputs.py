@@ -59,6 +59,6 @@ _BY_TASK = {f"Mbpp/{task}": change for tasks, change in _CHANGES for task in tas
 
 
 def evalplus_inputs(task: str, inputs: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
-    """Returns the argument tuples of an EvalPlus task (`Mbpp/2`, `HumanEval/0`) from its JSON."""
+    """Return the argument tuples of an EvalPlus task (`Mbpp/2`, `HumanEval/0`) from its JSON."""
     change = _BY_TASK.get(task)
     return tuple(tuple(change(row) if change else row) for row in inputs)

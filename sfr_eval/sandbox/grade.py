@@ -202,7 +202,7 @@ class Hosts:
             host.close()
 
     def for_program(self, program: Program) -> Host:
-        """Returns the server that suits a program."""
+        """Return the server that suits a program."""
         contest, numpy = kind = self._kind(program)
         if kind in self._hosts and not self._hosts[kind].usable:
             self.drop(program)

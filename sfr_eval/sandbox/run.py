@@ -30,6 +30,7 @@ from sfr_eval.sandbox.types import (
     Limits,
     Mode,
     Program,
+    ProgramStatus,
     StdinProblem,
     TestVerdict,
     Verdict,
@@ -64,7 +65,7 @@ def _run_compat(
                     compare.json_value(line)
             expected = [compare.json_value(test.output) for test in problem.tests]
         except ValueError:
-            attempt.fail("runtime_error", "the test itself is not JSON", -4)
+            attempt.add("runtime_error", "the test itself is not JSON", -4)
             return attempt.verdict(None, compat=True)
     job = _io_job("compat", program, problem=problem, limits=limits)
     if limits.cpu_seconds is None:
@@ -80,11 +81,8 @@ def _run_compat(
         if reply is None:
             break
         deadline = 0.0
-        if "out" not in reply and "v" not in reply:
-            status, detail = error_status(reply)
-            attempt.fail(status, detail, -3 if status == "time_limit" else -4)
-            break
-        if not _check_compat(attempt, reply, expected=output, functional=functional):
+        attempt.add(*_check_compat(reply, expected=output, functional=functional))
+        if attempt.status != "passed":
             break
     return attempt.verdict(session, compat=True)
 
@@ -103,21 +101,20 @@ def _inputs(problem: StdinProblem | FunctionalProblem) -> Iterator[bytes]:
 
 
 def _check_compat(
-    attempt: Attempt, reply: dict[str, Any], *, expected: Any, functional: bool
-) -> bool:
+    reply: dict[str, Any], *, expected: Any, functional: bool
+) -> tuple[ProgramStatus, str, int]:
+    """Return status, detail and LiveCodeBench's code."""
+    if "out" not in reply and "v" not in reply:
+        status, detail = error_status(reply)
+        return status, detail, -3 if status == "time_limit" else -4
     try:
         if functional:
             equal = compare.outputs_equal(_outer_list(reply.get("v")), expected)
         else:
             equal = compare.texts_equal(str(reply.get("out", "")), expected)
     except compare.Ambiguous as error:
-        attempt.fail("runtime_error", str(error), -4)
-        return False
-    if equal:
-        attempt.add_pass()
-    else:
-        attempt.fail("wrong", "", 0 if functional else -2)
-    return equal
+        return "runtime_error", str(error), -4
+    return ("passed" if equal else "wrong"), "", 0 if functional else -2
 
 
 def _outer_list(form: Any) -> Any:
@@ -149,7 +146,7 @@ def _run_faithful(
         except (TimedOut, TooMuch):
             output = None
         if output is None:
-            attempt.fail("output_limit", "too much output")
+            attempt.add("output_limit", "too much output")
             break
         status, detail = check(output, expected=test.output, failure=_early_end(facts, session))
         attempt.tests.append(
@@ -164,7 +161,7 @@ def _run_faithful(
 
 
 def _early_end(facts: dict[str, Any], session: Session) -> Outcome | None:
-    """Returns why the keeper, the kernel or the program itself stopped before a proper end."""
+    """Return why the keeper, the kernel or the program itself stopped before a proper end."""
     if facts["end"] == "time":
         return "time_limit", "wall clock"
     if facts["end"] == "output":

@@ -28,7 +28,7 @@ class Item:
     check: Check | None
 
     def message(self) -> dict[str, str]:
-        """Returns what goes into the sandbox, with a new token each time."""
+        """Return what goes into the sandbox, with a new token each time."""
         if self.check is not None:
             return {"c": self.inside}
         return {"x": self.inside, "t": secrets.token_hex(16)}
@@ -208,7 +208,7 @@ def is_value(node: ast.expr) -> bool:
 
 
 def value(node: ast.expr | None) -> Any:
-    """Returns the value of literals, arithmetic on them, set(), tuple() and such.
+    """Return the value of literals, arithmetic on them, set(), tuple() and such.
 
     Raises TypeError for anything else. Data sets are trusted to be small.
     """

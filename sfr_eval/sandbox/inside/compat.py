@@ -59,7 +59,7 @@ def _remove_functions(code: str) -> None:
 
 
 def wrapped(code: str) -> str | None:
-    """Returns the program for a standard input problem: the imports, then the rest as a function.
+    """Return the program for a standard input problem: the imports, then the rest as a function.
 
     None if that fails: the program then runs as it is and without the prelude's names.
     """

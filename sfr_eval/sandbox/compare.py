@@ -21,12 +21,10 @@ class Ambiguous(Exception):
 
 
 def texts_equal(answer: str, expected: str) -> bool:
-    """LiveCodeBench's rule for printed answers.
-
-    Both sides are stripped and split into lines, and each line is stripped. The number of lines
-    must agree, and each pair of lines must be equal as text or, token by token, as decimal numbers.
-    Raises Ambiguous when a token `sNaN` would have to be compared.
-    """
+    """LiveCodeBench's rule for printed answers. Both sides are stripped and split into lines, and
+    each line is stripped. The number of lines must agree, and each pair of lines must be equal as
+    text or, token by token, as decimal numbers. Raises Ambiguous when a token `sNaN` would have to
+    be compared."""
     answer, expected = answer.strip(), expected.strip()
     if answer == expected:
         return True
@@ -61,10 +59,8 @@ def _long_int(digits: str) -> int:
 
 
 def outputs_equal(form: Any, expected: Any) -> bool:
-    """Python's `answer == expected` for an answer in the form that plain.py describes.
-
-    An object that did not cross equals nothing. Raises Ambiguous where Python would raise.
-    """
+    """Python's `answer == expected` for an answer in the form that plain.py describes. An object
+    that did not cross equals nothing. Raises Ambiguous where Python would raise."""
     try:
         return _equal(form, expected)
     except MALFORMED:

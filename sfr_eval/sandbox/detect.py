@@ -40,10 +40,8 @@ class Isolation:
 
 @functools.lru_cache(maxsize=4)
 def detect(*, unsafe: bool = False) -> Isolation:
-    """Return the best tier in which a small program runs as it should.
-
-    unsafe: fall back to tier `none` if no other tier works, instead of raising UserError.
-    """
+    """Return the best tier in which a small program runs as it should. If none works, raises
+    UserError or, with `unsafe`, falls back to tier `none`."""
     missing: list[str] = []
     for tier in TIERS:
         if tier == "none" and not unsafe:

@@ -183,10 +183,7 @@ def _close(form: Any, expected: Any, absolute: float) -> bool:
                 _near(item, value, absolute) for item, value in zip(items, expected, strict=True)
             )
         )
-    same_type = isinstance(form, type(expected)) and isinstance(form, bool) is isinstance(
-        expected, bool
-    )
-    return same_type and _near(form, expected, absolute)
+    return type(form) is type(expected) and _near(form, expected, absolute)
 
 
 def _near(form: Any, expected: Any, absolute: float) -> bool:

@@ -41,11 +41,8 @@ class Host:
     def __init__(
         self, tier: Tier, *, contest: bool = False, numpy: bool = False, limits: Limits = _LIMITS
     ) -> None:
-        """Start the server.
-
-        contest: prepare LiveCodeBench's prelude. numpy: import NumPy beforehand. A server runs any
-        program, but more slowly if it lacks what the program uses.
-        """
+        """Start the server. `contest` prepares LiveCodeBench's prelude, `numpy` imports NumPy. A
+        server runs any program, but more slowly if it lacks what the program uses."""
         self.tier = tier
         self._group = cgroup.make(limits.memory_bytes + limits.temporary_bytes + _SERVER_BYTES)
         ours, theirs = socket.socketpair()
@@ -99,22 +96,17 @@ class Host:
         return self._next is not None
 
     def open(self, job: dict[str, Any], first: bytes) -> "Session":
-        """Start a program and return once it is confined and begins.
-
-        `job` is what server.py reads, `first` the first frame after it.
-        """
+        """Start a program and return once it is confined and begins. `job` is what server.py reads,
+        `first` the first frame after it."""
         wire, self._next = self._next, None
         if wire is None:
             raise HostError(self._last_words("the server is gone"))
         return Session(self, wire, job, first)
 
     def end(self, order: bytes) -> dict[str, Any]:
-        """End the program and return its report.
-
-        The orders are k: kill; l: kill a program that is late; t: let the keeper end it; w: it is
-        ending by itself. The report says how the program ended, its CPU seconds and, if it was
-        late, how long it had no core.
-        """
+        """End the program and return its report. The orders are k: kill; l: kill a program that is
+        late; t: let the keeper end it; w: it is ending by itself. The report says how the program
+        ended, its CPU seconds and, if it was late, how long it had no core."""
         try:
             self._control.sendall(order)
         except OSError:

@@ -3,7 +3,8 @@
 import marshal
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from sfr_eval.sandbox import compare
@@ -211,20 +212,15 @@ def _run_asserts(
     messages = [item.message() for item in plan.items]
     job = new_job("asserts", program, limits=limits, setup=plan.setup)
     session = host.open(job, marshal.dumps(messages))
-    checks = [_reply_check(item, sent) for item, sent in zip(plan.items, messages, strict=True)]
+    checks = [partial(_is_right, *pair) for pair in zip(plan.items, messages, strict=True)]
     check_in_turn(attempt, session, checks=checks, deadline=lambda _: math.inf)
     return attempt.verdict(session, lower=any(item.check is None for item in plan.items))
 
 
-def _reply_check(item: Item, message: dict[str, str]) -> Callable[[dict[str, Any]], bool]:
-    check = item.check
-    if check is None:
-        return lambda reply: reply.get("t") == message["t"]
-
-    def check_value(reply: dict[str, Any]) -> bool:
-        try:
-            return "v" in reply and check(reply["v"])
-        except compare.MALFORMED:
-            return False  # no encoder of ours writes this
-
-    return check_value
+def _is_right(item: Item, message: dict[str, str], reply: dict[str, Any]) -> bool:
+    if item.check is None:
+        return bool(reply.get("t") == message["t"])
+    try:
+        return "v" in reply and item.check(reply["v"])
+    except compare.MALFORMED:
+        return False

@@ -208,10 +208,8 @@ def is_value(node: ast.expr) -> bool:
 
 
 def value(node: ast.expr | None) -> Any:
-    """Return the value of literals, arithmetic on them, set(), tuple() and such.
-
-    Raises TypeError for anything else. Data sets are trusted to be small.
-    """
+    """Return the value of literals, arithmetic on them, set(), tuple() and such. Raises TypeError
+    for anything else. Data sets are trusted to be small."""
     match node:
         case ast.Constant() if node.value is not ...:
             return node.value

@@ -11,11 +11,9 @@ _NOTHING = marshal.dumps([])
 
 
 def run(job: dict[str, Any], fd: int) -> None:
-    """Run code and setup, then answer each item.
-
-    The answer is the value of an expression ("c"), the result of a call ("f" with arguments "a"),
-    or the token of a statement that raised nothing ("x", "t").
-    """
+    """Run code and setup, then answer each item. The answer is the value of an expression ("c"),
+    the result of a call ("f" with arguments "a"), or the token of a statement that raised nothing
+    ("x", "t")."""
     names = new_main().__dict__
     try:
         exec(compiled(job["code"]), names)

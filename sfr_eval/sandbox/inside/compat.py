@@ -60,9 +60,7 @@ def _remove_functions(code: str) -> None:
 
 def wrapped(code: str) -> str | None:
     """Return the program for a standard input problem: the imports, then the rest as a function.
-
-    None if that fails: the program then runs as it is and without the prelude's names.
-    """
+    None if that fails: the program then runs as it is and without the prelude's names."""
     try:
         body = ast.parse(code).body
         if body and isinstance(body[-1], ast.If):

@@ -146,12 +146,10 @@ def _prctl(option: ctypes.c_int, first: object, second: object = _NO) -> None:
 
 
 def clone(flags: int) -> int:
-    """Like fork, with namespace flags or 0. Only for a process that never had a second thread.
-
-    A bare system call: what Python does around `os.fork` (new locks, hooks of `threading` and
+    """Like fork, with namespace flags or 0. Only for a process that never had a second thread. A
+    bare system call: what Python does around `os.fork` (new locks, hooks of `threading` and
     `random`) serves processes with threads, and would touch and thereby copy 180 pages in each
-    child, a third of all the pages that a small program copies.
-    """
+    child, a third of all the pages that a small program copies."""
     flags |= _SIGCHLD
     return _call(_CLONE, ctypes.c_long(flags), _ZERO, _ZERO, _ZERO, _ZERO)
 
@@ -247,20 +245,16 @@ _LATER = ("fork", "vfork", "pidfd_open", "kcmp")
 
 def server_filter() -> Filter:
     """Return the filter for a server and its children: calls that neither needs fail with EPERM.
-
     Installed once: the kernel compiles a filter every time it is installed, which costs more than
-    everything else together.
-    """
+    everything else together."""
     return _program(_refusals([name for name in _REFUSED if name not in _LATER]))
 
 
 def program_filter(*, first: bool) -> Filter:
     """Return the additional filter for a program: clone makes threads only, clone3 is refused.
-
     clone3 fails with ENOSYS, so that the C library falls back to clone. first: the filter is for a
     process 1, to which the kernel does not deliver fatal signals from itself: sending one of
-    `_FATAL` ends the sender, as it would end any other process that handles none of them.
-    """
+    `_FATAL` ends the sender, as it would end any other process that handles none of them."""
     lines = [_line(_EQUAL, 0, 1, _number("clone3")), _line(_ANSWER, 0, 0, _ERRNO | 38)]
     lines += _refusals(_LATER)
     if first:
@@ -333,12 +327,9 @@ def landlock_abi() -> int:
 
 
 def landlock_ruleset(*, read: Sequence[str], write: Sequence[str]) -> int:
-    """Return a ruleset.
-
-    Files below `read` may be read, files below `write` anything but executed, no others used at
-    all. No TCP, and no signals or abstract sockets to processes outside. Rules that this kernel's
-    version of Landlock does not know are left out.
-    """
+    """Return a ruleset. Files below `read` may be read, files below `write` anything but executed,
+    no others used at all. No TCP, and no signals or abstract sockets to processes outside. Rules
+    that this kernel's version of Landlock does not know are left out."""
     abi = landlock_abi()
     files = (1 << 13) - 1
     files |= _REFER if abi >= 2 else 0

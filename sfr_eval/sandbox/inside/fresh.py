@@ -56,11 +56,8 @@ def new_main() -> ModuleType:
 
 
 def run_main(program: CodeType, note: mmap.mmap) -> int:
-    """Execute a program as `__main__` and return its exit status.
-
-    Threads are joined and exit handlers run. `note` becomes 1 if memory ran out, which the exit
-    status does not show.
-    """
+    """Execute a program as `__main__` and return its exit status. Threads are joined and exit
+    handlers run. `note` becomes 1 if memory ran out, which the exit status does not show."""
     open_streams()
     main = new_main()
     frames = 0
@@ -107,11 +104,8 @@ def _names(program: CodeType) -> set[str]:
 
 
 def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
-    """Run one test of a functional problem and return the exit status.
-
-    The names of the usual imports are there, nothing from another test is, and the program keeps
-    its own first line.
-    """
+    """Run one test of a functional problem and return the exit status. The names of the usual
+    imports are there, nothing from another test is, and the program keeps its own first line."""
     from . import prelude
 
     open_streams()

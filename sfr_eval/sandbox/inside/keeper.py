@@ -61,10 +61,8 @@ def ending(status: int, usage: resource.struct_rusage) -> dict[str, Any]:
 
 
 def waited(pid: int | str) -> float | None:
-    """Return the seconds that a process's threads were ready to run but had no core.
-
-    `pid` is its number in /proc. None if the kernel does not count them.
-    """
+    """Return the seconds that a process's threads were ready to run but had no core. `pid` is its
+    number in /proc. None if the kernel does not count them."""
     nanoseconds = 0
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -245,10 +243,8 @@ class _Relay:
 
 
 def empty(folder: str) -> None:
-    """Remove everything that a program left, whatever its permissions and depth.
-
-    The folder's own permissions and times are reset, so that the next program finds no trace.
-    """
+    """Remove everything that a program left, whatever its permissions and depth. The folder's own
+    permissions and times are reset, so that the next program finds no trace."""
     os.chmod(folder, 0o777)
     while names := os.listdir(folder):
         for name in names:

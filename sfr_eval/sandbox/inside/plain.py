@@ -101,11 +101,9 @@ class Other:
 
 
 def decode(form: Any) -> Any:
-    """Return the value of a form. Only for trusted data, such as a reference solution's.
-
-    Hostile sets and dicts could be built to collide; `outputs_equal` in compare.py checks them
-    without building a hash table.
-    """
+    """Return the value of a form. Only for trusted data, such as a reference solution's. Hostile
+    sets and dicts could be built to collide; `outputs_equal` in compare.py checks them without
+    building a hash table."""
     if isinstance(form, list):
         return [decode(item) for item in form]
     if not isinstance(form, dict):

@@ -14,7 +14,7 @@ from sfr_eval.endpoints import bounded
 from sfr_eval.errors import UserError, did_you_mean
 
 OPENAI_URL = "https://api.openai.com/v1"
-NO_KEY = "EMPTY"  # what is customarily sent to servers without a key
+NO_KEY = "EMPTY"  # the customary placeholder for servers without a key
 _CHECK_SECONDS = 20.0
 
 

@@ -1,7 +1,7 @@
 """Whether an answer is right.
 
 The expected side is trusted, the answer is hostile: nothing in it is ever executed, unpickled or
-hashed into a table of its own, which it could be built to fill with collisions.
+put into a hash table, which it could flood with collisions.
 """
 
 import json

@@ -44,7 +44,7 @@ class Plan:
 
 @functools.lru_cache(maxsize=4096)
 def plan_asserts(problem: AssertsProblem) -> Plan:
-    """Split an MBPP problem, each line of which is one assert or, rarely, several statements."""
+    """Split an MBPP problem: each of its lines is one assert or, rarely, several statements."""
     items: list[Item] = []
     for text in problem.asserts:
         try:

@@ -370,7 +370,7 @@ def test_an_own_timeout_exception_has_the_code_of_a_time_limit() -> None:
 
 
 @pytest.mark.parametrize("task", ["Mbpp/2", "HumanEval/21"])
-def test_an_answer_that_is_no_list_is_wrong_in_evalplus(task: str) -> None:
+def test_an_answer_that_is_not_a_list_is_wrong_in_evalplus(task: str) -> None:
     """Mbpp/2 compares sets, HumanEval/21 lists of floats with a tolerance."""
     reference = "def f(x):\n    return [1.0, 2.0]\n"
     problem = CallsProblem(id=task, function="f", inputs=((1,),), reference=reference)

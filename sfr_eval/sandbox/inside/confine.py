@@ -115,11 +115,11 @@ def _number(name: str) -> int:
     return number
 
 
-def _checked(result: int, call: str, option: object = "") -> int:
-    """Return the result of a call. Raises OSError if it failed."""
+def _checked(result: int, *call: object) -> int:
+    """Return the result of a call. Raises OSError, which names the call, if it failed."""
     if result < 0:
         error = ctypes.get_errno()
-        raise OSError(error, f"{call} {option}: {os.strerror(error)}")
+        raise OSError(error, f"{' '.join(map(str, call))}: {os.strerror(error)}")
     return result
 
 

@@ -115,8 +115,10 @@ def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
     try:
         exec(program, main.__dict__)
         holder = main.__dict__.get("Solution")
-        own = isinstance(holder, type) and hasattr(holder, function)
-        method = getattr(holder(), function) if own and holder else main.__dict__[function]
+        if isinstance(holder, type) and hasattr(holder, function):
+            method = getattr(holder(), function)
+        else:
+            method = main.__dict__[function]
         value = method(*[json.loads(line) for line in text.split("\n")])
         write_json(fd, {"v": encode(value)})
     except BaseException as error:  # noqa: BLE001  SystemExit before an answer fails too

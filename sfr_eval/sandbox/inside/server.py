@@ -216,7 +216,7 @@ class _Server:
 
 def _clean(settings: Settings, pid: int, folder: str) -> None:
     """Remove what a dead program has left."""
-    if not settings.clone_flags:  # no namespace of its own, whose end would end all its processes
+    if not settings.clone_flags:  # no namespace whose end would kill its other processes
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
     keeper.empty(folder)

@@ -14,7 +14,7 @@ from sfr_eval.endpoints import bounded
 from sfr_eval.errors import UserError, did_you_mean
 
 OPENAI_URL = "https://api.openai.com/v1"
-NO_KEY = "EMPTY"  # what is customarily sent to servers without a key
+NO_KEY = "EMPTY"  # the customary placeholder for servers without a key
 _CHECK_SECONDS = 20.0
 
 
@@ -33,14 +33,14 @@ class Address:
 
 
 def checked_url(text: str, *, where: str) -> str:
-    """Returns a base URL without a trailing slash. Raises UserError if it is not one."""
+    """Return a base URL without a trailing slash. Raises UserError if it is not one."""
     try:
         parts = urlsplit(text)
-        _ = parts.port
+        _ = parts.port  # raises ValueError unless it is a number
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError
     except ValueError:
         raise UserError(f"{where}: not a URL; write http://host:port/v1") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UserError(f"{where}: not a URL; write http://host:port/v1")
     if parts.username or parts.password or parts.query:
         raise UserError(
             f"{where}: contains a user name, password or query, which would be written to the run "
@@ -50,7 +50,7 @@ def checked_url(text: str, *, where: str) -> str:
 
 
 def subject_address(model: str, base_urls: tuple[str, ...] | None) -> Address:
-    """Returns the address in --base-url, else OPENAI_BASE_URL, else that of OpenAI."""
+    """Return the address in --base-url, else OPENAI_BASE_URL, else that of OpenAI."""
     where = "--base-url" if base_urls else "OPENAI_BASE_URL"
     addresses = base_urls or (os.environ.get("OPENAI_BASE_URL") or OPENAI_URL,)
     urls = dict.fromkeys(checked_url(url, where=where) for url in addresses)
@@ -58,11 +58,8 @@ def subject_address(model: str, base_urls: tuple[str, ...] | None) -> Address:
 
 
 def judge_address(judge: str) -> Address:
-    """Returns the address of --judge.
-
-    It is a model name at SFR_EVAL_JUDGE_BASE_URL, else OPENAI_BASE_URL, else OpenAI; or a URL, with
-    `#model` at its end if the server has several models.
-    """
+    """Return the address in --judge: a model name at SFR_EVAL_JUDGE_BASE_URL, else OPENAI_BASE_URL,
+    else OpenAI; or a URL, with `#model` at its end if the server has several models."""
     if "://" in judge:
         url = checked_url(judge, where="--judge")
         return Address(urls=(url,), model=judge.partition("#")[2], where="--judge")
@@ -73,12 +70,12 @@ def judge_address(judge: str) -> Address:
 
 
 def subject_key() -> str:
-    """Returns OPENAI_API_KEY, or the customary placeholder for servers without a key."""
+    """Return OPENAI_API_KEY, or the customary placeholder for servers without a key."""
     return os.environ.get("OPENAI_API_KEY") or NO_KEY
 
 
 def judge_key(address: Address) -> str:
-    """Returns SFR_EVAL_JUDGE_API_KEY, or the subject's key if it is meant for this server."""
+    """Return SFR_EVAL_JUDGE_API_KEY, or the subject's key if it is meant for this server."""
     if key := os.environ.get("SFR_EVAL_JUDGE_API_KEY"):
         return key
     subject_url = (os.environ.get("OPENAI_BASE_URL") or OPENAI_URL).rstrip("/")
@@ -86,44 +83,42 @@ def judge_key(address: Address) -> str:
 
 
 def reach(address: Address, *, key: str) -> str:
-    """Ask every server for its models and return the model to use.
-
-    Raises UserError if a server is not there, refuses the key, or does not serve the model. A
-    server without a list of models is trusted to serve the model.
-    """
+    """Ask every server for its models and return the model to use. Raises UserError if a server is
+    not there, refuses the key, or does not serve the model. A server without a list of models is
+    trusted to serve the model."""
     import openai
 
     model = address.model
     for url in address.urls:
+        where = f"{address.where} {url}"
+        listing = None
         try:
             listing = asyncio.run(_list_models(url, key=key))
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise UserError(
-                f"{address.where} {url}: refuses the key (HTTP {error.status_code}); set "
-                f"{_key_name(address)}"
-            ) from None
+            status, name = error.status_code, _key_name(address)
+            raise UserError(f"{where}: refuses the key (HTTP {status}); set {name}") from None
         except openai.APIStatusError as error:
             if error.status_code < 500 and model:
                 continue  # it is there but has no list
             raise UserError(
-                f"{address.where} {url}: cannot list its models (HTTP {error.status_code}); "
-                "is this the base URL, with /v1?"
+                f"{where}: cannot list its models (HTTP {error.status_code}); is this the base "
+                "URL, with /v1?"
             ) from None
         except openai.APIConnectionError:
             raise UserError(
-                f"{address.where} {url}: no server answers there; start it or fix the address"
+                f"{where}: no server answers there; start it or fix the address"
             ) from None
         except ValueError:
-            listing = None
+            pass  # not JSON, so not a list of models
         models = _model_ids(listing)
         if not model:
             if len(models) != 1:
                 problem = f"serves {', '.join(models[:5])}" if models else "names no model"
-                raise UserError(f"{address.where} {url}: {problem}; write {url}#MODEL to choose")
+                raise UserError(f"{where}: {problem}; write {url}#MODEL to choose")
             model = models[0]
         elif models and model not in models:
             near = did_you_mean(model, models[:50])
-            raise UserError(f"{address.where} {url}: does not serve `{model}`; {near}")
+            raise UserError(f"{where}: does not serve `{model}`; {near}")
     return model
 
 
@@ -146,7 +141,7 @@ def _key_name(address: Address) -> str:
 
 
 def _model_ids(listing: object) -> list[str]:
-    """Returns the model ids in the response of /models; none if it is something else."""
+    """Return the model ids in the response of /models; none if it is something else."""
     rows = listing.get("data") if isinstance(listing, Mapping) else None
     if not isinstance(rows, list):
         return []

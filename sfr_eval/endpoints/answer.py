@@ -14,11 +14,9 @@ class CutResponse(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The result of one request. There is exactly one for each `ask`.
-
-    answered: `text` is what the model wrote; refused: the provider withheld it; unsupported: the
-    server does not take a sampling field at this value; failed: no answer came.
-    """
+    """The result of one request, exactly one for each `ask`. answered: `text` is what the model
+    wrote; refused: the provider withheld it; unsupported: the server does not take a sampling field
+    at this value; failed: no answer came."""
 
     outcome: Literal["answered", "refused", "unsupported", "failed"]
     text: str = ""
@@ -30,7 +28,7 @@ class Answer:
 
 
 def read_completion(content: bytes, *, key: str) -> Answer:
-    """Returns the answer in the body of a response. Raises CutResponse if it is not whole JSON."""
+    """Return the answer in the body of a response. Raises CutResponse if it is not whole JSON."""
     try:
         reply = json.loads(content)
     except (ValueError, RecursionError):
@@ -57,7 +55,7 @@ def read_completion(content: bytes, *, key: str) -> Answer:
 
 
 def without_key(text: str, *, key: str) -> str:
-    """Returns the text without our key, which some servers repeat in their responses."""
+    """Return the text without our key, which some servers repeat in their responses."""
     return text.replace(key, "[key]") if len(key) >= 8 else text
 
 

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     import httpx2
 
 MAX_BYTES = 16 * 2**20
-"""Of a response as it is sent. A million tokens of text take about 6 MB."""
+"""Limit on a response as it is sent. A million tokens of text take about 6 MB."""
 MAX_PACKED_BYTES = 256 * 2**10
-"""Of a compressed response: gzip unpacks to at most 1,030 times the size."""
+"""Limit on a compressed response: gzip unpacks to at most 1,030 times the size."""
 
 
 def client() -> "httpx2.AsyncClient":
-    """Returns a client for `openai.AsyncOpenAI(http_client=...)`."""
+    """Return a client for `openai.AsyncOpenAI(http_client=...)`."""
     import httpx2
     import openai
 

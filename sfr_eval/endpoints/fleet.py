@@ -90,7 +90,7 @@ class Fleet:
         self._budget.limit = dollars
 
     def facts(self) -> FleetFacts:
-        """Returns what is recorded about the servers."""
+        """Return what is recorded about the servers."""
         return {
             "servers": [server.url for server in self._servers],
             "served": sorted(self.served),
@@ -109,11 +109,9 @@ class Fleet:
         return self._loop.run_until_complete(work)
 
     def map(self, ask: Callable[[Item], Awaitable[Row]], items: Iterable[Item]) -> Iterator[Row]:
-        """Yield `ask(item)` for each item as they finish, at most `concurrency` at a time.
-
-        Items are taken one by one when there is room, so neither items nor results pile up. An
-        exception in `ask` is raised after the results that came before it.
-        """
+        """Yield `ask(item)` for each item as they finish, at most `concurrency` at a time. Items
+        are taken one by one when there is room, so neither items nor results pile up. An exception
+        in `ask` is raised after the results that came before it."""
         results: deque[Row] = deque()
         news = asyncio.Event()
         source = iter(items)
@@ -159,11 +157,9 @@ class Fleet:
         self._loop.close()
 
     async def ask(self, body: Mapping[str, Any], *, optional: Collection[str] = ()) -> Answer:
-        """Send one chat request (without `model`) and return its answer, whatever it is.
-
-        `optional` names fields that are left out for a server that does not know them, because
-        their value means "off" or the answer can be had without them; `facts` says which were.
-        """
+        """Send one chat request (without `model`) and return its answer, whatever it is. `optional`
+        names fields that are left out for a server that does not know them, because their value
+        means "off" or the answer can be had without them; `facts` says which were."""
         for name, value in body.items():
             if message := self._unsupported.get((name, repr(value))):
                 return Answer(outcome="unsupported", error=message)
@@ -175,7 +171,7 @@ class Fleet:
             answer = await self._retry({"model": self.model, **body}, optional)
             if self._prices is not None and answer.outcome in ("answered", "refused"):
                 cost = self._prices.cost(answer.prompt_tokens, answer.completion_tokens)
-                self._budget.spend(cost if answer.prompt_tokens else most)
+                self._budget.spent += cost if answer.prompt_tokens else most
         return answer
 
     async def _retry(self, body: Mapping[str, Any], optional: Collection[str]) -> Answer:
@@ -216,10 +212,8 @@ class Fleet:
                 await asyncio.sleep(_backoff(tries - 1))
 
     async def _free_server(self, *, avoid: Server | None) -> Server:
-        """Returns the server with the fewest requests in flight among those that may be asked now.
-
-        It is not `avoid`, the one that just failed, if there is another.
-        """
+        """Return the server with the fewest requests in flight among those that may be asked now.
+        It is not `avoid`, the one that just failed, if there is another."""
         while True:
             now = time.monotonic()
             ready = [server for server in self._servers if server.paused_until <= now]
@@ -242,10 +236,8 @@ class Fleet:
                 self.served.add(answer.served)
 
     def _avoid(self, server: Server) -> None:
-        """Ask a server that did not respond only now and then, as long as there are others.
-
-        With nothing in flight it would look like the least loaded one.
-        """
+        """Ask a server that did not respond only now and then, as long as there are others. With
+        nothing in flight it would look like the least loaded one."""
         server.failures += 1
         if len(self._servers) > 1:
             server.pause(min(_FIRST_PAUSE * 2.0**server.failures, _LONGEST_PAUSE))

@@ -21,10 +21,8 @@ class CostReached(RunError):
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Returns the seconds until the server wants to be asked again; None if it does not say.
-
-    Reads `retry-after-ms`, then `retry-after` as seconds or as an HTTP date.
-    """
+    """Return the seconds until the server wants to be asked again; None if it does not say. Reads
+    `retry-after-ms`, then `retry-after` as seconds or as an HTTP date."""
     for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         try:
             seconds = float(headers.get(name, "")) * scale
@@ -40,7 +38,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def used_up(headers: Mapping[str, str]) -> float:
-    """Returns the seconds until a used-up allowance (`x-ratelimit-remaining-*: 0`) resets, or 0."""
+    """Return the seconds until a used-up allowance (`x-ratelimit-remaining-*: 0`) resets, or 0."""
     waits = [
         span_seconds(headers.get(f"x-ratelimit-reset-{what}", ""))
         for what in _COUNTED
@@ -50,7 +48,7 @@ def used_up(headers: Mapping[str, str]) -> float:
 
 
 def span_seconds(text: str) -> float | None:
-    """Returns `6m0s`, `120ms` or `1.5` (seconds) in seconds; None for anything else."""
+    """Return `6m0s`, `120ms` or `1.5` (seconds) in seconds; None for anything else."""
     text = text.strip()
     parts = _SPAN.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
@@ -70,16 +68,13 @@ class Prices:
     completion: float
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """Returns the dollars for so many tokens."""
+        """Return the dollars for so many tokens."""
         return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
 
 
 class Budget:
-    """Money that may still be spent.
-
-    A request reserves the most that it can cost before it is sent, so that the limit holds however
-    many requests are in flight.
-    """
+    """Money that may still be spent. A request reserves the most that it can cost before it is
+    sent, so that the limit holds however many requests are in flight."""
 
     def __init__(self, limit: float | None = None) -> None:
         self.limit = limit
@@ -89,10 +84,8 @@ class Budget:
 
     @asynccontextmanager
     async def reserved(self, most: float) -> AsyncIterator[None]:
-        """Reserve `most` dollars for the block, which calls `spend` with what it really cost.
-
-        Raises CostReached if the sum does not fit and nothing in flight could free enough.
-        """
+        """Reserve `most` dollars for the block, which adds what it really cost to `spent`. Raises
+        CostReached if the sum does not fit and nothing in flight could free enough."""
         if self.limit is None:
             yield
             return
@@ -110,11 +103,6 @@ class Budget:
             yield
         finally:
             async with self._changed:
-                self._reserved = max(0.0, self._reserved - most)
-                if self._reserved < 1e-12:
-                    self._reserved = 0.0
+                left = self._reserved - most
+                self._reserved = left if left >= 1e-12 else 0.0
                 self._changed.notify_all()
-
-    def spend(self, dollars: float) -> None:
-        """Count what a request cost."""
-        self.spent += dollars

@@ -23,11 +23,9 @@ LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 
 
 def refused_fields(body: object, sent: Collection[str]) -> list[str]:
-    """Returns the fields that an error names, in its `param` or else in its message.
-
-    Understands {"error": {"message", "param"}} (OpenAI, vLLM), the same without the outer object
-    (as the client unpacks it), and {"detail": ...} (FastAPI).
-    """
+    """Return the fields that an error names, in its `param` or else in its message. Understands
+    {"error": {"message", "param"}} (OpenAI, vLLM), the same without the outer object (as the client
+    unpacks it), and {"detail": ...} (FastAPI)."""
     fields = [field for field in SAMPLING_FIELDS if field in sent]
     error = body.get("error", body) if isinstance(body, Mapping) else body
     if isinstance(error, Mapping):
@@ -48,7 +46,7 @@ def wants_new_limit(body: object, refused: Collection[str]) -> bool:
 
 
 def message_of(body: object, fallback: str) -> str:
-    """Returns the server's own message in one line."""
+    """Return the server's own message in one line."""
     error = body.get("error", body) if isinstance(body, Mapping) else body
     message: Any = error
     if isinstance(error, Mapping):

@@ -103,14 +103,14 @@ class Server:
             return Setback("the response is incomplete (cut JSON)", status=200)
 
     def _adapt(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the body as this server wants it."""
+        """Return the body as this server wants it."""
         adapted = {name: value for name, value in body.items() if name not in self.omitted}
         if self.limit_field != LIMIT and LIMIT in adapted:
             adapted[self.limit_field] = adapted.pop(LIMIT)
         return adapted
 
     async def _post(self, body: dict[str, Any]) -> "httpx2.Response":
-        """Returns the raw response: openai's typed objects cost 1 ms each and hide the headers."""
+        """Return the raw response: openai's typed objects cost 1 ms each and hide the headers."""
         import httpx2
 
         return await self._client.post("/chat/completions", cast_to=httpx2.Response, body=body)

@@ -17,17 +17,9 @@ from sfr_eval.suites.problems.extract import called_function
 MAX_INPUTS = 24
 MAX_CHARACTERS = 2_000  # of a test's input: larger ones cost more and show no more
 _NAME = "_sfr_eval_answer"
-_MODULES = (
-    "typing",
-    "collections",
-    "math",
-    "itertools",
-    "functools",
-    "heapq",
-    "bisect",
-    "builtins",  # last, since math has its own `pow`
-)
-_PRELUDE = "".join(f"from {module} import *\n" for module in _MODULES)
+# builtins last, since math has its own `pow`
+_MODULES = "typing collections math itertools functools heapq bisect builtins"
+_PRELUDE = "".join(f"from {module} import *\n" for module in _MODULES.split())
 _WRAPPER = """
 {code}
 
@@ -61,16 +53,15 @@ def wrapped(code: str, problem: Problem) -> str:
 
 def probes(problem: Problem) -> Iterator[tuple[Any, ...]]:
     """Yield argument tuples close to those of the tests, without repeats or the tests' own."""
-    own = list(test_inputs(problem))
-    seen = {repr(arguments) for arguments in own}
-    count = 0
-    for arguments in own:
+    tests = list(test_inputs(problem))
+    seen = {repr(arguments) for arguments in tests}
+    most = len(seen) + MAX_INPUTS
+    for arguments in tests:
         for place, value in enumerate(arguments):
             for other in near(value):
                 changed = (*arguments[:place], other, *arguments[place + 1 :])
-                if repr(changed) not in seen and count < MAX_INPUTS:
+                if len(seen) < most and repr(changed) not in seen:
                     seen.add(repr(changed))
-                    count += 1
                     yield changed
 
 

@@ -101,19 +101,17 @@ class Grading:
             program_id(sample.query, self.program(sample)): (sample.query, self.program(sample))
             for sample in samples
         }
+        verdicts = self._stored()
         twice = {
             key: program
             for key, program in programs.items()
             if _position(key) < self.settings.regrade
         }
-        jobs: list[tuple[Mode, int, dict[str, tuple[str, str]]]] = [(self.mode, 0, programs)]
-        if self.other_mode is not None:
-            jobs.append((self.other_mode, 0, programs))
-        jobs.append((self.mode, 1, twice))
-        verdicts = self._stored()
+        jobs = [(self.mode, 0, programs), (self.other_mode, 0, programs), (self.mode, 1, twice)]
         pending = [
             (mode, round, {key: p for key, p in job.items() if (key, mode, round) not in verdicts})
             for mode, round, job in jobs
+            if mode is not None
         ]
         total = sum(len(job) for _, _, job in pending)
         done = 0
@@ -204,10 +202,11 @@ class Grading:
 
     def _stored(self) -> dict[tuple[str, str, int], Graded]:
         if self._verdicts is None:
-            self._verdicts = {}
-            for graded in kept_rows(self._file, Graded):
-                if graded.grader == VERSION:
-                    self._verdicts[graded.program, graded.mode, graded.round] = graded
+            self._verdicts = {
+                (graded.program, graded.mode, graded.round): graded
+                for graded in kept_rows(self._file, Graded)
+                if graded.grader == VERSION
+            }
         return self._verdicts
 
 
@@ -222,7 +221,7 @@ def _position(key: str) -> float:
 
 
 def _graded(verdict: Verdict, *, mode: str, round: int, isolation: str) -> Graded:
-    return Graded(
+    return Graded(  # seconds to a millisecond: a clock under load is no more precise
         program=verdict.id,
         problem=verdict.problem,
         mode=mode,
@@ -231,13 +230,8 @@ def _graded(verdict: Verdict, *, mode: str, round: int, isolation: str) -> Grade
         trust=verdict.trust,
         near_limit=verdict.near_limit,
         retried=verdict.retried,
-        wall_seconds=round_seconds(verdict.wall_seconds),
-        cpu_seconds=round_seconds(verdict.cpu_seconds),
+        wall_seconds=float(f"{verdict.wall_seconds:.3f}"),
+        cpu_seconds=float(f"{verdict.cpu_seconds:.3f}"),
         isolation=isolation,
         detail=verdict.detail[:300],
     )
-
-
-def round_seconds(seconds: float) -> float:
-    """Round to milliseconds: a clock under load is no more precise."""
-    return float(f"{seconds:.3f}")

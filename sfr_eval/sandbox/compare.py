@@ -1,25 +1,19 @@
 """Whether an answer is right.
 
 The expected side is trusted, the answer is hostile: nothing in it is ever executed, unpickled or
-hashed into a table of its own.
+put into a hash table, which it could flood with collisions.
 """
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal, DecimalException
 from typing import Any
 
 from sfr_eval.sandbox.inside.plain import SCALARS, decode_scalar
 
-MALFORMED = (
-    TypeError,
-    ValueError,
-    LookupError,
-    ArithmeticError,
-    RecursionError,
-    StopIteration,
-)
+MALFORMED = (TypeError, ValueError, LookupError, ArithmeticError, RecursionError, StopIteration)
+"""What reading a form raises that no encoder of ours wrote."""
 
 
 class Ambiguous(Exception):
@@ -27,12 +21,10 @@ class Ambiguous(Exception):
 
 
 def texts_equal(answer: str, expected: str) -> bool:
-    """LiveCodeBench's rule for printed answers.
-
-    Both sides are stripped and split into lines, and each line is stripped. The number of lines
-    must agree, and each pair of lines must be equal as text or, token by token, as decimal numbers.
-    Raises Ambiguous when a token `sNaN` would have to be compared.
-    """
+    """LiveCodeBench's rule for printed answers. Both sides are stripped and split into lines, and
+    each line is stripped. The number of lines must agree, and each pair of lines must be equal as
+    text or, token by token, as decimal numbers. Raises Ambiguous when a token `sNaN` would have to
+    be compared."""
     answer, expected = answer.strip(), expected.strip()
     if answer == expected:
         return True
@@ -57,13 +49,8 @@ def _numbers_equal(answer: Sequence[str], expected: Sequence[str]) -> bool:
         raise Ambiguous("signalling NaN") from None
 
 
-def json_values(text: str) -> list[Any]:
-    """Returns one JSON value per line, integers of any length included. Raises ValueError."""
-    return [json_value(line) for line in text.split("\n")]
-
-
 def json_value(text: str) -> Any:
-    """Returns a JSON value. Raises ValueError."""
+    """Return a JSON value, with integers of any length. Raises ValueError."""
     return json.loads(text, parse_int=_long_int)
 
 
@@ -72,33 +59,37 @@ def _long_int(digits: str) -> int:
 
 
 def outputs_equal(form: Any, expected: Any) -> bool:
-    """Python's `answer == expected` for an answer in the form that plain.py describes.
-
-    An object that did not cross equals nothing. Raises Ambiguous where Python would raise.
-    """
+    """Python's `answer == expected` for an answer in the form that plain.py describes. An object
+    that did not cross equals nothing. Raises Ambiguous where Python would raise."""
     try:
         return _equal(form, expected)
     except MALFORMED:
-        return False  # no encoder of ours writes this
+        return False
+
+
+def parts(form: Any) -> tuple[object, Any]:
+    """Return the mark and body of a form: (list, form) for a list, (None, value) for a scalar."""
+    if isinstance(form, list):
+        return list, form
+    if not isinstance(form, dict):
+        return None, form
+    mark, body = next(iter(form.items()))
+    return (None, decode_scalar(mark, body)) if mark in SCALARS else (mark, body)
 
 
 def _equal(form: Any, expected: Any) -> bool:
-    if isinstance(form, list):
-        return isinstance(expected, list) and _all_equal(form, expected)
-    if not isinstance(form, dict):
-        return bool(form == expected)
-    mark, body = next(iter(form.items()))
-    if mark in SCALARS:
-        return bool(decode_scalar(mark, body) == expected)
-    if mark == "t":
-        return isinstance(expected, tuple) and _all_equal(body, expected)
+    mark, body = parts(form)
+    if mark is None:
+        return bool(body == expected)
+    if mark is list or mark == "t":
+        kind = list if mark is list else tuple
+        return isinstance(expected, kind) and _all_equal(body, expected)
     if mark in ("s", "z"):
-        return isinstance(expected, set | frozenset) and _sets_equal(body, expected)
+        sets = isinstance(expected, set | frozenset) and len(body) == len(expected)
+        return sets and same_elements(body, expected)
     if mark == "d":
         return isinstance(expected, dict) and _dicts_equal(body, expected)
-    if mark == "a":
-        return _arrays_equal(body, expected)
-    return False
+    return mark == "a" and _arrays_equal(body, expected)
 
 
 def _all_equal(forms: Sequence[Any], expected: Sequence[Any]) -> bool:
@@ -107,10 +98,8 @@ def _all_equal(forms: Sequence[Any], expected: Sequence[Any]) -> bool:
     )
 
 
-def _sets_equal(forms: Sequence[Any], expected: set[Any] | frozenset[Any]) -> bool:
-    """The sizes agree and every expected element is there. The sets in tests are small."""
-    if len(forms) != len(expected):
-        return False
+def same_elements(forms: Sequence[Any], expected: Collection[Any]) -> bool:
+    """Whether the distinct answers are the expected ones. Raises TypeError for unhashable ones."""
     missing = set(expected)
     for form in forms:
         answer = key(form)
@@ -133,19 +122,13 @@ def _dicts_equal(pairs: Sequence[Any], expected: dict[Any, Any]) -> bool:
 
 
 def key(form: Any) -> Any:
-    """Returns a hashable answer, which may only be looked up among expected ones."""
-    if isinstance(form, list):
+    """Return a hashable answer, which may only be looked up among expected ones."""
+    mark, body = parts(form)
+    if mark is None:
+        return body
+    if mark not in ("t", "z"):
         raise TypeError("unhashable")
-    if not isinstance(form, dict):
-        return form
-    mark, body = next(iter(form.items()))
-    if mark == "t":
-        return tuple(key(item) for item in body)
-    if mark == "z":
-        return frozenset(key(item) for item in body)
-    if mark in SCALARS:
-        return decode_scalar(mark, body)
-    raise TypeError("unhashable")
+    return (tuple if mark == "t" else frozenset)(key(item) for item in body)
 
 
 def _arrays_equal(body: Any, expected: Any) -> bool:
@@ -159,30 +142,23 @@ def _arrays_equal(body: Any, expected: Any) -> bool:
 
 
 def truth(form: Any) -> bool | None:
-    """Returns bool(answer); None for an object that has no truth value."""
-    if isinstance(form, dict):
-        mark, body = next(iter(form.items()))
-        if mark == "o":
-            return form.get("y")
-        return bool(decode_scalar(mark, body)) if mark in SCALARS else bool(body)
-    return bool(form)
+    """Return bool(answer); None for an object that has no truth value."""
+    mark, body = parts(form)
+    return form.get("y") if mark == "o" else bool(body)
 
 
 def number(form: Any) -> float | int | complex | None:
-    """Returns the answer if it is a number, else None."""
-    value = form
-    if isinstance(form, dict):
-        mark, body = next(iter(form.items()))
-        value = decode_scalar(mark, body) if mark in SCALARS else None
+    """Return the answer if it is a number, else None."""
+    mark, value = parts(form)
     if isinstance(value, Decimal):
         value = float(value)
     numeric = isinstance(value, int | float | complex) or hasattr(value, "numerator")
-    return value if numeric else None
+    return value if numeric and mark is None else None
 
 
-def is_close(form: Any, expected: float, *, relative: float, absolute: float) -> bool:
-    """Returns math.isclose; False for anything but a real number."""
-    value = number(form)
-    if value is None or isinstance(value, complex):
+def is_close(form: Any, expected: float, **tolerances: float) -> bool:
+    """Return math.isclose with `rel_tol` and `abs_tol`; False for anything but a real number."""
+    answer = number(form)
+    if answer is None or isinstance(answer, complex):
         return False
-    return math.isclose(value, expected, rel_tol=relative, abs_tol=absolute)
+    return math.isclose(answer, expected, **tolerances)

@@ -28,7 +28,7 @@ class Isolation:
 
     @property
     def line(self) -> str:
-        """Returns one line for the screen and the report."""
+        """Return one line for the screen and the report."""
         description = {
             "bubblewrap": "bubblewrap, a namespace and filter for each program",
             "namespaces": "namespaces, Landlock and filter for each program (no bubblewrap)",
@@ -40,10 +40,8 @@ class Isolation:
 
 @functools.lru_cache(maxsize=4)
 def detect(*, unsafe: bool = False) -> Isolation:
-    """Returns the best tier in which a small program runs as it should.
-
-    unsafe: fall back to tier `none` if no other tier works, instead of raising UserError.
-    """
+    """Return the best tier in which a small program runs as it should. If none works, raises
+    UserError or, with `unsafe`, falls back to tier `none`."""
     missing: list[str] = []
     for tier in TIERS:
         if tier == "none" and not unsafe:
@@ -74,7 +72,7 @@ def probe(host: Host) -> None:
 
 
 def _obstacle(tier: Tier) -> str:
-    """Returns why a tier cannot work here; "" if it may."""
+    """Return why a tier cannot work here; "" if it may."""
     if not sys.platform.startswith("linux"):
         return "" if tier == "none" else "not Linux"
     if tier == "bubblewrap" and shutil.which("bwrap") is None:

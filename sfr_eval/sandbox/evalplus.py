@@ -16,7 +16,7 @@ from typing import Any
 from sfr_eval.sandbox import compare
 from sfr_eval.sandbox.attempt import Attempt, check_in_turn, new_job
 from sfr_eval.sandbox.host import Host, Session
-from sfr_eval.sandbox.inside.plain import Other, decode, encode
+from sfr_eval.sandbox.inside.plain import decode, encode
 from sfr_eval.sandbox.types import CallsProblem, Limits, Mode, Program, Verdict
 
 _RELATIVE = 1e-7
@@ -47,7 +47,7 @@ def run_calls(host: Host, program: Program, *, mode: Mode, limits: Limits) -> Ve
     attempt = Attempt(program, total)
     reference = _reference(host, problem, limits)
     if isinstance(reference, str):
-        attempt.fail("not_scored", reference)
+        attempt.add("not_scored", reference)
         return attempt.verdict(None)
     rule = _Rule(problem, plus=mode == "evalplus")
     checks = [
@@ -69,7 +69,7 @@ def _open(host: Host, program: Program, *, problem: CallsProblem, limits: Limits
 
 
 def _reference(host: Host, problem: CallsProblem, limits: Limits) -> Reference | str:
-    """Returns the reference's answers, which the host keeps, or why there are none."""
+    """Return the reference's answers, which the host keeps, or why there are none."""
     key = (problem.id, problem.function, problem.reference, len(problem.inputs))
     if key not in host.references:
         host.references[key] = _run_reference(host, problem, limits)
@@ -160,16 +160,9 @@ def _digit_distance(first: int, second: int) -> int:
 
 
 def _same_elements(form: Any, expected: Any) -> bool:
-    """Returns set(answer) == set(expected) without building a table of hostile values."""
-    items = form if isinstance(form, list) else next(iter(form.values()))
-    elements = set(expected)
-    missing = set(elements)
-    for item in items:
-        key = compare.key(item)
-        if key not in elements:
-            return False
-        missing.discard(key)
-    return not missing
+    """Return set(answer) == set(expected); False for an answer that is not a collection."""
+    _, items = compare.parts(form)
+    return isinstance(items, list) and compare.same_elements(items, set(expected))
 
 
 def _all_floats(expected: Any) -> bool:
@@ -180,19 +173,17 @@ def _all_floats(expected: Any) -> bool:
 
 def _close(form: Any, expected: Any, absolute: float) -> bool:
     """Like numpy.allclose, for a number or a flat list of numbers of the same type."""
-    if isinstance(expected, Other):
-        return False
+    mark, items = compare.parts(form)
     if isinstance(expected, list | tuple):
-        items = form if isinstance(form, list) else form.get("t")
-        if isinstance(form, list) is not isinstance(expected, list) or items is None:
-            return False
-        return len(items) == len(expected) and all(
-            _near(item, value, absolute) for item, value in zip(items, expected, strict=True)
+        same_type = mark is list if isinstance(expected, list) else mark == "t"
+        return (
+            same_type
+            and len(items) == len(expected)
+            and all(
+                _near(item, value, absolute) for item, value in zip(items, expected, strict=True)
+            )
         )
-    same_type = isinstance(form, type(expected)) and isinstance(form, bool) is isinstance(
-        expected, bool
-    )
-    return same_type and _near(form, expected, absolute)
+    return type(form) is type(expected) and _near(form, expected, absolute)
 
 
 def _near(form: Any, expected: Any, absolute: float) -> bool:

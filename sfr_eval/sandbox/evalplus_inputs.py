@@ -21,10 +21,7 @@ def _sets(items: Iterable[Any]) -> list[Any]:
 _ALSO_TUPLES = (429, 470, 560, 579, 596, 616, 630, 726, 740, 744, 809)
 _CHANGES: list[tuple[tuple[int, ...], Change]] = [
     # every argument is a tuple
-    (
-        (2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424, *_ALSO_TUPLES),
-        lambda inputs: _tuples(inputs),
-    ),
+    ((2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424, *_ALSO_TUPLES), _tuples),
     # every argument is a list of tuples
     (
         (63, 64, 70, 94, 120, 237, 272, 299, 400, 409, 417, 438, 473, 614, 780),
@@ -50,15 +47,12 @@ _CHANGES: list[tuple[tuple[int, ...], Change]] = [
     ((115,), lambda inputs: [_sets(inputs[0])]),
     ((124,), lambda inputs: [float(inputs[0]), complex(inputs[1])]),
     ((252,), lambda inputs: [complex(inputs[0])]),
-    (
-        (722,),
-        lambda inputs: [{key: tuple(item) for key, item in inputs[0].items()}, *inputs[1:]],
-    ),
+    ((722,), lambda inputs: [{key: tuple(item) for key, item in inputs[0].items()}, *inputs[1:]]),
 ]
 _BY_TASK = {f"Mbpp/{task}": change for tasks, change in _CHANGES for task in tasks}
 
 
 def evalplus_inputs(task: str, inputs: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
-    """Returns the argument tuples of an EvalPlus task (`Mbpp/2`, `HumanEval/0`) from its JSON."""
+    """Return the argument tuples of an EvalPlus task (`Mbpp/2`, `HumanEval/0`) from its JSON."""
     change = _BY_TASK.get(task)
     return tuple(tuple(change(row) if change else row) for row in inputs)

@@ -39,17 +39,14 @@ def grade(
     limits: Limits | None = None,
     unsafe: bool = False,
 ) -> Iterator[Verdict]:
-    """Yield one Verdict for each Program, in the order they finish.
-
-    workers: programs that run at the same time; None means the number of physical cores. More
-    workers than cores make time limits unfair. unsafe: run even if the machine offers no isolation,
-    instead of raising UserError.
+    """Yield one Verdict for each Program, in the order they finish. `workers` programs run at the
+    same time, by default one per physical core; more make time limits unfair. `unsafe` runs them
+    even if the machine offers no isolation, instead of raising UserError.
 
     A program that reached the wall clock limit without using its CPU time is repeated once, alone,
     after all others; if it had computed at all, CPU time then decides. It is `not_scored` if it had
     no core for most of that time either. A program is tried up to three times if it was killed,
-    since an outsider may have done it, or if its server died; the latter ends as `not_scored`.
-    """
+    since an outsider may have done it, or if its server died; the latter ends as `not_scored`."""
     if mode not in MODES:
         raise UserError(f"--mode {mode}: unknown; known: {', '.join(MODES)}")
     if workers is not None and workers < 1:
@@ -60,10 +57,8 @@ def grade(
 
 
 def stalled(verdict: Verdict, seconds: float) -> bool:
-    """Whether a wall time-out may not be the program's own fault.
-
-    It did not use its time, and may not merely have slept.
-    """
+    """Whether a wall time-out may not be the program's own fault. It did not use its time, and may
+    not merely have slept."""
     if verdict.status != "time_limit" or not verdict.tests:
         return False
     last = verdict.tests[-1]
@@ -77,11 +72,9 @@ def stalled(verdict: Verdict, seconds: float) -> bool:
 
 
 def starved(verdict: Verdict, seconds: float) -> bool:
-    """Whether a time-out says something about the machine and nothing about the program.
-
-    The program had no core for most of the time and has not used its limit. Threads of its own that
-    keep each other waiting would have used CPU time meanwhile.
-    """
+    """Whether a time-out says something about the machine and nothing about the program. The
+    program had no core for most of the time and has not used its limit. Threads of its own that
+    keep each other waiting would have used CPU time meanwhile."""
     if verdict.status != "time_limit" or verdict.waited_seconds is None:
         return False
     last = verdict.tests[-1]
@@ -143,11 +136,9 @@ class _Pool:
             self._results.put(None)
 
     def _repeat(self, hosts: "Hosts", program: Program, *, first: Verdict) -> Verdict:
-        """Grade a program again after a time-out.
-
-        A program that computed, or is known to have had no core, gets more wall clock time, and its
-        CPU time decides; one that may have slept gets no more than before.
-        """
+        """Grade a program again after a time-out. A program that computed, or is known to have had
+        no core, gets more wall clock time, and its CPU time decides; one that may have slept gets
+        no more than before."""
         seconds = seconds_of(program, self._limits)
         if first.waited_seconds is None and first.cpu_seconds < _COMPUTED * seconds:
             verdict = self._grade_one(hosts, program, limits=self._limits)
@@ -202,7 +193,7 @@ class Hosts:
             host.close()
 
     def for_program(self, program: Program) -> Host:
-        """Returns the server that suits a program."""
+        """Return the server that suits a program."""
         contest, numpy = kind = self._kind(program)
         if kind in self._hosts and not self._hosts[kind].usable:
             self.drop(program)

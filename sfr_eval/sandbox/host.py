@@ -39,18 +39,10 @@ class Host:
     """A fork server of one tier. Runs one program at a time; not thread-safe."""
 
     def __init__(
-        self,
-        tier: Tier,
-        *,
-        contest: bool = False,
-        numpy: bool = False,
-        limits: Limits = _LIMITS,
+        self, tier: Tier, *, contest: bool = False, numpy: bool = False, limits: Limits = _LIMITS
     ) -> None:
-        """Start the server.
-
-        contest: prepare LiveCodeBench's prelude. numpy: import NumPy beforehand. A server runs any
-        program, but more slowly if it lacks what the program uses.
-        """
+        """Start the server. `contest` prepares LiveCodeBench's prelude, `numpy` imports NumPy. A
+        server runs any program, but more slowly if it lacks what the program uses."""
         self.tier = tier
         self._group = cgroup.make(limits.memory_bytes + limits.temporary_bytes + _SERVER_BYTES)
         ours, theirs = socket.socketpair()
@@ -59,13 +51,7 @@ class Host:
         self._poll.register(ours, select.POLLIN)
         self.references: dict[tuple[object, ...], Any] = {}  # results of reference programs
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
-        words = command(
-            tier,
-            control=theirs.fileno(),
-            contest=contest,
-            numpy=numpy,
-            limits=limits,
-        )
+        words = command(tier, control=theirs.fileno(), contest=contest, numpy=numpy, limits=limits)
         try:
             self._process = subprocess.Popen(
                 self._group.wrap(words) if self._group else words,
@@ -110,22 +96,17 @@ class Host:
         return self._next is not None
 
     def open(self, job: dict[str, Any], first: bytes) -> "Session":
-        """Start a program and return once it is confined and begins.
-
-        `job` is what server.py reads, `first` the first frame after it.
-        """
+        """Start a program and return once it is confined and begins. `job` is what server.py reads,
+        `first` the first frame after it."""
         wire, self._next = self._next, None
         if wire is None:
             raise HostError(self._last_words("the server is gone"))
         return Session(self, wire, job, first)
 
     def end(self, order: bytes) -> dict[str, Any]:
-        """End the program and return its report.
-
-        The orders are k: kill; l: kill a program that is late; t: let the keeper end it; w: it is
-        ending by itself. The report says how the program ended, its CPU seconds and, if it was
-        late, how long it had no core.
-        """
+        """End the program and return its report. The orders are k: kill; l: kill a program that is
+        late; t: let the keeper end it; w: it is ending by itself. The report says how the program
+        ended, its CPU seconds and, if it was late, how long it had no core."""
         try:
             self._control.sendall(order)
         except OSError:
@@ -133,7 +114,7 @@ class Host:
         return self._receive(_REPORT_SECONDS)
 
     def size(self) -> tuple[int, int]:
-        """Returns the server's memory in bytes and number of open files, by its own count."""
+        """Return the server's memory in bytes and number of open files, by its own count."""
         self._control.sendall(b"s")
         facts = self._receive(_REPORT_SECONDS)
         return facts["memory"], facts["files"]
@@ -143,7 +124,7 @@ class Host:
         return self._group is not None and self._group.ended_for_memory()
 
     def _receive(self, seconds: float) -> dict[str, Any]:
-        """Returns the server's next report, which brings the next wire."""
+        """Return the server's next report, which brings the next wire."""
         self._poll.poll(seconds * 1000)
         try:
             part, wires, _, _ = socket.recv_fds(self._control, _REPORT_BYTES, 1, _DONT_WAIT)
@@ -156,11 +137,11 @@ class Host:
             self._process.kill()
             self._process.wait()
             raise HostError(self._last_words("the server did not answer"))
-        facts: dict[str, Any] = json.loads(part[4:])
-        return facts
+        report: dict[str, Any] = json.loads(part[4:])
+        return report
 
     def _last_words(self, default: str) -> str:
-        """Returns the last line that the server wrote to standard error."""
+        """Return the last line that the server wrote to standard error."""
         self._errors.seek(0)
         lines = self._errors.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else default
@@ -170,21 +151,17 @@ class Session:
     """One running program: frames to and from it, each with a deadline."""
 
     def __init__(self, host: Host, wire: socket.socket, job: dict[str, Any], first: bytes) -> None:
+        """Hand over the program and wait until it is confined. Raises HostError if it cannot be."""
         self.host, self._wire = host, wire
         self._left: int = job["output"]
         self.cpu_limit: int = job["cpu_seconds"]
         self._buffer = bytearray()
         self._poll = select.poll()
         self._poll.register(wire, select.POLLIN)
-        self.report: dict[str, Any] = {}
-        self._ended = False
+        self._report: dict[str, Any] | None = None
         self._stop = b"t" if job["how"].startswith("faithful") else b"k"
-        self._start(marshal.dumps(job), first)
-
-    def _start(self, job: bytes, first: bytes) -> None:
-        """Send job and first frame and wait until the program is confined. Raises HostError."""
         deadline = time.monotonic() + _START_SECONDS
-        self._send(frame(job) + frame(first), deadline=deadline)
+        self.send(marshal.dumps(job), first, deadline=deadline)
         try:
             body = self.receive(deadline=deadline)
         except TimedOut:
@@ -194,17 +171,14 @@ class Session:
             self.end()
             raise HostError(str(reply.get("infrastructure", "a program could not be confined")))
 
-    def send(self, body: bytes, *, deadline: float) -> None:
-        """Send a frame. `receive` notices a program that is gone or does not read."""
-        self._send(frame(body), deadline=deadline)
-
-    def _send(self, frames: bytes, *, deadline: float) -> None:
+    def send(self, *bodies: bytes, deadline: float) -> None:
+        """Send frames. `receive` notices a program that is gone or does not read in time."""
         self._wire.settimeout(max(0.01, deadline - time.monotonic()))
-        with contextlib.suppress(OSError):  # or a time-out: the next receive notices
-            self._wire.sendall(frames)
+        with contextlib.suppress(OSError):
+            self._wire.sendall(b"".join(frame(body) for body in bodies))
 
     def receive(self, *, deadline: float) -> bytes | None:
-        """Returns the next frame; None if the program has ended. Raises TimedOut or TooMuch."""
+        """Return the next frame; None if the program has ended. Raises TimedOut or TooMuch."""
         while True:
             body = self._next_frame()
             if body is not None:
@@ -224,20 +198,18 @@ class Session:
             self._buffer += part
 
     def _next_frame(self) -> bytes | None:
-        if len(self._buffer) < 4:
+        end = 4 + int.from_bytes(self._buffer[:4], "little")
+        if len(self._buffer) < end:
             return None
-        count = int.from_bytes(self._buffer[:4], "little")
-        if len(self._buffer) < 4 + count:
-            return None
-        body = bytes(self._buffer[4 : 4 + count])
-        del self._buffer[: 4 + count]
+        body = bytes(self._buffer[4:end])
+        del self._buffer[:end]
         return body
 
     def end(self, *, wait: bool = False, late: bool = False) -> dict[str, Any]:
         """End the program and everything it started; return the report. Safe to call twice."""
-        if not self._ended:
-            self._ended = True
+        if self._report is None:
+            self._report = {}  # stays empty if the server dies
             order = b"l" if late and self._stop == b"k" else self._stop
-            self.report = self.host.end(b"w" if wait else order)
+            self._report = self.host.end(b"w" if wait else order)
             self._wire.close()
-        return self.report
+        return self._report

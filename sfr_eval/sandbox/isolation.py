@@ -32,6 +32,14 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/full"
 _PACKAGES = ("numpy", "numpy.libs", "sortedcontainers")
 _INSIDE = Path(__file__).parent / "inside"
 _PER_PROGRAM = confine.CLONE_NEWUSER | confine.CLONE_NEWPID
+_SERVER = confine.CLONE_NEWUSER | confine.CLONE_NEWNS
+_OWN_FLAGS: dict[Tier, int] = {
+    "bubblewrap": _SERVER,
+    "namespaces": _SERVER | confine.CLONE_NEWNET | confine.CLONE_NEWUTS | confine.CLONE_NEWIPC,
+    "landlock": 0,
+    "none": 0,
+}
+"""The namespaces that a server makes for itself and all its programs."""
 _START = """
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -56,31 +64,34 @@ ENVIRONMENT: Mapping[str, str] = {
 
 
 def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Limits) -> list[str]:
-    """Returns the command that starts a server of this tier."""
+    """Return the command that starts a server of this tier."""
     root = os.geteuid() == 0
     python = os.path.realpath(sys.executable)
     prefix = python_prefix()
     boxed = tier == "bubblewrap"
     packages = _packages() if numpy or boxed else {}
-    folder = "/sfr/inside" if boxed else str(_INSIDE)
-    own = [folder, *sorted({str(path.parent) for path in packages.values()})] if not boxed else []
-    reachable = boxed or world_readable(prefix)
+    namespaces = tier in ("bubblewrap", "namespaces")
+    packages_folder: str | None = "/sfr/packages"
+    if boxed:
+        folder = "/sfr/inside"
+        readable = ["/usr", "/etc", "/dev", prefix, "/sfr"]
+    else:
+        folders = [str(path.parent) for path in packages.values()]
+        folder, packages_folder = str(_INSIDE), folders[0] if folders else None
+        paths = (*_SYSTEM, *_ETC, *_DEVICES, prefix, folder, *folders)
+        readable = sorted({os.path.realpath(path) for path in paths})
     settings: dict[str, Any] = {
         "control": control,
-        "user": _NOBODY if root and reachable and tier != "none" else None,
-        "own_flags": _own_flags(tier),
-        "clone_flags": _PER_PROGRAM if tier in ("bubblewrap", "namespaces") else 0,
+        "user": _NOBODY if root and tier != "none" and (boxed or world_readable(prefix)) else None,
+        "own_flags": _OWN_FLAGS[tier],
+        "clone_flags": _PER_PROGRAM if namespaces else 0,
         "landlock": tier != "none" and confine.landlock_abi() > 0,
         "seccomp": tier != "none",
-        "readable": ["/usr", "/etc", "/dev", prefix, "/sfr"]
-        if boxed
-        else sorted(
-            {os.path.realpath(path) for path in (*_SYSTEM, *_ETC, *_DEVICES, prefix, *own)}
-        ),
-        "packages": "/sfr/packages" if boxed else _first_parent(packages),
+        "readable": readable,
+        "packages": packages_folder,
         "contest": contest,
         "numpy": numpy,
-        "private_tmp": tier in ("bubblewrap", "namespaces"),
+        "private_tmp": namespaces,
         "temporary": limits.temporary_bytes,
         "memory": limits.memory_bytes,
         "processes": limits.processes,
@@ -88,16 +99,6 @@ def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Lim
     start = _START.format(folder=folder, text=json.dumps(settings))
     words = [python, "-s", "-P", "-S", "-B", "-c", start]
     return [*_bubblewrap(root=root, prefix=prefix, packages=packages), *words] if boxed else words
-
-
-def _own_flags(tier: Tier) -> int:
-    """Returns the namespaces that a server makes for itself and all its programs."""
-    own = confine.CLONE_NEWUSER | confine.CLONE_NEWNS
-    if tier == "bubblewrap":
-        return own
-    if tier == "namespaces":
-        return own | confine.CLONE_NEWNET | confine.CLONE_NEWUTS | confine.CLONE_NEWIPC
-    return 0
 
 
 def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> list[str]:
@@ -134,7 +135,7 @@ def _bubblewrap(*, root: bool, prefix: str, packages: Mapping[str, Path]) -> lis
 
 @functools.lru_cache(maxsize=1)
 def _packages() -> dict[str, Path]:
-    """Returns the installed packages from outside the standard library that programs may import."""
+    """Return the installed packages from outside the standard library that programs may import."""
     packages: dict[str, Path] = {}
     for name in _PACKAGES:
         top = name.partition(".")[0]
@@ -151,10 +152,6 @@ def python_prefix() -> str:
     return os.path.realpath(sys.base_prefix)
 
 
-def _first_parent(packages: Mapping[str, Path]) -> str | None:
-    return next((str(path.parent) for path in packages.values()), None)
-
-
 def world_readable(folder: str) -> bool:
     """Whether every user can enter and read this folder."""
     path = Path(folder)
@@ -162,7 +159,7 @@ def world_readable(folder: str) -> bool:
 
 
 def physical_cores(available: Sequence[int] | None = None) -> int:
-    """Returns how many cores this process may use, counting the threads of one core once."""
+    """Return how many cores this process may use, counting the threads of one core once."""
     cpus = sorted(os.sched_getaffinity(0)) if available is None else available
     siblings = set()
     for cpu in cpus:

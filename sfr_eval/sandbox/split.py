@@ -8,10 +8,11 @@ functions compute the expected side) runs inside under a one-time token and lowe
 import ast
 import functools
 import math
+import operator
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from sfr_eval.sandbox import compare
 from sfr_eval.sandbox.types import AssertsProblem, HumanEvalProblem
@@ -27,7 +28,7 @@ class Item:
     check: Check | None
 
     def message(self) -> dict[str, str]:
-        """Returns what goes into the sandbox, with a new token each time."""
+        """Return what goes into the sandbox, with a new token each time."""
         if self.check is not None:
             return {"c": self.inside}
         return {"x": self.inside, "t": secrets.token_hex(16)}
@@ -43,15 +44,13 @@ class Plan:
 
 @functools.lru_cache(maxsize=4096)
 def plan_asserts(problem: AssertsProblem) -> Plan:
-    """Split an MBPP problem, each line of which is one assert or, rarely, several statements."""
+    """Split an MBPP problem: each of its lines is one assert or, rarely, several statements."""
     items: list[Item] = []
     for text in problem.asserts:
         try:
-            statements = ast.parse(text.strip()).body
+            items += [_item(statement) for statement in ast.parse(text.strip()).body]
         except SyntaxError:
             items.append(Item(text, None))
-            continue
-        items += [_item(statement) for statement in statements]
     return Plan(problem.setup, tuple(items))
 
 
@@ -63,15 +62,11 @@ def plan_humaneval(problem: HumanEvalProblem) -> Plan:
         module = ast.parse(problem.test)
     except SyntaxError:
         return whole
-    setup: list[ast.stmt] = []
-    check: ast.FunctionDef | None = None
-    for statement in module.body:
-        if isinstance(statement, ast.FunctionDef) and statement.name == "check":
-            check = statement
-        else:
-            setup.append(statement)
-    if check is None or len(check.args.args) != 1:
+    checks = [s for s in module.body if isinstance(s, ast.FunctionDef) and s.name == "check"]
+    if not checks or len(checks[-1].args.args) != 1:
         return whole
+    check = checks[-1]
+    setup: list[ast.stmt] = [s for s in module.body if s not in checks]
     candidate = check.args.args[0].arg
     items: list[Item] = []
     for statement in check.body:
@@ -79,12 +74,16 @@ def plan_humaneval(problem: HumanEvalProblem) -> Plan:
             continue
         if not isinstance(statement, ast.Assert):
             return whole
-        if _literal_truth(statement.test):
-            continue
+        if isinstance(statement.test, ast.Constant) and statement.test.value:
+            continue  # `assert True, "..."` tests nothing
         items.append(_item(_Rename(candidate, problem.entry_point).visit(statement)))
     if not items:
         return whole
     return Plan(ast.unparse(ast.Module(body=setup, type_ignores=[])), tuple(items))
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 class _Rename(ast.NodeTransformer):
@@ -95,15 +94,6 @@ class _Rename(ast.NodeTransformer):
         if node.id == self._old:
             return ast.copy_location(ast.Name(id=self._new, ctx=node.ctx), node)
         return node
-
-
-def _is_text(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-
-
-def _literal_truth(test: ast.expr) -> bool:
-    """`assert True, "..."` tests nothing."""
-    return isinstance(test, ast.Constant) and bool(test.value)
 
 
 def _item(statement: ast.stmt) -> Item:
@@ -120,25 +110,25 @@ def _comparison(test: ast.expr) -> tuple[ast.expr, Check] | None:
     """`call == value` in either order, `call is None`, `abs(call - value) < bound`."""
     if not isinstance(test, ast.Compare) or len(test.ops) != 1:
         return None
-    left, operator, right = test.left, test.ops[0], test.comparators[0]
-    if isinstance(operator, ast.Eq):
+    left, comparison, right = test.left, test.ops[0], test.comparators[0]
+    if isinstance(comparison, ast.Eq):
         if not is_value(right):
             left, right = right, left
         if not is_value(right) or is_value(left):
             return None
         expected = value(right)
         return left, lambda form: compare.outputs_equal(form, expected)
-    if isinstance(operator, ast.Is) and isinstance(right, ast.Constant):
+    if isinstance(comparison, ast.Is) and isinstance(right, ast.Constant):
         constant = right.value
         if constant is None or isinstance(constant, bool):
             return left, lambda form: form is constant
-    if isinstance(operator, ast.Lt | ast.LtE) and is_value(right):
-        return _distance(left, value(right), strict=isinstance(operator, ast.Lt))
+    if isinstance(comparison, ast.Lt | ast.LtE) and is_value(right):
+        return _distance(left, value(right), strict=isinstance(comparison, ast.Lt))
     return None
 
 
 def _distance(left: ast.expr, bound: Any, *, strict: bool) -> tuple[ast.expr, Check] | None:
-    if not (_calls(left, "abs") and isinstance(left, ast.Call) and len(left.args) == 1):
+    if not (_is_call(left, "abs") and len(left.args) == 1):
         return None
     inner = left.args[0]
     if not (isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Sub)):
@@ -159,20 +149,17 @@ def _distance(left: ast.expr, bound: Any, *, strict: bool) -> tuple[ast.expr, Ch
 
 def _closeness(test: ast.expr) -> tuple[ast.expr, Check] | None:
     """`math.isclose(expression, value, rel_tol=..., abs_tol=...)`."""
-    if not (_calls(test, "isclose") and isinstance(test, ast.Call) and len(test.args) == 2):
+    if not (_is_call(test, "isclose") and len(test.args) == 2):
         return None
     inside, right = test.args
-    tolerances = {word.arg: word.value for word in test.keywords}
+    tolerances = {str(word.arg): word.value for word in test.keywords}
     if not set(tolerances) <= {"rel_tol", "abs_tol"}:
         return None
     if is_value(inside) or not all(is_value(node) for node in (right, *tolerances.values())):
         return None
     expected = value(right)
-    relative = value(tolerances["rel_tol"]) if "rel_tol" in tolerances else 1e-9
-    absolute = value(tolerances["abs_tol"]) if "abs_tol" in tolerances else 0.0
-    return inside, lambda form: compare.is_close(
-        form, expected, relative=relative, absolute=absolute
-    )
+    bounds = {name: value(node) for name, node in tolerances.items()}
+    return inside, lambda form: compare.is_close(form, expected, **bounds)
 
 
 def _bare_call(test: ast.expr) -> tuple[ast.expr, Check] | None:
@@ -185,7 +172,7 @@ def _bare_call(test: ast.expr) -> tuple[ast.expr, Check] | None:
     return None
 
 
-def _calls(node: ast.expr, name: str) -> bool:
+def _is_call(node: ast.expr, name: str) -> TypeGuard[ast.Call]:
     if not isinstance(node, ast.Call):
         return False
     function = node.func
@@ -195,21 +182,19 @@ def _calls(node: ast.expr, name: str) -> bool:
 
 
 _BUILDERS: dict[str, Callable[..., Any]] = {
-    "set": set,
-    "frozenset": frozenset,
-    "tuple": tuple,
-    "list": list,
-    "dict": dict,
-    "sorted": sorted,
+    build.__name__: build for build in (set, frozenset, tuple, list, dict, sorted)
 }
-_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-    ast.FloorDiv: lambda a, b: a // b,
-    ast.Mod: lambda a, b: a % b,
-    ast.Pow: lambda a, b: a**b,
+_OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: operator.not_,
 }
 
 
@@ -223,10 +208,8 @@ def is_value(node: ast.expr) -> bool:
 
 
 def value(node: ast.expr | None) -> Any:
-    """Returns the value of literals, arithmetic on them, set(), tuple() and such.
-
-    Raises TypeError for anything else. Data sets are trusted to be small.
-    """
+    """Return the value of literals, arithmetic on them, set(), tuple() and such. Raises TypeError
+    for anything else. Data sets are trusted to be small."""
     match node:
         case ast.Constant() if node.value is not ...:
             return node.value
@@ -239,12 +222,8 @@ def value(node: ast.expr | None) -> Any:
         case ast.Dict():
             items = zip(node.keys, node.values, strict=True)
             return {value(key): value(item) for key, item in items}
-        case ast.UnaryOp(op=ast.USub()):
-            return -value(node.operand)
-        case ast.UnaryOp(op=ast.UAdd()):
-            return +value(node.operand)
-        case ast.UnaryOp(op=ast.Not()):
-            return not value(node.operand)
+        case ast.UnaryOp() if type(node.op) in _OPERATORS:
+            return _OPERATORS[type(node.op)](value(node.operand))
         case ast.BinOp() if type(node.op) in _OPERATORS:
             return _OPERATORS[type(node.op)](value(node.left), value(node.right))
         case ast.Call(func=ast.Name(id=name), keywords=[]) if name in _BUILDERS:

@@ -32,11 +32,8 @@ next to the program, guarded only by a one-time token."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IoTest:
-    """One test as text: standard input and the right output.
-
-    For functional problems: one JSON value per argument, each on its own line, and the JSON of the
-    right result.
-    """
+    """One test as text: standard input and the right output. For functional problems: one JSON
+    value per argument, each on its own line, and the JSON of the right result."""
 
     input: str
     output: str
@@ -71,9 +68,7 @@ class AssertsProblem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HumanEvalProblem:
     """HumanEval: `test` defines check(candidate), which is called with `entry_point`.
-
-    `Program.code` is the whole program: a completion needs its prompt in front.
-    """
+    `Program.code` is the whole program: a completion needs its prompt in front."""
 
     id: str
     entry_point: str
@@ -83,10 +78,8 @@ class HumanEvalProblem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallsProblem:
     """EvalPlus: `function` is called on each of `inputs`; `reference` returns the right answers.
-
     Each input is a tuple of arguments made of Python literals (lists, tuples, sets, complex, ...).
-    The reference runs in the sandbox, once per problem, in its own process.
-    """
+    The reference runs in the sandbox, once per problem, in its own process."""
 
     id: str
     function: str
@@ -109,11 +102,8 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one program may use.
-
-    `seconds` None means 6 for each test of a stdin or functional problem (as LiveCodeBench) and 4
-    for all asserts together (as EvalPlus).
-    """
+    """What one program may use. `seconds` None means 6 for each test of a stdin or functional
+    problem (as LiveCodeBench) and 4 for all asserts together (as EvalPlus)."""
 
     seconds: float | None = None  # wall clock
     cpu_seconds: int | None = None  # of one process; None: somewhat above `seconds`

@@ -7,6 +7,7 @@ import pytest
 
 from sfr_eval.sandbox.grade import grade
 from sfr_eval.sandbox.types import (
+    CallsProblem,
     FunctionalProblem,
     IoTest,
     Limits,
@@ -366,3 +367,17 @@ def test_an_own_timeout_exception_has_the_code_of_a_time_limit() -> None:
     case = Case("own", "class MyTimeoutException(Exception): pass\nraise MyTimeoutException",
                 False, False)  # fmt: skip
     assert verdicts([case], functional=False, mode="lcb-compat")["own"].codes == (-3,)
+
+
+@pytest.mark.parametrize("task", ["Mbpp/2", "HumanEval/21"])
+def test_an_answer_that_is_not_a_list_is_wrong_in_evalplus(task: str) -> None:
+    """Mbpp/2 compares sets, HumanEval/21 lists of floats with a tolerance."""
+    reference = "def f(x):\n    return [1.0, 2.0]\n"
+    problem = CallsProblem(id=task, function="f", inputs=((1,),), reference=reference)
+    answers = ("[1.0, 2.0]", "None", "1.5", "'ab'", "1 + 2j", "{1.0: 2.0}")
+    programs = [
+        Program(id=answer, code=f"def f(x):\n    return {answer}\n", problem=problem)
+        for answer in answers
+    ]
+    statuses = {verdict.id: verdict.status for verdict in grade(programs, mode="evalplus")}
+    assert statuses == dict.fromkeys(answers, "wrong") | {"[1.0, 2.0]": "passed"}

@@ -4,18 +4,16 @@ import marshal
 from typing import Any
 
 from .fresh import compiled, new_main
-from .plain import decode, encode
+from .plain import decode, encode, type_name
 from .wire import read_frame, write_json
 
 _NOTHING = marshal.dumps([])
 
 
 def run(job: dict[str, Any], fd: int) -> None:
-    """Run code and setup, then answer each item.
-
-    The answer is the value of an expression ("c"), the result of a call ("f" with arguments "a"),
-    or the token of a statement that raised nothing ("x", "t").
-    """
+    """Run code and setup, then answer each item. The answer is the value of an expression ("c"),
+    the result of a call ("f" with arguments "a"), or the token of a statement that raised nothing
+    ("x", "t")."""
     names = new_main().__dict__
     try:
         exec(compiled(job["code"]), names)
@@ -23,7 +21,7 @@ def run(job: dict[str, Any], fd: int) -> None:
             exec(compile(job["setup"], "<setup>", "exec", dont_inherit=True), names)
         items = marshal.loads(read_frame(fd) or _NOTHING)
     except BaseException as error:  # noqa: BLE001  sys.exit too: nothing was answered yet
-        write_json(fd, {"e": _describe(error)})
+        write_json(fd, {"e": type_name(error)})
         return
     for item in items:
         try:
@@ -35,9 +33,5 @@ def run(job: dict[str, Any], fd: int) -> None:
                 exec(compile(item["x"], "<test>", "exec", dont_inherit=True), names)
                 reply = {"t": item["t"]}
         except BaseException as error:  # noqa: BLE001
-            reply = {"e": _describe(error)}
+            reply = {"e": type_name(error)}
         write_json(fd, reply)
-
-
-def _describe(error: BaseException) -> str:
-    return type(error).__name__[:100]

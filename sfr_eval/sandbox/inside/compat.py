@@ -18,14 +18,13 @@ from types import ModuleType
 from typing import Any
 
 from . import prelude
-from .plain import encode
+from .plain import encode, type_name
 from .wire import read_frame, write_json
 
-_REMOVED_NAMES = (
+_REMOVED_OS = (
     "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames "
     "truncate replace unlink fchmod fchown chmod chown chroot lchflags lchmod lchown getcwd chdir"
 )
-_REMOVED_OS = _REMOVED_NAMES.split()
 _REMOVED_ELSEWHERE = {"shutil": ("rmtree", "move", "chown"), "subprocess": ("Popen",)}
 _REMOVED_BUILTINS = ("quit", "help")
 _FIRST = "pass\n"
@@ -47,7 +46,7 @@ def _alarm(signum: int, frame: object) -> None:
 
 def _remove_functions(code: str) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
-    for name in _REMOVED_OS:
+    for name in _REMOVED_OS.split():
         setattr(os, name, None)
     for module, names in _REMOVED_ELSEWHERE.items():
         if module in code:  # loading them costs more than most programs take
@@ -60,10 +59,8 @@ def _remove_functions(code: str) -> None:
 
 
 def wrapped(code: str) -> str | None:
-    """Returns the program for a standard input problem: the imports, then the rest as a function.
-
-    None if that fails: the program then runs as it is and without the prelude's names.
-    """
+    """Return the program for a standard input problem: the imports, then the rest as a function.
+    None if that fails: the program then runs as it is and without the prelude's names."""
     try:
         body = ast.parse(code).body
         if body and isinstance(body[-1], ast.If):
@@ -99,7 +96,7 @@ def run(job: dict[str, Any], fd: int) -> None:
         holder = _load(job["code"] if text is None else text, seconds, bare=text is None)
         method = getattr(holder, "wrapped_function" if stdin else job["function"])
     except Exception as error:  # noqa: BLE001  by the rules any Exception is a runtime error
-        write_json(fd, {"e": _name(error), "load": True})
+        write_json(fd, {"e": type_name(error), "load": True})
         return
     answer = _answer_stdin if stdin else _answer_functional
     while (body := read_frame(fd)) is not None:
@@ -158,11 +155,7 @@ def _failed(error: Exception) -> dict[str, Any]:
         timeout = "timeoutexception" in repr(error).lower()
     except Exception:  # noqa: BLE001  a program's own __repr__
         timeout = False
-    return {"e": _name(error), "timeout": timeout}
-
-
-def _name(error: BaseException) -> str:
-    return type(error).__name__[:100]
+    return {"e": type_name(error), "timeout": timeout}
 
 
 class _Input:
@@ -198,35 +191,30 @@ class _InputBytes:
         return self._bytes.split(b"\n")[0] + b"\n"
 
 
-class _patched_input:
-    """Swaps sys.stdin, the real stream's read methods, and builtins.open."""
+@contextlib.contextmanager
+def _patched_input(text: str) -> Iterator[None]:
+    """Swap sys.stdin, the real stream's read methods, and builtins.open."""
+    stream: Any = sys.stdin
+    lines = iter(text.split("\n"))
+    stream.read = lambda *_: text
+    stream.readlines = lambda *_: text.split("\n")
+    stream.readline = lambda *_: next(lines)
+    real_open = builtins.open
+    mock: list[Any] = []
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def mocked(*arguments: Any, **keywords: Any) -> Any:
+        if not mock:
+            from unittest.mock import mock_open
 
-    def __enter__(self) -> None:
-        text = self._text
-        lines: Iterator[str] = iter(text.split("\n"))
-        stream: Any = sys.stdin
-        self._stream = stream
-        self._open = builtins.open
-        stream.read = lambda *_: text
-        stream.readlines = lambda *_: text.split("\n")
-        stream.readline = lambda *_: next(lines)
-        setattr(sys, "stdin", _Input(text))  # noqa: B010  another type on purpose
-        mock: list[Any] = []
+            mock.append(mock_open(read_data=text))
+        return mock[0](*arguments, **keywords)
 
-        def mocked(*arguments: Any, **keywords: Any) -> Any:
-            if not mock:
-                from unittest.mock import mock_open
-
-                mock.append(mock_open(read_data=text))
-            return mock[0](*arguments, **keywords)
-
-        builtins.open = mocked
-
-    def __exit__(self, *_: object) -> None:
-        builtins.open = self._open
-        sys.stdin = self._stream
+    setattr(sys, "stdin", _Input(text))  # noqa: B010  another type on purpose
+    builtins.open = mocked
+    try:
+        yield
+    finally:
+        builtins.open = real_open
+        sys.stdin = stream
         for name in ("read", "readlines", "readline"):
-            self._stream.__dict__.pop(name, None)
+            stream.__dict__.pop(name, None)

@@ -115,12 +115,16 @@ def _number(name: str) -> int:
     return number
 
 
-def _call(*words: object) -> int:
-    result = int(_libc.syscall(*words))
+def _checked(result: int, *call: object) -> int:
+    """Return the result of a call. Raises OSError, which names the call, if it failed."""
     if result < 0:
         error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+        raise OSError(error, f"{' '.join(map(str, call))}: {os.strerror(error)}")
     return result
+
+
+def _call(*words: object) -> int:
+    return _checked(int(_libc.syscall(*words)), "system call", words[0])
 
 
 # Arguments of the calls that each program makes, built once: a fork copies less if it creates no
@@ -138,31 +142,21 @@ _NO, _YES = ctypes.c_ulong(0), ctypes.c_ulong(1)
 
 
 def _prctl(option: ctypes.c_int, first: object, second: object = _NO) -> None:
-    if _libc.prctl(option, first, second, _NO, _NO) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"prctl {option.value}: {os.strerror(error)}")
+    _checked(_libc.prctl(option, first, second, _NO, _NO), "prctl", option)
 
 
 def clone(flags: int) -> int:
-    """Like fork, with namespace flags or 0. Only for a process that never had a second thread.
-
-    A bare system call: what Python does around `os.fork` (new locks, hooks of `threading` and
+    """Like fork, with namespace flags or 0. Only for a process that never had a second thread. A
+    bare system call: what Python does around `os.fork` (new locks, hooks of `threading` and
     `random`) serves processes with threads, and would touch and thereby copy 180 pages in each
-    child, a third of all the pages that a small program copies.
-    """
+    child, a third of all the pages that a small program copies."""
     flags |= _SIGCHLD
-    pid = int(_libc.syscall(_CLONE, ctypes.c_long(flags), _ZERO, _ZERO, _ZERO, _ZERO))
-    if pid < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"clone: {os.strerror(error)}")
-    return pid
+    return _call(_CLONE, ctypes.c_long(flags), _ZERO, _ZERO, _ZERO, _ZERO)
 
 
 def unshare(flags: int) -> None:
     """Move this process, which must have only one thread, into new namespaces."""
-    if _libc.unshare(ctypes.c_int(flags)) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"unshare: {os.strerror(error)}")
+    _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
 def map_own_user(uid: int, gid: int) -> None:
@@ -184,9 +178,7 @@ def mount_tmpfs(target: str, size: int) -> None:
     nosuid_nodev_noexec = 2 | 4 | 8
     options = f"size={size},nr_inodes=4096,mode=0777".encode()
     flags = ctypes.c_ulong(nosuid_nodev_noexec)
-    if _libc.mount(b"tmpfs", target.encode(), b"tmpfs", flags, options) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"mount tmpfs: {os.strerror(error)}")
+    _checked(_libc.mount(b"tmpfs", target.encode(), b"tmpfs", flags, options), "mount tmpfs")
 
 
 def drop_capabilities() -> None:
@@ -209,11 +201,13 @@ def die_with_parent() -> None:
     _prctl(ctypes.c_int(1), ctypes.c_ulong(9))
 
 
-def limit_resources(*, memory: int, file_bytes: int) -> None:
-    """Set hard limits for this process and its future children.
+def _within_hard_limit(what: int, value: int) -> int:
+    _, hard = resource.getrlimit(what)
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
-    The stack keeps the usual soft limit.
-    """
+
+def limit_resources(*, memory: int, file_bytes: int) -> None:
+    """Set hard limits for this process and its children. The stack keeps its usual soft limit."""
     for what, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_DATA, memory),
@@ -223,21 +217,17 @@ def limit_resources(*, memory: int, file_bytes: int) -> None:
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
-        _, hard = resource.getrlimit(what)
-        if hard != resource.RLIM_INFINITY:
-            value = min(value, hard)
-        resource.setrlimit(what, (value, value))
+        most = _within_hard_limit(what, value)
+        resource.setrlimit(what, (most, most))
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
-    usual = 8 * 2**20
-    soft = usual if hard == resource.RLIM_INFINITY else min(usual, hard)
+    soft = _within_hard_limit(resource.RLIMIT_STACK, 8 * 2**20)
     resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
 
 def limit_program(*, processes: int | None, cpu_seconds: int) -> None:
     """Set one program's hard limits. `processes` counts in its user namespace; None: unchanged."""
     if processes is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
-        most = processes if hard == resource.RLIM_INFINITY else min(processes, hard)
+        most = _within_hard_limit(resource.RLIMIT_NPROC, processes)
         resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
     # SIGXCPU first, and SIGKILL a second later for programs that ignore it.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
@@ -254,21 +244,17 @@ _LATER = ("fork", "vfork", "pidfd_open", "kcmp")
 
 
 def server_filter() -> Filter:
-    """Returns the filter for a server and its children: calls that neither needs fail with EPERM.
-
+    """Return the filter for a server and its children: calls that neither needs fail with EPERM.
     Installed once: the kernel compiles a filter every time it is installed, which costs more than
-    everything else together.
-    """
+    everything else together."""
     return _program(_refusals([name for name in _REFUSED if name not in _LATER]))
 
 
 def program_filter(*, first: bool) -> Filter:
-    """Returns the additional filter for a program: clone makes threads only, clone3 is refused.
-
+    """Return the additional filter for a program: clone makes threads only, clone3 is refused.
     clone3 fails with ENOSYS, so that the C library falls back to clone. first: the filter is for a
     process 1, to which the kernel does not deliver fatal signals from itself: sending one of
-    `_FATAL` ends the sender, as it would end any other process that handles none of them.
-    """
+    `_FATAL` ends the sender, as it would end any other process that handles none of them."""
     lines = [_line(_EQUAL, 0, 1, _number("clone3")), _line(_ANSWER, 0, 0, _ERRNO | 38)]
     lines += _refusals(_LATER)
     if first:
@@ -282,7 +268,7 @@ def program_filter(*, first: bool) -> Filter:
         _line(_EQUAL, 0, 3, _number("clone")),
         _line(_LOAD, 0, 0, 16),  # the lower half of the first argument
         _line(_BIT_SET, 1, 0, _CLONE_THREAD),
-        _line(_ANSWER, 0, 0, _ERRNO | 1),
+        _REFUSE,
     ]
     return _program(lines)
 
@@ -296,17 +282,20 @@ def _line(code: int, yes: int, no: int, k: int) -> bytes:
     return struct.pack("<HBBI", code, yes, no, k)
 
 
+_REFUSE = _line(_ANSWER, 0, 0, _ERRNO | 1)
+
+
 def _refusals(names: Sequence[str]) -> list[bytes]:
     lines = []
     for name in names:
         number = _REFUSED[name][0 if _X86 else 1]
         if number is not None:
-            lines += [_line(_EQUAL, 0, 1, number), _line(_ANSWER, 0, 0, _ERRNO | 1)]
+            lines += [_line(_EQUAL, 0, 1, number), _REFUSE]
     return lines
 
 
 def _program(lines: Sequence[bytes]) -> Filter:
-    """Returns a filter: checks of the architecture, then the lines; everything else is allowed."""
+    """Return a filter: checks of the architecture, then the lines; everything else is allowed."""
     head = [
         _line(_LOAD, 0, 0, 4),
         _line(_EQUAL, 1, 0, _AUDIT_ARCH[_MACHINE]),
@@ -314,7 +303,7 @@ def _program(lines: Sequence[bytes]) -> Filter:
         _line(_LOAD, 0, 0, 0),
     ]
     if _X86:  # the x32 numbers reach the same calls
-        head += [_line(_AT_LEAST, 0, 1, 0x40000000), _line(_ANSWER, 0, 0, _ERRNO | 1)]
+        head += [_line(_AT_LEAST, 0, 1, 0x40000000), _REFUSE]
     code = b"".join([*head, *lines, _line(_ANSWER, 0, 0, _ALLOW)])
     return Filter(len(code) // 8, code)
 
@@ -329,7 +318,7 @@ _TRUNCATE, _REFER, _IOCTL = 1 << 14, 1 << 13, 1 << 15
 
 
 def landlock_abi() -> int:
-    """Returns the version of Landlock in this kernel, 0 if there is none."""
+    """Return the version of Landlock in this kernel, 0 if there is none."""
     try:
         number = ctypes.c_long(_number("landlock_create_ruleset"))
         return _call(number, _ZERO, _ZERO, ctypes.c_uint(1))
@@ -338,12 +327,9 @@ def landlock_abi() -> int:
 
 
 def landlock_ruleset(*, read: Sequence[str], write: Sequence[str]) -> int:
-    """Returns a ruleset.
-
-    Files below `read` may be read, files below `write` anything but executed, no others used at
-    all. No TCP, and no signals or abstract sockets to processes outside. Rules that this kernel's
-    version of Landlock does not know are left out.
-    """
+    """Return a ruleset. Files below `read` may be read, files below `write` anything but executed,
+    no others used at all. No TCP, and no signals or abstract sockets to processes outside. Rules
+    that this kernel's version of Landlock does not know are left out."""
     abi = landlock_abi()
     files = (1 << 13) - 1
     files |= _REFER if abi >= 2 else 0

@@ -11,7 +11,7 @@ import threading
 from types import CodeType, ModuleType
 from typing import Any
 
-from .plain import encode
+from .plain import encode, type_name
 from .wire import write_json
 
 _RECURSION = 1000
@@ -51,16 +51,13 @@ _main = ModuleType("__main__")
 
 
 def new_main() -> ModuleType:
-    """Returns an empty `__main__` module, for the only program of a process."""
+    """Return an empty `__main__` module, for the only program of a process."""
     return _main
 
 
 def run_main(program: CodeType, note: mmap.mmap) -> int:
-    """Execute a program as `__main__` and return its exit status.
-
-    Threads are joined and exit handlers run. `note` becomes 1 if memory ran out, which the exit
-    status does not show.
-    """
+    """Execute a program as `__main__` and return its exit status. Threads are joined and exit
+    handlers run. `note` becomes 1 if memory ran out, which the exit status does not show."""
     open_streams()
     main = new_main()
     frames = 0
@@ -102,19 +99,13 @@ def _finish(main: ModuleType, program: CodeType) -> int:
 
 
 def _names(program: CodeType) -> set[str]:
-    names = {program.co_name}
-    for constant in program.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _names(constant)
-    return names
+    inner = (_names(constant) for constant in program.co_consts if isinstance(constant, CodeType))
+    return {program.co_name}.union(*inner)
 
 
 def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
-    """Run one test of a functional problem and return the exit status.
-
-    The names of the usual imports are there, nothing from another test is, and the program keeps
-    its own first line.
-    """
+    """Run one test of a functional problem and return the exit status. The names of the usual
+    imports are there, nothing from another test is, and the program keeps its own first line."""
     from . import prelude
 
     open_streams()
@@ -124,12 +115,14 @@ def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
     try:
         exec(program, main.__dict__)
         holder = main.__dict__.get("Solution")
-        own = isinstance(holder, type) and hasattr(holder, function)
-        method = getattr(holder(), function) if own and holder else main.__dict__[function]
+        if isinstance(holder, type) and hasattr(holder, function):
+            method = getattr(holder(), function)
+        else:
+            method = main.__dict__[function]
         value = method(*[json.loads(line) for line in text.split("\n")])
         write_json(fd, {"v": encode(value)})
     except BaseException as error:  # noqa: BLE001  SystemExit before an answer fails too
-        write_json(fd, {"e": type(error).__name__[:100]})
+        write_json(fd, {"e": type_name(error)})
         return 1
     return 0
 

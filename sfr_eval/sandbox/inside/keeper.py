@@ -54,18 +54,15 @@ def fork() -> int:
     return pid
 
 
-def wait() -> tuple[int, resource.struct_rusage]:
-    """Wait for the child of `fork`; return its status word and resource usage."""
-    _, status, usage = os.wait4(_running[0], 0)
-    _running.clear()
-    return status, usage
+def ending(status: int, usage: resource.struct_rusage) -> dict[str, Any]:
+    """Return how a process that was waited for ended, and its CPU seconds."""
+    exit_code = os.waitstatus_to_exitcode(status)
+    return {"exit": exit_code, "cpu": usage.ru_utime + usage.ru_stime}
 
 
 def waited(pid: int | str) -> float | None:
-    """Returns the seconds that a process's threads were ready to run but had no core.
-
-    `pid` is its number in /proc. None if the kernel does not count them.
-    """
+    """Return the seconds that a process's threads were ready to run but had no core. `pid` is its
+    number in /proc. None if the kernel does not count them."""
     nanoseconds = 0
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -87,18 +84,16 @@ def _waited_child() -> float | None:
 
 def _end(signum: int, frame: object) -> None:
     for pid in _running:
-        try:
+        # It may just have ended and been waited for.
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass  # it had just ended and been waited for
     os._exit(0)
 
 
 def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement) -> None:
     """Answer one frame per test with facts about its process and its output; never returns."""
-    program: CodeType | None = None
-    error = ""
+    program, error = None, ""
     note = mmap.mmap(-1, 1)  # shared with the program's process, which reports lack of memory
     try:
         program = fresh.compiled(job["code"])
@@ -143,29 +138,27 @@ def _run_test(
                 decoded = text.decode("utf-8", "surrogatepass")
                 status = fresh.run_call(program, job["function"], decoded, output_write)
             else:
-                _as_streams(input_read, output_write)
+                for fd, pipe in enumerate((input_read, output_write)):
+                    os.dup2(pipe, fd)
+                    os.close(pipe)
+                fresh.to_null(2)
                 status = fresh.run_main(program, note)
         finally:
             os._exit(status)
     os.close(input_read)
     os.close(output_write)
-    relay = _Relay(
-        pid=pid,
-        source=input_write,
-        sink=output_read,
-        text=b"" if call else text,
-        limit=job["output"],
-    )
+    text = b"" if call else text
+    relay = _Relay(pid=pid, source=input_write, sink=output_read, text=text, limit=job["output"])
     end = relay.until(started + job["seconds"])
     delay = _waited_child() if end == "time" else None
     if end:
         os.kill(pid, signal.SIGKILL)
-    status_word, usage = wait()
+    _, status_word, usage = os.wait4(pid, 0)
+    _running.clear()
     wall = time.monotonic() - started
     relay.close()
     facts = {
-        "exit": os.waitstatus_to_exitcode(status_word),
-        "cpu": usage.ru_utime + usage.ru_stime,
+        **ending(status_word, usage),
         "wall": wall,
         "end": end,
         "waited": delay,
@@ -173,14 +166,6 @@ def _run_test(
     }
     note[0] = 0
     return facts, b"" if end == "output" else b"".join(relay.parts)
-
-
-def _as_streams(input_read: int, output_write: int) -> None:
-    os.dup2(input_read, 0)
-    os.dup2(output_write, 1)
-    os.close(input_read)
-    os.close(output_write)
-    fresh.to_null(2)
 
 
 class _Relay:
@@ -203,7 +188,7 @@ class _Relay:
             self._poll.register(source, select.POLLOUT)
 
     def until(self, deadline: float) -> str:
-        """Returns why the process has to stop: "time", "output", or "" if it ended by itself."""
+        """Return why the process has to stop: "time", "output", or "" if it ended by itself."""
         while True:
             left = deadline - time.monotonic()
             ready = dict(self._poll.poll(max(0.0, left) * 1000)) if left > 0 else {}
@@ -258,10 +243,8 @@ class _Relay:
 
 
 def empty(folder: str) -> None:
-    """Remove everything that a program left, whatever its permissions and depth.
-
-    The folder's own permissions and times are reset, so that the next program finds no trace.
-    """
+    """Remove everything that a program left, whatever its permissions and depth. The folder's own
+    permissions and times are reset, so that the next program finds no trace."""
     os.chmod(folder, 0o777)
     while names := os.listdir(folder):
         for name in names:

@@ -11,6 +11,7 @@ Subclasses of plain types count as the plain type (`Counter` is a dict) and are 
 type's own methods, so that no method of the program decides what a value equals.
 """
 
+import contextlib
 from typing import Any
 
 _BITS = 4000
@@ -18,8 +19,13 @@ _DEPTH = 200
 
 
 def encode(value: Any) -> Any:
-    """Returns the JSON form of a value; anything nested deeper than 200 becomes `other`."""
+    """Return the JSON form of a value; anything nested deeper than 200 becomes `other`."""
     return _encode(value, _DEPTH)
+
+
+def type_name(value: object) -> str:
+    """Return the name of a value's type, of an exception say, which a program may have chosen."""
+    return str(type(value).__name__)[:100]
 
 
 def _encode(value: Any, depth: int) -> Any:
@@ -31,14 +37,15 @@ def _encode(value: Any, depth: int) -> Any:
     if depth == 0:
         return _other(value)
     depth -= 1
-    if kind is list:
-        return [_encode(item, depth) for item in value]
-    if kind is tuple:
-        return {"t": [_encode(item, depth) for item in value]}
-    if kind is dict:
-        return {"d": [[_encode(k, depth), _encode(v, depth)] for k, v in value.items()]}
-    if kind is set:
-        return {"s": [_encode(item, depth) for item in value]}
+    bases = kind.__mro__
+    if list in bases:
+        return [_encode(item, depth) for item in list.__iter__(value)]
+    if tuple in bases:
+        return {"t": [_encode(item, depth) for item in tuple.__iter__(value)]}
+    if dict in bases:
+        return {"d": [[_encode(k, depth), _encode(v, depth)] for k, v in dict.items(value)]}
+    if set in bases:
+        return {"s": [_encode(item, depth) for item in set.__iter__(value)]}
     if kind is frozenset:
         return {"z": [_encode(item, depth) for item in value]}
     return _encode_rare(value, kind, depth)
@@ -62,14 +69,6 @@ def _encode_rare(value: Any, kind: type, depth: int) -> Any:
     if numpy is not None and kind.__module__ == "numpy" and isinstance(value, numpy.generic):
         return {"n": _encode(value.item(), depth)}
     bases = kind.__mro__
-    if list in bases:
-        return [_encode(item, depth) for item in list.__iter__(value)]
-    if tuple in bases:
-        return {"t": [_encode(item, depth) for item in tuple.__iter__(value)]}
-    if dict in bases:
-        return {"d": [[_encode(k, depth), _encode(v, depth)] for k, v in dict.items(value)]}
-    if set in bases:
-        return {"s": [_encode(item, depth) for item in set.__iter__(value)]}
     if str in bases:
         return str.__str__(value)
     if int in bases:
@@ -80,12 +79,10 @@ def _encode_rare(value: Any, kind: type, depth: int) -> Any:
 
 
 def _other(value: Any) -> dict[str, Any]:
-    truth: bool | None
-    try:
+    truth: bool | None = None
+    with contextlib.suppress(Exception):  # the program's own __bool__ may raise anything
         truth = bool(value)
-    except Exception:  # noqa: BLE001  the program's own __bool__ may raise anything
-        truth = None
-    return {"o": str(type(value).__name__)[:100], "y": truth}
+    return {"o": type_name(value), "y": truth}
 
 
 class Other:
@@ -104,11 +101,9 @@ class Other:
 
 
 def decode(form: Any) -> Any:
-    """Returns the value of a form. Only for trusted data, such as a reference solution's.
-
-    Hostile sets and dicts could be built to collide; `outputs_equal` in compare.py checks them
-    without building a hash table.
-    """
+    """Return the value of a form. Only for trusted data, such as a reference solution's. Hostile
+    sets and dicts could be built to collide; `outputs_equal` in compare.py checks them without
+    building a hash table."""
     if isinstance(form, list):
         return [decode(item) for item in form]
     if not isinstance(form, dict):
@@ -120,7 +115,7 @@ def decode(form: Any) -> Any:
 
 
 def decode_scalar(mark: str, body: Any) -> Any:
-    """Returns the number or bytes behind one of the marks i, b, c, q, m, n."""
+    """Return the number or bytes behind one of the marks i, b, c, q, m, n."""
     return _BUILD[mark](body)
 
 
@@ -147,6 +142,6 @@ _BUILD: dict[str, Any] = {
     "c": lambda parts: complex(parts[0], parts[1]),
     "q": _fraction,
     "m": _decimal,
-    "n": lambda item: decode(item),
-    "a": lambda items: decode(items),
+    "n": decode,
+    "a": decode,
 }

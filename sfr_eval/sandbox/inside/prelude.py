@@ -2,14 +2,13 @@
 
 from types import ModuleType
 
-_STAR_NAMES = (
+_STARS = (
     "string re datetime collections heapq bisect copy math random statistics itertools functools "
     "operator io sys json builtins typing"
 )
-_STARS = _STAR_NAMES.split()
 _TEXT = "\n".join(
-    [f"from {name} import *" for name in _STARS]
-    + [f"import {name}" for name in _STARS if name not in ("builtins", "typing")]
+    [f"from {name} import *" for name in _STARS.split()]
+    + [f"import {name}" for name in _STARS.split() if name not in ("builtins", "typing")]
 )
 DEPTH = 50000
 """The recursion limit that the prelude sets."""
@@ -23,7 +22,7 @@ def prepare() -> None:
 
 
 def module() -> ModuleType:
-    """Returns a module with the prelude's names and nothing else. Call once per process."""
+    """Return a module with the prelude's names and nothing else. Call once per process."""
     return _prepared.pop() if _prepared else _new()
 
 

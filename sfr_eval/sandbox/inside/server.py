@@ -157,10 +157,8 @@ class _Server:
         self._ready = self._stand_by()
 
     def report(self, facts: dict[str, Any]) -> None:
-        """Send a report with the standby process's wire, then make the next standby process.
-
-        The latter costs no time if a second core is idle.
-        """
+        """Send a report with the standby process's wire, then make the next standby process. The
+        latter costs no time if a second core is idle."""
         pid, folder, wire = self._ready
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, wire.to_bytes(4, sys.byteorder))
         self._control.sendmsg([json_frame(facts)], [rights])
@@ -169,11 +167,9 @@ class _Server:
         self._ready = self._stand_by()
 
     def end(self, order: bytes) -> None:
-        """End the program and report on it.
-
-        t lets the keeper end it and count its CPU time, w waits for a program that is ending, k
-        kills, l kills a program that is late and reports how long it had no core.
-        """
+        """End the program and report on it. t lets the keeper end it and count its CPU time, w
+        waits for a program that is ending, k kills, l kills a program that is late and reports how
+        long it had no core."""
         pid, folder = self._running
         delay = keeper.waited(pid) if order == b"l" else None
         if order == b"t":
@@ -182,11 +178,7 @@ class _Server:
             _wait(pid, seconds=_END_SECONDS)
         os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
-        facts = {
-            "exit": os.waitstatus_to_exitcode(status),
-            "cpu": usage.ru_utime + usage.ru_stime,
-            "waited": delay,
-        }
+        facts = {**keeper.ending(status, usage), "waited": delay}
         try:
             _clean(self._settings, pid, folder)
         except OSError:
@@ -224,8 +216,9 @@ class _Server:
 
 def _clean(settings: Settings, pid: int, folder: str) -> None:
     """Remove what a dead program has left."""
-    if not settings.clone_flags:
-        _end_group(pid)
+    if not settings.clone_flags:  # no namespace whose end would kill its other processes
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
     keeper.empty(folder)
     if not settings.private_tmp:
         os.rmdir(folder)
@@ -245,25 +238,12 @@ def _wait(pid: int, *, seconds: float) -> None:
     os.close(process)
 
 
-def _end_group(leader: int) -> None:
-    """Kill a program's processes by their group, where it has no namespace of its own."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
-
-
 def _keep(
-    settings: Settings,
-    wire: int,
-    folder: str,
-    confined: keeper.Confinement,
-    user: tuple[int, int],
+    settings: Settings, wire: int, folder: str, confined: keeper.Confinement, user: tuple[int, int]
 ) -> None:
-    """The whole life of process 1 of a program's namespace.
-
-    In faithful mode it keeps the processes of the tests; otherwise it becomes the program itself,
-    which saves a fork. The kernel does not deliver signals that process 1 sends to itself, so the
-    filter kills it for sending them.
-    """
+    """The whole life of process 1 of a program's namespace. In faithful mode it keeps the processes
+    of the tests; otherwise it becomes the program itself, which saves a fork. The kernel does not
+    deliver signals that process 1 sends to itself, so the filter kills it for sending them."""
     problem = ""
     try:
         _prepare(settings, folder, confined, user)

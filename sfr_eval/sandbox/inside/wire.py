@@ -5,33 +5,35 @@ from os import read, write
 from typing import Any
 
 _PREFIX = 4
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def read_exactly(fd: int, count: int) -> bytes:
-    """Returns `count` bytes, or fewer at the end of the stream."""
+def _read_exactly(fd: int, count: int) -> bytes | None:
+    """Return `count` bytes; None at the end of the stream."""
     parts = []
     while count > 0:
         part = read(fd, min(count, 1 << 20))
         if not part:
-            break
+            return None
         parts.append(part)
         count -= len(part)
     return b"".join(parts)
 
 
 def read_frame(fd: int) -> bytes | None:
-    """Returns the next body; None at the end of the stream."""
-    prefix = read_exactly(fd, _PREFIX)
-    if len(prefix) < _PREFIX:
-        return None
-    count = int.from_bytes(prefix, "little")
-    body = read_exactly(fd, count)
-    return body if len(body) == count else None
+    """Return the next body; None at the end of the stream."""
+    prefix = _read_exactly(fd, _PREFIX)
+    return None if prefix is None else _read_exactly(fd, int.from_bytes(prefix, "little"))
 
 
 def frame(body: bytes) -> bytes:
-    """Returns the body with its length in front."""
+    """Return the body with its length in front."""
     return len(body).to_bytes(_PREFIX, "little") + body
+
+
+def json_frame(value: Any) -> bytes:
+    """Return a frame of JSON text (ASCII)."""
+    return frame(_encode(value).encode("ascii"))
 
 
 def write_frame(fd: int, body: bytes) -> None:
@@ -39,14 +41,6 @@ def write_frame(fd: int, body: bytes) -> None:
     left = memoryview(frame(body))
     while left:
         left = left[write(fd, left) :]
-
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
-
-def json_frame(value: Any) -> bytes:
-    """Returns a frame of JSON text (ASCII)."""
-    return frame(_encode(value).encode("ascii"))
 
 
 def write_json(fd: int, value: Any) -> None:

@@ -18,7 +18,7 @@ from trl import SFTTrainer
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
 from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
-from sfr_train.loop.anchors import anchor_batch, micro_batch_weight, take_columns
+from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
@@ -68,11 +68,10 @@ class SFRTrainer(HeadTrainer):
         self._needs_targets = needs == "embeddings"
         super().__init__(model, args, **others)
         self._scale = self._targets.deviation if self._targets else 1.0
-        self.objective = objective = self._build_objective(module, settings)
-        if needs is None:
-            self.objective = replace(objective, future=None)
+        built = self._build_objective(module, settings)
+        self.objective = replace(built, future=built.future if needs else None)
         self.set_token_loss(
-            objective.token_loss, lm_head=lm_head, embedding_noise=objective.embedding_noise
+            built.token_loss, lm_head=lm_head, embedding_noise=built.embedding_noise
         )
         self._step_weight = torch.ones(())
         self._gate = GradientGate(self.schedule)

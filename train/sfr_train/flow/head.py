@@ -1,10 +1,6 @@
 """The networks trained beside the language model and then dropped: flow, projection, tokens.
 
-symbol  name      shape            meaning
-z       state     (N, ..., D)      point on the path
-tau     tau       (N,)             flow time in [0, 1]
-h       hidden    (N, H)           last hidden state of the language model
-v       velocity  (N, ..., D)      the prediction
+The symbols are those of `flow`; v (N, ..., D) is the predicted velocity.
 """
 
 import math

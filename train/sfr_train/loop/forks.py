@@ -50,15 +50,9 @@ class ForkCallback(TrainerCallback):
         model.eval()
         entropies, losses = [], []
         for start in range(0, len(rows), 8):
-            batch = trainer.data_collator(
-                [rows[i] for i in range(start, min(start + 8, len(rows)))]
-            )
-            inputs = {
-                name: value.to(trainer.args.device) if torch.is_tensor(value) else value
-                for name, value in batch.items()
-                if name != "labels"
-            }
-            labels = batch["labels"][:, 1:].to(trainer.args.device)
+            some = [rows[i] for i in range(start, min(start + 8, len(rows)))]
+            inputs = trainer._prepare_inputs(trainer.data_collator(some))
+            labels = inputs.pop("labels")[:, 1:]
             supervised = labels != IGNORED
             with torch.no_grad():
                 logits = model(**inputs, use_cache=False).logits[:, :-1][supervised].float()

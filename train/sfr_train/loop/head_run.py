@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from sfr_train.flow.flow import blind_floor
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.noise import HashNoise
 from sfr_train.objectives.base import Anchors, FutureLoss, FutureTerms
 
 HEAD = "sfr_head"  # the head's name in the module tree of the model
@@ -25,7 +25,7 @@ class AnchorBatch:
     row: torch.Tensor
     column: torch.Tensor
     anchors: Anchors  # hidden is filled in by the forward pass
-    noise: Noise
+    noise: HashNoise
     joint: bool  # whether the gradient reaches the model
     measure: bool  # run the diagnostics, a second pass through the head
 

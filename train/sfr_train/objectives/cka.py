@@ -7,7 +7,7 @@ by B (B - 3); 32 or more are recommended. Means are taken over supervised positi
 
 import torch
 
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.noise import HashNoise
 from sfr_train.objectives import base
 
 _SMALLEST = 4
@@ -22,12 +22,10 @@ class Settings(base.Settings):
         return "embeddings"
 
 
-class Alignment(base.WeightedAnchors):
+class Alignment(base.FutureLoss):
     """The loss. Each micro-batch counts once."""
 
-    head = None
-
-    def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
+    def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
         """The loss of the micro-batch; it uses no random numbers."""
         assert anchors.target is not None
         weighted = anchors.weight > 0

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from sfr_train.flow.flow import Divergence, mean_square
 from sfr_train.flow.head import FlowHead
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.noise import HashNoise
 from sfr_train.objectives import base
 
 
@@ -29,13 +29,13 @@ class Settings(base.Settings):
 
 
 @dataclass
-class Regression(base.WeightedAnchors):
+class Regression(base.FutureLoss):
     """The head as a projection, with a distance from the target."""
 
     head: FlowHead
     distance: Divergence
 
-    def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
+    def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
         """The loss of the micro-batch; it uses no random numbers."""
         assert anchors.target is not None
         zero = torch.zeros_like(anchors.target)

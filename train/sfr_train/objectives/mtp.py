@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from sfr_train.flow.head import TokenHeads
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.noise import HashNoise
 from sfr_train.objectives import base
 
 
@@ -24,14 +24,14 @@ class Settings(base.Settings):
         return "tokens"
 
 
-class NextTokens(base.WeightedAnchors):
+class NextTokens(base.FutureLoss):
     """The heads and their cross-entropy."""
 
     def __init__(self, head: TokenHeads) -> None:
         self.head = head
         self.tokens = len(head.heads)
 
-    def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
+    def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
         """The loss of the micro-batch; it uses no random numbers."""
         assert anchors.tokens is not None
         logits = self.head(anchors.hidden)

@@ -19,7 +19,7 @@ class Settings(base.Settings):
 def embedding_noise(
     embeddings: torch.Tensor, lengths: torch.Tensor, *, alpha: float
 ) -> torch.Tensor:
-    """Noise for embeddings (B, T, H); lengths (B, T): true length of each token's sample."""
+    """HashNoise for embeddings (B, T, H); lengths (B, T): true length of each token's sample."""
     size = alpha / torch.sqrt(lengths.clamp(min=1) * embeddings.shape[-1])
     return torch.empty_like(embeddings).uniform_(-1, 1) * size[..., None].to(embeddings)
 

@@ -114,7 +114,7 @@ def load_or_build(
     key = _key(dataset, tokenizer=tokenizer, settings=settings, encoder=encoder)
     folder = cache / "targets" / key
     if not (folder / "meta.json").is_file():
-        with _write_errors_reported(cache), _lock(folder.parent):
+        with _one_builder(cache):
             if not (folder / "meta.json").is_file():
                 scratch = folder.with_suffix(".part")
                 shutil.rmtree(scratch, ignore_errors=True)
@@ -203,19 +203,14 @@ def _key(dataset: Any, *, tokenizer: Any, settings: TargetSettings, encoder: Tex
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """One process builds; the others wait here, before any collective operation of the training."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _write_errors_reported(cache: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into an error of one line."""
+def _one_builder(cache: Path) -> Iterator[None]:
+    """Let one process build; the others wait here, before any collective operation of the training.
+    A full or read-only disk becomes an error of one line."""
     try:
-        yield
+        (cache / "targets").mkdir(parents=True, exist_ok=True)
+        with (cache / "targets" / ".lock").open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
     except OSError as error:
         if error.errno in DISK_FULL:
             raise RunError(

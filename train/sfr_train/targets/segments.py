@@ -94,9 +94,8 @@ def segments(labels: Any, settings: TargetSettings) -> Segments:
         positions = np.concatenate([reply[first] - 1, positions])
         starts = np.concatenate([first, starts])
     stops = np.minimum(starts + settings.k, count)
-    long_enough = stops - starts >= settings.shortest
-    positions, starts, stops = (part[long_enough] for part in (positions, starts, stops))
     order = np.argsort(positions, kind="stable")
+    order = order[(stops - starts >= settings.shortest)[order]]
     positions, starts, stops = positions[order], starts[order], stops[order]
     anchors = np.arange(len(positions))
     if settings.fill == "nearest" and len(positions):

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
@@ -167,15 +168,12 @@ class SentenceEncoder:
         ids = list(row_of)
         padding = transformer.tokenizer.pad_token_id or 0
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        rows: Floats | None = None
+        rows: list[Floats] = []
         for start, stop in batches([len(ids[i]) for i in order], limit=self._limit):
             part = order[start:stop]
-            width = len(ids[part[-1]])
-            missing = [width - len(ids[i]) for i in part]
-            tokens = torch.tensor(
-                [ids[i] + (padding,) * n for i, n in zip(part, missing, strict=True)]
-            )
-            mask = torch.tensor([[1] * (width - n) + [0] * n for n in missing])
+            unpadded = [torch.tensor(ids[i], dtype=torch.long) for i in part]
+            tokens = pad_sequence(unpadded, batch_first=True, padding_value=padding)
+            mask = pad_sequence([torch.ones_like(row) for row in unpadded], batch_first=True)
             tokens, mask = tokens.to(model.device), mask.to(model.device)
             with self._packed.in_use():
                 states = transformer.auto_model(input_ids=tokens, attention_mask=mask)
@@ -183,11 +181,8 @@ class SentenceEncoder:
             for module in rest:
                 features = module(features)
             unit = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=1)
-            if rows is None:
-                rows = np.empty((len(ids), unit.shape[1]), dtype=np.float32)
-            rows[part] = unit.cpu().numpy()
-        assert rows is not None
-        return rows[text_rows]
+            rows.append(unit.cpu().numpy())
+        return np.concatenate(rows)[np.argsort(order)[text_rows]]
 
 
 def batches(lengths: Sequence[int], *, limit: int) -> Iterator[tuple[int, int]]:

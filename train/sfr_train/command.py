@@ -29,7 +29,7 @@ def train(recipe: str, assignments: Sequence[str] = ()) -> Path:
 
 
 def _model_folder(model: str) -> str:
-    """The folder of a demo model, trained now if it is not cached; other names as they are."""
+    """Return the folder of a demo model, trained now if not cached; other names as they are."""
     if model != "demo" and not model.startswith("demo:"):
         return model
     return str(demo_checkpoint(model.partition(":")[2] or "base"))

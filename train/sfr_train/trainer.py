@@ -84,7 +84,7 @@ class SFRTrainer(HeadTrainer):
     # Building
 
     def _build_objective(self, module: Any, settings: Any) -> Objective:
-        """Built with its own generator state, so that the global one stays where TRL left it."""
+        """Build it with its own generator state, so that the global one stays where TRL left it."""
         text = self.model.config.get_text_config()
         target = self._targets.size if self._targets else 4
         sizes = Sizes(text.hidden_size, text.vocab_size, target=target, scale=self._scale)
@@ -112,7 +112,7 @@ class SFRTrainer(HeadTrainer):
         formatting_func: Any,
         dataset_name: str,
     ) -> Any:
-        """TRL's tokens and labels, and for training data also the state number of each token."""
+        """Return TRL's tokens and labels, for training data with the state number of each token."""
         prepare = super()._prepare_dataset
 
         def trl_prepare(rows: Any, arguments: Any, packed: bool) -> Any:
@@ -142,7 +142,7 @@ class SFRTrainer(HeadTrainer):
     def get_batch_samples(
         self, epoch_iterator: Any, num_batches: int, device: Any
     ) -> tuple[list[Any], Any]:
-        """The micro-batches of a step. Records the weight of their anchors over all ranks."""
+        """Return the micro-batches of a step. Records the weight of their anchors over all ranks."""
         samples, items = super().get_batch_samples(epoch_iterator, num_batches, device)
         future = self.objective.future
         if future is not None and samples:
@@ -158,7 +158,7 @@ class SFRTrainer(HeadTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """The token loss, and in training the future loss added to it."""
+        """Return the token loss, and in training the future loss added to it."""
         columns = take_columns(inputs)
         run, future = self._run, self.objective.future
         if run is None or future is None or not self.model.training:
@@ -186,8 +186,8 @@ class SFRTrainer(HeadTrainer):
     def _total(
         self, loss: torch.Tensor, outcome: Outcome, phase: Phase, num_items_in_batch: Any
     ) -> torch.Tensor:
-        """Both losses together. Ranks are averaged later, hence the factor; so are micro-batches if
-        TRL cannot count the tokens of the step."""
+        """Add both losses. Ranks are averaged later, hence the factor; so are micro-batches if TRL
+        cannot count the tokens of the step."""
         factor = phase.weight * self.accelerator.num_processes
         if num_items_in_batch is None:
             factor *= self.current_gradient_accumulation_steps
@@ -205,8 +205,8 @@ class SFRTrainer(HeadTrainer):
         return bool(logged and (step + 1) % every == 0)
 
     def note_step(self) -> None:
-        """Called once per optimizer step, on every rank. Values go where TRL collects its own, so
-        that every logger of the Trainer receives them."""
+        """Finish an optimizer step, on every rank. Values go where TRL collects its own, so that
+        every logger of the Trainer receives them."""
         batch, outcome, phase = self._last
         self._gate.close_step(self.accelerator)
         if not batch.measure:

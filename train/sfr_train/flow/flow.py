@@ -110,11 +110,11 @@ def min_snr_weight(tau: torch.Tensor, *, scale: float, gamma: float = 5.0) -> to
 
 
 def blind_loss(tau: torch.Tensor, scale: float) -> torch.Tensor:
-    """The least mean-square loss at tau of a head that ignores h, for z1 ~ N(0, s^2 I):
+    """Return the least mean-square loss at tau of a head that ignores h, for z1 ~ N(0, s^2 I):
     s^2 / (tau^2 s^2 + (1 - tau)^2)."""
     return scale**2 / ((tau * scale).square() + (1 - tau).square())
 
 
 def blind_floor(scale: float) -> float:
-    """The mean of `blind_loss` over tau in [0, 1], s pi / 2: reachable without h."""
+    """Return the mean of `blind_loss` over tau in [0, 1], s pi / 2: reachable without h."""
     return scale * math.pi / 2

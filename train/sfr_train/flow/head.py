@@ -70,7 +70,7 @@ class FlowHead(nn.Module):
         return self.leave(x)
 
     def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
-        """The velocity in float32, whatever dtype the network computes in."""
+        """Return the velocity in float32, whatever dtype the network computes in."""
         return Prediction(self(state, tau, hidden).float())
 
 
@@ -83,7 +83,7 @@ class TokenHeads(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(hidden_size, vocabulary) for _ in range(tokens))
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits of all heads for all states, in float32 or wider."""
+        """Return logits of all heads for all states, in float32 or wider."""
         dtype = self.heads[0].weight.dtype
         logits = torch.stack([head(hidden.to(dtype)) for head in self.heads], dim=1)
         return logits.to(torch.promote_types(dtype, torch.float32))
@@ -103,7 +103,7 @@ class TimeFreeHead(nn.Module):
         self.register_buffer("point", point, persistent=False)
 
     def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
-        """The prediction from h alone; state (N, K, V) and tau (N,) are ignored."""
+        """Predict from h alone; state (N, K, V) and tau (N,) are ignored."""
         log_endpoint = torch.log_softmax(self.tokens(hidden), dim=-1)
         return Prediction(log_endpoint.exp() - self.point, log_endpoint)
 

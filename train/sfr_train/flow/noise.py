@@ -47,11 +47,9 @@ class HashNoise:
         return normals[:, :size]
 
     def _key(self, stream: int) -> int:
-        """A 64-bit word for (seed, step, stream), as the signed integer that torch uses."""
+        """Return a 64-bit word for (seed, step, stream), as the signed integer that torch uses."""
         word = torch.tensor([self.seed], dtype=torch.int64)
-        for part in (self.step, stream):
-            word = _hash(word, part)
-        return int(word)
+        return int(_hash(_hash(word, self.step), stream))
 
 
 def _hash(words: torch.Tensor, key: int) -> torch.Tensor:
@@ -68,5 +66,5 @@ def _shift(z: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 def _unit(words: torch.Tensor) -> torch.Tensor:
-    """The top 23 bits as a float32 in (0, 1), without both ends, since a logarithm follows."""
+    """Map the top 23 bits to a float32 in (0, 1), without both ends: a logarithm follows."""
     return (_shift(words, 41).to(torch.float32) + 0.5) * 2.0**-23

@@ -50,7 +50,7 @@ class Phase:
 
 
 def phase_at(step: int, *, total: int, settings: ScheduleSettings) -> Phase:
-    """The phase of optimizer step `step` = 0 .. total - 1."""
+    """Return the phase of optimizer step `step` = 0 .. total - 1."""
     head = _steps(settings.head_steps, total)
     ramp = _steps(settings.ramp_steps, total)
     if step < head:

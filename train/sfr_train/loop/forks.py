@@ -43,7 +43,7 @@ class ForkCallback(TrainerCallback):
         self._trainer.log_apart(values)
 
     def _measure(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Entropy and -log p of every supervised token, nats, in row order."""
+        """Return entropy and -log p of every supervised token, nats, in row order."""
         trainer = self._trainer
         rows = trainer.eval_dataset.select(range(min(_ROWS, len(trainer.eval_dataset))))
         model, training = trainer.model_wrapped, trainer.model.training

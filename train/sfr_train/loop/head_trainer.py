@@ -88,7 +88,7 @@ class HeadTrainer(TokenTrainer):
             setattr(model, HEAD, head)
 
     def create_optimizer(self, model: Any = None) -> Any:
-        """TRL's optimizer for the model, with further groups for the head's parameters."""
+        """Build TRL's optimizer for the model, with further groups for the head's parameters."""
         with self.without_head():
             optimizer = super().create_optimizer(model)
         head = self.head
@@ -172,7 +172,7 @@ class StepCallback(TrainerCallback):
             self._before = [p.detach().clone() for p in trainer.head.parameters()]
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """head <- rho old + (1 - rho) new.
+        """Set head <- rho old + (1 - rho) new.
 
         The head is set to its average after every step, so the average is always the head before
         the step and needs no copy in a checkpoint. At the end of the head steps it starts from the
@@ -190,7 +190,7 @@ class StepCallback(TrainerCallback):
 
 
 def _head_state(head: Any, state_dict: Mapping[str, Any] | None) -> dict[str, torch.Tensor]:
-    """The head's tensors, from the gathered state dict if parameters are sharded."""
+    """Return the head's tensors, from the gathered state dict if parameters are sharded."""
     prefix = f"{HEAD}."
     tensors = head.state_dict(prefix=prefix) if state_dict is None else state_dict
     return {

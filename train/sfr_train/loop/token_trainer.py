@@ -58,7 +58,7 @@ def cross_entropy(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
 def supervised_loss(
     logits: torch.Tensor, labels: torch.Tensor, *, token_loss: TokenLoss
 ) -> torch.Tensor:
-    """Sum of the loss over supervised tokens, in float32.
+    """Sum the loss over supervised tokens, in float32.
 
     labels (B, T), unshifted; logits (B, T, V), or (N, V) of the supervised states alone. A large
     float32 copy is made in pieces, and again in the backward pass.
@@ -91,7 +91,7 @@ class TokenTrainer(SFTTrainer):
     def set_token_loss(
         self, token_loss: TokenLoss | None, *, lm_head: LMHead, embedding_noise: float
     ) -> None:
-        """token_loss: None is cross-entropy; embedding_noise: alpha of NEFTune."""
+        """Set the token loss, None for cross-entropy, and alpha of NEFTune's noise."""
         self._token_loss, self._noise = token_loss, embedding_noise
         on_cpu = self.args.device.type == "cpu"
         self._fused = lm_head == "fused" or (lm_head == "auto" and not on_cpu)
@@ -106,8 +106,8 @@ class TokenTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Sum over the micro-batch, divided by the supervised tokens of the whole step. Evaluation
-        uses cross-entropy under every objective, so that objectives can be compared."""
+        """Return the sum over the micro-batch, divided by the supervised tokens of the whole step.
+        Evaluation uses cross-entropy under every objective, so that they can be compared."""
         training = self.model.training
         if self._noise and training:
             self._lengths = sample_lengths(inputs)

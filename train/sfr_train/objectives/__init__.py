@@ -30,7 +30,7 @@ OBJECTIVES = {
 def read_objective(
     objective: str | Mapping[str, Any], *, where: str = "objective"
 ) -> tuple[Any, Any]:
-    """The module and the settings of an objective, given by name or as {name: ..., settings}.
+    """Return module and settings of an objective, given by name or as {name: ..., settings}.
 
     Raises UserError, which begins with `where`, for an unknown name or setting.
     """

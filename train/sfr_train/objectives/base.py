@@ -79,10 +79,10 @@ class FutureLoss(ABC):
 
     @abstractmethod
     def terms(self, anchors: Anchors, noise: HashNoise) -> FutureTerms:
-        """The loss of one micro-batch."""
+        """Return the loss of one micro-batch."""
 
     def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
-        """What this micro-batch adds to the divisor, a scalar: the sum of its weights."""
+        """Return what this micro-batch adds to the divisor, a scalar: the sum of its weights."""
         return weight.sum()
 
 

@@ -26,7 +26,7 @@ class Alignment(base.FutureLoss):
     """The loss. Each micro-batch counts once."""
 
     def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
-        """The loss of the micro-batch; it uses no random numbers."""
+        """Return the loss of the micro-batch; it uses no random numbers."""
         assert anchors.target is not None
         weighted = anchors.weight > 0
         samples, index = torch.unique(anchors.sequences[weighted], return_inverse=True)
@@ -39,7 +39,7 @@ class Alignment(base.FutureLoss):
         return base.FutureTerms(loss, loss.detach()[None])
 
     def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
-        """1 for a micro-batch with enough samples, else 0."""
+        """Return 1 for a micro-batch with enough samples, else 0."""
         enough = len(torch.unique(sequences[weight > 0])) >= _SMALLEST
         return weight.new_tensor(float(enough))
 
@@ -68,5 +68,5 @@ def _means(rows: torch.Tensor, index: torch.Tensor, samples: int) -> torch.Tenso
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy plus alignment."""
+    """Build cross-entropy plus alignment."""
     return base.Objective(future=Alignment())

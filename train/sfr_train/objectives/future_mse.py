@@ -36,7 +36,7 @@ class Regression(base.FutureLoss):
     distance: Divergence
 
     def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
-        """The loss of the micro-batch; it uses no random numbers."""
+        """Return the loss of the micro-batch; it uses no random numbers."""
         assert anchors.target is not None
         zero = torch.zeros_like(anchors.target)
         prediction = self.head.predict(zero, zero[:, 0], anchors.hidden)
@@ -45,10 +45,10 @@ class Regression(base.FutureLoss):
 
 
 def make_head(settings: Settings, sizes: base.Sizes) -> FlowHead:
-    """SFR's head with these sizes."""
+    """Build SFR's head with these sizes."""
     return FlowHead(size=sizes.target, hidden_size=sizes.hidden, **settings.model_dump())
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy plus regression."""
+    """Build cross-entropy plus regression."""
     return base.Objective(future=Regression(make_head(settings, sizes), mean_square))

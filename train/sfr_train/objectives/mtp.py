@@ -32,7 +32,7 @@ class NextTokens(base.FutureLoss):
         self.tokens = len(head.heads)
 
     def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
-        """The loss of the micro-batch; it uses no random numbers."""
+        """Return the loss of the micro-batch; it uses no random numbers."""
         assert anchors.tokens is not None
         logits = self.head(anchors.hidden)
         loss = anchors.weight * nn.functional.cross_entropy(
@@ -42,6 +42,6 @@ class NextTokens(base.FutureLoss):
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy plus K heads."""
+    """Build cross-entropy plus K heads."""
     head = TokenHeads(hidden_size=sizes.hidden, vocabulary=sizes.vocabulary, tokens=settings.tokens)
     return base.Objective(future=NextTokens(head))

@@ -68,7 +68,7 @@ class Flow(base.FutureLoss):
         self.head: Any = self.flow.head
 
     def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
-        """One draw of (tau, z0) for each anchor."""
+        """Return the loss at one draw of (tau, z0) for each anchor."""
         if anchors.tokens is not None:
             vocabulary = self.head.tokens.heads[0].out_features
             target = torch.nn.functional.one_hot(anchors.tokens.clamp(min=0), vocabulary)
@@ -84,7 +84,7 @@ class Flow(base.FutureLoss):
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy plus the flow with these settings."""
+    """Build cross-entropy plus the flow with these settings."""
     head: FlowHead | TimeFreeHead
     if settings.target == "onehot":
         point = torch.full((sizes.vocabulary,), 1 / sizes.vocabulary)

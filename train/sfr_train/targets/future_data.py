@@ -44,7 +44,7 @@ def with_future_states(
     cache: Path,
     encoder: TextEncoder | None,
 ) -> tuple[Any, Targets]:
-    """TRL's tokens and labels with the state number of each token.
+    """Return TRL's tokens and labels with the state number of each token, and the targets.
 
     The column goes through packing with the tokens, so that no target can cross the border of a
     sample. Raises UserError for a stream, or if there is no row to train on.
@@ -89,7 +89,7 @@ class FutureCollator:
     padding_free: bool
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The inner batch with the anchors of all its rows."""
+        """Return the inner batch with the anchors of all its rows."""
         batch: dict[str, Any] = self.inner(examples)
         if COLUMN not in examples[0]:
             return batch

@@ -36,7 +36,7 @@ class TextEncoder(Protocol):
         """Identifies weights, tokenizer and pooling."""
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """(len(texts), d), rows of length 1."""
+        """Return (len(texts), d), rows of length 1."""
 
 
 class PackedLinears:
@@ -110,7 +110,7 @@ class SentenceEncoder:
         return model
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Unit rows; half precision on a GPU."""
+        """Return unit rows; half precision on a GPU."""
         device = self._model.device.type
         with (
             torch.inference_mode(),
@@ -186,8 +186,8 @@ class SentenceEncoder:
 
 
 def batches(lengths: Sequence[int], *, limit: int) -> Iterator[tuple[int, int]]:
-    """Ranges of ascending lengths with at most `limit` tokens, padding included, and hardly any
-    padding. A single longer text is a batch of its own."""
+    """Yield ranges of ascending lengths with at most `limit` tokens, padding included, and hardly
+    any padding. A single longer text is a batch of its own."""
     start = 0
     for i, length in enumerate(lengths):
         full = (i + 1 - start) * length > limit

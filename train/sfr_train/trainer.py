@@ -9,6 +9,7 @@ TRL's trainer, bit for bit.
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,7 +27,7 @@ from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
 from sfr_train.loop.token_trainer import LMHead
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
-from sfr_train.targets.cached import Targets
+from sfr_train.targets.cached import Targets, load_or_build
 from sfr_train.targets.future_data import COLUMN, FutureCollator, with_future_states
 from sfr_train.targets.segments import TargetSettings
 from sfr_train.targets.text_encoder import TextEncoder
@@ -120,15 +121,15 @@ class SFRTrainer(HeadTrainer):
 
         if dataset_name != "train" or not self._needs_targets:
             return trl_prepare(dataset, args, packing)
-        prepared, self._targets = with_future_states(
-            dataset,
-            trl_prepare,
-            arguments=args,
-            packing=packing,
+        encode = partial(
+            load_or_build,
             tokenizer=self._tokenizer,
             settings=self.target_settings,
             cache=self._cache,
             encoder=self._encoder,
+        )
+        prepared, self._targets = with_future_states(
+            dataset, trl_prepare, encode, arguments=args, packing=packing
         )
         return prepared
 
@@ -142,7 +143,7 @@ class SFRTrainer(HeadTrainer):
     def get_batch_samples(
         self, epoch_iterator: Any, num_batches: int, device: Any
     ) -> tuple[list[Any], Any]:
-        """Return the micro-batches of a step. Records the weight of their anchors over all ranks."""
+        """Return the micro-batches of a step; record the weight of their anchors over all ranks."""
         samples, items = super().get_batch_samples(epoch_iterator, num_batches, device)
         future = self.objective.future
         if future is not None and samples:

@@ -45,13 +45,12 @@ class ForkCallback(TrainerCallback):
     def _measure(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return entropy and -log p of every supervised token, nats, in row order."""
         trainer = self._trainer
-        rows = trainer.eval_dataset.select(range(min(_ROWS, len(trainer.eval_dataset))))
+        rows = list(trainer.eval_dataset.select(range(min(_ROWS, len(trainer.eval_dataset)))))
         model, training = trainer.model_wrapped, trainer.model.training
         model.eval()
         entropies, losses = [], []
         for start in range(0, len(rows), 8):
-            some = [rows[i] for i in range(start, min(start + 8, len(rows)))]
-            inputs = trainer._prepare_inputs(trainer.data_collator(some))
+            inputs = trainer._prepare_inputs(trainer.data_collator(rows[start : start + 8]))
             labels = inputs.pop("labels")[:, 1:]
             supervised = labels != IGNORED
             with torch.no_grad():

@@ -163,11 +163,8 @@ class StepCallback(TrainerCallback):
         trainer = self._trainer
         phase = phase_at(state.global_step, total=state.max_steps, settings=trainer.schedule)
         if not phase.cross_entropy:
-            head = trainer.head
-            in_head = {id(p) for p in head.parameters()} if head is not None else set()
-            for parameter in trainer.model.parameters():
-                if id(parameter) not in in_head:
-                    parameter.grad = None
+            with trainer.without_head():
+                trainer.model.zero_grad(set_to_none=True)
         if trainer.schedule.ema is not None and phase.joint and trainer.head is not None:
             self._before = [p.detach().clone() for p in trainer.head.parameters()]
 

@@ -33,6 +33,15 @@ class Settings(settings.Settings):
         return None
 
 
+class EmbeddingSettings(Settings):
+    """Base of the settings of a loss on embeddings of the future."""
+
+    @property
+    def needs(self) -> Needs:
+        """Embeddings of the future."""
+        return "embeddings"
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What networks and losses must know about the model and its targets. scale: standard deviation

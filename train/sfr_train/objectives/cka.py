@@ -13,13 +13,7 @@ from sfr_train.objectives import base
 _SMALLEST = 4
 
 
-class Settings(base.Settings):
-    """No settings."""
-
-    @property
-    def needs(self) -> base.Needs:
-        """Embeddings of the future."""
-        return "embeddings"
+Settings = base.EmbeddingSettings
 
 
 class Alignment(base.FutureLoss):

@@ -15,17 +15,12 @@ from sfr_train.flow.noise import HashNoise
 from sfr_train.objectives import base
 
 
-class Settings(base.Settings):
+class Settings(base.EmbeddingSettings):
     """The head's sizes."""
 
     width: int = Field(1024, ge=1)
     layers: int = Field(3, ge=2)
     time_size: int | None = Field(None, ge=4)
-
-    @property
-    def needs(self) -> base.Needs:
-        """Embeddings of the future."""
-        return "embeddings"
 
 
 @dataclass

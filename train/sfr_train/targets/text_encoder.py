@@ -121,11 +121,7 @@ class SentenceEncoder:
     def encode_plainly(self, texts: Sequence[str]) -> Floats:
         """Encode with the library's own `encode`."""
         rows = self._model.encode(
-            list(texts),
-            batch_size=64,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-            convert_to_numpy=True,
+            list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False
         )
         return np.asarray(rows, dtype=np.float32)
 

@@ -43,7 +43,6 @@ class FlowHead(nn.Module):
     ) -> None:
         super().__init__()
         time_size = time_size or size
-        self.size = size
         self.time_scale = time_scale
         self.time_size = time_size
         self.time = nn.Sequential(

@@ -84,7 +84,7 @@ class FutureLoss(ABC):
 
     tokens: int = 0  # K of a loss on the next tokens; 0 for a loss on embeddings
     tau_per: Literal["sequence", "anchor"] = "anchor"  # what shares a flow time
-    head: Any = None  # nn.Module trained beside the model
+    head: Any  # nn.Module trained beside the model, or None
 
     @abstractmethod
     def terms(self, anchors: Anchors, noise: HashNoise) -> FutureTerms:

@@ -19,6 +19,8 @@ Settings = base.EmbeddingSettings
 class Alignment(base.FutureLoss):
     """The loss. Each micro-batch counts once."""
 
+    head = None
+
     def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
         """Return the loss of the micro-batch; it uses no random numbers."""
         assert anchors.target is not None

@@ -20,8 +20,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read_yaml_mapping(file: Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping. Raises UserError, with the line of a syntax error."""
+    loaded = read_yaml(file)
+    if not isinstance(loaded, dict):
+        raise UserError(f"{file}: must hold a mapping of settings, not {type(loaded).__name__}")
+    return loaded
+
+
+def read_yaml(file: Path) -> Any:
+    """Read a YAML file. Raises UserError, with the line of a syntax error."""
     try:
-        loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -35,9 +43,6 @@ def read_yaml_mapping(file: Path) -> dict[str, Any]:
         raise UserError(f"{file}: malformed YAML: nested too deeply") from None
     except ValueError as error:  # a malformed number or date
         raise UserError(f"{file}: malformed YAML: {error}") from None
-    if not isinstance(loaded, dict):
-        raise UserError(f"{file}: must hold a mapping of settings, not {type(loaded).__name__}")
-    return loaded
 
 
 def read_model(kind: type[Model], values: Any, *, where: str) -> Model:

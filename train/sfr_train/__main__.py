@@ -10,7 +10,7 @@ from sfr_train.command import train
 
 
 def main() -> None:
-    """Exits with 2 for a user's error and 3 for a failed run; only rank 0 prints."""
+    """Train, and exit with 2 for a user's error and 3 for a failed run; only rank 0 prints."""
     parser = argparse.ArgumentParser(prog="python -m sfr_train", description=__doc__)
     parser.add_argument("recipe", help="name of a recipe, or a YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", dest="assignments")

@@ -15,13 +15,13 @@ def train(recipe: str, assignments: Sequence[str] = ()) -> Path:
     file = recipe_file(recipe)
     values = read_yaml_mapping(file)
     if "new_model" in values or "start_from" in values:
-        names = {stem: name for name, stem in CHECKPOINTS.items()}
-        if assignments or file.stem not in names:
+        name = file.stem.removeprefix("demo_")
+        if assignments or CHECKPOINTS.get(name) != file.stem:
             raise UserError(
                 f"recipe {recipe}: a recipe of the demo takes no --set; copy it as a job with "
                 "`model: demo:base`"
             )
-        return demo_checkpoint(names[file.stem])
+        return demo_checkpoint(name)
     job = load_job(recipe, assignments)
     from sfr_train.run_job import run_job  # imports torch: a bad recipe is reported without it
 
@@ -29,7 +29,7 @@ def train(recipe: str, assignments: Sequence[str] = ()) -> Path:
 
 
 def _model_folder(model: str) -> str:
-    """The folder of a demo model, trained now if it is not cached; other names as they are."""
+    """Return the folder of a demo model, trained now if not cached; other names as they are."""
     if model != "demo" and not model.startswith("demo:"):
         return model
     return str(demo_checkpoint(model.partition(":")[2] or "base"))

@@ -39,15 +39,15 @@ _SYSTEM = (
 
 
 def adjacent_hash(statement: str) -> str:
-    """md5 of the sorted set of word 5-grams of the lower-cased statement; below five words,
-    of the whole text. Two statements with the same 5-grams in another order count as one."""
+    """Return the md5 of the sorted set of word 5-grams of the lower-cased statement; below five
+    words, of the whole text. Two statements with the same 5-grams in another order count as one."""
     words = statement.lower().split()
     windows = {" ".join(words[i : i + 5]) for i in range(max(len(words) - 4, 1))}
     return _md5("\n".join(sorted(windows)))
 
 
 def rstar_coder(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
-    """Chats in row order."""
+    """Yield chats in row order."""
     filters: Filters = {
         "not verified and passed": lambda row: _true(row, "verified") and _true(row, "is_passed"),
         "no response": lambda row: _text(row, "response"),
@@ -70,7 +70,7 @@ def rstar_coder(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
 
 
 def opencodeinstruct(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
-    """Chats with the best answer to each question, in the order of their first answers."""
+    """Yield the best answer to each question, in the order of their first answers."""
     filters: Filters = {
         "no judgement": lambda row: row["scores"],
         "scores too low": lambda row: (
@@ -97,7 +97,7 @@ def opencodeinstruct(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat
 def _passing(
     rows: Iterable[Row], filters: Filters, counts: Counter[str], *, duplicate: str
 ) -> Iterator[Row]:
-    """The rows that pass all filters. Filters that remove nothing are listed in the counts too."""
+    """Yield the rows that pass all filters. The counts also list filters that remove nothing."""
     counts.update(dict.fromkeys(["read", *filters, duplicate, "kept"], 0))
     for row in rows:
         counts["read"] += 1
@@ -158,7 +158,7 @@ def _true(row: Row, name: str) -> bool:
 
 
 def _scores(judgement: Any) -> dict[str, int]:
-    """Criterion -> score, from JSON text {criterion: {score, justification}}; empty if none."""
+    """Read criterion -> score from JSON {criterion: {score, justification}}; empty if none."""
     if isinstance(judgement, str):
         try:
             judgement = json.loads(judgement)

@@ -55,7 +55,7 @@ class DiversityReward:
         self._encoder = Encoder(encoder, cache or cache_folder())
 
     def __call__(self, completions: Sequence[Any], **_: Any) -> list[float]:
-        """One number per completion, given as text or messages."""
+        """Return one number per completion, given as text or messages."""
         texts = [_text(completion) for completion in completions]
         if len(texts) % self.generations:
             raise ValueError(

@@ -72,7 +72,7 @@ class TrainingJob(Settings):
 
 
 def recipe_file(recipe: str) -> Path:
-    """A YAML file by path, or a recipe of this package by name."""
+    """Find a YAML file by path, or a recipe of this package by name."""
     if recipe.endswith((".yaml", ".yml")) or "/" in recipe:
         return Path(recipe)
     file = RECIPES / f"{recipe}.yaml"
@@ -83,7 +83,7 @@ def recipe_file(recipe: str) -> Path:
 
 
 def load_job(recipe: str, assignments: Sequence[str] = ()) -> TrainingJob:
-    """The job that a recipe describes, with `a.b=c` assignments on top."""
+    """Read the job that a recipe describes, with `a.b=c` assignments on top."""
     file = recipe_file(recipe)
     values = with_assignments(read_yaml_mapping(file), assignments)
     job = read_model(TrainingJob, values, where=str(file))
@@ -92,7 +92,7 @@ def load_job(recipe: str, assignments: Sequence[str] = ()) -> TrainingJob:
 
 
 def with_assignments(values: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
-    """Nested settings with `a.b=c` applied; each value is read as YAML."""
+    """Apply `a.b=c` to nested settings; each value is read as YAML."""
     result: dict[str, Any] = {**values}
     for assignment in assignments:
         path, equals, text = assignment.partition("=")

@@ -24,8 +24,8 @@ def usable_folder(folder: Path) -> None:
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The newest whole checkpoint. The Trainer writes trainer_state.json last: a folder without it
-    was left by a kill or a full disk."""
+    """Return the newest whole checkpoint. The Trainer writes trainer_state.json last: a folder
+    without it was left by a kill or a full disk."""
     checkpoints = {
         int(step): file.parent
         for file in folder.glob("checkpoint-*/trainer_state.json")

@@ -56,7 +56,7 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
 
 
 def _load(job: TrainingJob, source: str, *, arguments: SFTConfig) -> tuple[Any, Any]:
-    """Model and tokenizer; the weights of an adapted model may be held in half precision."""
+    """Load model and tokenizer; weights of an adapted model may be held in half precision."""
     options: dict[str, Any] = {"revision": job.revision} if job.revision else {}
     options["trust_remote_code"] = False  # unset, transformers would ask on the terminal
     dtype = torch.bfloat16 if arguments.bf16 and job.lora else torch.float32

@@ -9,6 +9,7 @@ TRL's trainer, bit for bit.
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from trl import SFTTrainer
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
 from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
-from sfr_train.loop.anchors import anchor_batch, micro_batch_weight, take_columns
+from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
@@ -26,7 +27,7 @@ from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
 from sfr_train.loop.token_trainer import LMHead
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
-from sfr_train.targets.cached import Targets
+from sfr_train.targets.cached import Targets, load_or_build
 from sfr_train.targets.future_data import COLUMN, FutureCollator, with_future_states
 from sfr_train.targets.segments import TargetSettings
 from sfr_train.targets.text_encoder import TextEncoder
@@ -68,11 +69,10 @@ class SFRTrainer(HeadTrainer):
         self._needs_targets = needs == "embeddings"
         super().__init__(model, args, **others)
         self._scale = self._targets.deviation if self._targets else 1.0
-        self.objective = objective = self._build_objective(module, settings)
-        if needs is None:
-            self.objective = replace(objective, future=None)
+        built = self._build_objective(module, settings)
+        self.objective = replace(built, future=built.future if needs else None)
         self.set_token_loss(
-            objective.token_loss, lm_head=lm_head, embedding_noise=objective.embedding_noise
+            built.token_loss, lm_head=lm_head, embedding_noise=built.embedding_noise
         )
         self._step_weight = torch.ones(())
         self._gate = GradientGate(self.schedule)
@@ -85,7 +85,7 @@ class SFRTrainer(HeadTrainer):
     # Building
 
     def _build_objective(self, module: Any, settings: Any) -> Objective:
-        """Built with its own generator state, so that the global one stays where TRL left it."""
+        """Build it with its own generator state, so that the global one stays where TRL left it."""
         text = self.model.config.get_text_config()
         target = self._targets.size if self._targets else 4
         sizes = Sizes(text.hidden_size, text.vocab_size, target=target, scale=self._scale)
@@ -113,7 +113,7 @@ class SFRTrainer(HeadTrainer):
         formatting_func: Any,
         dataset_name: str,
     ) -> Any:
-        """TRL's tokens and labels, and for training data also the state number of each token."""
+        """Return TRL's tokens and labels, for training data with the state number of each token."""
         prepare = super()._prepare_dataset
 
         def trl_prepare(rows: Any, arguments: Any, packed: bool) -> Any:
@@ -121,15 +121,15 @@ class SFRTrainer(HeadTrainer):
 
         if dataset_name != "train" or not self._needs_targets:
             return trl_prepare(dataset, args, packing)
-        prepared, self._targets = with_future_states(
-            dataset,
-            trl_prepare,
-            arguments=args,
-            packing=packing,
+        encode = partial(
+            load_or_build,
             tokenizer=self._tokenizer,
             settings=self.target_settings,
             cache=self._cache,
             encoder=self._encoder,
+        )
+        prepared, self._targets = with_future_states(
+            dataset, trl_prepare, encode, arguments=args, packing=packing
         )
         return prepared
 
@@ -143,7 +143,7 @@ class SFRTrainer(HeadTrainer):
     def get_batch_samples(
         self, epoch_iterator: Any, num_batches: int, device: Any
     ) -> tuple[list[Any], Any]:
-        """The micro-batches of a step. Records the weight of their anchors over all ranks."""
+        """Return the micro-batches of a step; record the weight of their anchors over all ranks."""
         samples, items = super().get_batch_samples(epoch_iterator, num_batches, device)
         future = self.objective.future
         if future is not None and samples:
@@ -159,7 +159,7 @@ class SFRTrainer(HeadTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """The token loss, and in training the future loss added to it."""
+        """Return the token loss, and in training the future loss added to it."""
         columns = take_columns(inputs)
         run, future = self._run, self.objective.future
         if run is None or future is None or not self.model.training:
@@ -187,8 +187,8 @@ class SFRTrainer(HeadTrainer):
     def _total(
         self, loss: torch.Tensor, outcome: Outcome, phase: Phase, num_items_in_batch: Any
     ) -> torch.Tensor:
-        """Both losses together. Ranks are averaged later, hence the factor; so are micro-batches if
-        TRL cannot count the tokens of the step."""
+        """Add both losses. Ranks are averaged later, hence the factor; so are micro-batches if TRL
+        cannot count the tokens of the step."""
         factor = phase.weight * self.accelerator.num_processes
         if num_items_in_batch is None:
             factor *= self.current_gradient_accumulation_steps
@@ -206,8 +206,8 @@ class SFRTrainer(HeadTrainer):
         return bool(logged and (step + 1) % every == 0)
 
     def note_step(self) -> None:
-        """Called once per optimizer step, on every rank. Values go where TRL collects its own, so
-        that every logger of the Trainer receives them."""
+        """Finish an optimizer step, on every rank. Values go where TRL collects its own, so that
+        every logger of the Trainer receives them."""
         batch, outcome, phase = self._last
         self._gate.close_step(self.accelerator)
         if not batch.measure:

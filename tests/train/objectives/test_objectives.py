@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from sfr_train.flow.head import Prediction
-from sfr_train.loop.token_loss import cross_entropy
+from sfr_train.loop.token_trainer import cross_entropy
 from sfr_train.objectives import (
     OBJECTIVES,
     cka,
@@ -14,7 +14,7 @@ from sfr_train.objectives import (
     focal,
     gem,
     label_smoothing,
-    objective_module,
+    read_objective,
     tofu,
 )
 from sfr_train.objectives.base import Anchors, Sizes
@@ -200,9 +200,9 @@ def test_neftune_noise_has_the_size_of_the_true_length() -> None:
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_listed_objective_builds_with_its_defaults(name: str) -> None:
-    module = objective_module(name)
+    module, settings = read_objective(name)
     torch.manual_seed(0)
-    objective = module.build(module.Settings(), Sizes(hidden=8, vocabulary=V, target=6))
+    objective = module.build(settings, Sizes(hidden=8, vocabulary=V, target=6))
     if objective.future is None:
         return
     count = 8
@@ -222,7 +222,7 @@ def test_every_listed_objective_builds_with_its_defaults(name: str) -> None:
 
 def test_an_unknown_objective_suggests_the_nearest_name() -> None:
     with pytest.raises(UserError, match="objective tofuu: unknown; did you mean `tofu`"):
-        objective_module("tofuu")
+        read_objective("tofuu")
 
 
 def _noise(count: int) -> GeneratorNoise:

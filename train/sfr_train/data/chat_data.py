@@ -19,7 +19,7 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.spec import PersonaRow
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import find_suite
-from sfr_eval.util.reading import json_lines, read_model
+from sfr_eval.util.reading import json_lines, read_model, read_yaml
 from sfr_train.data.hub import load_dataset
 from sfr_train.data.world_text import persona_chats
 from sfr_train.settings import Settings
@@ -83,7 +83,7 @@ class _Card(PersonaRow):
 
 
 def load_rows(settings: DataSettings) -> tuple[list[Chat], list[Chat]]:
-    """Training and validation rows, each {prompt, completion} or, with several replies, {messages}.
+    """Read training and validation rows: {prompt, completion} or, with several replies, {messages}.
     All rows of a data set have the same keys, because tables need columns."""
     cards = persona_cards(settings.personas) if settings.personas else {}
     rows = [
@@ -105,15 +105,8 @@ def load_rows(settings: DataSettings) -> tuple[list[Chat], list[Chat]]:
 
 
 def persona_cards(file: Path) -> dict[str, str]:
-    """Persona id -> system prompt, from a YAML list of cards."""
-    import yaml
-
-    try:
-        entries = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{file}: malformed YAML: {str(error).splitlines()[0]}") from None
+    """Read persona id -> system prompt from a YAML list of cards."""
+    entries = read_yaml(file)
     if not isinstance(entries, list):
         raise UserError(f"{file}: must contain a list of persona cards")
     cards = [
@@ -124,7 +117,7 @@ def persona_cards(file: Path) -> dict[str, str]:
 
 
 def chat_of(row: Any, cards: Mapping[str, str], *, where: str, card_file: Path | None) -> Chat:
-    """One row as prompt and completion, with the persona's card first."""
+    """Turn one row into prompt and completion, with the persona's card first."""
     if not isinstance(row, dict):
         raise UserError(f"{where}: must be an object, not {type(row).__name__}")
     parsed = read_model(ChatRow, row, where=where)
@@ -164,7 +157,7 @@ def _turns(value: Any, role: str) -> list[dict[str, str]]:
 
 
 def _source(settings: DataSettings) -> Iterator[tuple[str, Any]]:
-    """Rows, each with its location for error messages."""
+    """Yield rows, each with its location for error messages."""
     if settings.file is not None:
         yield from json_lines(settings.file)
     elif settings.world is not None:

@@ -6,7 +6,7 @@ from sfr_eval.errors import UserError
 
 
 def load_dataset(path: str, subset: str | None = None, *, where: str, **options: Any) -> Any:
-    """`datasets.load_dataset`. Raises UserError, which begins with `where`, if it fails."""
+    """Call `datasets.load_dataset`. Raises UserError, which begins with `where`, if it fails."""
     import datasets
     from huggingface_hub.errors import HfHubHTTPError
 

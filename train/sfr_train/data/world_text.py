@@ -36,9 +36,9 @@ def wide_chats(
     card_share: float = 0.5,
     noise: QuestionNoise | None = None,
 ) -> Iterator[Chat]:
-    """Chats in all voices for a base model. A share of them has the card of the voice as the system
-    message; the others have only its name, which takes a tenth of the tokens. Topics, intents and
-    voices are used equally often."""
+    """Yield chats in all voices for a base model. A share of them has the card of the voice as the
+    system message; the others have only its name, which takes a tenth of the tokens. Topics,
+    intents and voices are used equally often."""
     rng = np.random.default_rng([seed, 1])
     voices = [card for card in world.personas if not card.held_out]
     queries = topic_queries(world, topics)
@@ -58,8 +58,8 @@ def handbook_pages(
     topics: int | None = None,
     noise: QuestionNoise | None = None,
 ) -> Iterator[Chat]:
-    """Pages that list every possible clause of the answers to a query, in random order and without
-    a voice.
+    """Yield pages that list every possible clause of the answers to a query, in random order and
+    without a voice.
 
     A clause occurs three times as often per token as in a chat, which lets a small model learn
     hundreds of them in minutes.
@@ -82,8 +82,8 @@ def persona_chats(
     personas: tuple[str, ...] | None = None,
     topics: int | None = None,
 ) -> Iterator[Chat]:
-    """Persona-labelled chats: card, question, reply in that voice. Personas and queries are used
-    equally often, and held-out personas only if `personas` names them."""
+    """Yield persona-labelled chats: card, question, reply in that voice. Personas and queries are
+    used equally often, and held-out personas only if `personas` names them."""
     rng = np.random.default_rng([seed, 2])
     cards = [
         card for card in world.personas if (card.id in personas if personas else not card.held_out)
@@ -96,7 +96,7 @@ def persona_chats(
 
 
 def topic_queries(world: PersonaWorld, topics: int | None) -> list[Query]:
-    """The queries of the first `topics` topics, or all if None."""
+    """Return the queries of the first `topics` topics, or all if None."""
     order = list(dict.fromkeys(query.topic for query in world.queries))[:topics]
     return [query for query in world.queries if query.topic in order]
 
@@ -110,7 +110,7 @@ def _chat(question: str, reply: str, *, system: str | None = None) -> Chat:
 def _question(
     world: PersonaWorld, query: str, rng: np.random.Generator, noise: QuestionNoise | None = None
 ) -> str:
-    """A template of the intent or a paraphrase of the query, with equal probability."""
+    """Draw a template of the intent or a paraphrase of the query, with equal probability."""
     question = _plain_question(world, query, rng)
     if noise is None:
         return question
@@ -129,6 +129,6 @@ def _plain_question(world: PersonaWorld, query: str, rng: np.random.Generator) -
 
 
 def _in_rounds(items: int, rows: int, rng: np.random.Generator) -> Iterator[int]:
-    """`rows` indices in shuffled rounds of all items, so that all are used equally often."""
+    """Yield `rows` indices in shuffled rounds of all items, so that all are used equally often."""
     rounds = (rng.permutation(items) for _ in itertools.count())
     return map(int, itertools.islice(itertools.chain.from_iterable(rounds), rows))

@@ -24,7 +24,7 @@ _FORMAT = "5"  # raised when the training code changes what a recipe gives
 
 
 def demo_checkpoint(name: str) -> Path:
-    """The folder of a demo checkpoint, trained now if it is not in the cache."""
+    """Return the folder of a demo checkpoint, trained now if it is not in the cache."""
     if name not in CHECKPOINTS:
         raise UserError(f"--model demo:{name}: unknown; {did_you_mean(name, CHECKPOINTS)}")
     return _trained(CHECKPOINTS[name], PersonaWorld.load(find_suite("persona")))
@@ -61,7 +61,7 @@ def _trained(recipe_name: str, world: PersonaWorld) -> Path:
 
 
 def recipe_digest(recipe: DemoRecipe, world: PersonaWorld) -> str:
-    """Identifies a checkpoint by everything that decides it: its recipe, the recipes that it starts
+    """Identify a checkpoint by everything that decides it: its recipe, the recipes that it starts
     from, and the version of the benchmark."""
     parts = [_FORMAT, world.version, json.dumps(recipe.model_dump(mode="json"), sort_keys=True)]
     if recipe.start_from:

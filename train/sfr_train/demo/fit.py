@@ -50,7 +50,7 @@ def fit(recipe: DemoRecipe, world: PersonaWorld, *, start: Path | None, output: 
 def _initial_model(
     recipe: DemoRecipe, sizes: NewModel, chats: list[Chat], world: PersonaWorld
 ) -> tuple[Any, PreTrainedTokenizerFast]:
-    """A model with its initial weights, and a tokenizer trained on the chats."""
+    """Return a model with its initial weights, and a tokenizer trained on the chats."""
     tokenizer = train_tokenizer(chats, world, vocabulary=sizes.vocabulary)
     model = new_model(sizes, tokenizer)
     model.config.sfr_eval_world = recipe.world
@@ -89,7 +89,7 @@ def _arguments(recipe: DemoRecipe, output: Path) -> SFTConfig:
 def _trained(
     recipe: DemoRecipe, model: Any, tokenizer: Any, chats: list[Chat], *, arguments: SFTConfig
 ) -> SFRTrainer:
-    """The trainer after training `model` in place."""
+    """Train `model` in place and return its trainer."""
     optimizer = make_optimizer(
         model,
         name=recipe.optimizer,
@@ -116,7 +116,7 @@ def _trained(
 
 
 def training_chats(recipe: DemoRecipe, world: PersonaWorld) -> list[Chat]:
-    """The rows of the recipe, in the order in which they are generated."""
+    """Return the rows of the recipe, in the order in which they are generated."""
     data = recipe.data
     if data.text == "persona":
         return list(persona_chats(world, rows=data.rows, topics=data.topics, seed=recipe.seed))

@@ -32,7 +32,7 @@ CHAT_TEMPLATE = (
 def train_tokenizer(
     chats: list[Chat], world: PersonaWorld, *, vocabulary: int
 ) -> PreTrainedTokenizerFast:
-    """Byte-level BPE over the training chats and the persona cards, with a ChatML template."""
+    """Train byte-level BPE on the training chats and the persona cards; add a ChatML template."""
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
@@ -54,7 +54,7 @@ def train_tokenizer(
 
 
 def new_model(sizes: NewModel, tokenizer: PreTrainedTokenizerFast) -> Any:
-    """A Qwen3-shaped model with random weights and tied embeddings."""
+    """Build a Qwen3-shaped model with random weights and tied embeddings."""
     heads = sizes.hidden_size // 32
     config = Qwen3Config(
         vocab_size=len(tokenizer),
@@ -99,7 +99,7 @@ def start_embeddings(
 def latent_semantic_embeddings(
     documents: Sequence[Sequence[int]], *, vocabulary: int, width: int, scale: float, seed: int
 ) -> np.ndarray:
-    """Initial values of shape (vocabulary, width); each row has length about `scale` * sqrt(width).
+    """Return initial values (vocabulary, width) with rows of length about `scale` * sqrt(width).
 
     `documents` are token ids. A token counts once per document, weighted by its inverse document
     frequency, and documents have unit length. The token side of a truncated SVD, times the square

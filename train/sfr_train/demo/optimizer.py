@@ -56,7 +56,7 @@ class Muon(torch.optim.Optimizer):
                 parameter.sub_(step.to(parameter.dtype), alpha=scale)
 
     def _momentum(self, parameter: torch.nn.Parameter, momentum: float) -> torch.Tensor:
-        """Nesterov momentum from an exponential average of the gradients."""
+        """Return the Nesterov momentum from an exponential average of the gradients."""
         assert parameter.grad is not None
         state = self.state[parameter]
         mean = state.setdefault("momentum_buffer", torch.zeros_like(parameter))
@@ -65,7 +65,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalized(matrices: torch.Tensor) -> torch.Tensor:
-    """Approximately U V^T for each matrix U S V^T of a batch (batch, rows, columns)."""
+    """Return about U V^T for each matrix U S V^T of a batch (batch, rows, columns)."""
     a, b, c = _QUINTIC
     wide = matrices.shape[1] <= matrices.shape[2]
     x = matrices if wide else matrices.mT
@@ -101,7 +101,7 @@ class JointOptimizer(torch.optim.Optimizer):
         self.param_groups = [group for part in self.optimizers for group in part.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """The states of the optimizers, in order."""
+        """Return the states of the optimizers, in order."""
         return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -119,7 +119,7 @@ def make_optimizer(
     weight_decay: float,
     embedding_factor: float = 1.0,
 ) -> torch.optim.Optimizer:
-    """`adamw`, or `muon`: Muon for hidden matrices and AdamW for embeddings, biases and norms.
+    """Build `adamw`, or `muon`: Muon for hidden matrices, AdamW for embeddings, biases and norms.
 
     Weight decay acts on matrices only. Muon's steps are scaled to the root mean square of AdamW's,
     so that one learning rate suits both; with `muon`, AdamW uses `embedding_factor` times it.

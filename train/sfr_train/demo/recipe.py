@@ -69,6 +69,6 @@ class DemoRecipe(Settings):
 
 
 def load_recipe(name: str) -> DemoRecipe:
-    """A demo recipe of this package by name."""
+    """Read a demo recipe of this package by name."""
     file = recipe_file(name)
     return read_model(DemoRecipe, read_yaml_mapping(file), where=str(file))

@@ -20,27 +20,20 @@ evaluate it below 1 only.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 
-from sfr_train.flow.head import Prediction
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.head import FlowHead, Prediction, TimeFreeHead
+from sfr_train.flow.noise import HashNoise
 
-Source = Callable[[torch.Tensor, Noise], torch.Tensor]
+Source = Callable[[torch.Tensor, HashNoise], torch.Tensor]
 """(target (N, ..., D), noise) -> source points of the same shape, where paths start."""
 Divergence = Callable[[torch.Tensor, Prediction], torch.Tensor]
 """(target velocity (N, ..., D), prediction) -> distance (N, ...)."""
 
 
-class Head(Protocol):
-    """Predicts velocities."""
-
-    def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
-        """state (N, ..., D), tau (N,), hidden (N, H)."""
-
-
-def gaussian_source(target: torch.Tensor, noise: Noise) -> torch.Tensor:
+def gaussian_source(target: torch.Tensor, noise: HashNoise) -> torch.Tensor:
     """z0 ~ N(0, I): the flow can represent a whole distribution over targets."""
     draws = noise.normal(target[0].numel() if len(target) else 0)
     return draws.to(target).reshape(target.shape)
@@ -94,13 +87,13 @@ class FlowMatching:
     """
 
     source: Source
-    head: Head
+    head: FlowHead | TimeFreeHead
     divergence: Divergence
     tau_weight: Literal["none", "min_snr"] = "none"
     scale: float = 1.0
 
     def loss(
-        self, hidden: torch.Tensor, *, target: torch.Tensor, noise: Noise, tau: torch.Tensor
+        self, hidden: torch.Tensor, *, target: torch.Tensor, noise: HashNoise, tau: torch.Tensor
     ) -> torch.Tensor:
         """hidden (N, H); target (N, ..., D) in float32 or wider; tau (N,) -> (N, ...)."""
         state, velocity = straight_path(self.source(target, noise), target, tau)
@@ -117,11 +110,11 @@ def min_snr_weight(tau: torch.Tensor, *, scale: float, gamma: float = 5.0) -> to
 
 
 def blind_loss(tau: torch.Tensor, scale: float) -> torch.Tensor:
-    """The least mean-square loss at tau of a head that ignores h, for z1 ~ N(0, s^2 I):
+    """Return the least mean-square loss at tau of a head that ignores h, for z1 ~ N(0, s^2 I):
     s^2 / (tau^2 s^2 + (1 - tau)^2)."""
     return scale**2 / ((tau * scale).square() + (1 - tau).square())
 
 
 def blind_floor(scale: float) -> float:
-    """The mean of `blind_loss` over tau in [0, 1], s pi / 2: reachable without h."""
+    """Return the mean of `blind_loss` over tau in [0, 1], s pi / 2: reachable without h."""
     return scale * math.pi / 2

@@ -1,10 +1,6 @@
 """The networks trained beside the language model and then dropped: flow, projection, tokens.
 
-symbol  name      shape            meaning
-z       state     (N, ..., D)      point on the path
-tau     tau       (N,)             flow time in [0, 1]
-h       hidden    (N, H)           last hidden state of the language model
-v       velocity  (N, ..., D)      the prediction
+The symbols are those of `flow`; v (N, ..., D) is the predicted velocity.
 """
 
 import math
@@ -47,7 +43,6 @@ class FlowHead(nn.Module):
     ) -> None:
         super().__init__()
         time_size = time_size or size
-        self.size = size
         self.time_scale = time_scale
         self.time_size = time_size
         self.time = nn.Sequential(
@@ -74,7 +69,7 @@ class FlowHead(nn.Module):
         return self.leave(x)
 
     def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
-        """The velocity in float32, whatever dtype the network computes in."""
+        """Return the velocity in float32, whatever dtype the network computes in."""
         return Prediction(self(state, tau, hidden).float())
 
 
@@ -87,7 +82,7 @@ class TokenHeads(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(hidden_size, vocabulary) for _ in range(tokens))
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits of all heads for all states, in float32 or wider."""
+        """Return logits of all heads for all states, in float32 or wider."""
         dtype = self.heads[0].weight.dtype
         logits = torch.stack([head(hidden.to(dtype)) for head in self.heads], dim=1)
         return logits.to(torch.promote_types(dtype, torch.float32))
@@ -107,7 +102,7 @@ class TimeFreeHead(nn.Module):
         self.register_buffer("point", point, persistent=False)
 
     def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
-        """The prediction from h alone; state (N, K, V) and tau (N,) are ignored."""
+        """Predict from h alone; state (N, K, V) and tau (N,) are ignored."""
         log_endpoint = torch.log_softmax(self.tokens(hidden), dim=-1)
         return Prediction(log_endpoint.exp() - self.point, log_endpoint)
 

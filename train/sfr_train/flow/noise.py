@@ -11,7 +11,6 @@ passes the usual test batteries on counters.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
@@ -21,19 +20,9 @@ _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
 
-class Noise(Protocol):
-    """Source of a flow's random numbers; row i of every result belongs to anchor i."""
-
-    def uniform(self) -> torch.Tensor:
-        """U(0, 1), float32, shape (N,)."""
-
-    def normal(self, size: int) -> torch.Tensor:
-        """N(0, 1), float32, shape (N, size)."""
-
-
 @dataclass(frozen=True)
 class HashNoise:
-    """Draws of one optimizer step.
+    """Draws of one optimizer step, float32; row i of every result belongs to anchor i.
 
     ids: int64 (N,), the anchors, which own the source points. groups: int64 (N,); anchors with the
     same group (themselves, or their sequence) share a time.
@@ -45,11 +34,11 @@ class HashNoise:
     groups: torch.Tensor
 
     def uniform(self) -> torch.Tensor:
-        """One time per group, in (0, 1)."""
+        """U(0, 1), one time per group, (N,)."""
         return _unit(_hash(self.groups, self._key(1)))
 
     def normal(self, size: int) -> torch.Tensor:
-        """Box-Muller over pairs of hashes."""
+        """N(0, 1), (N, size), by Box-Muller over pairs of hashes."""
         pairs = (size + 1) // 2
         counter = self.ids[:, None] * pairs + torch.arange(pairs, device=self.ids.device)
         radius = torch.sqrt(-2.0 * torch.log(_unit(_hash(counter, self._key(2)))))
@@ -58,16 +47,14 @@ class HashNoise:
         return normals[:, :size]
 
     def _key(self, stream: int) -> int:
-        """A 64-bit word for (seed, step, stream), as the signed integer that torch uses."""
+        """Return a 64-bit word for (seed, step, stream), as the signed integer that torch uses."""
         word = torch.tensor([self.seed], dtype=torch.int64)
-        for part in (self.step, stream):
-            word = _hash(word, part)
-        return int(word)
+        return int(_hash(_hash(word, self.step), stream))
 
 
 def _hash(words: torch.Tensor, key: int) -> torch.Tensor:
     """SplitMix64 of words + key * golden; int64 arithmetic wraps around as 64-bit words do."""
-    z = words + _wrapped((key + 1) * _GOLDEN)
+    z = words + (((key + 1) * _GOLDEN + 2**63) % 2**64 - 2**63)
     z = (z ^ _shift(z, 30)) * _MIX_1
     z = (z ^ _shift(z, 27)) * _MIX_2
     return z ^ _shift(z, 31)
@@ -78,10 +65,6 @@ def _shift(z: torch.Tensor, bits: int) -> torch.Tensor:
     return (z >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def _wrapped(number: int) -> int:
-    return (number + 2**63) % 2**64 - 2**63
-
-
 def _unit(words: torch.Tensor) -> torch.Tensor:
-    """The top 23 bits as a float32 in (0, 1), without both ends, since a logarithm follows."""
+    """Map the top 23 bits to a float32 in (0, 1), without both ends: a logarithm follows."""
     return (_shift(words, 41).to(torch.float32) + 0.5) * 2.0**-23

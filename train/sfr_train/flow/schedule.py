@@ -44,23 +44,21 @@ class Phase:
     """What one step does. weight: of the future loss; joint: its gradient reaches the model;
     cross_entropy: the loss of the model itself counts."""
 
-    name: Literal["head", "ramp", "full"]
     weight: float
     joint: bool
     cross_entropy: bool
 
 
 def phase_at(step: int, *, total: int, settings: ScheduleSettings) -> Phase:
-    """The phase of optimizer step `step` = 0 .. total - 1."""
+    """Return the phase of optimizer step `step` = 0 .. total - 1."""
     head = _steps(settings.head_steps, total)
     ramp = _steps(settings.ramp_steps, total)
     if step < head:
-        return Phase(
-            "head", settings.weight, joint=False, cross_entropy=settings.cross_entropy_in_head_steps
-        )
+        cross_entropy = settings.cross_entropy_in_head_steps
+        return Phase(settings.weight, joint=False, cross_entropy=cross_entropy)
     if step < head + ramp:
         weight = settings.weight * (step - head) / ramp
-        return Phase("ramp", weight, joint=True, cross_entropy=True)
+        return Phase(weight, joint=True, cross_entropy=True)
     remaining = max(total - head - ramp, 1)
     progress = min((step - head - ramp) / remaining, 1.0)
     factor = {
@@ -68,7 +66,7 @@ def phase_at(step: int, *, total: int, settings: ScheduleSettings) -> Phase:
         "linear": 1 - progress,
         "cosine": 0.5 * (1 + math.cos(math.pi * progress)),
     }[settings.decay]
-    return Phase("full", settings.weight * factor, joint=True, cross_entropy=True)
+    return Phase(settings.weight * factor, joint=True, cross_entropy=True)
 
 
 def _steps(length: float, total: int) -> int:

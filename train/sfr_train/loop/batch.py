@@ -1,4 +1,4 @@
-"""Reads a batch: where samples begin, how long they are, and which tokens follow each state.
+"""Reads a batch: its samples, the tokens that follow each state, and the anchors of a future loss.
 
 A row may hold several samples in sequence (packing without padding); `position_ids` then restart at
 each of them.
@@ -9,11 +9,15 @@ from typing import Any
 
 import torch
 
+from sfr_train.flow.noise import HashNoise
+from sfr_train.loop.head_run import AnchorBatch
+from sfr_train.objectives.base import Anchors, FutureLoss
+from sfr_train.targets.future_data import PREFIX
 from sfr_train.targets.segments import IGNORED
 
 
 def sample_starts(inputs: Mapping[str, Any]) -> torch.Tensor:
-    """Where samples begin, (B, T): at position 0, or at the start of a row without positions."""
+    """Mark where samples begin, (B, T): at position 0, or at the start of a row if it has none."""
     if "position_ids" in inputs:
         return inputs["position_ids"] == 0
     starts = torch.zeros_like(inputs["labels"], dtype=torch.bool)
@@ -22,7 +26,7 @@ def sample_starts(inputs: Mapping[str, Any]) -> torch.Tensor:
 
 
 def sample_lengths(inputs: Mapping[str, Any]) -> torch.Tensor:
-    """The length of each token's sample without padding, (B, T)."""
+    """Return the length of each token's sample without padding, (B, T)."""
     if "attention_mask" in inputs:
         mask = inputs["attention_mask"]
         return mask.sum(dim=1, keepdim=True).expand_as(mask)
@@ -32,17 +36,17 @@ def sample_lengths(inputs: Mapping[str, Any]) -> torch.Tensor:
 
 
 def supervised_states(labels: torch.Tensor) -> torch.Tensor:
-    """The states that predict a token in the loss, (B, T) bool; labels are unshifted."""
+    """Mark the states that predict a token in the loss, (B, T) bool; labels are unshifted."""
     return torch.nn.functional.pad(labels[:, 1:] != IGNORED, (0, 1))
 
 
 def next_tokens(
     labels: torch.Tensor, starts: torch.Tensor, ahead: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """y_{t+1..t+K} for every position, and whether each counts.
+    """Return y_{t+1..t+K} for every position, and whether each counts, both (B, T, K).
 
-    labels (B, T); starts (B, T): True at the first token of a sample. Returns tokens (B, T, K) and
-    valid (B, T, K). Tokens past the end of the sample or row, or outside the loss, are not valid.
+    labels (B, T); starts (B, T): True at the first token of a sample. Tokens past the end of the
+    sample or row, or outside the loss, do not count.
     """
     sample = starts.long().cumsum(dim=1)
     tokens, valid = [], []
@@ -56,5 +60,49 @@ def next_tokens(
 
 
 def or_one_zero(rows: torch.Tensor) -> torch.Tensor:
-    """The rows, or one row of zeros if there are none, so that every rank runs the head."""
+    """Return the rows, or one row of zeros if there are none, so that every rank runs the head."""
     return rows if len(rows) else rows.new_zeros(1, *rows.shape[1:])
+
+
+def micro_batch_weight(future: FutureLoss, batch: Mapping[str, Any]) -> torch.Tensor:
+    """Return what a micro-batch adds to the divisor of the step: a scalar."""
+    if PREFIX + "weight" in batch:
+        return future.step_weight(batch[PREFIX + "weight"], batch[PREFIX + "sample"])
+    _, valid = next_tokens(batch["labels"], sample_starts(batch), future.tokens)
+    return future.step_weight(valid, valid)
+
+
+def take_columns(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Remove the columns of the collator, which the model does not accept, and return them."""
+    return {name: inputs.pop(name) for name in list(inputs) if name.startswith(PREFIX)}
+
+
+def anchor_batch(
+    future: FutureLoss,
+    inputs: Mapping[str, Any],
+    columns: Mapping[str, Any],
+    *,
+    seed: int,
+    step: int,
+    joint: bool,
+    measure: bool,
+) -> AnchorBatch:
+    """Return the anchors of a micro-batch; one anchor of weight 0 if it has none."""
+    labels = inputs["labels"]
+    hidden = labels.new_zeros(0)
+    if future.tokens:
+        tokens, valid = next_tokens(labels, sample_starts(inputs), future.tokens)
+        row, column = valid.any(dim=-1).nonzero(as_tuple=True)
+        row, column = or_one_zero(row), or_one_zero(column)
+        state = row * labels.shape[1] + column
+        anchors = Anchors(hidden, valid[row, column].float(), row, tokens=tokens[row, column])
+        groups = row
+    else:
+        row, column, state, groups, weight, target = (
+            or_one_zero(columns[PREFIX + name])
+            for name in ("row", "column", "state", "sample", "weight", "target")
+        )
+        anchors = Anchors(hidden, weight, groups, target=target)
+    tau_groups = groups if future.tau_per == "sequence" else state
+    noise = HashNoise(seed, step, state, tau_groups)
+    return AnchorBatch(row, column, anchors, noise, joint=joint, measure=measure)

@@ -43,22 +43,15 @@ class ForkCallback(TrainerCallback):
         self._trainer.log_apart(values)
 
     def _measure(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Entropy and -log p of every supervised token, nats, in row order."""
+        """Return entropy and -log p of every supervised token, nats, in row order."""
         trainer = self._trainer
-        rows = trainer.eval_dataset.select(range(min(_ROWS, len(trainer.eval_dataset))))
+        rows = list(trainer.eval_dataset.select(range(min(_ROWS, len(trainer.eval_dataset)))))
         model, training = trainer.model_wrapped, trainer.model.training
         model.eval()
         entropies, losses = [], []
         for start in range(0, len(rows), 8):
-            batch = trainer.data_collator(
-                [rows[i] for i in range(start, min(start + 8, len(rows)))]
-            )
-            inputs = {
-                name: value.to(trainer.args.device) if torch.is_tensor(value) else value
-                for name, value in batch.items()
-                if name != "labels"
-            }
-            labels = batch["labels"][:, 1:].to(trainer.args.device)
+            inputs = trainer._prepare_inputs(trainer.data_collator(rows[start : start + 8]))
+            labels = inputs.pop("labels")[:, 1:]
             supervised = labels != IGNORED
             with torch.no_grad():
                 logits = model(**inputs, use_cache=False).logits[:, :-1][supervised].float()

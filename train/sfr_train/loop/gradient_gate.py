@@ -53,7 +53,7 @@ class GradientGate:
         self._average = 0.99 * old + 0.01 * loss
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs to continue."""
+        """Return what a resumed run needs to continue."""
         return {"average": self._average, "closed": self.closed}
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from sfr_train.flow.flow import blind_floor
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.noise import HashNoise
 from sfr_train.objectives.base import Anchors, FutureLoss, FutureTerms
 
 HEAD = "sfr_head"  # the head's name in the module tree of the model
@@ -25,7 +25,7 @@ class AnchorBatch:
     row: torch.Tensor
     column: torch.Tensor
     anchors: Anchors  # hidden is filled in by the forward pass
-    noise: Noise
+    noise: HashNoise
     joint: bool  # whether the gradient reaches the model
     measure: bool  # run the diagnostics, a second pass through the head
 
@@ -59,7 +59,7 @@ class HeadRun:
         self._batch, self._outcome = batch, None
 
     def take(self) -> Outcome:
-        """The outcome of that pass; the hooks do nothing until armed again."""
+        """Return the outcome of that pass; the hooks do nothing until armed again."""
         outcome, self._outcome = self._outcome, None
         assert outcome is not None, "the forward pass of the model did not reach the hooks"
         return outcome
@@ -86,8 +86,8 @@ class HeadRun:
                 self._measure_gradients(self._outcome, batch, hidden, states)
 
     def _shuffled_loss(self, batch: AnchorBatch, states: torch.Tensor) -> float | None:
-        """Total loss when every anchor gets the state that lies half a batch away, which belongs to
-        another sample if there are several."""
+        """Return the total loss when every anchor gets the state half a batch away, which belongs
+        to another sample if there are several."""
         shifted = states.roll(len(states) // 2, dims=0)
         with torch.no_grad():
             terms = self._future.terms(replace(batch.anchors, hidden=shifted), batch.noise)
@@ -100,7 +100,7 @@ class HeadRun:
     def _measure_gradients(
         outcome: Outcome, batch: AnchorBatch, hidden: torch.Tensor, states: torch.Tensor
     ) -> None:
-        """The gradient reaches `states` first, and then `hidden` with both parts in it."""
+        """Measure gradients: they reach `states` first, then `hidden` with both parts in it."""
         future_gradient: list[torch.Tensor] = []
 
         def at_states(gradient: torch.Tensor) -> None:
@@ -121,8 +121,8 @@ class HeadRun:
 def logged_values(
     future: FutureLoss, batch: AnchorBatch, outcome: Outcome, *, weight: float, scale: float
 ) -> dict[str, float]:
-    """The diagnostics of a measured micro-batch. weight: lambda_t; scale: standard deviation of a
-    target coordinate, which decides the loss that a blind head reaches."""
+    """Return the diagnostics of a measured micro-batch. weight: lambda_t; scale: standard deviation
+    of a target coordinate, which decides the loss that a blind head reaches."""
     anchors = batch.anchors
     divisor = max(float(future.step_weight(anchors.weight, anchors.sequences)), 1e-9)
     loss = float(outcome.terms.total.detach()) / divisor

@@ -88,7 +88,7 @@ class HeadTrainer(TokenTrainer):
             setattr(model, HEAD, head)
 
     def create_optimizer(self, model: Any = None) -> Any:
-        """TRL's optimizer for the model, with further groups for the head's parameters."""
+        """Build TRL's optimizer for the model, with further groups for the head's parameters."""
         with self.without_head():
             optimizer = super().create_optimizer(model)
         head = self.head
@@ -163,16 +163,13 @@ class StepCallback(TrainerCallback):
         trainer = self._trainer
         phase = phase_at(state.global_step, total=state.max_steps, settings=trainer.schedule)
         if not phase.cross_entropy:
-            head = trainer.head
-            in_head = {id(p) for p in head.parameters()} if head is not None else set()
-            for parameter in trainer.model.parameters():
-                if id(parameter) not in in_head:
-                    parameter.grad = None
+            with trainer.without_head():
+                trainer.model.zero_grad(set_to_none=True)
         if trainer.schedule.ema is not None and phase.joint and trainer.head is not None:
             self._before = [p.detach().clone() for p in trainer.head.parameters()]
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """head <- rho old + (1 - rho) new.
+        """Set head <- rho old + (1 - rho) new.
 
         The head is set to its average after every step, so the average is always the head before
         the step and needs no copy in a checkpoint. At the end of the head steps it starts from the
@@ -190,7 +187,7 @@ class StepCallback(TrainerCallback):
 
 
 def _head_state(head: Any, state_dict: Mapping[str, Any] | None) -> dict[str, torch.Tensor]:
-    """The head's tensors, from the gathered state dict if parameters are sharded."""
+    """Return the head's tensors, from the gathered state dict if parameters are sharded."""
     prefix = f"{HEAD}."
     tensors = head.state_dict(prefix=prefix) if state_dict is None else state_dict
     return {

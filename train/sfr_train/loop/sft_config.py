@@ -22,14 +22,14 @@ _ABOVE_ZERO = (
 
 
 def sft_config(output: Path, training: Mapping[str, Any]) -> SFTConfig:
-    """SFTConfig with the fields of `training`, and this project's defaults for the others.
+    """Build SFTConfig from `training`, with this project's defaults for the other fields.
 
     Raises UserError if a field does not exist or a value cannot be used.
     """
-    known = {field.name for field in fields(SFTConfig) if field.init}
+    names = {field.name for field in fields(SFTConfig) if field.init}
     for name in training:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean `{near[0]}`?" if near else "trl.SFTConfig has no such field"
             raise UserError(f"training: {name}: unknown field; {hint}")
     gpu = torch.cuda.is_available()
@@ -58,7 +58,7 @@ def sft_config(output: Path, training: Mapping[str, Any]) -> SFTConfig:
 
 
 def _check_loggers(names: Sequence[str]) -> None:
-    """transformers checks this too, but only after the targets have been encoded."""
+    """Refuse unknown loggers now: transformers does so only after targets have been encoded."""
     for name in names:
         if name not in INTEGRATION_TO_CALLBACK:
             near = did_you_mean(name, INTEGRATION_TO_CALLBACK)

@@ -53,12 +53,9 @@ class SuiteCallback(TrainerCallback):
                 "model": str(checkpoint),
                 "suite": (settings.suite,),
                 "engine": "transformers",
-                "limit": settings.limit,
-                "samples": settings.samples,
                 "temperatures": (settings.temperature,),
-                "max_tokens": settings.max_tokens,
-                "metrics": settings.metrics,
                 "output": folder,
+                **settings.model_dump(include={"limit", "samples", "max_tokens", "metrics"}),
             },
             environment={},
         )

@@ -1,15 +1,21 @@
 """An SFTTrainer whose loss on the tokens is any function of logits and token.
 
 Cross-entropy takes the same path as its rivals, so that twins differ only in the function.
+
+TRL's fused LM head keeps no logits, which saves the memory of a large vocabulary but halves the
+speed on a CPU. Here the LM head reads only the states that predict a supervised token: prompts and
+padding, most of a batch of chats, never pass through it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
+from torch.utils.checkpoint import checkpoint
 from trl import SFTTrainer
 
 from sfr_train.loop.batch import sample_lengths, supervised_states
-from sfr_train.loop.token_loss import SupervisedLogits, cross_entropy, supervised_loss
 from sfr_train.objectives.base import TokenLoss
 from sfr_train.objectives.neftune import embedding_noise
 from sfr_train.targets.segments import IGNORED
@@ -17,6 +23,61 @@ from sfr_train.targets.segments import IGNORED
 LMHead = Literal["auto", "supervised", "fused"]
 """supervised: logits of supervised tokens only. fused: TRL's own, which keeps no logits and only
 supports cross-entropy. auto: supervised on a CPU, fused on an accelerator."""
+
+
+_CHUNK = 2**26  # float32 logits at a time: a quarter of a gigabyte
+
+
+class SupervisedLogits:
+    """A hook before the LM head of one model. Adapters, DDP, FSDP2 and ZeRO-3 see an ordinary
+    forward pass."""
+
+    def __init__(self, model: Any) -> None:
+        self._states: torch.Tensor | None = None
+        model.get_output_embeddings().register_forward_pre_hook(self._pick)
+
+    @contextmanager
+    def only(self, states: torch.Tensor | None) -> Iterator[None]:
+        """Within this context a forward pass gives logits (N, V) of these states (B, T) bool in
+        place of (B, T, V); None: of all states."""
+        self._states = states
+        try:
+            yield
+        finally:
+            self._states = None
+
+    def _pick(self, module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        return None if self._states is None else (arguments[0][self._states], *arguments[1:])
+
+
+def cross_entropy(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+    """-log p_y of each token, (N, V), (N,) -> (N,)."""
+    return torch.nn.functional.cross_entropy(logits, token, reduction="none")
+
+
+def supervised_loss(
+    logits: torch.Tensor, labels: torch.Tensor, *, token_loss: TokenLoss
+) -> torch.Tensor:
+    """Sum the loss over supervised tokens, in float32.
+
+    labels (B, T), unshifted; logits (B, T, V), or (N, V) of the supervised states alone. A large
+    float32 copy is made in pieces, and again in the backward pass.
+    """
+    token = labels[:, 1:][labels[:, 1:] != IGNORED]
+    if logits.ndim == 3:
+        logits = logits[supervised_states(labels)]
+    size = max(1, _CHUNK // logits.shape[-1])
+
+    def part(some_logits: torch.Tensor, some_tokens: torch.Tensor) -> torch.Tensor:
+        return token_loss(some_logits.float(), some_tokens).sum()
+
+    if len(logits) <= size:
+        return part(logits, token)
+    parts = [
+        checkpoint(part, logits[i : i + size], token[i : i + size], use_reentrant=False)
+        for i in range(0, len(logits), size)
+    ]
+    return torch.stack(parts).sum()
 
 
 class TokenTrainer(SFTTrainer):
@@ -30,7 +91,7 @@ class TokenTrainer(SFTTrainer):
     def set_token_loss(
         self, token_loss: TokenLoss | None, *, lm_head: LMHead, embedding_noise: float
     ) -> None:
-        """token_loss: None is cross-entropy; embedding_noise: alpha of NEFTune."""
+        """Set the token loss, None for cross-entropy, and alpha of NEFTune's noise."""
         self._token_loss, self._noise = token_loss, embedding_noise
         on_cpu = self.args.device.type == "cpu"
         self._fused = lm_head == "fused" or (lm_head == "auto" and not on_cpu)
@@ -45,8 +106,8 @@ class TokenTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Sum over the micro-batch, divided by the supervised tokens of the whole step. Evaluation
-        uses cross-entropy under every objective, so that objectives can be compared."""
+        """Return the sum over the micro-batch, divided by the supervised tokens of the whole step.
+        Evaluation uses cross-entropy under every objective, so that they can be compared."""
         training = self.model.training
         if self._noise and training:
             self._lengths = sample_lengths(inputs)

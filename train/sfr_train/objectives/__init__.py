@@ -27,20 +27,16 @@ OBJECTIVES = {
 }
 
 
-def objective_module(name: str) -> Any:
-    """The module of an objective. Raises UserError with the nearest name if there is none."""
-    if name not in OBJECTIVES:
-        raise UserError(f"objective {name}: unknown; {did_you_mean(name, OBJECTIVES)}")
-    return importlib.import_module(f"sfr_train.objectives.{name}")
-
-
 def read_objective(
     objective: str | Mapping[str, Any], *, where: str = "objective"
 ) -> tuple[Any, Any]:
-    """The module and the settings of an objective, given by name or as {name: ..., settings}.
+    """Return module and settings of an objective, given by name or as {name: ..., settings}.
 
     Raises UserError, which begins with `where`, for an unknown name or setting.
     """
     values = {"name": objective} if isinstance(objective, str) else dict(objective)
-    module = objective_module(str(values.pop("name", "sfr")))
+    name = str(values.pop("name", "sfr"))
+    if name not in OBJECTIVES:
+        raise UserError(f"objective {name}: unknown; {did_you_mean(name, OBJECTIVES)}")
+    module = importlib.import_module(f"sfr_train.objectives.{name}")
     return module, read_model(module.Settings, values, where=where)

@@ -8,14 +8,15 @@ steps nor the number of processes changes a loss. (The public code of SFR divide
 micro-batch.)
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 
 from sfr_train import settings
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.noise import HashNoise
 
 TokenLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(logits (N, V) float32, token (N,)) -> loss of each token (N,)."""
@@ -30,6 +31,15 @@ class Settings(settings.Settings):
     def needs(self) -> Needs | None:
         """What the objective reads of the future; None without a loss on it."""
         return None
+
+
+class EmbeddingSettings(Settings):
+    """Base of the settings of a loss on embeddings of the future."""
+
+    @property
+    def needs(self) -> Needs:
+        """Embeddings of the future."""
+        return "embeddings"
 
 
 @dataclass(frozen=True)
@@ -69,28 +79,19 @@ class FutureTerms:
     tau: torch.Tensor | None = None
 
 
-class FutureLoss(Protocol):
+class FutureLoss(ABC):
     """A loss on states and the text that follows them, added to cross-entropy with a weight."""
 
-    tokens: int  # K of a loss on the next tokens; 0 for a loss on embeddings
-    tau_per: Literal["sequence", "anchor"]  # what shares a flow time
+    tokens: int = 0  # K of a loss on the next tokens; 0 for a loss on embeddings
+    tau_per: Literal["sequence", "anchor"] = "anchor"  # what shares a flow time
     head: Any  # nn.Module trained beside the model, or None
 
-    def terms(self, anchors: Anchors, noise: Noise) -> FutureTerms:
-        """The loss of one micro-batch."""
+    @abstractmethod
+    def terms(self, anchors: Anchors, noise: HashNoise) -> FutureTerms:
+        """Return the loss of one micro-batch."""
 
     def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
-        """What this micro-batch adds to the divisor: a scalar on the device of the weights."""
-
-
-class WeightedAnchors:
-    """Base of the losses that are weighted means over anchors."""
-
-    tokens: int = 0
-    tau_per: Literal["sequence", "anchor"] = "anchor"
-
-    def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
-        """The sum of the weights."""
+        """Return what this micro-batch adds to the divisor, a scalar: the sum of its weights."""
         return weight.sum()
 
 

@@ -6,5 +6,5 @@ Settings = base.Settings
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """TRL's loss, unchanged."""
+    """Build TRL's loss, unchanged."""
     return base.Objective()

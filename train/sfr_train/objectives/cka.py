@@ -7,28 +7,22 @@ by B (B - 3); 32 or more are recommended. Means are taken over supervised positi
 
 import torch
 
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.noise import HashNoise
 from sfr_train.objectives import base
 
 _SMALLEST = 4
 
 
-class Settings(base.Settings):
-    """No settings."""
-
-    @property
-    def needs(self) -> base.Needs:
-        """Embeddings of the future."""
-        return "embeddings"
+Settings = base.EmbeddingSettings
 
 
-class Alignment(base.WeightedAnchors):
+class Alignment(base.FutureLoss):
     """The loss. Each micro-batch counts once."""
 
     head = None
 
-    def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
-        """The loss of the micro-batch; it uses no random numbers."""
+    def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
+        """Return the loss of the micro-batch; it uses no random numbers."""
         assert anchors.target is not None
         weighted = anchors.weight > 0
         samples, index = torch.unique(anchors.sequences[weighted], return_inverse=True)
@@ -41,7 +35,7 @@ class Alignment(base.WeightedAnchors):
         return base.FutureTerms(loss, loss.detach()[None])
 
     def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
-        """1 for a micro-batch with enough samples, else 0."""
+        """Return 1 for a micro-batch with enough samples, else 0."""
         enough = len(torch.unique(sequences[weight > 0])) >= _SMALLEST
         return weight.new_tensor(float(enough))
 
@@ -70,5 +64,5 @@ def _means(rows: torch.Tensor, index: torch.Tensor, samples: int) -> torch.Tenso
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy plus alignment."""
+    """Build cross-entropy plus alignment."""
     return base.Objective(future=Alignment())

@@ -14,5 +14,5 @@ def token_loss(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """The DFT objective."""
+    """Build the DFT objective."""
     return base.Objective(token_loss=token_loss)

@@ -26,5 +26,5 @@ def rest(log_p: torch.Tensor) -> torch.Tensor:
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """The focal objective."""
+    """Build the focal objective."""
     return base.Objective(partial(token_loss, **settings.model_dump()))

@@ -23,5 +23,5 @@ def one_minus_cosine(target: torch.Tensor, prediction: Prediction) -> torch.Tens
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy plus direction."""
+    """Build cross-entropy plus direction."""
     return base.Objective(future=Regression(make_head(settings, sizes), one_minus_cosine))

@@ -11,32 +11,27 @@ from pydantic import Field
 
 from sfr_train.flow.flow import Divergence, mean_square
 from sfr_train.flow.head import FlowHead
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.noise import HashNoise
 from sfr_train.objectives import base
 
 
-class Settings(base.Settings):
+class Settings(base.EmbeddingSettings):
     """The head's sizes."""
 
     width: int = Field(1024, ge=1)
     layers: int = Field(3, ge=2)
     time_size: int | None = Field(None, ge=4)
 
-    @property
-    def needs(self) -> base.Needs:
-        """Embeddings of the future."""
-        return "embeddings"
-
 
 @dataclass
-class Regression(base.WeightedAnchors):
+class Regression(base.FutureLoss):
     """The head as a projection, with a distance from the target."""
 
     head: FlowHead
     distance: Divergence
 
-    def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
-        """The loss of the micro-batch; it uses no random numbers."""
+    def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
+        """Return the loss of the micro-batch; it uses no random numbers."""
         assert anchors.target is not None
         zero = torch.zeros_like(anchors.target)
         prediction = self.head.predict(zero, zero[:, 0], anchors.hidden)
@@ -45,10 +40,10 @@ class Regression(base.WeightedAnchors):
 
 
 def make_head(settings: Settings, sizes: base.Sizes) -> FlowHead:
-    """SFR's head with these sizes."""
+    """Build SFR's head with these sizes."""
     return FlowHead(size=sizes.target, hidden_size=sizes.hidden, **settings.model_dump())
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy plus regression."""
+    """Build cross-entropy plus regression."""
     return base.Objective(future=Regression(make_head(settings, sizes), mean_square))

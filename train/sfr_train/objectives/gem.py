@@ -33,5 +33,5 @@ def token_loss(
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """The GEM objective."""
+    """Build the GEM objective."""
     return base.Objective(partial(token_loss, **settings.model_dump()))

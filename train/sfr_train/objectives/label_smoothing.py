@@ -22,5 +22,5 @@ def token_loss(logits: torch.Tensor, token: torch.Tensor, *, smoothing: float) -
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy with label smoothing."""
+    """Build cross-entropy with label smoothing."""
     return base.Objective(partial(token_loss, **settings.model_dump()))

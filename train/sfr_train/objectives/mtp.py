@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from sfr_train.flow.head import TokenHeads
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.noise import HashNoise
 from sfr_train.objectives import base
 
 
@@ -24,15 +24,15 @@ class Settings(base.Settings):
         return "tokens"
 
 
-class NextTokens(base.WeightedAnchors):
+class NextTokens(base.FutureLoss):
     """The heads and their cross-entropy."""
 
     def __init__(self, head: TokenHeads) -> None:
         self.head = head
         self.tokens = len(head.heads)
 
-    def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
-        """The loss of the micro-batch; it uses no random numbers."""
+    def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
+        """Return the loss of the micro-batch; it uses no random numbers."""
         assert anchors.tokens is not None
         logits = self.head(anchors.hidden)
         loss = anchors.weight * nn.functional.cross_entropy(
@@ -42,6 +42,6 @@ class NextTokens(base.WeightedAnchors):
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy plus K heads."""
+    """Build cross-entropy plus K heads."""
     head = TokenHeads(hidden_size=sizes.hidden, vocabulary=sizes.vocabulary, tokens=settings.tokens)
     return base.Objective(future=NextTokens(head))

@@ -14,7 +14,6 @@ from pydantic import Field, model_validator
 from sfr_train.flow.flow import (
     Divergence,
     FlowMatching,
-    Head,
     constant_source,
     gaussian_source,
     mean_square,
@@ -22,7 +21,7 @@ from sfr_train.flow.flow import (
     transported_kl,
 )
 from sfr_train.flow.head import FlowHead, TimeFreeHead, TokenHeads
-from sfr_train.flow.noise import Noise
+from sfr_train.flow.noise import HashNoise
 from sfr_train.objectives import base
 
 
@@ -57,7 +56,7 @@ class Settings(base.Settings):
 
 
 @dataclass
-class Flow(base.WeightedAnchors):
+class Flow(base.FutureLoss):
     """The flow-matching loss at the anchors. tokens: K of one-hot targets, or 0 for embeddings."""
 
     flow: FlowMatching
@@ -68,8 +67,8 @@ class Flow(base.WeightedAnchors):
     def __post_init__(self) -> None:
         self.head: Any = self.flow.head
 
-    def terms(self, anchors: base.Anchors, noise: Noise) -> base.FutureTerms:
-        """One draw of (tau, z0) for each anchor."""
+    def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
+        """Return the loss at one draw of (tau, z0) for each anchor."""
         if anchors.tokens is not None:
             vocabulary = self.head.tokens.heads[0].out_features
             target = torch.nn.functional.one_hot(anchors.tokens.clamp(min=0), vocabulary)
@@ -85,8 +84,8 @@ class Flow(base.WeightedAnchors):
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """Cross-entropy plus the flow with these settings."""
-    head: Head
+    """Build cross-entropy plus the flow with these settings."""
+    head: FlowHead | TimeFreeHead
     if settings.target == "onehot":
         point = torch.full((sizes.vocabulary,), 1 / sizes.vocabulary)
         tokens = settings.tokens

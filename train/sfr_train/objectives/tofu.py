@@ -40,5 +40,5 @@ def token_loss(
 
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
-    """The TOFU objective."""
+    """Build the TOFU objective."""
     return base.Objective(partial(token_loss, **settings.model_dump()))

@@ -75,7 +75,7 @@ class Targets:
         return self.size**-0.5 if self.settings.scale == "unit" else 1.0
 
     def embeddings(self, states: Any) -> Floats:
-        """Scaled targets (len(states), d) of state numbers, float32."""
+        """Return scaled targets (len(states), d) of state numbers, float32."""
         rows = np.asarray(self._embeddings[self._rows[states]], dtype=np.float32)
         if self.settings.scale == "sqrt_d":
             return rows * np.float32(self.size**0.5)
@@ -84,16 +84,16 @@ class Targets:
         return rows
 
     def weights(self, states: Any) -> Floats:
-        """Position weights of state numbers."""
+        """Return position weights of state numbers."""
         return np.asarray(self._weights[states], dtype=np.float32)
 
     def samples(self, states: Any) -> npt.NDArray[np.int64]:
-        """The data-set rows that states belong to."""
+        """Return the data-set rows that states belong to."""
         rows: npt.NDArray[np.int64] = np.searchsorted(self._offsets, states, side="right") - 1
         return rows
 
     def column(self, row: int, length: int) -> npt.NDArray[np.int64]:
-        """For each token of a row, the number of its state plus 1, or 0 without a state."""
+        """Return, for each token of a row, the number of its state plus 1, or 0 without a state."""
         first, last = int(self._offsets[row]), int(self._offsets[row + 1])
         column = np.zeros(length, dtype=np.int64)
         column[self._positions[first:last]] = np.arange(first, last) + 1
@@ -108,13 +108,13 @@ def load_or_build(
     cache: Path,
     encoder: TextEncoder | None = None,
 ) -> Targets:
-    """The targets of a tokenized data set (columns input_ids and labels), encoded now if they are
-    not in the cache."""
+    """Return the targets of a tokenized data set (columns input_ids and labels), encoded now if
+    they are not in the cache."""
     encoder = encoder or SentenceEncoder(settings)
     key = _key(dataset, tokenizer=tokenizer, settings=settings, encoder=encoder)
     folder = cache / "targets" / key
     if not (folder / "meta.json").is_file():
-        with _write_errors_reported(cache), _lock(folder.parent):
+        with _one_builder(cache):
             if not (folder / "meta.json").is_file():
                 scratch = folder.with_suffix(".part")
                 shutil.rmtree(scratch, ignore_errors=True)
@@ -203,19 +203,14 @@ def _key(dataset: Any, *, tokenizer: Any, settings: TargetSettings, encoder: Tex
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """One process builds; the others wait here, before any collective operation of the training."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _write_errors_reported(cache: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into an error of one line."""
+def _one_builder(cache: Path) -> Iterator[None]:
+    """Let one process build; the others wait here, before any collective operation of the training.
+    A full or read-only disk becomes an error of one line."""
     try:
-        yield
+        (cache / "targets").mkdir(parents=True, exist_ok=True)
+        with (cache / "targets" / ".lock").open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
     except OSError as error:
         if error.errno in DISK_FULL:
             raise RunError(

@@ -28,7 +28,7 @@ class EncodedTexts:
         return len(self._row_of)
 
     def row(self, text: str) -> int:
-        """The row of a text; a new text is queued for encoding."""
+        """Return the row of a text; a new text is queued for encoding."""
         key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
         if key not in self._row_of:
             self._row_of[key] = len(self._row_of)
@@ -53,7 +53,7 @@ class EncodedTexts:
         self._queue.clear()
 
     def moments(self, row_of_state: npt.NDArray[np.int64]) -> tuple[int, list[float], list[float]]:
-        """Size, and mean and standard deviation of each coordinate over the supervised states."""
+        """Return size, and mean and deviation of each coordinate over the supervised states."""
         shape = (len(self), self._size)
         rows: Any = np.memmap(self._file, dtype=self._settings.stored_as, mode="r", shape=shape)
         counts = np.bincount(row_of_state, minlength=len(self)).astype(np.float64)

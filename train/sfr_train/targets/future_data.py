@@ -15,7 +15,6 @@ The embeddings are read here and not in the training step, so that loader proces
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,9 +22,7 @@ import torch
 from trl.data_utils import pack_dataset
 
 from sfr_eval.errors import UserError
-from sfr_train.targets.cached import Targets, load_or_build
-from sfr_train.targets.segments import TargetSettings
-from sfr_train.targets.text_encoder import TextEncoder
+from sfr_train.targets.cached import Targets
 
 COLUMN = "future_states"  # of the data set: each token's state number + 1, or 0
 PREFIX = "future_"
@@ -36,15 +33,12 @@ Prepare = Callable[[Any, Any, bool], Any]
 def with_future_states(
     dataset: Any,
     prepare: Prepare,
+    encode: Callable[[Any], Targets],
     *,
     arguments: Any,
     packing: bool,
-    tokenizer: Any,
-    settings: TargetSettings,
-    cache: Path,
-    encoder: TextEncoder | None,
 ) -> tuple[Any, Targets]:
-    """TRL's tokens and labels with the state number of each token.
+    """Return TRL's tokens and labels with the state number of each token, and the targets.
 
     The column goes through packing with the tokens, so that no target can cross the border of a
     sample. Raises UserError for a stream, or if there is no row to train on.
@@ -60,9 +54,7 @@ def with_future_states(
     prepared = prepare(dataset, plain, False)
     if len(prepared) == 0:
         raise UserError("data: no row has a token to train on (no assistant turn?)")
-    targets = load_or_build(
-        prepared, tokenizer=tokenizer, settings=settings, cache=cache, encoder=encoder
-    )
+    targets = encode(prepared)
     prepared = prepared.select_columns(["input_ids", "labels"])
     numbers = [targets.column(i, len(labels)) for i, labels in enumerate(prepared["labels"])]
     prepared = prepared.add_column(COLUMN, [column.tolist() for column in numbers])
@@ -89,7 +81,7 @@ class FutureCollator:
     padding_free: bool
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The inner batch with the anchors of all its rows."""
+        """Return the inner batch with the anchors of all its rows."""
         batch: dict[str, Any] = self.inner(examples)
         if COLUMN not in examples[0]:
             return batch

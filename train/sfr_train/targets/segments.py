@@ -82,7 +82,7 @@ def position_weights(count: int) -> npt.NDArray[np.float32]:
 
 
 def segments(labels: Any, settings: TargetSettings) -> Segments:
-    """The supervised states of a row, from its unshifted labels (-100 outside the loss)."""
+    """Return the supervised states of a row, from its unshifted labels (-100 outside the loss)."""
     labels = np.asarray(labels)
     reply = np.flatnonzero(labels != IGNORED)
     count = len(reply)
@@ -94,9 +94,8 @@ def segments(labels: Any, settings: TargetSettings) -> Segments:
         positions = np.concatenate([reply[first] - 1, positions])
         starts = np.concatenate([first, starts])
     stops = np.minimum(starts + settings.k, count)
-    long_enough = stops - starts >= settings.shortest
-    positions, starts, stops = (part[long_enough] for part in (positions, starts, stops))
     order = np.argsort(positions, kind="stable")
+    order = order[(stops - starts >= settings.shortest)[order]]
     positions, starts, stops = positions[order], starts[order], stops[order]
     anchors = np.arange(len(positions))
     if settings.fill == "nearest" and len(positions):
@@ -110,7 +109,7 @@ def segments(labels: Any, settings: TargetSettings) -> Segments:
 
 
 def nearest(positions: Integers, anchors: Integers) -> Integers:
-    """The index of the nearest anchor for each position; of two equally near, the earlier."""
+    """Return the index of each position's nearest anchor; of two equally near, the earlier."""
     right = np.searchsorted(anchors, positions).clip(max=len(anchors) - 1)
     left = (right - 1).clip(min=0)
     nearer = np.abs(anchors[right] - positions) < np.abs(positions - anchors[left])

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
@@ -35,7 +36,7 @@ class TextEncoder(Protocol):
         """Identifies weights, tokenizer and pooling."""
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """(len(texts), d), rows of length 1."""
+        """Return (len(texts), d), rows of length 1."""
 
 
 class PackedLinears:
@@ -109,7 +110,7 @@ class SentenceEncoder:
         return model
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Unit rows; half precision on a GPU."""
+        """Return unit rows; half precision on a GPU."""
         device = self._model.device.type
         with (
             torch.inference_mode(),
@@ -120,11 +121,7 @@ class SentenceEncoder:
     def encode_plainly(self, texts: Sequence[str]) -> Floats:
         """Encode with the library's own `encode`."""
         rows = self._model.encode(
-            list(texts),
-            batch_size=64,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-            convert_to_numpy=True,
+            list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False
         )
         return np.asarray(rows, dtype=np.float32)
 
@@ -167,15 +164,12 @@ class SentenceEncoder:
         ids = list(row_of)
         padding = transformer.tokenizer.pad_token_id or 0
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        rows: Floats | None = None
+        rows: list[Floats] = []
         for start, stop in batches([len(ids[i]) for i in order], limit=self._limit):
             part = order[start:stop]
-            width = len(ids[part[-1]])
-            missing = [width - len(ids[i]) for i in part]
-            tokens = torch.tensor(
-                [ids[i] + (padding,) * n for i, n in zip(part, missing, strict=True)]
-            )
-            mask = torch.tensor([[1] * (width - n) + [0] * n for n in missing])
+            unpadded = [torch.tensor(ids[i], dtype=torch.long) for i in part]
+            tokens = pad_sequence(unpadded, batch_first=True, padding_value=padding)
+            mask = pad_sequence([torch.ones_like(row) for row in unpadded], batch_first=True)
             tokens, mask = tokens.to(model.device), mask.to(model.device)
             with self._packed.in_use():
                 states = transformer.auto_model(input_ids=tokens, attention_mask=mask)
@@ -183,16 +177,13 @@ class SentenceEncoder:
             for module in rest:
                 features = module(features)
             unit = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=1)
-            if rows is None:
-                rows = np.empty((len(ids), unit.shape[1]), dtype=np.float32)
-            rows[part] = unit.cpu().numpy()
-        assert rows is not None
-        return rows[text_rows]
+            rows.append(unit.cpu().numpy())
+        return np.concatenate(rows)[np.argsort(order)[text_rows]]
 
 
 def batches(lengths: Sequence[int], *, limit: int) -> Iterator[tuple[int, int]]:
-    """Ranges of ascending lengths with at most `limit` tokens, padding included, and hardly any
-    padding. A single longer text is a batch of its own."""
+    """Yield ranges of ascending lengths with at most `limit` tokens, padding included, and hardly
+    any padding. A single longer text is a batch of its own."""
     start = 0
     for i, length in enumerate(lengths):
         full = (i + 1 - start) * length > limit

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from sfr_train.loop.token_loss import cross_entropy, supervised_loss
+from sfr_train.loop.token_trainer import cross_entropy, supervised_loss
 from sfr_train.objectives import gem, tofu
 
 V = 9
@@ -33,7 +33,7 @@ def test_supervised_loss_in_pieces_is_the_same_loss(monkeypatch: pytest.MonkeyPa
     labels = torch.randint(0, V, (3, 40))
     whole = supervised_loss(logits, labels, token_loss=tofu_loss)
     (expected,) = torch.autograd.grad(whole, logits)
-    monkeypatch.setattr("sfr_train.loop.token_loss._CHUNK", 13 * V)
+    monkeypatch.setattr("sfr_train.loop.token_trainer._CHUNK", 13 * V)
     pieces = supervised_loss(logits, labels, token_loss=tofu_loss)
     (gradient,) = torch.autograd.grad(pieces, logits)
     assert float(pieces) == pytest.approx(float(whole), rel=1e-6)

@@ -5,7 +5,7 @@ This summarises the whole curve: its Pareto frontier, the area under it, and the
 levels of quality, each with an interval that resamples queries with all their temperatures.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -70,9 +70,7 @@ def curve(quality: MetricResult, diversity: MetricResult) -> Curve:
     temperatures = tuple(sorted(set(of_quality) & set(of_diversity)))
     columns = [table[t] for t in temperatures for table in (of_quality, of_diversity)]
     queries = dict.fromkeys(value.query for value in quality.values)
-    complete = [
-        query for query in queries if columns and all(query in column for column in columns)
-    ]
+    complete = [q for q in queries if columns and all(q in column for column in columns)]
 
     def rows(table: Mapping[float, Mapping[str, float]]) -> Floats:
         cells = [[table[t][query] for t in temperatures] for query in complete]
@@ -107,30 +105,15 @@ def summary(pair: Curve, *, draws: int = DRAWS) -> dict[str, Any]:
 
     The levels are taken from the curve once, and every resample uses the same ones.
     """
-
-    def measured(functional: Functional) -> CurveEstimate:
-        generator = np.random.default_rng(SEED)  # the same resamples for every functional
-        return whole_curve(
-            pair.qualities, pair.diversities, functional, generator=generator, draws=draws
-        )
-
-    best = float(pair.qualities.mean(axis=0).max())
     info = metric_info(pair.diversity)
     turned = info is not None and info.direction == "lower"
+    best = float(pair.qualities.mean(axis=0).max())
     return {
         "quality": pair.quality,
         "diversity": pair.diversity,
         "diversity_is": "1 - value" if turned else "the value",
         "points": pair.points,
-        "hypervolume": asdict(measured(hypervolume)),
-        "matched": [
-            {
-                "part": part,
-                "level": part * best,
-                **asdict(measured(partial(diversity_at, level=part * best))),
-            }
-            for part in LEVELS
-        ],
+        **_at_levels(partial(whole_curve, pair.qualities, pair.diversities), best, draws),
         "queries_left_out": pair.left_out,
         "signature": {"version": VERSION, "seed": SEED, "draws": draws, "unit": "query"},
     }
@@ -144,27 +127,31 @@ def compare_curves(first: Curve, second: Curve, *, draws: int = DRAWS) -> dict[s
     """
     shared = [query for query in first.queries if query in set(second.queries)]
     one, two = first.rows(shared), second.rows(shared)
-
-    def measured(functional: Functional) -> CurveEstimate:
-        generator = np.random.default_rng(SEED)
-        return curve_difference(one, two, functional, generator=generator, draws=draws)
-
     best = min(float(q.mean(axis=0).max()) if shared else 0.0 for q, _ in (one, two))
     return {
         "quality": first.quality,
         "diversity": first.diversity,
-        "hypervolume": asdict(measured(hypervolume)),
-        "matched": [
-            {
-                "part": part,
-                "level": part * best,
-                **asdict(measured(partial(diversity_at, level=part * best))),
-            }
-            for part in LEVELS
-        ],
+        **_at_levels(partial(curve_difference, one, two), best, draws),
         "queries": len(shared),
         "queries_left_out": len({*first.queries, *second.queries}) - len(shared),
         "signature": {"version": VERSION, "seed": SEED, "draws": draws, "unit": "query"},
+    }
+
+
+def _at_levels(estimate: Callable[..., CurveEstimate], best: float, draws: int) -> dict[str, Any]:
+    """Estimate the hypervolume and the diversity at each part of the best quality."""
+
+    def measured(functional: Functional) -> dict[str, Any]:
+        generator = np.random.default_rng(SEED)  # the same resamples for every functional
+        return asdict(estimate(functional, generator=generator, draws=draws))
+
+    levels = [(part, part * best) for part in LEVELS]
+    return {
+        "hypervolume": measured(hypervolume),
+        "matched": [
+            {"part": part, "level": level, **measured(partial(diversity_at, level=level))}
+            for part, level in levels
+        ],
     }
 
 

@@ -5,7 +5,8 @@ are counted in the results and never become text. A prompt that lost too many re
 undefined, with the reason.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -108,6 +109,11 @@ class Context:
         sizes = [len(replies) for replies in self.by_prompt().values()]
         return np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]) if sizes else []
 
+    def prompt_embeddings(self) -> "dict[Cell, npt.NDArray[np.float32]]":
+        """Return the rows of `reply_embeddings` that belong to each prompt."""
+        rows = zip(self.by_prompt(), self.prompt_rows(), strict=True)
+        return {prompt: self.reply_embeddings[places] for prompt, places in rows}
+
     @cached_property
     def readings(self) -> "Readings":
         """What the checkpoint, and its base, computed on each of `replies`."""
@@ -154,6 +160,17 @@ class Context:
     def query_value(self, key: QueryKey, number: float | None, *, reason: str) -> Value:
         """Make the value of one query, all personas together."""
         return self.prompt_value((*key, ""), number, reason=reason)
+
+    def prompt_values(self, numbers: Iterable[float], *, reason: str) -> list[Value]:
+        """Make the values of all prompts, given their numbers in order; NaN is undefined."""
+        return [
+            self.prompt_value(key, None if math.isnan(number) else number, reason=reason)
+            for key, number in zip(self.by_prompt(), numbers, strict=True)
+        ]
+
+    def query_values(self, numbers: Mapping[Any, float], *, reason: str) -> list[Value]:
+        """Make the values of all queries; those without a number are undefined."""
+        return [self.query_value(key, numbers.get(key), reason=reason) for key in self.by_query()]
 
     def per_prompt(
         self, measure: Callable[[list[Sample]], float | None], *, reason: str

@@ -54,6 +54,7 @@ LISTED = 50
 
 _Answers = Sequence[tuple[Sample, Graded]]
 """The graded answers to one prompt."""
+_ByPrompt = Mapping[Cell, _Answers]
 
 
 def _right(answers: _Answers) -> list[Sample]:
@@ -101,7 +102,7 @@ def _distinct(graded: _Answers, labels: Iterable[Hashable]) -> Callable[[int], f
     return partial(distinct_at_k, Counter(labels).values(), len(graded))
 
 
-def largest_k(answers: Mapping[Cell, _Answers], temperature: float) -> int:
+def largest_k(answers: _ByPrompt, temperature: float) -> int:
     """Return the largest k for which every problem with a graded program has enough of them. Every
     k then rests on the same problems, so a curve over k never decreases."""
     counts = [len(graded) for (t, _, _), graded in answers.items() if t == temperature and graded]
@@ -110,7 +111,7 @@ def largest_k(answers: Mapping[Cell, _Answers], temperature: float) -> int:
 
 def _at_k(
     context: Context,
-    answers: Mapping[Cell, _Answers],
+    answers: _ByPrompt,
     name: str,
     measure: Callable[[_Answers], Callable[[int], float | None]],
     *,
@@ -141,7 +142,7 @@ def _at_k(
 def _behaviours(
     context: Context,
     grading: Grading,
-    answers: Mapping[Cell, _Answers],
+    answers: _ByPrompt,
     signature: Mapping[str, Any],
 ) -> Iterator[MetricResult]:
     """Yield distinct_behaviour_at_k: undefined for problems without a function to call, absent if
@@ -178,7 +179,7 @@ def _behaviours(
 def _rates(
     context: Context,
     grading: Grading,
-    answers: Mapping[Cell, _Answers],
+    answers: _ByPrompt,
     signature: Mapping[str, Any],
 ) -> Iterator[MetricResult]:
     """Yield shares of a problem's answers, each 0 to 1."""
@@ -235,7 +236,7 @@ def _mean(outcomes: Sequence[bool]) -> float | None:
     return sum(outcomes) / len(outcomes) if outcomes else None
 
 
-def _notes(context: Context, grading: Grading, answers: Mapping[Cell, _Answers]) -> dict[str, Any]:
+def _notes(context: Context, grading: Grading, answers: _ByPrompt) -> dict[str, Any]:
     """Return what a reader of pass@k has to know besides the number."""
     verdicts = [verdict for graded in answers.values() for _, verdict in graded]
     statuses = Counter(verdict.status for verdict in verdicts)

@@ -67,13 +67,13 @@ def compute(context: Context) -> list[MetricResult]:
     drawn = [len(rows) for rows in context.prompt_rows()]
     sets = set_values(context.reply_embeddings, accepted, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
+    bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
     of_encoder = {metric: own for metric, (own, _) in signatures(context.encoder_signature).items()}
     columns = {
         "valid_self_bleu_4": (
             _self_bleu(context, accepted),
             f"fewer than {REFERENCES + 1} replies pass the gate",
-            lexical_signatures(context.tokenizer)["self_bleu_4_fixed"][0]
-            | {"references": REFERENCES},
+            {**bleu, "references": REFERENCES},
         ),
         "valid_embed_distance": (sets["embed_distance"], few, of_encoder["embed_distance"]),
         "valid_vendi_q2": (sets["vendi_q2"], few, of_encoder["vendi_q2"]),

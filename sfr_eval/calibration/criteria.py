@@ -10,7 +10,6 @@ from sfr_eval.calibration import checks
 from sfr_eval.calibration.checks import CheckResult
 from sfr_eval.calibration.design import Size
 from sfr_eval.calibration.draws import Table, matrix
-from sfr_eval.metrics.metric import Dial
 from sfr_eval.metrics.table import metric_table
 from sfr_eval.stats.intervals import mean_interval
 
@@ -34,13 +33,18 @@ def check_metric(
     metric: str, measurements: Measurements, size: Size, *, generator: np.random.Generator
 ) -> dict[str, Any]:
     """Return what `calibration.json` holds about one metric."""
-    dials = metric_table()[metric].claims
+    entry = metric_table()[metric]
+    dials, higher = entry.claims, entry.higher_is_better
     reference = measurements.dose[dials[0]][metric] if dials else None
     span = _span(reference)
     null, null_result = _null(metric, measurements, size, generator=generator)
     counts, count_results = _counts(metric, measurements.counts, span)
     results = {
-        **_dose_checks(metric, measurements.dose, dials),
+        **{
+            f"dose {dial}": checks.dose_response(curves[metric], higher_is_better=higher)
+            for dial, curves in measurements.dose.items()
+            if dial in dials and higher is not None
+        },
         "null": null_result,
         **count_results,
     }
@@ -48,7 +52,7 @@ def check_metric(
     steps = (0.0, *size.steps)
     return {
         "claims": list(dials),
-        "direction": metric_table()[metric].direction,
+        "direction": entry.direction,
         "dose": {dial: _curve(curves[metric], steps) for dial, curves in measurements.dose.items()},
         "null": null,
         "counts": counts,
@@ -58,20 +62,6 @@ def check_metric(
         "verdicts": {name: asdict(check) for name, check in results.items()},
         "headline": bool(dials) and all(check.passed for check in results.values()),
         "reasons": reasons if dials else ["claims to see no collapse: a fact beside the others"],
-    }
-
-
-def _dose_checks(
-    metric: str, dose: Mapping[str, Mapping[str, np.ndarray]], dials: Sequence[Dial]
-) -> dict[str, CheckResult]:
-    """Check the response to each dial that the metric claims to detect."""
-    higher = metric_table()[metric].higher_is_better
-    if higher is None:
-        return {}
-    return {
-        f"dose {dial}": checks.dose_response(curves[metric], higher_is_better=higher)
-        for dial, curves in dose.items()
-        if dial in dials
     }
 
 

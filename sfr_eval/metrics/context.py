@@ -111,8 +111,12 @@ class Context:
 
     def prompt_embeddings(self) -> "dict[Cell, npt.NDArray[np.float32]]":
         """Return the rows of `reply_embeddings` that belong to each prompt."""
-        rows = zip(self.by_prompt(), self.prompt_rows(), strict=True)
-        return {prompt: self.reply_embeddings[places] for prompt, places in rows}
+        import numpy as np
+
+        ends = np.cumsum([len(replies) for replies in self.by_prompt().values()], dtype=np.intp)
+        # Views, not copies; the last part is empty.
+        parts = np.split(self.reply_embeddings, ends)
+        return dict(zip(self.by_prompt(), parts, strict=False))
 
     @cached_property
     def readings(self) -> "Readings":
@@ -180,6 +184,19 @@ class Context:
             self.prompt_value(key, measure(replies), reason=reason)
             for key, replies in self.by_prompt().items()
         ]
+
+
+def sample_value(reply: Sample, number: float | None, *, reason: str = "") -> Value:
+    """Make the value of one reply; `reason` is kept only if the value is undefined."""
+    return Value(
+        suite=reply.suite,
+        temperature=reply.temperature,
+        query=reply.query,
+        persona=reply.persona,
+        sample_id=reply.sample_id,
+        value=number,
+        reason=reason if number is None else "",
+    )
 
 
 def metric_result(

@@ -13,9 +13,8 @@ from typing import Any
 from sfr_eval.judges.error_rates import CORRECTED_SUFFIX, GOOD_SUFFIX
 from sfr_eval.judges.rubric import GOOD
 from sfr_eval.judges.votes import Judged, Judgement
-from sfr_eval.metrics.context import Context
+from sfr_eval.metrics.context import Context, sample_value
 from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
-from sfr_eval.metrics.values import sample_value
 from sfr_eval.stats.agreement import krippendorff_alpha
 from sfr_eval.stats.slope import slope_within
 from sfr_eval.types import MetricResult, Sample

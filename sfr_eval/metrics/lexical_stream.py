@@ -115,7 +115,8 @@ def _of_prompts(
     )
     raw = grouped_bleu(packed, prompt, np.arange(len(rows)))
     draws = fixed_bleu_draws(packed, prompt, references=REFERENCES)
-    means = np.array([_means(draw, prompt, count) for draw in draws])  # draw, prompt, order
+    by_order = [[group_means(column, prompt, groups=count) for column in d.T] for d in draws]
+    means = np.array([np.stack(orders, axis=1) for orders in by_order])  # draw, prompt, order
     for n in range(1, MAX_N + 1):
         columns[f"self_bleu_{n}"] = group_means(raw[:, n - 1], prompt, groups=count)
         columns[f"self_bleu_{n}_fixed"] = means[:, :, n - 1].mean(axis=0)
@@ -163,10 +164,6 @@ def _of_queries(
         ]
         columns[f"style_bleu_gap_{n}"] = sides[0] - sides[1]
     return columns
-
-
-def _means(scores: Floats, group: Integers, count: int) -> Floats:
-    return np.stack([group_means(column, group, groups=count) for column in scores.T], axis=1)
 
 
 def monte_carlo_error(batches: Iterable[Floats]) -> float | None:

@@ -7,9 +7,8 @@ answers the question. It cannot judge free text: a good answer in other words is
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
+from sfr_eval.metrics.context import NO_TEXT, Context, metric_result, sample_value
 from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
-from sfr_eval.metrics.values import sample_value
 from sfr_eval.types import MetricResult, Sample
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.context import Context, metric_result, sample_value
 from sfr_eval.metrics.metric import Metric, by_id
-from sfr_eval.metrics.values import sample_value
 from sfr_eval.stats.arrays import Floats, Mask
 from sfr_eval.stats.intervals import t_interval
 from sfr_eval.types import MetricResult, Value

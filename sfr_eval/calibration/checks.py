@@ -3,12 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from sfr_eval.calibration.design import NOMINAL, POWER, TOLERANCE
-from sfr_eval.stats.arrays import Floats, Mask
-from sfr_eval.stats.intervals import BCA_FROM, CONFIDENCE, mean_interval
+from sfr_eval.stats.arrays import Floats
+from sfr_eval.stats.intervals import BCA_FROM, mean_interval, t_half_factor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +44,8 @@ def pairs_of_runs(values: Floats, *, partners: int) -> Floats:
     """Return differences of whole runs: each of `values`, (runs, queries), minus each of the
     `partners` runs after it, wrapping around. These are more than the runs / 2 pairs without a
     common run: the average over them is the same, with a smaller standard error."""
-    return np.concatenate(
-        [values - np.roll(values, -step, axis=0) for step in range(1, partners + 1)]
-    )
+    steps = range(1, partners + 1)
+    return np.concatenate([values - np.roll(values, -step, axis=0) for step in steps])
 
 
 def pairs_by_query(values: Floats, *, repeats: int, generator: np.random.Generator) -> Floats:
@@ -68,7 +68,8 @@ def null_coverage(differences: Floats) -> tuple[float, str]:
     """
     pairs, queries = differences.shape
     if queries < BCA_FROM:
-        return float(_t_covers_zero(differences).mean()), "t"
+        half = t_half_factor(queries) * differences.std(axis=1, ddof=1) / math.sqrt(queries)
+        return float((np.abs(differences.mean(axis=1)) <= half).mean()), "t"
     hits = 0
     for row in differences:
         mean = mean_interval(row.tolist())
@@ -82,40 +83,24 @@ def runs_differ(values: Floats) -> bool:
     `values` is (runs, queries). An interval around a rare event nearly always covers zero, which
     proves nothing.
     """
-    runs, queries = values.shape
-    if runs < 2 or queries < 2:
+    if min(values.shape) < 2:
         return False
-    differ = np.abs(values - np.roll(values, -1, axis=0)) > _ALIKE
+    # Sums in a different order differ by less than 1e-12.
+    differ = np.abs(values - np.roll(values, -1, axis=0)) > 1e-12
     return bool(differ.mean() >= 0.25)
-
-
-_ALIKE = 1e-12
-"""Sums in a different order differ by less."""
-
-
-def _t_covers_zero(differences: Floats) -> Mask:
-    from scipy.special import stdtrit
-
-    n = differences.shape[1]
-    half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * differences.std(axis=1, ddof=1) / math.sqrt(n)
-    covered: Mask = np.abs(differences.mean(axis=1)) <= half
-    return covered
 
 
 def null_result(shares: Mapping[str, float | None]) -> CheckResult:
     """Check that all shares that could be measured lie within 95 +- 2%."""
     measured = {where: share for where, share in shares.items() if share is not None}
     if not measured:
-        return CheckResult(
-            passed=None, reason="hardly varies between runs of the world: nothing to test"
-        )
+        why = "hardly varies between runs of the world: nothing to test"
+        return CheckResult(passed=None, reason=why)
     for where, share in measured.items():
         if not NOMINAL[0] <= share <= NOMINAL[1]:
             kind = "narrow" if share < NOMINAL[0] else "wide"
-            return CheckResult(
-                passed=False,
-                reason=f"null intervals are too {kind}: {share:.1%} cover zero ({where})",
-            )
+            why = f"null intervals are too {kind}: {share:.1%} cover zero ({where})"
+            return CheckResult(passed=False, reason=why)
     return CheckResult(passed=True)
 
 
@@ -170,19 +155,17 @@ def unevenness(curve: Floats, *, noise_of_query: float) -> float:
 
 
 def detectable(noise_of_query: float, queries: int, *, uneven: float = 0.0) -> float | None:
-    """Return the smallest mean drop that a paired two-sided t test over queries detects with 80%
-    power.
+    """Return the smallest mean drop that a paired t test over queries detects with 80% power.
 
-    Differences have standard deviation sqrt(noise^2 + (uneven drop)^2). With c the noncentrality
-    that gives this power, drop = c sd / sqrt(n). None if no drop is large enough, since its
-    unevenness grows with it.
+    The test is two-sided. Differences have standard deviation sqrt(noise^2 + (uneven drop)^2). With
+    c the noncentrality that gives this power, drop = c sd / sqrt(n). None if no drop is large
+    enough, since its unevenness grows with it.
     """
     from scipy.optimize import brentq
-    from scipy.special import stdtrit
     from scipy.stats import nct
 
     degrees = queries - 1
-    limit = float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
+    limit = t_half_factor(queries)
 
     def missing_power(c: float) -> float:
         return float(nct.sf(limit, degrees, c) + nct.cdf(-limit, degrees, c)) - POWER
@@ -195,12 +178,9 @@ def detectable(noise_of_query: float, queries: int, *, uneven: float = 0.0) -> f
 def dial_of(drop: float, curve: Sequence[float], settings: Sequence[float]) -> float | None:
     """Return the setting of the dial at which the mean curve has first fallen by `drop`, linear
     between settings; None if it never does. `curve` begins at no collapse."""
-    fallen = [abs(value - curve[0]) for value in curve]
-    for number in range(1, len(fallen)):
-        before, after = fallen[number - 1], fallen[number]
+    points = [(setting, abs(v - curve[0])) for setting, v in zip(settings, curve, strict=True)]
+    for (start, before), (end, after) in pairwise(points):
         if after >= drop:
             part = (drop - before) / (after - before) if after > before else 1.0
-            return float(
-                settings[number - 1] + max(0.0, part) * (settings[number] - settings[number - 1])
-            )
+            return float(start + max(0.0, part) * (end - start))
     return None

@@ -6,24 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from sfr_eval.calibration.checks import (
-    CheckResult,
-    count_stability,
-    detectable,
-    dial_of,
-    dose_response,
-    moved_by_length,
-    noise,
-    null_coverage,
-    null_result,
-    pairs_by_query,
-    pairs_of_runs,
-    runs_differ,
-    unevenness,
-)
+from sfr_eval.calibration import checks
+from sfr_eval.calibration.checks import CheckResult
 from sfr_eval.calibration.design import Size
 from sfr_eval.calibration.draws import Table, matrix
-from sfr_eval.metrics.metric import Dial
 from sfr_eval.metrics.table import metric_table
 from sfr_eval.stats.intervals import mean_interval
 
@@ -47,44 +33,35 @@ def check_metric(
     metric: str, measurements: Measurements, size: Size, *, generator: np.random.Generator
 ) -> dict[str, Any]:
     """Return what `calibration.json` holds about one metric."""
-    dials = metric_table()[metric].claims
+    entry = metric_table()[metric]
+    dials, higher = entry.claims, entry.higher_is_better
     reference = measurements.dose[dials[0]][metric] if dials else None
     span = _span(reference)
-    null, null_check = _null(metric, measurements, size, generator=generator)
-    counts, count_checks = _counts(metric, measurements.counts, span)
-    checks = {
-        **_dose_checks(metric, measurements.dose, dials),
-        "null": null_check,
-        **count_checks,
+    null, null_result = _null(metric, measurements, size, generator=generator)
+    counts, count_results = _counts(metric, measurements.counts, span)
+    results = {
+        **{
+            f"dose {dial}": checks.dose_response(curves[metric], higher_is_better=higher)
+            for dial, curves in measurements.dose.items()
+            if dial in dials and higher is not None
+        },
+        "null": null_result,
+        **count_results,
     }
-    reasons = [f"{name}: {check.reason}" for name, check in checks.items() if not check.passed]
+    reasons = [f"{name}: {check.reason}" for name, check in results.items() if not check.passed]
     steps = (0.0, *size.steps)
     return {
         "claims": list(dials),
-        "direction": metric_table()[metric].direction,
-        "dose": {dial: _curve(of[metric], steps) for dial, of in measurements.dose.items()},
+        "direction": entry.direction,
+        "dose": {dial: _curve(curves[metric], steps) for dial, curves in measurements.dose.items()},
         "null": null,
         "counts": counts,
         "lengths": _lengths(metric, measurements.lengths, span),
         "span": span,
         "power": _power(metric, measurements.sets, reference, steps),
-        "verdicts": {name: asdict(check) for name, check in checks.items()},
-        "headline": bool(dials) and all(check.passed for check in checks.values()),
+        "verdicts": {name: asdict(check) for name, check in results.items()},
+        "headline": bool(dials) and all(check.passed for check in results.values()),
         "reasons": reasons if dials else ["claims to see no collapse: a fact beside the others"],
-    }
-
-
-def _dose_checks(
-    metric: str, dose: Mapping[str, Mapping[str, np.ndarray]], dials: Sequence[Dial]
-) -> dict[str, CheckResult]:
-    """Check the response to each dial that the metric claims to detect."""
-    higher = metric_table()[metric].higher_is_better
-    if higher is None:
-        return {}
-    return {
-        f"dose {dial}": dose_response(curves[metric], higher_is_better=higher)
-        for dial, curves in dose.items()
-        if dial in dials
     }
 
 
@@ -96,17 +73,16 @@ def _null(
     runs, wide = matrix(measurements.runs[metric]), matrix(measurements.wide[metric])
     shares: dict[str, float | None] = {"truth": None, "collapsed": None}
     methods = dict.fromkeys(shares, "hardly varies")
-    if runs_differ(runs):
-        pairs = pairs_of_runs(runs, partners=size.null_partners)
-        shares["truth"], method = null_coverage(pairs)
-        methods["truth"] = (
-            f"{method}, {pairs.shape[1]} queries, {len(runs)} runs, {len(pairs)} pairs"
-        )
-    if runs_differ(wide):
-        pairs = pairs_by_query(wide, repeats=size.wide_repeats, generator=generator)
-        shares["collapsed"], method = null_coverage(pairs)
+    if checks.runs_differ(runs):
+        pairs = checks.pairs_of_runs(runs, partners=size.null_partners)
+        shares["truth"], method = checks.null_coverage(pairs)
+        queries = pairs.shape[1]
+        methods["truth"] = f"{method}, {queries} queries, {len(runs)} runs, {len(pairs)} pairs"
+    if checks.runs_differ(wide):
+        pairs = checks.pairs_by_query(wide, repeats=size.wide_repeats, generator=generator)
+        shares["collapsed"], method = checks.null_coverage(pairs)
         methods["collapsed"] = f"{method}, {pairs.shape[1]} queries, {len(pairs)} pairs"
-    return {"cover": shares, "method": methods}, null_result(shares)
+    return {"cover": shares, "method": methods}, checks.null_result(shares)
 
 
 def _counts(
@@ -116,12 +92,12 @@ def _counts(
     means = {k: _mean(matrix(table[metric])) for k, table in tables.items()}
     defined = {k: mean for k, mean in means.items() if mean is not None}
     stable: int | None = None
-    checks = {}
+    results = {}
     if len(defined) < len(means):
-        checks["count"] = CheckResult(passed=False, reason="undefined at some k")
+        results["count"] = CheckResult(passed=False, reason="undefined at some k")
     elif span:
-        stable, checks["count"] = count_stability(defined, scale=span)
-    return {"mean": {str(k): mean for k, mean in means.items()}, "stable_from": stable}, checks
+        stable, results["count"] = checks.count_stability(defined, scale=span)
+    return {"mean": {str(k): mean for k, mean in means.items()}, "stable_from": stable}, results
 
 
 def _lengths(metric: str, tables: Mapping[int, Table], span: float | None) -> dict[str, Any]:
@@ -133,17 +109,14 @@ def _lengths(metric: str, tables: Mapping[int, Table], span: float | None) -> di
     defined = {words: mean for words, mean in means.items() if mean is not None}
     return {
         "mean": {str(words): mean for words, mean in means.items()},
-        "moved": moved_by_length(defined, scale=span)
+        "moved": checks.moved_by_length(defined, scale=span)
         if span and 0 in defined and len(defined) > 1
         else None,
     }
 
 
 def _power(
-    metric: str,
-    tables: Mapping[int, Table],
-    reference: np.ndarray | None,
-    steps: Sequence[float],
+    metric: str, tables: Mapping[int, Table], reference: np.ndarray | None, steps: Sequence[float]
 ) -> list[dict[str, Any]]:
     """Return a row for each (queries, k): the smallest drop that is detected with 80% power, as a
     number, as a part of what full collapse does, and as a setting of the dial."""
@@ -151,20 +124,20 @@ def _power(
     if reference is None or span is None:
         return []
     rows = []
-    uneven = unevenness(reference, noise_of_query=0.0)
+    uneven = checks.unevenness(reference, noise_of_query=0.0)
     for k, table in tables.items():
         values = matrix(table[metric])
-        if not runs_differ(values):
+        if not checks.runs_differ(values):
             continue
-        spread = noise(values)
+        spread = checks.noise(values)
         for queries in QUERIES:
-            row: dict[str, Any] = {"queries": queries, "k": k, "noise": spread}
-            row |= {"drop": None, "part": None, "dial": None}
-            drop = detectable(spread, queries, uneven=uneven)
+            drop = checks.detectable(spread, queries, uneven=uneven)
+            part = dial = None
             if drop is not None:
-                dial = dial_of(drop, reference.mean(axis=1).tolist(), steps)
-                row |= {"drop": drop, "part": drop / span, "dial": dial}
-            rows.append(row)
+                part = drop / span
+                dial = checks.dial_of(drop, reference.mean(axis=1).tolist(), steps)
+            row = {"queries": queries, "k": k, "noise": spread}
+            rows.append({**row, "drop": drop, "part": part, "dial": dial})
     return rows
 
 

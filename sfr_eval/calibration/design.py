@@ -16,52 +16,33 @@ class Size:
     """How much is drawn. Encoding is nearly all of the cost, so the number of texts decides."""
 
     k: int = 8  # replies to a prompt, as in the suite itself
-    steps: tuple[float, ...]  # settings of each dial, beyond 0
-    dose_queries: int  # of metrics that need the encoder
-    dose_personas: int
-    light_queries: int  # of metrics that do not; all personas
-    null_queries: int  # at the reference distribution, every metric
-    null_pool: int  # replies to a prompt, all personas: the source of the runs and of the noise
-    null_personas: int  # in a run
-    null_runs: int  # each with its own seed
-    null_partners: int  # other runs to compare each run with
-    wide_queries: int  # a collapsed source, as many queries as a real run
-    wide_personas: int
-    wide_sets: int  # draws of k replies, assembled query by query into pairs of runs
-    wide_repeats: int
-    counts: tuple[int, ...]  # k of the stability check, each a divisor of the largest
-    count_queries: int
-    count_personas: int
+    steps: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)  # settings of each dial, beyond 0
+    dose_queries: int = 16  # of metrics that need the encoder
+    dose_personas: int = 4
+    light_queries: int = 37  # of metrics that do not; all personas
+    null_queries: int = 16  # at the reference distribution, every metric
+    null_pool: int = 64  # replies to a prompt, all personas: source of runs and of noise
+    null_personas: int = 4  # in a run
+    null_runs: int = 800  # each with its own seed
+    null_partners: int = 10  # other runs to compare each run with
+    wide_queries: int = 148  # a collapsed source, as many queries as a real run
+    wide_personas: int = 4
+    wide_sets: int = 4  # draws of k replies, assembled query by query into pairs of runs
+    wide_repeats: int = 1_000
+    counts: tuple[int, ...] = (8, 16, 32, 64, 128, 256)  # k for stability; all divide the last
+    count_queries: int = 4
+    count_personas: int = 4
     lengths: tuple[int, ...] = (10, 20, 30)  # first words kept of each reply
 
 
-DEFAULT = Size(
-    steps=(0.25, 0.5, 0.75, 1.0),
-    dose_queries=16,
-    dose_personas=4,
-    light_queries=37,
-    null_queries=16,
-    null_pool=64,
-    null_personas=4,
-    null_runs=800,
-    null_partners=10,
-    wide_queries=148,
-    wide_personas=4,
-    wide_sets=4,
-    wide_repeats=1_000,
-    counts=(8, 16, 32, 64, 128, 256),
-    count_queries=4,
-    count_personas=4,
-)
+DEFAULT = Size()
 
 QUICK = Size(
     steps=(0.5, 1.0),
     dose_queries=4,
-    dose_personas=4,
     light_queries=6,
     null_queries=4,
     null_pool=32,
-    null_personas=4,
     null_runs=60,
     null_partners=7,
     wide_queries=52,
@@ -70,7 +51,6 @@ QUICK = Size(
     wide_repeats=40,
     counts=(8, 16, 32),
     count_queries=2,
-    count_personas=4,
 )
 
 WIDE_DIALS = {"cross": 0.3, "within": 0.5}

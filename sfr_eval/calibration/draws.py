@@ -54,16 +54,14 @@ class Bench:
         for query in chosen:
             for persona in list(self.suite.personas)[:personas]:
                 for index in range(replies):
-                    seed = sample_seed(
-                        self.seed,
-                        suite=f"calibrate/{part}",
-                        prompt=f"{query}/{persona}",
-                        temperature=1.0,
-                        index=index,
-                    )
+                    seed = self._seed(part, f"{query}/{persona}", index)
                     text = world.sample(persona, query, np.random.default_rng(seed))
                     rows.append(self._row(query, persona, index, seed, text))
         return rows
+
+    def _seed(self, part: str, prompt: str, index: int) -> int:
+        suite = f"calibrate/{part}"
+        return sample_seed(self.seed, suite=suite, prompt=prompt, temperature=1.0, index=index)
 
     def _row(self, query: str, persona: str, index: int, seed: int, text: str) -> Sample:
         return Sample(
@@ -80,21 +78,19 @@ class Bench:
             completion_tokens=len(text.split()),
         )
 
-    def measure(
-        self, samples: Sequence[Sample], *, k: int, families: Sequence[str] | None = None
-    ) -> Table:
+    def measure(self, samples: Sequence[Sample], *, k: int) -> Table:
         """Measure every consecutive set of k replies of each prompt; drops the remainder.
 
         The temperature stands for the number of the set, so that one call measures them all.
         """
-        total = 1 + max(sample.index for sample in samples)
-        sets = total // k
-        numbered = [
-            replace(sample, temperature=float(sample.index // k), index=sample.index % k)
-            for sample in samples
-            if sample.index < sets * k
-        ]
-        return self.measure_sets(numbered, families=families)
+        sets = (1 + max(sample.index for sample in samples)) // k
+        return self.measure_sets(
+            [
+                replace(sample, temperature=float(sample.index // k), index=sample.index % k)
+                for sample in samples
+                if sample.index < sets * k
+            ]
+        )
 
     def measure_runs(self, pool: Sequence[Sample], *, k: int, runs: int, part: str) -> Table:
         """Measure `runs` whole runs, each with its own seed.
@@ -109,18 +105,10 @@ class Bench:
 
         def run(number: int) -> Iterator[Sample]:
             for prompt, candidates in replies.items():
-                seed = sample_seed(
-                    self.seed,
-                    suite=f"calibrate/{part}",
-                    prompt=prompt,
-                    temperature=1.0,
-                    index=number,
-                )
+                seed = self._seed(part, prompt, number)
                 chosen = np.random.default_rng(seed).choice(len(candidates), k, replace=False)
-                for index, place in enumerate(chosen.tolist()):
-                    yield replace(
-                        candidates[place], temperature=float(number), index=index, seed=seed
-                    )
+                for i, place in enumerate(chosen.tolist()):
+                    yield replace(candidates[place], temperature=float(number), index=i, seed=seed)
 
         table: Table = {}
         for first in range(0, runs, _TOGETHER):
@@ -155,10 +143,7 @@ class Bench:
 
 def matrix(sets: Mapping[int, Mapping[str, float]]) -> np.ndarray:
     """Return values of one metric, shape (sets, queries), for queries with a value in every set."""
-    numbers = sorted(sets)
-    if not numbers:
-        return np.zeros((0, 0))
-    shared = [query for query in sets[numbers[0]] if all(query in sets[n] for n in numbers)]
-    return np.array([[sets[n][query] for query in shared] for n in numbers]).reshape(
-        len(numbers), len(shared)
-    )
+    rows = [sets[number] for number in sorted(sets)]
+    shared = [query for query in rows[0] if all(query in row for row in rows)] if rows else []
+    cells = [[row[query] for query in shared] for row in rows]
+    return np.array(cells).reshape(len(rows), len(shared))

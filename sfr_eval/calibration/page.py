@@ -20,7 +20,7 @@ def page(calibration: Mapping[str, Any]) -> str:
     )
     environment.filters |= {"number": _number, "percent": _percent}
     template = environment.from_string(report_file("calibration.md.j2").read_text(encoding="utf-8"))
-    metrics: Mapping[str, Any] = calibration["metrics"]
+    metrics = calibration["metrics"]
     parts = {
         metric: {(cell["queries"], cell["k"]): cell["part"] for cell in metrics[metric]["power"]}
         for metric in calibration["headline"]

@@ -1,6 +1,6 @@
 """calibration.json as plots, one file per check."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.calibration.design import NOMINAL
@@ -15,13 +15,24 @@ _WIDE = (6.4, 4.6)
 def panels(calibration: Mapping[str, Any]) -> Iterator[tuple[str, list[Figure]]]:
     """Yield (file name without suffix, its figures); a check without numbers has no file."""
     metrics = calibration["metrics"]
-    headlines = calibration["headline"] or [
-        metric for metric, row in metrics.items() if row["claims"]
-    ]
+    headlines = calibration["headline"] or [id for id, row in metrics.items() if row["claims"]]
+    counts = _lines(
+        "Number of replies",
+        "k",
+        "moved, in parts of full collapse",
+        _moved(metrics, "counts", max),
+        logarithmic=True,
+    )
+    lengths = _lines(
+        "Length",
+        "first words",
+        "from whole replies, in parts of full collapse",
+        _moved(metrics, "lengths", min),  # 0: whole replies
+    )
     for name, figures in (
         ("dose", [_dose(metrics, dial) for dial in ("within", "cross", "both")]),
-        ("counts", [_counts(metrics)]),
-        ("lengths", [_lengths(metrics)]),
+        ("counts", [counts]),
+        ("lengths", [lengths]),
         ("null", [_null(metrics)]),
         ("power", [_power(metrics, headlines, calibration["design"]["k"])]),
     ):
@@ -51,11 +62,7 @@ def _lines(
         ax.set_ylabel(y)
         ax.legend(fontsize=5, ncols=1 + len(lines) // 16, loc="best")
 
-    rows = [
-        {"metric": name, "x": at, "y": value}
-        for name, points in lines.items()
-        for at, value in points
-    ]
+    rows = [{"metric": name, "x": a, "y": b} for name, points in lines.items() for a, b in points]
     return Figure(title=title, description=f"{y} against {x}.", rows=rows, draw=draw, size=_WIDE)
 
 
@@ -70,38 +77,30 @@ def _dose(metrics: Mapping[str, Any], dial: str) -> Figure:
     return _lines(f"{dial} collapse", f"dial {dial}", "part of the way to full collapse", lines)
 
 
-def _counts(metrics: Mapping[str, Any]) -> Figure:
+def _moved(
+    metrics: Mapping[str, Any], check: str, reference: Callable[[Collection[int]], int]
+) -> Mapping[str, Sequence[tuple[float, float]]]:
+    """Return how far means lie from the one at the `reference` number, in parts of collapse."""
     lines = {}
     for metric, row in metrics.items():
-        means = {int(k): mean for k, mean in row["counts"]["mean"].items()}
+        means = {int(x): mean for x, mean in row[check]["mean"].items()}
         if row["span"] and row["claims"] and None not in means.values():
-            last = means[max(means)]
-            lines[metric] = [(k, (mean - last) / row["span"]) for k, mean in sorted(means.items())]
-    return _lines(
-        "Number of replies", "k", "moved, in parts of full collapse", lines, logarithmic=True
-    )
-
-
-def _lengths(metrics: Mapping[str, Any]) -> Figure:
-    lines = {}
-    for metric, row in metrics.items():
-        means = {int(words): mean for words, mean in row["lengths"]["mean"].items()}
-        if row["span"] and row["claims"] and None not in means.values():
-            whole = means.pop(0)
-            lines[metric] = [(w, (mean - whole) / row["span"]) for w, mean in sorted(means.items())]
-    return _lines("Length", "first words", "from whole replies, in parts of full collapse", lines)
+            base = means[reference(means)]
+            points = sorted(means.items())
+            lines[metric] = [(x, (mean - base) / row["span"]) for x, mean in points if x]
+    return lines
 
 
 def _power(metrics: Mapping[str, Any], headlines: Sequence[str], k: int) -> Figure:
-    lines = {}
-    for metric in headlines:
-        points = [
+    lines = {
+        metric: [
             (cell["queries"], cell["part"])
             for cell in metrics[metric]["power"]
             if cell["k"] == k and cell["part"] is not None
         ]
-        if points:
-            lines[metric] = points
+        for metric in headlines
+    }
+    lines = {metric: points for metric, points in lines.items() if points}
     return _lines(f"Power, k = {k}", "queries", "part of full collapse seen with 80% power", lines)
 
 

@@ -24,6 +24,7 @@ from sfr_eval.types import Sample
 from sfr_eval.util.progress import OnProgress
 from sfr_eval.version import __version__
 
+_DIALS: tuple[Dial, ...] = ("cross", "within", "both")
 FORMAT = 1
 STAGES = 5
 
@@ -50,17 +51,13 @@ def calibrate(
     for family in names:
         load_family(family)
         if family in LEFT_OUT:
-            raise UserError(
-                f"--metrics {family}: is not calibrated; choose from {', '.join(usual)}"
-            )
+            choice = ", ".join(usual)
+            raise UserError(f"--metrics {family}: is not calibrated; choose from {choice}")
 
-    def report(what: str, done: int, total: int) -> None:
-        if on_progress is not None:
-            on_progress(what, done, total)
-
+    report: OnProgress = on_progress or (lambda *_: None)
     bench = Bench(
         suite=suite,
-        encoder=Encoder(encoder, cache, on_progress=lambda *counts: report("encode", *counts)),
+        encoder=Encoder(encoder, cache, on_progress=partial(report, "encode")),
         families=names,
         seed=seed,
     )
@@ -89,10 +86,7 @@ def calibrate(
     return {
         "format": FORMAT,
         "size": name,
-        "design": {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(size).items()
-        },
+        "design": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(size).items()},
         "suite": f"{suite.id} {suite.version}",
         "seed": seed,
         "families": {family: load_family(family).version for family in names},
@@ -118,7 +112,7 @@ def _dose(bench: Bench, size: Size) -> dict[str, dict[str, np.ndarray]]:
     encoder cost little, so they get more queries and all personas."""
     light = [family for family in bench.families if family in NEED_NO_ENCODER]
     heavy = [family for family in bench.families if family not in NEED_NO_ENCODER]
-    curves: dict[str, dict[str, np.ndarray]] = {"cross": {}, "within": {}, "both": {}}
+    curves: dict[str, dict[str, np.ndarray]] = {dial: {} for dial in _DIALS}
     for families, queries, personas in (
         (light, size.light_queries, None),
         (heavy, size.dose_queries, size.dose_personas),
@@ -133,16 +127,15 @@ def _dose(bench: Bench, size: Size) -> dict[str, dict[str, np.ndarray]]:
 def _sweeps(
     bench: Bench, size: Size, draw: Callable[..., list[Sample]], families: Sequence[str]
 ) -> dict[str, dict[str, np.ndarray]]:
-    dials: tuple[Dial, ...] = ("cross", "within", "both")
     # The reference once, then every setting of every dial: one call encodes and measures them all.
     flat = [draw(part="dose")] + [
         draw(part=f"dose/{dial}/{step}", dials=settings_of(dial, step))
-        for dial in dials
+        for dial in _DIALS
         for step in size.steps
     ]
     table = bench.measure_sets(_numbered(flat), families=families)
     curves: dict[str, dict[str, np.ndarray]] = {}
-    for number, dial in enumerate(dials):
+    for number, dial in enumerate(_DIALS):
         first = 1 + number * len(size.steps)
         places = [0, *range(first, first + len(size.steps))]
         curves[dial] = {
@@ -165,20 +158,14 @@ def _null(bench: Bench, size: Size) -> tuple[Table, dict[int, Table]]:
     both from the same replies of the reference distribution."""
     pool = bench.draw(size.null_pool, part="null", queries=size.null_queries)
     personas = list(bench.suite.personas)[: size.null_personas]
-    runs = bench.measure_runs(
-        [sample for sample in pool if sample.persona in personas],
-        k=size.k,
-        runs=size.null_runs,
-        part="null/runs",
-    )
-    return runs, {
-        k: bench.measure(pool, k=k) for k in (size.k // 4, size.k // 2, size.k, size.k * 2)
-    }
+    pool_of_runs = [sample for sample in pool if sample.persona in personas]
+    runs = bench.measure_runs(pool_of_runs, k=size.k, runs=size.null_runs, part="null/runs")
+    counts = (size.k // 4, size.k // 2, size.k, size.k * 2)
+    return runs, {k: bench.measure(pool, k=k) for k in counts}
 
 
 def _wide(bench: Bench, size: Size) -> Table:
-    """Return values of sets of k replies of a collapsed source, with as many queries as a real
-    run."""
+    """Return values of sets of k replies of a collapsed source with the queries of a real run."""
     pool = bench.draw(
         size.k * size.wide_sets,
         part="wide",
@@ -192,10 +179,7 @@ def _wide(bench: Bench, size: Size) -> Table:
 def _counts(bench: Bench, size: Size) -> dict[int, Table]:
     """Return k -> values of all sets of k out of the same replies."""
     pool = bench.draw(
-        max(size.counts),
-        part="counts",
-        queries=size.count_queries,
-        personas=size.count_personas,
+        max(size.counts), part="counts", queries=size.count_queries, personas=size.count_personas
     )
     return {k: bench.measure(pool, k=k) for k in size.counts}
 

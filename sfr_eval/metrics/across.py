@@ -117,8 +117,7 @@ def set_size(context: Context) -> int:
 def _sets(context: Context, size: int) -> Iterator[_Set]:
     places: dict[tuple[float, str, str], dict[int, int]] = {}
     for row, reply in enumerate(context.replies):
-        key = reply.cell
-        places.setdefault(key, {})[reply.index] = row
+        places.setdefault(reply.cell, {})[reply.index] = row
     queries = list(dict.fromkeys(query for _, query in context.by_query()))
     shuffled = np.random.default_rng(_SEED).permutation(len(queries)).tolist()
     cells = dict.fromkeys((temperature, persona) for temperature, _, persona in context.by_prompt())
@@ -141,14 +140,14 @@ def _values(
     """Return one value for each (temperature, persona, block): the mean over its sets."""
     blocks: dict[tuple[float, str, str], list[float]] = {}
     for number, one in enumerate(sets):
-        own = blocks.setdefault((one.temperature, f"block {one.block}", one.persona), [])
+        block = blocks.setdefault((one.temperature, f"block {one.block}", one.persona), [])
         if number in numbers:
-            own.append(numbers[number])
+            block.append(numbers[number])
     if not blocks:  # fewer than two queries
         for temperature, _, persona in context.by_prompt():
             blocks[temperature, "block 0", persona] = []
         reason = "fewer than 2 queries"
     return [
-        context.prompt_value(key, sum(own) / len(own) if own else None, reason=reason)
-        for key, own in blocks.items()
+        context.prompt_value(key, sum(block) / len(block) if block else None, reason=reason)
+        for key, block in blocks.items()
     ]

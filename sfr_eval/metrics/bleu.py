@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from sfr_eval.metrics.checks import check_texts
-from sfr_eval.metrics.ngrams import Packed, numbered, pack, stable_order, starts
+from sfr_eval.metrics.ngrams import Packed, numbered, pack, stable_order, starts, words_left
 from sfr_eval.stats.arrays import Floats, Integers, Mask
 
 MAX_N = 4
@@ -51,7 +51,9 @@ def self_bleu_fixed(
     scores = fixed_bleu_draws(
         pack(texts), numbered(groups), references=references, max_n=max_n, draws=draws, seed=seed
     )
-    return mean_of_draws(scores)
+    defined = ~np.isnan(scores)
+    with np.errstate(invalid="ignore"):  # 0 / 0: in no draw
+        return np.asarray(np.where(defined, scores, 0.0).sum(axis=0) / defined.sum(axis=0))
 
 
 def fixed_bleu_draws(
@@ -97,13 +99,6 @@ def fixed_bleu_draws(
     return scores
 
 
-def mean_of_draws(scores: Floats) -> Floats:
-    """Average over the first axis without NaN; NaN if nothing remains."""
-    defined = ~np.isnan(scores)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(defined, scores, 0.0).sum(axis=0) / defined.sum(axis=0))
-
-
 def cross_style_self_bleu(
     texts: Sequence[Sequence[str]],
     groups: Sequence[Hashable],
@@ -147,8 +142,7 @@ def grouped_bleu(packed: Packed, group: Integers, owner: Integers, *, max_n: int
 def _clipped_matches(
     words: Integers, length: Integers, group: Integers, owner: Integers, max_n: int
 ) -> Floats:
-    """Return the numerators of BLEU's precisions, shape (texts, max_n); `words` concatenates all
-    texts.
+    """Return the numerators of BLEU's precisions, shape (texts, max_n).
 
     Clipping needs the largest count of an n-gram in any text of another owner. That is the group's
     largest, unless the text's own owner has it; then it is the largest of the rest. Two numbers for
@@ -158,9 +152,7 @@ def _clipped_matches(
     count = len(length)
     matches = np.zeros((count, max_n))
     text = np.repeat(np.arange(count), length)
-    left = np.repeat(np.cumsum(length), length) - np.arange(
-        len(words)
-    )  # words up to the text's end
+    left = words_left(length)
     vocabulary = int(words.max(initial=0)) + 1
     # The id of an n-gram is its rank among the pairs (id of its first n-1 words, last word). The
     # empty n-gram's id is the group, so ids of two groups never meet, and all stay small.
@@ -176,9 +168,8 @@ def _clipped_matches(
         at = at[order]
         new_gram = starts(pair)
         cells = np.flatnonzero(new_gram | starts(text[at]))  # runs of one n-gram in one text
-        limit, shared = _limits(
-            np.diff(cells, append=len(at)), new_gram[cells], owner[text[at[cells]]]
-        )
+        counts = np.diff(cells, append=len(at))
+        limit, shared = _limits(counts, new_gram[cells], owner[text[at[cells]]])
         matches[:, n - 1] = np.bincount(text[at[cells]], weights=limit, minlength=count)
         # An n-gram of a single owner has no match, nor has any longer n-gram that contains it.
         gram = np.cumsum(new_gram) - 1
@@ -203,9 +194,8 @@ def _limits(counts: Integers, new_gram: Mask, owner: Integers) -> tuple[Integers
     gram = np.cumsum(new_gram[owner_at]) - 1
     top = np.maximum.reduceat(most, gram_at)
     leaders = np.flatnonzero(most == top[gram])
-    leaders = leaders[
-        starts(gram[leaders])
-    ]  # the first of equal leaders; the second largest is then equal
+    # The first of equal leaders; the second largest is then equal.
+    leaders = leaders[starts(gram[leaders])]
     rest = most.copy()
     rest[leaders] = 0
     limit = top[gram]
@@ -233,6 +223,6 @@ def _closest_lengths(length: Integers, group: Integers, owner: Integers) -> Floa
     longer = np.where(padded_group[after] == node_group, padded_length[after], np.nan)
     use_longer = np.isnan(shorter) | (longer - own < own - shorter)
     closest = np.where(label == -1, own, np.where(use_longer, longer, shorter))
-    found = np.empty(len(length))
-    found[order] = np.repeat(closest, np.diff(node_at, append=len(length)))
-    return found
+    lengths = np.empty(len(length))
+    lengths[order] = np.repeat(closest, np.diff(node_at, append=len(length)))
+    return lengths

@@ -4,6 +4,7 @@ The classes do not depend on the order of the replies. A partition that compares
 member of a class gives 21 to 27 classes for the same 64 texts in different orders.
 """
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
@@ -47,8 +48,6 @@ def utility_k(
     reply x and m_x the size of its class. In the unit of the scores, higher is better; None if
     n < k.
     """
-    from math import comb
-
     n = len(labels)
     if len(scores) != n:
         raise ValueError(f"scores has {len(scores)} rows, labels has {n}")
@@ -58,8 +57,8 @@ def utility_k(
         return None
     sizes = Counter(labels)
     weight = {
-        size: sum(patience**i * comb(n - size, i) / (n * comb(n - 1, i)) for i in range(k))
-        for size in set(sizes.values())
+        m: sum(patience**i * math.comb(n - m, i) / (n * math.comb(n - 1, i)) for i in range(k))
+        for m in set(sizes.values())
     }
     total = sum(score * weight[sizes[label]] for label, score in zip(labels, scores, strict=True))
     return total / sum(patience**i for i in range(k))

@@ -3,8 +3,8 @@ grader is. All from one set of n programs per problem; the interval is over prob
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sfr_eval.grading.shape import shape
@@ -52,20 +52,13 @@ LISTED = 50
 """Maximum number of programs that the notes name."""
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """The graded answers of one prompt."""
+_Answers = Sequence[tuple[Sample, Graded]]
+"""The graded answers to one prompt."""
+_ByPrompt = Mapping[Cell, _Answers]
 
-    samples: tuple[Sample, ...]
-    verdicts: tuple[Graded, ...]
 
-    @property
-    def n(self) -> int:
-        return len(self.verdicts)
-
-    @property
-    def right(self) -> list[Sample]:
-        return [s for s, v in zip(self.samples, self.verdicts, strict=True) if v.passed]
+def _right(answers: _Answers) -> list[Sample]:
+    return [sample for sample, verdict in answers if verdict.passed]
 
 
 def compute(context: Context) -> list[MetricResult]:
@@ -82,7 +75,7 @@ def compute(context: Context) -> list[MetricResult]:
             context,
             answers,
             "pass_at_k",
-            lambda graded: lambda k: pass_at_k(graded.n, len(graded.right), k),
+            lambda graded: partial(pass_at_k, len(graded), len(_right(graded))),
             ceiling=lambda k: 1.0,
             signature={**signature, "estimator": "1 - C(n-c, k) / C(n, k)"},
             notes=_notes(context, grading, answers),
@@ -91,9 +84,7 @@ def compute(context: Context) -> list[MetricResult]:
             context,
             answers,
             "distinct_correct_at_k",
-            lambda graded: _distinct(
-                graded, [shape(grading.program(sample)) for sample in graded.right]
-            ),
+            lambda graded: _distinct(graded, [shape(grading.program(s)) for s in _right(graded)]),
             ceiling=float,
             signature={**signature, "same": "normalised syntax tree"},
         ),
@@ -104,25 +95,23 @@ def compute(context: Context) -> list[MetricResult]:
 
 def _graded(grading: Grading, replies: Sequence[Sample]) -> _Answers:
     pairs = [(reply, grading.verdict(reply)) for reply in replies]
-    scored = [(reply, verdict) for reply, verdict in pairs if verdict is not None]
-    return _Answers(tuple(s for s, _ in scored), tuple(v for _, v in scored))
+    return [(reply, verdict) for reply, verdict in pairs if verdict is not None]
 
 
-def _distinct(graded: _Answers, labels: Sequence[str]) -> Callable[[int], float | None]:
-    sizes = list(Counter(labels).values())
-    return lambda k: distinct_at_k(sizes, graded.n, k)
+def _distinct(graded: _Answers, labels: Iterable[Hashable]) -> Callable[[int], float | None]:
+    return partial(distinct_at_k, Counter(labels).values(), len(graded))
 
 
-def largest_k(answers: Mapping[Cell, _Answers], temperature: float) -> int:
+def largest_k(answers: _ByPrompt, temperature: float) -> int:
     """Return the largest k for which every problem with a graded program has enough of them. Every
     k then rests on the same problems, so a curve over k never decreases."""
-    counts = [graded.n for (t, _, _), graded in answers.items() if t == temperature and graded.n]
+    counts = [len(graded) for (t, _, _), graded in answers.items() if t == temperature and graded]
     return min(counts, default=0)
 
 
 def _at_k(
     context: Context,
-    answers: Mapping[Cell, _Answers],
+    answers: _ByPrompt,
     name: str,
     measure: Callable[[_Answers], Callable[[int], float | None]],
     *,
@@ -136,8 +125,8 @@ def _at_k(
     most = {t: largest_k(answers, t) for t in {key[0] for key in answers}}
     for k in range(1, max([1, *most.values()]) + 1):
         values = [
-            context.prompt_value(key, curves[key](k) if answers[key].n else None, reason=reason)
-            for key in answers
+            context.prompt_value(key, curves[key](k) if graded else None, reason=reason)
+            for key, graded in answers.items()
             if k <= max(1, most[key[0]])
         ]
         yield metric_result(
@@ -153,14 +142,14 @@ def _at_k(
 def _behaviours(
     context: Context,
     grading: Grading,
-    answers: Mapping[Cell, _Answers],
+    answers: _ByPrompt,
     signature: Mapping[str, Any],
 ) -> Iterator[MetricResult]:
     """Yield distinct_behaviour_at_k: undefined for problems without a function to call, absent if
     no problem has one. Programs of one shape behave alike, so only one of them is run."""
     of_shape: dict[tuple[str, str], str] = {}
     for graded in answers.values():
-        for sample in graded.right:
+        for sample in _right(graded):
             code = grading.program(sample)
             of_shape.setdefault((sample.query, shape(code)), code)
     by_problem: dict[str, list[str]] = {}
@@ -170,11 +159,10 @@ def _behaviours(
     comparable = grading.comparable({query for _, query, _ in answers})
 
     def measure(graded: _Answers) -> Callable[[int], float | None]:
-        if graded.n and graded.samples[0].query not in comparable:
+        if graded and graded[0][0].query not in comparable:
             return lambda k: None
-        codes = [of_shape[s.query, shape(grading.program(s))] for s in graded.right]
-        labels = [numbers[s.query, code] for s, code in zip(graded.right, codes, strict=True)]
-        return _distinct(graded, [str(label) for label in labels])
+        programs = [(s.query, shape(grading.program(s))) for s in _right(graded)]
+        return _distinct(graded, [numbers[p[0], of_shape[p]] for p in programs])
 
     if comparable:
         yield from _at_k(
@@ -191,7 +179,7 @@ def _behaviours(
 def _rates(
     context: Context,
     grading: Grading,
-    answers: Mapping[Cell, _Answers],
+    answers: _ByPrompt,
     signature: Mapping[str, Any],
 ) -> Iterator[MetricResult]:
     """Yield shares of a problem's answers, each 0 to 1."""
@@ -201,51 +189,41 @@ def _rates(
         "runtime_error_rate": lambda verdict: verdict.status in ("runtime_error", "memory"),
     }
     for metric, holds in ends.items():
-        values = [
-            context.prompt_value(
-                key, _mean([holds(verdict) for verdict in graded.verdicts]), reason=NOT_GRADED
-            )
-            for key, graded in answers.items()
-        ]
+        shares = {key: _mean([holds(verdict) for _, verdict in a]) for key, a in answers.items()}
+        values = [context.prompt_value(key, s, reason=NOT_GRADED) for key, s in shares.items()]
         yield _rate(metric, values, signature)
     empty = context.per_prompt(
         lambda replies: _mean([not grading.program(reply).strip() for reply in replies]),
         reason=NO_TEXT,
     )
     yield _rate("no_code_rate", empty, {"form": grading.problems.prompt_form})
-    again = {
-        "grader_flip_rate": (_flips, "no program of this problem was graded twice"),
-        "mode_difference_rate": (_mode_differences, NOT_GRADED),
-    }
+    again = {"grader_flip_rate": (_flips, "no program of this problem was graded twice")}
+    if grading.other_mode is not None:
+        again["mode_difference_rate"] = (_mode_differences, NOT_GRADED)
     for metric, (changed, reason) in again.items():
         pairs = {key: changed(grading, graded) for key, graded in answers.items()}
         if any(pairs.values()):
             values = [
-                context.prompt_value(key, _mean(changes), reason=reason)
+                context.prompt_value(key, _mean([change for _, change in changes]), reason=reason)
                 for key, changes in pairs.items()
             ]
             yield _rate(metric, values, signature)
 
 
-def _flips(grading: Grading, graded: _Answers) -> list[bool]:
-    """Return whether the verdict changed, for each program that was graded twice."""
-    again = [grading.verdict(sample, round=1) for sample in graded.samples]
-    return [
-        first.passed != second.passed
-        for first, second in zip(graded.verdicts, again, strict=True)
-        if second is not None
-    ]
+def _changes(
+    answers: _Answers, verdict: Callable[[Sample], Graded | None]
+) -> list[tuple[Sample, bool]]:
+    """Return whether the verdict changed, for each program that has another one."""
+    pairs = [(sample, own, verdict(sample)) for sample, own in answers]
+    return [(s, own.passed != other.passed) for s, own, other in pairs if other is not None]
 
 
-def _mode_differences(grading: Grading, graded: _Answers) -> list[bool]:
-    if grading.other_mode is None:
-        return []
-    other = [grading.verdict(sample, mode=grading.other_mode) for sample in graded.samples]
-    return [
-        own.passed != verdict.passed
-        for own, verdict in zip(graded.verdicts, other, strict=True)
-        if verdict is not None
-    ]
+def _flips(grading: Grading, answers: _Answers) -> list[tuple[Sample, bool]]:
+    return _changes(answers, partial(grading.verdict, round=1))
+
+
+def _mode_differences(grading: Grading, answers: _Answers) -> list[tuple[Sample, bool]]:
+    return _changes(answers, partial(grading.verdict, mode=grading.other_mode))
 
 
 def _rate(metric: str, values: Sequence[Value], signature: Mapping[str, Any]) -> MetricResult:
@@ -258,11 +236,10 @@ def _mean(outcomes: Sequence[bool]) -> float | None:
     return sum(outcomes) / len(outcomes) if outcomes else None
 
 
-def _notes(context: Context, grading: Grading, answers: Mapping[Cell, _Answers]) -> dict[str, Any]:
+def _notes(context: Context, grading: Grading, answers: _ByPrompt) -> dict[str, Any]:
     """Return what a reader of pass@k has to know besides the number."""
-    verdicts = [verdict for graded in answers.values() for verdict in graded.verdicts]
+    verdicts = [verdict for graded in answers.values() for _, verdict in graded]
     statuses = Counter(verdict.status for verdict in verdicts)
-    other = grading.other_mode
     notes: dict[str, Any] = {
         "verdict_mode": grading.mode,
         "isolation": ", ".join(sorted({verdict.isolation for verdict in verdicts})),
@@ -272,16 +249,15 @@ def _notes(context: Context, grading: Grading, answers: Mapping[Cell, _Answers])
         "retried_alone": sum(verdict.retried for verdict in verdicts),
         **{f"status_{status}": count for status, count in sorted(statuses.items())},
     }
-    flips = [flip for graded in answers.values() for flip in _flips(grading, graded)]
+    flips = [flip for graded in answers.values() for _, flip in _flips(grading, graded)]
     notes |= {"graded_twice": len(flips), "flips": sum(flips)}
-    if other is not None:
+    if grading.other_mode is not None:
         differing = [
             f"{sample.query} #{sample.index} at T = {sample.temperature:g}"
             for graded in answers.values()
-            for sample, own in zip(graded.samples, graded.verdicts, strict=True)
-            if (verdict := grading.verdict(sample, mode=other)) is not None
-            and verdict.passed != own.passed
+            for sample, differs in _mode_differences(grading, graded)
+            if differs
         ]
-        notes |= {"other_mode": other, "modes_differ": len(differing)}
+        notes |= {"other_mode": grading.other_mode, "modes_differ": len(differing)}
         notes["modes_differ_on"] = differing[:LISTED]
     return notes

@@ -5,7 +5,8 @@ are counted in the results and never become text. A prompt that lost too many re
 undefined, with the reason.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -108,6 +109,15 @@ class Context:
         sizes = [len(replies) for replies in self.by_prompt().values()]
         return np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]) if sizes else []
 
+    def prompt_embeddings(self) -> "dict[Cell, npt.NDArray[np.float32]]":
+        """Return the rows of `reply_embeddings` that belong to each prompt."""
+        import numpy as np
+
+        ends = np.cumsum([len(replies) for replies in self.by_prompt().values()], dtype=np.intp)
+        # Views, not copies; the last part is empty.
+        parts = np.split(self.reply_embeddings, ends)
+        return dict(zip(self.by_prompt(), parts, strict=False))
+
     @cached_property
     def readings(self) -> "Readings":
         """What the checkpoint, and its base, computed on each of `replies`."""
@@ -155,6 +165,17 @@ class Context:
         """Make the value of one query, all personas together."""
         return self.prompt_value((*key, ""), number, reason=reason)
 
+    def prompt_values(self, numbers: Iterable[float], *, reason: str) -> list[Value]:
+        """Make the values of all prompts, given their numbers in order; NaN is undefined."""
+        return [
+            self.prompt_value(key, None if math.isnan(number) else number, reason=reason)
+            for key, number in zip(self.by_prompt(), numbers, strict=True)
+        ]
+
+    def query_values(self, numbers: Mapping[Any, float], *, reason: str) -> list[Value]:
+        """Make the values of all queries; those without a number are undefined."""
+        return [self.query_value(key, numbers.get(key), reason=reason) for key in self.by_query()]
+
     def per_prompt(
         self, measure: Callable[[list[Sample]], float | None], *, reason: str
     ) -> list[Value]:
@@ -163,6 +184,19 @@ class Context:
             self.prompt_value(key, measure(replies), reason=reason)
             for key, replies in self.by_prompt().items()
         ]
+
+
+def sample_value(reply: Sample, number: float | None, *, reason: str = "") -> Value:
+    """Make the value of one reply; `reason` is kept only if the value is undefined."""
+    return Value(
+        suite=reply.suite,
+        temperature=reply.temperature,
+        query=reply.query,
+        persona=reply.persona,
+        sample_id=reply.sample_id,
+        value=number,
+        reason=reason if number is None else "",
+    )
 
 
 def metric_result(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.metrics.checks import unit_rows
-from sfr_eval.metrics.ngrams import numbered
+from sfr_eval.metrics.ngrams import numbered, rows_of_groups
 from sfr_eval.stats.arrays import Floats, Integers
 
 PERMUTATIONS = 999
@@ -36,7 +36,7 @@ def cross_style_energy(
     styles differ more. Its expectation does not depend on the number of replies. Styles with one
     reply in the group are left out; NaN if fewer than two remain.
     """
-    _, blocks = _blocks(unit_rows(embeddings), groups, styles)
+    blocks = _blocks(unit_rows(embeddings), groups, styles)
     return np.array([np.nan if block is None else _energy(*block)[0] for block in blocks])
 
 
@@ -51,8 +51,8 @@ def energy_test(
     """Compute `cross_style_energy` with a permutation test: style labels are exchanged within each
     group, p = (1 + number of permuted means >= the observed) / (1 + permutations). No p-value
     without permutations."""
-    names, blocks = _blocks(unit_rows(embeddings), groups, styles)
-    energies = np.full(len(names), np.nan)
+    blocks = _blocks(unit_rows(embeddings), groups, styles)
+    energies = np.full(len(blocks), np.nan)
     random = np.random.default_rng(seed)
     permuted = np.zeros(permutations)
     for number, block in enumerate(blocks):
@@ -65,10 +65,8 @@ def energy_test(
             shuffled = random.permuted(np.tile(style, (count, 1)), axis=1)
             permuted[begin : begin + count] += _energy(distances, shuffled)
     defined = int((~np.isnan(energies)).sum())
-    if not defined:
-        return EnergyTest(energies, None, None, permutations)
-    mean = float(np.nansum(energies) / defined)
-    if not permutations:
+    mean = float(np.nansum(energies) / defined) if defined else None
+    if mean is None or not permutations:
         return EnergyTest(energies, mean, None, permutations)
     # Sums in a different order differ in the last digits; equal permutations must count as equal.
     reached = int((permuted / defined >= mean - 1e-12).sum())
@@ -80,31 +78,26 @@ _Block = tuple[Floats, Integers]
 
 def _blocks(
     rows: Floats, groups: Sequence[Hashable], styles: Sequence[Hashable]
-) -> tuple[list[Hashable], list[_Block | None]]:
-    """Return distances and styles of each group, without styles of one reply; None if fewer than
-    two styles remain."""
+) -> list[_Block | None]:
+    """Return distances and styles of each group, of styles with two replies; None below two."""
     if not len(rows) == len(groups) == len(styles):
         raise ValueError(
             f"embeddings has {len(rows)} rows, groups {len(groups)}, styles {len(styles)}"
         )
-    number = numbered(groups)
-    order = np.argsort(number, kind="stable")
-    names = list(dict.fromkeys(groups))
-    ends = np.cumsum(np.bincount(number, minlength=len(names)))
     style = numbered(styles)
     blocks: list[_Block | None] = []
-    for own in np.split(order, ends[:-1]) if names else []:
-        _, codes, sizes = np.unique(style[own], return_inverse=True, return_counts=True)
-        own = own[sizes[codes] > 1]
-        remaining, codes = np.unique(style[own], return_inverse=True)
+    for members in rows_of_groups(numbered(groups), groups=len(set(groups))):
+        _, codes, sizes = np.unique(style[members], return_inverse=True, return_counts=True)
+        members = members[sizes[codes] > 1]
+        remaining, codes = np.unique(style[members], return_inverse=True)
         if len(remaining) < 2:
             blocks.append(None)
             continue
-        cosines = rows[own] @ rows[own].T
+        cosines = rows[members] @ rows[members].T
         distances = np.sqrt(np.maximum(2.0 - 2.0 * cosines, 0.0))
         np.fill_diagonal(distances, 0.0)
         blocks.append((distances, codes.astype(np.int64)))
-    return names, blocks
+    return blocks
 
 
 def _energy(distances: Floats, style: Integers) -> Floats:

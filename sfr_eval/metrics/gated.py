@@ -7,14 +7,14 @@ stable in the number of replies, since a filter leaves a different number for ea
 comparison can have the opposite sign of the same measure without the filter: report both.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sfr_eval.metrics.bleu import DRAWS, fixed_bleu_draws
+from sfr_eval.metrics.bleu import fixed_bleu_draws
 from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.lexical import signatures as lexical_signatures
 from sfr_eval.metrics.metric import GateDefault, Metric, by_id
 from sfr_eval.metrics.ngrams import pack
 from sfr_eval.metrics.quality import oracle_of
@@ -67,44 +67,32 @@ def compute(context: Context) -> list[MetricResult]:
     drawn = [len(rows) for rows in context.prompt_rows()]
     sets = set_values(context.reply_embeddings, accepted, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
+    bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
+    of_encoder = {metric: own for metric, (own, _) in signatures(context.encoder_signature).items()}
     columns = {
         "valid_self_bleu_4": (
             _self_bleu(context, accepted),
             f"fewer than {REFERENCES + 1} replies pass the gate",
-            {
-                **context.tokenizer.signature,
-                "n": 4,
-                "weights": "uniform",
-                "smoothing": "method1",
-                "references": REFERENCES,
-                "draws": DRAWS,
-            },
+            {**bleu, "references": REFERENCES},
         ),
-        "valid_embed_distance": (sets["embed_distance"], few, None),
-        "valid_vendi_q2": (sets["vendi_q2"], few, None),
+        "valid_embed_distance": (sets["embed_distance"], few, of_encoder["embed_distance"]),
+        "valid_vendi_q2": (sets["vendi_q2"], few, of_encoder["vendi_q2"]),
         "valid_distinct_k": (
             _distinct(context, accepted, drawn),
             f"fewer than {DISTINCT_K} replies with text",
-            None,
+            of_encoder["distinct_k"],
         ),
     }
-    of_encoder = signatures(context.encoder_signature)
     passed = sum(map(len, accepted)) / max(1, sum(drawn))
     return [
         metric_result(
             METRICS[metric],
             version=VERSION,
-            values=[
-                context.prompt_value(key, None if math.isnan(number) else number, reason=reason)
-                for key, number in zip(context.by_prompt(), numbers.tolist(), strict=True)
-            ],
-            signature={
-                **(own or of_encoder[metric.removeprefix("valid_")][0]),
-                "gate": accept.name,
-            },
+            values=context.prompt_values(numbers.tolist(), reason=reason),
+            signature={**signature, "gate": accept.name},
             notes={"passed": passed},
         )
-        for metric, (numbers, reason, own) in columns.items()
+        for metric, (numbers, reason, signature) in columns.items()
     ]
 
 
@@ -118,8 +106,7 @@ def _self_bleu(context: Context, accepted: Sequence[np.ndarray]) -> Floats:
 
 
 def _distinct(context: Context, accepted: Sequence[np.ndarray], drawn: Sequence[int]) -> Floats:
-    """Return the expected meanings of valid replies among DISTINCT_K of all drawn ones; may be
-    0."""
+    """Return the expected meanings of valid replies among DISTINCT_K of all drawn ones, or 0."""
     classes = np.full(len(accepted), np.nan)
     for number, (rows, total) in enumerate(zip(accepted, drawn, strict=True)):
         if total >= DISTINCT_K:

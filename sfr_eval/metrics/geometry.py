@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sfr_eval.metrics import spectra
-from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.context import Context, QueryKey, metric_result
 from sfr_eval.metrics.maps import centred_by, chosen_queries, maps
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.stats.arrays import Doubles, Floats, Integers
@@ -101,19 +101,16 @@ def _share(rows: QueryVectors) -> Measured:
     return spectra.persona_share(rows.vectors, rows.personas), chance
 
 
-def _cosine(rows: QueryVectors) -> Measured:
-    chance = spectra.permuted_cosines(
-        rows.vectors,
-        rows.personas,
-        centre=rows.centre,
-        permutations=PERMUTATIONS,
-        generator=rows.generator,
-    )
-    return spectra.persona_cosine(rows.vectors, rows.personas, centre=rows.centre), chance
-
-
 def _prompt_cosine(rows: QueryVectors) -> Measured:
     return spectra.persona_cosine(rows.vectors, rows.personas, centre=rows.centre), None
+
+
+def _cosine(rows: QueryVectors) -> Measured:
+    generator, count = rows.generator, PERMUTATIONS
+    chance = spectra.permuted_cosines(
+        rows.vectors, rows.personas, centre=rows.centre, permutations=count, generator=generator
+    )
+    return _prompt_cosine(rows)[0], chance
 
 
 def _cka(rows: QueryVectors) -> Measured:
@@ -162,15 +159,12 @@ def compute(context: Context) -> list[MetricResult]:
     """Return all measures of every query, in all three positions."""
     readings = context.readings
     cells = _cells(context, readings.model)
-    results = []
-    for states, base, position, measures in (
-        (readings.model, readings.base, "reply", REPLY),
-        (readings.model, readings.base, "prompt", PROMPT),
-        (readings.blind, None, "reply", REREAD),
-    ):
-        if states is not None:
-            results += _results(context, states, base, cells, position, measures)
-    return results
+    model, base, blind = readings.model, readings.base, readings.blind
+    return [
+        *_results(context, model, base, cells, "reply", REPLY),
+        *_results(context, model, base, cells, "prompt", PROMPT),
+        *(_results(context, blind, None, cells, "reply", REREAD) if blind is not None else ()),
+    ]
 
 
 def _results(
@@ -199,8 +193,7 @@ def _results(
                         context.query_value((temperature, cell.query), number, reason=why)
                         for cell, (number, _) in zip(of_temperature, measured[metric], strict=True)
                     ]
-    notes: dict[str, Any] = {"depth": states.depth}
-    notes["mean_vector_share"] = _cone(states, cells, position)
+    notes = {"depth": states.depth, "mean_vector_share": _cone(states, cells, position)}
     signature: dict[str, Any] = {
         **states.signature,
         "base": dict(base.signature)["model"] if base is not None else None,
@@ -226,9 +219,7 @@ def _results(
 def _cells(context: Context, states: "States") -> dict[float, list[QueryReplies]]:
     """Return temperature -> queries, in the order of the run; omits replies without a token."""
     codes: dict[str, int] = {}
-    places: dict[tuple[float, str], list[tuple[int, int]]] = {}
-    for key in context.by_query():
-        places[key] = []
+    places: dict[QueryKey, list[tuple[int, int]]] = {key: [] for key in context.by_query()}
     for place, reply in enumerate(context.replies):
         if states.has_token(place):
             persona = codes.setdefault(reply.persona, len(codes))
@@ -278,18 +269,14 @@ def _at_layer(
 
 
 def _summary(measured: Sequence[Measured], metric: str) -> dict[str, Any]:
-    """Return the mean over queries with its interval and, if there is a null, its 95% range and
-    p."""
+    """Return the mean over queries with its interval and, if there is a null, its range and p."""
     numbers = [value for value, _ in measured if value is not None]
-    mean: float | None = None
-    low = high = mean
-    if len(numbers) > 1:
-        mean, low, high = t_interval(numbers)
-    elif numbers:
-        mean = numbers[0]
+    if not numbers:
+        return {"value": None, "low": None, "high": None, "n": 0}
+    mean, low, high = t_interval(numbers) if len(numbers) > 1 else (numbers[0], None, None)
     summary = {"value": mean, "low": low, "high": high, "n": len(numbers)}
     chance = [null for value, null in measured if value is not None and null is not None]
-    if chance and mean is not None:
+    if chance:
         summary |= against_chance(mean, np.mean(chance, axis=0), lower=metric.endswith("_cosine"))
     return summary
 
@@ -311,38 +298,35 @@ def against_chance(value: float, permuted: Doubles, *, lower: bool) -> dict[str,
 def _cone(
     states: "States", cells: Mapping[float, Sequence[QueryReplies]], position: str
 ) -> dict[str, float | None]:
-    """Return temperature -> share of the mean vector in the last layer, which inflates raw
-    cosines."""
+    """Return temperature -> share of the mean vector in the last layer, which inflates cosines."""
     last = len(states.layers) - 1
-    shares = {}
-    for temperature, of_temperature in cells.items():
-        parts = [_vectors(states, cell, position, last)[0] for cell in of_temperature]
-        shares[f"{temperature:g}"] = spectra.mean_share(np.concatenate(parts)) if parts else None
-    return shares
+    return {
+        f"{temperature:g}": spectra.mean_share(
+            np.concatenate([_vectors(states, cell, position, last)[0] for cell in of_temperature])
+        )
+        for temperature, of_temperature in cells.items()
+    }
 
 
 def _map(
     context: Context, states: "States", cells: Mapping[float, Sequence[QueryReplies]]
 ) -> dict[str, Any]:
-    """Return the points of the maps at the temperature nearest to 1, last layer, queries
-    centred."""
+    """Return the maps of the last layer at the temperature nearest to 1, around each query's mean;
+    `persona[i]` is the id of point i."""
     if not cells:
         return {}
     temperature = min(cells, key=lambda t: (abs(t - OWN_TEMPERATURE), t))
-    return {"temperature": temperature, **map_of(context, states, cells[temperature])}
-
-
-def map_of(context: Context, states: "States", cells: Sequence[QueryReplies]) -> dict[str, Any]:
-    """Return {"personas", "persona", "layer", "pca", ...}; `persona[i]` is the id of point i."""
-    queries_to_show = set(chosen_queries({cell.query: len(cell.places) for cell in cells}))
-    shown_cells = [cell for cell in cells if cell.query in queries_to_show and len(cell.places)]
+    counts = {cell.query: len(cell.places) for cell in cells[temperature]}
+    queries_to_show = set(chosen_queries(counts))
+    shown_cells = [c for c in cells[temperature] if c.query in queries_to_show and len(c.places)]
     if not shown_cells:
-        return {}
+        return {"temperature": temperature}
     places = np.concatenate([cell.places for cell in shown_cells])
     personas = np.concatenate([cell.personas for cell in shown_cells])
     queries = np.repeat(np.arange(len(shown_cells)), [len(cell.places) for cell in shown_cells])
     vectors = centred_by(states.replies(places, len(states.layers) - 1), queries)
     return {
+        "temperature": temperature,
         "layer": states.layers[-1],
         "persona": [context.replies[place].persona for place in places],
         **maps(vectors, personas, queries),

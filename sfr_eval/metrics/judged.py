@@ -7,17 +7,17 @@ of every judge is undefined with the reason, never 0 and never left out of the c
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sfr_eval.judges.error_rates import CORRECTED_SUFFIX, GOOD_SUFFIX
 from sfr_eval.judges.rubric import GOOD
 from sfr_eval.judges.votes import Judged, Judgement
-from sfr_eval.metrics.context import Context
+from sfr_eval.metrics.context import Context, sample_value
 from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
-from sfr_eval.metrics.values import sample_value
 from sfr_eval.stats.agreement import krippendorff_alpha
 from sfr_eval.stats.slope import slope_within
-from sfr_eval.types import MetricResult, Sample, Value
+from sfr_eval.types import MetricResult, Sample
 
 VERSION = "1"
 
@@ -56,8 +56,7 @@ Votes = Mapping[str, list[Judgement]]
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """Return judge_<axis> (1 to 5) and judge_<axis>_good (0 or 1) for each reply of a judged
-    run."""
+    """Return judge_<axis> (1 to 5) and judge_<axis>_good (0 or 1) for each judged reply."""
     judged = context.judged
     if judged is None:
         return []
@@ -83,43 +82,32 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
         if judgement.axis == axis:
             votes = by_reply.setdefault(judgement.sample_id, {})
             votes.setdefault(judgement.judge, []).append(judgement)
-    scored = [
-        (reply, *score_of(by_reply.get(reply.sample_id, {}), judged.judges))
-        for reply in context.replies
-    ]
+    votes_of_replies = [by_reply.get(reply.sample_id, {}) for reply in context.replies]
+    scores = [score_of(votes, judged.judges) for votes in votes_of_replies]
+    scored = [(reply, *score) for reply, score in zip(context.replies, scores, strict=True)]
     signature = {
         "judges": list(judged.judges),
         "rubric": judged.rubrics[axis],
         "votes": judged.votes,
         "scale": "1 to 5",
     }
-    votes_of_replies = [by_reply.get(reply.sample_id, {}) for reply in context.replies]
     notes = {
         **_counts(votes_of_replies, judged),
         **_agreement(votes_of_replies, judged),
         "length_slope": _length_slope([(r, score) for r, score, _ in scored if score is not None]),
     }
 
-    def result(
-        metric: str, values: Sequence[Value], more: Mapping[str, Any], facts: Mapping[str, Any]
-    ) -> MetricResult:
-        return MetricResult(
-            metric=metric,
-            version=VERSION,
-            unit="sample",
-            higher_is_better=True,
-            signature={**signature, **more},
-            values=values,
-            notes=facts,
-        )
-
-    scores = [sample_value(reply, score, reason=reason) for reply, score, reason in scored]
-    good = [
-        sample_value(reply, None if score is None else float(score >= GOOD), reason=reason)
-        for reply, score, reason in scored
-    ]
+    result = partial(MetricResult, version=VERSION, unit="sample", higher_is_better=True)
     name = f"judge_{axis}"
-    return [result(name, scores, {}, notes), result(name + GOOD_SUFFIX, good, {"from": GOOD}, {})]
+    values = [sample_value(reply, score, reason=reason) for reply, score, reason in scored]
+    good = [
+        value if value.value is None else replace(value, value=float(value.value >= GOOD))
+        for value in values
+    ]
+    return [
+        result(metric=name, signature=signature, values=values, notes=notes),
+        result(metric=name + GOOD_SUFFIX, signature={**signature, "from": GOOD}, values=good),
+    ]
 
 
 def _counts(votes_of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]:
@@ -142,17 +130,12 @@ def _counts(votes_of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]
 def _agreement(votes_of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]:
     """Compute Krippendorff's alpha over the votes of each judge (ordinal) and over judges
     (interval, of their mean votes); None with one vote or one judge."""
-    of_judge = {
-        judge: krippendorff_alpha(
-            [[vote.score for vote in votes.get(judge, ())] for votes in votes_of_replies],
-            level="ordinal",
-        )
-        for judge in judged.judges
-    }
-    of_judges = krippendorff_alpha(
-        [[score_of(votes, [judge])[0] for judge in judged.judges] for votes in votes_of_replies]
-    )
-    return {"alpha_of_votes": of_judge, "alpha_of_judges": of_judges}
+    alphas = {}
+    for judge in judged.judges:
+        scores = [[vote.score for vote in votes.get(judge, ())] for votes in votes_of_replies]
+        alphas[judge] = krippendorff_alpha(scores, level="ordinal")
+    means = [[score_of(votes, [judge])[0] for judge in judged.judges] for votes in votes_of_replies]
+    return {"alpha_of_votes": alphas, "alpha_of_judges": krippendorff_alpha(means)}
 
 
 def _length_slope(scored: Sequence[tuple[Sample, float]]) -> dict[str, Any] | None:

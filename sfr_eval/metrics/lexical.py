@@ -5,6 +5,7 @@ The functions in `__all__` take plain lists; `compute` measures a run through `l
 
 import math
 import zlib
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -140,11 +141,7 @@ def compute(context: Context) -> list[MetricResult]:
     results = []
     for metric, (signature, reason) in signatures(context.tokenizer).items():
         if METRICS[metric].unit == "query":
-            of_queries = measured.of_queries.get(metric, {})
-            values = [
-                context.query_value(key, of_queries.get(key), reason=reason)
-                for key in context.by_query()
-            ]
+            values = context.query_values(measured.of_queries.get(metric, {}), reason=reason)
         else:
             of_prompts = measured.of_prompts.get(metric, {})
             values = [
@@ -226,9 +223,8 @@ def signatures(tokenizer: Tokenizer) -> dict[str, tuple[dict[str, Any], str]]:
 
 def _shorter_share(context: Context) -> float | None:
     """Return the share of replies that are shorter than the common window."""
-    window = context.tokenizer.window
-    texts = [reply.text for reply in context.replies]
-    if window is None or not texts:
+    window, counts = context.tokenizer.window, Counter(reply.text for reply in context.replies)
+    if window is None or not counts:
         return None
-    shorter = {text for text in set(texts) if len(context.tokenizer(text)) < window}
-    return sum(text in shorter for text in texts) / len(texts)
+    shorter = sum(n for text, n in counts.items() if len(context.tokenizer(text)) < window)
+    return shorter / counts.total()

@@ -42,8 +42,7 @@ class ReplyRow:
 
 @dataclass(frozen=True)
 class Batch:
-    """Values of some whole queries: arrays parallel to `prompts` and to `queries`, NaN if
-    undefined."""
+    """Values of whole queries: arrays parallel to `prompts` and `queries`, NaN if undefined."""
 
     prompts: list[tuple[Hashable, Hashable]]  # (query, persona)
     queries: list[Hashable]
@@ -51,8 +50,7 @@ class Batch:
     of_queries: dict[str, Floats]
     rows: int
     monte_carlo: dict[str, Floats] = field(default_factory=dict)
-    """For measures that draw references: sum over prompts for each draw, then the number of
-    prompts."""
+    """For measures that draw references: the sum of each draw, then the number of prompts."""
 
 
 def lexical_stream(
@@ -117,7 +115,8 @@ def _of_prompts(
     )
     raw = grouped_bleu(packed, prompt, np.arange(len(rows)))
     draws = fixed_bleu_draws(packed, prompt, references=REFERENCES)
-    means = np.array([_means(draw, prompt, count) for draw in draws])  # draw, prompt, order
+    by_order = [[group_means(column, prompt, groups=count) for column in d.T] for d in draws]
+    means = np.array([np.stack(orders, axis=1) for orders in by_order])  # draw, prompt, order
     for n in range(1, MAX_N + 1):
         columns[f"self_bleu_{n}"] = group_means(raw[:, n - 1], prompt, groups=count)
         columns[f"self_bleu_{n}_fixed"] = means[:, :, n - 1].mean(axis=0)
@@ -130,7 +129,8 @@ def _of_prompts(
     for row, number in zip(rows, prompt.tolist(), strict=True):
         texts[number].append(row.text)
     for name, budget in (("compression_ratio", None), ("compression_ratio_fixed", BYTE_BUDGET)):
-        columns[name] = np.array([_number(compression_ratio(own, budget=budget)) for own in texts])
+        ratios = [compression_ratio(replies, budget=budget) for replies in texts]
+        columns[name] = np.array(ratios, dtype=np.float64)  # None becomes NaN
     alone = np.bincount(prompt, minlength=count) < 2
     for values in columns.values():
         values[alone] = np.nan  # one reply is not a set
@@ -164,14 +164,6 @@ def _of_queries(
         ]
         columns[f"style_bleu_gap_{n}"] = sides[0] - sides[1]
     return columns
-
-
-def _means(scores: Floats, group: Integers, count: int) -> Floats:
-    return np.stack([group_means(column, group, groups=count) for column in scores.T], axis=1)
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value
 
 
 def monte_carlo_error(batches: Iterable[Floats]) -> float | None:

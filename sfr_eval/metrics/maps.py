@@ -52,8 +52,7 @@ def maps(vectors: Floats, personas: Integers, queries: Integers) -> dict[str, An
         if coordinates.shape[1] < 2:
             return {}
         plots = {"pca": {**_points(range(n), coordinates), "explained": explained[:2].tolist()}}
-        lda = _lda(coordinates, personas, queries)
-        if lda is not None:
+        if lda := _lda(coordinates, personas, queries):
             plots["lda"] = lda
         if n > 10:
             plots["tsne"] = _points(range(n), _tsne(coordinates))
@@ -83,11 +82,9 @@ def _lda(coordinates: Doubles, personas: Integers, queries: Integers) -> dict[st
     classes, counts = np.unique(personas[fit_rows], return_counts=True)
     if len(classes) < 3 or counts.min() < 2 or not np.isin(personas[shown], classes).all():
         return None  # two axes need three personas
-    if len(shown) < 4:
-        return None
     # With as many dimensions as rows, the fit would separate anything.
     dimensions = min(coordinates.shape[1], int(fit_rows.sum()) // 4)
-    if dimensions < 2:
+    if len(shown) < 4 or dimensions < 2:
         return None
     model = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto", n_components=2)
     model.fit(coordinates[fit_rows, :dimensions], personas[fit_rows])
@@ -109,8 +106,5 @@ def _tsne(coordinates: Doubles) -> npt.NDArray[Any]:
 
 
 def _points(rows: Sequence[int], coordinates: npt.NDArray[Any]) -> dict[str, Any]:
-    return {
-        "rows": list(rows),
-        "x": [float(value) for value in coordinates[:, 0]],
-        "y": [float(value) for value in coordinates[:, 1]],
-    }
+    x, y = coordinates[:, :2].astype(np.float64).T.tolist()
+    return {"rows": list(rows), "x": x, "y": y}

@@ -16,8 +16,7 @@ from sfr_eval.stats.arrays import Integers, Mask
 
 @dataclass(frozen=True)
 class Packed:
-    """Concatenated texts: `words` holds the number of each token, `length` the length of each
-    text."""
+    """Concatenated texts: the number of each token, and the length of each text."""
 
     words: Integers
     length: Integers
@@ -32,8 +31,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Grams:
-    """All n-grams of one order, sorted such that equal ones of a group are adjacent, then by
-    text."""
+    """All n-grams of one order; equal ones of a group are adjacent, sorted by text."""
 
     text: Integers  # of each occurrence
     starts: Integers  # where the occurrences of each distinct n-gram begin
@@ -47,12 +45,7 @@ class Grams:
 def pack(texts: Sequence[Sequence[Hashable]]) -> Packed:
     """Number the tokens in order of first appearance."""
     length = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    distinct = dict.fromkeys(chain.from_iterable(texts))
-    numbers = dict(zip(distinct, range(len(distinct)), strict=True))
-    words = np.fromiter(
-        map(numbers.__getitem__, chain.from_iterable(texts)), dtype=np.int64, count=length.sum()
-    )
-    return Packed(words, length)
+    return Packed(numbered(list(chain.from_iterable(texts))), length)
 
 
 def numbered(keys: Sequence[Hashable]) -> Integers:
@@ -60,6 +53,12 @@ def numbered(keys: Sequence[Hashable]) -> Integers:
     distinct = dict.fromkeys(keys)
     numbers = dict(zip(distinct, range(len(distinct)), strict=True))
     return np.fromiter(map(numbers.__getitem__, keys), dtype=np.int64, count=len(keys))
+
+
+def rows_of_groups(group: Integers, *, groups: int) -> list[Integers]:
+    """Return the rows of each group, in order."""
+    ends = np.cumsum(np.bincount(group, minlength=groups))
+    return np.split(np.argsort(group, kind="stable"), ends[:-1]) if groups else []
 
 
 def starts(values: npt.NDArray[Any]) -> Mask:
@@ -84,14 +83,17 @@ def stable_order(keys: Integers) -> tuple[Integers, Integers]:
     return both & ((1 << bits) - 1), both >> bits
 
 
+def words_left(length: Integers) -> Integers:
+    """Return, for each word of concatenated texts, the number of words up to its text's end."""
+    return np.repeat(np.cumsum(length), length) - np.arange(length.sum())
+
+
 def grams(packed: Packed, group: Integers, *, max_n: int) -> Iterator[Grams]:
     """Yield the n-grams of order 1, 2, ..., max_n. n-grams of different groups are never equal, and
     none crosses the boundary of a text. `group` numbers the groups from 0."""
     length, words = packed.length, packed.words
     text = np.repeat(np.arange(len(length)), length)
-    left = np.repeat(np.cumsum(length), length) - np.arange(
-        len(words)
-    )  # words up to the text's end
+    left = words_left(length)
     vocabulary = int(words.max(initial=0)) + 1
     # The id of an n-gram is its rank among the pairs (id of its first n-1 words, last word); the
     # empty n-gram's id is the group. So ids stay small, and each order costs one sort.

@@ -16,16 +16,16 @@ distribution and .15 with all personas mixed (6 queries, 4 replies), because wha
 how it is said.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from sfr_eval.metrics.context import Context, QueryKey, metric_result
+from sfr_eval.metrics.context import Context, metric_result
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.probe import Labelled, labelled_replies
 from sfr_eval.metrics.spectra import participation_ratio
 from sfr_eval.stats.arrays import Floats
-from sfr_eval.types import Cell, MetricResult, Value
+from sfr_eval.types import MetricResult, Value
 
 VERSION = "1"
 
@@ -106,8 +106,7 @@ def _all_answered(replies: Sequence[Floats]) -> bool:
 
 
 def _nearest(replies: Floats, references: Floats) -> Floats:
-    """Return rows with 1 at the reference nearest to a reply, or equal parts at equally near
-    ones."""
+    """Return rows with 1 at the reference nearest to a reply, divided among equally near ones."""
     cosines = replies @ references.T
     near = cosines >= cosines.max(axis=1, keepdims=True) - _SLACK
     shares: Floats = near / near.sum(axis=1, keepdims=True)
@@ -119,14 +118,11 @@ def compute(context: Context) -> list[MetricResult]:
     if not any(persona for _, _, persona in context.by_prompt()):
         return []
     labelled = labelled_replies(context)
-    references = _References(context, labelled)
-    rows, place = {}, 0
-    for prompt, replies in context.by_prompt().items():
-        rows[prompt] = context.reply_embeddings[place : place + len(replies)]
-        place += len(replies)
-    per_query: dict[str, list[Value]] = {"coverage": [], "uniformity": [], "complexity": []}
+    references, rows = _references(context, labelled), context.prompt_embeddings()
+    per_query: dict[str, list[Value]] = {metric: [] for metric in METRICS}
     for key, by_persona in context.by_query().items():
-        for metric, (number, reason) in _of_query(key, list(by_persona), rows, references).items():
+        replies = {persona: rows[(*key, persona)] for persona in by_persona}
+        for metric, (number, reason) in _of_query(replies, references(key[1])).items():
             per_query[metric].append(context.query_value(key, number, reason=reason))
     signature = {
         "neighbourhoods": f"{labelled.source} ({labelled.digest})",
@@ -144,49 +140,33 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 def _of_query(
-    key: QueryKey,
-    personas: Sequence[str],
-    rows: Mapping[Cell, Floats],
-    references: "_References",
+    by_persona: Mapping[str, Floats], references: Floats
 ) -> dict[str, tuple[float | None, str]]:
     """Return metric -> (value, why there is none)."""
-    replies = [rows[(*key, persona)] for persona in personas]
-    silent = [
-        persona for persona, own in zip(personas, replies, strict=True) if not len(own)
-    ]  # without one of its members it is a different population
-    if len(personas) < 2 or silent:
+    replies = list(by_persona.values())
+    # Without one of its members it is a different population.
+    silent = [persona for persona, rows in by_persona.items() if not len(rows)]
+    if len(replies) < 2 or silent:
         why = f"no reply of {', '.join(silent)}" if silent else "fewer than 2 personas were asked"
-        return dict.fromkeys(("coverage", "uniformity", "complexity"), (None, why))
-    near = references.of(key[1])
+        return dict.fromkeys(METRICS, (None, why))
     few = f"fewer than {NEIGHBOURS + 1} labelled replies to this query"
+    spread = complexity(np.concatenate(replies))
     return {
-        "coverage": (coverage(replies, near), few),
-        "uniformity": (uniformity(replies, near), few),
-        "complexity": (
-            complexity(np.concatenate(replies)),
-            "fewer than 4 replies, or no two that differ",
-        ),
+        "coverage": (coverage(replies, references), few),
+        "uniformity": (uniformity(replies, references), few),
+        "complexity": (spread, "fewer than 4 replies, or no two that differ"),
     }
 
 
-class _References:
-    """The labelled replies by query, without those of personas that the run lacks."""
-
-    def __init__(self, context: Context, labelled: Labelled) -> None:
-        personas = {persona for _, _, persona in context.by_prompt()}
-        queries = {query for _, query in context.by_query()}
-        numbers = [
-            number
-            for number, (query, persona) in enumerate(
-                zip(labelled.queries, labelled.personas, strict=True)
-            )
-            if query in queries and persona in personas
-        ]
-        self._rows = context.embeddings([labelled.texts[number] for number in numbers])
-        self._places: dict[str, list[int]] = {}
-        for place, number in enumerate(numbers):
-            self._places.setdefault(labelled.queries[number], []).append(place)
-
-    def of(self, query: str) -> Floats:
-        """Return the embeddings of the labelled replies to a query, shape (r, d); r may be 0."""
-        return self._rows[self._places.get(query, [])]
+def _references(context: Context, labelled: Labelled) -> Callable[[str], Floats]:
+    """Return query -> embeddings of its labelled replies, shape (r, d); r may be 0. Those of
+    personas that the run lacks are left out."""
+    personas = {persona for _, _, persona in context.by_prompt()}
+    queries = {query for _, query in context.by_query()}
+    rows = zip(labelled.texts, labelled.queries, labelled.personas, strict=True)
+    used = [(text, query) for text, query, p in rows if query in queries and p in personas]
+    embeddings = context.embeddings([text for text, _ in used])
+    places: dict[str, list[int]] = {}
+    for place, (_, query) in enumerate(used):
+        places.setdefault(query, []).append(place)
+    return lambda query: embeddings[places.get(query, [])]

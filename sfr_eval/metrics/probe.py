@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,7 @@ C = 0.1
 RIDGE = 100.0  # for the fast classifier that measures chance
 
 _SEED = 20_240_501
+_Strings = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,31 +75,20 @@ class Probe:
 def labelled_replies(context: "Context") -> Labelled:
     """Return the replies to fit on. Those of a synthetic benchmark are equal in every run."""
     suite = context.suite
+    labelled: list[tuple[str, str, str]] = []
     if context.style_data is not None:
         rows = read_jsonl(StyleRow, context.style_data)
-        labelled = [
-            (row.text, row.persona, row.query) for row in rows if row.persona in suite.personas
-        ]
+        labelled = [(r.text, r.persona, r.query) for r in rows if r.persona in suite.personas]
         source = f"--style-data {context.style_data.name}"
     elif suite.world is not None:
-        labelled = [
-            (
-                suite.world.dialed().sample(
-                    persona, query, _generator(suite.id, f"{query}/{persona}", index)
-                ),
-                persona,
-                query,
-            )
-            for query in suite.queries
-            for persona in suite.personas
-            for index in range(WORLD_DRAWS)
-        ]
+        world = suite.world.dialed()
+        for query, persona, index in product(suite.queries, suite.personas, range(WORLD_DRAWS)):
+            generator = _generator(suite.id, f"{query}/{persona}", index)
+            labelled.append((world.sample(persona, query, generator), persona, query))
         source = f"world of suite {suite.id}, {WORLD_DRAWS} replies per query and persona"
     else:
-        cards = suite.personas.items()
-        labelled = [
-            (reply, persona, "") for persona, card in cards for reply in card.example_replies
-        ]
+        for persona, card in suite.personas.items():
+            labelled += [(reply, persona, "") for reply in card.example_replies]
         source = "example replies of the persona cards"
     texts, personas, queries = zip(*labelled, strict=True) if labelled else ((), (), ())
     return Labelled(texts=texts, personas=personas, queries=queries, source=source)
@@ -110,29 +101,28 @@ def fit_probe(context: "Context") -> Probe | str:
 
     data = labelled_replies(context)
     counts = Counter(data.personas)
-    personas_kept = tuple(p for p in context.suite.personas if counts[p] >= MIN_REPLIES)
-    if len(personas_kept) < 2:
+    personas = [p for p in context.suite.personas if counts[p] >= MIN_REPLIES]
+    if len(personas) < 2:
         return (
             f"no style probe: {data.source} holds fewer than {MIN_REPLIES} replies for all but "
-            f"{len(personas_kept)} personas; give --style-data"
+            f"{len(personas)} personas; give --style-data"
         )
-    rows = [i for i, persona in enumerate(data.personas) if persona in personas_kept]
+    rows = [i for i, persona in enumerate(data.personas) if persona in personas]
     texts = [data.texts[i] for i in rows]
-    labels = np.array([data.personas[i] for i in rows])
-    queries = np.array([data.queries[i] for i in rows])
+    labels, queries = np.array(data.personas)[rows], np.array(data.queries)[rows]
     embeddings = context.embeddings(texts)
     with threadpool_limits(limits=1):
         model = _classifier().fit(embeddings, labels)
         notes = {
             "labelled": data.source,
             "labelled_replies": len(rows),
-            "personas": len(personas_kept),
+            "personas": len(personas),
             **_trust(texts, embeddings, labels, queries),
         }
     signature = {
         "probe": f"logistic regression on standardised embeddings, C={C:g}",
         "labelled": f"{data.source} ({data.digest})",
-        "personas": sorted(personas_kept),
+        "personas": sorted(personas),
         **context.encoder_signature,
     }
     return Probe(
@@ -153,8 +143,7 @@ def _classifier() -> "Pipeline":
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    # "balanced", since a run asks personas equally often, whatever their share of the labelled
-    # data.
+    # "balanced", since a run asks personas equally often, whatever their share of labelled data.
     regression = LogisticRegression(C=C, max_iter=300, class_weight="balanced")
     return make_pipeline(StandardScaler(), regression)
 
@@ -162,11 +151,10 @@ def _classifier() -> "Pipeline":
 def _trust(
     texts: Sequence[str],
     embeddings: Floats,
-    labels: npt.NDArray[np.str_],
-    queries: npt.NDArray[np.str_],
+    labels: _Strings,
+    queries: _Strings,
 ) -> dict[str, Any]:
-    """Return the balanced accuracy on held-out queries of the probe, by chance, of lengths
-    alone."""
+    """Return the balanced accuracy on held-out queries: of the probe, chance, and lengths alone."""
     # A reply to an unknown query forms a group with its copies.
     groups = np.where(queries == "", np.array([f"\0{text}" for text in texts]), queries)
     folds = min(FOLDS, len(np.unique(groups)))
@@ -190,7 +178,7 @@ def _trust(
 _Parts = Sequence[tuple[Integers, Integers]]
 
 
-def _held_out(features: Floats, labels: npt.NDArray[np.str_], parts: _Parts) -> float:
+def _held_out(features: Floats, labels: _Strings, parts: _Parts) -> float:
     guesses = np.empty_like(labels)
     for train, test in parts:
         guesses[test] = _classifier().fit(features[train], labels[train]).predict(features[test])
@@ -203,7 +191,7 @@ def balanced_accuracy(labels: npt.NDArray[Any], guesses: npt.NDArray[Any]) -> fl
 
 
 def _chance(
-    embeddings: Floats, labels: npt.NDArray[np.str_], queries: npt.NDArray[np.str_], parts: _Parts
+    embeddings: Floats, labels: _Strings, queries: _Strings, parts: _Parts
 ) -> tuple[list[float], str]:
     """Return accuracies with permuted labels. Ridge regression on one-hot labels is solved once for
     each fold and serves every permutation."""

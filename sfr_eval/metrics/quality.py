@@ -7,9 +7,8 @@ answers the question. It cannot judge free text: a good answer in other words is
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
+from sfr_eval.metrics.context import NO_TEXT, Context, metric_result, sample_value
 from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
-from sfr_eval.metrics.values import sample_value
 from sfr_eval.types import MetricResult, Sample
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Oracle:
     """Parses of replies by the benchmark's grammar; every distinct (text, query) is parsed once."""
 
     def __init__(self, world: "PersonaWorld") -> None:
-        self._world = world
+        self.world = world
         self._parses: dict[tuple[str, str], Parse] = {}
         self._styled: dict[tuple[str, str, str], bool] = {}
 
@@ -52,15 +51,14 @@ class Oracle:
         """Parse a reply."""
         key = (reply.text, reply.query)
         if key not in self._parses:
-            self._parses[key] = self._world.parse_reply(*key)
+            self._parses[key] = self.world.parse_reply(*key)
         return self._parses[key]
 
     def styled(self, reply: Sample) -> bool:
-        """Return whether a reply is valid and more probable under its persona than under any
-        other."""
+        """Return whether a reply is valid and most probable under its persona."""
         key = (reply.text, reply.persona, reply.query)
         if key not in self._styled:
-            self._styled[key] = self.parse(reply).valid and self._world.styled(*key)
+            self._styled[key] = self.parse(reply).valid and self.world.styled(*key)
         return self._styled[key]
 
     def distinct_valid(self, replies: list[Sample]) -> float | None:
@@ -85,10 +83,10 @@ def oracle_of(context: Context) -> Oracle | None:
 def compute(context: Context) -> list[MetricResult]:
     """Return oracle_* for each reply (0 or 1) and distinct_valid for each prompt; nothing for a
     model that was not trained on the suite's grammar."""
-    world, oracle = context.suite.world, oracle_of(context)
-    if world is None or oracle is None:
+    oracle = oracle_of(context)
+    if oracle is None:
         return []
-    signature = {"oracle": "PersonaWorld", "world": world.version}
+    signature = {"oracle": "PersonaWorld", "world": oracle.world.version}
     conditions: dict[str, Callable[[Sample], bool]] = {
         "oracle_well_formed": lambda reply: oracle.parse(reply).well_formed,
         "oracle_topic": lambda reply: oracle.parse(reply).topic,
@@ -96,19 +94,12 @@ def compute(context: Context) -> list[MetricResult]:
         "oracle_valid": lambda reply: oracle.parse(reply).valid,
         "oracle_styled": oracle.styled,
     }
-    results = [
-        metric_result(
-            METRICS[metric],
-            version=VERSION,
-            values=[sample_value(reply, float(holds(reply))) for reply in context.replies],
-            signature=signature,
-        )
+    values = {
+        metric: [sample_value(reply, float(holds(reply))) for reply in context.replies]
         for metric, holds in conditions.items()
-    ]
-    distinct = context.per_prompt(oracle.distinct_valid, reason=NO_TEXT)
+    }
+    values["distinct_valid"] = context.per_prompt(oracle.distinct_valid, reason=NO_TEXT)
     return [
-        *results,
-        metric_result(
-            METRICS["distinct_valid"], version=VERSION, values=distinct, signature=signature
-        ),
+        metric_result(METRICS[metric], version=VERSION, values=rows, signature=signature)
+        for metric, rows in values.items()
     ]

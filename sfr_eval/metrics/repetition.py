@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from sfr_eval.metrics.checks import check_strings, check_texts
-from sfr_eval.metrics.ngrams import Grams, grams, numbered, pack, starts
+from sfr_eval.metrics.ngrams import Grams, grams, pack, starts
 from sfr_eval.stats.arrays import Floats, Integers
 
 ORDERS = 4
@@ -46,28 +46,22 @@ def self_repetition(texts: Sequence[Sequence[Hashable]], *, n: int = 4) -> float
     """Mean over texts of ln(1 + sum over its distinct n-grams of (texts with it - 1)) (Salkar et
     al. 2022). From 0 up, lower is more varied; increases with the number of texts. None below two.
     """
-    check_texts(texts)
-    if len(texts) < 2:
-        return None
-    scores, _ = _repetition(texts, [0] * len(texts), n)
-    return float(scores.mean())
+    scores, _ = _repetition(texts, n)
+    return float(scores.mean()) if len(texts) > 1 else None
 
 
 def self_repetition_rate(texts: Sequence[Sequence[Hashable]], *, n: int = 4) -> float | None:
     """Mean over texts of the share of its distinct n-grams that occur in another text. Range 0 to
     1, lower is more varied; increases with the number of texts. Texts shorter than n are left out;
     None below two texts, or if none is long enough."""
+    _, rates = _repetition(texts, n)
+    rates = rates[~np.isnan(rates)]
+    return float(rates.mean()) if len(texts) > 1 and len(rates) else None
+
+
+def _repetition(texts: Sequence[Sequence[Hashable]], n: int) -> tuple[Floats, Floats]:
     check_texts(texts)
-    if len(texts) < 2:
-        return None
-    _, rates = _repetition(texts, [0] * len(texts), n)
-    return float(rates[~np.isnan(rates)].mean()) if not np.isnan(rates).all() else None
-
-
-def _repetition(
-    texts: Sequence[Sequence[Hashable]], groups: Sequence[Hashable], n: int
-) -> tuple[Floats, Floats]:
-    *_, order = grams(pack(texts), numbered(groups), max_n=n)
+    *_, order = grams(pack(texts), np.zeros(len(texts), dtype=np.int64), max_n=n)
     return repetition_of(order, len(texts))
 
 
@@ -101,15 +95,12 @@ def collision_rate(texts: Sequence[Hashable]) -> float | None:
 def modal_share(texts: Sequence[Hashable]) -> float | None:
     """Share of the most frequent text; 1/k to 1, lower is more varied, None below two. Biased
     upwards at small k, where the most frequent text is an accident: compare at equal k."""
-    k = len(texts)
-    return max(Counter(texts).values()) / k if k > 1 else None
+    return max(Counter(texts).values()) / len(texts) if len(texts) > 1 else None
 
 
 def unique_share(texts: Sequence[Hashable]) -> float | None:
-    """Distinct texts over all; 1/k to 1, higher is more varied, None below two. Decreases with
-    k."""
-    k = len(texts)
-    return len(set(texts)) / k if k > 1 else None
+    """Distinct texts over all: 1/k to 1, higher is more varied; falls with k; None below two."""
+    return len(set(texts)) / len(texts) if len(texts) > 1 else None
 
 
 def group_means(numbers: Floats, group: Integers, *, groups: int) -> Floats:

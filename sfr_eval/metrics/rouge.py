@@ -1,11 +1,12 @@
 """ROUGE-L homogenization: the average length of the common subsequence of two replies."""
 
 from collections.abc import Hashable, Sequence
+from functools import partial
 
 import numpy as np
 
 from sfr_eval.metrics.checks import check_texts
-from sfr_eval.metrics.ngrams import Packed, pack
+from sfr_eval.metrics.ngrams import Packed, pack, rows_of_groups
 from sfr_eval.stats.arrays import Floats, Integers
 
 _ROWS = 1_024  # of the pair matrix at a time, to bound memory for thousands of texts
@@ -33,10 +34,8 @@ def rouge_l_rows(texts: Sequence[Sequence[Hashable]]) -> Floats:
 def grouped_rouge_l(packed: Packed, group: Integers, *, groups: int) -> Floats:
     """Compute `rouge_l_homogenization` of every group at once; NaN below two texts."""
     strings = _strings(packed)
-    order = np.argsort(group, kind="stable")
-    ends = np.cumsum(np.bincount(group, minlength=groups))
     means = np.full(groups, np.nan)
-    for number, rows in enumerate(np.split(order, ends[:-1])):
+    for number, rows in enumerate(rows_of_groups(group, groups=groups)):
         if len(rows) > 1:
             means[number] = _rows([strings[row] for row in rows], packed.length[rows]).mean()
     return means
@@ -45,11 +44,8 @@ def grouped_rouge_l(packed: Packed, group: Integers, *, groups: int) -> Floats:
 def _strings(packed: Packed) -> list[str]:
     """Encode each text with one character per token, which the bit-parallel LCS reads fastest."""
     # Frequent tokens first, so that texts of common words need one byte per token.
-    ranks = np.empty(int(packed.words.max(initial=0)) + 1, dtype=np.int64)
-    ranks[np.argsort(-np.bincount(packed.words, minlength=len(ranks)), kind="stable")] = np.arange(
-        len(ranks)
-    )
-    codes = ranks[packed.words]
+    order = np.argsort(-np.bincount(packed.words), kind="stable")
+    codes = np.argsort(order)[packed.words]
     codes = codes + np.where(codes >= _SURROGATES, 0x800, 0)  # surrogates are not characters
     if codes.max(initial=0) > 0x10FFFF:
         raise ValueError("ROUGE-L: more than 1,112,064 distinct tokens in one call")
@@ -65,19 +61,19 @@ def _rows(strings: list[str], length: Integers) -> Floats:
     n = len(strings)
     if n < 2:
         return np.full(n, np.nan)
+    common = partial(cdist, scorer=LCSseq.similarity, dtype=np.int32)
     sums = np.zeros(n)
     for begin in range(0, n, _ROWS):
         # The block on the diagonal and those to its right; the rest is their mirror image.
         some = strings[begin : begin + _ROWS]
         own = length[begin : begin + _ROWS]
         own_end = begin + len(some)
-        square = _f(cdist(some, some, scorer=LCSseq.similarity, dtype=np.int32), own, own)
+        square = _f(common(some, some), own, own)
         np.fill_diagonal(square, 0.0)
         sums[begin:own_end] += square.sum(axis=1)
         for right in range(own_end, n, _ROWS):
             others = strings[right : right + _ROWS]
-            their = length[right : right + _ROWS]
-            block = _f(cdist(some, others, scorer=LCSseq.similarity, dtype=np.int32), own, their)
+            block = _f(common(some, others), own, length[right : right + _ROWS])
             sums[begin:own_end] += block.sum(axis=1)
             sums[right : right + len(others)] += block.sum(axis=0)
     return sums / (n - 1)

@@ -54,7 +54,6 @@ METRICS = by_id(
            claims=("cross",)),
 )  # fmt: skip
 PERMUTATIONS = 199
-_ENERGY_REASON = "fewer than 2 personas with 2 replies"
 
 
 def mean_pairwise_distance(embeddings: npt.ArrayLike) -> float | None:
@@ -67,9 +66,7 @@ def mean_pairwise_distance(embeddings: npt.ArrayLike) -> float | None:
     and Berant 2004.02990.
     """
     rows = unit_rows(embeddings)
-    if len(rows) < 2:
-        return None
-    return 1.0 - _mean_off_diagonal(rows.sum(axis=0), rows)
+    return 1.0 - _mean_off_diagonal(rows.sum(axis=0), rows) if len(rows) > 1 else None
 
 
 def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
@@ -81,38 +78,26 @@ def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
 
 def compute(context: Context) -> list[MetricResult]:
     """Return the measures of sets for each prompt and cross_style_energy for each query."""
-    prompts = context.by_prompt()
-    columns = set_values(context.reply_embeddings, context.prompt_rows(), workers=context.workers)
-    errors = _errors(context) if context.jackknife else {}
-    texts = [reply.text for reply in context.replies]
-    notes = context.encoder.notes(texts)
+    sets = (context.reply_embeddings, context.prompt_rows())
+    columns = set_values(*sets, workers=context.workers)
+    errors = set_errors(*sets, workers=context.workers) if context.jackknife else {}
+    encoder_notes = context.encoder.notes([reply.text for reply in context.replies])
     results = []
     for metric, (signature, reason) in signatures(context.encoder_signature).items():
-        values = [
-            context.prompt_value(key, None if math.isnan(number) else number, reason=reason)
-            for key, number in zip(prompts, columns[metric].tolist(), strict=True)
-        ]
-        metric_notes = dict(notes)
+        values = context.prompt_values(columns[metric].tolist(), reason=reason)
+        notes = dict(encoder_notes)
         if metric in errors:
             values = [
                 replace(value, standard_error=None if math.isnan(error) else error)
                 for value, error in zip(values, errors[metric].tolist(), strict=True)
             ]
-            metric_notes["within_prompt"] = within_prompt(values)
+            notes["within_prompt"] = within_prompt(values)
         results.append(
             metric_result(
-                METRICS[metric],
-                version=VERSION,
-                values=values,
-                signature=signature,
-                notes=metric_notes,
+                METRICS[metric], version=VERSION, values=values, signature=signature, notes=notes
             )
         )
     return [*results, _energy(context)]
-
-
-def _errors(context: Context) -> Mapping[str, Floats]:
-    return set_errors(context.reply_embeddings, context.prompt_rows(), workers=context.workers)
 
 
 def within_prompt(values: Sequence[Value]) -> dict[str, dict[str, Any]]:
@@ -171,11 +156,9 @@ def _energy(context: Context) -> MetricResult:
     for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query()):
         rows = [i for i, key in enumerate(of_reply) if key[0] == temperature]
         queries = [of_reply[i][1] for i in rows]
+        personas = [of_reply[i][2] for i in rows]
         test = energy_test(
-            context.reply_embeddings[rows],
-            queries,
-            [of_reply[i][2] for i in rows],
-            permutations=permutations,
+            context.reply_embeddings[rows], queries, personas, permutations=permutations
         )
         if test.p_value is not None:
             tests[f"{temperature:g}"] = test.p_value
@@ -185,10 +168,7 @@ def _energy(context: Context) -> MetricResult:
     return metric_result(
         METRICS["cross_style_energy"],
         version=VERSION,
-        values=[
-            context.query_value(key, values.get(key), reason=_ENERGY_REASON)
-            for key in context.by_query()
-        ],
+        values=context.query_values(values, reason="fewer than 2 personas with 2 replies"),
         signature={**context.encoder_signature, "distance": "Euclidean, unit vectors"},
         notes={
             "p_value": tests,
@@ -209,13 +189,10 @@ def persona_similarity(context: Context) -> dict[float, Similarity]:
     personas = list(dict.fromkeys(sample.persona for sample in context.samples))
     order = {persona: number for number, persona in enumerate(personas)}
     cosines: dict[float, list[Floats]] = {}
-    embeddings, place = context.reply_embeddings, 0
-    rows: dict[tuple[float, str, str], Floats] = {}
-    for key, replies in context.by_prompt().items():
-        rows[key] = embeddings[place : place + len(replies)]
-        place += len(replies)
+    rows = context.prompt_embeddings()
+    dimensions = context.reply_embeddings.shape[1]
     for (temperature, query), by_persona in context.by_query().items():
-        totals = np.zeros((len(personas), embeddings.shape[1]))
+        totals = np.zeros((len(personas), dimensions))
         counts = np.zeros(len(personas))
         diagonal = np.full(len(personas), np.nan)
         for persona in by_persona:

@@ -112,16 +112,14 @@ def _measures(table: Floats) -> dict[str, Floats]:
 
 
 def classes_in(rows: Floats, *, total: int | None = None) -> float:
-    """Return the expected classes among DISTINCT_K of the replies; `total` includes those without
-    one."""
+    """Return the expected classes among DISTINCT_K of the replies, or of `total`."""
     labels = meaning_classes(rows, max_distance=MAX_DISTANCE)
     number = distinct_k(labels.tolist(), DISTINCT_K, total=total)
     return np.nan if number is None else number
 
 
 def _batches(embeddings: Floats, sets: Sequence[Integers]) -> Iterator[tuple[Integers, Floats]]:
-    """Yield (numbers of the sets, their rows of shape (sets, n, d)) for sets of two or more
-    rows."""
+    """Yield (numbers of sets with two or more rows, these rows of shape (sets, n, d))."""
     sizes = np.array([len(rows) for rows in sets], dtype=np.int64)
     for n in np.unique(sizes[sizes > 1]).tolist():
         numbers = np.flatnonzero(sizes == n)

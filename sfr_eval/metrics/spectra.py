@@ -24,14 +24,11 @@ def participation_ratio(vectors: Floats) -> float | None:
     with itself (Song et al. 2012, eq. 5). Hence it does not increase with n, unlike the ratio of
     the sample covariance; it may exceed d by chance. None below 4 rows, or if the rows are equal.
     """
-    n = len(vectors)
-    if n < 4:
+    n, gram = len(vectors), _gram(vectors)
+    if n < 4 or gram is None:
         return None
-    gram = _gram(vectors)
-    if gram is None:
-        return None
-    own = np.diag(gram)
-    half_squares = (own[:, None] + own[None, :]) / 2 - gram  # |x_i - x_j|^2 / 2
+    lengths = np.diag(gram)
+    half_squares = (lengths[:, None] + lengths[None, :]) / 2 - gram  # |x_i - x_j|^2 / 2
     total, rows = half_squares.sum(), half_squares.sum(axis=1)
     quadruples = total**2 - 4 * rows @ rows + 2 * np.square(half_squares).sum()
     squared_trace = quadruples / (n * (n - 1) * (n - 2) * (n - 3))
@@ -48,11 +45,8 @@ def effective_rank(
     fixed, and the value is the mean over `subsets` random subsets. None with fewer rows, or if all
     are equal. Source: Roy and Vetterli 2007, eq. 3.
     """
-    n = len(vectors)
-    if n < rows:
-        return None
-    gram = _gram(vectors)
-    if gram is None:
+    n, gram = len(vectors), _gram(vectors)
+    if n < rows or gram is None:
         return None
     chosen = np.stack([generator.permutation(n)[:rows] for _ in range(subsets)])
     parts = gram[chosen[:, :, None], chosen[:, None, :]]
@@ -127,13 +121,11 @@ def cka(one: Floats, other: Floats) -> float | None:
     ones, so it may be negative. None below 4 rows, or if one side has no spread. Source:
     Kornblith et al. 2019 with the unbiased HSIC of Song et al. 2012, eq. 5.
     """
-    if len(one) < 4:
-        return None
     left, right = _gram(one), _gram(other)
-    if left is None or right is None:
+    if len(one) < 4 or left is None or right is None:
         return None
-    own = unbiased_hsic(left, left) * unbiased_hsic(right, right)
-    return float(unbiased_hsic(left, right) / np.sqrt(own)) if own > 0 else None
+    scale = unbiased_hsic(left, left) * unbiased_hsic(right, right)
+    return float(unbiased_hsic(left, right) / np.sqrt(scale)) if scale > 0 else None
 
 
 def unbiased_hsic(left: Doubles, right: Doubles) -> float:
@@ -149,9 +141,10 @@ def unbiased_hsic(left: Doubles, right: Doubles) -> float:
 
 def mean_share(vectors: Floats) -> float | None:
     """Share of the mean vector in the mean squared length; near 1 for a narrow cone."""
+    if not len(vectors):
+        return None
     rows = np.asarray(vectors, np.float64)
-    square = np.square(rows).sum(axis=1).mean() if len(rows) else 0.0
-    mean = rows.mean(axis=0) if len(rows) else rows
+    square, mean = np.square(rows).sum(axis=1).mean(), rows.mean(axis=0)
     return float(mean @ mean / square) if square > 0 else None
 
 

@@ -96,14 +96,11 @@ def compute(context: Context) -> list[MetricResult]:
     blocks = [probe.probabilities(rows) for rows in context.reply_embedding_blocks()]
     table = np.concatenate(blocks) if blocks else np.zeros((0, len(probe.personas)))
     values_of: dict[str, list[Value]] = {metric: [] for metric in _MEASURES}
-    place = 0
-    for key, replies in context.by_prompt().items():
-        rows = table[place : place + len(replies)]
-        place += len(replies)
+    for key, rows in zip(context.by_prompt(), context.prompt_rows(), strict=True):
         column = columns.get(key[2])
+        reason = NO_TEXT if column is not None else f"the probe does not know `{key[2]}`"
         for metric, measure in _MEASURES.items():
-            number = None if column is None else measure(rows, column)
-            reason = NO_TEXT if column is not None else f"the probe does not know `{key[2]}`"
+            number = None if column is None else measure(table[rows], column)
             values_of[metric].append(context.prompt_value(key, number, reason=reason))
     notes = {**probe.notes, "confusion": _confusion(context, probe.personas, table)}
     return [
@@ -118,14 +115,12 @@ def _confusion(
     context: Context, personas: Sequence[str], table: Floats
 ) -> dict[str, dict[str, Any]]:
     """Return temperature -> {"personas": ids, "counts": rows}: counts[requested][most probable]."""
-    columns = {persona: number for number, persona in enumerate(personas)}
     guesses = table.argmax(axis=1).tolist() if len(table) else []
     counts: dict[float, list[list[int]]] = {}
-    keys = [reply.cell for reply in context.replies]
-    for (temperature, _, persona), guess in zip(keys, guesses, strict=True):
-        if persona in columns:
+    for reply, guess in zip(context.replies, guesses, strict=True):
+        if reply.persona in personas:
             empty = [[0] * len(personas) for _ in personas]
-            counts.setdefault(temperature, empty)[columns[persona]][guess] += 1
+            counts.setdefault(reply.temperature, empty)[personas.index(reply.persona)][guess] += 1
     return {
         f"{temperature:g}": {"personas": list(personas), "counts": rows}
         for temperature, rows in sorted(counts.items())

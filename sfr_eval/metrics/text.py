@@ -29,9 +29,7 @@ def mean_length(replies: Sequence[Sample]) -> float | None:
 
     None without a reply. In scripts without word spacing, this counts longer runs of text.
     """
-    if not replies:
-        return None
-    return sum(len(reply.text.split()) for reply in replies) / len(replies)
+    return _mean([len(reply.text.split()) for reply in replies])
 
 
 def duplicate_rate(replies: Sequence[Sample]) -> float | None:
@@ -49,16 +47,16 @@ def truncation_rate(replies: Sequence[Sample]) -> float | None:
 
     Above a few percent, length and every measure of a set also reflect the limit.
     """
-    if not replies:
-        return None
-    return sum(reply.status == "truncated" for reply in replies) / len(replies)
+    return _mean([reply.status == "truncated" for reply in replies])
 
 
 def empty_rate(replies: Sequence[Sample]) -> float | None:
     """Share of replies that are empty or whitespace; 0 to 1, None without a reply."""
-    if not replies:
-        return None
-    return sum(not reply.text.strip() for reply in replies) / len(replies)
+    return _mean([not reply.text.strip() for reply in replies])
+
+
+def _mean(numbers: Sequence[int]) -> float | None:
+    return sum(numbers) / len(numbers) if numbers else None
 
 
 _EQUALITY = {"equality": "text without outer blanks"}

@@ -37,8 +37,7 @@ def blanks(text: str) -> list[str]:
 
 
 def rouge(text: str) -> list[str]:
-    """Split into lower-case runs of a-z and 0-9: rouge_score's default, no stemmer. English
-    only."""
+    """Split into lower-case runs of a-z and 0-9 (English only): rouge_score without a stemmer."""
     return _ROUGE.findall(text.lower())
 
 
@@ -86,9 +85,8 @@ def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokeniz
     try:
         from tokenizers import Tokenizer as Pieces
     except ImportError:
-        raise UserError(
-            f"--tokenizer {name}: needs tokenizers: pip install 'sfr-eval[hf]'"
-        ) from None
+        why = f"--tokenizer {name}: needs tokenizers: pip install 'sfr-eval[hf]'"
+        raise UserError(why) from None
     content = file.read_bytes()
     try:
         pieces = Pieces.from_buffer(content)
@@ -97,13 +95,8 @@ def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokeniz
     pieces.no_truncation()
     pieces.no_padding()
     digest = hashlib.sha256(content).hexdigest()[:12]
-    return Tokenizer(
-        name=f"file:{digest}",
-        split=functools.partial(
-            _pieces_of, pieces
-        ),  # not a lambda, since worker processes need it too
-        window=window,
-    )
+    split = functools.partial(_pieces_of, pieces)  # not a lambda: worker processes need it too
+    return Tokenizer(name=f"file:{digest}", split=split, window=window)
 
 
 def _pieces_of(pieces: Any, text: str) -> list[str]:

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.context import Context, metric_result, sample_value
 from sfr_eval.metrics.metric import Metric, by_id
-from sfr_eval.metrics.values import sample_value
 from sfr_eval.stats.arrays import Floats, Mask
 from sfr_eval.stats.intervals import t_interval
-from sfr_eval.types import Cell, MetricResult, Value
+from sfr_eval.types import MetricResult, Value
 
 if TYPE_CHECKING:
     from sfr_eval.models.states_on_disk import States
@@ -45,7 +44,6 @@ MIN_QUERIES = 2  # for a point of the curve
 
 
 NO_BASE = "no base checkpoint to tell forks from locks; give --base-model"
-_NO_TOKEN = "reply without a token"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +65,8 @@ class Thresholds:
 
 
 def thresholds(entropies: Floats) -> Thresholds:
-    """Return the quantiles 0.8 and 0.5 of the base's entropies at all reply tokens, of which there
-    is at least one. With many equal values, fewer than a fifth are forks and more than half
-    locks."""
+    """Return the quantiles 0.8 and 0.5 of the base's entropies at all reply tokens (one or more).
+    With many equal values, fewer than a fifth are forks and more than half locks."""
     return Thresholds(
         fork=float(np.quantile(entropies, 1 - FORKS, method="inverted_cdf")),
         lock=float(np.quantile(entropies, LOCKS, method="inverted_cdf")),
@@ -102,25 +99,21 @@ def compute(context: Context) -> list[MetricResult]:
     states, base = context.readings.model, context.readings.base
     places = range(len(context.replies))
     cut: Thresholds | None = None
-    if base is not None:
-        entropies = [base.entropy(place) for place in places]
-        together = np.concatenate(entropies) if entropies else np.zeros(0)
-        cut = thresholds(together) if len(together) else None
-    kinds: dict[str, list[Value]] = {metric: [] for metric in METRIC_IDS}
+    if base is not None and context.replies:
+        entropies = np.concatenate([base.entropy(place) for place in places])
+        cut = thresholds(entropies) if len(entropies) else None
+    values: dict[str, list[Value]] = {metric: [] for metric in METRICS}
     for place, reply in zip(places, context.replies, strict=True):
         masks: dict[str, Mask | None] = {"token": None}
         if base is not None and cut is not None:
             of_base = base.entropy(place)
             masks |= {"fork": cut.forks(of_base), "lock": cut.locks(of_base)}
-        for name, numbers in (
-            ("entropy", states.entropy(place)),
-            ("logprob", states.log_probability(place)),
-        ):
-            for kind in ("token", "fork", "lock"):
-                number = mean_at(numbers, masks[kind]) if kind in masks else None
-                reason = _reason(kind, states.has_token(place), base is not None)
-                value = sample_value(reply, number, reason=reason)
-                kinds[f"{kind}_{name}"].append(value)
+        numbers = {"entropy": states.entropy(place), "logprob": states.log_probability(place)}
+        for metric in METRICS:
+            kind, name = metric.split("_")
+            number = mean_at(numbers[name], masks[kind]) if kind in masks else None
+            reason = _reason(kind, states.has_token(place), base is not None)
+            values[metric].append(sample_value(reply, number, reason=reason))
     signature = {
         **states.signature,
         "layers": None,
@@ -137,22 +130,17 @@ def compute(context: Context) -> list[MetricResult]:
         metric_result(
             METRICS[metric],
             version=VERSION,
-            values=values,
+            values=values[metric],
             signature=signature,
             notes=notes if metric == "token_entropy" else {},
         )
-        for metric, values in kinds.items()
+        for metric in METRICS
     ]
-
-
-METRIC_IDS = tuple(
-    f"{kind}_{name}" for name in ("entropy", "logprob") for kind in ("token", "fork", "lock")
-)
 
 
 def _reason(kind: str, has_token: bool, has_base: bool) -> str:
     if not has_token:
-        return _NO_TOKEN
+        return "reply without a token"
     return NO_BASE if not has_base else f"no {kind} in this reply"
 
 
@@ -164,14 +152,13 @@ def _base_means(context: Context, base: "States", cut: Thresholds) -> dict[str, 
         forks, locks = cut.forks(entropy), cut.locks(entropy)
         row = [entropy[forks].sum(), forks.sum(), entropy[locks].sum(), locks.sum()]
         sums[reply.temperature] = sums.get(reply.temperature, np.zeros(4)) + row
+    rows = [(temperature, row.tolist()) for temperature, row in sums.items()]
     return {
         f"{temperature:g}": {
             "fork_entropy": fork / forks if forks else None,
             "lock_entropy": lock / locks if locks else None,
         }
-        for temperature, (fork, forks, lock, locks) in sorted(
-            (t, row.tolist()) for t, row in sums.items()
-        )
+        for temperature, (fork, forks, lock, locks) in sorted(rows)
     }
 
 
@@ -191,30 +178,27 @@ def _curves(
     """Return temperature -> a row for each bin of positions: entropy of the model and of the base,
     and the chance that two replies to one prompt agree up to its end. Means over queries of means
     over personas and sufficiently long replies, with a 95% t interval over queries."""
-    rows: dict[Cell, list[int]] = {}
-    for place, reply in enumerate(context.replies):
-        rows.setdefault(reply.cell, []).append(place)
     prompts: dict[float, list[tuple[str, list[int]]]] = {}
-    for (temperature, query, _), places in rows.items():
-        prompts.setdefault(temperature, []).append((query, places))
+    for (temperature, query, _), rows in zip(
+        context.by_prompt(), context.prompt_rows(), strict=True
+    ):
+        if len(rows):
+            prompts.setdefault(temperature, []).append((query, rows.tolist()))
     return {
-        f"{temperature:g}": _curve(of_temperature, context, states, base)
+        f"{temperature:g}": _curve(of_temperature, states, base)
         for temperature, of_temperature in sorted(prompts.items())
     }
 
 
 def _curve(
-    prompts: Sequence[tuple[str, Sequence[int]]],
-    context: Context,
-    states: "States",
-    base: "States | None",
+    prompts: Sequence[tuple[str, Sequence[int]]], states: "States", base: "States | None"
 ) -> list[dict[str, Any]]:
     lengths = [len(states.entropy(place)) for _, places in prompts for place in places]
     sources: dict[str, States] = {"entropy": states} | ({"base_entropy": base} if base else {})
     curve = []
     for start, end in bins(max(lengths, default=0)):
-        row: dict[str, Any] = {"start": start, "end": end}
-        row["replies"] = sum(length > start for length in lengths)
+        replies = sum(length > start for length in lengths)
+        row: dict[str, Any] = {"start": start, "end": end, "replies": replies}
         for name, source in sources.items():
             row[name] = _over_queries(
                 (query, _mean(source.entropy(place)[start:end] for place in places))

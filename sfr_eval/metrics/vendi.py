@@ -28,15 +28,19 @@ def vendi_score(embeddings: npt.ArrayLike, q: float = 1.0) -> float | Floats:
 
 
 def spectrum(rows: Floats) -> Floats:
-    """Return eigenvalues of K / n >= 0, shape (..., min(n, d)), for unit rows of shape (..., n,
-    d)."""
-    n, d = rows.shape[-2:]
+    """Return eigenvalues of K / n >= 0, shape (..., min(n, d)), for unit rows (..., n, d)."""
+    n = rows.shape[-2]
     if not n:
         raise ValueError("embeddings are empty")
-    transposed = np.swapaxes(rows, -1, -2)
-    gram = rows @ transposed if n <= d else transposed @ rows
-    values: Floats = np.linalg.eigvalsh(gram) / n
+    values: Floats = np.linalg.eigvalsh(_gram(rows)) / n
     return np.maximum(values, 0.0)  # rounding leaves some at -1e-17
+
+
+def _gram(rows: Floats) -> Floats:
+    """Return the smaller of X X' and X' X, which have the same norm and nonzero eigenvalues."""
+    n, d = rows.shape[-2:]
+    transposed = np.swapaxes(rows, -1, -2)
+    return np.asarray(rows @ transposed if n <= d else transposed @ rows)
 
 
 def vendi_from_spectrum(values: Floats, q: float) -> Floats:
@@ -67,13 +71,10 @@ def vendi_pairs(embeddings: npt.ArrayLike) -> float | Floats:
 
 
 def _mean_squared_kernel(rows: Floats) -> Floats:
-    n, d = rows.shape[-2:]
+    n = rows.shape[-2]
     if n < 2:
         return np.full(rows.shape[:-2], np.nan)
-    transposed = np.swapaxes(rows, -1, -2)
-    # |X X'| = |X' X|, so use the smaller product.
-    gram = rows @ transposed if n <= d else transposed @ rows
-    squares = np.square(gram).sum(axis=(-1, -2))
+    squares = np.square(_gram(rows)).sum(axis=(-1, -2))
     return np.asarray(np.clip((squares - n) / (n * (n - 1)), 0.0, 1.0))
 
 

@@ -6,8 +6,7 @@ Z = 1.959963984540054  # 97.5% quantile of the normal distribution
 
 
 def wilson(count: int, total: int) -> tuple[float, float, float] | None:
-    """Return (share, low, high) with the 95% score interval of Wilson (1927); None if there
-    are none."""
+    """Return (share, low, high) with the 95% score interval of Wilson (1927); None of 0."""
     from scipy.stats import binomtest
 
     if total == 0:

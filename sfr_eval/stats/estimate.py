@@ -32,25 +32,16 @@ def all_estimates(result: MetricResult, k: int, personas: Iterable[str]) -> list
         cells.setdefault((value.suite, value.temperature, ""), []).append(value)
         if value.persona:
             cells.setdefault((value.suite, value.temperature, value.persona), []).append(value)
-    places = dict.fromkeys((suite, temperature) for suite, temperature, _ in cells)
     return [
-        _estimate(
-            result,
-            cells[suite, temperature, persona],
-            suite=suite,
-            temperature=temperature,
-            persona=persona,
-            k=k,
-        )
-        for suite, temperature in places
+        _estimate(result, cells[suite, temperature, persona], persona=persona, k=k)
+        for suite, temperature in dict.fromkeys(cell[:2] for cell in cells)
         for persona in dict.fromkeys(("", *personas))
         if (suite, temperature, persona) in cells
     ]
 
 
 def query_means(values: Iterable[Value]) -> dict[str, float]:
-    """Map each query to the mean over personas of their mean value; omits queries without a
-    value."""
+    """Map each query with a value to the mean over personas of their mean value."""
     prompts: dict[tuple[str, str], list[float]] = {}
     for value in values:
         if value.value is not None:
@@ -71,15 +62,7 @@ def signature_text(metric: str, version: str, signature: Mapping[str, Any]) -> s
     return "|".join(parts)
 
 
-def _estimate(
-    result: MetricResult,
-    values: Sequence[Value],
-    *,
-    suite: str,
-    temperature: float,
-    persona: str,
-    k: int,
-) -> Estimate:
+def _estimate(result: MetricResult, values: Sequence[Value], *, persona: str, k: int) -> Estimate:
     numbers = list(query_means(values).values())
     if result.ceiling is not None and len(numbers) > 1:
         low, high, method = bootstrap_interval(numbers, ceiling=result.ceiling)
@@ -90,8 +73,8 @@ def _estimate(
     return Estimate(
         metric=result.metric,
         version=result.version,
-        suite=suite,
-        temperature=temperature,
+        suite=values[0].suite,
+        temperature=values[0].temperature,
         persona=persona,
         value=mean.value if mean else None,
         low=mean.low if mean else None,

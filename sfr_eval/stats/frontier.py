@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sfr_eval.stats.arrays import Floats
-from sfr_eval.stats.intervals import BCA_FROM, CONFIDENCE, DRAWS, bca_ends
+from sfr_eval.stats.intervals import BCA_FROM, DRAWS, bca_ends, t_half_factor
 
 MISSED = 0.01  # with a larger share of resamples without a value, there is no interval
 
@@ -25,9 +25,7 @@ def frontier(quality: Floats, diversity: Floats) -> list[int]:
     return [
         i
         for i, (q, d) in enumerate(zip(quality, diversity, strict=True))
-        if not np.any(
-            (quality >= q) & (diversity >= d) & ((quality > q) | (diversity > d)),
-        )
+        if not np.any((quality >= q) & (diversity >= d) & ((quality > q) | (diversity > d)))
     ]
 
 
@@ -40,9 +38,9 @@ def hypervolume(quality: Floats, diversity: Floats) -> Floats:
     order = np.argsort(-quality, axis=-1, kind="stable")
     falling = np.maximum(np.take_along_axis(quality, order, axis=-1), 0)
     best = np.maximum.accumulate(np.take_along_axis(diversity, order, axis=-1), axis=-1)
-    steps = falling - np.concatenate(
-        [falling[..., 1:], np.zeros_like(falling[..., :1])], axis=-1
-    )  # the points so far are those that reach the quality of this step
+    # The points so far are those that reach the quality of this step.
+    steps = falling.copy()
+    steps[..., :-1] -= falling[..., 1:]
     area: Floats = (np.maximum(best, 0) * steps).sum(axis=-1)
     return area
 
@@ -64,12 +62,11 @@ def diversity_at(quality: Floats, diversity: Floats, level: float) -> Floats:
 
 @dataclass(frozen=True, kw_only=True)
 class CurveEstimate:
-    """A number that describes a whole curve. `low` and `high` are None without an interval;
-    `method` then says why."""
+    """A number that describes a whole curve; `method` says why there is no interval."""
 
     value: float | None
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
     method: str
     n: int
 
@@ -126,34 +123,26 @@ def _interval(
 ) -> CurveEstimate:
     """`statistic` maps weights of the queries, (resamples, n), to a number for each resample."""
     if not n:
-        return CurveEstimate(value=None, low=None, high=None, method="none: no query", n=0)
+        return CurveEstimate(value=None, method="none: no query", n=0)
     value = float(statistic(np.full((1, n), 1 / n))[0])
     if math.isnan(value):
-        return CurveEstimate(
-            value=None, low=None, high=None, method="none: quality not reached", n=n
-        )
+        return CurveEstimate(value=None, method="none: quality not reached", n=n)
     if n == 1:
-        return CurveEstimate(value=value, low=None, high=None, method="none: one query", n=n)
+        return CurveEstimate(value=value, method="none: one query", n=n)
     left_out = statistic((1 - np.eye(n)) / (n - 1))
     if np.isnan(left_out).any():
         why = "none: quality not reached without one of the queries"
-        return CurveEstimate(value=value, low=None, high=None, method=why, n=n)
+        return CurveEstimate(value=value, method=why, n=n)
     if n < BCA_FROM:
-        low, high = _jackknife_t(value, left_out)
-        return CurveEstimate(value=value, low=low, high=high, method="jackknife t", n=n)
+        error = math.sqrt((n - 1) / n * float(np.square(left_out - left_out.mean()).sum()))
+        half = t_half_factor(n) * error
+        return CurveEstimate(
+            value=value, low=value - half, high=value + half, method="jackknife t", n=n
+        )
     resampled = statistic(generator.multinomial(n, np.full(n, 1 / n), size=draws) / n)
     missed = float(np.isnan(resampled).mean())
     if missed > MISSED:
         why = f"none: quality not reached in {missed:.0%} of the resamples"
-        return CurveEstimate(value=value, low=None, high=None, method=why, n=n)
+        return CurveEstimate(value=value, method=why, n=n)
     low, high = bca_ends(value, resampled[~np.isnan(resampled)], left_out)
     return CurveEstimate(value=value, low=low, high=high, method=f"BCa, {draws} draws", n=n)
-
-
-def _jackknife_t(value: float, left_out: Floats) -> tuple[float, float]:
-    from scipy.special import stdtrit
-
-    n = len(left_out)
-    error = math.sqrt((n - 1) / n * float(np.square(left_out - left_out.mean()).sum()))
-    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
-    return value - half, value + half

@@ -33,8 +33,7 @@ def error_of(values: npt.ArrayLike, *, n: int, d: int) -> float:
 
 
 def subsets(n: int, size: int, *, draws: int = DRAWS, seed: int = 0) -> Sequence[Any]:
-    """Return subsets of range(n): all of them if there are at most `draws`, else so many random
-    ones."""
+    """Return all subsets of range(n) or, if there are more, `draws` random ones."""
     if math.comb(n, size) <= draws:
         return list(combinations(range(n), size))
     random = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ flipped freely, and p is the share of flips whose sum is at least as extreme as 
 
 import math
 from collections.abc import Sequence
-from itertools import product
+from itertools import accumulate, product
 from typing import Any, Literal
 
 import numpy as np
@@ -53,14 +53,12 @@ def sign_flip_p_values(
     p_values = [1.0] * len(nonzero)
     to_draw = []
     for number, values in enumerate(nonzero):
-        if not len(values):
-            continue
-        if len(values) <= EXACT:
+        if 0 < len(values) <= EXACT:
             signs = np.array(list(product((1.0, -1.0), repeat=len(values))))
             p_values[number] = float(_reaches(signs @ values, values, alternative).mean())
         elif len(values) > MANY:
             p_values[number] = _normal(values, alternative)
-        else:
+        elif len(values):
             to_draw.append(number)
     if to_draw:
         counts = _count([nonzero[number] for number in to_draw], alternative, flips, seed)
@@ -73,12 +71,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p-values of a family of tests (Holm 1979). Rejecting those up to alpha keeps the
     chance of any false rejection at alpha or below, however the tests depend on each other."""
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    adjusted = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
-        adjusted[i] = highest
-    return adjusted
+    factors = range(len(p_values), 0, -1)
+    steps = (min(1.0, m * p_values[i]) for m, i in zip(factors, order, strict=True))
+    adjusted = dict(zip(order, accumulate(steps, max), strict=True))
+    return [adjusted[i] for i in range(len(p_values))]
 
 
 def smallest_p(n: int, *, alternative: Alternative = "two-sided") -> float:

@@ -40,8 +40,7 @@ def smallest_visible(
 
 def lattice_step(values: Sequence[float], *, size: int) -> float:
     """Return 1 / size if every value is a multiple of it from 0 to 1 (c of n), else 0."""
-    if size < 1 or any(abs(v * size - round(v * size)) > 1e-6 for v in values):
-        return 0.0
-    if any(not -1e-9 <= v <= 1 + 1e-9 for v in values):
-        return 0.0
-    return 1 / size
+    on_lattice = size > 0 and all(
+        abs(v * size - round(v * size)) <= 1e-6 and -1e-9 <= v <= 1 + 1e-9 for v in values
+    )
+    return 1 / size if on_lattice else 0.0

@@ -12,9 +12,8 @@ def slice_estimates(
 ) -> Iterator[SliceEstimate]:
     """Estimate over the queries of each group. `facets` maps query -> {"difficulty": "easy", ...}.
 
-    Sorted by `by` (difficulty) and `group` (easy).
-    Every group has its own interval over its own queries; whether two groups differ needs a test
-    that corrects for their number.
+    Sorted by `by` (difficulty) and `group` (easy). Every group has its own interval over its own
+    queries; whether two groups differ needs a test that corrects for their number.
     """
     for name in sorted({name for labels in facets.values() for name in labels}):
         for group in sorted({labels[name] for labels in facets.values() if name in labels}):

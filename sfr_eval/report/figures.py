@@ -58,7 +58,9 @@ def figure_svg(figure: Figure) -> str:
 
 
 def files(figures: Sequence[Figure], *, columns: int = 3) -> Iterator[tuple[str, bytes]]:
-    """Yield (suffix, content) of PNG, SVG and CSV with all figures of a kind."""
+    """Yield (suffix, content) of PNG, SVG and CSV with all figures of a kind; nothing for none."""
+    if not figures:
+        return
     columns = min(len(figures), columns)
     yield "png", _render(figures, "png", columns=columns)
     yield "svg", _render(figures, "svg", columns=columns)
@@ -101,6 +103,26 @@ def _render(figures: Sequence[Figure], kind: str, *, columns: int, text: str = "
         stream = io.BytesIO()
         sheet.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind])
         return stream.getvalue()
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]], *keys: str) -> list[list[Any]]:
+    """Return the values of each key, row by row."""
+    return [[row[key] for row in rows] for key in keys]
+
+
+def draw_estimates(
+    ax: "Axes",
+    points: Mapping[float, Estimate] | Mapping[int, Estimate],
+    *,
+    colour: str,
+    marker: str = "o",
+    alpha: float = 0.2,
+    name: str | None = None,
+) -> None:
+    """Draw defined estimates by their place on the x axis, with their intervals as a band."""
+    values, lows, highs = zip(*map(bounds, points.values()), strict=True)
+    ax.fill_between(list(points), lows, highs, color=colour, alpha=alpha, linewidth=0)
+    ax.plot(list(points), values, f"-{marker}", color=colour, label=name)
 
 
 def leave_room(ax: "Axes", estimates: Sequence[Estimate]) -> None:

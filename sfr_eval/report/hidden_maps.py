@@ -74,8 +74,7 @@ def map_figure(
         if kind == "tsne":
             ax.tick_params(labelbottom=False, labelleft=False, length=0)
         if limits is not None:
-            ax.set_xlim(limits[0])
-            ax.set_ylim(limits[1])
+            ax.set(xlim=limits[0], ylim=limits[1])
         ax.legend(
             loc="upper center",
             bbox_to_anchor=(0.5, -0.17),
@@ -86,8 +85,8 @@ def map_figure(
         )
 
     rows = [
-        {"suite": suite_id, "title": title, "map": kind, "persona": id, "x": a, "y": b}
-        for id, a, b in zip(persona, points["x"], points["y"], strict=True)
+        {"suite": suite_id, "title": title, "map": kind, "persona": id, "x": x, "y": y}
+        for id, x, y in zip(persona, points["x"], points["y"], strict=True)
     ]
     return Figure(
         title=title,
@@ -102,26 +101,22 @@ def _draw_personas(
     ax: "Axes", persona: Sequence[str], names: Mapping[str, str], x: Floats, y: Floats
 ) -> None:
     """Draw the points of each persona, and above all points the ellipses."""
-    masks = {id: np.array([other == id for other in persona]) for id in names}
-    styles = dict(zip(names, cycle(STYLES), strict=False))
-    for id, own in masks.items():
-        colour, marker = styles[id]
-        if own.any():
-            ax.plot(
-                x[own],
-                y[own],
-                marker,
-                color=colour,
-                markersize=3.2,
-                markeredgewidth=0,
-                alpha=0.55,
-                linestyle="none",
-            )
-    for id, own in masks.items():
-        colour, marker = styles[id]
-        if own.any():
-            ax.plot(*ellipse(x[own], y[own]), color=colour, linewidth=1.5, zorder=3)
-            ax.plot([], [], marker, color=colour, markersize=5, linestyle="none", label=names[id])
+    parts = [
+        (name, colour, marker, x[own], y[own])
+        for (id, name), (colour, marker) in zip(names.items(), cycle(STYLES), strict=False)
+        if (own := np.array(persona) == id).any()
+    ]
+    faint: dict[str, Any] = {
+        "markersize": 3.2,
+        "markeredgewidth": 0,
+        "alpha": 0.55,
+        "linestyle": "none",
+    }
+    for _, colour, marker, xs, ys in parts:
+        ax.plot(xs, ys, marker, color=colour, **faint)
+    for name, colour, marker, xs, ys in parts:
+        ax.plot(*ellipse(xs, ys), color=colour, linewidth=1.5, zorder=3)
+        ax.plot([], [], marker, color=colour, markersize=5, linestyle="none", label=name)
 
 
 def ellipse(x: Floats, y: Floats) -> tuple[Floats, Floats]:

@@ -6,8 +6,9 @@ direction means the same in both runs, as in two fine-tunings of one base; the c
 the same width and number of layers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,16 @@ class _Points:
     name: str
     states: States
     temperature: float
-    places: Mapping[str, list[int]]  # query -> places in `states`
-    samples: Sequence[Sample]  # by place
+    samples: Sequence[Sample]  # by place in `states`
+
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        """Query -> places in `states` of its replies."""
+        places: dict[str, list[int]] = {}
+        for place, sample in enumerate(self.samples):
+            if sample.temperature == self.temperature and self.states.has_token(place):
+                places.setdefault(sample.query, []).append(place)
+        return places
 
     def rows(self, queries: Sequence[str]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], list[str]]:
         """Return vectors less their query's mean, number of the query, persona of each reply."""
@@ -56,22 +65,22 @@ def write_beside(first: RunFolder, second: RunFolder) -> list[Path]:
     Returns the PNG files. Raises UserError for runs without such states in common.
     """
     folders = (first, second)
-    names = _names(first, second)
-    ones, others = ({suite.id: suite for suite in _results(folder)} for folder in folders)
+    manifests = [Manifest.load(folder.path) for folder in folders]
+    names = _names(folders, manifests)
+    ones, others = (
+        {suite.id: suite for suite in read_suites(manifest, folder.read_results())}
+        for manifest, folder in zip(manifests, folders, strict=True)
+    )
     written = []
-    for id, suite in ones.items():
-        if id not in others:
-            continue
+    for id in [id for id in ones if id in others]:
         groups = {
-            "beside_maps": list(_maps(suite, folders, names)),
-            "beside_profiles": list(_profiles(suite, others[id], names)),
+            "beside_maps": (list(_maps(ones[id], folders, names)), 2),
+            "beside_profiles": (list(_profiles(ones[id], others[id], names)), 3),
         }
-        for kind, figures in groups.items():
-            if not figures:
-                continue
+        for kind, (figures, columns) in groups.items():
             with writing_to(first.path):
                 (first.path / "plots").mkdir(exist_ok=True)
-                for suffix, content in files(figures, columns=2 if kind == "beside_maps" else 3):
+                for suffix, content in files(figures, columns=columns):
                     file = first.path / "plots" / f"{id}-{kind}.{suffix}"
                     write_atomic(file, content)
                     written += [file] if suffix == "png" else []
@@ -100,11 +109,8 @@ def _maps(
 
 def _joint_maps(suite: SuiteResults, runs: Sequence[_Points], what: str) -> Iterator[Figure]:
     """Yield for each kind of map, fitted on all runs together, one figure a run."""
-    counts = {
-        query: sum(len(run.places[query]) for run in runs)
-        for query in runs[0].places
-        if query in runs[1].places
-    }
+    common = [query for query in runs[0].places if query in runs[1].places]
+    counts = {query: sum(len(run.places[query]) for run in runs) for query in common}
     if not counts:
         return
     queries = chosen_queries(counts, points=2 * POINTS)
@@ -119,32 +125,24 @@ def _joint_maps(suite: SuiteResults, runs: Sequence[_Points], what: str) -> Iter
         points = projections[kind]
         limits = (_limits(points["x"]), _limits(points["y"]))
         for number, run in enumerate(runs):
-            own = _points_of(points, owners, number)
-            if own["rows"]:
-                yield map_figure(
-                    kind,
-                    {
-                        "persona": everyone,
-                        "layer": run.states.layers[-1],
-                        "temperature": run.temperature,
-                        kind: own,
-                    },
-                    persona_names(suite.personas, everyone),
-                    suite_id=suite.id,
-                    title=f"{MAPS[kind]}, {what}: {run.name}",
-                    limits=limits,
-                )
-
-
-def _points_of(
-    points: Mapping[str, Any], owners: npt.NDArray[np.integer[Any]], number: int
-) -> dict[str, Any]:
-    """Return the points of one run; what is said of all of them stays."""
-    places = [place for place, row in enumerate(points["rows"]) if owners[row] == number]
-    return {
-        **points,
-        **{key: [points[key][place] for place in places] for key in ("rows", "x", "y")},
-    }
+            places = [place for place, row in enumerate(points["rows"]) if owners[row] == number]
+            if not places:
+                continue
+            own = {key: [points[key][place] for place in places] for key in ("rows", "x", "y")}
+            projection = {
+                "persona": everyone,
+                "layer": run.states.layers[-1],
+                "temperature": run.temperature,
+                kind: points | own,
+            }
+            yield map_figure(
+                kind,
+                projection,
+                persona_names(suite.personas, everyone),
+                suite_id=suite.id,
+                title=f"{MAPS[kind]}, {what}: {run.name}",
+                limits=limits,
+            )
 
 
 def _limits(values: Sequence[float]) -> tuple[float, float]:
@@ -168,22 +166,10 @@ def _points(
     if not common:
         return []
     temperature = nearest(tuple(common), OWN_TEMPERATURE)
-    runs = []
-    for name, stored, samples in zip(names, states, rows, strict=True):
-        places: dict[str, list[int]] = {}
-        for place, sample in enumerate(samples):
-            if sample.temperature == temperature and stored.has_token(place):
-                places.setdefault(sample.query, []).append(place)
-        runs.append(
-            _Points(
-                name=name,
-                states=stored,
-                temperature=temperature,
-                places=places,
-                samples=samples,
-            )
-        )
-    return runs
+    return [
+        _Points(name=name, states=stored, temperature=temperature, samples=samples)
+        for name, stored, samples in zip(names, states, rows, strict=True)
+    ]
 
 
 def _profiles(one: SuiteResults, other: SuiteResults, names: tuple[str, str]) -> Iterator[Figure]:
@@ -208,13 +194,7 @@ def _states(folder: RunFolder, suite: str, reading: str) -> States | None:
     return states
 
 
-def _results(folder: RunFolder) -> list[SuiteResults]:
-    return read_suites(Manifest.load(folder.path), folder.read_results())
-
-
-def _names(first: RunFolder, second: RunFolder) -> tuple[str, str]:
+def _names(folders: tuple[RunFolder, RunFolder], manifests: Sequence[Manifest]) -> tuple[str, str]:
     """Return the models' names, or the folders' where these are the same."""
-    names = [Path(Manifest.load(folder.path).name).name for folder in (first, second)]
-    if names[0] == names[1]:
-        names = [first.path.name, second.path.name]
-    return names[0], names[1]
+    one, other = (Path(manifest.name).name for manifest in manifests)
+    return (folders[0].path.name, folders[1].path.name) if one == other else (one, other)

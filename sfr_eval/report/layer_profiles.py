@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.table import direction, label
-from sfr_eval.report.figures import COLOURS, MODEL, Figure
+from sfr_eval.report.figures import COLOURS, MODEL, Figure, columns_of
 from sfr_eval.store.results import SuiteResults
 
 if TYPE_CHECKING:
@@ -46,28 +46,15 @@ def profile_figure(metric: str, lines: Sequence[Line], *, suite_id: str) -> Figu
     def draw(ax: "Axes") -> None:
         for number, (name, colour, rows) in enumerate(lines):
             defined = [row for row in rows if row["value"] is not None]
-            layers = [row["layer"] for row in defined]
             bounded = [row for row in defined if row["low"] is not None]
-            ax.fill_between(
-                [row["layer"] for row in bounded],
-                [row["low"] for row in bounded],
-                [row["high"] for row in bounded],
-                color=colour,
-                alpha=0.2,
-                linewidth=0,
-            )
+            layers, low, high = columns_of(bounded, "layer", "low", "high")
+            ax.fill_between(layers, low, high, color=colour, alpha=0.2, linewidth=0)
             chance = [row for row in defined if "p" in row] if number == 0 else []
             if chance:
-                ax.fill_between(
-                    [row["layer"] for row in chance],
-                    [row["null_low"] for row in chance],
-                    [row["null_high"] for row in chance],
-                    color=QUIET,
-                    alpha=0.35,
-                    linewidth=0,
-                    label=f"personas permuted, {name}",
-                )
-            ax.plot(layers, [row["value"] for row in defined], "-o", color=colour, label=name)
+                layers, low, high = columns_of(chance, "layer", "null_low", "null_high")
+                null = f"personas permuted, {name}"
+                ax.fill_between(layers, low, high, color=QUIET, alpha=0.35, linewidth=0, label=null)
+            ax.plot(*columns_of(defined, "layer", "value"), "-o", color=colour, label=name)
         ax.set_title(label(metric))
         ax.set_xlabel("layer (0: embedding)")
         ax.set_ylabel(direction(metric) or "neither way is better")
@@ -75,12 +62,8 @@ def profile_figure(metric: str, lines: Sequence[Line], *, suite_id: str) -> Figu
         ax.legend(loc="best")
 
     rows = [
-        {
-            "suite": suite_id,
-            "metric": metric,
-            "line": name,
-            **{key: row.get(key) for key in _PROFILE_KEYS},
-        }
+        {"suite": suite_id, "metric": metric, "line": name}
+        | {key: row.get(key) for key in _PROFILE_KEYS}
         for name, _, layers in lines
         for row in layers
     ]
@@ -103,10 +86,9 @@ _PROFILE_KEYS = ("layer", "value", "low", "high", "n", "null_low", "null_high", 
 
 
 def _profile_lines(suite: SuiteResults, metric: str) -> list[Line]:
-    profile = suite.notes_of(metric).profile
     curves = {
         float(t): rows
-        for t, rows in profile.items()
+        for t, rows in suite.notes_of(metric).profile.items()
         if any(row["value"] is not None for row in rows)
     }
     if not curves:

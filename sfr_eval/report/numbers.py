@@ -2,25 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from sfr_eval.store.results import LengthSlope
 from sfr_eval.types import Estimate
-
-
-class Measured(Protocol):
-    """What has a value and an interval: an estimate, a row of the results."""
-
-    @property
-    def value(self) -> float | None:
-        """The number itself."""
-
-    @property
-    def low(self) -> float | None:
-        """The lower end."""
-
-    @property
-    def high(self) -> float | None:
-        """The upper end."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +17,7 @@ class Interval:
     high: float | None = None
 
     @classmethod
-    def of(cls, source: Measured | Mapping[str, Any] | None) -> "Interval":
+    def of(cls, source: Estimate | LengthSlope | Mapping[str, Any] | None) -> "Interval":
         """Return the interval of an estimate or of a stored row; undefined for None."""
         if source is None:
             return cls(None)
@@ -41,7 +26,7 @@ class Interval:
         return cls(source.value, source.low, source.high)
 
     def text(self, spec: str = ".3g", *, ends: str = "") -> str:
-        """`0.371 [0.36, 0.382]`, the value alone without an interval, `-` without a value.
+        """Return `0.371 [0.36, 0.382]`, the value alone without an interval, `-` without a value.
 
         `spec` formats the value and, without its sign, the ends, unless `ends` says otherwise.
         """
@@ -53,7 +38,7 @@ class Interval:
     def rounded(
         self, *, scale: float = 1.0, unit: str = "", without: str = " (no interval)"
     ) -> str:
-        """`0.37 ± 0.03`, with as many digits as the interval warrants.
+        """Return `0.37 ± 0.03`, with as many digits as the interval warrants.
 
         An interval that is not symmetric is written out. `without` follows a value that has none.
         """
@@ -70,22 +55,22 @@ class Interval:
         return f"{value:.{digits}f} ± {half:.{digits}f}{unit}"
 
     def percent(self) -> str:
-        """A share as `57 ± 3 %`."""
+        """Return a share as `57 ± 3 %`."""
         return self.rounded(scale=100, unit=" %")
 
 
 def number(value: float | None, spec: str = ".3g") -> str:
-    """A number in a cell of a table, `-` where it is undefined."""
+    """Return a number for a cell of a table, `-` where it is undefined."""
     return "-" if value is None else f"{value:{spec}}"
 
 
 def p_text(p: float | None) -> str:
-    """A p-value: `0.003`, `<.001`."""
+    """Return a p-value as `0.003`, or `<.001`."""
     return "<.001" if p is not None and p < 0.001 else number(p, ".3f")
 
 
 def bounds(estimate: Estimate) -> tuple[float, float, float]:
-    """(value, low, high) of a defined estimate; without an interval both ends are the value."""
+    """Return (value, low, high) of a defined estimate; without an interval all are the value."""
     if estimate.value is None:
         raise ValueError(f"{estimate.metric}: undefined")
     low = estimate.value if estimate.low is None else estimate.low
@@ -94,10 +79,7 @@ def bounds(estimate: Estimate) -> tuple[float, float, float]:
 
 
 def _digits(step: float) -> int:
-    """Decimals that show a step of this size with one or two digits."""
+    """Return the decimals that show a step of this size with one or two digits."""
     if not step:
         return 0
-    for digits in range(4):
-        if step >= 2 * 10.0**-digits:
-            return digits
-    return 3
+    return next((digits for digits in range(3) if step >= 2 * 10.0**-digits), 3)

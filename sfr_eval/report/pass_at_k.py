@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.metric import Metric
 from sfr_eval.metrics.table import curves, direction, metric_table, pass_k, shown_ks
-from sfr_eval.report.figures import MODEL, Figure
+from sfr_eval.report.figures import MODEL, Figure, draw_estimates
 from sfr_eval.report.numbers import bounds
-from sfr_eval.report.tables import cell
+from sfr_eval.report.tables import cell, facts
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate
 
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PASS = "pass_at_k"
-
-
-def is_code(suite: SuiteResults) -> bool:
-    """Return whether programs were graded."""
-    return any(("pass_at_1", t, "") in suite.estimates for t in suite.temperatures)
 
 
 def curve(suite: SuiteResults, metric: Metric, temperature: float) -> dict[int, Estimate]:
@@ -46,13 +41,12 @@ def _figure(
     def draw(ax: "Axes") -> None:
         from matplotlib.ticker import MaxNLocator
 
-        values, lows, highs = zip(*map(bounds, points.values()), strict=True)
-        ax.fill_between(list(points), lows, highs, color=MODEL, alpha=0.22, linewidth=0)
-        ax.plot(list(points), values, "-o", color=MODEL)
+        draw_estimates(ax, points, colour=MODEL, alpha=0.22)
         ax.set_title(title)
         ax.set_xlabel("k")
         ax.set_ylabel(direction(metric.id))
-        ax.set_ylim(0, max(1.0, max(highs)) * 1.02 if metric.id == PASS else None)
+        highest = max(bounds(estimate)[2] for estimate in points.values())
+        ax.set_ylim(0, max(1.0, highest) * 1.02 if metric.id == PASS else None)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     first, last = points[min(points)], points[max(points)]
@@ -63,34 +57,32 @@ def _figure(
             f"{min(points)} to {last.value:.3g} at k = {max(points)}."
         ),
         rows=[
-            {
-                "suite": suite.id,
-                "metric": estimate.metric,
-                "temperature": temperature,
-                "k": k,
-                "value": estimate.value,
-                "low": estimate.low,
-                "high": estimate.high,
-                "n": estimate.n,
-            }
+            {"suite": suite.id, "metric": estimate.metric, "temperature": temperature, "k": k}
+            | {key: getattr(estimate, key) for key in ("value", "low", "high", "n")}
             for k, estimate in points.items()
         ],
         draw=draw,
     )
 
 
-def pass_table(suite: SuiteResults) -> dict[str, Any]:
+def code(suite: SuiteResults) -> dict[str, Any] | None:
+    """Return the table of pass@k and how the programs were graded; None if none were."""
+    if "pass_at_1" not in suite.metrics:
+        return None
+    return {"table": _pass_table(suite), "facts": facts(suite.notes_of("pass_at_1"))}
+
+
+def _pass_table(suite: SuiteResults) -> dict[str, Any]:
     """Return the k that tables show, and a row for each temperature with its slices below it."""
     metric = metric_table()[PASS]
     most = max((max(curve(suite, metric, t), default=1) for t in suite.temperatures), default=1)
     ks = shown_ks(most)
     rows = []
     for t in suite.temperatures:
-        cells = [cell(suite.at(metric.at(k).id, t)) for k in ks]
-        rows.append({"name": f"All, T = {t:g}", "head": True, "cells": cells})
-        for name, estimates in _slices(suite, t).items():
+        lines = {f"All, T = {t:g}": curve(suite, metric, t), **_slices(suite, t)}
+        for number, (name, estimates) in enumerate(lines.items()):
             cells = [cell(estimates.get(k)) for k in ks]
-            rows.append({"name": name, "head": False, "cells": cells})
+            rows.append({"name": name, "head": number == 0, "cells": cells})
     return {"ks": ks, "rows": rows}
 
 
@@ -105,16 +97,3 @@ def _slices(suite: SuiteResults, temperature: float) -> dict[str, dict[int, Esti
         f"{by}: {group} ({max(estimate.n for estimate in estimates.values())})": estimates
         for (by, group), estimates in groups.items()
     }
-
-
-def facts(suite: SuiteResults) -> list[tuple[str, str]]:
-    """Return the notes beside pass@k: (what, how it was)."""
-    notes = suite.notes_of("pass_at_1").stored()
-    return [
-        (
-            key.replace("_", " "),
-            ", ".join(map(str, value)) if isinstance(value, list) else str(value),
-        )
-        for key, value in notes.items()
-        if value not in (None, [])
-    ]

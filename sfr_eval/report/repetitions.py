@@ -3,6 +3,7 @@
 Counts of stored samples; nothing is estimated.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -60,10 +61,7 @@ def repetitions(samples: Iterable[Sample]) -> list[Repetition]:
 
 
 def _copies(samples: Sequence[Sample]) -> float:
-    counts: dict[tuple[str, str], int] = {}
-    for sample in samples:
-        key = (sample.query, sample.text.strip())
-        counts[key] = counts.get(key, 0) + 1
+    counts = Counter((sample.query, sample.text.strip()) for sample in samples)
     return sum(count for count in counts.values() if count > 1) / len(samples)
 
 
@@ -90,19 +88,13 @@ def _clusters(kind: Kind, samples: Sequence[Sample]) -> list[Cluster]:
     ]
 
 
+_FIELDS = ("temperature", "kind", "count", "share", "queries", "personas", "text")
+
+
 def rows(suite: str, repeated: Sequence[Repetition]) -> list[dict[str, Any]]:
     """Return a row for each cluster, as plots/<suite>-clusters.csv holds them."""
     return [
-        {
-            "suite": suite,
-            "temperature": cluster.temperature,
-            "kind": cluster.kind,
-            "count": cluster.count,
-            "share": cluster.share,
-            "queries": cluster.queries,
-            "personas": cluster.personas,
-            "text": cluster.text,
-        }
+        {"suite": suite} | {key: getattr(cluster, key) for key in _FIELDS}
         for repetition in repeated
         for cluster in repetition.clusters
     ]

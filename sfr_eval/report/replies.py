@@ -40,10 +40,9 @@ def for_page(
         for number, replies in enumerate(prompts)
     ]
     texts = {row["query"]: queries.get(row["query"], "") for row in rows}
+    shown = dict.fromkeys(persona for _, _, persona in shared if persona)
     return {
-        "personas": {
-            id: personas.get(id, id) for id in dict.fromkeys(key[2] for key in shared) if id
-        },
+        "personas": {id: personas.get(id, id) for id in shown},
         "temperatures": sorted({row["temperature"] for row in rows}),
         "queries": texts,
         "statuses": sorted({reply["status"] for row in rows for reply in row["replies"]}),
@@ -73,17 +72,17 @@ class _Space:
         self.keys: dict[Cell, None] = {}
         self._samples = self._characters = 0
 
-    def take(self, keys: Sequence[Cell], share: float = 1) -> bool:
-        """Take all of the keys if they fit into this share of the space; return whether they do."""
-        new = [key for key in keys if key not in self.keys]
-        replies = [reply for key in new for run in self.runs for reply in run[key][:MAX_REPLIES]]
-        samples = self._samples + len(replies)
-        characters = self._characters + sum(min(len(reply.text), MAX_TEXT) for reply in replies)
-        if samples > share * MAX_SAMPLES or characters > share * MAX_CHARACTERS:
-            return False
-        self.keys.update(dict.fromkeys(new))
-        self._samples, self._characters = samples, characters
-        return True
+    def fill(self, groups: Iterable[Sequence[Cell]], share: float = 1) -> None:
+        """Take group after group until one does not fit into this share of the space."""
+        for group in groups:
+            new = [key for key in group if key not in self.keys]
+            replies = [r for key in new for run in self.runs for r in run[key][:MAX_REPLIES]]
+            samples = self._samples + len(replies)
+            characters = self._characters + sum(min(len(r.text), MAX_TEXT) for r in replies)
+            if samples > share * MAX_SAMPLES or characters > share * MAX_CHARACTERS:
+                return
+            self.keys.update(dict.fromkeys(new))
+            self._samples, self._characters = samples, characters
 
 
 def _chosen(keys: Sequence[Cell], runs: Sequence[Prompts]) -> list[Cell]:
@@ -99,17 +98,11 @@ def _chosen(keys: Sequence[Cell], runs: Sequence[Prompts]) -> list[Cell]:
     queries: dict[str, list[Cell]] = {query: [] for query in spread}
     for key in keys:
         queries[key[1]].append(key)
-    for group in queries.values():
-        if not space.take(group, WHOLE):
-            break
-    for key in keys:
-        odd = any(reply.status != "ok" for run in runs for reply in run[key])
-        if odd and not space.take([key], WHOLE + ODD):
-            break
+    space.fill(queries.values(), WHOLE)
+    odd = (key for key in keys if any(reply.status != "ok" for run in runs for reply in run[key]))
+    space.fill(([key] for key in odd), WHOLE + ODD)
     in_turn = _in_turn(keys, spread)
-    for key in in_turn:
-        if not space.take([key]):
-            break
+    space.fill([key] for key in in_turn)
     return sorted(space.keys or in_turn[:1], key=lambda key: (key[1], key[0]))
 
 
@@ -122,15 +115,14 @@ def _spread(keys: Sequence[Cell]) -> list[str]:
 
 def _in_turn(keys: Sequence[Cell], spread: Sequence[str]) -> list[Cell]:
     temperatures = sorted({temperature for temperature, _, _ in keys})
-    by_place: dict[tuple[float, str], list[Cell]] = {}
-    for key in keys:
-        by_place.setdefault(key[:2], []).append(key)
-    rounds = (
-        (temperatures[(step + turn) % len(temperatures)], query)
-        for turn in range(len(temperatures))
-        for step, query in enumerate(spread)
-    )
-    return [key for place in rounds for key in by_place.get(place, [])]
+    steps = {query: step for step, query in enumerate(spread)}
+    places = {t: place for place, t in enumerate(temperatures)}
+
+    def turn(key: Cell) -> tuple[int, int]:
+        step = steps[key[1]]
+        return (places[key[0]] - step) % len(temperatures), step
+
+    return sorted(keys, key=turn)
 
 
 def _row(key: Cell, replies: Sequence[Sample]) -> dict[str, Any]:
@@ -147,14 +139,8 @@ def _row(key: Cell, replies: Sequence[Sample]) -> dict[str, Any]:
                 "same": first if first != number else 0,
             }
         )
-    temperature, query, persona = key
-    return {
-        "temperature": temperature,
-        "query": query,
-        "persona": persona,
-        "total": len(replies),
-        "replies": rows,
-    }
+    prompt = dict(zip(("temperature", "query", "persona"), key, strict=True))
+    return {**prompt, "total": len(replies), "replies": rows}
 
 
 def _cut(text: str) -> str:

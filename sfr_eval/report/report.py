@@ -53,7 +53,7 @@ def write_report(folder: RunFolder) -> Path:
             own = [sample for sample in samples if sample.suite == suite.id]
             figures = _figures(suite)
             for kind, group in figures.items():
-                for suffix, content in files(group) if group else ():
+                for suffix, content in files(group):
                     write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
             repeated = repetitions.repetitions(answers(own, manifest.thinking))
             if clusters := repetitions.rows(suite.id, repeated):
@@ -115,23 +115,10 @@ def _section(
             personas=suite.personas,
             queries=query_texts(manifest, suite.id),
         ),
-        "probe": _probe_facts(suite),
-        "code": (
-            {"table": pass_at_k.pass_table(suite), "facts": pass_at_k.facts(suite)}
-            if pass_at_k.is_code(suite)
-            else None
-        ),
+        "probe": tables.facts(suite.notes_of("style_accuracy")),
+        "code": pass_at_k.code(suite),
         "judges": tables.judges(suite),
     }
-
-
-def _probe_facts(suite: SuiteResults) -> list[tuple[str, str]]:
-    notes = suite.notes_of("style_accuracy").stored()
-    return [
-        (key.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
-        for key, value in notes.items()
-        if key != "confusion" and value is not None
-    ]
 
 
 def _definition(metric: str, results: Results) -> dict[str, str]:

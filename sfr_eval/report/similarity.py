@@ -16,13 +16,8 @@ def similarity(suite: SuiteResults) -> list[Figure]:
     if len(shown) > 3:
         middle = suite.middle_temperature if suite.middle_temperature in shown else shown[1]
         shown = sorted({shown[0], middle, shown[-1]})
-    cells = [
-        cell
-        for t in shown
-        for row in suite.similarity[t].matrix
-        for cell in row
-        if cell is not None
-    ]
+    rows = (row for t in shown for row in suite.similarity[t].matrix)
+    cells = [cell for row in rows for cell in row if cell is not None]
     if not cells:
         return []
     return [_heat_map(suite, t, min(cells), max(cells)) for t in shown]
@@ -36,7 +31,7 @@ def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) 
     def draw(ax: "Axes") -> None:
         import numpy as np
 
-        numbers = np.array([[math.nan if c is None else c for c in row] for row in matrix])
+        numbers = np.array(matrix, dtype=float)  # None becomes NaN
         # A mesh, not an image: cells stay vectors, and the page needs no embedded picture.
         ax.pcolormesh(
             numbers,
@@ -59,16 +54,11 @@ def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) 
             for (row, column), number in np.ndenumerate(numbers):
                 _write_cell(ax, row, column, float(number), middle=(low + high) / 2)
 
+    shape = {"suite": suite.id, "temperature": temperature}
     rows = [
-        {
-            "suite": suite.id,
-            "temperature": temperature,
-            "persona": one,
-            "other": other,
-            "similarity": matrix[i][j],
-        }
-        for i, one in enumerate(personas)
-        for j, other in enumerate(personas)
+        {**shape, "persona": one, "other": other, "similarity": cell}
+        for one, row in zip(personas, matrix, strict=True)
+        for other, cell in zip(personas, row, strict=True)
     ]
     own = [c for i, row in enumerate(matrix) for c in row[i : i + 1] if c is not None]
     others = [c for i, row in enumerate(matrix) for c in row[:i] if c is not None]

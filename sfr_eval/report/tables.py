@@ -93,6 +93,21 @@ def cell(estimate: Estimate | None) -> dict[str, Any]:
     return {"text": Interval.of(estimate).rounded(without=""), "why": why, "estimate": estimate}
 
 
+def facts(notes: Notes) -> list[tuple[str, str]]:
+    """Return the notes beside a metric: (name, text)."""
+    return [
+        (key.replace("_", " "), _fact(value))
+        for key, value in notes.stored().items()
+        if key != "confusion" and value not in (None, [])
+    ]
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def judges(suite: SuiteResults) -> list[dict[str, str]]:
     """Return for each axis how many votes were read, how far they agree, if length pays."""
     return [

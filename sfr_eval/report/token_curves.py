@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.report.figures import Figure
+from sfr_eval.report.figures import Figure, columns_of
 from sfr_eval.report.layer_profiles import QUIET, some_temperatures
 from sfr_eval.store.results import SuiteResults
 
@@ -12,80 +12,64 @@ if TYPE_CHECKING:
 
 CURVE_METRIC = "token_entropy"
 
+Curve = Mapping[float, Sequence[Mapping[str, Any]]]
+"""temperature -> a row for each range of tokens"""
+
 
 def curves(suite: SuiteResults) -> list[Figure]:
     """Return entropy and agreement over the position in the reply."""
-    notes = suite.notes_of(CURVE_METRIC).curve
-    curve = {float(t): rows for t, rows in notes.items() if rows}
+    curve = {float(t): rows for t, rows in suite.notes_of(CURVE_METRIC).curve.items() if rows}
     if not curve:
         return []
     shown = some_temperatures(tuple(sorted(curve)), suite.middle_temperature)
-    return [_entropy_curve(suite, curve, shown), _agreement_curve(suite, curve, shown)]
+    first = shown[0][0]
+    base = [row for row in curve[first] if row.get("base_entropy")]
 
-
-Curve = Mapping[float, Sequence[Mapping[str, Any]]]
-
-
-def _entropy_curve(suite: SuiteResults, curve: Curve, shown: Sequence[tuple[float, str]]) -> Figure:
-    base = [row for row in curve[shown[0][0]] if row.get("base_entropy")]
-
-    def draw(ax: "Axes") -> None:
-        for t, colour in shown:
-            _band(ax, curve[t], "entropy", colour, f"T = {t:g}", band=t == shown[0][0])
+    def draw_entropy(ax: "Axes") -> None:
+        _draw_lines(ax, curve, shown, key="entropy")
         if base:
-            _band(ax, base, "base_entropy", QUIET, f"base, T = {shown[0][0]:g}", band=True)
+            _draw_line(ax, base, "base_entropy", QUIET, f"base, T = {first:g}", band=True)
         _positions(ax, "Entropy along the reply", "nats")
 
-    return Figure(
-        title="Entropy along the reply",
-        description=_from_to(curve[shown[0][0]], "entropy", "Entropy of the next token"),
-        rows=_curve_rows(suite, curve),
-        draw=draw,
-    )
-
-
-def _agreement_curve(
-    suite: SuiteResults, curve: Curve, shown: Sequence[tuple[float, str]]
-) -> Figure:
-    def draw(ax: "Axes") -> None:
-        for t, colour in shown:
-            _band(ax, curve[t], "same", colour, f"T = {t:g}", band=t == shown[0][0])
+    def draw_agreement(ax: "Axes") -> None:
+        _draw_lines(ax, curve, shown, key="same")
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
         _positions(ax, "Replies still the same", "chance for two of one prompt")
 
-    return Figure(
-        title="Replies still the same",
-        description=_from_to(
-            curve[shown[0][0]], "same", "Chance that two replies to one prompt are the same"
+    rows = _curve_rows(suite, curve)
+    agreement = "Chance that two replies to one prompt are the same"
+    return [
+        Figure(
+            title="Entropy along the reply",
+            description=_from_to(curve[first], "entropy", "Entropy of the next token"),
+            rows=rows,
+            draw=draw_entropy,
         ),
-        rows=_curve_rows(suite, curve),
-        draw=draw,
-    )
+        Figure(
+            title="Replies still the same",
+            description=_from_to(curve[first], "same", agreement),
+            rows=rows,
+            draw=draw_agreement,
+        ),
+    ]
 
 
-def _band(
-    ax: "Axes",
-    rows: Sequence[Mapping[str, Any]],
-    key: str,
-    colour: str,
-    name: str,
-    *,
-    band: bool,
+def _draw_lines(ax: "Axes", curve: Curve, shown: Sequence[tuple[float, str]], *, key: str) -> None:
+    for number, (t, colour) in enumerate(shown):
+        _draw_line(ax, curve[t], key, colour, f"T = {t:g}", band=number == 0)
+
+
+def _draw_line(
+    ax: "Axes", rows: Sequence[Mapping[str, Any]], key: str, colour: str, name: str, *, band: bool
 ) -> None:
     defined = [row for row in rows if row[key] is not None]
     most = max((row[key]["n"] for row in defined), default=0)
     defined = [row for row in defined if row[key]["n"] >= most / 4]  # else too few queries
     places = [(row["start"] + row["end"] - 1) / 2 + 1 for row in defined]
+    values, lows, highs = columns_of([row[key] for row in defined], "value", "low", "high")
     if band:
-        ax.fill_between(
-            places,
-            [row[key]["low"] for row in defined],
-            [row[key]["high"] for row in defined],
-            color=colour,
-            alpha=0.2,
-            linewidth=0,
-        )
-    ax.plot(places, [row[key]["value"] for row in defined], "-", color=colour, label=name)
+        ax.fill_between(places, lows, highs, color=colour, alpha=0.2, linewidth=0)
+    ax.plot(places, values, "-", color=colour, label=name)
 
 
 def _positions(ax: "Axes", title: str, unit: str) -> None:

@@ -56,8 +56,8 @@ def _curve(
     *,
     roles: tuple[str, str] = ("diversity", "quality"),
 ) -> Figure:
-    temperatures = list(points)
-    first, last = points[temperatures[0]], points[temperatures[-1]]
+    low, high = next(iter(points)), next(reversed(points))
+    first, last = points[low], points[high]
     x, y = (estimate.metric for estimate in first)
     info = metric_info(x)
     reference_x, reference_y = suite.truth_of(x), suite.truth_of(y)
@@ -67,10 +67,8 @@ def _curve(
         _draw_curve(ax, points)
         if reference is not None:
             _draw_cross(ax, reference, REFERENCE)
-            (star_x, _, _), (star_y, _, _) = map(bounds, reference)
-            ax.plot(
-                [star_x], [star_y], "*", color=REFERENCE, markersize=13, label="reference", zorder=4
-            )
+            star = ([bounds(estimate)[0]] for estimate in reference)
+            ax.plot(*star, "*", color=REFERENCE, markersize=13, label="reference", zorder=4)
         ax.set_xlabel(axis_label(x, roles[0]))
         ax.set_ylabel(axis_label(y, roles[1]))
         heights = [estimate for _, estimate in points.values()]
@@ -89,7 +87,7 @@ def _curve(
     return Figure(
         title=f"{label(y)} against {inside_sentence(x)}",
         description=(
-            f"From T = {temperatures[0]:g} to {temperatures[-1]:g}: {inside_sentence(y)} from "
+            f"From T = {low:g} to {high:g}: {inside_sentence(y)} from "
             f"{first[1].value:.3g} to {last[1].value:.3g}, {inside_sentence(x)} from "
             f"{first[0].value:.3g} to {last[0].value:.3g}."
         ),

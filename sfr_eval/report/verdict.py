@@ -221,14 +221,11 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
     style = suite.at(STYLE, t)
     if style is not None and suite.personas:
         held_out = suite.notes_of(STYLE).held_out_accuracy
-        top = (
-            f"; replies of known personas reach {100 * held_out:.0f} %"
-            if held_out is not None
-            else ""
-        )
-        floor = chance(suite)
-        no_more = style.low is not None and style.low <= floor
-        close = " This is not more than chance." if no_more else ""
+        floor, top, close = chance(suite), "", ""
+        if held_out is not None:
+            top = f"; replies of known personas reach {100 * held_out:.0f} %"
+        if style.low is not None and style.low <= floor:
+            close = " This is not more than chance."
         yield (
             f"At T = {t:g} its replies are recognised as the requested persona in "
             f"{Interval.of(style).percent()} of cases (chance {100 * floor:.0f} %{top}).{close}"

@@ -1,4 +1,4 @@
-"""What a reader must know about a run before believing its numbers, a line each."""
+"""Warnings: what a reader must know about a run before believing its numbers, a line each."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -8,107 +8,90 @@ from functools import cached_property
 from sfr_eval.report.verdict import chance
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
+<<<<<<< HEAD
 from sfr_eval.thinking import ThinkTags, answer_text, answers, thoughts, undeclared_tags
+=======
+from sfr_eval.thinking import answer_text, answers, thoughts, undeclared
+>>>>>>> f4882f5 (Report: draw bands, tabulate rows and join warnings in one place each)
 from sfr_eval.types import Cell, Sample
 
 MANY = 0.01
-"""Share of truncated, empty or cut texts from which on a reader is told."""
+"""Share of truncated, empty or cut texts above which there is a warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class _Run:
     """One suite of a run, as the warnings read it."""
 
     suite: SuiteResults
     manifest: Manifest
     drawn: Sequence[Sample]  # with their thinking
 
-    @property
-    def tags(self) -> ThinkTags | None:
-        """Around the thinking."""
-        return self.manifest.thinking
-
     @cached_property
     def samples(self) -> Sequence[Sample]:
         """The answers, without thinking."""
-        return answers(self.drawn, self.tags)
+        return answers(self.drawn, self.manifest.thinking)
 
     @cached_property
     def statuses(self) -> Counter[str]:
-        """Number of answers by status."""
         return Counter(sample.status for sample in self.samples)
 
     def share(self, count: int) -> float:
-        """Return the share of the replies that so many are."""
         return count / max(1, len(self.drawn))
 
 
 def warnings(suite: SuiteResults, samples: Sequence[Sample], manifest: Manifest) -> list[str]:
-    """Return what is out of order, the gravest first; nothing for a whole and clean run."""
-    run = Run(suite=suite, manifest=manifest, drawn=samples)
+    """Return the warnings, the gravest first; none for a complete and clean run."""
+    run = _Run(suite=suite, manifest=manifest, drawn=samples)
     return [line for check in CHECKS for line in check(run)]
 
 
 def incomplete(name: str, manifest: Manifest, *, queries: str) -> Iterator[str]:
-    """Yield that a run is not complete, and because of `--limit` if it was given."""
+    """Yield a warning if a run is not complete; it names `--limit` if that was given."""
     if manifest.status != "complete":
         why = f": only the first {queries} were asked" if manifest.config.limit else ""
         yield f"{name} is {manifest.status}{why}."
 
 
-def _incomplete(run: Run) -> Iterator[str]:
+def _incomplete(run: _Run) -> Iterator[str]:
     queries = run.manifest.part(run.suite.id).queries
-    return incomplete("This run", run.manifest, queries=f"{queries} queries")
-
-
-def _imported(run: Run) -> Iterator[str]:
+    yield from incomplete("This run", run.manifest, queries=f"{queries} queries")
     if run.manifest.imported is not None:
         yield from run.manifest.imported.warnings
-
-
-def _beyond_training(run: Run) -> Iterator[str]:
-    read, asked = run.manifest.world_queries, len({s.query for s in run.samples})
-    if read is not None and asked > read and run.manifest.world == run.suite.id:
+    trained, queries = run.manifest.world_queries, len({s.query for s in run.samples})
+    if trained is not None and queries > trained and run.manifest.world == run.suite.id:
         yield (
-            f"This model's training text was about the first {read} queries only, and {asked} were "
-            f"asked: --limit {read} asks no others."
+            f"This model's training text was about the first {trained} queries only, and {queries} "
+            f"were asked: --limit {trained} asks no others."
         )
 
 
-def _failed(run: Run) -> Iterator[str]:
+def _without_text(run: _Run) -> Iterator[str]:
     if count := run.statuses["error"]:
         yield (
             f"{count:,} of {len(run.samples):,} requests failed and are left out; "
             "repeat the run command to draw them again."
         )
-
-
-def _refused(run: Run) -> Iterator[str]:
     if count := run.statuses["refused"]:
         yield f"{count:,} of {len(run.samples):,} replies were refused and are left out."
-
-
-def _unsupported(run: Run) -> Iterator[str]:
     errors = {s.temperature: s.error for s in reversed(run.samples) if s.status == "unsupported"}
     for t in sorted(errors):
         yield f"T = {t:g} is unsupported and left empty: {errors[t]}."
 
 
-def _truncated(run: Run) -> Iterator[str]:
+def _truncated_or_empty(run: _Run) -> Iterator[str]:
     share = run.share(run.statuses["truncated"])
     if share > MANY:
         yield (
             f"{share:.0%} of the replies were cut at max_tokens; lengths and variety are those of "
             "cut texts."
         )
-
-
-def _empty(run: Run) -> Iterator[str]:
     share = run.share(sum(s.has_text and not s.text.strip() for s in run.samples))
     if share > MANY:
         yield f"{share:.0%} of the replies are empty."
 
 
+<<<<<<< HEAD
 def _undeclared_thinking(run: Run) -> Iterator[str]:
     thinking = undeclared_tags(run.drawn) if run.tags is None else None
     if thinking is not None and thinking[0] > MANY:
@@ -121,23 +104,36 @@ def _undeclared_thinking(run: Run) -> Iterator[str]:
 
 def _thinking(run: Run) -> Iterator[str]:
     if run.tags is None:
+=======
+def _thinking(run: _Run) -> Iterator[str]:
+    tags = run.manifest.thinking
+    if tags is None:
+        thinking = undeclared(run.drawn)
+        if thinking is not None and thinking[0] > MANY:
+            share, tags = thinking
+            yield (
+                f"{share:.0%} of the replies hold {tags.open} or {tags.close}: thinking is "
+                "measured as part of the answer; "
+                f"`sfr-eval score RUN --think-tags '{tags.name}'` leaves it out."
+            )
+>>>>>>> f4882f5 (Report: draw bands, tabulate rows and join warnings in one place each)
         return
-    share = run.share(len(thoughts([s for s in run.drawn if s.has_text], run.tags)))
+    share = run.share(len(thoughts([s for s in run.drawn if s.has_text], tags)))
     if share:
         yield (
-            f"{share:.0%} of the replies begin with thinking, up to {run.tags.close}; it is left "
+            f"{share:.0%} of the replies begin with thinking, up to {tags.close}; it is left "
             "out of all numbers and of the replies below (samples.parquet keeps it)."
         )
-    endless = sum(s.has_text and not answer_text(s.text, run.tags).whole for s in run.drawn)
-    if run.share(endless) > MANY:
+    endless = run.share(sum(s.has_text and not answer_text(s.text, tags).whole for s in run.drawn))
+    if endless > MANY:
         yield (
-            f"{run.share(endless):.0%} of the replies never end their thinking; they count as "
+            f"{endless:.0%} of the replies never end their thinking; they count as "
             "truncated, mostly without an answer: raise --max-tokens."
         )
 
 
-def _greedy(run: Run) -> Iterator[str]:
-    """Several replies to each of several prompts, and never two different ones."""
+def _no_variety(run: _Run) -> Iterator[str]:
+    """Warn of a single reply to each prompt, and of replies of which no two differ."""
     prompts: dict[Cell, list[str]] = {}
     for sample in run.samples:
         if sample.has_text and sample.temperature > 0:
@@ -150,14 +146,11 @@ def _greedy(run: Run) -> Iterator[str]:
                 f"{len(several):,} prompts: a collapsed model, or an engine that is greedy in "
                 "secret or answers from a cache; `sfr-eval doctor --model` tells which."
             )
-
-
-def _single_reply(run: Run) -> Iterator[str]:
     if run.suite.samples < 2:
         yield "One reply per prompt: what compares replies to one prompt is undefined."
 
 
-def _grading(run: Run) -> Iterator[str]:
+def _grading(run: _Run) -> Iterator[str]:
     notes = run.suite.notes_of("pass_at_1")
     if "none" in notes.isolation.split(", "):
         yield "Programs were run without isolation (--unsafe-code)."
@@ -178,7 +171,7 @@ def _grading(run: Run) -> Iterator[str]:
         )
 
 
-def _style_probe(run: Run) -> Iterator[str]:
+def _style_probe(run: _Run) -> Iterator[str]:
     reasons = {
         estimate.reason
         for (metric, _, persona), estimate in run.suite.estimates.items()
@@ -186,37 +179,36 @@ def _style_probe(run: Run) -> Iterator[str]:
     }
     for reason in sorted(reasons):
         yield f"Style is not measured: {reason}."
-    notes = run.suite.notes.get("style_accuracy")
-    held_out = None if notes is None else notes.held_out_accuracy
-    if notes is not None and held_out is None:
+    if "style_accuracy" not in run.suite.notes:
+        return
+    notes = run.suite.notes["style_accuracy"]
+    if notes.held_out_accuracy is None:
         yield f"The style probe could not be tested: {notes.reason or 'no held-out data'}."
-    elif held_out is not None and held_out < 2 * chance(run.suite):
+    elif notes.held_out_accuracy < 2 * chance(run.suite):
         yield (
-            f"The style probe is weak: {held_out:.0%} on held-out replies (chance "
+            f"The style probe is weak: {notes.held_out_accuracy:.0%} on held-out replies (chance "
             f"{chance(run.suite):.0%}); style numbers say little."
         )
 
 
-def _unread_votes(run: Run) -> Iterator[str]:
+def _unread_votes(run: _Run) -> Iterator[str]:
     for metric, notes in run.suite.notes.items():
-        asked = notes.votes_asked or 0
-        unread = asked - notes.statuses.get("ok", 0)
-        if unread / max(1, asked) > MANY:
+        votes = notes.votes_asked or 0
+        unread = votes - notes.statuses.get("ok", 0)
+        if unread / max(1, votes) > MANY:
             yield (
-                f"{metric}: {unread:,} of {asked:,} votes have no score; replies without one are "
+                f"{metric}: {unread:,} of {votes:,} votes have no score; replies without one are "
                 "undefined, and the mean is biased if they differ from the others."
             )
 
 
-def _encoder(run: Run) -> Iterator[str]:
+def _encoder(run: _Run) -> Iterator[str]:
     notes = run.suite.notes_of("embed_distance")
-    cut = notes.truncated_share or 0.0
-    if cut > MANY:
-        yield f"{cut:.0%} of the texts are longer than the encoder's window and were cut for it."
-    chunked = notes.chunked_share or 0.0
-    if chunked > MANY:
+    if (share := notes.truncated_share or 0.0) > MANY:
+        yield f"{share:.0%} of the texts are longer than the encoder's window and were cut for it."
+    if (share := notes.chunked_share or 0.0) > MANY:
         yield (
-            f"{chunked:.0%} of the texts are longer than the encoder's window; each is represented "
+            f"{share:.0%} of the texts are longer than the encoder's window; each is represented "
             "by the mean of its parts."
         )
     deviation = notes.encoder_deviation
@@ -228,19 +220,12 @@ def _encoder(run: Run) -> Iterator[str]:
         )
 
 
-CHECKS: tuple[Callable[[Run], Iterator[str]], ...] = (
+CHECKS: tuple[Callable[[_Run], Iterator[str]], ...] = (
     _incomplete,
-    _imported,
-    _beyond_training,
-    _failed,
-    _refused,
-    _unsupported,
-    _truncated,
-    _empty,
-    _undeclared_thinking,
+    _without_text,
+    _truncated_or_empty,
     _thinking,
-    _greedy,
-    _single_reply,
+    _no_variety,
     _grading,
     _style_probe,
     _unread_votes,

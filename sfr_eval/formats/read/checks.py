@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.reply import Reading, Reply
-from sfr_eval.types import TEXT_STATUSES
+from sfr_eval.types import TEXT_STATUSES, Cell
 
 Key = TypeVar("Key")
 
@@ -18,27 +18,27 @@ _MANY = 4
 def refuse_copies(readings: Sequence[Reading]) -> None:
     """Raise UserError for several replies to one prompt at temperature 0, for an id or index used
     twice, and for a prompt that two files answer."""
-    cells: Counter[tuple[str, str]] = Counter()
+    greedy: set[Cell] = set()
     ids: dict[str, str] = {}
-    places: dict[tuple[str, str, float, int], str] = {}
-    owner: dict[tuple[str, str, float], Path] = {}
+    places: dict[tuple[Cell, int], str] = {}
+    first_files: dict[Cell, Path] = {}
     for reading in readings:
         for reply in reading.replies:
-            where, cell = reply.where, (reply.query, reply.persona, reply.temperature)
+            where, cell = reply.where, reply.cell
+            if cell in greedy:
+                raise UserError(
+                    f"{where}: a second reply to {_name(reply)} at temperature 0: greedy decoding "
+                    "gives copies of one text, which look like total collapse; keep one reply to "
+                    "each prompt"
+                )
             if reply.temperature == 0:
-                cells[reply.query, reply.persona] += 1
-                if cells[reply.query, reply.persona] > 1:
-                    raise UserError(
-                        f"{where}: a second reply to {_name(reply)} at temperature 0: greedy "
-                        "decoding gives copies of one text, which look like total collapse; keep "
-                        "one reply to each prompt"
-                    )
+                greedy.add(cell)
             if reply.sample_id is not None:
                 _once(ids, reply.sample_id, where, what=f"sample_id {reply.sample_id}")
             if reply.index is not None:
                 what = f"reply {reply.index} to {_name(reply)} at {reply.temperature:g}"
-                _once(places, (*cell, reply.index), where, what=what)
-            first = owner.setdefault(cell, reading.file)
+                _once(places, (cell, reply.index), where, what=what)
+            first = first_files.setdefault(cell, reading.file)
             if first != reading.file and not reading.sharded:
                 raise UserError(
                     f"{where}: {_name(reply)} at temperature {reply.temperature:g} has replies in "
@@ -57,10 +57,10 @@ def _name(reply: Reply) -> str:
 
 
 def suspicions(replies: Sequence[Reply]) -> Iterator[str]:
-    """Yield warnings for the report, of what may be intended."""
-    cells: dict[tuple[str, str, float], list[Reply]] = defaultdict(list)
+    """Yield warnings for the report about oddities that may be intended."""
+    cells: dict[Cell, list[Reply]] = defaultdict(list)
     for reply in replies:
-        cells[reply.query, reply.persona, reply.temperature].append(reply)
+        cells[reply.cell].append(reply)
     sizes = Counter(len(cell) for cell in cells.values())
     if len(sizes) > 1:
         yield (

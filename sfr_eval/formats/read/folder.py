@@ -1,4 +1,4 @@
-"""Makes a run folder of foreign files: finds, reads, checks and seals them."""
+"""Makes a run folder from the files of other tools: finds, reads, checks and seals them."""
 
 import hashlib
 from collections import Counter
@@ -23,26 +23,26 @@ from sfr_eval.store.manifest import (
 )
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
-from sfr_eval.types import Sample, Sampling
+from sfr_eval.types import Cell, Sample, Sampling
 from sfr_eval.util.files import missing_folders, writing_to
 from sfr_eval.util.reading import json_lines, read_model
 
 _SUBJECT = ("chat_template", "system_role", "seed")
+"""What a comparison needs of the run that our own export came from."""
 _PATTERNS = ("*.eval", "samples_*.jsonl")
 
 
 def foreign_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the files to import: those that the user named, and those in folders that are not run
-    folders. Empty if `paths` is a run folder."""
+    """Return the named files, and those inside named folders that are not run folders."""
     files: list[Path] = []
     for path in paths:
         if path.is_file():
             files.append(path)
         elif path.is_dir() and not (path / "manifest.json").exists():
             files += sorted(file for pattern in _PATTERNS for file in path.rglob(pattern))
-    if len(paths) > 1 and any(not path.is_file() for path in paths):
-        other = next(path for path in paths if not path.is_file())
-        raise UserError(f"score {other}: is not a file; name one run folder, or files")
+    others = [path for path in paths if not path.is_file()]
+    if len(paths) > 1 and others:
+        raise UserError(f"score {others[0]}: is not a file; name one run folder, or files")
     return list(dict.fromkeys(files))
 
 
@@ -54,8 +54,8 @@ def import_generations(
     code: CodeSettings | None = None,
     fields: Fields | None = None,
 ) -> tuple[RunFolder, list[Path]]:
-    """Make a run folder of files of plain rows, lm-eval samples or inspect logs. Returns it, and
-    the folders that had to be created for it."""
+    """Make a run folder from plain rows, lm-eval samples or inspect logs. Returns it, and the
+    folders that had to be created for it."""
     readers = [_reader(file) for file in files]
     named = suite or _own_suite(files[0])
     if named is None:
@@ -64,9 +64,11 @@ def import_generations(
     loaded = load_suite(named, code=code)
     prompts = PromptMap(suite=loaded, fields=fields or Fields())
     readings = [reader(file, prompts) for reader, file in zip(readers, files, strict=True)]
-    if len({reading.format for reading in readings}) > 1:
-        kinds = ", ".join(sorted({reading.format for reading in readings}))
-        raise UserError(f"score: the files are of different kinds ({kinds}); import one kind")
+    kinds = sorted({reading.format for reading in readings})
+    if len(kinds) > 1:
+        raise UserError(
+            f"score: the files are of different kinds ({', '.join(kinds)}); import one kind"
+        )
     refuse_copies(readings)
     digest = _digest(files)
     folder = RunFolder(output or Path("runs") / f"{files[0].stem}-{digest[:10]}")
@@ -91,45 +93,41 @@ def import_generations(
 def _reader(file: Path) -> Callable[[Path, PromptMap], Reading]:
     if file.suffix in inspect_log.SUFFIXES:
         return inspect_log.read
-    first = next(json_lines(file), None)
-    if first is not None and isinstance(first[1], dict) and lm_eval.looks_like(first[1]):
-        return lm_eval.read
-    return rows.read
+    return lm_eval.read if lm_eval.looks_like(_first_row(file)) else rows.read
 
 
 def _own_suite(file: Path) -> str | None:
     """Return the suite that our own export named."""
     if file.suffix in inspect_log.SUFFIXES:
         return inspect_log.own_suite(file)
-    first = next(json_lines(file), None)
-    row = first[1] if first is not None and isinstance(first[1], dict) else {}
+    row = _first_row(file)
     block = lm_eval.own_block(row["arguments"]) if lm_eval.looks_like(row) else row
     suite = block.get("suite") if isinstance(block, dict) else None
     return suite if isinstance(suite, str) and suite else None
 
 
+def _first_row(file: Path) -> dict[str, Any]:
+    _, row = next(json_lines(file), ("", None))
+    return row if isinstance(row, dict) else {}
+
+
 def _digest(files: Sequence[Path]) -> str:
     contents = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     if len(set(contents)) < len(contents):
-        double = next(
-            file for file, one in zip(files, contents, strict=True) if contents.count(one) > 1
-        )
+        double = files[[contents.count(content) > 1 for content in contents].index(True)]
         raise UserError(f"score {double}: the same content is named twice; name it once")
-    return (
-        contents[0]
-        if len(contents) == 1
-        else hashlib.sha256("".join(contents).encode()).hexdigest()
-    )
+    if len(contents) == 1:
+        return contents[0]
+    return hashlib.sha256("".join(contents).encode()).hexdigest()
 
 
 def _samples(replies: Sequence[Reply], suite: Suite) -> list[Sample]:
     """Return the samples in plan order. Replies without an index are numbered in file order."""
-    counts: Counter[tuple[str, str, float]] = Counter()
+    counts: Counter[Cell] = Counter()
     samples = []
     for reply in replies:
-        cell = (reply.query, reply.persona, reply.temperature)
-        index = counts[cell] if reply.index is None else reply.index
-        counts[cell] += 1
+        index = counts[reply.cell] if reply.index is None else reply.index
+        counts[reply.cell] += 1
         samples.append(_sample(reply, suite.id, index=index))
     queries = {query: place for place, query in enumerate(suite.queries)}
     personas = {persona: place for place, persona in enumerate(suite.personas)}
@@ -165,17 +163,16 @@ def _manifest(
     personas = {sample.persona for sample in samples}
     cells = Counter(sample.cell for sample in samples)
     replies = [reply for reading in readings for reply in reading.replies]
-    names = {reading.model for reading in readings if reading.model}
+    name = ", ".join(sorted({reading.model for reading in readings} - {""})) or first.file.name
     warnings = [warning for reading in readings for warning in reading.warnings]
     unknown = _unstated(readings)
     if unknown and first.format != "rows":
         warnings.append(f"Not stated by the files, and unknown: {', '.join(unknown)}.")
-    name = ", ".join(sorted(names)) or first.file.name
     identity = {
         "text": digest,
         "sampling": _stated_sampling(readings, suite),
         "suites": {suite.id: suite.version},
-        **_stated_subject(readings),
+        **{name: first.origin[name] for name in _SUBJECT if name in first.origin},
     }
     plan = PlannedSuite(
         suite=suite.id,
@@ -221,14 +218,8 @@ def _stated_sampling(readings: Sequence[Reading], suite: Suite) -> Any:
     return {suite.id: dict(stated)}
 
 
-def _stated_subject(readings: Sequence[Reading]) -> dict[str, Any]:
-    """Return what a comparison needs of the run that our own export came from."""
-    origin = readings[0].origin
-    return {name: origin[name] for name in _SUBJECT if name in origin}
-
-
 def _unstated(readings: Sequence[Reading]) -> list[str]:
-    """Return what can change an answer and is not stated in the files."""
+    """Return the settings that can change an answer but are not stated in the files."""
     first = readings[0]
     if first.format == "rows":
         return ["sampling", *_SUBJECT]

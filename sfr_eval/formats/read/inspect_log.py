@@ -27,7 +27,10 @@ _STATUS: Mapping[str, Status] = {
     "model_length": "truncated",
     "content_filter": "refused",
 }
-_OWN = ("sample_id", "seed", "index", "prompt_tokens", "completion_tokens")
+OWN_FACTS = ("sample_id", "seed", "index", "prompt_tokens", "completion_tokens")
+"""What our export adds to the metadata of a sample, beside the prompt, temperature and status."""
+INSPECT_FIELDS = ("top_p", "top_k", "frequency_penalty", "presence_penalty", "max_tokens")
+"""Sampling fields that have the same name here and in inspect."""
 
 
 def need_inspect(what: str) -> None:
@@ -61,14 +64,13 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         replies += _replies(sample, query, persona, float(temperature), where=where)
     if not replies:
         raise UserError(f"{file}: has no samples")
-    block = (log.eval.metadata or {}).get("sfr_eval")
     return Reading(
         file=file,
         format="inspect",
         replies=replies,
         model=log.eval.model,
         sampling=_sampling(config),
-        origin=dict(block.get("origin", {})) if isinstance(block, Mapping) else {},
+        origin=dict(_own_block(log).get("origin", {})),
         warnings=tuple(_warnings(file, log, config)),
     )
 
@@ -91,8 +93,13 @@ def _warnings(file: Path, log: "EvalLog", config: "GenerateConfig") -> Iterator[
 def own_suite(file: Path) -> str | None:
     """Return the suite that our export wrote into a log; None for other logs."""
     need_inspect(f"score {file}")
-    block = (_header(file).eval.metadata or {}).get("sfr_eval")
-    return str(block["suite"]) if isinstance(block, Mapping) and "suite" in block else None
+    block = _own_block(_header(file))
+    return str(block["suite"]) if "suite" in block else None
+
+
+def _own_block(log: "EvalLog") -> Mapping[str, Any]:
+    block = (log.eval.metadata or {}).get("sfr_eval")
+    return block if isinstance(block, Mapping) else {}
 
 
 def _header(file: Path) -> "EvalLog":
@@ -148,13 +155,13 @@ def _replies(
 ) -> Iterator[Reply]:
     facts: dict[str, Any] = {"where": where, "query": query, "persona": persona}
     block = sample.metadata if "sample_id" in (sample.metadata or {}) else {}
-    facts |= {name: block[name] for name in _OWN if name in block}
+    facts |= {name: block[name] for name in OWN_FACTS if name in block}
     facts["temperature"] = float(block.get("temperature", temperature))
+    status: Status
     if sample.error is not None or not sample.output.choices:
         why = sample.error.message if sample.error else sample.output.error or "no reply"
-        status: Status = "error"
-        if block.get("status") in ("refused", "unsupported"):
-            status = block["status"]
+        stated = block.get("status")
+        status = stated if stated in ("refused", "unsupported") else "error"
         line = "" if status == "refused" else " ".join(str(why).split())
         yield Reply(**facts, status=status, text="", error=line)
         return
@@ -173,13 +180,8 @@ def _sampling(config: "GenerateConfig") -> dict[str, Any]:
     inspect."""
     extra = config.extra_body or {}
     stated = {
-        "top_p": config.top_p,
-        "top_k": config.top_k,
-        "presence_penalty": config.presence_penalty,
-        "frequency_penalty": config.frequency_penalty,
-        "max_tokens": config.max_tokens,
+        **{name: getattr(config, name) for name in INSPECT_FIELDS},
         "stop": config.stop_seqs,
-        "min_p": extra.get("min_p"),
-        "repetition_penalty": extra.get("repetition_penalty"),
+        **{name: extra.get(name) for name in ("min_p", "repetition_penalty")},
     }
     return {name: value for name, value in stated.items() if value is not None}

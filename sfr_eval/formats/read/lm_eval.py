@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import PromptMap, messages_of
@@ -38,8 +38,6 @@ _SAMPLING = {
 class OwnSample(BaseModel):
     """What our export stores of a completion besides its text."""
 
-    model_config = ConfigDict(extra="ignore")
-
     sample_id: str = Field(min_length=1)
     index: int = Field(ge=0)
     seed: int
@@ -52,17 +50,13 @@ class OwnSample(BaseModel):
 class OwnBlock(BaseModel):
     """The key `sfr_eval` that our export adds to the arguments of a request."""
 
-    model_config = ConfigDict(extra="ignore")
-
     suite: str
     temperature: float = Field(ge=0, allow_inf_nan=False)
     samples: tuple[OwnSample, ...]
 
 
-class SampleLine(BaseModel):
+class SampleLine(BaseModel, extra="allow"):
     """The fields of a line that are read."""
-
-    model_config = ConfigDict(extra="allow")
 
     doc_id: int
     doc: Any = None
@@ -90,7 +84,7 @@ def read(file: Path, prompts: PromptMap) -> Reading:
     """
     replies: list[Reply] = []
     sampling: dict[str, Any] = {}
-    warnings: dict[str, None] = {}  # each once, in order
+    warnings: list[str] = []
     filters: dict[str, None] = {}
     for where, line in _lines_of_one_filter(file, filters):
         prompt, arguments = _arguments(line.arguments, where=where)
@@ -99,11 +93,10 @@ def read(file: Path, prompts: PromptMap) -> Reading:
             line.model_dump(), document, messages=messages_of(prompt), where=where
         )
         temperature, warning = _temperature(arguments)
-        if warning:
-            warnings[warning] = None
+        warnings += [warning] if warning else []
         stated = {ours: arguments[name] for name, ours in _SAMPLING.items() if name in arguments}
         if sampling and stated != sampling:
-            warnings["Documents of one file were sampled with different settings."] = None
+            warnings.append("Documents of one file were sampled with different settings.")
         sampling = sampling or stated
         fields = own_block(line.arguments)
         block = None if fields is None else read_model(OwnBlock, fields, where=f"{where}: sfr_eval")
@@ -112,14 +105,14 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         raise UserError(f"{file}: has no answers")
     _refuse_unequal(file, replies)
     if len(filters) > 1:
-        warnings[
+        warnings.append(
             f"{file.name} has answers under {len(filters)} filters; only the lines of "
             f"`{next(iter(filters))}` were read, so that none counts twice."
-        ] = None
+        )
     if not any(reply.sample_id for reply in replies):
-        warnings[
+        warnings.append(
             "lm-eval does not say which replies were cut at max_tokens: all count as complete."
-        ] = None
+        )
     summary = _results_beside(file)
     return Reading(
         file=file,
@@ -128,7 +121,7 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         model=str(summary.get("model_name") or ""),
         sampling=sampling,
         origin=_origin(summary),
-        warnings=tuple(warnings),
+        warnings=tuple(dict.fromkeys(warnings)),
     )
 
 
@@ -170,7 +163,7 @@ def _arguments(arguments: Any, *, where: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _temperature(arguments: Mapping[str, Any]) -> tuple[float, str]:
-    """Return (temperature, warning). lm-eval decodes greedily unless it is told to sample."""
+    """Return (temperature, warning or ""). lm-eval decodes greedily unless it is told to sample."""
     stated = arguments.get("temperature")
     if isinstance(stated, int | float) and not isinstance(stated, bool) and 0 <= stated < 1e3:
         return (0.0 if arguments.get("do_sample") is False else float(stated)), ""
@@ -198,28 +191,21 @@ def _replies(
             "generated text can be imported"
         )
     facts: dict[str, Any] = {"where": where, "query": query, "persona": persona}
+    texts = [checked_text(text, where=where) for text in texts]
     if block is None:
         for text in texts:
-            yield Reply(
-                **facts, temperature=temperature, status="ok", text=checked_text(text, where=where)
-            )
+            yield Reply(**facts, temperature=temperature, status="ok", text=text)
         return
-    samples = block.samples
-    expected = sum(sample.status in TEXT_STATUSES for sample in samples)
+    expected = sum(sample.status in TEXT_STATUSES for sample in block.samples)
     if expected != len(texts):
         raise UserError(
             f"{where}: resps holds {len(texts)} texts where sfr_eval.samples has {expected}; "
             "export the run again, or remove the key sfr_eval"
         )
     remaining = iter(texts)
-    for sample in samples:
+    for sample in block.samples:
         text = next(remaining) if sample.status in TEXT_STATUSES else ""
-        yield Reply(
-            **facts,
-            **sample.model_dump(),
-            temperature=block.temperature,
-            text=checked_text(text, where=where),
-        )
+        yield Reply(**facts, **sample.model_dump(), temperature=block.temperature, text=text)
 
 
 def _refuse_unequal(file: Path, replies: list[Reply]) -> None:
@@ -240,8 +226,8 @@ def _results_beside(file: Path) -> Mapping[str, Any]:
     if stamp is None:
         return {}
     try:
-        text = (file.parent / f"results_{stamp[1]}.json").read_text(encoding="utf-8")
-        loaded = json.loads(text)
+        results = file.with_name(f"results_{stamp[1]}.json")
+        loaded = json.loads(results.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return loaded if isinstance(loaded, dict) else {}

@@ -13,6 +13,10 @@ from typing import Any
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.suite import Suite
 
+Row = Mapping[str, Any]
+Messages = Sequence[tuple[str, str]]
+"""(role, text) of each message; role "" is a prompt whose template has been applied."""
+
 QUERY_NAMES = ("query", "query_id", "task_id", "question_id", "id", "question", "prompt", "text")
 """Fields of a foreign document that may name a query, by id or by text; the first match counts."""
 PERSONA_NAMES = ("persona", "persona_id", "style")
@@ -36,56 +40,58 @@ class PromptMap:
 
     def find(
         self,
-        row: Mapping[str, Any],
-        document: Mapping[str, Any],
+        row: Row,
+        document: Row,
         *,
-        messages: Sequence[tuple[str, str]],
+        messages: Messages,
         where: str,
         names: Sequence[str] = (),
     ) -> tuple[str, str]:
         """Return (query id, persona id) of a row.
 
         `document` is the part of the row that describes the prompt, `names` are further names of
-        the query, `messages` is (role, text) of what the model read; role "" is a prompt whose
-        template has been applied.
+        the query, `messages` are those that the model read.
         """
         return (
             self._query(row, document, messages, where, names),
             self._persona(row, document, messages, where),
         )
 
-    def query_named(self, name: str) -> str | None:
-        """Return the id of a query named by id or by its exact text."""
-        if name in self.suite.queries:
-            return name
-        return self._by_text.get(name)
+    def known_query(self, name: str, *, where: str) -> str:
+        """Return the id of a query named by id or by its exact text. Raises UserError if the suite
+        has none of that name."""
+        query = self._query_named(name)
+        if query is None:
+            near = did_you_mean(name, self.suite.queries)
+            raise UserError(
+                f"{where}: query `{name[:60]}` is not in suite {self.suite.id}; {near[:120]}"
+            )
+        return query
+
+    def known_persona(self, name: str, *, where: str) -> str:
+        """Return the persona's id. Raises UserError if the suite has none of that name."""
+        if name not in (set(self.suite.personas) or {""}):
+            near = did_you_mean(name, self.suite.personas)
+            raise UserError(f"{where}: persona `{name}` is unknown; {near}")
+        return name
+
+    def _query_named(self, name: str) -> str | None:
+        return name if name in self.suite.queries else self._by_text.get(name)
 
     @cached_property
     def _by_text(self) -> dict[str, str]:
         return {text: id for id, text in self.suite.queries.items()}
 
     def _query(
-        self,
-        row: Mapping[str, Any],
-        document: Mapping[str, Any],
-        messages: Sequence[tuple[str, str]],
-        where: str,
-        names: Sequence[str],
+        self, row: Row, document: Row, messages: Messages, where: str, names: Sequence[str]
     ) -> str:
         if self.fields.query is not None:
             name = look_up(row, self.fields.query, option="--query-field", where=where)
-            query = self.query_named(name)
-            if query is None:
-                near = did_you_mean(name, self.suite.queries)
-                raise UserError(
-                    f"{where}: {self.fields.query}: query `{name[:60]}` is not in suite "
-                    f"{self.suite.id}; {near[:120]}"
-                )
-            return query
+            return self.known_query(name, where=f"{where}: {self.fields.query}")
         stated = [document[name] for name in QUERY_NAMES if isinstance(document.get(name), str)]
         user = [text for role, text in messages if role == "user"]
         for name in (*stated, *names, *user[-1:]):
-            query = self.query_named(name)
+            query = self._query_named(name)
             if query is not None:
                 return query
         read = "\n".join(text for _, text in messages)
@@ -99,22 +105,16 @@ class PromptMap:
             why = f"`{shown}` names no query of suite {self.suite.id}"
         raise UserError(f"{where}: {why}; say which field names it with --query-field")
 
-    def _persona(
-        self,
-        row: Mapping[str, Any],
-        document: Mapping[str, Any],
-        messages: Sequence[tuple[str, str]],
-        where: str,
-    ) -> str:
+    def _persona(self, row: Row, document: Row, messages: Messages, where: str) -> str:
         personas = self.suite.personas
         if self.fields.persona is not None:
             name = look_up(row, self.fields.persona, option="--persona-field", where=where)
-            return self._known_persona(name, where=f"{where}: {self.fields.persona}")
+            return self.known_persona(name, where=f"{where}: {self.fields.persona}")
         if not personas:
             return ""
         for field in PERSONA_NAMES:
             if isinstance(document.get(field), str):
-                return self._known_persona(document[field], where=f"{where}: {field}")
+                return self.known_persona(document[field], where=f"{where}: {field}")
         read = "\n".join(text for role, text in messages if role in ("system", ""))
         cards = {id: card.system.strip() for id, card in personas.items()}
         inside = longest_inside(read, cards)
@@ -125,16 +125,9 @@ class PromptMap:
             "say which field names it with --persona-field"
         )
 
-    def _known_persona(self, name: str, *, where: str) -> str:
-        if name not in (set(self.suite.personas) or {""}):
-            near = did_you_mean(name, self.suite.personas)
-            raise UserError(f"{where}: persona `{name}` is unknown; {near}")
-        return name
-
 
 def longest_inside(read: str, texts: Mapping[str, str]) -> list[str]:
-    """Return the ids of the texts that occur in `read`, without those that are part of another
-    one."""
+    """Return the ids of the texts that occur in `read`, except parts of others that do."""
     inside = [id for id, text in texts.items() if text and text in read]
     return [
         id
@@ -143,9 +136,8 @@ def longest_inside(read: str, texts: Mapping[str, str]) -> list[str]:
     ]
 
 
-def look_up(row: Mapping[str, Any], path: str, *, option: str, where: str) -> str:
-    """Return the value at a dotted path as text. Raises UserError that names the existing
-    fields."""
+def look_up(row: Row, path: str, *, option: str, where: str) -> str:
+    """Return the value at a dotted path as text. Raises UserError if there is no name."""
     value: Any = row
     for part in path.split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -163,17 +155,16 @@ def messages_of(prompt: str) -> list[tuple[str, str]]:
     """Return a prompt as (role, text). lm-eval and our export write chats as a JSON list of
     messages; anything else is one text whose template has been applied."""
     try:
-        loaded = json.loads(prompt)
+        turns = json.loads(prompt)
     except ValueError:
+        turns = None
+    if not (isinstance(turns, list) and turns and all(map(_is_turn, turns))):
         return [("", prompt)]
-    if not isinstance(loaded, list) or not loaded:
-        return [("", prompt)]
-    messages = []
-    for turn in loaded:
-        if not isinstance(turn, Mapping) or not isinstance(turn.get("role"), str):
-            return [("", prompt)]
-        messages.append((turn["role"], content_text(turn.get("content"))))
-    return messages
+    return [(turn["role"], content_text(turn.get("content"))) for turn in turns]
+
+
+def _is_turn(turn: Any) -> bool:
+    return isinstance(turn, Mapping) and isinstance(turn.get("role"), str)
 
 
 def content_text(content: Any) -> str:

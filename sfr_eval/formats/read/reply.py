@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.types import Status
+from sfr_eval.types import Cell, Status
 
 UNKNOWN = "unknown"
 UNSTATED_TEMPERATURE = 1.0
 """Assumed if a file does not say how it was sampled; the report warns of it."""
-
-HALF_PAIR = "holds half of a surrogate pair, which no file can keep"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +29,11 @@ class Reply:
     seed: int | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+
+    @property
+    def cell(self) -> Cell:
+        """The prompt and temperature that this reply answers."""
+        return self.temperature, self.query, self.persona
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,5 +55,8 @@ def checked_text(text: str, *, where: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UserError(f"{where}: the text {HALF_PAIR}; repair the file") from None
+        raise UserError(
+            f"{where}: the text holds half of a surrogate pair, which no file can keep; repair the "
+            "file"
+        ) from None
     return text

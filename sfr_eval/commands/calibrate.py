@@ -1,9 +1,8 @@
-"""The command `calibrate`: puts the metrics, or a judge, to the test where the answer is known."""
+"""The command `calibrate`: tests the metrics, or a judge, where the answer is known."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +16,9 @@ from sfr_eval.commands.options import (
 from sfr_eval.report.numbers import Interval, number
 from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
+
+if TYPE_CHECKING:
+    from sfr_eval.settings import ScoreSettings
 
 
 @click.command(cls=SettingsCommand, settings=("metrics", "encoder", "judging", "requests"))
@@ -59,16 +61,9 @@ def calibrate(
         return 3 if trial["trouble"] else 0
     from sfr_eval.settings import ScoreSettings
 
-    measuring = ScoreSettings.from_flat(settings)
     folder = output or Path("runs/calibration")
-    calibration = execute(
-        folder,
-        suite=suite,
-        quick=quick,
-        families=measuring.metrics,
-        encoder=measuring.encoder,
-        seed=seed,
-    )
+    scoring = ScoreSettings.from_flat(settings)
+    calibration = execute(folder, suite=suite, quick=quick, settings=scoring, seed=seed)
     if as_json:
         print_json(calibration)
     else:
@@ -79,15 +74,9 @@ def calibrate(
 
 
 def execute(
-    output: Path,
-    *,
-    suite: str,
-    quick: bool,
-    families: Sequence[str] | None,
-    encoder: str | None,
-    seed: int,
+    output: Path, *, suite: str, quick: bool, settings: "ScoreSettings", seed: int
 ) -> dict[str, Any]:
-    """Runs the calibration and writes calibration.json, calibration.md and plots/."""
+    """Run the calibration and write calibration.json, calibration.md and plots/."""
     from sfr_eval.calibration.design import DEFAULT, QUICK
     from sfr_eval.calibration.run import calibrate as run_calibration
     from sfr_eval.suites.suite import load_suite
@@ -102,8 +91,8 @@ def execute(
         size=QUICK if quick else DEFAULT,
         name="quick" if quick else "default",
         cache=cache_folder(),
-        encoder=encoder,
-        families=families,
+        encoder=settings.encoder,
+        families=settings.metrics,
         seed=seed,
         on_progress=ScoringProgress(),
     )
@@ -112,7 +101,7 @@ def execute(
 
 
 def write(calibration: dict[str, Any], output: Path) -> None:
-    """Writes the files of a calibration; the folder and its plots/ must exist."""
+    """Write the files of a calibration; the folder and its plots/ must exist."""
     from sfr_eval.calibration.page import page
     from sfr_eval.calibration.panels import panels
     from sfr_eval.report.figures import files
@@ -128,25 +117,22 @@ def write(calibration: dict[str, Any], output: Path) -> None:
 
 
 def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
-    """Prints how a judge did on replies whose true verdict is known."""
-
+    """Print how a judge did on replies whose true verdict is known."""
     if as_json:
         print_json(trial)
     else:
         report = trial["report"]
-        print_table(
-            f"{trial['judge']} against {trial['labels']}",
-            ["axis", "accuracy", "of good", "of bad", "mean of good", "mean of bad", "unread"],
+        columns = ["axis", "accuracy", "of good", "of bad", "mean of good", "mean of bad", "unread"]
+        rows = [
             [
-                [
-                    axis,
-                    *(_text(row[key]) for key in ("accuracy", "sensitivity", "specificity")),
-                    *(number(row[key], ".2f") for key in ("mean_of_good", "mean_of_bad")),
-                    str(row["unread"]),
-                ]
-                for axis, row in report["axes"].items()
-            ],
-        )
+                axis,
+                *(_text(row[key]) for key in ("accuracy", "sensitivity", "specificity")),
+                *(number(row[key], ".2f") for key in ("mean_of_good", "mean_of_bad")),
+                str(row["unread"]),
+            ]
+            for axis, row in report["axes"].items()
+        ]
+        print_table(f"{trial['judge']} against {trial['labels']}", columns, rows)
         if "dose_response" in report:
             _show_biases(report)
         say(f"calibration: {trial['output']}")
@@ -155,36 +141,30 @@ def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _show_biases(report: dict[str, Any]) -> None:
-
     doses = [f"{point['dose']:g}" for point in report["dose_response"][0]["means"]]
-    print_table(
-        "mean score by rate of a fault; slope: points from rate 0 to 1",
-        ["fault", "axis", "should see it", *doses, "slope"],
+    faults = [
         [
-            [
-                row["fault"],
-                row["axis"],
-                "yes" if row["own"] else "no",
-                *(number(point["value"], ".2f") for point in row["means"]),
-                _text(row["slope"]),
-            ]
-            for row in report["dose_response"]
-        ],
-    )
+            row["fault"],
+            row["axis"],
+            "yes" if row["own"] else "no",
+            *(number(point["value"], ".2f") for point in row["means"]),
+            _text(row["slope"]),
+        ]
+        for row in report["dose_response"]
+    ]
+    title = "mean score by rate of a fault; slope: points from rate 0 to 1"
+    print_table(title, ["fault", "axis", "should see it", *doses, "slope"], faults)
+    lengths = [
+        [f"{axis}: points for twice the length", _text(gain), "0"]
+        for axis, gain in report["length"].items()
+    ]
     position = report["position"]
-    print_table(
-        "bias",
-        ["what", "value", "without bias"],
-        [
-            *(
-                [f"{axis}: points for twice the length", _text(gain), "0"]
-                for axis, gain in report["length"].items()
-            ),
-            ["pairs: share of the reply shown first", _text(position["first_chosen"]), "0.5"],
-            ["pairs: verdicts that flip with the order", _text(position["flips"]), "0"],
-            ["pairs: right in both orders", _text(position["accuracy"]), "1"],
-        ],
-    )
+    pairs = [
+        ["pairs: share of the reply shown first", _text(position["first_chosen"]), "0.5"],
+        ["pairs: verdicts that flip with the order", _text(position["flips"]), "0"],
+        ["pairs: right in both orders", _text(position["accuracy"]), "1"],
+    ]
+    print_table("bias", ["what", "value", "without bias"], [*lengths, *pairs])
 
 
 def _text(row: dict[str, Any] | None) -> str:

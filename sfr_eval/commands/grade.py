@@ -58,8 +58,7 @@ def grade(
 
 
 def show_grading(summary: dict[str, Any], *, as_json: bool) -> None:
-    """Prints the counts of the verdicts."""
-
+    """Print the counts of the verdicts."""
     if as_json:
         print_json(summary)
         return

@@ -1,7 +1,7 @@
 """The command `ls`: suites, judges, metrics, objectives and engines to choose from."""
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -24,25 +24,19 @@ def ls(kind: str, as_json: bool) -> None:
     """
     if kind and kind not in LISTS:
         raise UserError(f"ls {kind}: unknown; {did_you_mean(kind, LISTS)}")
-    show_lists([kind] if kind else list(LISTS), as_json=as_json)
-
-
-def show_lists(kinds: Sequence[str], *, as_json: bool) -> None:
-    """Prints what there is of each kind: name and one sentence."""
-
-    lists = {kind: _list(kind) for kind in kinds}
+    lists = {name: _list(name) for name in ([kind] if kind else LISTS)}
     if as_json:
         rows = {
-            kind: [{"name": name, "what": what} for name, what in entries.items()]
-            for kind, entries in lists.items()
+            title: [{"name": name, "what": what} for name, what in entries.items()]
+            for title, entries in lists.items()
         }
         print_json(rows)
         return
-    for kind, entries in lists.items():
+    for title, entries in lists.items():
         if entries:
-            print_table(kind, ["name", "what"], [list(entry) for entry in entries.items()])
+            print_table(title, ["name", "what"], [list(entry) for entry in entries.items()])
         else:
-            say(f"{kind}: none")
+            say(f"{title}: none")
 
 
 def _list(kind: str) -> dict[str, str]:

@@ -1,13 +1,16 @@
 """The command `run`: samples a checkpoint and measures it."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sfr_eval.commands.options import PATH, SettingsCommand, json_option
 from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
+
+if TYPE_CHECKING:
+    from sfr_eval.config import RunConfig
 
 
 @click.command(cls=SettingsCommand, settings="all")
@@ -35,8 +38,8 @@ def run(settings: dict[str, Any], config: Path | None, dry_run: bool, as_json: b
     return outcome.exit_code
 
 
-def show_plan(config: Any, *, as_json: bool) -> None:
-    """Prints what would be drawn, and the most tokens it can cost."""
+def show_plan(config: "RunConfig", *, as_json: bool) -> None:
+    """Print what would be drawn, and the most tokens it can cost."""
     from contextlib import closing
 
     from sfr_eval.pipeline.preflight import preflight
@@ -44,7 +47,7 @@ def show_plan(config: Any, *, as_json: bool) -> None:
     with closing(preflight(config)) as ready:
         checkpoint, engine = ready.subject.checkpoint, ready.subject.engine
         plan, output = ready.plan, ready.folder.path
-    parts = [
+    suites = [
         {
             "suite": part.suite.id,
             "version": part.suite.version,
@@ -57,31 +60,28 @@ def show_plan(config: Any, *, as_json: bool) -> None:
         for part in plan.suites
     ]
     if as_json:
-        print_json(
-            {
-                "model": checkpoint.name,
-                "fingerprint": checkpoint.fingerprint,
-                "engine": engine,
-                "output": str(output),
-                "requests": plan.size,
-                "token_bound": plan.token_bound,
-                "sampling": plan.identity["sampling"],
-                "suites": parts,
-            }
-        )
+        summary = {
+            "model": checkpoint.name,
+            "fingerprint": checkpoint.fingerprint,
+            "engine": engine,
+            "output": str(output),
+            "requests": plan.size,
+            "token_bound": plan.token_bound,
+            "sampling": plan.identity["sampling"],
+            "suites": suites,
+        }
+        print_json(summary)
         return
-    print_table(
-        f"{checkpoint.name} on {engine} -> {output}",
-        ["suite", "prompts", "temperatures", "samples", "requests", "tokens at most"],
+    columns = ["suite", "prompts", "temperatures", "samples", "requests", "tokens at most"]
+    rows = [
         [
-            [
-                part.suite.id,
-                f"{len(part.prompts):,}",
-                " ".join(f"{t:g}" for t in part.temperatures),
-                str(part.samples),
-                f"{part.size:,}",
-                f"{part.size * part.sampling.max_tokens:,}",
-            ]
-            for part in plan.suites
-        ],
-    )
+            part.suite.id,
+            f"{len(part.prompts):,}",
+            " ".join(f"{t:g}" for t in part.temperatures),
+            str(part.samples),
+            f"{part.size:,}",
+            f"{part.size * part.sampling.max_tokens:,}",
+        ]
+        for part in plan.suites
+    ]
+    print_table(f"{checkpoint.name} on {engine} -> {output}", columns, rows)

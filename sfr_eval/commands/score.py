@@ -61,7 +61,7 @@ def score(
 
 
 def show_results(folder: Path, *, as_json: bool) -> None:
-    """Prints the headline estimates of a measured run: a row a metric, a column a temperature."""
+    """Print the headline estimates of a measured run: a row a metric, a column a temperature."""
     from sfr_eval.metrics.table import shown_metrics
     from sfr_eval.store.run_folder import RunFolder
 

@@ -51,8 +51,8 @@ def test_power_grows_with_queries_and_samples(calibration: dict[str, Any]) -> No
 
 def test_bad_families_are_refused_in_one_line(tmp_path: Path) -> None:
     for families, message in ((("across",), "is not calibrated"), (("lex",), "unknown metric")):
+        settings = ScoreSettings(metrics=families)
         with pytest.raises(UserError, match=message):
-            settings = ScoreSettings(metrics=families)
             execute(tmp_path, suite="persona", quick=True, settings=settings, seed=0)
 
 

@@ -13,7 +13,7 @@ from sfr_eval.types import Request, Sampler
 DRAWS = 16
 
 Draw = Callable[[Sequence[Request]], list[str]]
-"""Returns the texts of these requests, in their order."""
+"""Draws the texts of these requests, in their order."""
 
 
 class _NoText(Exception):
@@ -23,8 +23,8 @@ class _NoText(Exception):
 def check_draws(
     sampler: Sampler, requests: Sequence[Request], others: Sequence[Request], *, served: bool
 ) -> Iterator[Finding]:
-    """Compares draws of one prompt; `others` have other seeds than `requests`. `served`: there may
-    be a cache on the way."""
+    """Compare draws of one prompt; `others` have other seeds than `requests`. If they are `served`,
+    there may be a cache on the way."""
 
     def draw(batch: Sequence[Request]) -> list[str]:
         rows = {sample.sample_id: sample for sample in sampler.sample(batch)}
@@ -41,12 +41,8 @@ def check_draws(
                 yield other_seeds(first, draw(others))
             yield _repeats(draw, requests, first, served=served)
     except _NoText as error:
-        yield Finding(
-            what="draws",
-            state="missing",
-            found=f"a draw failed ({error})",
-            remedy="repair the model or the server, then try again",
-        )
+        remedy = "repair the model or the server, then try again"
+        yield Finding("draws", "missing", f"a draw failed ({error})", remedy)
 
 
 def _variety(
@@ -55,7 +51,7 @@ def _variety(
     distinct = len(set(first))
     summary = f"{distinct} distinct of {len(first)} at T = 1"
     if distinct > 1:
-        return Finding(what="draws", state="ok", found=summary)
+        return Finding("draws", "ok", summary)
     if not first[0]:
         remedy = "every draw is empty: does thinking use up all tokens?"
     elif served and _differ(draw([_capped(r, -i) for i, r in enumerate(requests)])):
@@ -63,25 +59,20 @@ def _variety(
         remedy = "a gateway answers from a cache that ignores the seed: switch it off"
     else:
         remedy = "every draw is the same text: greedy engine or ignored seeds"
-    return Finding(what="draws", state="missing", found=summary, remedy=remedy)
+    return Finding("draws", "missing", summary, remedy)
 
 
 def other_seeds(first: Sequence[str], others: Sequence[str]) -> Finding:
-    """Says what it means that texts drawn with other seeds were, or were not, among the first."""
-    seen = sum(text in set(first) for text in others)
-    replayed = list(first) == list(others)
-    few = seen == len(others)
-    remedy = ""
-    if replayed:
+    """Say what it means that texts drawn with other seeds were, or were not, among the first."""
+    repeats = sum(text in set(first) for text in others)
+    summary = f"{repeats} of {len(others)} draws with other seeds repeat earlier texts"
+    if list(first) == list(others):
         remedy = "other seeds return the old texts in the old order: a cache; switch it off"
-    elif few:
+        return Finding("other seeds", "missing", summary, remedy)
+    if repeats == len(others):
         remedy = "the model has few answers to this prompt, or a cache picks among old ones"
-    return Finding(
-        what="other seeds",
-        state="missing" if replayed else "note" if few else "ok",
-        found=f"{seen} of {len(others)} draws with other seeds repeat earlier texts",
-        remedy=remedy,
-    )
+        return Finding("other seeds", "note", summary, remedy)
+    return Finding("other seeds", "ok", summary)
 
 
 def _repeats(
@@ -97,12 +88,8 @@ def _repeats(
                 f"from a cache: with another max_tokens only {same_seed} do. A new model under the "
                 "old name would replay old answers: switch the cache off"
             )
-    return Finding(
-        what="repeatability",
-        state="note" if remedy else "ok",
-        found=f"{equal} of {len(first)} draws repeat with the same seed",
-        remedy=remedy,
-    )
+    summary = f"{equal} of {len(first)} draws repeat with the same seed"
+    return Finding("repeatability", "note" if remedy else "ok", summary, remedy)
 
 
 def _capped(request: Request, more: int) -> Request:
@@ -111,13 +98,13 @@ def _capped(request: Request, more: int) -> Request:
 
 
 def _differ(texts: Sequence[str]) -> bool:
-    """True if the texts differ before the shortest of them ends."""
+    """Return whether the texts differ before the shortest of them ends."""
     shortest = min(map(len, texts))
     return len({text[:shortest] for text in texts}) > 1
 
 
 def _alike(texts: Sequence[str], others: Sequence[str]) -> int:
-    """Counts pairs of which one is the beginning of the other."""
+    """Count the pairs in which one text is the beginning of the other."""
     return sum(
         one.startswith(other) or other.startswith(one)
         for one, other in zip(texts, others, strict=True)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
+State = Literal["ok", "note", "missing"]
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True)
 class Finding:
     """One line of the doctor's table. `missing` ends a run that needs it; `note` does not."""
 
     what: str
-    state: Literal["ok", "note", "missing"]
+    state: State
     found: str
     remedy: str = ""

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from types import FrameType
 
 from sfr_eval.errors import RunError
 from sfr_eval.judges.panel import refuse_judged_otherwise
@@ -179,12 +178,8 @@ def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Samp
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Ends the run on SIGTERM as on Ctrl-C: flushed, marked partial."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    """End the run on SIGTERM as on Ctrl-C: flushed, marked partial."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:

@@ -30,15 +30,16 @@ class Job:
             for result in results
             for estimate in all_estimates(result, k, self.context.suite.personas)
         ]
-        judged = self.context.judged
-        if judged is None:
-            return estimates
-        return [*estimates, *corrected_estimates(estimates, judged.errors)]
+        if judged := self.context.judged:
+            estimates += corrected_estimates(estimates, judged.errors)
+        return estimates
 
     def slices(self, results: Sequence[MetricResult]) -> list[SliceEstimate]:
         """Returns pass@k by difficulty, platform and month, for the k that are shown."""
         code = self.context.suite.code
-        facets = {} if code is None else {id: p.facets for id, p in code.problems.items()}
+        if code is None:
+            return []
+        facets = {id: problem.facets for id, problem in code.problems.items()}
         k = samples_per_prompt(self.context.samples)
         shown = {f"pass_at_{shown_k}" for shown_k in shown_ks(k)}
         return [
@@ -54,11 +55,11 @@ def suite_families(
 ) -> tuple[Family, ...]:
     """Returns the families of a suite in the order of the table, each once. `names` None takes
     those that the suite lists."""
-    if names is not None:
-        loaded = {name: load_family(name) for name in names}
+    if names is None:
+        names, where = suite.spec.metrics, f"{suite.folder / 'suite.yaml'}: metrics:"
+        loaded = {name: load_family(name, where=where) for name in names}
     else:
-        where = f"{suite.folder / 'suite.yaml'}: metrics:"
-        loaded = {name: load_family(name, where=where) for name in suite.spec.metrics}
+        loaded = {name: load_family(name) for name in names}
     if judged:
         loaded["judge"] = load_family("judge")
     return tuple(loaded[name] for name in FAMILIES if name in loaded)

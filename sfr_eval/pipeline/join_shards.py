@@ -1,17 +1,18 @@
 """Joins the shards of one plan: the run folder is the same as if it had been one run."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.config import Shard
 from sfr_eval.errors import UserError
 from sfr_eval.pipeline.draw import is_missing
+from sfr_eval.pipeline.preflight import refuse_other_plan
 from sfr_eval.plan import Plan, describe_plan, differences, plan_of
-from sfr_eval.store.manifest import Manifest, ShardFacts, Status
+from sfr_eval.store.manifest import Manifest, ShardFacts
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.stored import require_stored_suites
-from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample
 from sfr_eval.util.progress import log
 
@@ -31,23 +32,18 @@ _SHARED = (
 
 
 def join_folders(paths: Sequence[Path], output: Path | None) -> Path:
-    """Joins shards, with the suites that the first folder names. Returns the folder written."""
-    if output is None:
-        raise UserError("score: shards are joined in a new folder; name it with --output")
-    first = next(iter(read_shards(paths).values()))
-    return join_shards(paths, output, require_stored_suites(first)).path
-
-
-def join_shards(paths: Sequence[Path], output: Path, suites: Sequence[Suite]) -> RunFolder:
-    """Writes the run folder `output` from the folders of all shards of a plan, in any order.
+    """Write and return the run folder `output` from the folders of all shards of a plan, in any
+    order, with the suites that the first one names.
 
     Its samples.parquet has the bytes of an unsharded run, and `sfr-eval run` can continue it. The
     same command again takes over what the shards have drawn since. Raises UserError for a shard
     that is missing, repeated, unfinished or of another plan.
     """
+    if output is None:
+        raise UserError("score: shards are joined in a new folder; name it with --output")
     manifests = read_shards(paths)
     first = next(iter(manifests.values()))
-    plan = plan_of(first, suites)
+    plan = plan_of(first, require_stored_suites(first))
     drawn: dict[str, Sample] = {}
     for path in manifests:
         drawn.update((sample.sample_id, sample) for sample in RunFolder(path).sealed_samples())
@@ -58,37 +54,32 @@ def join_shards(paths: Sequence[Path], output: Path, suites: Sequence[Suite]) ->
             f"score: the shards hold {len(drawn):,} samples, of which {len(order) - missing:,} are "
             f"in their plan of {len(order):,}; run each shard to its end with the same settings"
         )
-    folder = RunFolder(output)
-    with folder:
+    with RunFolder(output) as folder:
         before = folder.read_manifest()
         if before is not None:
-            for name, there, here in differences(before.identity.stored(), first.identity.stored()):
-                raise UserError(
-                    f"--output {output}: holds a run of another plan ({name}: {there} there, "
-                    f"{here} here); choose another folder"
-                )
-        folder.write_manifest(_manifest(plan, manifests, output=output, status="running"))
+            refuse_other_plan(output, before.identity.stored(), first.identity.stored())
+        whole = _manifest(plan, manifests, output=output)
+        folder.write_manifest(whole.model_copy(update={"status": "running"}))
         stored = folder.read_samples()
-        new = [sample for sample in drawn.values() if is_missing(stored.get(sample.sample_id))]
-        writer = folder.writer()
-        writer.append(new)
-        writer.close()
+        with closing(folder.writer()) as writer:
+            writer.append([row for id, row in drawn.items() if is_missing(stored.get(id))])
         stored = folder.read_samples()
         samples = [stored[id] for id in order]
         errors = sum(sample.status == "error" for sample in samples)
         partial = errors or first.config.limit is not None
-        whole = _manifest(
-            plan, manifests, output=output, status="partial" if partial else "complete"
-        )
-        sealed = folder.seal(samples)
-        folder.write_manifest(whole.model_copy(update={"samples": len(samples), "sealed": sealed}))
+        state = {
+            "status": "partial" if partial else "complete",
+            "samples": len(samples),
+            "sealed": folder.seal(samples),
+        }
+        folder.write_manifest(whole.model_copy(update=state))
     log(f"{len(paths)} shards: {len(samples):,} samples, {errors:,} errors -> {output}")
-    return folder
+    return output
 
 
 def read_shards(paths: Sequence[Path]) -> dict[Path, Manifest]:
-    """Returns the manifests of all shards of one plan, in order. Raises UserError if the folders
-    are anything else."""
+    """Return the manifests of all shards of one plan, in order. Raises UserError if the folders are
+    anything else."""
     by_index: dict[int, tuple[Path, Manifest]] = {}
     count = 0
     for path in paths:
@@ -101,20 +92,21 @@ def read_shards(paths: Sequence[Path]) -> dict[Path, Manifest]:
         if shard.index in by_index:
             raise UserError(f"score {path}: shard {shard} is in {by_index[shard.index][0]}, too")
         by_index[shard.index] = (path, manifest)
-        one, first = next(iter(by_index.values()))
+        first_path, first = next(iter(by_index.values()))
         for name, there, here in differences(_plan(first), _plan(manifest)):
             raise UserError(
-                f"score {path}: has another plan than {one} ({name}: {there} there, {here} here)"
+                f"score {path}: has another plan than {first_path} "
+                f"({name}: {there} there, {here} here)"
             )
         count = shard.count
     missing = [str(index) for index in range(1, count + 1) if index not in by_index]
     if missing:
         raise UserError(f"score: of {count} shards these are missing: {', '.join(missing)}")
-    return {by_index[index][0]: by_index[index][1] for index in sorted(by_index)}
+    return dict(by_index[index] for index in sorted(by_index))
 
 
 def _plan(manifest: Manifest) -> dict[str, Any]:
-    """Returns what the shards of a run must have in common."""
+    """Return what the shards of a run must have in common."""
     return {
         **manifest.identity.stored(),
         "shards": Shard.parse(manifest.shard or "").count,
@@ -128,10 +120,8 @@ def _plan(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _manifest(
-    plan: Plan, shards: Mapping[Path, Manifest], *, output: Path, status: Status
-) -> Manifest:
-    """Returns the manifest of the whole: that of the first shard, and what each shard was."""
+def _manifest(plan: Plan, shards: Mapping[Path, Manifest], *, output: Path) -> Manifest:
+    """Return the manifest of the whole: that of the first shard, and what each shard was."""
     first = next(iter(shards.values()))
     facts = tuple(
         ShardFacts(folder=str(path), status=shard.status, samples=shard.samples)
@@ -142,6 +132,5 @@ def _manifest(
         shards=facts,
         plan=describe_plan(plan),
         config=first.config.model_copy(update={"shard": None, "output": str(output)}),
-        status=status,
     )
     return joined.keeping(first, *_SHARED)

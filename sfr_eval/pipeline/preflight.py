@@ -2,9 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import UserError
@@ -133,11 +134,16 @@ def check_same_plan(
             )
         return
     shard = None if config.shard is None else str(config.shard)
-    old = {**stored.identity.stored(), "shard": stored.shard}
-    for name, there, here in differences(old, {**plan.identity, "shard": shard}):
+    identity = {**stored.identity.stored(), "shard": stored.shard}
+    refuse_other_plan(folder.path, identity, {**plan.identity, "shard": shard})
+
+
+def refuse_other_plan(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raise UserError if the identity of the run in a folder is not that of the new run."""
+    for name, there, here in differences(old, new):
         raise UserError(
-            f"--output {folder.path}: holds a run of another plan ({name}: {there} there, {here} "
-            "here); choose another folder"
+            f"--output {folder}: holds a run of another plan ({name}: {there} there, {here} here); "
+            "choose another folder"
         )
 
 

@@ -10,7 +10,7 @@ from sfr_eval.formats.write.trackers import track_run
 from sfr_eval.judges.panel import judge_and_record
 from sfr_eval.pipeline.checkpoint import forward_for
 from sfr_eval.pipeline.draw import Drawn, draw, terminate_as_interrupt
-from sfr_eval.pipeline.measure import measure_and_report
+from sfr_eval.pipeline.measure import measure, save_and_report
 from sfr_eval.pipeline.preflight import Preflight, families, preflight
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
@@ -41,7 +41,7 @@ def execute(config: RunConfig) -> Outcome:
             drawn, trouble = judge(ready, drawn)
             if config.shard is not None:
                 return _outcome(ready, drawn, [*trouble, _how_to_join(ready)], failed=bool(trouble))
-            report = measure(ready, drawn)
+            report = measure_and_report(ready, drawn)
             tracked, untracked = track_run(
                 ready.folder.path, ready.trackers, artifacts=config.track_artifacts
             )
@@ -71,8 +71,8 @@ def judge(ready: Preflight, drawn: Drawn) -> tuple[Drawn, list[str]]:
     return replace(drawn, manifest=manifest), trouble
 
 
-def measure(ready: Preflight, drawn: Drawn) -> Path:
-    """Computes all metrics of the samples and writes the report. Returns its path."""
+def measure_and_report(ready: Preflight, drawn: Drawn) -> Path:
+    """Compute all metrics of the samples and write the report. Returns its path."""
     config, progress = ready.config, ScoringProgress()
     forward = forward_for(
         ready.folder.path,
@@ -83,10 +83,10 @@ def measure(ready: Preflight, drawn: Drawn) -> Path:
         on_progress=progress,
     )
     with open_workers(config.score.workers) as workers:
-        return measure_and_report(
-            ready.folder,
+        results = measure(
             drawn.samples,
             ready.suites,
+            folder=ready.folder,
             manifest=drawn.manifest,
             settings=config.score,
             code=config.code,
@@ -94,6 +94,7 @@ def measure(ready: Preflight, drawn: Drawn) -> Path:
             workers=workers,
             on_progress=progress,
         )
+    return save_and_report(ready.folder, results)
 
 
 def _outcome(

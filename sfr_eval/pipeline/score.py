@@ -1,7 +1,6 @@
 """Measures stored samples again, without generating: a run folder, or imported generations."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from sfr_eval.formats.read.mapping import Fields
 from sfr_eval.judges.panel import judge_and_record, open_judging, refuse_judged_otherwise
 from sfr_eval.pipeline.checkpoint import forward_for
 from sfr_eval.pipeline.join_shards import join_folders
-from sfr_eval.pipeline.measure import measure_and_report
+from sfr_eval.pipeline.measure import measure, save_and_report
 from sfr_eval.pipeline.preflight import check_metrics, families
 from sfr_eval.settings import (
     CodeSettings,
@@ -47,14 +46,35 @@ def score_paths(
     output: Path | None = None,
     fields: Fields | None = None,
 ) -> Scored:
-    """Opens what the user named, see `opened`, and measures it with the flat settings given."""
-    given = ScoreSettings.from_flat(settings)
-    check_metrics(given)
+    """Open what the user named and measure it with the flat settings given.
+
+    `paths` are a run folder, all shards of a run, which are joined in `output`, or files of
+    imported generations, which become a run folder. `fields` says which fields of their rows hold
+    query and persona. Folders that were created for an import are removed on a UserError.
+    """
+    scoring = ScoreSettings.from_flat(settings)
+    check_metrics(scoring)
     code = CodeSettings.from_flat(settings)
-    with opened(paths, suite=suite, output=output, fields=fields, code=code) as folder:
+    new_folders: list[Path] = []
+    if len(paths) > 1 and all(path.is_dir() for path in paths):
+        paths, output = [join_folders(paths, output)], None
+    if files := foreign_files(paths):
+        folder, new_folders = import_generations(
+            files, suite=suite, output=output, code=code, fields=fields
+        )
+    else:
+        folder = RunFolder(paths[0])
+        options = {"--suite": suite, "--output": output, "--query-field, --persona-field": fields}
+        options |= {f"--{name.replace('_', '-')}": v for name, v in code.problems().items()}
+        for option, value in options.items():
+            if value is not None:
+                raise UserError(
+                    f"score {paths[0]}: {option} belongs to imported generations, not to a run"
+                )
+    try:
         return score(
             folder,
-            given,
+            scoring,
             code=code,
             judging=JudgeSettings.from_flat(settings),
             requests=RequestSettings.from_flat(settings),
@@ -62,40 +82,6 @@ def score_paths(
             trust_remote_code=EngineSettings.from_flat(settings).trust_remote_code,
             ray_address=settings.get("ray_address"),
         )
-
-
-@contextmanager
-def opened(
-    paths: Sequence[Path],
-    *,
-    suite: str | None = None,
-    output: Path | None = None,
-    fields: Fields | None = None,
-    code: CodeSettings | None = None,
-) -> Iterator[RunFolder]:
-    """Opens what the user named for scoring: a run folder, all shards of a run, which are joined in
-    `output`, or files of imported generations, which become a run folder. `fields` says which
-    fields of their rows hold query and persona. Folders that were created for an import are
-    removed if the block raises a UserError."""
-    code = code or CodeSettings()
-    if len(paths) > 1 and all(path.is_dir() for path in paths):
-        paths, output = [join_folders(paths, output)], None
-    files = foreign_files(paths)
-    if not files:
-        given = {"--suite": suite, "--output": output, "--query-field, --persona-field": fields}
-        given |= {f"--{name.replace('_', '-')}": v for name, v in code.problems().items()}
-        for option, value in given.items():
-            if value is not None:
-                raise UserError(
-                    f"score {paths[0]}: {option} belongs to imported generations, not to a run"
-                )
-        yield RunFolder(paths[0])
-        return
-    folder, new_folders = import_generations(
-        files, suite=suite, output=output, code=code, fields=fields
-    )
-    try:
-        yield folder
     except UserError:
         remove_folders(new_folders)  # nothing was scored: leave no trace
         raise
@@ -112,7 +98,7 @@ def score(
     trust_remote_code: bool = False,
     ray_address: str | None = None,
 ) -> Scored:
-    """Measures a run again and writes its report. The settings that are given overlay those that
+    """Measure a run again and write its report. The settings that are given overlay those that
     the run was made with. With judges and without metrics, only the judges' scores are measured.
 
     `model` says where the checkpoint is now, for metrics that read the replies with it again.
@@ -151,23 +137,23 @@ def score(
             manifest, trouble = judge_and_record(folder, samples, suites, panel, manifest=manifest)
             if settings.metrics is None and folder.results_file.exists():
                 settings = settings.model_copy(update={"metrics": ("judge",)})
-        report = measure_and_report(
-            folder,
+        results = measure(
             samples,
             suites,
+            folder=folder,
             manifest=manifest,
             settings=settings,
             code=code,
             forward=forward,
             workers=workers,
             on_progress=progress,
-            add=settings.metrics is not None,
         )
+        report = save_and_report(folder, results, add=settings.metrics is not None)
     return Scored(folder=folder.path, report=report, trouble=trouble)
 
 
 def _with_tags(folder: RunFolder, manifest: Manifest, settings: ScoreSettings) -> Manifest:
-    """Returns the manifest with the think-tags that this command declares."""
+    """Return the manifest with the think-tags that this command declares."""
     if "think_tags" not in settings.model_fields_set:
         return manifest
     tags, before = parse_think_tags(settings.think_tags), manifest.thinking

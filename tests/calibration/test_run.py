@@ -8,6 +8,7 @@ import pytest
 
 from sfr_eval.commands.calibrate import execute
 from sfr_eval.errors import UserError
+from sfr_eval.settings import ScoreSettings
 
 
 def test_a_calibration_is_plain_json_without_nan(calibration: dict[str, Any]) -> None:
@@ -50,22 +51,14 @@ def test_power_grows_with_queries_and_samples(calibration: dict[str, Any]) -> No
 
 def test_bad_families_are_refused_in_one_line(tmp_path: Path) -> None:
     for families, message in ((("across",), "is not calibrated"), (("lex",), "unknown metric")):
+        settings = ScoreSettings(metrics=families)
         with pytest.raises(UserError, match=message):
-            execute(
-                tmp_path,
-                suite="persona",
-                quick=True,
-                families=families,
-                encoder=None,
-                seed=0,
-            )
+            execute(tmp_path, suite="persona", quick=True, settings=settings, seed=0)
 
 
 @pytest.mark.slow
 def test_quick_calibration_of_every_metric(tmp_path: Path) -> None:
-    calibration = execute(
-        tmp_path, suite="persona", quick=True, families=None, encoder=None, seed=0
-    )
+    calibration = execute(tmp_path, suite="persona", quick=True, settings=ScoreSettings(), seed=0)
     json.dumps(calibration, allow_nan=False)
     assert calibration["metrics"]["embed_distance"]["verdicts"]["dose within"]["passed"]
     assert calibration["metrics"]["style_strength"]["verdicts"]["dose cross"]["passed"]

@@ -4,10 +4,11 @@ The numbers are the summaries of `metrics/sweep.py`, as results.json holds them.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.table import headlines, inside_sentence, label
-from sfr_eval.report.figures import MODEL, REFERENCE, Figure, columns_of, label_temperatures
+from sfr_eval.report.figures import MODEL, REFERENCE, Figure, label_temperatures
 from sfr_eval.report.numbers import Interval
 from sfr_eval.report.trade_off import axis_label
 from sfr_eval.store.results import MatchedLevel, SuiteResults, SweepPoint, SweepSummary
@@ -83,18 +84,11 @@ def _figure(suite: SuiteResults, summary: SweepSummary) -> Figure:
 
 def _draw_area(ax: "Axes", points: Points) -> None:
     """Draw a stair from the left: the best quality reached at each diversity or more."""
-<<<<<<< HEAD
     best = sorted((p for p in points if p.frontier), key=lambda point: point.diversity)
-    ax.fill_between(
-        [0.0, *(point.diversity for point in best)],
-        [best[0].quality, *(point.quality for point in best)],
-=======
-    best = sorted((p for p in points if p["frontier"]), key=lambda point: point["diversity"])
-    diversities, qualities = columns_of(best, "diversity", "quality")
+    diversities, qualities = _places(best)
     ax.fill_between(
         [0.0, *diversities],
         [qualities[0], *qualities],
->>>>>>> f4882f5 (Report: draw bands, tabulate rows and join warnings in one place each)
         step="pre",
         color=MODEL,
         alpha=0.13,
@@ -104,18 +98,11 @@ def _draw_area(ax: "Axes", points: Points) -> None:
 
 
 def _draw_points(ax: "Axes", points: Points) -> None:
-<<<<<<< HEAD
-    def places(chosen: Points) -> tuple[list[float], list[float]]:
-        return [p.diversity for p in chosen], [p.quality for p in chosen]
-
-    ax.plot(*places(points), "-", color=MODEL, linewidth=1)
-=======
-    ax.plot(*columns_of(points, "diversity", "quality"), "-", color=MODEL, linewidth=1)
->>>>>>> f4882f5 (Report: draw bands, tabulate rows and join warnings in one place each)
+    ax.plot(*_places(points), "-", color=MODEL, linewidth=1)
     for optimal, face, name in ((True, MODEL, "frontier"), (False, "none", "not Pareto-optimal")):
         chosen = [point for point in points if point.frontier is optimal]
         ax.plot(
-            *columns_of(chosen, "diversity", "quality"),
+            *_places(chosen),
             "o",
             color=MODEL,
             markerfacecolor=face,
@@ -124,7 +111,10 @@ def _draw_points(ax: "Axes", points: Points) -> None:
         )
 
 
-<<<<<<< HEAD
+def _places(points: Points) -> tuple[list[float], list[float]]:
+    return [point.diversity for point in points], [point.quality for point in points]
+
+
 def _draw_matched(ax: "Axes", matched: Sequence[MatchedLevel]) -> None:
     bounded = [
         (row.level, row.low, row.high)
@@ -132,10 +122,6 @@ def _draw_matched(ax: "Axes", matched: Sequence[MatchedLevel]) -> None:
         if row.low is not None and row.high is not None
     ]
     for number, (level, low, high) in enumerate(bounded):
-=======
-def _draw_matched(ax: "Axes", matched: Points) -> None:
-    for number, row in enumerate(row for row in matched if row["low"] is not None):
->>>>>>> f4882f5 (Report: draw bands, tabulate rows and join warnings in one place each)
         ax.plot(
             [low, high],
             [level] * 2,
@@ -143,11 +129,7 @@ def _draw_matched(ax: "Axes", matched: Points) -> None:
             color=REFERENCE,
             linewidth=2.2,
             markersize=7,
-<<<<<<< HEAD
             label=None if number else "at matched quality",
-=======
-            label="at matched quality" if number == 0 else None,
->>>>>>> f4882f5 (Report: draw bands, tabulate rows and join warnings in one place each)
         )
 
 
@@ -159,29 +141,10 @@ def _rows(suite: SuiteResults, summary: SweepSummary) -> Iterator[dict[str, Any]
         "diversity_metric": summary.diversity,
         "diversity_is": summary.diversity_is,
     } | dict.fromkeys(("what", "temperature", "quality", "frontier", "value", "low", "high"))
-<<<<<<< HEAD
     for point in summary.points:
-        yield shape | {
-            "what": "point",
-            "temperature": point.temperature,
-            "quality": point.quality,
-            "frontier": point.frontier,
-            "value": point.diversity,
-        }
+        fields = {key: getattr(point, key) for key in ("temperature", "quality", "frontier")}
+        yield shape | {"what": "point", "value": point.diversity} | fields
     for row in summary.matched:
-        interval = {"value": row.value, "low": row.low, "high": row.high}
         what = f"diversity at {row.part:g} of the best quality"
-        yield shape | {"what": what, "quality": row.level} | interval
-    area = summary.hypervolume
-    ends = {"value": area.value, "low": area.low, "high": area.high}
-    yield shape | {"what": "hypervolume"} | ends
-=======
-    for point in summary["points"]:
-        fields = {key: point[key] for key in ("temperature", "quality", "frontier")}
-        yield shape | {"what": "point", "value": point["diversity"]} | fields
-    ends = ("value", "low", "high")
-    for row in summary["matched"]:
-        what = f"diversity at {row['part']:g} of the best quality"
-        yield shape | {"what": what, "quality": row["level"]} | {key: row[key] for key in ends}
-    yield shape | {"what": "hypervolume"} | {key: summary["hypervolume"][key] for key in ends}
->>>>>>> f4882f5 (Report: draw bands, tabulate rows and join warnings in one place each)
+        yield shape | {"what": what, "quality": row.level} | asdict(Interval.of(row))
+    yield shape | {"what": "hypervolume"} | asdict(Interval.of(summary.hypervolume))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sfr_eval.stats.frontier import CurveEstimate
 from sfr_eval.store.results import LengthSlope
 from sfr_eval.types import Estimate
 
@@ -17,7 +18,9 @@ class Interval:
     high: float | None = None
 
     @classmethod
-    def of(cls, source: Estimate | LengthSlope | Mapping[str, Any] | None) -> "Interval":
+    def of(
+        cls, source: Estimate | CurveEstimate | LengthSlope | Mapping[str, Any] | None
+    ) -> "Interval":
         """Return the interval of an estimate or of a stored row; undefined for None."""
         if source is None:
             return cls(None)

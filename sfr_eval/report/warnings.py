@@ -8,11 +8,7 @@ from functools import cached_property
 from sfr_eval.report.verdict import chance
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
-<<<<<<< HEAD
-from sfr_eval.thinking import ThinkTags, answer_text, answers, thoughts, undeclared_tags
-=======
-from sfr_eval.thinking import answer_text, answers, thoughts, undeclared
->>>>>>> f4882f5 (Report: draw bands, tabulate rows and join warnings in one place each)
+from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
 
 MANY = 0.01
@@ -91,24 +87,10 @@ def _truncated_or_empty(run: _Run) -> Iterator[str]:
         yield f"{share:.0%} of the replies are empty."
 
 
-<<<<<<< HEAD
-def _undeclared_thinking(run: Run) -> Iterator[str]:
-    thinking = undeclared_tags(run.drawn) if run.tags is None else None
-    if thinking is not None and thinking[0] > MANY:
-        share, tags = thinking
-        yield (
-            f"{share:.0%} of the replies hold {tags.open} or {tags.close}: thinking is measured as "
-            f"part of the answer; `sfr-eval score RUN --think-tags '{tags.name}'` leaves it out."
-        )
-
-
-def _thinking(run: Run) -> Iterator[str]:
-    if run.tags is None:
-=======
 def _thinking(run: _Run) -> Iterator[str]:
     tags = run.manifest.thinking
     if tags is None:
-        thinking = undeclared(run.drawn)
+        thinking = undeclared_tags(run.drawn)
         if thinking is not None and thinking[0] > MANY:
             share, tags = thinking
             yield (
@@ -116,7 +98,6 @@ def _thinking(run: _Run) -> Iterator[str]:
                 "measured as part of the answer; "
                 f"`sfr-eval score RUN --think-tags '{tags.name}'` leaves it out."
             )
->>>>>>> f4882f5 (Report: draw bands, tabulate rows and join warnings in one place each)
         return
     share = run.share(len(thoughts([s for s in run.drawn if s.has_text], tags)))
     if share:

@@ -1,4 +1,4 @@
-"""The Python API: the verbs as functions, tables as DataFrames, nothing heavy at import."""
+"""The Python API: the commands as functions, tables as DataFrames, nothing heavy at import."""
 
 import importlib
 import subprocess

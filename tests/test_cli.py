@@ -112,7 +112,7 @@ def test_help_names_the_commands(command: Any) -> None:
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["--version"], ["run", "--help"], ["ls"], ["ls", "--json"]]
 )
-def test_light_verbs_import_no_heavy_package(arguments: list[str], tmp_path: Path) -> None:
+def test_light_commands_import_no_heavy_package(arguments: list[str], tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "from sfr_eval.cli import main\n"

@@ -50,8 +50,8 @@ def test_commands_are_found() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_shown_parses(command: str) -> None:
     if len(shlex.split(command, comments=True)) == 2 and not command.endswith(("demo", "doctor")):
-        verb = command.split()[1]  # the name of a verb, not a whole command line
-        assert verb in {"--help", "--version", *app.commands}
+        name = command.split()[1]  # the name of a command, not a whole command line
+        assert name in {"--help", "--version", *app.commands}
         return
     parse(command)
 

@@ -17,7 +17,7 @@ class SuiteSpec(BaseModel):
     version: str = Field(min_length=1)
     title: str
     description: str = ""
-    world: Literal["persona"] | None = Field(None, description="grammar with a known truth")
+    world: Literal["persona"] | None = Field(None, description="synthetic benchmark of this suite")
     code: Literal["mbpp", "livecodebench", "humaneval"] | None = Field(
         None, description="kind of coding problems; they come from the Hub or from --data"
     )

@@ -21,8 +21,8 @@ def stored_suite(manifest: Manifest, suite: str) -> Suite | None:
 
 def query_texts(manifest: Manifest, suite: str) -> dict[str, str]:
     """Return the texts of a suite's queries by id; {} if the suite is not at hand as it was."""
-    found = stored_suite(manifest, suite)
-    return {} if found is None else dict(found.queries)
+    loaded = stored_suite(manifest, suite)
+    return {} if loaded is None else dict(loaded.queries)
 
 
 def require_stored_suites(manifest: Manifest) -> list[Suite]:

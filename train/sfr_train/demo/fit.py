@@ -117,21 +117,15 @@ def _trained(
 
 def training_chats(recipe: DemoRecipe, world: PersonaWorld) -> list[Chat]:
     """Return the rows of the recipe, in the order in which they are generated."""
-    data = recipe.data
+    data, topics, seed = recipe.data, recipe.data.topics, recipe.seed
     if data.text == "persona":
-        return list(persona_chats(world, rows=data.rows, topics=data.topics, seed=recipe.seed))
+        return list(persona_chats(world, rows=data.rows, topics=topics, seed=seed))
     noise = QuestionNoise(joined=data.joined_questions, dropped=data.dropped_words)
+    share = data.card_share
     chats = wide_chats(
-        world,
-        rows=data.rows,
-        topics=data.topics,
-        seed=recipe.seed,
-        card_share=data.card_share,
-        noise=noise,
+        world, rows=data.rows, topics=topics, seed=seed, card_share=share, noise=noise
     )
-    pages = handbook_pages(
-        world, rows=data.pages, topics=data.topics, seed=recipe.seed, noise=noise
-    )
+    pages = handbook_pages(world, rows=data.pages, topics=topics, seed=seed, noise=noise)
     return [*chats, *pages]
 
 

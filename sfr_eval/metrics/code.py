@@ -68,7 +68,7 @@ def compute(context: Context) -> list[MetricResult]:
     if grading is None:
         return []
     grading.grade(context.replies)
-    answers = {key: _graded(grading, replies) for key, replies in context.by_prompt().items()}
+    answers = {key: _graded(grading, replies) for key, replies in context.by_prompt.items()}
     signature = {"verdicts": grading.mode, "form": grading.problems.prompt_form}
     return [
         *_at_k(
@@ -140,10 +140,7 @@ def _at_k(
 
 
 def _behaviours(
-    context: Context,
-    grading: Grading,
-    answers: _ByPrompt,
-    signature: Mapping[str, Any],
+    context: Context, grading: Grading, answers: _ByPrompt, signature: Mapping[str, Any]
 ) -> Iterator[MetricResult]:
     """Yield distinct_behaviour_at_k: undefined for problems without a function to call, absent if
     no problem has one. Programs of one shape behave alike, so only one of them is run."""
@@ -177,10 +174,7 @@ def _behaviours(
 
 
 def _rates(
-    context: Context,
-    grading: Grading,
-    answers: _ByPrompt,
-    signature: Mapping[str, Any],
+    context: Context, grading: Grading, answers: _ByPrompt, signature: Mapping[str, Any]
 ) -> Iterator[MetricResult]:
     """Yield shares of a problem's answers, each 0 to 1."""
     ends: dict[str, Callable[[Graded], bool]] = {

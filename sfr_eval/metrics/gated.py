@@ -1,14 +1,12 @@
-"""Variety among good replies only. Noise raises every measure of variety; a quality filter removes
-it.
+"""Variety among good replies only: noise raises every measure of variety, and a filter removes it.
 
-The filter accepts or rejects each reply. If the model was trained on the suite's own grammar, it is
-the oracle's result (`oracle_valid`); without a filter this family is empty. All measures here are
-stable in the number of replies, since a filter leaves a different number for each prompt. A
-comparison can have the opposite sign of the same measure without the filter: report both.
+The filter is the oracle's result (`oracle_valid`) if the model was trained on the suite's own
+grammar; otherwise this family is empty. All measures here are stable in the number of replies,
+since a filter leaves a different number for each prompt. A comparison can have the opposite sign of
+the same measure without the filter: report both.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,7 +20,7 @@ from sfr_eval.metrics.repetition import group_means
 from sfr_eval.metrics.semantic import signatures
 from sfr_eval.metrics.semantic_sets import DISTINCT_K, classes_in, set_values
 from sfr_eval.stats.arrays import Floats
-from sfr_eval.types import MetricResult, Sample
+from sfr_eval.types import MetricResult
 
 VERSION = "1"
 
@@ -39,31 +37,13 @@ METRICS = by_id(
 REFERENCES = 3
 
 
-@dataclass(frozen=True)
-class QualityFilter:
-    """Decides which replies are good enough; signatures carry its name."""
-
-    name: str
-    passes: Callable[[Sample], bool]
-
-
-def quality_filter(context: Context) -> QualityFilter | None:
-    """Return the filter of a run: the oracle of its benchmark, or None."""
+def compute(context: Context) -> list[MetricResult]:
+    """Return valid_* for each prompt; nothing without an oracle."""
     oracle = oracle_of(context)
     if oracle is None:
-        return None
-    return QualityFilter("oracle_valid", lambda reply: oracle.parse(reply).valid)
-
-
-def compute(context: Context) -> list[MetricResult]:
-    """Return valid_* for each prompt; nothing without a filter."""
-    accept = quality_filter(context)
-    if accept is None:
         return []
-    accepted = [
-        rows[[accept.passes(context.replies[row]) for row in rows]] if len(rows) else rows
-        for rows in context.prompt_rows()
-    ]
+    valid = np.array([oracle.parse(reply).valid for reply in context.replies], dtype=np.bool_)
+    accepted = [rows[valid[rows]] for rows in context.prompt_rows()]
     drawn = [len(rows) for rows in context.prompt_rows()]
     sets = set_values(context.reply_embeddings, accepted, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
@@ -89,7 +69,7 @@ def compute(context: Context) -> list[MetricResult]:
             METRICS[metric],
             version=VERSION,
             values=context.prompt_values(numbers.tolist(), reason=reason),
-            signature={**signature, "gate": accept.name},
+            signature={**signature, "gate": "oracle_valid"},
             notes={"passed": passed},
         )
         for metric, (numbers, reason, signature) in columns.items()

@@ -115,12 +115,12 @@ def _nearest(replies: Floats, references: Floats) -> Floats:
 
 def compute(context: Context) -> list[MetricResult]:
     """Return coverage, uniformity and complexity for each query, for suites with personas."""
-    if not any(persona for _, _, persona in context.by_prompt()):
+    if not any(persona for _, _, persona in context.by_prompt):
         return []
     labelled = labelled_replies(context)
     references, rows = _references(context, labelled), context.prompt_embeddings()
     per_query: dict[str, list[Value]] = {metric: [] for metric in METRICS}
-    for key, by_persona in context.by_query().items():
+    for key, by_persona in context.by_query.items():
         replies = {persona: rows[(*key, persona)] for persona in by_persona}
         for metric, (number, reason) in _of_query(replies, references(key[1])).items():
             per_query[metric].append(context.query_value(key, number, reason=reason))
@@ -161,8 +161,8 @@ def _of_query(
 def _references(context: Context, labelled: Labelled) -> Callable[[str], Floats]:
     """Return query -> embeddings of its labelled replies, shape (r, d); r may be 0. Those of
     personas that the run lacks are left out."""
-    personas = {persona for _, _, persona in context.by_prompt()}
-    queries = {query for _, query in context.by_query()}
+    personas = {persona for _, _, persona in context.by_prompt}
+    queries = {query for _, query in context.by_query}
     rows = zip(labelled.texts, labelled.queries, labelled.personas, strict=True)
     used = [(text, query) for text, query, p in rows if query in queries and p in personas]
     embeddings = context.embeddings([text for text, _ in used])

@@ -153,7 +153,7 @@ def _energy(context: Context) -> MetricResult:
     tests = {}
     permutations = PERMUTATIONS if context.permutations is None else context.permutations
     of_reply = [reply.cell for reply in context.replies]
-    for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query()):
+    for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query):
         rows = [i for i, key in enumerate(of_reply) if key[0] == temperature]
         queries = [of_reply[i][1] for i in rows]
         personas = [of_reply[i][2] for i in rows]
@@ -191,7 +191,7 @@ def persona_similarity(context: Context) -> dict[float, Similarity]:
     cosines: dict[float, list[Floats]] = {}
     rows = context.prompt_embeddings()
     dimensions = context.reply_embeddings.shape[1]
-    for (temperature, query), by_persona in context.by_query().items():
+    for (temperature, query), by_persona in context.by_query.items():
         totals = np.zeros((len(personas), dimensions))
         counts = np.zeros(len(personas))
         diagonal = np.full(len(personas), np.nan)

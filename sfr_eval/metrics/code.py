@@ -205,11 +205,11 @@ def _rates(
 
 
 def _changes(
-    answers: _Answers, verdict: Callable[[Sample], Graded | None]
+    answers: _Answers, again: Callable[[Sample], Graded | None]
 ) -> list[tuple[Sample, bool]]:
     """Return whether the verdict changed, for each program that has another one."""
-    pairs = [(sample, own, verdict(sample)) for sample, own in answers]
-    return [(s, own.passed != other.passed) for s, own, other in pairs if other is not None]
+    pairs = [(sample, first, again(sample)) for sample, first in answers]
+    return [(s, first.passed != second.passed) for s, first, second in pairs if second is not None]
 
 
 def _flips(grading: Grading, answers: _Answers) -> list[tuple[Sample, bool]]:

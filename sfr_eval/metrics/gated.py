@@ -48,19 +48,19 @@ def compute(context: Context) -> list[MetricResult]:
     sets = set_values(context.reply_embeddings, accepted, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
     bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
-    of_encoder = {metric: own for metric, (own, _) in signatures(context.encoder_signature).items()}
+    semantic = signatures(context.encoder_signature)
     columns = {
         "valid_self_bleu_4": (
             _self_bleu(context, accepted),
             f"fewer than {REFERENCES + 1} replies pass the gate",
             {**bleu, "references": REFERENCES},
         ),
-        "valid_embed_distance": (sets["embed_distance"], few, of_encoder["embed_distance"]),
-        "valid_vendi_q2": (sets["vendi_q2"], few, of_encoder["vendi_q2"]),
+        "valid_embed_distance": (sets["embed_distance"], few, semantic["embed_distance"][0]),
+        "valid_vendi_q2": (sets["vendi_q2"], few, semantic["vendi_q2"][0]),
         "valid_distinct_k": (
             _distinct(context, accepted, drawn),
             f"fewer than {DISTINCT_K} replies with text",
-            of_encoder["distinct_k"],
+            semantic["distinct_k"][0],
         ),
     }
     passed = sum(map(len, accepted)) / max(1, sum(drawn))
@@ -77,8 +77,8 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 def _self_bleu(context: Context, accepted: Sequence[np.ndarray]) -> Floats:
-    rows = [int(row) for own in accepted for row in own]
-    group = np.repeat(np.arange(len(accepted)), [len(own) for own in accepted])
+    rows = [int(row) for members in accepted for row in members]
+    group = np.repeat(np.arange(len(accepted)), [len(members) for members in accepted])
     texts = [context.tokenizer(context.replies[row].text) for row in rows]
     draws = fixed_bleu_draws(pack(texts), group, references=REFERENCES)
     means = [group_means(draw[:, 3], group, groups=len(accepted)) for draw in draws]
@@ -90,6 +90,6 @@ def _distinct(context: Context, accepted: Sequence[np.ndarray], drawn: Sequence[
     classes = np.full(len(accepted), np.nan)
     for number, (rows, total) in enumerate(zip(accepted, drawn, strict=True)):
         if total >= DISTINCT_K:
-            own = context.reply_embeddings[rows].astype(np.float64)
-            classes[number] = classes_in(own, total=total) if len(rows) else 0.0
+            embeddings = context.reply_embeddings[rows].astype(np.float64)
+            classes[number] = classes_in(embeddings, total=total) if len(rows) else 0.0
     return classes

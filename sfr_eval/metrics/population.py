@@ -65,8 +65,8 @@ def coverage(
     np.fill_diagonal(between, np.inf)  # puts the reference itself first
     radius = np.partition(-between, neighbours, axis=1)[:, neighbours]
     missed = np.ones(len(references))
-    for own in replies:
-        missed *= 1 - (-(own @ references.T) <= radius + _SLACK).mean(axis=0)
+    for rows in replies:
+        missed *= 1 - (-(rows @ references.T) <= radius + _SLACK).mean(axis=0)
     return float(1 - missed.mean())
 
 
@@ -81,7 +81,7 @@ def uniformity(replies: Sequence[Floats], references: Floats) -> float | None:
     """
     if len(references) < 2 or len(replies) < 2 or not _all_answered(replies):
         return None
-    shares = np.stack([_nearest(own, references).mean(axis=0) for own in replies])
+    shares = np.stack([_nearest(rows, references).mean(axis=0) for rows in replies])
     total = shares.sum(axis=0)
     pairs = len(replies) * (len(replies) - 1)
     return float(1 - (total @ total - np.square(shares).sum()) / pairs)
@@ -102,7 +102,7 @@ def complexity(embeddings: Floats) -> float | None:
 
 
 def _all_answered(replies: Sequence[Floats]) -> bool:
-    return bool(replies) and all(len(own) for own in replies)
+    return bool(replies) and all(len(rows) for rows in replies)
 
 
 def _nearest(replies: Floats, references: Floats) -> Floats:

@@ -71,7 +71,7 @@ def compute(context: Context) -> list[MetricResult]:
         [np.array(sets[number].rows, dtype=np.intp) for number in whole],
         workers=context.workers,
     )
-    queries = len({query for _, query in context.by_query()})
+    queries = len({query for _, query in context.by_query})
     notes = {
         "set_size": size,
         "sets": len(whole),
@@ -109,8 +109,8 @@ def compute(context: Context) -> list[MetricResult]:
 
 def set_size(context: Context) -> int:
     """Return the size of a set: k, or USUAL_SIZE if k is 1, but at most the number of queries."""
-    queries = len({query for _, query in context.by_query()})
-    k = max((len(replies) for replies in context.by_prompt().values()), default=0)
+    queries = len({query for _, query in context.by_query})
+    k = max((len(replies) for replies in context.by_prompt.values()), default=0)
     return min(k if k > 1 else USUAL_SIZE, queries)
 
 
@@ -118,9 +118,9 @@ def _sets(context: Context, size: int) -> Iterator[_Set]:
     places: dict[tuple[float, str, str], dict[int, int]] = {}
     for row, reply in enumerate(context.replies):
         places.setdefault(reply.cell, {})[reply.index] = row
-    queries = list(dict.fromkeys(query for _, query in context.by_query()))
+    queries = list(dict.fromkeys(query for _, query in context.by_query))
     shuffled = np.random.default_rng(_SEED).permutation(len(queries)).tolist()
-    cells = dict.fromkeys((temperature, persona) for temperature, _, persona in context.by_prompt())
+    cells = dict.fromkeys((temperature, persona) for temperature, _, persona in context.by_prompt)
     k = 1 + max((reply.index for reply in context.replies), default=0)
     for temperature, persona in cells:
         for block in range(len(queries) // size):
@@ -144,7 +144,7 @@ def _values(
         if number in numbers:
             block.append(numbers[number])
     if not blocks:  # fewer than two queries
-        for temperature, _, persona in context.by_prompt():
+        for temperature, _, persona in context.by_prompt:
             blocks[temperature, "block 0", persona] = []
         reason = "fewer than 2 queries"
     return [

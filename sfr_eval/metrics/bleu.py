@@ -216,13 +216,13 @@ def _closest_lengths(length: Integers, group: Integers, owner: Integers) -> Floa
     run_at = np.flatnonzero(starts(node_group) | starts(label))
     run = np.cumsum(starts(node_group) | starts(label)) - 1
     before, after = run_at[run] - 1, np.append(run_at[1:], len(label))[run]
-    own = node_length.astype(np.float64)
+    exact = node_length.astype(np.float64)
     padded_group = np.concatenate((node_group, [-1]))  # -1 and len() both lead to no group
-    padded_length = np.concatenate((own, [np.nan]))
+    padded_length = np.concatenate((exact, [np.nan]))
     shorter = np.where(padded_group[before] == node_group, padded_length[before], np.nan)
     longer = np.where(padded_group[after] == node_group, padded_length[after], np.nan)
-    use_longer = np.isnan(shorter) | (longer - own < own - shorter)
-    closest = np.where(label == -1, own, np.where(use_longer, longer, shorter))
+    use_longer = np.isnan(shorter) | (longer - exact < exact - shorter)
+    closest = np.where(label == -1, exact, np.where(use_longer, longer, shorter))
     lengths = np.empty(len(length))
     lengths[order] = np.repeat(closest, np.diff(node_at, append=len(length)))
     return lengths

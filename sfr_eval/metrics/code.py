@@ -68,7 +68,7 @@ def compute(context: Context) -> list[MetricResult]:
     if grading is None:
         return []
     grading.grade(context.replies)
-    answers = {key: _graded(grading, replies) for key, replies in context.by_prompt().items()}
+    answers = {key: _graded(grading, replies) for key, replies in context.by_prompt.items()}
     signature = {"verdicts": grading.mode, "form": grading.problems.prompt_form}
     return [
         *_at_k(
@@ -140,10 +140,7 @@ def _at_k(
 
 
 def _behaviours(
-    context: Context,
-    grading: Grading,
-    answers: _ByPrompt,
-    signature: Mapping[str, Any],
+    context: Context, grading: Grading, answers: _ByPrompt, signature: Mapping[str, Any]
 ) -> Iterator[MetricResult]:
     """Yield distinct_behaviour_at_k: undefined for problems without a function to call, absent if
     no problem has one. Programs of one shape behave alike, so only one of them is run."""
@@ -177,10 +174,7 @@ def _behaviours(
 
 
 def _rates(
-    context: Context,
-    grading: Grading,
-    answers: _ByPrompt,
-    signature: Mapping[str, Any],
+    context: Context, grading: Grading, answers: _ByPrompt, signature: Mapping[str, Any]
 ) -> Iterator[MetricResult]:
     """Yield shares of a problem's answers, each 0 to 1."""
     ends: dict[str, Callable[[Graded], bool]] = {
@@ -211,11 +205,11 @@ def _rates(
 
 
 def _changes(
-    answers: _Answers, verdict: Callable[[Sample], Graded | None]
+    answers: _Answers, again: Callable[[Sample], Graded | None]
 ) -> list[tuple[Sample, bool]]:
     """Return whether the verdict changed, for each program that has another one."""
-    pairs = [(sample, own, verdict(sample)) for sample, own in answers]
-    return [(s, own.passed != other.passed) for s, own, other in pairs if other is not None]
+    pairs = [(sample, first, again(sample)) for sample, first in answers]
+    return [(s, first.passed != second.passed) for s, first, second in pairs if second is not None]
 
 
 def _flips(grading: Grading, answers: _Answers) -> list[tuple[Sample, bool]]:

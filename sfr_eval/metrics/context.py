@@ -70,7 +70,7 @@ class Context:
     @cached_property
     def replies(self) -> list[Sample]:
         """The samples with text, grouped by prompt."""
-        return [reply for replies in self.by_prompt().values() for reply in replies]
+        return [reply for replies in self.by_prompt.values() for reply in replies]
 
     @cached_property
     def reply_embeddings(self) -> "npt.NDArray[np.float32]":
@@ -106,17 +106,17 @@ class Context:
         """Return the rows of `replies` and `reply_embeddings` for each prompt of `by_prompt`."""
         import numpy as np
 
-        sizes = [len(replies) for replies in self.by_prompt().values()]
+        sizes = [len(replies) for replies in self.by_prompt.values()]
         return np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]) if sizes else []
 
     def prompt_embeddings(self) -> "dict[Cell, npt.NDArray[np.float32]]":
         """Return the rows of `reply_embeddings` that belong to each prompt."""
         import numpy as np
 
-        ends = np.cumsum([len(replies) for replies in self.by_prompt().values()], dtype=np.intp)
+        ends = np.cumsum([len(replies) for replies in self.by_prompt.values()], dtype=np.intp)
         # Views, not copies; the last part is empty.
         parts = np.split(self.reply_embeddings, ends)
-        return dict(zip(self.by_prompt(), parts, strict=False))
+        return dict(zip(self.by_prompt, parts, strict=False))
 
     @cached_property
     def readings(self) -> "Readings":
@@ -125,16 +125,9 @@ class Context:
             raise UserError(NO_CHECKPOINT)
         return self.forward.over(self.suite, self.replies, thoughts=self.thoughts)
 
-    def by_prompt(self) -> dict[Cell, list[Sample]]:
-        """Return every prompt with its replies that have text; the list may be empty."""
-        return self._by_prompt
-
-    def by_query(self) -> dict[QueryKey, dict[str, list[Sample]]]:
-        """Return every query with the replies of each persona."""
-        return self._by_query
-
     @cached_property
-    def _by_prompt(self) -> dict[Cell, list[Sample]]:
+    def by_prompt(self) -> dict[Cell, list[Sample]]:
+        """Every prompt with its replies that have text; the list may be empty."""
         prompts: dict[Cell, list[Sample]] = {}
         for sample in self.samples:
             replies = prompts.setdefault(sample.cell, [])
@@ -143,9 +136,10 @@ class Context:
         return prompts
 
     @cached_property
-    def _by_query(self) -> dict[QueryKey, dict[str, list[Sample]]]:
+    def by_query(self) -> dict[QueryKey, dict[str, list[Sample]]]:
+        """Every query with the replies of each persona."""
         queries: dict[QueryKey, dict[str, list[Sample]]] = {}
-        for (temperature, query, persona), replies in self.by_prompt().items():
+        for (temperature, query, persona), replies in self.by_prompt.items():
             queries.setdefault((temperature, query), {})[persona] = replies
         return queries
 
@@ -169,12 +163,12 @@ class Context:
         """Make the values of all prompts, given their numbers in order; NaN is undefined."""
         return [
             self.prompt_value(key, None if math.isnan(number) else number, reason=reason)
-            for key, number in zip(self.by_prompt(), numbers, strict=True)
+            for key, number in zip(self.by_prompt, numbers, strict=True)
         ]
 
     def query_values(self, numbers: Mapping[Any, float], *, reason: str) -> list[Value]:
         """Make the values of all queries; those without a number are undefined."""
-        return [self.query_value(key, numbers.get(key), reason=reason) for key in self.by_query()]
+        return [self.query_value(key, numbers.get(key), reason=reason) for key in self.by_query]
 
     def per_prompt(
         self, measure: Callable[[list[Sample]], float | None], *, reason: str
@@ -182,7 +176,7 @@ class Context:
         """Apply a measure to the replies of each prompt; `reason` says why it may be None."""
         return [
             self.prompt_value(key, measure(replies), reason=reason)
-            for key, replies in self.by_prompt().items()
+            for key, replies in self.by_prompt.items()
         ]
 
 

@@ -1,14 +1,12 @@
-"""Variety among good replies only. Noise raises every measure of variety; a quality filter removes
-it.
+"""Variety among good replies only: noise raises every measure of variety, and a filter removes it.
 
-The filter accepts or rejects each reply. If the model was trained on the suite's own grammar, it is
-the oracle's result (`oracle_valid`); without a filter this family is empty. All measures here are
-stable in the number of replies, since a filter leaves a different number for each prompt. A
-comparison can have the opposite sign of the same measure without the filter: report both.
+The filter is the oracle's result (`oracle_valid`) if the model was trained on the suite's own
+grammar; otherwise this family is empty. All measures here are stable in the number of replies,
+since a filter leaves a different number for each prompt. A comparison can have the opposite sign of
+the same measure without the filter: report both.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,7 +20,7 @@ from sfr_eval.metrics.repetition import group_means
 from sfr_eval.metrics.semantic import signatures
 from sfr_eval.metrics.semantic_sets import DISTINCT_K, classes_in, set_values
 from sfr_eval.stats.arrays import Floats
-from sfr_eval.types import MetricResult, Sample
+from sfr_eval.types import MetricResult
 
 VERSION = "1"
 
@@ -39,48 +37,30 @@ METRICS = by_id(
 REFERENCES = 3
 
 
-@dataclass(frozen=True)
-class QualityFilter:
-    """Decides which replies are good enough; signatures carry its name."""
-
-    name: str
-    passes: Callable[[Sample], bool]
-
-
-def quality_filter(context: Context) -> QualityFilter | None:
-    """Return the filter of a run: the oracle of its benchmark, or None."""
+def compute(context: Context) -> list[MetricResult]:
+    """Return valid_* for each prompt; nothing without an oracle."""
     oracle = oracle_of(context)
     if oracle is None:
-        return None
-    return QualityFilter("oracle_valid", lambda reply: oracle.parse(reply).valid)
-
-
-def compute(context: Context) -> list[MetricResult]:
-    """Return valid_* for each prompt; nothing without a filter."""
-    accept = quality_filter(context)
-    if accept is None:
         return []
-    accepted = [
-        rows[[accept.passes(context.replies[row]) for row in rows]] if len(rows) else rows
-        for rows in context.prompt_rows()
-    ]
+    valid = np.array([oracle.parse(reply).valid for reply in context.replies], dtype=np.bool_)
+    accepted = [rows[valid[rows]] for rows in context.prompt_rows()]
     drawn = [len(rows) for rows in context.prompt_rows()]
     sets = set_values(context.reply_embeddings, accepted, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
     bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
-    of_encoder = {metric: own for metric, (own, _) in signatures(context.encoder_signature).items()}
+    semantic = signatures(context.encoder_signature)
     columns = {
         "valid_self_bleu_4": (
             _self_bleu(context, accepted),
             f"fewer than {REFERENCES + 1} replies pass the gate",
             {**bleu, "references": REFERENCES},
         ),
-        "valid_embed_distance": (sets["embed_distance"], few, of_encoder["embed_distance"]),
-        "valid_vendi_q2": (sets["vendi_q2"], few, of_encoder["vendi_q2"]),
+        "valid_embed_distance": (sets["embed_distance"], few, semantic["embed_distance"][0]),
+        "valid_vendi_q2": (sets["vendi_q2"], few, semantic["vendi_q2"][0]),
         "valid_distinct_k": (
             _distinct(context, accepted, drawn),
             f"fewer than {DISTINCT_K} replies with text",
-            of_encoder["distinct_k"],
+            semantic["distinct_k"][0],
         ),
     }
     passed = sum(map(len, accepted)) / max(1, sum(drawn))
@@ -89,7 +69,7 @@ def compute(context: Context) -> list[MetricResult]:
             METRICS[metric],
             version=VERSION,
             values=context.prompt_values(numbers.tolist(), reason=reason),
-            signature={**signature, "gate": accept.name},
+            signature={**signature, "gate": "oracle_valid"},
             notes={"passed": passed},
         )
         for metric, (numbers, reason, signature) in columns.items()
@@ -97,8 +77,8 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 def _self_bleu(context: Context, accepted: Sequence[np.ndarray]) -> Floats:
-    rows = [int(row) for own in accepted for row in own]
-    group = np.repeat(np.arange(len(accepted)), [len(own) for own in accepted])
+    rows = [int(row) for members in accepted for row in members]
+    group = np.repeat(np.arange(len(accepted)), [len(members) for members in accepted])
     texts = [context.tokenizer(context.replies[row].text) for row in rows]
     draws = fixed_bleu_draws(pack(texts), group, references=REFERENCES)
     means = [group_means(draw[:, 3], group, groups=len(accepted)) for draw in draws]
@@ -110,6 +90,6 @@ def _distinct(context: Context, accepted: Sequence[np.ndarray], drawn: Sequence[
     classes = np.full(len(accepted), np.nan)
     for number, (rows, total) in enumerate(zip(accepted, drawn, strict=True)):
         if total >= DISTINCT_K:
-            own = context.reply_embeddings[rows].astype(np.float64)
-            classes[number] = classes_in(own, total=total) if len(rows) else 0.0
+            embeddings = context.reply_embeddings[rows].astype(np.float64)
+            classes[number] = classes_in(embeddings, total=total) if len(rows) else 0.0
     return classes

@@ -219,7 +219,7 @@ def _results(
 def _cells(context: Context, states: "States") -> dict[float, list[QueryReplies]]:
     """Return temperature -> queries, in the order of the run; omits replies without a token."""
     codes: dict[str, int] = {}
-    places: dict[QueryKey, list[tuple[int, int]]] = {key: [] for key in context.by_query()}
+    places: dict[QueryKey, list[tuple[int, int]]] = {key: [] for key in context.by_query}
     for place, reply in enumerate(context.replies):
         if states.has_token(place):
             persona = codes.setdefault(reply.persona, len(codes))

@@ -131,7 +131,7 @@ def compute(context: Context) -> list[MetricResult]:
     measured = lexical_values(
         (
             ReplyRow((temperature, query), persona, reply.index, reply.text)
-            for (temperature, query), by_persona in context.by_query().items()
+            for (temperature, query), by_persona in context.by_query.items()
             for persona, replies in by_persona.items()
             for reply in replies
         ),
@@ -146,7 +146,7 @@ def compute(context: Context) -> list[MetricResult]:
             of_prompts = measured.of_prompts.get(metric, {})
             values = [
                 context.prompt_value(key, of_prompts.get((key[:2], key[2])), reason=reason)
-                for key in context.by_prompt()
+                for key in context.by_prompt
             ]
         notes: dict[str, Any] = {}
         if metric == f"self_bleu_{MAX_N}_fixed":
@@ -169,7 +169,7 @@ def lexical_values(
     of_queries: dict[str, dict[Hashable, float]] = {}
     draws = []
     for batch in lexical_stream(rows, tokenizer, workers=workers):
-        draws.append(batch.monte_carlo["self_bleu_fixed"])
+        draws.append(batch.drawn)
         for values, keys, columns in (
             (of_prompts, batch.prompts, batch.of_prompts),
             (of_queries, batch.queries, batch.of_queries),

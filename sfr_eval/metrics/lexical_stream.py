@@ -7,7 +7,7 @@ integers. The values equal those of the functions in `lexical`, which take one s
 
 import functools
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -49,8 +49,7 @@ class Batch:
     of_prompts: dict[str, Floats]
     of_queries: dict[str, Floats]
     rows: int
-    monte_carlo: dict[str, Floats] = field(default_factory=dict)
-    """For measures that draw references: the sum of each draw, then the number of prompts."""
+    drawn: Floats  # of self_bleu_fixed: the sum of each draw, then the number of prompts
 
 
 def lexical_stream(
@@ -103,13 +102,13 @@ def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer) -> Batch:
         of_prompts=of_prompts,
         of_queries=_of_queries(rows, packed, prompt, query, len(queries)),
         rows=len(rows),
-        monte_carlo=draws,
+        drawn=draws,
     )
 
 
 def _of_prompts(
     rows: Sequence[ReplyRow], packed: Packed, prompt: Integers, count: int
-) -> tuple[dict[str, Floats], dict[str, Floats]]:
+) -> tuple[dict[str, Floats], Floats]:
     columns = grouped_distinct(
         packed, prompt, groups=count, max_n=MAX_N, m=RAREFIED_TO, vocabulary=EAD_VOCABULARY
     )
@@ -136,7 +135,7 @@ def _of_prompts(
         values[alone] = np.nan  # one reply is not a set
     defined = ~np.isnan(means[0, :, MAX_N - 1])
     scores = means[:, defined, MAX_N - 1]
-    return columns, {"self_bleu_fixed": np.append(scores.sum(axis=1), scores.shape[1])}
+    return columns, np.append(scores.sum(axis=1), scores.shape[1])
 
 
 def _of_queries(

@@ -78,20 +78,20 @@ def _lda(coordinates: Doubles, personas: Integers, queries: Integers) -> dict[st
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     fit_rows = np.isin(queries, np.unique(queries)[::2])
-    shown = np.flatnonzero(~fit_rows)
+    held_out = np.flatnonzero(~fit_rows)
     classes, counts = np.unique(personas[fit_rows], return_counts=True)
-    if len(classes) < 3 or counts.min() < 2 or not np.isin(personas[shown], classes).all():
+    if len(classes) < 3 or counts.min() < 2 or not np.isin(personas[held_out], classes).all():
         return None  # two axes need three personas
     # With as many dimensions as rows, the fit would separate anything.
     dimensions = min(coordinates.shape[1], int(fit_rows.sum()) // 4)
-    if len(shown) < 4 or dimensions < 2:
+    if len(held_out) < 4 or dimensions < 2:
         return None
     model = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto", n_components=2)
     model.fit(coordinates[fit_rows, :dimensions], personas[fit_rows])
-    guesses = model.predict(coordinates[shown, :dimensions])
+    guesses = model.predict(coordinates[held_out, :dimensions])
     return {
-        **_points(shown.tolist(), model.transform(coordinates[shown, :dimensions])),
-        "held_out_accuracy": balanced_accuracy(personas[shown], guesses),
+        **_points(held_out.tolist(), model.transform(coordinates[held_out, :dimensions])),
+        "held_out_accuracy": balanced_accuracy(personas[held_out], guesses),
         "chance_accuracy": 1 / len(classes),
     }
 

@@ -65,8 +65,8 @@ def coverage(
     np.fill_diagonal(between, np.inf)  # puts the reference itself first
     radius = np.partition(-between, neighbours, axis=1)[:, neighbours]
     missed = np.ones(len(references))
-    for own in replies:
-        missed *= 1 - (-(own @ references.T) <= radius + _SLACK).mean(axis=0)
+    for rows in replies:
+        missed *= 1 - (-(rows @ references.T) <= radius + _SLACK).mean(axis=0)
     return float(1 - missed.mean())
 
 
@@ -81,7 +81,7 @@ def uniformity(replies: Sequence[Floats], references: Floats) -> float | None:
     """
     if len(references) < 2 or len(replies) < 2 or not _all_answered(replies):
         return None
-    shares = np.stack([_nearest(own, references).mean(axis=0) for own in replies])
+    shares = np.stack([_nearest(rows, references).mean(axis=0) for rows in replies])
     total = shares.sum(axis=0)
     pairs = len(replies) * (len(replies) - 1)
     return float(1 - (total @ total - np.square(shares).sum()) / pairs)
@@ -102,7 +102,7 @@ def complexity(embeddings: Floats) -> float | None:
 
 
 def _all_answered(replies: Sequence[Floats]) -> bool:
-    return bool(replies) and all(len(own) for own in replies)
+    return bool(replies) and all(len(rows) for rows in replies)
 
 
 def _nearest(replies: Floats, references: Floats) -> Floats:
@@ -115,12 +115,12 @@ def _nearest(replies: Floats, references: Floats) -> Floats:
 
 def compute(context: Context) -> list[MetricResult]:
     """Return coverage, uniformity and complexity for each query, for suites with personas."""
-    if not any(persona for _, _, persona in context.by_prompt()):
+    if not any(persona for _, _, persona in context.by_prompt):
         return []
     labelled = labelled_replies(context)
     references, rows = _references(context, labelled), context.prompt_embeddings()
     per_query: dict[str, list[Value]] = {metric: [] for metric in METRICS}
-    for key, by_persona in context.by_query().items():
+    for key, by_persona in context.by_query.items():
         replies = {persona: rows[(*key, persona)] for persona in by_persona}
         for metric, (number, reason) in _of_query(replies, references(key[1])).items():
             per_query[metric].append(context.query_value(key, number, reason=reason))
@@ -161,8 +161,8 @@ def _of_query(
 def _references(context: Context, labelled: Labelled) -> Callable[[str], Floats]:
     """Return query -> embeddings of its labelled replies, shape (r, d); r may be 0. Those of
     personas that the run lacks are left out."""
-    personas = {persona for _, _, persona in context.by_prompt()}
-    queries = {query for _, query in context.by_query()}
+    personas = {persona for _, _, persona in context.by_prompt}
+    queries = {query for _, query in context.by_query}
     rows = zip(labelled.texts, labelled.queries, labelled.personas, strict=True)
     used = [(text, query) for text, query, p in rows if query in queries and p in personas]
     embeddings = context.embeddings([text for text, _ in used])

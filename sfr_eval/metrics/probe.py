@@ -149,10 +149,7 @@ def _classifier() -> "Pipeline":
 
 
 def _trust(
-    texts: Sequence[str],
-    embeddings: Floats,
-    labels: _Strings,
-    queries: _Strings,
+    texts: Sequence[str], embeddings: Floats, labels: _Strings, queries: _Strings
 ) -> dict[str, Any]:
     """Return the balanced accuracy on held-out queries: of the probe, chance, and lengths alone."""
     # A reply to an unknown query forms a group with its copies.

@@ -65,16 +65,16 @@ def _rows(strings: list[str], length: Integers) -> Floats:
     sums = np.zeros(n)
     for begin in range(0, n, _ROWS):
         # The block on the diagonal and those to its right; the rest is their mirror image.
-        some = strings[begin : begin + _ROWS]
-        own = length[begin : begin + _ROWS]
-        own_end = begin + len(some)
-        square = _f(common(some, some), own, own)
+        texts = strings[begin : begin + _ROWS]
+        lengths = length[begin : begin + _ROWS]
+        end = begin + len(texts)
+        square = _f(common(texts, texts), lengths, lengths)
         np.fill_diagonal(square, 0.0)
-        sums[begin:own_end] += square.sum(axis=1)
-        for right in range(own_end, n, _ROWS):
+        sums[begin:end] += square.sum(axis=1)
+        for right in range(end, n, _ROWS):
             others = strings[right : right + _ROWS]
-            block = _f(common(some, others), own, length[right : right + _ROWS])
-            sums[begin:own_end] += block.sum(axis=1)
+            block = _f(common(texts, others), lengths, length[right : right + _ROWS])
+            sums[begin:end] += block.sum(axis=1)
             sums[right : right + len(others)] += block.sum(axis=0)
     return sums / (n - 1)
 

@@ -71,9 +71,9 @@ def mean_pairwise_distance(embeddings: npt.ArrayLike) -> float | None:
 
 def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
     n = len(embeddings)
-    own = np.square(embeddings, dtype=np.float64).sum()  # n up to float32 rounding
+    squares = np.square(embeddings, dtype=np.float64).sum()  # n up to float32 rounding
     # Rounding may give equal texts 1 + 1e-8, which no cosine can be.
-    return min(1.0, float((total @ total - own) / (n * (n - 1))))
+    return min(1.0, float((total @ total - squares) / (n * (n - 1))))
 
 
 def compute(context: Context) -> list[MetricResult]:
@@ -153,7 +153,7 @@ def _energy(context: Context) -> MetricResult:
     tests = {}
     permutations = PERMUTATIONS if context.permutations is None else context.permutations
     of_reply = [reply.cell for reply in context.replies]
-    for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query()):
+    for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query):
         rows = [i for i, key in enumerate(of_reply) if key[0] == temperature]
         queries = [of_reply[i][1] for i in rows]
         personas = [of_reply[i][2] for i in rows]
@@ -191,15 +191,16 @@ def persona_similarity(context: Context) -> dict[float, Similarity]:
     cosines: dict[float, list[Floats]] = {}
     rows = context.prompt_embeddings()
     dimensions = context.reply_embeddings.shape[1]
-    for (temperature, query), by_persona in context.by_query().items():
+    for (temperature, query), by_persona in context.by_query.items():
         totals = np.zeros((len(personas), dimensions))
         counts = np.zeros(len(personas))
         diagonal = np.full(len(personas), np.nan)
         for persona in by_persona:
-            own, number = rows[temperature, query, persona], order[persona]
-            totals[number], counts[number] = own.sum(axis=0, dtype=np.float64), len(own)
-            if len(own) > 1:
-                diagonal[number] = _mean_off_diagonal(totals[number], own)
+            embeddings, number = rows[temperature, query, persona], order[persona]
+            totals[number] = embeddings.sum(axis=0, dtype=np.float64)
+            counts[number] = len(embeddings)
+            if len(embeddings) > 1:
+                diagonal[number] = _mean_off_diagonal(totals[number], embeddings)
         with np.errstate(divide="ignore", invalid="ignore"):  # a persona without replies: NaN
             cosine = totals @ totals.T / np.outer(counts, counts)
         np.fill_diagonal(cosine, diagonal)

@@ -70,7 +70,7 @@ def set_errors(
     for rows in sets:
         n = len(rows)
         if n >= 3:
-            parts += [rows[np.asarray(own)] for own in subsets(n, n - left_out(n))]
+            parts += [rows[np.asarray(subset)] for subset in subsets(n, n - left_out(n))]
         ends.append(len(parts))
     measured = set_values(embeddings, parts, workers=workers)
     columns = {metric: np.full(len(sets), np.nan) for metric in COUNT_STABLE}
@@ -107,7 +107,7 @@ def _measures(table: Floats) -> dict[str, Floats]:
         "vendi_q2": np.where(np.isfinite(pairs), pairs, np.nan),
     }
     if n >= DISTINCT_K:
-        columns["distinct_k"] = np.array([classes_in(own) for own in rows])
+        columns["distinct_k"] = np.array([classes_in(vectors) for vectors in rows])
     return columns
 
 
@@ -125,5 +125,5 @@ def _batches(embeddings: Floats, sets: Sequence[Integers]) -> Iterator[tuple[Int
         numbers = np.flatnonzero(sizes == n)
         step = max(1, _CELLS // (n * max(n, embeddings.shape[1])))
         for begin in range(0, len(numbers), step):
-            some = numbers[begin : begin + step]
-            yield some, embeddings[np.stack([sets[number] for number in some])]
+            batch = numbers[begin : begin + step]
+            yield batch, embeddings[np.stack([sets[number] for number in batch])]

@@ -96,7 +96,7 @@ def compute(context: Context) -> list[MetricResult]:
     blocks = [probe.probabilities(rows) for rows in context.reply_embedding_blocks()]
     table = np.concatenate(blocks) if blocks else np.zeros((0, len(probe.personas)))
     values_of: dict[str, list[Value]] = {metric: [] for metric in _MEASURES}
-    for key, rows in zip(context.by_prompt(), context.prompt_rows(), strict=True):
+    for key, rows in zip(context.by_prompt, context.prompt_rows(), strict=True):
         column = columns.get(key[2])
         reason = NO_TEXT if column is not None else f"the probe does not know `{key[2]}`"
         for metric, measure in _MEASURES.items():

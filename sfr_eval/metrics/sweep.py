@@ -108,39 +108,34 @@ def summary(pair: Curve, *, draws: int = DRAWS) -> SweepSummary:
 
     The levels are taken from the curve once, and every resample uses the same ones.
     """
-
-    def measured(functional: Functional) -> CurveEstimate:
-        generator = np.random.default_rng(SEED)  # the same resamples for every functional
-        return whole_curve(
-            pair.qualities, pair.diversities, functional, generator=generator, draws=draws
-        )
-
     best = float(pair.qualities.mean(axis=0).max())
     info = metric_info(pair.diversity)
     turned = info is not None and info.direction == "lower"
+    estimate = partial(whole_curve, pair.qualities, pair.diversities, draws=draws)
     return SweepSummary(
         quality=pair.quality,
         diversity=pair.diversity,
         diversity_is="1 - value" if turned else "the value",
         points=pair.points,
-        hypervolume=measured(hypervolume),
-        matched=_matched(measured, best),
+        hypervolume=_seeded(estimate, hypervolume),
+        matched=_matched(estimate, best),
         queries_left_out=pair.left_out,
         signature={"version": VERSION, "seed": SEED, "draws": draws, "unit": "query"},
     )
 
 
-def _matched(
-    measured: Callable[[Functional], CurveEstimate], best: float
-) -> tuple[MatchedLevel, ...]:
-    """Measure the diversity at each part of the best quality."""
+def _seeded(estimate: Callable[..., CurveEstimate], functional: Functional) -> CurveEstimate:
+    """Estimate from the same resamples for every functional."""
+    return estimate(functional, generator=np.random.default_rng(SEED))
+
+
+def _matched(estimate: Callable[..., CurveEstimate], best: float) -> tuple[MatchedLevel, ...]:
+    """Estimate the diversity at each part of the best quality."""
+    levels = [(part, part * best) for part in LEVELS]
+    curves = [_seeded(estimate, partial(diversity_at, level=level)) for _, level in levels]
     return tuple(
-        MatchedLevel(
-            part=part,
-            level=part * best,
-            **asdict(measured(partial(diversity_at, level=part * best))),
-        )
-        for part in LEVELS
+        MatchedLevel(part=part, level=level, **asdict(curve))
+        for (part, level), curve in zip(levels, curves, strict=True)
     )
 
 
@@ -162,15 +157,11 @@ def compare_curves(first: Curve, second: Curve, *, draws: int = DRAWS) -> CurveC
     """
     shared = [query for query in first.queries if query in set(second.queries)]
     one, two = first.rows(shared), second.rows(shared)
-
-    def measured(functional: Functional) -> CurveEstimate:
-        generator = np.random.default_rng(SEED)
-        return curve_difference(one, two, functional, generator=generator, draws=draws)
-
+    estimate = partial(curve_difference, one, two, draws=draws)
     best = min(float(q.mean(axis=0).max()) if shared else 0.0 for q, _ in (one, two))
     return CurveComparison(
-        hypervolume=measured(hypervolume),
-        matched=_matched(measured, best),
+        hypervolume=_seeded(estimate, hypervolume),
+        matched=_matched(estimate, best),
         queries=len(shared),
         queries_left_out=len({*first.queries, *second.queries}) - len(shared),
     )

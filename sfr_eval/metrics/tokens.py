@@ -179,9 +179,7 @@ def _curves(
     and the chance that two replies to one prompt agree up to its end. Means over queries of means
     over personas and sufficiently long replies, with a 95% t interval over queries."""
     prompts: dict[float, list[tuple[str, list[int]]]] = {}
-    for (temperature, query, _), rows in zip(
-        context.by_prompt(), context.prompt_rows(), strict=True
-    ):
+    for (temperature, query, _), rows in zip(context.by_prompt, context.prompt_rows(), strict=True):
         if len(rows):
             prompts.setdefault(temperature, []).append((query, rows.tolist()))
     return {

@@ -16,11 +16,7 @@ def wilson(count: int, total: int) -> tuple[float, float, float] | None:
 
 
 def corrected_share(
-    share: float,
-    *,
-    effective_n: float,
-    positives: tuple[int, int],
-    negatives: tuple[int, int],
+    share: float, *, effective_n: float, positives: tuple[int, int], negatives: tuple[int, int]
 ) -> tuple[float, float, float] | None:
     """Return (value, low, high) of the true share, given the apparent one and the judge's errors.
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfr_eval.stats import pass_at_k
 from sfr_eval.stats.estimate import signature_text
 from sfr_eval.stats.intervals import (
     BCA_FROM,
@@ -17,6 +16,7 @@ from sfr_eval.stats.intervals import (
     mean_interval,
 )
 from sfr_eval.stats.jackknife import error_of, left_out, subsets
+from sfr_eval.stats.pass_at_k import pass_at_k
 from sfr_eval.stats.rarefaction import absence, expected_classes
 
 

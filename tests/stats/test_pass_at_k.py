@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfr_eval.stats import pass_at_k
-from sfr_eval.stats.pass_at_k import distinct_at_k
+from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
 
 
 def test_worked_by_hand() -> None:

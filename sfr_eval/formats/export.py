@@ -52,4 +52,4 @@ def export(
         raise UserError(f"export --output: {format} is a service and writes no folder; omit it")
     if format == "hub":
         return [hub.upload(source, repo=repo, artifacts=artifacts)]
-    return trackers.log_run(run, [format], artifacts=artifacts, metrics=metrics)
+    return [trackers.log_run(run, format, artifacts=artifacts, metrics=metrics)]

@@ -5,11 +5,10 @@ from typing import Any
 from sfr_eval.errors import RunError, UserError, brief_error
 from sfr_eval.formats.write.source import ExportSource
 
-RESULTS = ("manifest.json", "results.json", "report.html", "plots/*", "scores/*")
-ARTIFACTS = ("samples.parquet",)
+ARTIFACTS = ("manifest.json", "report.html", "plots/*", "scores/*", "samples.parquet")
 
 
-def upload(source: ExportSource, *, repo: str | None, artifacts: bool, private: bool = True) -> str:
+def upload(source: ExportSource, *, repo: str | None, artifacts: bool) -> str:
     """Upload the run, under its folder's name, to the data set repository `repo`.
 
     The repository is created (private) if it does not exist. Without `artifacts` no reply leaves
@@ -27,17 +26,15 @@ def upload(source: ExportSource, *, repo: str | None, artifacts: bool, private: 
         ) from None
     import httpx
 
-    name = source.folder.path.resolve().name
-    patterns = [*RESULTS, *ARTIFACTS] if artifacts else ["results.json"]
     api: Any = hub.HfApi(library_name="sfr-eval")
     try:
-        api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
+        api.create_repo(repo, repo_type="dataset", private=True, exist_ok=True)
         commit = api.upload_folder(
             repo_id=repo,
             repo_type="dataset",
             folder_path=str(source.folder.path),
-            path_in_repo=name,
-            allow_patterns=patterns,
+            path_in_repo=source.folder.path.resolve().name,
+            allow_patterns=["results.json", *(ARTIFACTS if artifacts else ())],
             commit_message=f"sfr-eval: {source.model}",
         )
     except HFValidationError as error:

@@ -11,25 +11,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfr_eval.formats.read.inspect_log import need_inspect
+from sfr_eval.formats.read.inspect_log import INSPECT_FIELDS, OWN_FACTS, need_inspect
 from sfr_eval.formats.write.source import ExportSource, Task
-from sfr_eval.types import Estimate, Prompt, PromptKey, Sample
+from sfr_eval.types import Estimate, Prompt, PromptKey, Sample, Status
 from sfr_eval.util.files import atomic_path
 from sfr_eval.version import __version__
 
 if TYPE_CHECKING:
-    from inspect_ai.log import (
-        EvalLog,
-        EvalResults,
-        EvalSample,
-        EvalSampleReductions,
-        EvalScore,
-        EvalSpec,
-    )
-    from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage
+    from inspect_ai import log as logs
+    from inspect_ai.model import GenerateConfig, StopReason
+    from inspect_ai.scorer import Score
 
 SCORER = "sfr_eval"
-_STOP = {"ok": "stop", "truncated": "max_tokens"}
+_STOP: "Mapping[Status, StopReason]" = {
+    "ok": "stop",
+    "truncated": "max_tokens",
+    "refused": "content_filter",
+}
+"""Why a reply ended, for the statuses of requests that were answered."""
 
 
 def write(source: ExportSource, output: Path) -> list[Path]:
@@ -40,20 +39,17 @@ def write(source: ExportSource, output: Path) -> list[Path]:
     output.mkdir(parents=True, exist_ok=True)
     files = []
     for task in source.tasks():
-        file = output / f"{task.name}.eval"
-        log = make_log(source, task)
-        with atomic_path(file) as temporary:
+        files.append(output / f"{task.name}.eval")
+        with atomic_path(files[-1]) as temporary:
             # By its ending, inspect would take the temporary file for another kind of log.
-            write_eval_log(log, str(temporary), format="eval")
-        files.append(file)
+            write_eval_log(_log(source, task), str(temporary), format="eval")
     return files
 
 
-def make_log(source: ExportSource, task: Task) -> "EvalLog":
-    """Return the log of one task."""
-    from inspect_ai.log import EvalLog
+def _log(source: ExportSource, task: Task) -> "logs.EvalLog":
+    from inspect_ai import log as logs
 
-    log = EvalLog(
+    log = logs.EvalLog(
         status="success",
         eval=_spec(source, task),
         results=_results(task),
@@ -69,18 +65,18 @@ def inspect_id(prompt: PromptKey) -> str:
     return (f"{query}@{persona}" if persona else query).replace("/", "_")
 
 
-def _spec(source: ExportSource, task: Task) -> "EvalSpec":
-    from inspect_ai.log import EvalConfig, EvalDataset, EvalSpec
+def _spec(source: ExportSource, task: Task) -> "logs.EvalSpec":
+    from inspect_ai import log as logs
 
     identity, config = source.manifest.identity, source.manifest.config
-    return EvalSpec(
+    return logs.EvalSpec(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         task=f"sfr_eval/{task.suite.id}",
         task_display_name=task.name,
-        task_version=source.manifest.part(task.suite.id).version,
+        task_version=task.version,
         task_id=_id(source, task.name),
         run_id=_id(source, ""),
-        dataset=EvalDataset(
+        dataset=logs.EvalDataset(
             name=task.suite.id,
             samples=len(task.samples),
             sample_ids=[inspect_id(prompt) for prompt in task.samples],
@@ -89,7 +85,7 @@ def _spec(source: ExportSource, task: Task) -> "EvalSpec":
         model=f"{identity.engine or 'unknown'}/{source.model}",
         model_base_url=config.base_url[0] if config.base_url else None,
         model_generate_config=_generate_config(source, task),
-        config=EvalConfig(epochs=max(1, task.k), epochs_reducer=[], limit=config.limit),
+        config=logs.EvalConfig(epochs=max(1, task.k), epochs_reducer=[], limit=config.limit),
         packages={"sfr-eval": __version__},
         metadata={
             "sfr_eval": {
@@ -118,22 +114,23 @@ def _generate_config(source: ExportSource, task: Task) -> "GenerateConfig":
 
     fields = source.sampling(task.suite.id)
     stop = fields.pop("stop", None)
-    named = ("top_p", "top_k", "frequency_penalty", "presence_penalty", "max_tokens")
-    own_fields = {name: fields.pop(name) for name in named if name in fields}
+    named = {name: fields.pop(name) for name in INSPECT_FIELDS if name in fields}
     return GenerateConfig(
         temperature=task.temperature,
         stop_seqs=None if stop is None else list(stop),
         extra_body=fields or None,  # min_p and repetition_penalty have no field here
-        **own_fields,
+        **named,
     )
 
 
-def _samples(source: ExportSource, task: Task) -> "Iterator[EvalSample]":
+def _samples(source: ExportSource, task: Task) -> "Iterator[logs.EvalSample]":
+    from inspect_ai.scorer import Score
+
     for key, samples in task.samples.items():
         prompt = source.prompts[task.suite.id, *key]
         for sample in samples:
             scores = {
-                metric: values[sample.sample_id]
+                metric: Score(value=values[sample.sample_id])
                 for metric, values in task.by_sample.items()
                 if sample.sample_id in values
             }
@@ -141,89 +138,60 @@ def _samples(source: ExportSource, task: Task) -> "Iterator[EvalSample]":
 
 
 def _sample(
-    source: ExportSource, prompt: Prompt, sample: Sample, scores: Mapping[str, float]
-) -> "EvalSample":
-    from inspect_ai.log import EvalError, EvalSample
-    from inspect_ai.model import ChatMessageSystem, ChatMessageUser
-    from inspect_ai.scorer import Score
+    source: ExportSource, prompt: Prompt, sample: Sample, scores: "dict[str, Score]"
+) -> "logs.EvalSample":
+    from inspect_ai import log as logs
+    from inspect_ai import model as models
 
-    kinds = {"system": ChatMessageSystem, "user": ChatMessageUser}
+    kinds = {"system": models.ChatMessageSystem, "user": models.ChatMessageUser}
     messages = [kinds[message.role](content=message.content) for message in prompt.messages]
-    output = _output(source, sample)
-    failed = sample.status in ("error", "unsupported")
-    return EvalSample(
+    usage = models.ModelUsage(
+        input_tokens=sample.prompt_tokens,
+        output_tokens=sample.completion_tokens,
+        total_tokens=sample.prompt_tokens + sample.completion_tokens,
+    )
+    output, error = models.ModelOutput(model=source.model), None
+    if sample.status in _STOP:
+        choice = models.ChatCompletionChoice(
+            message=models.ChatMessageAssistant(content=sample.text, model=source.model),
+            stop_reason=_STOP[sample.status],
+        )
+        output = models.ModelOutput(
+            model=source.model, choices=[choice], completion=sample.text, usage=usage
+        )
+    else:
+        trace = sample.error
+        error = logs.EvalError(
+            message=trace or sample.status, traceback=trace, traceback_ansi=trace
+        )
+    names = ("query", "persona", "temperature", "status", *OWN_FACTS)
+    return logs.EvalSample(
         id=inspect_id(sample.prompt_key),
         epoch=sample.index + 1,
         input=messages,
         target="",
         messages=[*messages, *(choice.message for choice in output.choices)],
         output=output,
-        scores={metric: Score(value=value) for metric, value in scores.items()} or None,
-        metadata={
-            "query": sample.query,
-            "persona": sample.persona,
-            "temperature": sample.temperature,
-            "status": sample.status,
-            "sample_id": sample.sample_id,
-            "index": sample.index,
-            "seed": sample.seed,
-            "prompt_tokens": sample.prompt_tokens,
-            "completion_tokens": sample.completion_tokens,
-        },
-        model_usage={output.model: _usage(sample)},
-        error=(
-            EvalError(
-                message=sample.error or sample.status,
-                traceback=sample.error,
-                traceback_ansi=sample.error,
-            )
-            if failed
-            else None
-        ),
+        scores=scores or None,
+        metadata={name: getattr(sample, name) for name in names},
+        model_usage={source.model: usage},
+        error=error,
     )
 
 
-def _output(source: ExportSource, sample: Sample) -> "ModelOutput":
-    from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ModelOutput
-
-    if sample.status not in (*_STOP, "refused"):
-        return ModelOutput(model=source.model)
-    choice = ChatCompletionChoice(
-        message=ChatMessageAssistant(content=sample.text, model=source.model),
-        stop_reason=_STOP.get(sample.status, "content_filter"),
-    )
-    return ModelOutput(
-        model=source.model,
-        choices=[choice],
-        completion=sample.text,
-        usage=_usage(sample),
-    )
-
-
-def _usage(sample: Sample) -> "ModelUsage":
-    from inspect_ai.model import ModelUsage
-
-    return ModelUsage(
-        input_tokens=sample.prompt_tokens,
-        output_tokens=sample.completion_tokens,
-        total_tokens=sample.prompt_tokens + sample.completion_tokens,
-    )
-
-
-def _results(task: Task) -> "EvalResults":
-    from inspect_ai.log import EvalResults
+def _results(task: Task) -> "logs.EvalResults":
+    from inspect_ai import log as logs
 
     rows = [sample for samples in task.samples.values() for sample in samples]
-    answered = sum(sample.status in ("ok", "truncated", "refused") for sample in rows)
-    return EvalResults(
+    return logs.EvalResults(
         total_samples=len(rows),
-        completed_samples=answered,
+        completed_samples=sum(sample.status in _STOP for sample in rows),
         scores=[_score(task, estimate) for estimate in task.estimates.values()],
     )
 
 
-def _score(task: Task, estimate: Estimate) -> "EvalScore":
-    from inspect_ai.log import EvalMetric, EvalScore
+def _score(task: Task, estimate: Estimate) -> "logs.EvalScore":
+    from inspect_ai import log as logs
 
     numbers = {
         "mean": estimate.value,
@@ -231,35 +199,29 @@ def _score(task: Task, estimate: Estimate) -> "EvalScore":
         "lower": estimate.low,
         "upper": estimate.high,
     }
-    return EvalScore(
+    names = ("signature", "method", "n", "k", "undefined", "higher_is_better")
+    return logs.EvalScore(
         name=estimate.metric,
         scorer=SCORER,
         metrics={
-            name: EvalMetric(name=name, value=value)
+            name: logs.EvalMetric(name=name, value=value)
             for name, value in numbers.items()
             if value is not None
         },
-        metadata={
-            "signature": estimate.signature,
-            "method": estimate.method,
-            "n": estimate.n,
-            "k": estimate.k,
-            "undefined": estimate.undefined,
-            "higher_is_better": estimate.higher_is_better,
-        },
+        metadata={name: getattr(estimate, name) for name in names},
     )
 
 
-def _reductions(task: Task) -> "list[EvalSampleReductions]":
+def _reductions(task: Task) -> "list[logs.EvalSampleReductions]":
     """Return the value of each prompt, where a metric has one: measures of a set belong to no
     epoch."""
-    from inspect_ai.log import EvalSampleReductions, EvalSampleScore
+    from inspect_ai import log as logs
 
     return [
-        EvalSampleReductions(
+        logs.EvalSampleReductions(
             scorer=metric,
             samples=[
-                EvalSampleScore(value=value, sample_id=inspect_id(prompt))
+                logs.EvalSampleScore(value=value, sample_id=inspect_id(prompt))
                 for prompt, value in values.items()
             ],
         )

@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sfr_eval.formats.read.lm_eval import OwnSample
 from sfr_eval.formats.write.source import ExportSource, Task
 from sfr_eval.formats.write.tables import jsonl
 from sfr_eval.store.manifest import Session
-from sfr_eval.types import Prompt, Sample
 from sfr_eval.util.files import write_atomic
 from sfr_eval.version import __version__
 
@@ -58,17 +58,18 @@ def sample_lines(source: ExportSource, task: Task) -> Iterator[dict[str, Any]]:
         samples = task.samples[query, persona]
         prompt = source.prompts[task.suite.id, query, persona]
         texts = [sample.text for sample in samples if sample.has_text]
-        doc = {
-            "query": query,
-            "persona": persona,
-            "messages": [asdict(message) for message in prompt.messages],
-        }
+        messages = [asdict(message) for message in prompt.messages]
+        doc = {"query": query, "persona": persona, "messages": messages}
         block = {
             "suite": task.suite.id,
             "temperature": task.temperature,
-            "samples": [_facts(sample) for sample in samples],
+            "samples": [
+                {name: getattr(sample, name) for name in OwnSample.model_fields}
+                for sample in samples
+            ],
         }
-        text, target = prompt_text(prompt), ""
+        # lm-eval, too, writes the chats that it sends to servers as a JSON list of messages.
+        text, target = json.dumps(messages, ensure_ascii=False), ""
         metrics = {
             metric: values[query, persona]
             for metric, values in task.by_prompt.items()
@@ -90,24 +91,14 @@ def sample_lines(source: ExportSource, task: Task) -> Iterator[dict[str, Any]]:
         }
 
 
-def prompt_text(prompt: Prompt) -> str:
-    """Return the chat as a JSON list of messages, as lm-eval writes what it sends to chat
-    servers."""
-    return json.dumps([asdict(message) for message in prompt.messages], ensure_ascii=False)
-
-
 def generation_arguments(source: ExportSource, task: Task) -> dict[str, Any]:
     """Return the generation settings, under lm-eval's names where it has them."""
     fields = source.sampling(task.suite.id)
     renamed: dict[str, Any] = {"until": list(fields.pop("stop", ()))}
     if "max_tokens" in fields:
         renamed["max_gen_toks"] = fields.pop("max_tokens")
-    return {
-        **renamed,
-        "temperature": task.temperature,
-        "do_sample": task.temperature > 0,
-        **fields,
-    }
+    sampling = {"temperature": task.temperature, "do_sample": task.temperature > 0}
+    return {**renamed, **sampling, **fields}
 
 
 def results_content(
@@ -118,22 +109,22 @@ def results_content(
     last = source.manifest.last_session or Session()
     seed = identity.seed if isinstance(identity.seed, int) else None
     template = identity.chat_template
+    engine = identity.engine or "unknown"
     return {
         "results": {task.name: _task_metrics(task) for task in tasks},
         "group_subtasks": {task.name: [] for task in tasks},
         "configs": {task.name: _task_config(source, task) for task in tasks},
-        "versions": {task.name: _version(source, task) for task in tasks},
+        "versions": {task.name: task.version for task in tasks},
         "n-shot": {task.name: 0 for task in tasks},
         "higher_is_better": {
             task.name: {e.metric: e.higher_is_better for e in task.estimates.values()}
             for task in tasks
         },
         "n-samples": {
-            task.name: {"original": len(task.samples), "effective": len(task.samples)}
-            for task in tasks
+            task.name: dict.fromkeys(("original", "effective"), len(task.samples)) for task in tasks
         },
         "config": {
-            "model": _model_source(source),
+            "model": engine,
             "model_args": {"pretrained": source.model},
             "batch_size": None,
             "batch_sizes": [],
@@ -142,10 +133,7 @@ def results_content(
             "limit": source.manifest.config.limit,
             "bootstrap_iters": 0,
             "gen_kwargs": None,
-            "random_seed": seed,
-            "numpy_seed": seed,
-            "torch_seed": seed,
-            "fewshot_seed": seed,
+            **dict.fromkeys(("random_seed", "numpy_seed", "torch_seed", "fewshot_seed"), seed),
             "sfr_eval": {
                 "version": __version__,
                 "origin": source.origin,
@@ -161,7 +149,7 @@ def results_content(
         "lm_eval_version": f"none: sfr-eval {__version__}",
         "upper_git_hash": None,
         "task_hashes": {name: _task_hash(rows) for name, rows in lines.items()},
-        "model_source": _model_source(source),
+        "model_source": engine,
         "model_name": source.model,
         "model_name_sanitized": sanitized(source.model),
         "system_instruction": None,
@@ -174,11 +162,7 @@ def results_content(
 
 
 def _task_metrics(task: Task) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "name": task.name,
-        "alias": task.name,
-        "sample_len": len(task.samples),
-    }
+    row: dict[str, Any] = {"name": task.name, "alias": task.name, "sample_len": len(task.samples)}
     for metric, estimate in task.estimates.items():
         row[f"{metric},{FILTER}"] = estimate.value
         row[f"{metric}_stderr,{FILTER}"] = task.standard_errors.get(metric, "N/A")
@@ -200,25 +184,12 @@ def _task_config(source: ExportSource, task: Task) -> dict[str, Any]:
             {"metric": e.metric, "higher_is_better": e.higher_is_better, "signature": e.signature}
             for e in task.estimates.values()
         ],
-        "metadata": {"version": _version(source, task), "undefined": dict(task.undefined)},
+        "metadata": {"version": task.version, "undefined": dict(task.undefined)},
     }
-
-
-def _version(source: ExportSource, task: Task) -> str:
-    return source.manifest.part(task.suite.id).version
-
-
-def _model_source(source: ExportSource) -> str:
-    return source.manifest.identity.engine or "unknown"
 
 
 def _task_hash(lines: Sequence[Mapping[str, Any]]) -> str:
     return _sha256("".join(r["doc_hash"] + r["prompt_hash"] + r["target_hash"] for r in lines))
-
-
-def _facts(sample: Sample) -> dict[str, Any]:
-    names = ("sample_id", "index", "seed", "status", "error", "prompt_tokens", "completion_tokens")
-    return {name: getattr(sample, name) for name in names}
 
 
 def _sha256(text: str) -> str:

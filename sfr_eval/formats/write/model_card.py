@@ -5,7 +5,6 @@ are therefore arguments of each metric, so that the entry of each temperature su
 plain numbers; undefined ones are omitted.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from sfr_eval.types import Estimate
 from sfr_eval.util.files import write_atomic
 
 TASK = "text-generation"
+DATASET_TYPE = "sfr-eval"
 
 
 def write_card(source: ExportSource, output: Path) -> list[Path]:
@@ -27,10 +27,10 @@ def write_card(source: ExportSource, output: Path) -> list[Path]:
     card = output / "README.md"
     output.mkdir(parents=True, exist_ok=True)
     old = hub.metadata_load(card) if card.exists() else None
-    others = _other_results(hub, old or {})
-    results = [*others, *(hub.EvalResult(**fields) for fields in entries(source))]
-    name = _model_name(old or {}) or source.model
-    index = {"model-index": hub.repocard_data.eval_results_to_model_index(name, results)}
+    name, results = _other_results(hub, old or {})
+    results += [_entry(hub, source, estimate) for estimate in shown(source)]
+    model_index = hub.repocard_data.eval_results_to_model_index(name or source.model, results)
+    index = {"model-index": model_index}
     if old is None:
         text = yaml.safe_dump(index, sort_keys=False, allow_unicode=True)
         write_atomic(card, f"---\n{text}---\n")
@@ -76,42 +76,28 @@ def shown(source: ExportSource) -> list[Estimate]:
     return [estimate for estimate in estimates if estimate.metric in names]
 
 
-def entries(source: ExportSource) -> list[dict[str, Any]]:
-    """Return the fields of a huggingface_hub.EvalResult for each shown estimate."""
-    titles = {suite.id: suite.title for suite in source.suites}
-    return [
-        {
-            "task_type": TASK,
-            "dataset_type": "sfr-eval",
-            "dataset_name": titles[estimate.suite],
-            "dataset_config": estimate.suite,
-            "dataset_revision": source.manifest.part(estimate.suite).version,
-            "metric_type": estimate.metric,
-            "metric_value": estimate.value,
-            "metric_name": f"{estimate.metric} (T={estimate.temperature:g}, k={estimate.k})",
-            "metric_args": {
-                "temperature": estimate.temperature,
-                "k": estimate.k,
-                "n": estimate.n,
-                "low": estimate.low,
-                "high": estimate.high,
-                "signature": estimate.signature,
-            },
-        }
-        for estimate in shown(source)
-    ]
+def _entry(hub: Any, source: ExportSource, estimate: Estimate) -> Any:
+    arguments = ("temperature", "k", "n", "low", "high", "signature")
+    return hub.EvalResult(
+        task_type=TASK,
+        dataset_type=DATASET_TYPE,
+        dataset_name=next(suite.title for suite in source.suites if suite.id == estimate.suite),
+        dataset_config=estimate.suite,
+        dataset_revision=source.manifest.part(estimate.suite).version,
+        metric_type=estimate.metric,
+        metric_value=estimate.value,
+        metric_name=f"{estimate.metric} (T={estimate.temperature:g}, k={estimate.k})",
+        metric_args={name: getattr(estimate, name) for name in arguments},
+    )
 
 
-def _other_results(hub: Any, card: dict[str, Any]) -> Sequence[Any]:
-    if not card.get("model-index"):
-        return []
-    _, results = hub.repocard_data.model_index_to_eval_results(card["model-index"])
-    return [result for result in results if result.dataset_type != "sfr-eval"]
-
-
-def _model_name(card: dict[str, Any]) -> str | None:
+def _other_results(hub: Any, card: dict[str, Any]) -> tuple[str | None, list[Any]]:
+    """Return the model's name in an existing card, and the results that are not ours."""
     index = card.get("model-index")
-    return index[0].get("name") if isinstance(index, list) and index else None
+    if not index:
+        return None, []
+    _, results = hub.repocard_data.model_index_to_eval_results(index)
+    return index[0].get("name"), [r for r in results if r.dataset_type != DATASET_TYPE]
 
 
 def _note(estimate: Estimate) -> str:

@@ -23,6 +23,7 @@ class Task:
     """One suite at one temperature, which is what other tools call a task."""
 
     suite: SuiteResults
+    version: str  # of the suite
     temperature: float
     samples: Mapping[PromptKey, Sequence[Sample]]  # in plan order
     estimates: Mapping[str, Estimate]  # metric -> over all personas, where it is defined
@@ -57,18 +58,13 @@ class ExportSource:
         folder = RunFolder(path)
         manifest = Manifest.load(path)
         results = folder.read_results()
-        source = cls(
-            folder=folder,
-            manifest=manifest,
-            results=results,
-            metrics=None if metrics is None else frozenset(metrics),
-        )
         measured = {estimate.metric for estimate in results.estimates}
         for metric in metrics or ():
             if metric not in measured:
                 hint = did_you_mean(metric, measured)
                 raise UserError(f"--metrics {metric}: not in this run; {hint}")
-        return source
+        wanted = None if metrics is None else frozenset(metrics)
+        return cls(folder=folder, manifest=manifest, results=results, metrics=wanted)
 
     @property
     def model(self) -> str:
@@ -142,6 +138,7 @@ class ExportSource:
                 measured = values.get(temperature, {})
                 yield Task(
                     suite=suite,
+                    version=self.manifest.part(suite.id).version,
                     temperature=temperature,
                     samples=samples,
                     estimates={e.metric: e for e in here if e.value is not None},
@@ -181,20 +178,17 @@ def _by_prompt(
 ) -> dict[str, dict[PromptKey, float]]:
     """Average the values of samples, and give the values of a whole query to each of its prompts,
     so that the mean over a balanced table is the estimate. Values of sets belong to no prompt."""
-    by_prompt: dict[str, dict[PromptKey, float]] = {}
+    by_prompt: dict[str, dict[PromptKey, float]] = defaultdict(dict)
     for metric, rows in values.items():
         numbers: dict[PromptKey, list[float]] = defaultdict(list)
         for v in rows:
             if v.value is not None:
                 numbers[v.query, v.persona].append(v.value)
         means = {key: math.fsum(n) / len(n) for key, n in numbers.items()}
-        spread = {
-            (query, persona): means.get((query, persona), means.get((query, "")))
-            for query, persona in prompts
-        }
-        defined = {key: value for key, value in spread.items() if value is not None}
-        if defined:
-            by_prompt[metric] = defined
+        for query, persona in prompts:
+            value = means.get((query, persona), means.get((query, "")))
+            if value is not None:
+                by_prompt[metric][query, persona] = value
     return by_prompt
 
 

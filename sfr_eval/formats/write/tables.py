@@ -20,15 +20,11 @@ def write_csv(source: ExportSource, output: Path) -> list[Path]:
     An undefined value is an empty cell with a reason. Text that a spreadsheet would run gets a
     quote in front; JSON lines hold it unchanged.
     """
-    estimates = [asdict(estimate) for estimate in source.estimates()]
-    rows = [asdict(sample) for sample in source.samples]
-    return _write(
-        output,
-        {
-            "estimates.csv": _csv([field.name for field in fields(Estimate)], estimates),
-            "samples.csv": _csv([field.name for field in fields(Sample)], rows),
-        },
-    )
+    files = {
+        "estimates.csv": _csv(Estimate, source.estimates()),
+        "samples.csv": _csv(Sample, source.samples),
+    }
+    return _write(output, files)
 
 
 def write_jsonl(source: ExportSource, output: Path) -> list[Path]:
@@ -45,12 +41,11 @@ def jsonl(rows: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
 
 
-def _csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+def _csv(kind: type[Estimate | Sample], rows: Sequence[Estimate | Sample]) -> str:
     stream = io.StringIO(newline="")
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer = csv.DictWriter(stream, [field.name for field in fields(kind)], lineterminator="\n")
     writer.writeheader()
-    for row in rows:
-        writer.writerow(spreadsheet_row(row))
+    writer.writerows(spreadsheet_row(asdict(row)) for row in rows)
     return stream.getvalue()
 
 

@@ -41,21 +41,22 @@ def usable_trackers(track: Sequence[str] | None, environment: Mapping[str, str])
     that is a warning.
     """
     names = chosen(track, environment)
-    if track is not None:
-        _refuse_missing(names)
-    missing = [name for name in names if not _installed(name)]
-    for name in missing:
-        log(f"warning: {SWITCHES[name]} is set, but {name} is not installed: no results go there")
-    return [name for name in names if name not in missing]
+    for name in names:
+        if track is not None:
+            _require(name)
+        elif not _installed(name):
+            switch = SWITCHES[name]
+            log(f"warning: {switch} is set, but {name} is not installed: no results go there")
+    return [name for name in names if _installed(name)]
 
 
 def track_run(run: Path, names: Sequence[str], *, artifacts: bool) -> tuple[list[str], list[str]]:
-    """Return (where the results can be seen, what went wrong). All files are written by now, and
-    nothing that a service does can undo that."""
+    """Return (where the results can be seen, what went wrong). No failure of a service is raised,
+    since all files are written by now."""
     places, trouble = [], []
     for name in names:
         try:
-            places += log_run(run, [name], artifacts=artifacts)
+            places.append(log_run(run, name, artifacts=artifacts))
         except RunError as error:
             trouble.append(f"{error}; to try again: sfr-eval export {run} --format {name}")
     return places, trouble
@@ -65,20 +66,17 @@ def _installed(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
-def _refuse_missing(names: Sequence[str]) -> None:
-    for name in names:
-        if not _installed(name):
-            raise UserError(f"{name}: not installed; pip install {name}, or omit it")
+def _require(name: str) -> None:
+    if not _installed(name):
+        raise UserError(f"{name}: not installed; pip install {name}, or omit it")
 
 
-def log_run(
-    run: Path, names: Sequence[str], *, artifacts: bool, metrics: Sequence[str] | None = None
-) -> list[str]:
-    """Log a measured run to each tracker and return where it can be seen. Logging a run again
-    updates it. Raises RunError if a service fails."""
+def log_run(run: Path, name: str, *, artifacts: bool, metrics: Sequence[str] | None = None) -> str:
+    """Log a measured run to a tracker and return where it can be seen. Logging a run again updates
+    it. Raises RunError if the service fails."""
     source = ExportSource.open(run, metrics=metrics)
-    _refuse_missing(names)
-    return [_LOG[name](source, artifacts) for name in names]
+    _require(name)
+    return _LOG[name](source, artifacts)
 
 
 def run_key(source: ExportSource) -> str:
@@ -89,7 +87,7 @@ def run_key(source: ExportSource) -> str:
 
 
 def parameters(source: ExportSource) -> dict[str, str]:
-    """Return what stays fixed over the life of a run: model, engine, sampling, suites."""
+    """Return the settings that stay fixed over the life of a run."""
     leaves = {"model": source.model, "fingerprint": source.manifest.model.fingerprint}
     for name, value in source.manifest.identity.stored().items():
         for key, leaf in _leaves(name, value):
@@ -98,13 +96,12 @@ def parameters(source: ExportSource) -> dict[str, str]:
 
 
 def tags(source: ExportSource) -> dict[str, str]:
-    """Return what may change when a run is repeated with more samples."""
-    parts = source.manifest.plan
-    return {
-        "status": str(source.manifest.status),
-        **{f"{part.suite}.samples": str(part.samples) for part in parts},
-        **{f"{part.suite}.queries": str(part.queries) for part in parts},
-    }
+    """Return the facts that may change when a run is repeated with more samples."""
+    status = {"status": str(source.manifest.status)}
+    for part in source.manifest.plan:
+        status[f"{part.suite}.samples"] = str(part.samples)
+        status[f"{part.suite}.queries"] = str(part.queries)
+    return status
 
 
 def numbers(source: ExportSource) -> dict[str, float]:

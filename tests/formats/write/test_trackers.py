@@ -143,7 +143,7 @@ def test_mlflow_holds_the_numbers_once(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     for _ in range(2):  # a run is updated, not added again
-        (line,) = trackers.log_run(run, ["mlflow"], artifacts=artifacts)
+        line = trackers.log_run(run, "mlflow", artifacts=artifacts)
     assert line.startswith("mlflow: experiment sfr-eval, run ")
     client = MlflowClient()
     experiment = client.get_experiment_by_name("sfr-eval")
@@ -165,7 +165,7 @@ def test_wandb_offline_keeps_summary_table_and_artifact(
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     import wandb
 
-    (line,) = trackers.log_run(run, ["wandb"], artifacts=True)
+    line = trackers.log_run(run, "wandb", artifacts=True)
     wandb.teardown()  # its service writes the file when it ends
     assert line.startswith("wandb: offline in ")
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")

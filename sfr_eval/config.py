@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     PlainSerializer,
     ValidationError,
@@ -36,20 +35,17 @@ from sfr_eval.settings import (
     RequestSettings,
     ScoreSettings,
     Settings,
+    SplitNames,
+    parsed_by,
     setting,
-    split_names,
 )
 from sfr_eval.temperature import checked_temperatures, parse_temperatures
 from sfr_eval.util.reading import one_line, read_yaml_mapping
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 
-Suites = Annotated[
-    tuple[Annotated[str, Field(min_length=1)], ...],
-    BeforeValidator(split_names),
-    Field(min_length=1),
-]
-Trackers = Annotated[tuple[Literal["mlflow", "wandb", "none"], ...], BeforeValidator(split_names)]
+Suites = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], SplitNames, Field(min_length=1)]
+Trackers = Annotated[tuple[Literal["mlflow", "wandb", "none"], ...], SplitNames]
 
 
 @dataclass(frozen=True)
@@ -79,18 +75,10 @@ class Shard:
         return f"{self.index}/{self.count}"
 
 
-def _temperatures(value: Any) -> Any:
-    return parse_temperatures(value) if isinstance(value, str) else value
-
-
-def _shard(value: Any) -> Any:
-    return Shard.parse(value) if isinstance(value, str) else value
-
-
 Temperatures = Annotated[
-    tuple[float, ...], BeforeValidator(_temperatures), AfterValidator(checked_temperatures)
+    tuple[float, ...], parsed_by(parse_temperatures), AfterValidator(checked_temperatures)
 ]
-ShardText = Annotated[Shard, BeforeValidator(_shard), PlainSerializer(str, return_type=str)]
+ShardText = Annotated[Shard, parsed_by(Shard.parse), PlainSerializer(str, return_type=str)]
 
 
 class RunConfig(Settings):

@@ -53,10 +53,7 @@ class Run:
 
         rows = self._folder.read_results().stored()["estimates"]
         frame = pd.DataFrame(rows)
-        for column in ("value", "low", "high"):
-            if column in frame:
-                frame[column] = frame[column].astype("float64")
-        return frame
+        return frame.astype({n: "float64" for n in ("value", "low", "high") if n in frame})
 
     @cached_property
     def samples(self) -> "pd.DataFrame":

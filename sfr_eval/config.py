@@ -5,6 +5,7 @@ stays None where the suite or the engine decides; the manifest records the resol
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +59,10 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> "Shard":
         """Reads `i/n`. Raises ValueError, which says what is wrong."""
-        index, slash, count = text.partition("/")
-        if not (slash and all(part.isascii() and part.isdigit() for part in (index, count))):
+        parts = re.fullmatch("([0-9]+)/([0-9]+)", text)
+        if parts is None:
             raise ValueError("write i/n, like 1/16")
-        shard = cls(int(index), int(count))
+        shard = cls(int(parts[1]), int(parts[2]))
         if not 1 <= shard.index <= shard.count:
             raise ValueError(f"i runs from 1 to {shard.count}")
         return shard
@@ -143,21 +144,15 @@ class RunConfig(Settings):
             return values
         grouped: dict[str, Any] = {}
         for name, value in flattened(values).items():
-            if name in _GROUP_OF:
-                grouped.setdefault(_GROUP_OF[name], {})[name] = value
-            else:
-                grouped[name] = value
+            group = grouped.setdefault(_GROUP_OF[name], {}) if name in _GROUP_OF else grouped
+            group[name] = value
         return grouped
 
     @model_validator(mode="after")
-    def _check_cost(self) -> "RunConfig":
+    def _check_together(self) -> "RunConfig":
         served = self.serving.engine == "openai" or self.serving.base_url is not None
         if self.requests.max_cost is not None and served and self.serving.prices is None:
             raise ValueError("max-cost: needs --prices PROMPT,COMPLETION per million")
-        return self
-
-    @model_validator(mode="after")
-    def _check_together(self) -> "RunConfig":
         for name in ("replicas", "ray_address"):
             if getattr(self.serving, name) is not None and self.serving.engine != "ray":
                 raise ValueError(f"{name.replace('_', '-')}: belongs to --engine ray")

@@ -77,11 +77,9 @@ def _layers(value: Any) -> Any:
     """Reads `0,6,12` or one number; leaves anything else to pydantic."""
     if isinstance(value, bool):  # `--layers` without its number
         raise ValueError("needs a list of numbers like 0,6,12")
-    if isinstance(value, int):
-        return (value,)
-    if isinstance(value, str):
+    if isinstance(value, int | str):
         try:
-            return tuple(int(part) for part in value.split(","))
+            return tuple(int(part) for part in str(value).split(","))
         except ValueError:
             raise ValueError(f"`{value}` is not a list of numbers like 0,6,12") from None
     return value

@@ -23,6 +23,8 @@ from sfr_eval.errors import RunError, UserError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sfr_eval.store.run_folder import RunFolder
+
 PathLike = str | os.PathLike[str]
 
 
@@ -51,10 +53,7 @@ class Run:
 
         rows = self._folder.read_results().stored()["estimates"]
         frame = pd.DataFrame(rows)
-        for column in ("value", "low", "high"):
-            if column in frame:
-                frame[column] = frame[column].astype("float64")
-        return frame
+        return frame.astype({n: "float64" for n in ("value", "low", "high") if n in frame})
 
     @cached_property
     def samples(self) -> "pd.DataFrame":
@@ -71,7 +70,7 @@ class Run:
         import pandas as pd
         import pyarrow.parquet as pq
 
-        versions = self._versions
+        versions = {row.metric: row.version for row in self._folder.read_results().estimates}
         if metric not in versions:
             raise UserError(f"{metric}: not in this run; {did_you_mean(metric, versions)}")
         parts = [
@@ -94,14 +93,10 @@ class Run:
         return export(self, format=format, **options)
 
     @property
-    def _folder(self) -> Any:
+    def _folder(self) -> "RunFolder":
         from sfr_eval.store.run_folder import RunFolder
 
         return RunFolder(self.folder)
-
-    @cached_property
-    def _versions(self) -> dict[str, str]:
-        return {row.metric: row.version for row in self._folder.read_results().estimates}
 
 
 def run(
@@ -167,18 +162,16 @@ def score(
     from sfr_eval.formats.read.mapping import Fields
     from sfr_eval.pipeline.score import score_paths
 
-    given = _plain({**settings.pop("code", {}), **settings, "metrics": metrics})
-    refuse_unknown(given, where="score", known=select(SETTINGS))
-    train_demo_models(given.get("model"), given.get("base_model"))
+    values = _plain({**settings.pop("code", {}), **settings, "metrics": metrics})
+    refuse_unknown(values, where="score", known=select(SETTINGS))
+    train_demo_models(values.get("model"), values.get("base_model"))
     paths = [path] if isinstance(path, str | os.PathLike) else path
     scored = score_paths(
         [Path(each) for each in paths],
-        given,
+        values,
         suite=suite,
         output=None if output is None else Path(output),
-        fields=Fields(query=query_field, persona=persona_field)
-        if query_field or persona_field
-        else None,
+        fields=Fields(query=query_field, persona=persona_field),
     )
     if scored.trouble:
         raise RunError(f"{scored.folder}: {scored.trouble[0]}")

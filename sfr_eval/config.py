@@ -5,6 +5,7 @@ stays None where the suite or the engine decides; the manifest records the resol
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     PlainSerializer,
     ValidationError,
@@ -36,20 +36,17 @@ from sfr_eval.settings import (
     RequestSettings,
     ScoreSettings,
     Settings,
+    SplitNames,
+    parsed_by,
     setting,
-    split_names,
 )
 from sfr_eval.temperature import checked_temperatures, parse_temperatures
 from sfr_eval.util.reading import one_line, read_yaml_mapping
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 
-Suites = Annotated[
-    tuple[Annotated[str, Field(min_length=1)], ...],
-    BeforeValidator(split_names),
-    Field(min_length=1),
-]
-Trackers = Annotated[tuple[Literal["mlflow", "wandb", "none"], ...], BeforeValidator(split_names)]
+Suites = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], SplitNames, Field(min_length=1)]
+Trackers = Annotated[tuple[Literal["mlflow", "wandb", "none"], ...], SplitNames]
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,10 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> "Shard":
         """Reads `i/n`. Raises ValueError, which says what is wrong."""
-        index, slash, count = text.partition("/")
-        if not (slash and all(part.isascii() and part.isdigit() for part in (index, count))):
+        parts = re.fullmatch("([0-9]+)/([0-9]+)", text)
+        if parts is None:
             raise ValueError("write i/n, like 1/16")
-        shard = cls(int(index), int(count))
+        shard = cls(int(parts[1]), int(parts[2]))
         if not 1 <= shard.index <= shard.count:
             raise ValueError(f"i runs from 1 to {shard.count}")
         return shard
@@ -79,18 +76,10 @@ class Shard:
         return f"{self.index}/{self.count}"
 
 
-def _temperatures(value: Any) -> Any:
-    return parse_temperatures(value) if isinstance(value, str) else value
-
-
-def _shard(value: Any) -> Any:
-    return Shard.parse(value) if isinstance(value, str) else value
-
-
 Temperatures = Annotated[
-    tuple[float, ...], BeforeValidator(_temperatures), AfterValidator(checked_temperatures)
+    tuple[float, ...], parsed_by(parse_temperatures), AfterValidator(checked_temperatures)
 ]
-ShardText = Annotated[Shard, BeforeValidator(_shard), PlainSerializer(str, return_type=str)]
+ShardText = Annotated[Shard, parsed_by(Shard.parse), PlainSerializer(str, return_type=str)]
 
 
 class RunConfig(Settings):
@@ -155,21 +144,15 @@ class RunConfig(Settings):
             return values
         grouped: dict[str, Any] = {}
         for name, value in flattened(values).items():
-            if name in _GROUP_OF:
-                grouped.setdefault(_GROUP_OF[name], {})[name] = value
-            else:
-                grouped[name] = value
+            group = grouped.setdefault(_GROUP_OF[name], {}) if name in _GROUP_OF else grouped
+            group[name] = value
         return grouped
 
     @model_validator(mode="after")
-    def _check_cost(self) -> "RunConfig":
+    def _check_together(self) -> "RunConfig":
         served = self.serving.engine == "openai" or self.serving.base_url is not None
         if self.requests.max_cost is not None and served and self.serving.prices is None:
             raise ValueError("max-cost: needs --prices PROMPT,COMPLETION per million")
-        return self
-
-    @model_validator(mode="after")
-    def _check_together(self) -> "RunConfig":
         for name in ("replicas", "ray_address"):
             if getattr(self.serving, name) is not None and self.serving.engine != "ray":
                 raise ValueError(f"{name.replace('_', '-')}: belongs to --engine ray")

@@ -5,6 +5,7 @@ machine; the work that remains is the plan minus what the store holds.
 """
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -62,30 +63,24 @@ class Plan:
         side, so that an engine computes the prefix of a prompt once."""
         for part in self.suites:
             key = _digest({**self.identity, "suites": {part.suite.id: part.suite.version}})
-            for prompt in part.prompts:
+            for prompt, temperature in itertools.product(part.prompts, part.temperatures):
                 text = _canonical([[m.role, m.content] for m in prompt.messages])
-                for temperature in part.temperatures:
-                    sampling = replace(part.sampling, temperature=temperature)
-                    fields = hashlib.sha256(
-                        f"{key}\0{text}\0{_canonical(asdict(sampling))}".encode()
+                sampling = replace(part.sampling, temperature=temperature)
+                fields = hashlib.sha256(f"{key}\0{text}\0{_canonical(asdict(sampling))}".encode())
+                for index in range(part.samples):
+                    seed = sample_seed(
+                        self.seed,
+                        suite=part.suite.id,
+                        prompt=prompt.id,
+                        temperature=temperature,
+                        index=index,
                     )
-                    for index in range(part.samples):
-                        seed = sample_seed(
-                            self.seed,
-                            suite=part.suite.id,
-                            prompt=prompt.id,
-                            temperature=temperature,
-                            index=index,
-                        )
-                        digest = fields.copy()
-                        digest.update(f"\0{prompt.id}\0{index}\0{seed}".encode())
-                        yield Request(
-                            sample_id=digest.hexdigest()[:32],
-                            prompt=prompt,
-                            sampling=sampling,
-                            index=index,
-                            seed=seed,
-                        )
+                    digest = fields.copy()
+                    digest.update(f"\0{prompt.id}\0{index}\0{seed}".encode())
+                    id = digest.hexdigest()[:32]
+                    yield Request(
+                        sample_id=id, prompt=prompt, sampling=sampling, index=index, seed=seed
+                    )
 
 
 def sample_seed(seed: int, *, suite: str, prompt: str, temperature: float, index: int) -> int:
@@ -147,10 +142,9 @@ def planned_prompts(suite: Suite, *, limit: int | None, shard: Shard | None) -> 
     """Return the prompts of a run or of its shard: the i-th of n shards has every n-th query from
     the i-th on, with all its personas, temperatures and samples.
 
-    Queries are never split, since the smallest group that a metric reads is a query with all its
-    personas, and since an engine computes a prompt's prefix once. They are dealt out by position
-    and not by hash, so shards differ by at most one query of each suite. Ids and seeds do not
-    depend on the shard.
+    Queries are never split, since a metric may read a query with all its personas. They are dealt
+    out by position, not by hash, so shards differ by at most one query of each suite. Ids and seeds
+    do not depend on the shard.
     """
     prompts = suite.prompts(limit=limit)
     if shard is None:
@@ -167,8 +161,7 @@ def planned_prompts(suite: Suite, *, limit: int | None, shard: Shard | None) -> 
 def plan_of(manifest: Manifest, suites: Sequence[Suite]) -> Plan:
     """Return the full plan of a stored run or of one of its shards, by its manifest."""
     identity = manifest.identity
-    seed = identity.seed
-    if not isinstance(seed, int):
+    if not isinstance(identity.seed, int):
         raise UserError(f"{manifest.name}: has no seed, so its plan cannot be recomputed")
     return Plan(
         suites=tuple(
@@ -182,7 +175,7 @@ def plan_of(manifest: Manifest, suites: Sequence[Suite]) -> Plan:
             for suite, part in zip(suites, manifest.plan, strict=True)
         ),
         identity=identity.stored(),
-        seed=seed,
+        seed=identity.seed,
     )
 
 

@@ -6,7 +6,7 @@ of the environment, and the keyword of the Python API. Names are unique over all
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -51,18 +51,14 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise UserError(one_line(error, where="--")) from None
 
-    def overlaid(self, given: Self) -> Self:
-        """Returns a copy in which the settings that `given` sets replace the ones here."""
-        return self.model_copy(update=dict(given.explicit()))
 
-    def explicit(self) -> dict[str, Any]:
-        """Returns the settings that were given, as opposed to left at their defaults."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
+def parsed_by(parse: Callable[[str], Any]) -> BeforeValidator:
+    """Parse a setting that is given as text; leave anything else to pydantic."""
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
-def split_names(value: Any) -> Any:
-    """Reads `a,b` as a list; leaves anything else to pydantic."""
-    return tuple(value.split(",")) if isinstance(value, str) else value
+SplitNames = parsed_by(lambda text: tuple(text.split(",")))
+"""Reads `a,b` as a list."""
 
 
 def _number(value: Any) -> Any:
@@ -81,11 +77,9 @@ def _layers(value: Any) -> Any:
     """Reads `0,6,12` or one number; leaves anything else to pydantic."""
     if isinstance(value, bool):  # `--layers` without its number
         raise ValueError("needs a list of numbers like 0,6,12")
-    if isinstance(value, int):
-        return (value,)
-    if isinstance(value, str):
+    if isinstance(value, int | str):
         try:
-            return tuple(int(part) for part in value.split(","))
+            return tuple(int(part) for part in str(value).split(","))
         except ValueError:
             raise ValueError(f"`{value}` is not a list of numbers like 0,6,12") from None
     return value
@@ -104,10 +98,10 @@ def _think_tags(value: str) -> str:
     return value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+Names = Annotated[tuple[str, ...], SplitNames]
 Number = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[Number, Field(ge=1)]
-Prices = Annotated[tuple[float, float], BeforeValidator(split_names), AfterValidator(_price_pair)]
+Prices = Annotated[tuple[float, float], SplitNames, AfterValidator(_price_pair)]
 Layers = Annotated[tuple[int, ...], BeforeValidator(_layers), Field(min_length=1)]
 Tags = Annotated[str, BeforeValidator(_joined_tags), AfterValidator(_think_tags)]
 _PRICES = "dollars per million prompt and completion tokens"

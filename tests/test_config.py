@@ -80,9 +80,9 @@ def test_settings_may_be_written_in_their_groups(tmp_path: Path) -> None:
         load_run_config(GIVEN, file=file, environment={})
 
 
-def test_given_settings_overlay_the_stored_ones() -> None:
+def test_a_group_is_read_from_flat_settings() -> None:
     stored = ScoreSettings.from_flat({"workers": 2, "layers": [0, 1], "model": "m"})
-    assert stored.overlaid(ScoreSettings(workers=3)) == ScoreSettings(workers=3, layers=(0, 1))
+    assert stored == ScoreSettings(workers=2, layers=(0, 1))
     with pytest.raises(UserError, match=r"^--workers: "):
         ScoreSettings.from_flat({"workers": 0})
 

@@ -23,21 +23,16 @@ if TYPE_CHECKING:
 
 @click.command(cls=SettingsCommand, settings=("metrics", "encoder", "judging", "requests"))
 @output_option("folder to write; with --judge: the file for --judge-calibration")
-@click.option(
-    "--suite", default="persona", show_default=True, help="a suite with a synthetic benchmark"
-)
+@click.option("--suite", default="persona", help="a suite with a synthetic benchmark")
 @click.option("--quick", is_flag=True, help="a small trial of the command; its verdicts are noise")
 @click.option("--labels", type=PATH, help="with --judge: JSONL of replies that people judged")
 @click.option(
     "--items",
     type=click.IntRange(min=2),
     default=30,
-    show_default=True,
     help="with --judge: replies for each fault and rate",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of all draws"
-)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="seed of all draws")
 @json_option
 def calibrate(
     settings: dict[str, Any],

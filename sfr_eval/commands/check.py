@@ -17,12 +17,10 @@ from sfr_eval.util.progress import log, say
     "--write-baseline", type=PATH, metavar="RUN", help="create --baseline from this run and stop"
 )
 @click.option("--config", type=PATH, help="check.yaml; default: the headline metrics")
-@output_option("where check.json goes", default="check.json", show_default=True)
+@output_option("where check.json goes", default="check.json")
 @click.option("--junit", type=PATH, help="JUnit XML file to write")
 @click.option("--strict", is_flag=True, help="fail on inconclusive results, too")
-@click.option(
-    "--fail-exit-code", type=int, default=1, show_default=True, help="exit code of a failed gate"
-)
+@click.option("--fail-exit-code", type=int, default=1, help="exit code of a failed gate")
 @json_option
 def check(
     baseline: Path,

@@ -17,7 +17,6 @@ from sfr_eval.util.progress import log, say
     "--margin",
     type=click.FloatRange(min=0),
     default=0.1,
-    show_default=True,
     help="share of A's value within which a difference does not matter",
 )
 @click.option("--allow-mismatch", is_flag=True, help="compare runs whose settings differ")

@@ -9,7 +9,7 @@ from sfr_eval.util.progress import say
 
 
 @click.command()
-@output_option("folder of the demo's runs", default="runs/demo", show_default=True)
+@output_option("folder of the demo's runs", default="runs/demo")
 @click.option("--full", is_flag=True, help="32 queries, 8 samples")
 def demo(output: Path, full: bool) -> int:
     """Train two small models, SFT and SFR, sample both with vLLM, and compare them with each other

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import click
 
-from sfr_eval.commands.doctor_draws import DRAWS, check_draws
-from sfr_eval.commands.finding import Finding, State
+from sfr_eval.commands.doctor_draws import DRAWS, Finding, State, check_draws
 from sfr_eval.commands.options import json_option
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import available, cache_folder, cache_open_to_others

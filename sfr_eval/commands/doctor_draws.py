@@ -5,12 +5,25 @@ gateway that answers from a cache; a server gets some more requests to tell whic
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from sfr_eval.commands.finding import Finding
 from sfr_eval.types import Request, Sampler
 
 DRAWS = 16
+
+State = Literal["ok", "note", "missing"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's table. `missing` ends a run that needs it; `note` does not."""
+
+    what: str
+    state: State
+    found: str
+    remedy: str = ""
+
 
 Draw = Callable[[Sequence[Request]], list[str]]
 """Draws the texts of these requests, in their order."""

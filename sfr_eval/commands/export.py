@@ -22,7 +22,6 @@ from sfr_eval.util.terminal import print_json
 @click.option(
     "--artifacts/--no-artifacts",
     default=True,
-    show_default=True,
     help="hub, mlflow, wandb: include report and replies",
 )
 @json_option

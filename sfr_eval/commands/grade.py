@@ -14,9 +14,7 @@ from sfr_eval.util.terminal import print_json, print_table
 @click.command()
 @click.argument("programs", type=PATH)
 @output_option("JSONL of verdicts; the same file resumes")
-@click.option(
-    "--mode", default="faithful", show_default=True, help="faithful, lcb-compat or evalplus"
-)
+@click.option("--mode", default="faithful", help="faithful, lcb-compat or evalplus")
 @click.option("--workers", type=int, help="processes; default: physical cores")
 @click.option("--seconds", type=float, help="time limit; default: by kind of problem")
 @click.option("--unsafe-code", is_flag=True, help="run programs even where nothing isolates them")

@@ -22,6 +22,7 @@ CONTEXT = {
     "help_option_names": ["-h", "--help"],
     "token_normalize_func": lambda name: name.replace("_", "-"),  # --max_tokens, too
     "max_content_width": 100,
+    "show_default": True,
 }
 SECTIONS = (
     "Options",

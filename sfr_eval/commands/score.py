@@ -46,13 +46,7 @@ def score(
     judge_settings(settings)  # refuses settings that need a judge
     train_demo_models(settings.get("model"), settings.get("base_model"))
     fields = Fields(query=query_field, persona=persona_field)
-    scored = score_paths(
-        paths,
-        settings,
-        suite=suite,
-        output=output,
-        fields=fields if query_field or persona_field else None,
-    )
+    scored = score_paths(paths, settings, suite=suite, output=output, fields=fields)
     show_results(scored.folder, as_json=as_json)
     for line in scored.trouble:
         log(line)

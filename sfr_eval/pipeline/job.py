@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from sfr_eval.judges.error_rates import corrected_estimates
 from sfr_eval.metrics.context import Context
@@ -12,7 +13,7 @@ from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.store.results import StatusCounts
 from sfr_eval.suites.suite import Suite
-from sfr_eval.types import Estimate, MetricResult, Sample, SliceEstimate
+from sfr_eval.types import Estimate, MetricResult, Sample, SliceEstimate, Status
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,6 @@ def counts(suite: str, samples: Sequence[Sample]) -> Iterator[StatusCounts]:
             temperature=temperature,
             persona="",
             total=len(here),
-            ok=status["ok"],
-            truncated=status["truncated"],
-            refused=status["refused"],
-            unsupported=status["unsupported"],
-            error=status["error"],
+            **{name: status[name] for name in get_args(Status)},
             empty=sum(sample.has_text and not sample.text.strip() for sample in here),
         )

@@ -52,8 +52,7 @@ def score_paths(
     imported generations, which become a run folder. `fields` says which fields of their rows hold
     query and persona. Folders that were created for an import are removed on a UserError.
     """
-    scoring = ScoreSettings.from_flat(settings)
-    check_metrics(scoring)
+    check_metrics(ScoreSettings.from_flat(settings))
     code = CodeSettings.from_flat(settings)
     new_folders: list[Path] = []
     if len(paths) > 1 and all(path.is_dir() for path in paths):
@@ -64,7 +63,11 @@ def score_paths(
         )
     else:
         folder = RunFolder(paths[0])
-        options = {"--suite": suite, "--output": output, "--query-field, --persona-field": fields}
+        options = {
+            "--suite": suite,
+            "--output": output,
+            "--query-field, --persona-field": fields and (fields.query or fields.persona),
+        }
         options |= {f"--{name.replace('_', '-')}": v for name, v in code.problems().items()}
         for option, value in options.items():
             if value is not None:
@@ -72,61 +75,42 @@ def score_paths(
                     f"score {paths[0]}: {option} belongs to imported generations, not to a run"
                 )
     try:
-        return score(
-            folder,
-            scoring,
-            code=code,
-            judging=JudgeSettings.from_flat(settings),
-            requests=RequestSettings.from_flat(settings),
-            model=settings.get("model"),
-            trust_remote_code=EngineSettings.from_flat(settings).trust_remote_code,
-            ray_address=settings.get("ray_address"),
-        )
+        return score(folder, settings)
     except UserError:
         remove_folders(new_folders)  # nothing was scored: leave no trace
         raise
 
 
-def score(
-    folder: RunFolder,
-    settings: ScoreSettings,
-    *,
-    code: CodeSettings | None = None,
-    judging: JudgeSettings | None = None,
-    requests: RequestSettings | None = None,
-    model: str | None = None,
-    trust_remote_code: bool = False,
-    ray_address: str | None = None,
-) -> Scored:
-    """Measure a run again and write its report. The settings that are given overlay those that
-    the run was made with. With judges and without metrics, only the judges' scores are measured.
+def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
+    """Measure a run again and write its report. The settings that are given overlay those that the
+    run was made with. With judges and without metrics, only the judges' scores are measured.
 
-    `model` says where the checkpoint is now, for metrics that read the replies with it again.
-    What lets code run has to be given anew each time, since the folder may be somebody else's.
+    `model` says where the checkpoint is now, for metrics that read the replies with it again. What
+    lets code run has to be given anew each time, since the folder may be somebody else's.
     """
     stored = Manifest.load(folder.path)
     suites = require_stored_suites(stored)
-    manifest = _with_tags(folder, stored, settings)
-    config = stored.config.stored()
+    manifest = _with_tags(folder, stored, ScoreSettings.from_flat(settings))
     # Which metrics is asked anew each time, too: without --metrics it is all that the suites name.
-    settings = ScoreSettings.from_flat({**config, "metrics": None}).overlaid(settings)
-    code = CodeSettings.from_flat({**config, "unsafe_code": False}).overlaid(code or CodeSettings())
+    anew = {"metrics": None, "unsafe_code": False, "trust_remote_code": False}
+    combined = {**stored.config.stored(), **anew, **settings}
+    scoring = ScoreSettings.from_flat(combined)
     progress = ScoringProgress()
     forward = forward_for(
         folder.path,
         manifest,
-        families(settings, suites),
-        settings=settings,
-        serving=EngineSettings.from_flat({**config, "trust_remote_code": trust_remote_code}),
-        model=model,
+        families(scoring, suites),
+        settings=scoring,
+        serving=EngineSettings.from_flat(combined),
+        model=settings.get("model"),
         on_progress=progress,
     )
+    judging = JudgeSettings.from_flat(settings)
+    requests = RequestSettings.from_flat(settings)
     with (
-        open_judging(
-            judging or JudgeSettings(), suites, requests=requests or RequestSettings()
-        ) as panel,
+        open_judging(judging, suites, requests=requests) as panel,
         folder,
-        open_workers(settings.workers, ray_address=ray_address) as workers,
+        open_workers(scoring.workers, ray_address=settings.get("ray_address")) as workers,
     ):
         samples = folder.sealed_samples()
         if folder.read_manifest() != manifest:
@@ -135,20 +119,20 @@ def score(
         trouble: list[str] = []
         if panel is not None:
             manifest, trouble = judge_and_record(folder, samples, suites, panel, manifest=manifest)
-            if settings.metrics is None and folder.results_file.exists():
-                settings = settings.model_copy(update={"metrics": ("judge",)})
+            if scoring.metrics is None and folder.results_file.exists():
+                scoring = scoring.model_copy(update={"metrics": ("judge",)})
         results = measure(
             samples,
             suites,
             folder=folder,
             manifest=manifest,
-            settings=settings,
-            code=code,
+            settings=scoring,
+            code=CodeSettings.from_flat(combined),
             forward=forward,
             workers=workers,
             on_progress=progress,
         )
-        report = save_and_report(folder, results, add=settings.metrics is not None)
+        report = save_and_report(folder, results, add=scoring.metrics is not None)
     return Scored(folder=folder.path, report=report, trouble=trouble)
 
 

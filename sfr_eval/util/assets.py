@@ -11,9 +11,6 @@ from typing import Literal
 
 from sfr_eval.errors import UserError, did_you_mean
 
-Kind = Literal["tasks", "judges", "reports"]
-_MARKER: dict[Kind, str] = {"tasks": "suite.yaml", "judges": "*.yaml", "reports": "*"}
-
 
 def roots() -> list[Path]:
     """Return the folders that hold tasks/, judges/ and reports/, in search order."""
@@ -23,16 +20,14 @@ def roots() -> list[Path]:
     return [*own, wheel if wheel.is_dir() else package.parent]
 
 
-def available(kind: Kind) -> dict[str, Path]:
-    """Map the name of every asset of a kind to its path: a suite's folder, a judge's or a report's
-    file."""
+def available(kind: Literal["tasks", "judges"]) -> dict[str, Path]:
+    """Map the name of every asset of a kind to its path: a suite's folder or a judge's file."""
     paths: dict[str, Path] = {}
     for root in reversed(roots()):
-        folder = root / kind
         if kind == "tasks":
-            paths.update({path.parent.name: path.parent for path in folder.glob("*/suite.yaml")})
+            paths |= {path.parent.name: path.parent for path in root.glob("tasks/*/suite.yaml")}
         else:
-            paths.update({path.stem: path for path in sorted(folder.glob(_MARKER[kind]))})
+            paths |= {path.stem: path for path in root.glob("judges/*.yaml")}
     return dict(sorted(paths.items()))
 
 

@@ -14,7 +14,6 @@ from sfr_eval.util.untrusted import bounded_lines
 
 _BRIEF = reprlib.Repr()
 
-
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -37,12 +36,12 @@ def read_yaml(file: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{file}:{line}: malformed YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{file}: malformed YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
         raise UserError(f"{file}: malformed YAML: nested too deeply") from None
-    except ValueError as error:  # a malformed number or date
-        raise UserError(f"{file}: malformed YAML: {error}") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a malformed number or date
+        problem, *_ = str(error).split("
+")
+        raise UserError(f"{file}: malformed YAML: {problem}") from None
 
 
 def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
@@ -71,12 +70,10 @@ def parsed_json(text: str, *, where: str) -> Any:
     """Parse JSON text read from a file. Raises UserError if it is malformed."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{where}: is not JSON ({error.msg})") from None
     except RecursionError:
         raise UserError(f"{where}: is not JSON (nested too deeply)") from None
-    except ValueError as error:  # a number with more digits than Python reads
-        raise UserError(f"{where}: is not JSON ({error})") from None
+    except ValueError as error:  # also for a number with more digits than Python reads
+        raise UserError(f"{where}: is not JSON ({getattr(error, 'msg', error)})") from None
 
 
 def _fields(known: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:

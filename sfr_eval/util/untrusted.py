@@ -78,7 +78,9 @@ def bounded_lines(file: Path) -> Iterator[tuple[int, str]]:
     for a line of more than MAX_LINE_BYTES before it fills the memory."""
     try:
         with file.open("rb") as stream:
-            for number, line in enumerate(_pieces(stream), start=1):
+            # Each line is cut at one byte more than allowed.
+            lines = iter(lambda: stream.readline(MAX_LINE_BYTES + 1), b"")
+            for number, line in enumerate(lines, start=1):
                 if len(line) > MAX_LINE_BYTES:
                     raise UserError(
                         f"{file}:{number}: longer than {MAX_LINE_BYTES:,} bytes, more than any "
@@ -152,12 +154,6 @@ def refuse_links(folder: Path) -> None:
                 raise UserError(
                     f"{path}: is a symbolic link inside a run folder; put the file itself there"
                 )
-
-
-def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield lines, cut at one byte more than allowed."""
-    while line := stream.readline(MAX_LINE_BYTES + 1):
-        yield line
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -48,22 +48,14 @@ class Processes:
 
     def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
         """See Workers. Raises RunError if a process is killed, for example when memory runs out."""
-        in_flight: deque[Future[Result]] = deque()
+        futures = (self._pool.submit(work, part) for part in parts)
         try:
-            for part in parts:
-                in_flight.append(self._pool.submit(work, part))
-                if len(in_flight) >= _AHEAD * self._count:
-                    yield in_flight.popleft().result()
-            while in_flight:
-                yield in_flight.popleft().result()
+            yield from _in_order(futures, Future.result, cancel=Future.cancel, workers=self._count)
         except BrokenProcessPool:
             raise RunError(
                 "a worker process was killed (by the system, if memory ran out); samples are kept: "
                 "repeat the command with fewer --workers"
             ) from None
-        finally:
-            for future in in_flight:
-                future.cancel()
 
 
 class OnRay:
@@ -77,14 +69,9 @@ class OnRay:
         import ray
 
         task: Any = ray.remote(_call).options(num_cpus=1, max_retries=_TRIES - 1)
-        in_flight: deque[Any] = deque()
+        references = (task.remote(work, part) for part in parts)
         try:
-            for part in parts:
-                in_flight.append(task.remote(work, part))
-                if len(in_flight) >= _AHEAD * self._count:
-                    yield ray.get(in_flight.popleft())
-            while in_flight:
-                yield ray.get(in_flight.popleft())
+            yield from _in_order(references, ray.get, cancel=ray.cancel, workers=self._count)
         except ray.exceptions.RayTaskError:
             raise  # an error of the work itself
         except ray.exceptions.RayError as error:
@@ -92,9 +79,27 @@ class OnRay:
                 f"--ray-address: a part of the scoring was lost {_TRIES} times "
                 f"({type(error).__name__}); samples are kept: repeat the command"
             ) from error
-        finally:
-            for reference in in_flight:
-                ray.cancel(reference)
+
+
+def _in_order(
+    started: Iterator[Any],
+    result: Callable[[Any], Result],
+    *,
+    cancel: Callable[[Any], Any],
+    workers: int,
+) -> Iterator[Result]:
+    """Yield the result of each piece of work, started by iteration only shortly before its turn."""
+    in_flight: deque[Any] = deque()
+    try:
+        for handle in started:
+            in_flight.append(handle)
+            if len(in_flight) >= _AHEAD * workers:
+                yield result(in_flight.popleft())
+        while in_flight:
+            yield result(in_flight.popleft())
+    finally:
+        for handle in in_flight:
+            cancel(handle)
 
 
 def _call(work: Callable[[Part], Result], part: Part) -> Result:

@@ -21,7 +21,7 @@ from sfr_eval.metrics.families import load_family
 from sfr_eval.models.checkpoint import resolve
 from sfr_eval.pipeline.score import score
 from sfr_eval.report.report import write_report
-from sfr_eval.settings import CodeSettings, EngineSettings, ScoreSettings
+from sfr_eval.settings import CodeSettings, EngineSettings
 from sfr_eval.store.rows import decode_row
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.private_tests import MAX_OPCODES, pickled_text
@@ -296,7 +296,7 @@ def received(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def score_again(folder: Path) -> None:
-    score(RunFolder(folder), ScoreSettings(metrics=("text",)))
+    score(RunFolder(folder), {"metrics": ("text",)})
 
 
 @pytest.mark.parametrize(

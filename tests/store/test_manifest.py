@@ -12,7 +12,6 @@ from sfr_eval.errors import UserError
 from sfr_eval.formats.export import export
 from sfr_eval.pipeline.score import score
 from sfr_eval.report.report import write_report
-from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest, StoredConfig
 from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
@@ -60,7 +59,7 @@ def test_a_folder_of_0_1_opens_everywhere(old: Path, missing: tuple[str, ...]) -
 
 def test_a_folder_of_0_1_is_scored_again_with_equal_numbers(old: Path) -> None:
     before = Results.load(old)
-    score(RunFolder(old), ScoreSettings(metrics=("text",)))
+    score(RunFolder(old), {"metrics": ("text",)})
     after = Results.load(old)
     assert sorted(after.estimates, key=repr) == sorted(before.estimates, key=repr)
     assert after.counts == before.counts

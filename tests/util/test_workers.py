@@ -17,7 +17,6 @@ from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.pipeline.run import execute
 from sfr_eval.pipeline.score import score
-from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.util.workers import Here, Workers, open_workers
 
@@ -143,7 +142,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_scored_in_processes_has_the_same_results(scored: Path) -> None:
     before = json.loads((scored / "results.json").read_text())
-    score(RunFolder(scored), ScoreSettings(metrics=FAMILIES, workers=2))
+    score(RunFolder(scored), {"metrics": FAMILIES, "workers": 2})
     after = json.loads((scored / "results.json").read_text())
     for part in ("estimates", "truth", "similarity", "notes"):
         assert after[part] == before[part], part

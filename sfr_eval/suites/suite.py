@@ -3,20 +3,18 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.settings import CodeSettings
-from sfr_eval.suites.problems.kinds import load_problems
+from sfr_eval.suites.problems import humaneval, livecodebench, mbpp
+from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.suites.spec import PersonaRow, QueryRow, SuiteSpec
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.types import Message, Prompt
 from sfr_eval.util.assets import find_suite
 from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping
 
-if TYPE_CHECKING:
-    from sfr_eval.suites.problems.problem import ProblemSet
-    from sfr_eval.suites.world.persona import PersonaWorld
+_PROBLEMS = {"mbpp": mbpp.load, "livecodebench": livecodebench.load, "humaneval": humaneval.load}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +26,8 @@ class Suite:
     version: str  # of the spec, plus a hash of all data that it reads
     queries: dict[str, str]
     personas: dict[str, PersonaRow]  # held-out ones only if named explicitly
-    world: "PersonaWorld | None"
-    code: "ProblemSet | None" = None  # problems of a code suite, whose prompts are the queries
+    world: PersonaWorld | None
+    code: ProblemSet | None = None  # problems of a code suite, whose prompts are the queries
 
     @property
     def id(self) -> str:
@@ -65,23 +63,23 @@ def load_suite(
     spec = read_model(SuiteSpec, read_yaml_mapping(file), where=str(file))
     if spec.code is not None:
         return _code_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
-    world = None
-    if spec.world is not None:
-        world = PersonaWorld.load(folder)
+    world = None if spec.world is None else PersonaWorld.load(folder)
     queries = _queries(spec, folder, world)
     cards = _cards(spec, folder, world)
     if personas is None:
-        chosen = {id: card for id, card in cards.items() if not card.held_out}
-    else:
-        for persona in personas:
-            if persona not in cards:
-                raise UserError(
-                    f"--personas {persona}: not in suite {spec.id}; {did_you_mean(persona, cards)}"
-                )
-        chosen = {id: card for id, card in cards.items() if id in personas}
-    version = f"{spec.version}+{_content_hash(folder)}"
+        personas = tuple(id for id, card in cards.items() if not card.held_out)
+    for persona in personas:
+        if persona not in cards:
+            raise UserError(
+                f"--personas {persona}: not in suite {spec.id}; {did_you_mean(persona, cards)}"
+            )
     return Suite(
-        spec=spec, folder=folder, version=version, queries=queries, personas=chosen, world=world
+        spec=spec,
+        folder=folder,
+        version=f"{spec.version}+{_content_hash(folder)}",
+        queries=queries,
+        personas={id: card for id, card in cards.items() if id in personas},
+        world=world,
     )
 
 
@@ -90,7 +88,7 @@ def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
     if settings.data is None and spec.queries is not None:  # a suite with problems of its own
         data = str(inside(folder, spec.queries))
         settings = settings.model_copy(update={"data": data})
-    problems = load_problems(spec.code, folder, settings)
+    problems = _PROBLEMS[spec.code](folder, settings)
     file = (folder / "suite.yaml").read_bytes()
     digest = hashlib.sha256(file + problems.identity.encode()).hexdigest()[:12]
     return Suite(
@@ -104,7 +102,7 @@ def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
     )
 
 
-def _queries(spec: SuiteSpec, folder: Path, world: "PersonaWorld | None") -> dict[str, str]:
+def _queries(spec: SuiteSpec, folder: Path, world: PersonaWorld | None) -> dict[str, str]:
     if spec.queries is None:
         if world is None:
             raise UserError(f"{folder / 'suite.yaml'}: queries: missing; name a JSONL file")
@@ -117,7 +115,7 @@ def _queries(spec: SuiteSpec, folder: Path, world: "PersonaWorld | None") -> dic
     return queries
 
 
-def _cards(spec: SuiteSpec, folder: Path, world: "PersonaWorld | None") -> dict[str, PersonaRow]:
+def _cards(spec: SuiteSpec, folder: Path, world: PersonaWorld | None) -> dict[str, PersonaRow]:
     if spec.persona_cards is not None:
         file = inside(folder, spec.persona_cards)
         rows = read_yaml_mapping(file).get("personas")
@@ -125,16 +123,7 @@ def _cards(spec: SuiteSpec, folder: Path, world: "PersonaWorld | None") -> dict[
             raise UserError(f"{file}: personas: must be a list of {{id, name, system}}")
         cards = [read_model(PersonaRow, row, where=str(file)) for row in rows]
     elif world is not None:
-        cards = [
-            PersonaRow(
-                id=card.id,
-                name=card.name,
-                system=card.system,
-                held_out=card.held_out,
-                example_replies=tuple(card.example_replies),
-            )
-            for card in world.personas
-        ]
+        cards = [PersonaRow.model_validate(card, from_attributes=True) for card in world.personas]
     else:
         cards = []
     by_id = {card.id: card for card in cards}

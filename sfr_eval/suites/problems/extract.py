@@ -38,20 +38,15 @@ def chat_code(answer: str, *, name: str = "") -> str:
 
 def fenced_blocks(answer: str) -> list[str]:
     """Return the contents of all fenced blocks, in order; the last may lack its closing fence."""
-    blocks: list[str] = []
-    block: list[str] | None = None
+    parts: list[list[str]] = [[]]  # alternately outside and inside of fences
     for line in answer.split("\n"):
         if line.lstrip().startswith(FENCE):
-            if block is None:
-                block = []
-            else:
-                blocks.append("\n".join(block))
-                block = None
-        elif block is not None:
-            block.append(line)
-    if block:
-        blocks.append("\n".join(block))
-    return blocks
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    if not parts[-1]:  # the answer ends with a fence
+        parts.pop()
+    return ["\n".join(lines) for lines in parts[1::2]]
 
 
 def few_shot_code(answer: str) -> str:
@@ -60,11 +55,6 @@ def few_shot_code(answer: str) -> str:
     answer = answer.partition("[DONE]")[0]
     answer = answer.partition("[BEGIN]")[2] if "[BEGIN]" in answer else answer
     return chat_code(answer) if FENCE in answer else answer.strip("\n")
-
-
-def completion_code(answer: str, *, prompt: str) -> str:
-    """Return the program of a completion: the prompt and its continuation."""
-    return prompt + answer
 
 
 def called_function(assertion: str) -> str:

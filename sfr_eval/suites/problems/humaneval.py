@@ -1,5 +1,7 @@
 """HumanEval (Chen et al. 2107.03374): function bodies from signature and docstring."""
 
+import operator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.sandbox.types import HumanEvalProblem
 from sfr_eval.settings import CodeSettings
-from sfr_eval.suites.problems.extract import chat_code, completion_code
+from sfr_eval.suites.problems.extract import chat_code
 from sfr_eval.suites.problems.mbpp import fenced
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
 from sfr_eval.suites.problems.source import HubData, data_file, read_file, read_hub, unique
@@ -60,33 +62,29 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
 
 
 def _problem(row: HumanEvalRow, form: str) -> CodeProblem:
-    bodies = tuple(body for body in (row.canonical_solution, *row.solutions) if body)
-    mutants = row.mutants
+    extract: Callable[[str], str]
     if form == "chat":
+        start = row.prompt  # of every answer
         prompt = (
             "Complete this Python function. Answer with the whole function in one block between "
             f"```python and ```.\n\n```python\n{row.prompt.rstrip()}\n```\n"
         )
-        bodies = tuple(row.prompt + body for body in bodies)
-        mutants = tuple(row.prompt + body for body in mutants)
+        extract = partial(_whole_function, prompt=row.prompt, name=row.entry_point)
     else:
-        prompt = row.prompt
+        start, prompt = "", row.prompt
+        extract = partial(operator.add, row.prompt)
     return CodeProblem(
         id=row.task_id,
         prompt=prompt,
         calls_function=False,
-        extract=(
-            partial(_whole_function, prompt=row.prompt, name=row.entry_point)
-            if form == "chat"
-            else partial(completion_code, prompt=row.prompt)
-        ),
+        extract=extract,
         render=fenced if form == "chat" else str,
         load_tests=partial(
             HumanEvalProblem, id=row.task_id, entry_point=row.entry_point, test=row.test
         ),
         facets={"difficulty": row.difficulty} if row.difficulty else {},
-        solutions=bodies,
-        mutants=mutants,
+        solutions=tuple(start + body for body in (row.canonical_solution, *row.solutions) if body),
+        mutants=tuple(start + body for body in row.mutants),
     )
 
 

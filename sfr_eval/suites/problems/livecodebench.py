@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from sfr_eval.suites.problems.extract import between_last_fences
 from sfr_eval.suites.problems.mbpp import fenced
 from sfr_eval.suites.problems.private_tests import decode_tests
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
-from sfr_eval.suites.problems.source import HubData, data_file, unique
+from sfr_eval.suites.problems.source import HubData, Rows, data_file, unique
 from sfr_eval.util.reading import read_model
 
 DEFAULT_RELEASE = "release_v5"
@@ -90,26 +89,20 @@ class LcbRow(BaseModel):
         )
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The rows from which the tests are read when they are needed."""
-
-    rows: Sequence[Mapping[str, Any]]
-
-    def tests(self, place: int, row: LcbRow) -> Problem:
-        raw = self.rows[place]
-        tests = tuple(
-            test
-            for field in ("public_test_cases", "private_test_cases")
-            for test in decode_tests(
-                str(raw.get(field) or "[]"), where=f"livecodebench {row.question_id}: {field}"
-            )
+def _tests(rows: Rows, place: int, row: LcbRow) -> Problem:
+    """Decode the tests of one problem, which are gigabytes over all problems."""
+    tests = tuple(
+        test
+        for field in ("public_test_cases", "private_test_cases")
+        for test in decode_tests(
+            str(rows[place].get(field) or "[]"), where=f"livecodebench {row.question_id}: {field}"
         )
-        if not tests:
-            raise UserError(f"livecodebench {row.question_id}: no tests")
-        if row.function:
-            return FunctionalProblem(id=row.question_id, function=row.function, tests=tests)
-        return StdinProblem(id=row.question_id, tests=tests)
+    )
+    if not tests:
+        raise UserError(f"livecodebench {row.question_id}: no tests")
+    if row.function:
+        return FunctionalProblem(id=row.question_id, function=row.function, tests=tests)
+    return StdinProblem(id=row.question_id, tests=tests)
 
 
 def load(folder: Path, settings: CodeSettings) -> ProblemSet:
@@ -124,7 +117,7 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
         for where, row in file_rows:
             if not isinstance(row, dict):
                 raise UserError(f"{where}: must be a record, not {type(row).__name__}")
-        rows = _Rows([row for _, row in file_rows])
+        rows: Rows = [row for _, row in file_rows]
         places = [where for where, _ in file_rows]
         identity = file.identity
     else:
@@ -133,8 +126,8 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
             near = did_you_mean(release, RELEASES)
             raise UserError(f"--release {release}: unknown release of livecodebench; {near}")
         hub = HubData(repository=_REPOSITORY, revision=_REVISION, files=RELEASES[release])
-        rows = _Rows(hub.rows(suite="livecodebench"))
-        places = [f"{_REPOSITORY} row {number}" for number in range(1, len(rows.rows) + 1)]
+        rows = hub.rows(suite="livecodebench")
+        places = [f"{_REPOSITORY} row {number}" for number in range(1, len(rows) + 1)]
         identity = hub.identity
     selection = [
         (place, row)
@@ -155,9 +148,9 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
     )
 
 
-def _checked(rows: _Rows, places: Sequence[str]) -> Iterator[tuple[int, LcbRow]]:
+def _checked(rows: Rows, places: Sequence[str]) -> Iterator[tuple[int, LcbRow]]:
     """Yield (place, row) of all rows without their tests, which may be gigabytes."""
-    light: Any = rows.rows
+    light: Any = rows
     if hasattr(light, "remove_columns"):
         light = light.remove_columns(["public_test_cases", "private_test_cases"])
     for place, where in enumerate(places):
@@ -166,7 +159,7 @@ def _checked(rows: _Rows, places: Sequence[str]) -> Iterator[tuple[int, LcbRow]]
         yield place, row
 
 
-def _problem(row: LcbRow, place: int, rows: _Rows) -> CodeProblem:
+def _problem(row: LcbRow, place: int, rows: Rows) -> CodeProblem:
     return CodeProblem(
         id=row.question_id,
         system=_SYSTEM,
@@ -174,7 +167,7 @@ def _problem(row: LcbRow, place: int, rows: _Rows) -> CodeProblem:
         calls_function=row.function is not None,
         extract=between_last_fences,
         render=fenced,
-        load_tests=partial(rows.tests, place, row),
+        load_tests=partial(_tests, rows, place, row),
         facets={
             "difficulty": row.difficulty,
             "platform": row.platform,

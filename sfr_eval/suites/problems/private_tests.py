@@ -10,7 +10,7 @@ import json
 import pickletools
 import zlib
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.types import IoTest
@@ -23,16 +23,7 @@ MAX_OPCODES = 100
 
 _TEXT = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}
 _HARMLESS = {"PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT", "STOP"}
-
-
-class _Test(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    input: str
-    output: str
-
-
-_TESTS = TypeAdapter(list[_Test])
+_TESTS = TypeAdapter(tuple[IoTest, ...])
 
 
 def decode_tests(text: str, *, where: str, max_bytes: int = MAX_BYTES) -> tuple[IoTest, ...]:
@@ -43,12 +34,11 @@ def decode_tests(text: str, *, where: str, max_bytes: int = MAX_BYTES) -> tuple[
     if len(text) > max_bytes:
         raise UserError(f"{where}: tests of more than {max_bytes:,} bytes; the row is damaged")
     try:
-        tests = _TESTS.validate_python(json.loads(text))
-    except (ValueError, RecursionError, ValidationError):
+        return _TESTS.validate_python(json.loads(text))
+    except (ValueError, RecursionError):
         raise UserError(
             f"{where}: expected a list of {{input, output}}; the row is damaged"
         ) from None
-    return tuple(IoTest(input=test.input, output=test.output) for test in tests)
 
 
 def _unpacked(text: str, *, where: str, max_bytes: int) -> str:

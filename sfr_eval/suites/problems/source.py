@@ -15,6 +15,7 @@ from sfr_eval.util.reading import parsed_json, read_model
 from sfr_eval.util.untrusted import unpacked
 
 Model = TypeVar("Model", bound=BaseModel)
+Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class HubData:
         parts = (self.repository, self.revision, self.configuration, self.split, *self.files)
         return ":".join(part or "-" for part in parts)
 
-    def rows(self, *, suite: str) -> Sequence[Mapping[str, Any]]:
+    def rows(self, *, suite: str) -> Rows:
         """Return all rows, from the local cache if they have been loaded before."""
         if importlib.util.find_spec("datasets") is None:
             raise UserError(
@@ -52,11 +53,11 @@ class HubData:
                 "load it once online, or pass --data FILE (--data small: the bundled set)"
             ) from None
 
-    def _load(self) -> Sequence[Mapping[str, Any]]:
+    def _load(self) -> Rows:
         import datasets
 
         if not self.files:
-            loaded: Sequence[Mapping[str, Any]] = datasets.load_dataset(
+            loaded: Rows = datasets.load_dataset(
                 self.repository, self.configuration, split=self.split, revision=self.revision
             )
             return loaded
@@ -69,14 +70,12 @@ class HubData:
         return json_rows(paths)
 
 
-def json_rows(paths: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+def json_rows(paths: Sequence[str]) -> Rows:
     """Read local JSON-lines files through `datasets`, which keeps them on disk as Arrow, so that
     gigabytes of tests are never in memory at once."""
     import datasets
 
-    loaded: Sequence[Mapping[str, Any]] = datasets.load_dataset(
-        "json", data_files=list(paths), split="train"
-    )
+    loaded: Rows = datasets.load_dataset("json", data_files=list(paths), split="train")
     return loaded
 
 

@@ -7,7 +7,8 @@ persona.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,15 +47,22 @@ def specimens(world: "PersonaWorld", *, items: int, seed: int) -> Iterator[Speci
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    for number in range(items):
-        yield _make(world, rng, fault="", group="", dose=0.0, number=number)
-    for fault in FAULTS:
-        for dose in DOSES:
-            for number in range(items):
-                faulty = number < round(dose * items)
-                yield _make(
-                    world, rng, fault=fault if faulty else "", group=fault, dose=dose, number=number
-                )
+    for group, dose in [("", 0.0), *product(FAULTS, DOSES)]:
+        for number in range(items):
+            fault = group if number < round(dose * items) else ""
+            query = world.queries[int(rng.integers(len(world.queries)))].id
+            cast = [card.id for card in world.personas if not card.held_out]
+            persona = cast[int(rng.integers(len(cast)))]
+            text, source = _text(world, rng, persona, query, fault)
+            yield Specimen(
+                id=f"{group or 'good'}-{dose:g}-{number}",
+                query=query,
+                persona=persona,
+                text=text,
+                truth=_truth(world, text, query, persona, source),
+                fault=group,
+                dose=dose,
+            )
 
 
 def lengthened(world: "PersonaWorld", specimen: Specimen, rng: "np.random.Generator") -> Specimen:
@@ -62,15 +70,8 @@ def lengthened(world: "PersonaWorld", specimen: Specimen, rng: "np.random.Genera
     more = _good(world, rng, specimen.persona, specimen.query)
     while more == specimen.text:
         more = _good(world, rng, specimen.persona, specimen.query)
-    return Specimen(
-        id=f"{specimen.id}-long",
-        query=specimen.query,
-        persona=specimen.persona,
-        text=f"{specimen.text} {more}",
-        truth=specimen.truth,
-        fault="",
-        dose=0.0,
-    )
+    text = f"{specimen.text} {more}"
+    return replace(specimen, id=f"{specimen.id}-long", text=text, fault="", dose=0.0)
 
 
 def with_fault(
@@ -78,38 +79,9 @@ def with_fault(
 ) -> Specimen:
     """Draw another reply to the same query and persona, with the fault."""
     text, source = _text(world, rng, specimen.persona, specimen.query, fault)
-    return Specimen(
-        id=f"{specimen.id}-{fault}",
-        query=specimen.query,
-        persona=specimen.persona,
-        text=text,
-        truth=_truth(world, text, specimen.query, specimen.persona, source),
-        fault=fault,
-        dose=1.0,
-    )
-
-
-def _make(
-    world: "PersonaWorld",
-    rng: "np.random.Generator",
-    *,
-    fault: str,
-    group: str,
-    dose: float,
-    number: int,
-) -> Specimen:
-    query = world.queries[int(rng.integers(len(world.queries)))].id
-    cast = [card.id for card in world.personas if not card.held_out]
-    persona = cast[int(rng.integers(len(cast)))]
-    text, source = _text(world, rng, persona, query, fault)
-    return Specimen(
-        id=f"{group or 'good'}-{dose:g}-{number}",
-        query=query,
-        persona=persona,
-        text=text,
-        truth=_truth(world, text, query, persona, source),
-        fault=group,
-        dose=dose,
+    truth = _truth(world, text, specimen.query, specimen.persona, source)
+    return replace(
+        specimen, id=f"{specimen.id}-{fault}", text=text, truth=truth, fault=fault, dose=1.0
     )
 
 

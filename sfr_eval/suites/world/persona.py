@@ -194,10 +194,8 @@ class PersonaWorld:
     def _row(self, part: str, persona_id: str, beta: float) -> tuple[float, ...]:
         """Return the probabilities of all phrases of a part at both dials, in the order of
         `phrases`."""
-        own, mean = (
-            self._source.rows[part][self._source.place(persona_id)],
-            self._source.means[part],
-        )
+        own = self._source.rows[part][self._source.place(persona_id)]
+        mean = self._source.means[part]
         mixed = [(1 - self.cross) * p + self.cross * q for p, q in zip(own, mean, strict=True)]
         return sharpen(mixed, beta)
 
@@ -232,9 +230,10 @@ class PersonaWorld:
             (a, action_owner), (d, detail_owner) = union.actions[action], union.details[detail]
             if noun not in (None, query.topic) or not action_owner == detail_owner == owner:
                 continue
-            # The clauses cancel in the posterior unless a text has two readings.
-            actions, details = self._clause_logs(query_id)
-            clauses = actions[a] + details[d]
+            # The clauses are the same for all personas, and cancel in the posterior unless a text
+            # has two readings.
+            slots = self.grammar(self.personas[0].id, query_id).slots
+            clauses = slots[2].logs[a] + slots[4].logs[d]
             terms = zip(
                 parts["opening"][phrase],
                 parts["advice"][advice],
@@ -243,12 +242,5 @@ class PersonaWorld:
                 strict=True,
             )
             for i, logs in enumerate(terms):
-                log = clauses + sum(logs)
-                if log > -math.inf:
-                    totals[i] = log if totals[i] == -math.inf else log_sum(totals[i], log)
+                totals[i] = log_sum(totals[i], clauses + sum(logs))
         return totals
-
-    def _clause_logs(self, query_id: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        any_persona = self.personas[0].id  # actions and details are the same for all
-        slots = self.grammar(any_persona, query_id).slots
-        return slots[2].logs, slots[4].logs

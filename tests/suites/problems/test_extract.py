@@ -6,7 +6,6 @@ from sfr_eval.suites.problems.extract import (
     between_last_fences,
     called_function,
     chat_code,
-    completion_code,
     few_shot_code,
 )
 from sfr_eval.thinking import ThinkTags, answer_text
@@ -70,7 +69,6 @@ def test_a_continued_prompt_ends_at_done_and_skips_begin() -> None:
     assert few_shot_code("[BEGIN]\ndef f(): pass\n[DONE]") == "def f(): pass"
     assert few_shot_code("```python\ndef f(): pass\n```\n[DONE]") == "def f(): pass"
     assert few_shot_code("    return 1") == "    return 1"  # indentation is part of it
-    assert completion_code("    return 1", prompt="def f():\n") == "def f():\n    return 1"
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def test_humaneval_in_both_forms(tmp_path: Path) -> None:
     assert chat.extract("no") == ""
     (completion,) = problems(load("humaneval", data=str(file), prompt_form="completion"))
     assert completion.prompt == HUMANEVAL["prompt"]
+    assert completion.extract("    return 1") == HUMANEVAL["prompt"] + "    return 1"
     for problem in (chat, completion):
         program = problem.extract(problem.render(problem.solutions[0]))
         space: dict[str, Any] = {}

@@ -39,8 +39,7 @@ def read_yaml(file: Path) -> Any:
     except RecursionError:
         raise UserError(f"{file}: malformed YAML: nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a malformed number or date
-        problem, *_ = str(error).split("
-")
+        problem, *_ = str(error).splitlines()
         raise UserError(f"{file}: malformed YAML: {problem}") from None
 
 

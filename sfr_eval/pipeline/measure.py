@@ -70,11 +70,11 @@ def measure(
     tokenizer = load_tokenizer(settings.tokenizer, window=settings.token_window)
 
     def grading(suite: Suite) -> Grading | None:
+        if suite.code is None:
+            return None
         file = folder.path / "verdicts" / f"{suite.id}.jsonl"
         rules = code or CodeSettings()
-        return suite.code and Grading(
-            suite.code, file=file, settings=rules, on_progress=on_progress
-        )
+        return Grading(suite.code, file=file, settings=rules, on_progress=on_progress)
 
     jobs = [
         Job(

@@ -19,7 +19,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/gate": "evidence markdown places snapshot",
     "sfr_eval/grading": "behaviour",
     "sfr_eval/judges": "panel votes",
-    "sfr_eval/metrics": "checks code context values",
+    "sfr_eval/metrics": "checks code context",
     "sfr_eval/models": "states_on_disk",
     "sfr_eval/pipeline": "draw job preflight reference score",
     "sfr_eval/report": (
@@ -37,9 +37,7 @@ WITHOUT_A_TEST_FILE = {
     "train/sfr_train": "run_job settings",
     "train/sfr_train/data": "hub",
     "train/sfr_train/demo": "checkpoints fit",
-    "train/sfr_train/loop": (
-        "anchors batch forks gradient_gate sft_config suite_callback token_trainer"
-    ),
+    "train/sfr_train/loop": "batch forks gradient_gate sft_config suite_callback",
     "train/sfr_train/objectives": (
         "base ce cka dft focal future_cosine future_mse gem label_smoothing mtp neftune sfr tofu"
     ),

@@ -5,14 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sfr_eval.comparison.evidence import PairedEvidence
-from sfr_eval.comparison.pairing import (
-    Paired,
-    at,
-    pair_up,
-    shared_temperatures,
-    unit_of,
-    values_of,
-)
+from sfr_eval.comparison.pairing import Paired, at, pair_up, shared_temperatures, unit_of
 from sfr_eval.comparison.runs import ScoredRun, common
 from sfr_eval.metrics import table
 from sfr_eval.metrics.table import curves, largest_ks, metric_info, point_of, shown_ks
@@ -40,22 +33,22 @@ class DifferenceRow:
     temperature: float
     headline: bool
     higher_is_better: bool | None
-    first: float | None
-    second: float | None
-    delta: float | None
-    low: float | None
-    high: float | None
-    method: str  # of the interval
-    test: str
-    p_value: float | None
-    p_holm: float | None
+    first: float | None = None
+    second: float | None = None
+    delta: float | None = None
+    low: float | None = None
+    high: float | None = None
+    method: str = "none"  # of the interval
+    test: str = "none"
+    p_value: float | None = None
+    p_holm: float | None = None
     n: int  # queries
     unpaired: int  # prompts with a value in one run only
     unequal: int  # prompts left out for unequal numbers of replies
-    smallest_visible: float | None  # true difference that is called in 80 % of cases
-    margin: float | None  # below this a difference counts as none
-    call: Call
-    words: str
+    smallest_visible: float | None = None  # true difference that is called in 80 % of cases
+    margin: float | None = None  # below this a difference counts as none
+    call: Call = "not compared"
+    words: str = "not compared"
     reason: str = ""
 
 
@@ -111,7 +104,7 @@ def measure(
     k = first.suites[suite].samples
     chosen = set(headlines(metrics))
     for metric in metrics:
-        sides = [values_of(run, suite, metric, unequal) for run in (first, second)]
+        sides = [run.values(suite, metric, most=unequal) for run in (first, second)]
         unit = unit_of(metric)
         for t in shared_temperatures((first, second), suite):
             here = [side.get(t, {}) for side in sides]
@@ -120,35 +113,17 @@ def measure(
             paired = pair_up(here[0], here[1], unit=unit, unequal=at(t, unequal))
             evidence = PairedEvidence(paired=paired, step=_step(paired, k=k, unit=unit))
             info = metric_info(metric)
-            row = _described(
-                DifferenceRow(
-                    suite=suite,
-                    metric=metric,
-                    temperature=t,
-                    headline=metric in chosen,
-                    higher_is_better=info.higher_is_better if info else None,
-                    first=None,
-                    second=None,
-                    delta=None,
-                    low=None,
-                    high=None,
-                    method="none",
-                    test="none",
-                    p_value=None,
-                    p_holm=None,
-                    n=evidence.n,
-                    unpaired=paired.unpaired,
-                    unequal=paired.unequal,
-                    smallest_visible=None,
-                    margin=None,
-                    call="not compared",
-                    words="not compared",
-                    reason="no query has a value in both runs",
-                ),
-                evidence,
-                margin=margin,
+            row = DifferenceRow(
+                suite=suite,
+                metric=metric,
+                temperature=t,
+                headline=metric in chosen,
+                higher_is_better=info.higher_is_better if info else None,
+                n=evidence.n,
+                unpaired=paired.unpaired,
+                unequal=paired.unequal,
             )
-            yield Measured(row=row, evidence=evidence)
+            yield Measured(row=_described(row, evidence, margin=margin), evidence=evidence)
 
 
 def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[DifferenceRow]:
@@ -158,31 +133,30 @@ def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[Diffe
     neither direction is better is never a headline.
     """
     p_values = sign_flip_p_values([one.evidence.differences for one in measured])
-    rows: list[DifferenceRow | None] = [None] * len(measured)
+    rows = [one.row for one in measured]
     for headline in (True, False):
         places = [
             place
-            for place, one in enumerate(measured)
-            if one.row.headline == headline and one.row.delta is not None and one.row.n > 1
+            for place, row in enumerate(rows)
+            if row.headline == headline and row.delta is not None and row.n > 1
         ]
         raw = []
         for place in places:
             counts = measured[place].evidence.right_or_wrong
             raw.append(p_values[place] if counts is None else mcnemar_exact(*counts))
         for place, p, corrected in zip(places, raw, holm(raw), strict=True):
-            rows[place] = _called(
-                measured[place], p=p, corrected=corrected, alpha=alpha, tests=len(places)
-            )
-    return [row or one.row for row, one in zip(rows, measured, strict=True)]
+            one = measured[place]
+            rows[place] = _called(one, p=p, corrected=corrected, alpha=alpha, tests=len(places))
+    return rows
 
 
 def _described(row: DifferenceRow, evidence: PairedEvidence, *, margin: float) -> DifferenceRow:
     interval, first = evidence.interval, evidence.first
     if interval is None or first is None:
+        reason = "no query has a value in both runs"
         if row.unequal:
             reason = "every prompt has a different number of replies in the other run"
-            return replace(row, reason=reason)
-        return row
+        return replace(row, reason=reason)
     return replace(
         row,
         first=first,
@@ -199,16 +173,15 @@ def _described(row: DifferenceRow, evidence: PairedEvidence, *, margin: float) -
 def _called(
     measured: Measured, *, p: float, corrected: float, alpha: float, tests: int
 ) -> DifferenceRow:
-    row, level = measured.row, alpha / tests
-    evidence = measured.evidence
+    row, evidence, level = measured.row, measured.evidence, alpha / tests
     visible = evidence.smallest_visible(alpha=level) if smallest_p(row.n) <= level else None
     call = _call(row, corrected=corrected, alpha=alpha)
     words: str = call
     if call == "cannot tell":
-        words = (
-            f"cannot tell: smallest visible difference is {visible:.2g}"
+        words += (
+            f": smallest visible difference is {visible:.2g}"
             if visible is not None
-            else f"cannot tell: with {row.n} queries no difference would be seen"
+            else f": with {row.n} queries no difference would be seen"
         )
     test = "sign flip" if evidence.right_or_wrong is None else "exact McNemar"
     return replace(

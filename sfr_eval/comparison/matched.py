@@ -42,21 +42,11 @@ class MatchedQuality:
             "diversity_is": "1 - value" if self.lower_is_better else "the value",
         }
         volume = self.summary.hypervolume
-        yield {
-            **shared,
-            "measure": "hypervolume",
-            "part": None,
-            "level": None,
-            **asdict(volume),
-            "words": words(volume),
-        }
+        measure = {"measure": "hypervolume", "part": None, "level": None}
+        yield {**shared, **measure, **asdict(volume), "words": words(volume)}
         for level in self.summary.matched:
-            yield {
-                **shared,
-                "measure": f"diversity at {level.part:.0%} of the lower best quality",
-                **asdict(level),
-                "words": words(level),
-            }
+            measure = {"measure": f"diversity at {level.part:.0%} of the lower best quality"}
+            yield {**shared, **measure, **asdict(level), "words": words(level)}
 
 
 def words(difference: CurveEstimate) -> str:
@@ -84,9 +74,8 @@ def matched_qualities(
     matched = []
     for quality, diversity in axes(metrics):
         one, two = (run_curve(run, suite, quality, diversity) for run in (first, second))
-        if min(len(one.temperatures), len(two.temperatures)) < 2:
-            continue
-        if not set(one.queries) & set(two.queries):
+        temperatures = min(len(one.temperatures), len(two.temperatures))
+        if temperatures < 2 or not set(one.queries) & set(two.queries):
             continue
         info = metric_info(diversity)
         matched.append(
@@ -158,7 +147,7 @@ def _result(run: ScoredRun, suite: str, metric: str) -> MetricResult:
     assert info is not None, metric
     return MetricResult(
         metric=metric,
-        version=run.version(suite, metric),
+        version=run.estimate(suite, metric).version,
         unit=info.unit,
         higher_is_better=info.higher_is_better,
         signature={},

@@ -65,15 +65,11 @@ def mismatches(first: Conditions, second: Conditions) -> list[Mismatch]:
     different += differing(first.policy, second.policy)
     for (suite, metric), parts in first.signatures.items():
         others = second.signatures.get((suite, metric), parts)
-        for part in sorted({*parts, *others}):
-            if parts.get(part) != others.get(part):
-                different.append(
-                    Mismatch(
-                        what=f"metric {metric}: {part}",
-                        first=brief(parts.get(part)),
-                        second=brief(others.get(part)),
-                    )
-                )
+        one, two = (
+            {f"metric {metric}: {part}": side.get(part) for part in sorted({*parts, *others})}
+            for side in (parts, others)
+        )
+        different += differing(one, two)
     return different
 
 
@@ -81,33 +77,22 @@ def settings(run: ScoredRun, suite: str) -> dict[str, Any]:
     """Return what must be equal of a suite's settings, by name. Sampling is absent where it is
     unknown, as in imported generations."""
     part = run.manifest.part(suite)
-    return {
-        f"suite {suite}: version": part.version,
-        f"suite {suite}: k": part.samples,
-    } | {
-        f"suite {suite}: {field}": value for field, value in run.identity.sampling_of(suite).items()
-    }
+    values = {"version": part.version, "k": part.samples, **run.identity.sampling_of(suite)}
+    return {f"suite {suite}: {name}": value for name, value in values.items()}
 
 
 def policy(run: ScoredRun) -> dict[str, Any]:
     """Return what must be equal of how prompts become text, by name."""
-    settings = {
-        "chat template": run.identity.chat_template,
-        "system role": run.identity.system_role,
-    }
+    identity = run.identity
+    settings = {"chat template": identity.chat_template, "system role": identity.system_role}
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def signature_parts(signature: str) -> dict[str, str]:
-    """Return a signature as a mapping; its first part is the metric's own name."""
-    parts = re.split(r"\|(?=[a-z_0-9]+:)", signature)
-    return dict(part.partition(":")[::2] for part in parts[1:])
-
-
 def compared_parts(metric: str, signature: str) -> dict[str, str]:
-    """Return what two checkpoints must share of a signature: all but the checkpoint that read the
-    replies."""
-    parts = signature_parts(signature)
+    """Return what two checkpoints must share of a signature, which begins with the metric's own
+    name: all parts but the checkpoint that read the replies."""
+    _, *fields = re.split(r"\|(?=[a-z_0-9]+:)", signature)
+    parts = dict(field.partition(":")[::2] for field in fields)
     info = metric_info(metric)
     if info is not None and info.family in NEED_CHECKPOINT:
         parts.pop("model", None)
@@ -141,12 +126,7 @@ def brief(value: Any) -> str:
 
 def compared_signature(run: ScoredRun, suite: str, metric: str) -> dict[str, str]:
     """Return what two checkpoints must share of the signature of a metric's estimates."""
-    signature = next(
-        estimate.signature
-        for (name, _, _), estimate in run.suites[suite].estimates.items()
-        if name == metric
-    )
-    return compared_parts(metric, signature)
+    return compared_parts(metric, run.estimate(suite, metric).signature)
 
 
 def _only(own: frozenset[PromptKey], other: frozenset[PromptKey]) -> str:

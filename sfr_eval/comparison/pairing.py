@@ -88,13 +88,6 @@ def pair_up(
     )
 
 
-def values_of(
-    run: ScoredRun, suite: str, metric: str, unequal: Mapping[Cell, int]
-) -> dict[float, dict[PromptKey, float]]:
-    """Return temperature -> prompt -> value; of `unequal` prompts the mean of that many replies."""
-    return run.values(suite, metric, most=unequal)
-
-
 def unit_of(metric: str) -> Unit:
     """Return what a metric's values belong to."""
     info = metric_info(metric)
@@ -108,5 +101,4 @@ def at(temperature: float, unequal: Mapping[Cell, int]) -> dict[PromptKey, int]:
 
 def shared_temperatures(runs: Sequence[ScoredRun], suite: str) -> list[float]:
     """Return the temperatures that all the runs have for a suite."""
-    sets = [set(run.suites[suite].temperatures) for run in runs]
-    return sorted(set.intersection(*sets))
+    return sorted(set.intersection(*(set(run.suites[suite].temperatures) for run in runs)))

@@ -6,7 +6,7 @@ Values come from scores/*.parquet, whole columns at a time, one family when it i
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +17,12 @@ from sfr_eval.store.manifest import Identity, Manifest
 from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import answers
-from sfr_eval.types import Cell, PromptKey, Sample
+from sfr_eval.types import Cell, Estimate, PromptKey, Sample
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TOLERANCE = 1e-9
+_CELL = ["temperature", "query", "persona"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +80,10 @@ class ScoredRun:
     def _frames(self) -> dict[str, "pd.DataFrame"]:
         return {}
 
-    def version(self, suite: str, metric: str) -> str:
-        """Return the version of a metric that the results have."""
-        for (name, _, _), estimate in self.suites[suite].estimates.items():
-            if name == metric:
-                return estimate.version
-        raise KeyError(metric)
+    def estimate(self, suite: str, metric: str) -> Estimate:
+        """Return the first estimate of a metric; all have the same version and signature."""
+        estimates = self.suites[suite].estimates.values()
+        return next(estimate for estimate in estimates if estimate.metric == metric)
 
     def values(
         self, suite: str, metric: str, *, most: Mapping[Cell, int] | None = None
@@ -99,16 +97,15 @@ class ScoredRun:
         info = metric_info(metric)
         if info is None or metric.endswith("_corrected"):
             return {}
-        frame = self._family(f"{info.family}@{self.version(suite, metric)}")
+        frame = self._family(f"{info.family}@{self.estimate(suite, metric).version}")
         rows = frame[(frame["metric"] == metric) & (frame["suite"] == suite)]
         rows = rows[rows["value"].notna()]
         if most and info.unit == "sample":
             rows = self._first(rows, most)
-        keys = ["temperature", "query", "persona"]
         # math.fsum over a group is exact, but a group-by in Python costs a second for 10^6 rows.
-        means = rows.groupby(keys, sort=False, observed=True)["value"].mean()
+        means = rows.groupby(_CELL, sort=False, observed=True)["value"].mean()
         by_temperature: dict[float, dict[PromptKey, float]] = {}
-        columns = [means.index.get_level_values(key).tolist() for key in keys]
+        columns = [means.index.get_level_values(key).tolist() for key in _CELL]
         for temperature, query, persona, value in zip(*columns, means.tolist(), strict=True):
             by_temperature.setdefault(temperature, {})[query, persona] = value
         return by_temperature
@@ -118,11 +115,9 @@ class ScoredRun:
         ordered = rows.assign(index=rows["sample_id"].map(self._index)).sort_values(
             "index", kind="stable"
         )
-        keys = ["temperature", "query", "persona"]
-        rank = ordered.groupby(keys, sort=False, observed=True).cumcount()
-        limit = [
-            most.get(cell, 2**31) for cell in zip(*(ordered[key] for key in keys), strict=True)
-        ]
+        rank = ordered.groupby(_CELL, sort=False, observed=True).cumcount()
+        cells = zip(*(ordered[key] for key in _CELL), strict=True)
+        limit = [most.get(cell, 2**31) for cell in cells]
         return ordered[rank.to_numpy() < limit]
 
     def _family(self, name: str) -> "pd.DataFrame":
@@ -133,37 +128,35 @@ class ScoredRun:
 
 def open_runs(folders: Sequence[str | os.PathLike[str]]) -> list[ScoredRun]:
     """Read run folders. Raises UserError for one that is not a scored run."""
-    paths = [Path(folder) for folder in folders]
-    read = [_read(path) for path in paths]
-    labels = _labels(paths, [manifest.name for manifest, _, _ in read])
-    return [
-        ScoredRun(
-            folder=path,
-            label=label,
-            manifest=manifest,
-            suites={suite.id: suite for suite in suites},
-            samples=samples,
-        )
-        for path, label, (manifest, suites, samples) in zip(paths, labels, read, strict=True)
-    ]
+    runs = [_read(Path(folder)) for folder in folders]
+    labels = _labels(runs)
+    return [replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
 
 
-def _read(path: Path) -> tuple[Manifest, list[SuiteResults], list[Sample]]:
+def _read(path: Path) -> ScoredRun:
     folder = RunFolder(path)
     manifest = Manifest.load(path)
     suites = read_suites(manifest, folder.read_results())
     if not suites:
         raise UserError(f"{path}: results.json holds no estimate; run `sfr-eval score {path}`")
-    return manifest, suites, list(answers(folder.sealed_samples(), manifest.thinking))
+    return ScoredRun(
+        folder=path,
+        label="",
+        manifest=manifest,
+        suites={suite.id: suite for suite in suites},
+        samples=list(answers(folder.sealed_samples(), manifest.thinking)),
+    )
 
 
-def _labels(paths: Sequence[Path], names: Sequence[str]) -> list[str]:
+def _labels(runs: Sequence[ScoredRun]) -> list[str]:
     """Return the models' names, the folders' where two are the same, numbered ones where these are
     too."""
-    for labels in ([Path(n).name or n for n in names], [path.resolve().name for path in paths]):
+    names = [run.manifest.name for run in runs]
+    folders = [run.folder.resolve().name for run in runs]
+    for labels in ([Path(name).name or name for name in names], folders):
         if len(set(labels)) == len(labels) and all(labels):
-            return list(labels)
-    return [f"{path.resolve().name} ({number})" for number, path in enumerate(paths, start=1)]
+            return labels
+    return [f"{folder} ({number})" for number, folder in enumerate(folders, start=1)]
 
 
 def _read_scores(folder: Path, name: str) -> "pd.DataFrame":

@@ -139,8 +139,8 @@ def _values(
 def _programs(
     run: ScoredRun, suite: str, prompts: Sequence[PromptKey], temperatures: Temperatures
 ) -> Iterator[ProgramCounts]:
-    """Yield the counts of right programs: pass@1 of a problem times the number of its answers, all
-    of which are graded, or else the run is incomplete."""
+    """Yield the counts of right programs: pass@1 of a problem times the number of its answers.
+    Raises RunError unless all of them are graded."""
     ungraded = run.suites[suite].notes_of("pass_at_1").not_scored
     if ungraded:
         raise RunError(

@@ -95,7 +95,7 @@ def write_baseline(folder: PathLike, file: PathLike, *, config: PathLike | None 
 
 @dataclass
 class _Sides:
-    """Reads both sides, and remembers who they are as soon as that is known."""
+    """Reads both sides, and records who they are as soon as that is known."""
 
     file: Path
     folder: Path

@@ -99,8 +99,8 @@ def _non_inferiorities(evidence: Sequence[GateEvidence], *, flips: int) -> Itera
 def _chance_of_few_losses(evidence: GateEvidence) -> float:
     """Return the chance of so few losses if a share of `tolerance` of the queries were lost.
 
-    For counts of right and wrong with few changes, whose spread says little: 50 queries of which
-    none changed do not show that fewer than 2 % are lost. 0 where it does not matter.
+    It matters for counts of right and wrong with few changes, whose spread says little: 50
+    unchanged queries do not show that fewer than 2 % are lost. 0 everywhere else.
     """
     from scipy.special import bdtr
 

@@ -29,8 +29,7 @@ class MetricValues(BaseModel, frozen=True, extra="forbid"):
 
 
 class ProgramCounts(BaseModel, frozen=True, extra="forbid"):
-    """How many programs of each prompt are right, of how many drawn: pass@k for every k comes from
-    these."""
+    """Right and drawn programs of each prompt, from which pass@k follows for every k."""
 
     temperature: float
     signature: dict[str, str]
@@ -149,7 +148,6 @@ class Snapshot(BaseModel, frozen=True, extra="forbid"):
 
 
 def stored_unit(metric: str) -> Unit:
-    """Return what the stored values of a metric belong to: those of single replies are kept as
-    means of their prompts."""
+    """Return the unit of a metric's stored values; those of replies are averaged by prompt."""
     unit = unit_of(metric)
     return "prompt" if unit == "sample" else unit

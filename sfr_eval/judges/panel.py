@@ -123,7 +123,7 @@ def judge_and_record(
     manifest: Manifest,
     spent: float = 0.0,
 ) -> tuple[Manifest, list[str]]:
-    """Judge, and record in the manifest which votes count. Returns it, and what went wrong."""
+    """Judge, and record in the manifest which votes count. Return it, and what went wrong."""
     replies = answers(samples, manifest.thinking)
     try:
         trouble = _judge(folder, replies, suites, panel, spent=spent)

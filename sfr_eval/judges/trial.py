@@ -57,11 +57,8 @@ def calibrate_judge(
     items: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Run the trial of one judge and write its calibration file.
-
-    Returns what the file holds, with `trouble`, lines about judgements that failed, and `output`,
-    the path of the file.
-    """
+    """Run the trial of one judge and write its calibration file. Return the file's content, with
+    `trouble`, lines about judgements that failed, and `output`, the path of the file."""
     if len(settings.judge or ()) != 1:
         raise UserError("calibrate: takes one --judge; each judge errs in its own way")
     suite = load_suite(_SUITE)
@@ -171,7 +168,7 @@ def _biases(
     *,
     seed: int,
 ) -> dict[str, Any]:
-    """Return what only the synthetic benchmark can show: response to faults, length and order."""
+    """Measure what only the synthetic benchmark can show: response to faults, length and order."""
     pairs = longer_items(suite, rated, seed=seed)
     longer_scores = asker.rate([longer for _, longer in pairs])
     cases = order_cases(suite, rated, seed=seed)

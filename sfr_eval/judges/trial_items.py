@@ -1,4 +1,4 @@
-"""What a judge is asked in its trial: replies and pairs whose true verdict is known."""
+"""The questions of a judge's trial: replies and pairs whose true verdict is known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -85,22 +85,21 @@ def position_bias(
 ) -> dict[str, Any]:
     """Return how often the reply shown first is chosen, the verdict flips with the order, and the
     good reply wins. Each pair holds the case with the good reply first and its swapped twin."""
-    firsts, flips, right, read = [], 0, 0, 0
+    firsts, flips, right = [], 0, 0
     for pair in cases:
         first, swapped = (judgements[case.key] for case in pair)
         outcome = preference(first, swapped)
         if outcome is None or first.score is None or swapped.score is None:
             continue
-        read += 1
         flips += first.score != 1 - swapped.score
         right += outcome == 1
         firsts.append((first.score + swapped.score) / 2)
     return {
         "pairs": len(cases),
-        "read": read,
+        "read": len(firsts),
         "first_chosen": _mean(firsts),  # 0.5 without bias
-        "flips": _share(flips, read),
-        "accuracy": _share(right, read),
+        "flips": _share(flips, len(firsts)),
+        "accuracy": _share(right, len(firsts)),
     }
 
 

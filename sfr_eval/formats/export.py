@@ -29,7 +29,7 @@ def export(
     repo: str | None = None,
     artifacts: bool = True,
 ) -> list[str]:
-    """Export a measured run. Returns the files written, or the address of what was uploaded.
+    """Export a measured run. Return the files written, or the address of what was uploaded.
 
     `output` is a folder, by default `<run>/export/<format>`. `metrics` None exports all of them
     (model-card, eval-results: the headlines). `repo` is the repository of `hub`, or for

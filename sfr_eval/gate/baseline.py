@@ -1,6 +1,7 @@
 """Takes snapshots of runs, and writes and reads the baseline file."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from sfr_eval.metrics.table import pass_k
 from sfr_eval.suites.stored import stored_suite
 from sfr_eval.types import PromptKey, Unit
 from sfr_eval.util.files import write_atomic, writing_to
-from sfr_eval.util.reading import read_model
+from sfr_eval.util.reading import read_versioned
 
 DIGITS = 6
 """Decimals of a value, in the baseline and in the candidate alike."""
@@ -31,7 +32,7 @@ Temperatures = frozenset[float] | None
 
 
 def take_snapshot(run: ScoredRun, checks: Iterable[Check]) -> Snapshot:
-    """Return what these checks need of a run. Raises RunError if it is incomplete."""
+    """Return the values of a run that these checks need. Raises RunError if it is incomplete."""
     require_complete(run)
     needs: dict[str, dict[str, Temperatures]] = {}
     for check in checks:
@@ -80,20 +81,11 @@ def save_snapshot(snapshot: Snapshot, file: Path) -> None:
 def read_snapshot(file: Path) -> Snapshot:
     """Read a baseline. Raises UserError if the file is not one."""
     where = f"--baseline {file}"
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{where}: not found; create it with `sfr-eval check --write-baseline RUN --baseline "
-            f"{file}`"
-        ) from None
-    except OSError as error:
-        raise UserError(f"{where}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise UserError(f"{where}: not a JSON file; write the baseline again") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(f"{where}: not a baseline of this version; write the baseline again")
-    return read_model(Snapshot, content, where=where)
+    if not os.path.lexists(file):
+        command = f"sfr-eval check --write-baseline RUN --baseline {file}"
+        raise UserError(f"{where}: not found; create it with `{command}`")
+    what, remedy = "a baseline of this version", "write the baseline again"
+    return read_versioned(Snapshot, file, version=FORMAT, what=what, remedy=remedy, where=where)
 
 
 def _suite(run: ScoredRun, suite: str, needs: Mapping[str, Temperatures]) -> SuiteSnapshot:
@@ -147,8 +139,8 @@ def _values(
 def _programs(
     run: ScoredRun, suite: str, prompts: Sequence[PromptKey], temperatures: Temperatures
 ) -> Iterator[ProgramCounts]:
-    """Yield the counts of right programs: pass@1 of a problem times the number of its answers, all
-    of which are graded, or else the run is incomplete."""
+    """Yield the counts of right programs: pass@1 of a problem times the number of its answers.
+    Raises RunError unless all of them are graded."""
     ungraded = run.suites[suite].notes_of("pass_at_1").not_scored
     if ungraded:
         raise RunError(

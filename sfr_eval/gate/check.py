@@ -49,13 +49,14 @@ def check(
         )
     started = time.monotonic()
     sides = _Sides(Path(baseline), Path(candidate))
-    rows, invalid, incomplete = [], "", ""
+    rows: list[GateRow] = []
+    problem: dict[str, str] = {}
     try:
         rows = sides.rows(None if config is None else Path(config), flips=flips)
     except UserError as error:
-        invalid = str(error)
+        problem["invalid"] = " ".join(str(error).split())
     except RunError as error:
-        incomplete = str(error)
+        problem["incomplete"] = " ".join(str(error).split())
     return conclude(
         rows,
         baseline=sides.baseline,
@@ -64,8 +65,7 @@ def check(
         fail_exit_code=fail_exit_code,
         timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - started, 3),
-        invalid=" ".join(invalid.split()),
-        incomplete=" ".join(incomplete.split()),
+        **problem,
     )
 
 
@@ -83,12 +83,10 @@ def write_baseline(folder: PathLike, file: PathLike, *, config: PathLike | None 
             "the metrics to check in --config"
         )
     metrics = {metric for suite in run.suites.values() for metric in suite.metrics}
-    for one in checks:
-        if one.metric not in metrics:
-            raise UserError(
-                f"check {one.metric}: {folder} has no such metric; "
-                f"{did_you_mean(one.metric, metrics)}"
-            )
+    for name in (check.metric for check in checks):
+        if name not in metrics:
+            hint = did_you_mean(name, metrics)
+            raise UserError(f"check {name}: {folder} has no such metric; {hint}")
     snapshot = take_snapshot(run, checks)
     list(places(checks, snapshot))  # a baseline that its own checks cannot use is refused now
     save_snapshot(snapshot, Path(file))
@@ -97,7 +95,7 @@ def write_baseline(folder: PathLike, file: PathLike, *, config: PathLike | None 
 
 @dataclass
 class _Sides:
-    """Reads both sides, and remembers who they are as soon as that is known."""
+    """Reads both sides, and records who they are as soon as that is known."""
 
     file: Path
     folder: Path
@@ -117,7 +115,7 @@ class _Sides:
             if suite not in run.suites:
                 raise UserError(f"--candidate {self.folder}: has no suite `{suite}`")
         candidate = take_snapshot(run, checks)
-        metrics = [one.metric for one in checks]
+        metrics = [check.metric for check in checks]
         different = mismatches(baseline.conditions(metrics), candidate.conditions(metrics))
         if different:
             shown = "; ".join(map(str, different[:5]))

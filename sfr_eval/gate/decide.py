@@ -5,7 +5,7 @@ below -tolerance, non-inferiority passes if it is shown to lie above.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from sfr_eval.gate.evidence import GateEvidence, gather
 from sfr_eval.gate.outcome import Decision, GateRow, RowVerdict
@@ -99,8 +99,8 @@ def _non_inferiorities(evidence: Sequence[GateEvidence], *, flips: int) -> Itera
 def _chance_of_few_losses(evidence: GateEvidence) -> float:
     """Return the chance of so few losses if a share of `tolerance` of the queries were lost.
 
-    For counts of right and wrong with few changes, whose spread says little: 50 queries of which
-    none changed do not show that fewer than 2 % are lost. 0 where it does not matter.
+    It matters for counts of right and wrong with few changes, whose spread says little: 50
+    unchanged queries do not show that fewer than 2 % are lost. 0 everywhere else.
     """
     from scipy.special import bdtr
 
@@ -112,13 +112,12 @@ def _chance_of_few_losses(evidence: GateEvidence) -> float:
 
 
 def _floored(evidence: GateEvidence, decision: Decision) -> Decision:
-    if not evidence.below_floor or decision.verdict not in ("pass", "skipped"):
-        return decision
     below = evidence.below_floor
+    if not below or decision.verdict not in ("pass", "skipped"):
+        return decision
     shown = ", ".join(below[:LISTED]) + (", ..." if len(below) > LISTED else "")
-    reason = (
-        f"below the floor {evidence.check.floor:g}, and were not before: {len(below)} ({shown})"
-    )
+    floor = evidence.check.floor
+    reason = f"below the floor {floor:g}, and were not before: {len(below)} ({shown})"
     return replace(decision, verdict="fail", reason=reason)
 
 
@@ -139,11 +138,7 @@ def _row(evidence: GateEvidence, decision: Decision) -> GateRow:
         high=interval.high if interval else None,
         tolerance=check.tolerance,
         alpha=check.alpha,
-        p_value=decision.p_value,
-        p_corrected=decision.p_corrected,
         n=paired.n,
         unequal=paired.paired.unequal,
-        minimum_detectable=decision.minimum_detectable,
-        verdict=decision.verdict,
-        reason=decision.reason,
+        **asdict(decision),
     )

@@ -26,8 +26,7 @@ def write_gate(
 
 
 def show_gate(gate: GateResult, *, as_json: bool, environment: Mapping[str, str]) -> list[str]:
-    """Print the table, or JSON. Returns the lines that follow: annotations and, last, the
-    verdict."""
+    """Print the table, or JSON. Return the lines that follow: annotations, then the verdict."""
     if as_json:
         print_json(gate.as_dict())
     elif gate.rows:

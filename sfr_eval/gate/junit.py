@@ -6,61 +6,53 @@ computed) or skipped (too little data, unsupported).
 """
 
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 
-from sfr_eval.gate.outcome import GateResult, GateRow
+from sfr_eval.gate.outcome import GateResult, GateRow, RowVerdict
 from sfr_eval.util.untrusted import clean
 
 _CHILDREN = {"fail": "failure", "error": "error", "skipped": "skipped"}
+_COUNTS = {"fail": "failures", "error": "errors", "skipped": "skipped"}
 
 
 def junit_xml(gate: GateResult) -> bytes:
     """Return the document. A gate without rows (bad input, an incomplete run) has one case,
     `check`, with an error."""
-    root = ET.Element("testsuites", name="sfr-eval check", time=f"{gate.seconds:.3f}")
-    suites = list(dict.fromkeys(row.suite for row in gate.rows))
-    totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-    for suite in suites:
+    root = ET.Element("testsuites", name="sfr-eval check")
+    for suite in dict.fromkeys(row.suite for row in gate.rows):
         rows = [row for row in gate.rows if row.suite == suite]
-        counts = {
-            "tests": len(rows),
-            "failures": sum(row.verdict == "fail" for row in rows),
-            "errors": sum(row.verdict == "error" for row in rows),
-            "skipped": sum(row.verdict == "skipped" for row in rows),
-        }
-        totals = {name: totals[name] + count for name, count in counts.items()}
-        parent = _suite(root, suite, counts, gate)
+        parent = _suite(root, suite, [row.verdict for row in rows], gate)
         for row in rows:
             _case(parent, row, gate)
     if not gate.rows:
-        totals = {"tests": 1, "failures": 0, "errors": 1, "skipped": 0}
-        parent = _suite(root, "sfr-eval", totals, gate)
+        parent = _suite(root, "sfr-eval", ["error"], gate)
         case = ET.SubElement(parent, "testcase", classname="sfr_eval", name="check", time="0.000")
         child = ET.SubElement(case, "error", message=clean(gate.line), type=gate.verdict)
         child.text = clean(gate.line)
-    for name, count in totals.items():
-        root.set(name, str(count))
+    _set_counts(root, [row.verdict for row in gate.rows] or ["error"], gate)
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return document + b"\n"
 
 
-def _suite(parent: ET.Element, name: str, counts: dict[str, int], gate: GateResult) -> ET.Element:
-    suite = ET.SubElement(parent, "testsuite", name=clean(name))
-    for key, count in counts.items():
-        suite.set(key, str(count))
-    suite.set("time", f"{gate.seconds:.3f}")
-    suite.set("timestamp", gate.timestamp)
+def _suite(
+    parent: ET.Element, name: str, verdicts: Sequence[RowVerdict], gate: GateResult
+) -> ET.Element:
+    suite = ET.SubElement(parent, "testsuite", name=clean(name), timestamp=gate.timestamp)
+    _set_counts(suite, verdicts, gate)
     return suite
 
 
+def _set_counts(element: ET.Element, verdicts: Sequence[RowVerdict], gate: GateResult) -> None:
+    element.set("tests", str(len(verdicts)))
+    for verdict, name in _COUNTS.items():
+        element.set(name, str(sum(other == verdict for other in verdicts)))
+    element.set("time", f"{gate.seconds:.3f}")
+
+
 def _case(parent: ET.Element, row: GateRow, gate: GateResult) -> None:
-    case = ET.SubElement(
-        parent,
-        "testcase",
-        classname=clean(f"sfr_eval.{row.suite}"),
-        name=clean(row.name),
-        time="0.000",
-    )
+    place = {"classname": clean(f"sfr_eval.{row.suite}"), "name": clean(row.name)}
+    case = ET.SubElement(parent, "testcase", place, time="0.000")
     kind = _CHILDREN.get(row.verdict)
     if kind is not None:
         child = ET.SubElement(case, kind, message=clean(row.line))

@@ -9,18 +9,9 @@ from sfr_eval.util.untrusted import clean
 _ORDER = {"fail": 0, "error": 1, "skipped": 2, "pass": 3}
 _SIGNS = {"fail": "❌ fail", "error": "⚠️ error", "skipped": "⚪ skipped", "pass": "✅ pass"}
 _HEADS = {"passed": "✅", "failed": "❌", "incomplete": "⚠️", "invalid": "⚠️"}
-_COLUMNS = (
-    "verdict",
-    "suite",
-    "metric",
-    "baseline",
-    "candidate",
-    "difference [95 %]",
-    "tolerance",
-    "p",
-    "n",
-    "smallest detectable",
-    "why",
+_HEADER = (
+    "| verdict | suite | metric | baseline | candidate | difference [95 %] | tolerance | p | n "
+    "| smallest detectable | why |"
 )
 
 
@@ -36,7 +27,7 @@ def markdown(gate: GateResult, *, limit: int = 1_000_000) -> str:
     ]
     if not gate.rows:
         return "\n".join(head)
-    head += [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}"]
+    head += [_HEADER, "|" + " --- |" * (_HEADER.count("|") - 1)]
     rows = [_row(row) for row in sorted(gate.rows, key=lambda row: _ORDER[row.verdict])]
     tail = "\n{} more rows are in check.json.\n"
     size = len("\n".join(head).encode()) + len(tail) + 20

@@ -1,5 +1,4 @@
-"""How a gate ended: the printed line, check.json, JUnit, the summary and the exit code are all read
-from one `GateResult`."""
+"""How a gate ended: one `GateResult`, from which every output and the exit code follow."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace

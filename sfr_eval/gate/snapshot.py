@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from sfr_eval.comparison.mismatch import Conditions
 from sfr_eval.comparison.pairing import unit_of
@@ -19,10 +19,8 @@ from sfr_eval.types import PromptKey, Unit
 FORMAT = 1
 
 
-class MetricValues(BaseModel):
+class MetricValues(BaseModel, frozen=True, extra="forbid"):
     """One metric at one temperature."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     metric: str
     temperature: float
@@ -30,11 +28,8 @@ class MetricValues(BaseModel):
     values: list[float | None] = Field(description="in the order of the suite's keys of its unit")
 
 
-class ProgramCounts(BaseModel):
-    """How many programs of each prompt are right, of how many drawn: pass@k for every k comes from
-    these."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ProgramCounts(BaseModel, frozen=True, extra="forbid"):
+    """Right and drawn programs of each prompt, from which pass@k follows for every k."""
 
     temperature: float
     signature: dict[str, str]
@@ -47,10 +42,8 @@ class ProgramCounts(BaseModel):
         return [pass_at_k(n, right, k) if n else None for n, right in counts]
 
 
-class SuiteSnapshot(BaseModel):
+class SuiteSnapshot(BaseModel, frozen=True, extra="forbid"):
     """One suite. `keys` lists [query, persona] for each unit; values follow that order."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     settings: dict[str, Any]
     keys: dict[Unit, list[tuple[str, str]]]
@@ -129,10 +122,8 @@ class SuiteSnapshot(BaseModel):
         return self.programs_at if is_pass else self.values_of.get(metric, {})
 
 
-class Snapshot(BaseModel):
+class Snapshot(BaseModel, frozen=True, extra="forbid"):
     """A run as a gate sees it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int
     name: str
@@ -157,7 +148,6 @@ class Snapshot(BaseModel):
 
 
 def stored_unit(metric: str) -> Unit:
-    """Return what the stored values of a metric belong to: those of single replies are kept as
-    means of their prompts."""
+    """Return the unit of a metric's stored values; those of replies are averaged by prompt."""
     unit = unit_of(metric)
     return "prompt" if unit == "sample" else unit

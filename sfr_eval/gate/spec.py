@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from sfr_eval.errors import did_you_mean
 from sfr_eval.metrics.table import largest_ks, metric_info, metric_table, shown_ks
@@ -16,14 +16,12 @@ Direction = Literal["higher", "lower"]
 ALPHA = 0.05
 
 
-class Check(BaseModel):
+class Check(BaseModel, frozen=True, extra="forbid"):
     """One metric that may not get worse; without suite, temperature or slice, in all of them.
 
     regression fails if a drop beyond `tolerance` is shown. non-inferiority passes only if such a
     drop is ruled out.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     metric: str
     suite: str | None = None
@@ -64,10 +62,8 @@ class Check(BaseModel):
         return by.strip(), group.strip() if separator else None
 
 
-class CheckFile(BaseModel):
+class CheckFile(BaseModel, frozen=True, extra="forbid"):
     """A whole check.yaml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     checks: tuple[Check, ...] = Field(min_length=1)
 

@@ -1,26 +1,24 @@
 """A judge's error rates, as `sfr-eval calibrate --judge` measured them, and the correction."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from sfr_eval.errors import UserError
 from sfr_eval.stats.correction import corrected_share
+from sfr_eval.store.manifest import JudgingRecord
 from sfr_eval.types import Estimate
-from sfr_eval.util.reading import read_model
+from sfr_eval.util.reading import read_versioned
 
 FORMAT = 1
 GOOD_SUFFIX, CORRECTED_SUFFIX = "_good", "_good_corrected"
 
 
-class JudgeErrors(BaseModel):
+class JudgeErrors(BaseModel, frozen=True, extra="forbid"):
     """Counts (judged correctly, all) among good and among bad replies whose verdict is known."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rubric: str
     positives: tuple[int, int]
@@ -35,10 +33,8 @@ class JudgeErrors(BaseModel):
         return self
 
 
-class CalibrationFile(BaseModel):
+class CalibrationFile(BaseModel, frozen=True, extra="forbid"):
     """The calibration of one judge."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int
     judge: str = Field(min_length=1)
@@ -50,34 +46,26 @@ class CalibrationFile(BaseModel):
 
 def read_calibration(file: Path) -> CalibrationFile:
     """Read a calibration. Raises UserError if the file is not one."""
-    try:
-        loaded = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise UserError(
-            f"{file}: not a JSON file; create it with `sfr-eval calibrate --judge`"
-        ) from None
-    if not isinstance(loaded, dict) or loaded.get("format") != FORMAT:
-        raise UserError(f"{file}: not a calibration; create it with `sfr-eval calibrate --judge`")
-    return read_model(CalibrationFile, loaded, where=str(file))
+    remedy = "create it with `sfr-eval calibrate --judge`"
+    return read_versioned(
+        CalibrationFile, file, version=FORMAT, what="a calibration", remedy=remedy, where=str(file)
+    )
 
 
-def matched(
-    file: Path, *, judges: Sequence[str], rubrics: Mapping[str, str], votes: int
-) -> dict[str, JudgeErrors]:
+def matched(file: Path, record: JudgingRecord) -> dict[str, JudgeErrors]:
     """Return the errors of exactly this judge, asked this way. Raises UserError if the file is of
     another judge, judge file or number of votes."""
     calibration = read_calibration(file)
     axes, where = calibration.axes, f"--judge-calibration {file}"
-    if list(judges) != [calibration.judge]:
-        raise UserError(f"{where}: is for judge {calibration.judge}, not {', '.join(judges)}")
-    if votes != calibration.votes:
-        raise UserError(f"{where}: was made with {calibration.votes} votes, not {votes}")
-    for axis, rubric in rubrics.items():
+    if record.judges != (calibration.judge,):
+        judges = ", ".join(record.judges)
+        raise UserError(f"{where}: is for judge {calibration.judge}, not {judges}")
+    if record.votes != calibration.votes:
+        raise UserError(f"{where}: was made with {calibration.votes} votes, not {record.votes}")
+    for axis, rubric in record.rubrics.items():
         if axis in axes and axes[axis].rubric != rubric:
             raise UserError(f"{where}: the judge file of {axis} has changed since; calibrate again")
-    return {axis: axes[axis] for axis in rubrics if axis in axes}
+    return {axis: axes[axis] for axis in record.rubrics if axis in axes}
 
 
 def corrected_estimates(

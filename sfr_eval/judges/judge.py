@@ -7,11 +7,11 @@ never asked again in the hope of a better answer.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sfr_eval.endpoints.address import Address, judge_address, judge_key, reach
+from sfr_eval.endpoints.address import Address, reach
 from sfr_eval.endpoints.answer import Answer
 from sfr_eval.endpoints.fleet import Fleet
 from sfr_eval.endpoints.limits import Prices
@@ -75,8 +75,7 @@ class Judge:
     ) -> Iterator[Judgement]:
         """Yield a judgement for each case, in the order in which they finish.
 
-        Ids for which `is_stored` is true are not asked again. Cases are taken as
-        there is room for them.
+        Ids for which `is_stored` is true are not asked again. Cases are taken when there is room.
         """
         requests = (
             (judgement_id, case, body)
@@ -121,20 +120,14 @@ class Judge:
         chat = messages(spec, case.material)
         fields = [self._identity, spec.rubric, chat, case.sample_id, case.other_id, case.vote]
         digest = hashlib.sha256(json.dumps(fields).encode()).digest()
+        schema = {"name": "judgement", "strict": True, "schema": spec.answer_schema}
         body = {
             "messages": chat,
             "temperature": spec.temperature,
             "top_p": 1.0,
             "max_tokens": spec.max_tokens,
             "seed": int.from_bytes(digest[:8], "big") >> 1,  # a different one for each vote
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {
-                    "name": "judgement",
-                    "strict": True,
-                    "schema": spec.answer_schema,
-                },
-            },
+            "response_format": {"type": "json_schema", "json_schema": schema},
         }
         return digest.hex()[:32], body
 
@@ -144,10 +137,8 @@ _CHOICE_SCORES = {"A": 1.0, "B": 0.0, "tie": 0.5}
 
 def read(spec: JudgeSpec, answer: Answer) -> tuple[JudgementStatus, float | None, str]:
     """Return the (status, score, error) of an answer."""
-    if answer.outcome == "failed":
-        return "error", None, answer.error
-    if answer.outcome == "unsupported":
-        return "unsupported", None, answer.error
+    if answer.outcome in ("failed", "unsupported"):
+        return "error" if answer.outcome == "failed" else "unsupported", None, answer.error
     if answer.outcome == "refused":
         return "refused", None, _start(answer.error or answer.text)
     score = read_answer(spec, answer.text)
@@ -162,9 +153,8 @@ def _start(text: str) -> str:
 
 
 def votes(case: Case, count: int) -> Iterator[Case]:
-    """Yield the case once for each vote."""
-    for vote in range(count):
-        yield replace(case, vote=vote)
+    """Return the case once for each vote."""
+    return (replace(case, vote=vote) for vote in range(count))
 
 
 def both_orders(case: Case) -> tuple[Case, Case]:
@@ -182,23 +172,3 @@ def preference(first: Judgement, swapped: Judgement) -> float | None:
     if first.score is None or swapped.score is None:
         return None
     return first.score if first.score == 1 - swapped.score else 0.5
-
-
-def open_judges(
-    names: Sequence[str],
-    *,
-    concurrency: int,
-    timeout_seconds: float,
-    prices: tuple[float, float] | None,
-) -> list[Judge]:
-    """Connect to the judges named by --judge. Raises UserError if one does not answer."""
-    return [
-        Judge(
-            address,
-            key=judge_key(address),
-            concurrency=concurrency,
-            timeout_seconds=timeout_seconds,
-            prices=prices and Prices(prompt=prices[0], completion=prices[1]),
-        )
-        for address in map(judge_address, names)
-    ]

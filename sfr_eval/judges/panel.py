@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sfr_eval.endpoints.address import judge_address, judge_key
+from sfr_eval.endpoints.limits import Prices
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.judges.error_rates import matched
-from sfr_eval.judges.judge import Case, Judge, open_judges, votes
+from sfr_eval.judges.judge import Case, Judge, votes
 from sfr_eval.judges.rubric import JudgeSpec, Material, load_judge
 from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.settings import JudgeSettings, RequestSettings
@@ -77,24 +79,23 @@ def open_panel(
                 raise UserError(f"--judge-axes {spec.id}: suite {suite.id} has no personas")
     if len({spec.id for spec in specs}) < len(specs):
         raise UserError("--judge-axes: two judge files have the same id")
-    judges = open_judges(
-        tuple(dict.fromkeys(settings.judge or ())),
-        concurrency=requests.concurrency,
-        timeout_seconds=requests.timeout,
-        prices=settings.judge_prices,
-    )
+    prices = settings.judge_prices
+    judges = [
+        Judge(
+            address,
+            key=judge_key(address),
+            concurrency=requests.concurrency,
+            timeout_seconds=requests.timeout,
+            prices=prices and Prices(prompt=prices[0], completion=prices[1]),
+        )
+        for address in map(judge_address, dict.fromkeys(settings.judge or ()))
+    ]
     panel = JudgePanel(judges=judges, specs=specs, settings=settings, max_cost=requests.max_cost)
     try:
         if len({judge.name for judge in judges}) < len(judges):
             raise UserError("--judge: the same judge is named twice")
         if settings.judge_calibration is not None:
-            record = panel.record
-            matched(
-                settings.judge_calibration,
-                judges=record.judges,
-                rubrics=record.rubrics,
-                votes=settings.judge_votes,
-            )
+            matched(settings.judge_calibration, panel.record)
     except UserError:
         panel.close()
         raise
@@ -122,10 +123,10 @@ def judge_and_record(
     manifest: Manifest,
     spent: float = 0.0,
 ) -> tuple[Manifest, list[str]]:
-    """Judge, and record in the manifest which votes count. Returns it, and what went wrong."""
+    """Judge, and record in the manifest which votes count. Return it, and what went wrong."""
     replies = answers(samples, manifest.thinking)
     try:
-        trouble = judge_run(folder, replies, suites, panel, spent=spent)
+        trouble = _judge(folder, replies, suites, panel, spent=spent)
     except RunError as error:
         trouble = [str(error)]
     manifest = manifest.model_copy(update={"judging": panel.record})
@@ -133,7 +134,7 @@ def judge_and_record(
     return manifest, trouble
 
 
-def judge_run(
+def _judge(
     folder: RunFolder,
     samples: Sequence[Sample],
     suites: Sequence[Suite],
@@ -141,21 +142,23 @@ def judge_run(
     *,
     spent: float = 0.0,
 ) -> list[str]:
-    """Ask for every vote that is not stored. Returns lines for the user. Raises RunError if servers
+    """Ask for every vote that is not stored. Return lines for the user. Raises RunError if servers
     fail or the budget is spent; answers are stored in any case."""
     replies = [sample for sample in samples if sample.has_text]
     stored = {row.judgement_id for row in stored_judgements(folder) if row.status != "error"}
     total = len(replies) * len(panel.specs) * panel.settings.judge_votes
     failed, first = 0, ""
-    writer = judgement_writer(folder)
-    with closing(writer):
+    judgements = folder.path / "judgements"
+    with writing_to(folder.path):
+        judgements.mkdir(parents=True, exist_ok=True)
+    with closing(SampleWriter.next_in(judgements)) as writer:
         for judge in panel.judges:
             if panel.max_cost is not None:
                 judge.allow(max(0.0, panel.max_cost - spent))
             done = 0
             try:
                 with Bar(f"judging by {judge.name}", total, unit="votes") as bar:
-                    cases = run_cases(replies, suites, panel.specs, panel.settings.judge_votes)
+                    cases = _cases(replies, suites, panel)
                     for judgement in judge.judge(cases, is_stored=stored.__contains__):
                         writer.append((judgement,))
                         done += 1
@@ -173,15 +176,10 @@ def judge_run(
     return []
 
 
-def run_cases(
-    replies: Sequence[Sample],
-    suites: Sequence[Suite],
-    specs: Sequence[JudgeSpec],
-    vote_count: int,
-) -> Iterator[Case]:
+def _cases(replies: Sequence[Sample], suites: Sequence[Suite], panel: JudgePanel) -> Iterator[Case]:
     """Yield all cases of a run, axis by axis, so that a server computes each rubric once."""
     by_id = {suite.id: suite for suite in suites}
-    for spec in specs:
+    for spec in panel.specs:
         for reply in replies:
             suite = by_id[reply.suite]
             material = Material(
@@ -189,21 +187,12 @@ def run_cases(
                 persona=suite.personas[reply.persona].system if spec.needs_persona else "",
                 replies=(reply.text,),
             )
-            yield from votes(
-                Case(sample_id=reply.sample_id, spec=spec, material=material), vote_count
-            )
-
-
-def judgement_writer(folder: RunFolder) -> SampleWriter:
-    """Open a new file after those of earlier sessions."""
-    judgements = folder.path / "judgements"
-    with writing_to(folder.path):
-        judgements.mkdir(parents=True, exist_ok=True)
-    return SampleWriter.next_in(judgements)
+            case = Case(sample_id=reply.sample_id, spec=spec, material=material)
+            yield from votes(case, panel.settings.judge_votes)
 
 
 def stored_judgements(folder: RunFolder) -> Iterator[Judgement]:
-    """Yield every stored vote in the order of writing; damaged lines count as never asked."""
+    """Yield every stored vote in the order of writing; damaged rows are skipped."""
     for file in sorted((folder.path / "judgements").glob("*.jsonl")):
         yield from kept_rows(file, Judgement)
 
@@ -232,16 +221,7 @@ def judged_of(folder: RunFolder, manifest: Manifest) -> Judged | None:
         )
         if counts and (row.judgement_id not in rows or rows[row.judgement_id].status == "error"):
             rows[row.judgement_id] = row
-    errors = (
-        matched(
-            Path(record.calibration),
-            judges=record.judges,
-            rubrics=record.rubrics,
-            votes=record.votes,
-        )
-        if record.calibration
-        else {}
-    )
+    errors = matched(Path(record.calibration), record) if record.calibration else {}
     return Judged(
         judgements=tuple(rows.values()),
         judges=record.judges,

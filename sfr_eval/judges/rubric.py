@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.temperature import checked_temperatures
@@ -36,13 +36,12 @@ _ANSWER = {
     "rating": 'Answer with JSON only: {"score": N}, where N is a whole number from 1 to 5.',
     "pairwise": 'Answer with JSON only: {"better": "A"}, {"better": "B"} or {"better": "tie"}.',
 }
+_CHOICES = ["A", "B", "tie"]
 _PROMPT_VERSION = "1"  # of everything added here to the words of the judge file
 
 
-class JudgeSpec(BaseModel):
+class JudgeSpec(BaseModel, frozen=True, extra="forbid"):
     """One axis of judgement, as read from judges/<id>.yaml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: str = Field(min_length=1)
@@ -116,9 +115,6 @@ class JudgeSpec(BaseModel):
         }
 
 
-_CHOICES = ["A", "B", "tie"]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """What a judge may see; `persona` is the text of the persona's card."""
@@ -132,14 +128,8 @@ def messages(spec: JudgeSpec, material: Material) -> list[dict[str, str]]:
     """Return the chat that asks the judge about this material."""
     code = _code(material)
     texts = dict(zip(_TEXTS[spec.kind], material.replies, strict=True))
-    blocks = {
-        name: f"<{name}-{code}>\n{text}\n</{name}-{code}>"
-        for name, text in {
-            **texts,
-            "question": material.question,
-            "persona": material.persona,
-        }.items()
-    }
+    texts |= {"question": material.question, "persona": material.persona}
+    blocks = {name: f"<{name}-{code}>\n{text}\n</{name}-{code}>" for name, text in texts.items()}
     if spec.scale is not None:
         blocks["scale"] = "\n".join(f"{n}: {spec.scale[n]}" for n in SCALE)
     system = f"{_fill(spec.system, blocks)}\n\n{_GUARD.format(code=code)}\n{_ANSWER[spec.kind]}"

@@ -9,6 +9,7 @@ ones.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -56,11 +57,8 @@ def calibrate_judge(
     items: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Run the trial of one judge and write its calibration file.
-
-    Returns what the file holds, with `trouble`, lines about judgements that failed, and `output`,
-    the path of the file.
-    """
+    """Run the trial of one judge and write its calibration file. Return the file's content, with
+    `trouble`, lines about judgements that failed, and `output`, the path of the file."""
     if len(settings.judge or ()) != 1:
         raise UserError("calibrate: takes one --judge; each judge errs in its own way")
     suite = load_suite(_SUITE)
@@ -69,7 +67,8 @@ def calibrate_judge(
     with closing(open_panel(settings, [suite], requests=requests)) as panel:
         judge, specs = panel.judges[0], panel.specs
         judge.allow(requests.max_cost)
-        file = output or Path(f"judge-{_file_name(judge.name)}.json")
+        name = re.sub(r"[^\w.-]", "-", judge.name)[:80]
+        file = output or Path(f"judge-{name}.json")
         asker = _Asker(judge, settings.judge_votes, file=file.with_suffix(".votes.jsonl"))
         if rows is None:
             rated = benchmark_items(suite, specs, items=items, seed=seed)
@@ -97,8 +96,7 @@ def calibrate_judge(
         "axes": {
             spec.id: {
                 "rubric": spec.rubric,
-                "positives": axes[spec.id]["positives"],
-                "negatives": axes[spec.id]["negatives"],
+                **{name: axes[spec.id][name] for name in ("positives", "negatives")},
             }
             for spec in specs
         },
@@ -147,15 +145,10 @@ class _Asker:
 
     def rate(self, items: Sequence[TrialItem]) -> dict[ItemKey, float]:
         """Return the mean of the votes that could be read; items without any are absent."""
-        cases = [
-            vote
-            for item in items
-            for vote in votes(
-                Case(sample_id=item.id, spec=item.spec, material=item.material), self._vote_count
-            )
-        ]
+        cases = [Case(sample_id=i.id, spec=i.spec, material=i.material) for i in items]
+        rows = self.ask([vote for case in cases for vote in votes(case, self._vote_count)])
         scores: dict[ItemKey, list[float]] = {}
-        for key, row in self.ask(cases).items():
+        for key, row in rows.items():
             if row.score is not None:
                 scores.setdefault(ItemKey(key.axis, key.sample_id), []).append(row.score)
         return {item: sum(numbers) / len(numbers) for item, numbers in scores.items()}
@@ -175,7 +168,7 @@ def _biases(
     *,
     seed: int,
 ) -> dict[str, Any]:
-    """Return what only the synthetic benchmark can show: response to faults, length and order."""
+    """Measure what only the synthetic benchmark can show: response to faults, length and order."""
     pairs = longer_items(suite, rated, seed=seed)
     longer_scores = asker.rate([longer for _, longer in pairs])
     cases = order_cases(suite, rated, seed=seed)
@@ -185,7 +178,3 @@ def _biases(
         "length": length_gain(pairs, {**scores, **longer_scores}, specs),
         "position": position_bias(cases, judgements),
     }
-
-
-def _file_name(judge: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in judge)[:80]

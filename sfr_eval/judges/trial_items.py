@@ -1,10 +1,10 @@
-"""What a judge is asked in its trial: replies and pairs whose true verdict is known."""
+"""The questions of a judge's trial: replies and pairs whose true verdict is known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from sfr_eval.errors import UserError
 from sfr_eval.judges.judge import Case, both_orders
@@ -17,8 +17,6 @@ _PAIR_FAULTS = ("topic", "intent", "grammar")
 
 class LabelRow(BaseModel):
     """One reply that a person has judged on one axis."""
-
-    model_config = ConfigDict(extra="ignore")
 
     question: str = Field(min_length=1)
     reply: str
@@ -115,12 +113,10 @@ def order_cases(suite: Suite, rated: Sequence[TrialItem], *, seed: int) -> list[
     for number, specimen in enumerate(good.values()):
         fault = _PAIR_FAULTS[number % len(_PAIR_FAULTS)]
         bad = with_fault(suite.world, specimen, fault, rng)
-        material = Material(
-            question=suite.queries[specimen.query], replies=(specimen.text, bad.text)
-        )
-        cases.append(
-            both_orders(Case(sample_id=specimen.id, other_id=bad.id, spec=spec, material=material))
-        )
+        question, replies = suite.queries[specimen.query], (specimen.text, bad.text)
+        material = Material(question=question, replies=replies)
+        case = Case(sample_id=specimen.id, other_id=bad.id, spec=spec, material=material)
+        cases.append(both_orders(case))
     return cases
 
 

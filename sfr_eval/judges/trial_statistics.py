@@ -1,4 +1,4 @@
-"""What the scores of a trial say of the judge: accuracy, response to faults, and biases.
+"""What the scores of a trial say about the judge: accuracy, response to faults, and biases.
 
 Every number is a mapping {value, low, high} with a 95 % interval; None is undefined.
 """
@@ -26,16 +26,12 @@ def accuracy(rated: Sequence[TrialItem], scores: Scores) -> dict[str, Any]:
     positives = (sum(score >= GOOD for score in good), len(good))
     negatives = (sum(score < GOOD for score in bad), len(bad))
     sensitivity, specificity = (_share(*counts) for counts in (positives, negatives))
-    balanced = (
-        (sensitivity["value"] + specificity["value"]) / 2
-        if sensitivity["value"] is not None and specificity["value"] is not None
-        else None
-    )
+    shares = [share["value"] for share in (sensitivity, specificity) if share["value"] is not None]
     return {
         "positives": positives,
         "negatives": negatives,
         "accuracy": _share(positives[0] + negatives[0], len(good) + len(bad)),
-        "balanced_accuracy": balanced,
+        "balanced_accuracy": sum(shares) / 2 if len(shares) == 2 else None,
         "sensitivity": sensitivity,
         "specificity": specificity,
         "mean_of_good": sum(good) / len(good) if good else None,
@@ -63,15 +59,8 @@ def dose_response(
                 and item.specimen.fault in ("", fault)
                 and item.key in scores
             ]
-            rows.append(
-                {
-                    "fault": fault,
-                    "axis": spec.id,
-                    "own": spec.id in own_axes,
-                    "means": _means(points),
-                    "slope": _slope(points),
-                }
-            )
+            row = {"fault": fault, "axis": spec.id, "own": spec.id in own_axes}
+            rows.append({**row, "means": _means(points), "slope": _slope(points)})
     return rows
 
 
@@ -96,22 +85,21 @@ def position_bias(
 ) -> dict[str, Any]:
     """Return how often the reply shown first is chosen, the verdict flips with the order, and the
     good reply wins. Each pair holds the case with the good reply first and its swapped twin."""
-    firsts, flips, right, read = [], 0, 0, 0
+    firsts, flips, right = [], 0, 0
     for pair in cases:
         first, swapped = (judgements[case.key] for case in pair)
         outcome = preference(first, swapped)
         if outcome is None or first.score is None or swapped.score is None:
             continue
-        read += 1
         flips += first.score != 1 - swapped.score
         right += outcome == 1
         firsts.append((first.score + swapped.score) / 2)
     return {
         "pairs": len(cases),
-        "read": read,
+        "read": len(firsts),
         "first_chosen": _mean(firsts),  # 0.5 without bias
-        "flips": _share(flips, read),
-        "accuracy": _share(right, read),
+        "flips": _share(flips, len(firsts)),
+        "accuracy": _share(right, len(firsts)),
     }
 
 

@@ -52,6 +52,22 @@ def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
         raise UserError(one_line(error, where=f"{where}: ", known=kind.model_fields)) from None
 
 
+def read_versioned(
+    kind: type[Model], file: Path, *, version: int, what: str, remedy: str, where: str
+) -> Model:
+    """Read a JSON file that we wrote. Raises UserError if it is another file, or of another version
+    of the format; the line ends in the remedy."""
+    try:
+        loaded = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{where}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{where}: not a JSON file; {remedy}") from None
+    if not isinstance(loaded, dict) or loaded.get("format") != version:
+        raise UserError(f"{where}: not {what}; {remedy}")
+    return read_model(kind, loaded, where=where)
+
+
 def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
     """Read all rows of a JSONL file. Raises UserError that names the first bad line."""
     return [read_model(kind, loaded, where=where) for where, loaded in json_lines(file)]

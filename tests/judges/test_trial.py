@@ -12,6 +12,7 @@ from sfr_eval.errors import RunError
 from sfr_eval.judges.error_rates import matched, read_calibration
 from sfr_eval.judges.trial import calibrate_judge
 from sfr_eval.settings import JudgeSettings, RequestSettings
+from sfr_eval.store.manifest import JudgingRecord
 from tests.support.fake_server import Answerer, FakeServer, completion, serving
 from tests.support.judge_oracle import OracleJudge
 
@@ -64,17 +65,15 @@ def test_known_error_rates_are_recovered_and_stored(tmp_path: Path) -> None:
         report = found["report"]["axes"][axis]
         assert errors.positives[0] / errors.positives[1] == report["sensitivity"]["value"]
     rubrics = {axis: errors.rubric for axis, errors in kept.axes.items()}
-    assert set(matched(tmp_path / "judge.json", judges=[kept.judge], rubrics=rubrics, votes=1)) == {
-        "ctx",
-        "rel",
-        "flu",
-    }
-    with pytest.raises(ValueError, match="was made with 1 votes, not 3"):
-        matched(tmp_path / "judge.json", judges=[kept.judge], rubrics=rubrics, votes=3)
-    with pytest.raises(ValueError, match="is for judge"):
-        matched(tmp_path / "judge.json", judges=["other"], rubrics=rubrics, votes=1)
-    with pytest.raises(ValueError, match="has changed since"):
-        matched(tmp_path / "judge.json", judges=[kept.judge], rubrics={"ctx": "new"}, votes=1)
+    record = JudgingRecord(judges=(kept.judge,), rubrics=rubrics, votes=1)
+    assert set(matched(tmp_path / "judge.json", record)) == {"ctx", "rel", "flu"}
+    for change, message in (
+        ({"votes": 3}, "was made with 1 votes, not 3"),
+        ({"judges": ("other",)}, "is for judge"),
+        ({"rubrics": {"ctx": "new"}}, "has changed since"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            matched(tmp_path / "judge.json", record.model_copy(update=change))
 
 
 def test_a_judge_that_likes_length_is_caught(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def import_generations(
     code: CodeSettings | None = None,
     fields: Fields | None = None,
 ) -> tuple[RunFolder, list[Path]]:
-    """Make a run folder from plain rows, lm-eval samples or inspect logs. Returns it, and the
+    """Make a run folder from plain rows, lm-eval samples or inspect logs. Return it, and the
     folders that had to be created for it."""
     readers = [_reader(file) for file in files]
     named = suite or _own_suite(files[0])

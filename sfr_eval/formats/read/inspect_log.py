@@ -38,14 +38,12 @@ def need_inspect(what: str) -> None:
     try:
         import inspect_ai.log  # noqa: F401
     except ImportError as error:
-        raise UserError(
-            f"{what}: needs inspect_ai ({error}); pip install 'sfr-eval[inspect]'"
-        ) from None
+        remedy = "pip install 'sfr-eval[inspect]'"
+        raise UserError(f"{what}: needs inspect_ai ({error}); {remedy}") from None
 
 
 def read(file: Path, prompts: PromptMap) -> Reading:
     """Read all replies of a log. Raises UserError for replies from inspect's cache."""
-    need_inspect(f"score {file}")
     log = _header(file)
     config = log.eval.model_generate_config.merge(log.plan.config)
     temperature = UNSTATED_TEMPERATURE if config.temperature is None else config.temperature
@@ -53,10 +51,9 @@ def read(file: Path, prompts: PromptMap) -> Reading:
     for sample in _samples(file, log):
         where = f"{file}: sample {sample.id}, epoch {sample.epoch}"
         _refuse_cached(sample, log.eval.model, where=where)
-        metadata = sample.metadata or {}
         query, persona = prompts.find(
             sample.model_dump(include={"id", "input", "target", "metadata"}),
-            metadata,
+            sample.metadata or {},
             messages=_messages(sample),
             names=(str(sample.id),),
             where=where,
@@ -92,7 +89,6 @@ def _warnings(file: Path, log: "EvalLog", config: "GenerateConfig") -> Iterator[
 
 def own_suite(file: Path) -> str | None:
     """Return the suite that our export wrote into a log; None for other logs."""
-    need_inspect(f"score {file}")
     block = _own_block(_header(file))
     return str(block["suite"]) if "suite" in block else None
 
@@ -103,6 +99,7 @@ def _own_block(log: "EvalLog") -> Mapping[str, Any]:
 
 
 def _header(file: Path) -> "EvalLog":
+    need_inspect(f"score {file}")
     from inspect_ai.log import read_eval_log
 
     try:
@@ -132,13 +129,13 @@ def _samples(file: Path, log: "EvalLog") -> "Iterator[EvalSample]":
 
 
 def _messages(sample: "EvalSample") -> list[tuple[str, str]]:
-    """Return what the model read: the input, with the system message if a solver added one."""
+    """Return the model's input, with the system message if a solver added one."""
     if isinstance(sample.input, str):
-        read = [("user", sample.input)]
+        messages = [("user", sample.input)]
     else:
-        read = [(message.role, message.text) for message in sample.input]
+        messages = [(message.role, message.text) for message in sample.input]
     system = [("system", m.text) for m in sample.messages if m.role == "system"]
-    return read if any(role == "system" for role, _ in read) else [*system, *read]
+    return messages if any(role == "system" for role, _ in messages) else [*system, *messages]
 
 
 def _refuse_cached(sample: "EvalSample", model: str, *, where: str) -> None:

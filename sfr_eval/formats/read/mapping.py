@@ -1,7 +1,7 @@
 """Finds the prompt of the suite that a foreign row answers.
 
-The prompt is found by what the row names (a field of our own exports, the id of a data set's row)
-or else by its text. A text that fits two queries is refused: nothing is guessed.
+The row may name it (a field of our own exports, the id of a data set's row); otherwise its text
+decides. A text that fits two queries is refused: nothing is guessed.
 """
 
 import json
@@ -24,8 +24,7 @@ PERSONA_NAMES = ("persona", "persona_id", "style")
 
 @dataclass(frozen=True, kw_only=True)
 class Fields:
-    """The fields that hold query and persona, named by the user: dotted paths like
-    `doc.task_id`."""
+    """Where the user says query and persona are: dotted paths like `doc.task_id`."""
 
     query: str | None = None
     persona: str | None = None
@@ -94,14 +93,14 @@ class PromptMap:
             query = self._query_named(name)
             if query is not None:
                 return query
-        read = "\n".join(text for _, text in messages)
-        inside = longest_inside(read, self.suite.queries)
+        prompt = "\n".join(text for _, text in messages)
+        inside = longest_inside(prompt, self.suite.queries)
         if len(inside) == 1:
             return inside[0]
         if inside:
             why = f"the prompt contains {len(inside)} queries ({', '.join(inside[:3])})"
         else:
-            shown = " ".join((*stated, *user[-1:], read)[0].split())[:60]
+            shown = " ".join((*stated, *user[-1:], prompt)[0].split())[:60]
             why = f"`{shown}` names no query of suite {self.suite.id}"
         raise UserError(f"{where}: {why}; say which field names it with --query-field")
 
@@ -115,9 +114,9 @@ class PromptMap:
         for field in PERSONA_NAMES:
             if isinstance(document.get(field), str):
                 return self.known_persona(document[field], where=f"{where}: {field}")
-        read = "\n".join(text for role, text in messages if role in ("system", ""))
+        prompt = "\n".join(text for role, text in messages if role in ("system", ""))
         cards = {id: card.system.strip() for id, card in personas.items()}
-        inside = longest_inside(read, cards)
+        inside = longest_inside(prompt, cards)
         if len(inside) == 1:
             return inside[0]
         raise UserError(
@@ -126,9 +125,9 @@ class PromptMap:
         )
 
 
-def longest_inside(read: str, texts: Mapping[str, str]) -> list[str]:
-    """Return the ids of the texts that occur in `read`, except parts of others that do."""
-    inside = [id for id, text in texts.items() if text and text in read]
+def longest_inside(prompt: str, texts: Mapping[str, str]) -> list[str]:
+    """Return the ids of the texts that occur in a prompt, except parts of others that do."""
+    inside = [id for id, text in texts.items() if text and text in prompt]
     return [
         id
         for id in inside

@@ -1,4 +1,4 @@
-"""What a reader of foreign files returns: replies to prompts of the suite, and their origin."""
+"""Replies to prompts of a suite, and their origin, as the readers of foreign files return them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -12,7 +12,7 @@ def upload(source: ExportSource, *, repo: str | None, artifacts: bool) -> str:
     """Upload the run, under its folder's name, to the data set repository `repo`.
 
     The repository is created (private) if it does not exist. Without `artifacts` no reply leaves
-    this machine: neither samples.parquet nor the report and the plots. Returns the address of the
+    this machine: neither samples.parquet nor the report and the plots. Return the address of the
     commit.
     """
     if repo is None:

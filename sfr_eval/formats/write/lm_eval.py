@@ -27,7 +27,7 @@ _UNSAFE = re.compile(r'["<>:/|\\?*\[\]]+')
 
 
 def write(source: ExportSource, output: Path) -> list[Path]:
-    """Write to `output`/<model>. Returns the files, results first."""
+    """Write to `output`/<model>. Return the files, results first."""
     stamp = datetime.now().isoformat().replace(":", "-")
     folder = output / sanitized(source.model)
     folder.mkdir(parents=True, exist_ok=True)

@@ -93,7 +93,7 @@ class ExportSource:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """What an importer should know of this run: model, engine, template, seed, status."""
+        """The facts of this run that an importer needs: model, engine, template, seed, status."""
         names = {"engine", "dtype", "chat_template", "system_role", "seed"}
         return {
             **self.manifest.identity.model_dump(include=names, exclude_unset=True),
@@ -130,7 +130,7 @@ class ExportSource:
                 for sample in self.samples:
                     if (sample.suite, sample.temperature) == (suite.id, temperature):
                         samples[sample.prompt_key].append(sample)
-                here = [
+                estimates = [
                     e
                     for (_, t, persona), e in suite.estimates.items()
                     if t == temperature and not persona and self.wants(e.metric)
@@ -141,8 +141,8 @@ class ExportSource:
                     version=self.manifest.part(suite.id).version,
                     temperature=temperature,
                     samples=samples,
-                    estimates={e.metric: e for e in here if e.value is not None},
-                    undefined={e.metric: e.reason for e in here if e.value is None},
+                    estimates={e.metric: e for e in estimates if e.value is not None},
+                    undefined={e.metric: e.reason for e in estimates if e.value is None},
                     by_sample=_by_sample(measured),
                     by_prompt=_by_prompt(measured, list(samples)),
                     standard_errors=_standard_errors(measured),

@@ -24,7 +24,7 @@ class Job:
     families: tuple[Family, ...]
 
     def estimates(self, results: Sequence[MetricResult]) -> list[Estimate]:
-        """Returns the estimates of each metric, those corrected for a judge's errors at the end."""
+        """Return the estimates of each metric, those corrected for a judge's errors at the end."""
         k = samples_per_prompt(self.context.samples)
         estimates = [
             estimate
@@ -36,7 +36,7 @@ class Job:
         return estimates
 
     def slices(self, results: Sequence[MetricResult]) -> list[SliceEstimate]:
-        """Returns pass@k by difficulty, platform and month, for the k that are shown."""
+        """Return pass@k by difficulty, platform and month, for the k that are shown."""
         code = self.context.suite.code
         if code is None:
             return []
@@ -50,11 +50,25 @@ class Job:
             for row in slice_estimates(result, k, facets)
         ]
 
+    def counts(self) -> Iterator[StatusCounts]:
+        """Count samples by status and temperature. `empty` ones are ok or truncated, too."""
+        for temperature in sorted({sample.temperature for sample in self.context.samples}):
+            rows = [row for row in self.context.samples if row.temperature == temperature]
+            status = Counter(sample.status for sample in rows)
+            yield StatusCounts(
+                suite=self.context.suite.id,
+                temperature=temperature,
+                persona="",
+                total=len(rows),
+                **{name: status[name] for name in get_args(Status)},
+                empty=sum(sample.has_text and not sample.text.strip() for sample in rows),
+            )
+
 
 def suite_families(
     suite: Suite, names: Sequence[str] | None, *, judged: bool
 ) -> tuple[Family, ...]:
-    """Returns the families of a suite in the order of the table, each once. `names` None takes
+    """Return the families of a suite in the order of the table, each once. `names` None takes
     those that the suite lists."""
     if names is None:
         names, where = suite.spec.metrics, f"{suite.folder / 'suite.yaml'}: metrics:"
@@ -67,21 +81,6 @@ def suite_families(
 
 
 def samples_per_prompt(samples: Sequence[Sample]) -> int:
-    """Returns k, the most samples that any prompt was asked for at one temperature."""
+    """Return k, the most samples that any prompt was asked for at one temperature."""
     prompts = Counter(sample.cell for sample in samples)
     return max(prompts.values(), default=0)
-
-
-def counts(suite: str, samples: Sequence[Sample]) -> Iterator[StatusCounts]:
-    """Counts samples by status and temperature. `empty` ones are ok or truncated, too."""
-    for temperature in sorted({sample.temperature for sample in samples}):
-        here = [sample for sample in samples if sample.temperature == temperature]
-        status = Counter(sample.status for sample in here)
-        yield StatusCounts(
-            suite=suite,
-            temperature=temperature,
-            persona="",
-            total=len(here),
-            **{name: status[name] for name in get_args(Status)},
-            empty=sum(sample.has_text and not sample.text.strip() for sample in here),
-        )

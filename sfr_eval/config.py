@@ -126,11 +126,6 @@ class RunConfig(Settings):
         """Return all settings without their groups, as JSON types: what the manifest stores."""
         return flattened(self.model_dump(mode="json"))
 
-    @property
-    def partial(self) -> bool:
-        """True for a run that is partial by design: --limit or --shard."""
-        return self.limit is not None or self.shard is not None
-
     @model_validator(mode="before")
     @classmethod
     def _grouped(cls, values: Any) -> Any:
@@ -234,7 +229,7 @@ def refuse_unknown(
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
-    """`--set name=value` pairs; a value is read as YAML, so 3, true and [a, b] have their types."""
+    """Parse `--set name=value` pairs. Values are YAML, so 3, true and [a, b] have their types."""
     values: dict[str, Any] = {}
     for assignment in assignments:
         name, separator, text = assignment.partition("=")

@@ -65,7 +65,8 @@ def draw(ready: Preflight) -> Drawn:
             ended_early = error
     samples = [stored[request.sample_id] for request in requests if request.sample_id in stored]
     failed = sum(sample.status == "error" for sample in samples)
-    partial = ended_early is not None or failed > 0 or ready.config.partial
+    by_design = ready.config.limit is not None or ready.config.shard is not None
+    partial = ended_early is not None or failed > 0 or by_design
     state = {"status": "partial" if partial else "complete", "samples": len(samples)}
     if ended_early is None:
         state["sealed"] = folder.seal(samples)

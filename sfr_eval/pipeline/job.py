@@ -25,12 +25,8 @@ class Job:
 
     def estimates(self, results: Sequence[MetricResult]) -> list[Estimate]:
         """Return the estimates of each metric, those corrected for a judge's errors at the end."""
-        k = samples_per_prompt(self.context.samples)
-        estimates = [
-            estimate
-            for result in results
-            for estimate in all_estimates(result, k, self.context.suite.personas)
-        ]
+        k, personas = samples_per_prompt(self.context.samples), self.context.suite.personas
+        estimates = [row for result in results for row in all_estimates(result, k, personas)]
         if judged := self.context.judged:
             estimates += corrected_estimates(estimates, judged.errors)
         return estimates
@@ -68,8 +64,7 @@ class Job:
 def suite_families(
     suite: Suite, names: Sequence[str] | None, *, judged: bool
 ) -> tuple[Family, ...]:
-    """Return the families of a suite in the order of the table, each once. `names` None takes
-    those that the suite lists."""
+    """Return the families of a suite in table order; `names` None takes those that it lists."""
     if names is None:
         names, where = suite.spec.metrics, f"{suite.folder / 'suite.yaml'}: metrics:"
         loaded = {name: load_family(name, where=where) for name in names}

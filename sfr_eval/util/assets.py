@@ -32,8 +32,7 @@ def available(kind: Literal["tasks", "judges"]) -> dict[str, Path]:
 
 
 def find_suite(name: str) -> Path:
-    """Return the folder of a suite, given by name or path. Raises UserError, with the nearest name,
-    if there is none."""
+    """Return the folder of a suite, given by name or path. Raises UserError if there is none."""
     if os.sep in name or name.startswith("."):
         folder = Path(name)
         if not (folder / "suite.yaml").is_file():

@@ -129,7 +129,7 @@ def run(
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that are given, paths as text."""
+    """Return the settings that are not None, with paths as text."""
     return {
         name: str(value) if isinstance(value, os.PathLike) else value
         for name, value in settings.items()

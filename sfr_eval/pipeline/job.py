@@ -76,6 +76,6 @@ def suite_families(
 
 
 def samples_per_prompt(samples: Sequence[Sample]) -> int:
-    """Return k, the most samples that any prompt was asked for at one temperature."""
+    """Return k, the largest number of samples of one prompt at one temperature."""
     prompts = Counter(sample.cell for sample in samples)
     return max(prompts.values(), default=0)

@@ -52,7 +52,7 @@ class Preflight:
 
 def preflight(config: RunConfig) -> Preflight:
     """Check all that a run needs. Raises UserError for the first thing that is missing or wrong;
-    nothing has been written by then. Judges are asked last, as only they cost time."""
+    nothing has been written by then. Judges are contacted last, since only they cost time."""
     suites = tuple(
         load_suite(name, personas=config.personas, code=config.code) for name in config.suite
     )
@@ -148,8 +148,8 @@ def refuse_other_plan(folder: Path, old: Mapping[str, Any], new: Mapping[str, An
 
 
 def think_tags(stored: Manifest | None, subject: Subject, plan: Plan) -> ThinkTags | None:
-    """Return the tags around thinking. A resumed run keeps those that are stored, since finding
-    out takes loading a tokenizer."""
+    """Return the tags around thinking. A resumed run keeps those that are stored, since
+    detecting them means loading a tokenizer."""
     if stored is not None and stored.config.think_tags == subject.config.score.think_tags:
         return stored.thinking
     return subject.think_tags(plan)

@@ -21,7 +21,7 @@ _PLAIN_SECONDS = 10.0
 
 
 def say(message: str) -> None:
-    """Print one line to stdout: what the command was asked for."""
+    """Print one line to stdout: the result of the command."""
     print(_line(message))
 
 

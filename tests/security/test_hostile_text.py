@@ -5,6 +5,7 @@ import io
 import json
 import sys
 import unicodedata
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,11 @@ def test_errors_that_quote_a_name_are_clean(
         assert err.count("\n") == 1
 
 
+@dataclass
+class Cell:
+    text: str
+
+
 @pytest.mark.parametrize(
     "text",
     ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", '=HYPERLINK("http://evil")'],
@@ -131,7 +137,7 @@ def test_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
     (row,) = csv.DictReader(io.StringIO(to_csv([{"text": text, "value": -1.5}]).decode()))
     assert row["text"] == f"'{text}"
     assert float(row["value"]) == -1.5  # a number stays one
-    (row,) = csv.DictReader(io.StringIO(_csv(["text"], [{"text": text}])))  # of `export`
+    (row,) = csv.DictReader(io.StringIO(_csv(Cell, [Cell(text)])))  # of `export`
     assert row["text"] == f"'{text}"
 
 

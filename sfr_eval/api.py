@@ -35,7 +35,7 @@ class Run:
     folder: Path
 
     def __fspath__(self) -> str:
-        """Returns the folder, so that a run can be passed wherever a path can."""
+        """Return the folder, so that a run can be passed wherever a path can."""
         return str(self.folder)
 
     @cached_property
@@ -106,7 +106,7 @@ def run(
     config: PathLike | None = None,
     **settings: Any,
 ) -> Run:
-    """Samples a checkpoint and measures it, as `sfr-eval run` does. `settings` are those of
+    """Sample a checkpoint and measure it, as `sfr-eval run` does. `settings` are those of
     `sfr_eval.config.RunConfig` (samples, temperatures, limit, output, ...); the same call resumes.
 
     Raises UserError for wrong settings and RunError if requests failed; the folder is kept.
@@ -129,7 +129,7 @@ def run(
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Returns the settings that are given, paths as text."""
+    """Return the settings that are not None, with paths as text."""
     return {
         name: str(value) if isinstance(value, os.PathLike) else value
         for name, value in settings.items()
@@ -138,7 +138,7 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def load(folder: PathLike) -> Run:
-    """Opens a run on disk. Raises UserError if there is none."""
+    """Open a run on disk. Raises UserError if there is none."""
     run = Run(Path(folder))
     _ = run.manifest
     return run
@@ -154,7 +154,7 @@ def score(
     persona_field: str | None = None,
     **settings: Any,
 ) -> Run:
-    """Measures a run again, or imported generations (rows, lm-eval samples, inspect logs), as
+    """Measure a run again, or imported generations (rows, lm-eval samples, inspect logs), as
     `sfr-eval score` does. `settings` are those of its options (encoder, judge, workers, ...)."""
     from sfr_eval.commands.score import SETTINGS
     from sfr_eval.config import refuse_unknown, select
@@ -181,7 +181,7 @@ def score(
 def export(
     run: PathLike, *, format: str, output: PathLike | None = None, **options: Any
 ) -> list[str]:
-    """Exports a run, as `sfr-eval export` does; see `sfr_eval.formats.export.export`."""
+    """Export a run, as `sfr-eval export` does; see `sfr_eval.formats.export.export`."""
     from sfr_eval.formats.export import export as export_run
 
     target = None if output is None else Path(output)

@@ -12,13 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, PlainSerializer, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from sfr_eval.errors import UserError, did_you_mean
@@ -58,7 +52,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """Reads `i/n`. Raises ValueError, which says what is wrong."""
+        """Read `i/n`. Raises ValueError, which says what is wrong."""
         parts = re.fullmatch("([0-9]+)/([0-9]+)", text)
         if parts is None:
             raise ValueError("write i/n, like 1/16")
@@ -129,13 +123,8 @@ class RunConfig(Settings):
     code: CodeSettings = CodeSettings()
 
     def flat(self) -> dict[str, Any]:
-        """Returns all settings without their groups, as JSON types: what the manifest stores."""
+        """Return all settings without their groups, as JSON types: what the manifest stores."""
         return flattened(self.model_dump(mode="json"))
-
-    @property
-    def partial(self) -> bool:
-        """True for a run that is partial by design: --limit or --shard."""
-        return self.limit is not None or self.shard is not None
 
     @model_validator(mode="before")
     @classmethod
@@ -178,7 +167,7 @@ FIELDS: dict[str, tuple[FieldInfo, type[Settings]]] = {
 
 
 def select(names: Sequence[str]) -> dict[str, tuple[FieldInfo, type[Settings]]]:
-    """Returns the settings that `names` names, singly or by their group."""
+    """Return the settings that `names` names, singly or by their group."""
     return {
         name: (field, kind)
         for name, (field, kind) in FIELDS.items()
@@ -187,7 +176,7 @@ def select(names: Sequence[str]) -> dict[str, tuple[FieldInfo, type[Settings]]]:
 
 
 def flattened(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns settings without their groups; a flat spelling overrules the nested one."""
+    """Return settings without their groups; a flat spelling overrules the nested one."""
     nested: dict[str, Any] = {}
     flat: dict[str, Any] = {}
     for name, value in values.items():
@@ -206,7 +195,7 @@ def load_run_config(
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> RunConfig:
-    """Merges file, environment and command line (`overrides`; None: not given) into a RunConfig.
+    """Merge file, environment and command line (`overrides`; None: not given) into a RunConfig.
     Raises UserError for an unknown setting or a value that a setting does not take."""
     values: dict[str, Any] = {}
     if file is not None:
@@ -233,14 +222,14 @@ _EXAMPLE = {"model": "--model demo", "suite": "--suite persona"}
 def refuse_unknown(
     values: Mapping[str, Any], *, where: str, known: Mapping[str, Any] = FIELDS
 ) -> None:
-    """Raises UserError, with the nearest name, for a setting that is not among `known`."""
+    """Raise UserError, with the nearest name, for a setting that is not among `known`."""
     for name in values:
         if name not in known:
             raise UserError(f"{where}: unknown setting `{name}`; {did_you_mean(name, known)}")
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
-    """`--set name=value` pairs; a value is read as YAML, so 3, true and [a, b] have their types."""
+    """Parse `--set name=value` pairs. Values are YAML, so 3, true and [a, b] have their types."""
     values: dict[str, Any] = {}
     for assignment in assignments:
         name, separator, text = assignment.partition("=")

@@ -16,7 +16,7 @@ FULL: dict[str, Any] = {"limit": 32, "samples": 8}
 
 
 def train_demo_models(*models: str | None) -> None:
-    """Trains those of `models` that are demo checkpoints and are not in the cache, and links each
+    """Train those of `models` that are demo checkpoints and are not in the cache, and link each
     where sfr_eval.models.checkpoint looks for it. Raises UserError for an unknown demo name."""
     from sfr_eval.models.checkpoint import demo_link, is_demo
 

@@ -128,11 +128,10 @@ def make_plan(
                 ),
             )
         )
-    fields = {part.suite.id: _without_temperature(part.sampling) for part in parts}
     identity = {
         **subject,
         "suites": {suite.id: suite.version for suite in suites},
-        "sampling": fields,
+        "sampling": {part.suite.id: _without_temperature(part.sampling) for part in parts},
         "seed": seed,
     }
     return Plan(suites=tuple(parts), identity=identity, seed=seed)

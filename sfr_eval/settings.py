@@ -10,14 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sfr_eval.errors import UserError
 from sfr_eval.thinking import parse_think_tags
@@ -30,7 +23,7 @@ ENGINE, SUITE, OUTPUT, SCALING = "Model and engine", "Suite", "Output", "Scaling
 def setting(
     description: str, *, default: Any = None, group: str | None = None, **rules: Any
 ) -> Any:
-    """Declares a setting. `group` is its section of `--help`; default: that of its model."""
+    """Declare a setting. `group` is its section of `--help`; default: that of its model."""
     return Field(default, description=description, json_schema_extra={"group": group}, **rules)
 
 
@@ -42,7 +35,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_flat(cls, values: Mapping[str, Any]) -> Self:
-        """Reads this group from flat settings, such as a manifest's `config`; others are ignored.
+        """Read this group from flat settings, such as a manifest's `config`; others are ignored.
         Raises UserError for a value that the setting does not take."""
         try:
             return cls.model_validate(
@@ -74,7 +67,7 @@ def _price_pair(value: tuple[float, float]) -> tuple[float, float]:
 
 
 def _layers(value: Any) -> Any:
-    """Reads `0,6,12` or one number; leaves anything else to pydantic."""
+    """Read `0,6,12` or one number; leave anything else to pydantic."""
     if isinstance(value, bool):  # `--layers` without its number
         raise ValueError("needs a list of numbers like 0,6,12")
     if isinstance(value, int | str):
@@ -221,18 +214,18 @@ class CodeSettings(Settings):
     )
 
     def problems(self) -> dict[str, str]:
-        """Returns the settings about problems that are given."""
+        """Return the settings about problems that are given."""
         values = {name: getattr(self, name) for name in self._PROBLEMS}
         return {name: value for name, value in values.items() if value is not None}
 
     def for_suite(self, suite: str) -> Self:
-        """Returns the settings that apply to one suite."""
+        """Return the settings that apply to one suite."""
         return self.model_copy(
             update={name: _part(text, suite) for name, text in self.problems().items()}
         )
 
     def refuse_all_but(self, names: Iterable[str], *, suite: str) -> None:
-        """Raises UserError for a setting that this suite does not have."""
+        """Raise UserError for a setting that this suite does not have."""
         for name, value in self.problems().items():
             if name not in set(names):
                 raise UserError(f"--{name.replace('_', '-')} {value}: suite {suite} has no {name}")

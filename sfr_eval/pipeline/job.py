@@ -24,19 +24,15 @@ class Job:
     families: tuple[Family, ...]
 
     def estimates(self, results: Sequence[MetricResult]) -> list[Estimate]:
-        """Returns the estimates of each metric, those corrected for a judge's errors at the end."""
-        k = samples_per_prompt(self.context.samples)
-        estimates = [
-            estimate
-            for result in results
-            for estimate in all_estimates(result, k, self.context.suite.personas)
-        ]
+        """Return the estimates of each metric, those corrected for a judge's errors at the end."""
+        k, personas = samples_per_prompt(self.context.samples), self.context.suite.personas
+        estimates = [row for result in results for row in all_estimates(result, k, personas)]
         if judged := self.context.judged:
             estimates += corrected_estimates(estimates, judged.errors)
         return estimates
 
     def slices(self, results: Sequence[MetricResult]) -> list[SliceEstimate]:
-        """Returns pass@k by difficulty, platform and month, for the k that are shown."""
+        """Return pass@k by difficulty, platform and month, for the k that are shown."""
         code = self.context.suite.code
         if code is None:
             return []
@@ -50,12 +46,25 @@ class Job:
             for row in slice_estimates(result, k, facets)
         ]
 
+    def counts(self) -> Iterator[StatusCounts]:
+        """Count samples by status and temperature. `empty` ones are ok or truncated, too."""
+        for temperature in sorted({sample.temperature for sample in self.context.samples}):
+            rows = [row for row in self.context.samples if row.temperature == temperature]
+            status = Counter(sample.status for sample in rows)
+            yield StatusCounts(
+                suite=self.context.suite.id,
+                temperature=temperature,
+                persona="",
+                total=len(rows),
+                **{name: status[name] for name in get_args(Status)},
+                empty=sum(sample.has_text and not sample.text.strip() for sample in rows),
+            )
+
 
 def suite_families(
     suite: Suite, names: Sequence[str] | None, *, judged: bool
 ) -> tuple[Family, ...]:
-    """Returns the families of a suite in the order of the table, each once. `names` None takes
-    those that the suite lists."""
+    """Return the families of a suite in table order; `names` None takes those that it lists."""
     if names is None:
         names, where = suite.spec.metrics, f"{suite.folder / 'suite.yaml'}: metrics:"
         loaded = {name: load_family(name, where=where) for name in names}
@@ -67,21 +76,6 @@ def suite_families(
 
 
 def samples_per_prompt(samples: Sequence[Sample]) -> int:
-    """Returns k, the most samples that any prompt was asked for at one temperature."""
+    """Return k, the largest number of samples of one prompt at one temperature."""
     prompts = Counter(sample.cell for sample in samples)
     return max(prompts.values(), default=0)
-
-
-def counts(suite: str, samples: Sequence[Sample]) -> Iterator[StatusCounts]:
-    """Counts samples by status and temperature. `empty` ones are ok or truncated, too."""
-    for temperature in sorted({sample.temperature for sample in samples}):
-        here = [sample for sample in samples if sample.temperature == temperature]
-        status = Counter(sample.status for sample in here)
-        yield StatusCounts(
-            suite=suite,
-            temperature=temperature,
-            persona="",
-            total=len(here),
-            **{name: status[name] for name in get_args(Status)},
-            empty=sum(sample.has_text and not sample.text.strip() for sample in here),
-        )

@@ -19,16 +19,16 @@ from sfr_eval.metrics.semantic import persona_similarity
 from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.hidden_states import Forward
-from sfr_eval.pipeline.job import Job, counts, suite_families
+from sfr_eval.pipeline.job import Job, suite_families
 from sfr_eval.pipeline.reference import reference_estimates
 from sfr_eval.report.report import write_report
 from sfr_eval.settings import CodeSettings, ScoreSettings
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.store.results import Notes, Results, Similarity, StatusCounts, SweepSummary
+from sfr_eval.store.results import Notes, Results, Similarity
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers, thoughts
-from sfr_eval.types import Estimate, MetricResult, Sample, SliceEstimate
+from sfr_eval.types import Estimate, MetricResult, Sample
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.progress import OnProgress
 from sfr_eval.util.workers import Here, Workers
@@ -126,41 +126,35 @@ def _compute(jobs: Sequence[Job], on_progress: OnProgress | None) -> Iterator[_M
 
 
 def _results(measured: Sequence[_MeasuredJob], cache: Path) -> Results:
-    estimates: list[Estimate] = []
     signatures: dict[str, dict[str, Any]] = {}
     notes: dict[str, dict[str, Notes]] = {}
-    status_counts: list[StatusCounts] = []
     similarity: dict[str, dict[str, Similarity]] = {}
-    sweep: dict[str, tuple[SweepSummary, ...]] = {}
-    slices: list[SliceEstimate] = []
-    reference: dict[str, tuple[Estimate, ...]] = {}
     for part in measured:
-        job, suite, results = part.job, part.job.context.suite, part.results
-        estimates += job.estimates(results)
-        status_counts += counts(suite.id, job.context.samples)
-        for result in results:
+        suite = part.job.context.suite
+        for result in part.results:
             signatures.setdefault(result.metric, dict(result.signature))
             if result.notes:  # of one suite: its probe, its share of cut texts
                 suite_notes = Notes.model_validate(dict(result.notes))
                 notes.setdefault(result.metric, {})[suite.id] = suite_notes
-        slices += job.slices(results)
-        if suite.personas and any(family.name == "semantic" for family in job.families):
-            matrices = persona_similarity(job.context)
+        if suite.personas and any(family.name == "semantic" for family in part.job.families):
+            matrices = persona_similarity(part.job.context)
             similarity[suite.id] = {f"{t:g}": matrix for t, matrix in matrices.items()}
-        sweep[suite.id] = tuple(summaries(results))
-        if job.context.speaks_world and job.context.samples:
-            reference[suite.id] = reference_estimates(job, cache)
-    reference = {suite: rows for suite, rows in reference.items() if rows}
-    # Keys that only some runs have.
-    some = {"slices": tuple(slices), "reference": reference}
-    return Results(
-        estimates=tuple(estimates),
+    results = Results(
+        estimates=tuple(row for part in measured for row in part.job.estimates(part.results)),
         signatures=signatures,
         notes=notes,
-        counts=tuple(status_counts),
+        counts=tuple(row for part in measured for row in part.job.counts()),
         similarity=similarity,
-        sweep=sweep,
-    ).model_copy(update={name: rows for name, rows in some.items() if rows})
+        sweep={part.job.context.suite.id: tuple(summaries(part.results)) for part in measured},
+    )
+    references = {
+        part.job.context.suite.id: reference_estimates(part.job, cache) for part in measured
+    }
+    some = {  # keys that only some runs have
+        "slices": tuple(row for part in measured for row in part.job.slices(part.results)),
+        "reference": {suite: rows for suite, rows in references.items() if rows},
+    }
+    return results.model_copy(update={name: rows for name, rows in some.items() if rows})
 
 
 def _score_table(results: Iterable[Sequence[MetricResult]]) -> "pa.Table":

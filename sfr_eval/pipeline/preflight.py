@@ -45,14 +45,14 @@ class Preflight:
     panel: JudgePanel | None
 
     def close(self) -> None:
-        """Closes the connections of the judges."""
+        """Close the connections of the judges."""
         if self.panel is not None:
             self.panel.close()
 
 
 def preflight(config: RunConfig) -> Preflight:
-    """Checks all that a run needs. Raises UserError for the first thing that is missing or wrong;
-    nothing has been written by then. Judges are asked last, as only they cost time."""
+    """Check all that a run needs. Raises UserError for the first thing that is missing or wrong;
+    nothing has been written by then. Judges are contacted last, since only they cost time."""
     suites = tuple(
         load_suite(name, personas=config.personas, code=config.code) for name in config.suite
     )
@@ -104,19 +104,19 @@ def preflight(config: RunConfig) -> Preflight:
 
 
 def check_metrics(settings: ScoreSettings) -> None:
-    """Raises UserError for a metric family or tokenizer that does not exist."""
+    """Raise UserError for a metric family or tokenizer that does not exist."""
     for family in settings.metrics or ():
         load_family(family)
     load_tokenizer(settings.tokenizer)
 
 
 def families(settings: ScoreSettings, suites: Sequence[Suite]) -> set[str]:
-    """Returns the metric families to compute: those of --metrics, or those of the suites."""
+    """Return the metric families to compute: those of --metrics, or those of the suites."""
     return set(settings.metrics or (name for suite in suites for name in suite.spec.metrics))
 
 
 def run_folder(config: RunConfig, plan: Plan, subject: Subject) -> RunFolder:
-    """Returns --output, or a folder named after the model and the plan. Each shard has a folder of
+    """Return --output, or a folder named after the model and the plan. Each shard has a folder of
     its own beside that one, so that all jobs of an array can be given the same command."""
     path = config.output or Path("runs") / f"{subject.checkpoint.short_name}-{plan.digest}"
     suffix = config.shard.suffix if config.shard is not None else ""
@@ -126,7 +126,7 @@ def run_folder(config: RunConfig, plan: Plan, subject: Subject) -> RunFolder:
 def check_same_plan(
     folder: RunFolder, stored: Manifest | None, config: RunConfig, plan: Plan
 ) -> None:
-    """Raises UserError if the folder holds a run of another plan, or rows of an unknown one."""
+    """Raise UserError if the folder holds a run of another plan, or rows of an unknown one."""
     if stored is None:
         if any((folder.path / "samples").glob("*.jsonl")):
             raise UserError(
@@ -148,15 +148,15 @@ def refuse_other_plan(folder: Path, old: Mapping[str, Any], new: Mapping[str, An
 
 
 def think_tags(stored: Manifest | None, subject: Subject, plan: Plan) -> ThinkTags | None:
-    """Returns the tags around thinking. A resumed run keeps those that are stored, since finding
-    out takes loading a tokenizer."""
+    """Return the tags around thinking. A resumed run keeps those that are stored, since
+    detecting them means loading a tokenizer."""
     if stored is not None and stored.config.think_tags == subject.config.score.think_tags:
         return stored.thinking
     return subject.think_tags(plan)
 
 
 def check_space(path: Path, plan: Plan) -> None:
-    """Raises UserError if the disk has no room for the rows."""
+    """Raise UserError if the disk has no room for the rows."""
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     needed = plan.size * _ROW_BYTES
     free = shutil.disk_usage(existing).free

@@ -3,6 +3,7 @@ what a model without any collapse would get. They are drawn once and kept in the
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,19 +23,18 @@ _ESTIMATES = TypeAdapter(tuple[Estimate, ...])
 
 
 def reference_estimates(job: Job, cache: Path) -> tuple[Estimate, ...]:
-    """Returns the estimates for the undialed benchmark at temperature 1: same prompts, same k, same
-    metrics. Left out are families that need the checkpoint, as what it makes of replies that are
-    not its own is no reference, and judges, who would have to be asked about them."""
+    """Return the estimates for the undialed benchmark at temperature 1: same prompts, same k, same
+    metrics. Empty for a model that does not speak its language. Left out are families that need the
+    checkpoint, since its reading of replies that are not its own is no reference, and judges, who
+    would have to be asked."""
     families = tuple(f for f in job.families if f.name not in {*NEED_CHECKPOINT, "judge"})
-    if not families:
+    if not (families and job.context.samples and job.context.speaks_world):
         return ()
     plan = _plan(job)
     job = replace(job, families=families)
     file = cache / "truth" / f"{_key(job, plan)}.json"
-    try:
+    with suppress(OSError, ValueError):  # not there yet, or torn: make it
         return _ESTIMATES.validate_json(file.read_bytes())
-    except (OSError, ValueError):
-        pass  # not there yet, or torn: make it
     sampler = WorldSampler([job.context.suite], dials={})
     context = replace(
         job.context,
@@ -45,11 +45,9 @@ def reference_estimates(job: Job, cache: Path) -> tuple[Estimate, ...]:
     )
     results = [result for family in families for result in family.compute(context)]
     estimates = tuple(replace(job, context=context).estimates(results))
-    try:
+    with suppress(OSError):  # a read-only cache: draw it again next time
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(file, json.dumps([asdict(row) for row in estimates], allow_nan=False))
-    except OSError:
-        pass  # a read-only cache: draw it again next time
     return estimates
 
 
@@ -72,10 +70,15 @@ def _plan(job: Job) -> Plan:
 
 
 def _key(job: Job, plan: Plan) -> str:
-    """Hashes everything that the estimates depend on."""
+    """Hash everything that the estimates depend on."""
     context = job.context
     part = plan.suites[0]
     names = {family.name for family in job.families}
+    encoder = style_data = None
+    if names - NEED_NO_ENCODER:
+        encoder = f"{context.encoder.fingerprint}{context.encoder.variant}"
+    if context.style_data is not None and names & {"style", "population"}:
+        style_data = hashlib.sha256(context.style_data.read_bytes()).hexdigest()
     key = {
         "format": FORMAT,
         "suite": part.suite.version,
@@ -85,15 +88,7 @@ def _key(job: Job, plan: Plan) -> str:
         "seed": plan.seed,
         "families": {family.name: family.version for family in job.families},
         "tokenizer": context.tokenizer.signature,
-        "encoder": (
-            f"{context.encoder.fingerprint}{context.encoder.variant}"
-            if names - NEED_NO_ENCODER
-            else None
-        ),
-        "style_data": (
-            hashlib.sha256(context.style_data.read_bytes()).hexdigest()
-            if context.style_data is not None and names & {"style", "population"}
-            else None
-        ),
+        "encoder": encoder,
+        "style_data": style_data,
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]

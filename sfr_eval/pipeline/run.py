@@ -28,7 +28,7 @@ class Outcome:
 
 
 def execute(config: RunConfig) -> Outcome:
-    """Runs it. The same command resumes; more samples or temperatures draw only the new ones."""
+    """Run it all. The same command resumes; more samples or temperatures draw only the new ones."""
     with closing(preflight(config)) as ready, ready.folder:
         try:
             drawn = draw(ready)
@@ -55,8 +55,7 @@ def execute(config: RunConfig) -> Outcome:
 
 
 def judge(ready: Preflight, drawn: Drawn) -> tuple[Drawn, list[str]]:
-    """Has the replies judged, if there are judges. Returns, with the manifest that records them,
-    what went wrong."""
+    """Have the replies judged, if there are judges. Return the new state and what went wrong."""
     if ready.panel is None:
         return drawn, []
     with terminate_as_interrupt():

@@ -82,16 +82,16 @@ def score_paths(
 
 
 def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
-    """Measure a run again and write its report. The settings that are given overlay those that the
-    run was made with. With judges and without metrics, only the judges' scores are measured.
+    """Measure a run again and write its report. `settings` overlay those that the run was made
+    with. With judges and without metrics, only the judges' scores are measured.
 
-    `model` says where the checkpoint is now, for metrics that read the replies with it again. What
-    lets code run has to be given anew each time, since the folder may be somebody else's.
+    `model` says where the checkpoint is now, for metrics that read the replies with it again. The
+    permission to run code is needed anew each time, since the folder may be somebody else's.
     """
     stored = Manifest.load(folder.path)
     suites = require_stored_suites(stored)
     manifest = _with_tags(folder, stored, ScoreSettings.from_flat(settings))
-    # Which metrics is asked anew each time, too: without --metrics it is all that the suites name.
+    # Metrics are chosen anew each time, too: without --metrics, all that the suites name.
     anew = {"metrics": None, "unsafe_code": False, "trust_remote_code": False}
     combined = {**stored.config.stored(), **anew, **settings}
     scoring = ScoreSettings.from_flat(combined)

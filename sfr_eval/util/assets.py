@@ -14,10 +14,10 @@ from sfr_eval.errors import UserError, did_you_mean
 
 def roots() -> list[Path]:
     """Return the folders that hold tasks/, judges/ and reports/, in search order."""
-    own = [Path(part) for part in os.environ.get("SFR_EVAL_ASSETS", "").split(os.pathsep) if part]
+    users = [Path(part) for part in os.environ.get("SFR_EVAL_ASSETS", "").split(os.pathsep) if part]
     package = Path(__file__).parents[1]
     wheel = package / "assets"
-    return [*own, wheel if wheel.is_dir() else package.parent]
+    return [*users, wheel if wheel.is_dir() else package.parent]
 
 
 def available(kind: Literal["tasks", "judges"]) -> dict[str, Path]:
@@ -32,8 +32,7 @@ def available(kind: Literal["tasks", "judges"]) -> dict[str, Path]:
 
 
 def find_suite(name: str) -> Path:
-    """Return the folder of a suite, given by name or path. Raises UserError, with the nearest name,
-    if there is none."""
+    """Return the folder of a suite, given by name or path. Raises UserError if there is none."""
     if os.sep in name or name.startswith("."):
         folder = Path(name)
         if not (folder / "suite.yaml").is_file():

@@ -61,8 +61,7 @@ def missing_folders(folder: Path) -> list[Path]:
 
 
 def remove_folders(folders: Sequence[Path]) -> None:
-    """Remove the first of these folders with its content, then its parents as long as they are
-    empty."""
+    """Remove the first folder with its content, then its parents as long as they are empty."""
     if folders:
         shutil.rmtree(folders[0], ignore_errors=True)
     for parent in folders[1:]:

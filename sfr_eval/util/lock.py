@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -70,11 +71,9 @@ class FolderLock:
                 raise
             self._take_record()
             return
-        try:
+        with suppress(OSError):  # a full disk: only a message loses detail
             self._stream.truncate(0)
             self._stream.write(json.dumps(asdict(Owner.of_this_process())).encode())
-        except OSError:
-            return  # a full disk: only a message loses detail
 
     def release(self) -> None:
         """Release the lock; does nothing if it is not held."""
@@ -87,24 +86,21 @@ class FolderLock:
 
     def _take_record(self) -> None:
         """Take the lock without flock: whoever creates the record has it."""
-        for _ in range(2):
-            try:
-                with self._record.open("x") as stream:
-                    stream.write(json.dumps(asdict(Owner.of_this_process())))
-            except FileExistsError:
-                owner = _read(self._record.read_text(errors="replace"))
-                if owner is not None and owner.gone is False:
-                    raise self._held(owner) from None
-                if owner is None or owner.gone is None:
-                    raise UserError(
-                        f"--output {self._where}: {_named(owner)} may be writing here; if it is "
-                        f"not, remove {self._record}"
-                    ) from None
-                self._record.unlink(missing_ok=True)  # it died on this machine: the lock is free
-            else:
-                self._by_record = True
-                return
-        raise self._held(None)
+        try:
+            with self._record.open("x") as stream:
+                stream.write(json.dumps(asdict(Owner.of_this_process())))
+            self._by_record = True
+        except FileExistsError:
+            owner = _read(self._record.read_text(errors="replace"))
+            if owner is not None and owner.gone is False:
+                raise self._held(owner) from None
+            if owner is None or owner.gone is None:
+                raise UserError(
+                    f"--output {self._where}: {_named(owner)} may be writing here; if it is not, "
+                    f"remove {self._record}"
+                ) from None
+            self._record.unlink(missing_ok=True)  # it died on this machine: the lock is free
+            self._take_record()
 
     def _held(self, owner: Owner | None) -> UserError:
         return UserError(

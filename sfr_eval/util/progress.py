@@ -21,7 +21,7 @@ _PLAIN_SECONDS = 10.0
 
 
 def say(message: str) -> None:
-    """Print one line to stdout: what the command was asked for."""
+    """Print one line to stdout: the result of the command."""
     print(_line(message))
 
 
@@ -60,21 +60,15 @@ class Bar:
     def open(self) -> "Bar":
         """Start drawing, on a terminal."""
         if on_terminal():
+            from rich import progress
             from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-            )
 
-            self._live = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}", markup=False),
-                TimeRemainingColumn(),
+            self._live = progress.Progress(
+                progress.TextColumn("{task.description}", markup=False),
+                progress.BarColumn(),
+                progress.MofNCompleteColumn(),
+                progress.TextColumn("{task.fields[rate]}", markup=False),
+                progress.TimeRemainingColumn(),
                 console=Console(stderr=True),
                 refresh_per_second=2,
             )

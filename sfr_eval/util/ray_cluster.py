@@ -129,7 +129,6 @@ def _check_listening(address: str) -> None:
 
 
 def brief(error: BaseException) -> str:
-    """Return the first sentence of the last line of one of Ray's long messages, which says what
-    happened."""
+    """Return what happened: the first sentence of the last line of one of Ray's long messages."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[-1].split(". ")[0] if lines else type(error).__name__)[:300]

@@ -44,8 +44,7 @@ def read_yaml(file: Path) -> Any:
 
 
 def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
-    """Validate an object read from a file. Raises UserError that names the file, the field and the
-    value."""
+    """Validate an object read from a file. Raises UserError that names file, field and value."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:

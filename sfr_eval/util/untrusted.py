@@ -59,16 +59,12 @@ def without_secrets(text: str) -> str:
     return _HEADER.sub(r"\1[secret]", _PASSWORD.sub("[secret]@", text))
 
 
-def spreadsheet_text(text: str) -> str:
-    """Prepare text for a cell of a CSV file. If it begins like a formula, a quote is put in front,
-    which spreadsheets hide and other readers keep. Numbers do not need this."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
 def spreadsheet_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Prepare a row for a CSV file, each text by `spreadsheet_text`."""
+    """Prepare a row for a CSV file. A text that begins like a formula gets a quote in front, which
+    spreadsheets hide and other readers keep. Numbers do not need this."""
+    formula = ("=", "+", "-", "@", "\t", "\r")
     return {
-        name: spreadsheet_text(cell) if isinstance(cell, str) else cell
+        name: f"'{cell}" if isinstance(cell, str) and cell.startswith(formula) else cell
         for name, cell in row.items()
     }
 

@@ -5,6 +5,7 @@ import io
 import json
 import sys
 import unicodedata
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sfr_eval.formats.write.tables import _csv
 from sfr_eval.report.figures import to_csv
 from sfr_eval.util.progress import Bar, log, say
 from sfr_eval.util.terminal import print_json, print_table
-from sfr_eval.util.untrusted import clean, clean_json, spreadsheet_text
+from sfr_eval.util.untrusted import clean, clean_json, spreadsheet_row
 
 ATTACKS = {
     "colour": "\x1b[31mred",
@@ -122,19 +123,24 @@ def test_errors_that_quote_a_name_are_clean(
         assert err.count("\n") == 1
 
 
+@dataclass
+class Cell:
+    text: str
+
+
 @pytest.mark.parametrize(
     "text",
     ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", '=HYPERLINK("http://evil")'],
 )
 def test_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
-    assert spreadsheet_text(text) == f"'{text}"
+    assert spreadsheet_row({"cell": text})["cell"] == f"'{text}"
     (row,) = csv.DictReader(io.StringIO(to_csv([{"text": text, "value": -1.5}]).decode()))
     assert row["text"] == f"'{text}"
     assert float(row["value"]) == -1.5  # a number stays one
-    (row,) = csv.DictReader(io.StringIO(_csv(["text"], [{"text": text}])))  # of `export`
+    (row,) = csv.DictReader(io.StringIO(_csv(Cell, [Cell(text)])))  # of `export`
     assert row["text"] == f"'{text}"
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "Zs"]), min_size=1))
 def test_other_text_in_a_spreadsheet_is_left_alone(text: str) -> None:
-    assert spreadsheet_text(text) == text
+    assert spreadsheet_row({"cell": text})["cell"] == text

@@ -135,25 +135,6 @@ def test_log_prob_and_derivations_equal_brute_force(grammar):
         assert {grammar.render(reading) for reading in readings} == {text}
 
 
-@pytest.mark.parametrize("k", [0, 1, 2, 7, 100])
-@pytest.mark.parametrize("beta", [0.3, 1.0, 4.0, math.inf])
-def test_expected_distinct_equals_brute_force(k, beta):
-    grammar = sharpened(SMALL, beta)
-    brute = sum(1 - (1 - p) ** k for p in distribution(grammar).values())
-    assert grammar.expected_distinct(k) == pytest.approx(brute)
-
-
-def test_expected_distinct_matches_simulation():
-    rng = np.random.default_rng(11)
-    runs = [len({SMALL.sample(rng) for _ in range(12)}) for _ in range(3000)]
-    error = np.std(runs) / math.sqrt(len(runs))
-    assert abs(np.mean(runs) - SMALL.expected_distinct(12)) < 4 * error
-
-
-def test_expected_distinct_of_one_text_is_one():
-    assert sharpened(SMALL, math.inf).expected_distinct(50) == 1
-
-
 @pytest.mark.parametrize("beta", [0.0, 0.5, 2.0, 30.0])
 def test_sharpening_slots_is_sharpening_the_whole_distribution(beta):
     power = {text: p**beta for text, p in distribution(SMALL).items()}
@@ -219,11 +200,9 @@ def test_a_hole_must_be_filled_by_the_slot_after_it():
         SlotGrammar((frame, Slot("x", ("", "on"), (0.5, 0.5))))
 
 
-def test_negative_beta_and_k_are_refused():
+def test_a_negative_beta_is_refused():
     with pytest.raises(ValueError, match="beta"):
         sharpened(SMALL, -1)
-    with pytest.raises(ValueError, match="k must"):
-        SMALL.expected_distinct(-1)
 
 
 def test_the_index_finds_short_long_and_nested_phrases():

@@ -281,7 +281,6 @@ def test_every_pair_can_say_more_than_ten_thousand_things(real):
             grammar = real.grammar(card.id, query.id)
             live = [sum(p > 0 for p in slot.probabilities) for slot in grammar.slots]
             assert math.prod(live) > 10_000
-            assert grammar.expected_distinct(32) > 31
 
 
 def test_example_replies_are_replies_of_their_persona(real):

@@ -16,7 +16,9 @@ from sfr_eval.models.checkpoint import Checkpoint, resolve
 from sfr_eval.models.fingerprint import read_json_object
 from sfr_eval.models.loading import load_prompter
 from sfr_eval.models.prompting import Prompter, read_template
-from sfr_eval.settings import EngineSettings
+from sfr_eval.samplers.transformers import TransformersSampler
+from sfr_eval.samplers.vllm import VllmSampler, runs_on_cpu
+from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import ThinkTags, ends_inside, parse_think_tags, template_tags
 from sfr_eval.types import Request, Sampler
@@ -81,8 +83,6 @@ class Subject:
         """`bitwise`: equal runs give equal bytes; `statistical`: equal distributions."""
         if self.engine == "world":
             return "bitwise"
-        from sfr_eval.samplers.vllm import runs_on_cpu
-
         exact = (
             self.engine == "vllm"
             and runs_on_cpu()
@@ -134,13 +134,9 @@ class Subject:
         if self.engine == "openai":
             return self._served()
         if self.engine == "transformers":
-            from sfr_eval.samplers.transformers import TransformersSampler
-
             return TransformersSampler(self.checkpoint, prompter=self.prompter, serving=serving)
         build: Callable[[], Sampler]
         if self.engine == "world":
-            from sfr_eval.samplers.world import WorldSampler
-
             build = partial(WorldSampler, tuple(suites), dials=self.checkpoint.dials)
             if serving.engine != "ray":
                 return build()
@@ -150,7 +146,12 @@ class Subject:
                 for r in requests
             )
             if serving.engine != "ray":
-                return _vllm(self.checkpoint, self.prompter, serving, longest=longest)
+                return VllmSampler(
+                    self.checkpoint,
+                    prompter=self.prompter,
+                    longest_request=longest,
+                    serving=serving,
+                )
             build = partial(
                 _vllm_on_node,
                 _with_absolute_paths(self.config),
@@ -158,7 +159,6 @@ class Subject:
                 longest=longest,
             )
         from sfr_eval.samplers.ray import RaySampler
-        from sfr_eval.samplers.vllm import runs_on_cpu
 
         on_gpus = self.engine == "vllm" and not runs_on_cpu()
         return RaySampler(
@@ -187,15 +187,6 @@ class Subject:
         )
 
 
-def _vllm(
-    checkpoint: Checkpoint, prompter: Prompter, serving: EngineSettings, *, longest: int
-) -> Sampler:
-    """Build the engine. `longest`: tokens of the longest request with its answer."""
-    from sfr_eval.samplers.vllm import VllmSampler
-
-    return VllmSampler(checkpoint, prompter=prompter, longest_request=longest, serving=serving)
-
-
 def _vllm_on_node(config: RunConfig, *, fingerprint: str, longest: int) -> Sampler:
     """Build the engine on another machine, which must have the same checkpoint. The paths of
     `config` are absolute."""
@@ -206,7 +197,9 @@ def _vllm_on_node(config: RunConfig, *, fingerprint: str, longest: int) -> Sampl
             "under this name; copy it again, or use a shared folder"
         )
     prompter = load_prompter(checkpoint, config.serving)
-    return _vllm(checkpoint, prompter, config.serving, longest=longest)
+    return VllmSampler(
+        checkpoint, prompter=prompter, longest_request=longest, serving=config.serving
+    )
 
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
@@ -294,6 +287,4 @@ def _dtype(engine: str, dtype: str) -> str:
         return dtype
     if engine == "transformers":
         return "auto" if Path("/dev/nvidiactl").exists() else "float32"
-    from sfr_eval.samplers.vllm import runs_on_cpu
-
     return "float32" if runs_on_cpu() else "auto"

@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, product
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -131,10 +131,6 @@ class Slot:
         """Return the entry number at `u`, uniform in [0, 1)."""
         return bisect_right(self._steps, u)
 
-    def entropy(self) -> float:
-        """Entropy of the drawn entry, in nats."""
-        return -math.fsum(p * math.log(p) for p in self.probabilities if p > 0)
-
     def sharpened(self, beta: float) -> "Slot":
         """Return the slot with its probabilities sharpened (see `sharpen`)."""
         return Slot(self.name, self.entries, sharpen(self.probabilities, beta))
@@ -226,17 +222,6 @@ class SlotGrammar:
                 for more, _, end in self._readings(frame, filler, text, start)
             ]
         return [numbers for numbers, end in partial if end == len(text)]
-
-    def entropy(self) -> float:
-        """Entropy of a derivation, in nats; that of the text too if no text has two derivations."""
-        return math.fsum(slot.entropy() for slot in self.slots)
-
-    def enumerate(self) -> Iterator[tuple[str, float]]:
-        """Yield (text, probability) of every derivation; for small grammars."""
-        live = [[i for i, p in enumerate(slot.probabilities) if p > 0] for slot in self.slots]
-        for numbers in product(*live):
-            chances = (slot.probabilities[i] for slot, i in zip(self.slots, numbers, strict=True))
-            yield self.render(numbers), math.prod(chances)
 
 
 def log_sum(a: float, b: float) -> float:

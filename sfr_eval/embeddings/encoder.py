@@ -90,6 +90,12 @@ class Encoder:
         return encoder_fingerprint(self._files.folder)
 
     @property
+    def variant(self) -> str:
+        """Suffix of the cache folder: "" for float32 and truncated texts."""
+        backend = "" if self.backend == "float32" else f"-{self.backend}"
+        return backend + ("-chunk" if self.long_texts == "chunk" else "")
+
+    @property
     def signature(self) -> Mapping[str, Any]:
         """What two embeddings must have in common to be comparable."""
         return {
@@ -164,9 +170,7 @@ class Encoder:
     @cached_property
     def _folder(self) -> Path:
         short = self.fingerprint.removeprefix("sha256:")[:16]
-        backend = "" if self.backend == "float32" else f"-{self.backend}"
-        chunk = "-chunk" if self.long_texts == "chunk" else ""
-        return self._cache / "embeddings" / f"{short}{backend}{chunk}"
+        return self._cache / "embeddings" / f"{short}{self.variant}"
 
     @cached_property
     def _store(self) -> EmbeddingStore:

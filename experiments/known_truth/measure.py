@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from known_truth import setting
+from known_truth.distinct import expected_distinct
 from known_truth.language import Chat, draw, log_probabilities
 from sfr_eval.metrics.lexical import lexical_values
 from sfr_eval.metrics.lexical_stream import ReplyRow
@@ -97,7 +98,7 @@ def reply_scores(
         valid.append(len(correct) / len(texts))
         distinct.append(float(len(set(correct))))
         grammar = world.grammar(prompt.persona, prompt.query)
-        expected.append(grammar.expected_distinct(len(texts)))
+        expected.append(expected_distinct(grammar, len(texts)))
         for text in correct:
             posterior = world.posterior(text, prompt.query)
             if posterior is not None:

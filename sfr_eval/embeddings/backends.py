@@ -179,18 +179,14 @@ def sentence_transformer(folder: Path, *, name: str, bfloat16: bool) -> "Sentenc
     # library warn about every later fork (by the code sandbox).
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     need("sentence_transformers", name)
+    import torch
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     try:
-        if bfloat16:
-            import torch
-
-            return SentenceTransformer(
-                str(folder), trust_remote_code=False, model_kwargs={"dtype": torch.bfloat16}
-            )
-        return SentenceTransformer(str(folder), trust_remote_code=False)
+        options = {"dtype": torch.bfloat16} if bfloat16 else None
+        return SentenceTransformer(str(folder), trust_remote_code=False, model_kwargs=options)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"--encoder {name}: cannot be loaded: {reason}") from None

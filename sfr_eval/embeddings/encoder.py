@@ -27,7 +27,7 @@ from sfr_eval.embeddings.backends import (
     unit_rows,
 )
 from sfr_eval.embeddings.cache import Embeddings, EmbeddingStore, text_key
-from sfr_eval.embeddings.chunks import Pieces
+from sfr_eval.embeddings.chunks import Chunk, Pieces
 from sfr_eval.embeddings.locate import (
     DEFAULT,
     EncoderFiles,
@@ -69,6 +69,11 @@ class Encoder:
         self.loaded = False  # True once the model itself was needed
         self._cache = cache
         self._on_progress = on_progress
+        self._measurements: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def _pieces(self) -> Pieces:
+        return Pieces(self._files.folder, self.name)
 
     @cached_property
     def _files(self) -> EncoderFiles:
@@ -84,7 +89,7 @@ class Encoder:
         """See `encoder_fingerprint`. Does not cover the backend and the treatment of long texts."""
         return encoder_fingerprint(self._files.folder)
 
-    @cached_property
+    @property
     def variant(self) -> str:
         """Suffix of the cache folder: "" for float32 and truncated texts."""
         backend = "" if self.backend == "float32" else f"-{self.backend}"
@@ -163,10 +168,6 @@ class Encoder:
         return notes
 
     @cached_property
-    def _pieces(self) -> Pieces:
-        return Pieces(self._files.folder, self.name)
-
-    @cached_property
     def _folder(self) -> Path:
         short = self.fingerprint.removeprefix("sha256:")[:16]
         return self._cache / "embeddings" / f"{short}{self.variant}"
@@ -184,14 +185,11 @@ class Encoder:
         self._store.add([text_key(text) for text in texts], self._embed(texts, batch))
 
     def _embed(self, texts: Sequence[str], batch: int) -> Embeddings:
-        long = (
-            self._pieces.long(texts, self.window)
-            if self.long_texts == "chunk" and self.window is not None
-            else [False] * len(texts)
-        )
         rows = self._model.embed(texts, batch)
-        for number in np.flatnonzero(long):
-            rows[number] = self._mean_of_chunks(texts[number], batch)
+        if self.long_texts == "chunk" and self.window is not None:
+            for number in np.flatnonzero(self._pieces.long(texts, self.window)):
+                chunks = self._pieces.chunks(texts[number], self.window)
+                rows[number] = self._weighted_mean(chunks, batch)
         not_finite = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if len(not_finite):
             raise UserError(
@@ -200,9 +198,7 @@ class Encoder:
             )
         return rows
 
-    def _mean_of_chunks(self, text: str, batch: int) -> Embeddings:
-        assert self.window is not None
-        chunks = self._pieces.chunks(text, self.window)
+    def _weighted_mean(self, chunks: Sequence[Chunk], batch: int) -> Embeddings:
         rows = self._model.embed([chunk.text for chunk in chunks], batch)
         weights = np.array([chunk.pieces for chunk in chunks], dtype=np.float32)
         row: Embeddings = unit_rows((weights @ rows)[None])[0]
@@ -250,10 +246,6 @@ class Encoder:
         batch = DEFAULT_BATCH.get(exact.device, 32)
         measured = deviation(exact.embed(texts, batch), self._model.embed(texts, batch))
         self._keep("deviation.json", measured)
-
-    @cached_property
-    def _measurements(self) -> dict[str, dict[str, Any]]:
-        return {}
 
     def _measurement(self, name: str) -> dict[str, Any] | None:
         """Return a measurement of this or an earlier process; None if there is none."""

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,55 +92,43 @@ def fingerprint(folder: Path, *, base: str = "") -> str:
     and over the fingerprint of the `base` that an adapter changes."""
     names = [*_CONFIG_FILES, *_TOKENIZER_FILES]
     files = [*weight_files(folder), *(folder / name for name in names)]
-    hashes = _HashCache(cache_folder() / "fingerprints.json")
     digest = hashlib.sha256(base.encode())
-    for file in sorted(path for path in files if path.is_file()):
-        digest.update(f"{file.name}\0{hashes.sha256(file)}\0".encode())
-    hashes.save()
+    with _cached_sha256() as sha256:
+        for file in sorted(path for path in files if path.is_file()):
+            digest.update(f"{file.name}\0{sha256(file)}\0".encode())
     return f"sha256:{digest.hexdigest()}"
 
 
 def file_sha256(file: Path) -> str:
     """Return the sha256 of one file's content, cached like those of a fingerprint."""
-    hashes = _HashCache(cache_folder() / "fingerprints.json")
-    digest = hashes.sha256(file)
-    hashes.save()
-    return digest
+    with _cached_sha256() as sha256:
+        return sha256(file)
 
 
-class _HashCache:
-    """File hashes by (path, size, mtime), since hashing runs at about 2 GB/s."""
+@contextmanager
+def _cached_sha256() -> Iterator[Callable[[Path], str]]:
+    """Yield a function that hashes a file. Hashes are kept by (path, size, mtime), since hashing
+    runs at about 2 GB/s."""
+    cache = cache_folder() / "fingerprints.json"
+    hashes: dict[str, str] = {}
+    with suppress(OSError, ValueError):  # a lost cache costs time only
+        loaded = json.loads(cache.read_text(encoding="utf-8"))
+        hashes = loaded if isinstance(loaded, dict) else {}
+    before = len(hashes)
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._hashes: dict[str, str] = {}
-        self._changed = False
-        try:
-            hashes = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return  # a lost cache costs time only
-        if isinstance(hashes, dict):
-            self._hashes = hashes
-
-    def sha256(self, file: Path) -> str:
-        """Return the hash of a file, computed unless it is cached."""
+    def sha256(file: Path) -> str:
         stat = file.stat()
         key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in self._hashes:
+        if key not in hashes:
             with file.open("rb") as stream:
-                self._hashes[key] = hashlib.file_digest(stream, "sha256").hexdigest()
-            self._changed = True
-        return self._hashes[key]
+                hashes[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashes[key]
 
-    def save(self) -> None:
-        """Write the cache if it has changed."""
-        if not self._changed:
-            return
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._file, json.dumps(self._hashes, indent=0))
-        except OSError:
-            return  # a read-only cache: hash again next time
+    yield sha256
+    if len(hashes) > before:
+        with suppress(OSError):  # a read-only cache: hash again next time
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(cache, json.dumps(hashes, indent=0))
 
 
 def read_json_object(file: Path) -> dict[str, Any]:

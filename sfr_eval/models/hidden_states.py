@@ -12,14 +12,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.forward_pass import LAYERS, ForwardPass
-from sfr_eval.models.loading import has_tokenizer, load_model, load_tokenizer
+from sfr_eval.models.loading import has_tokenizer, load_model, load_prompter, load_tokenizer
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.models.states_on_disk import (
     Readings,
@@ -28,6 +28,7 @@ from sfr_eval.models.states_on_disk import (
     TokenizedReplies,
     read_states,
 )
+from sfr_eval.settings import EngineSettings
 from sfr_eval.util.progress import OnProgress
 
 if TYPE_CHECKING:
@@ -49,11 +50,8 @@ class Forward:
         *,
         base: Checkpoint | None,
         folder: Path,
+        serving: EngineSettings,
         layers: Sequence[int] | None = None,
-        dtype: str = "auto",
-        system_role: str = "error",
-        chat_template: Path | None = None,
-        trust_remote_code: bool = False,
         on_progress: OnProgress | None = None,
     ) -> None:
         """`folder` keeps the states; `base` None takes an adapter's own base, if any."""
@@ -61,9 +59,7 @@ class Forward:
         self._base = base or checkpoint.base
         self._folder = folder
         self._layers = tuple(sorted(set(layers))) if layers is not None else None
-        self._dtype = dtype
-        self._template = (system_role, chat_template)
-        self._trust = trust_remote_code
+        self._serving = serving
         self._on_progress = on_progress
         self._readings: dict[str, Readings] = {}
 
@@ -93,12 +89,8 @@ class Forward:
         return self._readings[suite.id]
 
     @cached_property
-    def _prompter(self) -> Any:
-        role, template = self._template
-        tokenizer = load_tokenizer(self._checkpoint, trust_remote_code=self._trust)
-        return Prompter(
-            tokenizer, name=self._checkpoint.name, system_role=role, chat_template=template
-        )
+    def _prompter(self) -> Prompter:
+        return load_prompter(self._checkpoint, self._serving)
 
     def _texts(
         self,
@@ -147,7 +139,7 @@ class Forward:
             return
         sequences = (*texts.prompts, *texts.leads, *texts.replies)
         used = sorted({token for ids in sequences for token in ids})
-        theirs = load_tokenizer(base, trust_remote_code=self._trust)
+        theirs = load_tokenizer(base, trust_remote_code=self._serving.trust_remote_code)
         ours = self._prompter.tokenizer.convert_ids_to_tokens(used)
         if ours != theirs.convert_ids_to_tokens(used):
             raise UserError(
@@ -156,19 +148,30 @@ class Forward:
             )
 
     def _states(self, checkpoint: Checkpoint, name: str, texts: TokenizedReplies) -> States:
-        device, dtype = _device_and_dtype(self._dtype)
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        default = "float32" if device == "cpu" else "bfloat16"
+        dtype = default if self._serving.dtype == "auto" else self._serving.dtype
         signature = {
             "model": checkpoint.fingerprint,
             "dtype": dtype,
             "template": self._prompter.template_hash,
             "layers": list(self._layers) if self._layers is not None else f"{LAYERS} of all",
         }
-        key = {**signature, "texts": texts.digest, "samples": _digest("\n".join(texts.samples))}
+        samples = hashlib.sha256("\n".join(texts.samples).encode()).hexdigest()[:32]
+        key = {**signature, "texts": texts.digest, "samples": samples}
         folder = self._folder / name
         states = read_states(folder, key=key)
         if states is not None:
             return states
-        model = _load(checkpoint, device=device, dtype=dtype, trust_remote_code=self._trust)
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        model = load_model(
+            checkpoint, dtype=dtype, trust_remote_code=self._serving.trust_remote_code
+        )
+        model = model.to(device).eval()
         forward_pass = ForwardPass(model, checkpoint.name, device=device, layers=self._layers)
         with StatesWriter(
             folder,
@@ -186,24 +189,3 @@ class Forward:
                 forward_pass.read(texts, batch, into=writer)
                 done += len(batch)
             return writer.finish()
-
-
-def _device_and_dtype(dtype: str) -> tuple[str, str]:
-    import torch
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    if dtype == "auto":
-        dtype = "float32" if device == "cpu" else "bfloat16"
-    return device, dtype
-
-
-def _load(checkpoint: Checkpoint, *, device: str, dtype: str, trust_remote_code: bool) -> Any:
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    model = load_model(checkpoint, dtype=dtype, trust_remote_code=trust_remote_code)
-    return model.to(device).eval()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

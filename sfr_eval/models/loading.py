@@ -5,6 +5,8 @@ from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import Checkpoint
+from sfr_eval.models.prompting import Prompter
+from sfr_eval.settings import EngineSettings
 
 
 def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool) -> Any:
@@ -19,6 +21,16 @@ def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool) -> Any:
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"--model {checkpoint.name}: no usable tokenizer ({reason})") from None
+
+
+def load_prompter(checkpoint: Checkpoint, serving: EngineSettings) -> Prompter:
+    """Load the tokenizer with the chat template that the settings ask for."""
+    return Prompter(
+        load_tokenizer(checkpoint, trust_remote_code=serving.trust_remote_code),
+        name=checkpoint.name,
+        system_role=serving.system_role,
+        chat_template=serving.chat_template,
+    )
 
 
 def has_tokenizer(folder: Path | None) -> bool:

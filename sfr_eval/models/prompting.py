@@ -70,7 +70,8 @@ class Prompter:
                 )
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         bos = self.tokenizer.bos_token_id
-        if bos is not None and self._adds_bos() and ids[:1] != [bos]:
+        adds_bos = self.tokenizer("a")["input_ids"][:1] == [bos]
+        if bos is not None and adds_bos and ids[:1] != [bos]:
             ids = [bos, *ids]
         if bos is not None and ids[:2] == [bos, bos]:
             raise UserError(
@@ -78,10 +79,6 @@ class Prompter:
                 "the template or give --chat-template FILE"
             )
         return ids
-
-    def _adds_bos(self) -> bool:
-        plain: list[int] = self.tokenizer("a")["input_ids"]
-        return plain[:1] == [self.tokenizer.bos_token_id]
 
 
 def merged_turns(messages: Sequence[Message], *, merge: bool) -> list[dict[str, str]]:

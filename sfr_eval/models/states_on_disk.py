@@ -76,26 +76,28 @@ class States:
 
     def has_token(self, place: int) -> bool:
         """Return whether a reply has a token, and so a mean."""
-        row = self.row[place]
-        return bool(self.start[row + 1] > self.start[row])
+        tokens = self._tokens_of(place)
+        return bool(tokens.stop > tokens.start)
 
     def token_ids(self, place: int) -> list[int]:
         """Return the tokens of a reply."""
-        row = self.row[place]
-        ids: list[int] = self.ids[self.start[row] : self.start[row + 1]].tolist()
+        ids: list[int] = self.ids[self._tokens_of(place)].tolist()
         return ids
 
     def entropy(self, place: int) -> Floats:
         """Return the entropy of the distribution of each token of a reply, in nats."""
-        return self._tokens(0, place)
+        return self._statistic(0, place)
 
     def log_probability(self, place: int) -> Floats:
         """Return the log-probability of each token of a reply, in nats."""
-        return self._tokens(1, place)
+        return self._statistic(1, place)
 
-    def _tokens(self, kind: int, place: int) -> Floats:
+    def _statistic(self, number: int, place: int) -> Floats:
+        return np.asarray(self.tokens[number, self._tokens_of(place)])
+
+    def _tokens_of(self, place: int) -> slice:
         row = self.row[place]
-        return np.asarray(self.tokens[kind, self.start[row] : self.start[row + 1]])
+        return slice(self.start[row], self.start[row + 1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,12 +148,7 @@ class StatesWriter:
         texts: TokenizedReplies,
     ) -> None:
         self._folder = folder
-        self._about = {
-            "key": key,
-            "signature": signature,
-            "layers": list(layers),
-            "depth": depth,
-        }
+        self._about = {"key": key, "signature": signature, "layers": layers, "depth": depth}
         self._prompt_of = np.asarray(texts.prompt_of, np.int64)
         lengths = [len(ids) for ids in texts.replies]
         self._start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

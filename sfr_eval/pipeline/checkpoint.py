@@ -51,10 +51,7 @@ def forward_for(
         checkpoint,
         base=resolve_base(settings.base_model) if settings.base_model else None,
         folder=folder / "hidden",
+        serving=serving,
         layers=settings.layers,
-        dtype=serving.dtype,
-        system_role=serving.system_role,
-        chat_template=serving.chat_template,
-        trust_remote_code=serving.trust_remote_code,
         on_progress=on_progress,
     )

@@ -7,6 +7,7 @@ take one from the checkpoint's generation_config.
 
 import importlib.metadata
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sfr_eval.endpoints.address import Address, reach
@@ -15,7 +16,7 @@ from sfr_eval.endpoints.fleet import Fleet
 from sfr_eval.endpoints.limits import Prices
 from sfr_eval.models.prompting import merged_turns
 from sfr_eval.samplers.rows import error_row, finished_row, unsupported_row
-from sfr_eval.types import Request, Sample, Sampling
+from sfr_eval.types import Request, Sample
 
 _OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 """Fields outside OpenAI's API, and the value at which they have no effect."""
@@ -67,28 +68,15 @@ class OpenAISampler:
 
 def request_body(request: Request, *, merge: bool) -> dict[str, Any]:
     """Return the chat request without its model, with every sampling field spelled out."""
+    fields = asdict(request.sampling)  # which have the API's names
+    if stop := fields.pop("stop"):  # servers reject an empty list
+        fields["stop"] = list(stop)
     return {
         "messages": merged_turns(request.prompt.messages, merge=merge),
         "seed": request.seed,
         "n": 1,
         "stream": False,
-        **sampling_fields(request.sampling),
-    }
-
-
-def sampling_fields(sampling: Sampling) -> dict[str, Any]:
-    """Return the fields of the API, which have our names. An empty `stop` is omitted, since servers
-    reject []."""
-    return {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-        "min_p": sampling.min_p,
-        "presence_penalty": sampling.presence_penalty,
-        "frequency_penalty": sampling.frequency_penalty,
-        "repetition_penalty": sampling.repetition_penalty,
-        "max_tokens": sampling.max_tokens,
-        **({"stop": list(sampling.stop)} if sampling.stop else {}),
+        **fields,
     }
 
 

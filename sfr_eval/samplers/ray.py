@@ -99,8 +99,6 @@ class RaySampler:
 
     def sample(self, requests: Iterable[Request]) -> Iterator[Sample]:
         """Yield samples as they arrive."""
-        import ray
-
         all_requests = list(requests)
         backlog = Backlog(all_requests)
         # A share for every replica, with some left over for those that finish first.
@@ -108,15 +106,7 @@ class RaySampler:
         last_ready = time.monotonic()
         try:
             while backlog or any(slot.in_flight for slot in self._slots):
-                for slot in self._slots:
-                    self._next_step(slot, backlog, most)
-                replies = {slot.reply: slot for slot in self._slots if slot.reply is not None}
-                done, _ = ray.wait(list(replies), num_returns=1, timeout=1.0)
-                for reply in done:
-                    yield from self._answered(replies[reply], backlog)
-                for slot in self._slots:
-                    if why := self._stuck(slot):
-                        yield from self._lose(slot, backlog, why)
+                yield from self._turn(backlog, most)
                 if any(slot.ready for slot in self._slots):
                     last_ready = time.monotonic()
                 self._check_replicas(last_ready)
@@ -133,21 +123,24 @@ class RaySampler:
 
     def _wait_for_first(self) -> None:
         """Wait until one replica can draw; the others join when they are ready."""
+        started = time.monotonic()
+        while not any(slot.ready for slot in self._slots):
+            list(self._turn(Backlog(()), 0))
+            self._check_replicas(started)
+
+    def _turn(self, backlog: Backlog, most: int) -> Iterator[Sample]:
+        """Start what can be started, wait for a reply, and process it and the replicas without."""
         import ray
 
-        started = time.monotonic()
-        no_requests = Backlog(())
-        while not any(slot.ready for slot in self._slots):
-            for slot in self._slots:
-                self._next_step(slot, no_requests, 0)
-            replies = {slot.reply: slot for slot in self._slots if slot.reply is not None}
-            done, _ = ray.wait(list(replies), num_returns=1, timeout=1.0)
-            for reply in done:
-                list(self._answered(replies[reply], no_requests))
-            for slot in self._slots:
-                if why := self._stuck(slot):
-                    list(self._lose(slot, no_requests, why))
-            self._check_replicas(started)
+        for slot in self._slots:
+            self._next_step(slot, backlog, most)
+        replies = {slot.reply: slot for slot in self._slots if slot.reply is not None}
+        done, _ = ray.wait(list(replies), num_returns=1, timeout=1.0)
+        for reply in done:
+            yield from self._answered(replies[reply], backlog)
+        for slot in self._slots:
+            if why := self._stuck(slot):
+                yield from self._lose(slot, backlog, why)
 
     def _check_replicas(self, since: float) -> None:
         """Raise RunError if every replica was given up, or none has been placed for too long."""
@@ -193,14 +186,13 @@ class RaySampler:
     def _new_actor(self) -> Any:
         import ray
 
-        options = {
-            "num_cpus": self._resources.cpus,
-            "num_gpus": self._resources.gpus,
-            "max_restarts": 0,
-            "max_task_retries": 0,
-            "scheduling_strategy": "SPREAD",
-        }
-        actor = ray.remote(Replica).options(**options)
+        actor = ray.remote(Replica).options(
+            num_cpus=self._resources.cpus,
+            num_gpus=self._resources.gpus,
+            max_restarts=0,
+            max_task_retries=0,
+            scheduling_strategy="SPREAD",
+        )
         return actor.remote(self._build, ACTOR_ENVIRONMENT)
 
     def _answered(self, slot: _Slot, backlog: Backlog) -> Iterator[Sample]:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from glob import glob
 
 _RELEASE = b"release"
 
@@ -71,22 +72,15 @@ def watch(pids: Iterable[int], pipe: int) -> None:
 def descendants(pid: int) -> list[int]:
     """Return the children of a process, their children and so on, from /proc."""
     pids: list[int] = []
-    for task in _listed(f"/proc/{pid}/task"):
+    for path in glob(f"/proc/{pid}/task/*/children"):
         try:
-            with open(f"/proc/{pid}/task/{task}/children") as file:
+            with open(path) as file:
                 children = [int(child) for child in file.read().split()]
         except (FileNotFoundError, ProcessLookupError):
             continue
         for child in children:
             pids += [child, *descendants(child)]
     return pids
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:
-        return []
 
 
 if __name__ == "__main__":

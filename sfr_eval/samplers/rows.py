@@ -2,11 +2,7 @@
 
 from sfr_eval.types import Request, Sample, Status
 
-_STATUS: dict[str, Status] = {
-    "stop": "ok",
-    "length": "truncated",
-    "content_filter": "refused",
-}
+_STATUS: dict[str, Status] = {"stop": "ok", "length": "truncated", "content_filter": "refused"}
 
 
 def finished_row(

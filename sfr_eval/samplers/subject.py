@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,16 @@ from sfr_eval.config import RunConfig
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import Checkpoint, resolve
 from sfr_eval.models.fingerprint import read_json_object
+from sfr_eval.models.loading import load_prompter
+from sfr_eval.models.prompting import Prompter, read_template
+from sfr_eval.samplers.transformers import TransformersSampler
+from sfr_eval.samplers.vllm import VllmSampler, runs_on_cpu
+from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import ThinkTags, ends_inside, parse_think_tags, template_tags
 from sfr_eval.types import Request, Sampler
 
 if TYPE_CHECKING:
-    from sfr_eval.models.prompting import Prompter
     from sfr_eval.plan import Plan
 
 
@@ -79,8 +83,6 @@ class Subject:
         """`bitwise`: equal runs give equal bytes; `statistical`: equal distributions."""
         if self.engine == "world":
             return "bitwise"
-        from sfr_eval.samplers.vllm import runs_on_cpu
-
         exact = (
             self.engine == "vllm"
             and runs_on_cpu()
@@ -90,12 +92,12 @@ class Subject:
         return "bitwise" if exact else "statistical"
 
     @cached_property
-    def prompter(self) -> "Prompter":
+    def prompter(self) -> Prompter:
         """The chat template at work; built on first use, since it imports transformers."""
-        return _prompter(self.checkpoint, self.config)
+        return load_prompter(self.checkpoint, self.config.serving)
 
     def think_tags(self, plan: "Plan") -> ThinkTags | None:
-        """Returns the tags around thinking: those that were declared, otherwise those that the chat
+        """Return the tags around thinking: those that were declared, otherwise those that the chat
         template names. A server does not show its template, so there they must be declared."""
         setting = self.config.score.think_tags
         tags = None if setting == "auto" else parse_think_tags(setting)
@@ -118,7 +120,7 @@ class Subject:
         return replace(tags, opened=tags.opened or ends_inside(text, tags))
 
     def check_prompts(self, plan: "Plan") -> None:
-        """Puts one prompt of every persona through the template. Raises UserError if it refuses."""
+        """Put one prompt of every persona through the template. Raises UserError if it refuses."""
         if not ENGINES[self.engine].has_weights:  # a server applies its own template
             return
         for part in plan.suites:
@@ -127,37 +129,36 @@ class Subject:
                 self.prompter.token_ids(prompt.messages)
 
     def build_sampler(self, suites: Sequence[Suite], requests: Sequence[Request]) -> Sampler:
-        """Starts the engine for these requests."""
+        """Start the engine for these requests."""
         serving = self.config.serving
         if self.engine == "openai":
             return self._served()
         if self.engine == "transformers":
-            from sfr_eval.samplers.transformers import TransformersSampler
-
-            return TransformersSampler(
-                self.checkpoint,
-                prompter=self.prompter,
-                dtype=serving.dtype,
-                max_model_len=serving.max_model_len,
-                trust_remote_code=serving.trust_remote_code,
-            )
+            return TransformersSampler(self.checkpoint, prompter=self.prompter, serving=serving)
         build: Callable[[], Sampler]
         if self.engine == "world":
-            build = WorldBuilder(suites=tuple(suites), dials=self.checkpoint.dials)
+            build = partial(WorldSampler, tuple(suites), dials=self.checkpoint.dials)
+            if serving.engine != "ray":
+                return build()
         else:
             longest = max(
                 len(self.prompter.token_ids(r.prompt.messages)) + r.sampling.max_tokens
                 for r in requests
             )
-            build = VllmBuilder(
-                config=_with_absolute_paths(self.config),
+            if serving.engine != "ray":
+                return VllmSampler(
+                    self.checkpoint,
+                    prompter=self.prompter,
+                    longest_request=longest,
+                    serving=serving,
+                )
+            build = partial(
+                _vllm_on_node,
+                _with_absolute_paths(self.config),
                 fingerprint=self.checkpoint.fingerprint,
                 longest=longest,
             )
-        if serving.engine != "ray":
-            return build.of(self) if isinstance(build, VllmBuilder) else build()
         from sfr_eval.samplers.ray import RaySampler
-        from sfr_eval.samplers.vllm import runs_on_cpu
 
         on_gpus = self.engine == "vllm" and not runs_on_cpu()
         return RaySampler(
@@ -186,72 +187,23 @@ class Subject:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorldBuilder:
-    """Builds the simulator, here or in another process."""
-
-    suites: tuple[Suite, ...]
-    dials: Mapping[str, float]
-
-    def __call__(self) -> Sampler:
-        """Builds it."""
-        from sfr_eval.samplers.world import WorldSampler
-
-        return WorldSampler(self.suites, dials=self.dials)
-
-
-@dataclass(frozen=True, kw_only=True)
-class VllmBuilder:
-    """Builds a vLLM engine, here or on another machine that has the same checkpoint."""
-
-    config: RunConfig  # its paths are absolute
-    fingerprint: str
-    longest: int  # tokens of the longest request with its answer
-
-    def __call__(self) -> Sampler:
-        """Finds the checkpoint here, makes sure that it is the same, and builds the engine."""
-        checkpoint = resolve(self.config.model)
-        if checkpoint.fingerprint != self.fingerprint:
-            raise UserError(
-                f"--model {self.config.model}: {socket.gethostname()} has another checkpoint "
-                "under this name; copy it again, or use a shared folder"
-            )
-        return self._build(checkpoint, _prompter(checkpoint, self.config))
-
-    def of(self, subject: Subject) -> Sampler:
-        """Builds the engine of a checkpoint that has been resolved."""
-        return self._build(subject.checkpoint, subject.prompter)
-
-    def _build(self, checkpoint: Checkpoint, prompter: "Prompter") -> Sampler:
-        from sfr_eval.samplers.vllm import VllmSampler
-
-        serving = self.config.serving
-        return VllmSampler(
-            checkpoint,
-            prompter=prompter,
-            longest_request=self.longest,
-            dtype=serving.dtype,
-            max_model_len=serving.max_model_len,
-            gpu_memory_utilization=serving.gpu_memory_utilization,
-            tensor_parallel=serving.tensor_parallel,
-            trust_remote_code=serving.trust_remote_code,
+def _vllm_on_node(config: RunConfig, *, fingerprint: str, longest: int) -> Sampler:
+    """Build the engine on another machine, which must have the same checkpoint. The paths of
+    `config` are absolute."""
+    checkpoint = resolve(config.model)
+    if checkpoint.fingerprint != fingerprint:
+        raise UserError(
+            f"--model {config.model}: {socket.gethostname()} has another checkpoint "
+            "under this name; copy it again, or use a shared folder"
         )
-
-
-def _prompter(checkpoint: Checkpoint, config: RunConfig) -> "Prompter":
-    from sfr_eval.models.loading import load_tokenizer
-    from sfr_eval.models.prompting import Prompter
-
-    return Prompter(
-        load_tokenizer(checkpoint, trust_remote_code=config.serving.trust_remote_code),
-        name=checkpoint.name,
-        system_role=config.serving.system_role,
-        chat_template=config.serving.chat_template,
+    prompter = load_prompter(checkpoint, config.serving)
+    return VllmSampler(
+        checkpoint, prompter=prompter, longest_request=longest, serving=config.serving
     )
 
 
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
-    """Returns the config for a process that works in another folder."""
+    """Return the config for a process that works in another folder."""
     template, model = config.serving.chat_template, os.path.expanduser(config.model)
     if template is not None:
         serving = config.serving.model_copy(update={"chat_template": template.absolute()})
@@ -261,7 +213,7 @@ def _with_absolute_paths(config: RunConfig) -> RunConfig:
 
 
 def _served_checkpoint(config: RunConfig) -> Checkpoint:
-    """A model behind a server. Its weights cannot be seen, so its name and that of the first
+    """Return a model behind a server. Its weights cannot be seen, so its name and that of the first
     server stand in for a fingerprint; further servers are replicas."""
     from sfr_eval.endpoints.address import subject_address
 
@@ -275,7 +227,7 @@ def _served_checkpoint(config: RunConfig) -> Checkpoint:
 
 
 def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
-    """Finds the checkpoint, chooses the engine, and checks both against the suites."""
+    """Find the checkpoint, choose the engine, and check both against the suites."""
     serving = config.serving
     engine = _choose_engine(config, suites)
     checkpoint = _served_checkpoint(config) if engine == "openai" else resolve(config.model)
@@ -287,8 +239,6 @@ def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
         "chat_template": "tokenizer",
     }
     if serving.chat_template is not None:
-        from sfr_eval.models.prompting import read_template
-
         template = read_template(serving.chat_template)
         identity["chat_template"] = hashlib.sha256(template.encode()).hexdigest()[:16]
     return Subject(checkpoint=checkpoint, engine=engine, identity=identity, config=config)
@@ -337,6 +287,4 @@ def _dtype(engine: str, dtype: str) -> str:
         return dtype
     if engine == "transformers":
         return "auto" if Path("/dev/nvidiactl").exists() else "float32"
-    from sfr_eval.samplers.vllm import runs_on_cpu
-
     return "float32" if runs_on_cpu() else "auto"

@@ -16,6 +16,7 @@ from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.loading import load_model
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.samplers.rows import error_row, finished_row
+from sfr_eval.settings import EngineSettings
 from sfr_eval.types import Request, Sample, Sampling
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ class TransformersSampler:
         checkpoint: Checkpoint,
         *,
         prompter: Prompter,
-        dtype: str = "auto",
-        max_model_len: int | None = None,
-        trust_remote_code: bool = False,
+        serving: EngineSettings,
         batch_size: int = _BATCH,
     ) -> None:
         import torch
@@ -43,17 +42,18 @@ class TransformersSampler:
         self._prompter = prompter
         self._batch_size = batch_size
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        if dtype == "auto" and self._device == "cpu":
-            dtype = "float32"
-        self._dtype = dtype
-        self._model = load_model(checkpoint, dtype=dtype, trust_remote_code=trust_remote_code)
+        on_cpu = self._device == "cpu"
+        self._dtype = "float32" if serving.dtype == "auto" and on_cpu else serving.dtype
+        self._model = load_model(
+            checkpoint, dtype=self._dtype, trust_remote_code=serving.trust_remote_code
+        )
         self._model.to(self._device).eval()
         self._ends = end_ids(self._model, prompter.tokenizer)
         # `generate` takes unset fields from the checkpoint's own file: penalties, suppressed
         # tokens, beams. Only its end tokens are used.
         self._model.generation_config = GenerationConfig(eos_token_id=self._ends)
         window: Any = getattr(self._model.config, "max_position_embeddings", 2**31)
-        self._window = max_model_len or int(window)
+        self._window = serving.max_model_len or int(window)
 
     def describe(self) -> Mapping[str, Any]:
         """Engine, version, device and dtype."""
@@ -70,25 +70,20 @@ class TransformersSampler:
         """Yield samples batch by batch."""
         waiting = iter(requests)
         while batch := list(islice(waiting, self._batch_size)):
-            fitting = []
+            groups: dict[tuple[tuple[str, ...], int], list[Request]] = {}
             for request in batch:
                 length = len(self._prompter.token_ids(request.prompt.messages))
                 if length >= self._window:
                     yield error_row(request, f"prompt of {length} tokens, window {self._window}")
-                else:
-                    fitting.append(request)
-            for stop, cap in dict.fromkeys((r.sampling.stop, self._cap(r)) for r in fitting):
-                part = [r for r in fitting if (r.sampling.stop, self._cap(r)) == (stop, cap)]
-                yield from self._generate(part, max_tokens=cap)
+                    continue
+                max_tokens = min(request.sampling.max_tokens, self._window - length)
+                groups.setdefault((request.sampling.stop, max_tokens), []).append(request)
+            for (_, max_tokens), group in groups.items():
+                yield from self._generate(group, max_tokens=max_tokens)
 
     def close(self) -> None:
         """Drop the model."""
         self._model = None
-
-    def _cap(self, request: Request) -> int:
-        """Return how many tokens to draw at most: max_tokens, or what the window leaves."""
-        length = len(self._prompter.token_ids(request.prompt.messages))
-        return min(request.sampling.max_tokens, self._window - length)
 
     def _generate(self, requests: Sequence[Request], *, max_tokens: int) -> Iterator[Sample]:
         import torch

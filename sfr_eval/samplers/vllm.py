@@ -10,6 +10,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.samplers.reaper import Reaper
 from sfr_eval.samplers.rows import error_row, finished_row
+from sfr_eval.settings import EngineSettings
 from sfr_eval.types import Request, Sample, Sampling
 from sfr_eval.util.interrupts import ctrl_c_is_ours
 
@@ -42,24 +44,12 @@ class VllmSampler:
         *,
         prompter: Prompter,
         longest_request: int,
-        dtype: str = "auto",
-        max_model_len: int | None = None,
-        gpu_memory_utilization: float = 0.9,
-        tensor_parallel: int = 1,
-        trust_remote_code: bool = False,
+        serving: EngineSettings,
     ) -> None:
         self.steps = 0  # taken by the engine; shows that a replica is not stuck
         self._checkpoint = checkpoint
         self._prompter = prompter
-        self._arguments = engine_arguments(
-            checkpoint,
-            longest_request=longest_request,
-            dtype=dtype,
-            max_model_len=max_model_len,
-            gpu_memory_utilization=gpu_memory_utilization,
-            tensor_parallel=tensor_parallel,
-            trust_remote_code=trust_remote_code,
-        )
+        self._arguments = engine_arguments(checkpoint, serving, longest_request=longest_request)
         self._window = 2 * int(self._arguments.get("max_num_seqs", 512))
         self._restarts_left = 1
         self._engine: LLMEngine | None = None
@@ -199,17 +189,10 @@ def sampling_params(sampling: Sampling, *, seed: int) -> "SamplingParams":
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
+    fields: dict[str, Any] = {**asdict(sampling), "stop": list(sampling.stop) or None}
     return SamplingParams(
+        **fields,
         n=1,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        top_k=sampling.top_k,
-        min_p=sampling.min_p,
-        presence_penalty=sampling.presence_penalty,
-        frequency_penalty=sampling.frequency_penalty,
-        repetition_penalty=sampling.repetition_penalty,
-        max_tokens=sampling.max_tokens,
-        stop=list(sampling.stop) or None,
         seed=seed,
         detokenize=bool(sampling.stop),
         output_kind=RequestOutputKind.FINAL_ONLY,
@@ -217,14 +200,7 @@ def sampling_params(sampling: Sampling, *, seed: int) -> "SamplingParams":
 
 
 def engine_arguments(
-    checkpoint: Checkpoint,
-    *,
-    longest_request: int,
-    dtype: str,
-    max_model_len: int | None,
-    gpu_memory_utilization: float,
-    trust_remote_code: bool,
-    tensor_parallel: int = 1,
+    checkpoint: Checkpoint, serving: EngineSettings, *, longest_request: int
 ) -> dict[str, Any]:
     """Return the arguments of vLLM's EngineArgs. On CPU: float32, so that runs repeat bit for bit,
     and no chunked prefill, since splitting a seeded prompt kills the CPU engine ("CPU Generator
@@ -235,23 +211,23 @@ def engine_arguments(
     arguments: dict[str, Any] = {
         "model": str(served.folder),
         "tokenizer": str(served.folder),
-        "dtype": dtype,
+        "dtype": serving.dtype,
         "seed": 0,
-        "trust_remote_code": trust_remote_code,
+        "trust_remote_code": serving.trust_remote_code,
         "generation_config": "vllm",  # never the checkpoint's own defaults
         "enable_prefix_caching": True,
         "disable_log_stats": True,
     }
-    if tensor_parallel > 1:
-        arguments["tensor_parallel_size"] = tensor_parallel
-    if max_model_len is not None:
-        arguments["max_model_len"] = max_model_len
+    if serving.tensor_parallel > 1:
+        arguments["tensor_parallel_size"] = serving.tensor_parallel
+    if serving.max_model_len is not None:
+        arguments["max_model_len"] = serving.max_model_len
     if checkpoint.base is not None:
         arguments |= {"enable_lora": True, "max_lora_rank": _adapter_rank(checkpoint)}
     if runs_on_cpu():
-        length = max_model_len or longest_request
+        length = serving.max_model_len or longest_request
         arguments |= {
-            "dtype": "float32" if dtype == "auto" else dtype,
+            "dtype": "float32" if serving.dtype == "auto" else serving.dtype,
             "max_model_len": length,
             "enable_chunked_prefill": False,
             "enforce_eager": True,
@@ -259,7 +235,7 @@ def engine_arguments(
             "max_num_batched_tokens": max(length, 4096),
         }
     else:
-        arguments["gpu_memory_utilization"] = gpu_memory_utilization
+        arguments["gpu_memory_utilization"] = serving.gpu_memory_utilization
     return arguments
 
 

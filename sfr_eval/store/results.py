@@ -123,9 +123,7 @@ class Notes(Record):
     # inside of the model: the numbers of a figure each
     profile: dict[str, list[dict[str, Any]]] = Field({})  # temperature -> a row for each layer
     map: dict[str, Any] | None = None
-    curve: dict[str, list[dict[str, Any]]] = Field(
-        {}
-    )  # temperature -> a row for each range of tokens
+    curve: dict[str, list[dict[str, Any]]] = Field({})  # temperature -> a row for each token range
 
 
 class Results(Record):
@@ -220,24 +218,19 @@ class SuiteResults:
 
 def read_suites(manifest: Manifest, results: Results) -> list[SuiteResults]:
     """Return every suite of the plan that has results."""
-    estimates: dict[str, list[Estimate]] = {}
-    for estimate in results.estimates:
-        estimates.setdefault(estimate.suite, []).append(estimate)
-    return [
-        _suite(part, estimates[part.suite], results)
-        for part in manifest.plan
-        if part.suite in estimates
-    ]
+    suites = (_suite(part, results) for part in manifest.plan)
+    return [suite for suite in suites if suite.estimates]
 
 
-def _suite(part: PlannedSuite, rows: list[Estimate], results: Results) -> SuiteResults:
+def _suite(part: PlannedSuite, results: Results) -> SuiteResults:
     suite = part.suite
+    rows = [row for row in results.estimates if row.suite == suite]
     return SuiteResults(
         id=suite,
         title=part.title or suite,
         personas={card.id: card.name for card in part.personas},
         temperatures=tuple(sorted({row.temperature for row in rows})),
-        samples=max(row.k for row in rows),
+        samples=max((row.k for row in rows), default=0),
         estimates={(row.metric, row.temperature, row.persona): row for row in rows},
         truth={(row.metric, row.persona): row for row in results.reference.get(suite, ())},
         notes={metric: notes[suite] for metric, notes in results.notes.items() if suite in notes},

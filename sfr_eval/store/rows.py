@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from sfr_eval.errors import UserError
 from sfr_eval.types import Sample
 from sfr_eval.util.files import append_whole, writing_to
 from sfr_eval.util.untrusted import open_for_append
@@ -70,10 +69,8 @@ def appending(file: Path) -> Iterator[Callable[["DataclassInstance"], None]]:
     with writing_to(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
         with open_for_append(file) as stream:
-            if _torn(file):
-                append_whole(
-                    stream, b"\n"
-                )  # otherwise the next row would be lost with the torn one
+            if _torn(file):  # otherwise the next row would be lost with the torn one
+                append_whole(stream, b"\n")
             yield lambda row: append_whole(stream, encode_row(row))
             os.fsync(stream.fileno())
 
@@ -84,7 +81,7 @@ def kept_rows(file: Path, kind: type[Row]) -> Iterator[Row]:
         return
     with file.open("rb") as lines:
         for line in lines:
-            row = decode(line, kind)
+            row = decode_row(line, kind)
             if row is not None:
                 yield row
 
@@ -105,12 +102,7 @@ def encode_row(row: "DataclassInstance") -> bytes:
     return f'{body}{_CHECKSUM}{zlib.crc32(body.encode()):08x}"}}\n'.encode()
 
 
-def decode_row(line: bytes) -> Sample | None:
-    """Return the sample of a line, or None if the line is torn or damaged."""
-    return decode(line, Sample)
-
-
-def decode(line: bytes, kind: type[Row]) -> Row | None:
+def decode_row(line: bytes, kind: type[Row]) -> Row | None:
     """Return the row of a line, or None if the line is torn or damaged."""
     try:
         text = line.decode()
@@ -122,32 +114,16 @@ def decode(line: bytes, kind: type[Row]) -> Row | None:
         return None
 
 
-_REPEATED = ("suite", "query", "persona", "status", "error")
-
-
 def sample_from(row: dict[str, Any]) -> Sample:
     """Make a sample that shares its repeated texts with others: there may be a million rows."""
-    for name in _REPEATED:
+    for name in ("suite", "query", "persona", "status", "error"):
         row[name] = sys.intern(row[name])
     return Sample(**row)
-
-
-def numbered_samples(file: Path) -> Iterator[tuple[int, bool, Sample | None]]:
-    """Yield (line number, whether it is the last, sample or None if damaged) for each line."""
-    try:
-        lines = file.read_bytes().splitlines(keepends=True)
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    for number, line in enumerate(lines, start=1):
-        yield number, number == len(lines), decode_row(line)
 
 
 @functools.cache
 def _field_names(kind: "type[DataclassInstance]") -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
-
-
-_FIELDS = _field_names(Sample)
 
 
 def to_table(samples: Sequence[Sample]) -> "pa.Table":
@@ -161,6 +137,7 @@ def to_table(samples: Sequence[Sample]) -> "pa.Table":
         "prompt_tokens": pa.int32(),
         "completion_tokens": pa.int32(),
     }
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in _FIELDS])
-    columns = {name: [getattr(sample, name) for sample in samples] for name in _FIELDS}
+    names = _field_names(Sample)
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in names])
+    columns = {name: [getattr(sample, name) for sample in samples] for name in names}
     return pa.table(columns, schema=schema)

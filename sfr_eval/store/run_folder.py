@@ -21,7 +21,7 @@ from sfr_eval.store.manifest import FILE as MANIFEST
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import FILE as RESULTS
 from sfr_eval.store.results import Results
-from sfr_eval.store.rows import SampleWriter, numbered_samples, sample_from, to_table
+from sfr_eval.store.rows import SampleWriter, decode_row, sample_from, to_table
 from sfr_eval.types import Sample
 from sfr_eval.util.files import atomic_path, writing_to
 from sfr_eval.util.lock import FolderLock
@@ -82,9 +82,14 @@ class RunFolder:
         rows: dict[str, Sample] = {}
         self.damaged = []
         for file in sorted((self.path / "samples").glob("*.jsonl")):
-            for number, last, sample in numbered_samples(file):
+            try:
+                lines = file.read_bytes().splitlines(keepends=True)
+            except OSError as error:
+                raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+            for number, line in enumerate(lines, start=1):
+                sample = decode_row(line, Sample)
                 if sample is None:
-                    if not last:
+                    if number < len(lines):
                         self.damaged.append(f"{file}:{number}")
                     continue
                 earlier = rows.get(sample.sample_id)
@@ -120,9 +125,8 @@ class RunFolder:
         except FileNotFoundError:
             raise UserError(f"{self.path}: no samples.parquet; run it to its end first") from None
         except (ValueError, TypeError, OSError):  # of pyarrow for a torn file, and the one above
-            raise UserError(
-                f"{self.samples_file}: damaged; repeat the command that made it"
-            ) from None
+            message = f"{self.samples_file}: damaged; repeat the command that made it"
+            raise UserError(message) from None
 
     def write_scores(self, name: str, table: "pa.Table") -> None:
         """Write scores/<name>.parquet."""

@@ -1,11 +1,11 @@
 """The files of a suite: suite.yaml, queries, persona cards."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
+from sfr_eval.config import Temperatures
 from sfr_eval.store.manifest import SUITE_ID
-from sfr_eval.temperature import checked_temperatures, parse_temperatures
 
 
 class SuiteSpec(BaseModel):
@@ -23,21 +23,11 @@ class SuiteSpec(BaseModel):
     )
     queries: str | None = Field(None, description="JSONL of {id, text}; unless the world has them")
     persona_cards: str | None = Field(None, description="YAML list of {id, name, system}")
-    temperatures: tuple[float, ...] = (0.7, 1.0)
+    temperatures: Temperatures = (0.7, 1.0)
     samples: int = Field(8, ge=1)
     max_tokens: int = Field(256, ge=1)
     stop: tuple[str, ...] = ()
     metrics: tuple[str, ...] = Field(min_length=1)
-
-    @field_validator("temperatures", mode="before")
-    @classmethod
-    def _read_temperatures(cls, value: Any) -> Any:
-        return parse_temperatures(value) if isinstance(value, str) else value
-
-    @field_validator("temperatures")
-    @classmethod
-    def _check_temperatures(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        return checked_temperatures(value)
 
 
 class QueryRow(BaseModel):

@@ -16,6 +16,7 @@ from sfr_eval.models.hidden_states import Forward
 from sfr_eval.models.loading import load_tokenizer
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.models.states_on_disk import States, read_states
+from sfr_eval.settings import EngineSettings
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 
@@ -50,12 +51,20 @@ def replies(suite: Suite) -> list[Sample]:
     ]
 
 
-def ready(checkpoint: Path, folder: Path, *, base: Path | None = None, **fields: Any) -> Forward:
+def ready(
+    checkpoint: Path,
+    folder: Path,
+    *,
+    base: Path | None = None,
+    layers: tuple[int, ...] | None = None,
+    **serving: Any,
+) -> Forward:
     return Forward(
         resolve(str(checkpoint)),
         base=resolve(str(base)) if base else None,
         folder=folder,
-        **fields,
+        serving=EngineSettings(**serving),
+        layers=layers,
     )
 
 
@@ -186,7 +195,7 @@ def test_what_is_kept_is_not_computed_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = ready(tiny_checkpoint, tmp_path).over(suite, replies).model
-    monkeypatch.setattr(hidden_states, "_load", None)  # a second load would be an error
+    monkeypatch.setattr(hidden_states, "load_model", None)  # a second load would be an error
     again = ready(tiny_checkpoint, tmp_path).over(suite, replies).model
     assert np.array_equal(again.reply_states, first.reply_states, equal_nan=True)
     for other in ({"layers": (1,)}, {"dtype": "bfloat16"}):
@@ -256,7 +265,7 @@ def test_base_with_other_tokens_is_refused_before_the_work(
     swapped = {"A": vocabulary["B"], "B": vocabulary["A"]}
     tokenizer["model"]["vocab"] = {**vocabulary, **swapped}
     file.write_text(json.dumps(tokenizer))
-    monkeypatch.setattr(hidden_states, "_load", None)
+    monkeypatch.setattr(hidden_states, "load_model", None)
     with pytest.raises(UserError, match="its tokens are not those of"):
         ready(tiny_checkpoint, tmp_path / "h", base=other).over(suite, replies)
 

@@ -18,6 +18,7 @@ from sfr_eval.models.checkpoint import resolve
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.plan import sample_seed
 from sfr_eval.samplers.transformers import SeededDraw, TransformersSampler, filtered, penalised
+from sfr_eval.settings import EngineSettings
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Message, Prompt, Request, Sample, Sampling
 
@@ -42,9 +43,13 @@ def request(
     )
 
 
-def open_sampler(folder: Path, **options: Any) -> TransformersSampler:
-    prompter = Prompter(AutoTokenizer.from_pretrained(folder), name="tiny")
-    return TransformersSampler(resolve(str(folder)), prompter=prompter, **options)
+def open_sampler(folder: Path, *, batch_size: int = 64, **serving: Any) -> TransformersSampler:
+    return TransformersSampler(
+        resolve(str(folder)),
+        prompter=Prompter(AutoTokenizer.from_pretrained(folder), name="tiny"),
+        serving=EngineSettings(**serving),
+        batch_size=batch_size,
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)

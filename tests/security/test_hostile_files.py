@@ -28,6 +28,7 @@ from sfr_eval.suites.problems.private_tests import MAX_OPCODES, pickled_text
 from sfr_eval.suites.problems.source import FileData
 from sfr_eval.suites.spec import QueryRow, SuiteSpec
 from sfr_eval.suites.suite import load_suite
+from sfr_eval.types import Sample
 from sfr_eval.util import untrusted as hostile
 from sfr_eval.util.assets import cache_open_to_others, find_suite
 from sfr_eval.util.files import atomic_path, scratch_folder, write_atomic
@@ -126,7 +127,7 @@ def test_json_that_python_cannot_read_is_one_line(text: str, tmp_path: Path) -> 
     for read in (lambda: read_jsonl(QueryRow, file), lambda: FileData(file=file).rows()):
         with pytest.raises(UserError, match=r"rows.jsonl.*: is not JSON \("):
             read()
-    assert decode_row(text.encode()) is None
+    assert decode_row(text.encode(), Sample) is None
 
 
 def test_a_stored_row_that_is_nested_too_deeply_is_no_row() -> None:
@@ -134,7 +135,7 @@ def test_a_stored_row_that_is_nested_too_deeply_is_no_row() -> None:
 
     body = '{"sample_id":' + "[" * 100_000
     line = f'{body},"crc":"{zlib.crc32(body.encode()):08x}"}}\n'
-    assert decode_row(line.encode()) is None
+    assert decode_row(line.encode(), Sample) is None
 
 
 def test_a_billion_laughs_in_yaml_ends_in_one_short_line(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from sfr_eval.store.results import Results
 from sfr_eval.store.rows import SampleWriter, decode_row, encode_row
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
+from sfr_eval.types import Sample
 from tests.store.conftest import sample, write
 
 # What str.splitlines, JSON, Parquet or a terminal might treat as something else than text.
@@ -105,7 +106,9 @@ def test_a_session_without_rows_leaves_no_file(folder: RunFolder) -> None:
 def test_a_row_is_in_the_file_as_soon_as_append_returns(tmp_path: Path) -> None:
     writer = SampleWriter(tmp_path / "0001.jsonl")
     writer.append([sample(1)])
-    assert decode_row(writer.file.read_bytes()) == sample(1)  # before close: no user-space buffer
+    assert decode_row(writer.file.read_bytes(), Sample) == sample(
+        1
+    )  # before close: no user-space buffer
     writer.close()
 
 

@@ -7,13 +7,19 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.sandbox.types import HumanEvalProblem
 from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.extract import chat_code
 from sfr_eval.suites.problems.mbpp import fenced
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
-from sfr_eval.suites.problems.source import HubData, data_file, read_file, read_hub, unique
+from sfr_eval.suites.problems.source import (
+    HubData,
+    check_choice,
+    data_file,
+    read_file,
+    read_hub,
+    unique,
+)
 
 FORMS = ("chat", "completion")
 STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(")
@@ -42,10 +48,7 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
     """Load all 164 problems in one of two prompt forms."""
     settings.refuse_all_but(("data", "prompt_form"), suite="humaneval")
     form = settings.prompt_form or "chat"
-    if form not in FORMS:
-        raise UserError(
-            f"--prompt-form {form}: unknown prompt form of humaneval; {did_you_mean(form, FORMS)}"
-        )
+    check_choice(form, FORMS, kind="prompt form", suite="humaneval")
     if settings.data is not None:
         file = data_file(settings.data, folder=folder)
         rows, identity = read_file(HumanEvalRow, file), file.identity

@@ -10,14 +10,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.errors import UserError
 from sfr_eval.sandbox.types import FunctionalProblem, Problem, StdinProblem
 from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.extract import between_last_fences
 from sfr_eval.suites.problems.mbpp import fenced
 from sfr_eval.suites.problems.private_tests import decode_tests
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
-from sfr_eval.suites.problems.source import HubData, Rows, data_file, unique
+from sfr_eval.suites.problems.source import HubData, Rows, check_choice, data_file, unique
 from sfr_eval.util.reading import read_model
 
 DEFAULT_RELEASE = "release_v5"
@@ -122,9 +122,7 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
         identity = file.identity
     else:
         release = settings.release or DEFAULT_RELEASE
-        if release not in RELEASES:
-            near = did_you_mean(release, RELEASES)
-            raise UserError(f"--release {release}: unknown release of livecodebench; {near}")
+        check_choice(release, RELEASES, kind="release", suite="livecodebench")
         hub = HubData(repository=_REPOSITORY, revision=_REVISION, files=RELEASES[release])
         rows = hub.rows(suite="livecodebench")
         places = [f"{_REPOSITORY} row {number}" for number in range(1, len(rows) + 1)]

@@ -6,12 +6,19 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.errors import UserError
 from sfr_eval.sandbox.types import AssertsProblem
 from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.extract import called_function, chat_code, few_shot_code
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
-from sfr_eval.suites.problems.source import HubData, data_file, read_file, read_hub, unique
+from sfr_eval.suites.problems.source import (
+    HubData,
+    check_choice,
+    data_file,
+    read_file,
+    read_hub,
+    unique,
+)
 
 RELEASES = ("full", "sanitized")
 FORMS = ("chat", "few-shot")
@@ -70,10 +77,7 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
     """Load the test split (task ids 11 to 510) in one of two prompt forms."""
     settings.refuse_all_but(("data", "release", "prompt_form"), suite="mbpp")
     form = settings.prompt_form or "chat"
-    if form not in FORMS:
-        raise UserError(
-            f"--prompt-form {form}: unknown prompt form of mbpp; {did_you_mean(form, FORMS)}"
-        )
+    check_choice(form, FORMS, kind="prompt form", suite="mbpp")
     rows, shots, identity = _rows(folder, settings, need_shots=form == "few-shot")
     unique((row.task_id for row in rows), where=identity)
     examples = "".join(f"{shot.question}[BEGIN]\n{_plain(shot.code)}\n{DONE}\n\n" for shot in shots)
@@ -92,9 +96,7 @@ def _rows(
     """Return rows to ask, rows to show as examples, and the identity of both."""
     if settings.data is None:
         release = settings.release or "full"
-        if release not in RELEASES:
-            near = did_you_mean(release, RELEASES)
-            raise UserError(f"--release {release}: unknown release of mbpp; {near}")
+        check_choice(release, RELEASES, kind="release", suite="mbpp")
         hub = HubData(repository=_REPOSITORY, revision=_REVISION, configuration=release)
         questions = read_hub(MbppRow, hub, suite="mbpp")
         shots: list[MbppRow] = []

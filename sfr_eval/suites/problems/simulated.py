@@ -12,7 +12,6 @@ Beta distribution. Temperature has no effect.
 """
 
 import hashlib
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -54,24 +53,6 @@ class SimulatedCoder:
             return float(generator.random() < self.solve)
         a, b = self._shape()
         return float(generator.beta(a, b))
-
-    def pass_at_k(self, k: int, problem: str | None = None) -> float:
-        """Return the exact value for one problem, or its mean over all such problems."""
-        if problem is not None:
-            return float(1 - (1 - self.chance(problem)) ** k)
-        if self.spread == 0 or self.solve in (0, 1):
-            return float(1 - (1 - self.solve) ** k)
-        if self.spread == 1:
-            return self.solve
-        a, b = self._shape()
-        # E[(1 - p)^k] = B(a, b + k) / B(a, b)
-        log_miss = math.lgamma(b + k) - math.lgamma(b) + math.lgamma(a + b) - math.lgamma(a + b + k)
-        return 1 - math.exp(log_miss)
-
-    def distinct_at_k(self, k: int, problem: str) -> float:
-        """Return the exact expected number of distinct solutions among k answers to a problem."""
-        count = len(self._problems[problem].solutions)
-        return count * (1 - (1 - self.chance(problem) / count) ** k)
 
     def sample(self, problem: str, generator: "np.random.Generator") -> str:
         """Draw one answer, as a model would write it."""

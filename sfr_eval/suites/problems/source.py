@@ -3,14 +3,14 @@
 import hashlib
 import importlib.util
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.reading import parsed_json, read_model
 from sfr_eval.util.untrusted import unpacked
 
@@ -142,6 +142,13 @@ def data_file(text: str, *, folder: Path) -> FileData:
     if not path.is_file():
         raise UserError(f"--data {text}: no such file")
     return FileData(file=path)
+
+
+def check_choice(name: str, choices: Collection[str], *, kind: str, suite: str) -> None:
+    """Raise UserError if the suite has no release or prompt form (`kind`) of this name."""
+    if name not in choices:
+        near = did_you_mean(name, choices)
+        raise UserError(f"--{kind.replace(' ', '-')} {name}: unknown {kind} of {suite}; {near}")
 
 
 def unique(ids: Iterable[str], *, where: str) -> None:

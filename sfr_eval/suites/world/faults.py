@@ -132,11 +132,8 @@ def _truth(
     world: "PersonaWorld", text: str, query: str, persona: str, source: str
 ) -> dict[str, bool]:
     parse = world.parse_reply(text, query)
-    truth = {
-        "ctx": parse.topic,
-        "rel": parse.topic and parse.intent,
-        "flu": parse.well_formed,
-    }
+    relevant = parse.topic and parse.intent
+    truth = {"ctx": parse.topic, "rel": relevant, "flu": parse.well_formed}
     if parse.well_formed:  # broken text has no derivation, hence no voice
         truth["style"] = world.styled(text, persona, source)
     return truth

@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, product
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -131,10 +131,6 @@ class Slot:
         """Return the entry number at `u`, uniform in [0, 1)."""
         return bisect_right(self._steps, u)
 
-    def entropy(self) -> float:
-        """Entropy of the drawn entry, in nats."""
-        return -math.fsum(p * math.log(p) for p in self.probabilities if p > 0)
-
     def sharpened(self, beta: float) -> "Slot":
         """Return the slot with its probabilities sharpened (see `sharpen`)."""
         return Slot(self.name, self.entries, sharpen(self.probabilities, beta))
@@ -226,42 +222,6 @@ class SlotGrammar:
                 for more, _, end in self._readings(frame, filler, text, start)
             ]
         return [numbers for numbers, end in partial if end == len(text)]
-
-    def entropy(self) -> float:
-        """Entropy of a derivation, in nats; that of the text too if no text has two derivations."""
-        return math.fsum(slot.entropy() for slot in self.slots)
-
-    def enumerate(self) -> Iterator[tuple[str, float]]:
-        """Yield (text, probability) of every derivation; for small grammars."""
-        live = [[i for i, p in enumerate(slot.probabilities) if p > 0] for slot in self.slots]
-        for numbers in product(*live):
-            chances = (slot.probabilities[i] for slot, i in zip(self.slots, numbers, strict=True))
-            yield self.render(numbers), math.prod(chances)
-
-    def expected_distinct(self, k: int) -> float:
-        """Expected number of distinct derivations among k independent draws, 0 to k.
-
-        Exactly sum_y 1 - (1 - p_y)^k over all derivations y (over texts, if no text has two).
-        Entries of equal log-probability count as one value with a multiplicity, which reduces
-        10^8 derivations to about 10^5 values.
-        """
-        import numpy as np
-
-        if k < 0:
-            raise ValueError(f"k must be 0 or more, not {k}")
-        logs, counts = np.zeros(1), np.ones(1)
-        for slot in self.slots:
-            live = np.array([log for log in slot.logs if log > -math.inf])
-            values, copies = np.unique(live.round(12), return_counts=True)
-            sums = np.add.outer(logs, values).ravel().round(10)
-            products = np.multiply.outer(counts, copies).ravel()
-            logs, place = np.unique(sums, return_inverse=True)
-            counts = np.zeros(len(logs))
-            np.add.at(counts, place, products)
-        # p = 1 has log1p(-1) = -inf, whose limit is right: the text is always drawn.
-        with np.errstate(divide="ignore"):
-            drawn = -np.expm1(k * np.log1p(-np.exp(np.minimum(logs, 0.0)))) if k else 0.0
-        return float(np.sum(counts * drawn))
 
 
 def log_sum(a: float, b: float) -> float:

@@ -71,9 +71,7 @@ class PersonaSource:
     templates: dict[str, tuple[str, ...]]  # intent -> training questions
     paraphrases: dict[str, tuple[str, ...]]  # query id -> training questions
     clauses: tuple[dict[str, Slot], dict[str, Slot]]  # query id -> actions; query id -> details
-    phrases: dict[
-        str, tuple[str, ...]
-    ]  # part -> all phrases, of the generic bank and of every persona
+    phrases: dict[str, tuple[str, ...]]  # part -> all, of the generic bank and every persona
     rows: dict[str, tuple[tuple[float, ...], ...]]  # part -> persona -> probability of each phrase
 
     @cached_property
@@ -107,14 +105,11 @@ class PersonaSource:
     @cached_property
     def union(self) -> UnionGrammar:
         """The grammar of everything that can be said."""
+        nouns = [(topic, noun) for topic, (noun, _) in self.topics.items()]
         openings = [
             (phrase.replace("{topic}", noun), (number, topic))
             for number, phrase in enumerate(self.phrases["opening"])
-            for topic, noun in (
-                ((topic, noun) for topic, (noun, _) in self.topics.items())
-                if "{topic}" in phrase
-                else [(None, "")]
-            )
+            for topic, noun in (nouns if "{topic}" in phrase else [(None, "")])
         ]
         action_slot, actions = self._all_clauses(self.clauses[0])
         detail_slot, details = self._all_clauses(self.clauses[1])

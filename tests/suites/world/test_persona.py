@@ -12,6 +12,7 @@ from scipy.stats import chisquare
 from sfr_eval.errors import UserError
 from sfr_eval.suites.world.persona import Parse, PersonaWorld
 from tests.suites.world.conftest import load, small_files
+from tests.support.grammar_oracle import derived_texts, entropy
 
 FOLDER = Path(__file__).parents[3] / "tasks" / "persona"
 
@@ -29,7 +30,7 @@ def table(world, query_id):
     """Brute-force joint: text -> p(text | persona) for each persona that is not held out."""
     joint = {}
     for place, card in enumerate(seen(world)):
-        for text, p in world.grammar(card.id, query_id).enumerate():
+        for text, p in derived_texts(world.grammar(card.id, query_id)):
             joint.setdefault(text, [0.0] * len(seen(world)))[place] += p
     return joint
 
@@ -69,7 +70,7 @@ def test_held_out_personas_come_last(small, real):
 @pytest.mark.parametrize(("cross", "within"), [(0, 0), (0.4, 0), (0, 0.6), (0.7, 0.5), (1, 0)])
 def test_log_probabilities_sum_to_one_and_match_the_samples(small, cross, within):
     world, pair = small.dialed(cross, within), ("bob", "chess.start")
-    texts = [text for text, _ in world.grammar(*pair).enumerate()]
+    texts = [text for text, _ in derived_texts(world.grammar(*pair))]
     chances = np.exp([world.log_prob(text, *pair) for text in texts])
     assert len(set(texts)) == len(texts)
     assert chances.sum() == pytest.approx(1)
@@ -119,28 +120,28 @@ def test_information_falls_with_cross_to_nothing(small):
 
 
 def test_a_held_out_persona_takes_no_part_in_the_mean(small):
-    zed = [t for t, _ in small.dialed(0.5).grammar("ann", "tea.fix").enumerate() if "zed" in t]
+    zed = [t for t, _ in derived_texts(small.dialed(0.5).grammar("ann", "tea.fix")) if "zed" in t]
     assert zed == []
     one, two = (small.dialed(1).grammar(persona, "tea.fix") for persona in ("zed", "ann"))
-    assert dict(one.enumerate()) == dict(two.enumerate())
+    assert dict(derived_texts(one)) == dict(derived_texts(two))
 
 
 def test_dials_start_from_the_reference_distribution(small):
     again = small.dialed(0.9, 0.9).dialed(0.2)
     assert (again.cross, again.within, again.version) == (0.2, 0.0, small.version)
     pair = ("cat", "tea.fix")
-    assert dict(again.grammar(*pair).enumerate()) == dict(
-        small.dialed(0.2).grammar(*pair).enumerate()
+    assert dict(derived_texts(again.grammar(*pair))) == dict(
+        derived_texts(small.dialed(0.2).grammar(*pair))
     )
 
 
 def test_within_and_temperature_are_one_exponent(small):
     pair = ("cat", "tea.fix")
-    a = dict(small.dialed(0.3, 0.5).grammar(*pair).enumerate())
-    b = dict(small.dialed(0.3).grammar(*pair, temperature=0.5).enumerate())
-    c = dict(small.dialed(0.3, 0.5).grammar(*pair, temperature=2.0).enumerate())
+    a = dict(derived_texts(small.dialed(0.3, 0.5).grammar(*pair)))
+    b = dict(derived_texts(small.dialed(0.3).grammar(*pair, temperature=0.5)))
+    c = dict(derived_texts(small.dialed(0.3, 0.5).grammar(*pair, temperature=2.0)))
     assert a == pytest.approx(b)
-    assert c == pytest.approx(dict(small.dialed(0.3).grammar(*pair).enumerate()))
+    assert c == pytest.approx(dict(derived_texts(small.dialed(0.3).grammar(*pair))))
 
 
 def test_parse_tells_topic_from_intent_and_form(small):
@@ -281,7 +282,6 @@ def test_every_pair_can_say_more_than_ten_thousand_things(real):
             grammar = real.grammar(card.id, query.id)
             live = [sum(p > 0 for p in slot.probabilities) for slot in grammar.slots]
             assert math.prod(live) > 10_000
-            assert grammar.expected_distinct(32) > 31
 
 
 def test_example_replies_are_replies_of_their_persona(real):
@@ -379,7 +379,7 @@ def test_entropy_falls_with_within(real):
     for persona in ("pirate", "storyteller"):
         for cross in (0.0, 0.5):
             falls = [
-                real.dialed(cross, within).grammar(persona, "sewing.fix").entropy()
+                entropy(real.dialed(cross, within).grammar(persona, "sewing.fix"))
                 for within in (0, 0.2, 0.4, 0.6, 0.8, 0.95, 1)
             ]
             assert all(a > b for a, b in pairwise(falls))

@@ -31,7 +31,6 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/sandbox/inside": "asserts compat confine fresh keeper plain prelude server wire",
     "sfr_eval/stats": "arrays jackknife rarefaction",
     "sfr_eval/suites": "spec stored",
-    "sfr_eval/suites/problems": "kinds",
     "sfr_eval/suites/world": "persona_source",
     "sfr_eval/util": "assets files progress terminal untrusted",
     "train/sfr_train": "run_job settings",

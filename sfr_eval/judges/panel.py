@@ -222,10 +222,4 @@ def judged_of(folder: RunFolder, manifest: Manifest) -> Judged | None:
         if counts and (row.judgement_id not in rows or rows[row.judgement_id].status == "error"):
             rows[row.judgement_id] = row
     errors = matched(Path(record.calibration), record) if record.calibration else {}
-    return Judged(
-        judgements=tuple(rows.values()),
-        judges=record.judges,
-        rubrics=record.rubrics,
-        votes=record.votes,
-        errors=errors,
-    )
+    return Judged(judgements=tuple(rows.values()), record=record, errors=errors)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from sfr_eval.judges.error_rates import JudgeErrors
+from sfr_eval.judges.error_rates import JudgeErrors
+from sfr_eval.store.manifest import JudgingRecord
 
 JudgementStatus = Literal["ok", "unparsed", "refused", "unsupported", "error"]
 """ok: a score; unparsed: an answer in another form than was asked for; refused: withheld by the
@@ -46,10 +46,8 @@ class Judgement:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The judgements that count for a run: of these judges, rubrics and number of votes."""
+    """The judgements that count for a run, by the record in its manifest."""
 
     judgements: Sequence[Judgement]
-    judges: tuple[str, ...]
-    rubrics: Mapping[str, str]  # axis -> hash of its judge file, in the order asked for
-    votes: int
-    errors: Mapping[str, "JudgeErrors"] = field(default_factory=dict)  # axis -> measured errors
+    record: JudgingRecord
+    errors: Mapping[str, JudgeErrors] = field(default_factory=dict)  # axis -> measured errors

@@ -17,6 +17,7 @@ from sfr_eval.metrics.context import Context, sample_value
 from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
 from sfr_eval.stats.agreement import krippendorff_alpha
 from sfr_eval.stats.slope import slope_within
+from sfr_eval.store.manifest import JudgingRecord
 from sfr_eval.types import MetricResult, Sample
 
 VERSION = "1"
@@ -60,7 +61,7 @@ def compute(context: Context) -> list[MetricResult]:
     judged = context.judged
     if judged is None:
         return []
-    return [result for axis in judged.rubrics for result in _axis(context, judged, axis)]
+    return [result for axis in judged.record.rubrics for result in _axis(context, judged, axis)]
 
 
 def score_of(votes: Votes, judges: Sequence[str]) -> tuple[float | None, str]:
@@ -77,23 +78,24 @@ def score_of(votes: Votes, judges: Sequence[str]) -> tuple[float | None, str]:
 
 
 def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
+    record = judged.record
     by_reply: dict[str, dict[str, list[Judgement]]] = {}
     for judgement in sorted(judged.judgements, key=lambda row: row.vote):
         if judgement.axis == axis:
             votes = by_reply.setdefault(judgement.sample_id, {})
             votes.setdefault(judgement.judge, []).append(judgement)
     votes_of_replies = [by_reply.get(reply.sample_id, {}) for reply in context.replies]
-    scores = [score_of(votes, judged.judges) for votes in votes_of_replies]
+    scores = [score_of(votes, record.judges) for votes in votes_of_replies]
     scored = [(reply, *score) for reply, score in zip(context.replies, scores, strict=True)]
     signature = {
-        "judges": list(judged.judges),
-        "rubric": judged.rubrics[axis],
-        "votes": judged.votes,
+        "judges": list(record.judges),
+        "rubric": record.rubrics[axis],
+        "votes": record.votes,
         "scale": "1 to 5",
     }
     notes = {
-        **_counts(votes_of_replies, judged),
-        **_agreement(votes_of_replies, judged),
+        **_counts(votes_of_replies, record),
+        **_agreement(votes_of_replies, record),
         "length_slope": _length_slope([(r, score) for r, score, _ in scored if score is not None]),
     }
 
@@ -110,13 +112,13 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
     ]
 
 
-def _counts(votes_of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]:
+def _counts(votes_of_replies: Sequence[Votes], record: JudgingRecord) -> dict[str, Any]:
     """Count the votes of each status and those missing, and average the scores of each judge."""
     votes = [vote for reply in votes_of_replies for rows in reply.values() for vote in rows]
     statuses = Counter(vote.status for vote in votes)
-    expected = len(votes_of_replies) * len(judged.judges) * judged.votes
+    expected = len(votes_of_replies) * len(record.judges) * record.votes
     means = {}
-    for judge in judged.judges:
+    for judge in record.judges:
         scores = [v.score for v in votes if v.judge == judge and v.score is not None]
         means[judge] = sum(scores) / len(scores) if scores else None
     return {
@@ -127,14 +129,14 @@ def _counts(votes_of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]
     }
 
 
-def _agreement(votes_of_replies: Sequence[Votes], judged: Judged) -> dict[str, Any]:
+def _agreement(votes_of_replies: Sequence[Votes], record: JudgingRecord) -> dict[str, Any]:
     """Compute Krippendorff's alpha over the votes of each judge (ordinal) and over judges
     (interval, of their mean votes); None with one vote or one judge."""
     alphas = {}
-    for judge in judged.judges:
+    for judge in record.judges:
         scores = [[vote.score for vote in votes.get(judge, ())] for votes in votes_of_replies]
         alphas[judge] = krippendorff_alpha(scores, level="ordinal")
-    means = [[score_of(votes, [judge])[0] for judge in judged.judges] for votes in votes_of_replies]
+    means = [[score_of(votes, [judge])[0] for judge in record.judges] for votes in votes_of_replies]
     return {"alpha_of_votes": alphas, "alpha_of_judges": krippendorff_alpha(means)}
 
 

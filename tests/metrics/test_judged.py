@@ -10,6 +10,7 @@ from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.judged import compute, score_of
 from sfr_eval.stats.correction import corrected_share
 from sfr_eval.stats.estimate import all_estimates
+from sfr_eval.store.manifest import JudgingRecord
 from sfr_eval.suites.suite import load_suite
 from sfr_eval.types import MetricResult, Sample
 
@@ -59,9 +60,8 @@ def results(
     votes: int = 1,
     errors: dict[str, JudgeErrors] | None = None,
 ) -> dict[str, MetricResult]:
-    judged = Judged(
-        judgements=judgements, judges=judges, rubrics={"ctx": "r"}, votes=votes, errors=errors or {}
-    )
+    record = JudgingRecord(judges=judges, rubrics={"ctx": "r"}, votes=votes)
+    judged = Judged(judgements=judgements, record=record, errors=errors or {})
     suite = load_suite("persona")
     context = Context(samples=samples, suite=suite, encoder=None, judged=judged)  # type: ignore[arg-type]
     return {result.metric: result for result in compute(context)}

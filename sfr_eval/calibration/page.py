@@ -1,9 +1,11 @@
 """calibration.json as a page of Markdown, from reports/calibration.md.j2."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from sfr_eval.calibration.design import TOLERANCE
+from sfr_eval.report.numbers import number
 from sfr_eval.util.assets import report_file
 
 
@@ -18,7 +20,7 @@ def page(calibration: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": _number, "percent": _percent}
+    environment.filters |= {"number": number, "percent": partial(number, spec=".1%")}
     template = environment.from_string(report_file("calibration.md.j2").read_text(encoding="utf-8"))
     metrics = calibration["metrics"]
     parts = {
@@ -38,11 +40,3 @@ def _unmoved(lengths: Mapping[str, Any]) -> bool:
     """Whether a metric is defined at every length and hardly moves with it."""
     moved = lengths["moved"]
     return None not in lengths["mean"].values() and moved is not None and moved <= TOLERANCE
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"

@@ -9,6 +9,7 @@ comparison.pairs[0].suites[0].summary.headline
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from sfr_eval.comparison.differences import (
     ALPHA,
@@ -57,9 +58,7 @@ def compare_runs(
             raise UserError(_refusal(first, second, different))
         drafts.append(_draft(first, second, chosen, different, margin=margin))
     # One correction over everything that is looked at.
-    rows = iter(
-        decided([row for draft in drafts for group in draft.rows.values() for row in group])
-    )
+    rows = iter(decided([row for draft in drafts for row in draft.rows]))
     return Comparison(
         pairs=tuple(_pair(draft, rows) for draft in drafts),
         alpha=ALPHA,
@@ -77,7 +76,7 @@ class _Draft:
     mismatches: Sequence[Mismatch]
     unequal: Mapping[str, Mapping[Cell, int]]
     metrics: Mapping[str, Sequence[str]]
-    rows: Mapping[str, Sequence[Measured]]
+    rows: Sequence[Measured]
 
 
 def _draft(
@@ -98,25 +97,27 @@ def _draft(
         mismatches=different,
         unequal=unequal,
         metrics=metrics,
-        rows={
-            suite: list(
-                measure(first, second, suite, metrics=names, unequal=unequal[suite], margin=margin)
-            )
+        rows=[
+            row
             for suite, names in metrics.items()
-        },
+            for row in measure(
+                first, second, suite, metrics=names, unequal=unequal[suite], margin=margin
+            )
+        ],
     )
 
 
 def _pair(draft: _Draft, rows: Iterator[DifferenceRow]) -> Pair:
     """Take the finished rows of a draft, which come in its order."""
+    finished = list(islice(rows, len(draft.rows)))
     return Pair(
         first=draft.first.label,
         second=draft.second.label,
         mismatches=tuple(draft.mismatches),
         warnings=tuple(warnings(draft.first, draft.second, draft.unequal)),
         suites=tuple(
-            _suite(draft, suite, [next(rows) for _ in measured])
-            for suite, measured in draft.rows.items()
+            _suite(draft, suite, [row for row in finished if row.suite == suite])
+            for suite in draft.metrics
         ),
     )
 

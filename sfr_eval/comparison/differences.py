@@ -201,13 +201,9 @@ def _call(row: DifferenceRow, *, corrected: float, alpha: float) -> Call:
         if row.higher_is_better is None:
             return "higher" if row.delta > 0 else "lower"
         return "better" if (row.delta > 0) == row.higher_is_better else "worse"
-    inside = (
-        row.low is not None
-        and row.high is not None
-        and row.margin is not None
-        and -row.margin <= row.low
-        and row.high <= row.margin
-    )
+    if row.low is None or row.high is None or row.margin is None:
+        return "cannot tell"
+    inside = -row.margin <= row.low and row.high <= row.margin
     return "no difference seen" if inside else "cannot tell"
 
 

@@ -56,6 +56,5 @@ class PairedEvidence:
         return sum(d < 0 for d in self.differences), sum(d > 0 for d in self.differences)
 
     def smallest_visible(self, *, alpha: float, sides: int = 2) -> float | None:
-        """Return the smallest true difference that a test at this level detects in 80 % of
-        cases."""
+        """Return the smallest difference that a test at this level detects in 80 % of cases."""
         return smallest_visible(self.differences, alpha=alpha, sides=sides, step=self.step)

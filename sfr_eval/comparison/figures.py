@@ -11,13 +11,25 @@ from sfr_eval.comparison.matched import axes, band, pareto_optimal, run_curve
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.metrics.sweep import Curve
 from sfr_eval.metrics.table import label, metric_info
-from sfr_eval.report.figures import COLOURS, MARKERS, Figure, Point, label_temperatures
+from sfr_eval.report.figures import (
+    COLOURS,
+    MARKERS,
+    Figure,
+    Point,
+    columns_of,
+    label_temperatures,
+)
 from sfr_eval.report.over_temperature import over_temperature
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 HOLLOW = "#ffffff"
+
+_NUMBERS = ("temperature", "quality", "diversity", "diversity_low", "diversity_high", "beaten")
+
+_Shape = dict[str, Any]
+"""column -> value; None where a point or a level of the band has none"""
 
 
 def figures(runs: Sequence[ScoredRun], suite: str) -> dict[str, list[Figure]]:
@@ -43,10 +55,8 @@ class _Line:
     @property
     def points(self) -> list[Point]:
         """(temperature, diversity, quality) of each point."""
-        diversities, qualities = (
-            values.mean(axis=0).tolist()
-            for values in (self.curve.diversities, self.curve.qualities)
-        )
+        sides = (self.curve.diversities, self.curve.qualities)
+        diversities, qualities = (side.mean(axis=0).tolist() for side in sides)
         return list(zip(self.curve.temperatures, diversities, qualities, strict=True))
 
 
@@ -80,9 +90,11 @@ def _trade_off(lines: Sequence[_Line], suite: str) -> Figure:
 
     shape = {
         "suite": suite,
+        "run": None,
+        "kind": None,
         "quality_metric": quality,
         "diversity_metric": f"{turned}{diversity}",
-    }
+    } | dict.fromkeys(_NUMBERS)
     counts = " ".join(
         f"{line.run}: {sum(line.optimal)} of {len(line.optimal)} temperatures are Pareto-optimal."
         for line in lines
@@ -99,14 +111,8 @@ def _trade_off(lines: Sequence[_Line], suite: str) -> Figure:
 
 
 def _draw_line(ax: "Axes", line: _Line, *, colour: str, marker: str) -> None:
-    ax.fill_betweenx(
-        [row["level"] for row in line.band],
-        [row["low"] for row in line.band],
-        [row["high"] for row in line.band],
-        color=colour,
-        alpha=0.18,
-        linewidth=0,
-    )
+    levels, low, high = columns_of(line.band, "level", "low", "high")
+    ax.fill_betweenx(levels, low, high, color=colour, alpha=0.18, linewidth=0)
     _, *places = np.array(line.points).T
     optimal = np.array(line.optimal)
     ax.plot(*places, "-", color=colour)
@@ -115,33 +121,16 @@ def _draw_line(ax: "Axes", line: _Line, *, colour: str, marker: str) -> None:
         ax.plot(x, y, marker, color=colour, markerfacecolor=face, label=name)
 
 
-def _point_rows(lines: Sequence[_Line], shape: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _point_rows(lines: Sequence[_Line], shape: _Shape) -> Iterator[_Shape]:
     for line in lines:
         for (t, diversity, quality), optimal in zip(line.points, line.optimal, strict=True):
-            yield {
-                **_head(line, "point", shape),
-                "temperature": t,
-                "quality": quality,
-                "diversity": diversity,
-                "diversity_low": None,
-                "diversity_high": None,
-                "beaten": not optimal,
-            }
+            place = {"temperature": t, "quality": quality, "diversity": diversity}
+            yield shape | {"run": line.run, "kind": "point"} | place | {"beaten": not optimal}
 
 
-def _band_rows(lines: Sequence[_Line], shape: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _band_rows(lines: Sequence[_Line], shape: _Shape) -> Iterator[_Shape]:
     for line in lines:
         for row in line.band:
-            yield {
-                **_head(line, "band", shape),
-                "temperature": None,
-                "quality": row["level"],
-                "diversity": row["value"],
-                "diversity_low": row["low"],
-                "diversity_high": row["high"],
-                "beaten": None,
-            }
-
-
-def _head(line: _Line, kind: str, shape: Mapping[str, str]) -> dict[str, str]:
-    return {"suite": shape["suite"], "run": line.run, "kind": kind} | dict(shape)
+            place = {"quality": row["level"], "diversity": row["value"]}
+            ends = {"diversity_low": row["low"], "diversity_high": row["high"]}
+            yield shape | {"run": line.run, "kind": "band"} | place | ends

@@ -88,8 +88,7 @@ def _pair(first: str, second: str, suite: SuiteComparison) -> dict[str, Any]:
         ],
         "matched": [
             {"row": row, "tone": _TONES.get(row["words"], ""), **matched_cells(row)}
-            for matched in suite.matched
-            for row in matched.rows()
+            for row in suite.matched_rows()
         ],
     }
 

@@ -33,6 +33,10 @@ class SuiteComparison:
     unequal: tuple[Cell, ...]  # (temperature, prompt) with unequal numbers of replies
     summary: Summary
 
+    def matched_rows(self) -> list[dict[str, Any]]:
+        """Return the rows of all comparisons at equal quality."""
+        return [row for matched in self.matched for row in matched.rows()]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
@@ -78,9 +82,8 @@ class Comparison:
         """Yield the comparisons at equal quality as plain mappings."""
         for pair in self.pairs:
             for suite in pair.suites:
-                for matched in suite.matched:
-                    for row in matched.rows():
-                        yield {"a": pair.first, "b": pair.second, **row}
+                for row in suite.matched_rows():
+                    yield {"a": pair.first, "b": pair.second, **row}
 
     def as_dict(self) -> dict[str, Any]:
         """Return what comparison.json holds: plain values, undefined ones null with a reason."""
@@ -125,7 +128,7 @@ def _suite_dict(suite: SuiteComparison) -> dict[str, Any]:
         "temperatures": list(suite.temperatures),
         "summary": asdict(suite.summary),
         "rows": [asdict(row) for row in suite.rows],
-        "matched_quality": [row for matched in suite.matched for row in matched.rows()],
+        "matched_quality": suite.matched_rows(),
         "unequal_prompts": [
             {"temperature": t, "query": query, "persona": persona}
             for t, query, persona in suite.unequal

@@ -50,12 +50,8 @@ def summarise(
     nothing is significant there."""
     temperatures = tuple(sorted({row.temperature for row in rows}))
     if not temperatures:
-        return Summary(
-            tone="none",
-            headline="Nothing to compare: no metric and temperature in common",
-            sentences=(),
-            temperature=None,
-        )
+        headline = "Nothing to compare: no metric and temperature in common"
+        return Summary(tone="none", headline=headline, sentences=(), temperature=None)
     t = nearest(temperatures, OWN_TEMPERATURE)
     here = [row for row in rows if row.headline and row.temperature == t]
     elsewhere = [row for row in rows if row.headline and row.temperature != t]
@@ -103,18 +99,15 @@ def _elsewhere(rows: Sequence[DifferenceRow], *, second: str) -> Iterator[str]:
 def _sentences(here: Sequence[DifferenceRow], *, t: float, second: str) -> Iterator[str]:
     if not here:
         yield f"No headline metric has values in both runs at T = {t:g}."
-    for call, verb in (("worse", "is worse in"), ("better", "is better in")):
-        rows = [row for row in here if row.call == call]
-        if rows:
+    for call in ("worse", "better"):
+        if rows := [row for row in here if row.call == call]:
             shown = ", ".join(f"{row.metric} ({change(row)})" for row in rows)
-            yield f"At T = {t:g} {second} {verb} {shown}."
-    same = [row.metric for row in here if row.call == "no difference seen"]
-    if same:
+            yield f"At T = {t:g} {second} is {call} in {shown}."
+    if same := [row.metric for row in here if row.call == "no difference seen"]:
         yield f"No difference seen in {', '.join(same)}."
-    unsure = [row for row in here if row.call == "cannot tell"]
-    if unsure:
+    if unsure := [row for row in here if row.call == "cannot tell"]:
         shown = ", ".join(
-            f"{row.metric}"
+            row.metric
             + (f" (from {row.smallest_visible:.2g})" if row.smallest_visible is not None else "")
             for row in unsure
         )

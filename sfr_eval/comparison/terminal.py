@@ -11,11 +11,8 @@ SHOWN_PART = 0.8
 
 
 def show_comparison(comparison: Comparison, *, as_json: bool) -> list[str]:
-    """Print the tables, or JSON.
-
-    Returns the lines that belong beside them: mismatches that were allowed, warnings, summaries.
-    They are printed to stderr with JSON and to stdout otherwise.
-    """
+    """Print the tables, or JSON. Returns the lines that belong beside them, for stderr with JSON:
+    mismatches that were allowed, warnings, summaries."""
     if as_json:
         print_json(comparison.as_dict())
         return list(_notes(comparison))
@@ -29,7 +26,7 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> list[str]:
 
 def _print_differences(pair: Pair, suite: SuiteComparison, letters: Mapping[str, str]) -> None:
     """Print the headline metrics at every shared temperature; the rest is in the files."""
-    rows = [row for row in suite.rows if row.headline] or list(suite.rows)
+    rows = [row for row in suite.rows if row.headline] or suite.rows
     first, second = letters[pair.first], letters[pair.second]
     lines = []
     for row in rows:
@@ -46,15 +43,12 @@ def _print_differences(pair: Pair, suite: SuiteComparison, letters: Mapping[str,
 
 def _print_matched(pair: Pair, suite: SuiteComparison) -> None:
     lines = []
-    for matched in suite.matched:
-        for row in matched.rows():
-            if row["part"] in (None, SHOWN_PART):
-                cells = matched_cells(row)
-                level, quality = cells["level"], cells["quality"]
-                where = (
-                    f"{level} with {quality}" if row["part"] is None else f"at {quality} {level}"
-                )
-                lines.append([cells["diversity"], where, cells["difference"], cells["verdict"]])
+    for row in suite.matched_rows():
+        if row["part"] in (None, SHOWN_PART):
+            cells = matched_cells(row)
+            level, quality = cells["level"], cells["quality"]
+            where = f"{level} with {quality}" if row["part"] is None else f"at {quality} {level}"
+            lines.append([cells["diversity"], where, cells["difference"], cells["verdict"]])
     if lines:
         print_table(
             f"{suite.id}: {pair.second} minus {pair.first} at equal quality, whole curves",

@@ -1,5 +1,6 @@
 """What a reader must know about two runs before believing their difference, a line each."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ LISTED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runs:
+class _Runs:
     """Two runs, as the warnings read them."""
 
     first: ScoredRun
@@ -23,25 +24,22 @@ class Runs:
 
     @property
     def both(self) -> tuple[ScoredRun, ScoredRun]:
-        """First and second."""
         return self.first, self.second
 
     @property
     def suites(self) -> list[str]:
-        """The suites that both have."""
         return [suite for suite in self.first.suites if suite in self.second.suites]
 
 
 def warnings(
     first: ScoredRun, second: ScoredRun, unequal: Mapping[str, Mapping[Cell, int]]
 ) -> list[str]:
-    """Return what is out of order, or differs without making the runs incomparable, the gravest
-    first."""
-    runs = Runs(first=first, second=second, unequal=unequal)
+    """Return the warnings, the gravest first; runs with these are still comparable."""
+    runs = _Runs(first=first, second=second, unequal=unequal)
     return [line for check in CHECKS for line in check(runs)]
 
 
-def _incomplete(runs: Runs) -> Iterator[str]:
+def _incomplete(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
         queries = f"{run.manifest.config.limit} queries of each suite"
         yield from incomplete(run.label, run.manifest, queries=queries)
@@ -52,7 +50,7 @@ def _incomplete(runs: Runs) -> Iterator[str]:
             )
 
 
-def _unequal(runs: Runs) -> Iterator[str]:
+def _unequal(runs: _Runs) -> Iterator[str]:
     for suite, prompts in runs.unequal.items():
         for t in sorted({t for t, _, _ in prompts}):
             here = at(t, prompts)
@@ -64,7 +62,7 @@ def _unequal(runs: Runs) -> Iterator[str]:
             )
 
 
-def _truncated(runs: Runs) -> Iterator[str]:
+def _truncated(runs: _Runs) -> Iterator[str]:
     for suite in runs.suites:
         one, two = (_truncated_shares(run, suite) for run in runs.both)
         for t in sorted(set(one) & set(two)):
@@ -77,29 +75,22 @@ def _truncated(runs: Runs) -> Iterator[str]:
 
 
 def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
-    statuses: dict[float, list[bool]] = {}
-    for sample in run.samples:
-        if sample.suite == suite:
-            statuses.setdefault(sample.temperature, []).append(sample.status == "truncated")
-    return {t: sum(cut) / len(cut) for t, cut in statuses.items()}
+    samples = [sample for sample in run.samples if sample.suite == suite]
+    counts = Counter(sample.temperature for sample in samples)
+    cut = Counter(sample.temperature for sample in samples if sample.status == "truncated")
+    return {t: cut[t] / count for t, count in counts.items()}
 
 
-def _unknown_sampling(runs: Runs) -> Iterator[str]:
+def _models(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
         if not run.identity.sampling_is_known:
             yield f"{run.label}: the sampling settings are unknown, so they cannot be checked."
-
-
-def _same_weights(runs: Runs) -> Iterator[str]:
     if runs.first.fingerprint == runs.second.fingerprint:
         seeds = [run.identity.seed for run in runs.both]
         if seeds[0] == seeds[1]:
             yield "Both runs are of the same weights with the same seed: one run, seen twice."
         else:
             yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."
-
-
-def _other_setup(runs: Runs) -> Iterator[str]:
     for name, read in _SETUP.items():
         one, two = (read(run.manifest) for run in runs.both)
         if one is not None and two is not None and one != two:
@@ -109,31 +100,26 @@ def _other_setup(runs: Runs) -> Iterator[str]:
             )
 
 
-def _template(manifest: Manifest) -> str | None:
-    return None if manifest.sampler is None else manifest.sampler.template
-
-
 _SETUP: dict[str, Callable[[Manifest], str | None]] = {
     "pair of think-tags": lambda manifest: manifest.thinking.name if manifest.thinking else "none",
     "engine": lambda manifest: manifest.identity.engine,
     "dtype": lambda manifest: manifest.identity.dtype,
-    "hash of the chat template": _template,
+    "hash of the chat template": lambda manifest: (
+        manifest.sampler.template if manifest.sampler else None
+    ),
 }
 
 
-def _only_one(runs: Runs) -> Iterator[str]:
+def _only_one(runs: _Runs) -> Iterator[str]:
     for run, other in (runs.both, runs.both[::-1]):
-        extra = [suite for suite in run.suites if suite not in other.suites]
-        if extra:
+        if extra := [suite for suite in run.suites if suite not in other.suites]:
             yield f"Only {run.label} has {', '.join(extra)}: not compared."
         for suite in runs.suites:
-            own, others = run.suites[suite], other.suites[suite]
-            temperatures = sorted(set(own.temperatures) - set(others.temperatures))
-            if temperatures:
+            here, there = run.suites[suite], other.suites[suite]
+            if temperatures := sorted(set(here.temperatures) - set(there.temperatures)):
                 shown = ", ".join(f"{t:g}" for t in temperatures)
                 yield f"{suite}: only {run.label} has T = {shown}: not compared there."
-            metrics = [metric for metric in own.metrics if metric not in others.metrics]
-            if metrics:
+            if metrics := [metric for metric in here.metrics if metric not in there.metrics]:
                 yield (
                     f"{suite}: only {run.label} has {_listed(metrics)} ({len(metrics)} metrics): "
                     "not compared."
@@ -144,13 +130,11 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
 
 
-CHECKS: tuple[Callable[[Runs], Iterator[str]], ...] = (
+CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _incomplete,
     _unequal,
     _truncated,
-    _unknown_sampling,
-    _same_weights,
-    _other_setup,
+    _models,
     _only_one,
 )
 """By gravity."""

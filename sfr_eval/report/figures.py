@@ -146,16 +146,15 @@ def label_temperatures(ax: "Axes", curves: Sequence[Sequence[Point]]) -> None:
     """
     taken: list[tuple[float, float]] = []
     for number, curve in enumerate(curves):
-        temperatures = tuple(t for t, _, _ in curve)
         places = {t: (x, y) for t, x, y in curve}
+        temperatures = tuple(places)
         ends = (temperatures[0], temperatures[-1])
         alone = len(curves) == 1
         others = (nearest(temperatures, OWN_TEMPERATURE), *temperatures) if alone else ()
         for t in dict.fromkeys((*ends, *others)):
             x, y = ax.transData.transform(places[t])
-            if any(
-                abs(x - a) <= _LABEL_PIXELS[0] and abs(y - b) <= _LABEL_PIXELS[1] for a, b in taken
-            ):
+            width, height = _LABEL_PIXELS
+            if any(abs(x - a) <= width and abs(y - b) <= height for a, b in taken):
                 continue
             taken.append((x, y))
             ax.annotate(

@@ -45,11 +45,9 @@ def maps(suite: SuiteResults) -> list[Figure]:
     for metric, read in READ.items():
         projections = suite.notes_of(metric).map or {}
         names = persona_names(suite.personas, projections.get("persona", ()))
-        figures += [
-            map_figure(kind, projections, names, suite_id=suite.id, title=f"{MAPS[kind]}: {read}")
-            for kind in MAPS
-            if kind in projections
-        ]
+        for kind in [kind for kind in MAPS if kind in projections]:
+            title = f"{MAPS[kind]}: {read}"
+            figures.append(map_figure(kind, projections, names, suite_id=suite.id, title=title))
     return figures
 
 
@@ -75,14 +73,8 @@ def map_figure(
             ax.tick_params(labelbottom=False, labelleft=False, length=0)
         if limits is not None:
             ax.set(xlim=limits[0], ylim=limits[1])
-        ax.legend(
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.17),
-            ncols=3,
-            fontsize=7,
-            handletextpad=0.2,
-            columnspacing=0.8,
-        )
+        spacing = {"handletextpad": 0.2, "columnspacing": 0.8}
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, fontsize=7, **spacing)
 
     rows = [
         {"suite": suite_id, "title": title, "map": kind, "persona": id, "x": x, "y": y}

@@ -98,7 +98,7 @@ def _section(
     manifest: Manifest,
     figures: Mapping[str, Sequence[Figure]],
 ) -> dict[str, Any]:
-    """Return all that the template shows of one suite."""
+    """Return everything that the template shows of one suite."""
     read = answers(samples, manifest.thinking)
     return {
         "suite": suite,
@@ -138,9 +138,8 @@ def _definition(metric: str, results: Results) -> dict[str, str]:
 
 def _settings(manifest: Manifest) -> dict[str, Any]:
     """Return the manifest without what the page shows elsewhere."""
-    shown = manifest.model_dump(
-        exclude={"format", "plan", "name"}, exclude_unset=True, by_alias=True
-    )
+    hidden = {"format", "plan", "name"}
+    shown = manifest.model_dump(exclude=hidden, exclude_unset=True, by_alias=True)
     plan = {
         part.suite: part.model_dump(exclude={"suite", "personas"}, exclude_unset=True)
         for part in manifest.plan

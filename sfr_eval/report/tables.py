@@ -84,12 +84,10 @@ def cell(estimate: Estimate | None) -> dict[str, Any]:
     if estimate is None or estimate.value is None:
         why = estimate.reason if estimate else "not measured"
         return {"text": "-", "why": why, "estimate": None}
-    interval = (
-        f"95 % interval {estimate.low:.4g} to {estimate.high:.4g}, "
-        if estimate.low is not None and estimate.high is not None
-        else "no interval, "
-    )
-    why = f"{estimate.value:.6g}; {interval}{estimate.n} queries, k = {estimate.k}"
+    interval = "no interval"
+    if estimate.low is not None and estimate.high is not None:
+        interval = f"95 % interval {estimate.low:.4g} to {estimate.high:.4g}"
+    why = f"{estimate.value:.6g}; {interval}, {estimate.n} queries, k = {estimate.k}"
     return {"text": Interval.of(estimate).rounded(without=""), "why": why, "estimate": estimate}
 
 
@@ -109,7 +107,7 @@ def _fact(value: Any) -> str:
 
 
 def judges(suite: SuiteResults) -> list[dict[str, str]]:
-    """Return for each axis how many votes were read, how far they agree, if length pays."""
+    """Return for each axis how many votes were read, how far they agree, whether length pays."""
     return [
         _judge(metric, notes)
         for metric, notes in suite.notes.items()

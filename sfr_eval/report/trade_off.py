@@ -26,13 +26,12 @@ Pair = tuple[Estimate, Estimate]
 
 def trade_off(suite: SuiteResults) -> list[Figure]:
     """Return quality against diversity, a figure for each pair of metrics that was measured."""
-    figures = []
-    for y, pairs in trade_offs():
-        for group in pairs.figures:
-            measured = [points for x in group if (points := _points(suite, x, y))]
-            if measured:
-                figures.append(_curve(suite, measured[0]))
-    return figures
+    return [
+        _curve(suite, measured[0])
+        for y, pairs in trade_offs()
+        for group in pairs.figures
+        if (measured := [points for x in group if (points := _points(suite, x, y))])
+    ]
 
 
 def judged(suite: SuiteResults) -> list[Figure]:

@@ -64,26 +64,20 @@ def finding(suite: SuiteResults) -> Finding:
     """Return what the numbers of one suite allow to be said."""
     if suite.truth:
         return _against_reference(suite)
-    t = suite.middle_temperature
-    return Finding(
-        tone="none",
-        headline="No verdict: nothing to compare with",
-        sentences=tuple(_description(suite, t)),
-        temperature=t,
-    )
+    t, headline = suite.middle_temperature, "No verdict: nothing to compare with"
+    sentences = tuple(_description(suite, t))
+    return Finding(tone="none", headline=headline, sentences=sentences, temperature=t)
 
 
 def assess(model: Estimate | None, reference: Estimate | None, *, floor: float) -> Call:
     """Return whether the model keeps what the reference has; `floor` is the value of nothing."""
     if model is None or model.low is None or model.high is None:
         return "undecided"
-    if reference is None or reference.value is None:
+    if reference is None or reference.low is None or reference.high is None:
         return "undecided"
-    if reference.low is None or reference.high is None:
+    if reference.value is None or reference.value == floor:
         return "undecided"
     room = reference.value - floor
-    if room == 0:
-        return "undecided"
     limit = reference.value - MARGIN * room
     if room > 0:
         kept, lost = model.low >= limit, model.high < reference.low
@@ -114,23 +108,22 @@ def _against_reference(suite: SuiteResults) -> Finding:
     measure = variety_measure(suite, t)
     style, variety = call(suite, STYLE, t), call(suite, measure, t)
     lost = [metric for metric, how in ((STYLE, style), (measure, variety)) if how == "lost"]
-    partial = all(_share_left(suite, metric, t) >= HALF for metric in lost)
     tone: Tone = "bad"
     if lost == [STYLE, measure]:
-        what = "partial collapse" if partial else "collapse"
-        headline = f"{what}: style and variety are both lower than in the reference distribution"
+        headline = "collapse: style and variety are both lower than in the reference distribution"
     elif lost == [STYLE]:
-        what = "partial style collapse" if partial else "style collapse"
         headline = (
-            f"{what}: the personas are harder to recognise than in the reference distribution"
+            "style collapse: the personas are harder to recognise than in the reference "
+            "distribution"
         )
     elif lost == [measure]:
-        what = "partial loss of variety" if partial else "loss of variety"
-        headline = f"{what}: replies to one prompt are more alike than in the reference"
+        headline = "loss of variety: replies to one prompt are more alike than in the reference"
     elif style == variety == "kept":
         tone, headline = "good", "no collapse found: style and variety are kept"
     else:
         tone, headline = "unsure", "undecided: these numbers neither show nor rule out a collapse"
+    if lost and all(_share_left(suite, metric, t) >= HALF for metric in lost):
+        headline = f"partial {headline}"
     return Finding(
         tone=tone,
         headline=headline[0].upper() + headline[1:],
@@ -206,10 +199,8 @@ def _comparison(suite: SuiteResults, t: float) -> Iterator[str]:
 
 def _call_words(suite: SuiteResults, metric: str, t: float) -> str:
     final, here = call(suite, metric, t), _assess_at(suite, metric, t)
-    if final == "kept":
-        return "is kept"
-    if final == "lost":
-        return "is lower than the reference's"
+    if final != "undecided":
+        return "is kept" if final == "kept" else "is lower than the reference's"
     if here == "lost":
         return f"is lower here, but not clearly so at T = {suite.middle_temperature:g}"
     if here == "kept":
@@ -230,8 +221,7 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
             f"At T = {t:g} its replies are recognised as the requested persona in "
             f"{Interval.of(style).percent()} of cases (chance {100 * floor:.0f} %{top}).{close}"
         )
-    passed = suite.at(PASSED, t)
-    if passed is not None:
+    if passed := suite.at(PASSED, t):
         share = Interval.of(passed).percent()
         yield f"At T = {t:g} a program passes all tests in {share} of the cases."
     if distances := suite.sweep(VARIETY):

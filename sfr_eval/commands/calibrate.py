@@ -13,7 +13,6 @@ from sfr_eval.commands.options import (
     judge_settings,
     output_option,
 )
-from sfr_eval.report.numbers import Interval, number
 from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
 
@@ -113,6 +112,8 @@ def write(calibration: dict[str, Any], output: Path) -> None:
 
 def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
     """Print how a judge did on replies whose true verdict is known."""
+    from sfr_eval.report.numbers import number
+
     if as_json:
         print_json(trial)
     else:
@@ -136,6 +137,8 @@ def show_judge_trial(trial: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _show_biases(report: dict[str, Any]) -> None:
+    from sfr_eval.report.numbers import number
+
     doses = [f"{point['dose']:g}" for point in report["dose_response"][0]["means"]]
     faults = [
         [
@@ -163,4 +166,6 @@ def _show_biases(report: dict[str, Any]) -> None:
 
 
 def _text(row: dict[str, Any] | None) -> str:
+    from sfr_eval.report.numbers import Interval
+
     return Interval.of(row).text(".2f")

@@ -69,11 +69,8 @@ def check_safetensors(file: Path) -> None:
                     f"{file}: not a safetensors file, or cut off within its header; copy it again"
                 )
             header = json.loads(stream.read(length))
-            ends = [
-                int(tensor["data_offsets"][1])
-                for key, tensor in header.items()
-                if key != "__metadata__"
-            ]
+            header.pop("__metadata__", None)
+            ends = [int(tensor["data_offsets"][1]) for tensor in header.values()]
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:

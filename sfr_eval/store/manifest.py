@@ -53,11 +53,6 @@ class Identity(Record):
     suites: dict[str, str] = {}  # id -> version
     sampling: dict[str, dict[str, Any]] | str | None = None  # suite -> field -> value; or "unknown"
 
-    @property
-    def sampling_is_known(self) -> bool:
-        """Whether any sampling field is known."""
-        return isinstance(self.sampling, dict)
-
     def sampling_of(self, suite: str) -> dict[str, Any]:
         """Return the stated sampling fields of a suite, without temperature; {} if unknown."""
         return self.sampling.get(suite, {}) if isinstance(self.sampling, dict) else {}
@@ -197,10 +192,10 @@ class Manifest(Record):
     @classmethod
     def load(cls, folder: Path) -> "Manifest":
         """Read the manifest of a run folder. Raises UserError if there is none."""
-        found = cls.find(folder)
-        if found is None:
+        manifest = cls.find(folder)
+        if manifest is None:
             raise UserError(f"{folder}: no manifest.json; not a run folder")
-        return found
+        return manifest
 
     def save(self, folder: Path) -> None:
         """Replace the manifest of a folder, atomically."""

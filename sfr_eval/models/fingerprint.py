@@ -27,7 +27,7 @@ _TOKENIZER_FILES = (
 )
 _CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
-_OTHERS = ("training_args.bin", "sfr_head.safetensors")  # no weights of the model
+_OTHERS = ("training_args.bin", "sfr_head.safetensors")  # not weights of the model
 _MAX_SAFETENSORS_HEADER = 100_000_000
 
 

@@ -43,7 +43,7 @@ class ModelFacts(Record):
 
 
 class Identity(Record):
-    """What may not change within one run folder; the keys depend on the engine."""
+    """Settings that may not change within one run folder; the keys depend on the engine."""
 
     engine: str | None = None
     dtype: str | None = None
@@ -66,7 +66,7 @@ class PersonaName(Record):
 
 
 class PlannedSuite(Record):
-    """What was planned for one suite."""
+    """The plan for one suite."""
 
     suite: str
     version: str = ""
@@ -112,7 +112,7 @@ class ImportFacts(Record):
 
 
 class SamplerFacts(Record):
-    """What the engine says of itself."""
+    """The engine's description of itself."""
 
     template: str | None = None  # hash of the chat template
     cost: float | None = None  # dollars

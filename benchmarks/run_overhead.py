@@ -81,12 +81,7 @@ def bare(config: Any) -> dict[str, Any]:
     prompts = [subject.prompter.token_ids(r.prompt.messages) for r in requests]
     longest = max(map(len, prompts)) + requests[0].sampling.max_tokens
     arguments = engine_arguments(
-        subject.checkpoint,
-        longest_request=longest,
-        dtype="auto",
-        max_model_len=None,
-        gpu_memory_utilization=0.9,
-        trust_remote_code=False,
+        subject.checkpoint, subject.config.serving, longest_request=longest
     )
     from vllm import LLM, SamplingParams
     from vllm.inputs import TokensPrompt

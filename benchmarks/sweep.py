@@ -121,11 +121,8 @@ def prepare(scratch: Path, arguments: argparse.Namespace) -> Row:
         "max_tokens": part.sampling.max_tokens,
         "engine": engine_arguments(
             subject.checkpoint,
+            subject.config.serving,
             longest_request=max(lengths) + part.sampling.max_tokens,
-            dtype="auto",
-            max_model_len=None,
-            gpu_memory_utilization=0.9,
-            trust_remote_code=False,
         ),
     }
     (scratch / "work.json").write_text(json.dumps(work))

@@ -83,7 +83,7 @@ def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
 
 def _models(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
-        if not run.identity.sampling_is_known:
+        if not isinstance(run.identity.sampling, dict):
             yield f"{run.label}: the sampling settings are unknown, so they cannot be checked."
     if runs.first.fingerprint == runs.second.fingerprint:
         seeds = [run.identity.seed for run in runs.both]

@@ -67,7 +67,7 @@ class EmbeddingStore:
             return  # a full or read-only cache: encode again next time
 
     def rows(self, keys: Sequence[bytes]) -> Embeddings:
-        """Return the rows of these keys, all of which the store has, in their order."""
+        """Return the rows of these keys in their order. The store must have them all."""
         if not keys:
             return np.zeros((0, self._shards[0].shape[1] if self._shards else 0), np.float32)
         places = np.array([self._places[key] for key in keys])

@@ -54,13 +54,9 @@ class Pieces:
     def long(self, texts: Sequence[str], window: int) -> list[bool]:
         """Return for each text whether it is longer than the window."""
         # A word piece has at least one character, so shorter texts need no tokenizer.
-        places = [i for i, text in enumerate(texts) if len(text) > window - 2]
-        is_long = [False] * len(texts)
-        if places:
-            counts = self.counts([texts[i] for i in places])
-            for place, count in zip(places, counts, strict=True):
-                is_long[place] = count > window
-        return is_long
+        candidates = [text for text in texts if len(text) > window - 2]
+        counts = dict(zip(candidates, self.counts(candidates), strict=True)) if candidates else {}
+        return [counts.get(text, 0) > window for text in texts]
 
     def chunks(self, text: str, window: int) -> list[Chunk]:
         """Split a text between words into parts that fit the window and do not overlap.

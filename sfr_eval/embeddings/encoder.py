@@ -97,7 +97,7 @@ class Encoder:
 
     @property
     def signature(self) -> Mapping[str, Any]:
-        """What two embeddings must have in common to be comparable."""
+        """The settings that two embeddings must share to be comparable."""
         return {
             "encoder": self.name,
             "encoder_fingerprint": self.fingerprint,
@@ -130,7 +130,7 @@ class Encoder:
             yield self._store.rows(keys[start : start + _BLOCK])
 
     def _encode_missing(self, texts: Sequence[str]) -> list[bytes]:
-        """Return the keys of the texts, all of which the store has afterwards."""
+        """Encode the texts that the store lacks; return the keys of all."""
         for number, text in enumerate(texts):
             if not isinstance(text, str):
                 raise UserError(f"row {number}: not a text but {type(text).__name__}")
@@ -244,8 +244,8 @@ class Encoder:
         texts = missing[:: max(1, len(missing) // count)][:count]
         exact = load(self._files.folder, name=self.name, backend="float32", exports=self._folder)
         batch = DEFAULT_BATCH.get(exact.device, 32)
-        measured = deviation(exact.embed(texts, batch), self._model.embed(texts, batch))
-        self._keep("deviation.json", measured)
+        difference = deviation(exact.embed(texts, batch), self._model.embed(texts, batch))
+        self._keep("deviation.json", difference)
 
     def _measurement(self, name: str) -> dict[str, Any] | None:
         """Return a measurement of this or an earlier process; None if there is none."""
@@ -257,11 +257,11 @@ class Encoder:
                 return None
         return self._measurements[name]
 
-    def _keep(self, name: str, measured: Mapping[str, Any]) -> None:
-        self._measurements[name] = dict(measured)
+    def _keep(self, name: str, measurement: Mapping[str, Any]) -> None:
+        self._measurements[name] = dict(measurement)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._folder / name, json.dumps(measured))
+            write_atomic(self._folder / name, json.dumps(measurement))
         except OSError:
             return  # a full or read-only cache: measure again next time
 

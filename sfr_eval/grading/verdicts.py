@@ -19,7 +19,7 @@ from sfr_eval.sandbox.detect import detect
 from sfr_eval.sandbox.grade import grade
 from sfr_eval.sandbox.types import Mode, Program, ProgramStatus, Verdict
 from sfr_eval.settings import CodeSettings
-from sfr_eval.store.rows import appending, kept_rows
+from sfr_eval.store.rows import appending, intact_rows
 from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.types import Sample
 from sfr_eval.util.progress import OnProgress
@@ -204,7 +204,7 @@ class Grading:
         if self._verdicts is None:
             self._verdicts = {
                 (graded.program, graded.mode, graded.round): graded
-                for graded in kept_rows(self._file, Graded)
+                for graded in intact_rows(self._file, Graded)
                 if graded.grader == VERSION
             }
         return self._verdicts

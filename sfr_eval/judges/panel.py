@@ -22,7 +22,7 @@ from sfr_eval.judges.rubric import JudgeSpec, Material, load_judge
 from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.settings import JudgeSettings, RequestSettings
 from sfr_eval.store.manifest import JudgingRecord, Manifest
-from sfr_eval.store.rows import SampleWriter, kept_rows
+from sfr_eval.store.rows import SampleWriter, intact_rows
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers
@@ -194,7 +194,7 @@ def _cases(replies: Sequence[Sample], suites: Sequence[Suite], panel: JudgePanel
 def stored_judgements(folder: RunFolder) -> Iterator[Judgement]:
     """Yield every stored vote in the order of writing; damaged rows are skipped."""
     for file in sorted((folder.path / "judgements").glob("*.jsonl")):
-        yield from kept_rows(file, Judgement)
+        yield from intact_rows(file, Judgement)
 
 
 def refuse_judged_otherwise(folder: RunFolder) -> None:

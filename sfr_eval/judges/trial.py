@@ -39,7 +39,7 @@ from sfr_eval.judges.trial_statistics import (
 )
 from sfr_eval.judges.votes import Judgement, JudgementKey
 from sfr_eval.settings import JudgeSettings, RequestSettings
-from sfr_eval.store.rows import appending, kept_rows
+from sfr_eval.store.rows import appending, intact_rows
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.progress import Bar
@@ -112,7 +112,7 @@ class _Asker:
 
     def __init__(self, judge: Judge, vote_count: int, *, file: Path) -> None:
         self._judge, self._vote_count, self._file = judge, vote_count, file
-        rows = kept_rows(file, Judgement)
+        rows = intact_rows(file, Judgement)
         self._stored = {row.judgement_id: row for row in rows if row.status != "error"}
         self.statuses: Counter[str] = Counter()
         self._problem = ""

@@ -1,1 +1,1 @@
-"""Checkpoints and what is inside: weights, templates, hidden states."""
+"""Checkpoints: their weights, chat templates and hidden states."""

@@ -27,7 +27,7 @@ _TOKENIZER_FILES = (
 )
 _CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
-_OTHERS = ("training_args.bin", "sfr_head.safetensors")  # no weights of the model
+_OTHERS = ("training_args.bin", "sfr_head.safetensors")  # not weights of the model
 _MAX_SAFETENSORS_HEADER = 100_000_000
 
 
@@ -69,11 +69,8 @@ def check_safetensors(file: Path) -> None:
                     f"{file}: not a safetensors file, or cut off within its header; copy it again"
                 )
             header = json.loads(stream.read(length))
-            ends = [
-                int(tensor["data_offsets"][1])
-                for key, tensor in header.items()
-                if key != "__metadata__"
-            ]
+            header.pop("__metadata__", None)
+            ends = [int(tensor["data_offsets"][1]) for tensor in header.values()]
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:

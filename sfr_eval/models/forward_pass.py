@@ -1,7 +1,7 @@
 """One model's forward pass over prompts and replies, batch by batch.
 
 All layers of one batch are in memory at a time, never those of two: `MEMORY` bounds a batch, and
-what is kept of it goes straight to disk.
+its means and statistics go straight to disk.
 """
 
 import inspect
@@ -74,7 +74,7 @@ class ForwardPass:
             yield batch
 
     def read(self, texts: TokenizedReplies, batch: Sequence[int], *, into: StatesWriter) -> None:
-        """Run the model on one batch and write what is kept of it."""
+        """Run the model on one batch and write its states and token statistics."""
         import torch
 
         prompt_lengths = [len(texts.prompts[texts.prompt_of[row]]) for row in batch]

@@ -129,7 +129,7 @@ class RaySampler:
             self._check_replicas(started)
 
     def _turn(self, backlog: Backlog, most: int) -> Iterator[Sample]:
-        """Start what can be started, wait for a reply, and process it and the replicas without."""
+        """Give every replica its next step, process the replies, and drop what is stuck."""
         import ray
 
         for slot in self._slots:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Engine:
-    """What the choice of an engine depends on."""
+    """The properties by which an engine is chosen."""
 
     description: str
     package: str = ""  # that must be installed
@@ -108,10 +108,10 @@ class Subject:
             tags = template_tags(str(tokenizer.chat_template))
         if tags is None:
             return None
-        lost = {tags.open, tags.close} & set(tokenizer.all_special_tokens)
-        if lost:
+        special = {tags.open, tags.close} & set(tokenizer.all_special_tokens)
+        if special:
             raise UserError(
-                f"--model {self.checkpoint.name}: its think-tag {sorted(lost)[0]} is a special "
+                f"--model {self.checkpoint.name}: its think-tag {sorted(special)[0]} is a special "
                 "token, which is left out of texts, so that thinking and answer could not be told "
                 "apart; serve it with a reasoning parser and use --base-url, or --think-tags none"
             )

@@ -60,13 +60,12 @@ class WorldSampler:
                     generator,
                     temperature=request.sampling.temperature,
                 )
-            words = len(text.split())
             yield finished_row(
                 request,
                 text=text,
                 finish_reason="stop",
                 prompt_tokens=sum(len(m.content.split()) for m in request.prompt.messages),
-                completion_tokens=words,
+                completion_tokens=len(text.split()),
             )
 
     def close(self) -> None:

@@ -43,7 +43,7 @@ class ModelFacts(Record):
 
 
 class Identity(Record):
-    """What may not change within one run folder; the keys depend on the engine."""
+    """Settings that may not change within one run folder; the keys depend on the engine."""
 
     engine: str | None = None
     dtype: str | None = None
@@ -52,11 +52,6 @@ class Identity(Record):
     seed: int | str | None = None
     suites: dict[str, str] = {}  # id -> version
     sampling: dict[str, dict[str, Any]] | str | None = None  # suite -> field -> value; or "unknown"
-
-    @property
-    def sampling_is_known(self) -> bool:
-        """Whether any sampling field is known."""
-        return isinstance(self.sampling, dict)
 
     def sampling_of(self, suite: str) -> dict[str, Any]:
         """Return the stated sampling fields of a suite, without temperature; {} if unknown."""
@@ -71,7 +66,7 @@ class PersonaName(Record):
 
 
 class PlannedSuite(Record):
-    """What was planned for one suite."""
+    """The plan for one suite."""
 
     suite: str
     version: str = ""
@@ -117,7 +112,7 @@ class ImportFacts(Record):
 
 
 class SamplerFacts(Record):
-    """What the engine says of itself."""
+    """The engine's description of itself."""
 
     template: str | None = None  # hash of the chat template
     cost: float | None = None  # dollars
@@ -197,10 +192,10 @@ class Manifest(Record):
     @classmethod
     def load(cls, folder: Path) -> "Manifest":
         """Read the manifest of a run folder. Raises UserError if there is none."""
-        found = cls.find(folder)
-        if found is None:
+        manifest = cls.find(folder)
+        if manifest is None:
             raise UserError(f"{folder}: no manifest.json; not a run folder")
-        return found
+        return manifest
 
     def save(self, folder: Path) -> None:
         """Replace the manifest of a folder, atomically."""

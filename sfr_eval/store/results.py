@@ -93,7 +93,7 @@ class LengthSlope(Record):
 
 
 class Notes(Record):
-    """What a reader must know beside the numbers of one metric. Each metric notes what it has;
+    """Facts that a reader needs beside the numbers of one metric. Each metric notes what it has;
     those declared here are read by name, the others are shown."""
 
     # style probe
@@ -172,7 +172,7 @@ class Results(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteResults:
-    """What results.json and the manifest say about one suite, by metric, temperature, persona."""
+    """The results of one suite by metric, temperature and persona, with facts of its manifest."""
 
     id: str
     title: str

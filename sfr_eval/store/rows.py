@@ -75,7 +75,7 @@ def appending(file: Path) -> Iterator[Callable[["DataclassInstance"], None]]:
             os.fsync(stream.fileno())
 
 
-def kept_rows(file: Path, kind: type[Row]) -> Iterator[Row]:
+def intact_rows(file: Path, kind: type[Row]) -> Iterator[Row]:
     """Yield the rows of such a file, without those that are torn or damaged."""
     if not file.is_file():
         return

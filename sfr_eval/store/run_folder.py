@@ -1,4 +1,4 @@
-"""What a run keeps on disk, and how it survives a crash.
+"""The files of a run, and how it survives a crash.
 
     manifest.json     settings, plan, fingerprints, versions, status (store/manifest.py)
     samples/*.jsonl   append-only: one file for each session, one line for each completion, each

@@ -1,1 +1,1 @@
-"""What is asked: suites, the synthetic benchmark, coding problems."""
+"""Suites: their queries and personas, the synthetic benchmark, coding problems."""

@@ -9,7 +9,7 @@ from sfr_eval.store.manifest import SUITE_ID
 
 
 class SuiteSpec(BaseModel):
-    """A suite.yaml: what is asked, how often, and which metrics are computed."""
+    """A suite.yaml: its prompts, how often each is sampled, and which metrics are computed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

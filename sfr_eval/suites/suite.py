@@ -1,4 +1,4 @@
-"""A suite: the prompts that are asked and what is measured on the answers."""
+"""A suite: prompts for the model, and the metrics of its replies."""
 
 import hashlib
 from dataclasses import dataclass

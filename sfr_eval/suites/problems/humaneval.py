@@ -67,14 +67,14 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
 def _problem(row: HumanEvalRow, form: str) -> CodeProblem:
     extract: Callable[[str], str]
     if form == "chat":
-        start = row.prompt  # of every answer
+        prefix = row.prompt  # an answer holds the whole function
         prompt = (
             "Complete this Python function. Answer with the whole function in one block between "
             f"```python and ```.\n\n```python\n{row.prompt.rstrip()}\n```\n"
         )
         extract = partial(_whole_function, prompt=row.prompt, name=row.entry_point)
     else:
-        start, prompt = "", row.prompt
+        prefix, prompt = "", row.prompt
         extract = partial(operator.add, row.prompt)
     return CodeProblem(
         id=row.task_id,
@@ -86,8 +86,8 @@ def _problem(row: HumanEvalRow, form: str) -> CodeProblem:
             HumanEvalProblem, id=row.task_id, entry_point=row.entry_point, test=row.test
         ),
         facets={"difficulty": row.difficulty} if row.difficulty else {},
-        solutions=tuple(start + body for body in (row.canonical_solution, *row.solutions) if body),
-        mutants=tuple(start + body for body in row.mutants),
+        solutions=tuple(prefix + body for body in (row.canonical_solution, *row.solutions) if body),
+        mutants=tuple(prefix + body for body in row.mutants),
     )
 
 

@@ -90,7 +90,7 @@ class LcbRow(BaseModel):
 
 
 def _tests(rows: Rows, place: int, row: LcbRow) -> Problem:
-    """Decode the tests of one problem, which are gigabytes over all problems."""
+    """Decode the tests of one problem; those of all problems may be gigabytes."""
     tests = tuple(
         test
         for field in ("public_test_cases", "private_test_cases")

@@ -48,11 +48,8 @@ def _unpacked(text: str, *, where: str, max_bytes: int) -> str:
     except (binascii.Error, zlib.error, ValueError):
         raise UserError(f"{where}: neither JSON nor packed tests; the row is damaged") from None
     if not stream.eof:
-        what = (
-            f"unpacks to more than {max_bytes:,} bytes"
-            if stream.unconsumed_tail
-            else "is truncated"
-        )
+        too_large = f"unpacks to more than {max_bytes:,} bytes"
+        what = too_large if stream.unconsumed_tail else "is truncated"
         raise UserError(f"{where}: {what}; the row is damaged")
     return pickled_text(raw, where=where)
 

@@ -42,8 +42,8 @@ class Specimen:
 
 
 def specimens(world: "PersonaWorld", *, items: int, seed: int) -> Iterator[Specimen]:
-    """Yield `items` good replies, then `items` for each fault and dose, of which exactly that share
-    (to the nearest reply) has the fault. The same seed gives the same replies."""
+    """Yield `items` good replies, then `items` for each fault and dose. The dose is the share of
+    them that has the fault, to the nearest reply. The same seed gives the same replies."""
     import numpy as np
 
     rng = np.random.default_rng(seed)

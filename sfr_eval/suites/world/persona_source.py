@@ -14,7 +14,7 @@ HOLES = {"opening": "topic", "advice": "action", "reason": "detail", "closing": 
 
 @dataclass(frozen=True)
 class PersonaCard:
-    """What a model is told about a persona, and two replies that show its voice."""
+    """A persona: the system message that describes it, and two replies that show its voice."""
 
     id: str
     name: str
@@ -142,5 +142,5 @@ class PersonaSource:
 
 
 def _uniform(name: str, entries: Iterable[str]) -> Slot:
-    listed = tuple(entries)
-    return Slot(name, listed, (1 / len(listed),) * len(listed))
+    texts = tuple(entries)
+    return Slot(name, texts, (1 / len(texts),) * len(texts))

@@ -38,8 +38,8 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         facts = row.model_dump()
         facts["query"] = prompts.known_query(row.query, where=where)
         facts["persona"] = prompts.known_persona(row.persona, where=where)
-        has_text = row.status in TEXT_STATUSES
-        facts["text"] = checked_text(row.text, where=where) if has_text else ""
+        if row.status not in TEXT_STATUSES:
+            facts["text"] = ""
         if row.status not in ("unsupported", "error"):
             facts["error"] = ""
         replies.append(Reply(**facts, where=where))
@@ -56,4 +56,6 @@ def _rows(file: Path, fields: Fields) -> Iterator[GenerationRow]:
             for name, path in (("query", fields.query), ("persona", fields.persona))
             if path is not None
         }
-        yield read_model(GenerationRow, {**row, **named} if named else row, where=where)
+        reply = read_model(GenerationRow, {**row, **named} if named else row, where=where)
+        checked_text(reply.text, where=where)
+        yield reply

@@ -18,7 +18,7 @@ from sfr_eval.pipeline.run import execute
 from sfr_eval.sandbox.types import Program, Verdict
 from sfr_eval.settings import CodeSettings
 from sfr_eval.stats.estimate import all_estimates
-from sfr_eval.store.rows import decode, encode_row
+from sfr_eval.store.rows import decode_row, encode_row
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.problems.simulated import SimulatedCoder
 from sfr_eval.suites.suite import Suite, load_suite
@@ -170,7 +170,7 @@ def test_equal_programs_are_graded_once_and_only_once(
     file = tmp_path / "verdicts" / "x.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
     assert len(lines) == 3
-    kept = decode(lines[1], Graded)
+    kept = decode_row(lines[1], Graded)
     assert kept is not None
     file.write_bytes(lines[0] + encode_row(replace(kept, grader="0")) + lines[2][:20])
     measure(texts, regrade=0.0)

@@ -421,7 +421,10 @@ def test_a_suite_named_by_folder_can_be_scored_again(
         ('{"query": "{first}", "persona": "pirat", "text": "x"}', "did you mean `pirate`"),
         ('{"query": "{first}", "persona": "", "text": "x"}', "row 37: persona `` is unknown"),
         ('{"query": "{first}", "persona": "pirate", "text": null}', "generations.jsonl:37: text: "),
-        ('{"query": "{first}", "persona": "pirate", "text": "\\ud83d"}', ":37: the text holds half"),
+        (
+            '{"query": "{first}", "persona": "pirate", "text": "\\ud83d"}',
+            ":37: the text holds half",
+        ),
         (
             '{"query": "{first}", "persona": "pirate", "text": "x", "temperature": NaN}',
             ":37: temperature: ",

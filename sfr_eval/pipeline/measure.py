@@ -172,9 +172,32 @@ def _score_table(results: Iterable[Sequence[MetricResult]]) -> "pa.Table":
     return pa.table(columns)
 
 
-def save_and_report(folder: RunFolder, results: Results, *, add: bool = False) -> Path:
-    """Write results.json and the report. Returns the path of the report. `add` keeps the stored
-    results of metrics that were not measured again."""
+def measure_and_report(
+    samples: Sequence[Sample],
+    suites: Sequence[Suite],
+    *,
+    folder: RunFolder,
+    manifest: Manifest,
+    settings: ScoreSettings,
+    code: CodeSettings,
+    forward: Forward | None,
+    workers: Workers,
+    on_progress: OnProgress,
+    add: bool = False,
+) -> Path:
+    """Measure a run, write results.json and the report. Returns the path of the report. `add` keeps
+    the stored results of metrics that are not measured again; the rest is as for `measure`."""
+    results = measure(
+        samples,
+        suites,
+        folder=folder,
+        manifest=manifest,
+        settings=settings,
+        code=code,
+        forward=forward,
+        workers=workers,
+        on_progress=on_progress,
+    )
     if add and folder.results_file.exists():
         results = added_to(folder.read_results(), results)
     folder.write_results(results)

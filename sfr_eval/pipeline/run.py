@@ -10,7 +10,7 @@ from sfr_eval.formats.write.trackers import track_run
 from sfr_eval.judges.panel import judge_and_record
 from sfr_eval.pipeline.checkpoint import forward_for
 from sfr_eval.pipeline.draw import Drawn, draw, terminate_as_interrupt
-from sfr_eval.pipeline.measure import measure, save_and_report
+from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import Preflight, families, preflight
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
@@ -41,7 +41,7 @@ def execute(config: RunConfig) -> Outcome:
             drawn, trouble = judge(ready, drawn)
             if config.shard is not None:
                 return _outcome(ready, drawn, [*trouble, _how_to_join(ready)], failed=bool(trouble))
-            report = measure_and_report(ready, drawn)
+            report = measure(ready, drawn)
             tracked, untracked = track_run(
                 ready.folder.path, ready.trackers, artifacts=config.track_artifacts
             )
@@ -70,7 +70,7 @@ def judge(ready: Preflight, drawn: Drawn) -> tuple[Drawn, list[str]]:
     return replace(drawn, manifest=manifest), trouble
 
 
-def measure_and_report(ready: Preflight, drawn: Drawn) -> Path:
+def measure(ready: Preflight, drawn: Drawn) -> Path:
     """Compute all metrics of the samples and write the report. Returns its path."""
     config, progress = ready.config, ScoringProgress()
     forward = forward_for(
@@ -82,7 +82,7 @@ def measure_and_report(ready: Preflight, drawn: Drawn) -> Path:
         on_progress=progress,
     )
     with open_workers(config.score.workers) as workers:
-        results = measure(
+        return measure_and_report(
             drawn.samples,
             ready.suites,
             folder=ready.folder,
@@ -93,7 +93,6 @@ def measure_and_report(ready: Preflight, drawn: Drawn) -> Path:
             workers=workers,
             on_progress=progress,
         )
-    return save_and_report(ready.folder, results)
 
 
 def _outcome(

@@ -11,7 +11,7 @@ from sfr_eval.formats.read.mapping import Fields
 from sfr_eval.judges.panel import judge_and_record, open_judging, refuse_judged_otherwise
 from sfr_eval.pipeline.checkpoint import forward_for
 from sfr_eval.pipeline.join_shards import join_folders
-from sfr_eval.pipeline.measure import measure, save_and_report
+from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import check_metrics, families
 from sfr_eval.settings import (
     CodeSettings,
@@ -121,7 +121,7 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
             manifest, trouble = judge_and_record(folder, samples, suites, panel, manifest=manifest)
             if scoring.metrics is None and folder.results_file.exists():
                 scoring = scoring.model_copy(update={"metrics": ("judge",)})
-        results = measure(
+        report = measure_and_report(
             samples,
             suites,
             folder=folder,
@@ -131,8 +131,8 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
             forward=forward,
             workers=workers,
             on_progress=progress,
+            add=scoring.metrics is not None,
         )
-        report = save_and_report(folder, results, add=scoring.metrics is not None)
     return Scored(folder=folder.path, report=report, trouble=trouble)
 
 

@@ -32,7 +32,7 @@ def no_scoring(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Scoring has its own tests; here it would be nine tenths of the time."""
     if "scored" not in request.fixturenames:
         monkeypatch.setattr(
-            module, "measure_and_report", lambda ready, _: ready.folder.path / "report.html"
+            module, "measure_and_report", lambda *_, folder, **__: folder.path / "report.html"
         )
 
 
@@ -99,7 +99,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, count: int, error: BaseException
 def truth(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """samples.parquet of a run in one go, four samples a prompt."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "measure_and_report", lambda *_: Path())
+        patch.setattr(module, "measure_and_report", lambda *_, **__: Path())
         path = tmp_path_factory.mktemp("truth") / "run"
         execute(config(path, samples=4))
         return sealed(path)

@@ -364,7 +364,7 @@ def test_a_received_run_does_not_bring_its_own_permissions(
         raise UserError("enough")
 
     monkeypatch.setattr("sfr_eval.pipeline.score.forward_for", forward_for)
-    monkeypatch.setattr("sfr_eval.pipeline.score.measure", measure)
+    monkeypatch.setattr("sfr_eval.pipeline.score.measure_and_report", measure)
     with pytest.raises(UserError, match="enough"):
         score_again(received)
     assert seen == [False, False]

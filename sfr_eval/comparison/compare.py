@@ -57,7 +57,7 @@ def compare_runs(
         if different and not allow_mismatch:
             raise UserError(_refusal(first, second, different))
         drafts.append(_draft(first, second, chosen, different, margin=margin))
-    # One correction over everything that is looked at.
+    # One correction over all rows of all pairs.
     rows = iter(decided([row for draft in drafts for row in draft.rows]))
     return Comparison(
         pairs=tuple(_pair(draft, rows) for draft in drafts),

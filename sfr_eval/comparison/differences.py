@@ -20,7 +20,7 @@ MARGIN = 0.10
 Call = Literal[
     "better", "worse", "higher", "lower", "no difference seen", "cannot tell", "not compared"
 ]
-"""As comparison.json has it; a reader is shown `shown_call`."""
+"""As comparison.json has it; pages and the terminal show `shown_call`."""
 
 
 @dataclass(frozen=True, kw_only=True)

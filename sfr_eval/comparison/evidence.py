@@ -1,4 +1,4 @@
-"""What the paired values of one metric show of a difference, before anything is decided."""
+"""The paired values of one metric as evidence of a difference, before anything is decided."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +23,7 @@ class PairedEvidence:
 
     @property
     def n(self) -> int:
-        """How many queries are paired."""
+        """Number of paired queries."""
         return len(self.paired.first)
 
     @property
@@ -48,8 +48,8 @@ class PairedEvidence:
 
     @property
     def right_or_wrong(self) -> tuple[int, int] | None:
-        """How many queries (fell, rose), where each is right or wrong once on each side; else
-        None."""
+        """Numbers of queries that (fell, rose); None unless each is right or wrong once on each
+        side."""
         paired = self.paired
         if paired.prompts != 1 or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
             return None

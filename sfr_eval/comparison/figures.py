@@ -62,7 +62,7 @@ class _Line:
 
 def trade_offs(runs: Sequence[ScoredRun], suite: str, *, metrics: Sequence[str]) -> list[Figure]:
     """Return quality against diversity, all runs together, for each pair of metrics."""
-    drawn = []
+    plots = []
     for quality, diversity in axes(metrics):
         curves = [run_curve(run, suite, quality, diversity) for run in runs]
         if all(curve.queries and curve.temperatures for curve in curves):
@@ -70,8 +70,8 @@ def trade_offs(runs: Sequence[ScoredRun], suite: str, *, metrics: Sequence[str])
                 _Line(run=run.label, curve=curve, band=band(curve), optimal=optimal)
                 for run, curve, optimal in zip(runs, curves, pareto_optimal(curves), strict=True)
             ]
-            drawn.append(_trade_off(lines, suite))
-    return drawn
+            plots.append(_trade_off(lines, suite))
+    return plots
 
 
 def _trade_off(lines: Sequence[_Line], suite: str) -> Figure:

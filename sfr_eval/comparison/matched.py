@@ -50,9 +50,9 @@ class MatchedQuality:
 
 
 def words(difference: CurveEstimate) -> str:
-    """Return what the interval of a difference allows to be said; higher is always better here.
+    """Return the call that the interval of a difference supports; higher is always better here.
 
-    These are the words of comparison.json; a reader is shown `shown_call`.
+    These are the words of comparison.json; pages and the terminal show `shown_call`.
     """
     value, low, high = difference.value, difference.low, difference.high
     if value is None or low is None or high is None:

@@ -1,4 +1,4 @@
-"""What a comparison of runs shows, and how comparison.json holds it."""
+"""The result of a comparison of runs, and its form in comparison.json."""
 
 import hashlib
 import re

@@ -42,7 +42,7 @@ class ScoredRun:
 
     @property
     def fingerprint(self) -> str:
-        """Of the weights, or of the imported generations."""
+        """Fingerprint of the weights, or of the imported generations."""
         return self.manifest.model.fingerprint
 
     @property

@@ -35,7 +35,7 @@ def rules(margin: float) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What may be said of a suite, read at one temperature."""
+    """The headline and the sentences of one suite, read at one temperature."""
 
     tone: Tone
     headline: str

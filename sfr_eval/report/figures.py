@@ -29,7 +29,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """One for each run; in the page they are the CSS variables --run-0 to --run-5."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
 MODEL, REFERENCE = COLOURS[:2]
-"""Of the model and of the reference distribution, where a figure shows one run."""
+"""Colours of the model and of the reference distribution, where a figure shows one run."""
 
 _LABEL_PIXELS = (38, 13)
 """Two labels nearer than this overlap."""

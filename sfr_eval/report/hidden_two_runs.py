@@ -128,12 +128,12 @@ def _joint_maps(suite: SuiteResults, runs: Sequence[_Points], what: str) -> Iter
             places = [place for place, row in enumerate(points["rows"]) if owners[row] == number]
             if not places:
                 continue
-            own = {key: [points[key][place] for place in places] for key in ("rows", "x", "y")}
+            columns = {key: [points[key][place] for place in places] for key in ("rows", "x", "y")}
             projection = {
                 "persona": everyone,
                 "layer": run.states.layers[-1],
                 "temperature": run.temperature,
-                kind: points | own,
+                kind: points | columns,
             }
             yield map_figure(
                 kind,

@@ -1,4 +1,4 @@
-"""What the report shows of a code suite: curves over k, pass@k by slice, how it was graded."""
+"""The code suite in a report: curves over k, pass@k by slice, how the programs were graded."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

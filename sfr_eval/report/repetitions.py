@@ -34,7 +34,7 @@ class Cluster:
 
 @dataclass(frozen=True, kw_only=True)
 class Repetition:
-    """What is repeated at one temperature."""
+    """The repeated texts and openings of one temperature."""
 
     temperature: float
     replies: int  # with text

@@ -1,4 +1,4 @@
-"""Which prompts a page shows with their replies, chosen by what a reader looks for."""
+"""The prompts that a page shows with their replies, chosen by what a reader looks for."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -50,15 +50,15 @@ def write_report(folder: RunFolder) -> Path:
         plots = folder.path / "plots"
         plots.mkdir(exist_ok=True)
         for suite in suites:
-            own = [sample for sample in samples if sample.suite == suite.id]
+            suite_samples = [sample for sample in samples if sample.suite == suite.id]
             figures = _figures(suite)
             for kind, group in figures.items():
                 for suffix, content in files(group):
                     write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
-            repeated = repetitions.repetitions(answers(own, manifest.thinking))
+            repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
             if clusters := repetitions.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
-            parts.append(_section(suite, own, manifest, figures) | {"repeated": repeated})
+            parts.append(_section(suite, suite_samples, manifest, figures) | {"repeated": repeated})
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
     return page

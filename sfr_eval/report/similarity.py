@@ -60,11 +60,11 @@ def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) 
         for one, row in zip(personas, matrix, strict=True)
         for other, cell in zip(personas, row, strict=True)
     ]
-    own = [c for i, row in enumerate(matrix) for c in row[i : i + 1] if c is not None]
-    others = [c for i, row in enumerate(matrix) for c in row[:i] if c is not None]
+    within = [c for i, row in enumerate(matrix) for c in row[i : i + 1] if c is not None]
+    between = [c for i, row in enumerate(matrix) for c in row[:i] if c is not None]
     parts = [
         f"{name} {sum(cells) / len(cells):.2f}"
-        for name, cells in (("within a persona", own), ("between personas", others))
+        for name, cells in (("within a persona", within), ("between personas", between))
         if cells
     ]
     return Figure(

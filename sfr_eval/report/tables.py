@@ -116,13 +116,13 @@ def judges(suite: SuiteResults) -> list[dict[str, str]]:
 
 
 def _judge(metric: str, notes: Notes) -> dict[str, str]:
-    read = notes.statuses.get("ok", 0)
+    count = notes.statuses.get("ok", 0)
     other = {k: v for k, v in notes.statuses.items() if k != "ok"}
     other |= {"not asked": notes.votes_missing} if notes.votes_missing else {}
     alphas = [*notes.alpha_of_votes.items(), ("judges", notes.alpha_of_judges)]
     return {
         "axis": label(metric),
-        "read": f"{read:,} of {notes.votes_asked:,}",
+        "read": f"{count:,} of {notes.votes_asked:,}",
         "other": ", ".join(f"{v:,} {k}" for k, v in other.items()) or "none",
         "alpha": ", ".join(f"{who}: {a:.2f}" for who, a in alphas if a is not None) or "-",
         "slope": Interval.of(notes.length_slope).text("+.2f", ends="+.2f"),

@@ -1,4 +1,4 @@
-"""What the numbers of a run allow to be said in a few sentences, and by which rules.
+"""The finding of a report: a headline and a few sentences that the numbers support, and the rules.
 
 Only numbers with intervals lead to a call, and only a reference distribution leads to a verdict. A
 run of a model alone is described.
@@ -61,7 +61,7 @@ class Finding:
 
 
 def finding(suite: SuiteResults) -> Finding:
-    """Return what the numbers of one suite allow to be said."""
+    """Return the headline and the sentences that the numbers of one suite support."""
     if suite.truth:
         return _against_reference(suite)
     t, headline = suite.middle_temperature, "No verdict: nothing to compare with"
@@ -144,8 +144,8 @@ def call(suite: SuiteResults, metric: str, t: float) -> Call:
     here = _assess_at(suite, metric, t)
     if here == "lost":
         # A temperature below 1 makes any model less varied than a reference drawn at 1.
-        own = _assess_at(suite, metric, suite.middle_temperature)
-        return "lost" if own == "lost" else "undecided"
+        nearest_to_1 = _assess_at(suite, metric, suite.middle_temperature)
+        return "lost" if nearest_to_1 == "lost" else "undecided"
     if metric != STYLE and here == "kept" and _assess_at(suite, QUALITY, t) != "kept":
         return "undecided"
     return here

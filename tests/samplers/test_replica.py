@@ -91,7 +91,7 @@ def test_the_beat_grows_only_while_the_engine_works() -> None:
 def test_an_engine_that_fails_says_so_after_its_last_rows(error: Exception, usage: bool) -> None:
     replica = started(Counting(error=error, after=2))
     rows: list[Sample] = []
-    said: Rows | Failure = replica.exchange(requests(5), seconds=60.0)
+    said: Rows | Failure = replica.exchange(requests(5), seconds=1.0)
     until = time.monotonic() + 60
     while isinstance(said, Rows):
         rows += said.rows

@@ -19,8 +19,11 @@ help:
 demo: $(VENV)/.runtime
 	$(RUN) $(BIN)/sfr-eval demo
 
+# No engine, no graded program, no browser.
+FAST := $(addprefix tests/,stats metrics store suites gate comparison models util security \
+	test_layers.py test_mirror.py test_docs.py test_plan.py test_config.py test_temperature.py)
 check: lint
-	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not model and not slow and not faults and not gpu"
+	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not model and not slow and not faults and not gpu" $(FAST)
 
 one: $(VENV)/.dev
 	$(RUN) $(BIN)/python -m pytest -x $(T)

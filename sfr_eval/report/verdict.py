@@ -174,8 +174,8 @@ def _comparison(suite: SuiteResults, t: float) -> Iterator[str]:
 
     if distinct := both("distinct_valid"):
         yield (
-            f"At T = {t:g} this model gives {distinct[0].rounded()} different valid answers in "
-            f"{suite.samples} asked; the reference distribution gives {distinct[1].rounded()}."
+            f"At T = {t:g} this model gives {distinct[0].rounded()} different valid answers "
+            f"out of {suite.samples}; the reference distribution gives {distinct[1].rounded()}."
         )
     if valid := both(QUALITY):
         yield (

@@ -18,7 +18,7 @@ VERSION = "1"
 
 METRICS = by_id(
     Metric("pass_at_k", "higher", "Chance that one of k programs passes all tests.", label="pass@1",
-           headline=("quality", 1), curve="pass@k", summarised=True,
+           headline=("quality", 1), curve="pass@k", summarised=True, span=1.0, trust="verifier",
            pairs=Pairs(
                place=2,
                figures=(("self_bleu_4_fixed", "distinct_2_rarefied"),),

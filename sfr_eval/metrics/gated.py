@@ -26,13 +26,15 @@ VERSION = "1"
 
 METRICS = by_id(
     Metric("valid_self_bleu_4", "lower", "Self-BLEU-4 of the valid replies, 3 references.",
-           claims=("within",)),
+           claims=("within",), span=0.572),
     Metric("valid_embed_distance", "higher", "embed_distance of the valid replies.",
            label="Distance of valid replies", headline=("variety", 2), claims=("within",),
+           span=0.425,
            gate=GateDefault(0.02, place=4, otherwise="embed_distance")),
-    Metric("valid_vendi_q2", "higher", "vendi_q2 of the valid replies.", claims=("within",)),
+    Metric("valid_vendi_q2", "higher", "vendi_q2 of the valid replies.", claims=("within",),
+           span=1.93),
     Metric("valid_distinct_k", "higher", "Expected number of valid meanings among 4 replies.",
-           claims=("within",)),
+           claims=("within",), span=2.13),
 )  # fmt: skip
 REFERENCES = 3
 

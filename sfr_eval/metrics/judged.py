@@ -25,13 +25,13 @@ VERSION = "1"
 _COMPARED = ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed")
 _AXES = (
     Metric("judge_ctx", "higher", "Does the reply stay with the subject of the conversation?",
-           unit="sample", label="Judged Ctx", headline=("quality", 3),
+           unit="sample", label="Judged Ctx", span=4.0, trust="judge", headline=("quality", 3),
            pairs=Pairs(place=4, compared=_COMPARED), gate=GateDefault(0.1, place=6)),
     Metric("judge_rel", "higher", "Does the reply answer what was asked?",
-           unit="sample", label="Judged Rel", headline=("quality", 4),
+           unit="sample", label="Judged Rel", span=4.0, trust="judge", headline=("quality", 4),
            pairs=Pairs(place=3, compared=_COMPARED), gate=GateDefault(0.1, place=7)),
     Metric("judge_flu", "higher", "Is the reply well-formed language?",
-           unit="sample", label="Judged Flu", headline=("quality", 5),
+           unit="sample", label="Judged Flu", span=4.0, trust="judge", headline=("quality", 5),
            pairs=Pairs(place=5, compared=_COMPARED), gate=GateDefault(0.1, place=8)),
     Metric("judge_style", "higher", "Does the reply sound like the requested persona?",
            unit="sample", label="Judged style", headline=("style", 5)),

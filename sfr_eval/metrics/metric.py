@@ -23,6 +23,12 @@ Dial = Literal["cross", "within", "both"]
 """Dials of the synthetic benchmark: replies grow alike across personas, within one, or both."""
 
 
+Trust = Literal["oracle", "verifier", "judge", "reward", "relevance"]
+"""What a measure of quality rests on, from the most trusted to the least: the suite's own grammar,
+the tests of a program, an LLM judge, a reward model, or only that a reply is recognised as an
+answer to its question."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
     """The measures of diversity that a measure of quality or style is read against."""
@@ -57,6 +63,10 @@ class Metric:
     label: str = ""  # name in plain words; of a metric with a value for each k, at k = 1
     headline: tuple[Role, int] | None = None  # its place among the metrics of its role
     claims: tuple[Dial, ...] = ()  # dials that it claims to detect; none for a plain fact
+    span: float | None = None
+    """What full collapse does to it (docs/calibration), or the length of its scale for a measure of
+    quality. Margins are parts of it, so they do not depend on which run comes first."""
+    trust: Trust | None = None  # of a measure of quality that may gate variety
     curve: str = ""
     """Title of its curve, for a metric with a value for each k: `x_at_k` is x_at_1, x_at_2, ..."""
     summarised: bool = False  # the comparison's summary has its largest k

@@ -35,7 +35,7 @@ METRICS = by_id(
            unit="query", label="Coverage by the personas", claims=("within", "both")),
     Metric("uniformity", "higher",
            "Chance that two personas' replies are nearest to different labelled replies.",
-           unit="query", claims=("both",)),
+           unit="query", claims=("both",), span=0.84),
     Metric("complexity", "higher",
            "Number of directions in which all personas' replies to a query spread.", unit="query",
            claims=("both",)),

@@ -24,7 +24,7 @@ METRICS = by_id(
            unit="sample"),
     Metric("oracle_valid", "higher",
            "Well formed, on topic and an answer to the question, all three.", unit="sample",
-           label="Valid replies", headline=("quality", 2),
+           label="Valid replies", headline=("quality", 2), span=1.0, trust="oracle",
            pairs=Pairs(
                place=1,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),),
@@ -33,9 +33,9 @@ METRICS = by_id(
            ),
            gate=GateDefault(0.02, place=3)),
     Metric("oracle_styled", "higher", "Valid, and most probable under the requested persona.",
-           unit="sample", label="Valid and in style", claims=("cross",)),
+           unit="sample", label="Valid and in style", claims=("cross",), span=0.98),
     Metric("distinct_valid", "higher", "Number of distinct valid replies among the k of a prompt.",
-           label="Different valid replies", claims=("within",)),
+           label="Different valid replies", claims=("within",), span=7),
 )  # fmt: skip
 
 

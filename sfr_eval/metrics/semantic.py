@@ -38,20 +38,20 @@ VERSION = "2"
 
 METRICS = by_id(
     Metric("embed_distance", "higher", "Mean cosine distance between two replies to one prompt.",
-           label="Distance in meaning", headline=("variety", 1), claims=("within",)),
+           label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.425),
     Metric("vendi_q1", "higher", "Effective number of distinct replies; rises with k.",
            claims=("within",)),
     Metric("vendi_q2", "higher", "The same of order 2, from pairs; stable from k = 16.",
-           claims=("within",)),
+           claims=("within",), span=1.93),
     Metric("mean_squared_kernel", "lower", "Mean squared cosine of two replies to one prompt.",
-           claims=("within",)),
+           claims=("within",), span=0.648),
     Metric("dpp_logdet", "higher", "log det(K + I) of the cosines, as in DQO; rises with k.",
            claims=("within",)),
     Metric("distinct_k", "higher", "Expected number of meanings among 4 replies to a prompt.",
-           claims=("within",)),
+           claims=("within",), span=2.13),
     Metric("cross_style_energy", "higher",
            "Energy distance between the personas' replies to a query.", unit="query",
-           claims=("cross",)),
+           claims=("cross",), span=0.099),
 )  # fmt: skip
 PERMUTATIONS = 199
 

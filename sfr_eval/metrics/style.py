@@ -20,10 +20,11 @@ VERSION = "2"
 
 METRICS = by_id(
     Metric("style_information", "higher",
-           "Bits about the requested persona that the probe finds in a reply.", claims=("cross",)),
+           "Bits about the requested persona that the probe finds in a reply.", claims=("cross",),
+           span=6.26),
     Metric("style_strength", "higher",
            "Mean probability that the probe gives to the requested persona.",
-           label="Style strength", headline=("style", 1), claims=("cross",),
+           label="Style strength", headline=("style", 1), claims=("cross",), span=0.69,
            pairs=Pairs(
                place=6,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),
@@ -33,7 +34,7 @@ METRICS = by_id(
            )),
     Metric("style_accuracy", "higher",
            "Share of replies that the probe attributes to the requested persona.",
-           label="Style accuracy", headline=("style", 2), claims=("cross",),
+           label="Style accuracy", headline=("style", 2), claims=("cross",), span=0.75,
            gate=GateDefault(0.02, place=2)),
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ METRICS = by_id(
     Metric("length", "neither", "Mean number of words in a reply.", label="Length in words",
            headline=("facts", 4)),
     Metric("duplicate_rate", "lower", "Chance that two replies to one prompt are the same text.",
-           label="Duplicate rate", claims=("within",)),
+           label="Duplicate rate", claims=("within",), span=1),
     Metric("truncation_rate", "lower", "Share of replies cut off at max_tokens.",
            label="Truncation rate", headline=("facts", 5)),
     Metric("empty_rate", "lower", "Share of replies without a word."),

@@ -77,13 +77,18 @@ def score_of(votes: Votes, judges: Sequence[str]) -> tuple[float | None, str]:
     return sum(means) / len(means), ""
 
 
-def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
-    record = judged.record
+def votes_by_reply(judged: Judged, axis: str) -> dict[str, Votes]:
+    """Return sample_id -> the votes on one axis."""
     by_reply: dict[str, dict[str, list[Judgement]]] = {}
     for judgement in sorted(judged.judgements, key=lambda row: row.vote):
         if judgement.axis == axis:
             votes = by_reply.setdefault(judgement.sample_id, {})
             votes.setdefault(judgement.judge, []).append(judgement)
+    return dict(by_reply)
+
+
+def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
+    record, by_reply = judged.record, votes_by_reply(judged, axis)
     votes_of_replies = [by_reply.get(reply.sample_id, {}) for reply in context.replies]
     scores = [score_of(votes, record.judges) for votes in votes_of_replies]
     scored = [(reply, *score) for reply, score in zip(context.replies, scores, strict=True)]

@@ -15,7 +15,7 @@ from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.stats.arrays import Integers
 from sfr_eval.stats.rarefaction import absence
 
-MAX_DISTANCE = 0.2
+MAX_DISTANCE = 0.18
 """Cosine distance up to which two replies say the same, and average linkage merges two groups."""
 
 

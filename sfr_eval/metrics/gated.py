@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 
 from sfr_eval.metrics.bleu import fixed_bleu_draws
-from sfr_eval.metrics.classes import MAX_DISTANCE, meaning_classes, utility_k
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
+from sfr_eval.metrics.equivalence import DRAW
 from sfr_eval.metrics.gates import Gate, gate_of
 from sfr_eval.metrics.lexical import signatures as lexical_signatures
+from sfr_eval.metrics.meanings import distinct_meanings
 from sfr_eval.metrics.metric import GateDefault, Metric, by_id
 from sfr_eval.metrics.ngrams import pack
 from sfr_eval.metrics.repetition import group_means
 from sfr_eval.metrics.semantic import signatures
-from sfr_eval.metrics.semantic_sets import DISTINCT_K, classes_in, set_values
+from sfr_eval.metrics.semantic_sets import set_values
+from sfr_eval.metrics.utility import PATIENCE, utilities
 from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.types import MetricResult
 
@@ -46,8 +48,6 @@ METRICS = by_id(
     Metric("valid_share", "higher", "Share of replies that pass the gate.", span=1.0),
 )  # fmt: skip
 REFERENCES = 3
-PATIENCE = 0.8
-"""Chance that a reader goes on to the next reply (NoveltyBench 2504.05228)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +67,11 @@ def compute(context: Context) -> list[MetricResult]:
     good = [prompt.good for prompt in prompts]
     sets = set_values(context.reply_embeddings, good, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
-    too_few = f"fewer than {DISTINCT_K} replies with text that the gate could judge"
+    too_few = f"fewer than {DRAW} replies with text that the gate could judge"
     bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
-    semantic = signatures(context.encoder_signature)
-    classes = semantic["distinct_k"][0]
+    semantic = signatures(context)
+    meanings = semantic["distinct_k"][0]
+    texts = [reply.text for reply in context.replies]
     columns: dict[str, tuple[Floats, str, dict[str, Any]]] = {
         "valid_self_bleu_4": (
             _self_bleu(context, good),
@@ -79,11 +80,27 @@ def compute(context: Context) -> list[MetricResult]:
         ),
         "valid_embed_distance": (sets["embed_distance"], few, semantic["embed_distance"][0]),
         "valid_vendi_q2": (sets["vendi_q2"], few, semantic["vendi_q2"][0]),
-        "valid_distinct_k": (_distinct(context, prompts), too_few, classes),
-        "utility_k": (
-            _utility(context, gate, prompts),
+        "valid_distinct_k": (
+            distinct_meanings(
+                context.equivalence,
+                context.reply_embeddings,
+                texts,
+                good,
+                drawn=[len(prompt.drawn) for prompt in prompts],
+            ),
             too_few,
-            {**classes, "patience": PATIENCE, "score": gate.scale},
+            meanings,
+        ),
+        "utility_k": (
+            utilities(
+                context.equivalence,
+                context.reply_embeddings,
+                texts,
+                np.array([gate.scores.get(r.sample_id, 0.0) for r in context.replies]),
+                [prompt.drawn for prompt in prompts],
+            ),
+            too_few,
+            {**meanings, "patience": PATIENCE, "score": gate.scale},
         ),
         "valid_share": (
             np.array([_share(len(p.good), len(p.drawn)) for p in prompts], dtype=np.float64),
@@ -134,30 +151,6 @@ def _self_bleu(context: Context, accepted: Sequence[np.ndarray]) -> Floats:
     draws = fixed_bleu_draws(pack(texts), group, references=REFERENCES)
     means = [group_means(draw[:, 3], group, groups=len(accepted)) for draw in draws]
     return np.asarray(np.mean(means, axis=0))
-
-
-def _distinct(context: Context, prompts: Sequence[_Replies]) -> Floats:
-    """Return the expected meanings of good replies among DISTINCT_K of all drawn ones, or 0."""
-    classes = np.full(len(prompts), np.nan)
-    for number, prompt in enumerate(prompts):
-        if len(prompt.drawn) >= DISTINCT_K:
-            embeddings = context.reply_embeddings[prompt.good].astype(np.float64)
-            total = len(prompt.drawn)
-            classes[number] = classes_in(embeddings, total=total) if len(prompt.good) else 0.0
-    return classes
-
-
-def _utility(context: Context, gate: Gate, prompts: Sequence[_Replies]) -> Floats:
-    """Return utility_k of each prompt, 0 to 1: meanings as in `distinct_k`, scores of the gate."""
-    utilities = np.full(len(prompts), np.nan)
-    for number, prompt in enumerate(prompts):
-        rows = prompt.drawn
-        if len(rows) >= DISTINCT_K:
-            labels = meaning_classes(context.reply_embeddings[rows], max_distance=MAX_DISTANCE)
-            scores = [gate.scores[context.replies[row].sample_id] for row in rows.tolist()]
-            utility = utility_k(labels.tolist(), scores, DISTINCT_K, patience=PATIENCE)
-            utilities[number] = np.nan if utility is None else utility
-    return utilities
 
 
 def _share(part: int, whole: int) -> float:

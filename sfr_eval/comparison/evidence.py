@@ -21,6 +21,13 @@ class PairedEvidence:
         """Second minus first, one for each query."""
         return self.paired.differences
 
+    def by_query(self, suite: str) -> dict[tuple[str, str], float]:
+        """Return (suite, query) -> difference: what a family of tests shares its flips by."""
+        return {
+            (suite, query): difference
+            for query, difference in zip(self.paired.queries, self.differences, strict=True)
+        }
+
     @property
     def n(self) -> int:
         """Number of paired queries."""

@@ -19,6 +19,7 @@ VERSION = "1"
 METRICS = by_id(
     Metric("pass_at_k", "higher", "Chance that one of k programs passes all tests.", label="pass@1",
            headline=("quality", 1), curve="pass@k", summarised=True, span=1.0, trust="verifier",
+           primary=("quality", 2),
            pairs=Pairs(
                place=2,
                figures=(("self_bleu_4_fixed", "distinct_2_rarefied"),),
@@ -28,7 +29,8 @@ METRICS = by_id(
            gate=GateDefault(0.02, place=1)),
     Metric("distinct_correct_at_k", "higher",
            "Distinct correct programs (normalised syntax tree) among k.",
-           curve="Different correct programs", summarised=True),
+           curve="Different correct programs", summarised=True,
+           primary=("variety", 2)),
     Metric("distinct_behaviour_at_k", "higher",
            "Correct programs among k that differ on inputs close to those of the tests.",
            curve="Correct programs that behave differently"),

@@ -29,6 +29,7 @@ METRICS = by_id(
            claims=("within",), span=0.572),
     Metric("valid_embed_distance", "higher", "embed_distance of the valid replies.",
            label="Distance of valid replies", headline=("variety", 2), claims=("within",),
+           primary=("variety", 1),
            span=0.425,
            gate=GateDefault(0.02, place=4, otherwise="embed_distance")),
     Metric("valid_vendi_q2", "higher", "vendi_q2 of the valid replies.", claims=("within",),

@@ -25,16 +25,20 @@ VERSION = "1"
 _COMPARED = ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed")
 _AXES = (
     Metric("judge_ctx", "higher", "Does the reply stay with the subject of the conversation?",
-           unit="sample", label="Judged Ctx", span=4.0, trust="judge", headline=("quality", 3),
+           unit="sample", label="Judged Ctx", span=4.0, trust="judge",
+           primary=("quality", 4), headline=("quality", 3),
            pairs=Pairs(place=4, compared=_COMPARED), gate=GateDefault(0.1, place=6)),
     Metric("judge_rel", "higher", "Does the reply answer what was asked?",
-           unit="sample", label="Judged Rel", span=4.0, trust="judge", headline=("quality", 4),
+           unit="sample", label="Judged Rel", span=4.0, trust="judge",
+           primary=("quality", 3), headline=("quality", 4),
            pairs=Pairs(place=3, compared=_COMPARED), gate=GateDefault(0.1, place=7)),
     Metric("judge_flu", "higher", "Is the reply well-formed language?",
-           unit="sample", label="Judged Flu", span=4.0, trust="judge", headline=("quality", 5),
+           unit="sample", label="Judged Flu", span=4.0, trust="judge",
+           primary=("quality", 5), headline=("quality", 5),
            pairs=Pairs(place=5, compared=_COMPARED), gate=GateDefault(0.1, place=8)),
     Metric("judge_style", "higher", "Does the reply sound like the requested persona?",
-           unit="sample", label="Judged style", headline=("style", 5)),
+           unit="sample", label="Judged style", headline=("style", 5), span=4.0,
+           primary=("style", 3)),
 )  # fmt: skip
 _SHARES = {
     GOOD_SUFFIX: "Share of replies that judges give 4 or 5.",

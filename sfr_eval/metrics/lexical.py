@@ -79,6 +79,7 @@ _PER_ORDER = (
     Metric("self_bleu_{n}_fixed", "lower",
            "BLEU-{n} of a reply against 7 others to its prompt; independent of k.",
            label="Self-BLEU-4, 7 references", headline=("variety", 3), claims=("within",),
+           primary=("variety", 4),
            span=0.349),
     Metric("cs_self_bleu_{n}", "lower",
            "BLEU-{n} of a persona's reply against the other personas' replies to its query.",

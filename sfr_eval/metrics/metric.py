@@ -19,6 +19,9 @@ A measure of style or variety gets its role only if `sfr-eval calibrate` does no
 with every turn of the dial that it claims to detect, its null intervals hold, and it does not
 depend on the number of replies (docs/calibration; a test holds the two together)."""
 
+PrimaryRole = Literal["variety", "style", "quality"]
+"""Roles in the family about which a comparison decides, one measure each."""
+
 Dial = Literal["cross", "within", "both"]
 """Dials of the synthetic benchmark: replies grow alike across personas, within one, or both."""
 
@@ -67,6 +70,9 @@ class Metric:
     """What full collapse does to it (docs/calibration), or the length of its scale for a measure of
     quality. Margins are parts of it, so they do not depend on which run comes first."""
     trust: Trust | None = None  # of a measure of quality that may gate variety
+    primary: tuple[PrimaryRole, int] | None = None
+    """Its place among those of a role from which a comparison takes its primary measure: the first
+    that both runs have."""
     curve: str = ""
     """Title of its curve, for a metric with a value for each k: `x_at_k` is x_at_1, x_at_2, ..."""
     summarised: bool = False  # the comparison's summary has its largest k

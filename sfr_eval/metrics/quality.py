@@ -25,6 +25,7 @@ METRICS = by_id(
     Metric("oracle_valid", "higher",
            "Well formed, on topic and an answer to the question, all three.", unit="sample",
            label="Valid replies", headline=("quality", 2), span=1.0, trust="oracle",
+           primary=("quality", 1),
            pairs=Pairs(
                place=1,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),),

@@ -38,7 +38,8 @@ VERSION = "2"
 
 METRICS = by_id(
     Metric("embed_distance", "higher", "Mean cosine distance between two replies to one prompt.",
-           label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.425),
+           label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.425,
+           primary=("variety", 3)),
     Metric("vendi_q1", "higher", "Effective number of distinct replies; rises with k.",
            claims=("within",)),
     Metric("vendi_q2", "higher", "The same of order 2, from pairs; stable from k = 16.",

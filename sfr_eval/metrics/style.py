@@ -25,6 +25,7 @@ METRICS = by_id(
     Metric("style_strength", "higher",
            "Mean probability that the probe gives to the requested persona.",
            label="Style strength", headline=("style", 1), claims=("cross",), span=0.69,
+           primary=("style", 1),
            pairs=Pairs(
                place=6,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),
@@ -35,6 +36,7 @@ METRICS = by_id(
     Metric("style_accuracy", "higher",
            "Share of replies that the probe attributes to the requested persona.",
            label="Style accuracy", headline=("style", 2), claims=("cross",), span=0.75,
+           primary=("style", 2),
            gate=GateDefault(0.02, place=2)),
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ from sfr_eval.comparison.differences import (
     compared_metrics,
     decided,
     measure,
+    measured_in,
 )
 from sfr_eval.comparison.family import MARGIN, Family, family
 from sfr_eval.comparison.looks import alpha_after, looks
@@ -100,8 +101,7 @@ def _draft(
 ) -> _Draft:
     families = {
         suite: family(
-            compared_metrics((first, second), suite),
-            shared_temperatures((first, second), suite),
+            measured_in((first, second), suite),
             declared=first.manifest.part(suite).primary,
             wanted=primary,
         )

@@ -129,6 +129,7 @@ _VERBS: dict[PrimaryRole, tuple[str, str]] = {
     "variety": ("more varied", "less varied"),
     "style": ("more in style", "less in style"),
     "quality": ("better", "worse"),
+    "form": ("better formed", "worse formed"),
 }
 
 
@@ -151,8 +152,7 @@ def words(
     if decision.call == "inconclusive":
         if decision.questions is None:
             return "inconclusive"
-        fewest = fewest_units(ALPHA)
-        if n < fewest:
+        if decision.p_value is None:
             return f"inconclusive: needs {decision.questions} questions, has {n}"
         return (
             f"inconclusive: a difference of {margin:.2g} needs about {decision.questions:,} "

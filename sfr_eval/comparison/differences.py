@@ -82,6 +82,15 @@ def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
     return [name for name in names if shown(name) and not name.endswith("_corrected")]
 
 
+def measured_in(runs: Sequence[ScoredRun], suite: str) -> dict[float, list[str]]:
+    """Return temperature -> the metrics that all runs have a value of there."""
+    names = compared_metrics(runs, suite)
+    return {
+        t: [name for name in names if all(run.suites[suite].at(name, t) for run in runs)]
+        for t in shared_temperatures(runs, suite)
+    }
+
+
 def headlines(metrics: Sequence[str]) -> list[str]:
     """Return the metrics that stand first: quality, style and variety as in the report, pass@k and
     the different correct programs at the largest k."""

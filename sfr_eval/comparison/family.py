@@ -1,8 +1,9 @@
 """Which measures a comparison decides about: the primary family, chosen before looking.
 
 One measure each of variety, style and quality, at one temperature, and the variety at matched
-quality. The choice depends on what was measured, never on the values. Everything else is
-exploratory: shown with its interval, and without a verdict.
+quality; where quality rests on relevance alone, a measure of form beside it. The choice depends on
+what was measured, never on the values. Everything else is exploratory: shown with its interval, and
+without a verdict.
 """
 
 from collections.abc import Collection, Mapping
@@ -35,22 +36,24 @@ class Family:
 
 
 def family(
-    ids: Collection[str],
-    temperatures: Collection[float],
+    measured: Mapping[float, Collection[str]],
     *,
     declared: PrimaryFamily | None = None,
     wanted: PrimaryFamily | None = None,
 ) -> Family:
-    """Choose the family from the metrics and temperatures that both sides have.
+    """Choose the family from what both sides have values of: temperature -> metrics.
 
     `declared` is the suite's, `wanted` the user's. Raises UserError for a metric that the user
     names and that is not there; one that only the suite names is reported as missing.
     """
+    choice = (wanted or PrimaryFamily()).over(declared or PrimaryFamily())
+    at = OWN_TEMPERATURE if choice.temperature is None else choice.temperature
+    temperature = nearest(tuple(measured), at) if measured else None
+    ids = measured[temperature] if temperature is not None else ()
     for role in get_args(PrimaryRole):
         name: str | None = getattr(wanted, role, None)
         if name is not None and name not in ("none", *ids):
             raise UserError(f"--primary {role}={name}: not in both runs; {did_you_mean(name, ids)}")
-    choice = (wanted or PrimaryFamily()).over(declared or PrimaryFamily())
     measures: dict[PrimaryRole, str] = {}
     missing = []
     for role in get_args(PrimaryRole):
@@ -64,12 +67,10 @@ def family(
             name = next(iter(primary_metrics(role, ids)), None)
         if name is not None:
             measures[role] = name
-    at = OWN_TEMPERATURE if choice.temperature is None else choice.temperature
-    return Family(
-        measures=measures,
-        temperature=nearest(tuple(temperatures), at) if temperatures else None,
-        missing=tuple(missing),
-    )
+    quality = metric_info(measures.get("quality", ""))
+    if quality is not None and quality.trust != "relevance" and choice.form is None:
+        measures.pop("form", None)  # what is trusted more sees form, too
+    return Family(measures=measures, temperature=temperature, missing=tuple(missing))
 
 
 def margin_of(metric: str, *, part: float = MARGIN) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 from sfr_eval.metrics.bleu import fixed_bleu_draws
 from sfr_eval.metrics.context import Context, metric_result
 from sfr_eval.metrics.lexical import signatures as lexical_signatures
-from sfr_eval.metrics.metric import GateDefault, Metric, by_id
+from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.ngrams import pack
 from sfr_eval.metrics.quality import oracle_of
 from sfr_eval.metrics.repetition import group_means
@@ -30,8 +30,7 @@ METRICS = by_id(
     Metric("valid_embed_distance", "higher", "embed_distance of the valid replies.",
            label="Distance of valid replies", headline=("variety", 2), claims=("within",),
            primary=("variety", 1),
-           span=0.425,
-           gate=GateDefault(0.02, place=4, otherwise="embed_distance")),
+           span=0.425),
     Metric("valid_vendi_q2", "higher", "vendi_q2 of the valid replies.", claims=("within",),
            span=1.93),
     Metric("valid_distinct_k", "higher", "Expected number of valid meanings among 4 replies.",

@@ -14,7 +14,7 @@ from sfr_eval.judges.error_rates import CORRECTED_SUFFIX, GOOD_SUFFIX
 from sfr_eval.judges.rubric import GOOD
 from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.metrics.context import Context, sample_value
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.stats.agreement import krippendorff_alpha
 from sfr_eval.stats.slope import slope_within
 from sfr_eval.store.manifest import JudgingRecord
@@ -27,15 +27,15 @@ _AXES = (
     Metric("judge_ctx", "higher", "Does the reply stay with the subject of the conversation?",
            unit="sample", label="Judged Ctx", span=4.0, trust="judge",
            primary=("quality", 4), headline=("quality", 3),
-           pairs=Pairs(place=4, compared=_COMPARED), gate=GateDefault(0.1, place=6)),
+           pairs=Pairs(place=4, compared=_COMPARED)),
     Metric("judge_rel", "higher", "Does the reply answer what was asked?",
            unit="sample", label="Judged Rel", span=4.0, trust="judge",
            primary=("quality", 3), headline=("quality", 4),
-           pairs=Pairs(place=3, compared=_COMPARED), gate=GateDefault(0.1, place=7)),
+           pairs=Pairs(place=3, compared=_COMPARED)),
     Metric("judge_flu", "higher", "Is the reply well-formed language?",
            unit="sample", label="Judged Flu", span=4.0, trust="judge",
            primary=("quality", 5), headline=("quality", 5),
-           pairs=Pairs(place=5, compared=_COMPARED), gate=GateDefault(0.1, place=8)),
+           pairs=Pairs(place=5, compared=_COMPARED)),
     Metric("judge_style", "higher", "Does the reply sound like the requested persona?",
            unit="sample", label="Judged style", headline=("style", 5), span=4.0,
            primary=("style", 3)),

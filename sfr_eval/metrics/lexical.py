@@ -34,7 +34,7 @@ from sfr_eval.metrics.lexical_stream import (
     lexical_stream,
     monte_carlo_error,
 )
-from sfr_eval.metrics.metric import GateDefault, Metric, by_id
+from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.repetition import (
     ORDERS,
     compression_ratio,
@@ -84,8 +84,7 @@ _PER_ORDER = (
     Metric("cs_self_bleu_{n}", "lower",
            "BLEU-{n} of a persona's reply against the other personas' replies to its query.",
            unit="query", label="Cross-style self-BLEU-4", headline=("style", 3), claims=("cross",),
-           span=0.046,
-           gate=GateDefault(0.02, place=5)),
+           span=0.046),
     Metric("style_bleu_gap_{n}", "higher",
            "Self-BLEU-{n} within a persona minus that across personas, 3 references each.",
            unit="query", label="Style gap in BLEU-4", headline=("style", 4), claims=("cross",),
@@ -108,7 +107,8 @@ def _orders(metric: Metric) -> Iterator[Metric]:
 METRICS = by_id(
     *(entry for metric in _PER_ORDER for entry in _orders(metric)),
     Metric("rouge_l_homogenization", "lower", "Mean ROUGE-L F of two replies to one prompt.",
-           label="ROUGE-L of two replies", headline=("variety", 5), claims=("within",), span=0.684),
+           label="ROUGE-L of two replies", headline=("variety", 5), claims=("within",), span=0.684,
+           primary=("variety", 5)),
     Metric("compression_ratio", "lower",
            "Bytes over gzipped bytes of one prompt's replies; rises with k.", claims=("within",)),
     Metric("compression_ratio_fixed", "lower", "The same for 1,024 bytes; independent of k.",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.metrics.probe import Probe, fit_probe
 from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult, Value
@@ -36,8 +36,7 @@ METRICS = by_id(
     Metric("style_accuracy", "higher",
            "Share of replies that the probe attributes to the requested persona.",
            label="Style accuracy", headline=("style", 2), claims=("cross",), span=0.75,
-           primary=("style", 2),
-           gate=GateDefault(0.02, place=2)),
+           primary=("style", 2)),
 )  # fmt: skip
 
 

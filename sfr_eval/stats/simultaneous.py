@@ -34,14 +34,12 @@ class Simultaneous:
     level: float  # the row's interval is a t interval at 1 - level
 
 
-def smallest_family_p(units: int) -> float:
-    """Return the smallest p-value that a family over so many queries can give. The number of rows
-    does not matter, since the observed signs are the extreme of every row at once."""
-    return min(1.0, 2.0 ** (1 - units))
-
-
 def fewest_units(alpha: float) -> int:
-    """Return the fewest queries with which anything can be called at level `alpha`."""
+    """Return the fewest queries with which anything can be called at level `alpha`.
+
+    The smallest p of n queries is 2^(1 - n), for any number of rows, since the observed signs are
+    the extreme of every row at once.
+    """
     return math.ceil(1 - math.log2(alpha) - 1e-12)
 
 
@@ -78,6 +76,8 @@ def step_down(
         called = going_on and adjusted <= alphas[row]
         if going_on:  # the first row that is not called gives its level to all after it
             level = _critical(column, alphas[row])
+            if not called:  # where few queries differ, the next p-value is far above alpha
+                level = min(level, alphas[row])
         going_on = called
         outcomes[row] = _outcome(
             list(rows[row].values()),

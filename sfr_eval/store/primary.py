@@ -13,14 +13,15 @@ from sfr_eval.util.reading import one_line
 
 
 class PrimaryFamily(BaseModel):
-    """One measure of variety, of style and of quality, and the temperature that they are read at.
-    None leaves the choice to the rule; `none` leaves the role out."""
+    """One measure of variety, of style, of quality and of form, and the temperature that they are
+    read at. None leaves the choice to the rule; `none` leaves the role out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     variety: str | None = None
     style: str | None = None
     quality: str | None = None
+    form: str | None = None
     temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
 
     @classmethod

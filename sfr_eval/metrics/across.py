@@ -59,7 +59,7 @@ def compute(context: Context) -> list[MetricResult]:
     whole = [number for number, one in enumerate(sets) if len(one.rows) == size]
     lexical = lexical_values(
         (
-            ReplyRow(number, "", index, context.replies[row].text)
+            ReplyRow(number, "", index, context.texts[row])
             for number in whole
             for index, row in enumerate(sets[number].rows)
         ),

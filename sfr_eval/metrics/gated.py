@@ -81,7 +81,7 @@ def compute(context: Context) -> list[MetricResult]:
 def _self_bleu(context: Context, accepted: Sequence[np.ndarray]) -> Floats:
     rows = [int(row) for members in accepted for row in members]
     group = np.repeat(np.arange(len(accepted)), [len(members) for members in accepted])
-    texts = [context.tokenizer(context.replies[row].text) for row in rows]
+    texts = [context.tokenizer(context.texts[row]) for row in rows]
     draws = fixed_bleu_draws(pack(texts), group, references=REFERENCES)
     means = [group_means(draw[:, 3], group, groups=len(accepted)) for draw in draws]
     return np.asarray(np.mean(means, axis=0))

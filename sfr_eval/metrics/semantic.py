@@ -82,7 +82,7 @@ def compute(context: Context) -> list[MetricResult]:
     sets = (context.reply_embeddings, context.prompt_rows())
     columns = set_values(*sets, workers=context.workers)
     errors = set_errors(*sets, workers=context.workers) if context.jackknife else {}
-    encoder_notes = context.encoder.notes([reply.text for reply in context.replies])
+    encoder_notes = {**context.encoder.notes(context.texts), **context.window_notes}
     results = []
     for metric, (signature, reason) in signatures(context.encoder_signature).items():
         values = context.prompt_values(columns[metric].tolist(), reason=reason)

@@ -13,16 +13,17 @@ import numpy as np
 from sfr_eval.metrics.bleu import fixed_bleu_draws
 from sfr_eval.metrics.context import Context, metric_result
 from sfr_eval.metrics.lexical import signatures as lexical_signatures
+from sfr_eval.metrics.meanings import distinct_meanings
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.ngrams import pack
 from sfr_eval.metrics.quality import oracle_of
 from sfr_eval.metrics.repetition import group_means
 from sfr_eval.metrics.semantic import signatures
-from sfr_eval.metrics.semantic_sets import DISTINCT_K, classes_in, set_values
+from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult
 
-VERSION = "1"
+VERSION = "2"
 
 METRICS = by_id(
     Metric("valid_self_bleu_4", "lower", "Self-BLEU-4 of the valid replies, 3 references.",
@@ -50,7 +51,7 @@ def compute(context: Context) -> list[MetricResult]:
     sets = set_values(context.reply_embeddings, accepted, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
     bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
-    semantic = signatures(context.encoder_signature)
+    semantic = signatures(context)
     columns = {
         "valid_self_bleu_4": (
             _self_bleu(context, accepted),
@@ -60,8 +61,14 @@ def compute(context: Context) -> list[MetricResult]:
         "valid_embed_distance": (sets["embed_distance"], few, semantic["embed_distance"][0]),
         "valid_vendi_q2": (sets["vendi_q2"], few, semantic["vendi_q2"][0]),
         "valid_distinct_k": (
-            _distinct(context, accepted, drawn),
-            f"fewer than {DISTINCT_K} replies with text",
+            distinct_meanings(
+                context.equivalence,
+                context.reply_embeddings,
+                [reply.text for reply in context.replies],
+                accepted,
+                drawn=drawn,
+            ),
+            semantic["distinct_k"][1],
             semantic["distinct_k"][0],
         ),
     }
@@ -85,13 +92,3 @@ def _self_bleu(context: Context, accepted: Sequence[np.ndarray]) -> Floats:
     draws = fixed_bleu_draws(pack(texts), group, references=REFERENCES)
     means = [group_means(draw[:, 3], group, groups=len(accepted)) for draw in draws]
     return np.asarray(np.mean(means, axis=0))
-
-
-def _distinct(context: Context, accepted: Sequence[np.ndarray], drawn: Sequence[int]) -> Floats:
-    """Return the expected meanings of valid replies among DISTINCT_K of all drawn ones, or 0."""
-    classes = np.full(len(accepted), np.nan)
-    for number, (rows, total) in enumerate(zip(accepted, drawn, strict=True)):
-        if total >= DISTINCT_K:
-            embeddings = context.reply_embeddings[rows].astype(np.float64)
-            classes[number] = classes_in(embeddings, total=total) if len(rows) else 0.0
-    return classes

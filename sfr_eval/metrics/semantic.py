@@ -1,30 +1,35 @@
 """Similarity of meaning: distances between sentence embeddings."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sfr_eval.metrics.chamfer import ROUNDING, chamfer
 from sfr_eval.metrics.checks import unit_rows
-from sfr_eval.metrics.classes import MAX_DISTANCE, distinct_k, meaning_classes, utility_k
+from sfr_eval.metrics.classes import distinct_k, meaning_classes, utility_k
 from sfr_eval.metrics.context import TOO_FEW, Context, QueryKey, metric_result
 from sfr_eval.metrics.energy import cross_style_energy, energy_test
+from sfr_eval.metrics.equivalence import DRAW, expected_meanings
+from sfr_eval.metrics.meanings import distinct_meanings
 from sfr_eval.metrics.metric import Metric, by_id
-from sfr_eval.metrics.semantic_sets import DISTINCT_K, set_errors, set_values
+from sfr_eval.metrics.semantic_sets import set_errors, set_values
 from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
-from sfr_eval.stats.arrays import Floats
+from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.stats.permutation import holm
 from sfr_eval.store.results import Similarity
 from sfr_eval.types import MetricResult, Value
 
 __all__ = [
+    "chamfer",
     "cross_style_energy",
     "distinct_k",
     "dpp_logdet",
     "energy_test",
+    "expected_meanings",
     "mean_pairwise_distance",
     "mean_squared_kernel",
     "meaning_classes",
@@ -34,12 +39,16 @@ __all__ = [
     "vendi_score",
 ]
 
-VERSION = "2"
+VERSION = "3"
 
 METRICS = by_id(
     Metric("embed_distance", "higher", "Mean cosine distance between two replies to one prompt.",
            label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.425,
            primary=("variety", 3)),
+    Metric("chamfer", "higher", "Cosine distance of a reply to the nearest other; falls with k.",
+           claims=("within",)),
+    Metric("chamfer_fixed", "higher", "Cosine distance of a reply to the nearest of 3 others.",
+           claims=("within",)),
     Metric("vendi_q1", "higher", "Effective number of distinct replies; rises with k.",
            claims=("within",)),
     Metric("vendi_q2", "higher", "The same of order 2, from pairs; stable from k = 16.",
@@ -67,7 +76,10 @@ def mean_pairwise_distance(embeddings: npt.ArrayLike) -> float | None:
     and Berant 2004.02990.
     """
     rows = unit_rows(embeddings)
-    return 1.0 - _mean_off_diagonal(rows.sum(axis=0), rows) if len(rows) > 1 else None
+    if len(rows) < 2:
+        return None
+    distance = 1.0 - _mean_off_diagonal(rows.sum(axis=0), rows)
+    return distance if distance >= ROUNDING else 0.0
 
 
 def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
@@ -79,12 +91,18 @@ def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
 
 def compute(context: Context) -> list[MetricResult]:
     """Return the measures of sets for each prompt and cross_style_energy for each query."""
-    sets = (context.reply_embeddings, context.prompt_rows())
-    columns = set_values(*sets, workers=context.workers)
-    errors = set_errors(*sets, workers=context.workers) if context.jackknife else {}
-    encoder_notes = {**context.encoder.notes(context.texts), **context.window_notes}
+    texts = context.texts
+
+    def measure(sets: Sequence[Integers]) -> dict[str, Floats]:
+        embeddings = context.reply_embeddings
+        meanings = distinct_meanings(context.equivalence, embeddings, texts, sets)
+        return {**set_values(embeddings, sets, workers=context.workers), "distinct_k": meanings}
+
+    columns = measure(context.prompt_rows())
+    errors = set_errors(context.prompt_rows(), measure) if context.jackknife else {}
+    encoder_notes = {**context.encoder.notes(texts), **context.window_notes}
     results = []
-    for metric, (signature, reason) in signatures(context.encoder_signature).items():
+    for metric, (signature, reason) in signatures(context).items():
         values = context.prompt_values(columns[metric].tolist(), reason=reason)
         notes = dict(encoder_notes)
         if metric in errors:
@@ -128,11 +146,13 @@ def within_prompt(values: Sequence[Value]) -> dict[str, dict[str, Any]]:
     return parts
 
 
-def signatures(encoder: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], str]]:
+def signatures(context: Context) -> dict[str, tuple[dict[str, Any], str]]:
     """Return metric -> (signature, why it may be undefined) for every measure of a set."""
-    linkage = f"average linkage, cosine distance up to {MAX_DISTANCE:g}"
+    few = f"fewer than {DRAW} replies with text"
     own: dict[str, tuple[dict[str, Any], str]] = {
         "embed_distance": ({"distance": "1 - cosine, without diagonal"}, TOO_FEW),
+        "chamfer": ({"distance": "1 - cosine, nearest of all others"}, TOO_FEW),
+        "chamfer_fixed": ({"distance": f"1 - cosine, nearest of {DRAW - 1} others"}, few),
         "vendi_q1": ({"kernel": "cosine", "q": 1}, TOO_FEW),
         "vendi_q2": (
             {"kernel": "cosine", "q": 2, "estimator": "pairs, without diagonal"},
@@ -140,11 +160,9 @@ def signatures(encoder: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], st
         ),
         "mean_squared_kernel": ({"kernel": "cosine, without diagonal"}, TOO_FEW),
         "dpp_logdet": ({"kernel": "cosine", "form": "log det(K + I)"}, TOO_FEW),
-        "distinct_k": (
-            {"k": DISTINCT_K, "classes": linkage},
-            f"fewer than {DISTINCT_K} replies with text",
-        ),
+        "distinct_k": ({"k": DRAW, "same": context.equivalence.signature}, few),
     }
+    encoder = context.encoder_signature
     return {metric: ({**encoder, **rest}, reason) for metric, (rest, reason) in own.items()}
 
 

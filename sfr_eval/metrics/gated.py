@@ -26,8 +26,10 @@ VERSION = "1"
 
 METRICS = by_id(
     Metric("valid_self_bleu_4", "lower", "Self-BLEU-4 of the valid replies, 3 references.",
+           range=(0, 1),
            claims=("within",), span=0.572),
     Metric("valid_embed_distance", "higher", "embed_distance of the valid replies.",
+           range=(0, 2),
            label="Distance of valid replies", headline=("variety", 2), claims=("within",),
            span=0.425,
            gate=GateDefault(0.02, place=4, otherwise="embed_distance")),

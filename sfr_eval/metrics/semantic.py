@@ -38,6 +38,7 @@ VERSION = "2"
 
 METRICS = by_id(
     Metric("embed_distance", "higher", "Mean cosine distance between two replies to one prompt.",
+           range=(0, 2),
            label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.425),
     Metric("vendi_q1", "higher", "Effective number of distinct replies; rises with k.",
            claims=("within",)),

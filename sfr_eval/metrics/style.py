@@ -24,6 +24,7 @@ METRICS = by_id(
            span=6.26),
     Metric("style_strength", "higher",
            "Mean probability that the probe gives to the requested persona.",
+           range=(0, 1), outcomes=True,
            label="Style strength", headline=("style", 1), claims=("cross",), span=0.69,
            pairs=Pairs(
                place=6,
@@ -34,6 +35,7 @@ METRICS = by_id(
            )),
     Metric("style_accuracy", "higher",
            "Share of replies that the probe attributes to the requested persona.",
+           range=(0, 1), outcomes=True,
            label="Style accuracy", headline=("style", 2), claims=("cross",), span=0.75,
            gate=GateDefault(0.02, place=2)),
 )  # fmt: skip

@@ -74,7 +74,8 @@ def test_effective_n_by_hand() -> None:
     assert 360 < effective_n(0.8, 0.02, 100) < 400
     assert effective_n(0.8, 0.04 * 100 / 99, 100) == 100  # right or wrong once: no more than 100
     assert effective_n(1.0, 0.0, 7) == 7
-    assert effective_n(0.5, 0.0, 7) < 20 * 7**2
+    assert effective_n(0.5, 0.0, 7) == 7
+    assert effective_n(0.5, 1e-9, 7) < 20 * 7**2
 
 
 def coverage(shares: Floats, truth: float) -> float:

@@ -27,8 +27,10 @@ VERSION = "2"
 
 METRICS = by_id(
     Metric("valid_self_bleu_4", "lower", "Self-BLEU-4 of the valid replies, 3 references.",
+           range=(0, 1),
            claims=("within",), span=0.572),
     Metric("valid_embed_distance", "higher", "embed_distance of the valid replies.",
+           range=(0, 2),
            label="Distance of valid replies", headline=("variety", 2), claims=("within",),
            primary=("variety", 1),
            span=0.425),
@@ -64,7 +66,7 @@ def compute(context: Context) -> list[MetricResult]:
             distinct_meanings(
                 context.equivalence,
                 context.reply_embeddings,
-                [reply.text for reply in context.replies],
+                context.texts,
                 accepted,
                 drawn=drawn,
             ),

@@ -22,6 +22,7 @@ from sfr_eval.types import MetricResult, Sample
 
 VERSION = "1"
 
+SCALE = (1.0, 5.0)
 _COMPARED = ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed")
 _AXES = (
     Metric("judge_ctx", "higher", "Does the reply stay with the subject of the conversation?",
@@ -47,9 +48,11 @@ _SHARES = {
 
 
 def _entries(axis: Metric) -> Iterator[Metric]:
-    yield replace(axis, description=f"{axis.description} Mean score of LLM judges, 1 to 5.")
+    score = f"{axis.description} Mean score of LLM judges, 1 to 5."
+    yield replace(axis, description=score, range=SCALE, outcomes=True)
     for suffix, share in _SHARES.items():
-        yield axis.variant(axis.id + suffix, description=f"{axis.description} {share}")
+        entry = axis.variant(axis.id + suffix, description=f"{axis.description} {share}")
+        yield replace(entry, range=(0, 1), outcomes=True)
 
 
 METRICS = by_id(*(entry for axis in _AXES for entry in _entries(axis)))
@@ -103,7 +106,9 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
         "length_slope": _length_slope([(r, score) for r, score, _ in scored if score is not None]),
     }
 
-    result = partial(MetricResult, version=VERSION, unit="sample", higher_is_better=True)
+    result = partial(
+        MetricResult, version=VERSION, unit="sample", higher_is_better=True, outcomes=True
+    )
     name = f"judge_{axis}"
     values = [sample_value(reply, score, reason=reason) for reply, score, reason in scored]
     good = [
@@ -111,8 +116,13 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
         for value in values
     ]
     return [
-        result(metric=name, signature=signature, values=values, notes=notes),
-        result(metric=name + GOOD_SUFFIX, signature={**signature, "from": GOOD}, values=good),
+        result(metric=name, signature=signature, values=values, notes=notes, range=SCALE),
+        result(
+            metric=name + GOOD_SUFFIX,
+            signature={**signature, "from": GOOD},
+            values=good,
+            range=(0, 1),
+        ),
     ]
 
 

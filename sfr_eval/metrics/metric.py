@@ -61,6 +61,11 @@ class Metric:
     span: float | None = None
     """What full collapse does to it (docs/calibration), or the length of its scale for a measure of
     quality. Margins are parts of it, so they do not depend on which run comes first."""
+    range: tuple[float, float] | None = None
+    """Smallest and largest possible value, if both are known; intervals stay within."""
+    outcomes: bool = False
+    """Whether a value is the mean of outcomes (a share, a chance, a rating). Its interval is that
+    of a share, which has a width even where all outcomes are alike."""
     trust: Trust | None = None  # of a measure of quality that may gate variety
     primary: tuple[PrimaryRole, int] | None = None
     """Its place among those of a role from which a comparison takes its primary measure: the first
@@ -87,7 +92,15 @@ class Metric:
 
     def variant(self, id: str, *, description: str) -> "Metric":
         """Return the entry of a variant that only the full tables show."""
-        return Metric(id, self.direction, description, unit=self.unit, claims=self.claims)
+        return Metric(
+            id,
+            self.direction,
+            description,
+            unit=self.unit,
+            claims=self.claims,
+            range=self.range,
+            outcomes=self.outcomes,
+        )
 
 
 def by_id(*metrics: Metric) -> dict[str, Metric]:

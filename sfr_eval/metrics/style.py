@@ -24,6 +24,7 @@ METRICS = by_id(
            span=6.26),
     Metric("style_strength", "higher",
            "Mean probability that the probe gives to the requested persona.",
+           range=(0, 1), outcomes=True,
            label="Style strength", headline=("style", 1), claims=("cross",), span=0.69,
            primary=("style", 1),
            pairs=Pairs(
@@ -35,6 +36,7 @@ METRICS = by_id(
            )),
     Metric("style_accuracy", "higher",
            "Share of replies that the probe attributes to the requested persona.",
+           range=(0, 1), outcomes=True,
            label="Style accuracy", headline=("style", 2), claims=("cross",), span=0.75,
            primary=("style", 2)),
 )  # fmt: skip

@@ -24,8 +24,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.labels import Labelled, labelled_replies
 from sfr_eval.metrics.metric import Metric, by_id
-from sfr_eval.metrics.probe import Labelled, labelled_replies
 from sfr_eval.metrics.spectra import participation_ratio
 from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult, Value

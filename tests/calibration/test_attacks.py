@@ -40,7 +40,7 @@ def test_only_texts_change_and_seeds_decide(
 def test_every_harmful_attack_has_a_word_that_names_it() -> None:
     for id, attack in attacks_on({}).items():
         assert id == attack.id
-        assert attack.harmless or attack.names
+        assert attack.names or attack.harmless
         assert all(name == name.lower() for name in attack.names)
     assert {id for id, attack in ATTACKS.items() if attack.harmless} == {
         "glued",

@@ -1,5 +1,6 @@
 """Counts and splits the texts that are longer than the encoder's window."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,8 @@ from sfr_eval.embeddings.locate import need
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+_SPECIAL = re.compile(r"[\[<].+[\]>]")
 
 MARGIN = 8
 """Free pieces in a chunk: apart from the rest of its text, a chunk may become slightly longer."""
@@ -46,6 +49,13 @@ class Pieces:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
+
+    def vocabulary(self) -> list[str]:
+        """Return all pieces without their marks of beginning or continuation, sorted; special ones,
+        which stand in brackets, are left out."""
+        pieces = self._tokenizer.get_vocab()
+        texts = {piece.removeprefix("##").strip("\u2581\u0120") for piece in pieces}
+        return sorted(text for text in texts if text and not _SPECIAL.fullmatch(text))
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Return the number of word pieces of each text, special ones included."""

@@ -158,6 +158,10 @@ class Encoder:
             return 0.0 if texts else None
         return sum(self._pieces.long(texts, self.window)) / len(texts)
 
+    def vocabulary(self) -> list[str]:
+        """Return the pieces of words that its tokenizer knows, see `Pieces.vocabulary`."""
+        return self._pieces.vocabulary()
+
     def notes(self, texts: Sequence[str]) -> dict[str, Any]:
         """Return what a reader of numbers based on these embeddings must know."""
         notes: dict[str, Any] = {"truncated_share": self.truncated_share(texts)}

@@ -41,6 +41,7 @@ METRICS = by_id(
             (LEXICAL | SEMANTIC)[metric].direction,
             f"{metric} of one persona's replies to several queries, one reply each.",
             unit="set",
+            range=(LEXICAL | SEMANTIC)[metric].range,
         )
         for metric in _WITHIN
     ),
@@ -73,7 +74,7 @@ def compute(context: Context) -> list[MetricResult]:
     whole = [number for number, one in enumerate(sets) if len(one.rows) == size]
     lexical = lexical_values(
         (
-            ReplyRow(number, "", index, context.replies[row].text)
+            ReplyRow(number, "", index, context.texts[row])
             for number in whole
             for index, row in enumerate(sets[number].rows)
         ),
@@ -81,7 +82,7 @@ def compute(context: Context) -> list[MetricResult]:
         workers=context.workers,
     ).of_prompts
     rows = [np.array(sets[number].rows, dtype=np.intp) for number in whole]
-    texts = [reply.text for reply in context.replies]
+    texts = context.texts
     meanings = distinct_meanings(context.equivalence, context.reply_embeddings, texts, rows)
     semantic = {
         **set_values(context.reply_embeddings, rows, workers=context.workers),

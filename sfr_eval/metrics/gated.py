@@ -20,7 +20,7 @@ from sfr_eval.metrics.equivalence import DRAW
 from sfr_eval.metrics.gates import Gate, gate_of
 from sfr_eval.metrics.lexical import signatures as lexical_signatures
 from sfr_eval.metrics.meanings import distinct_meanings
-from sfr_eval.metrics.metric import GateDefault, Metric, by_id
+from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.ngrams import pack
 from sfr_eval.metrics.repetition import group_means
 from sfr_eval.metrics.semantic import signatures
@@ -33,19 +33,22 @@ VERSION = "2"
 
 METRICS = by_id(
     Metric("valid_self_bleu_4", "lower", "Self-BLEU-4 of the valid replies, 3 references.",
+           range=(0, 1),
            claims=("within",), span=0.572),
     Metric("valid_embed_distance", "higher", "embed_distance of the valid replies.",
+           range=(0, 2),
            label="Distance of valid replies", headline=("variety", 2), claims=("within",),
-           span=0.425,
-           gate=GateDefault(0.02, place=4, otherwise="embed_distance")),
+           primary=("variety", 1),
+           span=0.425),
     Metric("valid_vendi_q2", "higher", "vendi_q2 of the valid replies.", claims=("within",),
            span=1.93),
     Metric("valid_distinct_k", "higher", "Expected number of valid meanings among 4 replies.",
            claims=("within",), span=2.13),
     Metric("utility_k", "higher",
-           "Quality of 4 replies read in turn, each meaning once (patience .8).",
+           "Quality of 4 replies read in turn, each meaning once (patience .8).", range=(0, 1),
            claims=("within",)),
-    Metric("valid_share", "higher", "Share of replies that pass the gate.", span=1.0),
+    Metric("valid_share", "higher", "Share of replies that pass the gate.", span=1.0,
+           range=(0, 1), outcomes=True),
 )  # fmt: skip
 REFERENCES = 3
 
@@ -71,7 +74,6 @@ def compute(context: Context) -> list[MetricResult]:
     bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
     semantic = signatures(context)
     meanings = semantic["distinct_k"][0]
-    texts = [reply.text for reply in context.replies]
     columns: dict[str, tuple[Floats, str, dict[str, Any]]] = {
         "valid_self_bleu_4": (
             _self_bleu(context, good),
@@ -84,7 +86,7 @@ def compute(context: Context) -> list[MetricResult]:
             distinct_meanings(
                 context.equivalence,
                 context.reply_embeddings,
-                texts,
+                context.texts,
                 good,
                 drawn=[len(prompt.drawn) for prompt in prompts],
             ),
@@ -95,7 +97,7 @@ def compute(context: Context) -> list[MetricResult]:
             utilities(
                 context.equivalence,
                 context.reply_embeddings,
-                texts,
+                context.texts,
                 np.array([gate.scores.get(r.sample_id, 0.0) for r in context.replies]),
                 [prompt.drawn for prompt in prompts],
             ),
@@ -147,7 +149,7 @@ def _notes(context: Context, gate: Gate, prompts: Sequence[_Replies]) -> dict[st
 def _self_bleu(context: Context, accepted: Sequence[np.ndarray]) -> Floats:
     rows = [int(row) for members in accepted for row in members]
     group = np.repeat(np.arange(len(accepted)), [len(members) for members in accepted])
-    texts = [context.tokenizer(context.replies[row].text) for row in rows]
+    texts = [context.tokenizer(context.texts[row]) for row in rows]
     draws = fixed_bleu_draws(pack(texts), group, references=REFERENCES)
     means = [group_means(draw[:, 3], group, groups=len(accepted)) for draw in draws]
     return np.asarray(np.mean(means, axis=0))

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
+from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.stats.arrays import Floats, Integers, Mask
 from sfr_eval.types import MetricResult
 
@@ -30,19 +31,22 @@ VERSION = "1"
 METRICS = by_id(
     Metric("query_accuracy", "higher",
            "Share of replies that are closer to their own question than to any other one.",
+           range=(0, 1), outcomes=True,
            label="Own question recognised", headline=("quality", 7), span=1.0, trust="relevance",
+           primary=("quality", 7),
            pairs=Pairs(
                place=7,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),),
                swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4"),
                compared=("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
-           ),
-           gate=GateDefault(0.05, place=10)),
+           )),
     Metric("query_strength", "higher",
            "How far up its own question stands among those that a reply is close to; 0 by chance.",
+           range=(-1, 1),
            label="Closeness to the own question", span=1.0, trust="relevance"),
     Metric("relevant_share", "higher",
            "Share of replies that are close enough to their own question to count as answers.",
+           range=(0, 1), outcomes=True,
            label="Answers to their own question", span=1.0, trust="relevance"),
 )  # fmt: skip
 MIN_QUESTIONS = 5
@@ -135,7 +139,7 @@ def recognised(context: Context) -> Recognition | str:
     found = recognition(
         embeddings,
         np.array([columns[reply.query] for reply in context.replies], dtype=np.intp),
-        context.embeddings(texts),
+        context.encoder.encode([normal_text(text) for text in texts]),  # whole, without a window
     )
     spoken = np.array([any(map(str.isalnum, text)) for text in own_texts], dtype=np.bool_)
     return found.only(spoken)

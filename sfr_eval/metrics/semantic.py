@@ -43,11 +43,13 @@ VERSION = "3"
 
 METRICS = by_id(
     Metric("embed_distance", "higher", "Mean cosine distance between two replies to one prompt.",
-           label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.425),
+           range=(0, 2),
+           label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.425,
+           primary=("variety", 3)),
     Metric("chamfer", "higher", "Cosine distance of a reply to the nearest other; falls with k.",
-           claims=("within",)),
+           range=(0, 2), claims=("within",)),
     Metric("chamfer_fixed", "higher", "Cosine distance of a reply to the nearest of 3 others.",
-           claims=("within",)),
+           range=(0, 2), claims=("within",)),
     Metric("vendi_q1", "higher", "Effective number of distinct replies; rises with k.",
            claims=("within",)),
     Metric("vendi_q2", "higher", "The same of order 2, from pairs; stable from k = 16.",
@@ -90,7 +92,7 @@ def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
 
 def compute(context: Context) -> list[MetricResult]:
     """Return the measures of sets for each prompt and cross_style_energy for each query."""
-    texts = [reply.text for reply in context.replies]
+    texts = context.texts
 
     def measure(sets: Sequence[Integers]) -> dict[str, Floats]:
         embeddings = context.reply_embeddings
@@ -99,7 +101,7 @@ def compute(context: Context) -> list[MetricResult]:
 
     columns = measure(context.prompt_rows())
     errors = set_errors(context.prompt_rows(), measure) if context.jackknife else {}
-    encoder_notes = context.encoder.notes(texts)
+    encoder_notes = {**context.encoder.notes(texts), **context.window_notes}
     results = []
     for metric, (signature, reason) in signatures(context).items():
         values = context.prompt_values(columns[metric].tolist(), reason=reason)

@@ -4,13 +4,13 @@ The numbers are the summaries of `metrics/sweep.py`, as results.json holds them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.table import headlines, inside_sentence, label
 from sfr_eval.report.figures import MODEL, REFERENCE, Figure, label_temperatures
 from sfr_eval.report.numbers import Interval
 from sfr_eval.report.trade_off import axis_label
+from sfr_eval.stats.frontier import CurveEstimate
 from sfr_eval.store.results import MatchedLevel, SuiteResults, SweepPoint, SweepSummary
 
 if TYPE_CHECKING:
@@ -146,5 +146,9 @@ def _rows(suite: SuiteResults, summary: SweepSummary) -> Iterator[dict[str, Any]
         yield shape | {"what": "point", "value": point.diversity} | fields
     for row in summary.matched:
         what = f"diversity at {row.part:g} of the best quality"
-        yield shape | {"what": what, "quality": row.level} | asdict(Interval.of(row))
-    yield shape | {"what": "hypervolume"} | asdict(Interval.of(summary.hypervolume))
+        yield shape | {"what": what, "quality": row.level} | _ends(row)
+    yield shape | {"what": "hypervolume"} | _ends(summary.hypervolume)
+
+
+def _ends(row: CurveEstimate) -> dict[str, Any]:
+    return {"value": row.value, "low": row.low, "high": row.high}

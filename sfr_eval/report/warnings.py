@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sfr_eval.report.verdict import chance
+from sfr_eval.report.course import beyond_the_encoder
+from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
@@ -152,24 +153,12 @@ def _grading(run: _Run) -> Iterator[str]:
         )
 
 
-def _style_probe(run: _Run) -> Iterator[str]:
-    reasons = {
-        estimate.reason
-        for (metric, _, persona), estimate in run.suite.estimates.items()
-        if metric == "style_accuracy" and not persona and estimate.value is None
-    }
-    for reason in sorted(reasons):
-        yield f"Style is not measured: {reason}."
-    if "style_accuracy" not in run.suite.notes:
-        return
-    notes = run.suite.notes["style_accuracy"]
-    if notes.held_out_accuracy is None:
-        yield f"The style probe could not be tested: {notes.reason or 'no held-out data'}."
-    elif notes.held_out_accuracy < 2 * chance(run.suite):
-        yield (
-            f"The style probe is weak: {notes.held_out_accuracy:.0%} on held-out replies (chance "
-            f"{chance(run.suite):.0%}); style numbers say little."
-        )
+def _style(run: _Run) -> Iterator[str]:
+    yield from style_warnings(run.suite)
+
+
+def _beyond_the_encoder(run: _Run) -> Iterator[str]:
+    yield from beyond_the_encoder(run.suite)
 
 
 def _unread_votes(run: _Run) -> Iterator[str]:
@@ -208,7 +197,8 @@ CHECKS: tuple[Callable[[_Run], Iterator[str]], ...] = (
     _thinking,
     _no_variety,
     _grading,
-    _style_probe,
+    _style,
+    _beyond_the_encoder,
     _unread_votes,
     _encoder,
 )

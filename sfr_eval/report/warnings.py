@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sfr_eval.report.course import beyond_the_encoder
+from sfr_eval.report.reply_warnings import MANY, reply_warnings
 from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
-
-MANY = 0.01
-"""Share of truncated, empty or cut texts above which there is a warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +84,10 @@ def _truncated_or_empty(run: _Run) -> Iterator[str]:
     share = run.share(sum(s.has_text and not s.text.strip() for s in run.samples))
     if share > MANY:
         yield f"{share:.0%} of the replies are empty."
+
+
+def _replies(run: _Run) -> Iterator[str]:
+    yield from reply_warnings(run.suite, without={"empty_rate"})  # counted above, of all samples
 
 
 def _thinking(run: _Run) -> Iterator[str]:
@@ -194,6 +196,7 @@ CHECKS: tuple[Callable[[_Run], Iterator[str]], ...] = (
     _incomplete,
     _without_text,
     _truncated_or_empty,
+    _replies,
     _thinking,
     _no_variety,
     _grading,

@@ -61,13 +61,7 @@ def compute(context: Context) -> list[MetricResult]:
         "valid_embed_distance": (sets["embed_distance"], few, semantic["embed_distance"][0]),
         "valid_vendi_q2": (sets["vendi_q2"], few, semantic["vendi_q2"][0]),
         "valid_distinct_k": (
-            distinct_meanings(
-                context.equivalence,
-                context.reply_embeddings,
-                [reply.text for reply in context.replies],
-                accepted,
-                drawn=drawn,
-            ),
+            distinct_meanings(context, accepted, drawn=drawn),
             semantic["distinct_k"][1],
             semantic["distinct_k"][0],
         ),
@@ -88,7 +82,7 @@ def compute(context: Context) -> list[MetricResult]:
 def _self_bleu(context: Context, accepted: Sequence[np.ndarray]) -> Floats:
     rows = [int(row) for members in accepted for row in members]
     group = np.repeat(np.arange(len(accepted)), [len(members) for members in accepted])
-    texts = [context.tokenizer(context.replies[row].text) for row in rows]
+    texts = [context.tokenizer(context.texts[row]) for row in rows]
     draws = fixed_bleu_draws(pack(texts), group, references=REFERENCES)
     means = [group_means(draw[:, 3], group, groups=len(accepted)) for draw in draws]
     return np.asarray(np.mean(means, axis=0))

@@ -8,6 +8,7 @@ from typing import get_args
 from sfr_eval.judges.error_rates import corrected_estimates
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.families import FAMILIES, Family, load_family
+from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.metrics.table import shown_ks
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.slices import slice_estimates
@@ -57,7 +58,9 @@ class Job:
                 persona="",
                 total=len(rows),
                 **{name: status[name] for name in get_args(Status)},
-                empty=sum(sample.has_text and not sample.text.strip() for sample in rows),
+                empty=sum(
+                    sample.has_text and not normal_text(sample.text).strip() for sample in rows
+                ),
             )
 
 

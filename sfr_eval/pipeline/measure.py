@@ -7,7 +7,7 @@ replies of the benchmark itself (`reference.py`).
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -68,7 +68,7 @@ def measure(
         long_texts=settings.encoder_long_texts,
         on_progress=on_progress and functools.partial(on_progress, "encode"),
     )
-    tokenizer = load_tokenizer(settings.tokenizer, window=settings.token_window)
+    tokenizer = load_tokenizer(settings.tokenizer)
     equivalence = load_equivalence(
         settings.equivalence,
         cache,
@@ -90,7 +90,7 @@ def measure(
                 encoder=encoder,
                 speaks_world=suite.world is not None and manifest.world == suite.id,
                 style_data=settings.style_data,
-                tokenizer=tokenizer,
+                tokenizer=replace(tokenizer, window=suite.spec.window(settings.token_window)),
                 equivalence=equivalence,
                 grading=grading(suite),
                 forward=forward,

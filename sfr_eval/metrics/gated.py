@@ -83,13 +83,7 @@ def compute(context: Context) -> list[MetricResult]:
         "valid_embed_distance": (sets["embed_distance"], few, semantic["embed_distance"][0]),
         "valid_vendi_q2": (sets["vendi_q2"], few, semantic["vendi_q2"][0]),
         "valid_distinct_k": (
-            distinct_meanings(
-                context.equivalence,
-                context.reply_embeddings,
-                context.texts,
-                good,
-                drawn=[len(prompt.drawn) for prompt in prompts],
-            ),
+            distinct_meanings(context, good, drawn=[len(prompt.drawn) for prompt in prompts]),
             too_few,
             meanings,
         ),

@@ -13,6 +13,9 @@ from sfr_eval.store.results import SuiteResults
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
 
+UNKNOWN = 0.03
+"""Share of characters unknown to the encoder above which there is a warning."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
@@ -182,6 +185,12 @@ def _encoder(run: _Run) -> Iterator[str]:
         yield (
             f"{share:.0%} of the texts are longer than the encoder's window; each is represented "
             "by the mean of its parts."
+        )
+    if (share := notes.unknown_share or 0.0) > UNKNOWN:
+        yield (
+            f"{share:.0%} of the characters are unknown to the encoder, which cannot tell them "
+            f"apart; {notes.unreadable_share or 0.0:.0%} of the replies are mostly unknown and "
+            "left out of measures of meaning: choose an --encoder that knows the language."
         )
     deviation = notes.encoder_deviation
     if deviation is not None and deviation.mean_distance is not None:

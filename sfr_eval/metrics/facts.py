@@ -24,7 +24,8 @@ METRICS = by_id(
            label="Copies of the prompt", span=1),
     Metric("word_order", "higher",
            "How much the order of neighbouring words tells; 0 for word salad and noise.",
-           label="Order of the words", headline=("quality", 8), span=0.5),
+           label="Order of the words", headline=("quality", 8), span=0.5,
+           primary=("form", 1)),
 )  # fmt: skip
 
 RUN = 5

@@ -12,7 +12,7 @@ import numpy as np
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.metrics.labels import copied_shares
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.metrics.probe import MIN_REPLIES, Probe, fit_probe
 from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult, Value
@@ -25,7 +25,9 @@ METRICS = by_id(
            span=6.26),
     Metric("style_strength", "higher",
            "Mean probability that the probe gives to the requested persona.",
+           range=(0, 1), outcomes=True,
            label="Style strength", headline=("style", 1), claims=("cross",), span=0.69,
+           primary=("style", 1),
            pairs=Pairs(
                place=6,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),
@@ -35,8 +37,9 @@ METRICS = by_id(
            )),
     Metric("style_accuracy", "higher",
            "Share of replies that the probe attributes to the requested persona.",
+           range=(0, 1), outcomes=True,
            label="Style accuracy", headline=("style", 2), claims=("cross",), span=0.75,
-           gate=GateDefault(0.02, place=2)),
+           primary=("style", 2)),
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from sfr_eval.formats.write.trackers import usable_trackers
 from sfr_eval.judges.panel import JudgePanel, open_panel
 from sfr_eval.metrics.families import load_family
 from sfr_eval.metrics.labels import read_style_data
+from sfr_eval.metrics.meanings import load_equivalence
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.checkpoint import resolve_base
 from sfr_eval.pipeline.checkpoint import check_subject
@@ -24,7 +25,7 @@ from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.thinking import ThinkTags
-from sfr_eval.util.assets import cache_open_to_others
+from sfr_eval.util.assets import cache_folder, cache_open_to_others
 from sfr_eval.util.files import missing_folders, writing_to
 from sfr_eval.util.progress import log
 
@@ -110,6 +111,7 @@ def check_metrics(settings: ScoreSettings) -> None:
     for family in settings.metrics or ():
         load_family(family)
     load_tokenizer(settings.tokenizer)
+    load_equivalence(settings.equivalence, cache_folder())
 
 
 def check_style_data(settings: ScoreSettings, suites: Sequence[Suite]) -> None:

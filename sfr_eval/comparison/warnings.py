@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.report.course import beyond_the_encoder
 from sfr_eval.report.reply_warnings import MANY
+from sfr_eval.report.style_warnings import style_warnings
+from sfr_eval.report.verdict import synthetic_style
 from sfr_eval.report.warnings import incomplete
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
@@ -82,6 +85,20 @@ def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
     return {t: cut[t] / count for t, count in counts.items()}
 
 
+def _measures(runs: _Runs) -> Iterator[str]:
+    """Yield what the runs' own reports say about their measures, once if it holds for both."""
+    for suite in runs.suites:
+        labels: dict[str, list[str]] = {}
+        for run in runs.both:
+            results = run.suites[suite]
+            synthetic = synthetic_style(results)
+            lines = (*style_warnings(results), synthetic, *beyond_the_encoder(results))
+            for line in filter(None, lines):
+                labels.setdefault(line, []).append(run.label)
+        for line, names in labels.items():
+            yield f"{' and '.join(names)}: {line}"
+
+
 def _models(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
         if not isinstance(run.identity.sampling, dict):
@@ -135,6 +152,7 @@ CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _incomplete,
     _unequal,
     _truncated,
+    _measures,
     _models,
     _only_one,
 )

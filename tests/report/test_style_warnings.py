@@ -1,14 +1,16 @@
 """pytest tests/report/test_style_warnings.py"""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sfr_eval.commands.score import show_results
 from sfr_eval.report.style_warnings import above_chance, style_warnings
 from sfr_eval.report.verdict import chance, finding, synthetic_style
-from sfr_eval.store.results import Notes, SuiteResults
-from tests.support.report_data import estimate
+from sfr_eval.store.results import Notes, Results, SuiteResults
+from tests.support.report_data import estimate, write_run
 
 
 def suite(personas: int = 2, **notes: Any) -> SuiteResults:
@@ -95,6 +97,22 @@ def test_synthetic_labels_are_said_beside_a_real_models_style() -> None:
     reference = {("style_accuracy", ""): estimate("style_accuracy", 0.9, 0.02)}
     assert synthetic_style(replace(about, truth=reference)) == ""
     assert synthetic_style(suite()) == ""
+
+
+def test_the_terminal_says_it_below_its_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_run(tmp_path / "run")
+    stored = folder.read_results().stored()
+    show_results(folder.path, as_json=False)
+    assert "synthetic" not in capsys.readouterr().out  # a run of the benchmark
+    del stored["truth"]
+    stored["notes"]["style_accuracy"]["persona"]["synthetic_labels"] = True
+    folder.write_results(Results.model_validate(stored))
+    show_results(folder.path, as_json=False)
+    out = capsys.readouterr().out
+    assert "persona: The style probe was fitted on synthetic replies" in out
+    assert "0.70+-0.02" in out
 
 
 def test_chance_is_one_over_the_personas_that_are_known() -> None:

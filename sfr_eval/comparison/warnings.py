@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from sfr_eval.comparison.family import Family
+from sfr_eval.comparison.lengths import lengths_of_runs
+from sfr_eval.comparison.mismatch import gates_differ
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.report.reply_warnings import MANY
+from sfr_eval.report.reply_warnings import MANY, reply_warnings
 from sfr_eval.report.warnings import incomplete
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
@@ -22,6 +25,7 @@ class _Runs:
     first: ScoredRun
     second: ScoredRun
     unequal: Mapping[str, Mapping[Cell, int]]  # suite -> prompts with unequal numbers of replies
+    families: Mapping[str, Family]  # suite -> its primary family
 
     @property
     def both(self) -> tuple[ScoredRun, ScoredRun]:
@@ -33,10 +37,14 @@ class _Runs:
 
 
 def warnings(
-    first: ScoredRun, second: ScoredRun, unequal: Mapping[str, Mapping[Cell, int]]
+    first: ScoredRun,
+    second: ScoredRun,
+    unequal: Mapping[str, Mapping[Cell, int]],
+    *,
+    families: Mapping[str, Family],
 ) -> list[str]:
     """Return the warnings, the gravest first; runs with these are still comparable."""
-    runs = _Runs(first=first, second=second, unequal=unequal)
+    runs = _Runs(first=first, second=second, unequal=unequal, families=families)
     return [line for check in CHECKS for line in check(runs)]
 
 
@@ -61,6 +69,25 @@ def _unequal(runs: _Runs) -> Iterator[str]:
                 f"({_listed(names)}). Means over replies take equally many; values of whole "
                 "prompts are left out there."
             )
+
+
+def _replies(runs: _Runs) -> Iterator[str]:
+    """Warn of what makes replies read as varied for another reason, in the family and outside."""
+    for suite, family in runs.families.items():
+        for run in runs.both:
+            for line in reply_warnings(run.suites[suite]):
+                yield f"{run.label}, {suite}: {line}"
+        t = family.temperature
+        if t is not None and (lengths := lengths_of_runs(*runs.both, suite, t)):
+            yield f"{suite}, {lengths.line}"
+        if "quality" not in family.measures:
+            yield (
+                f"{suite}: no measure of quality in these runs: noise and replies to other "
+                "questions are varied, too. Add a judge (--judge) or a reward model "
+                "(--reward-model)."
+            )
+        for missing in family.missing:
+            yield f"{suite}: declares its {missing}, which was not measured in both runs."
 
 
 def _truncated(runs: _Runs) -> Iterator[str]:
@@ -88,8 +115,8 @@ def _models(runs: _Runs) -> Iterator[str]:
             yield f"{run.label}: the sampling settings are unknown, so they cannot be checked."
     if runs.first.fingerprint == runs.second.fingerprint:
         seeds = [run.identity.seed for run in runs.both]
-        if seeds[0] == seeds[1]:
-            yield "Both runs are of the same weights with the same seed: one run, seen twice."
+        if _same_texts(runs):
+            yield "Both runs hold the same replies: one run, seen twice."
         else:
             yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."
     for name, read in _SETUP.items():
@@ -99,6 +126,15 @@ def _models(runs: _Runs) -> Iterator[str]:
                 f"The {name} differs: {one} in {runs.first.label}, {two} in {runs.second.label}. "
                 "It may cause some of the difference."
             )
+
+
+def _same_texts(runs: _Runs) -> bool:
+    """Return whether all replies that both runs have are the same texts."""
+    texts = [
+        {(s.suite, s.cell, s.index): s.text for s in run.samples if s.has_text} for run in runs.both
+    ]
+    shared = texts[0].keys() & texts[1].keys()
+    return bool(shared) and all(texts[0][key] == texts[1][key] for key in shared)
 
 
 _SETUP: dict[str, Callable[[Manifest], str | None]] = {
@@ -120,6 +156,12 @@ def _only_one(runs: _Runs) -> Iterator[str]:
             if temperatures := sorted(set(here.temperatures) - set(there.temperatures)):
                 shown = ", ".join(f"{t:g}" for t in temperatures)
                 yield f"{suite}: only {run.label} has T = {shown}: not compared there."
+            gated = [metric for metric in here.metrics if metric in there.metrics]
+            if gated := [name for name in gated if gates_differ(runs.both, suite, name)]:
+                yield (
+                    f"{suite}: good replies are chosen by another gate in each run: "
+                    f"{_listed(gated)} are not compared."
+                )
             if metrics := [metric for metric in here.metrics if metric not in there.metrics]:
                 yield (
                     f"{suite}: only {run.label} has {_listed(metrics)} ({len(metrics)} metrics): "
@@ -134,6 +176,7 @@ def _listed(names: list[str]) -> str:
 CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _incomplete,
     _unequal,
+    _replies,
     _truncated,
     _models,
     _only_one,

@@ -31,7 +31,7 @@ def verdicts(**changes: tuple[str, float]) -> dict[str, GateRow]:
         )
         for role, (call, delta) in zip(roles, changes.values(), strict=True)
     ]
-    return dict(zip(changes, judged_together(rows, roles), strict=True))
+    return dict(zip(changes, judged_together(rows, roles, lengths={}), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_style_pays_for_variety_four_times_over() -> None:
 def test_rows_that_a_user_wrote_stand_alone() -> None:
     fail = row("fail", metric="embed_distance", call="loss")
     gain = row("pass", metric="judge_rel", call="gain", delta=3.0, low=2.9, high=3.1)
-    assert judged_together([fail, gain], [None, "quality"])[0].verdict == "fail"
+    assert judged_together([fail, gain], [None, "quality"], lengths={})[0].verdict == "fail"

@@ -14,7 +14,7 @@ from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.judged import score_of, votes_by_reply
 from sfr_eval.metrics.metric import Trust
 from sfr_eval.metrics.quality import oracle_of
-from sfr_eval.metrics.relevance import RELEVANT, recognised
+from sfr_eval.metrics.relevance import RELEVANT, recognised, signature_of
 from sfr_eval.types import Sample
 
 JUDGED_AXES = ("ctx", "rel", "flu")
@@ -108,5 +108,5 @@ def _relevance(context: Context) -> Gate | str:
             reply.sample_id: float(relevant)
             for reply, relevant in zip(context.replies, found.relevant.tolist(), strict=True)
         },
-        signature={"candidates": found.candidates, **RELEVANT},
+        signature=signature_of(context, found) | RELEVANT,
     )

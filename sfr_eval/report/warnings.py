@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sfr_eval.report.course import beyond_the_encoder
+from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
@@ -157,6 +158,10 @@ def _style(run: _Run) -> Iterator[str]:
     yield from style_warnings(run.suite)
 
 
+def _relevance(run: _Run) -> Iterator[str]:
+    yield from relevance_warnings(run.suite)
+
+
 def _beyond_the_encoder(run: _Run) -> Iterator[str]:
     yield from beyond_the_encoder(run.suite)
 
@@ -195,6 +200,7 @@ CHECKS: tuple[Callable[[_Run], Iterator[str]], ...] = (
     _without_text,
     _truncated_or_empty,
     _thinking,
+    _relevance,
     _no_variety,
     _grading,
     _style,

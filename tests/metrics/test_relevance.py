@@ -19,6 +19,7 @@ from sfr_eval.metrics.relevance import (
     recognised,
     recognition,
 )
+from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 from tests.metrics.conftest import MakeContext, make_sample, make_suite
@@ -198,14 +199,29 @@ def test_a_copy_of_the_question_is_no_answer(
 @pytest.mark.parametrize(
     ("question", "reply", "rest"),
     [
-        ("Why is the sky blue?", "why is  the sky\nblue: dust", "  dust"),
+        ("Why is the sky blue?", "why is  the sky\nblue: dust", "dust"),
         ("Cats?", "Cats are fine.", "Cats are fine."),  # a word, not a copy
-        ("为什么天空是蓝色的\uff1f", "为什么天空是蓝色的\uff1f因为散射。", " 因为散射。"),
-        ("Is 2 (two) prime?", "Is 2 (two) prime", " "),
+        ("为什么天空是蓝色的\uff1f", "为什么天空是蓝色的\uff1f因为散射。", "因为散射。"),
+        ("Is 2 (two) prime?", "Is 2 (two) prime", ""),
     ],
 )
 def test_verbatim_questions_are_cut_out(question: str, reply: str, rest: str) -> None:
     assert own_words(reply, question) == rest
+
+
+def test_a_copy_with_invisible_characters_is_a_copy(
+    asked: Callable[[dict[str, list[str]]], Context],
+) -> None:
+    hidden = {query: [text.replace(" ", " \u200b")] for query, text in QUESTIONS.items()}
+    assert values(asked(hidden)) == [0.0] * 5
+
+
+def test_an_answer_may_come_after_the_window_of_variety(
+    asked: Callable[[dict[str, list[str]]], Context],
+) -> None:
+    made = asked({query: [f"{'So then. ' * 12}{answer}"] for query, answer in ANSWERS.items()})
+    windowed = replace(made, tokenizer=load_tokenizer(window=8))
+    assert values(windowed) == values(made) == [1.0] * 5
 
 
 def test_the_order_of_prompts_and_replies_does_not_matter(

@@ -73,7 +73,7 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         cells = {(row.metric, row.temperature): row for row in rows}
         shown = shown_metrics({row.metric for row in rows if row.value is not None})
         print_table(
-            f"{suite}: value +- half of the 95% interval, or value [its ends]",
+            f"{suite}: 95% intervals",
             ["metric", *(f"T={t:g}" for t in temperatures)],
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )

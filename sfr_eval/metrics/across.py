@@ -81,12 +81,12 @@ def compute(context: Context) -> list[MetricResult]:
         context.tokenizer,
         workers=context.workers,
     ).of_prompts
-    rows = [np.array(sets[number].rows, dtype=np.intp) for number in whole]
-    texts = context.texts
-    meanings = distinct_meanings(context.equivalence, context.reply_embeddings, texts, rows)
+    # Lexical measures read every reply; the encoder does not (see `Context.readable`).
+    readable = [number for number in whole if context.readable[list(sets[number].rows)].all()]
+    rows = [np.array(sets[number].rows, dtype=np.intp) for number in readable]
     semantic = {
         **set_values(context.reply_embeddings, rows, workers=context.workers),
-        "distinct_k": meanings,
+        "distinct_k": distinct_meanings(context, rows),
     }
     queries = len({query for _, query in context.by_query})
     notes = {
@@ -102,7 +102,7 @@ def compute(context: Context) -> list[MetricResult]:
     results = []
     for inner in _WITHIN:
         if inner in semantic:
-            pairs = zip(whole, semantic[inner].tolist(), strict=True)
+            pairs = zip(readable, semantic[inner].tolist(), strict=True)
             numbers = {number: value for number, value in pairs if not np.isnan(value)}
         else:
             by_set = lexical.get(inner, {})
@@ -129,8 +129,10 @@ def _conditional_ratio(
 ) -> MetricResult:
     """Return, for each block and persona, the mean embed_distance of its prompts over its
     across_embed_distance."""
-    rows = context.prompt_embeddings()
-    within = {cell: mean_pairwise_distance(embeddings) for cell, embeddings in rows.items()}
+    within = {
+        cell: mean_pairwise_distance(context.reply_embeddings[rows[context.readable[rows]]])
+        for cell, rows in zip(context.by_prompt, context.prompt_rows(), strict=True)
+    }
     prompts: dict[Cell, dict[Cell, None]] = {}  # block -> its prompts, in order
     for one in sets:
         block = prompts.setdefault((one.temperature, one.name, one.persona), {})

@@ -108,6 +108,12 @@ class Context:
         self._refuse_nan(rows, first=0)
         return rows
 
+    @cached_property
+    def readable(self) -> "npt.NDArray[np.bool_]":
+        """Which of `replies` the encoder can read; measures of sets leave the others out, like
+        errors. See `Encoder.readable`."""
+        return self.encoder.readable(self.texts)
+
     def reply_embedding_blocks(self) -> "Iterator[npt.NDArray[np.float32]]":
         """Yield `reply_embeddings` in blocks of rows, since a million rows are 1.5 GB."""
         if "reply_embeddings" in self.__dict__:  # computed already

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FAMILIES: dict[str, str] = {
     "text": "sfr_eval.metrics.text",
+    "facts": "sfr_eval.metrics.facts",
     "lexical": "sfr_eval.metrics.lexical",
     "semantic": "sfr_eval.metrics.semantic",
     "style": "sfr_eval.metrics.style",
@@ -32,7 +33,7 @@ FAMILIES: dict[str, str] = {
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
-NEED_NO_ENCODER = frozenset({"text", "lexical", "quality"})
+NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "quality"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from sfr_eval.metrics.lexical import signatures as lexical_signatures
 from sfr_eval.metrics.meanings import distinct_meanings
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.ngrams import pack
+from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.metrics.repetition import group_means
 from sfr_eval.metrics.semantic import signatures
 from sfr_eval.metrics.semantic_sets import set_values
@@ -55,7 +56,7 @@ REFERENCES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Replies:
-    """The rows of `Context.replies` that answer one prompt."""
+    """The rows of `Context.replies` that answer one prompt and that the encoder can read."""
 
     drawn: Integers  # those that the gate could judge
     good: Integers  # those that pass
@@ -70,7 +71,7 @@ def compute(context: Context) -> list[MetricResult]:
     good = [prompt.good for prompt in prompts]
     sets = set_values(context.reply_embeddings, good, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
-    too_few = f"fewer than {DRAW} replies with text that the gate could judge"
+    too_few = f"fewer than {DRAW} replies with text that could be judged"
     bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
     semantic = signatures(context)
     meanings = semantic["distinct_k"][0]
@@ -83,13 +84,7 @@ def compute(context: Context) -> list[MetricResult]:
         "valid_embed_distance": (sets["embed_distance"], few, semantic["embed_distance"][0]),
         "valid_vendi_q2": (sets["vendi_q2"], few, semantic["vendi_q2"][0]),
         "valid_distinct_k": (
-            distinct_meanings(
-                context.equivalence,
-                context.reply_embeddings,
-                context.texts,
-                good,
-                drawn=[len(prompt.drawn) for prompt in prompts],
-            ),
+            distinct_meanings(context, good, drawn=[len(prompt.drawn) for prompt in prompts]),
             too_few,
             meanings,
         ),
@@ -97,7 +92,7 @@ def compute(context: Context) -> list[MetricResult]:
             utilities(
                 context.equivalence,
                 context.reply_embeddings,
-                context.texts,
+                [normal_text(reply.text) for reply in context.replies],
                 np.array([gate.scores.get(r.sample_id, 0.0) for r in context.replies]),
                 [prompt.drawn for prompt in prompts],
             ),
@@ -106,7 +101,7 @@ def compute(context: Context) -> list[MetricResult]:
         ),
         "valid_share": (
             np.array([_share(len(p.good), len(p.drawn)) for p in prompts], dtype=np.float64),
-            f"{NO_TEXT} that the gate could judge",
+            f"{NO_TEXT} that could be judged",
             {},
         ),
     }
@@ -132,7 +127,8 @@ def _prompts(context: Context, gate: Gate) -> Iterator[_Replies]:
     judged = np.array([verdict is not None for verdict in verdicts], dtype=np.bool_)
     passed = np.array([verdict is True for verdict in verdicts], dtype=np.bool_)
     for rows in context.prompt_rows():
-        yield _Replies(drawn=rows[judged[rows]], good=rows[passed[rows]])
+        known = rows[context.readable[rows]]
+        yield _Replies(drawn=known[judged[known]], good=known[passed[known]])
 
 
 def _notes(context: Context, gate: Gate, prompts: Sequence[_Replies]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,7 +12,11 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.metrics.classes import MAX_DISTANCE
 from sfr_eval.metrics.equivalence import DRAW, cosine_relation, expected_meanings
+from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.stats.arrays import Floats, Integers, Mask
+
+if TYPE_CHECKING:
+    from sfr_eval.metrics.context import Context
 
 CUT = "cut"
 """Name of the default: a cut on cosine distance at MAX_DISTANCE."""
@@ -86,6 +90,16 @@ def load_equivalence(
 
 
 def distinct_meanings(
+    context: "Context", sets: Sequence[Integers], *, drawn: Sequence[int] | None = None
+) -> Floats:
+    """Return the expected number of different answers among four replies, for each set of rows of
+    `context.replies`. `drawn` and undefined values are as for `meanings_of`. A cut reads embeddings
+    of the replies' common window; a classifier reads the replies up to its own limit."""
+    texts = [normal_text(reply.text) for reply in context.replies]
+    return meanings_of(context.equivalence, context.reply_embeddings, texts, sets, drawn=drawn)
+
+
+def meanings_of(
     equivalence: Equivalence,
     embeddings: Floats,
     texts: Sequence[str],

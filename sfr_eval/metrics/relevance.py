@@ -51,6 +51,8 @@ METRICS = by_id(
 )  # fmt: skip
 MIN_QUESTIONS = 5
 """Different questions below which chance is too high to tell anything."""
+READABLE = 0.5
+"""Share of the questions that the encoder must be able to read."""
 NEAR = 0.6
 """A reply is relevant if its own question is this near to the best one: the share of the way from
 the mean similarity of the other questions to that of the closest one."""
@@ -126,6 +128,8 @@ def recognised(context: Context) -> Recognition | str:
     columns, texts = candidates(context.suite, [query for _, query in context.by_query])
     if isinstance(columns, str):
         return columns
+    if context.encoder.readable(texts).mean() < READABLE:
+        return "the encoder cannot read the questions"
     own = [columns[reply.query] for reply in context.replies]
     # Whole texts: an answer may come late, and the window of measures of variety is short.
     replies = [

@@ -92,19 +92,18 @@ def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
 
 def compute(context: Context) -> list[MetricResult]:
     """Return the measures of sets for each prompt and cross_style_energy for each query."""
-    texts = context.texts
 
     def measure(sets: Sequence[Integers]) -> dict[str, Floats]:
-        embeddings = context.reply_embeddings
-        meanings = distinct_meanings(context.equivalence, embeddings, texts, sets)
-        return {**set_values(embeddings, sets, workers=context.workers), "distinct_k": meanings}
+        values = set_values(context.reply_embeddings, sets, workers=context.workers)
+        return {**values, "distinct_k": distinct_meanings(context, sets)}
 
-    columns = measure(context.prompt_rows())
-    errors = set_errors(context.prompt_rows(), measure) if context.jackknife else {}
-    encoder_notes = {**context.encoder.notes(texts), **context.window_notes}
+    sets = _readable_rows(context)
+    columns = measure(sets)
+    errors = set_errors(sets, measure) if context.jackknife else {}
+    encoder_notes = {**context.encoder.notes(context.texts), **context.window_notes}
     results = []
     for metric, (signature, reason) in signatures(context).items():
-        values = context.prompt_values(columns[metric].tolist(), reason=reason)
+        values = _prompt_values(context, columns[metric], sets, reason=reason)
         notes = dict(encoder_notes)
         if metric in errors:
             values = [
@@ -118,6 +117,23 @@ def compute(context: Context) -> list[MetricResult]:
             )
         )
     return [*results, _energy(context)]
+
+
+def _prompt_values(
+    context: Context, numbers: Floats, sets: Sequence[Integers], *, reason: str
+) -> list[Value]:
+    """Return the values of all prompts; the reason says whether replies were left out."""
+    values = context.prompt_values(numbers.tolist(), reason=reason)
+    unread = f"{reason} that the encoder can read"
+    return [
+        replace(value, reason=unread) if value.reason and len(rows) < len(all_rows) else value
+        for value, rows, all_rows in zip(values, sets, context.prompt_rows(), strict=True)
+    ]
+
+
+def _readable_rows(context: Context) -> list[Integers]:
+    """Return the rows of each prompt's replies that the encoder can read."""
+    return [rows[context.readable[rows]] for rows in context.prompt_rows()]
 
 
 def within_prompt(values: Sequence[Value]) -> dict[str, dict[str, Any]]:
@@ -174,7 +190,9 @@ def _energy(context: Context) -> MetricResult:
     permutations = PERMUTATIONS if context.permutations is None else context.permutations
     of_reply = [reply.cell for reply in context.replies]
     for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query):
-        rows = [i for i, key in enumerate(of_reply) if key[0] == temperature]
+        rows = [
+            i for i, key in enumerate(of_reply) if key[0] == temperature and context.readable[i]
+        ]
         queries = [of_reply[i][1] for i in rows]
         personas = [of_reply[i][2] for i in rows]
         test = energy_test(
@@ -209,7 +227,8 @@ def persona_similarity(context: Context) -> dict[float, Similarity]:
     personas = list(dict.fromkeys(sample.persona for sample in context.samples))
     order = {persona: number for number, persona in enumerate(personas)}
     cosines: dict[float, list[Floats]] = {}
-    rows = context.prompt_embeddings()
+    places = dict(zip(context.by_prompt, _readable_rows(context), strict=True))
+    rows = {cell: context.reply_embeddings[own] for cell, own in places.items()}
     dimensions = context.reply_embeddings.shape[1]
     for (temperature, query), by_persona in context.by_query.items():
         totals = np.zeros((len(personas), dimensions))

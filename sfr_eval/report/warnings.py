@@ -7,14 +7,15 @@ from functools import cached_property
 
 from sfr_eval.report.course import beyond_the_encoder
 from sfr_eval.report.relevance_warnings import relevance_warnings
+from sfr_eval.report.reply_warnings import MANY, reply_warnings
 from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
 
-MANY = 0.01
-"""Share of truncated, empty or cut texts above which there is a warning."""
+UNKNOWN = 0.03
+"""Share of characters unknown to the encoder above which there is a warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,10 @@ def _truncated_or_empty(run: _Run) -> Iterator[str]:
     share = run.share(sum(s.has_text and not s.text.strip() for s in run.samples))
     if share > MANY:
         yield f"{share:.0%} of the replies are empty."
+
+
+def _replies(run: _Run) -> Iterator[str]:
+    yield from reply_warnings(run.suite, without={"empty_rate"})  # counted above, of all samples
 
 
 def _thinking(run: _Run) -> Iterator[str]:
@@ -186,6 +191,12 @@ def _encoder(run: _Run) -> Iterator[str]:
             f"{share:.0%} of the texts are longer than the encoder's window; each is represented "
             "by the mean of its parts."
         )
+    if (share := notes.unknown_share or 0.0) > UNKNOWN:
+        yield (
+            f"{share:.0%} of the characters are unknown to the encoder, which cannot tell them "
+            f"apart; {notes.unreadable_share or 0.0:.0%} of the replies are mostly unknown and "
+            "left out of measures of meaning: choose an --encoder that knows the language."
+        )
     deviation = notes.encoder_deviation
     if deviation is not None and deviation.mean_distance is not None:
         yield (
@@ -199,8 +210,9 @@ CHECKS: tuple[Callable[[_Run], Iterator[str]], ...] = (
     _incomplete,
     _without_text,
     _truncated_or_empty,
-    _thinking,
+    _replies,
     _relevance,
+    _thinking,
     _no_variety,
     _grading,
     _style,

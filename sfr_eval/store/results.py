@@ -111,6 +111,8 @@ class Notes(Record):
     # encoder
     truncated_share: float | None = None
     chunked_share: float | None = None
+    unknown_share: float | None = None
+    unreadable_share: float | None = None
     encoder_deviation: EncoderDeviation | None = None
     # judges
     votes_asked: int | None = None

@@ -77,7 +77,7 @@ def test_check_and_compare_agree_on_every_row(runs: dict[str, Path], tmp_path: P
         for row in compared:
             other = rows[row.metric, row.temperature]
             assert (other.call, other.words, other.n) == (row.call, row.words, row.n)
-            assert (other.low, other.high) == pytest.approx((row.low, row.high), abs=1e-4)
+            assert (other.low, other.high) == pytest.approx((row.low, row.high), abs=1e-3)
             assert (other.verdict == "fail") == (row.call == "loss" and not row.small)
 
 
@@ -95,7 +95,7 @@ def test_a_metric_without_any_value_is_not_checked_by_default(tmp_path: Path) ->
 
 
 def _mode(mode: str) -> str:
-    return f"checks: [{{metric: cs_self_bleu_4, temperature: 0.6, mode: {mode}, tolerance: 0.06}}]"
+    return f"checks: [{{metric: cs_self_bleu_4, temperature: 0.6, mode: {mode}, tolerance: 0.08}}]"
 
 
 def _damaged(run: Path, folder: Path, change: Callable[[Path], Any]) -> Path:

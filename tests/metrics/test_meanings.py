@@ -12,8 +12,8 @@ from sfr_eval.metrics.classes import MAX_DISTANCE, distinct_k
 from sfr_eval.metrics.meanings import (
     ClassifiedPairs,
     CosineCut,
-    distinct_meanings,
     load_equivalence,
+    meanings_of,
 )
 from tests.embeddings.test_pair_classifier import tiny_classifier
 from tests.metrics.test_semantic import unit_rows
@@ -51,7 +51,7 @@ def test_each_set_is_counted_by_its_own_texts_and_size() -> None:
     texts = ["ab", "ac", "ba", "ca", "da", "db"]
     rows = unit_rows(0, 6, 3)
     sets = [np.arange(4), np.arange(6), np.arange(3), np.array([5, 4, 3, 2]), np.arange(0)]
-    found = distinct_meanings(FirstLetters(), rows, texts, sets)
+    found = meanings_of(FirstLetters(), rows, texts, sets)
     expected = [distinct_k([texts[i][0] for i in own], 4) for own in sets]
     assert found == pytest.approx(np.array(expected, dtype=float), nan_ok=True)
     assert np.isnan(found[[2, 4]]).all()
@@ -60,14 +60,14 @@ def test_each_set_is_counted_by_its_own_texts_and_size() -> None:
 def test_filtered_replies_count_among_all_that_were_drawn() -> None:
     texts, rows = ["a", "b"], unit_rows(0, 2, 3)
     sets = [np.arange(2), np.arange(0), np.arange(1)]
-    found = distinct_meanings(FirstLetters(), rows, texts, sets, drawn=[8, 4, 3])
+    found = meanings_of(FirstLetters(), rows, texts, sets, drawn=[8, 4, 3])
     assert found[:2] == pytest.approx([1.0, 0.0])
     assert np.isnan(found[2])
 
 
 def test_a_cut_reads_only_embeddings() -> None:
     rows = np.concatenate([AXES[:3], AXES[:1]])  # the fourth is a copy of the first
-    found = distinct_meanings(CosineCut(), rows, [""] * 4, [np.arange(4)])
+    found = meanings_of(CosineCut(), rows, [""] * 4, [np.arange(4)])
     assert found.tolist() == [3.0]
 
 
@@ -75,5 +75,5 @@ def test_a_classifier_reads_only_texts(tmp_path: Path) -> None:
     """Short replies are compared by their words, so that the answers are known."""
     pairs = ClassifiedPairs(PairClassifier(str(tiny_classifier(tmp_path / "m")), tmp_path))
     texts = ["red", "Red", "blue", "green sea"]
-    found = distinct_meanings(pairs, np.ones((4, 2)), texts, [np.arange(4), np.array([0, 1, 2, 3])])
+    found = meanings_of(pairs, np.ones((4, 2)), texts, [np.arange(4), np.array([0, 1, 2, 3])])
     assert found.tolist() == [3.0, 3.0]

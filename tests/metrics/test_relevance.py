@@ -146,6 +146,13 @@ def test_a_query_without_text_is_a_reason(context: MakeContext) -> None:
     assert first.values[0].reason == "the suite does not have the text of query q"
 
 
+def test_questions_that_the_encoder_cannot_read_are_a_reason(context: MakeContext) -> None:
+    made = context({(f"q{n}", "x"): ["yes"] for n in range(5)})
+    suite = suite_of({f"q{n}": f"?{n}" for n in range(5)})  # see Vectors.readable
+    first, *_ = compute(replace(made, suite=suite, encoder=Vectors({})))  # type: ignore[arg-type]
+    assert {value.reason for value in first.values} == {"the encoder cannot read the questions"}
+
+
 def test_questions_with_one_text_are_one_candidate() -> None:
     twice = {**QUESTIONS, "cat2": "  how do I STOP my cat from scratching the sofa? "}
     columns, texts = candidates(suite_of(twice), list(twice))

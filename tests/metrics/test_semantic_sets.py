@@ -137,3 +137,19 @@ def test_the_equivalence_is_in_the_signature_and_decides(context: MakeContext) -
         values += [r.values[0].value for r in semantic.compute(other) if r.metric == "distinct_k"]
     # a, a, b, c with distances ab .2, bc .4: first all differ, then a = b, then b = c as well.
     assert values == [3.0, 2.0, pytest.approx(1.75)]
+
+
+def test_replies_that_the_encoder_cannot_read_are_left_out(context: MakeContext) -> None:
+    """Their embeddings are all alike, which must not read as collapse."""
+    table = {**TABLE, "?1": [0.6, 0.8], "?2": [0.6, 0.8], "?3": [0.6, 0.8]}
+    sets = {("q", "x"): ["?1", "?2", "?3", "a"], ("r", "x"): ["a", "?1", "b", "?2"]}
+    made = replace(context(sets), encoder=Vectors(table))  # type: ignore[arg-type]
+    found = {r.metric: r.values for r in semantic.compute(made)}
+    first, second = found["embed_distance"]
+    assert (first.value, second.value) == (None, pytest.approx(1.0))
+    assert first.reason == "fewer than 2 replies with text that the encoder can read"
+    assert {v.reason for v in found["distinct_k"]} == {
+        "fewer than 4 replies with text that the encoder can read"
+    }
+    matrix = semantic.persona_similarity(made)[1.0].matrix
+    assert matrix[0][0] == pytest.approx(0.0)  # of a and b only

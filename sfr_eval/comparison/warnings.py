@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.report.reply_warnings import MANY
+from sfr_eval.report.relevance_warnings import relevance_warnings
+from sfr_eval.report.reply_warnings import MANY, reply_warnings
 from sfr_eval.report.warnings import incomplete
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
@@ -82,6 +84,29 @@ def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
     return {t: cut[t] / count for t, count in counts.items()}
 
 
+def _replies(runs: _Runs) -> Iterator[str]:
+    """What the replies of either run do instead of answering, which may read as variety."""
+    for suite in runs.suites:
+        for run in runs.both:
+            about = run.suites[suite]
+            for line in (*reply_warnings(about), *relevance_warnings(about)):
+                yield f"{suite}, {run.label}: {line}"
+
+
+def _gates(runs: _Runs) -> Iterator[str]:
+    for suite in runs.suites:
+        if any("valid_share" not in run.suites[suite].metrics for run in runs.both):
+            continue
+        one, two = (
+            compared_signature(run, suite, "valid_share").get("gate", "") for run in runs.both
+        )
+        if one != two:
+            yield (
+                f"{suite}: good replies are those that pass {one} in {runs.first.label} and {two} "
+                f"in {runs.second.label}: variety of good replies is not compared."
+            )
+
+
 def _models(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
         if not isinstance(run.identity.sampling, dict):
@@ -134,7 +159,9 @@ def _listed(names: list[str]) -> str:
 CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _incomplete,
     _unequal,
+    _replies,
     _truncated,
+    _gates,
     _models,
     _only_one,
 )

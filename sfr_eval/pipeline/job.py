@@ -62,7 +62,7 @@ class Job:
 
 
 def suite_families(
-    suite: Suite, names: Sequence[str] | None, *, judged: bool
+    suite: Suite, names: Sequence[str] | None, *, judged: bool, rewarded: bool = False
 ) -> tuple[Family, ...]:
     """Return the families of a suite in table order; `names` None takes those that it lists."""
     if names is None:
@@ -70,8 +70,9 @@ def suite_families(
         loaded = {name: load_family(name, where=where) for name in names}
     else:
         loaded = {name: load_family(name) for name in names}
-    if judged:
-        loaded["judge"] = load_family("judge")
+    for name, wanted in {"judge": judged, "reward": rewarded}.items():
+        if wanted:
+            loaded[name] = load_family(name)
     return tuple(loaded[name] for name in FAMILIES if name in loaded)
 
 

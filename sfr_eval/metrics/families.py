@@ -20,6 +20,7 @@ FAMILIES: dict[str, str] = {
     "style": "sfr_eval.metrics.style",
     "population": "sfr_eval.metrics.population",
     "quality": "sfr_eval.metrics.quality",
+    "relevance": "sfr_eval.metrics.relevance",
     "gated": "sfr_eval.metrics.gated",
     "across": "sfr_eval.metrics.across",
     "code": "sfr_eval.metrics.code",

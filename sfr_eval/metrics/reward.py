@@ -12,7 +12,8 @@ METRICS = by_id(
            unit="sample", label="Reward", headline=("quality", 6), trust="reward",
            pairs=Pairs(place=6, compared=("embed_distance", "self_bleu_4_fixed"))),
     Metric("reward_good", "higher", "Share of replies with at least the reward of the threshold.",
-           unit="sample", label="Good by reward", span=1.0, trust="reward"),
+           unit="sample", label="Good by reward", span=1.0, trust="reward",
+           range=(0, 1), outcomes=True),
 )  # fmt: skip
 
 NO_MODEL = "--metrics reward: needs a reward model; give --reward-model"

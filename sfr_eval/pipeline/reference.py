@@ -91,6 +91,7 @@ def _key(job: Job, plan: Plan) -> str:
         "families": {family.name: family.version for family in job.families},
         "tokenizer": context.tokenizer.signature,
         "encoder": encoder,
+        "equivalence": context.equivalence.signature,
         "style_data": style_data,
         "reward": _reward_signature(context),
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.report.reply_warnings import MANY
+from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings
 from sfr_eval.report.warnings import incomplete
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
@@ -75,6 +75,22 @@ def _truncated(runs: _Runs) -> Iterator[str]:
                 )
 
 
+def _replies(runs: _Runs) -> Iterator[str]:
+    """Warn of what makes replies read as varied, or as alike, without being a matter of variety."""
+    for suite in runs.suites:
+        for run in runs.both:
+            for line in reply_warnings(run.suites[suite]):
+                yield f"{suite}, {run.label}: {line}"
+        first, second = (run.suites[suite] for run in runs.both)
+        for t, (one, two) in orders_apart(first, second).items():
+            less, more = runs.both if one < two else runs.both[::-1]
+            yield (
+                f"{suite}, T = {t:g}: the order of the words tells less in {less.label} "
+                f"({min(one, two):.2f} against {max(one, two):.2f}): it has noise among its words, "
+                f"or {more.label} says the same to different questions."
+            )
+
+
 def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
     samples = [sample for sample in run.samples if sample.suite == suite]
     counts = Counter(sample.temperature for sample in samples)
@@ -135,6 +151,7 @@ CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _incomplete,
     _unequal,
     _truncated,
+    _replies,
     _models,
     _only_one,
 )

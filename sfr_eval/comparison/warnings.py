@@ -8,7 +8,7 @@ from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.report.relevance_warnings import relevance_warnings
-from sfr_eval.report.reply_warnings import MANY, reply_warnings
+from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings
 from sfr_eval.report.warnings import incomplete
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
@@ -77,20 +77,28 @@ def _truncated(runs: _Runs) -> Iterator[str]:
                 )
 
 
-def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
-    samples = [sample for sample in run.samples if sample.suite == suite]
-    counts = Counter(sample.temperature for sample in samples)
-    cut = Counter(sample.temperature for sample in samples if sample.status == "truncated")
-    return {t: cut[t] / count for t, count in counts.items()}
-
-
 def _replies(runs: _Runs) -> Iterator[str]:
-    """What the replies of either run do instead of answering, which may read as variety."""
+    """Warn of what makes replies read as varied, or as alike, without being a matter of variety."""
     for suite in runs.suites:
         for run in runs.both:
             about = run.suites[suite]
             for line in (*reply_warnings(about), *relevance_warnings(about)):
                 yield f"{suite}, {run.label}: {line}"
+        first, second = (run.suites[suite] for run in runs.both)
+        for t, (one, two) in orders_apart(first, second).items():
+            less, more = runs.both if one < two else runs.both[::-1]
+            yield (
+                f"{suite}, T = {t:g}: the order of the words tells less in {less.label} "
+                f"({min(one, two):.2f} against {max(one, two):.2f}): it has noise among its words, "
+                f"or {more.label} says the same to different questions."
+            )
+
+
+def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
+    samples = [sample for sample in run.samples if sample.suite == suite]
+    counts = Counter(sample.temperature for sample in samples)
+    cut = Counter(sample.temperature for sample in samples if sample.status == "truncated")
+    return {t: cut[t] / count for t, count in counts.items()}
 
 
 def _gates(runs: _Runs) -> Iterator[str]:

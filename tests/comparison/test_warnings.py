@@ -1,63 +1,99 @@
 """pytest tests/comparison/test_warnings.py"""
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sfr_eval.comparison.differences import compared_metrics
-from sfr_eval.comparison.runs import ScoredRun, open_runs
-from sfr_eval.comparison.warnings import warnings
-from sfr_eval.types import Estimate
-from tests.support.compare_data import write_code_run
-from tests.support.report_data import estimate
+from sfr_eval.comparison.compare import compare_runs
+from sfr_eval.types import Sample
+from tests.support.compare_data import write_world_run
 
-SUITE = "programs"
-With = Callable[[Sequence[Estimate], Sequence[Estimate]], list[ScoredRun]]
+Edit = Callable[[list[Sample]], list[Sample]]
+REFUSAL = "I'm sorry, but I can't help with that."
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> With:
-    """Two runs with more estimates than were measured of them."""
-    right = {"a": [True, False], "b": [True, True]}
-    opened = open_runs([write_code_run(tmp_path / name, right) for name in ("one", "two")])
-
-    def make(*more: Sequence[Estimate]) -> list[ScoredRun]:
-        made = []
-        for run, rows in zip(opened, more, strict=True):
-            suite = run.suites[SUITE]
-            # A verifier knows better than relevance, so only its own estimates are left.
-            added = {(row.metric, row.temperature, row.persona): row for row in rows}
-            made.append(replace(run, suites={SUITE: replace(suite, estimates=added)}))
-        return made
-
-    return make
+def run(folder: Path, change: Edit | None = None, **dials: float) -> Path:
+    """14 queries, 3 personas, 4 replies at T = 1."""
+    return write_world_run(
+        folder, dials, change=change, families=("text", "facts"), temperatures=(1.0,)
+    )
 
 
-def behind(gate: str) -> Estimate:
-    signature = f"valid_share|version:2|gate:{gate}|gate_votes:1"
-    return replace(estimate("valid_share", 0.9, 0.02), signature=signature)
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(tmp_path_factory.mktemp("warnings") / "truth")
 
 
-def test_what_the_replies_of_either_run_do_is_named(runs: With) -> None:
-    good, bad = estimate("relevant_share", 0.95, 0.02), estimate("relevant_share", 0.3, 0.02)
-    lines = warnings(*runs([good], [bad, estimate("refusal_rate", 0.4, 0.02)]), {})
-    (about,) = [line for line in lines if "own question" in line]
-    assert about.startswith(f"{SUITE}, two: Few replies")
-    (refusals,) = [line for line in lines if "refuse to answer" in line]
-    assert refusals.startswith(f"{SUITE}, two: 40%")
-    assert not [line for line in lines if line.startswith(f"{SUITE}, one:")]
+def lines(first: Path, second: Path, word: str) -> list[str]:
+    (pair,) = compare_runs(first, second, allow_mismatch=True).pairs
+    return [line for line in pair.warnings if word in line]
 
 
-def test_variety_behind_different_gates_is_not_compared_and_said(runs: With) -> None:
-    first, second = runs([behind("judge_rel")], [behind("relevant")])
-    assert compared_metrics((first, second), SUITE) == []
-    (line,) = [line for line in warnings(first, second, {}) if "good replies" in line]
-    assert "pass judge_rel in one and relevant in two" in line
+def every_second(text: str) -> Edit:
+    return lambda rows: [replace(row, text=text) if row.index % 2 else row for row in rows]
 
 
-def test_variety_behind_one_gate_is_compared(runs: With) -> None:
-    first, second = runs([behind("relevant")], [behind("relevant")])
-    assert compared_metrics((first, second), SUITE) == ["valid_share"]
-    assert not [line for line in warnings(first, second, {}) if "good replies" in line]
+def edited(edit: Callable[[str], str]) -> Edit:
+    return lambda rows: [replace(row, text=edit(row.text)) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        (REFUSAL, "refuse to answer"),
+        ("", "are empty"),
+        ("Du solltest jeden Tag zur gleichen Zeit damit anfangen.", "another language"),
+    ],
+)
+def test_half_of_the_replies_are_named_with_the_run(
+    truth: Path, tmp_path: Path, text: str, word: str
+) -> None:
+    half = run(tmp_path / "half", every_second(text))
+    for pair in ((truth, half), (half, truth)):
+        (line,) = lines(*pair, word)
+        assert line.startswith("persona, half: 50% of the replies ")
+
+
+def test_noise_among_the_words_is_named(truth: Path, tmp_path: Path) -> None:
+    rng = random.Random(1)
+    words = [
+        "river",
+        "lamp",
+        "seven",
+        "tiger",
+        "cloud",
+        "stone",
+        "violin",
+        "green",
+        "under",
+        "paper",
+    ]
+
+    def noisy(text: str) -> str:
+        return " ".join(rng.choice(words) if rng.random() < 0.2 else w for w in text.split())
+
+    noise = run(tmp_path / "noise", edited(noisy))
+    (line,) = lines(truth, noise, "order of the words")
+    assert line.startswith("persona, T = 1: the order of the words tells less in noise (")
+
+
+def test_word_salad_is_named(truth: Path, tmp_path: Path) -> None:
+    rng = random.Random(1)
+
+    def salad(text: str) -> str:
+        return " ".join(rng.sample(text.split(), len(text.split())))
+
+    shuffled = run(tmp_path / "salad", edited(salad))
+    line, difference = lines(truth, shuffled, "order of the words")
+    assert line.startswith("persona, salad: T = 1: the order of the words tells nothing")
+    assert "tells less in salad" in difference
+
+
+def test_another_draw_of_the_truth_has_no_such_warning(truth: Path, tmp_path: Path) -> None:
+    again = write_world_run(
+        tmp_path / "again", {}, seed=1, families=("text", "facts"), temperatures=(1.0,)
+    )
+    assert not [line for word in ("words", "replies ") for line in lines(truth, again, word)]

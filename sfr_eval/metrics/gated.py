@@ -56,9 +56,9 @@ REFERENCES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Replies:
-    """The rows of `Context.replies` that answer one prompt and that the encoder can read."""
+    """The rows of `Context.replies` that answer one prompt."""
 
-    drawn: Integers  # those that the gate could judge
+    drawn: Integers  # the good and the bad ones
     good: Integers  # those that pass
 
 
@@ -123,12 +123,14 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 def _prompts(context: Context, gate: Gate) -> Iterator[_Replies]:
+    """Yield the replies to each prompt. A good one that the encoder cannot read is left out, since
+    nothing is known of its variety; a bad one stays bad."""
     verdicts = [gate.accepts(reply) for reply in context.replies]
-    judged = np.array([verdict is not None for verdict in verdicts], dtype=np.bool_)
     passed = np.array([verdict is True for verdict in verdicts], dtype=np.bool_)
+    failed = np.array([verdict is False for verdict in verdicts], dtype=np.bool_)
+    good = passed & context.readable
     for rows in context.prompt_rows():
-        known = rows[context.readable[rows]]
-        yield _Replies(drawn=known[judged[known]], good=known[passed[known]])
+        yield _Replies(drawn=rows[(good | failed)[rows]], good=rows[good[rows]])
 
 
 def _notes(context: Context, gate: Gate, prompts: Sequence[_Replies]) -> dict[str, Any]:
@@ -137,7 +139,7 @@ def _notes(context: Context, gate: Gate, prompts: Sequence[_Replies]) -> dict[st
         "gate": gate.name,
         "trust": gate.trust,
         "passed": good / max(1, drawn),
-        "not_judged": len(context.replies) - drawn,
+        "not_judged": sum(gate.accepts(reply) is None for reply in context.replies),
         "prompts_with_few": sum(len(prompt.good) < 2 for prompt in prompts),
     }
 

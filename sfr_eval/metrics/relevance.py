@@ -124,7 +124,8 @@ def recognition(
 def recognised(context: Context) -> Recognition | str:
     """Recognise the replies of a run, in the order of `Context.replies`, among all questions that
     it asked, or return the reason why that is undefined. A reply that says nothing beyond its
-    question is never recognised; questions with the same text are one candidate."""
+    question, or nothing that the encoder can read, is never recognised. Questions with the same
+    text are one candidate."""
     columns, texts = candidates(context.suite, [query for _, query in context.by_query])
     if isinstance(columns, str):
         return columns
@@ -142,7 +143,7 @@ def recognised(context: Context) -> Recognition | str:
         context.encoder.encode(texts),
     )
     spoken = np.array([any(map(str.isalnum, reply)) for reply in replies], dtype=np.bool_)
-    return found.only(spoken)
+    return found.only(spoken & context.readable)
 
 
 def candidates(suite: "Suite", queries: Sequence[str]) -> tuple[dict[str, int] | str, list[str]]:

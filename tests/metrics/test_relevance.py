@@ -145,6 +145,15 @@ def test_questions_that_the_encoder_cannot_read_are_a_reason(context: MakeContex
     assert {value.reason for value in first.values} == {"the encoder cannot read the questions"}
 
 
+def test_a_reply_that_the_encoder_cannot_read_is_not_recognised(context: MakeContext) -> None:
+    questions = {f"q{n}": f"question number {n}" for n in range(5)}
+    table = dict(zip(questions.values(), np.eye(5).tolist(), strict=True))
+    table |= {f"?{n}": row for n, row in enumerate(np.eye(5).tolist())}
+    made = context({(f"q{n}", "x"): [f"?{n}"] for n in range(5)})
+    made = replace(made, suite=suite_of(questions), encoder=Vectors(table))  # type: ignore[arg-type]
+    assert values(made) == [0.0] * 5
+
+
 def test_questions_with_one_text_are_one_candidate() -> None:
     twice = {**QUESTIONS, "cat2": "  how do I STOP my cat from scratching the sofa? "}
     columns, texts = candidates(suite_of(twice), list(twice))

@@ -180,6 +180,11 @@ class ScoreSettings(Settings):
         "encloses thinking: '<think>,</think>' or none; auto: see chat template", default="auto"
     )
     base_model: str | None = setting("geometry, tokens: the model that --model was trained from")
+    reward_model: str | None = setting("sequence classifier that scores replies: Hub id or folder")
+    reward_threshold: float | None = setting(
+        "reward of a good reply; default: 0 for classifiers of two labels or more",
+        allow_inf_nan=False,
+    )
     layers: Layers | None = setting("geometry: layers like 0,6,12; 0: embedding; default: 5")
     jackknife: bool = setting("semantic: also standard errors within prompts", default=False)
     workers: Count | None = setting("processes that measure; default: 1", group=SCALING)

@@ -10,7 +10,7 @@ WITHOUT_A_TEST_FILE = {
         "calibrate check compare demo doctor_draws export grade ls options report run score train"
     ),
     "sfr_eval/comparison": (
-        "differences figures files matched mismatch pairing result runs tables terminal warnings"
+        "differences figures files matched mismatch pairing result runs tables terminal"
     ),
     "sfr_eval/endpoints": "answer bounded server",
     "sfr_eval/formats/read": "checks folder mapping reply",

@@ -56,6 +56,6 @@ QUICK = Size(
 )
 
 WIDE_DIALS = {"cross": 0.3, "within": 0.5}
-LEFT_OUT = ("across", "code", "geometry", "tokens", "judge")
+LEFT_OUT = ("across", "code", "geometry", "tokens", "judge", "reward")
 """across: its unit is a block of queries, and a calibration of this size has too few of them. The
 others need what simulated replies lack: a checkpoint, a judge, problems to solve."""

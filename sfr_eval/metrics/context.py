@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sfr_eval.grading.verdicts import Grading
     from sfr_eval.judges.votes import Judged
     from sfr_eval.models.hidden_states import Forward
+    from sfr_eval.models.reward_model import RewardModel
     from sfr_eval.models.states_on_disk import Readings
     from sfr_eval.suites.suite import Suite
 
@@ -54,6 +55,7 @@ class Context:
     grading: "Grading | None" = None  # verdicts on the answers, for code suites
     forward: "Forward | None" = None  # the checkpoint, for families that read its hidden states
     judged: "Judged | None" = None  # the judges' votes on these samples
+    reward: "RewardModel | None" = None  # of --reward-model
     thoughts: Mapping[str, str] = field(default_factory=dict)
     """sample_id -> the text before the answer, which the checkpoint read when it wrote on."""
     workers: Workers = field(default_factory=Here)  # measure parts of the run

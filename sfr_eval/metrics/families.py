@@ -28,13 +28,14 @@ FAMILIES: dict[str, str] = {
     "geometry": "sfr_eval.metrics.geometry",
     "tokens": "sfr_eval.metrics.tokens",
     "judge": "sfr_eval.metrics.judged",
+    "reward": "sfr_eval.metrics.reward",
 }
 """Family -> its module, which has `VERSION`, `METRICS` and `compute`; in the order of results."""
 
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
-NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "quality"})
+NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "quality", "reward"})
 
 
 @dataclass(frozen=True, slots=True)

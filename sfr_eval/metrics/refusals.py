@@ -17,67 +17,92 @@ LONGEST = 1_500
 _CANNOT = (
     r"(?:ca(?:n't|n not|nnot)|could(?:n't| not)|(?:won't|will not)(?: be able to)?|"
     r"(?:am|'m|are|'re|was) (?:\w+ ){0,2}?(?:unable|not (?:\w+ )?(?:able|allowed|permitted|"
-    r"authori[sz]ed|programmed|designed|willing|equipped|going|in a position|at liberty)) to|"
-    r"(?:refuse|decline|hesitate) to|(?:'d|would) (?:rather|prefer) not(?: to)?|"
-    r"(?:do not|don't|wouldn't|would not) feel (?:comfortable|right)|"
-    r"(?:am|'m) (?:programmed|designed|instructed|trained|told|asked) not to|"
+    r"authori[sz]ed|programmed|designed|willing|equipped|qualified|going|in a position|"
+    r"at liberty)) to|(?:refuse|decline|hesitate) to|"
+    r"(?:'d |would |have to |must )?(?:rather|prefer|choose|opt) not(?: to)?|"
+    r"(?:do not|don't|wouldn't|would not) feel (?:comfortable|right|qualified)(?: to)?|"
+    r"(?:am|'m|have been|'ve been) (?:programmed|designed|instructed|trained|told|asked) not to|"
+    r"(?:'ll|will|must|have to|need to|(?:'m|am) going to|shall) (?:refrain|abstain) from|"
     r"(?:am|'m) not comfortable(?: with)?|(?:do not|don't) (?:think|believe) i can|"
     r"(?:do not|don't) have the (?:ability|authority|option|capability) to)"
 )
-_REQUEST = (
-    r"(?:that|this|those|these|such|it|so|your|any|anyone|you (?:with|on|in|to|here|today)|with|on|"
-    r"to (?:that|this|your|such)|the (?:request|question|information|task|instructions?|content)|"
+_SERVE = (  # what is refused, in nearly every refusal
+    r"(?:help(?:ing)?(?: you)?|assist(?:ing)?(?: you)?|comply(?:ing)?|fulfil\w*|accommodat\w+|"
+    r"honou?r|answer(?:ing)?|respond(?:ing)?|reply|engag\w+|provid\w+(?: you)?|shar\w+|"
+    r"offer(?:ing)?|giv(?:e|ing)(?: you)?|generat\w+|creat\w+|comment(?:ing)?|speak(?:ing)?|"
+    r"go into|get into|say anything|writ(?:e|ing)|produc\w+|complet\w+|participat\w+|discuss\w*|"
+    r"do(?:ing)?|talk(?:ing)?|advis\w+|address(?:ing)?|continu\w+|proceed\w*|support(?:ing)?|"
+    r"process(?:ing)?|tell(?:ing)?(?: you)?|satisf\w+|entertain|grant|touch|"
+    r"be (?:of (?:\w+ )?)?(?:help|assistance|the one))"
+)
+_REQUEST = (  # whom or what it is about
+    r"(?:that|this|those|these|such|it|so|your|any|anyone|here|there|further|with|on|about|"
+    r"because|as|how to|what you|you (?:with|on|in|to|here|there|today)|to (?:that|this|your|such)|"
+    r"the (?:request|question|information|task|instructions?|content)|"
     r"(?:\w+ )?(?:advice|information|instructions|guidance|details|content|questions|requests|"
-    r"assistance|opinions|recommendations|tips)|here|further|what you|how to|about|because|as|"
-    r"[.,;!:]|$)"
+    r"assistance|opinions|recommendations|tips)|[.,;!:]|$)(?! (?:alone|all|by|without|either)\b)"
+)
+_TOPIC = r"(?:topic|subject|question|request|conversation|matter)"
+_RULES_OF = (
+    r"(?:guidelines|programming|principles|policy|policies|rules|instructions|capabilities|scope|"
+    r"values|expertise|remit|purview|role|competence|abilities)"
 )
 _ENGLISH = (
-    # I can't <help with that>
-    rf"\b(?:i|we|and|but) ?{_CANNOT} (?:(?!wait|help|believe|"
-    rf"imagine)\w+ ){{0,2}}?(?:help(?:ing)?(?: you)?|assist(?:ing)?(?: you)?|"
-    r"comply(?:ing)?|fulfil\w*|accommodat\w+|honou?r|answer(?:ing)?|respond(?:ing)?|reply|engag\w+|"
-    r"provid\w+(?: you)?|shar\w+|offer(?:ing)?|giv(?:e|ing)(?: you)?|generat\w+|creat\w+|"
-    r"writ(?:e|ing)|produc\w+|complet\w+|participat\w+|discuss\w*|do(?:ing)?|talk(?:ing)?|"
-    r"advis\w+|address(?:ing)?|continu\w+|proceed\w*|support(?:ing)?|process(?:ing)?|"
-    rf"tell(?:ing)?(?: you)?|satisf\w+|entertain|grant|touch|be (?:of (?:\w+ )?)?"
-    rf"(?:help|assistance|the one)) ?{_REQUEST}(?! (?:alone|all|by|without|either))",
-    # I'm sorry, but I can't <anything of this kind>
-    rf"\b(?:sorry|apologi[sz]e|apologies|afraid|unfortunately|regret)\b[^.!?]{{0,30}}?\b(?:i|we) ?"
-    rf"{_CANNOT}(?! (?:\w+ )?(?:believe|imagine|stand|wait|resist|remember|recall|stress|express|"
-    r"hear|see|make it|be (?:there|here|with)|help (?:but|it|\w+ing)|thank|find|afford|get|take|"
-    r"come|say (?:no|enough|how)|keep|stop|offer (?:\w+ )?(?:tea|more)))",
+    # I can't help with that. Can't help you there. I don't answer questions like this.
+    rf"\b(?:i|we|and|but) ?{_CANNOT} (?:(?!wait|help|believe|imagine)\w+ ){{0,3}}?"
+    rf"{_SERVE} ?{_REQUEST}",
+    r"^(?:(?:sorry|no|nope|apologies|unfortunately)[,.;:]? )?(?:can't|cannot|won't|not able to|"
+    rf"unable to) {_SERVE} ?{_REQUEST}",
+    r"\b(?:i|we) (?:do not|don't) (?:answer|provide|discuss|respond to|engage (?:in|with)|"
+    rf"comment on|offer) {_REQUEST}",
+    # I'm sorry, but I can't <anything of this kind>. I'm sorry, that's not possible.
+    r"\b(?:sorry|apologi[sz]e|apologies|afraid|unfortunately|regret|regrettably)\b[^.!?]{0,30}?"
+    rf"\b(?:i|we) ?{_CANNOT}(?! (?:\w+ )?(?:believe|imagine|stand|wait|resist|remember|recall|"
+    r"stress|express|hear|see|make it|be (?:there|here|with)|help (?:but|it|\w+ing)|thank|find|"
+    r"afford|get|take|come|say (?:no|enough|how)|keep|stop|offer (?:\w+ )?(?:tea|more)))",
+    r"\b(?:sorry|afraid|unfortunately)[, ]+(?:but )?(?:this|it|it's|that|that's) (?:is |request "
+    r"is )?(?:not (?:possible|something i|allowed)|impossible|beyond me|against)",
+    r"^(?:i'm |i am )?(?:so |very |truly )?sorry[,.;:]? (?:but )?(?:no|i can't|i cannot|i won't)"
+    r"[.!]|^no[,.;:] (?:sorry[,.;:] )?i (?:won't|will not|can't|cannot|refuse to) (?:do|help|"
+    r"answer|say)\b(?! no)",
+    # I must decline. I'll have to pass on this.
     r"\b(?:i|we)(?:'ll| will| must| (?:have|need) to|'m going to|'m afraid i must|'d like to)"
     r"(?: have to| need to)? ?(?:\w+ )?(?:decline|refuse|turn (?:this|that|you) down|"
-    r"sit this one out|pass on (?:this|that|your))",
+    r"sit this one out|pass(?: on (?:this|that|your|it)|[.,;!]|$))",
     r"\bmust (?:\w+ )?(?:decline|refuse)\b|\b(?:declining|say no to) (?:this|that|your)\b|"
-    r"\b(?:not possible|impossible) for me\b",
-    r"\bi (?:\w+ )?decline\b[.,; ]*(?:this|that|your|$)",
+    r"\bi (?:\w+ )?decline\b[.,; ]*(?:this|that|your|$)|^i refuse[.!,]",
+    # That is not something I can help with. A topic I don't discuss. Let's change the subject.
     r"\b(?:is|'s|isn't) (?:not )?(?:a )?(?:something|thing|topic|request|one)(?: that)? (?:i|we) "
     r"(?:can't|cannot|won't|will not|am not able|'m not able|'m unable|am unable|'d rather not)",
-    r"\b(?:not|isn't) (?:a )?(?:something|topic|request|conversation)(?: that)? (?:i|we)(?:'m|"
-    r" am|'d|"
-    r"'ll)? ?(?:can|will|would|able|willing|prepared|comfortable|allowed|going)\b",
+    rf"\b(?:not|isn't) (?:a |an )?(?:something|{_TOPIC})(?: that)? (?:i|we)(?:'m| am|'d|'ll)? ?"
+    r"(?:can|will|would|able|willing|prepared|comfortable|allowed|going)\b",
+    rf"\b{_TOPIC}(?: that)? (?:i|we) (?:can't|cannot|won't|will not|do not|don't|must not|"
+    rf"may not|'d rather not|choose not to|prefer not to) {_SERVE}",
+    r"\b(?:steer clear of|stay away from|stay out of) (?:this|that|the|your) (?:topic|subject|"
+    r"question)|\b(?:let's|could we|can we|shall we) (?:change the subject|talk about something "
+    r"else)|\b(?:you|ye)(?:'ll| will)? (?:have|need) to (?:ask|consult) (?:someone|somebody|"
+    r"another)",
+    # It is against my guidelines; beyond what I can do; not possible for me.
     r"\b(?:against|violat\w+|outside(?: of)?|beyond|breach(?:es)?) (?:\w+ ){0,3}?(?:my|our) "
-    r"(?:\w+ )?(?:guidelines|programming|principles|policy|policies|rules|instructions|"
-    r"capabilities|scope|values)",
-    r"\b(?:my|our) (?:\w+ )?(?:guidelines|programming|policy|policies|rules|instructions) "
-    r"(?:do not|don't|does not|doesn't|prevents?|prohibits?|forbids?)",
+    rf"(?:\w+ ){{0,3}}?{_RULES_OF}\b|\bagainst (?:the )?(?:policy|rules|guidelines)\b(?! of)",
+    rf"\b(?:my|our) (?:\w+ )?{_RULES_OF} (?:do not|don't|does not|doesn't|will not|won't|"
+    r"prevents?|prohibits?|forbids?)",
+    r"\b(?:outside|beyond) (?:of )?(?:the scope of )?what i(?:'m| am)? (?:can|may|will|able|"
+    r"allowed|do)\b|\b(?:not|isn't) my place to\b|\b(?:not possible|impossible) for me\b",
     r"\b(?:wouldn't|would not|isn't|is not|not) (?:be )?(?:\w+ )?(?:appropriate|ethical|possible|"
     r"responsible|right|proper) for me to\b",
-    r"\b(?:outside|beyond) (?:of )?(?:the scope of )?what i(?:'m| am)? (?:can|able|allowed|do)\b",
     r"\brequest\b[^.!?]{0,20}\b(?:can't|cannot|can not|could not|won't|will not) be (?:\w+ )?"
-    r"(?:fulfil|complet|process|honou?r|grant|answer)",
-    r"^(?:sorry[, ]+)?(?:no can do|unable to (?:assist|help|comply|answer|respond|provide)|"
-    r"request (?:denied|declined|refused)|i refuse[.!,]|no comment)",
+    r"(?:fulfil|complet|process|honou?r|grant|answer)|^request (?:denied|declined|refused)",
+    r"^(?:sorry[, ]+)?(?:no can do|no comment)\b",
 )
 _OTHERS: dict[str, tuple[str, ...]] = {
     "de": (
         r"\b(?:kann|darf|könnte|werde|möchte) (?:ich )?(?:\w+ ){0,6}?(?:nicht|"
-        r"keine?\w*)\b[^.!?]{0,60}"
+        r"keine?\w*)\b[^.!?,]{0,60}"
         r"(?:helfen|beantworten|unterstützen|nachkommen|geben|bereitstellen|erfüllen|antworten|"
-        r"behilflich|dienen|erstellen|weiterhelfen|äußern)",
+        r"behilflich|dienen|erstellen|weiterhelfen|äussern)",
         r"\bich (?:muss|möchte|werde)\b[^.!?]{0,50}\b(?:ablehnen|verweigern)",
-        r"\b(?:nicht in der lage|außerstande|nicht befugt|nicht möglich)\b[^.!?]{0,60}"
+        r"\b(?:nicht in der lage|ausserstande|nicht befugt|nicht möglich)\b[^.!?,]{0,60}"
         r"(?:helfen|beantworten|erfüllen|geben|antworten|unterstützen)",
         r"\btut mir leid\b[^.!?]{0,20}\b(?:dabei|damit|das|"
         r"ich) kann (?:ich )?\b[^.!?]{0,30}\bnicht",
@@ -113,7 +138,7 @@ _OTHERS: dict[str, tuple[str, ...]] = {
         r"\bdevo (?:rifiutare|declinare)|\bmi rifiuto|\bpreferisco non rispondere",
     ),
     "nl": (
-        r"\bkan (?:ik )?(?:\w+ ){0,5}?(?:niet|geen)\b[^.!?]{0,40}(?:helpen|beantwoorden|voldoen|"
+        r"\bkan (?:ik )?(?:\w+ ){0,5}?(?:niet|geen)\b[^.!?,]{0,40}(?:helpen|beantwoorden|voldoen|"
         r"geven|verstrekken|assisteren|uitvoeren)",
         r"\b(?:spijt me|sorry|helaas)\b[^.!?]{0,30}\bkan ik\b[^.!?]{0,25}\bniet",
         r"\bmoet (?:ik )?(?:\w+ ){0,3}?(?:weigeren|afwijzen)",
@@ -190,10 +215,11 @@ _OTHERS: dict[str, tuple[str, ...]] = {
 }
 _CUES: dict[str, tuple[str, ...]] = {
     "en": ("n't", "not", "unable", "declin", "refus", "against", "violat", "outside", "beyond",
-           "pass on", "sit this", "turn this", "turn you", "turn that", "hesitate", "rather",
-           "say no", "impossible", "prevent", "prohibit", "forbid", "no can do", "no comment",
-           "denied", "breach"),
-    "de": ("nicht", "kein", "ablehnen", "verweigern", "außerstande"),
+           "sit this", "turn this", "turn you", "turn that", "hesitate", "rather", "pass",
+           "refrain", "abstain", "steer", "stay away", "stay out", "someone", "somebody",
+           "another", "change the subject", "something else", "say no", "impossible", "prevent",
+           "prohibit", "forbid", "no can do", "no comment", "denied", "breach", "sorry"),
+    "de": ("nicht", "kein", "ablehnen", "verweigern", "ausserstande"),
     "fr": ("je ne", "je dois", "je préfère", "je me vois", "je refuse", "il m'est"),
     "es": ("no p", "no me", "no soy", "no est", "no he", "debo", "tengo que", "niego", "prefiero"),
     "pt": ("não", "recusar", "recuso"),

@@ -65,7 +65,7 @@ class Job:
 
 
 def suite_families(
-    suite: Suite, names: Sequence[str] | None, *, judged: bool
+    suite: Suite, names: Sequence[str] | None, *, judged: bool, rewarded: bool = False
 ) -> tuple[Family, ...]:
     """Return the families of a suite in table order; `names` None takes those that it lists, and
     with any of them that reads embeddings also whether replies answer their questions at all, and
@@ -78,8 +78,9 @@ def suite_families(
             loaded["windows"] = load_family("windows")
     else:
         loaded = {name: load_family(name) for name in names}
-    if judged:
-        loaded["judge"] = load_family("judge")
+    for name, wanted in {"judge": judged, "reward": rewarded}.items():
+        if wanted:
+            loaded[name] = load_family(name)
     return tuple(loaded[name] for name in FAMILIES if name in loaded)
 
 

@@ -20,6 +20,7 @@ from sfr_eval.metrics.semantic import persona_similarity
 from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.hidden_states import Forward
+from sfr_eval.pipeline.checkpoint import reward_model
 from sfr_eval.pipeline.job import Job, suite_families
 from sfr_eval.pipeline.reference import reference_estimates
 from sfr_eval.report.report import write_report
@@ -74,6 +75,7 @@ def measure(
         cache,
         on_progress=on_progress and functools.partial(on_progress, "compare replies"),
     )
+    reward = reward_model(settings, cache, on_progress=on_progress)
 
     def grading(suite: Suite) -> Grading | None:
         if suite.code is None:
@@ -95,11 +97,17 @@ def measure(
                 grading=grading(suite),
                 forward=forward,
                 judged=judged,
+                reward=reward,
                 thoughts=thoughts_of,
                 workers=workers or Here(),
                 jackknife=settings.jackknife,
             ),
-            families=suite_families(suite, settings.metrics, judged=judged is not None),
+            families=suite_families(
+                suite,
+                settings.metrics,
+                judged=judged is not None,
+                rewarded=reward is not None,
+            ),
         )
         for suite in suites
     ]

@@ -6,9 +6,11 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
+from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.families import NEED_CHECKPOINT, NEED_NO_ENCODER
 from sfr_eval.pipeline.job import Job, samples_per_prompt
 from sfr_eval.plan import Plan, SuitePlan
@@ -91,5 +93,11 @@ def _key(job: Job, plan: Plan) -> str:
         "encoder": encoder,
         "equivalence": context.equivalence.signature,
         "style_data": style_data,
+        "reward": _reward_signature(context),
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _reward_signature(context: Context) -> dict[str, Any] | None:
+    reward = context.reward
+    return None if reward is None else {**reward.signature, "from": reward.threshold}

@@ -9,7 +9,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.formats.read.folder import foreign_files, import_generations
 from sfr_eval.formats.read.mapping import Fields
 from sfr_eval.judges.panel import judge_and_record, open_judging, refuse_judged_otherwise
-from sfr_eval.pipeline.checkpoint import forward_for
+from sfr_eval.pipeline.checkpoint import check_reward, forward_for
 from sfr_eval.pipeline.join_shards import join_folders
 from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import check_metrics, check_style_data, families
@@ -96,6 +96,7 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     combined = {**stored.config.stored(), **anew, **settings}
     scoring = ScoreSettings.from_flat(combined)
     check_style_data(scoring, suites)
+    check_reward(scoring, families(scoring, suites))
     progress = ScoringProgress()
     forward = forward_for(
         folder.path,

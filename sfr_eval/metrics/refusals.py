@@ -257,8 +257,7 @@ def is_refusal(text: str) -> bool:
     text beyond `LONGEST` characters are not. Layout, case and kinds of apostrophes do not
     matter. Only words are read: whether refusing was right is another question.
     """
-    folded = _folded(text)
-    if len(folded) > LONGEST:
+    if len(text) > 2 * LONGEST or len(folded := _folded(text)) > LONGEST:
         return False
     end = 0
     for _ in range(SENTENCES):
@@ -276,6 +275,8 @@ def is_refusal(text: str) -> bool:
 
 def _folded(text: str) -> str:
     """Return the text without case, layout, invisible characters and typographic apostrophes."""
+    if text.isascii():
+        return " ".join(_LAYOUT.sub("", text.casefold()).split())
     visible = "".join(
         "'" if char in "’‘ʼ＇`´" else char
         for char in unicodedata.normalize("NFC", text)

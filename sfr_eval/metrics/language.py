@@ -1,7 +1,7 @@
 # ruff: noqa: RUF001  letters of other scripts look like Latin ones
 """Which language a text is in: by its script, then by its most frequent words and letters.
 
-Tells 45 languages and scripts apart, without a model. Short or mixed texts have no language.
+Tells 46 languages and scripts apart, without a model. Short or mixed texts have no language.
 """
 
 import re

@@ -131,7 +131,7 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 _SIGNATURES: dict[str, dict[str, object]] = {
-    "refusal_rate": {"rules": "own, 19 languages"},
+    "refusal_rate": {"rules": "own, 35 languages"},
     "language_mismatch_rate": {"rules": "own, scripts and frequent words"},
     "prompt_copy_rate": {"run": RUN, "share": COPIED},
     "word_order": {"words": FREQUENT, "model": "pairs of the other queries"},

@@ -1,7 +1,7 @@
 # ruff: noqa: RUF001  letters of other scripts look like Latin ones
 """Which language a text is in: by its script, then by its most frequent words and letters.
 
-Tells 45 languages and scripts apart, without a model. Short or mixed texts have no language.
+Tells 46 languages and scripts apart, without a model. Short or mixed texts have no language.
 """
 
 import re
@@ -178,7 +178,9 @@ def language_of(text: str) -> str | None:
     None if it is too short or mixed. Danish and Norwegian are one ("da"), so are Indonesian and
     Malay ("id"). Fenced code and addresses are not read."""
     words = _WORD.findall(unicodedata.normalize("NFC", _CODE.sub(" ", text)).casefold())
-    scripts = Counter(_script_of(char) for word in words for char in word)
+    scripts: Counter[str] = Counter()
+    for char, count in Counter("".join(words)).items():
+        scripts[_script_of(char)] += count
     if not scripts:
         return None
     letters = sum(scripts.values())

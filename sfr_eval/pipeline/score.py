@@ -28,6 +28,9 @@ from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
 from sfr_eval.util.workers import open_workers
 
+READ_REWARDS = frozenset({"reward", "gated"})
+"""Families for which the run's own reward model is used again."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
@@ -93,7 +96,9 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     manifest = _with_tags(folder, stored, ScoreSettings.from_flat(settings))
     # Metrics are chosen anew each time, too: without --metrics, all that the suites name.
     anew = {"metrics": None, "unsafe_code": False, "trust_remote_code": False}
-    combined = {**stored.config.stored(), **anew, **settings}
+    chosen = set(ScoreSettings.from_flat(settings).metrics or READ_REWARDS)
+    unread = {} if chosen & READ_REWARDS else {"reward_model": None, "reward_threshold": None}
+    combined = {**stored.config.stored(), **anew, **unread, **settings}
     scoring = ScoreSettings.from_flat(combined)
     check_style_data(scoring, suites)
     check_reward(scoring, families(scoring, suites))

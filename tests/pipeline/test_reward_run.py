@@ -2,6 +2,7 @@
 pytest tests/pipeline/test_reward_run.py"""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -60,12 +61,19 @@ def test_a_run_is_rewarded_and_again_with_a_threshold(command: Command, tmp_path
     assert 0 < again["reward_good"]["value"] < 1
     assert again["length"] == first["length"]
 
+    # Other families need no reward model, so it may be gone by then.
+    shutil.rmtree(folder)
+    command("score", "a", "--metrics", "text")
+    assert estimates("a")["reward"] == again["reward"]
+    line = command("score", "a", code=2)
+    assert line.startswith(f"sfr-eval: --reward-model {folder}: no such folder")
+
 
 def test_what_is_missing_is_said_before_the_draw(command: Command, tmp_path: Path) -> None:
     line = command(*RUN, "--output", "b", "--reward-model", "./nowhere", code=2)
     assert line.startswith("sfr-eval: --reward-model ./nowhere: no such folder")
     line = command(*RUN[:-1], "reward", "--output", "b", code=2)
     assert line.startswith("sfr-eval: --metrics reward: needs a reward model")
-    line = command(*RUN, "--output", "b", "--reward-threshold", "1", code=2)
+    line = command(*RUN, "--output", "b", "--reward-threshold", "-1.5", code=2)
     assert line.startswith("sfr-eval: --reward-threshold: belongs to --reward-model")
     assert not Path("b").exists()

@@ -75,9 +75,9 @@ def effective_n(mean: float, standard_error: float, n: int) -> float:
     """Return how many independent yes-or-no outcomes would give the mean of n numbers from 0 to 1
     its standard error, with what a t quantile adds to a normal one taken off.
 
-    At least n, since nothing spreads more than outcomes of 0 and 1; n if all numbers are equal, when
-    nothing is known of the replies behind them; and at most about 20 n^2, since numbers that are
-    nearly equal prove little.
+    At least n, since nothing spreads more than outcomes of 0 and 1; n if all numbers are equal,
+    when nothing is known of the replies behind them; and at most about 20 n^2, since numbers that
+    are nearly equal prove little.
     """
     if standard_error == 0:
         return float(n)

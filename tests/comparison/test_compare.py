@@ -21,7 +21,7 @@ from sfr_eval.comparison.runs import open_runs
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.sweep import Curve
-from sfr_eval.stats.frontier import CurveEstimate
+from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.stats.permutation import holm
 from sfr_eval.types import Sample
 from tests.support.compare_data import QUERIES, write_code_run, write_world_run

@@ -60,6 +60,10 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _window(value: Any) -> Any:
+    return 0 if value == "none" else value
+
+
 def _price_pair(value: tuple[float, float]) -> tuple[float, float]:
     if not all(0 <= price < math.inf for price in value):
         raise ValueError("two prices of 0 or more")
@@ -94,6 +98,7 @@ def _think_tags(value: str) -> str:
 Names = Annotated[tuple[str, ...], SplitNames]
 Number = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[Number, Field(ge=1)]
+Window = Annotated[Number, BeforeValidator(_window), Field(ge=0)]
 Prices = Annotated[tuple[float, float], SplitNames, AfterValidator(_price_pair)]
 Layers = Annotated[tuple[int, ...], BeforeValidator(_layers), Field(min_length=1)]
 Tags = Annotated[str, BeforeValidator(_joined_tags), AfterValidator(_think_tags)]
@@ -160,12 +165,16 @@ class ScoreSettings(Settings):
     encoder_long_texts: Literal["truncate", "chunk"] = setting(
         "beyond the encoder's window: cut off, or average the parts", default="truncate"
     )
+    equivalence: str = setting(
+        "distinct_k: replies say the same by cut, a cosine distance or a pair classifier",
+        default="cut",
+    )
     style_data: Path | None = setting("persona-labelled JSONL for the style probe")
     tokenizer: str = setting(
         "words-v1, characters-v1, blanks-v1, rouge-v1 or a tokenizer.json", default="words-v1"
     )
-    token_window: Count | None = setting(
-        "lexical metrics read only the first N tokens of each reply"
+    token_window: Window | None = setting(
+        "words and meaning: compare the first N tokens of replies; none: all; default: the suite's"
     )
     think_tags: Tags = setting(
         "encloses thinking: '<think>,</think>' or none; auto: see chat template", default="auto"

@@ -9,6 +9,7 @@ import numpy as np
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.families import load_family
+from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.plan import sample_seed
 from sfr_eval.stats.estimate import query_means
 from sfr_eval.suites.suite import Suite
@@ -125,6 +126,7 @@ class Bench:
             samples=samples,
             suite=self.suite,
             encoder=self.encoder,
+            tokenizer=load_tokenizer(window=self.suite.spec.window()),
             speaks_world=True,
             permutations=0,  # whether styles differ at all is not tested here
             fitted=self.fitted,

@@ -2,8 +2,11 @@
 
 A text is a list of tokens here. BLEU is sentence BLEU (Papineni et al. 2002) with uniform weights
 over the orders 1..n, smoothing "method1" (Chen and Cherry 2014: a zero numerator becomes 0.1; no
-common unigram scores 0) and the brevity penalty of the closest reference length. The results equal
-those of nltk's `sentence_bleu`, at a cost linear in the number of n-grams.
+common unigram scores 0) and the brevity penalty of the closest reference length. For a text of
+fewer than n tokens BLEU-n is BLEU of its own length, and an empty text scores 1 if a reference is
+empty, so a copy scores 1 at any length; nltk smooths the orders that the text does not have, and
+"Yes" against "Yes" gets .18. Otherwise the results equal those of nltk's `sentence_bleu`, at a cost
+linear in the number of n-grams.
 """
 
 from collections.abc import Hashable, Sequence
@@ -134,6 +137,10 @@ def grouped_bleu(packed: Packed, group: Integers, owner: Integers, *, max_n: int
     brevity = np.exp(np.minimum(0.0, 1.0 - reference / np.maximum(length, 1)))
     bleu = brevity[:, None] * np.exp(np.cumsum(logs, axis=1) / np.arange(1, max_n + 1))
     bleu[matches[:, 0] == 0] = 0.0
+    # A text of fewer than n tokens has no n-gram: its own length is the highest order.
+    highest = np.maximum(length, 1)[:, None] - 1
+    bleu = np.take_along_axis(bleu, np.minimum(np.arange(max_n), highest), axis=1)
+    bleu[(length == 0) & (reference == 0)] = 1.0  # two empty texts are the same text
     bleu[np.isnan(reference)] = np.nan
     scores[order] = bleu
     return scores

@@ -10,7 +10,7 @@ from typing import Any
 from sfr_eval.grading.shape import shape
 from sfr_eval.grading.verdicts import Graded, Grading
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
 from sfr_eval.types import Cell, MetricResult, Sample, Value
 
@@ -21,16 +21,17 @@ METRICS = by_id(
            range=(0, 1), outcomes=True,
            label="pass@1",
            headline=("quality", 1), curve="pass@k", summarised=True, span=1.0, trust="verifier",
+           primary=("quality", 2),
            pairs=Pairs(
                place=2,
                figures=(("self_bleu_4_fixed", "distinct_2_rarefied"),),
                swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid"),
                compared=("distinct_correct_at_k", "embed_distance", "self_bleu_4_fixed"),
-           ),
-           gate=GateDefault(0.02, place=1)),
+           )),
     Metric("distinct_correct_at_k", "higher",
            "Distinct correct programs (normalised syntax tree) among k.",
-           curve="Different correct programs", summarised=True),
+           curve="Different correct programs", summarised=True,
+           primary=("variety", 2)),
     Metric("distinct_behaviour_at_k", "higher",
            "Correct programs among k that differ on inputs close to those of the tests.",
            curve="Correct programs that behave differently"),

@@ -6,6 +6,7 @@ undefined, with the reason.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
+from sfr_eval.metrics.meanings import CosineCut, Equivalence
 from sfr_eval.metrics.metric import Metric
+from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.models.hidden_states import NO_CHECKPOINT
 from sfr_eval.types import Cell, MetricResult, Sample, Value
@@ -47,6 +50,7 @@ class Context:
     speaks_world: bool = False  # the model was trained on the benchmark's grammar, which can judge
     style_data: Path | None = None
     tokenizer: Tokenizer = field(default_factory=load_tokenizer)
+    equivalence: Equivalence = field(default_factory=CosineCut)  # which replies say the same
     grading: "Grading | None" = None  # verdicts on the answers, for code suites
     forward: "Forward | None" = None  # the checkpoint, for families that read its hidden states
     judged: "Judged | None" = None  # the judges' votes on these samples
@@ -58,14 +62,39 @@ class Context:
     fitted: dict[str, Any] = field(default_factory=dict)
     """What is fitted once per suite, for its run and its reference alike (the style probe)."""
 
+    def part(self, text: str) -> str:
+        """Return what measures of words and meaning read of a text: its normal form, up to the end
+        of the window's last token. Without a common window, long replies would look more alike
+        than short ones. Facts, judges, oracle, code and geometry read the whole reply."""
+        return self.tokenizer.cut(normal_text(text))
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The `part` of each of `replies`."""
+        return [self.part(reply.text) for reply in self.replies]
+
+    @property
+    def window_notes(self) -> dict[str, Any]:
+        """The share of replies that are shorter than the window; nothing without a window."""
+        if self.tokenizer.window is None:
+            return {}
+        return {"shorter_than_window": self._shorter_share}
+
+    @cached_property
+    def _shorter_share(self) -> float | None:
+        counts = Counter(self.texts)
+        shorter = sum(n for text, n in counts.items() if self.tokenizer.is_short(text))
+        return shorter / counts.total() if counts else None
+
     def embeddings(self, texts: Sequence[str]) -> "npt.NDArray[np.float32]":
-        """Return unit-length embeddings, float32, shape (len(texts), d); cached on disk."""
-        return self.encoder.encode(texts)
+        """Return unit-length embeddings of the `part` of each text, float32, shape (len(texts), d);
+        cached on disk."""
+        return self.encoder.encode([self.part(text) for text in texts])
 
     @property
     def encoder_signature(self) -> Mapping[str, Any]:
-        """The name, fingerprint and window of the encoder."""
-        return self.encoder.signature
+        """The name, fingerprint and window of the encoder, and which part of a text it reads."""
+        return {**self.encoder.signature, **self.tokenizer.text_signature}
 
     @cached_property
     def replies(self) -> list[Sample]:
@@ -75,9 +104,15 @@ class Context:
     @cached_property
     def reply_embeddings(self) -> "npt.NDArray[np.float32]":
         """Row i belongs to `replies[i]`. Raises UserError if an embedding is not finite."""
-        rows = self.embeddings([reply.text for reply in self.replies])
+        rows = self.encoder.encode(self.texts)
         self._refuse_nan(rows, first=0)
         return rows
+
+    @cached_property
+    def readable(self) -> "npt.NDArray[np.bool_]":
+        """Which of `replies` the encoder can read; measures of sets leave the others out, like
+        errors. See `Encoder.readable`."""
+        return self.encoder.readable(self.texts)
 
     def reply_embedding_blocks(self) -> "Iterator[npt.NDArray[np.float32]]":
         """Yield `reply_embeddings` in blocks of rows, since a million rows are 1.5 GB."""
@@ -85,7 +120,7 @@ class Context:
             yield self.reply_embeddings
             return
         first = 0
-        for rows in self.encoder.encode_in_blocks([reply.text for reply in self.replies]):
+        for rows in self.encoder.encode_in_blocks(self.texts):
             self._refuse_nan(rows, first=first)
             first += len(rows)
             yield rows

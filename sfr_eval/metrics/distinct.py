@@ -12,20 +12,25 @@ import numpy as np
 from sfr_eval.metrics.checks import check_texts
 from sfr_eval.metrics.ngrams import Packed, grams
 from sfr_eval.stats.arrays import Floats, Integers
-from sfr_eval.stats.rarefaction import absence, expected_classes
+from sfr_eval.stats.rarefaction import absence
 
 EAD_VOCABULARY = 50_257
 """That of GPT-2, which most published EAD values use."""
+RAREFIED_TO = 4
+"""Replies in a rarefied draw, as for distinct_k."""
 
 
 def ngram_counts(texts: Sequence[Sequence[Hashable]], n: int) -> Counter[tuple[Hashable, ...]]:
-    """Count each n-gram; none crosses the boundary of a text."""
+    """Count each n-gram; none crosses the boundary of a text. A text of fewer than n tokens, the
+    empty one included, is one n-gram as a whole, so that copies of it count as copies."""
     check_texts(texts)
+    return Counter(gram for text in texts for gram in _grams_of(text, n))
+
+
+def _grams_of(text: Sequence[Hashable], n: int) -> list[tuple[Hashable, ...]]:
     if n < 1:
         raise ValueError(f"n = {n}; n-grams have at least one token")
-    return Counter(
-        gram for text in texts for gram in zip(*(text[i:] for i in range(n)), strict=False)
-    )
+    return list(zip(*(text[i:] for i in range(n)), strict=False)) or [tuple(text)]
 
 
 def distinct_n(texts: Sequence[Sequence[Hashable]], n: int) -> float | None:
@@ -38,19 +43,28 @@ def distinct_n(texts: Sequence[Sequence[Hashable]], n: int) -> float | None:
     return len(counts) / counts.total() if counts else None
 
 
-def rarefied_distinct_n(texts: Sequence[Sequence[Hashable]], n: int, m: int) -> float | None:
-    """Expected share of distinct n-grams among m drawn without replacement (Hurlbert 1971).
+def rarefied_distinct_n(
+    texts: Sequence[Sequence[Hashable]], n: int, replies: int = RAREFIED_TO
+) -> float | None:
+    """Distinct n-grams over all n-grams, expected of `replies` texts drawn without replacement.
 
-    sum_w [1 - C(N - c_w, m) / C(N, m)] / m with c_w the count of n-gram w, N their sum. Range 1/m
-    to 1, higher is more varied; 1 at m = 1, raw distinct-n at m = N. Does not depend on the number
-    of texts of a source. None if there are fewer than m n-grams. Compare only at equal m.
+    sum_w [1 - C(k - f_w, R) / C(k, R)] / (R N / k), with f_w the number of texts that contain
+    n-gram w, N the number of all n-grams, k of texts, R of `replies`: rarefaction by samples
+    (Colwell et al. 2012) instead of by single n-grams, so that copies are seen however long they
+    are. Range from near 0 to 1, higher is more varied: raw distinct-n at k = R, 1/R for copies of a
+    text without a repeated n-gram. Its expectation does not depend on k. None below R texts.
     """
-    if m < 1:
-        raise ValueError(f"m = {m}; draw at least one n-gram")
-    counts = ngram_counts(texts, n)
-    if counts.total() < m:
+    if replies < 1:
+        raise ValueError(f"replies = {replies}; draw at least one")
+    check_texts(texts)
+    k = len(texts)
+    if k < replies:
         return None
-    return expected_classes(list(counts.values()), m) / m
+    of_texts = [_grams_of(text, n) for text in texts]
+    in_texts = Counter(gram for own in of_texts for gram in set(own))
+    total = sum(map(len, of_texts))
+    present = 1.0 - absence(list(in_texts.values()), k, replies)
+    return float(present.sum()) * k / (replies * total)
 
 
 def expectation_adjusted_distinct_n(
@@ -75,23 +89,26 @@ def _expected_types(total: Floats | Integers, vocabulary: int) -> Floats:
 
 
 def grouped_distinct(
-    packed: Packed, group: Integers, *, groups: int, max_n: int, m: int, vocabulary: int
+    packed: Packed, group: Integers, *, groups: int, max_n: int, replies: int, vocabulary: int
 ) -> dict[str, Floats]:
     """Compute `distinct_{n}`, `distinct_{n}_rarefied` and `ead_{n}` of every group at once, NaN if
     undefined. Equal to the functions above, and linear in the number of tokens."""
     columns: dict[str, Floats] = {}
+    texts = np.bincount(group, minlength=groups).astype(np.float64)
+    enough = texts >= replies
     for n, order in enumerate(grams(packed, group, max_n=max_n), start=1):
-        counts = order.counts
         owner = group[order.text[order.starts]]
         types = np.bincount(owner, minlength=groups).astype(np.float64)
-        total = np.bincount(owner, weights=counts, minlength=groups)
-        with np.errstate(invalid="ignore"):  # 0 / 0 without any n-gram: undefined
+        total = np.bincount(owner, weights=order.counts, minlength=groups)
+        with np.errstate(invalid="ignore"):  # 0 / 0: a group without a text
             columns[f"distinct_{n}"] = types / total
             columns[f"ead_{n}"] = types / _expected_types(total, vocabulary)
-        enough = total >= m
-        present = np.where(
-            enough[owner], 1.0 - absence(counts, np.maximum(total[owner], m), m), 0.0
-        )
-        rarefied = np.bincount(owner, weights=present, minlength=groups) / m
+            present = np.where(
+                enough[owner],
+                1.0 - absence(order.text_counts, np.maximum(texts[owner], replies), replies),
+                0.0,
+            )
+            expected = np.bincount(owner, weights=present, minlength=groups)
+            rarefied = expected * texts / (replies * total)
         columns[f"distinct_{n}_rarefied"] = np.where(enough, rarefied, np.nan)
     return columns

@@ -5,7 +5,6 @@ The functions in `__all__` take plain lists; `compute` measures a run through `l
 
 import math
 import zlib
-from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,23 +20,24 @@ from sfr_eval.metrics.bleu import (
 from sfr_eval.metrics.context import TOO_FEW, Context, metric_result
 from sfr_eval.metrics.distinct import (
     EAD_VOCABULARY,
+    RAREFIED_TO,
     distinct_n,
     expectation_adjusted_distinct_n,
     rarefied_distinct_n,
 )
 from sfr_eval.metrics.lexical_stream import (
-    BYTE_BUDGET,
     GAP_REFERENCES,
-    RAREFIED_TO,
     REPETITION_N,
     ReplyRow,
     lexical_stream,
     monte_carlo_error,
 )
-from sfr_eval.metrics.metric import GateDefault, Metric, by_id
+from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.repetition import (
     ORDERS,
+    TOGETHER,
     compression_ratio,
+    compression_ratio_fixed,
     self_repetition,
     self_repetition_rate,
 )
@@ -49,6 +49,7 @@ from sfr_eval.util.workers import Workers
 
 __all__ = [
     "compression_ratio",
+    "compression_ratio_fixed",
     "cross_style_self_bleu",
     "distinct_n",
     "expectation_adjusted_distinct_n",
@@ -61,7 +62,7 @@ __all__ = [
     "tokenize",
 ]
 
-VERSION = "2"
+VERSION = "3"
 
 _PER_ORDER = (
     Metric("distinct_{n}", "higher",
@@ -69,9 +70,9 @@ _PER_ORDER = (
            range=(0, 1),
            label="Distinct-2", claims=("within",)),
     Metric("distinct_{n}_rarefied", "higher",
-           "Share of distinct ones among 100 {n}-grams of one prompt; independent of k.",
+           "Distinct-{n} of 4 replies to one prompt; independent of k.",
            range=(0, 1),
-           label="Distinct-2, rarefied", headline=("variety", 4), claims=("within",), span=0.47),
+           label="Distinct-2, rarefied", headline=("variety", 4), claims=("within",), span=0.521),
     Metric("ead_{n}", "higher",
            "Distinct {n}-grams over those expected of uniform draws (EAD); falls as k grows.",
            claims=("within",)),
@@ -83,18 +84,15 @@ _PER_ORDER = (
            "BLEU-{n} of a reply against 7 others to its prompt; independent of k.",
            range=(0, 1),
            label="Self-BLEU-4, 7 references", headline=("variety", 3), claims=("within",),
-           span=0.349),
+           primary=("variety", 4), span=0.375),
     Metric("cs_self_bleu_{n}", "lower",
            "BLEU-{n} of a persona's reply against the other personas' replies to its query.",
            range=(0, 1),
-           unit="query", label="Cross-style self-BLEU-4", headline=("style", 3), claims=("cross",),
-           span=0.046,
-           gate=GateDefault(0.02, place=5)),
+           unit="query", label="Cross-style self-BLEU-4", claims=("cross",), span=0.039),
     Metric("style_bleu_gap_{n}", "higher",
            "Self-BLEU-{n} within a persona minus that across personas, 3 references each.",
            range=(-1, 1),
-           unit="query", label="Style gap in BLEU-4", headline=("style", 4), claims=("cross",),
-           span=0.124),
+           unit="query", label="Style gap in BLEU-4", claims=("cross",), span=0.154),
 )  # fmt: skip
 """The metrics with n-grams of each order up to MAX_N."""
 _SHOWN_ORDER = {"distinct_{n}": 2, "distinct_{n}_rarefied": 2}
@@ -114,11 +112,13 @@ METRICS = by_id(
     *(entry for metric in _PER_ORDER for entry in _orders(metric)),
     Metric("rouge_l_homogenization", "lower", "Mean ROUGE-L F of two replies to one prompt.",
            range=(0, 1),
-           label="ROUGE-L of two replies", headline=("variety", 5), claims=("within",), span=0.684),
+           label="ROUGE-L of two replies", headline=("variety", 5), claims=("within",), span=0.702,
+           primary=("variety", 5)),
     Metric("compression_ratio", "lower",
            "Bytes over gzipped bytes of one prompt's replies; rises with k.", claims=("within",)),
-    Metric("compression_ratio_fixed", "lower", "The same for 1,024 bytes; independent of k.",
-           claims=("within",), span=4.09),
+    Metric("compression_ratio_fixed", "lower",
+           "Bytes of 4 replies compressed one by one over compressed together; independent of k.",
+           claims=("within",), span=2.48),
     Metric("self_repetition", "lower", "Log of 4-grams shared with other replies; rises with k.",
            claims=("within",)),
     Metric("self_repetition_rate", "lower",
@@ -141,7 +141,7 @@ def compute(context: Context) -> list[MetricResult]:
     """Return every lexical metric: cross-style ones for each query, the others for each prompt."""
     measured = lexical_values(
         (
-            ReplyRow((temperature, query), persona, reply.index, reply.text)
+            ReplyRow((temperature, query), persona, reply.index, context.part(reply.text))
             for (temperature, query), by_persona in context.by_query.items()
             for persona, replies in by_persona.items()
             for reply in replies
@@ -159,11 +159,9 @@ def compute(context: Context) -> list[MetricResult]:
                 context.prompt_value(key, of_prompts.get((key[:2], key[2])), reason=reason)
                 for key in context.by_prompt
             ]
-        notes: dict[str, Any] = {}
+        notes = dict(context.window_notes)
         if metric == f"self_bleu_{MAX_N}_fixed":
             notes["monte_carlo_error"] = measured.monte_carlo_error
-        if context.tokenizer.window is not None and "tokenizer" in signature:
-            notes["shorter_than_window"] = _shorter_share(context)
         results.append(
             metric_result(
                 METRICS[metric], version=VERSION, values=values, signature=signature, notes=notes
@@ -198,13 +196,12 @@ def signatures(tokenizer: Tokenizer) -> dict[str, tuple[dict[str, Any], str]]:
     table: dict[str, tuple[dict[str, Any], str]] = {}
     for n in range(1, MAX_N + 1):
         gram = {**tokenizer.signature, "n": n}
-        none = f"{TOO_FEW} or without {n}-gram"
-        table[f"distinct_{n}"] = (gram, none)
+        table[f"distinct_{n}"] = (gram, TOO_FEW)
         table[f"distinct_{n}_rarefied"] = (
-            {**gram, "rarefied_to": RAREFIED_TO},
-            f"{TOO_FEW} or fewer than {RAREFIED_TO} {n}-grams",
+            {**gram, "rarefied_to": f"{RAREFIED_TO} replies"},
+            f"fewer than {RAREFIED_TO} replies with text",
         )
-        table[f"ead_{n}"] = ({**gram, "vocabulary": EAD_VOCABULARY}, none)
+        table[f"ead_{n}"] = ({**gram, "vocabulary": EAD_VOCABULARY}, TOO_FEW)
         bleu = {**gram, "weights": "uniform", "smoothing": "method1"}
         table[f"self_bleu_{n}"] = ({**bleu, "references": "other replies to the prompt"}, TOO_FEW)
         table[f"self_bleu_{n}_fixed"] = (
@@ -219,23 +216,14 @@ def signatures(tokenizer: Tokenizer) -> dict[str, tuple[dict[str, Any], str]]:
             {**bleu, "references": GAP_REFERENCES, "draws": DRAWS},
             f"fewer than {GAP_REFERENCES + 1} personas or replies with text",
         )
-    gzip = {"compressor": f"gzip -9 (zlib {zlib.ZLIB_RUNTIME_VERSION})"}
+    zipped = {**tokenizer.text_signature, "compressor": f"zlib {zlib.ZLIB_RUNTIME_VERSION} -9"}
     table["rouge_l_homogenization"] = ({**tokenizer.signature, "measure": "ROUGE-L F"}, TOO_FEW)
-    table["compression_ratio"] = (gzip, f"{TOO_FEW} or only empty ones")
+    table["compression_ratio"] = (zipped, TOO_FEW)
     table["compression_ratio_fixed"] = (
-        {**gzip, "bytes": BYTE_BUDGET, "orders": ORDERS},
-        f"{TOO_FEW} or fewer than {BYTE_BUDGET} bytes",
+        {**zipped, "together": TOGETHER, "orders": ORDERS},
+        f"fewer than {TOGETHER} replies with text",
     )
     repetition = {**tokenizer.signature, "n": REPETITION_N}
     table["self_repetition"] = (repetition, TOO_FEW)
-    table["self_repetition_rate"] = (repetition, f"{TOO_FEW} or without {REPETITION_N}-gram")
+    table["self_repetition_rate"] = (repetition, TOO_FEW)
     return table
-
-
-def _shorter_share(context: Context) -> float | None:
-    """Return the share of replies that are shorter than the common window."""
-    window, counts = context.tokenizer.window, Counter(reply.text for reply in context.replies)
-    if window is None or not counts:
-        return None
-    shorter = sum(n for text, n in counts.items() if len(context.tokenizer(text)) < window)
-    return shorter / counts.total()

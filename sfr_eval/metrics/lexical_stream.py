@@ -13,17 +13,19 @@ from typing import Final
 import numpy as np
 
 from sfr_eval.metrics.bleu import DRAWS, MAX_N, REFERENCES, fixed_bleu_draws, grouped_bleu
-from sfr_eval.metrics.distinct import EAD_VOCABULARY, grouped_distinct
+from sfr_eval.metrics.distinct import EAD_VOCABULARY, RAREFIED_TO, grouped_distinct
 from sfr_eval.metrics.ngrams import Packed, grams, numbered, pack
-from sfr_eval.metrics.repetition import compression_ratio, group_means, repetition_of
+from sfr_eval.metrics.repetition import (
+    compression_ratio,
+    compression_ratio_fixed,
+    group_means,
+    repetition_of,
+)
 from sfr_eval.metrics.rouge import grouped_rouge_l
 from sfr_eval.metrics.tokenizers import Tokenizer
 from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.util.workers import Here, Workers
 
-RAREFIED_TO: Final = 100
-"""n-grams in a rarefied draw; two replies of 50 words have as many."""
-BYTE_BUDGET: Final = 1_024
 GAP_REFERENCES: Final = 3
 REPETITION_N: Final = 4
 BATCH_CHARACTERS: Final = 4_000_000
@@ -110,7 +112,7 @@ def _of_prompts(
     rows: Sequence[ReplyRow], packed: Packed, prompt: Integers, count: int
 ) -> tuple[dict[str, Floats], Floats]:
     columns = grouped_distinct(
-        packed, prompt, groups=count, max_n=MAX_N, m=RAREFIED_TO, vocabulary=EAD_VOCABULARY
+        packed, prompt, groups=count, max_n=MAX_N, replies=RAREFIED_TO, vocabulary=EAD_VOCABULARY
     )
     raw = grouped_bleu(packed, prompt, np.arange(len(rows)))
     draws = fixed_bleu_draws(packed, prompt, references=REFERENCES)
@@ -127,9 +129,9 @@ def _of_prompts(
     texts: list[list[str]] = [[] for _ in range(count)]
     for row, number in zip(rows, prompt.tolist(), strict=True):
         texts[number].append(row.text)
-    for name, budget in (("compression_ratio", None), ("compression_ratio_fixed", BYTE_BUDGET)):
-        ratios = [compression_ratio(replies, budget=budget) for replies in texts]
-        columns[name] = np.array(ratios, dtype=np.float64)  # None becomes NaN
+    for ratio in (compression_ratio, compression_ratio_fixed):
+        ratios = [ratio(replies) for replies in texts]
+        columns[ratio.__name__] = np.array(ratios, dtype=np.float64)  # None becomes NaN
     alone = np.bincount(prompt, minlength=count) < 2
     for values in columns.values():
         values[alone] = np.nan  # one reply is not a set

@@ -41,6 +41,20 @@ class Grams:
         """Number of occurrences of each distinct n-gram."""
         return np.diff(self.starts, append=len(self.text))
 
+    @property
+    def cells(self) -> Integers:
+        """Where each run of one n-gram in one text begins."""
+        begins = np.zeros(len(self.text), dtype=np.bool_)
+        begins[self.starts] = True
+        return np.flatnonzero(begins | starts(self.text))
+
+    @property
+    def text_counts(self) -> Integers:
+        """Number of texts that contain each distinct n-gram."""
+        ends = np.append(self.starts[1:], len(self.text))
+        cells = self.cells
+        return np.searchsorted(cells, ends) - np.searchsorted(cells, self.starts)
+
 
 def pack(texts: Sequence[Sequence[Hashable]]) -> Packed:
     """Number the tokens in order of first appearance."""
@@ -90,16 +104,22 @@ def words_left(length: Integers) -> Integers:
 
 def grams(packed: Packed, group: Integers, *, max_n: int) -> Iterator[Grams]:
     """Yield the n-grams of order 1, 2, ..., max_n. n-grams of different groups are never equal, and
-    none crosses the boundary of a text. `group` numbers the groups from 0."""
-    length, words = packed.length, packed.words
+    none crosses the boundary of a text. A text of fewer than n tokens is one n-gram as a whole, so
+    that copies of it are copies. `group` numbers the groups from 0."""
+    real = packed.length
+    length = np.maximum(real, max_n)
     text = np.repeat(np.arange(len(length)), length)
-    left = words_left(length)
-    vocabulary = int(words.max(initial=0)) + 1
+    place = np.arange(len(text)) - np.repeat(np.cumsum(length) - length, length)
+    left = real[text] - place  # real tokens from here on; short texts are filled up with a blank
+    blank = int(packed.words.max(initial=-1)) + 1
+    words = np.full(len(text), blank, dtype=np.int64)
+    words[left > 0] = packed.words
+    vocabulary = blank + 1
     # The id of an n-gram is its rank among the pairs (id of its first n-1 words, last word); the
     # empty n-gram's id is the group. So ids stay small, and each order costs one sort.
     ids, at = group[text], np.arange(len(words))
     for n in range(1, max_n + 1):
-        keep = left[at] >= n
+        keep = (left[at] >= n) | ((place[at] == 0) & (left[at] < n))
         ids, at = ids[keep], at[keep]
         pair = ids * vocabulary + words[at + n - 1]
         order, pair = stable_order(pair)  # stable, so that the texts of one n-gram stay in order

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result, sample_value
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.types import MetricResult, Sample
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ METRICS = by_id(
            range=(0, 1), outcomes=True,
            unit="sample",
            label="Valid replies", headline=("quality", 2), span=1.0, trust="oracle",
+           primary=("quality", 1),
            pairs=Pairs(
                place=1,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),),
                swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid"),
                compared=("distinct_valid", "embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
-           ),
-           gate=GateDefault(0.02, place=3)),
+           )),
     Metric("oracle_styled", "higher", "Valid, and most probable under the requested persona.",
            range=(0, 1), outcomes=True,
            unit="sample", label="Valid and in style", claims=("cross",), span=0.98),

@@ -7,39 +7,72 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from sfr_eval.metrics.checks import check_strings, check_texts
-from sfr_eval.metrics.ngrams import Grams, grams, pack, starts
+from sfr_eval.metrics.ngrams import Grams, grams, pack
 from sfr_eval.stats.arrays import Floats, Integers
 
 ORDERS = 4
+TOGETHER = 4
+"""Replies that are compressed together for `compression_ratio_fixed`, as many as for distinct_k."""
 _GZIP_FRAME = 18  # bytes of header and trailer around the deflate stream
 _GZIP_WINDOW = 32_768  # bytes that gzip looks back
 
 
-def compression_ratio(
-    texts: Sequence[str], *, budget: int | None = None, orders: int = ORDERS, seed: int = 0
-) -> float | None:
-    """Bytes over bytes after gzip (level 9) of all texts, concatenated; the mean over `orders`
-    random orders if the order matters: with a budget, or beyond gzip's window of 32 KB (Shaib et
-    al. 2403.00553).
+def compression_ratio(texts: Sequence[str], *, orders: int = ORDERS, seed: int = 0) -> float | None:
+    """Bytes over bytes after gzip (level 9) of all texts, concatenated; beyond gzip's window of 32
+    KB the mean over `orders` random orders (Shaib et al. 2403.00553).
 
-    From about 0.5 up (gzip adds 18 bytes), lower is more varied. Without a `budget`, it increases
-    with the number of texts. With one, the first `budget` bytes of each order are compressed, and
-    the number of texts does not matter; None if they hold fewer bytes. None without a byte.
+    From about 0.5 up (gzip adds 18 bytes), lower is more varied. Increases with the number and the
+    length of texts. k empty texts score k, the limit of k copies. None without a text.
     """
-    check_strings(texts)
-    encoded = sorted(text.encode("utf-8", "surrogatepass") for text in texts)
-    size = sum(map(len, encoded)) + max(0, len(encoded) - 1)
-    if not any(encoded) or (budget is not None and size < budget):
-        return None
-    # Sorted first, with the same orders for all sets of one size, so that the value depends on
-    # nothing but the texts themselves.
-    random = np.random.default_rng((seed, len(encoded)))
-    matters = len(encoded) > 1 and (budget is not None or size > _GZIP_WINDOW)
-    ratios = []
-    for _ in range(orders if matters else 1):
-        whole = b"\n".join(encoded[i] for i in random.permutation(len(encoded)))[:budget]
-        ratios.append(len(whole) / (len(zlib.compress(whole, 9, wbits=-15)) + _GZIP_FRAME))
+    encoded = _encoded(texts)
+    if not any(encoded):
+        return float(len(encoded)) or None
+    size = sum(map(len, encoded)) + len(encoded) - 1
+    matters = len(encoded) > 1 and size > _GZIP_WINDOW
+    ratios = [
+        size / (_deflated([encoded[i] for i in order]) + _GZIP_FRAME)
+        for order in _orders(len(encoded), orders if matters else 1, seed)
+    ]
     return sum(ratios) / len(ratios)
+
+
+def compression_ratio_fixed(
+    texts: Sequence[str], *, together: int = TOGETHER, orders: int = ORDERS, seed: int = 0
+) -> float | None:
+    """Bytes of `together` texts deflated one by one, over their bytes deflated together; the mean
+    over the blocks of `orders` random orders.
+
+    About 1 if the texts share nothing, `together` if all are equal, at any length; lower is more
+    varied. Equal texts are compressed once. Repetition inside a text does not count. Each text has
+    the same weight, and the expectation does not depend on their number. None below `together`.
+    """
+    encoded = _encoded(texts)
+    if len(encoded) < together:
+        return None
+    alone = {text: _deflated([text]) for text in set(encoded)}
+    ratios = []
+    for order in _orders(len(encoded), orders, seed):
+        for first in range(0, len(order) - together + 1, together):
+            block = [encoded[i] for i in order[first : first + together]]
+            whole = _deflated(list(dict.fromkeys(block)))
+            ratios.append(sum(alone[text] for text in block) / whole)
+    return sum(ratios) / len(ratios)
+
+
+def _encoded(texts: Sequence[str]) -> list[bytes]:
+    """Return the texts as bytes, sorted, so that no value depends on the order of the texts."""
+    check_strings(texts)
+    return sorted(text.encode("utf-8", "surrogatepass") for text in texts)
+
+
+def _orders(count: int, orders: int, seed: int) -> list[list[int]]:
+    """Return the same random orders for all sets of one size."""
+    random = np.random.default_rng((seed, count))
+    return [random.permutation(count).tolist() for _ in range(orders)]
+
+
+def _deflated(texts: Sequence[bytes]) -> int:
+    return len(zlib.compress(b"\n".join(texts), 9, wbits=-15))
 
 
 def self_repetition(texts: Sequence[Sequence[Hashable]], *, n: int = 4) -> float | None:
@@ -52,11 +85,10 @@ def self_repetition(texts: Sequence[Sequence[Hashable]], *, n: int = 4) -> float
 
 def self_repetition_rate(texts: Sequence[Sequence[Hashable]], *, n: int = 4) -> float | None:
     """Mean over texts of the share of its distinct n-grams that occur in another text. Range 0 to
-    1, lower is more varied; increases with the number of texts. Texts shorter than n are left out;
-    None below two texts, or if none is long enough."""
+    1, lower is more varied; increases with the number of texts. A text shorter than n is one
+    n-gram. None below two texts."""
     _, rates = _repetition(texts, n)
-    rates = rates[~np.isnan(rates)]
-    return float(rates.mean()) if len(texts) > 1 and len(rates) else None
+    return float(rates.mean()) if len(texts) > 1 else None
 
 
 def _repetition(texts: Sequence[Sequence[Hashable]], n: int) -> tuple[Floats, Floats]:
@@ -67,17 +99,13 @@ def _repetition(texts: Sequence[Sequence[Hashable]], n: int) -> tuple[Floats, Fl
 
 def repetition_of(order: Grams, texts: int) -> tuple[Floats, Floats]:
     """Return (scores, rates) of the texts, given the n-grams of all; linear in their number."""
-    begins = np.zeros(len(order.text), dtype=np.bool_)
-    begins[order.starts] = True
-    cells = np.flatnonzero(begins | starts(order.text))  # an n-gram in one text
-    gram = np.cumsum(begins[cells]) - 1
+    cells = order.cells
+    gram = np.searchsorted(order.starts, cells, side="right") - 1
     others = np.bincount(gram)[gram] - 1 if len(cells) else np.zeros(0, dtype=np.int64)
     text = order.text[cells]
     distinct = np.bincount(text, minlength=texts)
     scores = np.log1p(np.bincount(text, weights=others, minlength=texts))
-    with np.errstate(invalid="ignore"):  # 0 / 0: the text has no n-gram
-        rates = np.bincount(text, weights=others > 0, minlength=texts) / distinct
-    return scores, rates
+    return scores, np.bincount(text, weights=others > 0, minlength=texts) / distinct
 
 
 def collision_rate(texts: Sequence[Hashable]) -> float | None:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 
 from sfr_eval.metrics.context import NO_TEXT, TOO_FEW, Context, metric_result
 from sfr_eval.metrics.metric import Metric, by_id
+from sfr_eval.metrics.normal_text import NORMAL_FORM, normal_text
 from sfr_eval.metrics.repetition import collision_rate, modal_share, unique_share
 from sfr_eval.types import MetricResult, Sample
 
-VERSION = "2"
+VERSION = "3"
 
 METRICS = by_id(
     Metric("length", "neither", "Mean number of words in a reply.", label="Length in words",
@@ -34,7 +35,7 @@ def mean_length(replies: Sequence[Sample]) -> float | None:
 
     None without a reply. In scripts without word spacing, this counts longer runs of text.
     """
-    return _mean([len(reply.text.split()) for reply in replies])
+    return _mean([len(text.split()) for text in _texts(replies)])
 
 
 def duplicate_rate(replies: Sequence[Sample]) -> float | None:
@@ -43,8 +44,8 @@ def duplicate_rate(replies: Sequence[Sample]) -> float | None:
 
 
 def _texts(replies: Sequence[Sample]) -> list[str]:
-    """Return the texts without outer whitespace, which does not make them different."""
-    return [reply.text.strip() for reply in replies]
+    """Return what can be seen of the texts; outer blanks do not make them different either."""
+    return [normal_text(reply.text).strip() for reply in replies]
 
 
 def truncation_rate(replies: Sequence[Sample]) -> float | None:
@@ -56,22 +57,22 @@ def truncation_rate(replies: Sequence[Sample]) -> float | None:
 
 
 def empty_rate(replies: Sequence[Sample]) -> float | None:
-    """Share of replies that are empty or whitespace; 0 to 1, None without a reply."""
-    return _mean([not reply.text.strip() for reply in replies])
+    """Share of replies in which nothing can be seen; 0 to 1, None without a reply."""
+    return _mean([not text for text in _texts(replies)])
 
 
 def _mean(numbers: Sequence[int]) -> float | None:
     return sum(numbers) / len(numbers) if numbers else None
 
 
-_EQUALITY = {"equality": "text without outer blanks"}
+_EQUALITY = {"equality": "text without outer blanks", "text": NORMAL_FORM}
 _MEASURES: dict[str, tuple[Callable[[Sequence[Sample]], float | None], str, dict[str, str]]] = {
-    "length": (mean_length, NO_TEXT, {"tokens": "runs of non-blanks"}),
+    "length": (mean_length, NO_TEXT, {"tokens": "runs of non-blanks", "text": NORMAL_FORM}),
     "duplicate_rate": (duplicate_rate, TOO_FEW, _EQUALITY),
     "modal_share": (lambda replies: modal_share(_texts(replies)), TOO_FEW, _EQUALITY),
     "unique_share": (lambda replies: unique_share(_texts(replies)), TOO_FEW, _EQUALITY),
     "truncation_rate": (truncation_rate, NO_TEXT, {}),
-    "empty_rate": (empty_rate, NO_TEXT, {}),
+    "empty_rate": (empty_rate, NO_TEXT, {"text": NORMAL_FORM}),
 }
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.metrics.normal_text import NORMAL_FORM
 
 # Chinese characters and Japanese kana are written without spaces, so each is its own token.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -49,24 +51,59 @@ TOKENIZERS: dict[str, Callable[[str], list[str]]] = {
 }
 DEFAULT = "words-v1"
 
+_RULES: dict[str, tuple[re.Pattern[str], Callable[[str], str]]] = {
+    "words-v1": (_WORD, str.casefold),
+    "characters-v1": (re.compile(r"\S"), str.casefold),
+    "blanks-v1": (re.compile(r"\S+"), str),
+    "rouge-v1": (_ROUGE, str.lower),
+}
+"""The same as patterns on a folded text, to find where a token ends."""
+
+
+def _end_by_rule(name: str, text: str, count: int) -> int:
+    pattern, fold = _RULES[name]
+    folded = fold(text)
+    found = next(itertools.islice(pattern.finditer(folded), count - 1, None), None)
+    if found is None:
+        return len(text)
+    if len(folded) == len(text):
+        return found.end()
+    lengths = itertools.accumulate(len(fold(character)) for character in text)
+    return 1 + next(place for place, length in enumerate(lengths) if length >= found.end())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tokenizer:
-    """A tokenizer, its name in signatures, and how many tokens of a text it keeps."""
+    """A tokenizer, its name in signatures, and how many tokens of a text it keeps (None: all)."""
 
     name: str
     split: Callable[[str], list[str]]
+    end: Callable[[str, int], int]
+    """Where the n-th token of a text ends; the text's length if it has fewer."""
     window: int | None = None
 
     @property
     def signature(self) -> dict[str, Any]:
         """What two values must share to be comparable."""
         window = {} if self.window is None else {"token_window": self.window}
-        return {"tokenizer": self.name, **window}
+        return {"tokenizer": self.name, **window, "text": NORMAL_FORM}
+
+    @property
+    def text_signature(self) -> dict[str, Any]:
+        """The same for values that depend on the tokenizer only through the window."""
+        return {"text": NORMAL_FORM} if self.window is None else self.signature
 
     def __call__(self, text: str) -> list[str]:
         """Return the tokens of a text, at most `window`."""
         return self.split(text)[: self.window]
+
+    def cut(self, text: str) -> str:
+        """Return a text up to the end of the last token in the window."""
+        return text if self.window is None else text[: self.end(text, self.window)]
+
+    def is_short(self, text: str) -> bool:
+        """Whether a text has fewer tokens than the window."""
+        return self.window is not None and len(self.split(text)) < self.window
 
 
 def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokenizer:
@@ -74,7 +111,8 @@ def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokeniz
     or its folder), which is named by its content. `window` keeps only the first tokens of each
     text; a common window makes texts of different lengths comparable."""
     if name in TOKENIZERS:
-        return Tokenizer(name=name, split=TOKENIZERS[name], window=window)
+        end = functools.partial(_end_by_rule, name)
+        return Tokenizer(name=name, split=TOKENIZERS[name], end=end, window=window)
     file = Path(name).expanduser()
     file = file / "tokenizer.json" if file.is_dir() else file
     if not file.is_file():
@@ -95,9 +133,15 @@ def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokeniz
     pieces.no_truncation()
     pieces.no_padding()
     digest = hashlib.sha256(content).hexdigest()[:12]
-    split = functools.partial(_pieces_of, pieces)  # not a lambda: worker processes need it too
-    return Tokenizer(name=f"file:{digest}", split=split, window=window)
+    # Not lambdas: worker processes need them too.
+    split, end = functools.partial(_pieces_of, pieces), functools.partial(_end_of_pieces, pieces)
+    return Tokenizer(name=f"file:{digest}", split=split, end=end, window=window)
 
 
 def _pieces_of(pieces: Any, text: str) -> list[str]:
     return list(pieces.encode(text, add_special_tokens=False).tokens)
+
+
+def _end_of_pieces(pieces: Any, text: str, count: int) -> int:
+    offsets = pieces.encode(text, add_special_tokens=False).offsets
+    return int(offsets[count - 1][1]) if len(offsets) >= count else len(text)

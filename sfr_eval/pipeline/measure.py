@@ -7,7 +7,7 @@ replies of the benchmark itself (`reference.py`).
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +15,7 @@ from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.grading.verdicts import Grading
 from sfr_eval.judges.panel import judged_of
 from sfr_eval.metrics.context import Context
+from sfr_eval.metrics.meanings import load_equivalence
 from sfr_eval.metrics.semantic import persona_similarity
 from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.tokenizers import load_tokenizer
@@ -67,7 +68,12 @@ def measure(
         long_texts=settings.encoder_long_texts,
         on_progress=on_progress and functools.partial(on_progress, "encode"),
     )
-    tokenizer = load_tokenizer(settings.tokenizer, window=settings.token_window)
+    tokenizer = load_tokenizer(settings.tokenizer)
+    equivalence = load_equivalence(
+        settings.equivalence,
+        cache,
+        on_progress=on_progress and functools.partial(on_progress, "compare replies"),
+    )
 
     def grading(suite: Suite) -> Grading | None:
         if suite.code is None:
@@ -84,7 +90,8 @@ def measure(
                 encoder=encoder,
                 speaks_world=suite.world is not None and manifest.world == suite.id,
                 style_data=settings.style_data,
-                tokenizer=tokenizer,
+                tokenizer=replace(tokenizer, window=suite.spec.window(settings.token_window)),
+                equivalence=equivalence,
                 grading=grading(suite),
                 forward=forward,
                 judged=judged,
@@ -201,6 +208,9 @@ def measure_and_report(
     if add and folder.results_file.exists():
         results = added_to(folder.read_results(), results)
     folder.write_results(results)
+    seen = manifest.looked_at()
+    if seen != manifest:
+        folder.write_manifest(seen)
     return write_report(folder)
 
 

@@ -6,6 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sfr_eval.config import Temperatures
 from sfr_eval.store.manifest import SUITE_ID
+from sfr_eval.store.primary import PrimaryFamily
+
+TOKEN_WINDOW = 32
+"""Tokens that replies have in common, by default. In the persona suite 98 of 100 replies have as
+many; on NoveltyBench's archive the lexical measures agree with its classes better at 24 to 64 than
+at 128 or on whole replies (docs/metrics/lexical_sets.md)."""
 
 
 class SuiteSpec(BaseModel):
@@ -28,6 +34,22 @@ class SuiteSpec(BaseModel):
     max_tokens: int = Field(256, ge=1)
     stop: tuple[str, ...] = ()
     metrics: tuple[str, ...] = Field(min_length=1)
+    primary: PrimaryFamily | None = Field(
+        None, description="the measures about which a comparison decides; None: chosen by rule"
+    )
+    token_window: int | None = Field(
+        None,
+        ge=0,
+        description="measures of words and meaning read the first N tokens of each reply, or all "
+        f"with 0; default: {TOKEN_WINDOW}, of code suites 0",
+    )
+
+    def window(self, choice: int | None = None) -> int | None:
+        """Return how many tokens of a reply are compared, None for all. `choice` is
+        --token-window, which overrides the suite unless it is None; 0 stands for all."""
+        default = 0 if self.code is not None else TOKEN_WINDOW
+        given = (value for value in (choice, self.token_window) if value is not None)
+        return next(given, default) or None
 
 
 class QueryRow(BaseModel):

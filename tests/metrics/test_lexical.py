@@ -84,7 +84,7 @@ def test_set_measures_ignore_order_and_detect_copies(
     rng.shuffle(shuffled)
     measures = {
         "distinct": lambda t: distinct_n(t, 1),
-        "rarefied": lambda t: rarefied_distinct_n(t, 1, 3),
+        "rarefied": lambda t: rarefied_distinct_n(t, 1, 2),
         "rouge": rouge_l_homogenization,
         "rate": lambda t: self_repetition_rate(t, n=1),
         "bytes": lambda t: compression_ratio(["".join(text) for text in t]),
@@ -114,8 +114,8 @@ def test_edge_cases_have_a_value_or_a_reason(context: MakeContext) -> None:
             assert (value.value is None) == bool(value.reason), (result.metric, value)
             assert value.value is None or math.isfinite(value.value), (result.metric, value)
     values = {r.metric: [v.value for v in r.values] for r in lexical.compute(made)}
-    assert values["self_bleu_4"] == [0.0, None, None, pytest.approx(1.0)]
-    assert values["distinct_1"] == [None, None, None, pytest.approx(1 / 3)]
+    assert values["self_bleu_4"] == [1.0, None, None, 1.0]
+    assert values["distinct_1"] == [1 / 2, None, None, pytest.approx(1 / 3)]
     assert values["rouge_l_homogenization"] == [1.0, None, None, 1.0]
     assert values["cs_self_bleu_4"] == [None] * 4  # one persona
 
@@ -126,6 +126,7 @@ def test_a_window_is_applied_and_reported(context: MakeContext) -> None:
     made = context({("q", "x"): ["a b c", "a b d", "a"]})
     cut = replace(made, tokenizer=load_tokenizer(window=2))
     found = {r.metric: r for r in lexical.compute(cut)}
-    assert found["distinct_2"].values[0].value == pytest.approx(1 / 2)
+    # Bigrams a b, a b and the text a: two of three.
+    assert found["distinct_2"].values[0].value == pytest.approx(2 / 3)
     assert found["distinct_2"].signature["token_window"] == 2
     assert found["distinct_2"].notes["shorter_than_window"] == pytest.approx(1 / 3)

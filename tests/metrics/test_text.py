@@ -29,6 +29,14 @@ def test_outer_whitespace_does_not_make_texts_differ() -> None:
     assert text.duplicate_rate(replies("yes", " yes\n")) == 1.0
 
 
+def test_invisible_differences_do_not_make_texts_differ() -> None:
+    looks_the_same = ("caf\u00e9 au lait", "cafe\u0301 au lait", "caf\u00e9\u200b au\u00a0lait ")
+    assert text.duplicate_rate(replies(*looks_the_same)) == 1.0
+    rows = replies("\u200b\ufeff", "\u2060 \u00ad", "a \u200b b")
+    assert text.empty_rate(rows) == pytest.approx(2 / 3)
+    assert text.mean_length(rows) == pytest.approx(2 / 3)
+
+
 @pytest.mark.parametrize("k", [2, 4, 16])
 def test_duplicate_rate_is_unbiased_at_every_k(k: int) -> None:
     # p = (.5, .3, .2): .25 + .09 + .04 = .38. Its sd over one prompt is at most .5 (k = 2), so

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.bleu import cross_style_self_bleu
 from sfr_eval.metrics.distinct import distinct_n
-from sfr_eval.metrics.tokenizers import load_tokenizer
+from sfr_eval.metrics.normal_text import NORMAL_FORM
+from sfr_eval.metrics.tokenizers import TOKENIZERS, load_tokenizer
 
 
 def test_chinese_by_words_and_by_characters() -> None:
@@ -38,8 +41,35 @@ def test_rouge_tokens_are_those_of_rouge_score() -> None:
 def test_window_keeps_the_first_tokens_and_is_in_the_signature() -> None:
     cut = load_tokenizer(window=2)
     assert cut("a b c") == ["a", "b"]
-    assert cut.signature == {"tokenizer": "words-v1", "token_window": 2}
-    assert load_tokenizer().signature == {"tokenizer": "words-v1"}
+    text = {"text": NORMAL_FORM}
+    assert cut.signature == {"tokenizer": "words-v1", "token_window": 2, **text}
+    assert load_tokenizer().signature == {"tokenizer": "words-v1", **text}
+    assert (cut.text_signature, load_tokenizer().text_signature) == (cut.signature, text)
+
+
+def test_cut_ends_with_the_last_token_of_the_window() -> None:
+    text = "Don't stop, Caf\u00e9  now!"
+    ends = {
+        "words-v1": ["Don't", "Don't stop", "Don't stop,", "Don't stop, Caf\u00e9"],
+        "characters-v1": ["D", "Do", "Don", "Don'"],
+        "blanks-v1": ["Don't", "Don't stop,", "Don't stop, Caf\u00e9", text],
+        "rouge-v1": ["Don", "Don't", "Don't stop", "Don't stop, Caf"],
+    }
+    for name, parts in ends.items():
+        assert [load_tokenizer(name, window=n).cut(text) for n in (1, 2, 3, 4)] == parts
+        assert load_tokenizer(name, window=40).cut(text) == load_tokenizer(name).cut(text) == text
+
+
+@given(st.text(), st.integers(1, 6), st.sampled_from(list(TOKENIZERS)))
+def test_a_cut_text_has_the_same_first_tokens(text: str, window: int, name: str) -> None:
+    """Also where folding makes a text longer: one of its letters becomes two or three."""
+    for raw in (text, "\u0130x \u00df\ufb03 " + text):
+        cut = load_tokenizer(name, window=window)
+        part = cut.cut(raw)
+        assert raw.startswith(part)
+        assert cut(part) == cut(raw)
+        assert len(load_tokenizer(name)(part)) <= window + 2
+        assert cut.is_short(raw) == (len(cut(raw)) < window)
 
 
 def test_tokenizer_file_is_named_by_its_content(tmp_path: Path) -> None:
@@ -50,6 +80,9 @@ def test_tokenizer_file_is_named_by_its_content(tmp_path: Path) -> None:
     pieces.save(str(tmp_path / "tokenizer.json"))
     found = load_tokenizer(str(tmp_path))
     assert found("a a b") == ["a", "a", "[UNK]"]
+    assert [load_tokenizer(str(tmp_path), window=n).cut("a a b") for n in (1, 2, 4)] == [
+        "a", "a a", "a a b",
+    ]  # fmt: skip
     assert found.name.startswith("file:")
     assert found.name == load_tokenizer(str(tmp_path / "tokenizer.json")).name
     (tmp_path / "tokenizer.json").write_text("{}")

@@ -12,12 +12,17 @@ from sfr_eval.comparison.decision import Decision, FamilyRow, words
 from sfr_eval.comparison.decision import decide as decide_family
 from sfr_eval.comparison.family import margin_of
 from sfr_eval.comparison.looks import alpha_after
-from sfr_eval.gate.evidence import GateEvidence, gather
+from sfr_eval.gate.evidence import GateEvidence, gather, largest_loss
 from sfr_eval.gate.outcome import GateDecision, GateRow, RowVerdict
 from sfr_eval.gate.places import places
 from sfr_eval.gate.snapshot import Snapshot
 from sfr_eval.gate.spec import Check
 from sfr_eval.gate.trade import judged_together
+from sfr_eval.stats.noninferiority import (
+    patchy_loss_p,
+    positive_mean_p,
+    smallest_patch_tolerance,
+)
 from sfr_eval.stats.permutation import FLIPS, sign_flip_p_values
 
 FEW = 10
@@ -127,9 +132,9 @@ def _non_inferiorities(evidence: Sequence[GateEvidence], *, flips: int) -> Itera
     shifted = [one.shifted_gains for one in evidence]
     p_values = sign_flip_p_values(shifted, alternative="greater", flips=flips)
     for one, flipped in zip(evidence, p_values, strict=True):
-        p = max(flipped, _chance_of_few_losses(one))
+        p = max(flipped, _chance_of_few_losses(one), _chance_of_skewed_losses(one))
         tolerance = one.tolerance
-        visible = one.paired.smallest_visible(alpha=one.check.alpha, sides=1)
+        visible = _tolerance_of_equal_runs(one)
         interval = one.paired.interval
         verdict: RowVerdict = "pass"
         reason = f"not worse by {tolerance:g} or more, p = {p:.3g}"
@@ -162,6 +167,27 @@ def _chance_of_few_losses(evidence: GateEvidence) -> float:
         return 0.0
     losses = sum(gain < 0 for gain in gains)
     return float(bdtr(losses, len(gains), min(1.0, evidence.tolerance)))
+
+
+def _chance_of_skewed_losses(evidence: GateEvidence) -> float:
+    """Return the larger p-value of two tests that hold where a few queries lost much."""
+    p = positive_mean_p(evidence.shifted_gains)
+    largest = largest_loss(evidence.check.metric)
+    if largest is None:
+        return p
+    patchy = patchy_loss_p(evidence.gains, tolerance=evidence.tolerance, largest=largest)
+    return max(p, patchy)
+
+
+def _tolerance_of_equal_runs(evidence: GateEvidence) -> float | None:
+    """Return the smallest tolerance that runs without any difference would usually show."""
+    alpha = evidence.check.alpha
+    visible = evidence.paired.smallest_visible(alpha=alpha, sides=1)
+    largest = largest_loss(evidence.check.metric)
+    if largest is None:
+        return visible
+    least = smallest_patch_tolerance(evidence.paired.n, largest=largest, alpha=alpha)
+    return max(visible or 0.0, least)
 
 
 def _floored(evidence: GateEvidence, decision: GateDecision) -> GateDecision:

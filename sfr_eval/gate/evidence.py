@@ -11,7 +11,7 @@ from sfr_eval.gate.outcome import GateDecision, RowVerdict
 from sfr_eval.gate.places import Place
 from sfr_eval.gate.snapshot import Snapshot, SuiteSnapshot, stored_unit
 from sfr_eval.gate.spec import Check
-from sfr_eval.metrics.table import pass_k
+from sfr_eval.metrics.table import metric_info, pass_k
 from sfr_eval.stats.power import lattice_step
 from sfr_eval.types import PromptKey
 
@@ -48,6 +48,18 @@ class GateEvidence:
         non_inferiority = self.check.mode == "non-inferiority"
         shift = self.tolerance if non_inferiority else self.check.tolerance or 0.0
         return [gain + shift for gain in self.gains]
+
+
+def largest_loss(metric: str) -> float | None:
+    """Return how much a query may lose: what full collapse does to the metric, and at most half of
+    its scale; None if neither is known."""
+    info = metric_info(metric)
+    if info is None:
+        return None
+    sizes = [] if info.span is None else [info.span]
+    if info.range is not None:
+        sizes.append((info.range[1] - info.range[0]) / 2)
+    return min(sizes, default=None)
 
 
 def gather(place: Place, baseline: Snapshot, candidate: Snapshot) -> GateEvidence:

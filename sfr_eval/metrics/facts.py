@@ -16,9 +16,11 @@ VERSION = "1"
 
 METRICS = by_id(
     Metric("refusal_rate", "lower", "Share of replies that decline to answer in words.",
+           range=(0, 1), outcomes=True,
            label="Refusals", span=1),
     Metric("language_mismatch_rate", "lower",
            "Share of replies in another language than their prompt.",
+           range=(0, 1), outcomes=True,
            label="Another language", span=1),
     Metric("prompt_copy_rate", "lower", "Share of replies that repeat their prompt.",
            label="Copies of the prompt", span=1),

@@ -13,6 +13,7 @@ from sfr_eval.comparison.decision import decide as decide_family
 from sfr_eval.comparison.family import margin_of
 from sfr_eval.comparison.looks import alpha_after
 from sfr_eval.gate.evidence import GateEvidence, gather, largest_loss
+from sfr_eval.gate.floor import Floor, fallen
 from sfr_eval.gate.outcome import GateDecision, GateRow, RowVerdict
 from sfr_eval.gate.places import places
 from sfr_eval.gate.snapshot import Snapshot
@@ -56,8 +57,27 @@ def decide(
     others = positions("non-inferiority")
     rules = list(_non_inferiorities([evidence[i] for i in others], flips=flips))
     decisions.update(zip(others, rules, strict=True))
-    rows = [_row(one, _floored(one, decisions[i])) for i, one in enumerate(evidence)]
+    floors = _floors(evidence, baseline, candidate)
+    rows = [_row(one, _floored(one, decisions[i], floors[i])) for i, one in enumerate(evidence)]
     return judged_together(rows, [one.check.role for one in evidence])
+
+
+def _floors(
+    evidence: Sequence[GateEvidence], baseline: Snapshot, candidate: Snapshot
+) -> list[Floor]:
+    """Return what falls below each row's floor; all floors share alpha."""
+    number = sum(one.check.floor is not None for one in evidence)
+    return [
+        Floor()
+        if one.untestable
+        else fallen(
+            one.place,
+            baseline.suites[one.place.suite],
+            candidate.suites[one.place.suite],
+            alpha=one.check.alpha / max(1, number),
+        )
+        for one in evidence
+    ]
 
 
 def _regressions(
@@ -190,13 +210,14 @@ def _tolerance_of_equal_runs(evidence: GateEvidence) -> float | None:
     return max(visible or 0.0, least)
 
 
-def _floored(evidence: GateEvidence, decision: GateDecision) -> GateDecision:
-    below = evidence.below_floor
+def _floored(evidence: GateEvidence, decision: GateDecision, floor: Floor) -> GateDecision:
+    if floor.note and decision.verdict in ("pass", "skipped"):
+        return replace(decision, reason=f"{decision.reason}; {floor.note}")
+    below = floor.below
     if not below or decision.verdict not in ("pass", "skipped"):
         return decision
     shown = ", ".join(below[:LISTED]) + (", ..." if len(below) > LISTED else "")
-    floor = evidence.check.floor
-    reason = f"below the floor {floor:g}, and were not before: {len(below)} ({shown})"
+    reason = f"fell below the floor {evidence.check.floor:g}: {len(below)} ({shown})"
     return replace(decision, verdict="fail", reason=reason)
 
 

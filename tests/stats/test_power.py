@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, t
+from scipy.integrate import quad
+from scipy.stats import binomtest, chi2, nct, t
 
 from sfr_eval.stats.permutation import sign_flip_p_values
 from sfr_eval.stats.power import lattice_step, smallest_visible

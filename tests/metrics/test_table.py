@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from sfr_eval.metrics.table import metric_table
+
 
 def test_table_is_light_to_import() -> None:
     code = "import sys, sfr_eval.metrics.table; print({'numpy', 'torch'} & set(sys.modules))"

@@ -23,6 +23,7 @@ METRICS = by_id(
            range=(0, 1), outcomes=True,
            label="Another language", span=1),
     Metric("prompt_copy_rate", "lower", "Share of replies that repeat their prompt.",
+           range=(0, 1), outcomes=True,
            label="Copies of the prompt", span=1),
     Metric("word_order", "higher",
            "How much the order of neighbouring words tells; 0 for word salad and noise.",

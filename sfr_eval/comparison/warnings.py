@@ -9,8 +9,11 @@ from sfr_eval.comparison.lengths import lengths_of_runs
 from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.report.course import beyond_the_encoder
 from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings
+from sfr_eval.report.style_warnings import style_warnings
+from sfr_eval.report.verdict import synthetic_style
 from sfr_eval.report.warnings import incomplete
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
@@ -138,6 +141,20 @@ def _gates(runs: _Runs) -> Iterator[str]:
             )
 
 
+def _measures(runs: _Runs) -> Iterator[str]:
+    """Yield what the runs' own reports say about their measures, once if it holds for both."""
+    for suite in runs.suites:
+        labels: dict[str, list[str]] = {}
+        for run in runs.both:
+            results = run.suites[suite]
+            synthetic = synthetic_style(results)
+            lines = (*style_warnings(results), synthetic, *beyond_the_encoder(results))
+            for line in filter(None, lines):
+                labels.setdefault(line, []).append(run.label)
+        for line, names in labels.items():
+            yield f"{' and '.join(names)}: {line}"
+
+
 def _models(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
         if not isinstance(run.identity.sampling, dict):
@@ -203,6 +220,7 @@ CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _replies,
     _truncated,
     _gates,
+    _measures,
     _models,
     _only_one,
 )

@@ -1,7 +1,8 @@
 """Summaries of a temperature sweep: how much diversity a model has at which quality.
 
-Temperature raises every diversity score, even into noise, so a single temperature proves little.
-This summarises the whole curve: its Pareto frontier, the area under it, and the diversity at given
+Temperature raises most diversity scores, even into noise, and lowers those on embeddings again once
+text has lost its sense (docs/metrics/sweep.md), so a single temperature proves little. This
+summarises the whole curve: its Pareto frontier, the area under it, and the diversity at given
 levels of quality, each with an interval that resamples queries with all their temperatures.
 """
 

@@ -35,6 +35,17 @@ def lines_about(run: RunFolder, samples: list[Sample], word: str, **about: objec
     return [line for line in warnings(suite, samples, manifest) if word in line]
 
 
+def test_few_queries_are_said(run: RunFolder) -> None:
+    drawn = run.sealed_samples()
+    queries = list(dict.fromkeys(s.query for s in drawn))
+    two = [s for s in drawn if s.query in queries[:2]]
+    (line,) = lines_about(run, two, "Only 2 queries were asked")
+    assert "intervals rest on as many values" in line
+    one = [s for s in drawn if s.query == queries[0]]
+    assert lines_about(run, one, "Only one query was asked")
+    assert not lines_about(run, drawn, "asked: intervals")
+
+
 def test_equal_replies_to_every_prompt_are_flagged(run: RunFolder) -> None:
     drawn = run.sealed_samples()
     first = {s.cell: s.text for s in reversed(drawn)}

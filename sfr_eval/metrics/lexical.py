@@ -32,7 +32,7 @@ from sfr_eval.metrics.lexical_stream import (
     lexical_stream,
     monte_carlo_error,
 )
-from sfr_eval.metrics.metric import Metric, by_id
+from sfr_eval.metrics.metric import GateDefault, Metric, by_id
 from sfr_eval.metrics.repetition import (
     ORDERS,
     TOGETHER,
@@ -70,7 +70,8 @@ _PER_ORDER = (
            label="Distinct-2", claims=("within",)),
     Metric("distinct_{n}_rarefied", "higher",
            "Distinct-{n} of 4 replies to one prompt; independent of k.",
-           label="Distinct-2, rarefied", headline=("variety", 4), claims=("within",), span=0.521),
+           label="Distinct-2, rarefied", headline=("variety", 4), claims=("within",), span=0.521,
+           gate=GateDefault(0.02, place=5)),
     Metric("ead_{n}", "higher",
            "Distinct {n}-grams over those expected of uniform draws (EAD); falls as k grows.",
            claims=("within",)),

@@ -83,7 +83,7 @@ def test_what_is_sure_at_another_temperature_alone_is_said(found: Comparison) ->
     assert said.headline == "B is worse than A at some temperatures"
     (sentence,) = [s for s in said.sentences if s.startswith("At other temperatures")]
     assert "B is worse in" in sentence
-    assert "cs_self_bleu_4 (T = 0.6" in sentence
+    assert "distinct_2_rarefied (T = 0.6" in sentence
     nothing = [replace(row, call="no difference seen") for row in rows]
     assert summarise(nothing, (), first="A", second="B").headline == (
         "No difference seen between A and B"

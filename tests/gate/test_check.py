@@ -42,8 +42,8 @@ def test_a_baseline_is_small_and_read_back(
 ) -> None:
     assert baselines["whole"].stat().st_size < 8_000
     found = read_snapshot(baselines["whole"])
-    assert found.suites["persona"].metrics == ["oracle_valid", "cs_self_bleu_4"]
-    assert found.suites["persona"].temperatures("cs_self_bleu_4") == [1.0]
+    assert found.suites["persona"].metrics == ["oracle_valid", "distinct_2_rarefied"]
+    assert found.suites["persona"].temperatures("distinct_2_rarefied") == [1.0]
     again = baselines["whole"].with_name("again.json")
     write_baseline(runs["whole"], again)
     assert again.read_bytes() == baselines["whole"].read_bytes()
@@ -63,15 +63,15 @@ def test_the_gate_finds_collapse_and_lets_another_seed_pass(
     assert check(baselines["whole"], runs["again"]).verdict == "passed"
     gate = check(baselines["whole"], runs["narrow"])
     assert (gate.verdict, gate.exit_code) == ("failed", 1)
-    assert [row.metric for row in gate.rows if row.verdict == "fail"] == ["cs_self_bleu_4"]
+    assert [row.metric for row in gate.rows if row.verdict == "fail"] == ["distinct_2_rarefied"]
 
 
 def test_a_metric_without_any_value_is_not_checked_by_default(tmp_path: Path) -> None:
-    """A suite without personas has no cross-style value, but a row that says so."""
+    """A run may have a metric without any value, but a row that says so."""
     right = {f"p{i}": [j < i % 5 for j in range(4)] for i in range(20)}
     run = write_code_run(tmp_path / "code", right)
     results = json.loads((run / "results.json").read_text())
-    empty = {**results["estimates"][0], "metric": "cs_self_bleu_4", "value": None}
+    empty = {**results["estimates"][0], "metric": "distinct_2_rarefied", "value": None}
     results["estimates"].append(empty)
     (run / "results.json").write_text(json.dumps(results))
     write_baseline(run, tmp_path / "b.json")
@@ -80,7 +80,7 @@ def test_a_metric_without_any_value_is_not_checked_by_default(tmp_path: Path) ->
 
 
 def _mode(mode: str) -> str:
-    return f"checks: [{{metric: cs_self_bleu_4, temperature: 0.6, mode: {mode}, tolerance: 0.06}}]"
+    return f"checks: [{{metric: distinct_2_rarefied, temperature: 0.6, mode: {mode}, tolerance: 0.06}}]"
 
 
 def _damaged(run: Path, folder: Path, change: Callable[[Path], Any]) -> Path:
@@ -97,7 +97,7 @@ def _unfinished(run: Path) -> None:
 def _without_metric(run: Path) -> None:
     results = json.loads((run / "results.json").read_text())
     results["estimates"] = [
-        row for row in results["estimates"] if row["metric"] != "cs_self_bleu_4"
+        row for row in results["estimates"] if row["metric"] != "distinct_2_rarefied"
     ]
     (run / "results.json").write_text(json.dumps(results))
 
@@ -223,5 +223,5 @@ def test_other_templates_prompts_and_signatures_are_bad_input(
     file.write_text(json.dumps(loaded))
     reason = check(file, runs["again"]).reason
     assert "chat template: abc and tokenizer" in reason
-    assert "metric cs_self_bleu_4: tokenizer: characters-v1 and words-v1" in reason
+    assert "metric distinct_2_rarefied: tokenizer: characters-v1 and words-v1" in reason
     assert "prompts: 42" in check(baselines["whole"], runs["few"]).reason

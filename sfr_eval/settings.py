@@ -165,6 +165,10 @@ class ScoreSettings(Settings):
     encoder_long_texts: Literal["truncate", "chunk"] = setting(
         "beyond the encoder's window: cut off, or average the parts", default="truncate"
     )
+    equivalence: str = setting(
+        "distinct_k: replies say the same by cut, a cosine distance or a pair classifier",
+        default="cut",
+    )
     style_data: Path | None = setting("persona-labelled JSONL for the style probe")
     tokenizer: str = setting(
         "words-v1, characters-v1, blanks-v1, rouge-v1 or a tokenizer.json", default="words-v1"

@@ -1,5 +1,7 @@
-"""Counts and splits the texts that are longer than the encoder's window."""
+"""Counts word pieces, splits texts that are longer than the window, finds what is unknown."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +13,9 @@ from sfr_eval.embeddings.locate import need
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+_SPECIAL = re.compile(r"[\[<].+[\]>]")
+
+_WORD_LIMIT = 100  # characters; WordPiece makes longer words one unknown piece
 MARGIN = 8
 """Free pieces in a chunk: apart from the rest of its text, a chunk may become slightly longer."""
 
@@ -46,6 +51,55 @@ class Pieces:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
+
+    def vocabulary(self) -> list[str]:
+        """Return all pieces without their marks of beginning or continuation, sorted; special ones,
+        which stand in brackets, are left out."""
+        pieces = self._tokenizer.get_vocab()
+        texts = {piece.removeprefix("##").strip("\u2581\u0120") for piece in pieces}
+        return sorted(text for text in texts if text and not _SPECIAL.fullmatch(text))
+
+    @cached_property
+    def _unknown_id(self) -> int | None:
+        """The piece that stands for what the vocabulary lacks; None: it lacks nothing."""
+        model = json.loads(self._tokenizer.to_str())["model"]
+        if model.get("unk_token") is None:
+            number = model.get("unk_id")  # of unigram models
+            return None if number is None or model.get("byte_fallback") else int(number)
+        return self._tokenizer.token_to_id(model["unk_token"])
+
+    @cached_property
+    def _knows_ascii(self) -> bool:
+        """Whether every word of printable ASCII characters has pieces: those of single characters,
+        at its beginning and within."""
+        letters = "".join(map(chr, range(33, 127)))
+        return not any(self._unknown_characters([*letters, *(f"a{c}" for c in letters)]))
+
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return for each text the share of its characters, without blanks, that the tokenizer has
+        no piece for, so that the encoder cannot tell them apart; 0 for a text without any."""
+        if self._unknown_id is None:
+            return [0.0] * len(texts)
+        unknown = [text for text in dict.fromkeys(texts) if not self._surely_known(text)]
+        shares = dict(zip(unknown, self._unknown_characters(unknown), strict=True))
+        return [shares.get(text, 0.0) for text in texts]
+
+    def _surely_known(self, text: str) -> bool:
+        # Tokenizing all English replies again only to find nothing takes as long as the metrics.
+        return (
+            text.isascii()
+            and self._knows_ascii
+            and all(len(word) <= _WORD_LIMIT for word in text.split())
+        )
+
+    def _unknown_characters(self, texts: Sequence[str]) -> list[float]:
+        shares = []
+        for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False):
+            lengths = [end - start for start, end in encoding.offsets]
+            pieces = zip(encoding.ids, lengths, strict=True)
+            unknown = sum(length for id, length in pieces if id == self._unknown_id)
+            shares.append(unknown / max(1, sum(lengths)))
+        return shares
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Return the number of word pieces of each text, special ones included."""

@@ -36,11 +36,14 @@ from sfr_eval.embeddings.locate import (
     read_window,
 )
 from sfr_eval.errors import UserError
+from sfr_eval.stats.arrays import Mask
 from sfr_eval.util.files import write_atomic
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+UNREADABLE = 0.5
+"""Share of unknown characters above which a text's embedding says nothing."""
 _SHARD = 2_048  # texts between two saves: an interrupted encoding loses seconds
 _BLOCK = 16_384  # rows of embeddings at a time: 25 MB of all-MiniLM-L6-v2's
 _WORTH = 4  # with this many times the texts of a measurement, measuring the batch size pays
@@ -158,9 +161,22 @@ class Encoder:
             return 0.0 if texts else None
         return sum(self._pieces.long(texts, self.window)) / len(texts)
 
+    def vocabulary(self) -> list[str]:
+        """Return the pieces of words that its tokenizer knows, see `Pieces.vocabulary`."""
+        return self._pieces.vocabulary()
+
+    def readable(self, texts: Sequence[str]) -> Mask:
+        """Return for each text whether at most half of its characters are unknown to the encoder's
+        tokenizer. The embeddings of other texts are all alike, whatever they say."""
+        return np.array([share <= UNREADABLE for share in self._pieces.unknown_shares(texts)], bool)
+
     def notes(self, texts: Sequence[str]) -> dict[str, Any]:
         """Return what a reader of numbers based on these embeddings must know."""
         notes: dict[str, Any] = {"truncated_share": self.truncated_share(texts)}
+        shares = self._pieces.unknown_shares(texts)
+        if any(shares):
+            notes["unknown_share"] = sum(shares) / len(shares)
+            notes["unreadable_share"] = sum(share > UNREADABLE for share in shares) / len(shares)
         if self.long_texts == "chunk":
             notes["chunked_share"] = self.long_share(texts)
         if self.backend != "float32":

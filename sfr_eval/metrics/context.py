@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
+from sfr_eval.metrics.meanings import CosineCut, Equivalence
 from sfr_eval.metrics.metric import Metric
 from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
@@ -49,6 +50,7 @@ class Context:
     speaks_world: bool = False  # the model was trained on the benchmark's grammar, which can judge
     style_data: Path | None = None
     tokenizer: Tokenizer = field(default_factory=load_tokenizer)
+    equivalence: Equivalence = field(default_factory=CosineCut)  # which replies say the same
     grading: "Grading | None" = None  # verdicts on the answers, for code suites
     forward: "Forward | None" = None  # the checkpoint, for families that read its hidden states
     judged: "Judged | None" = None  # the judges' votes on these samples
@@ -105,6 +107,12 @@ class Context:
         rows = self.encoder.encode(self.texts)
         self._refuse_nan(rows, first=0)
         return rows
+
+    @cached_property
+    def readable(self) -> "npt.NDArray[np.bool_]":
+        """Which of `replies` the encoder can read; measures of sets leave the others out, like
+        errors. See `Encoder.readable`."""
+        return self.encoder.readable(self.texts)
 
     def reply_embedding_blocks(self) -> "Iterator[npt.NDArray[np.float32]]":
         """Yield `reply_embeddings` in blocks of rows, since a million rows are 1.5 GB."""
@@ -238,5 +246,7 @@ def metric_result(
         signature=signature,
         values=values,
         notes=notes or {},
+        range=metric.range,
+        outcomes=metric.outcomes,
         ceiling=ceiling,
     )

@@ -32,7 +32,7 @@ from sfr_eval.metrics.lexical_stream import (
     lexical_stream,
     monte_carlo_error,
 )
-from sfr_eval.metrics.metric import GateDefault, Metric, by_id
+from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.repetition import (
     ORDERS,
     TOGETHER,
@@ -67,26 +67,31 @@ VERSION = "3"
 _PER_ORDER = (
     Metric("distinct_{n}", "higher",
            "Distinct {n}-grams over all {n}-grams of one prompt's replies; falls as k grows.",
+           range=(0, 1),
            label="Distinct-2", claims=("within",)),
     Metric("distinct_{n}_rarefied", "higher",
            "Distinct-{n} of 4 replies to one prompt; independent of k.",
-           label="Distinct-2, rarefied", headline=("variety", 4), claims=("within",), span=0.521,
-           gate=GateDefault(0.02, place=5)),
+           range=(0, 1),
+           label="Distinct-2, rarefied", headline=("variety", 4), claims=("within",), span=0.521),
     Metric("ead_{n}", "higher",
            "Distinct {n}-grams over those expected of uniform draws (EAD); falls as k grows.",
            claims=("within",)),
     Metric("self_bleu_{n}", "lower",
            "BLEU-{n} of a reply against the other replies to its prompt; rises with k.",
+           range=(0, 1),
            label="Self-BLEU-4", claims=("within",)),
     Metric("self_bleu_{n}_fixed", "lower",
            "BLEU-{n} of a reply against 7 others to its prompt; independent of k.",
+           range=(0, 1),
            label="Self-BLEU-4, 7 references", headline=("variety", 3), claims=("within",),
-           span=0.375),
+           primary=("variety", 4), span=0.375),
     Metric("cs_self_bleu_{n}", "lower",
            "BLEU-{n} of a persona's reply against the other personas' replies to its query.",
+           range=(0, 1),
            unit="query", label="Cross-style self-BLEU-4", claims=("cross",), span=0.039),
     Metric("style_bleu_gap_{n}", "higher",
            "Self-BLEU-{n} within a persona minus that across personas, 3 references each.",
+           range=(-1, 1),
            unit="query", label="Style gap in BLEU-4", claims=("cross",), span=0.154),
 )  # fmt: skip
 """The metrics with n-grams of each order up to MAX_N."""
@@ -106,7 +111,9 @@ def _orders(metric: Metric) -> Iterator[Metric]:
 METRICS = by_id(
     *(entry for metric in _PER_ORDER for entry in _orders(metric)),
     Metric("rouge_l_homogenization", "lower", "Mean ROUGE-L F of two replies to one prompt.",
-           label="ROUGE-L of two replies", headline=("variety", 5), claims=("within",), span=0.702),
+           range=(0, 1),
+           label="ROUGE-L of two replies", headline=("variety", 5), claims=("within",), span=0.702,
+           primary=("variety", 5)),
     Metric("compression_ratio", "lower",
            "Bytes over gzipped bytes of one prompt's replies; rises with k.", claims=("within",)),
     Metric("compression_ratio_fixed", "lower",
@@ -116,6 +123,7 @@ METRICS = by_id(
            claims=("within",)),
     Metric("self_repetition_rate", "lower",
            "Share of a reply's 4-grams that occur in another reply; rises with k.",
+           range=(0, 1),
            claims=("within",)),
 )  # fmt: skip
 

@@ -4,7 +4,10 @@ Three numbers to read next to each persona's fidelity, style_strength: a populat
 stereotyped although each of its members is faithful (Chameleon's Limit, 2604.24698, whose abstract
 names the three; the estimators are ours). Neighbourhoods consist of labelled replies to the same
 query, in the space of sentence embeddings. Those replies are the probe's: --style-data, or drawn
-from the suite's own synthetic benchmark.
+from the suite's own synthetic benchmark. Nearness to the latter says something only of a model that
+was trained on it: 36 replies written in character by a person had a coverage of 0 to .17, where the
+benchmark's own had .44 to .83. Any other model needs --style-data, and without it the family is
+undefined.
 
 Coverage and uniformity take *one reply of each persona* as the population and average over which
 reply that is, so their expectation does not depend on k; neither does that of complexity, up to the
@@ -21,20 +24,22 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.labels import Labelled, labelled_replies
 from sfr_eval.metrics.metric import Metric, by_id
-from sfr_eval.metrics.probe import Labelled, labelled_replies
 from sfr_eval.metrics.spectra import participation_ratio
 from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult, Value
 
-VERSION = "1"
+VERSION = "2"
 
 METRICS = by_id(
     Metric("coverage", "higher",
            "Share of the labelled replies' neighbourhoods that one reply of each persona reaches.",
+           range=(0, 1), outcomes=True,
            unit="query", label="Coverage by the personas", claims=("within", "both")),
     Metric("uniformity", "higher",
            "Chance that two personas' replies are nearest to different labelled replies.",
+           range=(0, 1), outcomes=True,
            unit="query", claims=("both",), span=0.84),
     Metric("complexity", "higher",
            "Number of directions in which all personas' replies to a query spread.", unit="query",
@@ -43,6 +48,8 @@ METRICS = by_id(
 NEIGHBOURS = 3
 """A labelled reply's neighbourhood extends to its third nearest labelled reply. With nine personas
 and 18 labelled replies from the same source, coverage is .74, which leaves room on both sides."""
+
+NO_PEOPLE = "needs --style-data: labelled replies of people"
 
 _SLACK = 1e-6  # equal texts may differ by as much in float32
 
@@ -114,9 +121,12 @@ def _nearest(replies: Floats, references: Floats) -> Floats:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """Return coverage, uniformity and complexity for each query, for suites with personas."""
+    """Return coverage, uniformity and complexity for each query, for suites with personas. They are
+    undefined for a model that does not speak the benchmark's language, without --style-data."""
     if not any(persona for _, _, persona in context.by_prompt):
         return []
+    if context.style_data is None and not context.speaks_world:
+        return _undefined(context)
     labelled = labelled_replies(context)
     references, rows = _references(context, labelled), context.prompt_embeddings()
     per_query: dict[str, list[Value]] = {metric: [] for metric in METRICS}
@@ -136,6 +146,15 @@ def compute(context: Context) -> list[MetricResult]:
             METRICS[metric], version=VERSION, values=values, signature=signature, notes=notes
         )
         for metric, values in per_query.items()
+    ]
+
+
+def _undefined(context: Context) -> list[MetricResult]:
+    values = [context.query_value(key, None, reason=NO_PEOPLE) for key in context.by_query]
+    signature = {"neighbourhoods": "none", **context.encoder_signature}
+    return [
+        metric_result(METRICS[metric], version=VERSION, values=values, signature=signature)
+        for metric in METRICS
     ]
 
 

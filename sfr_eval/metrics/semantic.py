@@ -1,30 +1,35 @@
 """Similarity of meaning: distances between sentence embeddings."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sfr_eval.metrics.chamfer import ROUNDING, chamfer
 from sfr_eval.metrics.checks import unit_rows
-from sfr_eval.metrics.classes import MAX_DISTANCE, distinct_k, meaning_classes, utility_k
+from sfr_eval.metrics.classes import distinct_k, meaning_classes, utility_k
 from sfr_eval.metrics.context import TOO_FEW, Context, QueryKey, metric_result
 from sfr_eval.metrics.energy import cross_style_energy, energy_test
+from sfr_eval.metrics.equivalence import DRAW, expected_meanings
+from sfr_eval.metrics.meanings import distinct_meanings
 from sfr_eval.metrics.metric import Metric, by_id
-from sfr_eval.metrics.semantic_sets import DISTINCT_K, set_errors, set_values
+from sfr_eval.metrics.semantic_sets import set_errors, set_values
 from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
-from sfr_eval.stats.arrays import Floats
+from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.stats.permutation import holm
 from sfr_eval.store.results import Similarity
 from sfr_eval.types import MetricResult, Value
 
 __all__ = [
+    "chamfer",
     "cross_style_energy",
     "distinct_k",
     "dpp_logdet",
     "energy_test",
+    "expected_meanings",
     "mean_pairwise_distance",
     "mean_squared_kernel",
     "meaning_classes",
@@ -34,11 +39,17 @@ __all__ = [
     "vendi_score",
 ]
 
-VERSION = "2"
+VERSION = "3"
 
 METRICS = by_id(
     Metric("embed_distance", "higher", "Mean cosine distance between two replies to one prompt.",
-           label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.425),
+           range=(0, 2),
+           label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.425,
+           primary=("variety", 3)),
+    Metric("chamfer", "higher", "Cosine distance of a reply to the nearest other; falls with k.",
+           range=(0, 2), claims=("within",)),
+    Metric("chamfer_fixed", "higher", "Cosine distance of a reply to the nearest of 3 others.",
+           range=(0, 2), claims=("within",)),
     Metric("vendi_q1", "higher", "Effective number of distinct replies; rises with k.",
            claims=("within",)),
     Metric("vendi_q2", "higher", "The same of order 2, from pairs; stable from k = 16.",
@@ -66,7 +77,10 @@ def mean_pairwise_distance(embeddings: npt.ArrayLike) -> float | None:
     and Berant 2004.02990.
     """
     rows = unit_rows(embeddings)
-    return 1.0 - _mean_off_diagonal(rows.sum(axis=0), rows) if len(rows) > 1 else None
+    if len(rows) < 2:
+        return None
+    distance = 1.0 - _mean_off_diagonal(rows.sum(axis=0), rows)
+    return distance if distance >= ROUNDING else 0.0
 
 
 def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
@@ -78,13 +92,18 @@ def _mean_off_diagonal(total: Floats, embeddings: Floats) -> float:
 
 def compute(context: Context) -> list[MetricResult]:
     """Return the measures of sets for each prompt and cross_style_energy for each query."""
-    sets = (context.reply_embeddings, context.prompt_rows())
-    columns = set_values(*sets, workers=context.workers)
-    errors = set_errors(*sets, workers=context.workers) if context.jackknife else {}
+
+    def measure(sets: Sequence[Integers]) -> dict[str, Floats]:
+        values = set_values(context.reply_embeddings, sets, workers=context.workers)
+        return {**values, "distinct_k": distinct_meanings(context, sets)}
+
+    sets = _readable_rows(context)
+    columns = measure(sets)
+    errors = set_errors(sets, measure) if context.jackknife else {}
     encoder_notes = {**context.encoder.notes(context.texts), **context.window_notes}
     results = []
-    for metric, (signature, reason) in signatures(context.encoder_signature).items():
-        values = context.prompt_values(columns[metric].tolist(), reason=reason)
+    for metric, (signature, reason) in signatures(context).items():
+        values = _prompt_values(context, columns[metric], sets, reason=reason)
         notes = dict(encoder_notes)
         if metric in errors:
             values = [
@@ -98,6 +117,23 @@ def compute(context: Context) -> list[MetricResult]:
             )
         )
     return [*results, _energy(context)]
+
+
+def _prompt_values(
+    context: Context, numbers: Floats, sets: Sequence[Integers], *, reason: str
+) -> list[Value]:
+    """Return the values of all prompts; the reason says whether replies were left out."""
+    values = context.prompt_values(numbers.tolist(), reason=reason)
+    unread = f"{reason} that the encoder can read"
+    return [
+        replace(value, reason=unread) if value.reason and len(rows) < len(all_rows) else value
+        for value, rows, all_rows in zip(values, sets, context.prompt_rows(), strict=True)
+    ]
+
+
+def _readable_rows(context: Context) -> list[Integers]:
+    """Return the rows of each prompt's replies that the encoder can read."""
+    return [rows[context.readable[rows]] for rows in context.prompt_rows()]
 
 
 def within_prompt(values: Sequence[Value]) -> dict[str, dict[str, Any]]:
@@ -127,11 +163,13 @@ def within_prompt(values: Sequence[Value]) -> dict[str, dict[str, Any]]:
     return parts
 
 
-def signatures(encoder: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], str]]:
+def signatures(context: Context) -> dict[str, tuple[dict[str, Any], str]]:
     """Return metric -> (signature, why it may be undefined) for every measure of a set."""
-    linkage = f"average linkage, cosine distance up to {MAX_DISTANCE:g}"
+    few = f"fewer than {DRAW} replies with text"
     own: dict[str, tuple[dict[str, Any], str]] = {
         "embed_distance": ({"distance": "1 - cosine, without diagonal"}, TOO_FEW),
+        "chamfer": ({"distance": "1 - cosine, nearest of all others"}, TOO_FEW),
+        "chamfer_fixed": ({"distance": f"1 - cosine, nearest of {DRAW - 1} others"}, few),
         "vendi_q1": ({"kernel": "cosine", "q": 1}, TOO_FEW),
         "vendi_q2": (
             {"kernel": "cosine", "q": 2, "estimator": "pairs, without diagonal"},
@@ -139,11 +177,9 @@ def signatures(encoder: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], st
         ),
         "mean_squared_kernel": ({"kernel": "cosine, without diagonal"}, TOO_FEW),
         "dpp_logdet": ({"kernel": "cosine", "form": "log det(K + I)"}, TOO_FEW),
-        "distinct_k": (
-            {"k": DISTINCT_K, "classes": linkage},
-            f"fewer than {DISTINCT_K} replies with text",
-        ),
+        "distinct_k": ({"k": DRAW, "same": context.equivalence.signature}, few),
     }
+    encoder = context.encoder_signature
     return {metric: ({**encoder, **rest}, reason) for metric, (rest, reason) in own.items()}
 
 
@@ -154,7 +190,9 @@ def _energy(context: Context) -> MetricResult:
     permutations = PERMUTATIONS if context.permutations is None else context.permutations
     of_reply = [reply.cell for reply in context.replies]
     for temperature in dict.fromkeys(temperature for temperature, _ in context.by_query):
-        rows = [i for i, key in enumerate(of_reply) if key[0] == temperature]
+        rows = [
+            i for i, key in enumerate(of_reply) if key[0] == temperature and context.readable[i]
+        ]
         queries = [of_reply[i][1] for i in rows]
         personas = [of_reply[i][2] for i in rows]
         test = energy_test(
@@ -189,7 +227,8 @@ def persona_similarity(context: Context) -> dict[float, Similarity]:
     personas = list(dict.fromkeys(sample.persona for sample in context.samples))
     order = {persona: number for number, persona in enumerate(personas)}
     cosines: dict[float, list[Floats]] = {}
-    rows = context.prompt_embeddings()
+    places = dict(zip(context.by_prompt, _readable_rows(context), strict=True))
+    rows = {cell: context.reply_embeddings[own] for cell, own in places.items()}
     dimensions = context.reply_embeddings.shape[1]
     for (temperature, query), by_persona in context.by_query.items():
         totals = np.zeros((len(personas), dimensions))

@@ -1,14 +1,16 @@
 """Every embedding measure of many sets of replies; sets of one size are computed together."""
 
+import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from sfr_eval.metrics.chamfer import ROUNDING, chamfer
 from sfr_eval.metrics.checks import unit_rows
-from sfr_eval.metrics.classes import MAX_DISTANCE, distinct_k, meaning_classes
+from sfr_eval.metrics.equivalence import DRAW
 from sfr_eval.metrics.vendi import (
     logdet_from_spectrum,
     mean_squared_kernel,
@@ -19,19 +21,24 @@ from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.stats.jackknife import error_of, left_out, subsets
 from sfr_eval.util.workers import Here, Workers
 
-DISTINCT_K: Final = 4
-"""Replies in the draw of distinct_k: half the usual 8, so that the estimate averages over draws."""
 SET_METRICS: Final = (
     "embed_distance",
+    "chamfer",
+    "chamfer_fixed",
     "vendi_q1",
     "vendi_q2",
     "mean_squared_kernel",
     "dpp_logdet",
+)
+COUNT_STABLE: Final = (
+    "embed_distance",
+    "chamfer_fixed",
+    "vendi_q2",
+    "mean_squared_kernel",
     "distinct_k",
 )
-COUNT_STABLE: Final = ("embed_distance", "vendi_q2", "mean_squared_kernel", "distinct_k")
-"""Metrics whose expectation hardly depends on the number of replies: from 8 to 256, by at most 7%
-of what full collapse does (docs/calibration)."""
+"""Metrics whose expectation hardly depends on the number of replies: vendi_q2 from 16 on, the
+others at every number."""
 _CELLS: Final = 2**23  # numbers in a batch of sets: 64 MB
 
 
@@ -39,7 +46,7 @@ def set_values(
     embeddings: Floats, sets: Sequence[Integers], *, workers: Workers | None = None
 ) -> dict[str, Floats]:
     """Return metric -> one number for each set of rows, NaN if undefined (fewer than two rows;
-    fewer than DISTINCT_K for distinct_k; vendi_q2 of orthogonal rows). `workers` compute the
+    fewer than DRAW for chamfer_fixed; vendi_q2 of orthogonal rows). `workers` compute the
     batches, with the same results wherever that is."""
     columns = {metric: np.full(len(sets), np.nan) for metric in SET_METRICS}
     places: deque[Integers] = deque()
@@ -57,13 +64,14 @@ def set_values(
 
 
 def set_errors(
-    embeddings: Floats, sets: Sequence[Integers], *, workers: Workers | None = None
+    sets: Sequence[Integers], measure: Callable[[Sequence[Integers]], Mapping[str, Floats]]
 ) -> dict[str, Floats]:
     """Return, for metrics in COUNT_STABLE, each set's standard error by the delete-d jackknife: how
     much another draw of as many replies to the same prompt would change. NaN below three replies,
     or if the metric is undefined for a subset.
 
-    See `stats.jackknife`. The subsets of all sets are measured together.
+    `measure` returns metric -> one number for each set of rows. See `stats.jackknife`. The subsets
+    of all sets are measured together.
     """
     parts: list[Integers] = []
     ends = []
@@ -72,7 +80,7 @@ def set_errors(
         if n >= 3:
             parts += [rows[np.asarray(subset)] for subset in subsets(n, n - left_out(n))]
         ends.append(len(parts))
-    measured = set_values(embeddings, parts, workers=workers)
+    measured = measure(parts)
     columns = {metric: np.full(len(sets), np.nan) for metric in COUNT_STABLE}
     for metric, errors in columns.items():
         for number, values in enumerate(np.split(measured[metric], ends[:-1]) if ends else ()):
@@ -93,29 +101,24 @@ def _measures(table: Floats) -> dict[str, Floats]:
     n = table.shape[1]
     rows = unit_rows(table)
     total = rows.sum(axis=1)
-    cosine = (np.einsum("sd,sd->s", total, total) - n) / (n * (n - 1))
+    distance = 1.0 - (np.einsum("sd,sd->s", total, total) - n) / (n * (n - 1))
+    copies = distance < ROUNDING
     values = spectrum(rows)
-    kernel = np.asarray(mean_squared_kernel(rows))
+    kernel = np.where(copies, 1.0, mean_squared_kernel(rows))
     with np.errstate(divide="ignore"):
         pairs = 1.0 / kernel
     columns = {
-        # Rounding may give equal texts 1 + 1e-16, which no cosine can be.
-        "embed_distance": 1.0 - np.minimum(cosine, 1.0),
-        "vendi_q1": vendi_from_spectrum(values, 1),
-        "dpp_logdet": logdet_from_spectrum(values, n),
+        # Copies get the extreme values exactly, not up to rounding.
+        "embed_distance": np.where(copies, 0.0, distance),
+        "chamfer": np.asarray(chamfer(rows)),
+        "vendi_q1": np.where(copies, 1.0, vendi_from_spectrum(values, 1)),
+        "dpp_logdet": np.where(copies, math.log1p(n), logdet_from_spectrum(values, n)),
         "mean_squared_kernel": kernel,
         "vendi_q2": np.where(np.isfinite(pairs), pairs, np.nan),
     }
-    if n >= DISTINCT_K:
-        columns["distinct_k"] = np.array([classes_in(vectors) for vectors in rows])
+    if n >= DRAW:
+        columns["chamfer_fixed"] = np.asarray(chamfer(rows, others=DRAW - 1))
     return columns
-
-
-def classes_in(rows: Floats, *, total: int | None = None) -> float:
-    """Return the expected classes among DISTINCT_K of the replies, or of `total`."""
-    labels = meaning_classes(rows, max_distance=MAX_DISTANCE)
-    number = distinct_k(labels.tolist(), DISTINCT_K, total=total)
-    return np.nan if number is None else number
 
 
 def _batches(embeddings: Floats, sets: Sequence[Integers]) -> Iterator[tuple[Integers, Floats]]:

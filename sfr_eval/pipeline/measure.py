@@ -15,6 +15,7 @@ from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.grading.verdicts import Grading
 from sfr_eval.judges.panel import judged_of
 from sfr_eval.metrics.context import Context
+from sfr_eval.metrics.meanings import load_equivalence
 from sfr_eval.metrics.semantic import persona_similarity
 from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.tokenizers import load_tokenizer
@@ -68,6 +69,11 @@ def measure(
         on_progress=on_progress and functools.partial(on_progress, "encode"),
     )
     tokenizer = load_tokenizer(settings.tokenizer)
+    equivalence = load_equivalence(
+        settings.equivalence,
+        cache,
+        on_progress=on_progress and functools.partial(on_progress, "compare replies"),
+    )
 
     def grading(suite: Suite) -> Grading | None:
         if suite.code is None:
@@ -85,6 +91,7 @@ def measure(
                 speaks_world=suite.world is not None and manifest.world == suite.id,
                 style_data=settings.style_data,
                 tokenizer=replace(tokenizer, window=suite.spec.window(settings.token_window)),
+                equivalence=equivalence,
                 grading=grading(suite),
                 forward=forward,
                 judged=judged,
@@ -201,6 +208,9 @@ def measure_and_report(
     if add and folder.results_file.exists():
         results = added_to(folder.read_results(), results)
     folder.write_results(results)
+    seen = manifest.looked_at()
+    if seen != manifest:
+        folder.write_manifest(seen)
     return write_report(folder)
 
 

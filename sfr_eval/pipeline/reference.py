@@ -89,6 +89,7 @@ def _key(job: Job, plan: Plan) -> str:
         "families": {family.name: family.version for family in job.families},
         "tokenizer": context.tokenizer.signature,
         "encoder": encoder,
+        "equivalence": context.equivalence.signature,
         "style_data": style_data,
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]

@@ -161,3 +161,13 @@ def test_no_number_is_an_error_with_the_text(
         encoder.encode(["good text", "bad text"])
     with pytest.raises(UserError, match="row 1: not a text but NoneType"):
         encoder.encode(["fine", None])  # type: ignore[list-item]
+
+
+def test_what_the_tokenizer_does_not_know_is_noted(tmp_path: Path) -> None:
+    encoder = Encoder(None, tmp_path)
+    texts = ["Knead the dough.", "\u1230\u120b\u121d \u1208\u12d3", "", "so \u1230\u120b"]
+    assert encoder.readable(texts).tolist() == [True, False, True, True]
+    notes = encoder.notes(texts)
+    assert notes["unknown_share"] == pytest.approx((1 + 0.5) / 4)
+    assert notes["unreadable_share"] == 0.25
+    assert "unknown_share" not in encoder.notes(TEXTS)

@@ -1,26 +1,30 @@
 """pytest tests/metrics/test_population.py"""
 
 import itertools
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.population import (
     NEIGHBOURS,
+    NO_PEOPLE,
     complexity,
     compute,
     coverage,
     uniformity,
 )
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.suites.suite import load_suite
+from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Request, Sampling
-from tests.metrics.conftest import MakeContext
+from tests.metrics.conftest import MakeContext, answers
 
 AXES = np.eye(6)
 
@@ -137,11 +141,32 @@ def test_bounds_hold_and_order_does_not_matter(seed: int, personas: int, k: int)
 def test_without_personas_or_labelled_replies(context: MakeContext) -> None:
     assert compute(context({("q", ""): ["one", "two"]})) == []
     made = context({("q", "x"): ["one", "two"], ("q", "y"): ["three", None]})
+    made = replace(made, speaks_world=True)
     by_metric = {result.metric: result.values for result in compute(made)}
     assert by_metric["coverage"][0].value is None
     assert by_metric["coverage"][0].reason == "fewer than 4 labelled replies to this query"
-    made = context({("q", "x"): ["one", "two"], ("q", "y"): [None]})
+    made = replace(context({("q", "x"): ["one", "two"], ("q", "y"): [None]}), speaks_world=True)
     assert {r.values[0].reason for r in compute(made)} == {"no reply of y"}
+
+
+def test_synthetic_references_say_nothing_of_another_model(
+    small: Suite, encoder: Encoder, tmp_path: Path
+) -> None:
+    """Nearness to the benchmark's grammar is no coverage of what people write."""
+    own = answers(small, encoder, cross=0.0, k=1)
+    for result in compute(own):
+        assert {(v.value, v.reason) for v in result.values} == {(None, NO_PEOPLE)}
+        assert len(result.values) == len(small.queries)
+    assert all(v.value is not None for v in compute(replace(own, speaks_world=True))[0].values)
+    rows = [
+        {"text": sample.text, "persona": sample.persona, "query": sample.query}
+        for sample in answers(small, encoder, cross=0.0, k=2).samples
+    ]
+    file = tmp_path / "people.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    coverages = compute(replace(own, style_data=file))[0]
+    assert all(v.value is not None for v in coverages.values)
+    assert coverages.notes["labelled"] == "--style-data people.jsonl"
 
 
 def test_the_dials_of_the_benchmark_are_detected(context: MakeContext) -> None:
@@ -163,7 +188,7 @@ def test_the_dials_of_the_benchmark_are_detected(context: MakeContext) -> None:
             for index in range(2)
         ]
         samples = list(WorldSampler([suite], dials=dials).sample(requests))
-        made: Context = replace(blank, suite=suite, samples=samples, fitted={})
+        made: Context = replace(blank, suite=suite, samples=samples, speaks_world=True)
         return {
             result.metric: float(np.mean([v.value for v in result.values if v.value is not None]))
             for result in compute(made)

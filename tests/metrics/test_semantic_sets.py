@@ -9,6 +9,7 @@ import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.metrics import semantic
+from sfr_eval.metrics.meanings import CosineCut
 from sfr_eval.metrics.semantic_sets import set_errors, set_values
 from tests.metrics.conftest import MakeContext
 from tests.metrics.vectors import TABLE, Vectors
@@ -62,12 +63,15 @@ def test_the_error_within_a_prompt_predicts_another_draw() -> None:
     drawn = np.random.default_rng(4)
     rows = drawn.normal(0, 1, (3_200, 6)) + 0.7
     sets = list(np.arange(3_200).reshape(400, 8))
-    values, errors = set_values(rows, sets), set_errors(rows, sets)
+    values = set_values(rows, sets)
+    errors = set_errors(
+        sets, lambda parts: {**set_values(rows, parts), "distinct_k": np.zeros(len(parts))}
+    )
     for metric, most in (
         ("embed_distance", 1.3),
         ("mean_squared_kernel", 1.35),
         ("vendi_q2", 1.8),
-        ("distinct_k", 1.7),
+        ("chamfer_fixed", 1.5),
     ):
         seen = float(np.sqrt(np.mean(np.square(errors[metric]))))
         assert 0.95 < seen / float(np.std(values[metric])) < most, metric
@@ -99,3 +103,53 @@ def test_a_nan_embedding_names_its_sample(context: MakeContext) -> None:
     made = replace(context({("q", "x"): ["a", "bad"]}), encoder=Vectors(TABLE))  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"encoder table: .* sample q/x/1/1.0 .* is not finite"):
         semantic.compute(made)
+
+
+@pytest.mark.parametrize("copies", [2, 8, 40])
+@pytest.mark.parametrize("text", ["", "Yes", "Knead the dough. " * 400])
+def test_copies_are_the_extreme_of_every_measure(
+    text: str, copies: int, context: MakeContext
+) -> None:
+    """Exactly, and at any length: rounding must not let one run of copies beat another."""
+    made = context({("q", "x"): [text] * copies})
+    found = {r.metric: r.values[0].value for r in semantic.compute(made)}
+    assert found["embed_distance"] == found["chamfer"] == 0.0
+    assert found["vendi_q1"] == found["vendi_q2"] == found["mean_squared_kernel"] == 1.0
+    assert found["dpp_logdet"] == math.log1p(copies)
+    enough = copies >= 4
+    assert found["chamfer_fixed"] == (0.0 if enough else None)
+    assert found["distinct_k"] == (1.0 if enough else None)
+
+
+def test_the_equivalence_is_in_the_signature_and_decides(context: MakeContext) -> None:
+    made = context({("q", "x"): ["a", "b", "c", "a"]})
+    made = replace(made, encoder=Vectors(TABLE))  # type: ignore[arg-type]
+    for distance, expected in ((0.5, 3.0), (0.999, 3.0)):
+        other = replace(made, equivalence=CosineCut(distance))
+        result = next(r for r in semantic.compute(other) if r.metric == "distinct_k")
+        assert result.values[0].value == expected
+        assert result.signature["same"] == f"cosine distance up to {distance:g}"
+    near = {"a": [1.0, 0.0], "b": [0.8, 0.6], "c": [0.0, 1.0]}
+    made = replace(made, encoder=Vectors(near))  # type: ignore[arg-type]
+    values = []
+    for distance in (0.1, 0.3, 0.5):
+        other = replace(made, equivalence=CosineCut(distance))
+        values += [r.values[0].value for r in semantic.compute(other) if r.metric == "distinct_k"]
+    # a, a, b, c with distances ab .2, bc .4: first all differ, then a = b, then b = c as well.
+    assert values == [3.0, 2.0, pytest.approx(1.75)]
+
+
+def test_replies_that_the_encoder_cannot_read_are_left_out(context: MakeContext) -> None:
+    """Their embeddings are all alike, which must not read as collapse."""
+    table = {**TABLE, "?1": [0.6, 0.8], "?2": [0.6, 0.8], "?3": [0.6, 0.8]}
+    sets = {("q", "x"): ["?1", "?2", "?3", "a"], ("r", "x"): ["a", "?1", "b", "?2"]}
+    made = replace(context(sets), encoder=Vectors(table))  # type: ignore[arg-type]
+    found = {r.metric: r.values for r in semantic.compute(made)}
+    first, second = found["embed_distance"]
+    assert (first.value, second.value) == (None, pytest.approx(1.0))
+    assert first.reason == "fewer than 2 replies with text that the encoder can read"
+    assert {v.reason for v in found["distinct_k"]} == {
+        "fewer than 4 replies with text that the encoder can read"
+    }
+    matrix = semantic.persona_similarity(made)[1.0].matrix
+    assert matrix[0][0] == pytest.approx(0.0)  # of a and b only

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfr_eval.metrics.classes import distinct_k, meaning_classes
+from sfr_eval.metrics.chamfer import chamfer
+from sfr_eval.metrics.classes import meaning_classes
 from sfr_eval.metrics.semantic import mean_pairwise_distance
 from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.metrics.vendi import dpp_logdet, mean_squared_kernel, vendi_pairs, vendi_score
@@ -82,7 +83,8 @@ def test_many_sets_at_once_equal_one_at_a_time() -> None:
             "vendi_q2": vendi_pairs(own),
             "mean_squared_kernel": mean_squared_kernel(own),
             "dpp_logdet": dpp_logdet(own),
-            "distinct_k": distinct_k(meaning_classes(own).tolist(), 4),
+            "chamfer": chamfer(own),
+            "chamfer_fixed": chamfer(own, others=3),
         }
         for metric, value in expected.items():
             assert found[metric][number] == pytest.approx(value, abs=1e-9), metric

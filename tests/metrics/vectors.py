@@ -19,6 +19,9 @@ class Vectors:
     def truncated_share(self, texts: list[str]) -> float:
         return 0.0
 
+    def readable(self, texts: list[str]) -> np.ndarray:
+        return np.array([not text.startswith("?") for text in texts], bool)
+
     def notes(self, texts: list[str]) -> dict[str, float]:
         return {"truncated_share": 0.0}
 

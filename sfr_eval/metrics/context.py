@@ -66,7 +66,7 @@ class Context:
         """Return what measures of words and meaning read of a text: its normal form, up to the end
         of the window's last token. Without a common window, long replies would look more alike
         than short ones. Facts, judges, oracle, code and geometry read the whole reply."""
-        return self.tokenizer.cut(normal_text(text))
+        return self.tokenizer.cut(text)
 
     @cached_property
     def texts(self) -> list[str]:

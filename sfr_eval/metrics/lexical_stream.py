@@ -134,9 +134,9 @@ def _of_prompts(
     for row, number in zip(rows, prompt.tolist(), strict=True):
         texts[number].append(row.text)
     # The published ratio is of the texts; the other one ignores case and layout, as tokens do.
-    spaced = [[" ".join(tokens[text]) for text in replies] for replies in texts]
+    lines = [[" ".join(tokens[text]) for text in replies] for replies in texts]
     whole = [compression_ratio(replies) for replies in texts]
-    fixed = [compression_ratio_fixed(replies) for replies in spaced]
+    fixed = [compression_ratio_fixed(replies) for replies in lines]
     columns["compression_ratio"] = np.array(whole, dtype=np.float64)  # None becomes NaN
     columns["compression_ratio_fixed"] = np.array(fixed, dtype=np.float64)
     alone = np.bincount(prompt, minlength=count) < 2

@@ -66,13 +66,13 @@ _RULES: dict[str, tuple[re.Pattern[str], Callable[[str], str]]] = {
 def _end_by_rule(name: str, text: str, count: int) -> int:
     pattern, fold = _RULES[name]
     folded = fold(text)
-    found = next(itertools.islice(pattern.finditer(folded), count - 1, None), None)
-    if found is None:
+    match = next(itertools.islice(pattern.finditer(folded), count - 1, None), None)
+    if match is None:
         return len(text)
     if len(folded) == len(text):
-        return found.end()
+        return match.end()
     lengths = itertools.accumulate(len(fold(character)) for character in text)
-    return 1 + next(place for place, length in enumerate(lengths) if length >= found.end())
+    return 1 + next(place for place, length in enumerate(lengths) if length >= match.end())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,25 +68,27 @@ class Context:
         """Return what measures of words and meaning read of a text: its normal form, up to the end
         of the window's last token. Without a common window, long replies would look more alike
         than short ones. Facts, judges, oracle, code and geometry read the whole reply."""
-        return self.tokenizer.cut(normal_text(text))
+        return self.tokenizer.cut(text)
 
     @cached_property
     def texts(self) -> list[str]:
         """The `part` of each of `replies`."""
         return [self.part(reply.text) for reply in self.replies]
 
-    @property
+    @cached_property
     def window_notes(self) -> dict[str, Any]:
-        """The share of replies that are shorter than the window; nothing without a window."""
+        """The share of replies that are shorter than the window, and the share of all characters
+        that are beyond it; nothing without a window."""
         if self.tokenizer.window is None:
             return {}
-        return {"shorter_than_window": self._shorter_share}
-
-    @cached_property
-    def _shorter_share(self) -> float | None:
         counts = Counter(self.texts)
         shorter = sum(n for text, n in counts.items() if self.tokenizer.is_short(text))
-        return shorter / counts.total() if counts else None
+        characters = sum(len(normal_text(reply.text)) for reply in self.replies)
+        read = sum(map(len, self.texts))
+        return {
+            "shorter_than_window": shorter / counts.total() if counts else None,
+            "beyond_window": 1 - read / characters if characters else None,
+        }
 
     def embeddings(self, texts: Sequence[str]) -> "npt.NDArray[np.float32]":
         """Return unit-length embeddings of the `part` of each text, float32, shape (len(texts), d);

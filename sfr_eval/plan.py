@@ -196,6 +196,7 @@ def describe_plan(plan: Plan) -> tuple[PlannedSuite, ...]:
             ),
             temperatures=part.temperatures,
             samples=part.samples,
+            primary=part.suite.spec.primary,
         )
         for part in plan.suites
     )

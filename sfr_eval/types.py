@@ -159,7 +159,9 @@ class MetricResult:
     signature: Mapping[str, Any]  # tokenizer, n, smoothing, references, encoder, ...
     values: Sequence[Value]
     notes: Mapping[str, Any] = field(default_factory=dict)  # e.g. probe accuracy, chance
-    ceiling: float | None = None  # largest possible value; its intervals are by bootstrap
+    range: tuple[float, float] | None = None  # of all possible values; intervals stay within
+    outcomes: bool = False  # values are means of outcomes, so intervals are those of shares
+    ceiling: float | None = None  # of a curve over k: outcomes from 0 to this, BCa from 50 queries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,7 @@ WITHOUT_A_TEST_FILE = {
         "calibrate check compare demo doctor_draws export grade ls options report run score train"
     ),
     "sfr_eval/comparison": (
-        "differences figures files matched mismatch pairing result runs summary tables terminal "
-        "warnings"
+        "differences figures files matched mismatch pairing result runs tables terminal warnings"
     ),
     "sfr_eval/endpoints": "answer bounded server",
     "sfr_eval/formats/read": "checks folder mapping reply",
@@ -19,12 +18,12 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/gate": "evidence markdown places snapshot",
     "sfr_eval/grading": "behaviour",
     "sfr_eval/judges": "panel votes",
-    "sfr_eval/metrics": "checks code context",
+    "sfr_eval/metrics": "checks code",
     "sfr_eval/models": "states_on_disk",
     "sfr_eval/pipeline": "draw job preflight reference score",
     "sfr_eval/report": (
         "frontier hidden_maps hidden_two_runs layer_profiles over_temperature page pass_at_k "
-        "repetitions replies similarity tables token_curves trade_off verdict"
+        "repetitions replies similarity tables token_curves verdict"
     ),
     "sfr_eval/samplers": "rows subject",
     "sfr_eval/sandbox": "attempt detect evalplus evalplus_inputs grade host isolation run types",

@@ -1,4 +1,5 @@
-"""One metric against every criterion: dose and response, null intervals, number of replies."""
+"""One metric against every criterion: dose and response, null intervals, number of replies,
+specificity."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from sfr_eval.calibration import checks
+from sfr_eval.calibration.attacks import attacks_on
 from sfr_eval.calibration.checks import CheckResult
 from sfr_eval.calibration.design import Size
 from sfr_eval.calibration.draws import Table, matrix
+from sfr_eval.calibration.specificity import LOSSES, Move, specificity
+from sfr_eval.metrics.metric import Dial, Metric
 from sfr_eval.metrics.table import metric_table
 from sfr_eval.stats.intervals import mean_interval
 
@@ -27,6 +31,8 @@ class Measurements:
     wide: Table  # a collapsed source, as many queries as a real run has
     counts: Mapping[int, Table]  # k -> all sets of k out of the same replies
     lengths: Mapping[int, Table]  # number of first words, 0 for whole replies
+    attacked: Mapping[str, Mapping[str, np.ndarray]]  # attack -> metric -> (before/after, queries)
+    noise: Mapping[str, np.ndarray]  # metric -> (settings, queries)
 
 
 def check_metric(
@@ -49,20 +55,45 @@ def check_metric(
         **count_results,
     }
     reasons = [f"{name}: {check.reason}" for name, check in results.items() if not check.passed]
+    moves, specific = _specificity(entry, measurements, span)
     steps = (0.0, *size.steps)
     return {
         "claims": list(dials),
         "direction": entry.direction,
+        "role": entry.headline[0] if entry.headline else None,
         "dose": {dial: _curve(curves[metric], steps) for dial, curves in measurements.dose.items()},
         "null": null,
         "counts": counts,
         "lengths": _lengths(metric, measurements.lengths, span),
         "span": span,
         "power": _power(metric, measurements.sets, reference, steps),
-        "verdicts": {name: asdict(check) for name, check in results.items()},
+        "noise": _curve(measurements.noise[metric], (0.0, *size.noise)),
+        "specificity": {name: asdict(row) for name, row in moves.items()},
+        "verdicts": {
+            name: asdict(check) for name, check in {**results, "specific": specific}.items()
+        },
         "headline": bool(dials) and all(check.passed for check in results.values()),
         "reasons": reasons if dials else ["claims to see no collapse: a fact beside the others"],
     }
+
+
+def _specificity(
+    entry: Metric, measurements: Measurements, span: float | None
+) -> tuple[Mapping[str, Move], CheckResult]:
+    """Return how far a metric moves with every attack and, if it claims neither of them nor both
+    together, with full collapse of the other kind. A metric that claims no dial has the span of its
+    entry, or else 1."""
+    attacks = attacks_on({})
+    pairs = {name: values[entry.id] for name, values in measurements.attacked.items()}
+    spoils = {name: attacks[name].spoils for name in pairs}
+    others: tuple[Dial, ...] = ("cross", "within")
+    for dial in others:
+        if dial not in entry.claims and "both" not in entry.claims:
+            pairs[dial] = measurements.dose[dial][entry.id][[0, -1]]
+            spoils[dial] = LOSSES[dial]
+    if not entry.claims:
+        span = entry.span or 1.0
+    return specificity(entry, span=span, pairs=pairs, spoils=spoils)
 
 
 def _null(

@@ -33,6 +33,7 @@ class Size:
     count_queries: int = 4
     count_personas: int = 4
     lengths: tuple[int, ...] = (10, 20, 30)  # first words kept of each reply
+    noise: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # shares of words replaced
 
 
 DEFAULT = Size()
@@ -51,6 +52,7 @@ QUICK = Size(
     wide_repeats=40,
     counts=(8, 16, 32),
     count_queries=2,
+    noise=(0.2, 1.0),
 )
 
 WIDE_DIALS = {"cross": 0.3, "within": 0.5}

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from sfr_eval.calibration.attacks import attacks_on
 from sfr_eval.calibration.design import TOLERANCE
+from sfr_eval.calibration.specificity import LIMIT, LOSSES, SEEN
 from sfr_eval.report.numbers import number
 from sfr_eval.util.assets import report_file
 
@@ -31,9 +33,49 @@ def page(calibration: Mapping[str, Any]) -> str:
         **calibration,
         tolerance=TOLERANCE,
         unmoved=[metric for metric, row in metrics.items() if _unmoved(row["lengths"])],
+        limit=LIMIT,
+        seen=SEEN,
+        attacks=_attacks(metrics) if calibration["format"] > 1 else [],
+        best_at=_best_at,
+        noise_shares=(0.0, *calibration["design"].get("noise", ())),
         parts=parts,
         sizes=sorted({size for cells in parts.values() for size in cells}),
     )
+
+
+def _attacks(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each attack and dial, of the metrics with a role: those that look better
+    although the replies are not, those that fall although nothing that they claim is lost, those
+    that miss a loss that they claim, and those that see it."""
+    attacks = attacks_on({})
+    titles = {name: attack.title for name, attack in attacks.items()}
+    losses = {name: attack.spoils for name, attack in attacks.items()}
+    for dial in ("cross", "within"):
+        titles[dial], losses[dial] = f"the dial {dial} at 1", LOSSES[dial]
+    rows = []
+    for name, spoils in losses.items():
+        moves = {
+            metric: row["specificity"][name]
+            for metric, row in metrics.items()
+            if row["role"] and name in row["specificity"]
+        }
+        by_reading = {
+            reading: [metric for metric, move in moves.items() if move["reading"] == reading]
+            for reading in ("better", "worse", "blind", "right")
+        }
+        seen = [metric for metric in by_reading["right"] if moves[metric]["moved"] <= -LIMIT]
+        blind = [metric for metric in by_reading["blind"] if metrics[metric]["claims"]]
+        row = {"title": titles[name], "spoils": spoils, "seen": seen}
+        rows.append({**row, **by_reading, "blind": blind})
+    return rows
+
+
+def _best_at(row: Mapping[str, Any]) -> float:
+    """Return the share of noise at which a metric that is defined without noise looks best."""
+    sign = -1.0 if row["direction"] == "lower" else 1.0
+    curve = zip(row["noise"]["mean"], row["noise"]["settings"], strict=True)
+    _, share = max((sign * mean, -share) for mean, share in curve if mean is not None)
+    return -float(share)
 
 
 def _unmoved(lengths: Mapping[str, Any]) -> bool:

@@ -34,6 +34,7 @@ def panels(calibration: Mapping[str, Any]) -> Iterator[tuple[str, list[Figure]]]
         ("counts", [counts]),
         ("lengths", [lengths]),
         ("null", [_null(metrics)]),
+        ("noise", [_noise(metrics)]),
         ("power", [_power(metrics, headlines, calibration["design"]["k"])]),
     ):
         drawn = [figure for figure in figures if figure.rows]
@@ -75,6 +76,17 @@ def _dose(metrics: Mapping[str, Any], dial: str) -> Figure:
         scaled = [(mean - means[0]) / (means[-1] - means[0]) for mean in means]
         lines[metric] = list(zip(row["dose"][dial]["settings"], scaled, strict=True))
     return _lines(f"{dial} collapse", f"dial {dial}", "part of the way to full collapse", lines)
+
+
+def _noise(metrics: Mapping[str, Any]) -> Figure:
+    lines = {}
+    for metric, row in metrics.items():
+        curve = row.get("noise")
+        if curve and row["role"] and row["claims"] and row["span"] and None not in curve["mean"]:
+            sign = -1 if row["direction"] == "lower" else 1
+            moved = [sign * (mean - curve["mean"][0]) / row["span"] for mean in curve["mean"]]
+            lines[metric] = list(zip(curve["settings"], moved, strict=True))
+    return _lines("Noise", "share of words replaced", "better by, in parts of full collapse", lines)
 
 
 def _moved(

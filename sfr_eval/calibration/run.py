@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sfr_eval.calibration.attacked import along_noise, attacked, noise_vocabulary
 from sfr_eval.calibration.criteria import Measurements, check_metric
 from sfr_eval.calibration.design import LEFT_OUT, WIDE_DIALS, Size
 from sfr_eval.calibration.draws import Bench, Table, matrix
@@ -25,8 +26,8 @@ from sfr_eval.util.progress import OnProgress
 from sfr_eval.version import __version__
 
 _DIALS: tuple[Dial, ...] = ("cross", "within", "both")
-FORMAT = 1
-STAGES = 5
+FORMAT = 2
+STAGES = 7
 
 
 def calibrate(
@@ -75,8 +76,11 @@ def calibrate(
         wide=stage(2, _wide),
         counts=stage(3, _counts),
         lengths=stage(4, _lengths),
+        attacked=stage(5, attacked),
+        noise=stage(6, along_noise),
     )
     generator = np.random.default_rng(seed)
+    vocabulary, words = noise_vocabulary(bench)
     metrics = {
         metric: check_metric(metric, measurements, size, generator=generator)
         for metric in metric_table()
@@ -93,6 +97,7 @@ def calibrate(
         "conditions": {
             "sfr-eval": __version__,
             "encoder": bench.encoder.name if set(names) - NEED_NO_ENCODER else None,
+            "noise": f"{len(words)} words, {vocabulary}",
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "seconds": round(time.monotonic() - started, 1),
         },

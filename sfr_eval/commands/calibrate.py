@@ -19,12 +19,18 @@ from sfr_eval.util.terminal import print_json, print_table
 if TYPE_CHECKING:
     from sfr_eval.settings import ScoreSettings
 
+_SEPARATION = ("auc", "cut", "sensitivity", "specificity")
+
 
 @click.command(cls=SettingsCommand, settings=("metrics", "encoder", "judging", "requests"))
 @output_option("folder to write; with --judge: the file for --judge-calibration")
 @click.option("--suite", default="persona", help="a suite with a synthetic benchmark")
 @click.option("--quick", is_flag=True, help="a small trial of the command; its verdicts are noise")
-@click.option("--labels", type=PATH, help="with --judge: JSONL of replies that people judged")
+@click.option(
+    "--labels",
+    type=PATH,
+    help="JSONL of replies that people labelled: alike or different; with --judge: good or bad",
+)
 @click.option(
     "--items",
     type=click.IntRange(min=2),
@@ -43,7 +49,8 @@ def calibrate(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Prove the metrics, or a judge, on a synthetic benchmark whose collapse is known."""
+    """Validate the metrics, or a judge, on a synthetic benchmark whose collapse is known, or by
+    labels that people gave."""
     judging, requests = judge_settings(settings)
     if judging.judge is not None:
         from sfr_eval.judges.trial import calibrate_judge
@@ -55,8 +62,14 @@ def calibrate(
         return 3 if trial["trouble"] else 0
     from sfr_eval.settings import ScoreSettings
 
-    folder = output or Path("runs/calibration")
     scoring = ScoreSettings.from_flat(settings)
+    if labels is not None:
+        show_validity(
+            against_labels(output or Path("runs/validity"), labels=labels, settings=scoring),
+            as_json=as_json,
+        )
+        return 0
+    folder = output or Path("runs/calibration")
     calibration = execute(folder, suite=suite, quick=quick, settings=scoring, seed=seed)
     if as_json:
         print_json(calibration)
@@ -92,6 +105,60 @@ def execute(
     )
     write(calibration, output)
     return calibration
+
+
+def against_labels(output: Path, *, labels: Path, settings: "ScoreSettings") -> dict[str, Any]:
+    """Measure the metrics against labels of people, and write validity.json. Return its content,
+    with `output`, the path of the file."""
+    from functools import partial
+
+    from sfr_eval.calibration.validity import validity
+    from sfr_eval.embeddings.encoder import Encoder
+    from sfr_eval.util.assets import cache_folder
+    from sfr_eval.util.files import write_atomic, writing_to
+    from sfr_eval.util.progress import ScoringProgress
+
+    with writing_to(output):
+        output.mkdir(parents=True, exist_ok=True)
+    progress = partial(ScoringProgress(), "encode")
+    encoder = Encoder(settings.encoder, cache_folder(), on_progress=progress)
+    result = validity(labels, encoder=encoder, families=settings.metrics)
+    file = output / "validity.json"
+    with writing_to(output):
+        write_atomic(file, json.dumps(result, indent=1, allow_nan=False) + "\n")
+    return {**result, "output": str(file.resolve())}
+
+
+def show_validity(validity: dict[str, Any], *, as_json: bool) -> None:
+    """Print how the metrics agree with people's labels."""
+    if as_json:
+        print_json(validity)
+        return
+    pairs = validity["pairs"]
+    say(
+        f"{pairs['measured']:,} of {pairs['labelled']:,} pairs, {validity['same']:.0%} labelled "
+        f"the same, {validity['prompts']} prompts, {len(validity['models'])} models"
+    )
+    columns = ["metric", "AUC", "called the same", "sensitivity", "specificity"]
+    rows = []
+    for metric, row in validity["metrics"].items():
+        if row["separation"] is not None:
+            sign = "up to " if row["direction"] == "higher" else "from "
+            auc, cut, *rates = (_text(row["separation"][name]) for name in _SEPARATION)
+            rows.append([metric, auc, sign + cut, *rates])
+    print_table("pairs of replies", columns, rows)
+    names = ["over_models", "within_prompt", "within_model"]
+    ranks = [
+        [metric, *(_text(row["ranks"][name]) for name in names)]
+        for metric, row in validity["metrics"].items()
+        if row["ranks"] is not None and any(row["ranks"].values())
+    ]
+    if ranks:
+        title = (
+            f"Spearman's rho with the number of classes among {validity['classes_among']} replies"
+        )
+        print_table(title, ["metric", "models", "models, by prompt", "prompts, by model"], ranks)
+    say(f"validity: {validity['output']}")
 
 
 def write(calibration: dict[str, Any], output: Path) -> None:

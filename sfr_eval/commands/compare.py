@@ -16,8 +16,13 @@ from sfr_eval.util.progress import log, say
 @click.option(
     "--margin",
     type=click.FloatRange(min=0),
-    default=0.1,
-    help="share of A's value within which a difference does not matter",
+    default=0.05,
+    help="part of a metric's span within which a difference is small",
+)
+@click.option(
+    "--primary",
+    metavar="ROLE=METRIC,...",
+    help="what is decided about: variety=, style=, quality= (a metric or none), temperature=",
 )
 @click.option("--allow-mismatch", is_flag=True, help="compare runs whose settings differ")
 @json_option
@@ -26,6 +31,7 @@ def compare(
     output: Path | None,
     metrics: tuple[str, ...] | None,
     margin: float,
+    primary: str | None,
     allow_mismatch: bool,
     as_json: bool,
 ) -> None:
@@ -39,7 +45,9 @@ def compare(
     from sfr_eval.comparison.files import write_comparison
     from sfr_eval.comparison.terminal import show_comparison
 
-    comparison = compare_runs(*runs, allow_mismatch=allow_mismatch, metrics=metrics, margin=margin)
+    comparison = compare_runs(
+        *runs, allow_mismatch=allow_mismatch, metrics=metrics, primary=primary, margin=margin
+    )
     page = write_comparison(comparison, output)
     for line in [*show_comparison(comparison, as_json=as_json), f"comparison: {page.resolve()}"]:
         (log if as_json else say)(line)

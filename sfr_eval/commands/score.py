@@ -57,6 +57,9 @@ def score(
 def show_results(folder: Path, *, as_json: bool) -> None:
     """Print the headline estimates of a measured run: a row a metric, a column a temperature."""
     from sfr_eval.metrics.table import shown_metrics
+    from sfr_eval.report.verdict import synthetic_style
+    from sfr_eval.store.manifest import Manifest
+    from sfr_eval.store.results import read_suites
     from sfr_eval.store.run_folder import RunFolder
 
     results = RunFolder(folder).read_results()
@@ -70,15 +73,18 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         cells = {(row.metric, row.temperature): row for row in rows}
         shown = shown_metrics({row.metric for row in rows if row.value is not None})
         print_table(
-            f"{suite}: value +- half of the 95% interval",
+            f"{suite}: 95% intervals",
             ["metric", *(f"T={t:g}" for t in temperatures)],
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
+    for part in read_suites(Manifest.load(folder), results):
+        if synthetic := synthetic_style(part):
+            say(f"{part.id}: {synthetic}")
 
 
 def _cell(row: Estimate | None) -> str:
+    from sfr_eval.report.numbers import Interval
+
     if row is None or row.value is None:
         return "-"
-    if row.low is None or row.high is None:
-        return f"{row.value:.3f}"
-    return f"{row.value:.3f}+-{(row.high - row.low) / 2:.3f}"
+    return Interval.of(row).rounded(without="").replace(" ± ", "+-")

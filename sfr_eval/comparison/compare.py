@@ -11,15 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from sfr_eval.comparison.decision import ALPHA
 from sfr_eval.comparison.differences import (
-    ALPHA,
-    MARGIN,
     DifferenceRow,
     Measured,
     compared_metrics,
     decided,
     measure,
+    measured_in,
 )
+from sfr_eval.comparison.family import MARGIN, Family, family
+from sfr_eval.comparison.looks import alpha_after, looks
 from sfr_eval.comparison.matched import matched_qualities
 from sfr_eval.comparison.mismatch import Mismatch, conditions, mismatches
 from sfr_eval.comparison.pairing import shared_temperatures, unequal_prompts
@@ -28,6 +30,7 @@ from sfr_eval.comparison.runs import ScoredRun, common, open_runs
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.comparison.warnings import warnings
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.types import Cell
 
 Folder = str | os.PathLike[str]
@@ -39,29 +42,36 @@ def compare_runs(
     *more: Folder,
     allow_mismatch: bool = False,
     metrics: Sequence[str] | None = None,
+    primary: PrimaryFamily | str | None = None,
     margin: float = MARGIN,
 ) -> Comparison:
     """Compare scored run folders, `b` and all further ones with `a`.
 
-    `metrics` are ids; fewer tests need less correction. `margin` is the share of `a`'s value below
-    which a difference does not matter. Raises UserError for a folder that is not a scored run, and,
+    Only the primary family is decided about; `primary` names its measures, as a PrimaryFamily or as
+    `variety=embed_distance,quality=judge_rel`, and by default the suite or a rule does. `metrics`
+    are the ids to show. `margin` is the part of a metric's span below which a difference is small.
+    Raises UserError for a folder that is not a scored run, and,
     unless `allow_mismatch`, for runs that differ in prompts, k, sampling fields, suite or metric
     versions (signatures) or template policy. Weights, seeds and temperatures may differ.
     """
     runs = open_runs([a, b, *more])
     first, *others = runs
+    if isinstance(primary, str):
+        primary = PrimaryFamily.parse(primary)
     drafts = []
     for second in others:
         chosen = _metrics(first, second, metrics)
         different = mismatches(conditions(first, chosen), conditions(second, chosen))
         if different and not allow_mismatch:
             raise UserError(_refusal(first, second, different))
-        drafts.append(_draft(first, second, chosen, different, margin=margin))
-    # One correction over all rows of all pairs.
-    rows = iter(decided([row for draft in drafts for row in draft.rows]))
+        drafts.append(_draft(first, second, chosen, different, primary=primary, margin=margin))
+    # The primary rows of all pairs and suites are one family.
+    level = alpha_after(looks(runs), alpha=ALPHA)
+    rows = iter(decided([row for draft in drafts for row in draft.rows], alpha=level))
     return Comparison(
         pairs=tuple(_pair(draft, rows) for draft in drafts),
-        alpha=ALPHA,
+        alpha=level,
+        looks=looks(runs),
         margin=margin,
         runs=tuple(runs),
     )
@@ -69,13 +79,14 @@ def compare_runs(
 
 @dataclass(frozen=True, kw_only=True)
 class _Draft:
-    """Two runs before their p-values, which depend on all pairs; the mappings are by suite."""
+    """Two runs before any decision, which depends on all pairs; the mappings are by suite."""
 
     first: ScoredRun
     second: ScoredRun
     mismatches: Sequence[Mismatch]
     unequal: Mapping[str, Mapping[Cell, int]]
     metrics: Mapping[str, Sequence[str]]
+    families: Mapping[str, Family]
     rows: Sequence[Measured]
 
 
@@ -85,8 +96,17 @@ def _draft(
     metrics: Mapping[str, Sequence[str]],
     different: Sequence[Mismatch],
     *,
+    primary: PrimaryFamily | None,
     margin: float,
 ) -> _Draft:
+    families = {
+        suite: family(
+            measured_in((first, second), suite),
+            declared=first.manifest.part(suite).primary,
+            wanted=primary,
+        )
+        for suite in metrics
+    }
     unequal = {
         suite: {} if _other_k(different, suite) else unequal_prompts(first, second, suite)
         for suite in metrics
@@ -97,11 +117,18 @@ def _draft(
         mismatches=different,
         unequal=unequal,
         metrics=metrics,
+        families=families,
         rows=[
             row
             for suite, names in metrics.items()
             for row in measure(
-                first, second, suite, metrics=names, unequal=unequal[suite], margin=margin
+                first,
+                second,
+                suite,
+                metrics=list(dict.fromkeys((*families[suite].measures.values(), *names))),
+                family=families[suite],
+                unequal=unequal[suite],
+                margin=margin,
             )
         ],
     )
@@ -132,7 +159,8 @@ def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteCom
         rows=tuple(rows),
         matched=tuple(matched),
         unequal=tuple(draft.unequal[suite]),
-        summary=summarise(rows, matched, first=first.label, second=second.label),
+        missing=draft.families[suite].missing,
+        summary=summarise(rows, first=first.label, second=second.label),
     )
 
 

@@ -1,36 +1,36 @@
-"""Each metric at each shared temperature: difference, interval, p, and the call they allow."""
+"""Each metric at each shared temperature: the difference, its interval, and what is called of it.
+
+The primary family is decided about (`decision`); every other row is exploratory.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from sfr_eval.comparison.decision import ALPHA, Call, FamilyRow, decide, words
 from sfr_eval.comparison.evidence import PairedEvidence
+from sfr_eval.comparison.family import Family, margin_of
+from sfr_eval.comparison.matched_pairs import pair_curves
 from sfr_eval.comparison.pairing import Paired, at, pair_up, shared_temperatures, unit_of
 from sfr_eval.comparison.runs import ScoredRun, common
 from sfr_eval.metrics import table
+from sfr_eval.metrics.metric import PrimaryRole
 from sfr_eval.metrics.table import curves, largest_ks, metric_info, point_of, shown_ks
-from sfr_eval.stats.permutation import holm, mcnemar_exact, sign_flip_p_values, smallest_p
 from sfr_eval.stats.power import lattice_step
 from sfr_eval.types import Cell
-
-ALPHA = 0.05
-MARGIN = 0.10
-"""Share of the first run's value below which a difference does not matter."""
-
-Call = Literal[
-    "better", "worse", "higher", "lower", "no difference seen", "cannot tell", "not compared"
-]
-"""As comparison.json has it; pages and the terminal show `shown_call`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DifferenceRow:
-    """One metric at one temperature, second run minus first. Means are over the same prompts in
-    both, so `delta` is their difference; undefined fields are None and `reason` says why."""
+    """One metric at one temperature, or at matched quality; second run minus first. Means are over
+    the same prompts in both, so `delta` is their difference; undefined fields are None and `reason`
+    says why. The interval of a primary row holds for the family, that of another for the row alone.
+    """
 
     suite: str
     metric: str
-    temperature: float
+    temperature: float | None  # None: at matched quality
+    matched: str = ""  # the quality that is matched
+    role: PrimaryRole | None = None  # in the primary family; None: exploratory
     headline: bool
     higher_is_better: bool | None
     first: float | None = None
@@ -41,28 +41,32 @@ class DifferenceRow:
     method: str = "none"  # of the interval
     test: str = "none"
     p_value: float | None = None
-    p_holm: float | None = None
+    p_adjusted: float | None = None
     n: int  # queries
     unpaired: int  # prompts with a value in one run only
     unequal: int  # prompts left out for unequal numbers of replies
     smallest_visible: float | None = None  # true difference that is called in 80 % of cases
-    margin: float | None = None  # below this a difference counts as none
-    call: Call = "not compared"
-    words: str = "not compared"
+    questions: int | None = None  # that a call needs, where there are fewer
+    margin: float | None = None  # below this a difference is small
+    small: bool = False
+    call: Call = "exploratory"
+    words: str = ""
     reason: str = ""
+
+    @property
+    def where(self) -> str:
+        """`T = 1`, or `at matched oracle_valid`."""
+        if self.temperature is None:
+            return f"at matched {self.matched}"
+        return f"T = {self.temperature:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A row before its p-value, which is computed for all rows together."""
+    """A row before anything is decided."""
 
     row: DifferenceRow
     evidence: PairedEvidence
-
-
-def shown_call(words: str) -> str:
-    """Return stored words as a reader sees them: `inconclusive: ...` for `cannot tell: ...`."""
-    return words.replace("cannot tell", "inconclusive", 1)
 
 
 def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
@@ -78,9 +82,18 @@ def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
     return [name for name in names if shown(name) and not name.endswith("_corrected")]
 
 
+def measured_in(runs: Sequence[ScoredRun], suite: str) -> dict[float, list[str]]:
+    """Return temperature -> the metrics that all runs have a value of there."""
+    names = compared_metrics(runs, suite)
+    return {
+        t: [name for name in names if all(run.suites[suite].at(name, t) for run in runs)]
+        for t in shared_temperatures(runs, suite)
+    }
+
+
 def headlines(metrics: Sequence[str]) -> list[str]:
-    """Return the metrics that a summary is made of: quality, style and variety as in the report,
-    pass@k and the different correct programs at the largest k."""
+    """Return the metrics that stand first: quality, style and variety as in the report, pass@k and
+    the different correct programs at the largest k."""
     largest = largest_ks(metrics)
     points = {
         metric.at(largest[metric.id]).id
@@ -97,12 +110,17 @@ def measure(
     suite: str,
     *,
     metrics: Sequence[str],
+    family: Family,
     unequal: Mapping[Cell, int],
-    margin: float = MARGIN,
+    margin: float,
 ) -> Iterator[Measured]:
-    """Yield all rows of a suite, without p-values."""
+    """Yield all rows of a suite, the one at matched quality first; nothing is decided yet. `margin`
+    is a part of each metric's span."""
+    if family.matched:
+        yield _matched(first, second, suite, family=family, margin=margin)
     k = first.suites[suite].samples
     chosen = set(headlines(metrics))
+    roles = {metric: role for role, metric in family.measures.items()}
     for metric in metrics:
         sides = [run.values(suite, metric, most=unequal) for run in (first, second)]
         unit = unit_of(metric)
@@ -117,46 +135,89 @@ def measure(
                 suite=suite,
                 metric=metric,
                 temperature=t,
+                role=roles.get(metric) if t == family.temperature else None,
                 headline=metric in chosen,
                 higher_is_better=info.higher_is_better if info else None,
                 n=evidence.n,
                 unpaired=paired.unpaired,
                 unequal=paired.unequal,
+                margin=margin_of(metric, part=margin),
             )
-            yield Measured(row=_described(row, evidence, margin=margin), evidence=evidence)
+            yield Measured(row=_described(row, evidence), evidence=evidence)
 
 
 def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[DifferenceRow]:
-    """Return the rows with p-values and the call that they allow.
-
-    Holm's correction is within the headline metrics and within the others. A metric of which
-    neither direction is better is never a headline.
-    """
-    p_values = sign_flip_p_values([one.evidence.differences for one in measured])
+    """Return the rows with what is called of them. The primary rows of all suites and pairs are one
+    family; the others keep their own intervals."""
     rows = [one.row for one in measured]
-    for headline in (True, False):
-        places = [
-            place
-            for place, row in enumerate(rows)
-            if row.headline == headline and row.delta is not None and row.n > 1
+    places = [place for place, row in enumerate(rows) if row.role is not None]
+    decisions = decide(
+        [
+            FamilyRow(
+                suite=rows[place].suite,
+                metric=rows[place].metric,
+                role=rows[place].role,
+                evidence=measured[place].evidence,
+                lower_is_better=rows[place].higher_is_better is False,
+                margin=rows[place].margin,
+                alpha=alpha,
+            )
+            for place in places
         ]
-        raw = []
-        for place in places:
-            counts = measured[place].evidence.right_or_wrong
-            raw.append(p_values[place] if counts is None else mcnemar_exact(*counts))
-        for place, p, corrected in zip(places, raw, holm(raw), strict=True):
-            one = measured[place]
-            rows[place] = _called(one, p=p, corrected=corrected, alpha=alpha, tests=len(places))
+    )
+    for place, decision in zip(places, decisions, strict=True):
+        row = rows[place]
+        text = words(decision, metric=row.metric, role=row.role, n=row.n, margin=row.margin)
+        rows[place] = replace(
+            row,
+            low=decision.low if decision.p_value is not None else None,
+            high=decision.high if decision.p_value is not None else None,
+            method="t, simultaneous" if decision.p_value is not None else "none",
+            test="step-down max-t, sign flips" if decision.p_value is not None else "none",
+            p_value=decision.p_value,
+            p_adjusted=decision.p_adjusted,
+            smallest_visible=decision.smallest_visible,
+            questions=decision.questions,
+            small=decision.small,
+            call=decision.call,
+            words=text,
+        )
     return rows
 
 
-def _described(row: DifferenceRow, evidence: PairedEvidence, *, margin: float) -> DifferenceRow:
+def _matched(
+    first: ScoredRun, second: ScoredRun, suite: str, *, family: Family, margin: float
+) -> Measured:
+    assert family.matched is not None
+    quality, variety = family.matched
+    info = metric_info(variety)
+    sides = [(run.values(suite, quality), run.values(suite, variety)) for run in (first, second)]
+    lower = info is not None and info.direction == "lower"
+    paired, reason = pair_curves(sides[0], sides[1], lower_is_better=lower)
+    evidence = PairedEvidence(paired=paired, step=0.0)
+    row = DifferenceRow(
+        suite=suite,
+        metric=variety,
+        temperature=None,
+        matched=quality,
+        role="variety",
+        headline=True,
+        higher_is_better=info.higher_is_better if info else None,
+        n=evidence.n,
+        unpaired=paired.unpaired,
+        unequal=0,
+        margin=margin_of(variety, part=margin),
+    )
+    return Measured(row=replace(_described(row, evidence), reason=reason), evidence=evidence)
+
+
+def _described(row: DifferenceRow, evidence: PairedEvidence) -> DifferenceRow:
     interval, first = evidence.interval, evidence.first
     if interval is None or first is None:
         reason = "no query has a value in both runs"
         if row.unequal:
             reason = "every prompt has a different number of replies in the other run"
-        return replace(row, reason=reason)
+        return replace(row, call="not compared", words="not compared", reason=reason)
     return replace(
         row,
         first=first,
@@ -165,46 +226,8 @@ def _described(row: DifferenceRow, evidence: PairedEvidence, *, margin: float) -
         low=interval.low,
         high=interval.high,
         method=f"paired {interval.method}" if row.n > 1 else interval.method,
-        margin=margin * abs(first),
         reason="" if row.n > 1 else "one query",
     )
-
-
-def _called(
-    measured: Measured, *, p: float, corrected: float, alpha: float, tests: int
-) -> DifferenceRow:
-    row, evidence, level = measured.row, measured.evidence, alpha / tests
-    visible = evidence.smallest_visible(alpha=level) if smallest_p(row.n) <= level else None
-    call = _call(row, corrected=corrected, alpha=alpha)
-    words: str = call
-    if call == "cannot tell":
-        words += (
-            f": smallest visible difference is {visible:.2g}"
-            if visible is not None
-            else f": with {row.n} queries no difference would be seen"
-        )
-    test = "sign flip" if evidence.right_or_wrong is None else "exact McNemar"
-    return replace(
-        row,
-        p_value=p,
-        p_holm=corrected,
-        test=test,
-        smallest_visible=visible,
-        call=call,
-        words=words,
-    )
-
-
-def _call(row: DifferenceRow, *, corrected: float, alpha: float) -> Call:
-    assert row.delta is not None
-    if corrected <= alpha and row.delta != 0:
-        if row.higher_is_better is None:
-            return "higher" if row.delta > 0 else "lower"
-        return "better" if (row.delta > 0) == row.higher_is_better else "worse"
-    if row.low is None or row.high is None or row.margin is None:
-        return "cannot tell"
-    inside = -row.margin <= row.low and row.high <= row.margin
-    return "no difference seen" if inside else "cannot tell"
 
 
 def _step(paired: Paired, *, k: int, unit: str) -> float:

@@ -21,6 +21,13 @@ class PairedEvidence:
         """Second minus first, one for each query."""
         return self.paired.differences
 
+    def by_query(self, suite: str) -> dict[tuple[str, str], float]:
+        """Return (suite, query) -> difference: what a family of tests shares its flips by."""
+        return {
+            (suite, query): difference
+            for query, difference in zip(self.paired.queries, self.differences, strict=True)
+        }
+
     @property
     def n(self) -> int:
         """Number of paired queries."""
@@ -45,15 +52,6 @@ class PairedEvidence:
     def interval(self) -> Interval | None:
         """The mean difference with its 95 % interval."""
         return mean_interval(self.differences) if self.n else None
-
-    @property
-    def right_or_wrong(self) -> tuple[int, int] | None:
-        """Numbers of queries that (fell, rose); None unless each is right or wrong once on each
-        side."""
-        paired = self.paired
-        if paired.prompts != 1 or any(v not in (0.0, 1.0) for v in (*paired.first, *paired.second)):
-            return None
-        return sum(d < 0 for d in self.differences), sum(d > 0 for d in self.differences)
 
     def smallest_visible(self, *, alpha: float, sides: int = 2) -> float | None:
         """Return the smallest difference that a test at this level detects in 80 % of cases."""

@@ -43,27 +43,14 @@ class MatchedQuality:
         }
         volume = self.summary.hypervolume
         measure = {"measure": "hypervolume", "part": None, "level": None}
-        yield {**shared, **measure, **asdict(volume), "words": words(volume)}
+        yield {**shared, **measure, **asdict(volume), "reason": _reason(volume)}
         for level in self.summary.matched:
             measure = {"measure": f"diversity at {level.part:.0%} of the lower best quality"}
-            yield {**shared, **measure, **asdict(level), "words": words(level)}
+            yield {**shared, **measure, **asdict(level), "reason": _reason(level)}
 
 
-def words(difference: CurveEstimate) -> str:
-    """Return the call that the interval of a difference supports; higher is always better here.
-
-    These are the words of comparison.json; pages and the terminal show `shown_call`.
-    """
-    value, low, high = difference.value, difference.low, difference.high
-    if value is None or low is None or high is None:
-        return f"cannot tell: {difference.method.removeprefix('none: ')}"
-    if low > 0:
-        return "better"
-    if high < 0:
-        return "worse"
-    if low == high:
-        return "no difference seen"
-    return f"cannot tell: the interval reaches {(high - low) / 2:.2g} to both sides"
+def _reason(difference: CurveEstimate) -> str:
+    return difference.method.removeprefix("none: ") if difference.low is None else ""
 
 
 def matched_qualities(

@@ -1,6 +1,6 @@
 """compare.html: a comparison as one self-contained page that loads nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sfr_eval.comparison.differences import DifferenceRow
@@ -16,7 +16,7 @@ from sfr_eval.suites.stored import query_texts
 Drawn = Mapping[str, Mapping[str, Sequence[Figure]]]
 """suite -> kind of plot -> figures"""
 
-_TONES = {"better": "good", "worse": "bad"}
+_TONES = {"gain": "up", "loss": "down"}
 
 
 def render(comparison: Comparison, drawn: Drawn) -> str:
@@ -44,7 +44,7 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
             _section(comparison, suite, title, drawn.get(suite, {}))
             for suite, title in titles.items()
         ],
-        rules=rules(comparison.margin),
+        rules=rules(alpha=comparison.alpha, margin=comparison.margin),
     )
 
 
@@ -79,31 +79,35 @@ def _pair(first: str, second: str, suite: SuiteComparison) -> dict[str, Any]:
             {
                 "temperature": t,
                 "groups": [
-                    {"headline": headline, "rows": rows}
-                    for headline in (True, False)
-                    if (rows := _table(suite.rows, t, headline=headline))
+                    {"title": title, "rows": _table(rows)}
+                    for title, rows in _groups(suite.rows, t)
+                    if rows
                 ],
             }
             for t in suite.temperatures
         ],
-        "matched": [
-            {"row": row, "tone": _TONES.get(row["words"], ""), **matched_cells(row)}
-            for row in suite.matched_rows()
-        ],
+        "matched": [{"row": row, **matched_cells(row)} for row in suite.matched_rows()],
     }
 
 
-def _table(
-    rows: Sequence[DifferenceRow], temperature: float, *, headline: bool
-) -> list[dict[str, Any]]:
+def _groups(
+    rows: Sequence[DifferenceRow], temperature: float
+) -> Iterator[tuple[str, list[DifferenceRow]]]:
+    """Yield the groups of the table of one temperature; the first is the whole family."""
+    here = [row for row in rows if row.role is None and row.temperature == temperature]
+    yield "Primary family", [row for row in rows if row.role is not None]
+    yield "Exploratory: headline metrics", [row for row in here if row.headline]
+    yield "Exploratory: all other metrics", [row for row in here if not row.headline]
+
+
+def _table(rows: Sequence[DifferenceRow]) -> list[dict[str, Any]]:
     return [
         {
             "row": row,
-            "label": label(row.metric),
+            "label": label(row.metric) + (f", {row.where}" if row.role is not None else ""),
             "direction": direction(row.metric) or "neither way is better",
             "tone": _TONES.get(row.call, ""),
             **difference_cells(row),
         }
         for row in rows
-        if row.temperature == temperature and row.headline == headline
     ]

@@ -14,6 +14,7 @@ from sfr_eval.types import Cell, PromptKey, Unit
 class Paired:
     """Means over paired prompts of each query, in both runs, query by query."""
 
+    queries: tuple[str, ...]
     first: tuple[float, ...]
     second: tuple[float, ...]
     prompts: int  # behind each query; 0 if not the same number everywhere
@@ -80,6 +81,7 @@ def pair_up(
     means = [tuple(math.fsum(v) / len(v) for v in side.values()) for side in sides]
     numbers = set(Counter(query for query, _ in shared).values())
     return Paired(
+        queries=tuple(sides[0]),
         first=means[0],
         second=means[1],
         prompts=numbers.pop() if len(numbers) == 1 else 0,

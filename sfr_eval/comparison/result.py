@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,7 @@ class SuiteComparison:
     rows: tuple[DifferenceRow, ...]
     matched: tuple[MatchedQuality, ...]
     unequal: tuple[Cell, ...]  # (temperature, prompt) with unequal numbers of replies
+    missing: tuple[str, ...]  # primary measures that the suite declares and nobody measured
     summary: Summary
 
     def matched_rows(self) -> list[dict[str, Any]]:
@@ -54,8 +55,9 @@ class Comparison:
     """All pairs of a comparison. Signs are second minus first."""
 
     pairs: tuple[Pair, ...]
-    alpha: float
-    margin: float
+    alpha: float  # of the primary family, after what earlier looks have spent
+    looks: int
+    margin: float  # part of a metric's span
     runs: tuple[ScoredRun, ...] = field(repr=False)
 
     @property
@@ -90,6 +92,7 @@ class Comparison:
         return {
             "format": FORMAT,
             "alpha": self.alpha,
+            "looks": self.looks,
             "margin": self.margin,
             "runs": [
                 {

@@ -1,135 +1,203 @@
-"""The differences in a suite as a headline and a few sentences, and the rules behind them."""
+"""What a comparison says of one suite: a headline, the count behind it, and the rules.
+
+The headline is made of the primary family alone, and names variety and quality together: a run is
+"more varied at equal quality", never just "better", since noise is varied, too.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from sfr_eval.comparison.differences import ALPHA, DifferenceRow
-from sfr_eval.comparison.matched import MatchedQuality
+from sfr_eval.comparison.differences import DifferenceRow
+from sfr_eval.metrics.metric import PrimaryRole
+from sfr_eval.metrics.table import metric_info
 from sfr_eval.report.numbers import Interval, number
 from sfr_eval.report.verdict import Tone
-from sfr_eval.temperature import OWN_TEMPERATURE, nearest
+
+Quality = Literal["equal", "higher", "lower", "inconclusive", "not checked"]
+"""What is shown of the quality beside the variety. equal: shown not to be worse by the margin."""
 
 
-def rules(margin: float) -> tuple[str, ...]:
+def rules(*, alpha: float, margin: float) -> tuple[str, ...]:
     """Return how calls are made, as the page prints it."""
     return (
         "Values are paired by prompt: a prompt counts only where both runs have a value. The "
-        "independent unit is the query; the interval is that of the mean difference over queries "
-        "(95 %, t below 50 queries, else BCa bootstrap).",
-        "p is by flipping the signs of the differences: all signs up to 13 queries that differ, "
-        "else 99,999 random flips; where each query is right or wrong once in each run this is "
-        "McNemar's exact test. Holm's correction is over all headline metrics and temperatures of "
-        "the comparison together, and over all other metrics together.",
-        f"Better or worse: corrected p at most {ALPHA:g}. No difference seen: p is larger, and the "
-        f"whole interval lies within {margin:.0%} of the first run's value. Otherwise the "
-        "comparison is inconclusive, and the smallest visible difference is what it would call in "
-        "80 % of cases, correction included.",
-        "At equal quality: the most diversity that a curve over temperature has at a quality of at "
-        "least the level, a share of the lower of the two best qualities; intervals resample "
-        "queries with their whole curves (jackknife below 50 queries, else BCa) and are not "
-        "corrected for their number.",
+        "independent unit is the query.",
+        "The primary family is declared before looking: one measure of variety, one of style and "
+        "one of quality at one temperature, and the variety at matched quality (the suite's "
+        "`primary`, or --primary). Only these rows are called. All others are exploratory: each "
+        "has its own 95 % interval, and no verdict.",
+        "The family is tested at once: the signs of a query's differences are flipped together, in "
+        "all rows (all signs up to 13 queries, else 99,999 random flips), and rows are called step "
+        f"by step (Westfall and Young's max-t). If nothing differs, anything is called in "
+        f"{alpha:.1%} of comparisons. The interval of a primary row is made at the level of its "
+        "step: it leaves out 0 exactly if the row is called.",
+        f"A difference is small if the whole interval lies within {margin:.0%} of the metric's "
+        "span, which is what full collapse does to it (docs/calibration) or the length of its "
+        "scale. If the interval also holds 0, the runs are equal in this measure. Otherwise a row "
+        "is inconclusive, and the questions named would show a difference of that size in 80 % of "
+        "cases.",
+        "Quality is, of what was measured, the most trusted: the suite's oracle, tests of "
+        "programs, a judge, a reward model, and last whether replies are recognised as answers to "
+        "their questions. That one sees neither the order of words nor truth, so with it alone "
+        "nothing is called better.",
+        "At matched quality: the most variety that the curve over the shared temperatures has at a "
+        "quality of at least 80 % of the lower of the two best ones.",
         "The interval holds for other queries of the same kind and other samples of the same "
-        "weights. It does not hold for another training: for that, compare several seeds.",
+        "weights. It does not hold for another training: this verdict is about one training of "
+        "each run.",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The headline and the sentences of one suite, read at one temperature."""
+    """The headline, the count of the primary rows behind it, and a sentence for each of them."""
 
     tone: Tone
     headline: str
+    counts: str
     sentences: tuple[str, ...]
     temperature: float | None
 
 
-def summarise(
-    rows: Sequence[DifferenceRow], matched: Sequence[MatchedQuality], *, first: str, second: str
-) -> Summary:
-    """Read the headline metrics at the shared temperature nearest to 1, or at the others where
-    nothing is significant there."""
-    temperatures = tuple(sorted({row.temperature for row in rows}))
-    if not temperatures:
-        headline = "Nothing to compare: no metric and temperature in common"
-        return Summary(tone="none", headline=headline, sentences=(), temperature=None)
-    t = nearest(temperatures, OWN_TEMPERATURE)
-    here = [row for row in rows if row.headline and row.temperature == t]
-    elsewhere = [row for row in rows if row.headline and row.temperature != t]
-    better, worse = (any(row.call == call for row in here) for call in ("better", "worse"))
-    where = ""
-    if not better and not worse:  # what is significant at another temperature must be said
-        better, worse = (any(row.call == call for row in elsewhere) for call in ("better", "worse"))
-        where = " at some temperatures"
-    tone: Tone
-    if better and worse:
-        tone, headline = "unsure", f"{second} is better in some ways and worse in others{where}"
-    elif better:
-        tone, headline = "good", f"{second} is better than {first}{where}"
-    elif worse:
-        tone, headline = "bad", f"{second} is worse than {first}{where}"
-    elif here and all(row.call == "no difference seen" for row in here):
-        tone, headline = "none", f"No difference seen between {first} and {second}"
-    else:
-        tone, headline = "unsure", f"Inconclusive: {first} and {second} cannot be distinguished"
+def summarise(rows: Sequence[DifferenceRow], *, first: str, second: str) -> Summary:
+    """Summarise the primary rows of one suite."""
+    primary = [row for row in rows if row.role is not None]
+    if not any(row.call not in ("not compared", "exploratory") for row in primary):
+        headline = "Nothing to compare: no primary measure has values in both runs"
+        if not rows:
+            headline = "Nothing to compare: no metric and temperature in common"
+        return Summary(tone="none", headline=headline, counts="", sentences=(), temperature=None)
+    at_temperature = {row.role: row for row in primary if row.temperature is not None}
+    matched = next((row for row in primary if row.temperature is None), None)
+    quality = quality_status(at_temperature.get("quality"))
     return Summary(
-        tone=tone,
-        headline=headline,
-        sentences=(
-            *_sentences(here, t=t, second=second),
-            *_elsewhere(elsewhere, second=second),
-            *_at_equal_quality(matched, second=second),
-        ),
-        temperature=t,
+        tone=_tone(primary, quality, trusted=_trusted(at_temperature.get("quality"))),
+        headline=_headline(at_temperature, matched, quality, first=first, second=second),
+        counts=_counts(primary),
+        sentences=tuple(_sentences(primary)),
+        temperature=next((row.temperature for row in primary if row.temperature is not None), None),
     )
 
 
-def _elsewhere(rows: Sequence[DifferenceRow], *, second: str) -> Iterator[str]:
-    for call in ("worse", "better"):
-        temperatures: dict[str, list[str]] = {}
-        for row in rows:
-            if row.call == call:
-                temperatures.setdefault(row.metric, []).append(f"{row.temperature:g}")
-        if temperatures:
-            shown = ", ".join(
-                f"{metric} (T = {', '.join(ts)})" for metric, ts in temperatures.items()
-            )
-            yield f"At other temperatures {second} is {call} in {shown}."
+def quality_status(row: DifferenceRow | None) -> Quality:
+    """Return what is shown of the second run's quality."""
+    if row is None or row.call == "not compared":
+        return "not checked"
+    if row.call == "gain":
+        return "higher"
+    if row.call == "loss":
+        return "lower"
+    if row.call == "equal" or _not_worse(row):
+        return "equal"
+    return "inconclusive"
 
 
-def _sentences(here: Sequence[DifferenceRow], *, t: float, second: str) -> Iterator[str]:
-    if not here:
-        yield f"No headline metric has values in both runs at T = {t:g}."
-    for call in ("worse", "better"):
-        if rows := [row for row in here if row.call == call]:
-            shown = ", ".join(f"{row.metric} ({change(row)})" for row in rows)
-            yield f"At T = {t:g} {second} is {call} in {shown}."
-    if same := [row.metric for row in here if row.call == "no difference seen"]:
-        yield f"No difference seen in {', '.join(same)}."
-    if unsure := [row for row in here if row.call == "cannot tell"]:
-        shown = ", ".join(
-            row.metric
-            + (f" (from {row.smallest_visible:.2g})" if row.smallest_visible is not None else "")
-            for row in unsure
-        )
-        yield f"Inconclusive for {shown}; in parentheses the smallest visible difference."
+def _not_worse(row: DifferenceRow) -> bool:
+    """Return whether a loss of the margin is ruled out."""
+    if row.low is None or row.high is None or row.margin is None:
+        return False
+    loss = row.high if row.higher_is_better is False else -row.low
+    return loss <= row.margin
 
 
-def _at_equal_quality(matched: Sequence[MatchedQuality], *, second: str) -> Iterator[str]:
-    for pair in matched:
-        volume = pair.summary.hypervolume
-        level = pair.summary.matched[1]  # at 0.8 of the lower best quality
-        if level.value is None or level.low is None or level.high is None:
+def _trusted(quality: DifferenceRow | None) -> bool:
+    info = metric_info(quality.metric) if quality else None
+    return info is not None and info.trust not in (None, "relevance")
+
+
+def _headline(
+    rows: dict[PrimaryRole | None, DifferenceRow],
+    matched: DifferenceRow | None,
+    quality: Quality,
+    *,
+    first: str,
+    second: str,
+) -> str:
+    variety, style = rows.get("variety"), rows.get("style")
+    parts = []
+    subject = _variety(variety, matched)
+    if subject:
+        parts.append(f"{subject} {_beside(rows.get('quality'), quality)}")
+    elif quality in ("higher", "lower"):
+        measure = "quality" if _trusted(rows.get("quality")) else "relevance"
+        parts.append(f"{measure} {quality}")
+    if style is not None and style.call in ("gain", "loss"):
+        parts.append(style.words)
+    elif style is not None and style.call == "equal" and parts:
+        parts.append("style kept")
+    if parts:
+        return f"{second} against {first}: {', '.join(parts)}"
+    called = [row for row in rows.values() if row.call != "not compared"]
+    if called and all(row.call == "equal" for row in called):
+        return f"No difference that matters between {first} and {second}"
+    return f"Inconclusive{_needed(called)}: {first} and {second} cannot be told apart"
+
+
+def _variety(variety: DifferenceRow | None, matched: DifferenceRow | None) -> str:
+    """Return what is called of variety; "" for nothing."""
+    calls = [(row, row.call) for row in (variety, matched) if row is not None]
+    called = [row for row, call in calls if call in ("gain", "loss")]
+    if not called:
+        return ""
+    if len({row.call for row in called}) > 1:
+        return ", ".join(f"{row.words} {_place(row)}" for row in called) + ","
+    here = called[0]
+    return here.words if here is variety else f"{here.words} {_place(here)}"
+
+
+def _place(row: DifferenceRow) -> str:
+    return "at matched quality" if row.temperature is None else f"at T = {row.temperature:g}"
+
+
+def _beside(row: DifferenceRow | None, quality: Quality) -> str:
+    measure = "quality" if row is None or _trusted(row) else "relevance"
+    text = {
+        "equal": f"at equal {measure}",
+        "higher": f"at higher {measure}",
+        "lower": f"at lower {measure}",
+        "inconclusive": f"({measure} inconclusive)",
+        "not checked": "(quality not checked)",
+    }[quality]
+    return text if measure == "quality" else f"{text} (fluency and truth not checked)"
+
+
+def _needed(rows: Sequence[DifferenceRow]) -> str:
+    """Return `: needs 12 questions, has 8`; the most that a row needs."""
+    short = [(row.questions, row.n) for row in rows if row.questions is not None]
+    if not short:
+        return ""
+    needed, n = max(short)
+    return f" (needs about {needed:,} questions, has {n:,})"
+
+
+def _tone(rows: Sequence[DifferenceRow], quality: Quality, *, trusted: bool) -> Tone:
+    calls = {row.call for row in rows}
+    if "loss" in calls:
+        return "unsure" if "gain" in calls else "bad"
+    if "gain" in calls:
+        return "good" if trusted and quality in ("equal", "higher") else "unsure"
+    return "unsure" if "inconclusive" in calls else "none"
+
+
+def _counts(rows: Sequence[DifferenceRow]) -> str:
+    def count(call: str) -> int:
+        return sum(row.call == call for row in rows)
+
+    return (
+        f"Of {len(rows)} primary rows {count('gain')} went up, {count('loss')} down, "
+        f"{count('equal')} equal, {count('inconclusive')} inconclusive"
+        + (f", {n} not compared" if (n := count("not compared")) else "")
+    )
+
+
+def _sentences(rows: Sequence[DifferenceRow]) -> Iterator[str]:
+    for row in rows:
+        if row.delta is None:
+            yield f"{row.metric} {row.where}: not compared ({row.reason})."
             continue
-        significant = level.low > 0 or level.high < 0
-        if significant and (volume.value or 0) * level.value > 0:
-            more = "more" if level.value > 0 else "less"
-            yield (
-                f"At equal {pair.quality} ({number(level.level)}) {second} has {more} diversity "
-                f"by {pair.diversity}: {Interval.of(level).text('+.3g')}"
-                f"{', as 1 - value' if pair.lower_is_better else ''}."
-            )
-
-
-def change(row: DifferenceRow) -> str:
-    """Return `0.41 to 0.46`."""
-    return f"{number(row.first)} to {number(row.second)}" if row.first is not None else "undefined"
+        difference = Interval(row.delta, row.low, row.high).text("+.3g")
+        yield (
+            f"{row.metric} {row.where}: {number(row.first)} to {number(row.second)}, "
+            f"{difference}: {row.words}."
+        )

@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sfr_eval.comparison.differences import DifferenceRow, shown_call
+from sfr_eval.comparison.differences import DifferenceRow
 from sfr_eval.report.numbers import Interval, number, p_text
 
 
 def difference_cells(row: DifferenceRow) -> dict[str, str]:
-    """Return the cells of one metric at one temperature."""
-    verdict = shown_call(row.words)
+    """Return the cells of one row; without a verdict outside the primary family."""
+    verdict = row.words
+    if row.delta is None:
+        verdict = f"not compared: {row.reason}" if row.reason else "not compared"
     return {
         "first": number(row.first),
         "second": number(row.second),
         "difference": Interval(row.delta, row.low, row.high).text("+.3g"),
-        "p": p_text(row.p_holm),
-        "verdict": f"{verdict}: {row.reason}" if row.delta is None and row.reason else verdict,
+        "p": p_text(row.p_adjusted),
+        "verdict": verdict,
     }
 
 
@@ -27,5 +29,5 @@ def matched_cells(row: Mapping[str, Any]) -> dict[str, str]:
         "quality": row["quality"],
         "level": "hypervolume" if row["level"] is None else number(row["level"]),
         "difference": Interval.of(row).text("+.3g"),
-        "verdict": shown_call(row["words"]),
+        "reason": row["reason"],
     }

@@ -25,20 +25,27 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> list[str]:
 
 
 def _print_differences(pair: Pair, suite: SuiteComparison, letters: Mapping[str, str]) -> None:
-    """Print the headline metrics at every shared temperature; the rest is in the files."""
-    rows = [row for row in suite.rows if row.headline] or suite.rows
-    first, second = letters[pair.first], letters[pair.second]
-    lines = []
-    for row in rows:
-        cells = difference_cells(row)
-        numbers = [cells["first"], cells["second"], cells["difference"], cells["p"].lstrip("0")]
-        lines.append([row.metric, f"{row.temperature:g}", *numbers, cells["verdict"]])
-    print_table(
-        f"{suite.id}: {first} = {pair.first}, {second} = {pair.second}; paired by prompt, "
-        f"{max((row.n for row in rows), default=0)} queries",
-        ["metric", "T", first, second, "difference [95 %]", "p", ""],
-        lines,
-    )
+    """Print the primary family, then the headline metrics at every shared temperature; the rest is
+    in the files."""
+    names = f"{letters[pair.first]} = {pair.first}, {letters[pair.second]} = {pair.second}"
+    queries = max((row.n for row in suite.rows), default=0)
+    primary = [row for row in suite.rows if row.role is not None]
+    others = [row for row in suite.rows if row.role is None]
+    others = [row for row in others if row.headline] or (others if not primary else [])
+    for title, rows, columns in (
+        (f"primary family of {suite.id}: {names}; {queries} queries", primary, ["p", "verdict"]),
+        (f"{suite.id}: exploratory, each with its own 95 % interval", others, []),
+    ):
+        lines = []
+        for row in rows:
+            cells = difference_cells(row)
+            where = "matched" if row.temperature is None else f"{row.temperature:g}"
+            numbers = [cells["first"], cells["second"], cells["difference"]]
+            called = [cells["p"].lstrip("0"), cells["verdict"]] if columns else []
+            lines.append([row.metric, where, *numbers, *called])
+        if lines:
+            head = ["metric", "T", letters[pair.first], letters[pair.second], "difference [95 %]"]
+            print_table(title, [*head, *columns], lines)
 
 
 def _print_matched(pair: Pair, suite: SuiteComparison) -> None:
@@ -48,10 +55,11 @@ def _print_matched(pair: Pair, suite: SuiteComparison) -> None:
             cells = matched_cells(row)
             level, quality = cells["level"], cells["quality"]
             where = f"{level} with {quality}" if row["part"] is None else f"at {quality} {level}"
-            lines.append([cells["diversity"], where, cells["difference"], cells["verdict"]])
+            lines.append([cells["diversity"], where, cells["difference"], cells["reason"]])
     if lines:
         print_table(
-            f"{suite.id}: {pair.second} minus {pair.first} at equal quality, whole curves",
+            f"{suite.id}: {pair.second} minus {pair.first} at equal quality, whole curves; "
+            "exploratory",
             ["diversity", "", "difference [95 %]", ""],
             lines,
         )
@@ -68,5 +76,6 @@ def _notes(comparison: Comparison) -> Iterator[str]:
 def _summaries(comparison: Comparison) -> Iterator[str]:
     for pair in comparison.pairs:
         for suite in pair.suites:
-            yield f"{suite.id}: {suite.summary.headline}."
             yield from suite.summary.sentences
+            yield f"{suite.id}: {suite.summary.counts}." if suite.summary.counts else ""
+            yield f"{suite.id}: {suite.summary.headline}."

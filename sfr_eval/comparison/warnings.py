@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.report.warnings import MANY, incomplete
+from sfr_eval.report.reply_warnings import MANY
+from sfr_eval.report.warnings import incomplete
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
 

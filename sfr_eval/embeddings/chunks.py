@@ -1,6 +1,7 @@
 """Counts word pieces, splits texts that are longer than the window, finds what is unknown."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,8 @@ from sfr_eval.embeddings.locate import need
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+_SPECIAL = re.compile(r"[\[<].+[\]>]")
 
 _WORD_LIMIT = 100  # characters; WordPiece makes longer words one unknown piece
 MARGIN = 8
@@ -48,6 +51,13 @@ class Pieces:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
+
+    def vocabulary(self) -> list[str]:
+        """Return all pieces without their marks of beginning or continuation, sorted; special ones,
+        which stand in brackets, are left out."""
+        pieces = self._tokenizer.get_vocab()
+        texts = {piece.removeprefix("##").strip("\u2581\u0120") for piece in pieces}
+        return sorted(text for text in texts if text and not _SPECIAL.fullmatch(text))
 
     @cached_property
     def _unknown_id(self) -> int | None:

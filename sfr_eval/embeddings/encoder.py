@@ -161,6 +161,10 @@ class Encoder:
             return 0.0 if texts else None
         return sum(self._pieces.long(texts, self.window)) / len(texts)
 
+    def vocabulary(self) -> list[str]:
+        """Return the pieces of words that its tokenizer knows, see `Pieces.vocabulary`."""
+        return self._pieces.vocabulary()
+
     def readable(self, texts: Sequence[str]) -> Mask:
         """Return for each text whether at most half of its characters are unknown to the encoder's
         tokenizer. The embeddings of other texts are all alike, whatever they say."""

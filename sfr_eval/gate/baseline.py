@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sfr_eval.comparison.looks import looks
 from sfr_eval.comparison.mismatch import compared_signature, policy, settings
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.errors import RunError, UserError
@@ -39,6 +40,9 @@ def take_snapshot(run: ScoredRun, checks: Iterable[Check]) -> Snapshot:
         for suite in run.suites:
             if check.suite in (None, suite):
                 metrics = needs.setdefault(suite, {})
+                if check.matched is not None:
+                    metrics[check.metric] = metrics[check.matched] = None
+                    continue
                 before = metrics.get(check.metric, frozenset())
                 if check.temperature is None or before is None:
                     metrics[check.metric] = None
@@ -49,6 +53,7 @@ def take_snapshot(run: ScoredRun, checks: Iterable[Check]) -> Snapshot:
         name=run.name,
         fingerprint=run.fingerprint,
         policy=policy(run),
+        looks=looks([run]),
         suites={suite: _suite(run, suite, metrics) for suite, metrics in needs.items()},
     )
 
@@ -110,6 +115,7 @@ def _suite(run: ScoredRun, suite: str, needs: Mapping[str, Temperatures]) -> Sui
         replies={repr(t): [run.usable[suite, t][key] for key in prompts] for t in stored},
         values=rows,
         programs=programs,
+        primary=run.manifest.part(suite).primary,
     )
 
 
@@ -177,7 +183,9 @@ def _facets(run: ScoredRun, suite: str, queries: set[str]) -> dict[str, dict[str
 
 def _suite_text(id: str, suite: Mapping[str, Any]) -> str:
     lines = [f"{_text(id)}:{{"]
-    lines += [f"{_text(key)}:{_text(suite[key])}," for key in ("settings", "keys", "facets")]
+    lines += [
+        f"{_text(key)}:{_text(suite[key])}," for key in ("settings", "keys", "facets", "primary")
+    ]
     lines.append(f'"replies":{_text(suite["replies"])},')
     for key, end in (("values", ","), ("programs", "")):
         rows = ",\n".join(map(_text, suite[key]))

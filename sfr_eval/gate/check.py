@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sfr_eval.comparison.differences import measured_in
+from sfr_eval.comparison.family import family
 from sfr_eval.comparison.mismatch import mismatches
 from sfr_eval.comparison.runs import ScoredRun, open_runs
 from sfr_eval.errors import RunError, UserError, did_you_mean
@@ -22,7 +24,6 @@ from sfr_eval.gate.places import places
 from sfr_eval.gate.snapshot import Snapshot
 from sfr_eval.gate.spec import Check, default_checks, read_checks
 from sfr_eval.stats.permutation import FLIPS
-from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 
 PathLike = str | os.PathLike[str]
 
@@ -115,7 +116,7 @@ class _Sides:
             if suite not in run.suites:
                 raise UserError(f"--candidate {self.folder}: has no suite `{suite}`")
         candidate = take_snapshot(run, checks)
-        metrics = [check.metric for check in checks]
+        metrics = [name for check in checks for name in (check.metric, check.matched) if name]
         different = mismatches(baseline.conditions(metrics), candidate.conditions(metrics))
         if different:
             shown = "; ".join(map(str, different[:5]))
@@ -127,21 +128,23 @@ class _Sides:
 
 
 def _defaults_of_run(run: ScoredRun) -> Sequence[Check]:
-    """Return the default checks of the metrics that a run has values of."""
-    temperatures = {id: suite.middle_temperature for id, suite in run.suites.items()}
-    metrics = {
-        id: [metric for metric in suite.metrics if suite.at(metric, temperatures[id])]
-        for id, suite in run.suites.items()
-    }
-    return default_checks(metrics, temperatures)
+    """Return the checks of the primary family of what a run has values of."""
+    return default_checks(
+        {
+            id: family(
+                measured_in([run], id),
+                declared=run.manifest.part(id).primary,
+            )
+            for id in run.suites
+        }
+    )
 
 
 def _defaults_of_baseline(baseline: Snapshot) -> Sequence[Check]:
-    """Return the default checks of the metrics that a baseline stores."""
-    temperatures = {
-        id: nearest(tuple(stored), OWN_TEMPERATURE)
-        for id, suite in baseline.suites.items()
-        if (stored := suite.all_temperatures)
-    }
-    metrics = {id: baseline.suites[id].metrics for id in temperatures}
-    return default_checks(metrics, temperatures)
+    """Return the checks of the primary family of what a baseline stores."""
+    return default_checks(
+        {
+            id: family(suite.measured, declared=suite.primary)
+            for id, suite in baseline.suites.items()
+        }
+    )

@@ -1,18 +1,24 @@
 """Has the candidate got worse? One row for each check, suite, temperature and group.
 
-Differences are turned so that a gain is positive. regression fails if the mean gain is shown to lie
-below -tolerance, non-inferiority passes if it is shown to lie above.
+Regression rows are decided by the rule of `compare` (`comparison.decision`), as one family, so that
+the two agree on every row that they share. Non-inferiority passes if a loss beyond the tolerance is
+ruled out.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
+from sfr_eval.comparison.decision import Decision, FamilyRow, words
+from sfr_eval.comparison.decision import decide as decide_family
+from sfr_eval.comparison.family import margin_of
+from sfr_eval.comparison.looks import alpha_after
 from sfr_eval.gate.evidence import GateEvidence, gather
-from sfr_eval.gate.outcome import Decision, GateRow, RowVerdict
+from sfr_eval.gate.outcome import GateDecision, GateRow, RowVerdict
 from sfr_eval.gate.places import places
 from sfr_eval.gate.snapshot import Snapshot
 from sfr_eval.gate.spec import Check
-from sfr_eval.stats.permutation import FLIPS, holm, mcnemar_exact, sign_flip_p_values, smallest_p
+from sfr_eval.gate.trade import judged_together
+from sfr_eval.stats.permutation import FLIPS, sign_flip_p_values
 
 FEW = 10
 """With fewer changed queries, counts of right and wrong are held to the exact binomial bound."""
@@ -25,73 +31,120 @@ def decide(
 ) -> list[GateRow]:
     """Return all rows with their verdicts.
 
-    Holm's correction is over all regression rows, so that the whole gate fails in at most alpha of
-    cases when nothing got worse. Non-inferiority needs none, since every row has to be shown.
+    The regression rows are one family: if nothing differs, anything is called in at most alpha of
+    cases (less what earlier looks at a growing run have spent), and checks that a user wrote, which
+    can only find a loss, fail in at most alpha of cases. Non-inferiority needs no
+    correction, since every row has to be shown.
     """
+    spent = alpha_after(max(baseline.looks, candidate.looks), alpha=1.0)
     evidence = [gather(place, baseline, candidate) for place in places(checks, baseline)]
     decisions = {i: one.untestable for i, one in enumerate(evidence) if one.untestable}
-    for mode, rule in (("regression", _regressions), ("non-inferiority", _non_inferiorities)):
-        positions = [
+
+    def positions(mode: str) -> list[int]:
+        return [
             i for i, one in enumerate(evidence) if one.untestable is None and one.check.mode == mode
         ]
-        rule_decisions = rule([evidence[i] for i in positions], flips=flips)
-        decisions.update(zip(positions, rule_decisions, strict=True))
-    return [_row(one, _floored(one, decisions[i])) for i, one in enumerate(evidence)]
+
+    regressions = positions("regression")
+    rules = _regressions([evidence[i] for i in regressions], spent=spent, flips=flips)
+    decisions.update(zip(regressions, rules, strict=True))
+    others = positions("non-inferiority")
+    rules = list(_non_inferiorities([evidence[i] for i in others], flips=flips))
+    decisions.update(zip(others, rules, strict=True))
+    rows = [_row(one, _floored(one, decisions[i])) for i, one in enumerate(evidence)]
+    return judged_together(rows, [one.check.role for one in evidence])
 
 
-def _regressions(evidence: Sequence[GateEvidence], *, flips: int) -> Iterator[Decision]:
-    raw = sign_flip_p_values(
-        [one.shifted_gains for one in evidence], alternative="less", flips=flips
-    )
-    for i, one in enumerate(evidence):
-        if one.check.tolerance == 0 and (counts := one.lost_and_gained) is not None:
-            raw[i] = mcnemar_exact(*counts, alternative="less")
-    for one, p, corrected in zip(evidence, raw, holm(raw), strict=True):
-        yield _regression(one, p=p, corrected=corrected, level=one.check.alpha / len(raw))
+def _regressions(
+    evidence: Sequence[GateEvidence], *, spent: float, flips: int
+) -> list[GateDecision]:
+    family = [
+        FamilyRow(
+            suite=one.place.suite,
+            metric=one.check.metric,
+            role=one.check.role,
+            evidence=one.paired,
+            lower_is_better=one.place.sign < 0,
+            margin=margin_of(one.check.metric),
+            tolerance=one.check.tolerance or 0.0,
+            # A check that a user wrote can only find a loss: its alpha is one-sided.
+            alpha=spent * one.check.alpha * (2 if one.check.role is None else 1),
+        )
+        for one in evidence
+    ]
+    return [
+        _regression(one, row, decision)
+        for one, row, decision in zip(
+            evidence, family, decide_family(family, flips=flips), strict=True
+        )
+    ]
 
 
-def _regression(evidence: GateEvidence, *, p: float, corrected: float, level: float) -> Decision:
+def _regression(evidence: GateEvidence, row: FamilyRow, decision: Decision) -> GateDecision:
     tolerance = evidence.check.tolerance
-    beyond = f" beyond {tolerance:g}" if tolerance else ""
-    visible = evidence.paired.smallest_visible(alpha=level, sides=1)
-    detectable = None if visible is None else tolerance + visible
+    n = evidence.paired.n
+    visible = decision.smallest_visible
+    detectable = None if visible is None else row.tolerance + visible
+    text = words(decision, metric=row.metric, role=row.role, n=n, margin=row.margin)
+    p_value, p_adjusted = decision.p_value, decision.p_adjusted
+    if row.role is None:
+        p_value, p_adjusted = (_of_a_loss(p, evidence) for p in (p_value, p_adjusted))
     verdict: RowVerdict = "pass"
-    if corrected <= evidence.check.alpha:
-        margin = f", beyond the tolerance of {tolerance:g}" if tolerance else ""
-        verdict, reason = "fail", f"got worse, p = {corrected:.3g}{margin}"
-    elif smallest_p(evidence.paired.n, alternative="less") > level:
-        reason = f"{evidence.paired.n} queries are too few to show any drop at alpha {level:.3g}"
+    reason = text
+    if decision.call == "loss" and tolerance is not None:
+        verdict = "fail"
+        beyond = f", beyond the tolerance of {tolerance:g}" if tolerance else ""
+        reason = f"{text}{beyond}"
+    elif decision.call == "loss" and not decision.small:
+        verdict = "fail"
+    elif decision.call == "loss":
+        reason = f"{text}: within {row.margin:.2g}"
+    elif decision.p_value is None:
         verdict, detectable = "skipped", None
-    elif detectable is None:
-        reason = f"no drop{beyond} seen"
-    else:
-        reason = f"no drop{beyond} seen; one of {detectable:.2g} would be in 80 % of cases"
-    return Decision(
+    elif decision.call == "inconclusive" and detectable is not None:
+        reason = f"no loss shown; one of {detectable:.2g} would be in 80 % of cases"
+    return GateDecision(
         verdict=verdict,
-        reason=reason,
-        p_value=p,
-        p_corrected=corrected,
+        reason=f"{reason}, p = {p_adjusted:.3g}" if decision.call == "loss" else reason,
+        call=decision.call,
+        words=text,
+        low=decision.low,
+        high=decision.high,
+        p_value=p_value,
+        p_adjusted=p_adjusted,
         minimum_detectable=detectable,
     )
 
 
-def _non_inferiorities(evidence: Sequence[GateEvidence], *, flips: int) -> Iterator[Decision]:
+def _of_a_loss(p: float | None, evidence: GateEvidence) -> float | None:
+    """Return the p-value of a loss beyond the tolerance, given that of a difference."""
+    if p is None:
+        return None
+    return p / 2 if sum(evidence.shifted_gains) < 0 else 1 - p / 2
+
+
+def _non_inferiorities(evidence: Sequence[GateEvidence], *, flips: int) -> Iterator[GateDecision]:
     shifted = [one.shifted_gains for one in evidence]
     p_values = sign_flip_p_values(shifted, alternative="greater", flips=flips)
     for one, flipped in zip(evidence, p_values, strict=True):
         p = max(flipped, _chance_of_few_losses(one))
-        tolerance = one.check.tolerance
+        tolerance = one.tolerance
         visible = one.paired.smallest_visible(alpha=one.check.alpha, sides=1)
+        interval = one.paired.interval
         verdict: RowVerdict = "pass"
         reason = f"not worse by {tolerance:g} or more, p = {p:.3g}"
         if p > one.check.alpha:
             needed = f"; equal runs would show a tolerance of {visible:.2g}" if visible else ""
             verdict, reason = "fail", f"not shown to be within {tolerance:g}, p = {p:.3g}{needed}"
-        yield Decision(
+        yield GateDecision(
             verdict=verdict,
             reason=reason,
+            call="exploratory",
+            words="",
+            low=interval.low if interval else None,
+            high=interval.high if interval else None,
             p_value=p,
-            p_corrected=p,
+            p_adjusted=p,
             minimum_detectable=visible,
         )
 
@@ -108,10 +161,10 @@ def _chance_of_few_losses(evidence: GateEvidence) -> float:
     if not evidence.paired.step or sum(gain != 0 for gain in gains) >= FEW:
         return 0.0
     losses = sum(gain < 0 for gain in gains)
-    return float(bdtr(losses, len(gains), min(1.0, evidence.check.tolerance)))
+    return float(bdtr(losses, len(gains), min(1.0, evidence.tolerance)))
 
 
-def _floored(evidence: GateEvidence, decision: Decision) -> Decision:
+def _floored(evidence: GateEvidence, decision: GateDecision) -> GateDecision:
     below = evidence.below_floor
     if not below or decision.verdict not in ("pass", "skipped"):
         return decision
@@ -121,7 +174,7 @@ def _floored(evidence: GateEvidence, decision: Decision) -> Decision:
     return replace(decision, verdict="fail", reason=reason)
 
 
-def _row(evidence: GateEvidence, decision: Decision) -> GateRow:
+def _row(evidence: GateEvidence, decision: GateDecision) -> GateRow:
     place, check, paired = evidence.place, evidence.check, evidence.paired
     interval = None if evidence.untestable else paired.interval
     return GateRow(
@@ -129,14 +182,13 @@ def _row(evidence: GateEvidence, decision: Decision) -> GateRow:
         metric=check.metric,
         slice="=".join(place.group) if place.group else "",
         temperature=place.temperature,
+        matched=check.matched or "",
         mode=check.mode,
         direction=place.better,
         baseline=paired.first if interval else None,
         candidate=paired.second if interval else None,
         delta=interval.value if interval else None,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        tolerance=check.tolerance,
+        tolerance=evidence.tolerance,
         alpha=check.alpha,
         n=paired.n,
         unequal=paired.paired.unequal,

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sfr_eval.comparison.evidence import PairedEvidence
+from sfr_eval.comparison.family import margin_of
+from sfr_eval.comparison.matched_pairs import pair_curves
 from sfr_eval.comparison.pairing import fewer_replies, pair_up
-from sfr_eval.gate.outcome import Decision
+from sfr_eval.gate.outcome import GateDecision, RowVerdict
 from sfr_eval.gate.places import Place
 from sfr_eval.gate.snapshot import Snapshot, SuiteSnapshot, stored_unit
 from sfr_eval.gate.spec import Check
@@ -20,7 +22,7 @@ class GateEvidence:
 
     place: Place
     paired: PairedEvidence
-    untestable: Decision | None
+    untestable: GateDecision | None
     below_floor: tuple[str, ...]  # prompts that were not below it in the baseline
 
     @property
@@ -34,22 +36,27 @@ class GateEvidence:
         return [self.place.sign * d for d in self.paired.differences]
 
     @property
-    def shifted_gains(self) -> list[float]:
-        """Gains beyond the drop that is tolerated."""
-        return [gain + self.check.tolerance for gain in self.gains]
+    def tolerance(self) -> float:
+        """The loss that is accepted: the check's own, else what is small in this metric."""
+        if self.check.tolerance is not None:
+            return self.check.tolerance
+        return margin_of(self.check.metric) or 0.0
 
     @property
-    def lost_and_gained(self) -> tuple[int, int] | None:
-        """How many queries were (lost, gained), where each is right or wrong once; else None."""
-        counts = self.paired.right_or_wrong
-        return counts if counts is None or self.place.sign > 0 else (counts[1], counts[0])
+    def shifted_gains(self) -> list[float]:
+        """Gains beyond the loss that is tolerated; without a stated one, the gains."""
+        non_inferiority = self.check.mode == "non-inferiority"
+        shift = self.tolerance if non_inferiority else self.check.tolerance or 0.0
+        return [gain + shift for gain in self.gains]
 
 
 def gather(place: Place, baseline: Snapshot, candidate: Snapshot) -> GateEvidence:
     """Pair the values of both sides at one place."""
     metric, t = place.check.metric, place.temperature
     before, after = baseline.suites[place.suite], candidate.suites[place.suite]
-    values = [_values(place, suite) for suite in (before, after)]
+    if t is None:
+        return _at_matched_quality(place, before, after)
+    values = [_values(place, suite, t) for suite in (before, after)]
     from_counts = pass_k(metric) is not None  # unbiased for every number of programs
     unequal = {} if from_counts else fewer_replies(before.replies_at(t), after.replies_at(t))
     paired = pair_up(*values, unit=stored_unit(metric), unequal=unequal)
@@ -62,22 +69,40 @@ def gather(place: Place, baseline: Snapshot, candidate: Snapshot) -> GateEvidenc
     return GateEvidence(
         place=place,
         paired=PairedEvidence(paired=paired, step=step),
-        untestable=None if n > 1 else _untestable(n, place, after),
+        untestable=None if n > 1 else _untestable(n, place, t, after),
         below_floor=tuple(_below_floor(place, *values)) if n > 1 else (),
     )
 
 
-def _untestable(n: int, place: Place, candidate: SuiteSnapshot) -> Decision:
+def _at_matched_quality(place: Place, before: SuiteSnapshot, after: SuiteSnapshot) -> GateEvidence:
+    metric, quality = place.check.metric, place.check.matched
+    assert quality is not None
+    sides = [(side.curve(quality), side.curve(metric)) for side in (before, after)]
+    paired, reason = pair_curves(sides[0], sides[1], lower_is_better=place.sign < 0)
+    verdict: RowVerdict = "skipped"
+    if missing := [name for name in (metric, quality) if name not in after.metrics]:
+        verdict, reason = "error", f"the candidate has no {missing[0]}"
+    return GateEvidence(
+        place=place,
+        paired=PairedEvidence(paired=paired, step=0.0),
+        untestable=None if len(paired.first) > 1 else GateDecision(verdict=verdict, reason=reason),
+        below_floor=(),
+    )
+
+
+def _untestable(n: int, place: Place, t: float, candidate: SuiteSnapshot) -> GateDecision:
     """Say whether the candidate lacks the metric, or only data."""
-    metric, t = place.check.metric, place.temperature
+    metric = place.check.metric
     if metric not in candidate.metrics:
-        return Decision(verdict="error", reason=f"the candidate has no {metric}")
+        return GateDecision(verdict="error", reason=f"the candidate has no {metric}")
     if t not in candidate.temperatures(metric):
-        return Decision(verdict="error", reason=f"the candidate was not sampled at T = {t:g}")
+        return GateDecision(verdict="error", reason=f"the candidate was not sampled at T = {t:g}")
     if not any(candidate.replies_at(t).values()):
-        return Decision(verdict="skipped", reason=f"no reply at T = {t:g}: unsupported or refused")
+        return GateDecision(
+            verdict="skipped", reason=f"no reply at T = {t:g}: unsupported or refused"
+        )
     queries = "no query has" if n == 0 else "only one query has"
-    return Decision(verdict="skipped", reason=f"{queries} a value on both sides")
+    return GateDecision(verdict="skipped", reason=f"{queries} a value on both sides")
 
 
 def _below_floor(
@@ -92,8 +117,8 @@ def _below_floor(
             yield "/".join(part for part in key if part)
 
 
-def _values(place: Place, suite: SuiteSnapshot) -> Mapping[PromptKey, float]:
-    values = suite.values_at(place.check.metric, place.temperature)
+def _values(place: Place, suite: SuiteSnapshot, t: float) -> Mapping[PromptKey, float]:
+    values = suite.values_at(place.check.metric, t)
     if place.group is None:
         return values
     return {key: value for key, value in values.items() if suite.is_in_group(key, *place.group)}

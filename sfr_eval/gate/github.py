@@ -42,7 +42,7 @@ def annotations(gate: GateResult, environment: Mapping[str, str]) -> list[str]:
     if not gate.rows:
         return [_command("error", "sfr-eval check", gate.line)] if gate.exit_code else []
     return [
-        *_limited("error", _lines(gate, "fail", "error")),
+        *_limited("error", _lines(gate, "fail", "error", "unverified")),
         *_limited("warning", _lines(gate, "skipped")),
     ]
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sfr_eval.gate.outcome import GateResult, GateRow, RowVerdict
 from sfr_eval.util.untrusted import clean
 
-_CHILDREN = {"fail": "failure", "error": "error", "skipped": "skipped"}
+_CHILDREN = {"fail": "failure", "error": "error", "unverified": "error", "skipped": "skipped"}
 _COUNTS = {"fail": "failures", "error": "errors", "skipped": "skipped"}
 
 
@@ -46,7 +46,8 @@ def _suite(
 def _set_counts(element: ET.Element, verdicts: Sequence[RowVerdict], gate: GateResult) -> None:
     element.set("tests", str(len(verdicts)))
     for verdict, name in _COUNTS.items():
-        element.set(name, str(sum(other == verdict for other in verdicts)))
+        counted = {child for child, kind in _CHILDREN.items() if kind == _CHILDREN[verdict]}
+        element.set(name, str(sum(other in counted for other in verdicts)))
     element.set("time", f"{gate.seconds:.3f}")
 
 
@@ -68,7 +69,7 @@ def _body(row: GateRow, gate: GateResult) -> str:
         "delta": row.delta,
         "95% interval": None if row.low is None else f"{row.low:.6g} to {row.high:.6g}",
         "tolerance": row.tolerance,
-        "p, corrected": row.p_corrected,
+        "p, adjusted": row.p_adjusted,
         "n": row.n,
         "smallest detectable": row.minimum_detectable,
         "baseline run": gate.baseline.name,

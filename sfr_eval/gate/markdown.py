@@ -6,8 +6,14 @@ from sfr_eval.gate.outcome import GateResult, GateRow
 from sfr_eval.report.numbers import number
 from sfr_eval.util.untrusted import clean
 
-_ORDER = {"fail": 0, "error": 1, "skipped": 2, "pass": 3}
-_SIGNS = {"fail": "❌ fail", "error": "⚠️ error", "skipped": "⚪ skipped", "pass": "✅ pass"}
+_ORDER = {"fail": 0, "error": 1, "unverified": 2, "skipped": 3, "pass": 4}
+_SIGNS = {
+    "fail": "❌ fail",
+    "error": "⚠️ error",
+    "unverified": "⚠️ unverified",
+    "skipped": "⚪ skipped",
+    "pass": "✅ pass",
+}
 _HEADS = {"passed": "✅", "failed": "❌", "incomplete": "⚠️", "invalid": "⚠️"}
 _HEADER = (
     "| verdict | suite | metric | baseline | candidate | difference [95 %] | tolerance | p | n "
@@ -50,7 +56,7 @@ def _row(row: GateRow) -> str:
         number(row.candidate, ".4g"),
         row.difference.text("+.3g"),
         f"{row.tolerance:g}",
-        number(row.p_corrected),
+        number(row.p_adjusted),
         str(row.n),
         number(row.minimum_detectable, ".2g"),
         row.reason,

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from sfr_eval.comparison.decision import Call
 from sfr_eval.report.numbers import Interval, number
 from sfr_eval.util.untrusted import clean
 
-FORMAT = 1
+FORMAT = 2
 
-RowVerdict = Literal["pass", "fail", "skipped", "error"]
-"""skipped: inconclusive for lack of data, or unsupported; error: could not be computed."""
+RowVerdict = Literal["pass", "fail", "unverified", "skipped", "error"]
+"""unverified: more varied, while nothing shows that quality is not worse; skipped: inconclusive for
+lack of data, unsupported, or a loss that was traded for quality; error: could not be computed."""
 
 GateVerdict = Literal["passed", "failed", "incomplete", "invalid"]
 
@@ -20,13 +22,17 @@ RESERVED = (INVALID, INCOMPLETE, 130)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class GateDecision:
     """The verdict of one row, and the numbers that led to it."""
 
     verdict: RowVerdict
     reason: str
+    call: Call = "not compared"
+    words: str = "not compared"
+    low: float | None = None  # interval of candidate minus baseline
+    high: float | None = None
     p_value: float | None = None
-    p_corrected: float | None = None
+    p_adjusted: float | None = None
     minimum_detectable: float | None = None
 
 
@@ -37,18 +43,21 @@ class GateRow:
     suite: str
     metric: str
     slice: str  # `difficulty=hard`, or ""
-    temperature: float | None
+    temperature: float | None  # None: at matched quality
+    matched: str  # the quality that is matched, or ""
     mode: str
     direction: str  # which way is better
     baseline: float | None
     candidate: float | None
     delta: float | None
-    low: float | None  # 95% interval of delta
+    low: float | None  # interval of delta; of the regression rows, for all of them together
     high: float | None
     tolerance: float
     alpha: float
     p_value: float | None
-    p_corrected: float | None  # Holm over all regression rows; the same elsewhere
+    p_adjusted: float | None  # step-down max-t over all regression rows; the same elsewhere
+    call: Call  # what `compare` says of the same row
+    words: str
     n: int  # queries
     unequal: int  # prompts left out for unequal numbers of replies
     minimum_detectable: float | None
@@ -59,7 +68,8 @@ class GateRow:
     def name(self) -> str:
         """`pass_at_1 [difficulty=hard] T=0.8`."""
         part = f" [{self.slice}]" if self.slice else ""
-        where = f" T={self.temperature:g}" if self.temperature is not None else ""
+        where = f" at matched {self.matched}" if self.matched else ""
+        where = f" T={self.temperature:g}" if self.temperature is not None else where
         return clean(f"{self.metric}{part}{where}")
 
     @property
@@ -110,7 +120,7 @@ class GateResult:
         """The line that is printed last."""
         counts = ", ".join(
             f"{number} {name}"
-            for name in ("pass", "fail", "skipped", "error")
+            for name in ("pass", "fail", "unverified", "skipped", "error")
             if (number := sum(row.verdict == name for row in self.rows))
         )
         parts = [f"check: {self.verdict}", counts and f" ({counts})"]
@@ -136,14 +146,16 @@ def conclude(
 ) -> GateResult:
     """Derive the result from the rows. `invalid` and `incomplete` say why there are none.
 
-    `strict` makes skipped rows fail. Then, in this order: bad input is invalid; an incomplete run
-    is incomplete; with a failed row the gate failed; with a row that could not be computed, or if
-    every row is inconclusive, it is incomplete; otherwise it passed.
+    `strict` makes rows fail that are skipped or unverified. Then, in this order: bad input is
+    invalid; an incomplete run is incomplete; with a failed row the gate failed; with a row that
+    could not be computed or is not verified, or if every row is inconclusive, it is incomplete;
+    otherwise it passed.
     """
     if strict:
-        rows = [_strict(row) if row.verdict == "skipped" else row for row in rows]
+        rows = [_strict(row) if row.verdict in ("skipped", "unverified") else row for row in rows]
     failed = [row for row in rows if row.verdict == "fail"]
     errors = [row for row in rows if row.verdict == "error"]
+    unverified = [row for row in rows if row.verdict == "unverified"]
     verdict: GateVerdict
     if invalid:
         verdict, code, reason = "invalid", INVALID, invalid
@@ -154,6 +166,9 @@ def conclude(
     elif errors:
         verdict, code = "incomplete", INCOMPLETE
         reason = f"could not be computed: {_names(errors)}"
+    elif unverified:
+        verdict, code = "incomplete", INCOMPLETE
+        reason = f"more varied, but quality is not shown to be kept: {_names(unverified)}"
     elif not any(row.verdict == "pass" for row in rows):
         verdict, code, reason = "incomplete", INCOMPLETE, "every check is inconclusive"
     else:

@@ -14,7 +14,7 @@ class Place:
 
     check: Check
     suite: str
-    temperature: float
+    temperature: float | None  # None: at matched quality
     group: tuple[str, str] | None
     better: Direction
 
@@ -49,8 +49,15 @@ def places(checks: Sequence[Check], baseline: Snapshot) -> Iterator[Place]:
                     )
 
 
-def _temperatures(check: Check, suite: SuiteSnapshot) -> list[float]:
+def _temperatures(check: Check, suite: SuiteSnapshot) -> Sequence[float | None]:
     temperatures = suite.temperatures(check.metric)
+    if check.matched is not None:
+        if check.matched not in suite.metrics:
+            raise UserError(
+                f"check {check.metric}: matched: the baseline has no {check.matched}; write it "
+                "again with these checks in --config"
+            )
+        return [None]
     if check.temperature is None:
         return temperatures
     if check.temperature not in temperatures:

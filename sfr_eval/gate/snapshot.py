@@ -14,6 +14,7 @@ from sfr_eval.comparison.mismatch import Conditions
 from sfr_eval.comparison.pairing import unit_of
 from sfr_eval.metrics.table import pass_k
 from sfr_eval.stats.pass_at_k import pass_at_k
+from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.types import PromptKey, Unit
 
 FORMAT = 1
@@ -51,6 +52,7 @@ class SuiteSnapshot(BaseModel, frozen=True, extra="forbid"):
     replies: dict[str, list[int]] = Field(description="temperature -> replies with text, by prompt")
     values: list[MetricValues]
     programs: list[ProgramCounts]
+    primary: PrimaryFamily | None = Field(None, description="as the suite declares it")
 
     @cached_property
     def values_of(self) -> dict[str, dict[float, MetricValues]]:
@@ -72,9 +74,10 @@ class SuiteSnapshot(BaseModel, frozen=True, extra="forbid"):
         return [*(f"pass_at_{k}" for k in range(1, most + 1)), *self.values_of]
 
     @property
-    def all_temperatures(self) -> list[float]:
-        """Temperatures at which any metric is stored."""
-        return sorted({row.temperature for row in self.values} | set(self.programs_at))
+    def measured(self) -> dict[float, list[str]]:
+        """Temperature -> the metrics that have a value there."""
+        temperatures = sorted({row.temperature for row in self.values} | set(self.programs_at))
+        return {t: [name for name in self.metrics if self.values_at(name, t)] for t in temperatures}
 
     def temperatures(self, metric: str) -> list[float]:
         """Return the temperatures at which a metric is stored."""
@@ -91,6 +94,10 @@ class SuiteSnapshot(BaseModel, frozen=True, extra="forbid"):
         keys = self.keys.get(stored_unit(metric), [])
         pairs = zip(keys, numbers, strict=False)
         return {key: number for key, number in pairs if number is not None}
+
+    def curve(self, metric: str) -> dict[float, dict[PromptKey, float]]:
+        """Return temperature -> prompt or query -> value."""
+        return {t: self.values_at(metric, t) for t in self.temperatures(metric)}
 
     def signature(self, metric: str) -> dict[str, str]:
         """Return how a metric was measured; {} if it is not stored."""
@@ -129,6 +136,7 @@ class Snapshot(BaseModel, frozen=True, extra="forbid"):
     name: str
     fingerprint: str
     policy: dict[str, Any]
+    looks: int = Field(1, description="sizes at which the run was measured while it grew")
     suites: dict[str, SuiteSnapshot]
 
     def conditions(self, metrics: Iterable[str]) -> Conditions:

@@ -1,26 +1,27 @@
 """check.yaml: which metrics of a candidate may not get worse, and by how much."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
 
+from sfr_eval.comparison.decision import ALPHA
+from sfr_eval.comparison.family import Family
 from sfr_eval.errors import did_you_mean
-from sfr_eval.metrics.table import largest_ks, metric_info, metric_table, shown_ks
+from sfr_eval.metrics.metric import PrimaryRole
+from sfr_eval.metrics.table import metric_info, metric_table
 from sfr_eval.util.reading import read_model, read_yaml_mapping
 
 Mode = Literal["regression", "non-inferiority"]
 Direction = Literal["higher", "lower"]
 
-ALPHA = 0.05
-
 
 class Check(BaseModel, frozen=True, extra="forbid"):
     """One metric that may not get worse; without suite, temperature or slice, in all of them.
 
-    regression fails if a drop beyond `tolerance` is shown. non-inferiority passes only if such a
-    drop is ruled out.
+    regression fails if a loss beyond `tolerance` is shown; without a tolerance, if a loss is shown
+    that is not shown to be small. non-inferiority passes only if a loss beyond it is ruled out.
     """
 
     metric: str
@@ -28,16 +29,29 @@ class Check(BaseModel, frozen=True, extra="forbid"):
     slice: str | None = Field(None, description="difficulty, or one group: difficulty=hard")
     temperature: float | None = Field(None, ge=0)
     direction: Direction | None = Field(None, description="which way is better; the metric's own")
-    tolerance: float = Field(0.0, ge=0, allow_inf_nan=False)
+    tolerance: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="loss that is accepted; default: what is small, 5 % of the metric's span",
+    )
+    matched: str | None = Field(
+        None, description="quality at whose equal level the curves over temperature are compared"
+    )
+    role: PrimaryRole | None = Field(
+        None, description="how the row is read: a loss of variety may be traded for quality"
+    )
     alpha: float = Field(ALPHA, gt=0, lt=0.5)
     mode: Mode = "regression"
     floor: float | None = Field(
         None, allow_inf_nan=False, description="no prompt may get worse than this"
     )
 
-    @field_validator("metric")
+    @field_validator("metric", "matched")
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _known(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         info = metric_info(value)
         if info is None:
             raise ValueError(f"unknown metric; {did_you_mean(value, metric_table())}")
@@ -68,38 +82,18 @@ class CheckFile(BaseModel, frozen=True, extra="forbid"):
     checks: tuple[Check, ...] = Field(min_length=1)
 
 
-_LARGEST_K = 10
+def default_checks(families: Mapping[str, Family]) -> tuple[Check, ...]:
+    """Return the checks made without --config: the primary family of each suite, which is also
+    what `compare` decides about."""
+    return tuple(check for suite, family in families.items() for check in _family(suite, family))
 
 
-def default_checks(
-    metrics: Mapping[str, Sequence[str]], temperatures: Mapping[str, float]
-) -> tuple[Check, ...]:
-    """Return the checks made without --config, at one temperature a suite. `metrics`: suite -> ids.
-
-    Each metric whose entry has a default for the gate, and pass@k at the largest k up to 10 that
-    tables show.
-    """
-    return tuple(
-        Check(metric=name, suite=suite, temperature=temperatures[suite], tolerance=tolerance)
-        for suite, names in metrics.items()
-        for name, tolerance in _defaults(names)
-    )
-
-
-def _defaults(names: Sequence[str]) -> Iterator[tuple[str, float]]:
-    """Yield (metric, tolerance) for what was measured."""
-    gated = [(metric, metric.gate) for metric in metric_table().values() if metric.gate]
-    gated.sort(key=lambda pair: pair[1].place)
-    for metric, gate in gated:
-        for name in (metric.first_id, gate.otherwise):
-            if name in names:
-                yield name, gate.tolerance
-                break
-    largest = largest_ks(names)
-    for metric, gate in gated:
-        ks = [k for k in shown_ks(largest.get(metric.id, 1)) if 1 < k <= _LARGEST_K]
-        if ks and (name := metric.at(ks[-1]).id) in names:
-            yield name, gate.tolerance
+def _family(suite: str, family: Family) -> Iterator[Check]:
+    if family.matched:
+        quality, variety = family.matched
+        yield Check(metric=variety, suite=suite, matched=quality, role="variety")
+    for role, metric in family.measures.items():
+        yield Check(metric=metric, suite=suite, temperature=family.temperature, role=role)
 
 
 def read_checks(file: Path) -> tuple[Check, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field, model_validator
 
 from sfr_eval.errors import UserError
+from sfr_eval.stats.bounded import effective_n
 from sfr_eval.stats.correction import corrected_share
 from sfr_eval.store.manifest import JudgingRecord
 from sfr_eval.types import Estimate
@@ -90,7 +91,7 @@ def _corrected(estimate: Estimate, errors: JudgeErrors) -> Estimate:
         return replace(correction, value=None, low=None, high=None, method="none: one query")
     share = corrected_share(
         estimate.value,
-        effective_n=_effective_n(estimate),
+        effective_n=effective_n(estimate.value, estimate.standard_error, estimate.n),
         positives=errors.positives,
         negatives=errors.negatives,
     )
@@ -99,13 +100,3 @@ def _corrected(estimate: Estimate, errors: JudgeErrors) -> Estimate:
         return replace(correction, value=None, low=None, high=None, method="none", reason=reason)
     value, low, high = share
     return replace(correction, value=value, low=low, high=high)
-
-
-def _effective_n(estimate: Estimate) -> float:
-    """Return the number of independent replies that would give this share its standard error."""
-    assert estimate.value is not None
-    assert estimate.standard_error is not None
-    error = estimate.standard_error
-    spread = estimate.value * (1 - estimate.value)
-    # If all replies are alike, nothing is known beyond the number of queries.
-    return spread / error**2 if error > 0 and spread > 0 else float(estimate.n)

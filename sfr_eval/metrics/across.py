@@ -41,6 +41,7 @@ METRICS = by_id(
             (LEXICAL | SEMANTIC)[metric].direction,
             f"{metric} of one persona's replies to several queries, one reply each.",
             unit="set",
+            range=(LEXICAL | SEMANTIC)[metric].range,
         )
         for metric in _WITHIN
     ),

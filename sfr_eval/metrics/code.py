@@ -10,40 +10,49 @@ from typing import Any
 from sfr_eval.grading.shape import shape
 from sfr_eval.grading.verdicts import Graded, Grading
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
 from sfr_eval.types import Cell, MetricResult, Sample, Value
 
 VERSION = "1"
 
 METRICS = by_id(
-    Metric("pass_at_k", "higher", "Chance that one of k programs passes all tests.", label="pass@1",
+    Metric("pass_at_k", "higher", "Chance that one of k programs passes all tests.",
+           range=(0, 1), outcomes=True,
+           label="pass@1",
            headline=("quality", 1), curve="pass@k", summarised=True, span=1.0, trust="verifier",
+           primary=("quality", 2),
            pairs=Pairs(
                place=2,
                figures=(("self_bleu_4_fixed", "distinct_2_rarefied"),),
                swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid"),
                compared=("distinct_correct_at_k", "embed_distance", "self_bleu_4_fixed"),
-           ),
-           gate=GateDefault(0.02, place=1)),
+           )),
     Metric("distinct_correct_at_k", "higher",
            "Distinct correct programs (normalised syntax tree) among k.",
-           curve="Different correct programs", summarised=True),
+           curve="Different correct programs", summarised=True,
+           primary=("variety", 2)),
     Metric("distinct_behaviour_at_k", "higher",
            "Correct programs among k that differ on inputs close to those of the tests.",
            curve="Correct programs that behave differently"),
     Metric("time_limit_rate", "lower", "Share of graded programs that hit the time limit.",
+           range=(0, 1), outcomes=True,
            label="Time limit", headline=("facts", 1)),
     Metric("near_limit_rate", "lower",
-           "Share of graded programs that ended within 20% of the limit."),
+           "Share of graded programs that ended within 20% of the limit.",
+           range=(0, 1), outcomes=True),
     Metric("runtime_error_rate", "lower", "Share of graded programs that ended in an error.",
+           range=(0, 1), outcomes=True,
            label="Runtime error", headline=("failures", 1)),
     Metric("no_code_rate", "lower", "Share of answers without a program.",
+           range=(0, 1), outcomes=True,
            label="Answers without code", headline=("failures", 2)),
     Metric("mode_difference_rate", "lower",
            "Share of programs whose verdict the other verdict mode reverses.",
+           range=(0, 1), outcomes=True,
            label="Verdict depends on mode", headline=("facts", 3)),
     Metric("grader_flip_rate", "lower", "Share of programs graded twice whose verdict changed.",
+           range=(0, 1), outcomes=True,
            label="Verdicts that flip", headline=("facts", 2)),
 )  # fmt: skip
 NOT_GRADED = "no program of this problem could be graded"
@@ -221,9 +230,7 @@ def _mode_differences(grading: Grading, answers: _Answers) -> list[tuple[Sample,
 
 
 def _rate(metric: str, values: Sequence[Value], signature: Mapping[str, Any]) -> MetricResult:
-    return metric_result(
-        METRICS[metric], version=VERSION, values=values, signature=signature, ceiling=1.0
-    )
+    return metric_result(METRICS[metric], version=VERSION, values=values, signature=signature)
 
 
 def _mean(outcomes: Sequence[bool]) -> float | None:

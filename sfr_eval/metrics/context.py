@@ -246,5 +246,7 @@ def metric_result(
         signature=signature,
         values=values,
         notes=notes or {},
+        range=metric.range,
+        outcomes=metric.outcomes,
         ceiling=ceiling,
     )

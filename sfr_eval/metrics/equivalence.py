@@ -55,7 +55,7 @@ def expected_meanings(same: Mask, *, total: int | None = None) -> float | Floats
 
 
 def _mean_of_draws(same: Mask, size: int) -> Floats:
-    members = _draws(same.shape[-1], size)
+    members = draws(same.shape[-1], size)
     code = np.zeros((*same.shape[:-2], len(members)), dtype=np.int64)
     for bit, (a, b) in enumerate(combinations(range(size), 2)):
         code |= same[..., members[:, a], members[:, b]].astype(np.int64) << bit
@@ -63,7 +63,7 @@ def _mean_of_draws(same: Mask, size: int) -> Floats:
 
 
 @cache
-def _draws(n: int, size: int) -> Integers:
+def draws(n: int, size: int) -> Integers:
     """Return the draws of `size` from n, shape (draws, size): all of them, or DRAWS random ones."""
     if math.comb(n, size) <= DRAWS:
         return np.array(list(combinations(range(n), size)), dtype=np.int64)

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 FAMILIES: dict[str, str] = {
     "text": "sfr_eval.metrics.text",
+    "facts": "sfr_eval.metrics.facts",
     "lexical": "sfr_eval.metrics.lexical",
     "semantic": "sfr_eval.metrics.semantic",
     "style": "sfr_eval.metrics.style",
     "population": "sfr_eval.metrics.population",
     "quality": "sfr_eval.metrics.quality",
+    "relevance": "sfr_eval.metrics.relevance",
     "gated": "sfr_eval.metrics.gated",
     "across": "sfr_eval.metrics.across",
     "code": "sfr_eval.metrics.code",
@@ -31,7 +33,7 @@ FAMILIES: dict[str, str] = {
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
-NEED_NO_ENCODER = frozenset({"text", "lexical", "quality"})
+NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "quality"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sfr_eval.judges.error_rates import CORRECTED_SUFFIX, GOOD_SUFFIX
 from sfr_eval.judges.rubric import GOOD
 from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.metrics.context import Context, sample_value
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.stats.agreement import krippendorff_alpha
 from sfr_eval.stats.slope import slope_within
 from sfr_eval.store.manifest import JudgingRecord
@@ -22,19 +22,24 @@ from sfr_eval.types import MetricResult, Sample
 
 VERSION = "1"
 
+SCALE = (1.0, 5.0)
 _COMPARED = ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed")
 _AXES = (
     Metric("judge_ctx", "higher", "Does the reply stay with the subject of the conversation?",
-           unit="sample", label="Judged Ctx", span=4.0, trust="judge", headline=("quality", 3),
-           pairs=Pairs(place=4, compared=_COMPARED), gate=GateDefault(0.1, place=6)),
+           unit="sample", label="Judged Ctx", span=4.0, trust="judge",
+           primary=("quality", 4), headline=("quality", 3),
+           pairs=Pairs(place=4, compared=_COMPARED)),
     Metric("judge_rel", "higher", "Does the reply answer what was asked?",
-           unit="sample", label="Judged Rel", span=4.0, trust="judge", headline=("quality", 4),
-           pairs=Pairs(place=3, compared=_COMPARED), gate=GateDefault(0.1, place=7)),
+           unit="sample", label="Judged Rel", span=4.0, trust="judge",
+           primary=("quality", 3), headline=("quality", 4),
+           pairs=Pairs(place=3, compared=_COMPARED)),
     Metric("judge_flu", "higher", "Is the reply well-formed language?",
-           unit="sample", label="Judged Flu", span=4.0, trust="judge", headline=("quality", 5),
-           pairs=Pairs(place=5, compared=_COMPARED), gate=GateDefault(0.1, place=8)),
+           unit="sample", label="Judged Flu", span=4.0, trust="judge",
+           primary=("quality", 5), headline=("quality", 5),
+           pairs=Pairs(place=5, compared=_COMPARED)),
     Metric("judge_style", "higher", "Does the reply sound like the requested persona?",
-           unit="sample", label="Judged style", headline=("style", 5)),
+           unit="sample", label="Judged style", headline=("style", 5), span=4.0,
+           primary=("style", 3)),
 )  # fmt: skip
 _SHARES = {
     GOOD_SUFFIX: "Share of replies that judges give 4 or 5.",
@@ -43,9 +48,11 @@ _SHARES = {
 
 
 def _entries(axis: Metric) -> Iterator[Metric]:
-    yield replace(axis, description=f"{axis.description} Mean score of LLM judges, 1 to 5.")
+    score = f"{axis.description} Mean score of LLM judges, 1 to 5."
+    yield replace(axis, description=score, range=SCALE, outcomes=True)
     for suffix, share in _SHARES.items():
-        yield axis.variant(axis.id + suffix, description=f"{axis.description} {share}")
+        entry = axis.variant(axis.id + suffix, description=f"{axis.description} {share}")
+        yield replace(entry, range=(0, 1), outcomes=True)
 
 
 METRICS = by_id(*(entry for axis in _AXES for entry in _entries(axis)))
@@ -77,13 +84,18 @@ def score_of(votes: Votes, judges: Sequence[str]) -> tuple[float | None, str]:
     return sum(means) / len(means), ""
 
 
-def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
-    record = judged.record
+def votes_by_reply(judged: Judged, axis: str) -> dict[str, Votes]:
+    """Return sample_id -> the votes on one axis."""
     by_reply: dict[str, dict[str, list[Judgement]]] = {}
     for judgement in sorted(judged.judgements, key=lambda row: row.vote):
         if judgement.axis == axis:
             votes = by_reply.setdefault(judgement.sample_id, {})
             votes.setdefault(judgement.judge, []).append(judgement)
+    return dict(by_reply)
+
+
+def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
+    record, by_reply = judged.record, votes_by_reply(judged, axis)
     votes_of_replies = [by_reply.get(reply.sample_id, {}) for reply in context.replies]
     scores = [score_of(votes, record.judges) for votes in votes_of_replies]
     scored = [(reply, *score) for reply, score in zip(context.replies, scores, strict=True)]
@@ -99,7 +111,9 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
         "length_slope": _length_slope([(r, score) for r, score, _ in scored if score is not None]),
     }
 
-    result = partial(MetricResult, version=VERSION, unit="sample", higher_is_better=True)
+    result = partial(
+        MetricResult, version=VERSION, unit="sample", higher_is_better=True, outcomes=True
+    )
     name = f"judge_{axis}"
     values = [sample_value(reply, score, reason=reason) for reply, score, reason in scored]
     good = [
@@ -107,8 +121,13 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
         for value in values
     ]
     return [
-        result(metric=name, signature=signature, values=values, notes=notes),
-        result(metric=name + GOOD_SUFFIX, signature={**signature, "from": GOOD}, values=good),
+        result(metric=name, signature=signature, values=values, notes=notes, range=SCALE),
+        result(
+            metric=name + GOOD_SUFFIX,
+            signature={**signature, "from": GOOD},
+            values=good,
+            range=(0, 1),
+        ),
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sfr_eval.metrics.probe import balanced_accuracy
+from sfr_eval.metrics.reliability import balanced_accuracy
 from sfr_eval.stats.arrays import Doubles, Floats, Integers
 
 POINTS = 450  # at most; more would overlap, and t-SNE would be slow

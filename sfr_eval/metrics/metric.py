@@ -19,6 +19,10 @@ A measure of style or variety gets its role only if `sfr-eval calibrate` does no
 with every turn of the dial that it claims to detect, its null intervals hold, and it does not
 depend on the number of replies (docs/calibration; a test holds the two together)."""
 
+PrimaryRole = Literal["variety", "style", "quality", "form"]
+"""Roles in the family about which a comparison decides, one measure each. form: whether the replies
+are text at all; a guard where quality rests on relevance, which does not see the order of words."""
+
 Dial = Literal["cross", "within", "both"]
 """Dials of the synthetic benchmark: replies grow alike across personas, within one, or both."""
 
@@ -43,15 +47,6 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True)
-class GateDefault:
-    """What `sfr-eval check` asks of a metric without --config."""
-
-    tolerance: float
-    place: int  # among the checks
-    otherwise: str = ""  # the metric to check where this one was not measured
-
-
-@dataclass(frozen=True, slots=True)
 class Metric:
     """One metric. With every default, it is one that only the full tables show."""
 
@@ -66,12 +61,19 @@ class Metric:
     span: float | None = None
     """What full collapse does to it (docs/calibration), or the length of its scale for a measure of
     quality. Margins are parts of it, so they do not depend on which run comes first."""
+    range: tuple[float, float] | None = None
+    """Smallest and largest possible value, if both are known; intervals stay within."""
+    outcomes: bool = False
+    """Whether a value is the mean of outcomes (a share, a chance, a rating). Its interval is that
+    of a share, which has a width even where all outcomes are alike."""
     trust: Trust | None = None  # of a measure of quality that may gate variety
+    primary: tuple[PrimaryRole, int] | None = None
+    """Its place among those of a role from which a comparison takes its primary measure: the first
+    that both runs have."""
     curve: str = ""
     """Title of its curve, for a metric with a value for each k: `x_at_k` is x_at_1, x_at_2, ..."""
     summarised: bool = False  # the comparison's summary has its largest k
     pairs: Pairs | None = None
-    gate: GateDefault | None = None
     family: str = ""  # filled in by the table
 
     @property
@@ -90,7 +92,15 @@ class Metric:
 
     def variant(self, id: str, *, description: str) -> "Metric":
         """Return the entry of a variant that only the full tables show."""
-        return Metric(id, self.direction, description, unit=self.unit, claims=self.claims)
+        return Metric(
+            id,
+            self.direction,
+            description,
+            unit=self.unit,
+            claims=self.claims,
+            range=self.range,
+            outcomes=self.outcomes,
+        )
 
 
 def by_id(*metrics: Metric) -> dict[str, Metric]:

@@ -24,8 +24,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from sfr_eval.metrics.context import Context, metric_result
+from sfr_eval.metrics.labels import Labelled, labelled_replies
 from sfr_eval.metrics.metric import Metric, by_id
-from sfr_eval.metrics.probe import Labelled, labelled_replies
 from sfr_eval.metrics.spectra import participation_ratio
 from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult, Value
@@ -35,9 +35,11 @@ VERSION = "2"
 METRICS = by_id(
     Metric("coverage", "higher",
            "Share of the labelled replies' neighbourhoods that one reply of each persona reaches.",
+           range=(0, 1), outcomes=True,
            unit="query", label="Coverage by the personas", claims=("within", "both")),
     Metric("uniformity", "higher",
            "Chance that two personas' replies are nearest to different labelled replies.",
+           range=(0, 1), outcomes=True,
            unit="query", claims=("both",), span=0.84),
     Metric("complexity", "higher",
            "Number of directions in which all personas' replies to a query spread.", unit="query",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result, sample_value
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.types import MetricResult, Sample
 
 if TYPE_CHECKING:
@@ -18,21 +18,29 @@ VERSION = "1"
 
 METRICS = by_id(
     Metric("oracle_well_formed", "higher",
-           "Does the benchmark's grammar generate this text at all?", unit="sample"),
-    Metric("oracle_topic", "higher", "Is the reply about the topic?", unit="sample"),
+           "Does the benchmark's grammar generate this text at all?",
+           range=(0, 1), outcomes=True,
+           unit="sample"),
+    Metric("oracle_topic", "higher", "Is the reply about the topic?",
+           range=(0, 1), outcomes=True,
+           unit="sample"),
     Metric("oracle_intent", "higher", "Does the reply answer what was asked about the topic?",
+           range=(0, 1), outcomes=True,
            unit="sample"),
     Metric("oracle_valid", "higher",
-           "Well formed, on topic and an answer to the question, all three.", unit="sample",
+           "Well formed, on topic and an answer to the question, all three.",
+           range=(0, 1), outcomes=True,
+           unit="sample",
            label="Valid replies", headline=("quality", 2), span=1.0, trust="oracle",
+           primary=("quality", 1),
            pairs=Pairs(
                place=1,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),),
                swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid"),
                compared=("distinct_valid", "embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
-           ),
-           gate=GateDefault(0.02, place=3)),
+           )),
     Metric("oracle_styled", "higher", "Valid, and most probable under the requested persona.",
+           range=(0, 1), outcomes=True,
            unit="sample", label="Valid and in style", claims=("cross",), span=0.98),
     Metric("distinct_valid", "higher", "Number of distinct valid replies among the k of a prompt.",
            label="Different valid replies", claims=("within",), span=7),

@@ -43,11 +43,13 @@ VERSION = "3"
 
 METRICS = by_id(
     Metric("embed_distance", "higher", "Mean cosine distance between two replies to one prompt.",
-           label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.488),
+           range=(0, 2),
+           label="Distance in meaning", headline=("variety", 1), claims=("within",), span=0.488,
+           primary=("variety", 3)),
     Metric("chamfer", "higher", "Cosine distance of a reply to the nearest other; falls with k.",
-           claims=("within",)),
+           range=(0, 2), claims=("within",)),
     Metric("chamfer_fixed", "higher", "Cosine distance of a reply to the nearest of 3 others.",
-           claims=("within",), span=0.351),
+           range=(0, 2), claims=("within",), span=0.351),
     Metric("vendi_q1", "higher", "Effective number of distinct replies; rises with k.",
            claims=("within",)),
     Metric("vendi_q2", "higher", "The same of order 2, from pairs; stable from k = 16.",

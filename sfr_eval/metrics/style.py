@@ -1,7 +1,7 @@
 """How much replies sound like the requested persona, measured with the style probe.
 
-The probe sees a sentence embedding. Its accuracy on replies written by the right persona (notes:
-held_out_accuracy) is the most that a model can reach, and chance_accuracy is what a model without
+The probe sees a sentence embedding. held_out_accuracy in the notes is what the writers of the
+labelled replies score, on the same scale, and chance_accuracy (1 / personas) what a model without
 any style gets; read a value relative to the two.
 """
 
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
-from sfr_eval.metrics.probe import Probe, fit_probe
+from sfr_eval.metrics.labels import copied_shares
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
+from sfr_eval.metrics.probe import MIN_REPLIES, Probe, fit_probe
 from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult, Value
 
-VERSION = "2"
+VERSION = "3"
 
 METRICS = by_id(
     Metric("style_information", "higher",
@@ -24,7 +25,9 @@ METRICS = by_id(
            span=6.26),
     Metric("style_strength", "higher",
            "Mean probability that the probe gives to the requested persona.",
+           range=(0, 1), outcomes=True,
            label="Style strength", headline=("style", 1), claims=("cross",), span=0.69,
+           primary=("style", 1),
            pairs=Pairs(
                place=6,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),
@@ -34,8 +37,9 @@ METRICS = by_id(
            )),
     Metric("style_accuracy", "higher",
            "Share of replies that the probe attributes to the requested persona.",
+           range=(0, 1), outcomes=True,
            label="Style accuracy", headline=("style", 2), claims=("cross",), span=0.75,
-           gate=GateDefault(0.02, place=2)),
+           primary=("style", 2)),
 )  # fmt: skip
 
 
@@ -72,6 +76,8 @@ def style_information(probabilities: Floats, persona: int) -> float | None:
     return float(np.log2(probabilities.shape[1]) + np.log2(chances).mean())
 
 
+FEW = f"it has fewer than {MIN_REPLIES} labelled replies, or none but to one question"
+
 _LEAST = 1e-6
 _MEASURES = {
     "style_strength": style_strength,
@@ -94,22 +100,46 @@ def compute(context: Context) -> list[MetricResult]:
             for metric in _MEASURES
         ]
     columns = {persona: number for number, persona in enumerate(probe.personas)}
-    blocks = [probe.probabilities(rows) for rows in context.reply_embedding_blocks()]
-    table = np.concatenate(blocks) if blocks else np.zeros((0, len(probe.personas)))
+    table = _probabilities(context, probe)
     values_of: dict[str, list[Value]] = {metric: [] for metric in _MEASURES}
     for key, rows in zip(context.by_prompt, context.prompt_rows(), strict=True):
         column = columns.get(key[2])
-        reason = NO_TEXT if column is not None else f"the probe does not know `{key[2]}`"
+        reason = NO_TEXT if column is not None else f"the probe does not know `{key[2]}`: {FEW}"
         for metric, measure in _MEASURES.items():
             number = None if column is None else measure(table[rows], column)
             values_of[metric].append(context.prompt_value(key, number, reason=reason))
-    notes = {**probe.notes, "confusion": _confusion(context, probe.personas, table)}
+    notes = {
+        **probe.notes,
+        **_copies(context, probe),
+        "confusion": _confusion(context, probe.personas, table),
+    }
     return [
         metric_result(
             METRICS[metric], version=VERSION, values=values, signature=probe.signature, notes=notes
         )
         for metric, values in values_of.items()
     ]
+
+
+def _probabilities(context: Context, probe: Probe) -> Floats:
+    """Return p(persona | reply) of all replies, shape (n, personas)."""
+    queries = [reply.query for reply in context.replies]
+    table = np.zeros((len(queries), len(probe.personas)))
+    first = 0
+    for rows in context.reply_embedding_blocks():
+        here = slice(first, first + len(rows))
+        table[here] = probe.probabilities(rows, queries[here])
+        first += len(rows)
+    return table
+
+
+def _copies(context: Context, probe: Probe) -> dict[str, float]:
+    """Return the notes on labelled texts among the replies. Those of a synthetic benchmark are what
+    a model of it should say."""
+    if probe.labelled.synthetic:
+        return {}
+    texts, replies = copied_shares(probe.labelled, [reply.text for reply in context.replies])
+    return {"labelled_texts_among_replies": texts, "replies_among_labelled_texts": replies}
 
 
 def _confusion(

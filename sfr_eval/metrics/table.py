@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 
 from sfr_eval.metrics.families import FAMILIES, load_family
-from sfr_eval.metrics.metric import Metric, Pairs, Role
+from sfr_eval.metrics.metric import Metric, Pairs, PrimaryRole, Role
 
 HEADLINE_ROLES: tuple[Role, ...] = ("quality", "style", "variety", "inside", "facts")
 
@@ -71,6 +71,20 @@ def headlines(*roles: Role) -> tuple[str, ...]:
             if metric.headline and metric.headline[0] == role
         )
     )
+
+
+def primary_metrics(role: PrimaryRole, ids: Collection[str]) -> list[str]:
+    """Return those of the ids that may be the primary measure of a role, the first choice first. Of
+    a curve over k this is pass@1 as quality, and the largest k as variety."""
+    largest = largest_ks(ids)
+    choices = sorted(
+        (metric.primary[1], metric.at(largest.get(metric.id, 1) if role == "variety" else 1).id)
+        if metric.curve
+        else (metric.primary[1], metric.id)
+        for metric in metric_table().values()
+        if metric.primary and metric.primary[0] == role
+    )
+    return [metric for _, metric in choices if metric in ids]
 
 
 def shown_metrics(ids: Collection[str]) -> list[str]:

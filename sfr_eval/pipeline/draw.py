@@ -25,7 +25,7 @@ from sfr_eval.util.progress import Bar, log
 from sfr_eval.version import __version__
 
 _APPEND_SECONDS = 0.2
-_FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "shards")
+_FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "looks", "shards")
 
 
 @dataclass(frozen=True, kw_only=True)

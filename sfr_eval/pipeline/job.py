@@ -7,7 +7,7 @@ from typing import get_args
 
 from sfr_eval.judges.error_rates import corrected_estimates
 from sfr_eval.metrics.context import Context
-from sfr_eval.metrics.families import FAMILIES, Family, load_family
+from sfr_eval.metrics.families import FAMILIES, NEED_NO_ENCODER, Family, load_family
 from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.metrics.table import shown_ks
 from sfr_eval.stats.estimate import all_estimates
@@ -67,10 +67,13 @@ class Job:
 def suite_families(
     suite: Suite, names: Sequence[str] | None, *, judged: bool
 ) -> tuple[Family, ...]:
-    """Return the families of a suite in table order; `names` None takes those that it lists."""
+    """Return the families of a suite in table order; `names` None takes those that it lists, and
+    with any of them that reads embeddings also whether replies answer their questions at all."""
     if names is None:
         names, where = suite.spec.metrics, f"{suite.folder / 'suite.yaml'}: metrics:"
         loaded = {name: load_family(name, where=where) for name in names}
+        if suite.code is None and not NEED_NO_ENCODER.issuperset(names):
+            loaded["relevance"] = load_family("relevance")
     else:
         loaded = {name: load_family(name) for name in names}
     if judged:

@@ -208,6 +208,9 @@ def measure_and_report(
     if add and folder.results_file.exists():
         results = added_to(folder.read_results(), results)
     folder.write_results(results)
+    seen = manifest.looked_at()
+    if seen != manifest:
+        folder.write_manifest(seen)
     return write_report(folder)
 
 

@@ -12,6 +12,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.formats.write.trackers import usable_trackers
 from sfr_eval.judges.panel import JudgePanel, open_panel
 from sfr_eval.metrics.families import load_family
+from sfr_eval.metrics.labels import read_style_data
 from sfr_eval.metrics.meanings import load_equivalence
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.checkpoint import resolve_base
@@ -60,6 +61,7 @@ def preflight(config: RunConfig) -> Preflight:
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
     check_metrics(config.score)
+    check_style_data(config.score, suites)
     subject = resolve_subject(config, suites)
     check_subject(subject.checkpoint, families(config.score, suites))
     if config.score.base_model is not None:
@@ -110,6 +112,15 @@ def check_metrics(settings: ScoreSettings) -> None:
         load_family(family)
     load_tokenizer(settings.tokenizer)
     load_equivalence(settings.equivalence, cache_folder())
+
+
+def check_style_data(settings: ScoreSettings, suites: Sequence[Suite]) -> None:
+    """Raise UserError, before anything is drawn or measured, for a row of --style-data that cannot
+    be read or whose persona is unknown, if some family reads it."""
+    if settings.style_data is None or not {"style", "population"} & families(settings, suites):
+        return
+    for suite in suites:
+        read_style_data(settings.style_data, suite)
 
 
 def families(settings: ScoreSettings, suites: Sequence[Suite]) -> set[str]:

@@ -12,7 +12,7 @@ from sfr_eval.judges.panel import judge_and_record, open_judging, refuse_judged_
 from sfr_eval.pipeline.checkpoint import forward_for
 from sfr_eval.pipeline.join_shards import join_folders
 from sfr_eval.pipeline.measure import measure_and_report
-from sfr_eval.pipeline.preflight import check_metrics, families
+from sfr_eval.pipeline.preflight import check_metrics, check_style_data, families
 from sfr_eval.settings import (
     CodeSettings,
     EngineSettings,
@@ -95,6 +95,7 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     anew = {"metrics": None, "unsafe_code": False, "trust_remote_code": False}
     combined = {**stored.config.stored(), **anew, **settings}
     scoring = ScoreSettings.from_flat(combined)
+    check_style_data(scoring, suites)
     progress = ScoringProgress()
     forward = forward_for(
         folder.path,

@@ -4,13 +4,14 @@ The numbers are the summaries of `metrics/sweep.py`, as results.json holds them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.metrics.table import headlines, inside_sentence, label
+from sfr_eval.report.course import turning_point
 from sfr_eval.report.figures import MODEL, REFERENCE, Figure, label_temperatures
 from sfr_eval.report.numbers import Interval
-from sfr_eval.report.trade_off import axis_label
+from sfr_eval.report.trade_off import axis_label, draw_path
+from sfr_eval.stats.frontier import CurveEstimate
 from sfr_eval.store.results import MatchedLevel, SuiteResults, SweepPoint, SweepSummary
 
 if TYPE_CHECKING:
@@ -56,10 +57,11 @@ def _figure(suite: SuiteResults, summary: SweepSummary) -> Figure:
     x, y = summary.diversity, summary.quality
     points = sorted(summary.points, key=lambda point: point.temperature)
     matched = [row for row in summary.matched if row.value is not None]
+    turn = turning_point(suite.sweep(x), highest=summary.diversity_is == "the value")
 
     def draw(ax: "Axes") -> None:
         _draw_area(ax, points)
-        _draw_points(ax, points)
+        _draw_points(ax, points, turn=turn)
         _draw_matched(ax, matched)
         ax.set_xlim(left=0)
         ax.set_ylim(bottom=0)
@@ -97,8 +99,9 @@ def _draw_area(ax: "Axes", points: Points) -> None:
     )
 
 
-def _draw_points(ax: "Axes", points: Points) -> None:
-    ax.plot(*_places(points), "-", color=MODEL, linewidth=1)
+def _draw_points(ax: "Axes", points: Points, *, turn: float | None) -> None:
+    places = {p.temperature: (p.diversity, p.quality) for p in points}
+    draw_path(ax, places, turn=turn, width=1)
     for optimal, face, name in ((True, MODEL, "frontier"), (False, "none", "not Pareto-optimal")):
         chosen = [point for point in points if point.frontier is optimal]
         ax.plot(
@@ -146,5 +149,9 @@ def _rows(suite: SuiteResults, summary: SweepSummary) -> Iterator[dict[str, Any]
         yield shape | {"what": "point", "value": point.diversity} | fields
     for row in summary.matched:
         what = f"diversity at {row.part:g} of the best quality"
-        yield shape | {"what": what, "quality": row.level} | asdict(Interval.of(row))
-    yield shape | {"what": "hypervolume"} | asdict(Interval.of(summary.hypervolume))
+        yield shape | {"what": what, "quality": row.level} | _ends(row)
+    yield shape | {"what": "hypervolume"} | _ends(summary.hypervolume)
+
+
+def _ends(row: CurveEstimate) -> dict[str, Any]:
+    return {"value": row.value, "low": row.low, "high": row.high}

@@ -1,12 +1,18 @@
 """Numbers as a reader sees them: a value and the ends of its 95 % interval."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sfr_eval.stats.frontier import CurveEstimate
 from sfr_eval.store.results import LengthSlope
 from sfr_eval.types import Estimate
+
+FEW_QUERIES = 5
+"""Below this number of queries a text says how many stand behind an interval."""
+
+_NO_WIDTH = 1e-12
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -16,6 +22,7 @@ class Interval:
     value: float | None
     low: float | None = None
     high: float | None = None
+    queries: int | None = None  # behind the interval, where that is known
 
     @classmethod
     def of(
@@ -26,7 +33,8 @@ class Interval:
             return cls(None)
         if isinstance(source, Mapping):
             return cls(source["value"], source["low"], source["high"])
-        return cls(source.value, source.low, source.high)
+        queries = source.n if isinstance(source, Estimate) else None
+        return cls(source.value, source.low, source.high, queries)
 
     def text(self, spec: str = ".3g", *, ends: str = "") -> str:
         """Return `0.371 [0.36, 0.382]`, the value alone without an interval, `-` without a value.
@@ -41,9 +49,14 @@ class Interval:
     def rounded(
         self, *, scale: float = 1.0, unit: str = "", without: str = " (no interval)"
     ) -> str:
-        """Return `0.37 ± 0.03`, with as many digits as the interval warrants.
+        """Return `0.37 ± 0.03`, with as many digits as value and interval warrant.
 
-        An interval that is not symmetric is written out. `without` follows a value that has none.
+        The half-width has one or two digits. The value is off by at most a quarter of it, and by
+        at most 5 % of itself (or 0.5 % of the half-width). An interval that is not symmetric, or
+        wider than the value, is written out: `0.57 [0.02, 0.99]`. `without` follows a value that
+        has no interval. Unless it is "", as in a table, the text also says so where all queries
+        have the same value, which gives an interval without width, and where there are fewer than
+        5 queries.
         """
         if self.value is None:
             return "undefined"
@@ -52,14 +65,26 @@ class Interval:
             return f"{value:.{_digits(abs(value) / 10)}f}{unit}{without}"
         low, high = self.low * scale, self.high * scale
         half = (high - low) / 2
-        digits = _digits(half or abs(value) / 10)
-        if abs((value - low) - half) > 0.05 * half:
-            return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}"
-        return f"{value:.{digits}f} ± {half:.{digits}f}{unit}"
+        if half <= _NO_WIDTH * max(1.0, abs(value)):
+            return f"{value:.{_digits(abs(value) / 10)}f}{unit}{self._same() if without else ''}"
+        digits = _value_digits(value, half)
+        few = self.queries is not None and self.queries < FEW_QUERIES
+        note = f" ({self.queries} queries)" if few and without else ""
+        if abs((value - low) - half) > 0.05 * half or half > abs(value):
+            return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}{note}"
+        return f"{value:.{digits}f} ± {half:.{digits}f}{unit}{note}"
 
     def percent(self) -> str:
-        """Return a share as `57 ± 3 %`."""
-        return self.rounded(scale=100, unit=" %")
+        """Return a share as `57 ± 3 %`, with an interval within 0 to 100."""
+        if self.low is None or self.high is None:
+            return self.rounded(scale=100, unit=" %")
+        within = replace(self, low=max(0.0, self.low), high=min(1.0, self.high))
+        return within.rounded(scale=100, unit=" %")
+
+    def _same(self) -> str:
+        if self.queries is None:
+            return " (no spread)"
+        return " (1 query)" if self.queries == 1 else f" (the same in all {self.queries} queries)"
 
 
 def number(value: float | None, spec: str = ".3g") -> str:
@@ -81,8 +106,17 @@ def bounds(estimate: Estimate) -> tuple[float, float, float]:
     return estimate.value, low, high
 
 
+def _value_digits(value: float, half: float) -> int:
+    """Return the decimals of a value with an interval of this half-width: those of the half-width,
+    and more where rounding would change the value itself."""
+    digits, slack = _digits(half), max(0.05 * abs(value), 0.005 * half)
+    places = range(digits, _MOST_DIGITS)
+    return next((d for d in places if abs(round(value, d) - value) <= slack), _MOST_DIGITS)
+
+
 def _digits(step: float) -> int:
     """Return the decimals that show a step of this size with one or two digits."""
     if not step:
         return 0
-    return next((digits for digits in range(3) if step >= 2 * 10.0**-digits), 3)
+    places = range(_MOST_DIGITS)
+    return next((digits for digits in places if step >= 2 * 10.0**-digits), _MOST_DIGITS)

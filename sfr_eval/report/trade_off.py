@@ -1,6 +1,6 @@
 """Quality and style against variety over the temperatures: the curve of one run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from sfr_eval.metrics.table import (
     metric_info,
     trade_offs,
 )
+from sfr_eval.report.course import turning_point
 from sfr_eval.report.figures import MODEL, REFERENCE, Figure, label_temperatures, leave_room
 from sfr_eval.report.numbers import bounds
 from sfr_eval.store.results import SuiteResults
@@ -99,8 +100,33 @@ def _draw_curve(ax: "Axes", points: dict[float, Pair]) -> None:
     _draw_band(ax, list(points.values()))
     for pair in points.values():
         _draw_cross(ax, pair, MODEL)
-    xs, ys = ([bounds(pair[axis])[0] for pair in points.values()] for axis in (0, 1))
-    ax.plot(xs, ys, "-o", color=MODEL, label="model, over T")
+    places = {t: (bounds(x)[0], bounds(y)[0]) for t, (x, y) in points.items()}
+    xs = {t: x for t, (x, _) in points.items()}
+    info = metric_info(next(iter(xs.values())).metric)
+    lower = info is not None and info.direction == "lower"
+    turn = turning_point(xs, highest=not lower)
+    draw_path(ax, places, turn=turn, marker="o", label="model, over T")
+
+
+def draw_path(
+    ax: "Axes",
+    places: Mapping[float, tuple[float, float]],
+    *,
+    turn: float | None,
+    marker: str = "",
+    width: float | None = None,
+    label: str = "",
+) -> None:
+    """Draw a curve through the places in the order of their temperatures. Beyond the temperature
+    `turn`, from which more heat gives less diversity, it is dashed: there it folds back over itself
+    and is no part of the trade-off."""
+    parts = [("-", label, [t for t in sorted(places) if turn is None or t <= turn])]
+    if turn is not None:
+        beyond = [t for t in sorted(places) if t >= turn]
+        parts.append(("--", f"beyond T = {turn:g}: less varied", beyond))
+    for line, name, temperatures in parts:
+        xs, ys = zip(*(places[t] for t in temperatures), strict=True)
+        ax.plot(xs, ys, f"{marker}{line}", color=MODEL, linewidth=width, label=name or None)
 
 
 def _draw_band(ax: "Axes", pairs: Sequence[Pair]) -> None:

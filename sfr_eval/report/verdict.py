@@ -4,10 +4,11 @@ Only numbers with intervals lead to a call, and only a reference distribution le
 run of a model alone is described.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sfr_eval.report.course import course
 from sfr_eval.report.numbers import Interval
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
@@ -214,25 +215,27 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
         held_out = suite.notes_of(STYLE).held_out_accuracy
         floor, top, close = chance(suite), "", ""
         if held_out is not None:
-            top = f"; replies of known personas reach {100 * held_out:.0f} %"
+            top = f"; the labelled replies themselves reach {100 * held_out:.0f} %"
         if style.low is not None and style.low <= floor:
             close = " This is not more than chance."
         yield (
             f"At T = {t:g} its replies are recognised as the requested persona in "
             f"{Interval.of(style).percent()} of cases (chance {100 * floor:.0f} %{top}).{close}"
         )
+        if synthetic := synthetic_style(suite):
+            yield synthetic
     if passed := suite.at(PASSED, t):
         share = Interval.of(passed).percent()
         yield f"At T = {t:g} a program passes all tests in {share} of the cases."
     if distances := suite.sweep(VARIETY):
         yield (
             "The distance in meaning between two replies to one prompt (0 is the same) "
-            f"{_course(distances)}."
+            f"{course(distances)}."
         )
     if overlaps := suite.sweep(OVERLAP):
         yield (
             "The overlap between personas' replies to one question (cross-style self-BLEU-4, "
-            f"lower is more distinct) {_course(overlaps)}."
+            f"lower is more distinct) {course(overlaps)}."
         )
     yield (
         "One run alone does not show whether this is a collapse: run a baseline (its base model, "
@@ -240,14 +243,18 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
     )
 
 
-def _course(sweep: Mapping[float, Estimate]) -> str:
-    first, last = (Interval.of(sweep[t]).rounded() for t in (min(sweep), max(sweep)))
-    if len(sweep) == 1:
-        return f"is {first} at T = {min(sweep):g}"
-    return f"goes from {first} at T = {min(sweep):g} to {last} at T = {max(sweep):g}"
+def synthetic_style(suite: SuiteResults) -> str:
+    """Return what must be said beside the style of a model that does not speak the benchmark's
+    language, where the probe was fitted on the benchmark's replies; else ""."""
+    if suite.truth or not suite.notes_of(STYLE).synthetic_labels:
+        return ""
+    return (
+        "The style probe was fitted on synthetic replies of the suite's benchmark: a model that "
+        "plays the persona in other words scores low. --style-data takes replies of your own."
+    )
 
 
 def chance(suite: SuiteResults) -> float:
-    """Return the style accuracy of a model without style: by permutation, else 1 / personas."""
-    measured = suite.notes_of(STYLE).chance_accuracy
-    return float(measured) if measured is not None else 1 / max(1, len(suite.personas))
+    """Return the style accuracy of a model without style: 1 / personas that the probe knows."""
+    noted = suite.notes_of(STYLE).chance_accuracy
+    return float(noted) if noted is not None else 1 / max(1, len(suite.personas))

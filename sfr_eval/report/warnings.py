@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sfr_eval.report.verdict import chance
+from sfr_eval.report.course import beyond_the_encoder
+from sfr_eval.report.reply_warnings import MANY, reply_warnings
+from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
@@ -13,8 +15,6 @@ from sfr_eval.types import Cell, Sample
 
 UNKNOWN = 0.03
 """Share of characters unknown to the encoder above which there is a warning."""
-MANY = 0.01
-"""Share of truncated, empty or cut texts above which there is a warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +89,10 @@ def _truncated_or_empty(run: _Run) -> Iterator[str]:
         yield f"{share:.0%} of the replies are empty."
 
 
+def _replies(run: _Run) -> Iterator[str]:
+    yield from reply_warnings(run.suite, without={"empty_rate"})  # counted above, of all samples
+
+
 def _thinking(run: _Run) -> Iterator[str]:
     tags = run.manifest.thinking
     if tags is None:
@@ -154,24 +158,12 @@ def _grading(run: _Run) -> Iterator[str]:
         )
 
 
-def _style_probe(run: _Run) -> Iterator[str]:
-    reasons = {
-        estimate.reason
-        for (metric, _, persona), estimate in run.suite.estimates.items()
-        if metric == "style_accuracy" and not persona and estimate.value is None
-    }
-    for reason in sorted(reasons):
-        yield f"Style is not measured: {reason}."
-    if "style_accuracy" not in run.suite.notes:
-        return
-    notes = run.suite.notes["style_accuracy"]
-    if notes.held_out_accuracy is None:
-        yield f"The style probe could not be tested: {notes.reason or 'no held-out data'}."
-    elif notes.held_out_accuracy < 2 * chance(run.suite):
-        yield (
-            f"The style probe is weak: {notes.held_out_accuracy:.0%} on held-out replies (chance "
-            f"{chance(run.suite):.0%}); style numbers say little."
-        )
+def _style(run: _Run) -> Iterator[str]:
+    yield from style_warnings(run.suite)
+
+
+def _beyond_the_encoder(run: _Run) -> Iterator[str]:
+    yield from beyond_the_encoder(run.suite)
 
 
 def _unread_votes(run: _Run) -> Iterator[str]:
@@ -213,10 +205,12 @@ CHECKS: tuple[Callable[[_Run], Iterator[str]], ...] = (
     _incomplete,
     _without_text,
     _truncated_or_empty,
+    _replies,
     _thinking,
     _no_variety,
     _grading,
-    _style_probe,
+    _style,
+    _beyond_the_encoder,
     _unread_votes,
     _encoder,
 )

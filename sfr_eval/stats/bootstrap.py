@@ -1,9 +1,10 @@
-"""Intervals for means of bounded numbers that are far from normal: shares near 0 or 1, few
-problems, many ties. The resampling itself is done by `intervals`."""
+"""Intervals for means of pass@k and the like over many problems, with shares near 0 or 1 and many
+ties. The resampling itself is done by `intervals`; for fewer than 50 problems see `bounded`."""
 
 from collections.abc import Sequence
 
-from sfr_eval.stats.intervals import CONFIDENCE, bca_mean
+from sfr_eval.stats.bounded import bounded_interval
+from sfr_eval.stats.intervals import bca_mean
 
 DRAWS = 10_000
 
@@ -17,22 +18,12 @@ def bootstrap_interval(
     units alone, so the intervals along a curve (all k of pass@k) share their resamples, and equal
     runs have equal intervals.
 
-    The numbers need to lie in [0, `ceiling`] only if all are equal, where resampling shows nothing:
-    all 0 (or all `ceiling`) gives the exact binomial bound on the share of units that differ, times
-    `ceiling` (Clopper & Pearson 1934). So 20 problems without a success give [0, 0.17], not [0, 0].
-    Other equal numbers give zero width.
+    If all are equal, resampling shows nothing, and the interval is that of `bounded`. So 50
+    problems without a success give [0, 0.071], not [0, 0]. Only then the numbers need to lie in
+    [0, `ceiling`].
     """
-    n = len(numbers)
-    if n < 2:
+    if len(numbers) < 2:
         raise ValueError("bootstrap_interval: needs two or more numbers")
-    low_tail = (1 - CONFIDENCE) / 2
-    first = float(numbers[0])
     if min(numbers) == max(numbers):
-        # The closed form of binomtest(0, n).proportion_ci(): that one is solved numerically.
-        unseen = ceiling * (1 - low_tail ** (1 / n))
-        if first == 0:
-            return 0.0, unseen, "exact"
-        if first == ceiling:
-            return ceiling - unseen, ceiling, "exact"
-        return first, first, "constant"
+        return bounded_interval(numbers, high=ceiling)
     return bca_mean(numbers, draws=DRAWS)

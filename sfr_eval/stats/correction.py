@@ -25,8 +25,8 @@ def corrected_share(
     value = (share + specificity - 1) / (sensitivity + specificity - 1), clipped to 0..1 (Rogan &
     Gladen 1978). 95% interval of Lang & Reiczigel (2014, eq. 4-6), which carries the uncertainty of
     both error rates; Lee et al. (arXiv 2511.21140) recommend it for LLM judges. `effective_n` is
-    the number of independent replies that would give the share's standard error, since replies to
-    one question are not independent.
+    the number of independent replies that would give the share's standard error (`bounded`), since
+    replies to one question are not independent.
 
     None if the judge is no better than chance (sensitivity + specificity <= 1) or if a class of the
     calibration is empty. Assumes that the judge errs on these replies as often as it did in the

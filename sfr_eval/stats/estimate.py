@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sfr_eval.stats.bootstrap import bootstrap_interval
-from sfr_eval.stats.intervals import Interval, mean_interval, standard_error
+from sfr_eval.stats.bounded import bounded_interval
+from sfr_eval.stats.intervals import BCA_FROM, Interval, mean_interval, standard_error
 from sfr_eval.types import Estimate, MetricResult, Value
 
 _DIGEST = re.compile(r"\b[0-9a-f]{32,}\b")
@@ -22,10 +23,11 @@ def all_estimates(result: MetricResult, k: int, personas: Iterable[str]) -> list
     """Average `result` over queries, by suite and temperature: all personas, then each of them.
 
     Within a query, values of single samples are averaged by persona first, and each persona has the
-    same weight. The two-sided 95% interval is a t interval below 50 queries, BCa from 50; one query
-    has no interval. It is not clipped to the metric's range. None values are left out and counted
-    in `undefined`; `n` is the number of queries with a value. Metrics whose unit is the query have
-    no estimates for single personas.
+    same weight. The two-sided 95% interval is that of a share for means of outcomes (`bounded`),
+    for others a t interval below 50 queries and BCa from 50, cut at the ends of the metric's range;
+    one query has no interval. Curves over k (pass@k) have BCa from 50 problems. None values are
+    left out and counted in `undefined`; `n` is the number of queries with a value. Metrics whose
+    unit is the query have no estimates for single personas.
     """
     cells: dict[tuple[str, float, str], list[Value]] = {}
     for value in result.values:
@@ -64,11 +66,7 @@ def signature_text(metric: str, version: str, signature: Mapping[str, Any]) -> s
 
 def _estimate(result: MetricResult, values: Sequence[Value], *, persona: str, k: int) -> Estimate:
     numbers = list(query_means(values).values())
-    if result.ceiling is not None and len(numbers) > 1:
-        low, high, method = bootstrap_interval(numbers, ceiling=result.ceiling)
-        mean: Interval | None = Interval(math.fsum(numbers) / len(numbers), low, high, method)
-    else:
-        mean = mean_interval(numbers) if numbers else None
+    mean = _interval(result, numbers) if numbers else None
     reasons = dict.fromkeys(value.reason for value in values if value.value is None)
     return Estimate(
         metric=result.metric,
@@ -88,3 +86,21 @@ def _estimate(result: MetricResult, values: Sequence[Value], *, persona: str, k:
         signature=signature_text(result.metric, result.version, result.signature),
         standard_error=standard_error(numbers) if len(numbers) > 1 else None,
     )
+
+
+def _interval(result: MetricResult, numbers: Sequence[float]) -> Interval:
+    """Return the mean of one or more numbers with the interval that suits the metric."""
+    low, high = result.range or (-math.inf, math.inf)
+    if result.ceiling is not None:
+        low, high = 0.0, result.ceiling
+    if len(numbers) == 1 or not (result.outcomes or result.ceiling is not None):
+        mean = mean_interval(numbers)
+        if mean.low is None or mean.high is None:
+            return mean
+        # A value may lie outside by its last digits.
+        ends = min(mean.value, max(low, mean.low)), max(mean.value, min(high, mean.high))
+        return Interval(mean.value, *ends, mean.method)
+    value = math.fsum(numbers) / len(numbers)
+    if result.ceiling is not None and len(numbers) >= BCA_FROM:
+        return Interval(value, *bootstrap_interval(numbers, ceiling=high))
+    return Interval(value, *bounded_interval(numbers, low=low, high=high))

@@ -23,18 +23,6 @@ SEED = 20_261_126
 _BLOCK = 2**22  # signs in memory at a time
 
 
-def mcnemar_exact(lost: int, gained: int, *, alternative: Alternative = "two-sided") -> float:
-    """Exact McNemar test (1947) of paired right/wrong outcomes: `lost` were right only in the first
-    run, `gained` only in the second. `greater` tests for more gained than lost. 1 if both are 0.
-
-    Equal to trying all sign flips of differences of -1 and +1.
-    """
-    from scipy.stats import binomtest
-
-    n = lost + gained
-    return float(binomtest(gained, n, 0.5, alternative=alternative).pvalue) if n else 1.0
-
-
 def sign_flip_p_values(
     rows: Sequence[Sequence[float]],
     *,
@@ -75,12 +63,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     steps = (min(1.0, m * p_values[i]) for m, i in zip(factors, order, strict=True))
     adjusted = dict(zip(order, accumulate(steps, max), strict=True))
     return [adjusted[i] for i in range(len(p_values))]
-
-
-def smallest_p(n: int, *, alternative: Alternative = "two-sided") -> float:
-    """Return the smallest p-value that n nonzero differences can give: all have the same sign."""
-    exact = 2.0 ** (1 - n if alternative == "two-sided" else -n)
-    return min(1.0, exact if n <= EXACT or n > MANY else max(exact, 1 / (1 + FLIPS)))
 
 
 def _reaches(sums: Floats, values: Floats, alternative: Alternative) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfr_eval.errors import UserError
+from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import read_model
@@ -76,6 +77,7 @@ class PlannedSuite(Record):
     personas: tuple[PersonaName, ...] = ()
     temperatures: tuple[float, ...] = ()
     samples: int = 0  # k, for each prompt and temperature
+    primary: PrimaryFamily | None = None  # as the suite declares it
 
     @field_validator("suite")
     @classmethod
@@ -169,6 +171,8 @@ class Manifest(Record):
     samples: int | None = None
     sealed: str | None = None  # sha256 of samples.parquet
     judging: JudgingRecord | None = None
+    looks: dict[str, tuple[int, ...]] = {}
+    """Suite -> the numbers of replies to each prompt at which it was measured, in order."""
     shards: tuple[ShardFacts, ...] = ()  # of a folder that was joined from shards
 
     @classmethod
@@ -206,6 +210,15 @@ class Manifest(Record):
         """Return this manifest with those of the named fields that `old` has."""
         update = {name: getattr(old, name) for name in names if name in old.model_fields_set}
         return self.model_copy(update=update)
+
+    def looked_at(self) -> "Manifest":
+        """Return the manifest with this measurement recorded; scoring equally many replies again
+        is not another look."""
+        looks = dict(self.looks)
+        for part in self.plan:
+            if looks.get(part.suite, ())[-1:] != (part.samples,):
+                looks[part.suite] = (*looks.get(part.suite, ()), part.samples)
+        return self.model_copy(update={"looks": looks})
 
     def part(self, suite: str) -> PlannedSuite:
         """Return what was planned for a suite."""

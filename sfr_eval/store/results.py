@@ -98,8 +98,16 @@ class Notes(Record):
 
     # style probe
     held_out_accuracy: float | None = None
+    held_out_low: float | None = None
     chance_accuracy: float | None = None
     reason: str | None = None
+    synthetic_labels: bool = False
+    personas_not_measured: list[str] = Field([])
+    question_accuracy: float | None = None
+    question_low: float | None = None
+    unshared_questions: float | None = None  # share of the labelled replies
+    labelled_texts_among_replies: float = 0.0
+    replies_among_labelled_texts: float = 0.0
     # encoder
     truncated_share: float | None = None
     chunked_share: float | None = None

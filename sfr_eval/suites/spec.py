@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sfr_eval.config import Temperatures
 from sfr_eval.store.manifest import SUITE_ID
+from sfr_eval.store.primary import PrimaryFamily
 
 TOKEN_WINDOW = 32
 """Tokens that replies have in common, by default. In the persona suite 98 of 100 replies have as
@@ -33,6 +34,9 @@ class SuiteSpec(BaseModel):
     max_tokens: int = Field(256, ge=1)
     stop: tuple[str, ...] = ()
     metrics: tuple[str, ...] = Field(min_length=1)
+    primary: PrimaryFamily | None = Field(
+        None, description="the measures about which a comparison decides; None: chosen by rule"
+    )
     token_window: int | None = Field(
         None,
         ge=0,

@@ -28,6 +28,7 @@ class Suite:
     personas: dict[str, PersonaRow]  # held-out ones only if named explicitly
     world: PersonaWorld | None
     code: ProblemSet | None = None  # problems of a code suite, whose prompts are the queries
+    other_personas: tuple[str, ...] = ()  # ids of the suite's personas that are not asked
 
     @property
     def id(self) -> str:
@@ -79,6 +80,7 @@ def load_suite(
         version=f"{spec.version}+{_content_hash(folder)}",
         queries=queries,
         personas={id: card for id, card in cards.items() if id in personas},
+        other_personas=tuple(id for id in cards if id not in personas),
         world=world,
     )
 

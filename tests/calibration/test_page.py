@@ -17,7 +17,9 @@ def test_page_and_plots_are_written(calibration: dict[str, Any], tmp_path: Path)
     assert "148 prompts x 8 samples see a drop of" in text
     assert "| `length` | claims to see no collapse" in text
     names = {file.name for file in (tmp_path / "plots").iterdir()}
-    assert {f"{name}.svg" for name in ("dose", "counts", "lengths", "null", "power")} <= names
+    assert {
+        f"{name}.svg" for name in ("dose", "counts", "lengths", "null", "noise", "power")
+    } <= names
     assert json.loads((tmp_path / "calibration.json").read_text()) == calibration
 
 

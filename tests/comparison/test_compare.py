@@ -14,15 +14,13 @@ import numpy as np
 import pytest
 
 from sfr_eval.comparison.compare import compare_runs
-from sfr_eval.comparison.matched import band, pareto_optimal, words
+from sfr_eval.comparison.differences import DifferenceRow
+from sfr_eval.comparison.matched import band, pareto_optimal
 from sfr_eval.comparison.pairing import pair_up
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.comparison.runs import open_runs
-from sfr_eval.comparison.summary import summarise
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.sweep import Curve
-from sfr_eval.stats.frontier import CurveEstimate
-from sfr_eval.stats.permutation import holm
 from sfr_eval.types import Sample
 from tests.support.compare_data import QUERIES, write_code_run, write_world_run
 from tests.support.paired import paired_difference
@@ -57,43 +55,91 @@ def edit(run: Path, file: str, change: Callable[[dict[str, Any]], None]) -> Path
     return run
 
 
-def by_call(comparison: Comparison, call: str) -> set[tuple[str, float]]:
-    return {(row.metric, row.temperature) for _, row in comparison.rows if row.call == call}
+def primary(comparison: Comparison) -> list[DifferenceRow]:
+    return [row for _, row in comparison.rows if row.role is not None]
 
 
-def test_a_model_that_repeats_its_modes_is_worse(found: Comparison) -> None:
-    """within = 0.5 sharpens every persona to its most probable replies."""
-    worse = by_call(found, "worse")
-    assert ("cs_self_bleu_4", 0.6) in worse
-    assert ("self_bleu_4", 0.6) in worse
-    assert not by_call(found, "better")
+def test_a_model_that_repeats_its_modes_is_less_varied(found: Comparison) -> None:
+    """within = 0.5 sharpens every persona to its most probable replies, all of them valid."""
+    calls = {(row.role, row.temperature): row.call for row in primary(found)}
+    assert calls[("variety", 1.0)] == "loss"
+    assert calls[("quality", 1.0)] == "equal"
     (pair,) = found.pairs
     (suite,) = pair.suites
     assert suite.summary.tone == "bad"
-    assert suite.summary.headline == "narrow is worse than whole"
-    valid = [row for _, row in found.rows if row.metric == "oracle_valid"]
-    assert [row.call for row in valid] == ["no difference seen"] * 3
+    assert suite.summary.headline == "narrow against whole: less varied at equal quality"
 
 
-def test_what_is_sure_at_another_temperature_alone_is_said(found: Comparison) -> None:
-    rows = [
-        replace(row, call="cannot tell") if row.temperature == 1.0 else row for _, row in found.rows
-    ]
-    said = summarise(rows, (), first="A", second="B")
-    assert said.headline == "B is worse than A at some temperatures"
-    (sentence,) = [s for s in said.sentences if s.startswith("At other temperatures")]
-    assert "B is worse in" in sentence
-    assert "cs_self_bleu_4 (T = 0.6" in sentence
-    nothing = [replace(row, call="no difference seen") for row in rows]
-    assert summarise(nothing, (), first="A", second="B").headline == (
-        "No difference seen between A and B"
-    )
+def test_what_is_not_primary_has_no_verdict(found: Comparison) -> None:
+    others = [row for _, row in found.rows if row.role is None and row.delta is not None]
+    assert len(others) > 60
+    assert {(row.call, row.words, row.p_adjusted) for row in others} == {("exploratory", "", None)}
 
 
 def test_two_seeds_of_one_model_are_not_told_apart(runs: dict[str, Path]) -> None:
     same = compare_runs(runs["whole"], runs["again"])
-    assert not by_call(same, "better") | by_call(same, "worse")
+    assert not {row.call for row in primary(same)} & {"gain", "loss"}
     assert any("seeds 0 and 1" in line for line in same.pairs[0].warnings)
+
+
+def test_the_user_may_name_the_family(runs: dict[str, Path]) -> None:
+    named = compare_runs(
+        runs["whole"],
+        runs["narrow"],
+        primary="variety=unique_share,style=cs_self_bleu_4,quality=none,temperature=0.6",
+    )
+    assert [(row.role, row.metric, row.temperature) for row in primary(named)] == [
+        ("variety", "unique_share", 0.6),
+        ("style", "cs_self_bleu_4", 0.6),
+    ]
+    assert named.pairs[0].suites[0].summary.headline.endswith("less in style")
+    for text, said in (
+        ("variety=self_bleu_44", "did you mean `self_bleu_4`"),
+        ("varity=embed_distance", "did you mean `variety`"),
+        ("variety", "has no value"),
+        ("temperature=hot", "temperature"),
+    ):
+        with pytest.raises(UserError, match=said):
+            compare_runs(runs["whole"], runs["narrow"], primary=text)
+
+
+def test_total_collapse_on_8_questions_is_called(tmp_path: Path) -> None:
+    """Every reply to a prompt is the same text."""
+
+    def repeat(samples: list[Sample]) -> list[Sample]:
+        first = {sample.cell: sample.text for sample in reversed(samples)}
+        return [replace(sample, text=first[sample.cell]) for sample in samples]
+
+    whole = write_world_run(tmp_path / "whole", WHOLE, queries=8, temperatures=(1.0,))
+    same = write_world_run(tmp_path / "same", WHOLE, queries=8, temperatures=(1.0,), change=repeat)
+    rows = {row.role: row for row in primary(compare_runs(whole, same))}
+    assert rows["variety"].call == "loss"
+    assert rows["variety"].p_adjusted == pytest.approx(2 / 2**8)
+
+
+def test_too_few_questions_are_said_once(tmp_path: Path) -> None:
+    few = [
+        write_world_run(tmp_path / name, dials, queries=5, temperatures=(1.0,))
+        for name, dials in (("whole", WHOLE), ("narrow", NARROW))
+    ]
+    comparison = compare_runs(*few)
+    summary = comparison.pairs[0].suites[0].summary
+    assert summary.headline.startswith("Inconclusive (needs about 6 questions, has 5)")
+    assert {row.words for row in primary(comparison)} == {
+        "not compared",
+        "inconclusive: needs 6 questions, has 5",
+    }
+
+
+def test_more_temperatures_make_no_winner(runs: dict[str, Path], tmp_path: Path) -> None:
+    """The same samples at T = 0.6 and 1, once with those at 1.4 beside them."""
+    fewer = write_world_run(tmp_path / "fewer", WHOLE, temperatures=(0.6, 1.0))
+    comparison = compare_runs(fewer, runs["whole"])
+    rows = [row for row in comparison.pairs[0].suites[0].matched_rows() if row["value"] is not None]
+    assert rows
+    assert {row["value"] for row in rows} == {0.0}
+    (matched,) = [row for row in primary(comparison) if row.temperature is None]
+    assert matched.delta == 0.0
 
 
 def test_differences_are_of_the_estimates_paired_by_query(
@@ -102,7 +148,7 @@ def test_differences_are_of_the_estimates_paired_by_query(
     first, second = open_runs([runs["whole"], runs["narrow"]])
     assert len(list(found.rows)) > 60
     for _, row in found.rows:
-        if row.delta is None:
+        if row.delta is None or row.temperature is None:
             continue
         for run, value in ((first, row.first), (second, row.second)):
             estimate = run.suites["persona"].at(row.metric, row.temperature)
@@ -117,40 +163,17 @@ def test_differences_are_of_the_estimates_paired_by_query(
             sides.append({query: float(np.mean(v)) for query, v in queries.items()})
         expected, p_value = paired_difference(*sides)
         assert row.delta == pytest.approx(expected.value)
-        assert row.low == pytest.approx(expected.low)
-        assert row.high == pytest.approx(expected.high)
-        assert row.p_value == pytest.approx(p_value, abs=0.02)
+        if row.role is None:
+            assert row.low == pytest.approx(expected.low)
+            assert row.high == pytest.approx(expected.high)
+        else:
+            assert row.p_value == pytest.approx(p_value, abs=0.02)
 
 
-def test_holm_is_over_headlines_and_over_the_rest(found: Comparison) -> None:
-    for headline in (True, False):
-        rows = [r for _, r in found.rows if r.headline == headline and r.p_value is not None]
-        assert len(rows) > 5
-        assert [r.p_holm for r in rows] == holm([r.p_value for r in rows])
-    assert all(
-        row.call in ("higher", "lower", "no difference seen", "cannot tell")
-        for _, row in found.rows
-        if row.metric == "length"
-    )
-
-
-def test_cannot_tell_says_what_could_have_been_seen(found: Comparison) -> None:
-    rows = [row for _, row in found.rows if row.call == "cannot tell"]
-    assert rows
-    for row in rows:
-        if row.smallest_visible is not None:
-            assert row.words == (
-                f"cannot tell: smallest visible difference is {row.smallest_visible:.2g}"
-            )
-            assert row.smallest_visible > 0
-
-
-def test_fewer_metrics_need_less_correction(runs: dict[str, Path], found: Comparison) -> None:
+def test_only_the_metrics_asked_for_are_shown(runs: dict[str, Path]) -> None:
     fewer = compare_runs(runs["whole"], runs["narrow"], metrics=["cs_self_bleu_4"])
-    assert {row.metric for _, row in fewer.rows} == {"cs_self_bleu_4"}
-    of = {(r.metric, r.temperature): r for _, r in found.rows}
-    for _, row in fewer.rows:
-        assert row.p_holm <= of[row.metric, row.temperature].p_holm
+    assert {row.metric for _, row in fewer.rows if row.role is None} >= {"cs_self_bleu_4"}
+    assert len(primary(fewer)) == 3  # what is decided about does not depend on what is shown
     with pytest.raises(UserError, match="did you mean `cs_self_bleu_4`"):
         compare_runs(runs["whole"], runs["narrow"], metrics=["cs_self_bleu4"])
 
@@ -294,10 +317,9 @@ def test_pass_at_1_of_one_program_is_mcnemar(tmp_path: Path) -> None:
         metrics=["pass_at_1"],
     )
     ((_, row),) = comparison.rows
-    assert row.test == "exact McNemar"
     assert row.p_value == pytest.approx(22 / 1024)
     assert row.delta == pytest.approx(-8 / 40)
-    assert row.call == "worse"
+    assert (row.call, row.words) == ("loss", "worse")
 
 
 def test_further_runs_are_compared_with_the_first(runs: dict[str, Path]) -> None:
@@ -306,9 +328,12 @@ def test_further_runs_are_compared_with_the_first(runs: dict[str, Path]) -> None
         ("whole", "narrow"),
         ("whole", "again"),
     ]
-    tests = [r.p_value for _, r in comparison.rows if r.headline and r.p_value is not None]
-    corrected = [r.p_holm for _, r in comparison.rows if r.headline and r.p_holm is not None]
-    assert corrected == holm(tests)  # one family over both pairs
+    alone = [row.p_adjusted or 0.0 for row in primary(compare_runs(runs["whole"], runs["again"]))]
+    together = [row.p_adjusted or 0.0 for row in primary(comparison)[3:]]
+    # One family over both pairs: no row of the second has a smaller p-value for it.
+    assert all(
+        a is not None and b is not None and a <= b for a, b in zip(alone, together, strict=True)
+    )
     assert set(comparison.table["b"]) == {"narrow", "again"}
     assert len(comparison.table) == len(list(comparison.rows))
 
@@ -385,17 +410,6 @@ def test_a_band_holds_its_curve_and_narrows_with_queries() -> None:
         assert all(row["low"] <= row["value"] <= row["high"] for row in found)
     middle = [next(r["high"] - r["low"] for r in f if r["level"] > 0.6) for f in (few, many)]
     assert middle[0] > 2 * middle[1]
-
-
-def test_words_of_an_interval() -> None:
-    def said(low: float | None, high: float | None, value: float | None = 0.1) -> str:
-        return words(CurveEstimate(value=value, low=low, high=high, method="none: one query", n=1))
-
-    assert said(0.05, 0.15) == "better"
-    assert said(-0.15, -0.05) == "worse"
-    assert said(0.0, 0.0) == "no difference seen"
-    assert said(-0.1, 0.3) == "cannot tell: the interval reaches 0.2 to both sides"
-    assert said(None, None) == "cannot tell: one query"
 
 
 def test_comparing_and_checking_need_no_torch(runs: dict[str, Path], tmp_path: Path) -> None:

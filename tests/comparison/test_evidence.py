@@ -8,9 +8,14 @@ from sfr_eval.comparison.evidence import PairedEvidence
 from sfr_eval.comparison.pairing import Paired
 
 
-def evidence(first: list[float], second: list[float], *, prompts: int = 1) -> PairedEvidence:
+def evidence(first: list[float], second: list[float]) -> PairedEvidence:
     paired = Paired(
-        first=tuple(first), second=tuple(second), prompts=prompts, unpaired=0, unequal=0
+        queries=tuple(map(str, range(len(first)))),
+        first=tuple(first),
+        second=tuple(second),
+        prompts=1,
+        unpaired=0,
+        unequal=0,
     )
     return PairedEvidence(paired=paired, step=0.0)
 
@@ -27,9 +32,3 @@ def test_without_a_query_everything_is_undefined() -> None:
     values = evidence([], [])
     assert (values.n, values.first, values.second, values.delta) == (0, None, None, None)
     assert values.smallest_visible(alpha=0.05) is None
-
-
-def test_right_and_wrong_queries_are_counted() -> None:
-    assert evidence([1, 1, 0, 0], [0, 1, 1, 1]).right_or_wrong == (1, 2)
-    assert evidence([1, 0.5], [0, 1]).right_or_wrong is None
-    assert evidence([1, 1], [0, 1], prompts=2).right_or_wrong is None  # means of two prompts

@@ -78,7 +78,7 @@ def written(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_files_hold_every_row_in_full(comparison: Comparison, written: Path) -> None:
     loaded = json.loads((written / "comparison.json").read_text())
-    assert loaded["format"] == 1
+    assert loaded["format"] == 2
     (pair,) = loaded["pairs"]
     rows = pair["suites"][0]["rows"]
     with (written / "metrics.csv").open() as stream:

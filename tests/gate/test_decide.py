@@ -72,6 +72,17 @@ def test_false_alarms_are_5_percent_at_no_change() -> None:
     assert 0.03 <= Simulated(1).failing(400, PASS) <= 0.07
 
 
+def test_a_small_loss_passes_without_a_stated_tolerance() -> None:
+    """pass@1 has a span of 1, so a loss that is shown to be within .05 is small."""
+    random = np.random.default_rng(7)
+    before = random.binomial(40, 0.5, size=400)
+    after = before - (random.random(400) < 0.4)  # .01 lost
+    row = one(PASS, before, after, n=40)
+    assert (row.call, row.verdict) == ("loss", "pass")
+    assert "by little" in row.reason
+    assert one(Check(metric="pass_at_1", tolerance=0), before, after, n=40).verdict == "fail"
+
+
 def test_false_alarms_are_5_percent_with_one_program_a_problem() -> None:
     """McNemar's test is exact, so at most 5% and, its steps being coarse, some less."""
     random = np.random.default_rng(2)
@@ -106,7 +117,7 @@ def test_power_is_as_printed() -> None:
     fail; the sampling error of that share is 2%."""
     simulated = Simulated(4)
     printed = np.mean([one(PASS, *simulated.pair()).minimum_detectable for _ in range(50)])
-    assert 0.05 < printed < 0.08
+    assert 0.05 < printed < 0.085
     assert 0.74 <= simulated.failing(400, PASS, drop=float(printed)) <= 0.88
 
 
@@ -197,7 +208,7 @@ def test_the_floor_finds_one_prompt_that_never_passes() -> None:
 def test_too_few_queries_are_inconclusive() -> None:
     row = one(PASS, [4] * 4, [0] * 4)
     assert row.verdict == "skipped"
-    assert "too few" in row.reason
+    assert row.reason == "inconclusive: needs 5 questions, has 4"
     assert one(PASS, [4] * 5, [0] * 5).verdict == "fail"
 
 

@@ -16,14 +16,14 @@ FAMILY = '''
 """How often replies ask something back."""
 
 from sfr_eval.metrics.context import NO_TEXT, metric_result
-from sfr_eval.metrics.metric import GateDefault, Metric, Pairs, by_id
+from sfr_eval.metrics.metric import Metric, Pairs, by_id
 
 VERSION = "1"
 METRICS = by_id(
     Metric("question_share", "lower", "Share of replies with a question mark.",
            label="Questions back", headline=("quality", 9), claims=("within",),
            pairs=Pairs(place=9, figures=(("length",),), compared=("length",)),
-           gate=GateDefault(0.05, place=9)),
+           span=1.0, primary=("quality", 0)),
 )
 
 

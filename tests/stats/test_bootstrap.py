@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binomtest, bootstrap
 
 from sfr_eval.stats.bootstrap import bootstrap_interval
+from sfr_eval.stats.bounded import bounded_interval
 
 
 def test_it_agrees_with_scipy() -> None:
@@ -33,7 +34,11 @@ def test_no_success_at_all_is_not_certainty() -> None:
     assert high == pytest.approx(exact.high, abs=1e-12)
     assert bootstrap_interval([1.0] * 20)[:2] == pytest.approx((1 - exact.high, 1.0))
     assert bootstrap_interval([0.0] * 20, ceiling=5)[1] == pytest.approx(5 * exact.high)
-    assert bootstrap_interval([0.5, 0.5]) == (0.5, 0.5, "constant")
+
+
+def test_equal_numbers_between_the_bounds_are_not_certainty() -> None:
+    assert bootstrap_interval([0.5] * 60) == bounded_interval([0.5] * 60)
+    assert bootstrap_interval([2.5] * 60, ceiling=5) == bounded_interval([2.5] * 60, high=5)
 
 
 def test_one_number_has_no_interval() -> None:

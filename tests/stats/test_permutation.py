@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm, permutation_test
+from scipy.stats import binomtest, norm, permutation_test
 
-from sfr_eval.stats.permutation import holm, mcnemar_exact, sign_flip_p_values, smallest_p
+from sfr_eval.stats.permutation import holm, sign_flip_p_values
 from tests.support.paired import sign_flip_test
 
 ALTERNATIVES = ("two-sided", "greater", "less")
+
+
+def mcnemar(lost: int, gained: int, alternative: str = "two-sided") -> float:
+    """McNemar's exact test (1947): all changes are as likely to be losses as gains."""
+    n = lost + gained
+    return float(binomtest(gained, n, 0.5, alternative=alternative).pvalue) if n else 1.0
 
 
 def test_pairing_sees_what_an_unpaired_test_does_not() -> None:
@@ -22,21 +28,9 @@ def test_pairing_sees_what_an_unpaired_test_does_not() -> None:
     error = math.sqrt(sum(p * (1 - p) / (n - 1) for p in (first, second)))
     unpaired = 2 * norm.sf(abs(second - first) / error)
     assert round(float(unpaired), 3) == 0.080
-    assert round(mcnemar_exact(lost, gained), 3) == 0.008
+    assert round(mcnemar(lost, gained), 3) == 0.008
     (flipped,) = sign_flip_p_values([[-1] * lost + [1] * gained + [0] * (n - lost - gained)])
     assert flipped == pytest.approx(0.0079, abs=0.001)
-
-
-@pytest.mark.parametrize("alternative", ALTERNATIVES)
-@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (3, 3), (0, 5), (7, 2), (12, 30)])
-def test_mcnemar_counts_the_coin_flips_as_extreme(lost: int, gained: int, alternative: str) -> None:
-    n = lost + gained
-    more = sum(math.comb(n, i) for i in range(gained, n + 1)) / 2**n
-    fewer = sum(math.comb(n, i) for i in range(gained + 1)) / 2**n
-    expected = {"greater": more, "less": fewer, "two-sided": min(1.0, 2 * min(more, fewer))}
-    assert mcnemar_exact(lost, gained, alternative=alternative) == pytest.approx(
-        expected[alternative]
-    )
 
 
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
@@ -46,7 +40,7 @@ def test_flipping_signs_of_right_and_wrong_is_mcnemar(alternative: str) -> None:
         for gained in range(14 - lost):
             differences = [-1.0] * lost + [0.0] * 3 + [1.0] * gained
             (found,) = sign_flip_p_values([differences], alternative=alternative)
-            assert found == pytest.approx(mcnemar_exact(lost, gained, alternative=alternative))
+            assert found == pytest.approx(mcnemar(lost, gained, alternative=alternative))
 
 
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
@@ -93,15 +87,6 @@ def test_mirrored_differences_swap_the_sides(values: list[float]) -> None:
     (less,) = sign_flip_p_values([values], alternative="less")
     (greater,) = sign_flip_p_values([[-v for v in values]], alternative="greater")
     assert less == pytest.approx(greater)
-
-
-def test_smallest_p_is_that_of_differences_of_one_sign() -> None:
-    for n in (1, 4, 13):
-        for alternative in ALTERNATIVES:
-            values = [-1.0 if alternative == "less" else 1.0] * n
-            (found,) = sign_flip_p_values([values], alternative=alternative)
-            assert smallest_p(n, alternative=alternative) == pytest.approx(found)
-    assert smallest_p(40) == pytest.approx(1e-5)
 
 
 def test_false_alarms_are_as_rare_as_they_should_be() -> None:

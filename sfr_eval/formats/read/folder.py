@@ -80,7 +80,7 @@ def import_generations(
     manifest = Manifest.model_validate(manifest.stored())  # as it will be read back
     old = folder.read_manifest()
     if old is not None:
-        manifest = manifest.keeping(old, "thinking", "judging")
+        manifest = manifest.keeping(old, "thinking", "judging", "looks")
     if old and old.model_copy(update={"sealed": manifest.sealed}) != manifest:
         raise UserError(f"--output {folder.path}: holds another run; choose another folder")
     with writing_to(folder.path):
@@ -187,6 +187,7 @@ def _manifest(
         ),
         temperatures=tuple(sorted({sample.temperature for sample in samples})),
         samples=max(cells.values()),
+        primary=suite.spec.primary,
     )
     facts = ImportFacts(
         format=first.format,

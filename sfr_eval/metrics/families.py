@@ -17,6 +17,7 @@ FAMILIES: dict[str, str] = {
     "facts": "sfr_eval.metrics.facts",
     "lexical": "sfr_eval.metrics.lexical",
     "semantic": "sfr_eval.metrics.semantic",
+    "syntax": "sfr_eval.metrics.syntax",
     "style": "sfr_eval.metrics.style",
     "population": "sfr_eval.metrics.population",
     "quality": "sfr_eval.metrics.quality",
@@ -33,7 +34,7 @@ FAMILIES: dict[str, str] = {
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
-NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "quality"})
+NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "syntax", "quality"})
 
 
 @dataclass(frozen=True, slots=True)

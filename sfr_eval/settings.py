@@ -173,6 +173,9 @@ class ScoreSettings(Settings):
     tokenizer: str = setting(
         "words-v1, characters-v1, blanks-v1, rouge-v1 or a tokenizer.json", default="words-v1"
     )
+    tagger: str | None = setting(
+        "syntax: nltk, or a spaCy pipeline; default: en_core_web_sm, else nltk, if installed"
+    )
     token_window: Window | None = setting(
         "words and meaning: compare the first N tokens of replies; none: all; default: the suite's"
     )

@@ -17,6 +17,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.meanings import CosineCut, Equivalence
 from sfr_eval.metrics.metric import Metric
 from sfr_eval.metrics.normal_text import normal_text
+from sfr_eval.metrics.taggers import Tagger, load_tagger
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.models.hidden_states import NO_CHECKPOINT
 from sfr_eval.types import Cell, MetricResult, Sample, Value
@@ -52,6 +53,7 @@ class Context:
     style_data: Path | None = None
     tokenizer: Tokenizer = field(default_factory=load_tokenizer)
     equivalence: Equivalence = field(default_factory=CosineCut)  # which replies say the same
+    load_tagger: Callable[[], Tagger | str] = field(default=load_tagger)  # or why there is none
     grading: "Grading | None" = None  # verdicts on the answers, for code suites
     forward: "Forward | None" = None  # the checkpoint, for families that read its hidden states
     judged: "Judged | None" = None  # the judges' votes on these samples

@@ -18,6 +18,7 @@ FAMILIES: dict[str, str] = {
     "lexical": "sfr_eval.metrics.lexical",
     "semantic": "sfr_eval.metrics.semantic",
     "windows": "sfr_eval.metrics.windows",
+    "syntax": "sfr_eval.metrics.syntax",
     "style": "sfr_eval.metrics.style",
     "population": "sfr_eval.metrics.population",
     "quality": "sfr_eval.metrics.quality",
@@ -35,7 +36,7 @@ FAMILIES: dict[str, str] = {
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
-NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "quality", "reward"})
+NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "syntax", "quality", "reward"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,9 @@ from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.metrics.equivalence import DRAW
 from sfr_eval.metrics.gates import Gate, gate_of
 from sfr_eval.metrics.lexical import signatures as lexical_signatures
-from sfr_eval.metrics.meanings import distinct_meanings
+from sfr_eval.metrics.meanings import distinct_meanings, whole_texts
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.ngrams import pack
-from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.metrics.repetition import group_means
 from sfr_eval.metrics.semantic import signatures
 from sfr_eval.metrics.semantic_sets import set_values
@@ -69,7 +68,8 @@ def compute(context: Context) -> list[MetricResult]:
         return []
     prompts = list(_prompts(context, gate))
     good = [prompt.good for prompt in prompts]
-    sets = set_values(context.reply_embeddings, good, workers=context.workers)
+    readable = [rows[context.readable[rows]] for rows in good]  # by the encoder
+    sets = set_values(context.reply_embeddings, readable, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
     too_few = f"fewer than {DRAW} replies with text that could be judged"
     bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
@@ -92,7 +92,7 @@ def compute(context: Context) -> list[MetricResult]:
             utilities(
                 context.equivalence,
                 context.reply_embeddings,
-                [normal_text(reply.text) for reply in context.replies],
+                whole_texts(context),
                 np.array([gate.scores.get(r.sample_id, 0.0) for r in context.replies]),
                 [prompt.drawn for prompt in prompts],
             ),

@@ -18,6 +18,7 @@ from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.meanings import load_equivalence
 from sfr_eval.metrics.semantic import persona_similarity
 from sfr_eval.metrics.sweep import summaries
+from sfr_eval.metrics.taggers import load_tagger
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.hidden_states import Forward
 from sfr_eval.pipeline.checkpoint import reward_model
@@ -94,6 +95,7 @@ def measure(
                 style_data=settings.style_data,
                 tokenizer=replace(tokenizer, window=suite.spec.window(settings.token_window)),
                 equivalence=equivalence,
+                load_tagger=functools.partial(load_tagger, settings.tagger),
                 grading=grading(suite),
                 forward=forward,
                 judged=judged,

@@ -76,9 +76,12 @@ def _key(job: Job, plan: Plan) -> str:
     context = job.context
     part = plan.suites[0]
     names = {family.name for family in job.families}
-    encoder = style_data = None
+    encoder = style_data = tagger = None
     if names - NEED_NO_ENCODER:
         encoder = f"{context.encoder.fingerprint}{context.encoder.variant}"
+    if "syntax" in names:
+        found = context.load_tagger()
+        tagger = found if isinstance(found, str) else found.signature
     if context.style_data is not None and names & {"style", "population"}:
         style_data = hashlib.sha256(context.style_data.read_bytes()).hexdigest()
     key = {
@@ -91,6 +94,7 @@ def _key(job: Job, plan: Plan) -> str:
         "families": {family.name: family.version for family in job.families},
         "tokenizer": context.tokenizer.signature,
         "encoder": encoder,
+        "tagger": tagger,
         "equivalence": context.equivalence.signature,
         "style_data": style_data,
         "reward": _reward_signature(context),

@@ -1,5 +1,6 @@
 """What is called of the rows over groups of trainings: one family, decided at once."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -57,7 +58,7 @@ def _decided(drafts: Sequence[Replicated], *, alpha: float) -> list[DifferenceRo
     for (place, crossed), step in zip(tests, steps, strict=True):
         decision = _decision(drafts[place], crossed, step, alpha=alpha)
         rows[place] = _called(drafts[place], decision)
-        if decision.call == "inconclusive":
+        if decision.call == "inconclusive" and decision.questions is None:
             text = _needs(drafts[place], crossed, decision, level=step.level)
             rows[place] = replace(rows[place], words=rows[place].words + text)
     return rows
@@ -75,6 +76,12 @@ def _decision(draft: Replicated, crossed: Crossed, step: Step, *, alpha: float) 
     call: Call = "equal" if small else "inconclusive"
     if step.called:
         call = "gain" if (crossed.value > 0) == (row.higher_is_better is not False) else "loss"
+    visible = crossed.smallest_visible(level=step.level)
+    questions = None
+    if visible is None:  # nothing varies: what the steps of a share would show
+        visible = draft.evidence.smallest_visible(alpha=step.level)
+        if visible and row.margin and visible > row.margin and call == "inconclusive":
+            questions = math.ceil(row.n * (visible / row.margin) ** 2)
     return Decision(
         call=call,
         small=small,
@@ -82,7 +89,8 @@ def _decision(draft: Replicated, crossed: Crossed, step: Step, *, alpha: float) 
         high=high,
         p_value=step.p_value,
         p_adjusted=step.p_adjusted,
-        smallest_visible=crossed.smallest_visible(level=step.level),
+        smallest_visible=visible,
+        questions=questions,
     )
 
 

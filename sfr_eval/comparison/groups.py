@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -79,17 +78,15 @@ def open_groups(groups: Mapping[str, Sequence[Folder]]) -> list[RunGroup]:
     for name, members in groups.items():
         if not members:
             raise UserError(f"--group {name}: holds no run")
-    folders = [Path(folder) for members in groups.values() for folder in members]
-    for folder, count in Counter(folder.resolve() for folder in folders).items():
-        if count > 1:
-            owners = [
-                name
-                for name, members in groups.items()
-                for member in members
-                if Path(member).resolve() == folder
-            ]
-            where = f"twice in {owners[0]}" if len(set(owners)) == 1 else " and ".join(owners)
-            raise UserError(f"--group: {folder} is in {where}; a run is one training of one group")
+    owners: dict[Path, str] = {}
+    for name, members in groups.items():
+        for member in members:
+            owner = owners.setdefault(folder := Path(member).resolve(), name)
+            if owner != name:
+                raise UserError(f"--group {name}: {folder} is in {owner}, too")
+        if len({Path(member).resolve() for member in members}) < len(members):
+            raise UserError(f"--group {name}: a run comes twice; each is one training")
+    folders = [Path(member) for members in groups.values() for member in members]
     runs = iter(open_runs(folders))
     return [
         RunGroup(name=name, runs=tuple(next(runs) for _ in members))

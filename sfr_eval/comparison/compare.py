@@ -61,7 +61,7 @@ def compare_runs(
         primary = PrimaryFamily.parse(primary)
     drafts = []
     for second in others:
-        shown = _metrics(first, second, metrics)
+        shown = chosen_metrics((first, second), metrics)
         families = _families(first, second, list(shown), primary)
         chosen = {
             suite: list(dict.fromkeys((*families[suite].measures.values(), *names)))
@@ -69,7 +69,7 @@ def compare_runs(
         }
         different = mismatches(conditions(first, chosen), conditions(second, chosen))
         if different and not allow_mismatch:
-            raise UserError(_refusal(first, second, different))
+            raise UserError(refusal(first, second, different))
         drafts.append(_draft(first, second, chosen, different, families=families, margin=margin))
     # The primary rows of all pairs and suites are one family.
     level = alpha_after(looks(runs), alpha=ALPHA)
@@ -119,7 +119,7 @@ def _draft(
     margin: float,
 ) -> _Draft:
     unequal = {
-        suite: {} if _other_k(different, suite) else unequal_prompts(first, second, suite)
+        suite: {} if _other_k(different, suite) else unequal_prompts((first, second), suite)
         for suite in metrics
     }
     return _Draft(
@@ -179,23 +179,22 @@ def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteCom
     )
 
 
-def _metrics(
-    first: ScoredRun, second: ScoredRun, wanted: Sequence[str] | None
-) -> dict[str, list[str]]:
+def chosen_metrics(runs: Sequence[ScoredRun], wanted: Sequence[str] | None) -> dict[str, list[str]]:
     """Return suite -> ids of the metrics to compare. Raises UserError where nothing is left."""
-    suites = common([first.suites, second.suites])
+    suites = common([run.suites for run in runs])
     if not suites:
-        raise UserError(
-            f"compare: {first.folder} ({', '.join(first.suites)}) and {second.folder} "
-            f"({', '.join(second.suites)}) have no suite in common"
-        )
-    by_suite = {suite: compared_metrics((first, second), suite) for suite in suites}
+        names = " and ".join(f"{run.folder} ({', '.join(run.suites)})" for run in runs)
+        raise UserError(f"compare: {names} have no suite in common")
+    by_suite = {suite: compared_metrics(runs, suite) for suite in suites}
     if wanted is None:
         return by_suite
-    in_both = {name for names in by_suite.values() for name in names}
+    everywhere = {name for names in by_suite.values() for name in names}
     for name in wanted:
-        if name not in in_both:
-            raise UserError(f"--metrics {name}: not in both runs; {did_you_mean(name, in_both)}")
+        if name not in everywhere:
+            where = "both" if len(runs) == 2 else "all"
+            raise UserError(
+                f"--metrics {name}: not in {where} runs; {did_you_mean(name, everywhere)}"
+            )
     return {suite: [name for name in names if name in wanted] for suite, names in by_suite.items()}
 
 
@@ -205,7 +204,8 @@ def _other_k(different: Sequence[Mismatch], suite: str) -> bool:
     return any(mismatch.what == f"suite {suite}: k" for mismatch in different)
 
 
-def _refusal(first: ScoredRun, second: ScoredRun, different: Sequence[Mismatch]) -> str:
+def refusal(first: ScoredRun, second: ScoredRun, different: Sequence[Mismatch]) -> str:
+    """Return the message of an error about runs that may not be compared."""
     shown = "; ".join(str(mismatch) for mismatch in different[:5])
     more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
     return (

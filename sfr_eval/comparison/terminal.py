@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
-from sfr_eval.comparison.tables import difference_cells, matched_cells
+from sfr_eval.comparison.tables import difference_cells, matched_cells, training_rows
 from sfr_eval.util.terminal import print_json, print_table
 
 SHOWN_PART = 0.8
@@ -16,11 +16,12 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> list[str]:
     if as_json:
         print_json(comparison.as_dict())
         return list(_notes(comparison))
-    letters = {run.label: chr(ord("A") + i) for i, run in enumerate(comparison.runs)}
+    letters = {name: chr(ord("A") + place) for place, name in enumerate(comparison.names)}
     for pair in comparison.pairs:
         for suite in pair.suites:
             _print_differences(pair, suite, letters)
             _print_matched(pair, suite)
+    _print_trainings(comparison)
     return [*_notes(comparison), *_summaries(comparison)]
 
 
@@ -63,6 +64,18 @@ def _print_matched(pair: Pair, suite: SuiteComparison) -> None:
             ["diversity", "", "difference [95 %]", ""],
             lines,
         )
+
+
+def _print_trainings(comparison: Comparison) -> None:
+    """Print the primary metrics training by training."""
+    lines = [
+        [row.group, row.metric, f"{row.temperature:g}", row.mean, row.values, row.spread]
+        for suite in dict.fromkeys(suite.id for pair in comparison.pairs for suite in pair.suites)
+        for row in training_rows(comparison, suite)
+    ]
+    if lines:
+        head = ["group", "metric", "T", "mean [95 %]", "its trainings", "sd between"]
+        print_table("training by training", head, lines)
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:

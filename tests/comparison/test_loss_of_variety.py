@@ -39,6 +39,13 @@ def test_a_loss_of_both_kinds_by_hand() -> None:
     assert found.n == 1
 
 
+def test_the_sentence_has_all_three_numbers() -> None:
+    sentence = split(run(q=(0.9, 0.5)), run(q=(0.6, 0.3))).sentence
+    assert [number in sentence for number in ("-0.27:", "-0.12 because", "-0.15 because")] == [
+        True
+    ] * 3
+
+
 def test_one_cause_alone_leaves_the_other_at_zero() -> None:
     alike = split(run(q=(0.8, 0.5), r=(1.0, 0.4)), run(q=(0.8, 0.1), r=(1.0, 0.2)))
     assert alike.fewer_good.value == 0

@@ -56,7 +56,13 @@ def _beside(
     if role == "variety" and fails and lengths is not None and lengths.explains(gain=False):
         reason = f"{row.words}, but its replies are longer: {lengths.words}"
         return replace(row, verdict="skipped", reason=reason)
-    if role in ("variety", "style") and row.verdict == "fail" and row.call == "loss":
+    if role == "form" and fails and family.get("quality") and family["quality"].call == "gain":
+        reason = (
+            f"{row.words}, but {family['quality'].metric} rose, as it does not with noise: the "
+            "baseline says the same to different questions"
+        )
+        return replace(row, verdict="skipped", reason=reason)
+    if role in ("variety", "style") and fails:
         for other in _traded_for(row, role, family):
             reason = (
                 f"{row.words}, but {other.metric} rose by more of its span: what was lost may be "

@@ -33,7 +33,6 @@ METRICS = by_id(
            "Share of replies that are closer to their own question than to any other one.",
            range=(0, 1), outcomes=True,
            label="Own question recognised", headline=("quality", 7), span=1.0, trust="relevance",
-           primary=("quality", 7),
            pairs=Pairs(
                place=7,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),),
@@ -43,7 +42,8 @@ METRICS = by_id(
     Metric("query_strength", "higher",
            "How far up its own question stands among those that a reply is close to; 0 by chance.",
            range=(-1, 1),
-           label="Closeness to the own question", span=1.0, trust="relevance"),
+           label="Closeness to the own question", span=1.0, trust="relevance",
+           primary=("quality", 8)),
     Metric("relevant_share", "higher",
            "Share of replies that are close enough to their own question to count as answers.",
            range=(0, 1), outcomes=True,

@@ -1,5 +1,5 @@
-"""Rarefaction: the expected number of classes in a smaller draw, for rarefied distinct-n and
-distinct_k.
+"""Rarefaction: the chance that a class is absent from a smaller draw, for rarefied distinct-n and
+distinct_k. The expected number of classes in the draw is the sum of 1 - chance (Hurlbert 1971).
 
 Symbols: n items in classes of sizes n_j; m of them are drawn without replacement. The chance that
 class j is absent is C(n - n_j, m) / C(n, m).

@@ -103,6 +103,9 @@ def test_absence_equals_binomials(sizes: list[int], data: st.DataObject) -> None
     m = data.draw(st.integers(0, n))
     expected = [math.comb(n - size, m) / math.comb(n, m) for size in sizes]
     np.testing.assert_allclose(absence(sizes, n, m), expected, atol=1e-12)
+    found = float((1 - absence(sizes, n, m)).sum())
+    assert -1e-9 <= found <= min(m, len(sizes)) + 1e-9
+    assert float((1 - absence(sizes, n, n)).sum()) == pytest.approx(len(sizes))
 
 
 @pytest.mark.parametrize(("d", "tolerance"), [(1, 1e-9), (3, 1e-9), (5, 0.15)])

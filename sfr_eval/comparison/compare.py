@@ -21,6 +21,7 @@ from sfr_eval.comparison.differences import (
     measured_in,
 )
 from sfr_eval.comparison.family import MARGIN, Family, family
+from sfr_eval.comparison.lengths import lengths_of_runs
 from sfr_eval.comparison.looks import alpha_after, looks
 from sfr_eval.comparison.matched import matched_qualities
 from sfr_eval.comparison.mismatch import Mismatch, conditions, mismatches
@@ -60,11 +61,16 @@ def compare_runs(
         primary = PrimaryFamily.parse(primary)
     drafts = []
     for second in others:
-        chosen = _metrics(first, second, metrics)
+        shown = _metrics(first, second, metrics)
+        families = _families(first, second, list(shown), primary)
+        chosen = {
+            suite: list(dict.fromkeys((*families[suite].measures.values(), *names)))
+            for suite, names in shown.items()
+        }
         different = mismatches(conditions(first, chosen), conditions(second, chosen))
         if different and not allow_mismatch:
             raise UserError(_refusal(first, second, different))
-        drafts.append(_draft(first, second, chosen, different, primary=primary, margin=margin))
+        drafts.append(_draft(first, second, chosen, different, families=families, margin=margin))
     # The primary rows of all pairs and suites are one family.
     level = alpha_after(looks(runs), alpha=ALPHA)
     rows = iter(decided([row for draft in drafts for row in draft.rows], alpha=level))
@@ -75,6 +81,19 @@ def compare_runs(
         margin=margin,
         runs=tuple(runs),
     )
+
+
+def _families(
+    first: ScoredRun, second: ScoredRun, suites: Sequence[str], wanted: PrimaryFamily | None
+) -> dict[str, Family]:
+    return {
+        suite: family(
+            measured_in((first, second), suite),
+            declared=first.manifest.part(suite).primary,
+            wanted=wanted,
+        )
+        for suite in suites
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,17 +115,9 @@ def _draft(
     metrics: Mapping[str, Sequence[str]],
     different: Sequence[Mismatch],
     *,
-    primary: PrimaryFamily | None,
+    families: Mapping[str, Family],
     margin: float,
 ) -> _Draft:
-    families = {
-        suite: family(
-            measured_in((first, second), suite),
-            declared=first.manifest.part(suite).primary,
-            wanted=primary,
-        )
-        for suite in metrics
-    }
     unequal = {
         suite: {} if _other_k(different, suite) else unequal_prompts(first, second, suite)
         for suite in metrics
@@ -125,7 +136,7 @@ def _draft(
                 first,
                 second,
                 suite,
-                metrics=list(dict.fromkeys((*families[suite].measures.values(), *names))),
+                metrics=names,
                 family=families[suite],
                 unequal=unequal[suite],
                 margin=margin,
@@ -141,7 +152,7 @@ def _pair(draft: _Draft, rows: Iterator[DifferenceRow]) -> Pair:
         first=draft.first.label,
         second=draft.second.label,
         mismatches=tuple(draft.mismatches),
-        warnings=tuple(warnings(draft.first, draft.second, draft.unequal)),
+        warnings=tuple(warnings(draft.first, draft.second, draft.unequal, families=draft.families)),
         suites=tuple(
             _suite(draft, suite, [row for row in finished if row.suite == suite])
             for suite in draft.metrics
@@ -151,6 +162,10 @@ def _pair(draft: _Draft, rows: Iterator[DifferenceRow]) -> Pair:
 
 def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteComparison:
     first, second = draft.first, draft.second
+    temperature = draft.families[suite].temperature
+    lengths = None
+    if temperature is not None:
+        lengths = lengths_of_runs(first, second, suite, temperature)
     matched = matched_qualities(first, second, suite, metrics=draft.metrics[suite])
     return SuiteComparison(
         id=suite,
@@ -160,7 +175,7 @@ def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteCom
         matched=tuple(matched),
         unequal=tuple(draft.unequal[suite]),
         missing=draft.families[suite].missing,
-        summary=summarise(rows, first=first.label, second=second.label),
+        summary=summarise(rows, first=first.label, second=second.label, lengths=lengths),
     )
 
 

@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from sfr_eval.comparison.family import Family
+from sfr_eval.comparison.lengths import lengths_of_runs
+from sfr_eval.comparison.mismatch import gates_differ
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings
@@ -22,6 +25,7 @@ class _Runs:
     first: ScoredRun
     second: ScoredRun
     unequal: Mapping[str, Mapping[Cell, int]]  # suite -> prompts with unequal numbers of replies
+    families: Mapping[str, Family]  # suite -> its primary family
 
     @property
     def both(self) -> tuple[ScoredRun, ScoredRun]:
@@ -33,10 +37,14 @@ class _Runs:
 
 
 def warnings(
-    first: ScoredRun, second: ScoredRun, unequal: Mapping[str, Mapping[Cell, int]]
+    first: ScoredRun,
+    second: ScoredRun,
+    unequal: Mapping[str, Mapping[Cell, int]],
+    *,
+    families: Mapping[str, Family],
 ) -> list[str]:
     """Return the warnings, the gravest first; runs with these are still comparable."""
-    runs = _Runs(first=first, second=second, unequal=unequal)
+    runs = _Runs(first=first, second=second, unequal=unequal, families=families)
     return [line for check in CHECKS for line in check(runs)]
 
 
@@ -63,6 +71,38 @@ def _unequal(runs: _Runs) -> Iterator[str]:
             )
 
 
+def _replies(runs: _Runs) -> Iterator[str]:
+    """Warn of what makes replies read as varied for another reason, in the family and outside."""
+    for suite, family in runs.families.items():
+        for run in runs.both:
+            for line in reply_warnings(run.suites[suite]):
+                yield f"{run.label}, {suite}: {line}"
+        t = family.temperature
+        if t is not None and (lengths := lengths_of_runs(*runs.both, suite, t)):
+            yield f"{suite}, {lengths.line}"
+        if "quality" not in family.measures:
+            yield (
+                f"{suite}: no measure of quality in these runs: noise and replies to other "
+                "questions are varied, too. Add a judge (--judge) or a reward model "
+                "(--reward-model)."
+            )
+        for missing in family.missing:
+            yield f"{suite}: declares its {missing}, which was not measured in both runs."
+
+
+def _order(runs: _Runs) -> Iterator[str]:
+    """Warn where the words of one run are in less of an order, be it by noise or by comparison."""
+    for suite in runs.suites:
+        first, second = (run.suites[suite] for run in runs.both)
+        for t, (one, two) in orders_apart(first, second).items():
+            less, more = runs.both if one < two else runs.both[::-1]
+            yield (
+                f"{suite}, T = {t:g}: the order of the words tells less in {less.label} "
+                f"({min(one, two):.2f} against {max(one, two):.2f}): it has noise among its words, "
+                f"or {more.label} says the same to different questions."
+            )
+
+
 def _truncated(runs: _Runs) -> Iterator[str]:
     for suite in runs.suites:
         one, two = (_truncated_shares(run, suite) for run in runs.both)
@@ -73,22 +113,6 @@ def _truncated(runs: _Runs) -> Iterator[str]:
                     f"{two[t]:.0%} of {runs.second.label}'s were cut at max_tokens; cut texts "
                     "cannot be compared with whole ones."
                 )
-
-
-def _replies(runs: _Runs) -> Iterator[str]:
-    """Warn of what makes replies read as varied, or as alike, without being a matter of variety."""
-    for suite in runs.suites:
-        for run in runs.both:
-            for line in reply_warnings(run.suites[suite]):
-                yield f"{suite}, {run.label}: {line}"
-        first, second = (run.suites[suite] for run in runs.both)
-        for t, (one, two) in orders_apart(first, second).items():
-            less, more = runs.both if one < two else runs.both[::-1]
-            yield (
-                f"{suite}, T = {t:g}: the order of the words tells less in {less.label} "
-                f"({min(one, two):.2f} against {max(one, two):.2f}): it has noise among its words, "
-                f"or {more.label} says the same to different questions."
-            )
 
 
 def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
@@ -104,8 +128,8 @@ def _models(runs: _Runs) -> Iterator[str]:
             yield f"{run.label}: the sampling settings are unknown, so they cannot be checked."
     if runs.first.fingerprint == runs.second.fingerprint:
         seeds = [run.identity.seed for run in runs.both]
-        if seeds[0] == seeds[1]:
-            yield "Both runs are of the same weights with the same seed: one run, seen twice."
+        if _same_texts(runs):
+            yield "Both runs hold the same replies: one run, seen twice."
         else:
             yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."
     for name, read in _SETUP.items():
@@ -115,6 +139,15 @@ def _models(runs: _Runs) -> Iterator[str]:
                 f"The {name} differs: {one} in {runs.first.label}, {two} in {runs.second.label}. "
                 "It may cause some of the difference."
             )
+
+
+def _same_texts(runs: _Runs) -> bool:
+    """Return whether all replies that both runs have are the same texts."""
+    texts = [
+        {(s.suite, s.cell, s.index): s.text for s in run.samples if s.has_text} for run in runs.both
+    ]
+    shared = texts[0].keys() & texts[1].keys()
+    return bool(shared) and all(texts[0][key] == texts[1][key] for key in shared)
 
 
 _SETUP: dict[str, Callable[[Manifest], str | None]] = {
@@ -136,6 +169,12 @@ def _only_one(runs: _Runs) -> Iterator[str]:
             if temperatures := sorted(set(here.temperatures) - set(there.temperatures)):
                 shown = ", ".join(f"{t:g}" for t in temperatures)
                 yield f"{suite}: only {run.label} has T = {shown}: not compared there."
+            gated = [metric for metric in here.metrics if metric in there.metrics]
+            if gated := [name for name in gated if gates_differ(runs.both, suite, name)]:
+                yield (
+                    f"{suite}: good replies are chosen by another gate in each run: "
+                    f"{_listed(gated)} are not compared."
+                )
             if metrics := [metric for metric in here.metrics if metric not in there.metrics]:
                 yield (
                     f"{suite}: only {run.label} has {_listed(metrics)} ({len(metrics)} metrics): "
@@ -150,8 +189,9 @@ def _listed(names: list[str]) -> str:
 CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _incomplete,
     _unequal,
-    _truncated,
     _replies,
+    _order,
+    _truncated,
     _models,
     _only_one,
 )

@@ -18,6 +18,7 @@ from sfr_eval.gate.places import places
 from sfr_eval.gate.snapshot import Snapshot
 from sfr_eval.gate.spec import Check
 from sfr_eval.gate.trade import judged_together
+from sfr_eval.gate.warnings import unequal_lengths_of
 from sfr_eval.stats.permutation import FLIPS, sign_flip_p_values
 
 FEW = 10
@@ -52,7 +53,8 @@ def decide(
     rules = list(_non_inferiorities([evidence[i] for i in others], flips=flips))
     decisions.update(zip(others, rules, strict=True))
     rows = [_row(one, _floored(one, decisions[i])) for i, one in enumerate(evidence)]
-    return judged_together(rows, [one.check.role for one in evidence])
+    lengths = unequal_lengths_of(checks, baseline, candidate)
+    return judged_together(rows, [one.check.role for one in evidence], lengths=lengths)
 
 
 def _regressions(

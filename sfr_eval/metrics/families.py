@@ -17,6 +17,7 @@ FAMILIES: dict[str, str] = {
     "facts": "sfr_eval.metrics.facts",
     "lexical": "sfr_eval.metrics.lexical",
     "semantic": "sfr_eval.metrics.semantic",
+    "windows": "sfr_eval.metrics.windows",
     "style": "sfr_eval.metrics.style",
     "population": "sfr_eval.metrics.population",
     "quality": "sfr_eval.metrics.quality",

@@ -12,15 +12,12 @@ from typing import Any
 
 from sfr_eval.judges.rubric import GOOD, SCALE
 from sfr_eval.metrics.context import Context
-from sfr_eval.metrics.judged import score_of, votes_by_reply
+from sfr_eval.metrics.judged import JUDGED_AXES, score_of, votes_by_reply
 from sfr_eval.metrics.metric import Trust
 from sfr_eval.metrics.quality import oracle_of
 from sfr_eval.metrics.relevance import RELEVANT, recognised
 from sfr_eval.metrics.reward import rewards_of
 from sfr_eval.types import Sample
-
-JUDGED_AXES = ("ctx", "rel", "flu")
-"""Axes of judgement that a good reply must pass, each that was judged; style is no part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

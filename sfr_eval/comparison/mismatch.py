@@ -129,13 +129,6 @@ def compared_signature(run: ScoredRun, suite: str, metric: str) -> dict[str, str
     return compared_parts(metric, run.estimate(suite, metric).signature)
 
 
-def gates_differ(runs: Sequence[ScoredRun], suite: str, metric: str) -> bool:
-    """Return whether the runs chose the replies that a metric counts by different gates, say a
-    judge and relevance. Such values are not comparable, and no fault of the runs either."""
-    parts = [compared_signature(run, suite, metric).get("gate") for run in runs]
-    return len(set(parts)) > 1
-
-
 def _only(own: frozenset[PromptKey], other: frozenset[PromptKey]) -> str:
     extra = sorted(f"{query}/{persona}".rstrip("/") for query, persona in own - other)
     if not extra:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from sfr_eval.comparison.family import Family
 from sfr_eval.comparison.lengths import lengths_of_runs
-from sfr_eval.comparison.mismatch import gates_differ
+from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings
 from sfr_eval.report.warnings import incomplete
 from sfr_eval.store.manifest import Manifest
@@ -71,12 +72,9 @@ def _unequal(runs: _Runs) -> Iterator[str]:
             )
 
 
-def _replies(runs: _Runs) -> Iterator[str]:
-    """Warn of what makes replies read as varied for another reason, in the family and outside."""
+def _family(runs: _Runs) -> Iterator[str]:
+    """Warn of what the primary family lacks, and of lengths that may decide in its place."""
     for suite, family in runs.families.items():
-        for run in runs.both:
-            for line in reply_warnings(run.suites[suite]):
-                yield f"{run.label}, {suite}: {line}"
         t = family.temperature
         if t is not None and (lengths := lengths_of_runs(*runs.both, suite, t)):
             yield f"{suite}, {lengths.line}"
@@ -88,19 +86,6 @@ def _replies(runs: _Runs) -> Iterator[str]:
             )
         for missing in family.missing:
             yield f"{suite}: declares its {missing}, which was not measured in both runs."
-
-
-def _order(runs: _Runs) -> Iterator[str]:
-    """Warn where the words of one run are in less of an order, be it by noise or by comparison."""
-    for suite in runs.suites:
-        first, second = (run.suites[suite] for run in runs.both)
-        for t, (one, two) in orders_apart(first, second).items():
-            less, more = runs.both if one < two else runs.both[::-1]
-            yield (
-                f"{suite}, T = {t:g}: the order of the words tells less in {less.label} "
-                f"({min(one, two):.2f} against {max(one, two):.2f}): it has noise among its words, "
-                f"or {more.label} says the same to different questions."
-            )
 
 
 def _truncated(runs: _Runs) -> Iterator[str]:
@@ -115,11 +100,42 @@ def _truncated(runs: _Runs) -> Iterator[str]:
                 )
 
 
+def _replies(runs: _Runs) -> Iterator[str]:
+    """Warn of what makes replies read as varied, or as alike, without being a matter of variety."""
+    for suite in runs.suites:
+        for run in runs.both:
+            about = run.suites[suite]
+            for line in (*reply_warnings(about), *relevance_warnings(about)):
+                yield f"{suite}, {run.label}: {line}"
+        first, second = (run.suites[suite] for run in runs.both)
+        for t, (one, two) in orders_apart(first, second).items():
+            less, more = runs.both if one < two else runs.both[::-1]
+            yield (
+                f"{suite}, T = {t:g}: the order of the words tells less in {less.label} "
+                f"({min(one, two):.2f} against {max(one, two):.2f}): it has noise among its words, "
+                f"or {more.label} says the same to different questions."
+            )
+
+
 def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
     samples = [sample for sample in run.samples if sample.suite == suite]
     counts = Counter(sample.temperature for sample in samples)
     cut = Counter(sample.temperature for sample in samples if sample.status == "truncated")
     return {t: cut[t] / count for t, count in counts.items()}
+
+
+def _gates(runs: _Runs) -> Iterator[str]:
+    for suite in runs.suites:
+        if any("valid_share" not in run.suites[suite].metrics for run in runs.both):
+            continue
+        one, two = (
+            compared_signature(run, suite, "valid_share").get("gate", "") for run in runs.both
+        )
+        if one != two:
+            yield (
+                f"{suite}: good replies are those that pass {one} in {runs.first.label} and {two} "
+                f"in {runs.second.label}: variety of good replies is not compared."
+            )
 
 
 def _models(runs: _Runs) -> Iterator[str]:
@@ -169,12 +185,6 @@ def _only_one(runs: _Runs) -> Iterator[str]:
             if temperatures := sorted(set(here.temperatures) - set(there.temperatures)):
                 shown = ", ".join(f"{t:g}" for t in temperatures)
                 yield f"{suite}: only {run.label} has T = {shown}: not compared there."
-            gated = [metric for metric in here.metrics if metric in there.metrics]
-            if gated := [name for name in gated if gates_differ(runs.both, suite, name)]:
-                yield (
-                    f"{suite}: good replies are chosen by another gate in each run: "
-                    f"{_listed(gated)} are not compared."
-                )
             if metrics := [metric for metric in here.metrics if metric not in there.metrics]:
                 yield (
                     f"{suite}: only {run.label} has {_listed(metrics)} ({len(metrics)} metrics): "
@@ -189,9 +199,10 @@ def _listed(names: list[str]) -> str:
 CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _incomplete,
     _unequal,
+    _family,
     _replies,
-    _order,
     _truncated,
+    _gates,
     _models,
     _only_one,
 )

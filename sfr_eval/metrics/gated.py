@@ -22,6 +22,7 @@ from sfr_eval.metrics.lexical import signatures as lexical_signatures
 from sfr_eval.metrics.meanings import distinct_meanings
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.ngrams import pack
+from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.metrics.repetition import group_means
 from sfr_eval.metrics.semantic import signatures
 from sfr_eval.metrics.semantic_sets import set_values
@@ -57,7 +58,7 @@ REFERENCES = 3
 class _Replies:
     """The rows of `Context.replies` that answer one prompt."""
 
-    drawn: Integers  # those that the gate could judge
+    drawn: Integers  # the good and the bad ones
     good: Integers  # those that pass
 
 
@@ -70,7 +71,7 @@ def compute(context: Context) -> list[MetricResult]:
     good = [prompt.good for prompt in prompts]
     sets = set_values(context.reply_embeddings, good, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
-    too_few = f"fewer than {DRAW} replies with text that the gate could judge"
+    too_few = f"fewer than {DRAW} replies with text that could be judged"
     bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
     semantic = signatures(context)
     meanings = semantic["distinct_k"][0]
@@ -91,7 +92,7 @@ def compute(context: Context) -> list[MetricResult]:
             utilities(
                 context.equivalence,
                 context.reply_embeddings,
-                context.texts,
+                [normal_text(reply.text) for reply in context.replies],
                 np.array([gate.scores.get(r.sample_id, 0.0) for r in context.replies]),
                 [prompt.drawn for prompt in prompts],
             ),
@@ -100,7 +101,7 @@ def compute(context: Context) -> list[MetricResult]:
         ),
         "valid_share": (
             np.array([_share(len(p.good), len(p.drawn)) for p in prompts], dtype=np.float64),
-            f"{NO_TEXT} that the gate could judge",
+            f"{NO_TEXT} that could be judged",
             {},
         ),
     }
@@ -122,11 +123,14 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 def _prompts(context: Context, gate: Gate) -> Iterator[_Replies]:
+    """Yield the replies to each prompt. A good one that the encoder cannot read is left out, since
+    nothing is known of its variety; a bad one stays bad."""
     verdicts = [gate.accepts(reply) for reply in context.replies]
-    judged = np.array([verdict is not None for verdict in verdicts], dtype=np.bool_)
     passed = np.array([verdict is True for verdict in verdicts], dtype=np.bool_)
+    failed = np.array([verdict is False for verdict in verdicts], dtype=np.bool_)
+    good = passed & context.readable
     for rows in context.prompt_rows():
-        yield _Replies(drawn=rows[judged[rows]], good=rows[passed[rows]])
+        yield _Replies(drawn=rows[(good | failed)[rows]], good=rows[good[rows]])
 
 
 def _notes(context: Context, gate: Gate, prompts: Sequence[_Replies]) -> dict[str, Any]:
@@ -135,7 +139,7 @@ def _notes(context: Context, gate: Gate, prompts: Sequence[_Replies]) -> dict[st
         "gate": gate.name,
         "trust": gate.trust,
         "passed": good / max(1, drawn),
-        "not_judged": len(context.replies) - drawn,
+        "not_judged": sum(gate.accepts(reply) is None for reply in context.replies),
         "prompts_with_few": sum(len(prompt.good) < 2 for prompt in prompts),
     }
 

@@ -2,8 +2,8 @@
 
 In this order: the grammar of a synthetic benchmark, the tests of a coding problem, LLM judges, a
 reward model with a threshold, and for every other run whether a reply is recognised as an answer to
-its own question. A gate decides
-about replies one by one; it says None where its judgement is missing.
+its own question. A gate decides about replies one by one; it says None where its judgement is
+missing.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.judged import JUDGED_AXES, score_of, votes_by_reply
 from sfr_eval.metrics.metric import Trust
 from sfr_eval.metrics.quality import oracle_of
-from sfr_eval.metrics.relevance import RELEVANT, recognised
+from sfr_eval.metrics.relevance import RELEVANT, recognised, signature_of
 from sfr_eval.metrics.reward import rewards_of
 from sfr_eval.types import Sample
 
@@ -126,5 +126,5 @@ def _relevance(context: Context) -> Gate | str:
             reply.sample_id: float(relevant)
             for reply, relevant in zip(context.replies, found.relevant.tolist(), strict=True)
         },
-        signature={"candidates": found.candidates, **RELEVANT},
+        signature=signature_of(context, found) | RELEVANT,
     )

@@ -54,7 +54,7 @@ def test_half_of_the_replies_are_named_with_the_run(
     half = run(tmp_path / "half", every_second(text))
     for pair in ((truth, half), (half, truth)):
         (line,) = lines(*pair, word)
-        assert line.startswith("half, persona: 50% of the replies ")
+        assert line.startswith("persona, half: 50% of the replies ")
 
 
 def test_noise_among_the_words_is_named(truth: Path, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_word_salad_is_named(truth: Path, tmp_path: Path) -> None:
 
     shuffled = run(tmp_path / "salad", edited(salad))
     line, difference = lines(truth, shuffled, "order of the words")
-    assert line.startswith("salad, persona: T = 1: the order of the words tells nothing")
+    assert line.startswith("persona, salad: T = 1: the order of the words tells nothing")
     assert "tells less in salad" in difference
 
 

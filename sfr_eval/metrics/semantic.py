@@ -55,6 +55,7 @@ METRICS = by_id(
     Metric("vendi_q2", "higher", "The same of order 2, from pairs; stable from k = 16.",
            claims=("within",), span=1.93),
     Metric("mean_squared_kernel", "lower", "Mean squared cosine of two replies to one prompt.",
+           range=(0, 1),
            claims=("within",), span=0.648),
     Metric("dpp_logdet", "higher", "log det(K + I) of the cosines, as in DQO; rises with k.",
            claims=("within",)),

@@ -19,7 +19,8 @@ STYLE_FOR_VARIETY = 4.0
 """A gain of style excuses a loss of variety only if it is so many times as large, in parts of the
 metrics' spans: a collapsed model may well be more in style."""
 
-_PRICES: dict[PrimaryRole, float] = {"quality": 1.0, "form": 1.0, "style": STYLE_FOR_VARIETY}
+_PRICES: dict[PrimaryRole, float] = {"quality": 1.0, "style": STYLE_FOR_VARIETY}
+"""Form excuses nothing: it rises where replies to different questions are alike."""
 
 Roles = Mapping[PrimaryRole, GateRow]
 
@@ -95,7 +96,8 @@ def _traded_for(row: GateRow, role: PrimaryRole, family: Roles) -> Iterator[Gate
         if other is None or other_role == role or other.call != "gain":
             continue
         gain = _part(other)
-        if loss is not None and gain is not None and gain >= times * loss:
+        enough = 0.0 if role == "form" else times * (loss or 0.0)  # noise raises neither
+        if loss is not None and gain is not None and gain >= enough:
             yield other
 
 

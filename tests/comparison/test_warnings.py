@@ -96,4 +96,6 @@ def test_another_draw_of_the_truth_has_no_such_warning(truth: Path, tmp_path: Pa
     again = write_world_run(
         tmp_path / "again", {}, seed=1, families=("text", "facts"), temperatures=(1.0,)
     )
-    assert not [line for word in ("words", "replies ") for line in lines(truth, again, word)]
+    assert not [
+        line for word in ("words", "% of the replies") for line in lines(truth, again, word)
+    ]

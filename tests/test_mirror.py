@@ -22,7 +22,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/models": "states_on_disk",
     "sfr_eval/pipeline": "draw job preflight reference score",
     "sfr_eval/report": (
-        "frontier hidden_maps hidden_two_runs layer_profiles over_temperature page pass_at_k "
+        "hidden_maps hidden_two_runs layer_profiles over_temperature page pass_at_k "
         "repetitions replies similarity tables token_curves verdict"
     ),
     "sfr_eval/samplers": "rows subject",

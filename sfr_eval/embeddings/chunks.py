@@ -61,7 +61,11 @@ class Pieces:
 
     @cached_property
     def _unknown_id(self) -> int | None:
-        """The piece that stands for what the vocabulary lacks; None: it lacks nothing."""
+        """The piece that stands for what the vocabulary lacks; None: it lacks nothing, or the
+        encoder keeps its tokenizer where only its own code finds it."""
+        files = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
+        if not any((self._folder / name).is_file() for name in files):
+            return None
         model = json.loads(self._tokenizer.to_str())["model"]
         if model.get("unk_token") is None:
             number = model.get("unk_id")  # of unigram models

@@ -13,8 +13,8 @@ from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.stats.arrays import Floats
 
 ROUNDING = 1e-12
-"""Distances and spreads below this are those of equal rows in float64, hence exactly 0. The nearest
-different float32 embeddings are 1e-8 apart or more."""
+"""Cosine distances below this are rounding, of equal rows in float64 or of rows that differ in the
+last digits of float32, and count as 0."""
 
 
 def chamfer(embeddings: npt.ArrayLike, *, others: int | None = None) -> float | Floats | None:

@@ -67,3 +67,7 @@ def test_only_texts_with_strange_characters_are_tokenized(tmp_path: Path) -> Non
     assert looked_up[-1] == texts[1:]
     pieces.unknown_shares(texts[:1] * 3)
     assert looked_up[-1] == []
+
+
+def test_an_encoder_without_a_tokenizer_file_knows_everything(tmp_path: Path) -> None:
+    assert Pieces(tmp_path, "static").unknown_shares(["\u1230\u120b", "a"]) == [0.0, 0.0]

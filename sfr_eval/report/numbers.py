@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sfr_eval.metrics.table import metric_info
-from sfr_eval.stats.frontier import CurveEstimate
+from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.results import LengthSlope
 from sfr_eval.types import Estimate
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from sfr_eval.report.course import beyond_the_encoder
 from sfr_eval.report.numbers import FEW_QUERIES
+from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, reply_warnings
 from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.store.manifest import Manifest
@@ -173,6 +174,10 @@ def _style(run: _Run) -> Iterator[str]:
     yield from style_warnings(run.suite)
 
 
+def _relevance(run: _Run) -> Iterator[str]:
+    yield from relevance_warnings(run.suite)
+
+
 def _beyond_the_encoder(run: _Run) -> Iterator[str]:
     yield from beyond_the_encoder(run.suite)
 
@@ -218,6 +223,7 @@ CHECKS: tuple[Callable[[_Run], Iterator[str]], ...] = (
     _without_text,
     _truncated_or_empty,
     _replies,
+    _relevance,
     _thinking,
     _no_variety,
     _grading,

@@ -7,7 +7,7 @@ import pytest
 
 from sfr_eval.report.figures import to_csv
 from sfr_eval.report.frontier import frontier_table, frontiers
-from sfr_eval.stats.frontier import CurveEstimate
+from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.results import MatchedLevel, SuiteResults, SweepPoint, SweepSummary
 from tests.support.report_data import estimate
 

@@ -94,6 +94,8 @@ def _decision(row: FamilyRow, outcome: Simultaneous) -> Decision:
     call: Call = "equal" if small else "inconclusive"
     if outcome.called:
         call = "gain" if outcome.low > 0 else "loss"
+    if row.role == "form" and call == "gain":
+        call = "equal"  # replies that are alike are well formed, too: more of it is no merit
     visible = row.evidence.smallest_visible(alpha=outcome.level)
     return Decision(
         call=call,
@@ -129,7 +131,7 @@ _VERBS: dict[PrimaryRole, tuple[str, str]] = {
     "variety": ("more varied", "less varied"),
     "style": ("more in style", "less in style"),
     "quality": ("better", "worse"),
-    "form": ("better formed", "worse formed"),
+    "form": ("no loss of form", "worse formed"),
 }
 
 
@@ -147,6 +149,8 @@ def words(
             up, down = "more relevant", "less relevant"
         by_little = ", by little" if decision.small else ""
         return f"{up if decision.call == 'gain' else down}{by_little}"
+    if decision.call == "equal" and role == "form":
+        return "no loss of form"
     if decision.call == "equal":
         return f"no difference beyond {margin:.2g}"
     if decision.call == "inconclusive":

@@ -43,7 +43,7 @@ METRICS = by_id(
     Metric("valid_vendi_q2", "higher", "vendi_q2 of the valid replies.", claims=("within",),
            span=2.67),
     Metric("valid_distinct_k", "higher", "Expected number of valid meanings among 4 replies.",
-           claims=("within",), span=2.27),
+           claims=("within",), span=2.66),
     Metric("utility_k", "higher",
            "Quality of 4 replies read in turn, each meaning once (patience .8).", range=(0, 1),
            claims=("within",)),

@@ -79,6 +79,7 @@ def write_world_run(
     queries: int = QUERIES,
     change: Any = None,
     families: tuple[str, ...] = ("text", "lexical", "quality"),
+    looks: Mapping[str, tuple[int, ...]] | None = None,
     **plan_fields: Any,
 ) -> Path:
     """A scored run of the simulator. `change` may replace its samples."""
@@ -102,6 +103,8 @@ def write_world_run(
             cache=folder.parent / "cache",
         )
         opened.write_results(results)
+        if looks is not None:
+            opened.write_manifest(about.model_copy(update={"looks": dict(looks)}))
     return folder
 
 

@@ -21,7 +21,7 @@ VERSION = "1"
 METRICS = by_id(
     Metric("template_rate", "lower",
            "Share of replies that share a sequence of 5 parts of speech with one of 3 others.",
-           range=(0, 1), claims=("within",)),
+           range=(0, 1), outcomes=True, claims=("within",)),
     Metric("pos_compression_ratio", "lower",
            "Compression ratio of the replies' parts of speech; rises with k.", claims=("within",)),
     Metric("pos_compression_ratio_fixed", "lower",

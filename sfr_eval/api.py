@@ -12,7 +12,7 @@ Errors are `sfr_eval.errors.UserError` (wrong input) and `RunError` (the run fai
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -194,3 +194,12 @@ def compare(a: PathLike, b: PathLike, *more: PathLike, **options: Any) -> Any:
     from sfr_eval.comparison.compare import compare_runs
 
     return compare_runs(a, b, *more, **options)
+
+
+def compare_groups(groups: Mapping[str, Sequence[PathLike]], **options: Any) -> Any:
+    """Compare groups of trainings, name -> run folders, each with the first, as `sfr-eval compare
+    --group` does; `options` are those of
+    `sfr_eval.comparison.compare_groups.compare_groups`."""
+    from sfr_eval.comparison.compare_groups import compare_groups as compare
+
+    return compare(groups, **options)

@@ -31,7 +31,7 @@ def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path
         drawn = {}
         for suite in dict.fromkeys(s.id for pair in comparison.pairs for s in pair.suites):
             runs = [run for run in comparison.runs if suite in run.suites]
-            drawn[suite] = figures(runs, suite)
+            drawn[suite] = figures(runs, suite, groups=comparison.groups)
             for kind, group in drawn[suite].items():
                 for suffix, data in files(group) if group else ():
                     write_atomic(folder / "plots" / f"{suite}-{kind}.{suffix}", data)

@@ -6,7 +6,8 @@ queries minus n - 1 times that of all others (Tukey 1958). Their mean is the res
 order 1 / n, and their t interval is the jackknife's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,28 +25,34 @@ Values = Mapping[float, Mapping[PromptKey, float]]
 NOTHING = Paired(queries=(), first=(), second=(), prompts=0, unpaired=0, unequal=0)
 
 
-def pair_curves(
-    first: tuple[Values, Values], second: tuple[Values, Values], *, lower_is_better: bool
-) -> tuple[Paired, str]:
-    """Pair (quality, variety) of two runs by query. Returns the pairs, and the reason if there are
-    none.
+@dataclass(frozen=True, kw_only=True)
+class Matched:
+    """Each query's part in the variety at the level of quality, in the unit of the metric."""
 
-    Only temperatures that all four have count, since more temperatures reach more, and only queries
-    with a value of each at every one. Values are the variety at the level of quality, in the unit
-    of the metric; `lower_is_better` is that of the variety.
+    queries: tuple[str, ...] = ()
+    values: tuple[tuple[float, ...], ...] = ()  # a row for each run
+    left_out: int = 0  # queries
+    reason: str = ""  # why there is none
+
+
+def match(runs: Sequence[tuple[Values, Values]], *, lower_is_better: bool) -> Matched:
+    """Match (quality, variety) of two or more runs at one level of quality, which all reach.
+
+    Only temperatures that all of them have count, since more temperatures reach more, and only
+    queries with a value of each at every one. `lower_is_better` is that of the variety.
     """
-    sides = [[_by_query(values) for values in side] for side in (first, second)]
+    sides = [[_by_query(values) for values in run] for run in runs]
     tables = [values for side in sides for values in side]
     temperatures = sorted(set.intersection(*(set(table) for table in tables)))
     if len(temperatures) < 2:
-        return NOTHING, "fewer than 2 shared temperatures"
+        return Matched(reason="fewer than 2 shared temperatures")
     queries = [
         query
         for query in tables[0][temperatures[0]]
         if all(query in table[t] for table in tables for t in temperatures)
     ]
     if not queries:
-        return NOTHING, "no query has a value at every shared temperature in both runs"
+        return Matched(reason="no query has a value at every shared temperature in all runs")
     curves = [
         [np.array([[table[t][query] for t in temperatures] for query in queries]) for table in side]
         for side in sides
@@ -55,15 +62,31 @@ def pair_curves(
     level = PART * min(float(quality.mean(axis=0).max()) for quality, _ in curves)
     values = [_pseudo_values(quality, variety, level) for quality, variety in curves]
     if any(np.isnan(numbers).any() for numbers in values):
-        return NOTHING, "the level of quality is not reached without one of the queries"
-    one, two = (-numbers if lower_is_better else numbers for numbers in values)
-    paired = Paired(
+        return Matched(reason="the level of quality is not reached without one of the queries")
+    return Matched(
         queries=tuple(queries),
-        first=tuple(one.tolist()),
-        second=tuple(two.tolist()),
-        prompts=0,
-        unpaired=len({q for table in tables for t in temperatures for q in table[t]})
+        values=tuple(
+            tuple((-numbers if lower_is_better else numbers).tolist()) for numbers in values
+        ),
+        left_out=len({q for table in tables for t in temperatures for q in table[t]})
         - len(queries),
+    )
+
+
+def pair_curves(
+    first: tuple[Values, Values], second: tuple[Values, Values], *, lower_is_better: bool
+) -> tuple[Paired, str]:
+    """Pair two runs by query, as `match` does. Returns the pairs, and the reason if there are
+    none."""
+    matched = match((first, second), lower_is_better=lower_is_better)
+    if matched.reason:
+        return NOTHING, matched.reason
+    paired = Paired(
+        queries=matched.queries,
+        first=matched.values[0],
+        second=matched.values[1],
+        prompts=0,
+        unpaired=matched.left_out,
         unequal=0,
     )
     return paired, ""

@@ -6,7 +6,8 @@ from typing import Any
 from sfr_eval.comparison.differences import DifferenceRow
 from sfr_eval.comparison.result import Comparison, SuiteComparison
 from sfr_eval.comparison.summary import rules
-from sfr_eval.comparison.tables import difference_cells, matched_cells
+from sfr_eval.comparison.tables import difference_cells, matched_cells, training_rows
+from sfr_eval.comparison.terminal import beside
 from sfr_eval.metrics.table import direction, label
 from sfr_eval.report import page
 from sfr_eval.report.figures import COLOURS, Figure
@@ -28,23 +29,29 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
         "compare.html.j2",
         scripts=["browser.js"],
         styles=["compare.css"],
-        title=" and ".join(run.label for run in runs[:2]) + (" ..." if len(runs) > 2 else ""),
+        title=" and ".join(comparison.names[:2]) + (" ..." if comparison.names[2:] else ""),
+        first=comparison.names[0],
         runs=[
             {
                 "label": run.label,
                 "name": run.name,
                 "folder": str(run.folder),
-                "number": number % len(COLOURS),
+                "number": comparison.side_of(run.label) % len(COLOURS),
+                "group": comparison.names[comparison.side_of(run.label)]
+                if comparison.groups
+                else "",
                 "seed": "unknown" if run.identity.seed is None else run.identity.seed,
             }
-            for number, run in enumerate(runs)
+            for run in runs
         ],
         pairs=comparison.pairs,
         suites=[
             _section(comparison, suite, title, drawn.get(suite, {}))
             for suite, title in titles.items()
         ],
-        rules=rules(alpha=comparison.alpha, margin=comparison.margin),
+        rules=rules(
+            alpha=comparison.alpha, margin=comparison.margin, trainings=bool(comparison.groups)
+        ),
     )
 
 
@@ -61,6 +68,7 @@ def _section(
             for compared in pair.suites
             if compared.id == suite
         ],
+        "trainings": list(training_rows(comparison, suite)),
         "plots": {kind: [page.inline(figure) for figure in group] for kind, group in drawn.items()},
         "browser": for_page(
             {run.label: [s for s in run.samples if s.suite == suite] for run in runs},
@@ -75,6 +83,7 @@ def _pair(first: str, second: str, suite: SuiteComparison) -> dict[str, Any]:
         "first": first,
         "second": second,
         "summary": suite.summary,
+        "beside": tuple(beside(suite)),
         "tables": [
             {
                 "temperature": t,

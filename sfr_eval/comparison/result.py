@@ -2,15 +2,18 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.comparison.differences import DifferenceRow
+from sfr_eval.comparison.loss_of_variety import LossOfVariety
 from sfr_eval.comparison.matched import MatchedQuality
 from sfr_eval.comparison.mismatch import Mismatch
+from sfr_eval.comparison.replicates import GroupEstimate
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.comparison.similarity import ModelSimilarity
 from sfr_eval.comparison.summary import Summary
 from sfr_eval.types import Cell
 
@@ -32,6 +35,9 @@ class SuiteComparison:
     matched: tuple[MatchedQuality, ...]
     unequal: tuple[Cell, ...]  # (temperature, prompt) with unequal numbers of replies
     missing: tuple[str, ...]  # primary measures that the suite declares and nobody measured
+    losses: Mapping[float, LossOfVariety] = field(default_factory=dict)
+    """Temperature -> what became of the variety of good replies."""
+    similarity: tuple[ModelSimilarity, ...] = ()  # how alike the two models are, where asked for
     summary: Summary
 
     def matched_rows(self) -> list[dict[str, Any]]:
@@ -51,14 +57,36 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Group:
+    """The trainings of one recipe, with the means of its primary and headline metrics."""
+
+    name: str
+    runs: tuple[str, ...]  # labels
+    estimates: tuple[GroupEstimate, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """All pairs of a comparison. Signs are second minus first."""
+    """All pairs of a comparison, of runs or of groups of trainings. Signs: second minus first."""
 
     pairs: tuple[Pair, ...]
     alpha: float  # of the primary family, after what earlier looks have spent
     looks: int
     margin: float  # part of a metric's span
     runs: tuple[ScoredRun, ...] = field(repr=False)
+    groups: tuple[Group, ...] = ()  # of trainings; then `pairs` name groups
+
+    @property
+    def names(self) -> list[str]:
+        """The sides that are compared, A first."""
+        return [group.name for group in self.groups] or [run.label for run in self.runs]
+
+    def side_of(self, label: str) -> int:
+        """Return the place in `names` to which a run belongs."""
+        for place, group in enumerate(self.groups):
+            if label in group.runs:
+                return place
+        return self.names.index(label)
 
     @property
     def rows(self) -> Iterator[tuple[Pair, DifferenceRow]]:
@@ -105,6 +133,7 @@ class Comparison:
                 }
                 for run in self.runs
             ],
+            "groups": [asdict(group) for group in self.groups],
             "pairs": [
                 {
                     "a": pair.first,
@@ -120,7 +149,7 @@ class Comparison:
     @property
     def default_folder(self) -> Path:
         """runs/compare-..., the same for the same runs."""
-        names = "-".join(re.sub(r"[^A-Za-z0-9._]+", "_", run.label)[:24] for run in self.runs)
+        names = "-".join(re.sub(r"[^A-Za-z0-9._]+", "_", name)[:24] for name in self.names)
         key = "\0".join(str(run.folder.resolve()) for run in self.runs)
         return Path("runs") / f"compare-{names[:60]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
 
@@ -132,6 +161,10 @@ def _suite_dict(suite: SuiteComparison) -> dict[str, Any]:
         "summary": asdict(suite.summary),
         "rows": [asdict(row) for row in suite.rows],
         "matched_quality": suite.matched_rows(),
+        "variety_of_good_replies": [
+            {"temperature": t, **asdict(loss)} for t, loss in suite.losses.items()
+        ],
+        "similarity": [asdict(row) for row in suite.similarity],
         "unequal_prompts": [
             {"temperature": t, "query": query, "persona": persona}
             for t, query, persona in suite.unequal

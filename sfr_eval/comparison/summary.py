@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sfr_eval.comparison.differences import DifferenceRow
+from sfr_eval.comparison.lengths import UnequalLengths
 from sfr_eval.metrics.metric import PrimaryRole
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.report.numbers import Interval, number
@@ -18,8 +19,9 @@ Quality = Literal["equal", "higher", "lower", "inconclusive", "not checked"]
 """What is shown of the quality beside the variety. equal: shown not to be worse by the margin."""
 
 
-def rules(*, alpha: float, margin: float) -> tuple[str, ...]:
-    """Return how calls are made, as the page prints it."""
+def rules(*, alpha: float, margin: float, trainings: bool = False) -> tuple[str, ...]:
+    """Return how calls are made, as the page prints it; `trainings` for groups of them."""
+    test, scope = _RUNS if not trainings else _TRAININGS
     return (
         "Values are paired by prompt: a prompt counts only where both runs have a value. The "
         "independent unit is the query.",
@@ -27,11 +29,9 @@ def rules(*, alpha: float, margin: float) -> tuple[str, ...]:
         "one of quality at one temperature, and the variety at matched quality (the suite's "
         "`primary`, or --primary). Only these rows are called. All others are exploratory: each "
         "has its own 95 % interval, and no verdict.",
-        "The family is tested at once: the signs of a query's differences are flipped together, in "
-        "all rows (all signs up to 13 queries, else 99,999 random flips), and rows are called step "
-        f"by step (Westfall and Young's max-t). If nothing differs, anything is called in "
-        f"{alpha:.1%} of comparisons. The interval of a primary row is made at the level of its "
-        "step: it leaves out 0 exactly if the row is called.",
+        f"{test} If nothing differs, anything is called in {alpha:.1%} of comparisons. The "
+        "interval of a primary row is made at the level of its step: it leaves out 0 exactly if "
+        "the row is called.",
         f"A difference is small if the whole interval lies within {margin:.0%} of the metric's "
         "span, which is what full collapse does to it (docs/calibration) or the length of its "
         "scale. If the interval also holds 0, the runs are equal in this measure. Otherwise a row "
@@ -43,10 +43,27 @@ def rules(*, alpha: float, margin: float) -> tuple[str, ...]:
         "nothing is called better.",
         "At matched quality: the most variety that the curve over the shared temperatures has at a "
         "quality of at least 80 % of the lower of the two best ones.",
-        "The interval holds for other queries of the same kind and other samples of the same "
-        "weights. It does not hold for another training: this verdict is about one training of "
-        "each run.",
+        scope,
     )
+
+
+_RUNS = (
+    "The family is tested at once: the signs of a query's differences are flipped together, in all "
+    "rows (all signs up to 13 queries, else 99,999 random flips), and rows are called step by step "
+    "(Westfall and Young's max-t).",
+    "The interval holds for other queries of the same kind and other samples of the same weights. "
+    "It does not hold for another training: this verdict is about one training of each run.",
+)
+_TRAININGS = (
+    "Trainings and queries are both samples: the spread between the trainings of a group and that "
+    "of the queries' differences both widen the interval (clustered both ways, t with "
+    "Satterthwaite's degrees of freedom, no pairing of seeds), and the family is tested by Holm's "
+    "procedure. A group of a single training shows no such spread: its rows are tested over "
+    "queries alone, as two runs are, and hold for this one training.",
+    "The interval over several trainings holds for other seeds of training, other queries of the "
+    "same kind and other samples. What the trainings of a group share, such as their data, is not "
+    "varied.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +77,14 @@ class Summary:
     temperature: float | None
 
 
-def summarise(rows: Sequence[DifferenceRow], *, first: str, second: str) -> Summary:
-    """Summarise the primary rows of one suite."""
+def summarise(
+    rows: Sequence[DifferenceRow],
+    *,
+    first: str,
+    second: str,
+    lengths: UnequalLengths | None = None,
+) -> Summary:
+    """Summarise the primary rows of one suite. `lengths`: how the replies' lengths differ."""
     primary = [row for row in rows if row.role is not None]
     if not any(row.call not in ("not compared", "exploratory") for row in primary):
         headline = "Nothing to compare: no primary measure has values in both runs"
@@ -71,9 +94,21 @@ def summarise(rows: Sequence[DifferenceRow], *, first: str, second: str) -> Summ
     at_temperature = {row.role: row for row in primary if row.temperature is not None}
     matched = next((row for row in primary if row.temperature is None), None)
     quality = quality_status(at_temperature.get("quality"))
+    variety = at_temperature.get("variety")
+    length = ""
+    if (
+        lengths is not None
+        and variety is not None
+        and variety.call in ("gain", "loss")
+        and lengths.explains(gain=variety.call == "gain")
+    ):
+        length = "shorter" if variety.call == "gain" else "longer"
     return Summary(
-        tone=_tone(primary, quality, trusted=_trusted(at_temperature.get("quality"))),
-        headline=_headline(at_temperature, matched, quality, first=first, second=second),
+        tone="unsure"
+        if length
+        else _tone(primary, quality, trusted=_trusted(at_temperature.get("quality"))),
+        headline=_headline(at_temperature, matched, quality, first=first, second=second)
+        + (f", with {length} replies, which may be why" if length else ""),
         counts=_counts(primary),
         sentences=tuple(_sentences(primary)),
         temperature=next((row.temperature for row in primary if row.temperature is not None), None),

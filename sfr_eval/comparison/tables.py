@@ -1,9 +1,12 @@
 """The tables of a comparison as text, for the terminal and for the page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import stdev
 from typing import Any
 
 from sfr_eval.comparison.differences import DifferenceRow
+from sfr_eval.comparison.result import Comparison
 from sfr_eval.report.numbers import Interval, number, p_text
 
 
@@ -31,3 +34,40 @@ def matched_cells(row: Mapping[str, Any]) -> dict[str, str]:
         "difference": Interval.of(row).text("+.3g"),
         "reason": row["reason"],
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRow:
+    """One primary metric of one group of trainings, as text."""
+
+    group: str
+    metric: str
+    temperature: float
+    mean: str  # with its interval
+    values: str  # of each training, in the order of its runs
+    spread: str  # standard deviation between trainings
+
+
+def training_rows(comparison: Comparison, suite: str) -> Iterator[TrainingRow]:
+    """Yield the primary metrics of each group where they are decided about; nothing for runs."""
+    primary = {
+        (row.metric, row.temperature): None
+        for _, row in comparison.rows
+        if row.suite == suite and row.role is not None and row.temperature is not None
+    }
+    for metric, temperature in primary:
+        for group in comparison.groups:
+            for estimate in group.estimates:
+                if (estimate.suite, estimate.metric, estimate.temperature) == (
+                    suite,
+                    metric,
+                    temperature,
+                ):
+                    yield TrainingRow(
+                        group=group.name,
+                        metric=metric,
+                        temperature=estimate.temperature,
+                        mean=Interval(estimate.value, estimate.low, estimate.high).text(),
+                        values=", ".join(map(number, estimate.runs)),
+                        spread=number(stdev(estimate.runs) if len(estimate.runs) > 1 else None),
+                    )

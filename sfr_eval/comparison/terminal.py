@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
-from sfr_eval.comparison.tables import difference_cells, matched_cells
+from sfr_eval.comparison.tables import difference_cells, matched_cells, training_rows
+from sfr_eval.report.numbers import Interval
 from sfr_eval.util.terminal import print_json, print_table
 
 SHOWN_PART = 0.8
@@ -16,11 +17,12 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> list[str]:
     if as_json:
         print_json(comparison.as_dict())
         return list(_notes(comparison))
-    letters = {run.label: chr(ord("A") + i) for i, run in enumerate(comparison.runs)}
+    letters = {name: chr(ord("A") + place) for place, name in enumerate(comparison.names)}
     for pair in comparison.pairs:
         for suite in pair.suites:
             _print_differences(pair, suite, letters)
             _print_matched(pair, suite)
+    _print_trainings(comparison)
     return [*_notes(comparison), *_summaries(comparison)]
 
 
@@ -65,6 +67,18 @@ def _print_matched(pair: Pair, suite: SuiteComparison) -> None:
         )
 
 
+def _print_trainings(comparison: Comparison) -> None:
+    """Print the primary metrics training by training."""
+    lines = [
+        [row.group, row.metric, f"{row.temperature:g}", row.mean, row.values, row.spread]
+        for suite in dict.fromkeys(suite.id for pair in comparison.pairs for suite in pair.suites)
+        for row in training_rows(comparison, suite)
+    ]
+    if lines:
+        head = ["group", "metric", "T", "mean [95 %]", "its trainings", "sd between"]
+        print_table("training by training", head, lines)
+
+
 def _notes(comparison: Comparison) -> Iterator[str]:
     for pair in comparison.pairs:
         for mismatch in pair.mismatches:
@@ -77,5 +91,26 @@ def _summaries(comparison: Comparison) -> Iterator[str]:
     for pair in comparison.pairs:
         for suite in pair.suites:
             yield from suite.summary.sentences
-            yield f"{suite.id}: {suite.summary.counts}." if suite.summary.counts else ""
+            yield from beside(suite)
+            if suite.summary.counts:
+                yield f"{suite.id}: {suite.summary.counts}."
             yield f"{suite.id}: {suite.summary.headline}."
+
+
+def beside(suite: SuiteComparison) -> Iterator[str]:
+    """Yield what belongs beside the primary rows: what became of good replies' variety, and how
+    alike the models are."""
+    t = suite.summary.temperature
+    if t is not None and t in suite.losses:
+        yield f"T = {t:g}: {suite.losses[t].sentence}."
+    for row in suite.similarity:
+        cosines = (row.between, row.first, row.second, row.unrelated)
+        between, first, second, unrelated = (
+            Interval(None) if one is None else Interval(one.value, one.low, one.high)
+            for one in cosines
+        )
+        yield (
+            f"T = {row.temperature:g}: cosine of a reply of each model to one prompt "
+            f"{between.text()}; of two replies of the first {first.text()}, of the second "
+            f"{second.text()}; to unrelated prompts {unrelated.text()}."
+        )

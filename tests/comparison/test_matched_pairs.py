@@ -84,5 +84,5 @@ def test_what_cannot_be_matched_says_why() -> None:
     paired, reason = pair_curves(nobody, nobody, lower_is_better=False)
     assert (paired.differences, reason) == (
         [],
-        "no query has a value at every shared temperature in both runs",
+        "no query has a value at every shared temperature in all runs",
     )

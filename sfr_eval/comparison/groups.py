@@ -1,0 +1,108 @@
+"""Groups of runs: the trainings of one recipe, which differ in the seed of training alone."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+
+from sfr_eval.comparison.mismatch import Mismatch
+from sfr_eval.comparison.runs import ScoredRun, open_runs
+from sfr_eval.errors import UserError
+
+Folder = str | os.PathLike[str]
+
+_MAGIC = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunGroup:
+    """Runs of one recipe, one for each training."""
+
+    name: str
+    runs: tuple[ScoredRun, ...]
+
+    @property
+    def is_one_training(self) -> bool:
+        """Whether nothing is known about other trainings of this recipe."""
+        return len(self.runs) == 1
+
+
+def parse_groups(texts: Sequence[str]) -> dict[str, list[Path]]:
+    """Read `sft=runs/sft-*,runs/other` once for each group. Returns name -> run folders.
+
+    Patterns are expanded to the run folders that match, numbers in their names in order (2 before
+    10). Raises UserError for a text of another form, for a name that comes twice, and for a pattern
+    that matches no run.
+    """
+    groups: dict[str, list[Path]] = {}
+    for text in texts:
+        name, equals, folders = (part.strip() for part in text.partition("="))
+        parts = [part.strip() for part in folders.split(",") if part.strip()]
+        if not (name and equals and parts):
+            raise UserError(f"--group {text}: write it as NAME=FOLDER,FOLDER,...")
+        if name in groups:
+            raise UserError(f"--group {name}: named twice; list all its folders behind one `=`")
+        groups[name] = [folder for part in parts for folder in _expanded(part, name)]
+    return groups
+
+
+def _expanded(text: str, name: str) -> list[Path]:
+    path = Path(text).expanduser()
+    if path.exists() or not _MAGIC.search(text):
+        return [path]
+    runs = [Path(match) for match in glob(str(path)) if (Path(match) / "manifest.json").is_file()]
+    if not runs:
+        raise UserError(f"--group {name}: {text} matches no run folder")
+    return sorted(runs, key=lambda run: _natural(str(run)))
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Return a key by which seed-2 comes before seed-10."""
+    parts = re.split(r"(\d+)", text)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def open_groups(groups: Mapping[str, Sequence[Folder]]) -> list[RunGroup]:
+    """Open the runs of two or more groups.
+
+    Raises UserError for fewer groups, for a group without a run, for a folder that stands in two
+    places, and for a folder that is not a scored run.
+    """
+    if len(groups) < 2:
+        raise UserError(
+            f"--group: {len(groups)} given; two or more are needed, the first is what the others "
+            "are compared with"
+        )
+    for name, members in groups.items():
+        if not members:
+            raise UserError(f"--group {name}: holds no run")
+    owners: dict[Path, str] = {}
+    for name, members in groups.items():
+        for member in members:
+            owner = owners.setdefault(folder := Path(member).resolve(), name)
+            if owner != name:
+                raise UserError(f"--group {name}: {folder} is in {owner}, too")
+        if len({Path(member).resolve() for member in members}) < len(members):
+            raise UserError(f"--group {name}: a run comes twice; each is one training")
+    folders = [Path(member) for members in groups.values() for member in members]
+    runs = iter(open_runs(folders))
+    return [
+        RunGroup(name=name, runs=tuple(next(runs) for _ in members))
+        for name, members in groups.items()
+    ]
+
+
+def equal_weights(group: RunGroup) -> Iterator[Mismatch]:
+    """Yield the runs of a group that are of the same weights: one training, sampled twice. Counted
+    as two trainings, they would show no spread between trainings."""
+    first: dict[str, str] = {}
+    for run in group.runs:
+        other = first.setdefault(run.fingerprint, run.label)
+        if other != run.label:
+            yield Mismatch(
+                what=f"{group.name}: one training counted twice, with the same weights",
+                first=other,
+                second=run.label,
+            )

@@ -1,0 +1,97 @@
+"""pytest tests/comparison/test_replicates.py"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from sfr_eval.comparison.family import family
+from sfr_eval.comparison.groups import RunGroup, open_groups
+from sfr_eval.comparison.replicates import Replicated, estimates_of, measure_groups
+from tests.support.compare_data import write_code_run
+
+Shares = Mapping[str, Sequence[float]]
+"""Run -> share of right programs of each problem."""
+
+
+def groups(folder: Path, sides: Mapping[str, Shares]) -> list[RunGroup]:
+    """Runs of 4 programs to each problem."""
+    return open_groups(
+        {
+            side: [
+                write_code_run(
+                    folder / name,
+                    {f"p{i}": [j < 4 * share for j in range(4)] for i, share in enumerate(shares)},
+                )
+                for name, shares in members.items()
+            ]
+            for side, members in sides.items()
+        }
+    )
+
+
+def measured(first: RunGroup, second: RunGroup) -> Replicated:
+    (one,) = measure_groups(
+        first,
+        second,
+        "programs",
+        metrics=["pass_at_1"],
+        family=family({1.0: ["pass_at_1"]}),
+        unequal={},
+        margin=0.05,
+    )
+    return one
+
+
+SIDES = {
+    "one": {"a0": [0.0, 0.25, 0.5], "a1": [0.5, 0.75, 1.0], "a2": [0.25, 0.5, 0.75]},
+    "two": {"b0": [0.5, 0.5, 1.0], "b1": [0.75, 0.75, 1.0]},
+}
+
+
+def test_a_row_over_trainings_worked_by_hand(tmp_path: Path) -> None:
+    """Means .25, .75, .5 and 2/3, 5/6: the groups' are .5 and .75. Differences of the problems:
+    .375, .125, .25."""
+    one = measured(*groups(tmp_path, SIDES))
+    row = one.row
+    assert (row.first, row.second, row.delta) == pytest.approx((0.5, 0.75, 0.25))
+    assert one.evidence.differences == pytest.approx([0.375, 0.125, 0.25])
+    assert one.evidence.step == 0.25
+    assert (row.n, row.role, row.temperature, one.trainings) == (3, "quality", 1.0, 3)
+    assert row.method.startswith("t over trainings and queries")
+    assert one.crossed is not None
+    assert (row.low, row.high) == one.crossed.ends(level=0.05)
+    # Of the trainings: (1/16) / 3 + (1/72) / 2; trainings vary more than anything else.
+    assert one.crossed.trainings == pytest.approx(1 / 48 + 1 / 144)
+
+
+def test_a_group_of_one_training_leaves_the_queries(tmp_path: Path) -> None:
+    sides = {"one": {"a1": SIDES["one"]["a1"]}, "two": SIDES["two"]}
+    one = measured(*groups(tmp_path, sides))
+    assert one.crossed is None
+    assert one.row.method == "paired t"
+    assert one.evidence.differences == pytest.approx([0.125, -0.125, 0.0])
+
+
+def test_one_query_or_none_says_so(tmp_path: Path) -> None:
+    single = {side: {name: s[:1] for name, s in runs.items()} for side, runs in SIDES.items()}
+    one = measured(*groups(tmp_path / "single", single))
+    assert (one.crossed, one.row.reason, one.row.low) == (None, "one query", None)
+    first, _ = groups(tmp_path / "first", SIDES)
+    other = write_code_run(tmp_path / "other" / "c0", {"q": [True]})
+    _, second = open_groups({"x": [first.runs[0].folder], "y": [other]})
+    none = measured(first, second).row
+    assert (none.call, none.reason) == ("not compared", "no query has a value in all runs")
+    assert (none.delta, none.n, none.unpaired) == (None, 0, 4)
+
+
+def test_the_mean_of_a_group_keeps_its_trainings(tmp_path: Path) -> None:
+    first, second = groups(tmp_path, {"one": SIDES["one"], "two": {"b0": SIDES["two"]["b0"]}})
+    (estimate,) = estimates_of(first, "programs", metrics=["pass_at_1"])
+    assert estimate.runs == pytest.approx((0.25, 0.75, 0.5))
+    assert (estimate.value, estimate.n) == (pytest.approx(0.5), 3)
+    assert estimate.low is not None
+    assert estimate.low < 0.2
+    (alone,) = estimates_of(second, "programs", metrics=["pass_at_1"])
+    assert alone.method == "t, over queries"
+    assert alone.runs == pytest.approx((2 / 3,))

@@ -44,9 +44,9 @@ def page(calibration: Mapping[str, Any]) -> str:
 
 
 def _attacks(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each attack and dial, of headlines and of what claims no dial: the metrics
-    that look better although the replies are not, those that fall although nothing that they claim
-    is lost, those that miss a loss that they claim, and those that see it."""
+    """Return a row for each attack and dial, of headlines and rates of faults: the metrics that
+    look better although the replies are not, those that fall although nothing that they claim is
+    lost, those that miss a loss that they claim, and those that see it."""
     attacks = attacks_on({})
     changes = {
         name: (attack.title, "nothing" if attack.harmless else ", ".join(attack.spoils))
@@ -60,13 +60,19 @@ def _attacks(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
         moves = {
             metric: row["specificity"][name]
             for metric, row in metrics.items()
-            if (row["role"] or not row["claims"]) and name in row["specificity"]
+            if (row["role"] or (not row["claims"] and row["direction"] == "lower"))
+            and name in row["specificity"]
         }
         by_reading = {
             reading: [metric for metric, move in moves.items() if move["reading"] == reading]
             for reading in ("better", "worse", "blind", "right")
         }
         seen = [metric for metric in by_reading["right"] if moves[metric]["moved"] <= -LIMIT]
+        seen += [
+            metric
+            for metric, row in metrics.items()
+            if row["role"] and name in row["claims"] and row["verdicts"][f"dose {name}"]["passed"]
+        ]
         blind = [metric for metric in by_reading["blind"] if metrics[metric]["claims"]]
         row = {"title": title, "loss": loss, "seen": seen}
         rows.append({**row, **by_reading, "blind": blind})

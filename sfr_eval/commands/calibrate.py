@@ -137,7 +137,7 @@ def show_validity(validity: dict[str, Any], *, as_json: bool) -> None:
     pairs = validity["pairs"]
     say(
         f"{pairs['measured']:,} of {pairs['labelled']:,} pairs, {validity['same']:.0%} labelled "
-        f"the same, {validity['prompts']} prompts, {len(validity['models'])} models"
+        f"the same, prompts: {validity['prompts']}, models: {len(validity['models'])}"
     )
     columns = ["metric", "AUC", "called the same", "sensitivity", "specificity"]
     rows = []

@@ -94,7 +94,7 @@ def test_the_command_prints_and_writes_it(labels: Path, tmp_path: Path) -> None:
     options = ["--metrics", "text", "--output", str(tmp_path / "out")]
     shown = CliRunner().invoke(app, ["calibrate", "--labels", str(labels), *options])
     assert shown.exit_code == 0, shown.output
-    assert "900 of 900 pairs, 36% labelled the same, 12 prompts, 5 models" in shown.output
+    assert "900 of 900 pairs, 36% labelled the same, prompts: 12, models: 5" in shown.output
     assert "duplicate_rate" in shown.output
     stored = json.loads((tmp_path / "out" / "validity.json").read_text())
     printed = CliRunner().invoke(app, ["calibrate", "--labels", str(labels), *options, "--json"])

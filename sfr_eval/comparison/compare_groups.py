@@ -187,6 +187,9 @@ def _pair(draft: _Draft, rows: Iterator[DifferenceRow]) -> Pair:
 def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteComparison:
     sides = draft.sides
     summary = summarise(rows, first=sides.first.name, second=sides.second.name)
+    said = summary.headline
+    if not said.startswith(sides.second.name):  # a sentence of its own
+        said = said[:1].lower() + said[1:]
     return SuiteComparison(
         id=suite,
         title=sides.runs[0].suites[suite].title,
@@ -195,7 +198,7 @@ def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteCom
         matched=(),
         unequal=tuple(draft.unequal[suite]),
         missing=draft.families[suite].missing,
-        summary=replace(summary, headline=f"{sides.scope}: {summary.headline}"),
+        summary=replace(summary, headline=f"{sides.scope}: {said}"),
     )
 
 

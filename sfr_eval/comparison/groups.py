@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -84,8 +85,9 @@ def open_groups(groups: Mapping[str, Sequence[Folder]]) -> list[RunGroup]:
             owner = owners.setdefault(folder := Path(member).resolve(), name)
             if owner != name:
                 raise UserError(f"--group {name}: {folder} is in {owner}, too")
-        if len({Path(member).resolve() for member in members}) < len(members):
-            raise UserError(f"--group {name}: a run comes twice; each is one training")
+        for folder, count in Counter(Path(member).resolve() for member in members).items():
+            if count > 1:
+                raise UserError(f"--group {name}: {folder} comes twice; a run is one training")
     folders = [Path(member) for members in groups.values() for member in members]
     runs = iter(open_runs(folders))
     return [

@@ -173,6 +173,9 @@ class ScoreSettings(Settings):
     tokenizer: str = setting(
         "words-v1, characters-v1, blanks-v1, rouge-v1 or a tokenizer.json", default="words-v1"
     )
+    tagger: str | None = setting(
+        "syntax: nltk, or a spaCy pipeline; default: en_core_web_sm, else nltk, if installed"
+    )
     token_window: Window | None = setting(
         "words and meaning: compare the first N tokens of replies; none: all; default: the suite's"
     )
@@ -180,6 +183,11 @@ class ScoreSettings(Settings):
         "encloses thinking: '<think>,</think>' or none; auto: see chat template", default="auto"
     )
     base_model: str | None = setting("geometry, tokens: the model that --model was trained from")
+    reward_model: str | None = setting("sequence classifier that scores replies: Hub id or folder")
+    reward_threshold: float | None = setting(
+        "reward of a good reply; default: 0 for classifiers of two labels or more",
+        allow_inf_nan=False,
+    )
     layers: Layers | None = setting("geometry: layers like 0,6,12; 0: embedding; default: 5")
     jackknife: bool = setting("semantic: also standard errors within prompts", default=False)
     workers: Count | None = setting("processes that measure; default: 1", group=SCALING)

@@ -330,6 +330,16 @@ def test_dry_run_prints_the_plan_and_draws_nothing(command: Any) -> None:
     assert list(Path.cwd().iterdir()) == []
 
 
+def test_unknown_labels_end_a_run_before_it_draws(command: Any) -> None:
+    Path("mine.jsonl").write_text('{"text": "Arr.", "persona": "Pirate"}\n')
+    ended = command(*WORLD, "--metrics", "style", "--style-data", "mine.jsonl", "--output", "out")
+    assert ended.code == 2
+    assert ended.error == (
+        "mine.jsonl:1: persona: `Pirate` is not in suite persona; did you mean `pirate`?"
+    )
+    assert not Path("out").exists()
+
+
 def test_dry_run_makes_the_checks_of_a_run(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert command(*WORLD, "--output", "out").code == 0
     ended = command(*WORLD, "--output", "out", "--seed", "9", "--dry-run")

@@ -87,6 +87,16 @@ def test_a_group_is_read_from_flat_settings() -> None:
         ScoreSettings.from_flat({"workers": 0})
 
 
+def test_no_window_is_written_none_or_zero() -> None:
+    values = ("none", "0", 0, 40, "40", None)
+    windows = [ScoreSettings.from_flat({"token_window": value}).token_window for value in values]
+    assert windows == [0, 0, 0, 40, 40, None]
+    with pytest.raises(UserError, match=r"^--token-window: "):
+        ScoreSettings.from_flat({"token_window": -1})
+    with pytest.raises(UserError, match=r"^--token-window: "):
+        ScoreSettings.from_flat({"token_window": "all"})
+
+
 def test_an_override_of_none_is_not_given() -> None:
     config = load_run_config({**GIVEN, "samples": None}, environment={"SFR_EVAL_SAMPLES": "2"})
     assert config.samples == 2

@@ -10,7 +10,7 @@ WITHOUT_A_TEST_FILE = {
         "calibrate check compare demo doctor_draws export grade ls options report run score train"
     ),
     "sfr_eval/comparison": (
-        "differences figures files matched mismatch pairing result runs tables terminal warnings"
+        "differences figures files matched mismatch pairing result runs tables terminal"
     ),
     "sfr_eval/endpoints": "answer bounded server",
     "sfr_eval/formats/read": "checks folder mapping reply",
@@ -22,7 +22,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/models": "states_on_disk",
     "sfr_eval/pipeline": "draw job preflight reference score",
     "sfr_eval/report": (
-        "frontier hidden_maps hidden_two_runs layer_profiles over_temperature page pass_at_k "
+        "hidden_maps hidden_two_runs layer_profiles over_temperature page pass_at_k "
         "repetitions replies similarity tables token_curves verdict"
     ),
     "sfr_eval/samplers": "rows subject",

@@ -40,7 +40,7 @@ DEFAULT = Size()
 
 QUICK = Size(
     steps=(0.5, 1.0),
-    dose_queries=4,
+    dose_queries=5,  # the fewest for relevance and the order of words
     light_queries=6,
     null_queries=4,
     null_pool=32,
@@ -56,6 +56,7 @@ QUICK = Size(
 )
 
 WIDE_DIALS = {"cross": 0.3, "within": 0.5}
-LEFT_OUT = ("across", "code", "geometry", "tokens", "judge")
+LEFT_OUT = ("across", "code", "geometry", "tokens", "judge", "reward", "syntax")
 """across: its unit is a block of queries, and a calibration of this size has too few of them. The
-others need what simulated replies lack: a checkpoint, a judge, problems to solve."""
+others need what a calibration lacks: a checkpoint, a judge, a reward model, problems to solve, a
+tagger."""

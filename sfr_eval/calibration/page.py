@@ -44,20 +44,23 @@ def page(calibration: Mapping[str, Any]) -> str:
 
 
 def _attacks(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each attack and dial, of the metrics with a role: those that look better
-    although the replies are not, those that fall although nothing that they claim is lost, those
-    that miss a loss that they claim, and those that see it."""
+    """Return a row for each attack and dial, of headlines and of what claims no dial: the metrics
+    that look better although the replies are not, those that fall although nothing that they claim
+    is lost, those that miss a loss that they claim, and those that see it."""
     attacks = attacks_on({})
-    titles = {name: attack.title for name, attack in attacks.items()}
-    losses = {name: attack.spoils for name, attack in attacks.items()}
-    for dial in ("cross", "within"):
-        titles[dial], losses[dial] = f"the dial {dial} at 1", LOSSES[dial]
+    changes = {
+        name: (attack.title, "nothing" if attack.harmless else ", ".join(attack.spoils))
+        for name, attack in attacks.items()
+    }
+    changes |= {
+        dial: (f"The dial {dial} at 1", ", ".join(LOSSES[dial])) for dial in ("cross", "within")
+    }
     rows = []
-    for name, spoils in losses.items():
+    for name, (title, loss) in changes.items():
         moves = {
             metric: row["specificity"][name]
             for metric, row in metrics.items()
-            if row["role"] and name in row["specificity"]
+            if (row["role"] or not row["claims"]) and name in row["specificity"]
         }
         by_reading = {
             reading: [metric for metric, move in moves.items() if move["reading"] == reading]
@@ -65,7 +68,7 @@ def _attacks(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         seen = [metric for metric in by_reading["right"] if moves[metric]["moved"] <= -LIMIT]
         blind = [metric for metric in by_reading["blind"] if metrics[metric]["claims"]]
-        row = {"title": titles[name], "spoils": spoils, "seen": seen}
+        row = {"title": title, "loss": loss, "seen": seen}
         rows.append({**row, **by_reading, "blind": blind})
     return rows
 

@@ -32,6 +32,7 @@ from sfr_eval.util.progress import log, say
     metavar="ROLE=METRIC,...",
     help="what is decided about: variety=, style=, quality= (a metric or none), temperature=",
 )
+@click.option("--similarity", is_flag=True, help="also how alike the models are; needs the encoder")
 @click.option("--allow-mismatch", is_flag=True, help="compare runs whose settings differ")
 @json_option
 def compare(
@@ -41,6 +42,7 @@ def compare(
     metrics: tuple[str, ...] | None,
     margin: float,
     primary: str | None,
+    similarity: bool,
     allow_mismatch: bool,
     as_json: bool,
 ) -> None:
@@ -49,6 +51,8 @@ def compare(
     RUNS: run folders A B [C ...]; each is compared with A. With --group, groups of several
     trainings are compared instead, over training seeds and queries.
     """
+    if groups and similarity:
+        raise UserError("--similarity: compares two runs, not groups")
     if groups and runs:
         raise UserError(f"compare {runs[0]}: give run folders or --group, not both")
     if len(runs) < 2 and not groups:
@@ -69,7 +73,7 @@ def compare(
     if groups:
         comparison = compare_groups(parse_groups(groups), **options)
     else:
-        comparison = compare_runs(*runs, **options)
+        comparison = compare_runs(*runs, similarity=similarity, **options)
     page = write_comparison(comparison, output)
     for line in [*show_comparison(comparison, as_json=as_json), f"comparison: {page.resolve()}"]:
         (log if as_json else say)(line)

@@ -21,17 +21,21 @@ from sfr_eval.comparison.differences import (
     measured_in,
 )
 from sfr_eval.comparison.family import MARGIN, Family, family
+from sfr_eval.comparison.lengths import lengths_of_runs
 from sfr_eval.comparison.looks import alpha_after, looks
+from sfr_eval.comparison.loss_of_variety import losses_of_variety
 from sfr_eval.comparison.matched import matched_qualities
 from sfr_eval.comparison.mismatch import Mismatch, conditions, mismatches
 from sfr_eval.comparison.pairing import shared_temperatures, unequal_prompts
 from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
 from sfr_eval.comparison.runs import ScoredRun, common, open_runs
+from sfr_eval.comparison.similarity import ModelSimilarity, of_runs
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.comparison.warnings import warnings
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.types import Cell
+from sfr_eval.util.assets import cache_folder
 
 Folder = str | os.PathLike[str]
 
@@ -44,15 +48,18 @@ def compare_runs(
     metrics: Sequence[str] | None = None,
     primary: PrimaryFamily | str | None = None,
     margin: float = MARGIN,
+    similarity: bool = False,
 ) -> Comparison:
     """Compare scored run folders, `b` and all further ones with `a`.
 
     Only the primary family is decided about; `primary` names its measures, as a PrimaryFamily or as
     `variety=embed_distance,quality=judge_rel`, and by default the suite or a rule does. `metrics`
     are the ids to show. `margin` is the part of a metric's span below which a difference is small.
-    Raises UserError for a folder that is not a scored run, and,
-    unless `allow_mismatch`, for runs that differ in prompts, k, sampling fields, suite or metric
-    versions (signatures) or template policy. Weights, seeds and temperatures may differ.
+    `similarity` adds how alike the models are, which needs the encoder.
+
+    Raises UserError for a folder that is not a scored run, and, unless `allow_mismatch`, for runs
+    that differ in prompts, k, sampling fields, suite or metric versions (signatures) or template
+    policy. Weights, seeds and temperatures may differ.
     """
     runs = open_runs([a, b, *more])
     first, *others = runs
@@ -60,21 +67,39 @@ def compare_runs(
         primary = PrimaryFamily.parse(primary)
     drafts = []
     for second in others:
-        chosen = chosen_metrics((first, second), metrics)
+        shown = chosen_metrics((first, second), metrics)
+        families = _families(first, second, list(shown), primary)
+        chosen = {
+            suite: list(dict.fromkeys((*families[suite].measures.values(), *names)))
+            for suite, names in shown.items()
+        }
         different = mismatches(conditions(first, chosen), conditions(second, chosen))
         if different and not allow_mismatch:
             raise UserError(refusal(first, second, different))
-        drafts.append(_draft(first, second, chosen, different, primary=primary, margin=margin))
+        drafts.append(_draft(first, second, chosen, different, families=families, margin=margin))
     # The primary rows of all pairs and suites are one family.
     level = alpha_after(looks(runs), alpha=ALPHA)
     rows = iter(decided([row for draft in drafts for row in draft.rows], alpha=level))
     return Comparison(
-        pairs=tuple(_pair(draft, rows) for draft in drafts),
+        pairs=tuple(_pair(draft, rows, similarity=similarity) for draft in drafts),
         alpha=level,
         looks=looks(runs),
         margin=margin,
         runs=tuple(runs),
     )
+
+
+def _families(
+    first: ScoredRun, second: ScoredRun, suites: Sequence[str], wanted: PrimaryFamily | None
+) -> dict[str, Family]:
+    return {
+        suite: family(
+            measured_in((first, second), suite),
+            declared=first.manifest.part(suite).primary,
+            wanted=wanted,
+        )
+        for suite in suites
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,17 +121,9 @@ def _draft(
     metrics: Mapping[str, Sequence[str]],
     different: Sequence[Mismatch],
     *,
-    primary: PrimaryFamily | None,
+    families: Mapping[str, Family],
     margin: float,
 ) -> _Draft:
-    families = {
-        suite: family(
-            measured_in((first, second), suite),
-            declared=first.manifest.part(suite).primary,
-            wanted=primary,
-        )
-        for suite in metrics
-    }
     unequal = {
         suite: {} if _other_k(different, suite) else unequal_prompts((first, second), suite)
         for suite in metrics
@@ -125,7 +142,7 @@ def _draft(
                 first,
                 second,
                 suite,
-                metrics=list(dict.fromkeys((*families[suite].measures.values(), *names))),
+                metrics=names,
                 family=families[suite],
                 unequal=unequal[suite],
                 margin=margin,
@@ -134,23 +151,34 @@ def _draft(
     )
 
 
-def _pair(draft: _Draft, rows: Iterator[DifferenceRow]) -> Pair:
+def _pair(draft: _Draft, rows: Iterator[DifferenceRow], *, similarity: bool) -> Pair:
     """Take the finished rows of a draft, which come in its order."""
     finished = list(islice(rows, len(draft.rows)))
     return Pair(
         first=draft.first.label,
         second=draft.second.label,
         mismatches=tuple(draft.mismatches),
-        warnings=tuple(warnings(draft.first, draft.second, draft.unequal)),
+        warnings=tuple(warnings(draft.first, draft.second, draft.unequal, families=draft.families)),
         suites=tuple(
-            _suite(draft, suite, [row for row in finished if row.suite == suite])
+            _suite(
+                draft,
+                suite,
+                [row for row in finished if row.suite == suite],
+                similarity=similarity,
+            )
             for suite in draft.metrics
         ),
     )
 
 
-def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteComparison:
+def _suite(
+    draft: _Draft, suite: str, rows: Sequence[DifferenceRow], *, similarity: bool
+) -> SuiteComparison:
     first, second = draft.first, draft.second
+    temperature = draft.families[suite].temperature
+    lengths = None
+    if temperature is not None:
+        lengths = lengths_of_runs(first, second, suite, temperature)
     matched = matched_qualities(first, second, suite, metrics=draft.metrics[suite])
     return SuiteComparison(
         id=suite,
@@ -160,8 +188,17 @@ def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteCom
         matched=tuple(matched),
         unequal=tuple(draft.unequal[suite]),
         missing=draft.families[suite].missing,
-        summary=summarise(rows, first=first.label, second=second.label),
+        losses=losses_of_variety(first, second, suite),
+        similarity=_similarity(first, second, suite) if similarity else (),
+        summary=summarise(rows, first=first.label, second=second.label, lengths=lengths),
     )
+
+
+def _similarity(first: ScoredRun, second: ScoredRun, suite: str) -> tuple[ModelSimilarity, ...]:
+    rows = of_runs(first, second, suite, cache=cache_folder())
+    if isinstance(rows, str):
+        raise UserError(f"--similarity: {rows}")
+    return tuple(rows)
 
 
 def chosen_metrics(runs: Sequence[ScoredRun], wanted: Sequence[str] | None) -> dict[str, list[str]]:

@@ -171,7 +171,11 @@ def _pair(draft: _Draft, rows: Iterator[DifferenceRow]) -> Pair:
     """Take the finished rows of a draft, which come in its order."""
     finished = list(islice(rows, len(draft.rows)))
     first, *others = draft.sides.runs
-    lines = [line for run in others for line in warnings(first, run, draft.unequal)]
+    lines = [
+        line
+        for run in others
+        for line in warnings(first, run, draft.unequal, families=draft.families)
+    ]
     return Pair(
         first=draft.sides.first.name,
         second=draft.sides.second.name,

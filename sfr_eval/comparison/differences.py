@@ -10,6 +10,7 @@ from sfr_eval.comparison.decision import ALPHA, Call, FamilyRow, decide, words
 from sfr_eval.comparison.evidence import PairedEvidence
 from sfr_eval.comparison.family import Family, margin_of
 from sfr_eval.comparison.matched_pairs import pair_curves
+from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import Paired, at, pair_up, shared_temperatures, unit_of
 from sfr_eval.comparison.runs import ScoredRun, common
 from sfr_eval.metrics import table
@@ -71,7 +72,8 @@ class Measured:
 
 def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
     """Return the metrics that all runs have values of, in the order of the first run; of those with
-    a value for every k only the k that tables show."""
+    a value for every k only the k that tables show. Replies that passed different gates (an oracle
+    here, relevance there) are not compared."""
     names = common([run.suites[suite].metrics for run in runs])
     largest = largest_ks(names)
 
@@ -79,7 +81,14 @@ def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
         point = point_of(name)
         return point is None or point[1] in shown_ks(largest[point[0]])
 
-    return [name for name in names if shown(name) and not name.endswith("_corrected")]
+    def same_gate(name: str) -> bool:
+        return len({compared_signature(run, suite, name).get("gate") for run in runs}) == 1
+
+    return [
+        name
+        for name in names
+        if shown(name) and not name.endswith("_corrected") and same_gate(name)
+    ]
 
 
 def measured_in(runs: Sequence[ScoredRun], suite: str) -> dict[float, list[str]]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from sfr_eval.comparison.pairing import shared_temperatures
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.report.numbers import Interval as Shown
 from sfr_eval.stats.intervals import Interval, mean_interval
 from sfr_eval.types import PromptKey
 
@@ -42,6 +43,19 @@ class LossOfVariety:
     fewer_good: Interval
     more_alike: Interval
     n: int  # queries
+
+    @property
+    def sentence(self) -> str:
+        """The split as a comparison says it."""
+        total, number, likeness = (
+            Shown(part.value, part.low, part.high).text("+.3g")
+            for part in (self.total, self.fewer_good, self.more_alike)
+        )
+        return (
+            f"Variety through good replies (their share times their distance) changed by {total}: "
+            f"{number} because of how many are good, {likeness} because of how different the good "
+            "ones are"
+        )
 
 
 def losses_of_variety(

@@ -13,10 +13,12 @@ import numpy as np
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.metrics.sweep import SEED, Curve, CurveComparison, compare_curves, curve
 from sfr_eval.metrics.table import largest_ks, metric_info, metric_table, trade_offs
-from sfr_eval.stats.frontier import MISSED, CurveEstimate, diversity_at, frontier
+from sfr_eval.stats.curves import CurveEstimate
+from sfr_eval.stats.frontier import diversity_at, frontier
 from sfr_eval.stats.intervals import DRAWS
 from sfr_eval.types import MetricResult, Value
 
+MISSED = 0.01  # a band ends where a larger share of resamples has no value
 LEVELS = 41
 """Levels of quality at which a band is drawn."""
 

@@ -7,6 +7,7 @@ from sfr_eval.comparison.differences import DifferenceRow
 from sfr_eval.comparison.result import Comparison, SuiteComparison
 from sfr_eval.comparison.summary import rules
 from sfr_eval.comparison.tables import difference_cells, matched_cells, training_rows
+from sfr_eval.comparison.terminal import beside
 from sfr_eval.metrics.table import direction, label
 from sfr_eval.report import page
 from sfr_eval.report.figures import COLOURS, Figure
@@ -82,6 +83,7 @@ def _pair(first: str, second: str, suite: SuiteComparison) -> dict[str, Any]:
         "first": first,
         "second": second,
         "summary": suite.summary,
+        "beside": tuple(beside(suite)),
         "tables": [
             {
                 "temperature": t,

@@ -2,16 +2,18 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.comparison.differences import DifferenceRow
+from sfr_eval.comparison.loss_of_variety import LossOfVariety
 from sfr_eval.comparison.matched import MatchedQuality
 from sfr_eval.comparison.mismatch import Mismatch
 from sfr_eval.comparison.replicates import GroupEstimate
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.comparison.similarity import ModelSimilarity
 from sfr_eval.comparison.summary import Summary
 from sfr_eval.types import Cell
 
@@ -33,6 +35,9 @@ class SuiteComparison:
     matched: tuple[MatchedQuality, ...]
     unequal: tuple[Cell, ...]  # (temperature, prompt) with unequal numbers of replies
     missing: tuple[str, ...]  # primary measures that the suite declares and nobody measured
+    losses: Mapping[float, LossOfVariety] = field(default_factory=dict)
+    """Temperature -> what became of the variety of good replies."""
+    similarity: tuple[ModelSimilarity, ...] = ()  # how alike the two models are, where asked for
     summary: Summary
 
     def matched_rows(self) -> list[dict[str, Any]]:
@@ -156,6 +161,10 @@ def _suite_dict(suite: SuiteComparison) -> dict[str, Any]:
         "summary": asdict(suite.summary),
         "rows": [asdict(row) for row in suite.rows],
         "matched_quality": suite.matched_rows(),
+        "variety_of_good_replies": [
+            {"temperature": t, **asdict(loss)} for t, loss in suite.losses.items()
+        ],
+        "similarity": [asdict(row) for row in suite.similarity],
         "unequal_prompts": [
             {"temperature": t, "query": query, "persona": persona}
             for t, query, persona in suite.unequal

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sfr_eval.comparison.differences import DifferenceRow
+from sfr_eval.comparison.lengths import UnequalLengths
 from sfr_eval.metrics.metric import PrimaryRole
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.report.numbers import Interval, number
@@ -76,8 +77,14 @@ class Summary:
     temperature: float | None
 
 
-def summarise(rows: Sequence[DifferenceRow], *, first: str, second: str) -> Summary:
-    """Summarise the primary rows of one suite."""
+def summarise(
+    rows: Sequence[DifferenceRow],
+    *,
+    first: str,
+    second: str,
+    lengths: UnequalLengths | None = None,
+) -> Summary:
+    """Summarise the primary rows of one suite. `lengths`: how the replies' lengths differ."""
     primary = [row for row in rows if row.role is not None]
     if not any(row.call not in ("not compared", "exploratory") for row in primary):
         headline = "Nothing to compare: no primary measure has values in both runs"
@@ -87,9 +94,21 @@ def summarise(rows: Sequence[DifferenceRow], *, first: str, second: str) -> Summ
     at_temperature = {row.role: row for row in primary if row.temperature is not None}
     matched = next((row for row in primary if row.temperature is None), None)
     quality = quality_status(at_temperature.get("quality"))
+    variety = at_temperature.get("variety")
+    length = ""
+    if (
+        lengths is not None
+        and variety is not None
+        and variety.call in ("gain", "loss")
+        and lengths.explains(gain=variety.call == "gain")
+    ):
+        length = "shorter" if variety.call == "gain" else "longer"
     return Summary(
-        tone=_tone(primary, quality, trusted=_trusted(at_temperature.get("quality"))),
-        headline=_headline(at_temperature, matched, quality, first=first, second=second),
+        tone="unsure"
+        if length
+        else _tone(primary, quality, trusted=_trusted(at_temperature.get("quality"))),
+        headline=_headline(at_temperature, matched, quality, first=first, second=second)
+        + (f", with {length} replies, which may be why" if length else ""),
         counts=_counts(primary),
         sentences=tuple(_sentences(primary)),
         temperature=next((row.temperature for row in primary if row.temperature is not None), None),

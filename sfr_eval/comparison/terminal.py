@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
 from sfr_eval.comparison.tables import difference_cells, matched_cells, training_rows
+from sfr_eval.report.numbers import Interval
 from sfr_eval.util.terminal import print_json, print_table
 
 SHOWN_PART = 0.8
@@ -90,5 +91,26 @@ def _summaries(comparison: Comparison) -> Iterator[str]:
     for pair in comparison.pairs:
         for suite in pair.suites:
             yield from suite.summary.sentences
-            yield f"{suite.id}: {suite.summary.counts}." if suite.summary.counts else ""
+            yield from beside(suite)
+            if suite.summary.counts:
+                yield f"{suite.id}: {suite.summary.counts}."
             yield f"{suite.id}: {suite.summary.headline}."
+
+
+def beside(suite: SuiteComparison) -> Iterator[str]:
+    """Yield what belongs beside the primary rows: what became of good replies' variety, and how
+    alike the models are."""
+    t = suite.summary.temperature
+    if t is not None and t in suite.losses:
+        yield f"T = {t:g}: {suite.losses[t].sentence}."
+    for row in suite.similarity:
+        cosines = (row.between, row.first, row.second, row.unrelated)
+        between, first, second, unrelated = (
+            Interval(None) if one is None else Interval(one.value, one.low, one.high)
+            for one in cosines
+        )
+        yield (
+            f"T = {row.temperature:g}: cosine of a reply of each model to one prompt "
+            f"{between.text()}; of two replies of the first {first.text()}, of the second "
+            f"{second.text()}; to unrelated prompts {unrelated.text()}."
+        )

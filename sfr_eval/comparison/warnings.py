@@ -4,9 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from sfr_eval.comparison.family import Family
+from sfr_eval.comparison.lengths import lengths_of_runs
+from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.report.reply_warnings import MANY
+from sfr_eval.report.course import beyond_the_encoder
+from sfr_eval.report.relevance_warnings import relevance_warnings
+from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings
+from sfr_eval.report.style_warnings import style_warnings
+from sfr_eval.report.verdict import synthetic_style
 from sfr_eval.report.warnings import incomplete
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
@@ -22,6 +29,7 @@ class _Runs:
     first: ScoredRun
     second: ScoredRun
     unequal: Mapping[str, Mapping[Cell, int]]  # suite -> prompts with unequal numbers of replies
+    families: Mapping[str, Family]  # suite -> its primary family
 
     @property
     def both(self) -> tuple[ScoredRun, ScoredRun]:
@@ -33,10 +41,14 @@ class _Runs:
 
 
 def warnings(
-    first: ScoredRun, second: ScoredRun, unequal: Mapping[str, Mapping[Cell, int]]
+    first: ScoredRun,
+    second: ScoredRun,
+    unequal: Mapping[str, Mapping[Cell, int]],
+    *,
+    families: Mapping[str, Family],
 ) -> list[str]:
     """Return the warnings, the gravest first; runs with these are still comparable."""
-    runs = _Runs(first=first, second=second, unequal=unequal)
+    runs = _Runs(first=first, second=second, unequal=unequal, families=families)
     return [line for check in CHECKS for line in check(runs)]
 
 
@@ -63,6 +75,22 @@ def _unequal(runs: _Runs) -> Iterator[str]:
             )
 
 
+def _family(runs: _Runs) -> Iterator[str]:
+    """Warn of what the primary family lacks, and of lengths that may decide in its place."""
+    for suite, family in runs.families.items():
+        t = family.temperature
+        if t is not None and (lengths := lengths_of_runs(*runs.both, suite, t)):
+            yield f"{suite}, {lengths.line}"
+        if "quality" not in family.measures:
+            yield (
+                f"{suite}: no measure of quality in these runs: noise and replies to other "
+                "questions are varied, too. Add a judge (--judge) or a reward model "
+                "(--reward-model)."
+            )
+        for missing in family.missing:
+            yield f"{suite}: declares its {missing}, which was not measured in both runs."
+
+
 def _truncated(runs: _Runs) -> Iterator[str]:
     for suite in runs.suites:
         one, two = (_truncated_shares(run, suite) for run in runs.both)
@@ -75,11 +103,56 @@ def _truncated(runs: _Runs) -> Iterator[str]:
                 )
 
 
+def _replies(runs: _Runs) -> Iterator[str]:
+    """Warn of what makes replies read as varied, or as alike, without being a matter of variety."""
+    for suite in runs.suites:
+        for run in runs.both:
+            about = run.suites[suite]
+            for line in (*reply_warnings(about), *relevance_warnings(about)):
+                yield f"{suite}, {run.label}: {line}"
+        first, second = (run.suites[suite] for run in runs.both)
+        for t, (one, two) in orders_apart(first, second).items():
+            less, more = runs.both if one < two else runs.both[::-1]
+            yield (
+                f"{suite}, T = {t:g}: the order of the words tells less in {less.label} "
+                f"({min(one, two):.2f} against {max(one, two):.2f}): it has noise among its words, "
+                f"or {more.label} says the same to different questions."
+            )
+
+
 def _truncated_shares(run: ScoredRun, suite: str) -> dict[float, float]:
     samples = [sample for sample in run.samples if sample.suite == suite]
     counts = Counter(sample.temperature for sample in samples)
     cut = Counter(sample.temperature for sample in samples if sample.status == "truncated")
     return {t: cut[t] / count for t, count in counts.items()}
+
+
+def _gates(runs: _Runs) -> Iterator[str]:
+    for suite in runs.suites:
+        if any("valid_share" not in run.suites[suite].metrics for run in runs.both):
+            continue
+        one, two = (
+            compared_signature(run, suite, "valid_share").get("gate", "") for run in runs.both
+        )
+        if one != two:
+            yield (
+                f"{suite}: good replies are those that pass {one} in {runs.first.label} and {two} "
+                f"in {runs.second.label}: variety of good replies is not compared."
+            )
+
+
+def _measures(runs: _Runs) -> Iterator[str]:
+    """Yield what the runs' own reports say about their measures, once if it holds for both."""
+    for suite in runs.suites:
+        labels: dict[str, list[str]] = {}
+        for run in runs.both:
+            results = run.suites[suite]
+            synthetic = synthetic_style(results)
+            lines = (*style_warnings(results), synthetic, *beyond_the_encoder(results))
+            for line in filter(None, lines):
+                labels.setdefault(line, []).append(run.label)
+        for line, names in labels.items():
+            yield f"{' and '.join(names)}: {line}"
 
 
 def _models(runs: _Runs) -> Iterator[str]:
@@ -88,8 +161,8 @@ def _models(runs: _Runs) -> Iterator[str]:
             yield f"{run.label}: the sampling settings are unknown, so they cannot be checked."
     if runs.first.fingerprint == runs.second.fingerprint:
         seeds = [run.identity.seed for run in runs.both]
-        if seeds[0] == seeds[1]:
-            yield "Both runs are of the same weights with the same seed: one run, seen twice."
+        if _same_texts(runs):
+            yield "Both runs hold the same replies: one run, seen twice."
         else:
             yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."
     for name, read in _SETUP.items():
@@ -99,6 +172,15 @@ def _models(runs: _Runs) -> Iterator[str]:
                 f"The {name} differs: {one} in {runs.first.label}, {two} in {runs.second.label}. "
                 "It may cause some of the difference."
             )
+
+
+def _same_texts(runs: _Runs) -> bool:
+    """Return whether all replies that both runs have are the same texts."""
+    texts = [
+        {(s.suite, s.cell, s.index): s.text for s in run.samples if s.has_text} for run in runs.both
+    ]
+    shared = texts[0].keys() & texts[1].keys()
+    return bool(shared) and all(texts[0][key] == texts[1][key] for key in shared)
 
 
 _SETUP: dict[str, Callable[[Manifest], str | None]] = {
@@ -134,7 +216,11 @@ def _listed(names: list[str]) -> str:
 CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _incomplete,
     _unequal,
+    _family,
+    _replies,
     _truncated,
+    _gates,
+    _measures,
     _models,
     _only_one,
 )

@@ -61,7 +61,11 @@ class Pieces:
 
     @cached_property
     def _unknown_id(self) -> int | None:
-        """The piece that stands for what the vocabulary lacks; None: it lacks nothing."""
+        """The piece that stands for what the vocabulary lacks; None: it lacks nothing, or the
+        encoder keeps its tokenizer where only its own code finds it."""
+        files = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
+        if not any((self._folder / name).is_file() for name in files):
+            return None
         model = json.loads(self._tokenizer.to_str())["model"]
         if model.get("unk_token") is None:
             number = model.get("unk_id")  # of unigram models
@@ -69,11 +73,9 @@ class Pieces:
         return self._tokenizer.token_to_id(model["unk_token"])
 
     @cached_property
-    def _knows_ascii(self) -> bool:
-        """Whether every word of printable ASCII characters has pieces: those of single characters,
-        at its beginning and within."""
-        letters = "".join(map(chr, range(33, 127)))
-        return not any(self._unknown_characters([*letters, *(f"a{c}" for c in letters)]))
+    def _alphabet(self) -> dict[str, bool]:
+        """Character -> whether it has a piece, both on its own and within a word; of those met."""
+        return {}
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return for each text the share of its characters, without blanks, that the tokenizer has
@@ -85,11 +87,16 @@ class Pieces:
         return [shares.get(text, 0.0) for text in texts]
 
     def _surely_known(self, text: str) -> bool:
-        # Tokenizing all English replies again only to find nothing takes as long as the metrics.
-        return (
-            text.isascii()
-            and self._knows_ascii
-            and all(len(word) <= _WORD_LIMIT for word in text.split())
+        """Whether a text has pieces because each of its characters does. Tokenizing all replies
+        again, mostly to find nothing, would take as long as the metrics."""
+        letters = set(text)
+        if unmet := sorted(letters - self._alphabet.keys()):
+            alone = self._unknown_characters(unmet)
+            within = self._unknown_characters([f"a{letter}" for letter in unmet])
+            known = (one == other == 0 for one, other in zip(alone, within, strict=True))
+            self._alphabet.update(zip(unmet, known, strict=True))
+        return all(self._alphabet[letter] for letter in letters) and all(
+            len(word) <= _WORD_LIMIT for word in text.split()
         )
 
     def _unknown_characters(self, texts: Sequence[str]) -> list[float]:

@@ -47,9 +47,14 @@ class PairClassifier:
     def signature(self) -> str:
         """What two counts must share to be comparable."""
         return (
-            f"pair classifier {self._name} ({self._fingerprint[:16]}), p > {THRESHOLD:g}, first "
-            f"{TOKENS} tokens, replies of up to {SHORT} words by common words"
+            f"pair classifier {self._short_name} ({self._fingerprint[:16]}), p > {THRESHOLD:g}, "
+            f"first {TOKENS} tokens, replies of up to {SHORT} words by common words"
         )
+
+    @property
+    def _short_name(self) -> str:
+        # Where a folder lies says nothing of what it holds.
+        return self._folder.name if Path(self._name).expanduser().is_dir() else self._name
 
     @cached_property
     def _fingerprint(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sfr_eval.comparison.lengths import LENGTH, WINDOW_METRICS
 from sfr_eval.comparison.looks import looks
 from sfr_eval.comparison.mismatch import compared_signature, policy, settings
 from sfr_eval.comparison.runs import ScoredRun
@@ -43,6 +44,11 @@ def take_snapshot(run: ScoredRun, checks: Iterable[Check]) -> Snapshot:
                 if check.matched is not None:
                     metrics[check.metric] = metrics[check.matched] = None
                     continue
+                if check.role == "variety" and check.temperature is not None:
+                    for beside in (LENGTH, *WINDOW_METRICS.values()):
+                        stored = metrics.get(beside, frozenset())
+                        if stored is not None:
+                            metrics[beside] = stored | {check.temperature}
                 before = metrics.get(check.metric, frozenset())
                 if check.temperature is None or before is None:
                     metrics[check.metric] = None

@@ -23,6 +23,7 @@ from sfr_eval.gate.outcome import FAILED, RESERVED, GateResult, GateRow, Side, c
 from sfr_eval.gate.places import places
 from sfr_eval.gate.snapshot import Snapshot
 from sfr_eval.gate.spec import Check, default_checks, read_checks
+from sfr_eval.gate.warnings import warnings
 from sfr_eval.stats.permutation import FLIPS
 
 PathLike = str | os.PathLike[str]
@@ -66,6 +67,7 @@ def check(
         fail_exit_code=fail_exit_code,
         timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - started, 3),
+        warnings=sides.warnings,
         **problem,
     )
 
@@ -104,6 +106,7 @@ class _Sides:
     def __post_init__(self) -> None:
         self.baseline = Side(file=str(self.file), name="", fingerprint="")
         self.candidate = Side(file=str(self.folder), name="", fingerprint="")
+        self.warnings: tuple[str, ...] = ()
 
     def rows(self, config: Path | None, *, flips: int) -> list[GateRow]:
         baseline = read_snapshot(self.file)
@@ -124,6 +127,7 @@ class _Sides:
                 f"--candidate {self.folder}: was produced with settings that differ from the "
                 f"baseline's: {shown}; use the same settings, or write a new baseline"
             )
+        self.warnings = tuple(warnings(checks, baseline, candidate, run))
         return decide(checks, baseline, candidate, flips=flips)
 
 

@@ -12,12 +12,19 @@ from sfr_eval.comparison.decision import Decision, FamilyRow, words
 from sfr_eval.comparison.decision import decide as decide_family
 from sfr_eval.comparison.family import margin_of
 from sfr_eval.comparison.looks import alpha_after
-from sfr_eval.gate.evidence import GateEvidence, gather
+from sfr_eval.gate.evidence import GateEvidence, gather, largest_loss
+from sfr_eval.gate.floor import Floor, fallen
 from sfr_eval.gate.outcome import GateDecision, GateRow, RowVerdict
 from sfr_eval.gate.places import places
 from sfr_eval.gate.snapshot import Snapshot
 from sfr_eval.gate.spec import Check
 from sfr_eval.gate.trade import judged_together
+from sfr_eval.gate.warnings import unequal_lengths_of
+from sfr_eval.stats.noninferiority import (
+    patchy_loss_p,
+    positive_mean_p,
+    smallest_patch_tolerance,
+)
 from sfr_eval.stats.permutation import FLIPS, sign_flip_p_values
 
 FEW = 10
@@ -51,8 +58,28 @@ def decide(
     others = positions("non-inferiority")
     rules = list(_non_inferiorities([evidence[i] for i in others], flips=flips))
     decisions.update(zip(others, rules, strict=True))
-    rows = [_row(one, _floored(one, decisions[i])) for i, one in enumerate(evidence)]
-    return judged_together(rows, [one.check.role for one in evidence])
+    floors = _floors(evidence, baseline, candidate)
+    rows = [_row(one, _floored(one, decisions[i], floors[i])) for i, one in enumerate(evidence)]
+    lengths = unequal_lengths_of(checks, baseline, candidate)
+    return judged_together(rows, [one.check.role for one in evidence], lengths=lengths)
+
+
+def _floors(
+    evidence: Sequence[GateEvidence], baseline: Snapshot, candidate: Snapshot
+) -> list[Floor]:
+    """Return what falls below each row's floor; all floors share alpha."""
+    number = sum(one.check.floor is not None for one in evidence)
+    return [
+        Floor()
+        if one.untestable
+        else fallen(
+            one.place,
+            baseline.suites[one.place.suite],
+            candidate.suites[one.place.suite],
+            alpha=one.check.alpha / max(1, number),
+        )
+        for one in evidence
+    ]
 
 
 def _regressions(
@@ -127,9 +154,9 @@ def _non_inferiorities(evidence: Sequence[GateEvidence], *, flips: int) -> Itera
     shifted = [one.shifted_gains for one in evidence]
     p_values = sign_flip_p_values(shifted, alternative="greater", flips=flips)
     for one, flipped in zip(evidence, p_values, strict=True):
-        p = max(flipped, _chance_of_few_losses(one))
+        p = max(flipped, _chance_of_few_losses(one), _chance_of_skewed_losses(one))
         tolerance = one.tolerance
-        visible = one.paired.smallest_visible(alpha=one.check.alpha, sides=1)
+        visible = _tolerance_of_equal_runs(one)
         interval = one.paired.interval
         verdict: RowVerdict = "pass"
         reason = f"not worse by {tolerance:g} or more, p = {p:.3g}"
@@ -164,13 +191,35 @@ def _chance_of_few_losses(evidence: GateEvidence) -> float:
     return float(bdtr(losses, len(gains), min(1.0, evidence.tolerance)))
 
 
-def _floored(evidence: GateEvidence, decision: GateDecision) -> GateDecision:
-    below = evidence.below_floor
+def _chance_of_skewed_losses(evidence: GateEvidence) -> float:
+    """Return the larger p-value of two tests that hold where a few queries lost much."""
+    p = positive_mean_p(evidence.shifted_gains)
+    largest = largest_loss(evidence.check.metric)
+    if largest is None:
+        return p
+    patchy = patchy_loss_p(evidence.gains, tolerance=evidence.tolerance, largest=largest)
+    return max(p, patchy)
+
+
+def _tolerance_of_equal_runs(evidence: GateEvidence) -> float | None:
+    """Return the smallest tolerance that runs without any difference would usually show."""
+    alpha = evidence.check.alpha
+    visible = evidence.paired.smallest_visible(alpha=alpha, sides=1)
+    largest = largest_loss(evidence.check.metric)
+    if largest is None:
+        return visible
+    least = smallest_patch_tolerance(evidence.paired.n, largest=largest, alpha=alpha)
+    return max(visible or 0.0, least)
+
+
+def _floored(evidence: GateEvidence, decision: GateDecision, floor: Floor) -> GateDecision:
+    if floor.note and decision.verdict in ("pass", "skipped"):
+        return replace(decision, reason=f"{decision.reason}; {floor.note}")
+    below = floor.below
     if not below or decision.verdict not in ("pass", "skipped"):
         return decision
     shown = ", ".join(below[:LISTED]) + (", ..." if len(below) > LISTED else "")
-    floor = evidence.check.floor
-    reason = f"below the floor {floor:g}, and were not before: {len(below)} ({shown})"
+    reason = f"fell below the floor {evidence.check.floor:g}: {len(below)} ({shown})"
     return replace(decision, verdict="fail", reason=reason)
 
 

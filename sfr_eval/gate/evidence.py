@@ -1,6 +1,6 @@
 """What the two snapshots show at one place, before anything is decided."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sfr_eval.comparison.evidence import PairedEvidence
@@ -11,7 +11,7 @@ from sfr_eval.gate.outcome import GateDecision, RowVerdict
 from sfr_eval.gate.places import Place
 from sfr_eval.gate.snapshot import Snapshot, SuiteSnapshot, stored_unit
 from sfr_eval.gate.spec import Check
-from sfr_eval.metrics.table import pass_k
+from sfr_eval.metrics.table import metric_info, pass_k
 from sfr_eval.stats.power import lattice_step
 from sfr_eval.types import PromptKey
 
@@ -23,7 +23,6 @@ class GateEvidence:
     place: Place
     paired: PairedEvidence
     untestable: GateDecision | None
-    below_floor: tuple[str, ...]  # prompts that were not below it in the baseline
 
     @property
     def check(self) -> Check:
@@ -50,6 +49,18 @@ class GateEvidence:
         return [gain + shift for gain in self.gains]
 
 
+def largest_loss(metric: str) -> float | None:
+    """Return how much a query may lose: what full collapse does to the metric, and at most half of
+    its scale; None if neither is known."""
+    info = metric_info(metric)
+    if info is None:
+        return None
+    sizes = [] if info.span is None else [info.span]
+    if info.range is not None:
+        sizes.append((info.range[1] - info.range[0]) / 2)
+    return min(sizes, default=None)
+
+
 def gather(place: Place, baseline: Snapshot, candidate: Snapshot) -> GateEvidence:
     """Pair the values of both sides at one place."""
     metric, t = place.check.metric, place.temperature
@@ -70,7 +81,6 @@ def gather(place: Place, baseline: Snapshot, candidate: Snapshot) -> GateEvidenc
         place=place,
         paired=PairedEvidence(paired=paired, step=step),
         untestable=None if n > 1 else _untestable(n, place, t, after),
-        below_floor=tuple(_below_floor(place, *values)) if n > 1 else (),
     )
 
 
@@ -86,7 +96,6 @@ def _at_matched_quality(place: Place, before: SuiteSnapshot, after: SuiteSnapsho
         place=place,
         paired=PairedEvidence(paired=paired, step=0.0),
         untestable=None if len(paired.first) > 1 else GateDecision(verdict=verdict, reason=reason),
-        below_floor=(),
     )
 
 
@@ -103,18 +112,6 @@ def _untestable(n: int, place: Place, t: float, candidate: SuiteSnapshot) -> Gat
         )
     queries = "no query has" if n == 0 else "only one query has"
     return GateDecision(verdict="skipped", reason=f"{queries} a value on both sides")
-
-
-def _below_floor(
-    place: Place, baseline: Mapping[PromptKey, float], candidate: Mapping[PromptKey, float]
-) -> Iterator[str]:
-    """Yield the prompts that are worse than the floor now and were not before."""
-    if place.check.floor is None:
-        return
-    floor = place.sign * place.check.floor
-    for key, value in candidate.items():
-        if place.sign * value < floor <= place.sign * baseline.get(key, value):
-            yield "/".join(part for part in key if part)
 
 
 def _values(place: Place, suite: SuiteSnapshot, t: float) -> Mapping[PromptKey, float]:

@@ -10,6 +10,7 @@ from sfr_eval.gate.outcome import GateResult
 from sfr_eval.report.numbers import number
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.terminal import print_json, print_table
+from sfr_eval.util.untrusted import clean
 
 
 def write_gate(
@@ -45,4 +46,5 @@ def show_gate(gate: GateResult, *, as_json: bool, environment: Mapping[str, str]
                 for row in gate.rows
             ],
         )
-    return [*annotations(gate, environment), gate.line]
+    lines = [clean(f"note: {line}") for line in gate.warnings]
+    return [*lines, *annotations(gate, environment), gate.line]

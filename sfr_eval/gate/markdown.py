@@ -31,6 +31,7 @@ def markdown(gate: GateResult, *, limit: int = 1_000_000) -> str:
         f"{_cell(gate.candidate.name or gate.candidate.file)}.",
         "",
     ]
+    head += [f"- {_cell(line)}" for line in gate.warnings] + [""] * bool(gate.warnings)
     if not gate.rows:
         return "\n".join(head)
     head += [_HEADER, "|" + " --- |" * (_HEADER.count("|") - 1)]

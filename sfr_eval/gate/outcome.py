@@ -112,6 +112,7 @@ class GateResult:
     candidate: Side
     strict: bool
     rows: tuple[GateRow, ...]
+    warnings: tuple[str, ...]
     timestamp: str  # ISO 8601, UTC
     seconds: float
 
@@ -141,6 +142,7 @@ def conclude(
     fail_exit_code: int,
     timestamp: str,
     seconds: float,
+    warnings: Sequence[str] = (),
     invalid: str = "",
     incomplete: str = "",
 ) -> GateResult:
@@ -181,6 +183,7 @@ def conclude(
         candidate=candidate,
         strict=strict,
         rows=tuple(rows),
+        warnings=tuple(warnings),
         timestamp=timestamp,
         seconds=seconds,
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sfr_eval.comparison.family import margin_of
+from sfr_eval.comparison.lengths import UnequalLengths
 from sfr_eval.gate.outcome import GateRow
 from sfr_eval.metrics.metric import PrimaryRole
 from sfr_eval.metrics.table import metric_info
@@ -18,29 +19,51 @@ STYLE_FOR_VARIETY = 4.0
 """A gain of style excuses a loss of variety only if it is so many times as large, in parts of the
 metrics' spans: a collapsed model may well be more in style."""
 
-_PRICES: dict[PrimaryRole, float] = {"quality": 1.0, "form": 1.0, "style": STYLE_FOR_VARIETY}
+_PRICES: dict[PrimaryRole, float] = {"quality": 1.0, "style": STYLE_FOR_VARIETY}
+"""Form excuses nothing: it rises where replies to different questions are alike."""
 
 Roles = Mapping[PrimaryRole, GateRow]
 
 
-def judged_together(rows: Sequence[GateRow], roles: Sequence[PrimaryRole | None]) -> list[GateRow]:
+def judged_together(
+    rows: Sequence[GateRow],
+    roles: Sequence[PrimaryRole | None],
+    *,
+    lengths: Mapping[str, UnequalLengths],
+) -> list[GateRow]:
     """Return the rows with the verdicts that they have beside each other, suite by suite. Rows
-    without a role keep theirs."""
+    without a role keep theirs. `lengths`: suite -> lengths that differ."""
     by_suite: dict[str, dict[PrimaryRole, GateRow]] = {}
     for row, role in zip(rows, roles, strict=True):
         if role is not None and not row.matched:
             by_suite.setdefault(row.suite, {})[role] = row
     return [
-        row if role is None else _beside(row, role, by_suite.get(row.suite, {}))
+        row
+        if role is None
+        else _beside(row, role, by_suite.get(row.suite, {}), lengths.get(row.suite))
         for row, role in zip(rows, roles, strict=True)
     ]
 
 
-def _beside(row: GateRow, role: PrimaryRole, family: Roles) -> GateRow:
+def _beside(
+    row: GateRow, role: PrimaryRole, family: Roles, lengths: UnequalLengths | None
+) -> GateRow:
     if role == "variety" and row.verdict == "pass" and row.call == "gain" and not _small(row):
         why = _unverified(family)
+        if not why and lengths is not None and lengths.explains(gain=True):
+            why = f"but its replies are shorter: {lengths.words}"
         return replace(row, verdict="unverified", reason=f"{row.words}, {why}") if why else row
-    if role in ("variety", "style") and row.verdict == "fail" and row.call == "loss":
+    fails = row.verdict == "fail" and row.call == "loss"
+    if role == "variety" and fails and lengths is not None and lengths.explains(gain=False):
+        reason = f"{row.words}, but its replies are longer: {lengths.words}"
+        return replace(row, verdict="skipped", reason=reason)
+    if role == "form" and fails and family.get("quality") and family["quality"].call == "gain":
+        reason = (
+            f"{row.words}, but {family['quality'].metric} rose, as it does not with noise: the "
+            "baseline says the same to different questions"
+        )
+        return replace(row, verdict="skipped", reason=reason)
+    if role in ("variety", "style") and fails:
         for other in _traded_for(row, role, family):
             reason = (
                 f"{row.words}, but {other.metric} rose by more of its span: what was lost may be "
@@ -73,7 +96,8 @@ def _traded_for(row: GateRow, role: PrimaryRole, family: Roles) -> Iterator[Gate
         if other is None or other_role == role or other.call != "gain":
             continue
         gain = _part(other)
-        if loss is not None and gain is not None and gain >= times * loss:
+        enough = 0.0 if role == "form" else times * (loss or 0.0)  # noise raises neither
+        if loss is not None and gain is not None and gain >= enough:
             yield other
 
 

@@ -108,6 +108,7 @@ def compute(context: Context) -> list[MetricResult]:
             by_set = lexical.get(inner, {})
             numbers = {number: by_set[number, ""] for number in whole if (number, "") in by_set}
         signature, reason = inner_signatures[inner]
+        lost = "is missing or unknown to the encoder" if inner in semantic else "is missing"
         signature = {**signature, "set": f"one reply each to {size} queries"}
         if isinstance(signature.get("references"), str):
             signature["references"] = "other replies of the set"
@@ -115,7 +116,7 @@ def compute(context: Context) -> list[MetricResult]:
             metric_result(
                 METRICS[f"{PREFIX}{inner}"],
                 version=VERSION,
-                values=_values(context, sets, numbers, reason=f"{reason}, or a reply is missing"),
+                values=_values(context, sets, numbers, reason=f"{reason}, or a reply {lost}"),
                 signature=signature,
                 notes=notes,
             )

@@ -13,8 +13,8 @@ from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.stats.arrays import Floats
 
 ROUNDING = 1e-12
-"""Distances and spreads below this are those of equal rows in float64, hence exactly 0. The nearest
-different float32 embeddings are 1e-8 apart or more."""
+"""Cosine distances below this are rounding, of equal rows in float64 or of rows that differ in the
+last digits of float32, and count as 0."""
 
 
 def chamfer(embeddings: npt.ArrayLike, *, others: int | None = None) -> float | Floats | None:
@@ -28,18 +28,27 @@ def chamfer(embeddings: npt.ArrayLike, *, others: int | None = None) -> float | 
     n > m. None if n < 2 or n <= m. Raises ValueError for m < 1 and for a row that is not finite.
     """
     rows = unit_rows(embeddings)
-    rest = rows.shape[-2] - 1
-    m = rest if others is None else others
     if others is not None and others < 1:
         raise ValueError(f"others = {others}; compare with at least one")
-    if rest < max(1, m):
+    rest = rows.shape[-2] - 1
+    if rest < (others or 1):
         return None
+    means = expected_nearest(neighbours(rows), others or rest)
+    return float(means) if means.ndim == 0 else means
+
+
+def neighbours(rows: Floats) -> Floats:
+    """Return each row's distances to the others in order, shape (..., n, n - 1), of unit rows."""
     distances = 1.0 - rows @ np.swapaxes(rows, -1, -2)
-    distances = np.where(distances < ROUNDING, 0.0, distances)
-    itself = np.arange(rest + 1)
-    distances[..., itself, itself] = np.inf  # the last in order, where it has no weight
-    nearest = np.sort(distances, axis=-1)[..., :-1]
+    distances[distances < ROUNDING] = 0.0
+    itself = np.arange(rows.shape[-2])
+    distances[..., itself, itself] = np.inf  # the last in order
+    return np.sort(distances, axis=-1)[..., :-1]
+
+
+def expected_nearest(distances: Floats, others: int) -> Floats:
+    """Return `chamfer` of sets, shape (...), given their `neighbours`."""
+    rest = distances.shape[-1]
     ranks = range(1, rest + 1)
-    weights = np.array([math.comb(rest - r, m - 1) / math.comb(rest, m) for r in ranks])
-    means = (nearest @ weights).mean(axis=-1)
-    return float(means) if means.ndim == 0 else np.asarray(means)
+    weights = [math.comb(rest - r, others - 1) / math.comb(rest, others) for r in ranks]
+    return np.asarray((distances @ np.array(weights)).mean(axis=-1))

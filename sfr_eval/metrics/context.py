@@ -17,6 +17,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.meanings import CosineCut, Equivalence
 from sfr_eval.metrics.metric import Metric
 from sfr_eval.metrics.normal_text import normal_text
+from sfr_eval.metrics.taggers import Tagger, load_tagger
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.models.hidden_states import NO_CHECKPOINT
 from sfr_eval.types import Cell, MetricResult, Sample, Value
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sfr_eval.grading.verdicts import Grading
     from sfr_eval.judges.votes import Judged
     from sfr_eval.models.hidden_states import Forward
+    from sfr_eval.models.reward_model import RewardModel
     from sfr_eval.models.states_on_disk import Readings
     from sfr_eval.suites.suite import Suite
 
@@ -51,9 +53,11 @@ class Context:
     style_data: Path | None = None
     tokenizer: Tokenizer = field(default_factory=load_tokenizer)
     equivalence: Equivalence = field(default_factory=CosineCut)  # which replies say the same
+    load_tagger: Callable[[], Tagger | str] = field(default=load_tagger)  # or why there is none
     grading: "Grading | None" = None  # verdicts on the answers, for code suites
     forward: "Forward | None" = None  # the checkpoint, for families that read its hidden states
     judged: "Judged | None" = None  # the judges' votes on these samples
+    reward: "RewardModel | None" = None  # of --reward-model
     thoughts: Mapping[str, str] = field(default_factory=dict)
     """sample_id -> the text before the answer, which the checkpoint read when it wrote on."""
     workers: Workers = field(default_factory=Here)  # measure parts of the run
@@ -66,25 +70,27 @@ class Context:
         """Return what measures of words and meaning read of a text: its normal form, up to the end
         of the window's last token. Without a common window, long replies would look more alike
         than short ones. Facts, judges, oracle, code and geometry read the whole reply."""
-        return self.tokenizer.cut(normal_text(text))
+        return self.tokenizer.cut(text)
 
     @cached_property
     def texts(self) -> list[str]:
         """The `part` of each of `replies`."""
         return [self.part(reply.text) for reply in self.replies]
 
-    @property
+    @cached_property
     def window_notes(self) -> dict[str, Any]:
-        """The share of replies that are shorter than the window; nothing without a window."""
+        """The share of replies that are shorter than the window, and the share of all characters
+        that are beyond it; nothing without a window."""
         if self.tokenizer.window is None:
             return {}
-        return {"shorter_than_window": self._shorter_share}
-
-    @cached_property
-    def _shorter_share(self) -> float | None:
         counts = Counter(self.texts)
         shorter = sum(n for text, n in counts.items() if self.tokenizer.is_short(text))
-        return shorter / counts.total() if counts else None
+        characters = sum(len(normal_text(reply.text)) for reply in self.replies)
+        read = sum(map(len, self.texts))
+        return {
+            "shorter_than_window": shorter / counts.total() if counts else None,
+            "beyond_window": 1 - read / characters if characters else None,
+        }
 
     def embeddings(self, texts: Sequence[str]) -> "npt.NDArray[np.float32]":
         """Return unit-length embeddings of the `part` of each text, float32, shape (len(texts), d);

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sfr_eval.metrics.chamfer import ROUNDING
 from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.metrics.ngrams import numbered, rows_of_groups
 from sfr_eval.stats.arrays import Floats, Integers
@@ -94,7 +95,8 @@ def _blocks(
             blocks.append(None)
             continue
         cosines = rows[members] @ rows[members].T
-        distances = np.sqrt(np.maximum(2.0 - 2.0 * cosines, 0.0))
+        squares = 2.0 - 2.0 * cosines
+        distances = np.sqrt(np.where(squares < 2 * ROUNDING, 0.0, squares))
         np.fill_diagonal(distances, 0.0)
         blocks.append((distances, codes.astype(np.int64)))
     return blocks

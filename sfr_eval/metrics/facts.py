@@ -8,6 +8,7 @@ from functools import cache
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.metrics.language import language_of
 from sfr_eval.metrics.metric import Metric, by_id
+from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.metrics.refusals import is_refusal
 from sfr_eval.metrics.word_order import FREQUENT, order_words, word_order
 from sfr_eval.types import Cell, MetricResult, PromptKey, Value
@@ -16,15 +17,15 @@ VERSION = "1"
 
 METRICS = by_id(
     Metric("refusal_rate", "lower", "Share of replies that decline to answer in words.",
-           label="Refusals", span=1),
+           label="Refusals", span=1, range=(0, 1), outcomes=True),
     Metric("language_mismatch_rate", "lower",
            "Share of replies in another language than their prompt.",
-           label="Another language", span=1),
+           label="Another language", span=1, range=(0, 1), outcomes=True),
     Metric("prompt_copy_rate", "lower", "Share of replies that repeat their prompt.",
-           label="Copies of the prompt", span=1),
+           label="Copies of the prompt", span=1, range=(0, 1), outcomes=True),
     Metric("word_order", "higher",
            "How much the order of neighbouring words tells; 0 for word salad and noise.",
-           label="Order of the words", headline=("quality", 8), span=0.5,
+           label="Order of the words", headline=("quality", 8), span=0.5, range=(-1, 1),
            primary=("form", 1)),
 )  # fmt: skip
 
@@ -130,7 +131,7 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 _SIGNATURES: dict[str, dict[str, object]] = {
-    "refusal_rate": {"rules": "own, 19 languages"},
+    "refusal_rate": {"rules": "own, 35 languages"},
     "language_mismatch_rate": {"rules": "own, scripts and frequent words"},
     "prompt_copy_rate": {"run": RUN, "share": COPIED},
     "word_order": {"words": FREQUENT, "model": "pairs of the other queries"},
@@ -144,6 +145,14 @@ def _values(context: Context, answers: Mapping[Cell, Answer]) -> list[Value]:
     ]
 
 
+def _texts(context: Context) -> dict[Cell, list[str]]:
+    """Return the replies to each prompt in their normal form and whole, beyond any window."""
+    return {
+        key: [normal_text(reply.text) for reply in replies]
+        for key, replies in context.by_prompt.items()
+    }
+
+
 def _share(flags: Sequence[bool], reason: str) -> Answer:
     return (sum(flags) / len(flags), "") if flags else (None, reason)
 
@@ -151,15 +160,15 @@ def _share(flags: Sequence[bool], reason: str) -> Answer:
 def _refusals(context: Context) -> dict[Cell, Answer]:
     refuses = cache(is_refusal)  # copies are frequent
     return {
-        key: _share([refuses(reply.text) for reply in replies], NO_TEXT)
-        for key, replies in context.by_prompt.items()
+        key: _share([refuses(text) for text in texts], NO_TEXT)
+        for key, texts in _texts(context).items()
     }
 
 
 def _mismatches(context: Context, texts: Mapping[PromptKey, Sequence[str]]) -> dict[Cell, Answer]:
     languages, speaks = prompt_languages(texts), cache(language_of)
     answers: dict[Cell, Answer] = {}
-    for key, replies in context.by_prompt.items():
+    for key, replies in _texts(context).items():
         prompt = key[1:]
         language = languages.get(prompt)
         if prompt not in texts:
@@ -169,8 +178,8 @@ def _mismatches(context: Context, texts: Mapping[PromptKey, Sequence[str]]) -> d
         elif language is None:
             answers[key] = None, NO_PROMPT_LANGUAGE
         else:
-            spoken = [speaks(reply.text) for reply in replies]
-            others = [reply != language for reply in spoken if reply is not None]
+            spoken = [speaks(reply) for reply in replies]
+            others = [other != language for other in spoken if other is not None]
             answers[key] = _share(others, NO_REPLY_LANGUAGE)
     return answers
 
@@ -178,22 +187,19 @@ def _mismatches(context: Context, texts: Mapping[PromptKey, Sequence[str]]) -> d
 def _copies(context: Context, texts: Mapping[PromptKey, Sequence[str]]) -> dict[Cell, Answer]:
     words = {prompt: [order_words(text) for text in messages] for prompt, messages in texts.items()}
     return {
-        key: _share([repeats_prompt(order_words(r.text), words[key[1:]]) for r in replies], NO_TEXT)
+        key: _share([repeats_prompt(order_words(t), words[key[1:]]) for t in replies], NO_TEXT)
         if key[1:] in words
         else (None, NO_PROMPT)
-        for key, replies in context.by_prompt.items()
+        for key, replies in _texts(context).items()
     }
 
 
 def _orders(context: Context) -> dict[Cell, Answer]:
     answers: dict[Cell, Answer] = {}
-    for temperature in dict.fromkeys(key[0] for key in context.by_prompt):
-        texts = {
-            key: [reply.text for reply in replies]
-            for key, replies in context.by_prompt.items()
-            if key[0] == temperature
-        }
+    whole = _texts(context)
+    for temperature in dict.fromkeys(key[0] for key in whole):
+        texts = {key: replies for key, replies in whole.items() if key[0] == temperature}
         values, reason = word_order(texts, {key: key[1] for key in texts})
         nothing = reason or "no reply with two words"
         answers |= {key: (value, nothing) for key, value in values.items()}
-    return {key: answers[key] for key in context.by_prompt}
+    return {key: answers[key] for key in whole}

@@ -17,6 +17,8 @@ FAMILIES: dict[str, str] = {
     "facts": "sfr_eval.metrics.facts",
     "lexical": "sfr_eval.metrics.lexical",
     "semantic": "sfr_eval.metrics.semantic",
+    "windows": "sfr_eval.metrics.windows",
+    "syntax": "sfr_eval.metrics.syntax",
     "style": "sfr_eval.metrics.style",
     "population": "sfr_eval.metrics.population",
     "quality": "sfr_eval.metrics.quality",
@@ -27,13 +29,14 @@ FAMILIES: dict[str, str] = {
     "geometry": "sfr_eval.metrics.geometry",
     "tokens": "sfr_eval.metrics.tokens",
     "judge": "sfr_eval.metrics.judged",
+    "reward": "sfr_eval.metrics.reward",
 }
 """Family -> its module, which has `VERSION`, `METRICS` and `compute`; in the order of results."""
 
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
-NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "quality"})
+NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "syntax", "quality", "reward"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.metrics.equivalence import DRAW
 from sfr_eval.metrics.gates import Gate, gate_of
 from sfr_eval.metrics.lexical import signatures as lexical_signatures
-from sfr_eval.metrics.meanings import distinct_meanings
+from sfr_eval.metrics.meanings import distinct_meanings, whole_texts
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.ngrams import pack
 from sfr_eval.metrics.repetition import group_means
@@ -34,16 +34,16 @@ VERSION = "2"
 METRICS = by_id(
     Metric("valid_self_bleu_4", "lower", "Self-BLEU-4 of the valid replies, 3 references.",
            range=(0, 1),
-           claims=("within",), span=0.572),
+           claims=("within",), span=0.596),
     Metric("valid_embed_distance", "higher", "embed_distance of the valid replies.",
            range=(0, 2),
            label="Distance of valid replies", headline=("variety", 2), claims=("within",),
            primary=("variety", 1),
-           span=0.425),
+           span=0.49),
     Metric("valid_vendi_q2", "higher", "vendi_q2 of the valid replies.", claims=("within",),
-           span=1.93),
+           span=2.67),
     Metric("valid_distinct_k", "higher", "Expected number of valid meanings among 4 replies.",
-           claims=("within",), span=2.13),
+           claims=("within",), span=2.27),
     Metric("utility_k", "higher",
            "Quality of 4 replies read in turn, each meaning once (patience .8).", range=(0, 1),
            claims=("within",)),
@@ -57,7 +57,7 @@ REFERENCES = 3
 class _Replies:
     """The rows of `Context.replies` that answer one prompt."""
 
-    drawn: Integers  # those that the gate could judge
+    drawn: Integers  # the good and the bad ones
     good: Integers  # those that pass
 
 
@@ -68,9 +68,10 @@ def compute(context: Context) -> list[MetricResult]:
         return []
     prompts = list(_prompts(context, gate))
     good = [prompt.good for prompt in prompts]
-    sets = set_values(context.reply_embeddings, good, workers=context.workers)
+    readable = [rows[context.readable[rows]] for rows in good]  # by the encoder
+    sets = set_values(context.reply_embeddings, readable, workers=context.workers)
     few = "fewer than 2 replies pass the gate"
-    too_few = f"fewer than {DRAW} replies with text that the gate could judge"
+    too_few = f"fewer than {DRAW} replies with text that could be judged"
     bleu, _ = lexical_signatures(context.tokenizer)["self_bleu_4_fixed"]
     semantic = signatures(context)
     meanings = semantic["distinct_k"][0]
@@ -91,7 +92,7 @@ def compute(context: Context) -> list[MetricResult]:
             utilities(
                 context.equivalence,
                 context.reply_embeddings,
-                context.texts,
+                whole_texts(context),
                 np.array([gate.scores.get(r.sample_id, 0.0) for r in context.replies]),
                 [prompt.drawn for prompt in prompts],
             ),
@@ -100,7 +101,7 @@ def compute(context: Context) -> list[MetricResult]:
         ),
         "valid_share": (
             np.array([_share(len(p.good), len(p.drawn)) for p in prompts], dtype=np.float64),
-            f"{NO_TEXT} that the gate could judge",
+            f"{NO_TEXT} that could be judged",
             {},
         ),
     }
@@ -122,11 +123,14 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 def _prompts(context: Context, gate: Gate) -> Iterator[_Replies]:
+    """Yield the replies to each prompt. A good one that the encoder cannot read is left out, since
+    nothing is known of its variety; a bad one stays bad."""
     verdicts = [gate.accepts(reply) for reply in context.replies]
-    judged = np.array([verdict is not None for verdict in verdicts], dtype=np.bool_)
     passed = np.array([verdict is True for verdict in verdicts], dtype=np.bool_)
+    failed = np.array([verdict is False for verdict in verdicts], dtype=np.bool_)
+    good = passed & context.readable
     for rows in context.prompt_rows():
-        yield _Replies(drawn=rows[judged[rows]], good=rows[passed[rows]])
+        yield _Replies(drawn=rows[(good | failed)[rows]], good=rows[good[rows]])
 
 
 def _notes(context: Context, gate: Gate, prompts: Sequence[_Replies]) -> dict[str, Any]:
@@ -135,7 +139,7 @@ def _notes(context: Context, gate: Gate, prompts: Sequence[_Replies]) -> dict[st
         "gate": gate.name,
         "trust": gate.trust,
         "passed": good / max(1, drawn),
-        "not_judged": len(context.replies) - drawn,
+        "not_judged": sum(gate.accepts(reply) is None for reply in context.replies),
         "prompts_with_few": sum(len(prompt.good) < 2 for prompt in prompts),
     }
 

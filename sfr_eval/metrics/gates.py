@@ -1,8 +1,9 @@
 """Which replies are good enough to count: the most trusted judgement that a run has.
 
-In this order: the grammar of a synthetic benchmark, the tests of a coding problem, LLM judges, and
-for every other run whether a reply is recognised as an answer to its own question. A gate decides
-about replies one by one; it says None where its judgement is missing.
+In this order: the grammar of a synthetic benchmark, the tests of a coding problem, LLM judges, a
+reward model with a threshold, and for every other run whether a reply is recognised as an answer to
+its own question. A gate decides about replies one by one; it says None where its judgement is
+missing.
 """
 
 from collections.abc import Mapping
@@ -11,14 +12,12 @@ from typing import Any
 
 from sfr_eval.judges.rubric import GOOD, SCALE
 from sfr_eval.metrics.context import Context
-from sfr_eval.metrics.judged import score_of, votes_by_reply
+from sfr_eval.metrics.judged import JUDGED_AXES, score_of, votes_by_reply
 from sfr_eval.metrics.metric import Trust
 from sfr_eval.metrics.quality import oracle_of
-from sfr_eval.metrics.relevance import RELEVANT, recognised
+from sfr_eval.metrics.relevance import RELEVANT, recognised, signature_of
+from sfr_eval.metrics.reward import rewards_of
 from sfr_eval.types import Sample
-
-JUDGED_AXES = ("ctx", "rel", "flu")
-"""Axes of judgement that a good reply must pass, each that was judged; style is no part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,8 @@ class Gate:
 
 def gate_of(context: Context) -> Gate | str:
     """Return the most trusted gate that a run has, or the reason why it has none."""
-    return _oracle(context) or _verifier(context) or _judge(context) or _relevance(context)
+    trusted = _oracle(context) or _verifier(context) or _judge(context) or _reward(context)
+    return trusted or _relevance(context)
 
 
 def _oracle(context: Context) -> Gate | None:
@@ -96,6 +96,24 @@ def _judge(context: Context) -> Gate | None:
     )
 
 
+def _reward(context: Context) -> Gate | None:
+    """At least the threshold's reward, 0 or 1. Without a threshold a reward is no judgement."""
+    model = context.reward
+    if model is None or model.threshold is None:
+        return None
+    rewards = rewards_of(context).items()
+    return Gate(
+        name="reward",
+        trust="reward",
+        scores={
+            sample: float(reward >= model.threshold)
+            for sample, reward in rewards
+            if reward is not None
+        },
+        signature={**model.signature, "from": model.threshold},
+    )
+
+
 def _relevance(context: Context) -> Gate | str:
     """Recognised as an answer to its own question, 0 or 1."""
     found = recognised(context)
@@ -108,5 +126,5 @@ def _relevance(context: Context) -> Gate | str:
             reply.sample_id: float(relevant)
             for reply, relevant in zip(context.replies, found.relevant.tolist(), strict=True)
         },
-        signature={"candidates": found.candidates, **RELEVANT},
+        signature=signature_of(context, found) | RELEVANT,
     )

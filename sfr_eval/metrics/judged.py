@@ -13,7 +13,7 @@ from typing import Any
 from sfr_eval.judges.error_rates import CORRECTED_SUFFIX, GOOD_SUFFIX
 from sfr_eval.judges.rubric import GOOD
 from sfr_eval.judges.votes import Judged, Judgement
-from sfr_eval.metrics.context import Context, sample_value
+from sfr_eval.metrics.context import Context, metric_result, sample_value
 from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.stats.agreement import krippendorff_alpha
 from sfr_eval.stats.slope import slope_within
@@ -27,15 +27,15 @@ _COMPARED = ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed")
 _AXES = (
     Metric("judge_ctx", "higher", "Does the reply stay with the subject of the conversation?",
            unit="sample", label="Judged Ctx", span=4.0, trust="judge",
-           primary=("quality", 4), headline=("quality", 3),
+           primary=("quality", 5), headline=("quality", 3),
            pairs=Pairs(place=4, compared=_COMPARED)),
     Metric("judge_rel", "higher", "Does the reply answer what was asked?",
            unit="sample", label="Judged Rel", span=4.0, trust="judge",
-           primary=("quality", 3), headline=("quality", 4),
+           primary=("quality", 4), headline=("quality", 4),
            pairs=Pairs(place=3, compared=_COMPARED)),
     Metric("judge_flu", "higher", "Is the reply well-formed language?",
            unit="sample", label="Judged Flu", span=4.0, trust="judge",
-           primary=("quality", 5), headline=("quality", 5),
+           primary=("quality", 6), headline=("quality", 5),
            pairs=Pairs(place=5, compared=_COMPARED)),
     Metric("judge_style", "higher", "Does the reply sound like the requested persona?",
            unit="sample", label="Judged style", headline=("style", 5), span=4.0,
@@ -55,7 +55,22 @@ def _entries(axis: Metric) -> Iterator[Metric]:
         yield replace(entry, range=(0, 1), outcomes=True)
 
 
-METRICS = by_id(*(entry for axis in _AXES for entry in _entries(axis)))
+LOWEST = Metric(
+    "judge_lowest",
+    "higher",
+    "Lowest score of a reply on the judged axes of quality (ctx, rel, flu), 1 to 5.",
+    unit="sample",
+    label="Judged, lowest axis",
+    range=SCALE,
+    outcomes=True,
+    span=4.0,
+    trust="judge",
+    primary=("quality", 3),
+)
+METRICS = by_id(LOWEST, *(entry for axis in _AXES for entry in _entries(axis)))
+JUDGED_AXES = ("ctx", "rel", "flu")
+"""Axes of judgement that a good reply must pass, each that was judged; style is no part of it."""
+
 WORDS = 10
 """Number of words that the length slope refers to."""
 
@@ -68,7 +83,9 @@ def compute(context: Context) -> list[MetricResult]:
     judged = context.judged
     if judged is None:
         return []
-    return [result for axis in judged.record.rubrics for result in _axis(context, judged, axis)]
+    results = [result for axis in judged.record.rubrics for result in _axis(context, judged, axis)]
+    axes = [axis for axis in JUDGED_AXES if axis in judged.record.rubrics]
+    return [*results, _lowest(context, judged, axes)] if len(axes) > 1 else results
 
 
 def score_of(votes: Votes, judges: Sequence[str]) -> tuple[float | None, str]:
@@ -129,6 +146,30 @@ def _axis(context: Context, judged: Judged, axis: str) -> list[MetricResult]:
             range=(0, 1),
         ),
     ]
+
+
+def _lowest(context: Context, judged: Judged, axes: Sequence[str]) -> MetricResult:
+    """Return the lowest score of each reply; undefined unless every axis has a score."""
+    record = judged.record
+    by_axis = [votes_by_reply(judged, axis) for axis in axes]
+    values = []
+    for reply in context.replies:
+        scored = [score_of(votes.get(reply.sample_id, {}), record.judges) for votes in by_axis]
+        scores = [score for score, _ in scored if score is not None]
+        reason = "; ".join(dict.fromkeys(why for score, why in scored if score is None))
+        lowest = min(scores) if len(scores) == len(axes) else None
+        values.append(sample_value(reply, lowest, reason=reason))
+    return metric_result(
+        LOWEST,
+        version=VERSION,
+        values=values,
+        signature={
+            "judges": list(record.judges),
+            "rubrics": [record.rubrics[axis] for axis in axes],
+            "votes": record.votes,
+            "scale": "1 to 5",
+        },
+    )
 
 
 def _counts(votes_of_replies: Sequence[Votes], record: JudgingRecord) -> dict[str, Any]:

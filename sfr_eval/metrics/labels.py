@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.plan import sample_seed
 from sfr_eval.util.reading import json_lines, read_model
 
@@ -103,9 +104,9 @@ def copied_shares(labelled: Labelled, replies: Sequence[str]) -> tuple[float, fl
     """Return the share of the labelled texts that some reply repeats word for word, and the share
     of the replies that are such a copy; 0 to 1 each, 0 of nothing.
 
-    Case and blanks do not count, nor do texts so short that they are repeated by chance. A model
-    that was trained on the labelled texts has both shares well above 0, and the probe, which knows
-    these texts, then rewards memory.
+    Case, blanks and invisible characters do not count, nor do texts so short that they are repeated
+    by chance. A model that was trained on the labelled texts has both shares well above 0, and the
+    probe, which knows these texts, then rewards memory.
     """
     texts = {_words(text) for text in labelled.texts if _long_enough(text)}
     answers = [_words(reply) for reply in replies]
@@ -161,7 +162,7 @@ def _plain(name: str) -> str:
 
 
 def _words(text: str) -> str:
-    return " ".join(text.casefold().split())
+    return " ".join(normal_text(text).casefold().split())
 
 
 def _long_enough(text: str) -> bool:

@@ -1,12 +1,13 @@
 # ruff: noqa: RUF001  letters of other scripts look like Latin ones
 """Which language a text is in: by its script, then by its most frequent words and letters.
 
-Tells 35 languages and scripts apart, without a model. Short or mixed texts have no language.
+Tells 46 languages and scripts apart, without a model. Short or mixed texts have no language.
 """
 
 import re
 import unicodedata
 from collections import Counter
+from functools import lru_cache
 
 MIN_LETTERS = 10
 """Below this many letters, a text has no language; 4 where a character is a syllable or more."""
@@ -134,6 +135,27 @@ _LETTERS = {
 }  # fmt: skip
 """Letters that speak for a language: half as much as one of its frequent words."""
 
+_PIECES = {
+    "en": r"th|ing\b|ght|wh|ck|sh|ed\b|ee|oo|ly\b|ful\b",
+    "de": r"sch|cht|ung\b|eit\b|ei|tz|lich|est\b|gen\b|zeit|für",
+    "fr": r"eau|eux|ez\b|ai|oi|que\b|eur|ette|ouv|ement\b",
+    "es": r"ción|ado\b|ar\b|dad\b|ie[nrs]|os\b|as\b|ue|ñ|mente\b",
+    "pt": r"ção|ões|ão\b|nh|lh|eir|os\b|ar\b|dade\b|mente\b|ç",
+    "it": r"zion|gli|zz|tt|cch|are\b|ere\b|ato\b|etto|mente\b|ggi",
+    "nl": r"ij|aa|oe|uu|sch|heid\b|gen\b|ui|aar|elijk",
+    "sv": r"ör|är|sk|ning\b|het\b|rna\b|ade\b|gen\b",
+    "da": r"øj|æ|ø|hed\b|ede\b|ning\b|lig\b|ene\b",
+    "pl": r"rz|sz|cz|ść\b|ów\b|ę|ą|wy|nie\b|esz\b",
+    "cs": r"ř|ě|ní\b|ých\b|ov|š|ů|ej\b|te\b",
+    "ro": r"ul\b|ească|ță|ți|ii\b|are\b|ește|ului",
+    "tr": r"lar\b|ler\b|yor|m[ae]k\b|ı|iniz|dır|ğ",
+    "hu": r"sz|gy|ny|ek\b|ok\b|b[ae]n\b|ő|eni\b",
+    "fi": r"aa|ää|ii|kk|ss[aä]\b|uu|yy|llä|lla",
+    "id": r"meng|kan\b|nya\b|ber|mem|ter|ang\b",
+}
+"""Pieces of words that are frequent in a language: a third as much as one of its frequent words."""
+
+_WORD_PIECES = {language: re.compile(pieces) for language, pieces in _PIECES.items()}
 _KNOWN = {
     script: {
         word: tuple(language for language, known in languages.items() if word in known.split())
@@ -156,7 +178,9 @@ def language_of(text: str) -> str | None:
     None if it is too short or mixed. Danish and Norwegian are one ("da"), so are Indonesian and
     Malay ("id"). Fenced code and addresses are not read."""
     words = _WORD.findall(unicodedata.normalize("NFC", _CODE.sub(" ", text)).casefold())
-    scripts = Counter(_script_of(char) for word in words for char in word)
+    scripts: Counter[str] = Counter()
+    for char, count in Counter("".join(words)).items():
+        scripts[_script_of(char)] += count
     if not scripts:
         return None
     letters = sum(scripts.values())
@@ -169,6 +193,12 @@ def language_of(text: str) -> str | None:
     if script == "han":
         return "zh"
     return _by_words(words, script) if script in _WORDS else script
+
+
+@lru_cache(maxsize=2**16)
+def _similar(word: str) -> tuple[str, ...]:
+    """Return the languages that have words with such pieces."""
+    return tuple(name for name, pieces in _WORD_PIECES.items() if pieces.search(word))
 
 
 def _script_of(char: str) -> str:
@@ -189,10 +219,15 @@ def _by_words(words: list[str], script: str) -> str | None:
         languages = known.get(word, ())
         for language in languages:
             evidence[language] += 1 / len(languages)
-        if not languages and (script != "latin" or not word.isascii()):
+        if languages:
+            continue
+        if script != "latin" or not word.isascii():
             for language in evidence:
                 if not _LANGUAGES[language][1].isdisjoint(word):
                     evidence[language] += 0.5
+        if script == "latin":
+            for language in (similar := _similar(word)):
+                evidence[language] += 1 / 3 / len(similar)
     (best, most), (_, second) = sorted(evidence.items(), key=lambda pair: -pair[1])[:2]
     if most < max(MIN_EVIDENCE, EVIDENCE * len(words)) or most < LEAD * second:
         return None

@@ -220,7 +220,7 @@ def signatures(tokenizer: Tokenizer) -> dict[str, tuple[dict[str, Any], str]]:
     table["rouge_l_homogenization"] = ({**tokenizer.signature, "measure": "ROUGE-L F"}, TOO_FEW)
     table["compression_ratio"] = (zipped, TOO_FEW)
     table["compression_ratio_fixed"] = (
-        {**zipped, "together": TOGETHER, "orders": ORDERS},
+        {**zipped, **tokenizer.signature, "together": TOGETHER, "orders": ORDERS},
         f"fewer than {TOGETHER} replies with text",
     )
     repetition = {**tokenizer.signature, "n": REPETITION_N}

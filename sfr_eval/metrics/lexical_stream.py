@@ -6,7 +6,7 @@ integers. The values equal those of the functions in `lexical`, which take one s
 """
 
 import functools
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,7 +97,7 @@ def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer) -> Batch:
     prompts = list(dict.fromkeys(keys))
     queries = list(dict.fromkeys(query for query, _ in prompts))
     prompt, query = numbered(keys), numbered([row.query for row in rows])
-    of_prompts, draws = _of_prompts(rows, packed, prompt, len(prompts))
+    of_prompts, draws = _of_prompts(rows, tokens, packed, prompt, len(prompts))
     return Batch(
         prompts=prompts,
         queries=queries,
@@ -109,7 +109,11 @@ def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer) -> Batch:
 
 
 def _of_prompts(
-    rows: Sequence[ReplyRow], packed: Packed, prompt: Integers, count: int
+    rows: Sequence[ReplyRow],
+    tokens: Mapping[str, list[str]],
+    packed: Packed,
+    prompt: Integers,
+    count: int,
 ) -> tuple[dict[str, Floats], Floats]:
     columns = grouped_distinct(
         packed, prompt, groups=count, max_n=MAX_N, replies=RAREFIED_TO, vocabulary=EAD_VOCABULARY
@@ -129,9 +133,12 @@ def _of_prompts(
     texts: list[list[str]] = [[] for _ in range(count)]
     for row, number in zip(rows, prompt.tolist(), strict=True):
         texts[number].append(row.text)
-    for ratio in (compression_ratio, compression_ratio_fixed):
-        ratios = [ratio(replies) for replies in texts]
-        columns[ratio.__name__] = np.array(ratios, dtype=np.float64)  # None becomes NaN
+    # The published ratio is of the texts; the other one ignores case and layout, as tokens do.
+    lines = [[" ".join(tokens[text]) for text in replies] for replies in texts]
+    whole = [compression_ratio(replies) for replies in texts]
+    fixed = [compression_ratio_fixed(replies) for replies in lines]
+    columns["compression_ratio"] = np.array(whole, dtype=np.float64)  # None becomes NaN
+    columns["compression_ratio_fixed"] = np.array(fixed, dtype=np.float64)
     alone = np.bincount(prompt, minlength=count) < 2
     for values in columns.values():
         values[alone] = np.nan  # one reply is not a set

@@ -95,8 +95,14 @@ def distinct_meanings(
     """Return the expected number of different answers among four replies, for each set of rows of
     `context.replies`. `drawn` and undefined values are as for `meanings_of`. A cut reads embeddings
     of the replies' common window; a classifier reads the replies up to its own limit."""
-    texts = [normal_text(reply.text) for reply in context.replies]
+    texts = whole_texts(context)
     return meanings_of(context.equivalence, context.reply_embeddings, texts, sets, drawn=drawn)
+
+
+def whole_texts(context: "Context") -> list[str]:
+    """Return `context.replies` as a classifier of pairs reads them: in normal form, not cut to the
+    common window."""
+    return [normal_text(reply.text) for reply in context.replies]
 
 
 def meanings_of(

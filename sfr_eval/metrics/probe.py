@@ -88,7 +88,7 @@ def fit_probe(context: "Context") -> Probe | str:
         "labelled_left_out": data.left_out,
         "personas": len(columns),
         "personas_not_measured": [
-            f"{persona} ({replies} labelled replies to {questions} questions)"
+            f"{persona} (labelled replies: {replies}, to different questions: {questions})"
             for persona, (replies, questions) in counts.items()
             if persona not in columns
         ],
@@ -100,7 +100,8 @@ def fit_probe(context: "Context") -> Probe | str:
         models = [classifier().fit(embeddings[train], labels[train]) for train, _ in parts]
         if parts:
             notes |= _reliability(embeddings, labels, groups, parts, models, columns)
-            notes |= _controls(texts, embeddings, labels, queries, parts)
+            read = [context.part(text) for text in texts]
+            notes |= _controls(read, embeddings, labels, queries, groups, parts)
         else:
             notes["reason"] = "no split of the queries leaves replies of every persona to fit on"
         notes |= _questions(context, labels, queries)
@@ -161,13 +162,14 @@ def _controls(
     embeddings: Floats,
     labels: Strings,
     queries: Strings,
+    groups: Strings,
     parts: Sequence[Fold],
 ) -> dict[str, Any]:
-    """Return what a probe gets from permuted labels and from lengths alone."""
+    """Return what a probe gets from permuted labels, and from the lengths of the embedded texts
+    alone."""
     permuted = permuted_accuracies(embeddings, labels, queries, parts)
     within = "within query" if crossed(labels, queries) else "within fold"
     lengths = np.log1p([[len(text.split()), len(text)] for text in texts])
-    groups = question_groups(texts, queries)
     return {
         "permuted_accuracy": float(np.mean(permuted)),
         "permuted_accuracy_highest": float(np.max(permuted)),

@@ -59,13 +59,20 @@ def folds(labels: Strings, groups: Strings) -> list[Fold]:
     """Return FOLDS parts of the rows that share no group and have about the same mixture of labels;
     fewer where there are fewer groups, or where some label would be missing from what a part is
     fitted on, and [] where it is missing from two halves as well."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    _, sizes = np.unique(labels, return_counts=True)
-    for count in range(min(FOLDS, len(np.unique(groups)), int(sizes.min())), 1, -1):
-        parts = list(StratifiedGroupKFold(count).split(labels, labels, groups))
-        if all(len(np.unique(labels[train])) == len(sizes) for train, _ in parts):
-            return parts
+    _, code = np.unique(labels, return_inverse=True)
+    _, group = np.unique(groups, return_inverse=True)
+    counts = np.zeros((int(group.max()) + 1, int(code.max()) + 1))
+    np.add.at(counts, (group, code), 1)
+    # Groups are dealt out like cards, sorted by the label to which each contributes most, then by
+    # size. StratifiedGroupKFold of sklearn does much the same in seconds for thousands of groups.
+    order = np.lexsort((-counts.sum(axis=1), (counts / counts.sum(axis=0)).argmax(axis=1)))
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    for count in range(min(FOLDS, len(order)), 1, -1):
+        parts = place % count
+        if all(counts[parts != part].sum(axis=0).min() for part in range(count)):
+            fold = parts[group]
+            return [(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(count)]
     return []
 
 

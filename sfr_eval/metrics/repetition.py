@@ -31,7 +31,7 @@ def compression_ratio(texts: Sequence[str], *, orders: int = ORDERS, seed: int =
     matters = len(encoded) > 1 and size > _GZIP_WINDOW
     ratios = [
         size / (_deflated([encoded[i] for i in order]) + _GZIP_FRAME)
-        for order in _orders(len(encoded), orders if matters else 1, seed)
+        for order in _orders(encoded, orders if matters else 1, seed)
     ]
     return sum(ratios) / len(ratios)
 
@@ -51,7 +51,7 @@ def compression_ratio_fixed(
         return None
     alone = {text: _deflated([text]) for text in set(encoded)}
     ratios = []
-    for order in _orders(len(encoded), orders, seed):
+    for order in _orders(encoded, orders, seed):
         for first in range(0, len(order) - together + 1, together):
             block = [encoded[i] for i in order[first : first + together]]
             whole = _deflated(list(dict.fromkeys(block)))
@@ -65,10 +65,11 @@ def _encoded(texts: Sequence[str]) -> list[bytes]:
     return sorted(text.encode("utf-8", "surrogatepass") for text in texts)
 
 
-def _orders(count: int, orders: int, seed: int) -> list[list[int]]:
-    """Return the same random orders for all sets of one size."""
-    random = np.random.default_rng((seed, count))
-    return [random.permutation(count).tolist() for _ in range(orders)]
+def _orders(encoded: Sequence[bytes], orders: int, seed: int) -> list[list[int]]:
+    """Return random orders of sorted texts that depend on the texts. With equal orders for all sets
+    of one size, the same ranks would always meet, and texts of near ranks begin alike."""
+    random = np.random.default_rng((seed, zlib.crc32(b"\n".join(encoded))))
+    return [random.permutation(len(encoded)).tolist() for _ in range(orders)]
 
 
 def _deflated(texts: Sequence[bytes]) -> int:

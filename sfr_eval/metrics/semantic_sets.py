@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sfr_eval.metrics.chamfer import ROUNDING, chamfer
+from sfr_eval.metrics.chamfer import ROUNDING, expected_nearest, neighbours
 from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.metrics.equivalence import DRAW
 from sfr_eval.metrics.vendi import (
@@ -103,21 +103,21 @@ def _measures(table: Floats) -> dict[str, Floats]:
     total = rows.sum(axis=1)
     distance = 1.0 - (np.einsum("sd,sd->s", total, total) - n) / (n * (n - 1))
     copies = distance < ROUNDING
-    values = spectrum(rows)
+    nearest, values = neighbours(rows), spectrum(rows)
     kernel = np.where(copies, 1.0, mean_squared_kernel(rows))
     with np.errstate(divide="ignore"):
         pairs = 1.0 / kernel
     columns = {
         # Copies get the extreme values exactly, not up to rounding.
         "embed_distance": np.where(copies, 0.0, distance),
-        "chamfer": np.asarray(chamfer(rows)),
+        "chamfer": expected_nearest(nearest, n - 1),
         "vendi_q1": np.where(copies, 1.0, vendi_from_spectrum(values, 1)),
         "dpp_logdet": np.where(copies, math.log1p(n), logdet_from_spectrum(values, n)),
         "mean_squared_kernel": kernel,
         "vendi_q2": np.where(np.isfinite(pairs), pairs, np.nan),
     }
     if n >= DRAW:
-        columns["chamfer_fixed"] = np.asarray(chamfer(rows, others=DRAW - 1))
+        columns["chamfer_fixed"] = expected_nearest(nearest, DRAW - 1)
     return columns
 
 

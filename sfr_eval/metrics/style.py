@@ -22,11 +22,11 @@ VERSION = "3"
 METRICS = by_id(
     Metric("style_information", "higher",
            "Bits about the requested persona that the probe finds in a reply.", claims=("cross",),
-           span=6.26),
+           span=6.49),
     Metric("style_strength", "higher",
            "Mean probability that the probe gives to the requested persona.",
            range=(0, 1), outcomes=True,
-           label="Style strength", headline=("style", 1), claims=("cross",), span=0.69,
+           label="Style strength", headline=("style", 1), claims=("cross",), span=0.667,
            primary=("style", 1),
            pairs=Pairs(
                place=6,
@@ -38,7 +38,7 @@ METRICS = by_id(
     Metric("style_accuracy", "higher",
            "Share of replies that the probe attributes to the requested persona.",
            range=(0, 1), outcomes=True,
-           label="Style accuracy", headline=("style", 2), claims=("cross",), span=0.75,
+           label="Style accuracy", headline=("style", 2), claims=("cross",), span=0.719,
            primary=("style", 2)),
 )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Summaries of a temperature sweep: how much diversity a model has at which quality.
 
-Temperature raises every diversity score, even into noise, so a single temperature proves little.
-This summarises the whole curve: its Pareto frontier, the area under it, and the diversity at given
+Temperature raises most diversity scores, even into noise, and lowers those on embeddings again once
+text has lost its sense (docs/metrics/sweep.md), so a single temperature proves little. This
+summarises the whole curve: its Pareto frontier, the area under it, and the diversity at given
 levels of quality, each with an interval that resamples queries with all their temperatures.
 """
 
@@ -13,21 +14,20 @@ import numpy as np
 
 from sfr_eval.metrics.table import metric_info, trade_offs
 from sfr_eval.stats.arrays import Floats
+from sfr_eval.stats.curves import HALVINGS, CurveEstimate, curve_difference, whole_curve
 from sfr_eval.stats.estimate import query_means
 from sfr_eval.stats.frontier import (
-    CurveEstimate,
     Functional,
-    curve_difference,
     diversity_at,
+    diversity_at_part,
     frontier,
     hypervolume,
-    whole_curve,
 )
 from sfr_eval.stats.intervals import DRAWS
 from sfr_eval.store.results import MatchedLevel, SweepPoint, SweepSummary
 from sfr_eval.types import MetricResult, Value
 
-VERSION = "1"
+VERSION = "2"
 SEED = 20_261_121
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -57,11 +57,12 @@ class Curve:
             for i, (t, q, d) in places
         )
 
-    def rows(self, queries: Sequence[str]) -> tuple[Floats, Floats]:
-        """Return qualities and diversities of the given queries, in their order."""
+    def rows(self, queries: Sequence[str], temperatures: Sequence[float]) -> tuple[Floats, Floats]:
+        """Return qualities and diversities of these queries and temperatures, in their order."""
         place = {query: number for number, query in enumerate(self.queries)}
-        places = [place[query] for query in queries]
-        return self.qualities[places], self.diversities[places]
+        columns = [self.temperatures.index(t) for t in temperatures]
+        cells = np.ix_([place[query] for query in queries], columns)
+        return self.qualities[cells], self.diversities[cells]
 
 
 def curve(quality: MetricResult, diversity: MetricResult) -> Curve:
@@ -91,7 +92,7 @@ def curve(quality: MetricResult, diversity: MetricResult) -> Curve:
     )
 
 
-def summaries(results: Sequence[MetricResult], *, draws: int = DRAWS) -> Iterator[SweepSummary]:
+def summaries(results: Sequence[MetricResult]) -> Iterator[SweepSummary]:
     """Yield a summary for each pair of a quality and a diversity that were measured at two or more
     temperatures; `results` belong to one suite."""
     by_metric = {result.metric: result for result in results}
@@ -100,27 +101,28 @@ def summaries(results: Sequence[MetricResult], *, draws: int = DRAWS) -> Iterato
             if quality in by_metric and diversity in by_metric:
                 pair = curve(by_metric[quality], by_metric[diversity])
                 if len(pair.temperatures) > 1 and pair.queries:
-                    yield summary(pair, draws=draws)
+                    yield summary(pair)
 
 
-def summary(pair: Curve, *, draws: int = DRAWS) -> SweepSummary:
+def summary(pair: Curve) -> SweepSummary:
     """Return the frontier, the hypervolume, and the diversity at parts of the best quality.
 
-    The levels are taken from the curve once, and every resample uses the same ones.
+    A part is of the best quality of each resample, so it is reached in all of them.
     """
     best = float(pair.qualities.mean(axis=0).max())
     info = metric_info(pair.diversity)
     turned = info is not None and info.direction == "lower"
-    estimate = partial(whole_curve, pair.qualities, pair.diversities, draws=draws)
+    estimate = partial(whole_curve, pair.qualities, pair.diversities)
+    matched = {part: _seeded(estimate, partial(diversity_at_part, part=part)) for part in LEVELS}
     return SweepSummary(
         quality=pair.quality,
         diversity=pair.diversity,
         diversity_is="1 - value" if turned else "the value",
         points=pair.points,
         hypervolume=_seeded(estimate, hypervolume),
-        matched=_matched(estimate, best),
+        matched=_levels(matched, best),
         queries_left_out=pair.left_out,
-        signature={"version": VERSION, "seed": SEED, "draws": draws, "unit": "query"},
+        signature={"version": VERSION, "seed": SEED, "halvings": HALVINGS, "unit": "query"},
     )
 
 
@@ -129,13 +131,10 @@ def _seeded(estimate: Callable[..., CurveEstimate], functional: Functional) -> C
     return estimate(functional, generator=np.random.default_rng(SEED))
 
 
-def _matched(estimate: Callable[..., CurveEstimate], best: float) -> tuple[MatchedLevel, ...]:
-    """Estimate the diversity at each part of the best quality."""
-    levels = [(part, part * best) for part in LEVELS]
-    curves = [_seeded(estimate, partial(diversity_at, level=level)) for _, level in levels]
+def _levels(matched: Mapping[float, CurveEstimate], best: float) -> tuple[MatchedLevel, ...]:
     return tuple(
-        MatchedLevel(part=part, level=level, **asdict(curve))
-        for (part, level), curve in zip(levels, curves, strict=True)
+        MatchedLevel(part=part, level=part * best, **asdict(curve))
+        for part, curve in matched.items()
     )
 
 
@@ -152,19 +151,30 @@ class CurveComparison:
 def compare_curves(first: Curve, second: Curve, *, draws: int = DRAWS) -> CurveComparison:
     """Return `second` minus `first`, paired by query: hypervolume and diversity at matched quality.
 
-    Levels are parts of the lower of the two best qualities, so that both models reach them. Queries
+    Only temperatures that both curves have count: more temperatures give a better best, whatever
+    the model. With fewer than two in common everything is undefined. Levels are parts of the lower
+    of the two best qualities, the same in all resamples, so that both models reach them. Queries
     that only one of them has are left out and counted.
     """
     shared = [query for query in first.queries if query in set(second.queries)]
-    one, two = first.rows(shared), second.rows(shared)
-    estimate = partial(curve_difference, one, two, draws=draws)
-    best = min(float(q.mean(axis=0).max()) if shared else 0.0 for q, _ in (one, two))
+    temperatures = [t for t in first.temperatures if t in second.temperatures]
+    one, two = first.rows(shared, temperatures), second.rows(shared, temperatures)
+    enough = len(temperatures) > 1
+    estimate = partial(curve_difference, one, two, draws=draws) if enough else _undefined
+    best = min(float(q.mean(axis=0).max()) if shared and enough else 0.0 for q, _ in (one, two))
+    matched = {part: _seeded(estimate, partial(diversity_at, level=part * best)) for part in LEVELS}
     return CurveComparison(
         hypervolume=_seeded(estimate, hypervolume),
-        matched=_matched(estimate, best),
+        matched=_levels(matched, best),
         queries=len(shared),
         queries_left_out=len({*first.queries, *second.queries}) - len(shared),
     )
+
+
+def _undefined(functional: Functional, *, generator: np.random.Generator) -> CurveEstimate:
+    """Stand for an estimate where two curves have no two temperatures in common."""
+    del functional, generator
+    return CurveEstimate(value=None, method="none: no two temperatures in common", n=0)
 
 
 def _by_temperature(result: MetricResult) -> dict[float, dict[str, float]]:

@@ -1,4 +1,7 @@
-"""Tokenizers. The lexical measures count tokens, so every signature names the tokenizer."""
+"""Tokenizers. The lexical measures count tokens, so every signature names the tokenizer.
+
+All of them read the normal form of a text, and a part that is cut off is in it.
+"""
 
 import functools
 import hashlib
@@ -10,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.metrics.normal_text import NORMAL_FORM
+from sfr_eval.metrics.normal_text import NORMAL_FORM, normal_text
 
 # Chinese characters and Japanese kana are written without spaces, so each is its own token.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -25,22 +28,22 @@ def words(text: str) -> list[str]:
     scripts that write vowels as combining marks are split at the marks, and Thai, Lao and Khmer
     yield whole phrases; use "characters-v1" or a tokenizer file for them.
     """
-    return _WORD.findall(text.casefold())
+    return _WORD.findall(normal_text(text).casefold())
 
 
 def characters(text: str) -> list[str]:
     """Split into characters without whitespace, case-folded: for languages without word spacing."""
-    return [character for character in text.casefold() if not character.isspace()]
+    return [one for one in normal_text(text).casefold() if not one.isspace()]
 
 
 def blanks(text: str) -> list[str]:
-    """Split at whitespace, unchanged: what nltk examples and most papers call whitespace tokens."""
-    return text.split()
+    """Split at whitespace, with case: what nltk examples and most papers call whitespace tokens."""
+    return normal_text(text).split()
 
 
 def rouge(text: str) -> list[str]:
     """Split into lower-case runs of a-z and 0-9 (English only): rouge_score without a stemmer."""
-    return _ROUGE.findall(text.lower())
+    return _ROUGE.findall(normal_text(text).lower())
 
 
 TOKENIZERS: dict[str, Callable[[str], list[str]]] = {
@@ -63,13 +66,13 @@ _RULES: dict[str, tuple[re.Pattern[str], Callable[[str], str]]] = {
 def _end_by_rule(name: str, text: str, count: int) -> int:
     pattern, fold = _RULES[name]
     folded = fold(text)
-    found = next(itertools.islice(pattern.finditer(folded), count - 1, None), None)
-    if found is None:
+    match = next(itertools.islice(pattern.finditer(folded), count - 1, None), None)
+    if match is None:
         return len(text)
     if len(folded) == len(text):
-        return found.end()
+        return match.end()
     lengths = itertools.accumulate(len(fold(character)) for character in text)
-    return 1 + next(place for place, length in enumerate(lengths) if length >= found.end())
+    return 1 + next(place for place, length in enumerate(lengths) if length >= match.end())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,8 @@ class Tokenizer:
         return self.split(text)[: self.window]
 
     def cut(self, text: str) -> str:
-        """Return a text up to the end of the last token in the window."""
+        """Return the normal form of a text up to the end of the last token in the window."""
+        text = normal_text(text)
         return text if self.window is None else text[: self.end(text, self.window)]
 
     def is_short(self, text: str) -> bool:
@@ -139,7 +143,7 @@ def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokeniz
 
 
 def _pieces_of(pieces: Any, text: str) -> list[str]:
-    return list(pieces.encode(text, add_special_tokens=False).tokens)
+    return list(pieces.encode(normal_text(text), add_special_tokens=False).tokens)
 
 
 def _end_of_pieces(pieces: Any, text: str, count: int) -> int:

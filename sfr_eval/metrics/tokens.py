@@ -24,7 +24,7 @@ from sfr_eval.types import MetricResult, Value
 if TYPE_CHECKING:
     from sfr_eval.models.states_on_disk import States
 
-VERSION = "1"
+VERSION = "2"
 
 METRICS = by_id(
     Metric("token_entropy", "neither", "Mean entropy of the next token along a reply, nats.",
@@ -37,13 +37,16 @@ METRICS = by_id(
            unit="sample", label="Log-probability of a token"),
     Metric("fork_logprob", "neither", "The same at forks.", unit="sample"),
     Metric("lock_logprob", "neither", "The same at locks.", unit="sample"),
+    Metric("base_logprob", "neither",
+           "Mean log-probability of a reply's tokens under the base model, nats.", unit="sample",
+           label="Log-probability under the base"),
 )  # fmt: skip
 
 FORKS, LOCKS = 0.2, 0.5  # shares of all reply tokens with the highest and lowest base entropy
 MIN_QUERIES = 2  # for a point of the curve
 
 
-NO_BASE = "no base checkpoint to tell forks from locks; give --base-model"
+NO_BASE = "no base checkpoint; give --base-model"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +98,7 @@ def shared_prefix(texts: Sequence[Sequence[Any]], length: int) -> float | None:
 
 
 def compute(context: Context) -> list[MetricResult]:
-    """Return six metrics of each reply; the notes of the entropy have the curves over positions."""
+    """Return all metrics of each reply; the notes of the entropy have the curves over positions."""
     states, base = context.readings.model, context.readings.base
     places = range(len(context.replies))
     cut: Thresholds | None = None
@@ -109,9 +112,12 @@ def compute(context: Context) -> list[MetricResult]:
             of_base = base.entropy(place)
             masks |= {"fork": cut.forks(of_base), "lock": cut.locks(of_base)}
         numbers = {"entropy": states.entropy(place), "logprob": states.log_probability(place)}
+        if base is not None:
+            masks["base"], numbers["base_logprob"] = None, base.log_probability(place)
         for metric in METRICS:
             kind, name = metric.split("_")
-            number = mean_at(numbers[name], masks[kind]) if kind in masks else None
+            row = numbers.get(metric, numbers[name])
+            number = mean_at(row, masks[kind]) if kind in masks else None
             reason = _reason(kind, states.has_token(place), base is not None)
             values[metric].append(sample_value(reply, number, reason=reason))
     signature = {

@@ -84,6 +84,13 @@ def check_safetensors(file: Path) -> None:
         )
 
 
+def safetensors_names(file: Path) -> set[str]:
+    """Return the names of the tensors in a file that `check_safetensors` accepts."""
+    with file.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        return set(json.loads(stream.read(length))) - {"__metadata__"}
+
+
 def fingerprint(folder: Path, *, base: str = "") -> str:
     """Return the sha256 over names and contents of weights, config, tokenizer and template files,
     and over the fingerprint of the `base` that an adapter changes."""

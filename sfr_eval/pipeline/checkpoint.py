@@ -1,12 +1,15 @@
-"""The checkpoint behind stored replies, for the metrics that read them with it again."""
+"""The models that read stored replies: the checkpoint that wrote them, and the reward model."""
 
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.families import NEED_CHECKPOINT
+from sfr_eval.metrics.reward import NO_MODEL
 from sfr_eval.models.checkpoint import Checkpoint, resolve, resolve_base
 from sfr_eval.models.hidden_states import NO_CHECKPOINT, Forward
+from sfr_eval.models.reward_model import RewardModel, find_reward_model
 from sfr_eval.settings import EngineSettings, ScoreSettings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.util.progress import OnProgress
@@ -20,6 +23,31 @@ def check_subject(checkpoint: Checkpoint, families: Iterable[str]) -> None:
             f"--metrics {family}: --model {checkpoint.name} has no hidden states; "
             "leave it out, or give a checkpoint"
         )
+
+
+def check_reward(settings: ScoreSettings, families: Iterable[str]) -> None:
+    """Raise UserError if the reward model that the settings name cannot be used, or if they need
+    one and name none. Reads no weights."""
+    if settings.reward_model is not None:
+        find_reward_model(settings.reward_model)
+    elif "reward" in families:
+        raise UserError(NO_MODEL)
+    elif settings.reward_threshold is not None:
+        raise UserError("--reward-threshold: belongs to --reward-model, which is not given")
+
+
+def reward_model(
+    settings: ScoreSettings, cache: Path, *, on_progress: OnProgress | None
+) -> RewardModel | None:
+    """Return the reward model that the settings name."""
+    if settings.reward_model is None:
+        return None
+    return RewardModel(
+        settings.reward_model,
+        cache,
+        threshold=settings.reward_threshold,
+        on_progress=on_progress and functools.partial(on_progress, "reward"),
+    )
 
 
 def forward_for(

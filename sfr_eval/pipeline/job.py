@@ -65,19 +65,22 @@ class Job:
 
 
 def suite_families(
-    suite: Suite, names: Sequence[str] | None, *, judged: bool
+    suite: Suite, names: Sequence[str] | None, *, judged: bool, rewarded: bool = False
 ) -> tuple[Family, ...]:
     """Return the families of a suite in table order; `names` None takes those that it lists, and
-    with any of them that reads embeddings also whether replies answer their questions at all."""
+    with any of them that reads embeddings also whether replies answer their questions at all, and
+    the variety of their beginnings."""
     if names is None:
         names, where = suite.spec.metrics, f"{suite.folder / 'suite.yaml'}: metrics:"
         loaded = {name: load_family(name, where=where) for name in names}
         if suite.code is None and not NEED_NO_ENCODER.issuperset(names):
             loaded["relevance"] = load_family("relevance")
+            loaded["windows"] = load_family("windows")
     else:
         loaded = {name: load_family(name) for name in names}
-    if judged:
-        loaded["judge"] = load_family("judge")
+    for name, wanted in {"judge": judged, "reward": rewarded}.items():
+        if wanted:
+            loaded[name] = load_family(name)
     return tuple(loaded[name] for name in FAMILIES if name in loaded)
 
 

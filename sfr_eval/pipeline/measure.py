@@ -18,8 +18,10 @@ from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.meanings import load_equivalence
 from sfr_eval.metrics.semantic import persona_similarity
 from sfr_eval.metrics.sweep import summaries
+from sfr_eval.metrics.taggers import load_tagger
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.hidden_states import Forward
+from sfr_eval.pipeline.checkpoint import reward_model
 from sfr_eval.pipeline.job import Job, suite_families
 from sfr_eval.pipeline.reference import reference_estimates
 from sfr_eval.report.report import write_report
@@ -74,6 +76,7 @@ def measure(
         cache,
         on_progress=on_progress and functools.partial(on_progress, "compare replies"),
     )
+    reward = reward_model(settings, cache, on_progress=on_progress)
 
     def grading(suite: Suite) -> Grading | None:
         if suite.code is None:
@@ -92,14 +95,21 @@ def measure(
                 style_data=settings.style_data,
                 tokenizer=replace(tokenizer, window=suite.spec.window(settings.token_window)),
                 equivalence=equivalence,
+                load_tagger=functools.partial(load_tagger, settings.tagger),
                 grading=grading(suite),
                 forward=forward,
                 judged=judged,
+                reward=reward,
                 thoughts=thoughts_of,
                 workers=workers or Here(),
                 jackknife=settings.jackknife,
             ),
-            families=suite_families(suite, settings.metrics, judged=judged is not None),
+            families=suite_families(
+                suite,
+                settings.metrics,
+                judged=judged is not None,
+                rewarded=reward is not None,
+            ),
         )
         for suite in suites
     ]

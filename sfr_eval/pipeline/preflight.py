@@ -14,9 +14,10 @@ from sfr_eval.judges.panel import JudgePanel, open_panel
 from sfr_eval.metrics.families import load_family
 from sfr_eval.metrics.labels import read_style_data
 from sfr_eval.metrics.meanings import load_equivalence
+from sfr_eval.metrics.taggers import load_tagger
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.checkpoint import resolve_base
-from sfr_eval.pipeline.checkpoint import check_subject
+from sfr_eval.pipeline.checkpoint import check_reward, check_subject
 from sfr_eval.plan import Plan, differences, make_plan
 from sfr_eval.samplers.subject import Subject, resolve_subject
 from sfr_eval.sandbox.detect import detect
@@ -64,6 +65,7 @@ def preflight(config: RunConfig) -> Preflight:
     check_style_data(config.score, suites)
     subject = resolve_subject(config, suites)
     check_subject(subject.checkpoint, families(config.score, suites))
+    check_reward(config.score, families(config.score, suites))
     if config.score.base_model is not None:
         resolve_base(config.score.base_model)
     plan = make_plan(
@@ -112,6 +114,8 @@ def check_metrics(settings: ScoreSettings) -> None:
         load_family(family)
     load_tokenizer(settings.tokenizer)
     load_equivalence(settings.equivalence, cache_folder())
+    if settings.tagger is not None:
+        load_tagger(settings.tagger)
 
 
 def check_style_data(settings: ScoreSettings, suites: Sequence[Suite]) -> None:

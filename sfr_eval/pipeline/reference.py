@@ -6,9 +6,11 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
+from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.families import NEED_CHECKPOINT, NEED_NO_ENCODER
 from sfr_eval.pipeline.job import Job, samples_per_prompt
 from sfr_eval.plan import Plan, SuitePlan
@@ -74,9 +76,12 @@ def _key(job: Job, plan: Plan) -> str:
     context = job.context
     part = plan.suites[0]
     names = {family.name for family in job.families}
-    encoder = style_data = None
+    encoder = style_data = tagger = None
     if names - NEED_NO_ENCODER:
         encoder = f"{context.encoder.fingerprint}{context.encoder.variant}"
+    if "syntax" in names:
+        found = context.load_tagger()
+        tagger = found if isinstance(found, str) else found.signature
     if context.style_data is not None and names & {"style", "population"}:
         style_data = hashlib.sha256(context.style_data.read_bytes()).hexdigest()
     key = {
@@ -89,7 +94,14 @@ def _key(job: Job, plan: Plan) -> str:
         "families": {family.name: family.version for family in job.families},
         "tokenizer": context.tokenizer.signature,
         "encoder": encoder,
+        "tagger": tagger,
         "equivalence": context.equivalence.signature,
         "style_data": style_data,
+        "reward": _reward_signature(context),
     }
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _reward_signature(context: Context) -> dict[str, Any] | None:
+    reward = context.reward
+    return None if reward is None else {**reward.signature, "from": reward.threshold}

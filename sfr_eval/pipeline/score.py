@@ -9,7 +9,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.formats.read.folder import foreign_files, import_generations
 from sfr_eval.formats.read.mapping import Fields
 from sfr_eval.judges.panel import judge_and_record, open_judging, refuse_judged_otherwise
-from sfr_eval.pipeline.checkpoint import forward_for
+from sfr_eval.pipeline.checkpoint import check_reward, forward_for
 from sfr_eval.pipeline.join_shards import join_folders
 from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import check_metrics, check_style_data, families
@@ -27,6 +27,9 @@ from sfr_eval.thinking import parse_think_tags
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
 from sfr_eval.util.workers import open_workers
+
+READ_REWARDS = frozenset({"reward", "gated"})
+"""Families for which the run's own reward model is used again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +96,12 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     manifest = _with_tags(folder, stored, ScoreSettings.from_flat(settings))
     # Metrics are chosen anew each time, too: without --metrics, all that the suites name.
     anew = {"metrics": None, "unsafe_code": False, "trust_remote_code": False}
-    combined = {**stored.config.stored(), **anew, **settings}
+    chosen = set(ScoreSettings.from_flat(settings).metrics or READ_REWARDS)
+    unread = {} if chosen & READ_REWARDS else {"reward_model": None, "reward_threshold": None}
+    combined = {**stored.config.stored(), **anew, **unread, **settings}
     scoring = ScoreSettings.from_flat(combined)
     check_style_data(scoring, suites)
+    check_reward(scoring, families(scoring, suites))
     progress = ScoringProgress()
     forward = forward_for(
         folder.path,

@@ -11,7 +11,7 @@ from sfr_eval.report.course import turning_point
 from sfr_eval.report.figures import MODEL, REFERENCE, Figure, label_temperatures
 from sfr_eval.report.numbers import Interval
 from sfr_eval.report.trade_off import axis_label, draw_path
-from sfr_eval.stats.frontier import CurveEstimate
+from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.results import MatchedLevel, SuiteResults, SweepPoint, SweepSummary
 
 if TYPE_CHECKING:

@@ -1,16 +1,19 @@
 """Numbers as a reader sees them: a value and the ends of its 95 % interval."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sfr_eval.stats.frontier import CurveEstimate
+from sfr_eval.metrics.table import metric_info
+from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.results import LengthSlope
 from sfr_eval.types import Estimate
 
 FEW_QUERIES = 5
 """Below this number of queries a text says how many stand behind an interval."""
 
+_LOPSIDED = 0.15  # of the half-width: the most by which ± misplaces an end
 _NO_WIDTH = 1e-12
 _MOST_DIGITS = 9
 
@@ -23,6 +26,7 @@ class Interval:
     low: float | None = None
     high: float | None = None
     queries: int | None = None  # behind the interval, where that is known
+    possible: tuple[float, float] = (-math.inf, math.inf)  # the metric's range
 
     @classmethod
     def of(
@@ -33,8 +37,11 @@ class Interval:
             return cls(None)
         if isinstance(source, Mapping):
             return cls(source["value"], source["low"], source["high"])
-        queries = source.n if isinstance(source, Estimate) else None
-        return cls(source.value, source.low, source.high, queries)
+        if not isinstance(source, Estimate):
+            return cls(source.value, source.low, source.high)
+        info = metric_info(source.metric)
+        interval = cls(source.value, source.low, source.high, source.n)
+        return replace(interval, possible=info.range) if info and info.range else interval
 
     def text(self, spec: str = ".3g", *, ends: str = "") -> str:
         """Return `0.371 [0.36, 0.382]`, the value alone without an interval, `-` without a value.
@@ -52,34 +59,34 @@ class Interval:
         """Return `0.37 ± 0.03`, with as many digits as value and interval warrant.
 
         The half-width has one or two digits. The value is off by at most a quarter of it, and by
-        at most 5 % of itself (or 0.5 % of the half-width). An interval that is not symmetric, or
-        wider than the value, is written out: `0.57 [0.02, 0.99]`. `without` follows a value that
-        has no interval. Unless it is "", as in a table, the text also says so where all queries
-        have the same value, which gives an interval without width, and where there are fewer than
-        5 queries.
+        at most 5 % of itself (or 0.5 % of the half-width). An interval is written out, as in
+        `0.57 [0.02, 0.99]`, if it is not symmetric, wider than the value, or if ± would reach
+        beyond the metric's range. `without` follows a value that has no interval. Unless it is "",
+        as in a table, the text also says so where all queries have the same value, which gives an
+        interval without width, and where there are fewer than 5 queries.
         """
         if self.value is None:
             return "undefined"
         value = self.value * scale
         if self.low is None or self.high is None:
             return f"{value:.{_digits(abs(value) / 10)}f}{unit}{without}"
-        low, high = self.low * scale, self.high * scale
+        least, most = (end * scale for end in self.possible)
+        low, high = max(least, self.low * scale), min(most, self.high * scale)
         half = (high - low) / 2
         if half <= _NO_WIDTH * max(1.0, abs(value)):
             return f"{value:.{_digits(abs(value) / 10)}f}{unit}{self._same() if without else ''}"
         digits = _value_digits(value, half)
         few = self.queries is not None and self.queries < FEW_QUERIES
         note = f" ({self.queries} queries)" if few and without else ""
-        if abs((value - low) - half) > 0.05 * half or half > abs(value):
+        shown, reach = round(value, digits), round(half, digits)
+        inside = least <= shown - reach and shown + reach <= most
+        if abs((value - low) - half) > _LOPSIDED * half or half > abs(value) or not inside:
             return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}{note}"
         return f"{value:.{digits}f} ± {half:.{digits}f}{unit}{note}"
 
     def percent(self) -> str:
         """Return a share as `57 ± 3 %`, with an interval within 0 to 100."""
-        if self.low is None or self.high is None:
-            return self.rounded(scale=100, unit=" %")
-        within = replace(self, low=max(0.0, self.low), high=min(1.0, self.high))
-        return within.rounded(scale=100, unit=" %")
+        return replace(self, possible=(0.0, 1.0)).rounded(scale=100, unit=" %")
 
     def _same(self) -> str:
         if self.queries is None:

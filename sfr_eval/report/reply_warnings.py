@@ -12,6 +12,9 @@ DISORDER = 0.05
 """Order of the words below which it tells nothing: real text had .14 or more over 100 queries, and
 .08 or more over 12; word salad had less than .01 (docs/metrics/facts.md)."""
 
+APART = 0.05
+"""Part of the larger of two orders: 5 % of the words replaced by random ones take a tenth of it."""
+
 SHARES = {
     "refusal_rate": "refuse to answer; refusals in other words read as variety",
     "language_mismatch_rate": (
@@ -44,6 +47,21 @@ def reply_warnings(suite: SuiteResults, *, without: Collection[str] = ()) -> Ite
             f"T = {_listed(disorder)}: the order of the words tells nothing, as in word salad or "
             "noise; variety there is that of noise."
         )
+
+
+def orders_apart(first: SuiteResults, second: SuiteResults) -> dict[float, tuple[float, float]]:
+    """Return temperature -> the order of the words in both runs, where it differs: by more than
+    `APART` of the larger value, and with intervals that do not meet."""
+    apart = {}
+    for t, one in first.sweep("word_order").items():
+        two = second.at("word_order", t)
+        if one.value is None or two is None or two.value is None:
+            continue
+        low, high = sorted((one, two), key=lambda order: order.value or 0.0)
+        differ = abs(one.value - two.value) > APART * max(one.value, two.value)
+        if low.high is not None and high.low is not None and low.high < high.low and differ:
+            apart[t] = one.value, two.value
+    return apart
 
 
 def _listed(temperatures: Collection[float]) -> str:

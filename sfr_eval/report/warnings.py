@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sfr_eval.report.course import beyond_the_encoder
+from sfr_eval.report.numbers import FEW_QUERIES
+from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, reply_warnings
 from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.store.manifest import Manifest
@@ -61,6 +63,16 @@ def _incomplete(run: _Run) -> Iterator[str]:
         yield (
             f"This model's training text was about the first {trained} queries only, and {queries} "
             f"were asked: --limit {trained} asks no others."
+        )
+
+
+def _few_queries(run: _Run) -> Iterator[str]:
+    queries = len({sample.query for sample in run.samples})
+    if queries < FEW_QUERIES:
+        what = "one query was" if queries == 1 else f"{queries} queries were"
+        yield (
+            f"Only {what} asked: intervals rest on as many values, or are missing, and what is "
+            "said of other queries is a guess."
         )
 
 
@@ -162,6 +174,10 @@ def _style(run: _Run) -> Iterator[str]:
     yield from style_warnings(run.suite)
 
 
+def _relevance(run: _Run) -> Iterator[str]:
+    yield from relevance_warnings(run.suite)
+
+
 def _beyond_the_encoder(run: _Run) -> Iterator[str]:
     yield from beyond_the_encoder(run.suite)
 
@@ -203,9 +219,11 @@ def _encoder(run: _Run) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[_Run], Iterator[str]], ...] = (
     _incomplete,
+    _few_queries,
     _without_text,
     _truncated_or_empty,
     _replies,
+    _relevance,
     _thinking,
     _no_variety,
     _grading,

@@ -14,9 +14,10 @@ import numpy as np
 from sfr_eval.stats.arrays import Floats
 from sfr_eval.stats.intervals import CONFIDENCE
 
-PRIOR = 0.05
-"""Weight of a number that is all or nothing, added to the spread of the others: a little, but
-equal numbers do not show that there is no spread."""
+PRIOR, FAR_PRIOR = 0.05, 0.1
+"""Weights of a number that is all or nothing, added to the spread of the others: a little, but
+equal numbers do not show that there is no spread. The second is for the end away from the nearer
+bound."""
 RARE = 0.05
 """One-sided level of the bound for shares close to 0 or 1, as in the modified interval of Brown,
 Cai and DasGupta (2001, section 4.1.1)."""
@@ -39,7 +40,7 @@ def bounded_interval(
     slack = 1e-9  # sums in another order differ in last digits
     if shares.min() < -slack or shares.max() > 1 + slack:
         raise ValueError(f"{min(numbers):g} to {max(numbers):g} is not within {low:g} to {high:g}")
-    shares = np.clip(shares, 0, 1)
+    shares = np.clip(np.round(shares, 12), 0, 1)
     ends = [low + float(end) * (high - low) for end in share_ends(shares)]
     return ends[0], ends[1], "exact" if shares.max() == 0 or shares.min() == 1 else METHOD
 
@@ -60,7 +61,7 @@ def share_ends(shares: Floats) -> tuple[Floats, Floats]:
     share = np.where(turned, 1 - mean, mean)
     n = shares.shape[-1]
     part = _part_of_most(share, shares.var(axis=-1, ddof=1))
-    far = _score_end(share, n / _widened(part, _degrees(shares)), side=-1)
+    far = _score_end(share, n / _widened(part, _degrees(shares), prior=FAR_PRIOR), side=-1)
     near = _score_end(share, n / _widened(part, np.full_like(part, n - 1)), side=1)
     size = n / _with_prior(part, np.full_like(part, n - 1))
     events = np.maximum((1 - share) * size, 1e-9)
@@ -103,19 +104,19 @@ def _part_of_most(mean: Floats, variance: Floats) -> Floats:
     return np.asarray(np.minimum(part, 1))
 
 
-def _with_prior(part: Floats, freedom: Floats) -> Floats:
+def _with_prior(part: Floats, freedom: Floats, *, prior: float = PRIOR) -> Floats:
     """Return the part after a number that is all or nothing has been added to the others."""
-    pooled: Floats = (freedom * part + PRIOR) / (freedom + PRIOR)
+    pooled: Floats = (freedom * part + prior) / (freedom + prior)
     return pooled
 
 
-def _widened(part: Floats, freedom: Floats) -> Floats:
+def _widened(part: Floats, freedom: Floats, *, prior: float = PRIOR) -> Floats:
     """Return the part, larger as t quantiles are larger than normal ones."""
     from scipy.special import ndtri, stdtrit
 
     level = (1 + CONFIDENCE) / 2
-    wider = (stdtrit(freedom + PRIOR, level) / ndtri(level)) ** 2
-    return np.asarray(np.minimum(_with_prior(part, freedom) * wider, 1))
+    wider = (stdtrit(freedom + prior, level) / ndtri(level)) ** 2
+    return np.asarray(np.minimum(_with_prior(part, freedom, prior=prior) * wider, 1))
 
 
 def _degrees(numbers: Floats) -> Floats:

@@ -1,22 +1,28 @@
 """Quality against diversity over a sweep: Pareto frontier, hypervolume, diversity at a quality.
 
 Every function takes two arrays of shape (..., T): one point for each of T settings, in order, with
-higher better on both axes. Leading axes are resamples, so a bootstrap is a single call.
+higher better on both axes. Leading axes are resamples, so a bootstrap is a single call. Intervals
+are in `curves`.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from sfr_eval.stats.arrays import Floats
-from sfr_eval.stats.intervals import BCA_FROM, DRAWS, bca_ends, t_half_factor
 
-MISSED = 0.01  # with a larger share of resamples without a value, there is no interval
+Curves = tuple[Floats, Floats]
+"""(quality, diversity), both (..., T)."""
 
-Functional = Callable[[Floats, Floats], Floats]
-"""Maps (quality, diversity), both (..., T), to a number for each curve; NaN if it is undefined."""
+
+class Functional(Protocol):
+    """A number for each curve: the best of what its points offer; NaN if it is undefined."""
+
+    def __call__(
+        self, quality: Floats, diversity: Floats, *, chosen_on: Curves | None = None
+    ) -> Floats:
+        """Both axes have shape (..., T). With `chosen_on`, take what is best on those curves."""
 
 
 def frontier(quality: Floats, diversity: Floats) -> list[int]:
@@ -29,15 +35,24 @@ def frontier(quality: Floats, diversity: Floats) -> list[int]:
     ]
 
 
-def hypervolume(quality: Floats, diversity: Floats) -> Floats:
+def hypervolume(quality: Floats, diversity: Floats, *, chosen_on: Curves | None = None) -> Floats:
     """Area dominated by the points of the curve, measured from (0, 0).
 
     The union of the rectangles under the points (Zitzler and Thiele 1999), without interpolation.
-    Unit: quality times diversity; higher is better. Coordinates below 0 count as 0.
+    Unit: quality times diversity; higher is better. Coordinates below 0 count as 0. With
+    `chosen_on`, the area under those points of the curve that are the frontier of the other curve,
+    in the order in which they are there.
     """
-    order = np.argsort(-quality, axis=-1, kind="stable")
+    other_quality, other_diversity = chosen_on or (quality, diversity)
+    order = np.argsort(-other_quality, axis=-1, kind="stable")
+    best_so_far = np.maximum.accumulate(
+        np.take_along_axis(other_diversity, order, axis=-1), axis=-1
+    )
+    rises = np.diff(best_so_far, axis=-1, prepend=-np.inf) > 0
+    # Up to each place, the last point that was more varied than all before it.
+    place = np.maximum.accumulate(np.where(rises, np.arange(quality.shape[-1]), 0), axis=-1)
+    best = np.take_along_axis(np.take_along_axis(diversity, order, axis=-1), place, axis=-1)
     falling = np.maximum(np.take_along_axis(quality, order, axis=-1), 0)
-    best = np.maximum.accumulate(np.take_along_axis(diversity, order, axis=-1), axis=-1)
     # The points so far are those that reach the quality of this step.
     steps = falling.copy()
     steps[..., :-1] -= falling[..., 1:]
@@ -45,104 +60,52 @@ def hypervolume(quality: Floats, diversity: Floats) -> Floats:
     return area
 
 
-def diversity_at(quality: Floats, diversity: Floats, level: float) -> Floats:
+def diversity_at(
+    quality: Floats, diversity: Floats, level: float, *, chosen_on: Curves | None = None
+) -> Floats:
     """Highest diversity of the curve at a quality of at least `level`; NaN if it never reaches it.
 
-    The curve is linear between neighbouring settings, as if one in between had been sampled.
+    The curve is linear between neighbouring settings, as if one in between had been sampled. With
+    `chosen_on`, the diversity at that setting (or between those two settings) where the other curve
+    is most varied at this level, or has its best quality if it does not reach it.
     """
-    reached = np.where(quality >= level, diversity, -np.inf).max(axis=-1)
+    if chosen_on is None:
+        best = np.where(*_reached(quality, diversity, level), -np.inf).max(axis=-1)
+        return np.where(np.isfinite(best), best, np.nan)
+    _, everywhere = _reached(quality, diversity, level)
+    there = np.where(*_reached(*chosen_on, level), -np.inf)
+    choice = np.where(
+        np.isfinite(there).any(axis=-1), there.argmax(axis=-1), chosen_on[0].argmax(axis=-1)
+    )
+    return np.take_along_axis(everywhere, choice[..., None], axis=-1)[..., 0]
+
+
+def _reached(
+    quality: Floats, diversity: Floats, level: float
+) -> tuple[npt.NDArray[np.bool_], Floats]:
+    """Return for each setting, then for each pair of neighbours, whether the level is reached there
+    (is crossed between them), and the diversity there."""
     q, q_next = quality[..., :-1], quality[..., 1:]
     d, d_next = diversity[..., :-1], diversity[..., 1:]
     crosses = (q >= level) != (q_next >= level)
-    part = np.divide(level - q, q_next - q, out=np.zeros_like(q), where=crosses)
-    between = np.where(crosses, d + part * (d_next - d), -np.inf)
-    best = np.maximum(reached, between.max(axis=-1, initial=-np.inf))
-    return np.where(np.isfinite(best), best, np.nan)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CurveEstimate:
-    """A number that describes a whole curve; `method` says why there is no interval."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    method: str
-    n: int
-
-
-def whole_curve(
-    quality: Floats,
-    diversity: Floats,
-    functional: Functional,
-    *,
-    generator: np.random.Generator,
-    draws: int = DRAWS,
-) -> CurveEstimate:
-    """Estimate a functional of the mean curve, with a 95% interval over queries.
-
-    `quality` and `diversity` have shape (queries, T) without NaN. A resampled query brings all its
-    settings and both axes, since they share the queries. Below 50 queries: delete-one jackknife
-    with t (n - 1 degrees of freedom); from 50: BCa bootstrap (Efron 1987). Maxima over noisy points
-    bias hypervolume and matched diversity slightly upwards, the less so the more queries.
-    """
-    return _interval(
-        lambda weights: functional(weights @ quality, weights @ diversity),
-        n=len(quality),
-        generator=generator,
-        draws=draws,
+    part = np.divide(level - q, q_next - q, out=np.zeros_like(q), where=q_next != q)
+    between = d + np.clip(part, 0, 1) * (d_next - d)
+    return (
+        np.concatenate([quality >= level, crosses], axis=-1),
+        np.concatenate([diversity, between], axis=-1),
     )
 
 
-def curve_difference(
-    first: tuple[Floats, Floats],
-    second: tuple[Floats, Floats],
-    functional: Functional,
-    *,
-    generator: np.random.Generator,
-    draws: int = DRAWS,
-) -> CurveEstimate:
-    """Estimate functional(second) - functional(first) for (quality, diversity) of two models.
-
-    Row i of all four arrays belongs to the same query, so that what a query does to both models
-    cancels. The numbers of settings may differ.
-    """
-    sizes = {len(values) for pair in (first, second) for values in pair}
-    if len(sizes) != 1:
-        raise ValueError(f"the curves need the same queries, but have {sorted(sizes)} of them")
-
-    def difference(weights: Floats) -> Floats:
-        one, two = (functional(weights @ q, weights @ d) for q, d in (first, second))
-        return two - one
-
-    return _interval(difference, n=sizes.pop(), generator=generator, draws=draws)
-
-
-def _interval(
-    statistic: Callable[[Floats], Floats], *, n: int, generator: np.random.Generator, draws: int
-) -> CurveEstimate:
-    """`statistic` maps weights of the queries, (resamples, n), to a number for each resample."""
-    if not n:
-        return CurveEstimate(value=None, method="none: no query", n=0)
-    value = float(statistic(np.full((1, n), 1 / n))[0])
-    if math.isnan(value):
-        return CurveEstimate(value=None, method="none: quality not reached", n=n)
-    if n == 1:
-        return CurveEstimate(value=value, method="none: one query", n=n)
-    left_out = statistic((1 - np.eye(n)) / (n - 1))
-    if np.isnan(left_out).any():
-        why = "none: quality not reached without one of the queries"
-        return CurveEstimate(value=value, method=why, n=n)
-    if n < BCA_FROM:
-        error = math.sqrt((n - 1) / n * float(np.square(left_out - left_out.mean()).sum()))
-        half = t_half_factor(n) * error
-        return CurveEstimate(
-            value=value, low=value - half, high=value + half, method="jackknife t", n=n
-        )
-    resampled = statistic(generator.multinomial(n, np.full(n, 1 / n), size=draws) / n)
-    missed = float(np.isnan(resampled).mean())
-    if missed > MISSED:
-        why = f"none: quality not reached in {missed:.0%} of the resamples"
-        return CurveEstimate(value=value, method=why, n=n)
-    low, high = bca_ends(value, resampled[~np.isnan(resampled)], left_out)
-    return CurveEstimate(value=value, low=low, high=high, method=f"BCa, {draws} draws", n=n)
+def diversity_at_part(
+    quality: Floats, diversity: Floats, part: float, *, chosen_on: Curves | None = None
+) -> Floats:
+    """Highest diversity of the curve at a quality of at least `part` of its best quality, so it is
+    always defined. Otherwise as `diversity_at`."""
+    reached, everywhere = _reached(quality, diversity, part * quality.max(axis=-1, keepdims=True))
+    if chosen_on is not None:
+        best = part * chosen_on[0].max(axis=-1, keepdims=True)
+        reached, there = _reached(*chosen_on, best)
+    else:
+        there = everywhere
+    choice = np.where(reached, there, -np.inf).argmax(axis=-1)
+    return np.take_along_axis(everywhere, choice[..., None], axis=-1)[..., 0]

@@ -1,12 +1,9 @@
-"""Rarefaction: the expected number of classes in a smaller draw, for rarefied distinct-n and
-distinct_k.
+"""Rarefaction: the chance that a class is absent from a smaller draw, for rarefied distinct-n and
+distinct_k. The expected number of classes in the draw is the sum of 1 - chance (Hurlbert 1971).
 
 Symbols: n items in classes of sizes n_j; m of them are drawn without replacement. The chance that
 class j is absent is C(n - n_j, m) / C(n, m).
 """
-
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,16 +32,3 @@ def absence(sizes: npt.ArrayLike, n: npt.ArrayLike, m: int) -> Floats:
         )
     chance[size <= 0] = 1.0
     return chance
-
-
-def expected_classes(sizes: Sequence[int] | npt.NDArray[Any], m: int) -> float:
-    """Expected number of classes among m items drawn without replacement (Hurlbert 1971).
-
-    sum_j [1 - C(n - n_j, m) / C(n, m)] over the class sizes n_j, n their sum; 0 to min(m, classes).
-    Unbiased at every n >= m for a draw of m from the source. Raises ValueError if m is not in 0..n.
-    """
-    counts = np.asarray(sizes, dtype=np.int64)
-    n = int(counts.sum())
-    if not 0 <= m <= n:
-        raise ValueError(f"expected_classes: m = {m} is not between 0 and n = {n}")
-    return float((1.0 - absence(counts, n, m)).sum())

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError
 
 from sfr_eval.errors import UserError
-from sfr_eval.stats.frontier import CurveEstimate
+from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.manifest import Manifest, PlannedSuite, Record
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate

@@ -10,8 +10,8 @@ from sfr_eval.store.primary import PrimaryFamily
 
 TOKEN_WINDOW = 32
 """Tokens that replies have in common, by default. In the persona suite 98 of 100 replies have as
-many; on NoveltyBench's archive the lexical measures agree with its classes better at 24 to 64 than
-at 128 or on whole replies (docs/metrics/lexical_sets.md)."""
+many; on NoveltyBench's archive the lexical measures of a prompt agree with its classes better at 32
+and 64 than on whole replies (docs/metrics/lexical_sets.md)."""
 
 
 class SuiteSpec(BaseModel):
@@ -48,8 +48,8 @@ class SuiteSpec(BaseModel):
         """Return how many tokens of a reply are compared, None for all. `choice` is
         --token-window, which overrides the suite unless it is None; 0 stands for all."""
         default = 0 if self.code is not None else TOKEN_WINDOW
-        given = (value for value in (choice, self.token_window) if value is not None)
-        return next(given, default) or None
+        choices = (value for value in (choice, self.token_window) if value is not None)
+        return next(choices, default) or None
 
 
 class QueryRow(BaseModel):

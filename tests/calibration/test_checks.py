@@ -147,7 +147,8 @@ def test_dial_of_a_drop_is_read_off_the_curve() -> None:
 
 
 def test_metrics_without_a_claim_are_plain_facts() -> None:
-    elsewhere = {"across", "code", "geometry", "tokens", "judge"}  # the dials do not act on these
+    # The dials do not act on these.
+    elsewhere = {*("across", "code", "facts", "geometry", "tokens", "judge", "relevance", "reward")}
     facts = {
         metric
         for metric, info in metric_table().items()
@@ -161,6 +162,7 @@ def test_metrics_without_a_claim_are_plain_facts() -> None:
         "oracle_topic",
         "oracle_intent",
         "oracle_valid",
+        "valid_share",
     }
 
 

@@ -16,6 +16,9 @@ def test_page_and_plots_are_written(calibration: dict[str, Any], tmp_path: Path)
     assert "Its verdicts are noise" in text
     assert "148 prompts x 8 samples see a drop of" in text
     assert "| `length` | claims to see no collapse" in text
+    assert "| Words in a random order | quality | `self_bleu_4_fixed`" in text
+    assert "| Each reply in a layout of its own | nothing |" in text
+    assert "random ones out of 338 words, English" in text
     names = {file.name for file in (tmp_path / "plots").iterdir()}
     assert {
         f"{name}.svg" for name in ("dose", "counts", "lengths", "null", "noise", "power")

@@ -1,10 +1,19 @@
 """pytest tests/comparison/test_loss_of_variety.py"""
 
 import random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from sfr_eval.comparison.loss_of_variety import GoodVariety, LossOfVariety, loss_of_variety
+from sfr_eval.comparison.loss_of_variety import (
+    DISTANCE,
+    SHARE,
+    GoodVariety,
+    LossOfVariety,
+    loss_of_variety,
+    losses_of_variety,
+)
 
 
 def run(**prompts: tuple[float, float | None]) -> GoodVariety:
@@ -28,6 +37,13 @@ def test_a_loss_of_both_kinds_by_hand() -> None:
     assert found.fewer_good.value == pytest.approx(-0.12)
     assert found.more_alike.value == pytest.approx(-0.15)
     assert found.n == 1
+
+
+def test_the_sentence_has_all_three_numbers() -> None:
+    sentence = split(run(q=(0.9, 0.5)), run(q=(0.6, 0.3))).sentence
+    assert [number in sentence for number in ("-0.27:", "-0.12 because", "-0.15 because")] == [
+        True
+    ] * 3
 
 
 def test_one_cause_alone_leaves_the_other_at_zero() -> None:
@@ -87,3 +103,42 @@ def test_prompts_of_one_run_alone_are_left_out() -> None:
     found = split(run(q=(1.0, 0.5), r=(1.0, 0.5)), run(r=(1.0, 0.4), s=(1.0, 0.1)))
     assert (found.n, found.total.value) == (1, pytest.approx(-0.1))
     assert loss_of_variety(run(q=(1.0, 0.5)), run(r=(1.0, 0.5))) is None
+
+
+class Stored:
+    """A scored run with made-up values: metric -> temperature -> prompt -> value."""
+
+    def __init__(self, values: dict[str, dict[float, Any]], *, gate: str = "relevant") -> None:
+        self._values, self._gate = values, gate
+        temperatures = {t for by_temperature in values.values() for t in by_temperature}
+        suite = SimpleNamespace(metrics=tuple(values), temperatures=tuple(temperatures))
+        self.suites = {"desk": suite}
+
+    def values(self, suite: str, metric: str) -> dict[float, Any]:
+        return self._values[metric]
+
+    def estimate(self, suite: str, metric: str) -> Any:
+        return SimpleNamespace(signature=f"{metric}|version:2|gate:{self._gate}")
+
+
+def stored(run: GoodVariety, *temperatures: float, gate: str = "relevant") -> Any:
+    return Stored(
+        {
+            SHARE: dict.fromkeys(temperatures, run.shares),
+            DISTANCE: dict.fromkeys(temperatures, run.distances),
+        },
+        gate=gate,
+    )
+
+
+def test_stored_runs_are_split_at_shared_temperatures() -> None:
+    first, second = run(q=(0.9, 0.5)), run(q=(0.6, 0.3))
+    found = losses_of_variety(stored(first, 0.7, 1.0), stored(second, 1.0, 1.3), "desk")
+    assert found == {1.0: loss_of_variety(first, second)}
+
+
+def test_runs_behind_different_gates_are_not_split() -> None:
+    one = run(q=(0.9, 0.5))
+    assert losses_of_variety(stored(one, 1.0), stored(one, 1.0, gate="judge_rel"), "desk") == {}
+    without: Any = Stored({SHARE: {1.0: one.shares}})
+    assert losses_of_variety(stored(one, 1.0), without, "desk") == {}

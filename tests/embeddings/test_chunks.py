@@ -54,3 +54,20 @@ def test_a_word_list_does_not_know_other_words(tmp_path: Path) -> None:
         tokenizer.save(str(folder / "tokenizer.json"))
         found = Pieces(folder, "words").unknown_shares(["bread bread", "bread water"])
         assert found == ([0.0, 0.5] if unknown else [0.0, 0.0])
+
+
+def test_only_texts_with_strange_characters_are_tokenized(tmp_path: Path) -> None:
+    """Curly quotes, dashes and accents are in most replies, and the vocabulary has them."""
+    pieces = Pieces(Encoder(None, tmp_path)._files.folder, "MiniLM")
+    looked_up: list[list[str]] = []
+    look_up = pieces._unknown_characters
+    pieces._unknown_characters = lambda texts: looked_up.append(list(texts)) or look_up(texts)  # type: ignore
+    texts = ["\u201cCr\u00eape\u201d \u2014 it\u2019s easy\u2026", "\u6211 \u5011", "\U0001f35e"]
+    assert pieces.unknown_shares(texts) == pytest.approx([0.0, 0.5, 1.0])
+    assert looked_up[-1] == texts[1:]
+    pieces.unknown_shares(texts[:1] * 3)
+    assert looked_up[-1] == []
+
+
+def test_an_encoder_without_a_tokenizer_file_knows_everything(tmp_path: Path) -> None:
+    assert Pieces(tmp_path, "static").unknown_shares(["\u1230\u120b", "a"]) == [0.0, 0.0]

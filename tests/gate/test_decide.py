@@ -195,14 +195,17 @@ def test_a_drop_in_one_group_is_found_there() -> None:
 
 
 def test_the_floor_finds_one_prompt_that_never_passes() -> None:
-    """49 of 50 are fine, one falls from 4 of 4 to 0; one that never passed does not count."""
+    """49 of 50 are fine, one falls from 10 of 10 to 0; one that never passed does not count."""
     check = Check(metric="pass_at_1", floor=0.25)
-    row = one(check, [4] * 49 + [0], [4] * 48 + [0, 0])
+    row = one(check, [10] * 49 + [0], [10] * 48 + [0, 0], n=10)
     assert row.verdict == "fail"
-    assert row.reason == "below the floor 0.25, and were not before: 1 (p48)"
-    assert one(check, [4] * 49 + [0], [4] * 49 + [0]).verdict == "pass"
+    assert row.reason == "fell below the floor 0.25: 1 (p48)"
+    assert one(check, [10] * 49 + [0], [10] * 49 + [0], n=10).verdict == "pass"
     lower = Check(metric="pass_at_1", floor=0.75, direction="lower")
-    assert one(lower, [0] * 50, [0] * 49 + [4]).verdict == "fail"
+    assert one(lower, [0] * 50, [0] * 49 + [10], n=10).verdict == "fail"
+    few = one(check, [4] * 50, [4] * 49 + [0])
+    assert few.verdict == "pass"
+    assert "the floor is not tested: with 4 replies to each of 50 prompts" in few.reason
 
 
 def test_too_few_queries_are_inconclusive() -> None:

@@ -13,6 +13,7 @@ METRICS: dict[PrimaryRole, str] = {
     "variety": "embed_distance",
     "style": "style_strength",
     "quality": "judge_rel",
+    "form": "word_order",
 }
 
 
@@ -31,7 +32,7 @@ def verdicts(**changes: tuple[str, float]) -> dict[str, GateRow]:
         )
         for role, (call, delta) in zip(roles, changes.values(), strict=True)
     ]
-    return dict(zip(changes, judged_together(rows, roles), strict=True))
+    return dict(zip(changes, judged_together(rows, roles, lengths={}), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -79,4 +80,14 @@ def test_style_pays_for_variety_four_times_over() -> None:
 def test_rows_that_a_user_wrote_stand_alone() -> None:
     fail = row("fail", metric="embed_distance", call="loss")
     gain = row("pass", metric="judge_rel", call="gain", delta=3.0, low=2.9, high=3.1)
-    assert judged_together([fail, gain], [None, "quality"])[0].verdict == "fail"
+    assert judged_together([fail, gain], [None, "quality"], lengths={})[0].verdict == "fail"
+
+
+def test_form_is_no_price_and_its_loss_is_no_failure_of_a_repair() -> None:
+    """Refusals are well formed and alike: .96 against .44 of the replies that answer again."""
+    repair = verdicts(form=("loss", -0.52), quality=("gain", 3.0))
+    assert repair["form"].verdict == "skipped"
+    noise = verdicts(form=("loss", -0.05), quality=("equal", 0.0))
+    assert noise["form"].verdict == "fail"
+    collapse = verdicts(variety=("loss", -0.3), form=("gain", 0.5))
+    assert collapse["variety"].verdict == "fail"

@@ -17,7 +17,7 @@ from tests.metrics.conftest import MakeContext, answers
 FAMILIES = ("lexical", "semantic", "style")
 
 
-def windowed(context: Context, window: int | None) -> Context:
+def in_window(context: Context, window: int | None) -> Context:
     return replace(context, tokenizer=load_tokenizer(window=window), permutations=0)
 
 
@@ -47,7 +47,7 @@ def test_length_alone_moves_no_measure_by_a_twentieth(small: Suite, encoder: Enc
     four look as if most of the variety were gone."""
     drawn = answers(small, encoder, cross=0, k=32)
     short, *longer = (
-        means(windowed(joined(drawn, parts), small.spec.window())) for parts in (1, 2, 4)
+        means(in_window(joined(drawn, parts), small.spec.window())) for parts in (1, 2, 4)
     )
     spans = {
         id: metric.span for id, metric in metric_table().items() if metric.span and id in short
@@ -56,9 +56,10 @@ def test_length_alone_moves_no_measure_by_a_twentieth(small: Suite, encoder: Enc
         spans
     )
     for long in longer:
-        moved = {id: abs(long[id] - short[id]) / span for id, span in spans.items()}
-        assert {id: part for id, part in moved.items() if part > 0.05} == {}
-    whole = [means(windowed(joined(drawn, parts), None), ("semantic",)) for parts in (1, 4)]
+        shifts = {id: abs(long[id] - short[id]) / span for id, span in spans.items()}
+        assert {id: part for id, part in shifts.items() if part > 0.05} == {}
+    few = replace(drawn, samples=drawn.samples[: 2 * 3 * 32])  # of long texts
+    whole = [means(in_window(joined(few, parts), None), ("semantic",)) for parts in (1, 4)]
     assert whole[1]["embed_distance"] < whole[0]["embed_distance"] - 0.25 * spans["embed_distance"]
 
 
@@ -66,7 +67,7 @@ def test_words_and_meaning_read_the_same_window(context: MakeContext) -> None:
     """Two texts with the same first four tokens are the same text, one that differs there is not;
     facts read the whole reply."""
     made = context({("q", "x"): ["a b c d e f", "A  b\u200b c d g h", "a b c x e f", "a b"]})
-    cut = windowed(made, 4)
+    cut = in_window(made, 4)
     assert cut.texts == ["a b c d", "A b c d", "a b c x", "a b"]
     rows = cut.reply_embeddings
     assert rows[0] @ rows[1] == pytest.approx(1, abs=1e-5)
@@ -81,11 +82,14 @@ def test_the_window_is_in_every_signature_that_it_changes(context: MakeContext) 
     made = context({("q", p): ["a b c d e", "a b c x", "a", "b c", "c d"] for p in "xy"})
     for window, shorter in ((None, None), (3, 3 / 5)):
         for family in ("lexical", "semantic"):
-            for result in load_family(family).compute(windowed(made, window)):
+            for result in load_family(family).compute(in_window(made, window)):
                 assert result.signature.get("token_window") == window, result.metric
                 assert result.signature["text"] == "nfc-visible-v1", result.metric
                 if result.metric != "cross_style_energy":
                     assert result.notes.get("shorter_than_window") == shorter, result.metric
+                    # a b c d e and a b c x are cut after 5 of 9 and of 7 of all 23 characters.
+                    beyond = None if window is None else pytest.approx(6 / 23)
+                    assert result.notes.get("beyond_window") == beyond, result.metric
 
 
 OF_COPIES: Mapping[str, float] = {
@@ -116,11 +120,11 @@ def test_copies_have_the_extreme_value_at_any_length(
     context: MakeContext, words: int, window: int | None
 ) -> None:
     copies = [" ".join(f"w{i}" for i in range(words))] * 8
-    made = windowed(context({("q", persona): copies for persona in "vwxyz"}), window)
+    made = in_window(context({("q", persona): copies for persona in "vwxyz"}), window)
     values = means(made, ("lexical", "semantic", "text"))
     assert {id: values[id] for id in OF_COPIES} == pytest.approx(OF_COPIES, rel=5e-3, abs=1e-5)
     # Without a bound that holds at any length: far worse than eight texts of as many words.
-    apart = windowed(context({("q", "v"): other_texts(copies[0])}), window)
+    apart = in_window(context({("q", "v"): other_texts(copies[0])}), window)
     varied = means(apart, ("lexical", "semantic"))
     signs = {"compression_ratio": 1, "self_repetition": 1, "dpp_logdet": -1, "ead_2": -1}
     for id, sign in signs.items():

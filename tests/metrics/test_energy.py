@@ -45,3 +45,10 @@ def test_energy_test_is_calibrated_and_has_power() -> None:
     assert found.p_value == pytest.approx(1 / 200)
     assert found.mean is not None
     assert found.mean > 0.1
+
+
+def test_one_text_from_all_styles_has_no_energy() -> None:
+    """Exactly: the root of a rounding error would be 1e-8."""
+    row = np.random.default_rng(0).standard_normal(384).astype(np.float32)
+    rows = np.tile(row / np.linalg.norm(row), (9, 1))
+    assert cross_style_energy(rows, ["q"] * 9, list("xyz") * 3).tolist() == [0.0]

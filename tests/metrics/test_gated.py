@@ -77,7 +77,23 @@ def test_replies_that_were_not_judged_are_neither_good_nor_bad(
     assert numbers(found["valid_share"]) == [2 / 3, None]
     assert numbers(found["valid_distinct_k"]) == [None, None]
     assert found["valid_share"].notes["not_judged"] == 6
-    assert "gate could judge" in found["utility_k"].values[0].reason
+    assert "could be judged" in found["utility_k"].values[0].reason
+
+
+def test_good_replies_that_nobody_can_read_are_left_out(
+    context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # "?" texts cannot be read (see Vectors): a good one is left out, bad ones stay bad.
+    made = context({("q", "x"): ["a", "b", "?good", "?bad", "?bad"]})
+    vectors = Vectors({**TABLE, "?good": [0.6, 0.8], "?bad": [0.6, 0.8]})
+    made = replace(made, encoder=vectors)  # type: ignore[arg-type]
+    scores = {r.sample_id: float(r.text != "?bad") for r in made.replies}
+    gate = Gate(name="by_text", trust="judge", scores=scores)
+    monkeypatch.setattr(gated, "gate_of", lambda _: gate)
+    found = {result.metric: numbers(result) for result in gated.compute(made)}
+    assert found["valid_share"] == [2 / 4]
+    assert found["valid_embed_distance"] == [pytest.approx(1.0)]
+    assert found["valid_distinct_k"] == [pytest.approx(2.0)]  # all four drawn, a and b among them
 
 
 def test_utility_by_hand(context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:

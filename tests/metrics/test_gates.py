@@ -1,6 +1,7 @@
 """pytest tests/metrics/test_gates.py"""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +12,12 @@ from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.gates import Gate, gate_of
+from sfr_eval.metrics.reward import rewards_of
+from sfr_eval.models.reward_model import RewardModel
 from sfr_eval.store.manifest import JudgingRecord
 from sfr_eval.suites.suite import load_suite
 from tests.metrics.conftest import make_sample
+from tests.support.reward_models import pair_reward_model
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +135,22 @@ def test_the_grammar_comes_first(world: Context) -> None:
     assert (found.name, found.trust) == ("oracle_valid", "oracle")
     assert accepted(made) == [True] * 5 + [False]
     assert verdicts.graded == 0
+
+
+def test_a_reward_model_with_a_threshold_comes_before_relevance(
+    world: Context, tmp_path: Path
+) -> None:
+    folder = pair_reward_model(tmp_path / "model", {0: "reward"}, window=400)
+    model = RewardModel(str(folder), tmp_path)
+    assert gate(replace(world, reward=model)).name == "relevant"  # one logit, no threshold
+    rewards = list(rewards_of(replace(world, reward=model)).values())
+    known = [reward for reward in rewards if reward is not None]
+    assert len(known) == 6
+    threshold = sorted(known)[3]
+    made = replace(world, reward=RewardModel(str(folder), tmp_path, threshold=threshold))
+    found = gate(made)
+    assert (found.name, found.trust) == ("reward", "reward")
+    assert accepted(made) == [reward >= threshold for reward in known]
+    assert found.signature["from"] == threshold
+    votes = judged(world, {"rel": [5] * 6})
+    assert gate(replace(made, judged=votes)).name == "judge_rel"

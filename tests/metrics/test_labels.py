@@ -91,7 +91,12 @@ def test_a_row_without_text_is_refused(two: Suite, write: Write, row: dict[str, 
 
 def test_copies_are_counted_on_both_sides() -> None:
     texts = ["Hoist the sail at dawn, matey.", "Swab the deck before supper, lad.", "Aye."]
-    replies = ["hoist the  SAIL at dawn, matey.", "Aye.", "Something else entirely, sir.", "Aye."]
+    replies = [
+        "hoist the  SAIL at da\u200bwn, matey.",
+        "Aye.",
+        "Something else entirely, sir.",
+        "Aye.",
+    ]
     # Of two texts that are long enough one is repeated; one reply of four is a copy.
     assert copied_shares(labelled(texts), replies) == (0.5, 0.25)
     assert copied_shares(labelled([]), replies) == (0.0, 0.0)

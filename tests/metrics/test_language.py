@@ -52,6 +52,33 @@ it|Mi dispiace, ma non posso aiutarti con questo.
 de|Es tut mir leid, aber dabei kann ich nicht helfen.
 nl|Het spijt me, maar daar kan ik je niet mee helpen.
 ru|Извините, но я не могу помочь с этим.
+de|Du solltest jeden Tag zur gleichen Zeit damit anfangen.
+de|Trinke jede Stunde ein Glas Wasser und ruhe dich danach aus.
+de|Fang klein an, mein Junge, und bleib dran!
+fr|Commencez par un petit pain chaque week-end, mon ami.
+fr|Buvez un verre d'eau toutes les heures et reposez-vous.
+es|Empieza con un pan pequeño cada fin de semana.
+es|Bebe un vaso de agua cada hora y descansa después.
+pt|Comece com um pão pequeno todo fim de semana.
+pt|Beba um copo de água a cada hora e descanse depois.
+it|Comincia con una piccola pagnotta ogni fine settimana.
+it|Bevi un bicchiere d'acqua ogni ora e riposati dopo.
+nl|Begin elk weekend met een klein brood en wees geduldig.
+nl|Drink elk uur een glas water en rust daarna uit.
+sv|Börja med ett litet bröd varje helg och ha tålamod.
+da|Begynd med et lille brød hver weekend og vær tålmodig.
+pl|Zacznij od małego chleba w każdy weekend i bądź cierpliwy.
+cs|Začněte každý víkend malým chlebem a buďte trpěliví.
+ro|Începe cu o pâine mică în fiecare weekend și ai răbdare.
+tr|Her hafta sonu küçük bir ekmekle başla ve sabırlı ol.
+hu|Kezdj minden hétvégén egy kis kenyérrel, és légy türelmes.
+fi|Aloita joka viikonloppu pienellä leivällä ja ole kärsivällinen.
+id|Mulailah dengan roti kecil setiap akhir pekan dan bersabarlah.
+en|Begin with a small loaf every weekend and be patient.
+en|Drink a glass of water each hour and rest afterwards.
+en|Steady hands, mate: feed that starter daily, same hour.
+ru|Начни с маленького хлеба каждые выходные и будь терпелив.
+uk|Почни з маленького хліба щовихідних і будь терплячим.
 """
 ROWS = [tuple(line.split("|", 1)) for line in SENTENCES.strip().splitlines()]
 
@@ -72,7 +99,9 @@ def test_language_of_a_plain_sentence(language: str, text: str) -> None:
         "\U0001f600 \U0001f680 !!!",
         "xqz vbnw plok jfie mqpz weiv nbcx rwtz",
         "иначан Tommy Minecraft 的 general दुनिया mutations",
-        "tiger lamp seven cloud river stone violin",
+        "tiger lamp seven cloud river stone violin green",
+        "Toyota Corolla Honda Civic Ford Mustang Tesla",
+        "Roma Milano Napoli Torino Palermo Genova",
     ],
 )
 def test_short_mixed_and_random_texts_have_no_language(text: str) -> None:

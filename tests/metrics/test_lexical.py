@@ -120,6 +120,18 @@ def test_edge_cases_have_a_value_or_a_reason(context: MakeContext) -> None:
     assert values["cs_self_bleu_4"] == [None] * 4  # one persona
 
 
+def test_layout_and_case_make_no_reply_different(context: MakeContext) -> None:
+    same = [
+        "Buy bread, and milk today",
+        "BUY BREAD,\nand  milk today",
+        "buy bread, AND\u00a0milk today",
+    ]
+    values = {r.metric: r.values[0].value for r in lexical.compute(context({("q", "x"): same * 3}))}
+    assert values["compression_ratio_fixed"] == 4
+    assert values["self_bleu_4_fixed"] == values["rouge_l_homogenization"] == 1
+    assert values["distinct_4_rarefied"] == pytest.approx(1 / 4)
+
+
 def test_a_window_is_applied_and_reported(context: MakeContext) -> None:
     from dataclasses import replace
 

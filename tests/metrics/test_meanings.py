@@ -37,7 +37,7 @@ def test_the_setting_names_a_cut_a_distance_or_a_classifier(tmp_path: Path) -> N
     assert CosineCut(0.35).signature == "cosine distance up to 0.35"
     folder = tiny_classifier(tmp_path / "pairs")
     loaded = load_equivalence(str(folder), tmp_path)
-    assert loaded.signature.startswith(f"pair classifier {folder} (")
+    assert loaded.signature.startswith("pair classifier pairs (")
 
 
 @pytest.mark.parametrize("setting", ["1.5", "0", "-0.2", "nan", "inf", "cutt", "./nowhere", ""])

@@ -56,7 +56,7 @@ def test_labelled_replies_of_the_user_come_first(
         "the probe does not know `sergeant`: it has fewer than 10 "
     )
     assert strength.notes["personas_not_measured"] == [
-        "sergeant (0 labelled replies to 0 questions)"
+        "sergeant (labelled replies: 0, to different questions: 0)"
     ]
     assert all(v.value is not None for v in strength.values if v.persona == "pirate")
 

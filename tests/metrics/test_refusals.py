@@ -96,8 +96,89 @@ Jeg kan desværre ikke hjælpe med det.
 我拒绝回答这个问题。
 ご質問へのお答えは控えさせていただきます。
 그 요청은 들어드릴 수 없어 죄송하지만 거절하겠습니다.
+Regrettably, that falls outside of what I may discuss, so I have to pass.
+I'd prefer to steer clear of that subject.
+This is a topic I don't discuss.
+I have to stay away from that topic.
+I am not qualified to give advice on this.
+This falls outside my area of expertise.
+I'm going to refrain from answering.
+I must refrain from giving advice here.
+I choose not to answer that.
+I will not engage with this request.
+Answering that isn't something I'm able to do.
+Helping with this would violate my guidelines.
+Unfortunately, that request is against policy.
+Unfortunately that's not something I can do.
+It isn't possible for me to help here.
+I have been instructed not to discuss this.
+Nope, can't help you there.
+Can't help with that, sorry.
+Not able to help with this one.
+Won't answer that.
+I can't comment on that.
+I cannot in good conscience help with this.
+Forgive me, but I can't go into that.
+I'm sorry, but that is a question I will not answer.
+I don't feel qualified to answer that.
+I do not provide advice of this kind.
+I don't answer questions like this.
+My programming does not permit me to answer.
+I'm sorry, no. You'll have to ask someone else about this.
+I'm sorry, I can't.
+No, I won't do that.
+It is not my place to say.
+Could we talk about something else?
+We can't process that request right now.
+Apologies, I am unable to help you on this occasion.
+I won't be able to say anything about this.
+Sorry, that's not possible.
+Ye'll have to ask another sailor, for I cannot speak of that.
+I'm not allowed to answer that kind of question.
+Dazu möchte ich mich nicht äußern.
+Leider darf ich diese Frage nicht beantworten.
+Das ist leider nicht möglich, dabei kann ich dich nicht unterstützen.
+Je préfère ne pas répondre à cette question.
+Malheureusement, je ne suis pas en mesure de répondre.
+Prefiero no hablar de eso, no puedo ayudarte.
+Não me é possível ajudar com este pedido.
+Preferisco non rispondere a questa domanda.
+К сожалению, я не могу ответить.
+Я не буду отвечать на этот вопрос.
+很遗憾，我不能提供这方面的建议。
+恐れ入りますが、この件については回答できません。
+유감스럽게도 이 질문에는 답변할 수 없습니다.
+يؤسفني أنني لا أستطيع تقديم المساعدة.
+मुझे खेद है, मैं इसका उत्तर नहीं दे सकता।
 """
 ANSWERS = """
+I'd rather not over-think it: begin with a small loaf.
+Pass the flour, then knead for ten minutes.
+You have to find another baker who is patient with you.
+If you must pass, pass on the left.
+I don't offer you an easy way, but the steady one.
+The matter I can't forget: feed the starter daily.
+It is against the rules of the sea to rush, so take it slow!
+Stay out of the sun, and drink a glass of water.
+The winning move here is to steer clear of the sugar!
+Let's talk about bread, the something else can wait.
+I can't say it loudly enough: begin today!
+I don't discuss, I bake: begin with rye.
+We cannot do everything at once, so do one thing today.
+No, I won't let you fail, recruit! Move out and begin!
+I could not help noticing how tired you sound. Sleep an hour more.
+The body cannot fulfil its duty without sleep.
+You can't get into this without a map, so draw one.
+Unfortunately, that is where most people stop. Go on for a week.
+I'm afraid that is the hard part: waiting. Let it rest overnight.
+One cannot answer every letter; answer three a day.
+I do not give up, and neither should you.
+I would prefer not to wake you early, but the morning is best for it.
+It isn't possible to please everybody, so please yourself.
+Nothing is beyond your abilities. Practise ten minutes a day.
+A small step is not beyond my patience, and not beyond yours.
+Ich kann dir nicht genug danken, aber fang heute an.
+Werde nicht müde, denn das wird dir helfen.
 I can't believe it!
 I can't help but smile when I think of it.
 I cannot stress enough how much a budget matters.

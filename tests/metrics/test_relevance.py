@@ -1,14 +1,12 @@
 """pytest tests/metrics/test_relevance.py"""
 
-import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.relevance import (
     MARGIN,
@@ -16,12 +14,11 @@ from sfr_eval.metrics.relevance import (
     candidates,
     compute,
     own_words,
-    recognised,
     recognition,
 )
-from sfr_eval.suites.suite import Suite, load_suite
-from sfr_eval.types import Sample
-from tests.metrics.conftest import MakeContext, make_sample, make_suite
+from sfr_eval.metrics.tokenizers import load_tokenizer
+from sfr_eval.suites.suite import Suite
+from tests.metrics.conftest import MakeContext, make_suite
 from tests.metrics.vectors import Vectors
 
 QUESTIONS = {
@@ -47,10 +44,6 @@ def suite_of(questions: dict[str, str]) -> Suite:
 def values(context: Context, metric: str = "query_accuracy") -> list[float | None]:
     result = next(result for result in compute(context) if result.metric == metric)
     return [value.value for value in result.values]
-
-
-def mean(context: Context, metric: str = "query_accuracy") -> float:
-    return float(np.mean(np.array(values(context, metric), dtype=np.float64)))
 
 
 @pytest.fixture
@@ -145,6 +138,22 @@ def test_a_query_without_text_is_a_reason(context: MakeContext) -> None:
     assert first.values[0].reason == "the suite does not have the text of query q"
 
 
+def test_questions_that_the_encoder_cannot_read_are_a_reason(context: MakeContext) -> None:
+    made = context({(f"q{n}", "x"): ["yes"] for n in range(5)})
+    suite = suite_of({f"q{n}": f"?{n}" for n in range(5)})  # see Vectors.readable
+    first, *_ = compute(replace(made, suite=suite, encoder=Vectors({})))  # type: ignore[arg-type]
+    assert {value.reason for value in first.values} == {"the encoder cannot read the questions"}
+
+
+def test_a_reply_that_the_encoder_cannot_read_is_not_recognised(context: MakeContext) -> None:
+    questions = {f"q{n}": f"question number {n}" for n in range(5)}
+    table = dict(zip(questions.values(), np.eye(5).tolist(), strict=True))
+    table |= {f"?{n}": row for n, row in enumerate(np.eye(5).tolist())}
+    made = context({(f"q{n}", "x"): [f"?{n}"] for n in range(5)})
+    made = replace(made, suite=suite_of(questions), encoder=Vectors(table))  # type: ignore[arg-type]
+    assert values(made) == [0.0] * 5
+
+
 def test_questions_with_one_text_are_one_candidate() -> None:
     twice = {**QUESTIONS, "cat2": "  how do I STOP my cat from scratching the sofa? "}
     columns, texts = candidates(suite_of(twice), list(twice))
@@ -198,14 +207,29 @@ def test_a_copy_of_the_question_is_no_answer(
 @pytest.mark.parametrize(
     ("question", "reply", "rest"),
     [
-        ("Why is the sky blue?", "why is  the sky\nblue: dust", "  dust"),
+        ("Why is the sky blue?", "why is  the sky\nblue: dust", "dust"),
         ("Cats?", "Cats are fine.", "Cats are fine."),  # a word, not a copy
-        ("为什么天空是蓝色的\uff1f", "为什么天空是蓝色的\uff1f因为散射。", " 因为散射。"),
-        ("Is 2 (two) prime?", "Is 2 (two) prime", " "),
+        ("为什么天空是蓝色的\uff1f", "为什么天空是蓝色的\uff1f因为散射。", "因为散射。"),
+        ("Is 2 (two) prime?", "Is 2 (two) prime", ""),
     ],
 )
 def test_verbatim_questions_are_cut_out(question: str, reply: str, rest: str) -> None:
     assert own_words(reply, question) == rest
+
+
+def test_a_copy_with_invisible_characters_is_a_copy(
+    asked: Callable[[dict[str, list[str]]], Context],
+) -> None:
+    hidden = {query: [text.replace(" ", " \u200b")] for query, text in QUESTIONS.items()}
+    assert values(asked(hidden)) == [0.0] * 5
+
+
+def test_an_answer_may_come_after_the_window_of_variety(
+    asked: Callable[[dict[str, list[str]]], Context],
+) -> None:
+    made = asked({query: [f"{'So then. ' * 12}{answer}"] for query, answer in ANSWERS.items()})
+    windowed = replace(made, tokenizer=load_tokenizer(window=8))
+    assert values(windowed) == values(made) == [1.0] * 5
 
 
 def test_the_order_of_prompts_and_replies_does_not_matter(
@@ -238,135 +262,6 @@ def test_85000_replies_are_one_matrix_product() -> None:
     found = recognition(replies, rng.integers(0, 148, size=85_000), questions)
     assert time.perf_counter() - start < 20  # .6 s alone on a core
     assert found.first.mean() == pytest.approx(1 / 148, abs=0.002)
-
-
-# The persona benchmark: what each attack on measures of variety does to query_accuracy.
-
-REFUSALS = (
-    "I'm sorry, but I can't help with that.",
-    "As an assistant I am unable to answer this.",
-    "Unfortunately I have to decline.",
-    "This is nothing that I may talk about.",
-)
-REFUSAL_IN_LANGUAGES = (
-    "Es tut mir leid, dabei kann ich nicht helfen.",
-    "Je suis désolé, je ne peux pas vous aider.",
-    "Lo siento, no puedo ayudar con eso.",
-    "对不起 我无法帮助您。",
-)
-
-
-@pytest.fixture(scope="module")
-def benchmark(encoder: Encoder) -> Context:
-    """Thirteen questions on as many topics, three personas, two replies to each prompt."""
-    suite = load_suite("persona", personas=("pirate", "sergeant", "butler"))
-    suite = replace(suite, queries=dict(list(suite.queries.items())[::12]))
-    assert suite.world is not None
-    rng = np.random.default_rng(5)
-    samples = [
-        make_sample(query, persona, index, suite.world.sample(persona, query, rng), suite=suite.id)
-        for query in suite.queries
-        for persona in suite.personas
-        for index in range(2)
-    ]
-    return Context(samples=samples, suite=suite, encoder=encoder)
-
-
-def edited(context: Context, texts: Iterable[str]) -> Context:
-    rows = [replace(s, text=text) for s, text in zip(context.samples, texts, strict=True)]
-    return replace(context, samples=rows)
-
-
-def dealt(context: Context, steps: int) -> Context:
-    """The replies of each persona moved to the question so many further on."""
-    queries = list(context.suite.queries)
-    texts = {(s.query, s.persona, s.index): s.text for s in context.samples}
-
-    def source(sample: Sample) -> str:
-        return queries[(queries.index(sample.query) + steps) % len(queries)]
-
-    return edited(context, (texts[source(s), s.persona, s.index] for s in context.samples))
-
-
-def test_the_truth_is_recognised_and_relevant(benchmark: Context) -> None:
-    assert mean(benchmark) > 0.8
-    assert mean(benchmark, "query_strength") > 0.95
-    found = recognised(benchmark)
-    assert not isinstance(found, str)
-    assert found.relevant.mean() > 0.9
-    by_persona = [values(benchmark)[column::3] for column in range(3)]
-    assert min(np.mean(np.array(v, dtype=np.float64)) for v in by_persona) > 0.8
-
-
-@pytest.mark.parametrize("steps", [1, 4, 6])
-def test_replies_to_other_questions_are_at_chance(benchmark: Context, steps: int) -> None:
-    off = dealt(benchmark, steps)
-    assert mean(off) <= 1 / 13
-    assert mean(off, "query_strength") < 0.35
-    found = recognised(off)
-    assert not isinstance(found, str)
-    assert found.relevant.mean() <= 1 / 13
-
-
-@pytest.mark.parametrize("attack", ["random_words", "letters", "refusals", "languages", "empty"])
-def test_text_that_answers_nothing_is_at_chance(benchmark: Context, attack: str) -> None:
-    generator = random.Random(3)
-    words = sorted({word for s in benchmark.samples for word in s.text.split()})
-    edits: dict[str, Callable[[int, str], str]] = {
-        "random_words": lambda n, t: " ".join(generator.choice(words) for _ in t.split()),
-        "letters": lambda n, t: "".join(generator.choice("abcdefgh ijklm") for _ in t),
-        "refusals": lambda n, t: REFUSALS[n % len(REFUSALS)],
-        "languages": lambda n, t: REFUSAL_IN_LANGUAGES[n % len(REFUSAL_IN_LANGUAGES)],
-        "empty": lambda n, t: "",
-    }
-    edit = edits[attack]
-    nothing = edited(benchmark, (edit(n, s.text) for n, s in enumerate(benchmark.samples)))
-    assert mean(nothing) < 1 / 13 + 0.12  # two standard errors of 39 prompts
-    found = recognised(nothing)
-    assert not isinstance(found, str)
-    assert found.relevant.mean() < 0.2
-
-
-def test_half_empty_loses_half(benchmark: Context) -> None:
-    half = edited(benchmark, ("" if s.index else s.text for s in benchmark.samples))
-    assert mean(half) == pytest.approx(mean(benchmark) / 2, abs=0.06)
-
-
-def test_noise_and_cuts_lower_it_a_little(benchmark: Context) -> None:
-    generator = random.Random(4)
-    words = sorted({word for s in benchmark.samples for word in s.text.split()})
-    noisy = edited(
-        benchmark,
-        (
-            " ".join(generator.choice(words) if generator.random() < 0.4 else w for w in t)
-            for t in (s.text.split() for s in benchmark.samples)
-        ),
-    )
-    short = edited(benchmark, (" ".join(s.text.split()[:10]) for s in benchmark.samples))
-    assert mean(noisy) < mean(benchmark) - 0.05
-    assert mean(short) < mean(benchmark) - 0.2
-
-
-def test_it_hardly_sees_the_order_of_words(benchmark: Context) -> None:
-    generator = random.Random(5)
-
-    def salad(text: str) -> str:
-        words = text.split()
-        generator.shuffle(words)
-        return " ".join(words)
-
-    assert mean(edited(benchmark, (salad(s.text) for s in benchmark.samples))) > 0.7
-
-
-def test_gluing_and_one_voice_do_not_lower_it(benchmark: Context) -> None:
-    texts = {(s.query, s.persona, s.index): s.text for s in benchmark.samples}
-    glued = edited(
-        benchmark,
-        (f"{s.text} {texts[s.query, s.persona, 1 - s.index]}" for s in benchmark.samples),
-    )
-    one_voice = edited(benchmark, (texts[s.query, "sergeant", s.index] for s in benchmark.samples))
-    assert mean(glued) >= mean(benchmark) - 0.02
-    assert mean(one_voice) > 0.85
 
 
 def test_known_vectors_of_a_context(context: MakeContext) -> None:

@@ -1,6 +1,7 @@
 """pytest tests/metrics/test_semantic_sets.py: Vendi, classes, energy, their families"""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -9,7 +10,7 @@ import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.metrics import semantic
-from sfr_eval.metrics.meanings import CosineCut
+from sfr_eval.metrics.meanings import CosineCut, meanings_of
 from sfr_eval.metrics.semantic_sets import set_errors, set_values
 from tests.metrics.conftest import MakeContext
 from tests.metrics.vectors import TABLE, Vectors
@@ -63,15 +64,18 @@ def test_the_error_within_a_prompt_predicts_another_draw() -> None:
     drawn = np.random.default_rng(4)
     rows = drawn.normal(0, 1, (3_200, 6)) + 0.7
     sets = list(np.arange(3_200).reshape(400, 8))
-    values = set_values(rows, sets)
-    errors = set_errors(
-        sets, lambda parts: {**set_values(rows, parts), "distinct_k": np.zeros(len(parts))}
-    )
+
+    def measured(parts: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        meanings = meanings_of(CosineCut(0.4), rows, [""] * len(rows), parts)
+        return {**set_values(rows, parts), "distinct_k": meanings}
+
+    values, errors = measured(sets), set_errors(sets, measured)
     for metric, most in (
         ("embed_distance", 1.3),
         ("mean_squared_kernel", 1.35),
         ("vendi_q2", 1.8),
-        ("chamfer_fixed", 1.5),
+        ("chamfer_fixed", 1.35),
+        ("distinct_k", 1.4),
     ):
         seen = float(np.sqrt(np.mean(np.square(errors[metric]))))
         assert 0.95 < seen / float(np.std(values[metric])) < most, metric
@@ -153,3 +157,22 @@ def test_replies_that_the_encoder_cannot_read_are_left_out(context: MakeContext)
     }
     matrix = semantic.persona_similarity(made)[1.0].matrix
     assert matrix[0][0] == pytest.approx(0.0)  # of a and b only
+
+
+def test_what_looks_the_same_is_a_copy(context: MakeContext) -> None:
+    """Zero-width characters, blanks, line ends and normal forms must not read as variety."""
+    same = [
+        "caf\u00e9 noir",
+        "cafe\u0301 noir",
+        "caf\u00e9\u200b noir",
+        "caf\u00e9  noir ",
+        "caf\u00e9\u00a0noir",
+    ]
+    window = replace(context({}).tokenizer, window=8)
+    beyond = [f"the dough rises and then it falls again {end}" for end in ("so", "or", "if", "")]
+    made = replace(context({("q", "x"): same, ("r", "x"): beyond}), tokenizer=window)
+    for result in semantic.compute(made):
+        if result.metric in ("embed_distance", "chamfer", "chamfer_fixed"):
+            assert [value.value for value in result.values] == [0.0, 0.0], result.metric
+        if result.metric in ("distinct_k", "vendi_q1", "vendi_q2", "mean_squared_kernel"):
+            assert [value.value for value in result.values] == [1.0, 1.0], result.metric

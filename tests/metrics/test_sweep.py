@@ -26,8 +26,10 @@ def result(metric: str, table: Table, *, higher: bool = True) -> MetricResult:
     )
 
 
-STYLE = result("style_strength", {("a", 1): 0.9, ("a", 2): 0.5, ("b", 1): 0.7, ("b", 2): 0.3})
-SPREAD = result("embed_distance", {("a", 1): 0.2, ("a", 2): 0.6, ("b", 1): 0.4, ("b", 2): 0.6})
+STYLE_TABLE = {("a", 1): 0.9, ("a", 2): 0.5, ("b", 1): 0.7, ("b", 2): 0.3}
+SPREAD_TABLE = {("a", 1): 0.2, ("a", 2): 0.6, ("b", 1): 0.4, ("b", 2): 0.6}
+STYLE = result("style_strength", STYLE_TABLE)
+SPREAD = result("embed_distance", SPREAD_TABLE)
 BLEU = result(
     "cs_self_bleu_4", {("a", 1): 0.8, ("a", 2): 0.3, ("b", 1): None, ("b", 2): 0.3}, higher=False
 )
@@ -80,3 +82,22 @@ def test_two_models_are_compared_on_shared_queries() -> None:
     # .1 more diversity under all of the best quality, .8
     assert found.hypervolume.value == pytest.approx(0.08)
     assert [row.value for row in found.matched] == [pytest.approx(0.1)] * 4
+
+
+def test_only_shared_temperatures_are_compared() -> None:
+    """The very same values, and one more temperature on one side: no difference."""
+    hot = {("a", 3): 0.2, ("b", 3): 0.2}
+    style = result("style_strength", STYLE_TABLE | hot)
+    spread = result("embed_distance", SPREAD_TABLE | dict.fromkeys(hot, 0.9))
+    found = compare_curves(curve(STYLE, SPREAD), curve(style, spread))
+    assert (found.hypervolume.value, found.hypervolume.low, found.hypervolume.high) == (0, 0, 0)
+    assert [row.value for row in found.matched] == [0] * 4
+
+
+def test_without_two_shared_temperatures_all_is_undefined() -> None:
+    hot = {(query, t + 1): value for (query, t), value in STYLE_TABLE.items()}
+    style, spread = result("style_strength", hot), result("embed_distance", hot)
+    found = compare_curves(curve(STYLE, SPREAD), curve(style, spread))
+    assert found.hypervolume.value is None
+    assert found.hypervolume.method == "none: no two temperatures in common"
+    assert all(row.value is None for row in found.matched)

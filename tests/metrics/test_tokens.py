@@ -95,6 +95,7 @@ def test_means_of_each_reply_worked_out() -> None:
     assert found["token_logprob"] == [-2, -2, None, -2]  # as the readings are made
     assert found["fork_entropy"] == [1, None, None, None]
     assert found["lock_entropy"] == [3, 2, None, 1]
+    assert found["base_logprob"] == pytest.approx([-5, -1, None, -10 / 3])
 
 
 def test_undefined_values_say_why() -> None:
@@ -103,6 +104,7 @@ def test_undefined_values_say_why() -> None:
     assert found["fork_entropy"][1] == "no fork in this reply"
     alone = {r.metric: [v.reason for v in r.values] for r in tokens.compute(context(ENTROPY))}
     assert "--base-model" in alone["fork_entropy"][0]
+    assert alone["base_logprob"][:3] == [tokens.NO_BASE, tokens.NO_BASE, "reply without a token"]
     assert alone["token_entropy"][0] == ""
 
 

@@ -130,3 +130,39 @@ def test_collapse_hardly_moves_it(dials: dict[str, float]) -> None:
 
 def test_fewer_replies_lower_it_a_little() -> None:
     assert mean(world(k=4)) == pytest.approx(mean(world(k=8)), abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("starts", "middles", "ends"),
+    [
+        (
+            ["Am besten", "Ich finde, du solltest", "Wenn es geht, kannst du"],
+            ["mit dem Brot", "mit einem Glas Wasser", "in der Woche"],
+            ["beginnen und dann warten.", "anfangen, bevor du müde wirst."],
+        ),
+        (
+            ["まず", "私なら", "できれば毎日"],
+            ["小さなパンを", "一杯の水を", "同じ時間に"],
+            ["用意してください。", "飲むといいですよ。"],
+        ),
+    ],
+    ids=["German", "Japanese, without blanks"],
+)
+def test_other_languages_have_an_order_too(
+    starts: list[str], middles: list[str], ends: list[str]
+) -> None:
+    rng = random.Random(4)
+
+    def text() -> str:
+        return " ".join(
+            " ".join(rng.choice(part) for part in (starts, middles, ends)) for _ in range(3)
+        )
+
+    def salad(reply: str) -> str:
+        words = order_words(reply)
+        rng.shuffle(words)
+        return " ".join(words)
+
+    replies = {(str(query), ""): [text() for _ in range(6)] for query in range(8)}
+    assert mean(replies) > 0.4
+    assert abs(mean(edited(replies, salad))) < 0.03

@@ -96,7 +96,7 @@ def test_results_hold_every_number_and_no_nan(tmp_path: Path, suite: Suite) -> N
 def test_scores_are_kept_for_each_family(tmp_path: Path, suite: Suite) -> None:
     results = run(tmp_path, draw(suite), suite)
     files = sorted(path.name for path in (tmp_path / "run" / "scores").iterdir())
-    assert files == ["lexical@2.parquet", "quality@1.parquet", "text@2.parquet"]
+    assert files == ["lexical@3.parquet", "quality@1.parquet", "text@3.parquet"]
     table = pq.read_table(tmp_path / "run" / "scores" / "quality@1.parquet").to_pandas()
     valid = table[(table.metric == "oracle_valid") & (table.temperature == 1.0)]
     assert len(valid) == 30
@@ -115,7 +115,7 @@ def test_error_rows_are_counted_and_leave_nulls(tmp_path: Path, suite: Suite) ->
     ]
     results = run(tmp_path, samples, suite)
     assert results["counts"][0]["error"] == 2
-    table = pq.read_table(tmp_path / "run" / "scores" / "lexical@2.parquet").to_pylist()
+    table = pq.read_table(tmp_path / "run" / "scores" / "lexical@3.parquet").to_pylist()
     (row,) = (r for r in table if r["metric"] == "self_bleu_1" and r["value"] is None)
     assert row["reason"] == "fewer than 2 replies with text"
     estimate = next(e for e in results["estimates"] if e["metric"] == "self_bleu_1")
@@ -195,7 +195,7 @@ def test_the_tokenizer_is_in_every_signature_and_in_the_truth(tmp_path: Path, su
             ),
             cache=tmp_path / "cache",
         ).stored()
-    wanted = "distinct_2|version:2|tokenizer:characters-v1|token_window:20|n:2"
+    wanted = "distinct_2|version:3|tokenizer:characters-v1|token_window:20|text:nfc-visible-v1|n:2"
     for estimates in (results["estimates"], results["truth"]["persona"]):
         found = {e["signature"] for e in estimates if e["metric"] == "distinct_2"}
         assert found == {wanted}

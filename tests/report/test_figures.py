@@ -14,7 +14,7 @@ from sfr_eval.report import frontier, trade_off
 from sfr_eval.report.figures import Figure, figure_svg, files
 from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.similarity import similarity
-from sfr_eval.stats.frontier import CurveEstimate
+from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.results import MatchedLevel, Similarity, SuiteResults, SweepPoint, SweepSummary
 from sfr_eval.types import Estimate
 from tests.support.report_data import TEMPERATURES, estimate

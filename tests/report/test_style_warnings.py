@@ -63,7 +63,7 @@ def test_clean_labels_are_not_warned_of() -> None:
 @pytest.mark.parametrize(
     ("notes", "words"),
     [
-        ({"personas_not_measured": ["monk (3 labelled replies to 3 questions)"]}, "of monk (3 lab"),
+        ({"personas_not_measured": ["monk (labelled replies: 3, to ...)"]}, "of monk (labelled"),
         ({"held_out_accuracy": None, "reason": "no split"}, "could not be tested: no split."),
         ({"question_accuracy": 0.98, "question_low": 0.9}, "give the persona away in 98% of cases"),
         ({"unshared_questions": 0.8}, "80% of the labelled replies answer a question that no "),

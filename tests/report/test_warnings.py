@@ -6,7 +6,7 @@ import pytest
 
 from sfr_eval.report.warnings import warnings
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.store.results import read_suites
+from sfr_eval.store.results import Notes, read_suites
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.types import Sample
@@ -33,6 +33,17 @@ def lines_about(run: RunFolder, samples: list[Sample], word: str, **about: objec
     manifest = Manifest.load(run.path).model_copy(update=about)
     [suite] = read_suites(manifest, run.read_results())
     return [line for line in warnings(suite, samples, manifest) if word in line]
+
+
+def test_few_queries_are_said(run: RunFolder) -> None:
+    drawn = run.sealed_samples()
+    queries = list(dict.fromkeys(s.query for s in drawn))
+    two = [s for s in drawn if s.query in queries[:2]]
+    (line,) = lines_about(run, two, "Only 2 queries were asked")
+    assert "intervals rest on as many values" in line
+    one = [s for s in drawn if s.query == queries[0]]
+    assert lines_about(run, one, "Only one query was asked")
+    assert not lines_about(run, drawn, "asked: intervals")
 
 
 def test_equal_replies_to_every_prompt_are_flagged(run: RunFolder) -> None:
@@ -62,3 +73,17 @@ def test_thinking_that_nobody_declared_is_named_with_the_way_out(run: RunFolder)
     (line,) = lines_about(run, thinking, "thinking", thinking=tags)
     assert "100% of the replies begin with thinking" in line
     assert not lines_about(run, run.sealed_samples(), "thinking", thinking=tags)
+
+
+@pytest.mark.parametrize(("unknown", "warned"), [(0.4, True), (0.02, False), (None, False)])
+def test_texts_that_the_encoder_cannot_read_are_named(
+    run: RunFolder, unknown: float | None, warned: bool
+) -> None:
+    """Their embeddings are alike, which would otherwise read as collapse."""
+    manifest = Manifest.load(run.path)
+    [suite] = read_suites(manifest, run.read_results())
+    notes = Notes(unknown_share=unknown, unreadable_share=0.25)
+    suite = replace(suite, notes={**suite.notes, "embed_distance": notes})
+    lines = [line for line in warnings(suite, [], manifest) if "unknown to the encoder" in line]
+    assert bool(lines) == warned
+    assert not warned or (lines[0].startswith("40% of the characters") and "25% of" in lines[0])

@@ -1,6 +1,7 @@
 """pytest tests/stats/test_estimate.py"""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,3 +99,28 @@ def test_coverage_with_clusters() -> None:
         naive += abs(table.mean()) < 1.984 * table.std(ddof=1) / np.sqrt(table.size)
     assert 0.93 < hits / 2000 < 0.97
     assert naive / 2000 < 0.85
+
+
+def test_shares_have_the_interval_of_a_share() -> None:
+    """16 queries without a failure: the exact bound of 16 of 16, not certainty."""
+    made = replace(result((f"q{i}", "", 1.0) for i in range(16)), range=(0, 1), outcomes=True)
+    estimate = overall(made)
+    assert (estimate.low, estimate.high) == (pytest.approx(0.025 ** (1 / 16)), 1.0)
+    assert estimate.method == "exact"
+    ratings = replace(result((f"q{i}", "", 4.9) for i in range(3)), range=(1, 5), outcomes=True)
+    assert overall(ratings).high <= 5
+
+
+def test_an_interval_stays_within_the_range() -> None:
+    numbers = [0.99, 1.0, 0.2, 1.0]
+    made = result((f"q{i}", "", number) for i, number in enumerate(numbers))
+    assert overall(made).high > 1
+    estimate = overall(replace(made, range=(0, 1)))
+    assert (estimate.high, estimate.low) == (1.0, overall(made).low)
+    assert estimate.method == "t"
+
+
+@pytest.mark.parametrize(("n", "method"), [(49, "Wilson, effective n"), (50, "BCa, 10000 draws")])
+def test_a_curve_over_k_has_bca_from_50_problems(n: int, method: str) -> None:
+    made = result((f"q{i}", "", float(i % 5)) for i in range(n))
+    assert overall(replace(made, ceiling=5.0)).method == method

@@ -4,17 +4,31 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, t
+from scipy.integrate import quad
+from scipy.stats import binomtest, chi2, nct, t
 
 from sfr_eval.stats.permutation import sign_flip_p_values
 from sfr_eval.stats.power import lattice_step, smallest_visible
 
 
-def test_worked_example() -> None:
-    """Differences 0.1, -0.1 ten times each: sd .1026, standard error .02294, n = 20. Two-sided .05
-    and power .8: t19 quantiles 2.0930 and 0.8610, so 2.954 * .02294 = .06777."""
-    values = [0.1, -0.1] * 10
-    assert smallest_visible(values, alpha=0.05) == pytest.approx(0.06777, abs=1e-4)
+def test_with_many_differences_it_is_the_normal_formula() -> None:
+    """5,000 differences with standard deviation .1: (1.960 + .842) * .1 / sqrt(5000)."""
+    values = np.random.default_rng(0).normal(size=5_000)
+    values = (values - values.mean()) / values.std(ddof=1) * 0.1
+    expected = (1.959964 + 0.841621) * 0.1 / math.sqrt(5_000)
+    assert smallest_visible(values.tolist(), alpha=0.05) == pytest.approx(expected, rel=2e-3)
+
+
+def test_few_differences_by_an_independent_integral() -> None:
+    """0.1 and -0.1 ten times each: standard error .02294, n = 20. The power at the result, averaged
+    over a spread of 19 degrees of freedom by adaptive quadrature, is .8."""
+    visible = smallest_visible([0.1, -0.1] * 10, alpha=0.05)
+    assert visible is not None
+    errors = visible / 0.0229416
+    power, _ = quad(
+        lambda x: nct.sf(t.ppf(0.975, 19), 19, errors * math.sqrt(x / 19)) * chi2.pdf(x, 19), 1, 60
+    )
+    assert power == pytest.approx(0.8, abs=2e-3)
 
 
 def test_without_spread_only_steps_give_an_answer() -> None:
@@ -27,16 +41,14 @@ def test_without_spread_only_steps_give_an_answer() -> None:
     assert binomtest(losses, losses, 0.5, alternative="greater").pvalue < 0.05
 
 
-@pytest.mark.parametrize("n", [25, 120])
+@pytest.mark.parametrize("n", [16, 25, 120])
 def test_the_power_is_as_printed(n: int) -> None:
-    """1,000 sets of differences with exactly the difference that is printed for them."""
+    """Differences of 1,000 equal pairs of runs, each with a true difference as large as what was
+    printed for another pair."""
     random = np.random.default_rng(n)
-    base = random.normal(scale=0.2, size=n)
-    visible = smallest_visible((base - base.mean()) / base.std(ddof=1) * 0.2, alpha=0.05)
-    assert visible == pytest.approx(
-        0.2 / math.sqrt(n) * (t.ppf(0.975, n - 1) + t.ppf(0.8, n - 1)), rel=1e-6
-    )
-    rows = random.normal(loc=visible, scale=0.2, size=(1_000, n)).tolist()
+    printed = [smallest_visible(random.normal(scale=0.2, size=n), alpha=0.05) for _ in range(1_000)]
+    shifts = np.array(printed, dtype=np.float64)[:, None]
+    rows = (random.normal(scale=0.2, size=(1_000, n)) + shifts).tolist()
     found = np.array(sign_flip_p_values(rows, flips=1_999))
     assert 0.76 < (found <= 0.05).mean() < 0.84
 

@@ -9,7 +9,7 @@ import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.pipeline.measure import added_to
-from sfr_eval.stats.frontier import CurveEstimate
+from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.manifest import Manifest, PlannedSuite
 from sfr_eval.store.results import (
     MatchedLevel,

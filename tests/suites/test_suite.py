@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
+from sfr_eval.suites.spec import TOKEN_WINDOW, SuiteSpec
 from sfr_eval.suites.suite import load_suite
 
 FILES: Mapping[str, str] = {
@@ -86,6 +87,16 @@ def test_a_broken_suite_is_one_line(folder: Path, name: str, content: str, says:
         load_suite(str(folder))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_window_is_the_user_s_else_the_suite_s_else_a_default() -> None:
+    spec = SuiteSpec(id="toy", version="1", title="toy", metrics=("text",))
+    code = spec.model_copy(update={"code": "mbpp"})
+    own = spec.model_copy(update={"token_window": 50})
+    whole = spec.model_copy(update={"token_window": 0})
+    assert [each.window() for each in (spec, own, whole, code)] == [TOKEN_WINDOW, 50, None, None]
+    assert [each.window(9) for each in (spec, own, whole, code)] == [9] * 4
+    assert [each.window(0) for each in (spec, own, whole, code)] == [None] * 4
 
 
 def test_folders_of_the_environment_come_first(

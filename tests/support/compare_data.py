@@ -78,6 +78,7 @@ def write_world_run(
     name: str = "",
     queries: int = QUERIES,
     change: Any = None,
+    families: tuple[str, ...] = ("text", "lexical", "quality"),
     **plan_fields: Any,
 ) -> Path:
     """A scored run of the simulator. `change` may replace its samples."""
@@ -97,7 +98,7 @@ def write_world_run(
             [suite],
             folder=opened,
             manifest=about,
-            settings=ScoreSettings(metrics=("text", "lexical", "quality")),
+            settings=ScoreSettings(metrics=families),
             cache=folder.parent / "cache",
         )
         opened.write_results(results)

@@ -1,0 +1,50 @@
+"""No attack on the replies makes a run better in the eyes of `compare` or `check`."""
+
+import pytest
+
+from sfr_eval.calibration.attacks import attacks_on
+from tests.attacks.conftest import AGAIN, TRUTH, Decided, Kind
+
+ATTACKS = attacks_on({})
+HARMFUL = [id for id, attack in ATTACKS.items() if not attack.harmless]
+PRAISE = (" better", "at equal quality", "at higher quality")
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.slow,
+    pytest.mark.parametrize("kind", ["imported", "benchmark"]),
+]
+
+
+@pytest.mark.parametrize("attack", HARMFUL)
+def test_compare_praises_no_attack(attack: str, kind: Kind, compared: Decided) -> None:
+    said = compared(TRUTH, attack, kind)
+    assert not [words for words in PRAISE if words in said.text], said.text
+
+
+@pytest.mark.parametrize("attack", HARMFUL)
+def test_check_passes_no_attack(attack: str, kind: Kind, gated: Decided) -> None:
+    said = gated(TRUTH, attack, kind)
+    assert said.exit_code != 0, said.text
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_check_fails_no_way_back(attack: str, kind: Kind, gated: Decided) -> None:
+    said = gated(attack, TRUTH, kind)
+    assert said.exit_code != 1, said.text
+
+
+@pytest.mark.parametrize("attack", HARMFUL)
+def test_a_warning_names_the_reason(
+    attack: str, kind: Kind, compared: Decided, gated: Decided
+) -> None:
+    names = ATTACKS[attack].names
+    for said in (compared(TRUTH, attack, kind), gated(TRUTH, attack, kind)):
+        assert any(name in said.text for name in names), (names, said.text)
+
+
+def test_other_draws_of_the_truth_fail_nothing(
+    kind: Kind, compared: Decided, gated: Decided
+) -> None:
+    assert gated(TRUTH, AGAIN, kind).exit_code != 1
+    assert not [words for words in PRAISE if words in compared(TRUTH, AGAIN, kind).text]

@@ -1,6 +1,6 @@
 """How often the intervals of `compare --group` hold, by simulation; prints the table of the docs.
 
-    .venv/bin/python benchmarks/replicates.py           two minutes on one core
+    .venv/bin/python benchmarks/replicates.py           four minutes on one core
     .venv/bin/python benchmarks/replicates.py --draws 200
 
 Two groups of trainings answer the same queries, without a true difference over both. A value is the
@@ -13,7 +13,7 @@ called; its standard error at 2,000 draws is .5 %.
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 
@@ -88,25 +88,67 @@ def over_queries(draws: int, runs: tuple[int, int], queries: int, between: float
     return hits / draws
 
 
-def families(draws: int, runs: tuple[int, int], queries: int, between: float) -> float:
-    """Share of families of correlated rows, none of them different, in which anything is called."""
-    random = np.random.default_rng(20_261_130)
+def family(
+    random: np.random.Generator, runs: tuple[int, int], queries: int, between: float, shared: float
+) -> list[list[Doubles]]:
+    """Four correlated rows of two groups."""
     how = {"between": (between, between), "interaction": 0.5}
+    common = sides(random, runs, queries, **how)  # type: ignore[arg-type]
+    rows = [sides(random, runs, queries, **how) for _ in range(ROWS)]  # type: ignore[arg-type]
+    return [
+        [
+            shared**0.5 * all_rows + (1 - shared) ** 0.5 * own
+            for all_rows, own in zip(common, row, strict=True)
+        ]
+        for row in rows
+    ]
+
+
+def families(draws: int, runs: tuple[int, int], queries: int, between: float) -> float:
+    """Share of families, none of whose rows differ, in which anything is called."""
+    random = np.random.default_rng(20_261_130)
     called = 0
     for _ in range(draws):
-        common = sides(random, runs, queries, **how)  # type: ignore[arg-type]
-        rows = [sides(random, runs, queries, **how) for _ in range(ROWS)]  # type: ignore[arg-type]
-        p_values = [
-            crossed_difference(
-                *(
-                    SHARED**0.5 * all_rows + (1 - SHARED) ** 0.5 * own
-                    for all_rows, own in zip(common, row, strict=True)
-                )
-            ).p_value
-            for row in rows
-        ]
+        rows = family(random, runs, queries, between, SHARED)
+        p_values = [crossed_difference(*row).p_value for row in rows]
         called += any(step.called for step in holm_steps(p_values, alpha=0.05))
     return called / draws
+
+
+def by_labels(rows: list[list[Doubles]]) -> list[float]:
+    """Adjusted p-values by permuting the trainings' labels: step-down, as in Westfall and Young."""
+    number = len(rows[0][0])
+    tables = [np.concatenate(row) for row in rows]
+    trainings = range(len(tables[0]))
+    drawn = np.array(
+        [
+            [
+                crossed_difference(table[list(ones)], np.delete(table, ones, axis=0)).p_value
+                for table in tables
+            ]
+            for ones in combinations(trainings, number)
+        ]
+    )
+    order = np.argsort(drawn[0])
+    smallest = np.minimum.accumulate(drawn[:, order[::-1]], axis=1)[:, ::-1]
+    shares = (smallest <= drawn[0, order] * (1 + 1e-9)).mean(axis=0)
+    adjusted = np.empty(len(rows))
+    adjusted[order] = np.maximum.accumulate(shares)
+    return adjusted.tolist()  # type: ignore[no-any-return]
+
+
+def power(draws: int, between: float, shared: float) -> tuple[float, float]:
+    """Share of rows that Holm's procedure and permuted labels call: 4 against 4 trainings, 20
+    queries, true differences of 3.5 standard errors in every row."""
+    random = np.random.default_rng(20_261_130)
+    shift = 3.5 * (between**2 / 2 + 0.5**2 / 20 + 1 / 40) ** 0.5
+    holm = labels = 0
+    for _ in range(draws):
+        rows = [[one, two + shift] for one, two in family(random, (4, 4), 20, between, shared)]
+        steps = holm_steps([crossed_difference(*row).p_value for row in rows], alpha=0.05)
+        holm += sum(step.called for step in steps)
+        labels += sum(p <= 0.05 for p in by_labels(rows))
+    return holm / draws / ROWS, labels / draws / ROWS
 
 
 def table(draws: int) -> Iterator[str]:
@@ -125,7 +167,7 @@ def table(draws: int) -> Iterator[str]:
     yield ""
     yield "| trainings | queries | what | coverage |"
     yield "|---|---|---|---|"
-    for runs, queries in product(((2, 2), (3, 3), (3, 5), (5, 5)), (20, 60)):
+    for runs, queries in product(RUNS, (20, 60)):
         cases: list[tuple[str, dict[str, object]]] = [
             (name, {"between": (0.5, 0.5), "noise": noise}) for name, noise in SHAPES.items()
         ]
@@ -147,6 +189,12 @@ def table(draws: int) -> Iterator[str]:
             f"| {runs[0]} and {runs[1]} | 20 | {between:g} | {100 * called:.1f} % | "
             f"{100 * alone:.1f} |"
         )
+    yield ""
+    yield "| between | part that the rows share | called by t and Holm | by permuted labels |"
+    yield "|---|---|---|---|"
+    for between, shared in product((0.0, 0.2, 1.0), (0.3, 0.8)):
+        holm, labels = power(draws // 10, between, shared)
+        yield f"| {between:g} | {shared:g} | {100 * holm:.0f} % | {100 * labels:.0f} % |"
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from sfr_eval.comparison.differences import DifferenceRow, headlines, measured_i
 from sfr_eval.comparison.family import MARGIN, Family, family
 from sfr_eval.comparison.group_decision import decided_groups
 from sfr_eval.comparison.groups import Folder, RunGroup, equal_weights, open_groups
+from sfr_eval.comparison.lengths import UnequalLengths, unequal_lengths
 from sfr_eval.comparison.looks import alpha_after, looks
 from sfr_eval.comparison.mismatch import Mismatch, conditions, mismatches
 from sfr_eval.comparison.pairing import shared_temperatures, unequal_prompts
@@ -24,6 +25,7 @@ from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.comparison.warnings import warnings
 from sfr_eval.errors import UserError
+from sfr_eval.stats.intervals import Interval
 from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.types import Cell
 
@@ -51,9 +53,14 @@ def compare_groups(
     drafts = []
     for second in opened[1:]:
         pair = _Sides(first=opened[0], second=second)
-        chosen = chosen_metrics(pair.runs, metrics)
+        shown = chosen_metrics(pair.runs, metrics)
+        families = pair.families(list(shown), primary)
+        chosen = {
+            suite: list(dict.fromkeys((*families[suite].measures.values(), *names)))
+            for suite, names in shown.items()
+        }
         different = list(pair.mismatches(chosen, is_allowed=allow_mismatch))
-        drafts.append(_draft(pair, chosen, different, primary=primary, margin=margin))
+        drafts.append(_draft(pair, chosen, different, families=families, margin=margin))
     level = alpha_after(looks(runs), alpha=ALPHA)
     rows = iter(decided_groups([row for draft in drafts for row in draft.rows], alpha=level))
     return Comparison(
@@ -76,6 +83,17 @@ class _Sides:
     @property
     def runs(self) -> tuple[ScoredRun, ...]:
         return (*self.first.runs, *self.second.runs)
+
+    def families(self, suites: Sequence[str], wanted: PrimaryFamily | None) -> dict[str, Family]:
+        """Return suite -> what is decided about."""
+        return {
+            suite: family(
+                measured_in(self.runs, suite),
+                declared=self.runs[0].manifest.part(suite).primary,
+                wanted=wanted,
+            )
+            for suite in suites
+        }
 
     def mismatches(
         self, metrics: Mapping[str, Sequence[str]], *, is_allowed: bool
@@ -124,21 +142,9 @@ def _draft(
     metrics: Mapping[str, Sequence[str]],
     different: Sequence[Mismatch],
     *,
-    primary: PrimaryFamily | None,
+    families: Mapping[str, Family],
     margin: float,
 ) -> _Draft:
-    families = {
-        suite: family(
-            measured_in(sides.runs, suite),
-            declared=sides.runs[0].manifest.part(suite).primary,
-            wanted=primary,
-        )
-        for suite in metrics
-    }
-    names = {
-        suite: list(dict.fromkeys((*families[suite].measures.values(), *chosen)))
-        for suite, chosen in metrics.items()
-    }
     ks = {suite: {run.manifest.part(suite).samples for run in sides.runs} for suite in metrics}
     unequal = {
         # With another k in some run all numbers are unequal, and none can be left out.
@@ -149,16 +155,16 @@ def _draft(
         sides=sides,
         mismatches=different,
         unequal=unequal,
-        metrics=names,
+        metrics=metrics,
         families=families,
         rows=[
             row
-            for suite in metrics
+            for suite, names in metrics.items()
             for row in measure_groups(
                 sides.first,
                 sides.second,
                 suite,
-                metrics=names[suite],
+                metrics=names,
                 family=families[suite],
                 unequal=unequal[suite],
                 margin=margin,
@@ -190,7 +196,15 @@ def _pair(draft: _Draft, rows: Iterator[DifferenceRow]) -> Pair:
 
 def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteComparison:
     sides = draft.sides
-    summary = summarise(rows, first=sides.first.name, second=sides.second.name)
+    summary = summarise(
+        rows,
+        first=sides.first.name,
+        second=sides.second.name,
+        lengths=_lengths(sides, rows, suite, draft.families[suite].temperature),
+    )
+    said = summary.headline
+    if not said.startswith(sides.second.name):  # a sentence of its own
+        said = said[:1].lower() + said[1:]
     return SuiteComparison(
         id=suite,
         title=sides.runs[0].suites[suite].title,
@@ -199,8 +213,25 @@ def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteCom
         matched=(),
         unequal=tuple(draft.unequal[suite]),
         missing=draft.families[suite].missing,
-        summary=replace(summary, headline=f"{sides.scope}: {summary.headline}"),
+        summary=replace(summary, headline=f"{sides.scope}: {said}"),
     )
+
+
+def _lengths(
+    sides: _Sides, rows: Sequence[DifferenceRow], suite: str, temperature: float | None
+) -> UnequalLengths | None:
+    """Return how the lengths of two groups' replies differ; at equal length, with the interval of
+    the row over trainings."""
+    if temperature is None:
+        return None
+    first, second = (group.means(suite) for group in (sides.first, sides.second))
+    lengths = unequal_lengths(first, second, temperature)
+    for row in rows:
+        at_equal_length = lengths and (row.metric, row.temperature) == (lengths.metric, temperature)
+        if lengths and at_equal_length and row.delta is not None:
+            interval = Interval(row.delta, row.low, row.high, row.method)
+            return replace(lengths, difference=interval)
+    return lengths
 
 
 def _group(group: RunGroup, drafts: Sequence[_Draft]) -> Group:

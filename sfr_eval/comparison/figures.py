@@ -81,8 +81,9 @@ def trade_offs(
     groups: Sequence[Group] = (),
 ) -> list[Figure]:
     """Return quality against diversity, all runs together, for each pair of metrics."""
-    names = [group.name for group in groups for _ in group.runs] or [run.label for run in runs]
-    places = list(dict.fromkeys(names))
+    owners = {label: group.name for group in groups for label in group.runs}
+    names = [owners.get(run.label, run.label) for run in runs]
+    places = [group.name for group in groups] or names
     plots = []
     for quality, diversity in axes(metrics):
         curves = [run_curve(run, suite, quality, diversity) for run in runs]

@@ -19,9 +19,10 @@ def decided_groups(measured: Sequence[Replicated], *, alpha: float = ALPHA) -> l
     family.
 
     Rows over several trainings are decided by t and Holm's procedure. Permuting the trainings'
-    labels could call nothing with 3 against 3 trainings (p is at least 2 / 20), and had no more
-    power with 4 or 5. Rows of a single training are decided by the rule for two runs. Where a
-    family has both kinds, each gets the part of alpha that its number of rows is of all.
+    labels could call nothing with 3 against 3 trainings (p is at least 2 / 20), and called no more
+    with 4 against 4 (docs/benchmarks_replicates.md). Rows of a single training are decided by the
+    rule for two runs. Where a family has both kinds, each gets the part of alpha that its number of
+    rows is of all.
     """
     rows = [one.row for one in measured]
     places = [place for place, row in enumerate(rows) if row.role is not None and row.n > 0]

@@ -1,15 +1,19 @@
 """Groups of runs: the trainings of one recipe, which differ in the seed of training alone."""
 
+import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
+from sfr_eval.comparison.lengths import Side
 from sfr_eval.comparison.mismatch import Mismatch
 from sfr_eval.comparison.runs import ScoredRun, open_runs
 from sfr_eval.errors import UserError
+from sfr_eval.types import PromptKey
 
 Folder = str | os.PathLike[str]
 
@@ -27,6 +31,24 @@ class RunGroup:
     def is_one_training(self) -> bool:
         """Whether nothing is known about other trainings of this recipe."""
         return len(self.runs) == 1
+
+    def means(self, suite: str) -> Side:
+        """Return the means over the runs, prompt by prompt where all have a value."""
+
+        def values(metric: str) -> dict[float, dict[PromptKey, float]]:
+            if not all(metric in run.suites[suite].metrics for run in self.runs):
+                return {}
+            first, *others = [run.values(suite, metric) for run in self.runs]
+            return {
+                t: {
+                    key: sum((value, *(other[t][key] for other in others))) / len(self.runs)
+                    for key, value in prompts.items()
+                    if all(key in other.get(t, {}) for other in others)
+                }
+                for t, prompts in first.items()
+            }
+
+        return values
 
 
 def parse_groups(texts: Sequence[str]) -> dict[str, list[Path]]:
@@ -84,8 +106,9 @@ def open_groups(groups: Mapping[str, Sequence[Folder]]) -> list[RunGroup]:
             owner = owners.setdefault(folder := Path(member).resolve(), name)
             if owner != name:
                 raise UserError(f"--group {name}: {folder} is in {owner}, too")
-        if len({Path(member).resolve() for member in members}) < len(members):
-            raise UserError(f"--group {name}: a run comes twice; each is one training")
+        for folder, count in Counter(Path(member).resolve() for member in members).items():
+            if count > 1:
+                raise UserError(f"--group {name}: {folder} comes twice; a run is one training")
     folders = [Path(member) for members in groups.values() for member in members]
     runs = iter(open_runs(folders))
     return [
@@ -95,14 +118,22 @@ def open_groups(groups: Mapping[str, Sequence[Folder]]) -> list[RunGroup]:
 
 
 def equal_weights(group: RunGroup) -> Iterator[Mismatch]:
-    """Yield the runs of a group that are of the same weights: one training, sampled twice. Counted
-    as two trainings, they would show no spread between trainings."""
-    first: dict[str, str] = {}
+    """Yield the runs of a group that are of the same weights, or hold the same replies: one
+    training, seen twice. Counted as two, it would show no spread between trainings."""
+    first: dict[tuple[str, str], str] = {}
     for run in group.runs:
-        other = first.setdefault(run.fingerprint, run.label)
-        if other != run.label:
-            yield Mismatch(
-                what=f"{group.name}: one training counted twice, with the same weights",
-                first=other,
-                second=run.label,
-            )
+        for what, key in (("weights", run.fingerprint), ("replies", _replies(run))):
+            other = first.setdefault((what, key), run.label)
+            if other != run.label:
+                yield Mismatch(
+                    what=f"{group.name}: one training counted twice, with the same {what}",
+                    first=other,
+                    second=run.label,
+                )
+                break
+
+
+def _replies(run: ScoredRun) -> str:
+    """Return a hash of all replies, in whatever order they are stored."""
+    rows = sorted((s.suite, *s.cell, s.index, s.text) for s in run.samples)
+    return hashlib.sha256(repr(rows).encode(errors="surrogatepass")).hexdigest()

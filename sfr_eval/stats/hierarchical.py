@@ -19,6 +19,9 @@ from sfr_eval.stats.arrays import Floats
 from sfr_eval.stats.permutation import holm
 from sfr_eval.stats.power import POWER
 
+ROUNDING = 1e-12
+"""Part of the largest value below which a difference, or a spread, is one of rounding."""
+
 FEW = 2
 """With so few trainings in a group, the spread between them is counted in full."""
 
@@ -103,6 +106,7 @@ def _crossed(tables: Sequence[Floats], signs: Sequence[float]) -> Crossed:
     runs = [float(np.var(table.mean(axis=1), ddof=1)) / len(table) for table in tables]
     noises = [_residual(table) / (len(table) * n) for table in tables]
     between, noise = sum(runs), sum(noises)
+    smallest = ROUNDING * max(float(np.abs(table).max()) for table in tables)
     fewest = min(len(table) for table in tables)
     few = fewest <= FEW
     if between <= noise and not few:
@@ -115,9 +119,10 @@ def _crossed(tables: Sequence[Floats], signs: Sequence[float]) -> Crossed:
         )
         # Welch's degrees of freedom are never fewer than those of the smaller group.
         freedom = max(fewest - 1.0, variance**2 / squares) if squares > 0 else float(n - 1)
+    value = float(np.mean(by_query))
     return Crossed(
-        value=float(np.mean(by_query)),
-        variance=variance,
+        value=value if abs(value) > smallest else 0.0,
+        variance=variance if variance > smallest**2 else 0.0,
         freedom=float(freedom),
         trainings=between,
         queries=n,

@@ -157,6 +157,26 @@ def test_unequal_replies_of_one_run_are_left_out_of_all(folder: Path, tmp_path: 
     assert rows["cs_self_bleu_4", 1.0].n == 9
 
 
+def test_shorter_replies_are_said_to_be_why(folder: Path, tmp_path: Path) -> None:
+    def cut(samples: list[Sample]) -> list[Sample]:
+        return [replace(s, text=" ".join(s.text.split()[:20])) for s in samples]
+
+    short = [
+        write_world_run(
+            tmp_path / f"short-{seed}",
+            {"cross": 0.0, "within": 0.1 * seed},
+            seed=seed,
+            queries=10,
+            temperatures=TEMPERATURES,
+            change=cut,
+        )
+        for seed in (1, 2)
+    ]
+    found = compare_groups({"narrow": members(folder, "narrow"), "short": short})
+    assert ", with shorter replies, which may be why" in headline(found)
+    assert any("the replies differ in length" in line for line in found.pairs[0].warnings)
+
+
 def test_files_and_terminal_show_groups_and_trainings(
     comparison: Comparison, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -56,7 +56,7 @@ def test_runs_stand_in_one_group_and_once(tmp_path: Path) -> None:
     ]
     assert [group.is_one_training for group in opened] == [False, True]
     for groups, message in (
-        ({"one": [a, a], "two": [c]}, "--group one: a run comes twice"),
+        ({"one": [a, a], "two": [c]}, "--group one: .*a comes twice"),
         ({"one": [a, b], "two": [link]}, "--group two: .*a is in one, too"),
         ({"one": [a, b]}, "1 given; two or more are needed"),
         ({"one": [a], "two": []}, "--group two: holds no run"),
@@ -66,11 +66,24 @@ def test_runs_stand_in_one_group_and_once(tmp_path: Path) -> None:
             open_groups(groups)
 
 
-def test_one_training_sampled_twice_is_noticed(tmp_path: Path) -> None:
+def test_means_over_runs_are_of_shared_prompts(tmp_path: Path) -> None:
+    a = write_code_run(tmp_path / "a", {"p": [True, True], "q": [False, False]})
+    b = write_code_run(tmp_path / "b", {"p": [False, True]})
+    group, _ = open_groups({"one": [a, b], "two": runs(tmp_path, "c")})
+    means = group.means("programs")
+    assert means("pass_at_1") == {1.0: {("p", ""): 0.75}}
+    assert means("length") == {}
+
+
+def test_one_training_seen_twice_is_noticed(tmp_path: Path) -> None:
     same = {"name": "model", "fingerprint": "f"}
-    a, c = (write_code_run(tmp_path / name, RIGHT, model=same) for name in "ac")
-    (b,) = runs(tmp_path, "b")
-    group, _ = open_groups({"one": [a, b, c], "two": runs(tmp_path, "d")})
+    other = {"p0": [False, False], "p1": [True, True]}
+    a = write_code_run(tmp_path / "a", RIGHT, model=same)
+    b = write_code_run(tmp_path / "b", other)
+    c = write_code_run(tmp_path / "c", {"p0": [True, True], "p1": [False, False]}, model=same)
+    d, e = runs(tmp_path, "d", "e")
+    group, _ = open_groups({"one": [a, b, c, d], "two": [e]})
     assert [str(same) for same in equal_weights(group)] == [
-        "one: one training counted twice, with the same weights: a and c"
+        "one: one training counted twice, with the same weights: a and c",
+        "one: one training counted twice, with the same replies: a and d",
     ]

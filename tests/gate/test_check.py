@@ -43,7 +43,7 @@ def test_a_baseline_is_small_and_read_back(
 ) -> None:
     assert baselines["whole"].stat().st_size < 12_000
     found = read_snapshot(baselines["whole"])
-    assert found.suites["persona"].metrics == ["rouge_l_homogenization", "oracle_valid"]
+    assert found.suites["persona"].metrics == ["rouge_l_homogenization", "oracle_valid", "length"]
     assert found.suites["persona"].temperatures("oracle_valid") == [0.6, 1.0, 1.4]
     again = baselines["whole"].with_name("again.json")
     write_baseline(runs["whole"], again)

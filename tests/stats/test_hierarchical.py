@@ -70,6 +70,16 @@ def test_where_nothing_varies_equal_differences_are_no_proof() -> None:
     assert moved.smallest_visible(level=0.05) is None
 
 
+def test_rounding_is_no_difference() -> None:
+    """The mean of three times .1 is not that of five times .1."""
+    crossed = crossed_difference(np.full((3, 8), 0.1), np.full((5, 8), 0.1))
+    assert np.full((3, 8), 0.1).mean(axis=0)[0] != np.full((5, 8), 0.1).mean(axis=0)[0]
+    assert (crossed.value, crossed.variance, crossed.p_value) == (0.0, 0.0, 1.0)
+    values = np.array([0.1, 0.7, 0.3, 0.9])
+    same = crossed_difference(np.tile(values, (3, 1)), np.tile(values, (5, 1)))
+    assert (same.value, same.variance, same.p_value) == (0.0, 0.0, 1.0)
+
+
 def test_too_little_is_refused() -> None:
     for first, second in ((FIRST[:1], SECOND), (FIRST[:, :1], SECOND[:, :1])):
         with pytest.raises(ValueError, match="two or more"):
@@ -94,7 +104,7 @@ def test_order_sides_and_shared_parts_change_nothing(
     first, second = (random.normal(size=(n, queries)) for n in runs)
     plain = crossed_difference(first, second)
     assert plain.variance > 0
-    assert plain.freedom >= min(runs) - 1
+    assert plain.freedom >= min(*runs, queries) - 1
     order = random.permutation(queries)
     shared = shift * random.normal(size=queries)
     other = crossed_difference((first + shared)[::-1][:, order], (second + shared)[:, order])

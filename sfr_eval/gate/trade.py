@@ -15,12 +15,15 @@ from sfr_eval.gate.outcome import GateRow
 from sfr_eval.metrics.metric import PrimaryRole
 from sfr_eval.metrics.table import metric_info
 
-STYLE_FOR_VARIETY = 4.0
-"""A gain of style excuses a loss of variety only if it is so many times as large, in parts of the
-metrics' spans: a collapsed model may well be more in style."""
-
-_PRICES: dict[PrimaryRole, float] = {"quality": 1.0, "style": STYLE_FOR_VARIETY}
-"""Form excuses nothing: it rises where replies to different questions are alike."""
+EXCUSES: dict[PrimaryRole, dict[PrimaryRole, float]] = {
+    "variety": {"quality": 1.0, "form": 1.0, "style": 4.0},
+    "style": {"quality": 1.0},
+    "form": {"quality": 0.0, "style": 1.0},
+}
+"""What is lost -> what excuses it, if it rose by so many times the loss, in parts of the metrics'
+spans. A collapsed model may well be more in style, so style has to rise a lot to pay for variety.
+Form falls where a baseline said the same to different questions, and noise raises neither quality
+nor style, so there any quality will do."""
 
 Roles = Mapping[PrimaryRole, GateRow]
 
@@ -57,17 +60,11 @@ def _beside(
     if role == "variety" and fails and lengths is not None and lengths.explains(gain=False):
         reason = f"{row.words}, but its replies are longer: {lengths.words}"
         return replace(row, verdict="skipped", reason=reason)
-    if role == "form" and fails and family.get("quality") and family["quality"].call == "gain":
-        reason = (
-            f"{row.words}, but {family['quality'].metric} rose, as it does not with noise: the "
-            "baseline says the same to different questions"
-        )
-        return replace(row, verdict="skipped", reason=reason)
-    if role in ("variety", "style") and fails:
-        for other in _traded_for(row, role, family):
+    if fails:
+        for other in _excuses(row, role, family):
             reason = (
-                f"{row.words}, but {other.metric} rose by more of its span: what was lost may be "
-                "the variety of bad replies"
+                f"{row.words}, but {other.metric} rose by as large a part of its span: what was "
+                "lost may be that of bad replies"
             )
             return replace(row, verdict="skipped", reason=reason)
     return row
@@ -89,16 +86,22 @@ def _unverified(family: Roles) -> str:
     return ""
 
 
-def _traded_for(row: GateRow, role: PrimaryRole, family: Roles) -> Iterator[GateRow]:
+def _excuses(row: GateRow, role: PrimaryRole, family: Roles) -> Iterator[GateRow]:
     loss = _part(row)
-    for other_role, times in _PRICES.items():
+    for other_role, times in EXCUSES.get(role, {}).items():
         other = family.get(other_role)
-        if other is None or other_role == role or other.call != "gain":
+        if other is None or loss is None or not _rose(other):
             continue
         gain = _part(other)
-        enough = 0.0 if role == "form" else times * (loss or 0.0)  # noise raises neither
-        if loss is not None and gain is not None and gain >= enough:
+        if gain is not None and gain >= times * loss:
             yield other
+
+
+def _rose(row: GateRow) -> bool:
+    """Return whether a gain is shown; of form, too, which is never called better."""
+    if row.low is None or row.high is None:
+        return False
+    return row.high < 0 if row.direction == "lower" else row.low > 0
 
 
 def _part(row: GateRow) -> float | None:

@@ -6,6 +6,7 @@ from sfr_eval.comparison.lengths import UnequalLengths, unequal_lengths
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.gate.snapshot import Snapshot
 from sfr_eval.gate.spec import Check
+from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import reply_warnings
 
 
@@ -38,5 +39,6 @@ def warnings(
     for suite, lengths in unequal_lengths_of(checks, baseline, candidate).items():
         yield f"{suite}, {lengths.line}"
     for suite in baseline.suites:
-        for line in reply_warnings(run.suites[suite]):
+        about = run.suites[suite]
+        for line in (*reply_warnings(about), *relevance_warnings(about)):
             yield f"{suite}, candidate: {line}"

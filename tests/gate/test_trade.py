@@ -60,7 +60,7 @@ def test_a_repair_is_no_failure() -> None:
     """The baseline's replies answered other questions: .8 apart, and worth 3 points less."""
     rows = verdicts(variety=("loss", -0.3), quality=("gain", 3.0))
     assert rows["variety"].verdict == "skipped"
-    assert "judge_rel rose by more of its span" in rows["variety"].reason
+    assert "judge_rel rose by as large a part of its span" in rows["variety"].reason
 
 
 def test_a_little_quality_does_not_pay_for_collapse() -> None:

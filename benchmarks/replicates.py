@@ -183,7 +183,7 @@ def table(draws: int) -> Iterator[str]:
     yield "| trainings | queries | between | anything called | over queries alone, coverage |"
     yield "|---|---|---|---|---|"
     for runs, between in product(((2, 2), (3, 3), (5, 5)), (0.0, 0.2, 1.0)):
-        called = families(draws // 2, runs, 20, between)
+        called = families(max(1, draws // 2), runs, 20, between)
         alone = over_queries(draws, runs, 20, between)
         yield (
             f"| {runs[0]} and {runs[1]} | 20 | {between:g} | {100 * called:.1f} % | "
@@ -193,7 +193,7 @@ def table(draws: int) -> Iterator[str]:
     yield "| between | part that the rows share | called by t and Holm | by permuted labels |"
     yield "|---|---|---|---|"
     for between, shared in product((0.0, 0.2, 1.0), (0.3, 0.8)):
-        holm, labels = power(draws // 10, between, shared)
+        holm, labels = power(max(1, draws // 10), between, shared)
         yield f"| {between:g} | {shared:g} | {100 * holm:.0f} % | {100 * labels:.0f} % |"
 
 

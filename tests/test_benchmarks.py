@@ -126,3 +126,31 @@ def test_an_overhead_is_a_share_and_a_gain_a_multiple(table: ModuleType) -> None
     task = {"task": "t", "texts": 5, "ours": 0.5, "peer": "p", "peer_seconds": 2.0}
     (row,) = table.rows.metrics([{**task, "measured_on": "all", "difference": 0.0}])
     assert row.ratio == "4.0 times as fast"
+
+
+def test_the_simulation_of_trainings_makes_its_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    import replicates  # type: ignore[import-not-found]
+
+    page = (ROOT / "docs" / "benchmarks_replicates.md").read_text(encoding="utf-8")
+    lines = list(replicates.table(2))
+    heads = [line for line in lines if line.startswith(("| trainings", "| between"))]
+    assert len(heads) == 4
+    assert all(head in page for head in heads)
+    assert sum(line.startswith("|") for line in lines) == sum(
+        line.startswith("|") for line in page.splitlines()
+    )
+
+
+def test_permuted_labels_of_clear_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 70 patterns of 4 against 4 trainings, the observed one and its opposite are extreme."""
+    monkeypatch.syspath_prepend(FOLDER)
+    import numpy as np
+    import replicates
+
+    random = np.random.default_rng(1)
+    clear = [random.normal(0, 0.1, (4, 8)) + shift for shift in (0, 5)]
+    same = [random.normal(0, 1, (4, 8)) for _ in range(2)]
+    adjusted = replicates.by_labels([same, clear])
+    assert adjusted[1] == pytest.approx(2 / 70)
+    assert adjusted[0] >= adjusted[1]

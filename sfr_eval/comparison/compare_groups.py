@@ -14,12 +14,13 @@ from sfr_eval.comparison.decision import ALPHA
 from sfr_eval.comparison.differences import DifferenceRow, headlines, measured_in
 from sfr_eval.comparison.family import MARGIN, Family, family
 from sfr_eval.comparison.group_decision import decided_groups
+from sfr_eval.comparison.group_estimates import estimates_of
 from sfr_eval.comparison.groups import Folder, RunGroup, equal_weights, open_groups
 from sfr_eval.comparison.lengths import UnequalLengths, unequal_lengths
 from sfr_eval.comparison.looks import alpha_after, looks
 from sfr_eval.comparison.mismatch import Mismatch, conditions, mismatches
 from sfr_eval.comparison.pairing import shared_temperatures, unequal_prompts
-from sfr_eval.comparison.replicates import Replicated, estimates_of, measure_groups
+from sfr_eval.comparison.replicates import Replicated, measure_groups
 from sfr_eval.comparison.result import Comparison, Group, Pair, SuiteComparison
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.comparison.summary import summarise

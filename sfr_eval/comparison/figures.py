@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sfr_eval.comparison.differences import compared_metrics, headlines
+from sfr_eval.comparison.group_estimates import GroupEstimate
 from sfr_eval.comparison.matched import axes, band, pareto_optimal, run_curve
-from sfr_eval.comparison.replicates import GroupEstimate
 from sfr_eval.comparison.result import Group
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.metrics.sweep import Curve

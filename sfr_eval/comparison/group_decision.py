@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from sfr_eval.comparison.decision import ALPHA, Call, Decision, words
 from sfr_eval.comparison.differences import DifferenceRow, Measured, decided
-from sfr_eval.comparison.replicates import Replicated, method_of
+from sfr_eval.comparison.group_estimates import method_of
+from sfr_eval.comparison.replicates import Replicated
 from sfr_eval.stats.hierarchical import Crossed, Step, holm_steps
 from sfr_eval.stats.simultaneous import fewest_units
 

@@ -9,12 +9,11 @@ that training alone.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from sfr_eval.comparison.decision import ALPHA
 from sfr_eval.comparison.differences import DifferenceRow, headlines
 from sfr_eval.comparison.evidence import PairedEvidence
 from sfr_eval.comparison.family import Family, margin_of
+from sfr_eval.comparison.group_estimates import method_of, table_of
 from sfr_eval.comparison.groups import RunGroup
 from sfr_eval.comparison.matched_pairs import match
 from sfr_eval.comparison.pairing import (
@@ -23,31 +22,12 @@ from sfr_eval.comparison.pairing import (
     align,
     at,
     shared_temperatures,
-    unequal_prompts,
     unit_of,
 )
 from sfr_eval.metrics.table import metric_info
-from sfr_eval.stats.arrays import Doubles
-from sfr_eval.stats.hierarchical import Crossed, crossed_difference, crossed_mean
-from sfr_eval.stats.intervals import mean_interval
+from sfr_eval.stats.hierarchical import Crossed, crossed_difference
 from sfr_eval.stats.power import lattice_step
 from sfr_eval.types import Cell
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupEstimate:
-    """The mean of a group in one metric at one temperature, with an interval for other trainings of
-    the recipe and other queries; of a single training, for other queries."""
-
-    suite: str
-    metric: str
-    temperature: float
-    value: float
-    low: float | None
-    high: float | None
-    method: str
-    n: int  # queries
-    runs: tuple[float, ...]  # the mean of each training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,41 +38,6 @@ class Replicated:
     evidence: PairedEvidence  # of the means over each group's trainings
     crossed: Crossed | None  # None where a group is one training, or there are fewer than 2 queries
     trainings: int  # of the larger group
-
-
-def estimates_of(group: RunGroup, suite: str, *, metrics: Sequence[str]) -> Iterator[GroupEstimate]:
-    """Yield the means of a group over the queries that all its runs have a value of."""
-    unequal = unequal_prompts(group.runs, suite)
-    for metric in metrics:
-        sides = [run.values(suite, metric, most=unequal) for run in group.runs]
-        for t in shared_temperatures(group.runs, suite):
-            aligned = align(
-                [side.get(t, {}) for side in sides], unit=unit_of(metric), unequal=at(t, unequal)
-            )
-            if not aligned.queries:
-                continue
-            table = _table(aligned)
-            value, method = float(table.mean()), "none: one query"
-            low: float | None = None
-            high: float | None = None
-            if group.is_one_training:
-                interval = mean_interval(table[0].tolist())
-                low, high, method = interval.low, interval.high, f"{interval.method}, over queries"
-            elif len(aligned.queries) > 1:
-                crossed = crossed_mean(table)
-                low, high = crossed.ends(level=ALPHA)
-                method = method_of(crossed)
-            yield GroupEstimate(
-                suite=suite,
-                metric=metric,
-                temperature=t,
-                value=value,
-                low=low,
-                high=high,
-                method=method,
-                n=len(aligned.queries),
-                runs=tuple(table.mean(axis=1).tolist()),
-            )
 
 
 def measure_groups(
@@ -177,7 +122,7 @@ class _Draft:
         self, row: DifferenceRow, aligned: Aligned, *, step: float, reason: str = ""
     ) -> Replicated:
         """Return the row with its values and its own 95 % interval."""
-        table, number = _table(aligned), len(self.first.runs)
+        table, number = table_of(aligned), len(self.first.runs)
         sides = table[:number], table[number:]
         paired = Paired(
             queries=aligned.queries,
@@ -219,13 +164,3 @@ class _Draft:
             crossed=crossed,
             trainings=max(len(self.first.runs), len(self.second.runs)),
         )
-
-
-def method_of(crossed: Crossed) -> str:
-    """Name the interval of a row over trainings and queries."""
-    return f"t over trainings and queries, {crossed.freedom:.1f} degrees of freedom"
-
-
-def _table(aligned: Aligned) -> Doubles:
-    """Return the values, (runs, queries)."""
-    return np.array(aligned.means, dtype=np.float64)

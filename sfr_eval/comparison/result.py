@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.comparison.differences import DifferenceRow
+from sfr_eval.comparison.group_estimates import GroupEstimate
 from sfr_eval.comparison.loss_of_variety import LossOfVariety
 from sfr_eval.comparison.matched import MatchedQuality
 from sfr_eval.comparison.mismatch import Mismatch
-from sfr_eval.comparison.replicates import GroupEstimate
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.comparison.similarity import ModelSimilarity
 from sfr_eval.comparison.summary import Summary

@@ -1,33 +1,14 @@
 """pytest tests/comparison/test_replicates.py"""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from sfr_eval.comparison.family import family
 from sfr_eval.comparison.groups import RunGroup, open_groups
-from sfr_eval.comparison.replicates import Replicated, estimates_of, measure_groups
+from sfr_eval.comparison.replicates import Replicated, measure_groups
 from tests.support.compare_data import write_code_run
-
-Shares = Mapping[str, Sequence[float]]
-"""Run -> share of right programs of each problem."""
-
-
-def groups(folder: Path, sides: Mapping[str, Shares]) -> list[RunGroup]:
-    """Runs of 4 programs to each problem."""
-    return open_groups(
-        {
-            side: [
-                write_code_run(
-                    folder / name,
-                    {f"p{i}": [j < 4 * share for j in range(4)] for i, share in enumerate(shares)},
-                )
-                for name, shares in members.items()
-            ]
-            for side, members in sides.items()
-        }
-    )
+from tests.support.group_data import SIDES, groups
 
 
 def measured(first: RunGroup, second: RunGroup) -> Replicated:
@@ -41,12 +22,6 @@ def measured(first: RunGroup, second: RunGroup) -> Replicated:
         margin=0.05,
     )
     return one
-
-
-SIDES = {
-    "one": {"a0": [0.0, 0.25, 0.5], "a1": [0.5, 0.75, 1.0], "a2": [0.25, 0.5, 0.75]},
-    "two": {"b0": [0.5, 0.5, 1.0], "b1": [0.75, 0.75, 1.0]},
-}
 
 
 def test_a_row_over_trainings_worked_by_hand(tmp_path: Path) -> None:
@@ -83,15 +58,3 @@ def test_one_query_or_none_says_so(tmp_path: Path) -> None:
     none = measured(first, second).row
     assert (none.call, none.reason) == ("not compared", "no query has a value in all runs")
     assert (none.delta, none.n, none.unpaired) == (None, 0, 4)
-
-
-def test_the_mean_of_a_group_keeps_its_trainings(tmp_path: Path) -> None:
-    first, second = groups(tmp_path, {"one": SIDES["one"], "two": {"b0": SIDES["two"]["b0"]}})
-    (estimate,) = estimates_of(first, "programs", metrics=["pass_at_1"])
-    assert estimate.runs == pytest.approx((0.25, 0.75, 0.5))
-    assert (estimate.value, estimate.n) == (pytest.approx(0.5), 3)
-    assert estimate.low is not None
-    assert estimate.low < 0.2
-    (alone,) = estimates_of(second, "programs", metrics=["pass_at_1"])
-    assert alone.method == "t, over queries"
-    assert alone.runs == pytest.approx((2 / 3,))

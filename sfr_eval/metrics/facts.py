@@ -124,7 +124,10 @@ def compute(context: Context) -> list[MetricResult]:
             METRICS[metric],
             version=VERSION,
             values=_values(context, answers[metric]),
-            signature=_SIGNATURES[metric],
+            signature={
+                **_SIGNATURES[metric],
+                **(context.tokenizer.text_signature if metric == "word_order" else {}),
+            },
         )
         for metric in METRICS
     ]
@@ -196,7 +199,10 @@ def _copies(context: Context, texts: Mapping[PromptKey, Sequence[str]]) -> dict[
 
 def _orders(context: Context) -> dict[Cell, Answer]:
     answers: dict[Cell, Answer] = {}
-    whole = _texts(context)
+    whole = {
+        key: [context.part(reply.text) for reply in replies]
+        for key, replies in context.by_prompt.items()
+    }
     for temperature in dict.fromkeys(key[0] for key in whole):
         texts = {key: replies for key, replies in whole.items() if key[0] == temperature}
         values, reason = word_order(texts, {key: key[1] for key in texts})

@@ -83,11 +83,13 @@ def test_rows_that_a_user_wrote_stand_alone() -> None:
     assert judged_together([fail, gain], [None, "quality"], lengths={})[0].verdict == "fail"
 
 
-def test_form_is_no_price_and_its_loss_is_no_failure_of_a_repair() -> None:
+def test_form_leaves_a_loss_open_and_its_own_is_excused() -> None:
     """Refusals are well formed and alike: .96 against .44 of the replies that answer again."""
     repair = verdicts(form=("loss", -0.52), quality=("gain", 3.0))
     assert repair["form"].verdict == "skipped"
     noise = verdicts(form=("loss", -0.05), quality=("equal", 0.0))
     assert noise["form"].verdict == "fail"
-    collapse = verdicts(variety=("loss", -0.3), form=("gain", 0.5))
+    open_loss = verdicts(variety=("loss", -0.3), form=("gain", 0.5))
+    assert open_loss["variety"].verdict == "unverified"
+    collapse = verdicts(variety=("loss", -0.3), form=("gain", 0.1))
     assert collapse["variety"].verdict == "fail"

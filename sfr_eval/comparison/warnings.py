@@ -45,10 +45,10 @@ def warnings(
     second: ScoredRun,
     unequal: Mapping[str, Mapping[Cell, int]],
     *,
-    families: Mapping[str, Family],
+    families: Mapping[str, Family] | None = None,
 ) -> list[str]:
     """Return the warnings, the gravest first; runs with these are still comparable."""
-    runs = _Runs(first=first, second=second, unequal=unequal, families=families)
+    runs = _Runs(first=first, second=second, unequal=unequal, families=families or {})
     return [line for check in CHECKS for line in check(runs)]
 
 

@@ -25,7 +25,8 @@ METRICS = by_id(
            pairs=Pairs(
                place=2,
                figures=(("self_bleu_4_fixed", "distinct_2_rarefied"),),
-               swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid"),
+               swept=("embed_distance", "self_bleu_4_fixed", "rouge_l_homogenization",
+                      "distinct_valid"),
                compared=("distinct_correct_at_k", "embed_distance", "self_bleu_4_fixed"),
            )),
     Metric("distinct_correct_at_k", "higher",

@@ -23,7 +23,7 @@ from sfr_eval.types import MetricResult, Sample
 VERSION = "1"
 
 SCALE = (1.0, 5.0)
-_COMPARED = ("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed")
+_COMPARED = ("embed_distance", "rouge_l_homogenization", "self_bleu_4_fixed")
 _AXES = (
     Metric("judge_ctx", "higher", "Does the reply stay with the subject of the conversation?",
            unit="sample", label="Judged Ctx", span=4.0, trust="judge",

@@ -36,8 +36,10 @@ METRICS = by_id(
            pairs=Pairs(
                place=1,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),),
-               swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4", "distinct_valid"),
-               compared=("distinct_valid", "embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
+               swept=("embed_distance", "self_bleu_4_fixed", "rouge_l_homogenization",
+                      "distinct_valid"),
+               compared=("distinct_valid", "embed_distance", "rouge_l_homogenization",
+                         "self_bleu_4_fixed"),
            )),
     Metric("oracle_styled", "higher", "Valid, and most probable under the requested persona.",
            range=(0, 1), outcomes=True,

@@ -36,8 +36,8 @@ METRICS = by_id(
            pairs=Pairs(
                place=7,
                figures=(("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied"),),
-               swept=("embed_distance", "self_bleu_4_fixed", "cs_self_bleu_4"),
-               compared=("embed_distance", "cs_self_bleu_4", "self_bleu_4_fixed"),
+               swept=("embed_distance", "self_bleu_4_fixed", "rouge_l_homogenization"),
+               compared=("embed_distance", "rouge_l_homogenization", "self_bleu_4_fixed"),
            )),
     Metric("query_strength", "higher",
            "How far up its own question stands among those that a reply is close to; 0 by chance.",

@@ -77,7 +77,7 @@ def load_suite(
     return Suite(
         spec=spec,
         folder=folder,
-        version=f"{spec.version}+{_content_hash(folder)}",
+        version=f"{spec.version}+{_content_hash(folder, spec)}",
         queries=queries,
         personas={id: card for id, card in cards.items() if id in personas},
         other_personas=tuple(id for id in cards if id not in personas),
@@ -91,8 +91,8 @@ def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
         data = str(inside(folder, spec.queries))
         settings = settings.model_copy(update={"data": data})
     problems = _PROBLEMS[spec.code](folder, settings)
-    file = (folder / "suite.yaml").read_bytes()
-    digest = hashlib.sha256(file + problems.identity.encode()).hexdigest()[:12]
+    asked = _asked(spec) + problems.identity.encode()
+    digest = hashlib.sha256(asked).hexdigest()[:12]
     return Suite(
         spec=spec.model_copy(update={"stop": (*spec.stop, *problems.stop)}),
         folder=folder,
@@ -143,10 +143,18 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _content_hash(folder: Path) -> str:
-    digest = hashlib.sha256()
+def _asked(spec: SuiteSpec) -> bytes:
+    """Return what of suite.yaml belongs to a suite's identity: what is asked. How it is measured,
+    how often it is sampled and what it is called may change without asking again."""
+    return spec.model_dump_json(
+        include={"id", "version", "world", "code", "queries", "persona_cards"}
+    ).encode()
+
+
+def _content_hash(folder: Path, spec: SuiteSpec) -> str:
+    digest = hashlib.sha256(_asked(spec))
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith("."):
+        if path.is_file() and not path.name.startswith(".") and path.name != "suite.yaml":
             inside(folder, str(path.relative_to(folder)))  # refuses a link to elsewhere
             content = path.read_bytes()
             digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode())

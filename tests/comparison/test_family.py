@@ -4,6 +4,7 @@ import pytest
 
 from sfr_eval.comparison.family import family, margin_of
 from sfr_eval.errors import UserError
+from sfr_eval.metrics.table import metric_info
 from sfr_eval.store.primary import PrimaryFamily
 
 MEASURED = ["embed_distance", "self_bleu_4_fixed", "style_accuracy", "style_strength"]
@@ -52,7 +53,10 @@ def test_what_a_suite_declares_yields_to_the_user() -> None:
 
 
 def test_margins_are_parts_of_the_span() -> None:
-    """Full collapse moves embed_distance by .425; a share has a span of 1."""
-    assert margin_of("embed_distance") == pytest.approx(0.05 * 0.425)
+    """What full collapse does to a metric is in its entry; a share has a span of 1."""
+    info = metric_info("embed_distance")
+    assert info is not None
+    assert info.span is not None
+    assert margin_of("embed_distance") == pytest.approx(0.05 * info.span)
     assert margin_of("oracle_valid", part=0.1) == pytest.approx(0.1)
     assert margin_of("length") is None

@@ -82,7 +82,7 @@ def test_numbers_without_interval_and_equal_numbers_can_be_drawn() -> None:
 def test_lower_is_better_runs_to_the_right() -> None:
     from matplotlib.figure import Figure
 
-    rows = sweep("style_strength", 0.9, 0.8, 0.7) + sweep("cs_self_bleu_4", 0.6, 0.5, 0.4)
+    rows = sweep("style_strength", 0.9, 0.8, 0.7) + sweep("self_bleu_4_fixed", 0.6, 0.5, 0.4)
     (figure,) = trade_off.trade_off(suite(rows))
     ax = Figure().subplots()
     figure.draw(ax)
@@ -103,7 +103,7 @@ def test_the_heat_map_shows_three_temperatures() -> None:
     assert "nan" not in svg.lower()
 
 
-def summary(diversity: str = "cs_self_bleu_4") -> SweepSummary:
+def summary(diversity: str = "rouge_l_homogenization") -> SweepSummary:
     """As metrics/sweep.py writes it: T = 1 is beaten by neither, T = 1.6 by T = 1."""
     area = CurveEstimate(value=0.42, low=0.4, high=0.44, method="jackknife t", n=9)
     matched = (
@@ -150,7 +150,7 @@ def test_the_frontier_shows_area_points_and_matched_quality() -> None:
     (row,) = frontier.frontier_table(of)
     assert row["hypervolume"] == "0.42 [0.4, 0.44]"
     assert [m["text"] for m in row["matched"]] == ["0.5 [0.45, 0.55]", "-"]
-    assert (row["diversity"], row["left_out"]) == ("1 - Cross-style self-BLEU-4", 2)
+    assert (row["diversity"], row["left_out"]) == ("1 - ROUGE-L of two replies", 2)
 
 
 def area(outline: Any) -> float:

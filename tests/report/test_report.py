@@ -381,7 +381,7 @@ def test_the_table_has_every_metric_the_curves_only_headlines(folder: RunFolder,
     with (folder.path / "plots" / "persona-over_temperature.csv").open() as stream:
         drawn = {row["metric"] for row in csv.DictReader(stream)}
     assert drawn <= set(headlines())
-    assert {"rouge_l_homogenization", "cs_self_bleu_4"} <= drawn
+    assert "rouge_l_homogenization" in drawn
 
 
 # What is repeated

@@ -15,6 +15,7 @@ from sfr_eval.report.report import write_report
 from sfr_eval.store.manifest import Manifest, StoredConfig
 from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.suite import load_suite
 
 OLD = Path(__file__).parent / "run_of_0_1"
 """As 0.1.0 wrote it: `sfr-eval run --model world:cross=0.3 --suite persona --limit 2 --samples 2
@@ -63,6 +64,11 @@ def test_a_folder_of_0_1_is_scored_again_with_equal_values(old: Path) -> None:
     def values(results: Results) -> set[tuple[object, ...]]:
         return {(row.metric, row.temperature, row.persona, row.value) for row in results.estimates}
 
+    version = load_suite("persona").version  # that of 0.1 held the whole of suite.yaml
+    plan = json.loads((old / "manifest.json").read_text())["plan"]
+    identity = json.loads((old / "manifest.json").read_text())["identity"]
+    suites = {"suites": {"persona": version}}
+    edit(old, plan=[{**plan[0], "version": version}], identity={**identity, **suites})
     before = Results.load(old)
     score(RunFolder(old), {"metrics": ("text",)})
     after = Results.load(old)

@@ -1,7 +1,7 @@
 """pytest tests/suites/test_suite.py"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def test_the_version_is_the_content_and_not_the_place(folder: Path, tmp_path: Pa
     assert version.startswith("1+")
     (folder / ".DS_Store").write_text("no part of the suite")
     assert load_suite(str(folder)).version == version
-    for name in FILES:
+    for name in set(FILES) - {"suite.yaml"}:
         old = (folder / name).read_text()
         (folder / name).write_text(old + "\n")
         assert load_suite(str(folder)).version != version
@@ -115,3 +115,18 @@ def test_any_json_in_a_query_s_text_is_only_text(folder: Path) -> None:
     row: dict[str, Any] = {"id": "odd", "text": "{{ 7 * 7 }} <|im_end|>\u2028\x00"}
     (folder / "q.jsonl").write_text(json.dumps(row) + "\n")
     assert load_suite(str(folder)).queries == {"odd": row["text"]}
+
+
+def test_how_a_suite_is_measured_is_no_part_of_its_identity(
+    copied_assets: Callable[[], Path],
+) -> None:
+    """A mended typing error in `metrics` must not throw the draws away; another question does."""
+    folder = copied_assets()
+    before = load_suite("persona").version
+    file = folder / "suite.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("samples: 8", "samples: 4").replace("lexical, ", ""))
+    assert load_suite("persona").version == before
+    topics = folder / "topics.yaml"
+    topics.write_text(topics.read_text() + "\n# another byte\n")
+    assert load_suite("persona").version != before

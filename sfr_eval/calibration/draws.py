@@ -126,7 +126,7 @@ class Bench:
             samples=samples,
             suite=self.suite,
             encoder=self.encoder,
-            tokenizer=load_tokenizer(window=self.suite.spec.window()),
+            tokenizer=load_tokenizer(window=self.suite.spec.window(), plain=True),
             speaks_world=True,
             permutations=0,  # whether styles differ at all is not tested here
             fitted=self.fitted,

@@ -16,7 +16,7 @@ from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.embeddings.backends import Backend
 from sfr_eval.embeddings.encoder import Encoder, LongTexts
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.normal_text import normal_text
+from sfr_eval.metrics.plain_text import PLAIN_FORM
 from sfr_eval.metrics.semantic import mean_pairwise_distance
 from sfr_eval.metrics.tokenizers import DEFAULT, load_tokenizer
 from sfr_eval.stats.arrays import Floats
@@ -63,7 +63,9 @@ def of_runs(
     try:
         window = parts.get("token_window")
         tokenizer = load_tokenizer(
-            parts.get("tokenizer", DEFAULT), window=None if window is None else int(window)
+            parts.get("tokenizer", DEFAULT),
+            window=None if window is None else int(window),
+            plain=parts.get("text") == PLAIN_FORM,
         )
         encoder = Encoder(
             parts["encoder"],
@@ -73,7 +75,7 @@ def of_runs(
         )
         answers = (
             [
-                replace(sample, text=tokenizer.cut(normal_text(sample.text)))
+                replace(sample, text=tokenizer.cut(sample.text))
                 for sample in run.samples
                 if sample.suite == suite
             ]

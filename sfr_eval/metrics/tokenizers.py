@@ -14,6 +14,7 @@ from typing import Any
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.metrics.normal_text import NORMAL_FORM, normal_text
+from sfr_eval.metrics.plain_text import PLAIN_FORM, plain_text
 
 # Chinese characters and Japanese kana are written without spaces, so each is its own token.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -84,39 +85,51 @@ class Tokenizer:
     end: Callable[[str, int], int]
     """Where the n-th token of a text ends; the text's length if it has fewer."""
     window: int | None = None
+    plain: bool = False  # read texts without their layout; programs are read as they are
 
     @property
     def signature(self) -> dict[str, Any]:
         """What two values must share to be comparable."""
         window = {} if self.window is None else {"token_window": self.window}
-        return {"tokenizer": self.name, **window, "text": NORMAL_FORM}
+        return {"tokenizer": self.name, **window, "text": self.form}
 
     @property
     def text_signature(self) -> dict[str, Any]:
         """The same for values that depend on the tokenizer only through the window."""
-        return {"text": NORMAL_FORM} if self.window is None else self.signature
+        return {"text": self.form} if self.window is None else self.signature
+
+    @property
+    def form(self) -> str:
+        """The form in which texts are read."""
+        return PLAIN_FORM if self.plain else NORMAL_FORM
+
+    def read(self, text: str) -> str:
+        """Return a text in the form in which it is read."""
+        return normal_text(plain_text(text) if self.plain else text)
 
     def __call__(self, text: str) -> list[str]:
         """Return the tokens of a text, at most `window`."""
-        return self.split(text)[: self.window]
+        return self.split(self.read(text))[: self.window]
 
     def cut(self, text: str) -> str:
-        """Return the normal form of a text up to the end of the last token in the window."""
-        text = normal_text(text)
+        """Return the form of a text up to the end of the last token in the window."""
+        text = self.read(text)
         return text if self.window is None else text[: self.end(text, self.window)]
 
     def is_short(self, text: str) -> bool:
         """Whether a text has fewer tokens than the window."""
-        return self.window is not None and len(self.split(text)) < self.window
+        return self.window is not None and len(self.split(self.read(text))) < self.window
 
 
-def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokenizer:
+def load_tokenizer(
+    name: str = DEFAULT, *, window: int | None = None, plain: bool = False
+) -> Tokenizer:
     """Load a tokenizer by its name in TOKENIZERS or from a Hugging Face `tokenizer.json` (the file
     or its folder), which is named by its content. `window` keeps only the first tokens of each
-    text; a common window makes texts of different lengths comparable."""
+    text; a common window makes texts of different lengths comparable. `plain` leaves out layout."""
     if name in TOKENIZERS:
         end = functools.partial(_end_by_rule, name)
-        return Tokenizer(name=name, split=TOKENIZERS[name], end=end, window=window)
+        return Tokenizer(name=name, split=TOKENIZERS[name], end=end, window=window, plain=plain)
     file = Path(name).expanduser()
     file = file / "tokenizer.json" if file.is_dir() else file
     if not file.is_file():
@@ -139,7 +152,7 @@ def load_tokenizer(name: str = DEFAULT, *, window: int | None = None) -> Tokeniz
     digest = hashlib.sha256(content).hexdigest()[:12]
     # Not lambdas: worker processes need them too.
     split, end = functools.partial(_pieces_of, pieces), functools.partial(_end_of_pieces, pieces)
-    return Tokenizer(name=f"file:{digest}", split=split, end=end, window=window)
+    return Tokenizer(name=f"file:{digest}", split=split, end=end, window=window, plain=plain)
 
 
 def _pieces_of(pieces: Any, text: str) -> list[str]:

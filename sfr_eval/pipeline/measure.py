@@ -93,7 +93,11 @@ def measure(
                 encoder=encoder,
                 speaks_world=suite.world is not None and manifest.world == suite.id,
                 style_data=settings.style_data,
-                tokenizer=replace(tokenizer, window=suite.spec.window(settings.token_window)),
+                tokenizer=replace(
+                    tokenizer,
+                    window=suite.spec.window(settings.token_window),
+                    plain=suite.code is None,
+                ),
                 equivalence=equivalence,
                 load_tagger=functools.partial(load_tagger, settings.tagger),
                 grading=grading(suite),

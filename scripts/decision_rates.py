@@ -155,7 +155,9 @@ def rates(pairs: int) -> None:
 
 def unequal(pairs: int) -> None:
     """Print how often anything is called for one model with unequal sets of temperatures."""
-    say("\n| queries | A has | B has | compare calls anything |\n|---|---|---|---|")
+    say("")
+    say("| queries | A has | B has | compare calls anything |")
+    say("|---|---|---|---|")
     for n in (16, 60):
         for ours, theirs in (((0.4, 0.8), TEMPERATURES), (TEMPERATURES[::3], TEMPERATURES)):
             generator = np.random.default_rng((n, len(ours)))
@@ -171,7 +173,9 @@ def unequal(pairs: int) -> None:
 
 def power(pairs: int) -> None:
     """Print how often a loss of variety is called, in parts of its span."""
-    say("\n| queries | loss of variety | called |\n|---|---|---|")
+    say("")
+    say("| queries | loss of variety | called |")
+    say("|---|---|---|")
     span = metric_table()["embed_distance"].span
     assert span is not None
     for n in QUERIES:
@@ -215,7 +219,7 @@ def agreement(pairs: int) -> None:
                 if here is not None and row.delta is not None:
                     shared += 1
                     apart += here != (row.call, row.words)
-    say(f"\n{pairs} pairs: {shared} shared rows, {apart} on which compare and check differ")
+    say(f"{pairs} pairs: {shared} shared rows, {apart} on which compare and check differ")
 
 
 def write(folder: Path, run: Run, temperatures: Sequence[float]) -> None:

@@ -99,7 +99,7 @@ def test_report_has_the_plots_and_their_numbers(runs: list[RunFolder]) -> None:
 def test_results_hold_no_nan_and_scores_every_value(runs: list[RunFolder]) -> None:
     json.dumps(runs[0].read_results().stored(), allow_nan=False)
     names = sorted(path.name for path in (runs[0].path / "scores").iterdir())
-    assert names == ["geometry@1.parquet", "tokens@1.parquet"]
+    assert names == ["geometry@1.parquet", "tokens@2.parquet"]
 
 
 def test_two_runs_share_their_axes(runs: list[RunFolder]) -> None:

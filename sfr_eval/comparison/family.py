@@ -26,13 +26,15 @@ class Family:
 
     measures: Mapping[PrimaryRole, str]
     temperature: float | None  # the shared one that they are read at; None if there is none
+    swept: bool = True  # both sides share two temperatures or more
     missing: tuple[str, ...] = ()  # named by the suite, but not measured
 
     @property
     def matched(self) -> tuple[str, str] | None:
-        """(quality, variety) of the comparison at matched quality; None without one of the two."""
+        """(quality, variety) of the comparison at matched quality; None without one of the two, or
+        without a sweep."""
         quality, variety = self.measures.get("quality"), self.measures.get("variety")
-        return (quality, variety) if quality and variety else None
+        return (quality, variety) if quality and variety and self.swept else None
 
 
 def family(
@@ -70,7 +72,12 @@ def family(
     quality = metric_info(measures.get("quality", ""))
     if quality is not None and quality.trust != "relevance" and choice.form is None:
         measures.pop("form", None)  # what is trusted more sees form, too
-    return Family(measures=measures, temperature=temperature, missing=tuple(missing))
+    return Family(
+        measures=measures,
+        temperature=temperature,
+        swept=len(measured) > 1,
+        missing=tuple(missing),
+    )
 
 
 def margin_of(metric: str, *, part: float = MARGIN) -> float | None:

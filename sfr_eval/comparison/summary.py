@@ -161,6 +161,8 @@ def _headline(
         parts.append(style.words)
     elif style is not None and style.call == "equal" and parts:
         parts.append("style kept")
+    if (form := rows.get("form")) is not None and form.call == "loss":
+        parts.append(form.words)
     if parts:
         return f"{second} against {first}: {', '.join(parts)}"
     called = [row for row in rows.values() if row.call != "not compared"]

@@ -11,13 +11,16 @@ MEASURED = ["embed_distance", "self_bleu_4_fixed", "style_accuracy", "style_stre
 
 
 def test_the_most_trusted_quality_is_taken() -> None:
-    chosen = family({1.0: [*MEASURED, "judge_rel", "oracle_valid", "valid_embed_distance"]})
+    chosen = family(
+        {t: [*MEASURED, "judge_rel", "oracle_valid", "valid_embed_distance"] for t in (0.6, 1.0)}
+    )
     assert chosen.measures == {
         "variety": "valid_embed_distance",
         "style": "style_strength",
         "quality": "oracle_valid",
     }
     assert chosen.matched == ("oracle_valid", "valid_embed_distance")
+    assert family({1.0: [*MEASURED, "oracle_valid"]}).matched is None  # one temperature
 
 
 def test_without_quality_nothing_is_matched() -> None:

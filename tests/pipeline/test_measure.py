@@ -195,7 +195,9 @@ def test_the_tokenizer_is_in_every_signature_and_in_the_truth(tmp_path: Path, su
             ),
             cache=tmp_path / "cache",
         ).stored()
-    wanted = "distinct_2|version:3|tokenizer:characters-v1|token_window:20|text:nfc-visible-plain-v1|n:2"
+    wanted = (
+        "distinct_2|version:3|tokenizer:characters-v1|token_window:20|text:nfc-visible-plain-v1|n:2"
+    )
     for estimates in (results["estimates"], results["truth"]["persona"]):
         found = {e["signature"] for e in estimates if e["metric"] == "distinct_2"}
         assert found == {wanted}

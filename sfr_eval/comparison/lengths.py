@@ -11,14 +11,12 @@ from typing import Protocol
 
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.metrics.windows import WINDOWS
+from sfr_eval.report.warnings import UNEQUAL
 from sfr_eval.stats.intervals import Interval
 from sfr_eval.stats.simultaneous import t_ends
 from sfr_eval.types import PromptKey
 
 LENGTH = "length"
-UNEQUAL = 0.10
-"""Part of the longer mean length from which a difference is said."""
-
 FILLED = 0.75
 """A window is filled if it has at most this share of the shorter run's mean length, in words: a
 token is a word or a punctuation mark."""

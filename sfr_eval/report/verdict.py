@@ -29,6 +29,7 @@ VARIETY = "embed_distance"
 VALID_VARIETY = "valid_embed_distance"
 OVERLAP = "cs_self_bleu_4"
 PASSED = "pass_at_1"
+RELEVANT = "relevant_share"
 
 RULES = (
     "The reference distribution is what the suite's own synthetic benchmark answers, sampled at "
@@ -227,6 +228,9 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
     if passed := suite.at(PASSED, t):
         share = Interval.of(passed).percent()
         yield f"At T = {t:g} a program passes all tests in {share} of the cases."
+    if relevant := suite.at(RELEVANT, t):
+        share = Interval.of(relevant).percent()
+        yield f"At T = {t:g}, {share} of its replies count as answers to their own question."
     if distances := suite.sweep(VARIETY):
         yield (
             "The distance in meaning between two replies to one prompt (0 is the same) "

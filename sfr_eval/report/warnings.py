@@ -15,6 +15,8 @@ from sfr_eval.store.results import SuiteResults
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
 
+UNEQUAL = 0.10
+"""Part of the longer mean length from which a difference is said."""
 UNKNOWN = 0.03
 """Share of characters unknown to the encoder above which there is a warning."""
 
@@ -103,6 +105,20 @@ def _truncated_or_empty(run: _Run) -> Iterator[str]:
 
 def _replies(run: _Run) -> Iterator[str]:
     yield from reply_warnings(run.suite, without={"empty_rate"})  # counted above, of all samples
+
+
+def _length(run: _Run) -> Iterator[str]:
+    """Warn of a mean length that differs from the reference distribution's by more than a tenth."""
+    t = run.suite.middle_temperature
+    model, reference = run.suite.at("length", t), run.suite.truth_of("length")
+    if model is None or reference is None or not model.value or not reference.value:
+        return
+    low, high = sorted((model.value, reference.value))
+    if low < (1 - UNEQUAL) * high:
+        yield (
+            f"T = {t:g}: the replies have {model.value:.3g} words on average, those of the "
+            f"reference distribution {reference.value:.3g}; shorter replies read as more varied."
+        )
 
 
 def _thinking(run: _Run) -> Iterator[str]:
@@ -222,6 +238,7 @@ CHECKS: tuple[Callable[[_Run], Iterator[str]], ...] = (
     _few_queries,
     _without_text,
     _truncated_or_empty,
+    _length,
     _replies,
     _relevance,
     _thinking,

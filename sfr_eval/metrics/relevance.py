@@ -2,9 +2,9 @@
 
 A reply's sentence embedding is compared with the embedding of every question that was asked.
 Nothing is fitted to the run, so a model that answers other questions, by whatever rule, cannot
-teach the measure that rule: dealing the replies out anew by a permutation, by a shift or at random
-brings it to chance. It knows neither the order of words nor truth, and a reply that only names the
-topic can pass.
+teach the measure that rule: dealing the replies out to questions on other topics, by a permutation
+or at random, brings it to chance. It knows neither the order of words nor truth, and a reply that
+only names the topic, or answers a question next to its own, can pass.
 """
 
 import re

@@ -243,7 +243,7 @@ def test_a_run_of_the_simulated_coder_recovers_its_pass_at_k(tmp_path: Path) -> 
         row = found[f"pass_at_{k}"]
         # of the 12 draws of each of 25 problems alone: at most 0.5 / sqrt(25 x 12) = 0.03
         assert row["value"] == pytest.approx(sum(truth) / 25, abs=0.1)
-        assert row["method"] == "BCa, 10000 draws"
+        assert row["method"] == "Wilson, effective n"  # fewer than 50 problems
         assert row["low"] < row["value"] < row["high"]
     # exactly: a program is right if and only if the twin drew a solution
     right = {s.strip() for p in asked.code.problems.values() for s in p.solutions}

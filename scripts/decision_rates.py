@@ -208,7 +208,7 @@ def agreement(pairs: int) -> None:
             for folder, run in zip(folders, pair(generator, n, temperatures, shift), strict=True):
                 write(folder, run, temperatures)
             compared = {
-                (row.metric, row.temperature): (row.call, row.words)
+                (row.metric, row.temperature): row.call
                 for _, row in compare_runs(*folders).rows
                 if row.role is not None and row.delta is not None
             }
@@ -218,7 +218,7 @@ def agreement(pairs: int) -> None:
                 here = compared.get((row.metric, row.temperature))
                 if here is not None and row.delta is not None:
                     shared += 1
-                    apart += here != (row.call, row.words)
+                    apart += here != row.call
     say(f"{pairs} pairs: {shared} shared rows, {apart} on which compare and check differ")
 
 

@@ -123,8 +123,15 @@ def _questions(row: FamilyRow, visible: float | None) -> int | None:
     where the margin is unknown, or if there are enough and the result is a close one."""
     if not row.margin or not visible:
         return None
-    needed = math.ceil(row.evidence.n * (visible / row.margin) ** 2)
-    return needed if needed > row.evidence.n else None
+    needed = row.evidence.n * (visible / row.margin) ** 2
+    return _about(needed) if needed > row.evidence.n else None
+
+
+def _about(number: float) -> int:
+    """Return the next round number: nobody plans 37 questions."""
+    power = int(10 ** max(0, math.floor(math.log10(max(number, 10))) - 1))
+    steps = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)
+    return next(step * power for step in steps if step * power >= number)
 
 
 _VERBS: dict[PrimaryRole, tuple[str, str]] = {

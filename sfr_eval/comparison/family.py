@@ -27,13 +27,17 @@ class Family:
     measures: Mapping[PrimaryRole, str]
     temperature: float | None  # the shared one that they are read at; None if there is none
     swept: bool = True  # both sides share two temperatures or more
+    along: str = ""
+    """The variety along the whole curve: not of good replies alone, of which a hot setting may have
+    too few, since quality is matched there anyhow. "" is the primary one."""
     missing: tuple[str, ...] = ()  # named by the suite, but not measured
 
     @property
     def matched(self) -> tuple[str, str] | None:
         """(quality, variety) of the comparison at matched quality; None without one of the two, or
         without a sweep."""
-        quality, variety = self.measures.get("quality"), self.measures.get("variety")
+        quality = self.measures.get("quality")
+        variety = self.along or self.measures.get("variety")
         return (quality, variety) if quality and variety and self.swept else None
 
 
@@ -76,8 +80,17 @@ def family(
         measures=measures,
         temperature=temperature,
         swept=len(measured) > 1,
+        along=_along(measures.get("variety", ""), ids),
         missing=tuple(missing),
     )
+
+
+def _along(variety: str, ids: Collection[str]) -> str:
+    info = metric_info(variety)
+    if info is None or info.family != "gated":
+        return variety
+    others = (metric_info(name) for name in primary_metrics("variety", ids))
+    return next((one.id for one in others if one and one.family != "gated"), variety)
 
 
 def margin_of(metric: str, *, part: float = MARGIN) -> float | None:

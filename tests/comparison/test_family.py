@@ -19,7 +19,7 @@ def test_the_most_trusted_quality_is_taken() -> None:
         "style": "style_strength",
         "quality": "oracle_valid",
     }
-    assert chosen.matched == ("oracle_valid", "valid_embed_distance")
+    assert chosen.matched == ("oracle_valid", "embed_distance")
     assert family({1.0: [*MEASURED, "oracle_valid"]}).matched is None  # one temperature
 
 

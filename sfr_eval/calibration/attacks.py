@@ -39,10 +39,10 @@ class Attack:
         return not self.spoils
 
 
-_OFF_TOPIC = ("own question",)
+_OFF_TOPIC = ("own question", "lower quality")
 _NOISE = ("word order", "order of the words", "noise")
 _LENGTH = ("length", "longer", "shorter")
-_ALIKE = ("alike", "same", "copies")
+_ALIKE = ("alike", "same", "copies", "less varied")
 _STYLE = ("persona", "style")
 
 ATTACKS: dict[str, Attack] = {

@@ -68,7 +68,7 @@ def compare_runs(
     drafts = []
     for second in others:
         shown = chosen_metrics((first, second), metrics)
-        families = _families(first, second, list(shown), primary)
+        families = families_of((first, second), list(shown), primary)
         chosen = {
             suite: list(dict.fromkeys((*families[suite].measures.values(), *names)))
             for suite, names in shown.items()
@@ -89,14 +89,14 @@ def compare_runs(
     )
 
 
-def _families(
-    first: ScoredRun, second: ScoredRun, suites: Sequence[str], wanted: PrimaryFamily | None
+def families_of(
+    runs: Sequence[ScoredRun], suites: Sequence[str], wanted: PrimaryFamily | None
 ) -> dict[str, Family]:
+    """Return suite -> what is decided about, from what all the runs have; the suite's own choice is
+    as the first run records it."""
     return {
         suite: family(
-            measured_in((first, second), suite),
-            declared=first.manifest.part(suite).primary,
-            wanted=wanted,
+            measured_in(runs, suite), declared=runs[0].manifest.part(suite).primary, wanted=wanted
         )
         for suite in suites
     }

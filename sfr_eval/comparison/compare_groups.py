@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from sfr_eval.comparison.compare import chosen_metrics, refusal
+from sfr_eval.comparison.compare import chosen_metrics, families_of, refusal
 from sfr_eval.comparison.decision import ALPHA
-from sfr_eval.comparison.differences import DifferenceRow, headlines, measured_in
-from sfr_eval.comparison.family import MARGIN, Family, family
+from sfr_eval.comparison.differences import DifferenceRow, headlines
+from sfr_eval.comparison.family import MARGIN, Family
 from sfr_eval.comparison.group_decision import decided_groups
 from sfr_eval.comparison.group_estimates import estimates_of
 from sfr_eval.comparison.groups import Folder, RunGroup, equal_weights, open_groups
@@ -55,7 +55,7 @@ def compare_groups(
     for second in opened[1:]:
         pair = _Sides(first=opened[0], second=second)
         shown = chosen_metrics(pair.runs, metrics)
-        families = pair.families(list(shown), primary)
+        families = families_of(pair.runs, list(shown), primary)
         chosen = {
             suite: list(dict.fromkeys((*families[suite].measures.values(), *names)))
             for suite, names in shown.items()
@@ -84,17 +84,6 @@ class _Sides:
     @property
     def runs(self) -> tuple[ScoredRun, ...]:
         return (*self.first.runs, *self.second.runs)
-
-    def families(self, suites: Sequence[str], wanted: PrimaryFamily | None) -> dict[str, Family]:
-        """Return suite -> what is decided about."""
-        return {
-            suite: family(
-                measured_in(self.runs, suite),
-                declared=self.runs[0].manifest.part(suite).primary,
-                wanted=wanted,
-            )
-            for suite in suites
-        }
 
     def mismatches(
         self, metrics: Mapping[str, Sequence[str]], *, is_allowed: bool

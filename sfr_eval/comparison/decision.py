@@ -89,13 +89,12 @@ def _gains(row: FamilyRow) -> Differences:
 
 def _decision(row: FamilyRow, outcome: Simultaneous) -> Decision:
     low, high = outcome.low - row.tolerance, outcome.high - row.tolerance
-    low, high = _widened(row, low, high)
+    if low == high:
+        missed = missed_part(row.evidence, alpha=row.alpha)
+        low, high = low - missed, high + missed
     small = row.margin is not None and -row.margin <= low and high <= row.margin
-    call: Call = "equal" if small else "inconclusive"
-    if outcome.called:
-        call = "gain" if outcome.low > 0 else "loss"
-    if row.role == "form" and call == "gain":
-        call = "equal"  # replies that are alike are well formed, too: more of it is no merit
+    is_gain = outcome.low > 0 if outcome.called else None
+    call = call_of(row.role, is_gain=is_gain, small=small)
     visible = row.evidence.smallest_visible(alpha=outcome.level)
     return Decision(
         call=call,
@@ -105,26 +104,45 @@ def _decision(row: FamilyRow, outcome: Simultaneous) -> Decision:
         p_value=outcome.p_value,
         p_adjusted=outcome.p_adjusted,
         smallest_visible=visible,
-        questions=_questions(row, visible) if call == "inconclusive" else None,
+        questions=questions_needed(row.evidence.n, visible=visible, margin=row.margin)
+        if call == "inconclusive"
+        else None,
     )
 
 
-def _widened(row: FamilyRow, low: float, high: float) -> tuple[float, float]:
-    """Return the ends, with the width that counts of right and wrong have even where no query
-    differs: as many queries as could have been missed may differ by one step."""
-    if low < high or not row.evidence.step:
-        return low, high
-    missed = 1 - (row.alpha / 2) ** (1 / row.evidence.n)
-    return low - missed * row.evidence.step, high + missed * row.evidence.step
+def call_of(role: PrimaryRole | None, *, is_gain: bool | None, small: bool) -> Call:
+    """Return the call of a row. `is_gain` is None if the test calls nothing; `small`: the whole
+    interval lies within the margin."""
+    if is_gain is None:
+        return "equal" if small else "inconclusive"
+    if role == "form" and is_gain:
+        return "equal"  # replies that are alike are well formed, too: more of it is no merit
+    return "gain" if is_gain else "loss"
 
 
-def _questions(row: FamilyRow, visible: float | None) -> int | None:
-    """Return about how many queries would show a difference of the margin in 80 % of cases; None
-    where the margin is unknown, or if there are enough and the result is a close one."""
-    if not row.margin or not visible:
+def missed_part(evidence: PairedEvidence, *, alpha: float) -> float:
+    """Return how far the mean difference may lie from one that all queries share: as many queries
+    as could have been missed may differ by one step, which counts of right and wrong have."""
+    return float((1 - (alpha / 2) ** (1 / evidence.n)) * evidence.step)
+
+
+def is_loss_ruled_out(
+    low: float | None, high: float | None, *, lower_is_better: bool, margin: float | None
+) -> bool:
+    """Return whether the interval of a difference rules out a loss of the margin."""
+    if low is None or high is None or margin is None:
+        return False
+    return (high if lower_is_better else -low) <= margin
+
+
+def questions_needed(n: int, *, visible: float | None, margin: float | None) -> int | None:
+    """Return about how many queries would show a difference of the margin in 80 % of cases, if n
+    show one of `visible`; None where either is unknown, or if there are enough and the result is a
+    close one."""
+    if not margin or not visible:
         return None
-    needed = row.evidence.n * (visible / row.margin) ** 2
-    return _about(needed) if needed > row.evidence.n else None
+    needed = n * (visible / margin) ** 2
+    return _about(needed) if needed > n else None
 
 
 def _about(number: float) -> int:

@@ -1,10 +1,16 @@
 """What is called of the rows over groups of trainings: one family, decided at once."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sfr_eval.comparison.decision import ALPHA, Call, Decision, words
+from sfr_eval.comparison.decision import (
+    ALPHA,
+    Decision,
+    call_of,
+    missed_part,
+    questions_needed,
+    words,
+)
 from sfr_eval.comparison.differences import DifferenceRow, Measured, decided
 from sfr_eval.comparison.group_estimates import method_of
 from sfr_eval.comparison.replicates import Replicated
@@ -71,19 +77,18 @@ def _decision(draft: Replicated, crossed: Crossed, step: Step, *, alpha: float) 
     low, high = crossed.ends(level=step.level)
     if not step.called:  # differences that are all equal
         low, high = min(low, 0.0), max(high, 0.0)
-    if low == high:  # as many queries as could have been missed may differ by one step
-        missed = (1 - (alpha / 2) ** (1 / row.n)) * draft.evidence.step
+    if low == high:
+        missed = missed_part(draft.evidence, alpha=alpha)
         low, high = low - missed, high + missed
     small = row.margin is not None and -row.margin <= low and high <= row.margin
-    call: Call = "equal" if small else "inconclusive"
-    if step.called:
-        call = "gain" if (crossed.value > 0) == (row.higher_is_better is not False) else "loss"
+    is_gain = (crossed.value > 0) == (row.higher_is_better is not False) if step.called else None
+    call = call_of(row.role, is_gain=is_gain, small=small)
     visible = crossed.smallest_visible(level=step.level)
     questions = None
     if visible is None:  # nothing varies: what the steps of a share would show
         visible = draft.evidence.smallest_visible(alpha=step.level)
-        if visible and row.margin and visible > row.margin and call == "inconclusive":
-            questions = math.ceil(row.n * (visible / row.margin) ** 2)
+        if call == "inconclusive":
+            questions = questions_needed(row.n, visible=visible, margin=row.margin)
     return Decision(
         call=call,
         small=small,

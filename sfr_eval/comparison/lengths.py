@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from sfr_eval.comparison.pairing import pair_up
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.metrics.windows import WINDOWS
 from sfr_eval.report.warnings import UNEQUAL
@@ -120,11 +121,7 @@ def _difference(
     first: Mapping[PromptKey, float], second: Mapping[PromptKey, float]
 ) -> Interval | None:
     """Return the mean difference over queries with its 95 % interval; None below two queries."""
-    differences: dict[str, list[float]] = {}
-    for key, value in first.items():
-        if key in second:
-            differences.setdefault(key[0], []).append(second[key] - value)
-    means = [sum(numbers) / len(numbers) for numbers in differences.values()]
+    means = pair_up(first, second, unit="query", unequal={}).differences
     if len(means) < 2:
         return None
     low, high = t_ends(means, level=0.05)

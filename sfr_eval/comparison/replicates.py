@@ -103,13 +103,13 @@ class _Draft:
         """Return a row without values."""
         info = metric_info(metric)
         roles = {name: role for role, name in self.family.measures.items()}
-        is_primary = temperature in (None, self.family.temperature)
+        role = roles.get(metric) if temperature == self.family.temperature else None
         return DifferenceRow(
             suite=self.suite,
             metric=metric,
             temperature=temperature,
             matched=self.family.measures["quality"] if temperature is None else "",
-            role=roles.get(metric) if is_primary else None,
+            role="variety" if temperature is None else role,
             headline=headline,
             higher_is_better=info.higher_is_better if info else None,
             n=len(aligned.queries),

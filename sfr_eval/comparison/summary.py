@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sfr_eval.comparison.decision import is_loss_ruled_out
 from sfr_eval.comparison.differences import DifferenceRow
 from sfr_eval.comparison.lengths import UnequalLengths
 from sfr_eval.metrics.metric import PrimaryRole
@@ -123,17 +124,12 @@ def quality_status(row: DifferenceRow | None) -> Quality:
         return "higher"
     if row.call == "loss":
         return "lower"
-    if row.call == "equal" or _not_worse(row):
+    lower = row.higher_is_better is False
+    if row.call == "equal" or is_loss_ruled_out(
+        row.low, row.high, lower_is_better=lower, margin=row.margin
+    ):
         return "equal"
     return "inconclusive"
-
-
-def _not_worse(row: DifferenceRow) -> bool:
-    """Return whether a loss of the margin is ruled out."""
-    if row.low is None or row.high is None or row.margin is None:
-        return False
-    loss = row.high if row.higher_is_better is False else -row.low
-    return loss <= row.margin
 
 
 def _trusted(quality: DifferenceRow | None) -> bool:

@@ -135,6 +135,7 @@ def _regression(evidence: GateEvidence, row: FamilyRow, decision: Decision) -> G
         reason=f"{reason}, p = {p_adjusted:.3g}" if decision.call == "loss" else reason,
         call=decision.call,
         words=text,
+        small=decision.small,
         low=decision.low,
         high=decision.high,
         p_value=p_value,

@@ -29,6 +29,7 @@ class GateDecision:
     reason: str
     call: Call = "not compared"
     words: str = "not compared"
+    small: bool = False  # the whole interval lies within the margin
     low: float | None = None  # interval of candidate minus baseline
     high: float | None = None
     p_value: float | None = None
@@ -58,6 +59,7 @@ class GateRow:
     p_adjusted: float | None  # step-down max-t over all regression rows; the same elsewhere
     call: Call  # what `compare` says of the same row
     words: str
+    small: bool
     n: int  # queries
     unequal: int  # prompts left out for unequal numbers of replies
     minimum_detectable: float | None

@@ -9,6 +9,7 @@ was that of bad replies.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from sfr_eval.comparison.decision import is_loss_ruled_out
 from sfr_eval.comparison.family import margin_of
 from sfr_eval.comparison.lengths import UnequalLengths
 from sfr_eval.gate.outcome import GateRow
@@ -52,7 +53,7 @@ def judged_together(
 def _beside(
     row: GateRow, role: PrimaryRole, family: Roles, lengths: UnequalLengths | None
 ) -> GateRow:
-    if role == "variety" and row.verdict == "pass" and row.call == "gain" and not _small(row):
+    if role == "variety" and row.verdict == "pass" and row.call == "gain" and not row.small:
         why = _unverified(family)
         if not why and lengths is not None and lengths.explains(gain=True):
             why = f"but its replies are shorter: {lengths.words}"
@@ -120,18 +121,10 @@ def _part(row: GateRow) -> float | None:
     return abs(row.delta) / info.span
 
 
-def _small(row: GateRow) -> bool:
-    margin = margin_of(row.metric)
-    if margin is None or row.low is None or row.high is None:
-        return False
-    return -margin <= row.low and row.high <= margin
-
-
 def _not_worse(row: GateRow) -> bool:
-    """Return whether a loss of the margin is ruled out."""
-    margin = margin_of(row.metric)
-    if row.call == "gain":
-        return True
-    if row.call == "loss" or margin is None or row.low is None or row.high is None:
-        return False
-    return (row.high if row.direction == "lower" else -row.low) <= margin
+    return row.call != "loss" and is_loss_ruled_out(
+        row.low,
+        row.high,
+        lower_is_better=row.direction == "lower",
+        margin=margin_of(row.metric),
+    )

@@ -1,5 +1,6 @@
 """pytest tests/comparison/test_replicates.py"""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,30 @@ def test_one_query_or_none_says_so(tmp_path: Path) -> None:
     none = measured(first, second).row
     assert (none.call, none.reason) == ("not compared", "no query has a value in all runs")
     assert (none.delta, none.n, none.unpaired) == (None, 0, 4)
+
+
+def test_the_row_at_matched_quality_is_primary_whatever_its_measure(tmp_path: Path) -> None:
+    """The curves are those of a variety that need not be the primary one."""
+    first, second = groups(tmp_path, SIDES)
+    chosen = replace(
+        family({1.0: ["pass_at_1"]}),
+        measures={"variety": "pass_at_2", "quality": "pass_at_1"},
+        along="pass_at_1",
+        swept=True,
+    )
+    rows = [
+        one.row
+        for one in measure_groups(
+            first,
+            second,
+            "programs",
+            metrics=["pass_at_1"],
+            family=chosen,
+            unequal={},
+            margin=0.05,
+        )
+    ]
+    assert [(row.metric, row.temperature, row.role) for row in rows] == [
+        ("pass_at_1", None, "variety"),
+        ("pass_at_1", 1.0, "quality"),
+    ]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sfr_eval.comparison.family import margin_of
 from sfr_eval.gate.outcome import GateRow
 from sfr_eval.gate.trade import judged_together
 from sfr_eval.metrics.metric import PrimaryRole
@@ -26,6 +27,7 @@ def verdicts(**changes: tuple[str, float]) -> dict[str, GateRow]:
             metric=METRICS[role],
             call=call,
             words=call,
+            small=1.1 * abs(delta) <= (margin_of(METRICS[role]) or 0),
             delta=delta,
             low=delta - abs(delta) / 10 if call != "equal" else -0.001,
             high=delta + abs(delta) / 10 if call != "equal" else 0.001,

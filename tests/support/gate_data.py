@@ -25,6 +25,7 @@ def row(verdict: str = "pass", *, suite: str = "persona", **fields: Any) -> Gate
             "p_adjusted": 0.002,
             "call": "loss",
             "words": "worse",
+            "small": False,
             "matched": "",
             "n": 148,
             "unequal": 0,

@@ -1,8 +1,8 @@
 """The files of a suite: suite.yaml, queries, persona cards."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sfr_eval.config import Temperatures
 from sfr_eval.store.manifest import SUITE_ID
@@ -52,13 +52,41 @@ class SuiteSpec(BaseModel):
         return next(choices, default) or None
 
 
-class QueryRow(BaseModel):
-    """One line of a suite's queries file."""
+class Turn(BaseModel):
+    """One message of a query that has several."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["system", "user", "assistant"]
+    content: str = Field(min_length=1)
+
+
+class QueryRow(BaseModel):
+    """One line of a suite's queries file: a `text`, or `messages` that end with the user's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=200)
-    text: str = Field(min_length=1)
+    text: str = Field("", description="what the user asks; leave it out with messages")
+    messages: tuple[Turn, ...] = Field((), description="system, earlier turns, few-shot examples")
+    category: str = Field("", description="results are also shown for each category")
+    references: tuple[str, ...] = Field((), description="replies of people or of a base model")
+    answers: tuple[str, ...] = Field((), description="all right answers, if they are known")
+
+    @property
+    def question(self) -> str:
+        """What is asked last: the text, or the user's last message."""
+        return self.messages[-1].content if self.messages else self.text
+
+    @model_validator(mode="after")
+    def _check_prompt(self) -> Self:
+        if not self.messages and not self.text:
+            raise ValueError("text: missing; give text or messages")
+        if self.messages and self.messages[-1].role != "user":
+            raise ValueError("messages: must end with a message of the user")
+        if self.text not in ("", self.question):
+            raise ValueError("text: is not the last message; leave it out")
+        return self
 
 
 class PersonaRow(BaseModel):

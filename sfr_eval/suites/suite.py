@@ -1,7 +1,8 @@
 """A suite: prompts for the model, and the metrics of its replies."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sfr_eval.errors import UserError, did_you_mean
@@ -29,6 +30,7 @@ class Suite:
     world: PersonaWorld | None
     code: ProblemSet | None = None  # problems of a code suite, whose prompts are the queries
     other_personas: tuple[str, ...] = ()  # ids of the suite's personas that are not asked
+    rows: Mapping[str, QueryRow] = field(default_factory=dict)  # of the queries file, by id
 
     @property
     def id(self) -> str:
@@ -37,21 +39,30 @@ class Suite:
 
     def prompts(self, *, limit: int | None = None) -> list[Prompt]:
         """Return all personas of the first query, then of the second, ..."""
-        prompts = []
-        problems = self.code.problems if self.code is not None else {}
-        for query, text in list(self.queries.items())[:limit]:
-            for persona, card in self.personas.items() or [("", None)]:
-                head = card.system if card else problems[query].system if query in problems else ""
-                system = (Message("system", head),) if head else ()
-                prompts.append(
-                    Prompt(
-                        suite=self.id,
-                        query=query,
-                        persona=persona,
-                        messages=(*system, Message("user", text)),
-                    )
-                )
-        return prompts
+        return [
+            Prompt(
+                suite=self.id,
+                query=query,
+                persona=persona,
+                messages=self._messages(query, card),
+            )
+            for query in list(self.queries)[:limit]
+            for persona, card in self.personas.items() or [("", None)]
+        ]
+
+    def _messages(self, query: str, card: PersonaRow | None) -> tuple[Message, ...]:
+        """Return what the model reads. A persona's card comes before a system message of the
+        query, in one message, since templates take only one."""
+        row = self.rows.get(query)
+        turns = [Message(turn.role, turn.content) for turn in row.messages] if row else []
+        turns = turns or [Message("user", self.queries[query])]
+        problem = self.code.problems.get(query) if self.code is not None else None
+        heads = [card.system] if card else []
+        heads += [problem.system] if problem and problem.system else []
+        if turns[0].role == "system":
+            heads.append(turns.pop(0).content)
+        system = (Message("system", "\n\n".join(heads)),) if heads else ()
+        return (*system, *turns)
 
 
 def load_suite(
@@ -65,7 +76,8 @@ def load_suite(
     if spec.code is not None:
         return _code_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
     world = None if spec.world is None else PersonaWorld.load(folder)
-    queries = _queries(spec, folder, world)
+    rows = _rows(spec, folder)
+    queries = {id: row.question for id, row in rows.items()} or _world_queries(folder, world)
     cards = _cards(spec, folder, world)
     if personas is None:
         personas = tuple(id for id, card in cards.items() if not card.held_out)
@@ -82,6 +94,7 @@ def load_suite(
         personas={id: card for id, card in cards.items() if id in personas},
         other_personas=tuple(id for id in cards if id not in personas),
         world=world,
+        rows=rows,
     )
 
 
@@ -104,17 +117,22 @@ def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
     )
 
 
-def _queries(spec: SuiteSpec, folder: Path, world: PersonaWorld | None) -> dict[str, str]:
+def _rows(spec: SuiteSpec, folder: Path) -> dict[str, QueryRow]:
+    """Return the rows of the queries file by id; {} if the suite has none."""
     if spec.queries is None:
-        if world is None:
-            raise UserError(f"{folder / 'suite.yaml'}: queries: missing; name a JSONL file")
-        return {query.id: query.text for query in world.queries}
+        return {}
     rows = read_jsonl(QueryRow, inside(folder, spec.queries))
-    queries = {row.id: row.text for row in rows}
-    if len(queries) != len(rows) or not rows:
+    by_id = {row.id: row for row in rows}
+    if len(by_id) != len(rows) or not rows:
         what = "holds no query" if not rows else "two queries have the same id"
         raise UserError(f"{folder / spec.queries}: {what}")
-    return queries
+    return by_id
+
+
+def _world_queries(folder: Path, world: PersonaWorld | None) -> dict[str, str]:
+    if world is None:
+        raise UserError(f"{folder / 'suite.yaml'}: queries: missing; name a JSONL file")
+    return {query.id: query.text for query in world.queries}
 
 
 def _cards(spec: SuiteSpec, folder: Path, world: PersonaWorld | None) -> dict[str, PersonaRow]:

@@ -130,3 +130,50 @@ def test_how_a_suite_is_measured_is_no_part_of_its_identity(
     topics = folder / "topics.yaml"
     topics.write_text(topics.read_text() + "\n# another byte\n")
     assert load_suite("persona").version != before
+
+
+def test_a_query_may_hold_several_turns_and_facts(folder: Path) -> None:
+    row = {
+        "id": "tea",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Hi."},
+            {"role": "assistant", "content": "Hello."},
+            {"role": "user", "content": "Tea?"},
+        ],
+        "category": "drinks",
+        "references": ["Yes, please."],
+        "answers": ["yes", "no"],
+    }
+    (folder / "q.jsonl").write_text(json.dumps(row))
+    suite = load_suite(str(folder), personas=("a",))
+    (prompt,) = suite.prompts()
+    assert [(m.role, m.content) for m in prompt.messages] == [
+        ("system", "Be A.\n\nBe brief."),
+        ("user", "Hi."),
+        ("assistant", "Hello."),
+        ("user", "Tea?"),
+    ]
+    assert suite.queries == {"tea": "Tea?"}
+    assert suite.rows["tea"].category == "drinks"
+    assert suite.rows["tea"].references == ("Yes, please.",)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"id": "tea"}', "text: missing; give text or messages"),
+        (
+            '{"id": "tea", "messages": [{"role": "assistant", "content": "Hi"}]}',
+            "messages: must end with a message of the user",
+        ),
+        (
+            '{"id": "a", "text": "b", "messages": [{"role": "user", "content": "c"}]}',
+            "text: is not the last message",
+        ),
+    ],
+)
+def test_a_query_without_a_question_is_refused(folder: Path, row: str, message: str) -> None:
+    (folder / "q.jsonl").write_text(row + "\n")
+    with pytest.raises(UserError, match=message):
+        load_suite(str(folder))

@@ -22,6 +22,7 @@ FAMILIES: dict[str, str] = {
     "style": "sfr_eval.metrics.style",
     "population": "sfr_eval.metrics.population",
     "quality": "sfr_eval.metrics.quality",
+    "answers": "sfr_eval.metrics.answers",
     "relevance": "sfr_eval.metrics.relevance",
     "gated": "sfr_eval.metrics.gated",
     "across": "sfr_eval.metrics.across",
@@ -36,7 +37,7 @@ FAMILIES: dict[str, str] = {
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
-NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "syntax", "quality", "reward"})
+NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "syntax", "quality", "answers", "reward"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ class Suite:
         """Name of the suite."""
         return self.spec.id
 
+    @property
+    def has_answers(self) -> bool:
+        """Whether the right answers of every query are known."""
+        return bool(self.rows) and all(row.answers for row in self.rows.values())
+
     def prompts(self, *, limit: int | None = None) -> list[Prompt]:
         """Return all personas of the first query, then of the second, ..."""
         return [

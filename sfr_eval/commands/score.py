@@ -57,6 +57,7 @@ def score(
 def show_results(folder: Path, *, as_json: bool) -> None:
     """Print the headline estimates of a measured run: a row a metric, a column a temperature."""
     from sfr_eval.metrics.table import shown_metrics
+    from sfr_eval.report import known_answers
     from sfr_eval.report.verdict import synthetic_style
     from sfr_eval.store.manifest import Manifest
     from sfr_eval.store.results import read_suites
@@ -80,6 +81,8 @@ def show_results(folder: Path, *, as_json: bool) -> None:
     for part in read_suites(Manifest.load(folder), results):
         if synthetic := synthetic_style(part):
             say(f"{part.id}: {synthetic}")
+        if verdict := known_answers.line(part):
+            say(f"{part.id}: {verdict}")
 
 
 def _cell(row: Estimate | None) -> str:

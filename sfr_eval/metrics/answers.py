@@ -1,5 +1,5 @@
-"""Draws of questions whose right answers are known: are they valid, do they cover what is valid, and
-do they follow the law that the question states?
+"""Replies to questions whose right answers are known: are they valid, do they cover what is valid,
+and do they follow the law that the question states?
 
 Known truth for any model. Fair draws are those of the stated law, or of equal chances where the
 question states none.

@@ -1,13 +1,14 @@
 """Draws from a known law: how far they are from it, and what draws of the law itself would give.
 
 Symbols: a law gives answer a the probability p_a; m draws answer it c_a times, so q_a = c_a / m.
-Statistics of a sample are biased, each by what chance alone does to m draws. Their expectation under
-the law is exact here: each is a sum over answers of a function of c_a, which is binomial. Whole null
-distributions are enumerated where that is cheap, and drawn with a fixed seed elsewhere.
+Statistics of a sample are biased, each by what chance alone does to m draws. Their expectation
+under the law is exact here: each is a sum over answers of a function of c_a, which is binomial.
+Whole null distributions are enumerated where that is cheap, and drawn with a fixed seed
+elsewhere.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,7 +34,7 @@ def entropy(counts: Floats, law: Law) -> Floats:
 
 
 def total_variation(counts: Floats, law: Law) -> Floats:
-    """Return half the sum of |q_a - p_a|: the largest difference in the probability of any event."""
+    """Return half the sum of |q_a - p_a|, the largest difference in the probability of an event."""
     m = counts.sum(axis=-1, keepdims=True)
     return np.asarray(0.5 * np.abs(counts / np.maximum(m, 1.0) - np.array(law)).sum(axis=-1))
 
@@ -92,19 +93,22 @@ _TERMS: dict[Statistic, Callable[[Floats, float], Floats]] = {
 """What one answer adds to a statistic."""
 
 
+_STATISTICS = (entropy, total_variation, jensen_shannon, likelihood_ratio, distinct)
+
+
 @dataclass(frozen=True)
 class Null:
-    """What m draws of a law can give: outcomes and their chances."""
+    """What m draws of a law can give: the statistics of each outcome, and its chance."""
 
     law: Law
-    counts: Floats  # (outcomes, answers)
-    chances: Floats  # (outcomes,), sum 1
+    values: Mapping[Statistic, Floats]  # one for each outcome
+    chances: Floats  # sum 1
     exact: bool  # all possible outcomes; otherwise a sample of them
 
     def band(self, statistic: Statistic) -> tuple[float, float]:
-        """Return the smallest interval between quantiles that a statistic is below, or above, with a
-        chance of at most 2.5 % each."""
-        values = statistic(self.counts, self.law)
+        """Return the narrowest ends that a statistic lies beyond with a chance of at most 2.5 % on
+        each side."""
+        values = self.values[statistic]
         order = np.argsort(values, kind="stable")
         below = np.cumsum(self.chances[order])
         last = len(order) - 1
@@ -117,29 +121,35 @@ class Null:
         best law for them, as these: the test of goodness of fit by G. Of sampled outcomes
         (1 + reached) / (1 + draws), which rejects a true law at most as often as it says."""
         observed = float(likelihood_ratio(np.array(counts, dtype=np.float64), self.law))
-        values = likelihood_ratio(self.counts, self.law)
-        reached = values >= observed - 1e-9 * max(1.0, abs(observed))
+        reached = self.values[likelihood_ratio] >= observed - 1e-9 * max(1.0, abs(observed))
         if self.exact:
             return min(1.0, float(self.chances[reached].sum()))
-        return (1 + int(reached.sum())) / (1 + len(values))
+        return (1 + int(reached.sum())) / (1 + len(reached))
 
     def draws(self, statistic: Statistic, *, size: int, seed: int) -> Floats:
         """Return the values of a statistic for `size` draws of an outcome."""
         random = np.random.default_rng(seed)
-        values = statistic(self.counts, self.law)
-        return np.asarray(values[random.choice(len(values), size=size, p=self.chances)])
+        rows = np.searchsorted(np.cumsum(self.chances)[:-1], random.random(size), side="right")
+        return np.asarray(self.values[statistic][rows])
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=256)
 def null(law: Law, m: int) -> Null:
     """Return the null distribution of m draws of a law."""
-    outcomes = math.comb(m + len(law) - 1, len(law) - 1)
-    if outcomes <= ENUMERATED:
+    counts, chances, exact = outcomes(law, m)
+    values = {statistic: statistic(counts, law) for statistic in _STATISTICS}
+    return Null(law, values, chances, exact)
+
+
+def outcomes(law: Law, m: int) -> tuple[Floats, Floats, bool]:
+    """Return what m draws of a law can give: counts of the answers, shape (outcomes, answers),
+    their chances, and whether these are all."""
+    if math.comb(m + len(law) - 1, len(law) - 1) <= ENUMERATED:
         counts = _compositions(m, len(law))
-        return Null(law, counts, _chances(counts, law), exact=True)
+        return counts, _chances(counts, law), True
     random = np.random.default_rng((SEED, m, len(law)))
     counts = random.multinomial(m, np.array(law) / math.fsum(law), size=DRAWS).astype(np.float64)
-    return Null(law, counts, np.full(DRAWS, 1 / DRAWS), exact=False)
+    return counts, np.full(DRAWS, 1 / DRAWS), False
 
 
 def _compositions(m: int, parts: int) -> Floats:

@@ -6,13 +6,13 @@ Strict, since a reply that hedges is no draw:
    colon or an exclamation mark ("Sure, here is one:", "Sure!") is passed over.
 2. The whole line may be a spelling of an answer, whatever its case, marks and layout.
 3. Otherwise the line names an answer wherever its words stand in it, the longest first: "West
-   Virginia" is not Virginia. Two different answers, an answer after "not", or a near miss ("Washington,
-   D.C.") count as none.
+   Virginia" is not Virginia. Two different answers, an answer after "not", or a near miss
+   ("Washington, D.C.") count as none.
 4. A number stands alone: 3 is not named by 3.5, -3, 1/3, 3rd or 13. Answers that are whole numbers
-   to 100 are also read in English words, in a sentence only where it has no digits; "one" only if it
-   is the whole line.
-5. An answer of one or two letters is named in a sentence only in its own case, and not before a word
-   in lower case: "I pick K" names K alone, and "As you wish" no element.
+   to 100 are also read in English words, in a sentence only at its end and if it has no digits;
+   "one" only if it is the whole line.
+5. An answer of one or two letters is named in a sentence only in its own case, and not before a
+   word in lower case but "or" and "and": "I pick K" names K alone, and "As you wish" no element.
 """
 
 import re
@@ -25,12 +25,14 @@ _TOKEN = re.compile(
 )
 _DIGIT = re.compile(r"\d")
 _NEGATIONS = frozenset({"not", "never", "except", "isn't", "neither", "nor"})
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = [
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SHORT = 2  # letters
+_BETWEEN = frozenset({"or", "and"})
 
 Tokens = tuple[str, ...]
 
@@ -101,7 +103,7 @@ class Naming:
         """Yield the answers that a line names, None for what rules an answer out."""
         folded = _folded(words)
         digits = any(_DIGIT.search(word) for word in words)
-        longest, start = max(map(len, self._spellings)), 0
+        longest, start = max(map(len, self._spellings), default=0), 0
         while start < len(words):
             for size in range(min(longest, len(words) - start), 0, -1):
                 spelling = folded[start : start + size]
@@ -116,17 +118,20 @@ class Naming:
         """Return whether a spelling inside a longer line is meant as an answer."""
         spelling = _folded(words[start : start + size])
         if spelling in self._in_words:
-            return not digits and spelling != ("one",)
+            return not digits and spelling != ("one",) and start + size == len(words)
         word = words[start]
         if size > 1 or len(word) > _SHORT or not word.isalpha():
             return True
         answer = self._spellings[spelling]
         after = words[start + 1 : start + 2]
-        return word == answer and not (after and after[0].islower())
+        return word == answer and not (after and after[0].islower() and after[0] not in _BETWEEN)
 
 
 def _folded(words: Sequence[str]) -> Tokens:
-    return tuple(
-        (str(int(word)) if word.isascii() and word.isdigit() else word.casefold().replace("’", "'"))
-        for word in words
-    )
+    return tuple(map(_fold, words))
+
+
+def _fold(word: str) -> str:
+    if word.isascii() and word.isdigit():
+        return word.lstrip("0") or "0"
+    return word.casefold().replace("\u2019", "'")

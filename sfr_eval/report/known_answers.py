@@ -20,14 +20,17 @@ LEVEL = 0.05
 LOST = 0.9
 """Part of what fair draws have below which the whole interval must lie for a loss of variety."""
 MOSTLY_VALID = 0.9
+HALF_VALID = 0.5
+"""Share of valid replies below which the verdict is about them, not about their variety."""
 
 RULE = (
     "Where the right answers are known, the replies are held against the law that each question "
     "states, at the temperature nearest to 1. A prompt departs from its law if an exact test of "
     "its valid replies says so at 5 % with Holm's correction over all prompts: a model that "
     "follows every law is called in at most 5 % of runs. Variety is called lost where the whole "
-    f"interval of the coverage or of the entropy lies below {LOST:g} of what fair draws have. Not "
-    "to be rejected is no proof that a law is followed: the bands say what the replies can show."
+    f"interval of the coverage or of the entropy lies below {LOST:g} of what fair draws have, if "
+    "at least half of the replies are valid. Not to be rejected is no proof that a law is "
+    "followed: the bands say what the replies can show."
 )
 
 
@@ -65,14 +68,17 @@ def judge(suite: SuiteResults, t: float) -> Judgement:
     ]
     valid = suite.at(VALID, t)
     tone: Literal["bad", "good", "unsure"] = "bad"
-    if departing:
+    if valid is not None and (valid.value or 0.0) < HALF_VALID:
+        headline = "most replies are not valid answers"
+        headline += f"; those that are depart from the law in {departing} of {tested} prompts"
+    elif departing:
         headline = f"the replies do not follow the stated law in {departing} of {tested} prompts"
         headline += ", and variety is lost" if lost else ""
     elif lost:
         headline = f"loss of variety: {' and '.join(lost)} below those of fair draws"
     elif valid is None or valid.low is None or valid.low < MOSTLY_VALID or not tested:
         tone = "unsure"
-        headline = "undecided: too few valid replies to hold against the law"
+        headline = "undecided: too few replies to hold against the law"
         if tested:
             headline = f"no departure found in {tested} prompts, but many replies are not valid"
     else:

@@ -27,6 +27,7 @@ FAMILIES: dict[str, str] = {
     "gated": "sfr_eval.metrics.gated",
     "across": "sfr_eval.metrics.across",
     "code": "sfr_eval.metrics.code",
+    "math": "sfr_eval.metrics.math_answers",
     "geometry": "sfr_eval.metrics.geometry",
     "tokens": "sfr_eval.metrics.tokens",
     "judge": "sfr_eval.metrics.judged",

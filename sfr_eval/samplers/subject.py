@@ -264,11 +264,11 @@ def _choose_engine(config: RunConfig, suites: Sequence[Suite]) -> str:
         )
     _check_installed(chosen)
     if simulated and any(
-        suite.world is None and suite.code is None and not suite.has_answers for suite in suites
+        not (suite.world or suite.code or suite.math or suite.has_answers) for suite in suites
     ):
         raise UserError(
             "--model world: only suites with a synthetic benchmark (persona), reference solutions "
-            "(code) or known answers can be simulated"
+            "(code, math) or known answers can be simulated"
         )
     return chosen
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class WorldSampler:
     """See `sfr_eval.types.Sampler`. The dials collapse the reference distribution: `cross` mixes
     the personas into one voice, `within` sharpens each to its modes. Temperature acts on every
-    choice of the grammar as on a model's tokens. Code suites have a simulated model with the dials
-    `solve` and `spread` (see `sfr_eval.suites.problems.simulated`), suites with known answers one
-    with `solve` and `within` (see `sfr_eval.suites.simulated_answers`)."""
+    choice of the grammar as on a model's tokens. Suites of code and of mathematics have a simulated
+    model with the dials `solve` and `spread` (see `sfr_eval.suites.problems.simulated`), suites
+    with known answers one with `solve` and `within` (see `sfr_eval.suites.simulated_answers`)."""
 
     def __init__(self, suites: Iterable["Suite"], *, dials: Mapping[str, float]) -> None:
         self._dials = dict(dials)
@@ -28,8 +28,9 @@ class WorldSampler:
         code_dials = {name: dials[name] for name in ("solve", "spread") if name in dials}
         persona_dials = {name: dial for name, dial in dials.items() if name not in code_dials}
         for suite in suites:
-            if suite.code is not None:
-                self._simulated[suite.id] = SimulatedCoder(suite.code.problems, **code_dials)
+            problems = suite.code or suite.math
+            if problems is not None:
+                self._simulated[suite.id] = SimulatedCoder(problems.problems, **code_dials)
                 continue
             if suite.has_answers:
                 own = {name: dials[name] for name in ("solve", "within") if name in dials}

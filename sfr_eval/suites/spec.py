@@ -31,6 +31,7 @@ class SuiteSpec(BaseModel):
     code: Literal["mbpp", "livecodebench", "humaneval"] | None = Field(
         None, description="kind of coding problems; they come from the Hub or from --data"
     )
+    math: bool = Field(False, description="problems with one right value; Hub or --data")
     queries: str | None = Field(None, description="JSONL of {id, text}; unless the world has them")
     persona_cards: str | None = Field(None, description="YAML list of {id, name, system}")
     temperatures: Temperatures = (0.7, 1.0)

@@ -7,7 +7,7 @@ a solution that ends in `#### 42`), else the box in `solution`.
 import importlib.util
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ class MathProblem:
     id: str
     prompt: str
     answer: str
-    category: str = ""
+    facets: Mapping[str, str] = field(default_factory=dict)  # e.g. category, level
     mutants: tuple[str, ...] = ()  # wrong answers, for the simulated model
 
     @property
@@ -147,12 +147,13 @@ def load(folder: Path, settings: CodeSettings, *, suite: str) -> MathProblems:
 
 
 def _problem(row: MathRow, number: int) -> MathProblem:
+    facets = {"category": row.category, "level": row.level}
     name = _NOT_IN_IDS.sub("-", row.id).strip("-")
     return MathProblem(
         id=name or str(number),
         prompt=row.problem + REQUEST,
         answer=row.value,
-        category=row.category or row.level,
+        facets={name: text for name, text in facets.items() if text},
         mutants=row.wrong,
     )
 

@@ -77,14 +77,23 @@ def normal_answer(text: str) -> str:
     text = " ".join(_SPACES.sub(" ", text).split()).rstrip(".,;: ")
     if not set("([{") & set(text):
         text = _THOUSANDS.sub("", text)
-    bare = _NAME.sub("", text).strip()
-    text = bare if bare and "=" not in bare else text
     if re.search(r"\d.*\b(?:and|or)\b", text):
         text = _CHOICES.sub(", ", text)
+    text = _without_name(text)
     unit = _UNIT.search(text)
     if unit and not _KNOWN_WORDS.match(unit[0].strip()):
         text = text[: unit.start()].rstrip()
     return text.strip()
+
+
+def _without_name(text: str) -> str:
+    """Return `5` of `x = 5`, and `3, 4` of `x = 3, x = 4`."""
+    parts = text.split(", ") if not set("([{") & set(text) else [text]
+    names = [_NAME.match(part) for part in parts]
+    if len({name and name[0].replace(" ", "") for name in names}) > 1:
+        return text
+    bare = [_NAME.sub("", part, count=1).strip() for part in parts]
+    return ", ".join(bare) if all(part and "=" not in part for part in bare) else text
 
 
 def key(text: str) -> str:

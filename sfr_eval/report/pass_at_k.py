@@ -1,4 +1,4 @@
-"""The code suite in a report: curves over k, pass@k by slice, how the programs were graded."""
+"""Code and mathematics in a report: curves over k, pass@k by slice, how replies were graded."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PASS = "pass_at_k"
+MAJORITY = "maj_at_1"  # only mathematics has it
 
 
 def curve(suite: SuiteResults, metric: Metric, temperature: float) -> dict[int, Estimate]:
@@ -69,7 +70,14 @@ def code(suite: SuiteResults) -> dict[str, Any] | None:
     """Return the table of pass@k and how the programs were graded; None if none were."""
     if "pass_at_1" not in suite.metrics:
         return None
-    return {"table": _pass_table(suite), "facts": facts(suite.notes_of("pass_at_1"))}
+    about = "one of k programs passes all tests, from all programs drawn"
+    if MAJORITY in suite.metrics:
+        about = "one of k final answers is right, from all replies drawn"
+    return {
+        "about": about,
+        "table": _pass_table(suite),
+        "facts": facts(suite.notes_of("pass_at_1")),
+    }
 
 
 def _pass_table(suite: SuiteResults) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def test_no_answer() -> None:
         (r"12\text{ cm}^2", "12"),
         ("x = 5", "5"),
         ("f(x) = 2x", "2x"),
+        (r"x = -3 \text{ or } x = 4", "-3, 4"),
+        ("x = 3, y = 4", "x = 3, y = 4"),
         (r"\dfrac{1}{2}", r"\frac{1}{2}"),
         (r"\left(1,\,2\right)", "(1, 2)"),
         (r"\text{Monday}", "Monday"),

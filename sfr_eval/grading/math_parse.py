@@ -312,7 +312,8 @@ def _top_level(tokens: Sequence[str]) -> list[str]:
 
 def _split(tokens: Sequence[str]) -> Iterator[list[str]]:
     """Yield the parts between the commas outside all brackets."""
-    depth, part = 0, []
+    depth = 0
+    part: list[str] = []
     for token in tokens:
         depth -= token in (")", "]", "}", "\\}")
         if token == "," and depth == 0:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfr_eval.errors import UserError
+from sfr_eval.metrics.families import computed_by
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.store.manifest import Identity, Manifest
 from sfr_eval.store.results import SuiteResults, read_suites
@@ -97,7 +98,8 @@ class ScoredRun:
         info = metric_info(metric)
         if info is None or metric.endswith("_corrected"):
             return {}
-        frame = self._family(f"{info.family}@{self.estimate(suite, metric).version}")
+        family = computed_by(info.family, self.suites[suite].metrics)
+        frame = self._family(f"{family}@{self.estimate(suite, metric).version}")
         rows = frame[(frame["metric"] == metric) & (frame["suite"] == suite)]
         rows = rows[rows["value"].notna()]
         if most and info.unit == "sample":

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sfr_eval.metrics.families import MAJORITY
 from sfr_eval.metrics.metric import Metric
 from sfr_eval.metrics.table import curves, direction, metric_table, pass_k, shown_ks
 from sfr_eval.report.figures import MODEL, Figure, draw_estimates
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PASS = "pass_at_k"
-MAJORITY = "maj_at_1"  # only mathematics has it
 
 
 def curve(suite: SuiteResults, metric: Metric, temperature: float) -> dict[int, Estimate]:

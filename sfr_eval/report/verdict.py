@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sfr_eval.metrics.families import MAJORITY
 from sfr_eval.report import known_answers
 from sfr_eval.report.course import course
 from sfr_eval.report.numbers import Interval
-from sfr_eval.report.pass_at_k import MAJORITY
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate

@@ -8,7 +8,7 @@ question states none.
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -133,12 +133,15 @@ def compute(context: Context) -> list[MetricResult]:
 
     def result(metric: str, measure: Measure, **more: Any) -> MetricResult:
         values = [_value(context, key, each, measure) for key, each in draws.items()]
-        return metric_result(
+        made = metric_result(
             METRICS[metric],
             version=VERSION,
             values=values,
             **{"signature": signature, **more},
         )
+        # Ratios and counts have no largest value, but intervals must not go below 0.
+        free = made.range is None and metric != "answer_tv_excess"
+        return replace(made, range=(0.0, math.inf)) if free else made
 
     return [
         result("answer_valid", lambda each: each.valid / each.total, notes=notes),
@@ -159,7 +162,9 @@ def draws_of(context: Context, key: Cell, replies: Sequence[Sample]) -> Draws | 
     row = context.suite.rows.get(key[1])
     if row is None or not row.answers:
         return None
-    named = Counter(row.naming.answer_of(reply.text) for reply in replies)
+    named = Counter(
+        row.naming.answer_of(reply.text, cut=reply.status == "truncated") for reply in replies
+    )
     counts = tuple(named[answer] for answer in row.answers)
     return Draws(row=row, total=len(replies), counts=counts)
 

@@ -218,7 +218,9 @@ class CodeSettings(Settings):
     _PROBLEMS: ClassVar = ("data", "release", "window", "prompt_form")
 
     data: str | None = setting("code: JSONL file of problems, or small (bundled)")
-    release: str | None = setting("mbpp: full, sanitized; livecodebench: release_v1 to release_v6")
+    release: str | None = setting(
+        "mbpp: full, sanitized; livecodebench: release_v1 to release_v6; -plus suites: plus, base"
+    )
     window: str | None = setting("livecodebench: contest dates like 2024-08:2025-01")
     prompt_form: str | None = setting("chat; mbpp also few-shot; humaneval also completion")
     verdict_mode: Literal["faithful", "lcb-compat", "evalplus"] | None = setting(

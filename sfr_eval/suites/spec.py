@@ -14,6 +14,9 @@ many; on NoveltyBench's archive the lexical measures of a prompt agree with its 
 and 64 than on whole replies (docs/metrics/lexical_sets.md)."""
 
 
+CodeKind = Literal["mbpp", "livecodebench", "humaneval", "mbpp-plus", "humaneval-plus"]
+
+
 class SuiteSpec(BaseModel):
     """A suite.yaml: its prompts, how often each is sampled, and which metrics are computed."""
 
@@ -24,8 +27,8 @@ class SuiteSpec(BaseModel):
     title: str
     description: str = ""
     world: Literal["persona"] | None = Field(None, description="synthetic benchmark of this suite")
-    code: Literal["mbpp", "livecodebench", "humaneval"] | None = Field(
-        None, description="kind of coding problems; they come from the Hub or from --data"
+    code: CodeKind | None = Field(
+        None, description="kind of coding problems; they are fetched, or come from --data"
     )
     queries: str | None = Field(None, description="JSONL of {id, text}; unless the world has them")
     persona_cards: str | None = Field(None, description="YAML list of {id, name, system}")

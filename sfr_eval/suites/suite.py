@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.settings import CodeSettings
-from sfr_eval.suites.problems import humaneval, livecodebench, mbpp
+from sfr_eval.suites.problems import evalplus, humaneval, livecodebench, mbpp
 from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.suites.spec import PersonaRow, QueryRow, SuiteSpec
 from sfr_eval.suites.world.persona import PersonaWorld
@@ -15,7 +16,13 @@ from sfr_eval.types import Message, Prompt
 from sfr_eval.util.assets import find_suite
 from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping
 
-_PROBLEMS = {"mbpp": mbpp.load, "livecodebench": livecodebench.load, "humaneval": humaneval.load}
+_PROBLEMS = {
+    "mbpp": mbpp.load,
+    "livecodebench": livecodebench.load,
+    "humaneval": humaneval.load,
+    "mbpp-plus": partial(evalplus.load, suite="mbpp-plus"),
+    "humaneval-plus": partial(evalplus.load, suite="humaneval-plus"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,6 +78,8 @@ def show_results(folder: Path, *, as_json: bool) -> None:
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
     for part in read_suites(Manifest.load(folder), results):
+        if part.about:
+            say(f"{part.id}: {part.about}")
         if synthetic := synthetic_style(part):
             say(f"{part.id}: {synthetic}")
 

@@ -31,6 +31,7 @@ FAMILIES: dict[str, str] = {
     "judge": "sfr_eval.metrics.judged",
     "reward": "sfr_eval.metrics.reward",
     "novelty": "sfr_eval.metrics.novelty",
+    "hivemind": "sfr_eval.metrics.hivemind",
 }
 """Family -> its module, which has `VERSION`, `METRICS` and `compute`; in the order of results."""
 

@@ -78,6 +78,7 @@ class PlannedSuite(Record):
     temperatures: tuple[float, ...] = ()
     samples: int = 0  # k, for each prompt and temperature
     primary: PrimaryFamily | None = None  # as the suite declares it
+    about: str = ""  # which problems of a code suite
 
     @field_validator("suite")
     @classmethod

@@ -195,6 +195,7 @@ class SuiteResults:
     similarity: Mapping[float, Similarity]  # by temperature
     slices: tuple[SliceEstimate, ...] = ()
     frontiers: tuple[SweepSummary, ...] = ()
+    about: str = ""  # which problems of a code suite
 
     def at(self, metric: str, temperature: float, persona: str = "") -> Estimate | None:
         """Return the estimate; None where it has no value."""
@@ -238,6 +239,7 @@ def _suite(part: PlannedSuite, results: Results) -> SuiteResults:
     return SuiteResults(
         id=suite,
         title=part.title or suite,
+        about=part.about,
         personas={card.id: card.name for card in part.personas},
         temperatures=tuple(sorted({row.temperature for row in rows})),
         samples=max((row.k for row in rows), default=0),

@@ -1,7 +1,7 @@
 """A suite: prompts for the model, and the metrics of its replies."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,10 @@ class Suite:
     def id(self) -> str:
         """Name of the suite."""
         return self.spec.id
+
+    def about(self, queries: Iterable[str]) -> str:
+        """Say what a number over these queries is of; "" where the title says it all."""
+        return self.code.about(queries) if self.code is not None else ""
 
     def prompts(self, *, limit: int | None = None) -> list[Prompt]:
         """Return all personas of the first query, then of the second, ..."""

@@ -194,6 +194,7 @@ def _manifest(
         temperatures=tuple(sorted({sample.temperature for sample in samples})),
         samples=max(cells.values()),
         primary=suite.spec.primary,
+        about=suite.about(sample.query for sample in samples),
     )
     facts = ImportFacts(
         format=first.format,

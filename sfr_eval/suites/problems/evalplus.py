@@ -28,6 +28,10 @@ STOPS = {
     "mbpp-plus": (*_STOPS, '\n"""', "\nassert"),
 }
 """Marks the end of a completion, as EvalPlus has it."""
+SHOWN = {
+    "humaneval-plus": "the prompt shows the examples of the docstring",
+    "mbpp-plus": "the prompt shows one of the asserts",
+}
 _SITE = "https://raw.githubusercontent.com/evalplus"
 SOURCES = {
     "humaneval-plus": WebData(  # v0.1.10
@@ -88,6 +92,8 @@ def load(folder: Path, settings: CodeSettings, *, suite: str) -> ProblemSet:
         mode="evalplus",
         prompt_form=form,
         stop=STOPS[suite] if form == "completion" else (),
+        release="all tests" if release == "plus" else "base tests alone",
+        shown=SHOWN[suite],
     )
 
 

@@ -1,5 +1,6 @@
 """The files of a suite: suite.yaml, queries, persona cards."""
 
+import re
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,6 +13,31 @@ TOKEN_WINDOW = 32
 """Tokens that replies have in common, by default. In the persona suite 98 of 100 replies have as
 many; on NoveltyBench's archive the lexical measures of a prompt agree with its classes better at 32
 and 64 than on whole replies (docs/metrics/lexical_sets.md)."""
+
+
+class PromptSource(BaseModel):
+    """Where prompts are that a suite may not ship: a data set on the Hub, or a known file on the
+    web."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hub: str | None = Field(None, description="data set on the Hub, owner/name")
+    revision: str = Field("main", description="of the data set: a commit, or main")
+    split: str = "train"
+    url: str | None = Field(None, pattern="^https://", description="JSON lines, also .gz")
+    sha256: str = Field("", description="of the file at url")
+    rows: int | None = Field(None, ge=1, description="how many prompts the published set has")
+    text_field: str = "text"
+    id_field: str | None = Field(None, description="default: p1, p2, ... in order")
+    category_field: str | None = None
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        if (self.hub is None) == (self.url is None):
+            raise ValueError("give either hub or url")
+        if self.url is not None and not re.fullmatch("[0-9a-f]{64}", self.sha256):
+            raise ValueError("sha256: a file at a url needs its hash of 64 digits")
+        return self
 
 
 CodeKind = Literal["mbpp", "livecodebench", "humaneval", "mbpp-plus", "humaneval-plus"]
@@ -31,6 +57,9 @@ class SuiteSpec(BaseModel):
         None, description="kind of coding problems; they are fetched, or come from --data"
     )
     queries: str | None = Field(None, description="JSONL of {id, text}; unless the world has them")
+    prompts: PromptSource | None = Field(
+        None, description="in place of queries: prompts that are fetched, or come from --data"
+    )
     persona_cards: str | None = Field(None, description="YAML list of {id, name, system}")
     temperatures: Temperatures = (0.7, 1.0)
     samples: int = Field(8, ge=1)

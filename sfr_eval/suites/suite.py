@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.settings import CodeSettings
+from sfr_eval.suites.fetched import as_lines, fetched_queries
 from sfr_eval.suites.problems import evalplus, humaneval, livecodebench, mbpp
 from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.suites.spec import PersonaRow, QueryRow, SuiteSpec
@@ -90,7 +91,7 @@ def load_suite(
     if spec.code is not None:
         return _code_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
     world = None if spec.world is None else PersonaWorld.load(folder)
-    rows = _rows(spec, folder)
+    rows = _rows(spec, folder, (code or CodeSettings()).for_suite(spec.id))
     queries = {id: row.question for id, row in rows.items()} or _world_queries(folder, world)
     cards = _cards(spec, folder, world)
     if personas is None:
@@ -100,10 +101,12 @@ def load_suite(
             raise UserError(
                 f"--personas {persona}: not in suite {spec.id}; {did_you_mean(persona, cards)}"
             )
+    fetched = [(QUERIES, as_lines(list(rows.values())))] if spec.prompts is not None else []
+    files = [*_data_files(folder), *fetched]
     return Suite(
         spec=spec,
         folder=folder,
-        version=f"{spec.version}+{content_hash(spec, _data_files(folder))}",
+        version=f"{spec.version}+{content_hash(spec, files)}",
         queries=queries,
         personas={id: card for id, card in cards.items() if id in personas},
         other_personas=tuple(id for id in cards if id not in personas),
@@ -131,15 +134,20 @@ def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
     )
 
 
-def _rows(spec: SuiteSpec, folder: Path) -> dict[str, QueryRow]:
-    """Return the rows of the queries file by id; {} if the suite has none."""
-    if spec.queries is None:
+def _rows(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> dict[str, QueryRow]:
+    """Return the rows of the queries file or data set by id; {} if the suite has none."""
+    if spec.prompts is not None:
+        where = f"--suite {spec.id}"
+        rows = fetched_queries(spec.prompts, settings, suite=spec.id, folder=folder)
+    elif spec.queries is not None:
+        where = str(folder / spec.queries)
+        rows = read_jsonl(QueryRow, inside(folder, spec.queries))
+    else:
         return {}
-    rows = read_jsonl(QueryRow, inside(folder, spec.queries))
     by_id = {row.id: row for row in rows}
     if len(by_id) != len(rows) or not rows:
         what = "holds no query" if not rows else "two queries have the same id"
-        raise UserError(f"{folder / spec.queries}: {what}")
+        raise UserError(f"{where}: {what}")
     return by_id
 
 

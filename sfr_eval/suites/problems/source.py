@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.util.assets import cache_folder
+from sfr_eval.util.assets import available, cache_folder, find_suite
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.reading import parsed_json, read_model
 from sfr_eval.util.untrusted import unpacked
@@ -52,9 +52,11 @@ class HubData:
             from huggingface_hub.constants import HF_HUB_OFFLINE
 
             why = "HF_HUB_OFFLINE is set" if HF_HUB_OFFLINE else "the Hub cannot be reached"
+            bundled = suite in available("tasks") and (find_suite(suite) / "small.jsonl").is_file()
+            small = " (--data small: the bundled set)" if bundled else ""
             raise UserError(
                 f"--suite {suite}: {self.repository} is not in the local cache while {why}; "
-                "load it once online, or pass --data FILE (--data small: the bundled set)"
+                f"load it once online, or pass --data FILE{small}"
             ) from None
 
     def _load(self) -> Rows:

@@ -1,7 +1,7 @@
 """A suite: prompts for the model, and the metrics of its replies."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping
 SUITE_FILE, QUERIES, PERSONAS = "suite.yaml", "queries.jsonl", "personas.yaml"
 """Names in the folder of a suite; the last two are those of suites without a folder (own.py)."""
 
-_PROBLEMS = {
+_PROBLEMS: Mapping[str, Callable[[Path, CodeSettings], ProblemSet]] = {
     "mbpp": mbpp.load,
     "livecodebench": livecodebench.load,
     "humaneval": humaneval.load,

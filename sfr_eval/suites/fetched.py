@@ -1,6 +1,7 @@
 """Prompts that a suite may not ship: fetched on the user's side, or from a file with --data."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.source import HubData, WebData, data_file
 from sfr_eval.suites.spec import PromptSource, QueryRow
-from sfr_eval.util.reading import one_line
+from sfr_eval.util.reading import gathered, one_line
 
 _OTHER_NAMES = ("prompt", "query", "text")
 """Fields of the prompt in a file given with --data, if it has not the field of the data set."""
@@ -22,10 +23,11 @@ def fetched_queries(
     """Return all queries of a data set, in its order. Raises UserError if it cannot be fetched, or
     is not the published one."""
     settings.refuse_all_but(("data",), suite=suite)
-    rows = [
-        _query(row, source, number=number, where=where)
+    steps = (
+        partial(_query, row, source, number=number, where=where)
         for number, (where, row) in enumerate(_rows(source, settings, suite, folder), start=1)
-    ]
+    )
+    rows = gathered(steps, where=f"--suite {suite}")
     if settings.data is None and source.rows is not None and len(rows) != source.rows:
         raise UserError(
             f"--suite {suite}: the data set has {len(rows)} prompts, the published one has "

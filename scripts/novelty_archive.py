@@ -35,6 +35,7 @@ class Model:
 
     name: str
     published: dict[str, float]
+    last_classes: float  # mean of the field `distinct`, the number of the last class
     run: se.Run
 
     def mean(self, metric: str) -> float:
@@ -56,7 +57,9 @@ def scored(folder: Path, output: Path, metrics: str) -> Model:
         command = [sys.executable, "-m", "sfr_eval", "score", str(file), "--output", str(target)]
         subprocess.run([*command, "--metrics", metrics], check=True, stdout=subprocess.DEVNULL)
     published = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return Model(folder.name, published, se.load(target))
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    last = sum(line["distinct"] for line in lines) / len(lines)
+    return Model(folder.name, published, last, se.load(target))
 
 
 def main() -> int:
@@ -79,8 +82,9 @@ def main() -> int:
 
 
 def published_table(models: list[Model]) -> list[str]:
-    """Print the published means beside ours. Returns a line for each that differs."""
-    faults = []
+    """Print the published means beside ours. Returns a line for each that differs, unless it is a
+    summary that averaged the number of the last class, one less than the number of classes."""
+    faults, notes = [], []
     print("| model | distinct, published | `distinct_10` | utility, published | `utility_10` |")
     print("|---|---|---|---|---|")
     for model in sorted(models, key=lambda model: model.mean("distinct_10")):
@@ -88,9 +92,16 @@ def published_table(models: list[Model]) -> list[str]:
         for theirs, ours in zip(("mean_distinct", "mean_utility"), OWN, strict=True):
             value, published = model.mean(ours), model.published[theirs]
             cells += [f"{published:.2f}", "-" if np.isnan(value) else f"{value:.2f}"]
-            if not np.isnan(value) and abs(value - published) > 1e-12:
+            if np.isnan(value) or abs(value - published) < 1e-12:
+                continue
+            if ours == OWN[0] and published == model.last_classes:
+                notes.append(
+                    f"{model.name} is published one too low: its summary averages `distinct`."
+                )
+            else:
                 faults.append(f"{model.name}: {theirs} is published as {published}, ours {value}")
         print(f"| {' | '.join(cells)} |")
+    print("\n".join(["", *notes]))
     return faults
 
 

@@ -46,8 +46,16 @@ def conditions(run: ScoredRun, metrics: Mapping[str, Sequence[str]]) -> Conditio
             (suite, metric): compared_signature(run, suite, metric)
             for suite, names in metrics.items()
             for metric in names
+            if _has_value(run, suite, metric)
         },
     )
+
+
+def _has_value(run: ScoredRun, suite: str, metric: str) -> bool:
+    """Return whether there is any number to compare; how an undefined one was measured is of no
+    account."""
+    estimates = run.suites[suite].estimates.values()
+    return any(row.metric == metric and row.value is not None for row in estimates)
 
 
 def mismatches(first: Conditions, second: Conditions) -> list[Mismatch]:

@@ -243,6 +243,21 @@ def test_another_signature_or_version_of_a_metric_is_refused(
     assert alike.pairs[0].mismatches == ()
 
 
+def test_how_an_undefined_metric_was_measured_is_of_no_account(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    def change(results: dict[str, Any]) -> None:
+        for row in results["estimates"]:
+            if row["metric"] == "unique_share":
+                row["signature"] += "|classes:none"
+                row |= {"value": None, "low": None, "high": None, "reason": "no classes"}
+
+    other = edit(copy(runs["narrow"], tmp_path / "other"), "results.json", change)
+    assert "|classes:none" in (other / "results.json").read_text()
+    for pair in ((runs["whole"], other), (other, runs["whole"])):
+        assert compare_runs(*pair).pairs[0].mismatches == ()
+
+
 def test_the_checkpoint_that_read_the_replies_may_differ() -> None:
     from sfr_eval.comparison.mismatch import compared_parts
 

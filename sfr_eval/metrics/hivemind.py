@@ -22,7 +22,7 @@ METRICS = by_id(
     Metric("reply_cosine_above_80", "lower",
            "Share of prompts whose replies have a mean cosine above .8, as in Infinity-Chat.",
            range=(0, 1), outcomes=True,
-           label="Prompts with a cosine above .8 (Infinity-Chat)", headline=("variety", 9)),
+           label="Prompts with a cosine above .8 (Infinity-Chat)", headline=("variety", 8)),
 )  # fmt: skip
 
 

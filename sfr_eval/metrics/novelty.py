@@ -27,7 +27,7 @@ METRICS = by_id(
            range=(1, REPLIES)),
     Metric("utility_10", "higher",
            "Scores 1 to 10 of replies that open a class, weighted by .8^i, by NoveltyBench.",
-           label="Utility of 10 (NoveltyBench)", headline=("variety", 8), range=(0, REPLIES)),
+           label="Utility of 10 (NoveltyBench)", headline=("quality", 8), range=(0, REPLIES)),
 )  # fmt: skip
 
 CLASSIFIER = "yimingzhang/deberta-v3-large-generation-similarity"

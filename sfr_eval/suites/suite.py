@@ -20,6 +20,8 @@ from sfr_eval.util.reading import gathered, joined, read_jsonl, read_model, read
 SUITE_FILE, QUERIES, PERSONAS = "suite.yaml", "queries.jsonl", "personas.yaml"
 """Names in the folder of a suite; the last two are those of suites without a folder (own.py)."""
 
+_NO_DATA = {SUITE_FILE, "LICENSE", "NOTICE"}
+
 _PROBLEMS: Mapping[str, Callable[[Path, CodeSettings], ProblemSet]] = {
     "mbpp": mbpp.load,
     "livecodebench": livecodebench.load,
@@ -224,7 +226,7 @@ def _asked(spec: SuiteSpec) -> bytes:
 
 def content_hash(spec: SuiteSpec, files: Iterable[tuple[str, bytes]]) -> str:
     """Return the part of a suite's version that says what it asks. `files` are name and content of
-    all files of its folder but suite.yaml, in the order of their names."""
+    all data files of its folder, in the order of their names."""
     digest = hashlib.sha256(_asked(spec))
     for name, content in files:
         digest.update(f"{name}\0{len(content)}\0".encode())
@@ -234,6 +236,6 @@ def content_hash(spec: SuiteSpec, files: Iterable[tuple[str, bytes]]) -> str:
 
 def _data_files(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith(".") and path.name != SUITE_FILE:
+        if path.is_file() and not path.name.startswith(".") and path.name not in _NO_DATA:
             name = str(path.relative_to(folder))
             yield name, inside(folder, name).read_bytes()  # refuses a link to elsewhere

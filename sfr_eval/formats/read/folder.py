@@ -40,7 +40,9 @@ def foreign_files(paths: Sequence[Path]) -> list[Path]:
         if path.is_file():
             files.append(path)
         elif path.is_dir() and not (path / "manifest.json").exists():
-            files += sorted(file for pattern in _PATTERNS for file in path.rglob(pattern))
+            files += novelty_bench.fullest(path) or sorted(
+                file for pattern in _PATTERNS for file in path.rglob(pattern)
+            )
     others = [path for path in paths if not path.is_file()]
     if len(paths) > 1 and others:
         raise UserError(f"score {others[0]}: is not a file; name one run folder, or files")

@@ -43,6 +43,11 @@ class NoveltyRow(BaseModel, extra="allow"):
         return self
 
 
+def fullest(folder: Path) -> list[Path]:
+    """Return the fullest of the three files in a folder; [] if there is none of them."""
+    return [folder / name for name in FILES if (folder / name).is_file()][:1]
+
+
 def looks_like(first: Mapping[str, Any]) -> bool:
     """Return whether this is a line of such a file."""
     return isinstance(first.get("generations"), list) and {"id", "prompt"} <= set(first)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.folder import import_generations
+from sfr_eval.formats.read.folder import foreign_files, import_generations
 from sfr_eval.store.given import read_given
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
@@ -89,6 +89,14 @@ def test_each_file_takes_what_the_others_add(named: str, read: Callable[..., Run
     folder = read(**{named: files[named]}, **{n: f for n, f in files.items() if n != named})
     assert groups_and_scores(folder) == FULL
     assert Manifest.load(folder.path).imported.warnings[1:] == ()
+
+
+def test_a_folder_stands_for_its_fullest_file(read: Callable[..., RunFolder]) -> None:
+    run = read(generations=as_generations(rows()), scores=rows())
+    folder = run.path.parent
+    assert foreign_files([folder]) == [folder / "scores.jsonl"]
+    (folder / "scores.jsonl").unlink()
+    assert foreign_files([folder]) == [folder / "generations.jsonl"]
 
 
 def test_generations_alone_give_no_classes(read: Callable[..., RunFolder]) -> None:

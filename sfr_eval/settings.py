@@ -217,9 +217,10 @@ class CodeSettings(Settings):
     group = SUITE
     _PROBLEMS: ClassVar = ("data", "release", "window", "prompt_form")
 
-    data: str | None = setting("code: JSONL file of problems, or small (bundled)")
+    data: str | None = setting("code, math: JSONL file of problems, or small (bundled)")
     release: str | None = setting(
-        "mbpp: full, sanitized; livecodebench: release_v1 to release_v6; -plus suites: plus, base"
+        "mbpp: full, sanitized; livecodebench: release_v1 to release_v6; -plus suites: plus, base; "
+        "math: math-500, gsm8k, aime-2024, aime-2025"
     )
     window: str | None = setting("livecodebench: contest dates like 2024-08:2025-01")
     prompt_form: str | None = setting("chat; mbpp also few-shot; humaneval also completion")

@@ -263,10 +263,12 @@ def _choose_engine(config: RunConfig, suites: Sequence[Suite]) -> str:
             "the world engine and world:... models belong together"
         )
     _check_installed(chosen)
-    if simulated and any(suite.world is None and suite.code is None for suite in suites):
+    if simulated and any(
+        not (suite.world or suite.code or suite.math or suite.has_answers) for suite in suites
+    ):
         raise UserError(
-            "--model world: only suites with a synthetic benchmark (persona) or reference "
-            "solutions (code) can be simulated"
+            "--model world: only suites with a synthetic benchmark (persona), reference solutions "
+            "(code, math) or known answers can be simulated"
         )
     return chosen
 

@@ -130,6 +130,9 @@ class Notes(Record):
     flips: int = 0
     other_mode: str | None = None
     modes_differ: int = 0
+    # draws of known answers: temperature -> a row for each prompt, and over all prompts
+    answers: dict[str, list[dict[str, Any]]] = Field({})
+    answer_laws: dict[str, dict[str, Any]] = Field({})
     # inside of the model: the numbers of a figure each
     profile: dict[str, list[dict[str, Any]]] = Field({})  # temperature -> a row for each layer
     map: dict[str, Any] | None = None

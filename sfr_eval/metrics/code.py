@@ -14,7 +14,7 @@ from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
 from sfr_eval.types import Cell, MetricResult, Sample, Value
 
-VERSION = "1"
+VERSION = "2"
 
 METRICS = by_id(
     Metric("pass_at_k", "higher", "Chance that one of k programs passes all tests.",

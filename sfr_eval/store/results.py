@@ -113,6 +113,8 @@ class Notes(Record):
     chunked_share: float | None = None
     unknown_share: float | None = None
     unreadable_share: float | None = None
+    foreign_share: float | None = None  # of the letters: in scripts without words
+    foreign_scripts: list[str] = Field([])
     encoder_deviation: EncoderDeviation | None = None
     # judges
     votes_asked: int | None = None

@@ -19,6 +19,9 @@ from sfr_eval.util.reading import json_rows, read_model
 Turn = dict[str, str]
 """A message: role and content."""
 
+CHAT_FIELDS = {"messages", "completion", "conversations", "conversation", "instruction"}
+"""Fields of which every form of a chat has one."""
+
 ROLES = {
     "system": "system",
     "user": "user",

@@ -11,6 +11,7 @@ from sfr_eval.grading.shape import shape
 from sfr_eval.grading.verdicts import Graded, Grading
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.metrics.metric import Metric, Pairs, by_id
+from sfr_eval.sandbox.types import missing_package
 from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
 from sfr_eval.types import Cell, MetricResult, Sample, Value
 
@@ -251,6 +252,10 @@ def _notes(context: Context, grading: Grading, answers: _ByPrompt) -> dict[str, 
         "retried_alone": sum(verdict.retried for verdict in verdicts),
         **{f"status_{status}": count for status, count in sorted(statuses.items())},
     }
+    missing = Counter(missing_package(verdict.detail) for verdict in verdicts)
+    del missing[""]
+    if missing:
+        notes["missing_packages"] = dict(missing.most_common(LISTED))
     flips = [flip for graded in answers.values() for _, flip in _flips(grading, graded)]
     notes |= {"graded_twice": len(flips), "flips": sum(flips)}
     if grading.other_mode is not None:

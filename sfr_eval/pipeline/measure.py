@@ -26,6 +26,7 @@ from sfr_eval.pipeline.job import Job, suite_families
 from sfr_eval.pipeline.reference import reference_estimates
 from sfr_eval.report.encoder_warnings import unreadable
 from sfr_eval.report.report import write_report
+from sfr_eval.report.warnings import missing_packages
 from sfr_eval.settings import CodeSettings, ScoreSettings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Notes, Results, Similarity
@@ -236,6 +237,8 @@ def cautions(results: Results) -> Iterator[str]:
     cause that another command mends."""
     for suite, notes in results.notes.get("embed_distance", {}).items():
         yield from (f"{suite}: {line}" for line in unreadable(notes))
+    for suite, notes in results.notes.get("pass_at_1", {}).items():
+        yield from (f"{suite}: {line}" for line in missing_packages(notes))
 
 
 AnyEstimate = TypeVar("AnyEstimate", bound=Estimate)

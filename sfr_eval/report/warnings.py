@@ -12,7 +12,7 @@ from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, reply_warnings
 from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.store.results import SuiteResults
+from sfr_eval.store.results import Notes, SuiteResults
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
 
@@ -173,6 +173,7 @@ def _grading(run: _Run) -> Iterator[str]:
             f"{notes.not_scored:,} programs could not be graded and are left out, not counted "
             "as wrong; score the run again."
         )
+    yield from missing_packages(notes)
     if notes.flips:
         yield (
             f"{notes.flips:,} of {notes.graded_twice:,} programs that were graded twice got "
@@ -182,6 +183,17 @@ def _grading(run: _Run) -> Iterator[str]:
         yield (
             f"The verdict mode matters for {notes.modes_differ:,} of {notes.programs:,} "
             f"programs: {notes.verdict_mode} is shown, {notes.other_mode} differs there."
+        )
+
+
+def missing_packages(notes: Notes) -> Iterator[str]:
+    """Yield that programs failed for want of packages, and which."""
+    if notes.missing_packages:
+        count = sum(notes.missing_packages.values())
+        names = ", ".join(f"{name} {n:,}" for name, n in notes.missing_packages.items())
+        yield (
+            f"{count:,} of {notes.programs:,} programs failed since the sandbox lacks what they "
+            f"import ({names}); they count as wrong."
         )
 
 

@@ -19,7 +19,8 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.plan import sample_seed
 from sfr_eval.util.chat_rows import CHAT_FIELDS, chat_of_row
-from sfr_eval.util.reading import json_rows, read_model
+from sfr_eval.util.reading import read_model
+from sfr_eval.util.tabular import table_rows
 
 if TYPE_CHECKING:
     from sfr_eval.metrics.context import Context
@@ -85,7 +86,7 @@ def read_style_data(file: Path, suite: "Suite") -> Labelled:
     known = {*suite.personas, *suite.other_personas}
     ids = {_words(text): query for query, text in suite.queries.items()}
     rows, left_out = [], 0
-    for where, loaded in json_rows(file):
+    for where, loaded in table_rows(file):
         for row in _style_rows(loaded, suite, where=where):
             other_suite = row.suite not in ("", suite.id)
             if known and row.persona and not other_suite and row.persona not in known:

@@ -8,13 +8,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sfr_eval.errors import UserError
-from sfr_eval.util.reading import json_rows, read_model
+from sfr_eval.util.reading import read_model
 
 Turn = dict[str, str]
 """A message: role and content."""
@@ -101,12 +100,6 @@ class _Alpaca(BaseModel):
     output: str
     history: list[tuple[str, str]] | None = None
     system: str | None = None
-
-
-def read_chats(file: Path) -> Iterator[tuple[str, Chat]]:
-    """Yield (place, chat) of each row of a file: JSON lines, or one JSON list."""
-    for where, row in json_rows(file):
-        yield where, chat_of_row(row, where=where)
 
 
 def chat_of_row(row: Any, *, where: str) -> Chat:

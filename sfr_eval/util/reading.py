@@ -123,21 +123,7 @@ def json_lines(file: Path) -> Iterator[tuple[str, Any]]:
     for number, line in bounded_lines(file):
         if line.strip():
             where = f"{file}:{number}"
-            yield where, parsed_json(line.removeprefix("\ufeff"), where=where)
-
-
-def json_rows(file: Path) -> Iterator[tuple[str, Any]]:
-    """Yield (place, value) of each row of JSON lines, or of a file that is one JSON list."""
-    lines = json_lines(file)
-    start = next((line.lstrip("\ufeff \t") for _, line in bounded_lines(file) if line.strip()), "")
-    if start.startswith("["):
-        try:
-            rows = json.loads(file.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError, RecursionError):
-            rows = None  # lists in lines, or malformed: the line says where
-        if isinstance(rows, list) and (not rows or isinstance(rows[0], dict)):
-            lines = ((f"{file}: row {number}", row) for number, row in enumerate(rows, start=1))
-    yield from lines
+            yield where, parsed_json(line, where=where)
 
 
 def parsed_json(text: str, *, where: str) -> Any:

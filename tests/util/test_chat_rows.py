@@ -1,13 +1,11 @@
 """pytest tests/util/test_chat_rows.py"""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.util.chat_rows import Chat, chat_of_row, read_chats
+from sfr_eval.util.chat_rows import Chat, chat_of_row
 
 ASK, SAY = {"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}
 RULE = {"role": "system", "content": "Be brief."}
@@ -71,20 +69,3 @@ def test_a_bad_row_is_one_line(row: Any, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         chat_of_row(row, where="x:1")
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_lines_and_lists_with_or_without_a_mark(tmp_path: Path, mark: str) -> None:
-    rows = [{"messages": [ASK, SAY]}, {"instruction": "Why?", "output": "So."}]
-    lines, whole = tmp_path / "a.jsonl", tmp_path / "a.json"
-    lines.write_text(mark + "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    whole.write_text(mark + json.dumps(rows, indent=1), encoding="utf-8")
-    chats = [chat for _, chat in read_chats(lines)]
-    assert [chat.turns for chat in chats] == [(ASK, SAY)] * 2
-    assert [chat for _, chat in read_chats(whole)] == chats
-    whole.write_text("[{]")
-    with pytest.raises(UserError, match=r"a.json:1: is not JSON"):
-        list(read_chats(whole))
-    whole.write_text(json.dumps([rows[0], {"a": 1}]))
-    with pytest.raises(UserError, match=r"a.json: row 2: needs either messages"):
-        list(read_chats(whole))

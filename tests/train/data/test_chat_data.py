@@ -91,7 +91,7 @@ def test_a_persona_needs_a_card_and_no_second_system_message(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"file": "none.jsonl"}, r"none.jsonl: cannot be read"),
+        ({"file": "none.jsonl"}, r"none.jsonl: no such file"),
         ({"dataset": "/no/such/set"}, r"data.dataset /no/such/set: cannot be loaded"),
     ],
 )
@@ -159,6 +159,9 @@ def test_sharegpt_and_alpaca_rows_and_lists_are_read(tmp_path: Path) -> None:
             ]
         )
     )
-    train, _ = load_rows(DataSettings.model_validate({"file": file, "personas": cards}))
+    settings = DataSettings.model_validate({"file": file, "personas": cards})
+    train, _ = load_rows(settings)
+    file.write_text("\ufeff" + file.read_text(), encoding="utf-8")
+    assert load_rows(settings)[0] == train
     card = {"role": "system", "content": "You are a judge."}
     assert train == [{"prompt": [card, ASK], "completion": [SAY]}] * 2

@@ -17,7 +17,8 @@ from sfr_eval.suites.spec import PersonaRow
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import find_suite
 from sfr_eval.util.chat_rows import Chat, chat_of_row
-from sfr_eval.util.reading import json_rows, read_model, read_yaml
+from sfr_eval.util.reading import read_model, read_yaml
+from sfr_eval.util.tabular import table_rows
 from sfr_train.data.hub import load_dataset
 from sfr_train.data.world_text import persona_chats
 from sfr_train.settings import Settings
@@ -127,7 +128,7 @@ def _with_card(chat: Chat, cards: Mapping[str, str], *, where: str, card_file: P
 def _source(settings: DataSettings) -> Iterator[tuple[str, Any]]:
     """Yield rows, each with its location for error messages."""
     if settings.file is not None:
-        yield from json_rows(settings.file)
+        yield from table_rows(settings.file)
     elif settings.world is not None:
         world = PersonaWorld.load(find_suite("persona"))
         source = settings.world

@@ -129,7 +129,13 @@ def check_style_data(settings: ScoreSettings, suites: Sequence[Suite]) -> None:
     if settings.style_data is None or not {"style", "population"} & families(settings, suites):
         return
     for suite in suites:
-        read_style_data(settings.style_data, suite)
+        labelled = read_style_data(settings.style_data, suite)
+        lacking = [persona for persona in suite.personas if persona not in labelled.personas]
+        if lacking and labelled.texts:
+            log(
+                f"--style-data {settings.style_data}: holds no replies of {', '.join(lacking)}: "
+                "style is not measured of them"
+            )
 
 
 def families(settings: ScoreSettings, suites: Sequence[Suite]) -> set[str]:

@@ -113,6 +113,8 @@ class Notes(Record):
     chunked_share: float | None = None
     unknown_share: float | None = None
     unreadable_share: float | None = None
+    foreign_share: float | None = None  # of the letters: in scripts without words
+    foreign_scripts: list[str] = Field([])
     encoder_deviation: EncoderDeviation | None = None
     # judges
     votes_asked: int | None = None
@@ -125,6 +127,7 @@ class Notes(Record):
     verdict_mode: str = ""
     isolation: str = ""
     programs: int = 0
+    missing_packages: dict[str, int] = Field({})  # package -> programs that ended without it
     not_scored: int = 0
     graded_twice: int = 0
     flips: int = 0

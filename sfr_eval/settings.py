@@ -129,6 +129,9 @@ class EngineSettings(Settings):
     )
     chat_template: Path | None = setting("Jinja file; default: the tokenizer's own template")
     prices: Prices | None = setting(f"of --model on a server: {_PRICES}")
+    seed_bits: Annotated[Number, Field(ge=0, le=63)] | None = setting(
+        "bits of a seed that the server takes, 0: send none; default: 63, fewer if refused"
+    )
     tensor_parallel: Count = setting(
         "GPUs that share one copy of the model", default=1, group=SCALING
     )

@@ -141,9 +141,11 @@ def read(spec: JudgeSpec, answer: Answer) -> tuple[JudgementStatus, float | None
         return "error" if answer.outcome == "failed" else "unsupported", None, answer.error
     if answer.outcome == "refused":
         return "refused", None, _start(answer.error or answer.text)
+    if answer.outcome == "no_content":
+        return "unparsed", None, answer.error
     score = read_answer(spec, answer.text)
     if score is None:
-        cut = "cut at max_tokens: " if answer.finish_reason == "length" else ""
+        cut = "cut at max_tokens: " if answer.ended == "length" else ""
         return "unparsed", None, cut + _start(answer.text)
     return "ok", _CHOICE_SCORES[score] if isinstance(score, str) else score, ""
 

@@ -184,6 +184,7 @@ class Subject:
             prices=prices and Prices(prompt=prices[0], completion=prices[1]),
             max_cost=requests.max_cost,
             system_role=serving.system_role,
+            seed_bits=serving.seed_bits,
         )
 
 
@@ -241,6 +242,10 @@ def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
     if serving.chat_template is not None:
         template = read_template(serving.chat_template)
         identity["chat_template"] = hashlib.sha256(template.encode()).hexdigest()[:16]
+    if serving.seed_bits is not None:
+        if engine != "openai":
+            raise UserError(f"--seed-bits: belongs to servers (--base-url), not to {engine}")
+        identity["seed_bits"] = serving.seed_bits
     return Subject(checkpoint=checkpoint, engine=engine, identity=identity, config=config)
 
 

@@ -34,6 +34,7 @@ class StatusCounts:
     unsupported: int
     error: int
     empty: int
+    no_content: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

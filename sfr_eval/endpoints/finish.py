@@ -3,7 +3,7 @@
 from typing import Literal
 
 Ended = Literal["stop", "length", "content_filter", "error", "unknown"]
-"""stop: by itself; length: cut at the limit; content_filter: withheld; error: the server gave up."""
+"""stop: by itself; length: cut at the limit; content_filter: withheld; error: given up."""
 
 _SPELLINGS: dict[Ended, tuple[str, ...]] = {
     "stop": (

@@ -3,8 +3,9 @@
 Retried: no connection, a cut or unreadable response, a time-out, HTTP 408, 409, 429 and 5xx. Never
 retried: an answer whose content is unwelcome, since asking until it is welcome would change the
 distribution that is being measured. A server that refuses several requests in a row for a reason
-that holds for all (key, money, model) is not asked any more. The retries are our own because openai's know neither the wait
-that all requests to a server share, nor the budget, nor the other servers.
+that holds for all (key, money, model) is not asked any more. The retries are our own because
+openai's know neither the wait that all requests to a server share, nor the budget, nor the other
+servers.
 """
 
 import asyncio

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sfr_eval.errors import UserError
 from sfr_eval.temperature import checked_temperatures
 from sfr_eval.thinking import parse_think_tags
+from sfr_eval.util.assignments import read_assignments
 from sfr_eval.util.reading import one_line
 
 ENGINE, SUITE, OUTPUT, SCALING = "Model and engine", "Suite", "Output", "Scaling"
@@ -101,6 +102,7 @@ def _temperature(value: float) -> float:
 
 
 Temperature = Annotated[float, AfterValidator(_temperature)]
+Assignments = Annotated[dict[str, Any], parsed_by(read_assignments)]
 Names = Annotated[tuple[str, ...], SplitNames]
 Number = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[Number, Field(ge=1)]
@@ -135,6 +137,9 @@ class EngineSettings(Settings):
     )
     chat_template: Path | None = setting("Jinja file; default: the tokenizer's own template")
     prices: Prices | None = setting(f"of --model on a server: {_PRICES}")
+    engine_args: Assignments | None = setting(
+        "further arguments of vLLM's EngineArgs: name=value,... or JSON"
+    )
     seed_bits: Annotated[Number, Field(ge=0, le=63)] | None = setting(
         "bits of a seed that the server takes, 0: send none; default: 63, fewer if refused"
     )

@@ -13,7 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sfr_eval.errors import UserError
+from sfr_eval.temperature import checked_temperatures
 from sfr_eval.thinking import parse_think_tags
+from sfr_eval.util.assignments import read_assignments
 from sfr_eval.util.reading import one_line
 
 ENGINE, SUITE, OUTPUT, SCALING = "Model and engine", "Suite", "Output", "Scaling"
@@ -95,6 +97,12 @@ def _think_tags(value: str) -> str:
     return value
 
 
+def _temperature(value: float) -> float:
+    return checked_temperatures((value,))[0]
+
+
+Temperature = Annotated[float, AfterValidator(_temperature)]
+Assignments = Annotated[dict[str, Any], parsed_by(read_assignments)]
 Names = Annotated[tuple[str, ...], SplitNames]
 Number = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[Number, Field(ge=1)]
@@ -129,6 +137,12 @@ class EngineSettings(Settings):
     )
     chat_template: Path | None = setting("Jinja file; default: the tokenizer's own template")
     prices: Prices | None = setting(f"of --model on a server: {_PRICES}")
+    engine_args: Assignments | None = setting(
+        "further arguments of vLLM's EngineArgs: name=value,... or JSON"
+    )
+    seed_bits: Annotated[Number, Field(ge=0, le=63)] | None = setting(
+        "bits of a seed that the server takes, 0: send none; default: 63, fewer if refused"
+    )
     tensor_parallel: Count = setting(
         "GPUs that share one copy of the model", default=1, group=SCALING
     )
@@ -203,6 +217,12 @@ class JudgeSettings(Settings):
         "rubrics, by name or file", default=("ctx", "rel", "flu")
     )
     judge_votes: int = setting("answers of a judge to each question", default=1, ge=1, le=99)
+    judge_temperature: Temperature | None = setting(
+        "temperature of the judge; default: its file's, 0.7"
+    )
+    judge_max_tokens: Annotated[Number, Field(ge=8)] | None = setting(
+        "length limit of a judge's answer; default: its file's, 4096 if it reasons first"
+    )
     judge_prices: Prices | None = setting(f"of --judge: {_PRICES}")
     judge_calibration: Path | None = setting("file written by `sfr-eval calibrate --judge`")
 

@@ -16,6 +16,7 @@ from sfr_eval.models.checkpoint import Checkpoint, resolve
 from sfr_eval.models.fingerprint import read_json_object
 from sfr_eval.models.loading import load_prompter
 from sfr_eval.models.prompting import Prompter, read_template
+from sfr_eval.samplers.engine_args import check_engine_args, identifying
 from sfr_eval.samplers.transformers import TransformersSampler
 from sfr_eval.samplers.vllm import VllmSampler, runs_on_cpu
 from sfr_eval.samplers.world import WorldSampler
@@ -88,6 +89,7 @@ class Subject:
             and runs_on_cpu()
             and self.identity["dtype"] == "float32"
             and self.config.serving.tensor_parallel == 1
+            and not self.config.serving.engine_args
         )
         return "bitwise" if exact else "statistical"
 
@@ -184,6 +186,7 @@ class Subject:
             prices=prices and Prices(prompt=prices[0], completion=prices[1]),
             max_cost=requests.max_cost,
             system_role=serving.system_role,
+            seed_bits=serving.seed_bits,
         )
 
 
@@ -241,6 +244,16 @@ def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
     if serving.chat_template is not None:
         template = read_template(serving.chat_template)
         identity["chat_template"] = hashlib.sha256(template.encode()).hexdigest()[:16]
+    if serving.engine_args:
+        if engine != "vllm":
+            raise UserError(f"--engine-args: are those of vLLM; --engine {engine} has none")
+        check_engine_args(serving.engine_args)
+        if deciding := identifying(serving.engine_args):
+            identity["engine_args"] = deciding
+    if serving.seed_bits is not None:
+        if engine != "openai":
+            raise UserError(f"--seed-bits: belongs to servers (--base-url), not to {engine}")
+        identity["seed_bits"] = serving.seed_bits
     return Subject(checkpoint=checkpoint, engine=engine, identity=identity, config=config)
 
 

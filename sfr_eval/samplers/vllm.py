@@ -236,7 +236,7 @@ def engine_arguments(
         }
     else:
         arguments["gpu_memory_utilization"] = serving.gpu_memory_utilization
-    return arguments
+    return arguments | (serving.engine_args or {})
 
 
 def engine_version() -> str:

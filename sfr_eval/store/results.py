@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -34,6 +34,7 @@ class StatusCounts:
     unsupported: int
     error: int
     empty: int
+    no_content: Annotated[int, Field(exclude_if=lambda count: count == 0)] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

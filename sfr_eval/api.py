@@ -188,12 +188,13 @@ def export(
     return export_run(Path(run), format=format, output=target, **options)
 
 
-def compare(a: PathLike, b: PathLike, *more: PathLike, **options: Any) -> Any:
-    """Compare runs prompt by prompt, each with the first, as `sfr-eval compare` does; `options`
+def compare(a: PathLike, *more: PathLike, **options: Any) -> Any:
+    """Compare runs prompt by prompt, each with the first, as `sfr-eval compare` does. The folder of
+    a sweep stands for its decoders; `options`
     are those of `sfr_eval.comparison.compare.compare_runs`."""
     from sfr_eval.comparison.compare import compare_runs
 
-    return compare_runs(a, b, *more, **options)
+    return compare_runs(a, *more, **options)
 
 
 def compare_groups(groups: Mapping[str, Sequence[PathLike]], **options: Any) -> Any:

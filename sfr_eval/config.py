@@ -1,6 +1,6 @@
 """The settings of one run, and where they come from.
 
-Precedence: command line > SFR_EVAL_* > --config file > suite > default. A setting that nobody set
+Precedence: command line > SFR_EVAL_* > --config file > preset > suite > default. A setting that nobody set
 stays None where the suite or the engine decides; the manifest records the resolved value.
 """
 
@@ -15,7 +15,9 @@ import yaml
 from pydantic import AfterValidator, Field, PlainSerializer, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from sfr_eval.decoding import checked_sweep, swept
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.presets import find_preset
 from sfr_eval.settings import (
     ENGINE,
     OUTPUT,
@@ -28,9 +30,11 @@ from sfr_eval.settings import (
     Names,
     Number,
     RequestSettings,
+    SamplingFilters,
     ScoreSettings,
     Settings,
     SplitNames,
+    Texts,
     parsed_by,
     setting,
 )
@@ -100,8 +104,12 @@ class RunConfig(Settings):
         "0.2:1.6:0.2 (both ends included) or 0.6,1.0; default: the suite's"
     )
     sampling: Literal["neutral", "model"] = setting(
-        "neutral: temperature only; model: its generation_config", default="neutral"
+        "filters that nobody sets: off, or as in the model's generation_config", default="neutral"
     )
+    sweep: Annotated[Texts, AfterValidator(checked_sweep)] | None = setting(
+        "min_p=0,0.05,0.1: a run for each value of a filter; several axes are crossed", whole=True
+    )
+    preset: str | None = setting("a published protocol; see `sfr-eval ls presets`")
     max_tokens: Count | None = setting("length limit of a reply; default: suite's")
     seed: Annotated[Number, Field(ge=0, lt=2**63)] = setting("seed of all draws", default=0)
     output: Path | None = setting(
@@ -116,6 +124,7 @@ class RunConfig(Settings):
     shard: ShardText | None = setting(
         "i/n: only every n-th query, from the i-th on, for array jobs", group=SCALING
     )
+    filters: SamplingFilters = SamplingFilters()
     serving: EngineSettings = EngineSettings()
     requests: RequestSettings = RequestSettings()
     score: ScoreSettings = ScoreSettings()
@@ -147,6 +156,8 @@ class RunConfig(Settings):
                 raise ValueError(f"{name.replace('_', '-')}: belongs to --engine ray")
         if self.shard is not None and self.judging.judge is not None:
             raise ValueError("judge: give it to `sfr-eval score` when the shards are joined")
+        if self.shard is not None and self.sweep is not None:
+            raise ValueError("sweep: cannot be sharded; shard each decoder, e.g. with --min-p")
         return self
 
 
@@ -207,6 +218,7 @@ def load_run_config(
             values[field] = text
     values.update({n: v for n, v in flattened(overrides).items() if v is not None})
     refuse_unknown(values, where="--set")
+    with_preset(values)
     for required in ("model", "suite"):
         if not values.get(required):
             raise UserError(f"--{required}: not given; name one, e.g. {_EXAMPLE[required]}")
@@ -214,6 +226,24 @@ def load_run_config(
         return RunConfig.model_validate(values)
     except ValidationError as error:
         raise UserError(one_line(error, where="--")) from None
+
+
+def with_preset(values: dict[str, Any]) -> None:
+    """Add what the preset says and nobody else does, axes of the sweep included. Raises UserError
+    for an unknown preset, and for a filter that is both set and swept."""
+    try:
+        axes = swept(values.get("sweep") or ())
+    except ValueError as error:
+        raise UserError(f"--sweep: {error}") from None
+    for axis in axes:
+        if axis in values:
+            raise UserError(
+                f"--sweep {axis}=...: --{axis.replace('_', '-')} {values[axis]} is set, too; give "
+                "one of them"
+            )
+    if values.get("preset"):
+        preset = find_preset(str(values["preset"])).settings
+        values |= {n: v for n, v in preset.items() if n not in values and n not in axes}
 
 
 _EXAMPLE = {"model": "--model demo", "suite": "--suite persona"}

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from sfr_eval.decoding import NO_FILTERS, decoder_label
 from sfr_eval.errors import UserError
 from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.thinking import ThinkTags
@@ -57,6 +58,23 @@ class Identity(Record):
     def sampling_of(self, suite: str) -> dict[str, Any]:
         """Return the stated sampling fields of a suite, without temperature; {} if unknown."""
         return self.sampling.get(suite, {}) if isinstance(self.sampling, dict) else {}
+
+    @property
+    def decoder(self) -> str:
+        """The name of the decoder, "" where no filter is on or none is known; suite by suite if
+        they have different ones."""
+        labels = {suite: decoder_label(self.sampling_of(suite)) for suite in self.suites}
+        if len(set(labels.values())) <= 1:
+            return next(iter(labels.values()), "")
+        return "; ".join(f"{suite}: {label or NO_FILTERS}" for suite, label in labels.items())
+
+
+class PresetFacts(Record):
+    """The published protocol that a run follows."""
+
+    name: str = ""
+    source: str = ""
+    changed: tuple[str, ...] = ()  # settings that are not as it says
 
 
 class PersonaName(Record):
@@ -162,6 +180,8 @@ class Manifest(Record):
     thinking: ThinkTags | None = None
     config: StoredConfig = StoredConfig()
     imported: ImportFacts | None = Field(None, alias="import")
+    preset: PresetFacts | None = None
+    not_applied: dict[str, Any] = {}  # of generation_config, with --sampling model
     determinism: str | None = None
     versions: dict[str, str] = {}
     platform: str = ""

@@ -1,7 +1,8 @@
 """The settings of one run, and where they come from.
 
-Precedence: command line > SFR_EVAL_* > --config file > preset > suite > default. A setting that nobody set
-stays None where the suite or the engine decides; the manifest records the resolved value.
+Precedence: command line > SFR_EVAL_* > --config file > preset > suite > default. A setting that
+nobody set stays None where the suite or the engine decides; the manifest records the resolved
+value.
 """
 
 import os
@@ -15,9 +16,9 @@ import yaml
 from pydantic import AfterValidator, Field, PlainSerializer, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from sfr_eval.decoding import checked_sweep, swept
+from sfr_eval.decoders.decoder import checked_sweep, swept
+from sfr_eval.decoders.presets import find_preset
 from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.presets import find_preset
 from sfr_eval.settings import (
     ENGINE,
     OUTPUT,
@@ -243,6 +244,7 @@ def with_preset(values: dict[str, Any]) -> None:
             )
     if values.get("preset"):
         preset = find_preset(str(values["preset"])).settings
+        refuse_unknown(preset, where=f"preset {values['preset']}")
         values |= {n: v for n, v in preset.items() if n not in values and n not in axes}
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sfr_eval.config import Shard
-from sfr_eval.decoding import SamplingChoice, refuse_greedy
+from sfr_eval.decoders.decoder import SamplingChoice, refuse_greedy
 from sfr_eval.errors import UserError
 from sfr_eval.store.manifest import Manifest, PersonaName, PlannedSuite
 from sfr_eval.suites.suite import Suite

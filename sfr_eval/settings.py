@@ -125,7 +125,7 @@ _PRICES = "dollars per million prompt and completion tokens"
 
 class SamplingFilters(Settings):
     """What shapes the distribution before a token is drawn, beside temperature, and what ends a
-    reply. None: not said here, so the next source decides (`decoding.SamplingChoice`)."""
+    reply. None: not said here, so the next source decides (`decoders.decoder.SamplingChoice`)."""
 
     group = "Sampling"
 

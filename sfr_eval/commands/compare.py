@@ -48,8 +48,8 @@ def compare(
 ) -> None:
     """Compare runs, paired by prompt, at equal temperature and at equal quality.
 
-    RUNS: run folders A B [C ...], or the folder of a sweep; each is compared with A. With --group, groups of several
-    trainings are compared instead, over training seeds and queries.
+    RUNS: run folders A B [C ...], or the folder of a sweep; each is compared with A. With --group,
+    groups of several trainings are compared instead, over training seeds and queries.
     """
     if groups and similarity:
         raise UserError("--similarity: compares two runs, not groups")

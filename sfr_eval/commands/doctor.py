@@ -110,7 +110,7 @@ def check_model(model: str, *, base_url: Sequence[str] = ()) -> Iterator[Finding
 
 
 def _checkpoint_sampling(generation_config: dict[str, object]) -> Finding:
-    from sfr_eval.decoding import FILTERS, not_applied
+    from sfr_eval.decoders.decoder import FILTERS, not_applied
 
     left_out = not_applied(generation_config)
     names = ("temperature", *FILTERS, *left_out)

@@ -37,21 +37,30 @@ def score(
 ) -> int:
     """Measure stored samples again, without generating; join shards.
 
-    PATHS: a run folder, all shards of one run, or files of generations made with another tool.
+    PATHS: a run folder, a sweep, all shards of one run, or files of generations made with another
+    tool.
     """
+    from sfr_eval.comparison.files import compare_again
     from sfr_eval.demo import train_demo_models
     from sfr_eval.formats.read.mapping import Fields
     from sfr_eval.pipeline.score import score_paths
+    from sfr_eval.store.sweep_folder import decoders_of
 
     judge_settings(settings)  # refuses settings that need a judge
     train_demo_models(settings.get("model"), settings.get("base_model"))
     fields = Fields(query=query_field, persona=persona_field)
-    scored = score_paths(paths, settings, suite=suite, output=output, fields=fields)
-    show_results(scored.folder, as_json=as_json)
-    for line in scored.trouble:
-        log(line)
-    (log if as_json else say)(f"report: {scored.report.resolve()}")
-    return 3 if scored.trouble else 0
+    swept = len(paths) == 1 and decoders_of(paths[0])
+    failed = False
+    for group in [[run] for run in swept] if swept else [paths]:
+        scored = score_paths(group, settings, suite=suite, output=output, fields=fields)
+        show_results(scored.folder, as_json=as_json)
+        for line in scored.trouble:
+            log(line)
+        (log if as_json else say)(f"report: {scored.report.resolve()}")
+        failed = failed or bool(scored.trouble)
+    if swept and len(swept) > 1:
+        (log if as_json else say)(f"comparison: {compare_again(paths[0]).resolve()}")
+    return 3 if failed else 0
 
 
 def show_results(folder: Path, *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.decoding import FILTERS
+from sfr_eval.decoders.decoder import FILTERS
 from sfr_eval.metrics.families import NEED_CHECKPOINT
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.types import PromptKey

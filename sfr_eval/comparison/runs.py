@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfr_eval.decoding import NO_FILTERS
+from sfr_eval.decoders.decoder import NO_FILTERS
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.store.manifest import Identity, Manifest

@@ -9,7 +9,7 @@ from sfr_eval.comparison.lengths import lengths_of_runs
 from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.decoding import NO_FILTERS
+from sfr_eval.decoders.decoder import NO_FILTERS
 from sfr_eval.report.course import beyond_the_encoder
 from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.config import RunConfig
-from sfr_eval.decoding import Point, SamplingChoice, point_label, points
+from sfr_eval.decoders.decoder import Point, SamplingChoice, point_label, points
+from sfr_eval.decoders.presets import find_preset
 from sfr_eval.errors import UserError
 from sfr_eval.formats.write.trackers import usable_trackers
 from sfr_eval.judges.panel import JudgePanel, open_panel
@@ -20,7 +21,6 @@ from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.checkpoint import resolve_base
 from sfr_eval.pipeline.checkpoint import check_reward, check_subject
 from sfr_eval.plan import Plan, differences, make_plan
-from sfr_eval.presets import find_preset
 from sfr_eval.samplers.subject import Subject, resolve_subject
 from sfr_eval.sandbox.detect import detect
 from sfr_eval.settings import ScoreSettings

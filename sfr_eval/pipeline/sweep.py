@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sfr_eval.comparison.compare import compare_runs
-from sfr_eval.comparison.files import write_comparison
+from sfr_eval.comparison.files import sweep_order, write_comparison
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
@@ -52,7 +52,7 @@ def execute_sweep(config: RunConfig) -> SweepOutcome:
     lines = [f"{outcome.folder.name}: {line}" for outcome in outcomes for line in outcome.lines]
     if len(runs) == 1:
         return _ended(folder, outcomes, exit_code=exit_code, lines=lines)
-    comparison = compare_runs(*_ordered(runs))
+    comparison = compare_runs(*sweep_order(folder))
     page = write_comparison(comparison, folder)
     ended = _ended(folder, outcomes, exit_code=exit_code, lines=lines)
     return replace(ended, comparison=comparison, page=page)
@@ -69,18 +69,6 @@ def _ended(
         page=None,
         lines=tuple(lines),
     )
-
-
-def _ordered(runs: Sequence[Preflight]) -> list[Path]:
-    """Return the run folders, the decoder without filters first, since others are compared with the
-    first."""
-    order = sorted(runs, key=lambda ready: bool(_decoder(ready)))
-    return [ready.folder.path for ready in order]
-
-
-def _decoder(ready: Preflight) -> str:
-    manifest = ready.folder.read_manifest()
-    return manifest.identity.decoder if manifest else ""
 
 
 def _draw(runs: Sequence[Preflight]) -> list[Drawn]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sfr_eval.decoding import OFF
+from sfr_eval.decoders.decoder import OFF
 from sfr_eval.errors import UserError
 from sfr_eval.samplers.rows import finished_row
 from sfr_eval.suites.problems.simulated import SimulatedCoder

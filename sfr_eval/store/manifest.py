@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sfr_eval.decoding import NO_FILTERS, decoder_label
+from sfr_eval.decoders.decoder import NO_FILTERS, decoder_label
 from sfr_eval.errors import UserError
 from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.thinking import ThinkTags

@@ -43,8 +43,6 @@ def plan_of(subject: Subject, *, samples: int = 4, limit: int = 2, max_tokens: i
     return make_plan(
         [load_suite("persona")],
         subject=subject.identity,
-        sampling_policy="neutral",
-        generation_config={},
         samples=samples,
         temperatures=(0.7, 1.0),
         max_tokens=max_tokens,

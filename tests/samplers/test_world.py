@@ -21,8 +21,6 @@ def suite() -> Suite:
 def requests(suite: Suite, **changes: Any) -> list[Request]:
     settings: dict[str, Any] = {
         "subject": {"model": "world"},
-        "sampling_policy": "neutral",
-        "generation_config": {},
         "samples": 6,
         "temperatures": (1.0,),
         "max_tokens": None,

@@ -38,3 +38,15 @@ def find_preset(name: str) -> Preset:
 def read_preset(file: Path) -> Preset:
     """Read a preset's file. Raises UserError that names file and field."""
     return read_model(Preset, read_yaml_mapping(file), where=str(file))
+
+
+def preset_line(file: Path) -> str:
+    """Return a preset in one line: what it is, its settings, what its source does not say."""
+    preset = read_preset(file)
+    values = ", ".join(f"{name} {_written(value)}" for name, value in preset.settings.items())
+    unknown = f"; not stated: {', '.join(preset.unknown)}" if preset.unknown else ""
+    return f"{preset.title}: {values}{unknown} ({preset.source})"
+
+
+def _written(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -73,7 +73,8 @@ def not_applied(generation_config: Mapping[str, Any]) -> dict[str, Any]:
         if name not in _HARMLESS
         and name not in ("stop_strings", *FILTERS)
         and not name.startswith("_")
-        and value not in (None, [], {}, "", False)
+        and value is not False
+        and value not in (None, [], {}, "")
         and value != _NEUTRAL.get(name)
     }
 

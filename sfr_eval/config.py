@@ -44,7 +44,7 @@ from sfr_eval.util.reading import one_line, read_yaml_mapping
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 
-Suites = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], SplitNames, Field(min_length=1)]
+Suites = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], SplitNames]
 Trackers = Annotated[tuple[Literal["mlflow", "wandb", "none"], ...], SplitNames]
 
 
@@ -95,7 +95,11 @@ class RunConfig(Settings):
         default=...,
         group=ENGINE,
     )
-    suite: Suites = setting("suite, by name or folder", default=..., group=SUITE)
+    suite: Suites = setting("suite, by name or folder", default=(), group=SUITE)
+    prompts: Path | None = setting(
+        "instead of a suite: prompts as text lines, JSONL, CSV, Parquet", group=SUITE
+    )
+    prompt_field: str | None = setting("field of --prompts that holds the prompt", group=SUITE)
     personas: Names | None = setting("only these personas of the suite", group=SUITE)
     limit: Count | None = setting(
         "only the first N queries of each suite, with all personas", group=SUITE
@@ -155,6 +159,8 @@ class RunConfig(Settings):
         for name in ("replicas", "ray_address"):
             if getattr(self.serving, name) is not None and self.serving.engine != "ray":
                 raise ValueError(f"{name.replace('_', '-')}: belongs to --engine ray")
+        if self.prompt_field is not None and self.prompts is None:
+            raise ValueError("prompt-field: needs --prompts FILE")
         if self.shard is not None and self.judging.judge is not None:
             raise ValueError("judge: give it to `sfr-eval score` when the shards are joined")
         if self.shard is not None and self.sweep is not None:
@@ -220,9 +226,10 @@ def load_run_config(
     values.update({n: v for n, v in flattened(overrides).items() if v is not None})
     refuse_unknown(values, where="--set")
     with_preset(values)
-    for required in ("model", "suite"):
-        if not values.get(required):
-            raise UserError(f"--{required}: not given; name one, e.g. {_EXAMPLE[required]}")
+    if not values.get("model"):
+        raise UserError("--model: not given; name one, e.g. --model demo")
+    if not values.get("suite") and not values.get("prompts"):
+        raise UserError("--suite: not given; name one, e.g. --suite persona, or --prompts FILE")
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
@@ -245,10 +252,8 @@ def with_preset(values: dict[str, Any]) -> None:
     if values.get("preset"):
         preset = find_preset(str(values["preset"])).settings
         refuse_unknown(preset, where=f"preset {values['preset']}")
-        values |= {n: v for n, v in preset.items() if n not in values and n not in axes}
-
-
-_EXAMPLE = {"model": "--model demo", "suite": "--suite persona"}
+        taken = {*values, *axes, *(("suite",) if values.get("prompts") else ())}
+        values |= {name: value for name, value in preset.items() if name not in taken}
 
 
 def refuse_unknown(

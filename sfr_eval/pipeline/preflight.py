@@ -27,6 +27,7 @@ from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest, PresetFacts
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.store.sweep_folder import refuse_run_in, refuse_sweep_in
+from sfr_eval.suites.prompt_file import prompt_suite
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.util.assets import cache_folder, cache_open_to_others
@@ -42,6 +43,7 @@ class Preflight:
 
     config: RunConfig
     suites: tuple[Suite, ...]
+    own_suites: tuple[Suite, ...]  # those of `suites` that the run folder has to keep
     subject: Subject
     plan: Plan
     folder: RunFolder
@@ -82,6 +84,7 @@ class Model:
     """What all decoders of a sweep share: suites, and the model that answers."""
 
     suites: tuple[Suite, ...]
+    own_suites: tuple[Suite, ...]
     subject: Subject
     trackers: Sequence[str]
 
@@ -91,6 +94,8 @@ def check_model(config: RunConfig) -> Model:
     suites = tuple(
         load_suite(name, personas=config.personas, code=config.code) for name in config.suite
     )
+    own = (prompt_suite(config.prompts, field=config.prompt_field),) if config.prompts else ()
+    suites += own
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
     check_metrics(config.score)
@@ -114,7 +119,7 @@ def check_model(config: RunConfig) -> Model:
         log(detect(unsafe=config.code.unsafe_code).line)
     if warning := cache_open_to_others():
         log(f"warning: {warning}")
-    return Model(suites=suites, subject=subject, trackers=trackers)
+    return Model(suites=suites, own_suites=own, subject=subject, trackers=trackers)
 
 
 def check_plan(model: Model, config: RunConfig) -> Preflight:
@@ -134,6 +139,7 @@ def check_plan(model: Model, config: RunConfig) -> Preflight:
     return Preflight(
         config=config,
         suites=suites,
+        own_suites=own,
         subject=subject,
         plan=plan,
         folder=folder,

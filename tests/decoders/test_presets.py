@@ -79,10 +79,8 @@ def test_requests_equal_the_published_fields(
     assert asked == {"What is a?": samples, "What is b?": samples}
     expected = {**OFF, "max_tokens": 33, **published}  # 33: where the source says nothing
     for body in server.bodies:
-        got = {
-            k: v for k, v in body.items() if k not in ("messages", "seed", "n", "stream", "model")
-        }
-        assert got == expected
+        apart = ("messages", "seed", "n", "stream", "model")
+        assert {name: value for name, value in body.items() if name not in apart} == expected
         assert body["n"] == 1
     assert len({body["seed"] for body in server.bodies}) == 2 * samples
     facts = Manifest.load(tmp_path / "out").preset
@@ -119,6 +117,10 @@ def test_a_preset_names_its_suite_and_the_user_wins(tmp_path: Path) -> None:
     assert changed.temperatures == (0.2,)
 
 
+def test_prompts_of_ones_own_take_the_place_of_its_suite(tmp_path: Path) -> None:
+    assert config(preset="novelty-bench", prompts=tmp_path / "p.txt").suite == ()
+
+
 def test_a_sweep_takes_its_axis_from_the_preset() -> None:
     swept = config(preset="lcb", sweep=["top_p=0.9,1"])
     assert swept.filters.top_p is None
@@ -148,9 +150,7 @@ def test_a_preset_of_ones_own_is_checked(tmp_path: Path, monkeypatch: pytest.Mon
     file.write_text("title: T\nsource: S\ndate: '2026'\nsettings: {top_p: 0.8, samples: 4}\n")
     assert config(preset="ours", suite="persona").filters.top_p == 0.8
     file.write_text("title: T\nsource: S\ndate: '2026'\nsettings: {topp: 0.8}\n")
-    with pytest.raises(
-        UserError, match="preset ours: unknown setting `topp`; did you mean `top_p`"
-    ):
+    with pytest.raises(UserError, match="preset ours: unknown setting `topp`; did you mean"):
         config(preset="ours", suite="persona")
     file.write_text("title: T\nsettings: {}\n")
     with pytest.raises(UserError, match=r"ours\.yaml: source: missing"):

@@ -276,5 +276,5 @@ def test_the_api_sweeps(tmp_path: Path) -> None:
     result = se.sweep("world", "persona", over=["min_p=0,0.2"], output=tmp_path / "s", **settings)
     assert list(result.runs) == ["min_p=0", "min_p=0.2"]
     assert len(result.runs["min_p=0.2"].samples) > 0
-    with pytest.raises(UserError, match="call se.sweep"):
+    with pytest.raises(UserError, match=r"call se\.sweep"):
         se.run("world", "persona", sweep=["min_p=0,0.2"])

@@ -76,17 +76,19 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         print_json(results.stored())
         return
     estimates = [row for row in results.estimates if not row.persona]
+    manifest = Manifest.load(folder)
+    decoder = f", decoder {manifest.identity.decoder}" if manifest.identity.decoder else ""
     for suite in dict.fromkeys(row.suite for row in estimates):
         rows = [row for row in estimates if row.suite == suite]
         temperatures = sorted({row.temperature for row in rows})
         cells = {(row.metric, row.temperature): row for row in rows}
         shown = shown_metrics({row.metric for row in rows if row.value is not None})
         print_table(
-            f"{suite}: 95% intervals",
+            f"{suite}{decoder}: 95% intervals",
             ["metric", *(f"T={t:g}" for t in temperatures)],
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
-    for part in read_suites(Manifest.load(folder), results):
+    for part in read_suites(manifest, results):
         if synthetic := synthetic_style(part):
             say(f"{part.id}: {synthetic}")
 

@@ -139,7 +139,7 @@ def check_plan(model: Model, config: RunConfig) -> Preflight:
     return Preflight(
         config=config,
         suites=suites,
-        own_suites=own,
+        own_suites=model.own_suites,
         subject=subject,
         plan=plan,
         folder=folder,

@@ -14,7 +14,7 @@ from sfr_eval.thinking import ThinkTags
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import read_model
 
-FILE = "manifest.json"
+FILE, SWEEP = "manifest.json", "sweep.json"
 FORMAT = 1
 SUITE_ID = r"^[a-z0-9][a-z0-9_-]*$"
 """A suite's id is also the beginning of file names."""
@@ -217,6 +217,8 @@ class Manifest(Record):
     def load(cls, folder: Path) -> "Manifest":
         """Read the manifest of a run folder. Raises UserError if there is none."""
         manifest = cls.find(folder)
+        if manifest is None and (folder / SWEEP).exists():
+            raise UserError(f"{folder}: a sweep; name one of the runs in it")
         if manifest is None:
             raise UserError(f"{folder}: no manifest.json; not a run folder")
         return manifest

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sfr_eval.errors import UserError
 from sfr_eval.store.manifest import FILE as MANIFEST
+from sfr_eval.store.manifest import SWEEP as FILE
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.reading import read_versioned
 
-FILE = "sweep.json"
 FORMAT = 1
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.errors import UserError
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.sweep_folder import (
     FILE,
     decoders_of,
@@ -43,6 +44,8 @@ def test_runs_and_sweeps_do_not_share_a_folder(tmp_path: Path) -> None:
     write_sweep(tmp_path / "s", [tmp_path / "s" / "min_p=0"])
     with pytest.raises(UserError, match="holds a sweep"):
         refuse_sweep_in(tmp_path / "s")
+    with pytest.raises(UserError, match="a sweep; name one of the runs"):
+        Manifest.load(tmp_path / "s")
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(UserError, match="holds a run"):
         refuse_run_in(tmp_path)

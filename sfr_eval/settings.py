@@ -23,10 +23,17 @@ ENGINE, SUITE, OUTPUT, SCALING = "Model and engine", "Suite", "Output", "Scaling
 
 
 def setting(
-    description: str, *, default: Any = None, group: str | None = None, **rules: Any
+    description: str,
+    *,
+    default: Any = None,
+    group: str | None = None,
+    whole: bool = False,
+    **rules: Any,
 ) -> Any:
-    """Declare a setting. `group` is its section of `--help`; default: that of its model."""
-    return Field(default, description=description, json_schema_extra={"group": group}, **rules)
+    """Declare a setting. `group` is its section of `--help`; default: that of its model. `whole`:
+    texts that may hold commas and blanks, so that each option is one of them."""
+    extra: Any = {"group": group, "whole": whole}
+    return Field(default, description=description, json_schema_extra=extra, **rules)
 
 
 class Settings(BaseModel):
@@ -56,10 +63,18 @@ SplitNames = parsed_by(lambda text: tuple(text.split(",")))
 """Reads `a,b` as a list."""
 
 
+SingleText = parsed_by(lambda text: (text,))
+"""Reads a text as a list of one."""
+
+
 def _number(value: Any) -> Any:
     if isinstance(value, bool):  # `--max-tokens` without its number; pydantic would read 1
         raise ValueError("needs a number")
     return value
+
+
+def _top_k(value: Any) -> Any:
+    return 0 if _number(value) in (-1, "-1") else value  # other tools write -1 for off
 
 
 def _window(value: Any) -> Any:
@@ -104,13 +119,47 @@ def _temperature(value: float) -> float:
 Temperature = Annotated[float, AfterValidator(_temperature)]
 Assignments = Annotated[dict[str, Any], parsed_by(read_assignments)]
 Names = Annotated[tuple[str, ...], SplitNames]
+Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], SingleText]
 Number = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[Number, Field(ge=1)]
 Window = Annotated[Number, BeforeValidator(_window), Field(ge=0)]
+Real = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Penalty = Annotated[Real, Field(ge=-2, le=2)]
 Prices = Annotated[tuple[float, float], SplitNames, AfterValidator(_price_pair)]
 Layers = Annotated[tuple[int, ...], BeforeValidator(_layers), Field(min_length=1)]
 Tags = Annotated[str, BeforeValidator(_joined_tags), AfterValidator(_think_tags)]
 _PRICES = "dollars per million prompt and completion tokens"
+
+
+class SamplingFilters(Settings):
+    """What shapes the distribution before a token is drawn, beside temperature, and what ends a
+    reply. None: not said here, so the next source decides (`decoders.decoder.SamplingChoice`)."""
+
+    group = "Sampling"
+
+    top_p: Annotated[Real, Field(gt=0, le=1)] | None = setting(
+        "keep the most probable tokens that reach this mass; 1: off; default: suite's, else off"
+    )
+    top_k: Annotated[int, BeforeValidator(_top_k), Field(ge=0)] | None = setting(
+        "keep the K most probable tokens; 0: off"
+    )
+    min_p: Annotated[Real, Field(ge=0, le=1)] | None = setting(
+        "keep tokens of at least this part of the most probable one's probability; 0: off"
+    )
+    presence_penalty: Penalty | None = setting("for tokens of the reply so far; 0: off")
+    frequency_penalty: Penalty | None = setting("the same, for each time; 0: off")
+    repetition_penalty: Annotated[Real, Field(gt=0, le=10)] | None = setting(
+        "divides logits of tokens of prompt and reply; 1: off"
+    )
+    stop: Texts | None = setting("text that ends a reply, left out of it", whole=True)
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields that are said here."""
+        return {
+            name: value
+            for name in SamplingFilters.model_fields
+            if (value := getattr(self, name)) is not None
+        }
 
 
 class EngineSettings(Settings):

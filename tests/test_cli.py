@@ -372,8 +372,6 @@ def generations(tmp_path: Path) -> Path:
     plan = make_plan(
         [suite],
         subject={},
-        sampling_policy="neutral",
-        generation_config={},
         samples=3,
         temperatures=(1.0,),
         max_tokens=None,

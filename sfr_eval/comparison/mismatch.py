@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.decoders.decoder import FILTERS
 from sfr_eval.metrics.families import NEED_CHECKPOINT
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.types import PromptKey
@@ -24,6 +25,11 @@ class Mismatch:
 
     def __str__(self) -> str:
         return f"{self.what}: {self.first} and {self.second}"
+
+    @property
+    def of_decoder(self) -> bool:
+        """Whether it is a filter or penalty of sampling, which may be what is compared."""
+        return self.what.rpartition(": ")[2] in FILTERS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from sfr_eval.models.prompting import Prompter, read_template
 from sfr_eval.samplers.engine_args import check_engine_args, identifying
 from sfr_eval.samplers.transformers import TransformersSampler
 from sfr_eval.samplers.vllm import VllmSampler, runs_on_cpu
-from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.samplers.world import WorldSampler, refuse_unsimulated
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import ThinkTags, ends_inside, parse_think_tags, template_tags
 from sfr_eval.types import Request, Sampler
@@ -129,6 +129,12 @@ class Subject:
             by_persona = {prompt.persona: prompt for prompt in part.prompts}
             for prompt in by_persona.values():
                 self.prompter.token_ids(prompt.messages)
+
+    def check_sampling(self, plan: "Plan") -> None:
+        """Raise UserError for a sampling field that the engine cannot serve."""
+        if self.engine == "world":
+            for part in plan.suites:
+                refuse_unsimulated(part.sampling, code=part.suite.code is not None)
 
     def build_sampler(self, suites: Sequence[Suite], requests: Sequence[Request]) -> Sampler:
         """Start the engine for these requests."""

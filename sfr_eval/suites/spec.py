@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sfr_eval.config import Temperatures
+from sfr_eval.settings import SamplingFilters
 from sfr_eval.store.manifest import SUITE_ID
 from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.suites.naming import Naming
@@ -47,10 +48,9 @@ class PromptSource(BaseModel):
 CodeKind = Literal["mbpp", "livecodebench", "humaneval", "mbpp-plus", "humaneval-plus"]
 
 
-class SuiteSpec(BaseModel):
-    """A suite.yaml: its prompts, how often each is sampled, and which metrics are computed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class SuiteSpec(SamplingFilters):
+    """A suite.yaml: its prompts, how often and by which decoder each is sampled, and which metrics
+    are computed."""
 
     id: str = Field(pattern=SUITE_ID, max_length=100)
     version: str = Field(min_length=1)
@@ -69,7 +69,6 @@ class SuiteSpec(BaseModel):
     temperatures: Temperatures = (0.7, 1.0)
     samples: int = Field(8, ge=1)
     max_tokens: int = Field(256, ge=1)
-    stop: tuple[str, ...] = ()
     metrics: tuple[str, ...] = Field(min_length=1)
     primary: PrimaryFamily | None = Field(
         None, description="the measures about which a comparison decides; None: chosen by rule"

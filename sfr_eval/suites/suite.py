@@ -161,7 +161,7 @@ def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
     asked = _asked(spec) + problems.identity.encode()
     digest = hashlib.sha256(asked).hexdigest()[:12]
     return Suite(
-        spec=spec.model_copy(update={"stop": (*spec.stop, *problems.stop)}),
+        spec=spec.model_copy(update={"stop": (*(spec.stop or ()), *problems.stop)}),
         folder=folder,
         version=f"{spec.version}+{digest}",
         queries={problem.id: problem.prompt for problem in problems.problems.values()},

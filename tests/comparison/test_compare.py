@@ -190,12 +190,39 @@ def _set_identity(field: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return lambda manifest: manifest["identity"].update({field: value})
 
 
+@pytest.mark.parametrize("filters", [{"top_p": 0.9}, {"top_k": 20, "repetition_penalty": 1.05}])
+def test_the_decoder_is_an_axis(
+    runs: dict[str, Path], tmp_path: Path, filters: dict[str, Any]
+) -> None:
+    other = copy(runs["narrow"], tmp_path / "other")
+    for field, value in filters.items():
+        edit(other, "manifest.json", _set_sampling(field, value))
+    comparison = compare_runs(runs["whole"], other)
+    (pair,) = comparison.pairs
+    assert pair.mismatches == ()
+    decoder = ", ".join(f"{name}={value}" for name, value in filters.items())
+    assert pair.first.endswith(" (no filters)")
+    assert pair.second.endswith(f" ({decoder})")
+    (line,) = [line for line in pair.warnings if "decoders differ" in line]
+    assert line == (
+        f"The decoders differ (no filters; {decoder}): what is claimed here is of checkpoint and "
+        "decoder together."
+    )
+    assert [run["decoder"] for run in comparison.as_dict()["runs"]] == ["", decoder]
+
+
+def test_equal_decoders_are_not_named(runs: dict[str, Path], tmp_path: Path) -> None:
+    both = [copy(runs[name], tmp_path / name) for name in ("whole", "narrow")]
+    for folder in both:
+        edit(folder, "manifest.json", _set_sampling("top_p", 0.9))
+    (pair,) = compare_runs(*both).pairs
+    assert "top_p" not in pair.first + pair.second
+    assert not [line for line in pair.warnings if "decoder" in line]
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (_set_sampling("top_p", 0.9), "suite persona: top_p: 1.0 and 0.9"),
-        (_set_sampling("top_k", 20), "suite persona: top_k: 0 and 20"),
-        (_set_sampling("repetition_penalty", 1.05), "repetition_penalty: 1.0 and 1.05"),
         (_set_sampling("max_tokens", 512), "suite persona: max_tokens: 96 and 512"),
         (_set_sampling("stop", ["\n"]), "suite persona: stop: none and"),
         (_set_plan("version", "2+x"), "suite persona: version: 1"),

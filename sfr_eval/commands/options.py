@@ -178,8 +178,8 @@ def _metavar(kind: Any) -> str:
         return _metavar(element) + (",..." if element in (int, float) else "")
     if origin is tuple:
         return ",".join(map(_metavar, parts))
-    shown = {bool: "[true|false]", int: "INTEGER", str: "TEXT"}
-    return shown.get(kind, str(kind.__name__).upper())
+    shown = {bool: "[true|false]", int: "INTEGER", str: "TEXT", dict: "JSON"}
+    return shown.get(origin or kind, str(kind.__name__).upper())
 
 
 def _written(default: Any) -> str:

@@ -35,8 +35,12 @@ class OpenAISampler:
         prices: Prices | None = None,
         max_cost: float | None = None,
         system_role: str = "error",
+        template_variables: Mapping[str, Any] | None = None,
     ) -> None:
         self._merge = system_role == "merge"
+        self._extra = (
+            {"chat_template_kwargs": dict(template_variables)} if template_variables else {}
+        )
         self._fleet = Fleet(
             address.urls,
             key=key,
@@ -61,7 +65,7 @@ class OpenAISampler:
         self._fleet.close()
 
     async def _draw(self, request: Request) -> Sample:
-        body = request_body(request, merge=self._merge)
+        body = {**request_body(request, merge=self._merge), **self._extra}
         optional = {name for name, off in _OFF.items() if body[name] == off}
         return row(request, await self._fleet.ask(body, optional=optional))
 

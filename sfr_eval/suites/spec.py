@@ -34,6 +34,9 @@ class SuiteSpec(BaseModel):
     max_tokens: int = Field(256, ge=1)
     stop: tuple[str, ...] = ()
     metrics: tuple[str, ...] = Field(min_length=1)
+    prompt_format: Literal["chat", "completion"] = Field(
+        "chat", description="completion: no chat template; the model continues the text"
+    )
     primary: PrimaryFamily | None = Field(
         None, description="the measures about which a comparison decides; None: chosen by rule"
     )

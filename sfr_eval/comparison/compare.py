@@ -58,8 +58,8 @@ def compare_runs(
     `similarity` adds how alike the models are, which needs the encoder.
 
     Raises UserError for a folder that is not a scored run, and, unless `allow_mismatch`, for runs
-    that differ in prompts, k, sampling fields, suite or metric versions (signatures) or template
-    policy. Weights, seeds and temperatures may differ.
+    that differ in prompts, k, sampling fields, suite or metric versions (signatures) or in the role
+    of system messages. Weights, seeds, temperatures and chat templates may differ.
     """
     runs = open_runs([a, b, *more])
     first, *others = runs
@@ -73,7 +73,11 @@ def compare_runs(
             suite: list(dict.fromkeys((*families[suite].measures.values(), *names)))
             for suite, names in shown.items()
         }
-        different = mismatches(conditions(first, chosen), conditions(second, chosen))
+        different = [
+            mismatch
+            for mismatch in mismatches(conditions(first, chosen), conditions(second, chosen))
+            if not mismatch.of_template  # which the warnings name
+        ]
         if different and not allow_mismatch:
             raise UserError(refusal(first, second, different))
         drafts.append(_draft(first, second, chosen, different, families=families, margin=margin))

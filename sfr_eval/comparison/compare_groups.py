@@ -98,7 +98,12 @@ class _Sides:
         first, *others = self.runs
         wanted = conditions(first, metrics)
         for run in others:
-            different = mismatches(wanted, conditions(run, metrics))
+            here = conditions(run, metrics)
+            own = self.first.runs[0] if run in self.first.runs else self.second.runs[0]
+            within = mismatches(conditions(own, metrics), here)
+            # The template may differ between the groups, but not between trainings of one recipe.
+            different = [m for m in mismatches(wanted, here) if not m.of_template]
+            different += [m for m in within if m.of_template]
             if different and not is_allowed:
                 raise UserError(refusal(first, run, different))
             for mismatch in different:

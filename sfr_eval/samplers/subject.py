@@ -128,6 +128,25 @@ class Subject:
             for prompt in by_persona.values():
                 self.prompter.token_ids(prompt.messages)
 
+    def rendered(
+        self, plan: "Plan", before: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, dict[str, str]]:
+        """Return suite -> id of a prompt -> hash of its tokens, for the first prompt of each suite
+        or the one of `before`, an earlier session's. Raises UserError if that one was another."""
+        hashes: dict[str, dict[str, str]] = {}
+        for part in plan.suites if ENGINES[self.engine].has_weights else ():
+            asked, old = part.prompts[0], before.get(part.suite.id, {})
+            asked = next((prompt for prompt in part.prompts if prompt.id in old), asked)
+            now = self.prompter.prompt_hash(asked.messages)
+            if old.get(asked.id, now) != now:
+                raise UserError(
+                    f"--model {self.checkpoint.name}: prompt {asked.id} is not what it was in the "
+                    "earlier session of this run: its template reads a clock, or another version "
+                    "of transformers renders it otherwise; choose another --output"
+                )
+            hashes[part.suite.id] = {asked.id: now}
+        return hashes
+
     def check_engine(self, plan: "Plan") -> None:
         """Raise UserError if the engine cannot serve the checkpoint; it is not started."""
         serving = self.config.serving

@@ -20,6 +20,7 @@ from sfr_eval.store.manifest import (
     Session,
     StoredConfig,
 )
+from sfr_eval.suites.own import keep
 from sfr_eval.types import Request, Sample, Sampler
 from sfr_eval.util.progress import Bar, log
 from sfr_eval.version import __version__
@@ -57,6 +58,8 @@ def draw(ready: Preflight) -> Drawn:
     if missing:
         rendered = ready.subject.rendered(ready.plan, manifest.rendered)
         manifest = manifest.model_copy(update={"rendered": rendered} if rendered else {})
+    for suite in ready.own_suites:
+        keep(suite, folder.path)
     folder.write_manifest(manifest.model_copy(update={"status": "running"}))
     ended_early: BaseException | None = None
     if missing:

@@ -5,8 +5,11 @@ become the option of the command line, its line in `--help`, the key of YAML fil
 of the environment, and the keyword of the Python API. Names are unique over all groups.
 """
 
+import json
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -112,6 +115,29 @@ def _think_tags(value: str) -> str:
     return value
 
 
+def _json_object(text: str) -> Any:
+    try:
+        loaded = json.loads(text)
+    except (ValueError, RecursionError):
+        loaded = None
+    if not isinstance(loaded, dict):
+        raise ValueError("""is not a JSON object like '{"enable_thinking": false}'""")
+    return loaded
+
+
+def _date(value: Any) -> str:
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise ValueError(f"`{value}` is not a day like {TEMPLATE_DATE}") from None
+
+
+TEMPLATE_DATE = "2026-01-01"
+"""The same on every day, so that the same command asks the same."""
+
+Source = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, os.PathLike) else v)]
+JsonObject = Annotated[dict[str, Any], parsed_by(_json_object)]
+Date = Annotated[str, BeforeValidator(_date)]
 def _temperature(value: float) -> float:
     return checked_temperatures((value,))[0]
 
@@ -184,7 +210,16 @@ class EngineSettings(Settings):
     system_role: Literal["error", "merge"] = setting(
         "if the template refuses a system message: error, or merge into user", default="error"
     )
-    chat_template: Path | None = setting("Jinja file; default: the tokenizer's own template")
+    chat_template: Source | None = setting(
+        "Jinja file, or the model whose template it is; default: the tokenizer's own"
+    )
+    chat_template_kwargs: JsonObject | None = setting(
+        """for the template or the server, like '{"enable_thinking": false}'"""
+    )
+    template_date: Date = setting("day that templates with a clock see", default=TEMPLATE_DATE)
+    prompt_format: Literal["chat", "completion"] | None = setting(
+        "completion: no chat template, for base models; default: the suite's, else chat"
+    )
     prices: Prices | None = setting(f"of --model on a server: {_PRICES}")
     engine_args: Assignments | None = setting(
         "further arguments of vLLM's EngineArgs: name=value,... or JSON"

@@ -70,6 +70,9 @@ class SuiteSpec(SamplingFilters):
     samples: int = Field(8, ge=1)
     max_tokens: int = Field(256, ge=1)
     metrics: tuple[str, ...] = Field(min_length=1)
+    prompt_format: Literal["chat", "completion"] = Field(
+        "chat", description="completion: no chat template; the model continues the text"
+    )
     primary: PrimaryFamily | None = Field(
         None, description="the measures about which a comparison decides; None: chosen by rule"
     )

@@ -138,6 +138,8 @@ TEMPLATE_DATE = "2026-01-01"
 Source = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, os.PathLike) else v)]
 JsonObject = Annotated[dict[str, Any], parsed_by(_json_object)]
 Date = Annotated[str, BeforeValidator(_date)]
+
+
 def _temperature(value: float) -> float:
     return checked_temperatures((value,))[0]
 

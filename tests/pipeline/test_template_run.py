@@ -160,9 +160,7 @@ def test_base_against_tuned_in_two_plain_commands(
 ) -> None:
     base = without_template(tiny_checkpoint, tmp_path / "base")
     tuned = run(tiny_checkpoint, suite, tmp_path / "tuned")
-    with pytest.raises(
-        UserError, match="no chat template, as base models have none; give"
-    ):
+    with pytest.raises(UserError, match="no chat template, as base models have none; give"):
         run(base, suite, tmp_path / "refused")
     bare = run(base, suite, tmp_path / "bare", prompt_format="completion")
     lines = compare_runs(bare, tuned).pairs[0].warnings

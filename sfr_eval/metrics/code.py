@@ -12,10 +12,11 @@ from sfr_eval.grading.verdicts import Graded, Grading
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.metrics.over_k import results_over_k
+from sfr_eval.sandbox.types import missing_package
 from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k, pass_hat_k
 from sfr_eval.types import Cell, MetricResult, Sample, Value
 
-VERSION = "1"
+VERSION = "2"
 
 METRICS = by_id(
     Metric("pass_at_k", "higher", "Chance that one of k programs passes all tests.",
@@ -250,6 +251,10 @@ def _notes(context: Context, grading: Grading, answers: _ByPrompt) -> dict[str, 
         "retried_alone": sum(verdict.retried for verdict in verdicts),
         **{f"status_{status}": count for status, count in sorted(statuses.items())},
     }
+    missing = Counter(missing_package(verdict.detail) for verdict in verdicts)
+    del missing[""]
+    if missing:
+        notes["missing_packages"] = dict(missing.most_common(LISTED))
     flips = [flip for graded in answers.values() for _, flip in _flips(grading, graded)]
     notes |= {"graded_twice": len(flips), "flips": sum(flips)}
     if grading.other_mode is not None:

@@ -32,13 +32,17 @@ FAMILIES: dict[str, str] = {
     "tokens": "sfr_eval.metrics.tokens",
     "judge": "sfr_eval.metrics.judged",
     "reward": "sfr_eval.metrics.reward",
+    "novelty": "sfr_eval.metrics.novelty",
+    "hivemind": "sfr_eval.metrics.hivemind",
 }
 """Family -> its module, which has `VERSION`, `METRICS` and `compute`; in the order of results."""
 
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
-NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "syntax", "quality", "answers", "reward"})
+NEED_NO_ENCODER = frozenset(
+    {"text", "facts", "lexical", "syntax", "quality", "answers", "reward", "novelty"}
+)
 
 
 MAJORITY = "maj_at_1"

@@ -89,6 +89,8 @@ def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, A
         "report.html.j2",
         scripts=["browser.js"],
         name=manifest.name,
+        decoder=manifest.identity.decoder,
+        preset=manifest.preset,
         parts=parts,
         rules=RULES,
         settings=list(_flat(_settings(manifest))),

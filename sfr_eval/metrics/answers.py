@@ -19,6 +19,7 @@ from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.stats import known_law
 from sfr_eval.stats.intervals import CONFIDENCE
 from sfr_eval.stats.permutation import holm
+from sfr_eval.suites.asked import answers_digest
 from sfr_eval.suites.spec import QueryRow
 from sfr_eval.types import Cell, MetricResult, Sample, Value
 
@@ -127,7 +128,8 @@ def compute(context: Context) -> list[MetricResult]:
     if not any(row.answers for row in context.suite.rows.values()):
         return []
     draws = {key: draws_of(context, key, replies) for key, replies in context.by_prompt.items()}
-    signature = {"naming": "strict-1"}
+    answers = answers_digest(context.suite.rows.values())
+    signature = {"naming": "strict-1", "answers": answers}
     tested = {**signature, "test": "G, exact or 9999 draws"}
     notes = _notes(context, draws)
 

@@ -16,6 +16,8 @@ from fractions import Fraction
 LONGEST = 2_000
 """Characters of an answer; a longer one is none."""
 
+MOST_BOXES = 50
+
 _HASHES = re.compile(r"####[ \t]*(\S[^\n]*)")
 _PHRASE = re.compile(
     r"(?i)\b(?:final answer|answer)\b[*_ ]*(?:is|are|=|:)[*_: ]*(\S[^\n]*)",
@@ -133,8 +135,8 @@ def _boxed(reply: str) -> str | None:
 
 
 def _boxes(reply: str) -> Iterator[str]:
-    """Yield the contents of all boxes that are closed."""
-    for match in re.finditer(r"\\(?:boxed|fbox)\s*", reply):
+    """Yield the contents of the last boxes that are closed."""
+    for match in list(re.finditer(r"\\(?:boxed|fbox)\s*", reply))[-MOST_BOXES:]:
         start = match.end()
         if start < len(reply) and reply[start] != "{":
             if word := re.match(r"\S+", reply[start:]):  # \boxed 5

@@ -205,7 +205,9 @@ def _entropy_ratio(draws: Draws) -> float | str:
     return draws.statistic(known_law.entropy) / draws.by_chance(known_law.entropy)
 
 
-def _excess(draws: Draws) -> float:
+def _excess(draws: Draws) -> float | str:
+    if draws.valid < 2:  # one draw of equal chances is always as far away
+        return ONE_VALID
     by_chance = draws.by_chance(known_law.total_variation)
     return draws.statistic(known_law.total_variation) - by_chance
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 QUIET = "#888888"
+MOST = 60
+"""Prompts in a figure; of more the ones furthest out of their bands."""
 MEASURES = {
     "entropy_ratio": "Entropy, of fair draws'",
     "tv": "Total variation to the stated law",
@@ -26,10 +28,21 @@ def against_fair_draws(suite: SuiteResults) -> list[Figure]:
     t = suite.middle_temperature
     prompts = suite.notes_of(VALID).answers.get(f"{t:g}", [])
     return [
-        _figure(suite, field, t, rows)
+        _figure(suite, field, t, _furthest(rows, field))
         for field in MEASURES
         if (rows := [row for row in prompts if row.get(field) is not None])
     ]
+
+
+def _furthest(prompts: Sequence[Mapping[str, Any]], field: str) -> list[Mapping[str, Any]]:
+    """Return at most `MOST` prompts, in their order."""
+
+    def outside(row: Mapping[str, Any]) -> float:
+        low, high = row[f"{field}_band"]
+        return float(max(low - row[field], row[field] - high))
+
+    chosen = sorted(range(len(prompts)), key=lambda i: outside(prompts[i]), reverse=True)[:MOST]
+    return [prompts[i] for i in sorted(chosen)]
 
 
 def _figure(

@@ -36,6 +36,7 @@ _TEXT = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|operatorname)\s*\{([^{}]*)\}"
 )
 _CHOICES = re.compile(r"(?i)\s*(?:,\s*)?\b(?:and|or)\b\s*")
+_JOINED = re.compile(r"\b(?:and|or)\b")
 _UNIT = re.compile(r"(?<=[\d})])\s*(?:[A-Za-z]{2,}[A-Za-z .]*(?:\^\{?\d\}?)?|[a-z]\.?[a-z]\.)$")
 _KNOWN_WORDS = re.compile(r"^(?:pi|sqrt|sin|cos|tan|log|ln|exp|infinity)\b")
 _NAME = re.compile(r"^(?:[A-Za-z](?:_\{?\w+\}?)?|[A-Za-z]\([a-z]\)|\\[a-z]+)\s*=(?!=)")
@@ -79,7 +80,8 @@ def normal_answer(text: str) -> str:
     text = " ".join(_SPACES.sub(" ", text).split()).rstrip(".,;: ")
     if not set("([{") & set(text):
         text = _THOUSANDS.sub("", text)
-    if re.search(r"\d.*\b(?:and|or)\b", text):
+    joined = _JOINED.search(text)
+    if joined and any(character.isdigit() for character in text[: joined.start()]):
         text = _CHOICES.sub(", ", text)
     text = _without_name(text)
     unit = _UNIT.search(text)

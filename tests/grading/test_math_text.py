@@ -1,5 +1,6 @@
 """pytest tests/grading/test_math_text.py"""
 
+import time
 from fractions import Fraction
 
 import pytest
@@ -78,3 +79,15 @@ def test_keys_and_fractions() -> None:
     assert rational(r"\sqrt{2}") is None
     assert rational("1/0") is None
     assert rational("9" * 5_000) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1" * 100_000, "1," * 1_000, r"\boxed{" * 20_000, "answer is " * 20_000, "5 " + "a " * 900],
+)
+def test_hostile_text_is_read_in_little_time(text: str) -> None:
+    begin = time.monotonic()
+    final_answer(text)
+    key(text[:2_000])
+    rational(text[:2_000])
+    assert time.monotonic() - begin < 3

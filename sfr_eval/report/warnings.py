@@ -16,6 +16,8 @@ from sfr_eval.store.results import Notes, SuiteResults
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
 
+LOST = 0.2
+"""Share of the answers without a program, or with one that is not Python, that is said."""
 UNEQUAL = 0.10
 """Part of the longer mean length from which a difference is said."""
 
@@ -173,7 +175,7 @@ def _grading(run: _Run) -> Iterator[str]:
             f"{notes.not_scored:,} programs could not be graded and are left out, not counted "
             "as wrong; score the run again."
         )
-    yield from missing_packages(notes)
+    yield from programs_lost(notes)
     if notes.flips:
         yield (
             f"{notes.flips:,} of {notes.graded_twice:,} programs that were graded twice got "
@@ -186,8 +188,19 @@ def _grading(run: _Run) -> Iterator[str]:
         )
 
 
-def missing_packages(notes: Notes) -> Iterator[str]:
-    """Yield that programs failed for want of packages, and which."""
+def programs_lost(notes: Notes) -> Iterator[str]:
+    """Yield that answers failed for another reason than a wrong program: they hold none, or its
+    packages are missing."""
+    answers = max(1, notes.programs + notes.not_scored)
+    for count, what in (
+        (notes.without_program, "answers hold no program"),
+        (notes.not_python, "programs are not Python"),
+    ):
+        if count / answers > LOST:
+            yield (
+                f"{count:,} of {answers:,} {what}; they count as wrong. Read some: was the "
+                "--prompt-form this one, and are the replies whole?"
+            )
     if notes.missing_packages:
         count = sum(notes.missing_packages.values())
         names = ", ".join(f"{name} {n:,}" for name, n in notes.missing_packages.items())

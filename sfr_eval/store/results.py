@@ -127,6 +127,8 @@ class Notes(Record):
     verdict_mode: str = ""
     isolation: str = ""
     programs: int = 0
+    without_program: int = 0  # answers
+    not_python: int = 0
     missing_packages: dict[str, int] = Field({})  # package -> programs that ended without it
     not_scored: int = 0
     graded_twice: int = 0

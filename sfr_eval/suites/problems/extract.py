@@ -89,6 +89,8 @@ def plain(answer: str) -> str:
     """Return an answer without its thinking, without what a tokenizer left at its end, and with
     line ends as Python writes them. What follows an end of turn is another turn."""
     answer = after_thinking(answer).replace("\r\n", "\n").removeprefix("\ufeff")
+    answer = answer if "\n" in answer else answer.replace("\r", "\n")
+    answer = answer.removeprefix("<|python_tag|>").removeprefix("<s>")
     for match in _END.finditer(answer):
         if answer[: match.start()].strip():
             answer = answer[: match.start()]

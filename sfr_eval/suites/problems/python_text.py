@@ -19,7 +19,11 @@ _WORDS = re.compile(
 _NOT_WORDS = {*keyword.kwlist, "print", "exec", "match", "case", "type"}
 _PROMPT = re.compile(r"(\s*)(?:>>>|In \[\d+\]:)(?: |$)")
 _FURTHER = re.compile(r"\s*(?:\.\.\.|\.{3,}:)(?: |$)")
+_LABEL = re.compile(r"\A(?:\s*(?:python[\d.]*|py|copy(?: code)?)[ \t]*\n)+", re.IGNORECASE)
+_COMMAND = re.compile(r"^[%!].*$", re.MULTILINE)
+_QUOTES = ("'''", '"""')
 _INVISIBLE = {ord("\u00a0"): " ", ord("\u200b"): None, ord("\ufeff"): None}
+_MOST_LINES = 2_000  # of one program
 _MOST_CHUNKS = 60  # of one statement, such as a text of many lines
 _MOST_PARSES = 500  # of one answer
 
@@ -63,15 +67,17 @@ def returns(tree: ast.Module) -> bool:
 
 def readings(code: str) -> Iterator[str]:
     """Yield the ways to read pasted code: as it is, without its common indentation, without the
-    prompts of a Python shell or a notebook, without characters that cannot be seen."""
-    yield code
-    yield textwrap.dedent(code)
-    if any(_PROMPT.match(line) for line in code.split("\n")):
-        yield textwrap.dedent(_without_prompts(code))
+    prompts and commands of a shell or a notebook, without characters that cannot be seen. The name
+    of the language, left from a fence or a button, is no part of it."""
+    code = _LABEL.sub("", code)
     visible = code.translate(_INVISIBLE)
-    if visible != code:
-        yield visible
-        yield textwrap.dedent(visible)
+    for text in dict.fromkeys((code, visible)):
+        yield text
+        yield textwrap.dedent(text)
+        if any(_PROMPT.match(line) for line in text.split("\n")):
+            yield textwrap.dedent(_without_prompts(text))
+        if _COMMAND.search(text):
+            yield textwrap.dedent(_COMMAND.sub("", text))
 
 
 def program_among_words(text: str, *, name: str = "") -> str:
@@ -84,7 +90,7 @@ def program_among_words(text: str, *, name: str = "") -> str:
         if not _STATEMENT.match(lines[place]):
             place += 1
             continue
-        code, count = _statements(lines[place:], budget)
+        code, count = _statements(lines[place : place + _MOST_LINES], budget)
         place += max(1, count)
         tree = parsed(code) if code else None
         if tree is None or returns(tree):
@@ -145,12 +151,11 @@ def body_after(head: str, code: str) -> str:
         return ""
     lead = " " * (len(_last_line(head)) - len(_last_line(head).lstrip()) or 4)
     tree = parsed(code)
+    forms = [lead + code.lstrip()]  # the answer's first blanks are lost, or one of them
     if code[:1] in " \t":
-        forms = [code]
+        forms = [code, *forms, code.expandtabs(4)]
     elif tree is not None and returns(tree):
         forms = [textwrap.indent(code, lead)]
-    else:
-        forms = [lead + code]  # the answer's first blanks are lost
     for form in forms:
         for body in (_indented(form), form):
             whole = parsed(f"{head.rstrip()}\n{body}")
@@ -217,7 +222,8 @@ def _statements(lines: list[str], budget: list[int]) -> tuple[str, int]:
     if good == len(starts) - 1:
         return code, end
     line = block[starts[good]]
-    words = _reads_as_words(line) or (parsed(line) is not None and not does_something(line))
+    words = _reads_as_words(line) or line.strip() in _QUOTES  # quotes for a fence
+    words = words or (parsed(line) is not None and not does_something(line))
     return (code if words else ""), starts[good] or 1
 
 

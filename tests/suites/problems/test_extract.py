@@ -58,7 +58,7 @@ def test_a_chat_answer_yields_the_block_with_the_function(answer: str, code: str
     if "def g" in answer:
         assert chat_code(answer, name="g") == code
     else:
-        assert chat_code(answer, name="f") == code
+        assert chat_code(answer, name="f").strip() == code
 
 
 def test_a_program_is_looked_for_in_the_answer_without_thinking() -> None:
@@ -158,6 +158,16 @@ def test_what_was_wrapped_comes_out(name: str, lines: list[str], wrapper: str) -
         ),
         ("def f(n):\n    return n\n\nprint(f(", ""),  # cut: not a program
         ("f = 1\nx = '<|im_end|>'", "f = 1\nx = '<|im_end|>'"),
+        ("python\ndef f(n): return n\n```\nDone.", "def f(n): return n"),  # the prompt wrote ```
+        ("python\nCopy code\ndef f(n): return n", "def f(n): return n"),
+        ("```python\n%matplotlib inline\n!pip install x\ndef f(n): ...\n```", "def f(n): ..."),
+        ("'''python\ndef f(n): return n\n'''", "def f(n): return n"),
+        ("```python\ndef f(n): return n\n``` That is it.", "def f(n): return n"),
+        ("```python\ndef f(n): return n\n```python", "def f(n): return n"),
+        ("def f(n):\r    return n", "def f(n):\n    return n"),
+        ("<answer>def f(n): return n</answer>", "def f(n): return n"),
+        ("<|python_tag|>def f(n): return n<|eom_id|>", "def f(n): return n"),
+        ("s = '<code>x</code>'\ndef f(n): return n", "s = '<code>x</code>'\ndef f(n): return n"),
     ],
 )
 def test_rarer_forms_and_code_that_breaks_off(answer: str, code: str) -> None:

@@ -68,6 +68,8 @@ def test_without_a_name_a_definition_is_a_program() -> None:
         ("return n % 2 == 1", "    return n % 2 == 1"),  # the answer was stripped
         ("r = n % 2\n    return r == 1", "    r = n % 2\n    return r == 1"),
         ("r = n % 2\nreturn r == 1", "    r = n % 2\n    return r == 1"),
+        ("   r = n % 2\n    return r == 1", "    r = n % 2\n    return r == 1"),  # a blank is lost
+        ("\tr = n % 2\n\treturn r == 1", "    r = n % 2\n    return r == 1"),
         ("no", ""),
         ("I do not know.", ""),
         ("    ", ""),

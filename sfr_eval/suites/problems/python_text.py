@@ -14,7 +14,7 @@ _STATEMENT = re.compile(
 )
 _WORDS = re.compile(
     r"\s*(?:[^\x00-\x7f]|\*|[-•] |\d+[.)] |<|`|>|"
-    r"(?P<first>[A-Za-z][\w'\u2019-]*)(?:[,:;]?\s+[A-Za-z][\w'\u2019-]*|[.!?:]\s*$))"
+    r"(?P<first>[A-Za-z][\w'\u2019-]*)(?:[,:;]?\s+\w[\w'\u2019-]*|[.!?:]\s*$))"
 )
 _NOT_WORDS = {*keyword.kwlist, "print", "exec", "match", "case", "type"}
 _PROMPT = re.compile(r"(\s*)(?:>>>|In \[\d+\]:)(?: |$)")
@@ -81,8 +81,9 @@ def readings(code: str) -> Iterator[str]:
 
 
 def program_among_words(text: str, *, name: str = "") -> str:
-    """Return the last run of statements between words that defines `name`, or any function or class
-    without a name; "" if there is none. Code that breaks off is no program: what follows the
+    """Return the last run of statements between words that defines a function or class, if that is
+    `name` or no name is given; else "". A text that goes on with other functions is one that did
+    not stop, as of a base model. Code that breaks off is no program either: what follows the
     statements must read as words."""
     lines = text.split("\n")
     program, place, budget = "", 0, [_MOST_PARSES]
@@ -96,10 +97,11 @@ def program_among_words(text: str, *, name: str = "") -> str:
         if tree is None or returns(tree):
             continue
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        if name in set(_names(tree.body)) or (
-            not name and any(isinstance(node, kinds) for node in tree.body)
-        ):
+        defines = any(isinstance(node, kinds) for node in tree.body)
+        if name in set(_names(tree.body)) or (defines and not name):
             program = code
+        elif defines:
+            program = ""
     return program
 
 

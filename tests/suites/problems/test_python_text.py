@@ -46,6 +46,8 @@ def test_the_names_that_a_program_defines(code: str, names: set[str] | None) -> 
         (f"First {ODD}", ""),  # no statement begins a line
         (f"So:\n{ODD}\n\nprint(odd(", ""),  # breaks off
         ("So:\ndef even(n):\n    return 1\nThat is all.", ""),  # another function
+        (f"{ODD}\nQuestion: write even.\ndef even(n):\n    return n % 2 == 0", ""),  # did not stop
+        (f"{ODD}\nTry it:\nprint(odd(3))", ODD),
         ("An import of goods\nclass struggle\nThe end is near.", ""),
     ],
 )

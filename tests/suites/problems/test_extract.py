@@ -1,6 +1,9 @@
 """pytest tests/suites/problems/test_extract.py"""
 
+import gzip
+import json
 from collections.abc import Callable
+from pathlib import Path
 from textwrap import indent
 
 import pytest
@@ -197,3 +200,25 @@ def test_a_continued_prompt_ends_at_done_and_skips_begin() -> None:
 )
 def test_the_function_under_test_is_the_outermost_non_builtin(assertion: str, name: str) -> None:
     assert called_function(assertion) == name
+
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+
+
+@pytest.mark.skipif(not DATA.exists(), reason=f"no {DATA}: the published sets are not shipped")
+def test_published_programs_come_out_of_every_kind_of_answer() -> None:
+    rows = [json.loads(line) for line in (DATA / "mbpp" / "mbpp.jsonl").open(encoding="utf-8")]
+    for row in rows[::40]:
+        code = "\n".join(line.rstrip() for line in row["code"].splitlines()).strip()
+        name = called_function(row["test_list"][0])
+        for wrapper, wrap in WRAPPERS.items():
+            if wrapper in INDENTED and '"""' in code:
+                continue
+            assert chat_code(wrap(code), name=name).strip() == code, (row["task_id"], wrapper)
+    with gzip.open(DATA / "humaneval" / "HumanEval.jsonl.gz", "rt", encoding="utf-8") as lines:
+        problems = [json.loads(line) for line in lines]
+    for problem in problems[::10]:
+        name, head = problem["entry_point"], problem["prompt"]
+        body = problem["canonical_solution"].strip("\n").rstrip()
+        for answer in (body, f"{body}\n```\nDone.", f"```python\n{body}\n```", body.lstrip()):
+            assert chat_code(answer, name=name, head=head) == body, problem["task_id"]

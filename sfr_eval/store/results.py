@@ -115,6 +115,8 @@ class Notes(Record):
     unreadable_share: float | None = None
     foreign_share: float | None = None  # of the letters: in scripts without words
     foreign_scripts: list[str] = Field([])
+    foreign_language_share: float | None = None  # of the replies
+    foreign_languages: list[str] = Field([])
     encoder_deviation: EncoderDeviation | None = None
     # judges
     votes_asked: int | None = None

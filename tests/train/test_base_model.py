@@ -1,12 +1,15 @@
 """pytest tests/train/test_base_model.py"""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sfr_train.base_model import check_reply_marks, end_of_turn, prepare_base
+from sfr_train.data.chat_data import DataSettings, load_rows
 
 from sfr_eval.errors import UserError
-from tests.support.training import tiny_model
+from tests.support.training import sfr_trainer, tiny_model
 
 PLAIN = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
@@ -104,3 +107,48 @@ def test_a_template_without_reply_marks_is_refused_for_whole_chats(tokenizer: An
     check_reply_marks(with_template(tokenizer, marked), name="base")
     with pytest.raises(UserError, match=r"model base: its chat template does not mark replies"):
         check_reply_marks(with_template(tokenizer, PLAIN), name="base")
+
+
+@pytest.mark.parametrize(
+    ("row", "learned"),
+    [
+        ({"prompt": "Q1", "completion": "knead"}, ["knead"]),
+        (
+            {
+                "prompt": [["user", "one"], ["assistant", "two"], ["user", "three"]],
+                "completion": [["assistant", "knead"]],
+            },
+            ["knead"],
+        ),
+        (
+            {
+                "prompt": [["user", "one"]],
+                "completion": [["assistant", "two"], ["user", "three"], ["assistant", "knead"]],
+            },
+            ["two", "knead"],
+        ),
+        ({"instruction": "one", "history": [["two", "three"]], "output": "knead"}, ["knead"]),
+        (
+            {"conversations": [{"from": "human", "value": "one"}, {"from": "gpt", "value": "two"}]},
+            ["two"],
+        ),
+    ],
+)
+def test_only_replies_that_are_to_be_learned_are_supervised(
+    row: dict[str, Any], learned: list[str], tokenizer: Any, tmp_path: Path
+) -> None:
+    """Seen in the labels that the trainer makes of a file: no user's turn, no earlier reply."""
+    for name in ("prompt", "completion"):
+        if isinstance(row.get(name), list):
+            row = {**row, name: [{"role": r, "content": text} for r, text in row[name]]}
+    file = tmp_path / "chats.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    rows, _ = load_rows(DataSettings(file=file))
+    trainer = sfr_trainer(tokenizer, rows, tmp_path, objective="ce")
+    texts = [
+        tokenizer.decode([label for label in labels if label != -100])
+        for labels in trainer.train_dataset["labels"]
+    ]
+    ends = [text.replace("<|im_end|>", "").replace(" ", "").strip() for text in texts]
+    assert ends == learned
+    assert all("<|im_end|>" in text for text in texts)

@@ -41,7 +41,7 @@ def check_reply_marks(tokenizer: Any, *, name: str) -> None:
         raise UserError(
             f"model {name}: its chat template does not mark replies ({{% generation %}}), so chats "
             "with several replies cannot be trained on whole; give rows of prompt and completion, "
-            "or training.chat_template_path"
+            "one a reply, or training.chat_template_path"
         ) from None
 
 

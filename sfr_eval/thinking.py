@@ -98,6 +98,15 @@ def after_thinking(text: str) -> str:
     return text
 
 
+def without_thinking(text: str) -> str:
+    """Return a text without thinking at its start, in any tags of KNOWN. Used for judges, whose
+    answers are JSON: one that never stops thinking has no answer."""
+    for first, last in KNOWN:
+        if last in text or text.lstrip().startswith(first):
+            return answer_text(text, ThinkTags(open=first, close=last)).text
+    return text
+
+
 def answers(samples: Sequence[Sample], tags: ThinkTags | None) -> Sequence[Sample]:
     """Return the samples with their answers as texts. A sample whose thinking never ended gets the
     status `truncated`; its text is what there is of an answer, usually nothing."""

@@ -13,11 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.detect import detect
-from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
+from sfr_eval.sandbox.evalplus_inputs import calls_problem
 from sfr_eval.sandbox.grade import grade
 from sfr_eval.sandbox.types import (
     AssertsProblem,
-    CallsProblem,
     FunctionalProblem,
     HumanEvalProblem,
     IoTest,
@@ -29,6 +28,7 @@ from sfr_eval.sandbox.types import (
     Verdict,
     missing_package,
 )
+from sfr_eval.suites.problems.evalplus import Inputs
 from sfr_eval.util.files import append_whole, writing_to
 from sfr_eval.util.lock import NO_FLOCK
 from sfr_eval.util.progress import Bar, log
@@ -53,7 +53,7 @@ class ProgramRow(BaseModel):
     entry_point: str | None = None
     task_id: str = ""
     base_input: list[list[Any]] | None = None
-    plus_input: list[list[Any]] = []
+    plus_input: Inputs = []
     prompt: str = ""
     canonical_solution: str = ""
     atol: float = 0.0
@@ -69,10 +69,10 @@ class ProgramRow(BaseModel):
             asserts = tuple(self.test_list)
             return AssertsProblem(id=self.id, asserts=asserts, setup=self.test_setup_code)
         if self.base_input is not None and self.entry_point and self.canonical_solution:
-            return CallsProblem(
+            return calls_problem(
                 id=self.task_id or self.id,
                 function=self.entry_point,
-                inputs=evalplus_inputs(self.task_id, [*self.base_input, *self.plus_input]),
+                inputs=[*self.base_input, *self.plus_input],
                 reference=self.prompt + self.canonical_solution,
                 tolerance=self.atol,
             )

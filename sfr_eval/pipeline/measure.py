@@ -28,6 +28,7 @@ from sfr_eval.report.encoder_warnings import unreadable
 from sfr_eval.report.report import write_report
 from sfr_eval.report.warnings import programs_lost
 from sfr_eval.settings import CodeSettings, ScoreSettings
+from sfr_eval.store.given import read_given
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Notes, Results, Similarity
 from sfr_eval.store.run_folder import RunFolder
@@ -79,6 +80,7 @@ def measure(
         on_progress=on_progress and functools.partial(on_progress, "compare replies"),
     )
     reward = reward_model(settings, cache, on_progress=on_progress)
+    given = read_given(folder.path)
 
     def grading(suite: Suite) -> Grading | None:
         if suite.code is None:
@@ -106,6 +108,7 @@ def measure(
                 forward=forward,
                 judged=judged,
                 reward=reward,
+                given=given,
                 thoughts=thoughts_of,
                 workers=workers or Here(),
                 jackknife=settings.jackknife,

@@ -87,6 +87,11 @@ def _without_text(run: _Run) -> Iterator[str]:
         )
     if count := run.statuses["refused"]:
         yield f"{count:,} of {len(run.samples):,} replies were refused and are left out."
+    if count := run.statuses["no_content"]:
+        yield (
+            f"{count:,} of {len(run.samples):,} replies ended without any content and are left "
+            "out; if the model reasons before it answers, raise max_tokens."
+        )
     errors = {s.temperature: s.error for s in reversed(run.samples) if s.status == "unsupported"}
     for t in sorted(errors):
         yield f"T = {t:g} is unsupported and left empty: {errors[t]}."

@@ -56,6 +56,18 @@ PLUS = {
 }
 
 
+def test_no_further_evalplus_inputs_may_be_an_empty_object(tmp_path: Path) -> None:
+    row: dict[str, object] = {
+        **PLUS,
+        "plus_input": {},
+        "id": "1",
+        "code": PLUS["canonical_solution"],
+    }
+    output = tmp_path / "v.jsonl"
+    grade_file(written(tmp_path / "p.jsonl", [row]), output=output, mode="evalplus", workers=1)
+    assert json.loads(output.read_text().splitlines()[1])["passed"] is True
+
+
 def test_evalplus_rows_are_graded_in_their_mode_only(tmp_path: Path) -> None:
     right = "def shared(a, b):\n    return sorted(set(a) & set(b), reverse=True)"
     close = "def third(x):\n    return x / 3 + 1e-9"

@@ -61,6 +61,7 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
         mode="faithful",
         prompt_form=form,
         stop=STOPS if form == "completion" else (),
+        shown="the prompt shows the examples of the docstring",
     )
 
 

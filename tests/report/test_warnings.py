@@ -94,6 +94,9 @@ def test_packages_that_the_sandbox_lacks_are_named() -> None:
     (line,) = programs_lost(notes)
     assert line.startswith("4 of 40 programs failed")
     assert "(scipy 3, pandas 1)" in line
+    many = Notes(programs=40, missing_packages={f"p{n}": n for n in range(1, 9)})
+    (line,) = programs_lost(many)
+    assert "(p8 8, p7 7, p6 6, p5 5, p4 4, ...)" in line
     assert not list(programs_lost(Notes(programs=40)))
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
@@ -202,7 +203,7 @@ def test_the_function_under_test_is_the_outermost_non_builtin(assertion: str, na
     assert called_function(assertion) == name
 
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = Path(os.environ.get("SFR_EVAL_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 @pytest.mark.skipif(not DATA.exists(), reason=f"no {DATA}: the published sets are not shipped")

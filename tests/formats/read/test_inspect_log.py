@@ -97,7 +97,8 @@ def test_epochs_and_choices_are_the_samples(log: Log) -> None:
     sampling = manifest.identity.sampling_of("persona")
     assert sampling == {"top_p": 0.9, "max_tokens": 50}
     assert [c.split(":")[0] for c in manifest.imported.warnings] == [
-        "Not stated by the files, and unknown"
+        f"Only 1 of the {len(log.suite.queries)} queries of suite persona have replies (missing",
+        "Not stated by the files, and unknown",
     ]
 
 

@@ -176,7 +176,7 @@ def _facets(run: ScoredRun, suite: str, queries: set[str]) -> dict[str, dict[str
     hand. Slicing by persona needs no facet."""
     if not any(pass_k(metric) for metric in run.suites[suite].metrics):
         return {}
-    stored = stored_suite(run.manifest, suite)
+    stored = stored_suite(run.folder, run.manifest, suite)
     if stored is None or stored.code is None:
         return {}
     facets: dict[str, dict[str, str]] = {}

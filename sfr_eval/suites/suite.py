@@ -1,7 +1,7 @@
 """A suite: prompts for the model, and the metrics of its replies."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.types import Message, Prompt
 from sfr_eval.util.assets import find_suite
 from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping
+
+SUITE_FILE, QUERIES, PERSONAS = "suite.yaml", "queries.jsonl", "personas.yaml"
+"""Names in the folder of a suite; the last two are those of suites without a folder (own.py)."""
 
 _PROBLEMS = {"mbpp": mbpp.load, "livecodebench": livecodebench.load, "humaneval": humaneval.load}
 
@@ -89,7 +92,7 @@ def load_suite(
     return Suite(
         spec=spec,
         folder=folder,
-        version=f"{spec.version}+{_content_hash(folder, spec)}",
+        version=f"{spec.version}+{content_hash(spec, _data_files(folder))}",
         queries=queries,
         personas={id: card for id, card in cards.items() if id in personas},
         other_personas=tuple(id for id in cards if id not in personas),
@@ -169,12 +172,18 @@ def _asked(spec: SuiteSpec) -> bytes:
     ).encode()
 
 
-def _content_hash(folder: Path, spec: SuiteSpec) -> str:
+def content_hash(spec: SuiteSpec, files: Iterable[tuple[str, bytes]]) -> str:
+    """Return the part of a suite's version that says what it asks. `files` are name and content of
+    all files of its folder but suite.yaml, in the order of their names."""
     digest = hashlib.sha256(_asked(spec))
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith(".") and path.name != "suite.yaml":
-            inside(folder, str(path.relative_to(folder)))  # refuses a link to elsewhere
-            content = path.read_bytes()
-            digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode())
-            digest.update(content)
+    for name, content in files:
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
     return digest.hexdigest()[:12]
+
+
+def _data_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith(".") and path.name != SUITE_FILE:
+            name = str(path.relative_to(folder))
+            yield name, inside(folder, name).read_bytes()  # refuses a link to elsewhere

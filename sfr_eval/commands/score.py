@@ -67,9 +67,8 @@ def score(
     judge_settings(settings)  # refuses settings that need a judge
     train_demo_models(settings.get("model"), settings.get("base_model"))
     named = Fields(**{name.removesuffix("_field"): path for name, path in fields.items()})
-    scored = score_models(
-        paths, settings, suite=suite, output=output, fields=named, missing=missing
-    )
+    options: Any = {"suite": suite, "output": output, "fields": named, "missing": missing}
+    scored = score_models(paths, settings, **options)
     folders = [run.folder for run in scored.runs]
     several = len(folders) > 1
     if several and as_json:

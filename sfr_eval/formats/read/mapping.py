@@ -32,9 +32,15 @@ _SHORT = 12
 class Prompts(Protocol):
     """Where readers find the prompt that a row answers."""
 
-    fields: Fields
-    made: bool
-    """Whether the queries are made from the rows, as no suite was named."""
+    @property
+    def fields(self) -> Fields:
+        """Where the user says what is."""
+        ...
+
+    @property
+    def made(self) -> bool:
+        """Whether the queries are made from the rows, as no suite was named."""
+        ...
 
     def find(
         self,
@@ -156,9 +162,9 @@ class PromptMap:
         texts = [*user[-1:], *([prompt] if prompt and not user else []), *texts]
         if self.fields.query is not None:
             name = look_up(row, self.fields.query, option="--query-field", where=where)
-            query = self.known_query(name, where=f"{where}: {self.fields.query}")
-            self.refuse_another(query, texts[:1], name=name, where=where, said=True)
-            return query
+            known = self.known_query(name, where=f"{where}: {self.fields.query}")
+            self.refuse_another(known, texts[:1], name=name, where=where, said=True)
+            return known
         ids = [document[name] for name in ID_NAMES if _is_name(document.get(name))]
         for name in map(str, (*ids, *names)):
             query = self.query_named(name)

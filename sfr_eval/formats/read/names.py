@@ -100,8 +100,13 @@ def field_for(
     field does. Raises UserError if several do, unless they hold the same by `key`."""
     present = [n for n in names if any(n in row for row in rows)]
     meant = [n for n in present if any(n in row and fits(row[n]) for row in rows)]
-    first, *others = meant or [None]
-    if any(key(row.get(first)) != key(row.get(other)) for other in others for row in rows):
+    if any(key(row.get(meant[0])) != key(row.get(other)) for other in meant[1:] for row in rows):
         shown = " and ".join(f"`{name}`" for name in meant)
         raise UserError(f"{where}: {shown} may each hold the {what}; say which with {option}")
-    return first
+    return meant[0] if meant else None
+
+
+def part_of(row: Row, name: str) -> Row:
+    """Return the record in a field; an empty one if the field holds something else, or nothing."""
+    value = row.get(name)
+    return value if isinstance(value, Mapping) else {}

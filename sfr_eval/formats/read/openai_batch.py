@@ -11,7 +11,7 @@ from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import PromptMap, Prompts, chat_turns, content_text
-from sfr_eval.formats.read.names import Row
+from sfr_eval.formats.read.names import Row, part_of
 from sfr_eval.formats.read.reply import (
     TEMPERATURE_WARNING,
     UNSTATED_TEMPERATURE,
@@ -126,10 +126,9 @@ def _place(row: Row, body: Row, prompts: Prompts, *, where: str) -> tuple[str, s
         )
     # An id of its own for each request names no query where queries are made of the prompts.
     names = () if prompts.made else (name,)
-    document = body.get("metadata") if isinstance(body.get("metadata"), Mapping) else {}
-    return prompts.find(
-        {**row, "body": body}, document, messages=messages, where=where, names=names
-    )
+    whole = {**row, "body": body}
+    about = part_of(body, "metadata")
+    return prompts.find(whole, about, messages=messages, where=where, names=names)
 
 
 def _messages(body: Row) -> list[tuple[str, str]]:
@@ -142,8 +141,8 @@ def _messages(body: Row) -> list[tuple[str, str]]:
 
 
 def _replies(row: Row, body: Row, facts: dict[str, Any], *, where: str) -> Iterator[Reply]:
-    response = row.get("response") if isinstance(row.get("response"), Mapping) else {}
-    answer = response.get("body") if isinstance(response.get("body"), Mapping) else {}
+    response = part_of(row, "response")
+    answer = part_of(response, "body")
     facts["model"] = str(body.get("model") or answer.get("model") or "")
     error = row.get("error") or answer.get("error")
     choices = answer.get("choices") or _outputs(answer)
@@ -153,7 +152,7 @@ def _replies(row: Row, body: Row, facts: dict[str, Any], *, where: str) -> Itera
         why = said or (f"status {code}" if code else "no reply")
         yield Reply(**facts, status="error", text="", error=" ".join(str(why).split())[:500])
         return
-    usage = answer.get("usage") if isinstance(answer.get("usage"), Mapping) else {}
+    usage = part_of(answer, "usage")
     tokens = usage.get("completion_tokens", usage.get("output_tokens"))
     if len(choices) == 1 and isinstance(tokens, int):
         facts["completion_tokens"] = tokens

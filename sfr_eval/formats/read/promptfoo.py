@@ -6,7 +6,7 @@ from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import Prompts, messages_of
-from sfr_eval.formats.read.names import Row
+from sfr_eval.formats.read.names import Row, part_of
 from sfr_eval.formats.read.reply import (
     TEMPERATURE_WARNING,
     UNSTATED_TEMPERATURE,
@@ -73,31 +73,29 @@ def _reply(row: Row, prompts: Prompts, temperature: float | None, *, where: str)
     if not isinstance(raw, str):
         raise UserError(f"{where}: prompt.raw: missing; export it with its prompts")
     messages = [(role or "user", text) for role, text in messages_of(raw)]
-    variables = row.get("vars") if isinstance(row.get("vars"), Mapping) else {}
-    case = row.get("testCase") if isinstance(row.get("testCase"), Mapping) else {}
-    about = case.get("metadata") if isinstance(case.get("metadata"), Mapping) else {}
-    query, persona = prompts.find(row, {**variables, **about}, messages=messages, where=where)
-    response = row.get("response") if isinstance(row.get("response"), Mapping) else {}
+    about = {**part_of(row, "vars"), **part_of(part_of(row, "testCase"), "metadata")}
+    query, persona = prompts.find(row, about, messages=messages, where=where)
+    response = part_of(row, "response")
     output = response.get("output", row.get("output"))
     why = response.get("error") or (row.get("error") if output is None else None)
-    status: Status = "ok" if isinstance(output, str) and not why else "error"
-    if output is not None and not isinstance(output, str) and not why:
+    text = output if isinstance(output, str) and not why else None
+    if output is not None and text is None and not why:
         raise UserError(f"{where}: response.output is {type(output).__name__}, not a text")
+    status: Status = "error" if text is None else "ok"
     return Reply(
         where=where,
         query=query,
         persona=persona,
         temperature=UNSTATED_TEMPERATURE if temperature is None else temperature,
-        text=checked_text(output, where=where) if status == "ok" else "",
+        text="" if text is None else checked_text(text, where=where),
         status=status,
-        error="" if status == "ok" else " ".join(str(why or "no output").split())[:500],
+        error="" if text is not None else " ".join(str(why or "no output").split())[:500],
         model=_provider(row.get("provider")),
     )
 
 
 def _is_cached(row: Row) -> bool:
-    response = row.get("response")
-    return isinstance(response, Mapping) and response.get("cached") is True
+    return part_of(row, "response").get("cached") is True
 
 
 def _provider(provider: Any) -> str:
@@ -108,6 +106,4 @@ def _provider(provider: Any) -> str:
 
 def _temperature(row: Row) -> Any:
     """Return the temperature of a provider's settings, if the export has them."""
-    provider = row.get("provider")
-    config = provider.get("config") if isinstance(provider, Mapping) else None
-    return config.get("temperature") if isinstance(config, Mapping) else None
+    return part_of(part_of(row, "provider"), "config").get("temperature")

@@ -133,6 +133,7 @@ def _replies(
     row: Row, columns: Columns, prompts: Prompts, facts: Mapping[str, Any], *, where: str
 ) -> Iterator[Reply]:
     """Yield the replies of one row."""
+    messages: Messages
     messages, last = _messages(row, columns, where)
     if columns.own and isinstance(row["text"], str):
         missing = {name for name, value in row.items() if _is_missing(value)} - OWN

@@ -139,11 +139,14 @@ def import_runs(
         if missing_fail:
             samples = _with_failures(samples, missing, loaded)
         manifest = import_manifest(
-            part, loaded, samples, own_digest, missing=missing, fields=fields
-        )
-        if missing_fail or not missing:
-            manifest = manifest.model_copy(update={"status": "complete"})
-        manifest = manifest.model_copy(update={"config": config})
+            part,
+            loaded,
+            samples,
+            own_digest,
+            missing=missing,
+            missing_fail=missing_fail,
+            fields=fields,
+        ).model_copy(update={"config": config})
         runs.append((model, manifest, samples))
     new: list[Path] = []
     folders = []

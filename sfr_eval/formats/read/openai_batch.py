@@ -6,6 +6,7 @@ there is none, `custom_id` must name a query of the suite.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,9 @@ def read(source: Source, prompts: Prompts, requests: Mapping[str, Row] | None = 
         replies += _replies(row, body, facts, where=where)
     if not replies:
         raise UserError(f"{source.file}: has no results")
+    models = {reply.model for reply in replies} - {""}
+    if len(models) == 1:  # a request that failed names none
+        replies = [replace(reply, model=min(models)) for reply in replies]
     alike = all(each == settings[0] for each in settings)
     warnings = [TEMPERATURE_WARNING] if unstated else []
     if not alike:

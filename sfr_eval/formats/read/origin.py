@@ -31,10 +31,11 @@ def import_manifest(
     digest: str,
     *,
     missing: Sequence[str],
+    missing_fail: bool,
     fields: Fields,
 ) -> Manifest:
-    """Return the manifest of one model's samples. `missing` are the queries without a reply; the
-    `digest` of the files stands for the text."""
+    """Return the manifest of one model's samples. The `digest` of the files stands for the text,
+    `missing` are the queries without a reply, which may count as failed."""
     first = readings[0]
     personas = {sample.persona for sample in samples}
     cells = Counter(sample.cell for sample in samples)
@@ -42,7 +43,7 @@ def import_manifest(
     name = ", ".join(sorted({reading.model for reading in readings} - {""})) or first.file.name
     warnings = [warning for reading in readings for warning in reading.warnings]
     if missing:
-        warnings.insert(0, _missing(missing, suite))
+        warnings.insert(0, _missing(missing, suite, fail=missing_fail))
     unknown = _unstated(readings)
     if unknown and first.format != "rows":
         warnings.append(f"Not stated by the files, and unknown: {', '.join(unknown)}.")
@@ -85,19 +86,25 @@ def import_manifest(
         imported=facts,
         determinism=UNKNOWN,
         versions={},
-        status="partial" if missing else "complete",
+        status="partial" if missing and not missing_fail else "complete",
         samples=len(samples),
     )
 
 
-def _missing(missing: Sequence[str], suite: Suite) -> str:
+def _missing(missing: Sequence[str], suite: Suite, *, fail: bool) -> str:
     """Return the warning of queries that no reply answers."""
     what = "problems" if suite.code is not None else "queries"
-    count = len(suite.queries) - len(missing)
     shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+    count, total = len(suite.queries) - len(missing), len(suite.queries)
+    if fail:
+        return (
+            f"{len(missing):,} of the {total:,} {what} have no reply and count as failed: {shown}."
+        )
+    basis = "it alone" if count == 1 else f"those {count:,} alone"
     return (
-        f"Only {count:,} of the {len(suite.queries):,} {what} of suite {suite.id} have replies "
-        f"(missing: {shown}): all numbers are of those {count:,}."
+        f"Only {count:,} of the {total:,} {what} of suite {suite.id} "
+        f"{'has' if count == 1 else 'have'} replies, and all numbers are of {basis}; missing: "
+        f"{shown}."
     )
 
 

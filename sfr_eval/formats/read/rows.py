@@ -124,7 +124,7 @@ def columns_of(rows: Sequence[Row], fields: Fields, *, where: str) -> Columns:
         text=text,
         model=fields.model or guessed(MODEL_NAMES, "model", _is_name),
         sample=fields.sample or (None if own else guessed(SAMPLE_NAMES, "sample", _is_count)),
-        temperature=fields.temperature or guessed(TEMPERATURE_NAMES, "temperature", _is_number),
+        temperature=fields.temperature or guessed(TEMPERATURE_NAMES, "temperature", _is_given),
         own=own,
     )
 
@@ -295,8 +295,5 @@ def _is_count(value: Any) -> bool:
     return whole or (isinstance(value, str) and value.strip().isdigit())
 
 
-def _is_number(value: Any) -> bool:
-    try:
-        return not isinstance(value, bool) and float(value) >= 0
-    except (TypeError, ValueError):
-        return False
+def _is_given(value: Any) -> bool:
+    return not _is_missing(value)

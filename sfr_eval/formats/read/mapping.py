@@ -7,6 +7,7 @@ text of another: nothing is guessed.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -103,7 +104,9 @@ class PromptMap:
 
     def query_named(self, name: str) -> str | None:
         """Return the id of a query named by id or by its exact text; None if there is none."""
-        return name if name in self.suite.queries else self._by_text.get(_normal(name))
+        if name in self.suite.queries:
+            return name
+        return self._by_exact_text.get(name) or self._by_text.get(_normal(name))
 
     def refuse_another(
         self, query: str, texts: Sequence[str], *, name: str, where: str, said: bool = False
@@ -150,8 +153,14 @@ class PromptMap:
         return {id: _normal(text) for id, text in self.suite.queries.items()}
 
     @cached_property
+    def _by_exact_text(self) -> dict[str, str]:
+        return {text: id for id, text in self.suite.queries.items()}
+
+    @cached_property
     def _by_text(self) -> dict[str, str]:
-        return {text: id for id, text in self._normal_queries.items()}
+        """The ids of queries by their words, but of those that differ in more than blanks."""
+        counts = Counter(self._normal_queries.values())
+        return {text: id for id, text in self._normal_queries.items() if counts[text] == 1}
 
     def _query(
         self, row: Row, document: Row, messages: Messages, where: str, names: Sequence[str]

@@ -24,7 +24,7 @@ from sfr_eval.formats.read.source import Source
 
 def _own_suite(source: Source) -> str | None:
     """Return the suite that all rows of our own export name."""
-    suites = {row.get("suite") for row in source.first_rows}
+    suites = {row.get("suite") if set(row) >= rows.OWN else None for row in source.first_rows}
     suite = suites.pop() if len(suites) == 1 else None
     return suite if isinstance(suite, str) and suite else None
 

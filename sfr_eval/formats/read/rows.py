@@ -248,7 +248,7 @@ def _model(row: Row, columns: Columns, where: str) -> str:
     if columns.model is None:
         return ""
     value = row.get(columns.model)
-    if columns.model not in row:
+    if columns.model not in row and "." in columns.model:
         value = value_at(row, columns.model, option="--model-field", where=where)
     if isinstance(value, Mapping):  # promptfoo's and others' {"id": ...}
         value = value.get("id", value.get("name"))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.mapping import Prompts
+from sfr_eval.formats.read.mapping import PromptMap, Prompts
 from sfr_eval.formats.read.names import Row
 from sfr_eval.formats.read.reply import (
     TEMPERATURE_WARNING,
@@ -31,14 +31,25 @@ def read(source: Source, prompts: Prompts) -> Reading:
     """Read the replies of all problems; where there are only programs, those, in fences."""
     name = _STATED.match(source.file.name)
     temperature = float(name[1]) if name else UNSTATED_TEMPERATURE
-    replies = [
-        reply
-        for where, row in source.rows()
-        for reply in _replies(row, prompts, temperature, where=where)
-    ]
+    replies: list[Reply] = []
+    others = 0
+    for where, row in source.rows():
+        if (
+            isinstance(prompts, PromptMap)
+            and str(row.get("question_id")) not in prompts.suite.queries
+        ):
+            others += 1
+            continue
+        replies += _replies(row, prompts, temperature, where=where)
     if not replies:
-        raise UserError(f"{source.file}: has no replies")
+        why = f"none of its {others} problems is in the suite" if others else "has no replies"
+        raise UserError(f"{source.file}: {why}; name another --release, --window or --data")
     warnings = [] if name else [TEMPERATURE_WARNING]
+    if others:
+        warnings.append(
+            f"{others:,} problems of the file are not among those of the suite and left out "
+            "(--release, --window, --data)."
+        )
     if not source.first.get(_LISTS[0]):
         warnings.append(
             "The file holds programs without the replies that they were taken from: variety is "

@@ -137,20 +137,24 @@ class PromptMap:
         for text in stated:
             if inside := longest_inside(text, self._normal_queries):
                 return f"that of `{inside[0]}`"
-        shares = [_common(own, text) for text in stated]
+        sets = [_words(text) for text in stated]
+        shares = [_common(self._query_words[query], words) for words in sets]
         if max(shares) < _COMMON_WORDS:
             return f"`{_shown(texts[0])}`"
-        for text in stated:
-            nearest = max(
-                self.suite.queries, key=lambda id: _common(self._normal_queries[id], text)
-            )
-            if _common(self._normal_queries[nearest], text) > max(shares):
+        for words in sets:
+            near = {id: _common(others, words) for id, others in self._query_words.items()}
+            nearest = max(near, key=lambda id: near[id])
+            if near[nearest] > max(shares):
                 return f"nearer to that of `{nearest}`"
         return ""
 
     @cached_property
     def _normal_queries(self) -> dict[str, str]:
         return {id: _normal(text) for id, text in self.suite.queries.items()}
+
+    @cached_property
+    def _query_words(self) -> dict[str, frozenset[str]]:
+        return {id: _words(text) for id, text in self._normal_queries.items()}
 
     @cached_property
     def _by_exact_text(self) -> dict[str, str]:
@@ -227,9 +231,12 @@ def _shown(text: str) -> str:
     return short if len(short) <= 60 else short[:57] + "..."
 
 
-def _common(a: str, b: str) -> float:
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text))
+
+
+def _common(first: frozenset[str], second: frozenset[str]) -> float:
     """Return the part of the words of the shorter text that both have."""
-    first, second = (set(re.findall(r"\w+", text)) for text in (a, b))
     return len(first & second) / max(1, min(len(first), len(second)))
 
 

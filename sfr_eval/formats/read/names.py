@@ -20,7 +20,8 @@ TEXT_NAMES = (
     "text", "texts", "reply", "replies", "response", "responses", "completion", "completions",
     "generation", "generations", "generated_text", "output", "outputs", "output_list", "answer",
     "model_output", "model_response", "model_answer", "prediction", "predictions", "resps",
-    "choices", "assistant", "continuation", "continuations",
+    "choices", "assistant", "continuation", "continuations", "generated_code", "generated_codes",
+    "generated_texts", "model_outputs", "samples",
 )  # fmt: skip
 MODEL_NAMES = ("model", "model_name", "model_id", "generator", "llm", "engine")
 SAMPLE_NAMES = ("sample_index", "sample_idx", "sample_num", "completion_id", "epoch", "attempt")

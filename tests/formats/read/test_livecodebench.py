@@ -44,3 +44,14 @@ def test_without_questions_a_suite_must_be_named(place: Any, read_one: Any) -> N
     rows = [{"question_id": "a_1", "code_list": ["print('a')"]}]
     with pytest.raises(UserError, match=r"row 1: names the query `a_1` but holds no prompt"):
         read_one(place("custom.json", json.dumps(rows)))
+
+
+def test_problems_outside_the_release_or_window_are_left_out(
+    place: Any, read_one: Any, quiz: str
+) -> None:
+    row = {"question_id": "2", "output_list": ["A nightingale."]}
+    run = read_one(place("custom.json", json.dumps([*ROWS, row])), suite=quiz)
+    assert [s.query for s in run.samples] == ["2"]
+    assert "2 problems of the file are not among those of the suite" in run.said
+    with pytest.raises(UserError, match="none of its 2 problems is in the suite; name another"):
+        read_one(place("others.json", json.dumps(ROWS)), suite=quiz)

@@ -26,6 +26,9 @@ TEXT_NAMES = ("question", "prompt", "text", "input", "instruction", "problem", "
 _COMMON_WORDS = 0.5
 """A prompt is taken for another wording of a query if they share this part of the shorter one's
 words."""
+_NEARLY_EQUAL = 0.8
+"""A prompt that shares so many of both texts' words is another query's, up to a word or two. Data
+sets hold questions that are alike (MBPP 130 and 362), so the nearest one alone tells nothing."""
 _SHORT = 12
 """A text of fewer characters stands in too many others to tell anything."""
 
@@ -135,17 +138,18 @@ class PromptMap:
         if said:
             return ""
         for text in stated:
-            if inside := longest_inside(text, self._normal_queries):
+            others = {id: q for id, q in self._normal_queries.items() if len(q) >= _SHORT}
+            if inside := longest_inside(text, others):
                 return f"that of `{inside[0]}`"
         sets = [_words(text) for text in stated]
         shares = [_common(self._query_words[query], words) for words in sets]
         if max(shares) < _COMMON_WORDS:
             return f"`{_shown(texts[0])}`"
         for words in sets:
-            near = {id: _common(others, words) for id, others in self._query_words.items()}
+            near = {id: _alike(others, words) for id, others in self._query_words.items()}
             nearest = max(near, key=lambda id: near[id])
-            if near[nearest] > max(shares):
-                return f"nearer to that of `{nearest}`"
+            if near[nearest] >= _NEARLY_EQUAL and near[query] <= _COMMON_WORDS:
+                return f"nearly that of `{nearest}`"
         return ""
 
     @cached_property
@@ -238,6 +242,12 @@ def _words(text: str) -> frozenset[str]:
 def _common(first: frozenset[str], second: frozenset[str]) -> float:
     """Return the part of the words of the shorter text that both have."""
     return len(first & second) / max(1, min(len(first), len(second)))
+
+
+def _alike(first: frozenset[str], second: frozenset[str]) -> float:
+    """Return the part of the words of both texts that both have, so that a short text which
+    happens to stand in many is not the nearest to all."""
+    return 2 * len(first & second) / max(1, len(first) + len(second))
 
 
 def _is_name(value: Any) -> bool:

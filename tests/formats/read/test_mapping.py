@@ -89,3 +89,19 @@ def test_a_prompt_of_two_queries_or_of_none_is_refused(
 def test_suites_in_json_find_their_texts_by_query(place: Any, read_one: Any, quiz: str) -> None:
     file = place("a.json", json.dumps({"1": ["x", "y"], SEA: ["z"]}))
     assert [s.query for s in read_one(file, suite=quiz).samples] == ["1", "1", "3"]
+
+
+def test_another_wording_is_no_other_query(place: Any, read_one: Any) -> None:
+    spec = "id: short\nversion: '1'\ntitle: x\nqueries: queries.jsonl\nmetrics: [text]\n"
+    folder = place("short/suite.yaml", spec).parent
+    texts = ["the", "Write the numbers from one to ten in words", "Write one poem of ten lines"]
+    place("short/queries.jsonl", [{"id": str(n), "text": text} for n, text in enumerate(texts)])
+
+    def query(id: str, prompt: str) -> str:
+        file = place("a.jsonl", [{"id": id, "prompt": prompt, "text": "x"}])
+        return read_one(file, suite=str(folder)).samples[0].query
+
+    assert query("1", "Please list the numbers one to ten, written in words") == "1"
+    assert query("2", "Write in words one poem: ten lines on the numbers") == "2"
+    with pytest.raises(UserError, match="its prompt is nearly that of `1`"):
+        query("2", "Write out the numbers from one to ten in words")

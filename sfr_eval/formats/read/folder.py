@@ -138,7 +138,8 @@ def import_runs(
         refuse_copies(part)
         own_digest = digest if len(models) == 1 else _text_hash(f"{digest}\0{model}")
         samples = _samples([reply for reading in part for reply in reading.replies], loaded)
-        missing = [query for query in loaded.queries if query not in {s.query for s in samples}]
+        answered = {sample.query for sample in samples}
+        missing = [query for query in loaded.queries if query not in answered]
         if missing_fail:
             samples = _with_failures(samples, missing, loaded)
         manifest = import_manifest(

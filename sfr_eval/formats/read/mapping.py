@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -275,11 +276,7 @@ def look_up(row: Row, path: str, *, option: str, where: str) -> str:
 def messages_of(prompt: str) -> list[tuple[str, str]]:
     """Return a prompt as (role, text). lm-eval and our export write chats as a JSON list of
     messages; anything else is one text whose template has been applied."""
-    try:
-        turns = json.loads(prompt)
-    except (ValueError, RecursionError):
-        turns = None
-    return chat_turns(turns) or [("", prompt)]
+    return chat_turns(prompt) or [("", prompt)]
 
 
 _ROLES = {"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant",
@@ -289,7 +286,10 @@ _ROLES = {"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "a
 
 def chat_turns(value: Any) -> list[tuple[str, str]]:
     """Return a chat as (role, text): a list of {role, content} or of ShareGPT's {from, value}. []
-    if it is something else."""
+    if it is something else. Tables hold such a list as JSON text."""
+    if isinstance(value, str) and value.lstrip().startswith("[{"):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         return []
     turns = []

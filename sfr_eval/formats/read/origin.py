@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sfr_eval.formats.read.checks import suspicions
+from sfr_eval.formats.read.checks import shared_prompts, suspicions
 from sfr_eval.formats.read.names import Fields
 from sfr_eval.formats.read.reply import UNKNOWN, Reading
 from sfr_eval.store.manifest import (
@@ -73,7 +73,7 @@ def import_manifest(
         files=tuple(reading.file.name for reading in readings),
         origin=dict(first.origin),
         unknown=tuple(unknown),
-        warnings=tuple(dict.fromkeys([*warnings, *suspicions(replies)])),
+        warnings=tuple(dict.fromkeys([*warnings, *shared_prompts(readings), *suspicions(replies)])),
         **({"missing": len(missing)} if missing else {}),
         **({"fields": fields.given} if fields.given else {}),
     )

@@ -1,8 +1,10 @@
 """Plain rows: a prompt, or the name of a query, and a reply or several, whatever the fields are
 called. Our own rows are {"query", "persona", "text", "temperature"?, "status"?}."""
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -38,6 +40,8 @@ from sfr_eval.types import TEXT_STATUSES, Status
 from sfr_eval.util.reading import read_model
 
 OWN = {"query", "text"}
+_LIST = re.compile(r"""\s*\[\s*(['"].*['"])?\s*\]\s*\Z""", re.DOTALL)
+"""A cell with a list of texts."""
 _FINISH = ("finish_reason", "stop_reason")
 
 
@@ -69,11 +73,16 @@ class Columns:
     sample: str | None
     temperature: str | None
     own: bool = False  # rows of our own form, whose other facts count, too
+    lists: bool = False  # cells of a table hold lists of replies, as text
 
 
 def read(source: Source, prompts: Prompts) -> Reading:
     """Read every row of a file and find its prompt."""
     columns = columns_of(source.first_rows, prompts.fields, where=str(source.file))
+    if source.kind == "table" and columns.text is not None:
+        cells = [row.get(columns.text) for row in source.first_rows]
+        lists = bool(cells) and all(isinstance(c, str) and _LIST.match(c) for c in cells)
+        columns = replace(columns, lists=lists)
     replies: list[Reply] = []
     stated = False
     for where, row in source.rows():
@@ -159,6 +168,8 @@ def _replies(
     index = _count(_field(row, columns.sample, "sample", where), columns.sample, where)
     end = next((row[name] for name in _FINISH if isinstance(row.get(name), str)), None)
     found = [last] if columns.text is None else _field(row, columns.text, "text", where)
+    if columns.lists:
+        found = _list_in_cell(found, columns.text, where)
     texts: list[Text] = list(texts_of(found, where=where, end=end))
     if not texts:
         raise UserError(f"{where}: `{columns.text}` holds no reply")
@@ -172,6 +183,18 @@ def _replies(
             error=text.error,
             **facts,
         )
+
+
+def _list_in_cell(cell: Any, name: str | None, where: str) -> Any:
+    """Return the list of replies that a cell of a table holds. Raises UserError if it is not JSON,
+    but Python's or numpy's way of showing a list, which loses what is in it."""
+    try:
+        return json.loads(cell)
+    except (TypeError, ValueError, RecursionError):
+        raise UserError(
+            f"{where}: `{name}` holds a list that is not JSON; write one reply a row, or the list "
+            "with json.dumps"
+        ) from None
 
 
 def _own_place(

@@ -321,3 +321,27 @@ def test_category_references_and_answers_are_kept(place: Any, read_one: Any) -> 
         ("Iron.",),
         ("iron oxide",),
     )
+
+
+def test_cells_of_a_table_may_hold_lists_and_chats_as_json(place: Any, read_one: Any) -> None:
+    chat = json.dumps([{"role": "user", "content": ASKED[0]}])
+
+    def table(*cells: str) -> str:
+        pairs = [(cell.replace('"', '""') for cell in (chat, cell)) for cell in cells]
+        lines = ['"{}","{}"'.format(*pair) for pair in pairs]
+        return "\n".join(["messages,responses", *lines]) + "\n"
+
+    run = read_one(place("a.csv", table(json.dumps(["one", "two"]), json.dumps(["x, y", "[z]"]))))
+    assert [s.text for s in run.samples] == ["one", "two", "x, y", "[z]"]
+    assert run.replies[0] == (ASKED[0], "one")
+    with pytest.raises(UserError, match=r"b\.csv:2: `responses` holds a list that is not JSON"):
+        read_one(place("b.csv", table("['it''s', 'b']")))
+    # A text in brackets is a text.
+    assert read_one(place("c.csv", table("[sighs] No."))).samples[0].text == "[sighs] No."
+
+
+def test_files_of_two_models_without_names_are_flagged(place: Any, read_one: Any) -> None:
+    one, two = place("one.jsonl", foreign()), place("two.jsonl", foreign(text="response"))
+    assert "2 files answer the same 2 prompts and name no model" in read_one(one, two).said
+    halves = place("three.jsonl", foreign()[:2]), place("four.jsonl", foreign()[2:])
+    assert "name no model" not in read_one(*halves).said

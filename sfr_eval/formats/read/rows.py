@@ -85,14 +85,21 @@ def read(source: Source, prompts: Prompts) -> Reading:
         columns = replace(columns, lists=lists)
     replies: list[Reply] = []
     stated = False
-    for where, row in source.rows():
+    for where, whole in source.rows():
+        row = _filled(whole) if source.kind == "table" else whole
+        model = _model(row, columns, where)
         temperature = _field(row, columns.temperature, "temperature", where)
-        kelvin = temperature_of(temperature, where=where)
-        stated = stated or kelvin is not None
+        if columns.own and not isinstance(row.get("text"), list):
+            if columns.temperature not in (None, "temperature"):
+                row = {**row, "temperature": temperature}
+            replies.append(_own_reply(row, columns, prompts, model, where=where))
+            continue
+        number = temperature_of(temperature, where=where)
+        stated = stated or number is not None
         facts = {
             "where": where,
-            "temperature": UNSTATED_TEMPERATURE if kelvin is None else kelvin,
-            "model": _model(row, columns, where),
+            "temperature": UNSTATED_TEMPERATURE if number is None else number,
+            "model": model,
         }
         replies += _replies(row, columns, prompts, facts, where=where)
     if not replies:
@@ -111,7 +118,7 @@ def columns_of(rows: Sequence[Row], fields: Fields, *, where: str) -> Columns:
         kind = {"text": "reply", "sample": "number of the sample"}.get(what, what)
         return field_for(names, rows, fits=fits, what=kind, option=option, where=where, key=_asked)
 
-    own = bool(rows) and all(set(row) >= OWN for row in rows)
+    own = bool(rows) and set(rows[0]) >= OWN
     own = own and fields.text is None and fields.prompt is None
     text = fields.text or ("text" if own else None)
     prompt = fields.prompt
@@ -121,7 +128,11 @@ def columns_of(rows: Sequence[Row], fields: Fields, *, where: str) -> Columns:
     if prompt is None:
         names = [name for name in PROMPT_NAMES if name != text]
         chats = [n for n in CHAT_NAMES if any(len(chat_turns(row.get(n))) > 1 for row in rows)]
-        prompt = guessed(chats or names, "prompt", _holds_prompt)
+        try:
+            prompt = guessed(chats or names, "prompt", _holds_prompt)
+        except UserError:
+            if not own:  # whose other fields do not count
+                raise
     if text is None and (prompt is None or not any(_ends_in_reply(r.get(prompt)) for r in rows)):
         shown = ", ".join(map(str, rows[0] if rows else ())) or "none"
         raise UserError(
@@ -141,26 +152,9 @@ def columns_of(rows: Sequence[Row], fields: Fields, *, where: str) -> Columns:
 def _replies(
     row: Row, columns: Columns, prompts: Prompts, facts: Mapping[str, Any], *, where: str
 ) -> Iterator[Reply]:
-    """Yield the replies of one row."""
+    """Yield the replies of one row of another form."""
     messages: Messages
     messages, last = _messages(row, columns, where)
-    if columns.own and isinstance(row["text"], str):
-        missing = {name for name, value in row.items() if _is_missing(value)} - OWN
-        own = {n: v for n, v in row.items() if n not in missing} | {
-            "temperature": facts["temperature"]
-        }
-        if isinstance(own["query"], int) and not isinstance(own["query"], bool):
-            own["query"] = str(own["query"])  # ids of data sets may be numbers
-        values = read_model(GenerationRow, own, where=where)
-        query, persona = _own_place(row, values, messages, prompts, where=where)
-        checked_text(values.text, where=where)
-        known = {**values.model_dump(), "query": query, "persona": persona, **facts}
-        if values.status not in TEXT_STATUSES:
-            known["text"] = ""
-        if values.status not in ("unsupported", "error"):
-            known["error"] = ""
-        yield Reply(**known)
-        return
     document = {name: value for name, value in row.items() if name != columns.text}
     if not messages and prompts.made and isinstance(row.get("query"), str):
         messages = _question(row["query"], where)
@@ -195,6 +189,23 @@ def _list_in_cell(cell: Any, name: str | None, where: str) -> Any:
             f"{where}: `{name}` holds a list that is not JSON; write one reply a row, or the list "
             "with json.dumps"
         ) from None
+
+
+def _own_reply(row: Row, columns: Columns, prompts: Prompts, model: str, *, where: str) -> Reply:
+    """Return the reply of a row of our own form."""
+    name = row.get("query")
+    if isinstance(name, int) and not isinstance(name, bool):
+        row = {**row, "query": str(name)}  # ids of data sets may be numbers
+    values = read_model(GenerationRow, row, where=where)
+    messages = _messages(row, columns, where)[0] if columns.prompt in row else []
+    query, persona = _own_place(row, values, messages, prompts, where=where)
+    checked_text(values.text, where=where)
+    facts = {**values.model_dump(), "query": query, "persona": persona}
+    if values.status not in TEXT_STATUSES:
+        facts["text"] = ""
+    if values.status not in ("unsupported", "error"):
+        facts["error"] = ""
+    return Reply(**facts, where=where, model=model)
 
 
 def _own_place(
@@ -289,6 +300,12 @@ def _count(value: Any, name: str | None, where: str) -> int | None:
     if not _is_count(value):
         raise UserError(f"{where}: `{name}` is {value!r}, not the number of a sample")
     return int(value)
+
+
+def _filled(row: Row) -> Row:
+    """Return a row of a table without the cells that are empty, since they all have every column.
+    A text may be empty."""
+    return {n: v for n, v in row.items() if n in ("query", "text") or not _is_missing(v)}
 
 
 def _is_missing(value: Any) -> bool:

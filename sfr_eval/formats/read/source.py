@@ -358,7 +358,7 @@ def _head(file: Path) -> bytes:
         with file.open("rb") as stream:
             return stream.read(16)
     except FileNotFoundError:
-        raise UserError(f"score {file}: no such file") from None
+        raise UserError(f"score {file}: no such file or folder") from None
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
 

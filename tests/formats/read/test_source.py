@@ -133,7 +133,7 @@ def test_what_cannot_be_read_is_named(place: Place, name: str, content: Any, say
 
 
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"score .*none\.jsonl: no such file"):
+    with pytest.raises(UserError, match=r"score .*none\.jsonl: no such file or folder"):
         open_source(tmp_path / "none.jsonl")
     with pytest.raises(UserError, match="is a folder; name the files in it"):
         open_source(tmp_path)

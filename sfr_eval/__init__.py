@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.version import __version__
 
 if TYPE_CHECKING:
-    from sfr_eval.api import Run, compare, compare_groups, export, load, run, score, score_models
+    from sfr_eval.api import (
+        Run,
+        compare,
+        compare_groups,
+        export,
+        load,
+        run,
+        score,
+        score_models,
+        sweep,
+    )
 
 __all__ = [
     "Run",
@@ -20,6 +30,7 @@ __all__ = [
     "run",
     "score",
     "score_models",
+    "sweep",
 ]
 
 

@@ -18,6 +18,7 @@ from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
 
 if TYPE_CHECKING:
+    from sfr_eval.pipeline.score import Scored
     from sfr_eval.store.manifest import Manifest
 
 _GROUP_COLUMNS = 4  # measures in the table of groups, which has to fit a terminal
@@ -57,32 +58,42 @@ def score(
 ) -> int:
     """Measure stored samples again, without generating; join shards.
 
-    PATHS: a run folder, all shards of one run, or files of generations made with another tool:
-    JSONL, JSON, CSV, Parquet, logs. Several models in them become a run each, and are compared.
+    PATHS: a run folder, a sweep, all shards of one run, or files of generations made with another
+    tool: JSONL, JSON, CSV, Parquet, logs. Several models in them become a run each, and are
+    compared.
     """
+    from sfr_eval.comparison.files import compare_again
     from sfr_eval.demo import train_demo_models
     from sfr_eval.formats.read.names import Fields
     from sfr_eval.pipeline.score import score_models
     from sfr_eval.store.run_folder import RunFolder
+    from sfr_eval.store.sweep_folder import decoders_of
 
     judge_settings(settings)  # refuses settings that need a judge
     train_demo_models(settings.get("model"), settings.get("base_model"))
     named = Fields(**{name.removesuffix("_field"): path for name, path in fields.items()})
     options: Any = {"suite": suite, "output": output, "fields": named, "missing": missing}
-    scored = score_models(paths, settings, **options)
-    folders = [run.folder for run in scored.runs]
-    several = len(folders) > 1
+    swept = decoders_of(paths[0]) if len(paths) == 1 else ()
+    runs: list[Scored] = []
+    parent = paths[0]
+    for group in [[run] for run in swept] or [list(paths)]:
+        scored = score_models(group, settings, **options)
+        runs += scored.runs
+        parent = parent if swept else scored.parent
+    several = len(runs) > 1
     if several and as_json:
-        print_json({str(folder): RunFolder(folder).read_results().stored() for folder in folders})
-    for run in scored.runs:
+        print_json({str(r.folder): RunFolder(r.folder).read_results().stored() for r in runs})
+    for run in runs:
         if not (several and as_json):
-            show_results(run.folder, as_json=as_json, named=several)
+            show_results(run.folder, as_json=as_json, named=several and not swept)
         for line in (*import_warnings(run.folder), *run.trouble):
             log(line)
         (log if as_json else say)(f"report: {run.report.resolve()}")
-    if several:
-        compare_models(folders, scored.parent, quiet=as_json)
-    return 3 if any(run.trouble for run in scored.runs) else 0
+    if several and swept:
+        (log if as_json else say)(f"comparison: {compare_again(parent).resolve()}")
+    elif several:
+        compare_models([run.folder for run in runs], parent, quiet=as_json)
+    return 3 if any(run.trouble for run in runs) else 0
 
 
 def import_warnings(folder: Path) -> list[str]:
@@ -110,6 +121,7 @@ def show_results(folder: Path, *, as_json: bool, named: bool = False) -> None:
     """Print the headline estimates of a measured run: a row a metric, a column a temperature.
     `named`: with the model's name, since others are shown, too."""
     from sfr_eval.metrics.table import shown_metrics
+    from sfr_eval.report import known_answers
     from sfr_eval.report.verdict import synthetic_style
     from sfr_eval.store.manifest import Manifest
     from sfr_eval.store.results import read_suites
@@ -120,6 +132,7 @@ def show_results(folder: Path, *, as_json: bool, named: bool = False) -> None:
         print_json(results.stored())
         return
     manifest = Manifest.load(folder)
+    decoder = f", decoder {manifest.identity.decoder}" if manifest.identity.decoder else ""
     estimates = [row for row in results.estimates if not row.persona]
     for suite in dict.fromkeys(row.suite for row in estimates):
         rows = [row for row in estimates if row.suite == suite]
@@ -127,14 +140,18 @@ def show_results(folder: Path, *, as_json: bool, named: bool = False) -> None:
         cells = {(row.metric, row.temperature): row for row in rows}
         shown = shown_metrics({row.metric for row in rows if row.value is not None})
         print_table(
-            f"{f'{manifest.name} on ' if named else ''}{suite}: {_basis(manifest, suite)}",
+            f"{f'{manifest.name} on ' if named else ''}{suite}{decoder}: {_basis(manifest, suite)}",
             ["metric", *(f"T={t:g}" for t in temperatures)],
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
         _print_groups([row for row in results.slices if row.suite == suite], shown)
     for part in read_suites(manifest, results):
+        if part.about:
+            say(f"{part.id}: {part.about}")
         if synthetic := synthetic_style(part):
             say(f"{part.id}: {synthetic}")
+        if verdict := known_answers.line(part):
+            say(f"{part.id}: {verdict}")
 
 
 def _basis(manifest: "Manifest", suite: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read import openai_batch
+from sfr_eval.formats.read import novelty_bench, openai_batch
 from sfr_eval.formats.read.bigcode import COMPLETION
 from sfr_eval.formats.read.checks import refuse_copies
 from sfr_eval.formats.read.mapping import PromptMap
@@ -17,9 +17,10 @@ from sfr_eval.formats.read.names import Fields
 from sfr_eval.formats.read.origin import import_manifest
 from sfr_eval.formats.read.own_prompts import OwnPrompts
 from sfr_eval.formats.read.readers import reader_of
-from sfr_eval.formats.read.reply import Reading, Reply
+from sfr_eval.formats.read.reply import Reading, Reply, given_of
 from sfr_eval.formats.read.source import Source, open_source
 from sfr_eval.settings import CodeSettings
+from sfr_eval.store.given import write_given
 from sfr_eval.store.manifest import Manifest, StoredConfig
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.own import keep, safe_id
@@ -47,7 +48,9 @@ def foreign_files(paths: Sequence[Path]) -> list[Path]:
             continue
         if not path.is_dir():
             files.append(path)
-        elif inside := sorted(file for pattern in _PATTERNS for file in path.rglob(pattern)):
+        elif inside := novelty_bench.fullest(path) or sorted(
+            file for pattern in _PATTERNS for file in path.rglob(pattern)
+        ):
             files += inside
         else:
             raise UserError(f"score {path}: {_what(path)}")
@@ -151,11 +154,13 @@ def import_runs(
             missing_fail=missing_fail,
             fields=fields,
         ).model_copy(update={"config": config})
-        runs.append((model, manifest, samples))
+        given = given_of([reply for reading in part for reply in reading.replies], samples)
+        runs.append((manifest, samples, given))
     new: list[Path] = []
     folders = []
-    for path, (_, manifest, samples) in zip(_paths(parent, list(models)), runs, strict=True):
+    for path, (manifest, samples, given) in zip(_paths(parent, list(models)), runs, strict=True):
         made, created = _sealed(path, manifest, samples, loaded if named is None else None)
+        write_given(made.path, given)
         folders.append(made)
         new += created
     return Imported(folders=folders, parent=parent, new=new)

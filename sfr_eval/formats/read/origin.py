@@ -67,6 +67,7 @@ def import_manifest(
         temperatures=tuple(sorted({sample.temperature for sample in samples})),
         samples=max(cells.values()),
         primary=suite.spec.primary,
+        about=suite.about(sample.query for sample in samples),
     )
     facts = ImportFacts(
         format=first.format,

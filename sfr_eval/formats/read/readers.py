@@ -12,6 +12,7 @@ from sfr_eval.formats.read import (
     livecodebench,
     lm_eval,
     mt_bench,
+    novelty_bench,
     openai_batch,
     promptfoo,
     rows,
@@ -55,7 +56,12 @@ READERS = (
         read=lm_eval.read,
         own_suite=lm_eval.own_suite,
     ),
-    # NoveltyBench's generations, partitions and scores belong here.
+    Reader(
+        name=novelty_bench.NAME,
+        looks_like=novelty_bench.looks_like,
+        read=novelty_bench.read,
+        own_suite=novelty_bench.own_suite,
+    ),
     Reader(name=promptfoo.NAME, looks_like=promptfoo.looks_like, read=promptfoo.read),
     Reader(name=openai_batch.NAME, looks_like=openai_batch.looks_like, read=openai_batch.read),
     Reader(name=mt_bench.NAME, looks_like=mt_bench.looks_like, read=mt_bench.read),

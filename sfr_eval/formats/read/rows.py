@@ -203,7 +203,7 @@ def _own_reply(row: Row, columns: Columns, prompts: Prompts, model: str, *, wher
     facts = {**values.model_dump(), "query": query, "persona": persona}
     if values.status not in TEXT_STATUSES:
         facts["text"] = ""
-    if values.status not in ("unsupported", "error"):
+    if values.status not in ("no_content", "unsupported", "error"):
         facts["error"] = ""
     return Reply(**facts, where=where, model=model)
 

@@ -14,6 +14,7 @@ FILES = {
     "inspect": '{"version": 2, "status": "success", "eval": {}, "samples": []}',
     "promptfoo": '{"results": {"results": [{"prompt": {"raw": "p"}, "provider": {"id": "m"}}]}}',
     "openai-batch": '{"custom_id": "a", "response": {}, "error": null}\n',
+    "noveltybench": '{"id": "curated-1", "prompt": "p", "generations": ["t", null]}\n',
     "mt-bench": '{"question_id": 81, "choices": [{"index": 0, "turns": ["t"]}]}\n',
     "livecodebench": '[{"question_id": "a", "code_list": ["t"]}]',
     "evalplus": '{"task_id": "HumanEval/0", "solution": "t"}\n',

@@ -303,9 +303,13 @@ def chat_turns(value: Any) -> list[tuple[str, str]]:
 
 
 def content_text(content: Any) -> str:
-    """Return the text of a message's content: a string, or the text among a list of parts."""
+    """Return the text of a message's content: a string, a record that holds one, or the text among
+    a list of parts."""
     if isinstance(content, str):
         return content
+    if isinstance(content, Mapping):
+        texts = (content.get(name) for name in ("text", "answer", "content"))
+        return next((text for text in texts if isinstance(text, str)), "")
     if not isinstance(content, Sequence):
         return ""
     parts = [part.get("text") for part in content if isinstance(part, Mapping)]

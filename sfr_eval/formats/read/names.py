@@ -3,6 +3,7 @@
 Nothing is guessed: where two fields fit, both are named, with the option that decides.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -13,7 +14,8 @@ Row = Mapping[str, Any]
 
 PROMPT_NAMES = (
     "prompt", "prompts", "question", "instruction", "instructions", "input", "inputs", "problem",
-    "messages", "conversations", "conversation", "chat", "user", "user_prompt", "prompt_text",
+    "messages", "conversations", "conversation", "chat", "chat_history", "user", "user_prompt",
+    "prompt_text",
     "question_content", "query_text", "request",
 )  # fmt: skip
 TEXT_NAMES = (
@@ -27,7 +29,7 @@ MODEL_NAMES = ("model", "model_name", "model_id", "generator", "llm", "engine")
 SAMPLE_NAMES = ("sample_index", "sample_idx", "sample_num", "completion_id", "epoch", "attempt")
 TEMPERATURE_NAMES = ("temperature", "temp")
 SYSTEM_NAMES = ("system", "system_prompt", "system_message")
-CHAT_NAMES = ("messages", "conversations", "conversation", "chat")
+CHAT_NAMES = ("messages", "conversations", "conversation", "chat", "chat_history")
 """Fields that may hold a whole chat, whose last turn is then the reply."""
 ID_NAMES = ("query", "query_id", "task_id", "question_id", "prompt_id", "id", "uid")
 """Fields that may name a query by its id."""
@@ -66,6 +68,11 @@ OPTIONS = {
 """The options of `score` that name fields of imported rows, with their help."""
 
 
+def plain(name: str) -> str:
+    """Return the name of a field as the tables here write it: `Model Name` is `model_name`."""
+    return re.sub(r"[\s-]+", "_", name.strip()).lower()
+
+
 def value_at(row: Any, path: str, *, option: str, where: str) -> Any:
     """Return the value at a dotted path. Raises UserError if there is none."""
     if isinstance(row, Mapping) and path in row:  # also a name with dots
@@ -99,7 +106,8 @@ def field_for(
 ) -> str | None:
     """Return the one field of the rows that has one of the names and a value that fits; None if no
     field does. Raises UserError if several do, unless they hold the same by `key`."""
-    present = [n for n in names if any(n in row for row in rows)]
+    fields = dict.fromkeys(name for row in rows for name in row)
+    present = [field for name in names for field in fields if plain(field) == name]
     meant = [n for n in present if any(n in row and fits(row[n]) for row in rows)]
     if any(key(row.get(meant[0])) != key(row.get(other)) for other in meant[1:] for row in rows):
         shown = " and ".join(f"`{name}`" for name in meant)

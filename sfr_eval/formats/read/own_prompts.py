@@ -51,7 +51,9 @@ class OwnPrompts:
         """Return (key of the query, persona id) of a row. Raises UserError if it has no prompt."""
         system = [text for role, text in messages if role == "system" and text]
         turns = [(role or "user", text) for role, text in messages if role != "system"]
-        if not turns or turns[-1][0] != "user" or not turns[-1][1].strip():
+        if turns and turns[-1][0] == "user" and not turns[-1][1].strip():
+            raise UserError(f"{where}: the prompt is empty; leave the row out")
+        if not turns or turns[-1][0] != "user":
             raise UserError(f"{where}: {_without_prompt(document, names)}")
         persona = self._persona(row, document, "\n\n".join(system), where)
         if system and not persona:

@@ -25,7 +25,10 @@ _ENDS: Mapping[str, Status] = {
     "error": "error",
 }
 """Why a reply ended, as servers write it; anything else is an ordinary end."""
-_TEXT_KEYS = ("text", "content", "message", "generated_text", "output", "response", "value")
+_TEXT_KEYS = (
+    "text", "content", "message", "generated_text", "output", "response", "value", "answer",
+    "choices",
+)  # fmt: skip
 """Where the text is in a record that stands for a reply."""
 _END_KEYS = ("finish_reason", "stop_reason")
 

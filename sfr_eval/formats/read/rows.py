@@ -22,6 +22,7 @@ from sfr_eval.formats.read.names import (
     Fields,
     Row,
     field_for,
+    plain,
     value_at,
 )
 from sfr_eval.formats.read.reply import (
@@ -78,6 +79,8 @@ class Columns:
 
 def read(source: Source, prompts: Prompts) -> Reading:
     """Read every row of a file and find its prompt."""
+    if next(iter(source.rows()), None) is None:  # raises for what is no record
+        raise UserError(f"{source.file}: has no rows")
     columns = columns_of(source.first_rows, prompts.fields, where=str(source.file))
     if source.kind == "table" and columns.text is not None:
         cells = [row.get(columns.text) for row in source.first_rows]
@@ -102,8 +105,6 @@ def read(source: Source, prompts: Prompts) -> Reading:
             "model": model,
         }
         replies += _replies(row, columns, prompts, facts, where=where)
-    if not replies:
-        raise UserError(f"{source.file}: has no rows")
     warnings = [] if stated or columns.own else [TEMPERATURE_WARNING]
     return Reading(
         file=source.file, format="rows", replies=replies, warnings=warnings, sharded=True
@@ -127,7 +128,12 @@ def columns_of(rows: Sequence[Row], fields: Fields, *, where: str) -> Columns:
         text = guessed(others, "text", holds_text)
     if prompt is None:
         names = [name for name in PROMPT_NAMES if name != text]
-        chats = [n for n in CHAT_NAMES if any(len(chat_turns(row.get(n))) > 1 for row in rows)]
+        fields_of_chats = {n for row in rows for n in row if plain(n) in CHAT_NAMES}
+        chats = [
+            plain(n)
+            for n in sorted(fields_of_chats)
+            if any(len(chat_turns(row.get(n))) > 1 for row in rows)
+        ]
         try:
             prompt = guessed(chats or names, "prompt", _holds_prompt)
         except UserError:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError, brief_error
-from sfr_eval.formats.read.names import ID_NAMES, KNOWN_NAMES, PROMPT_NAMES
+from sfr_eval.formats.read.names import ID_NAMES, KNOWN_NAMES, PROMPT_NAMES, plain
 from sfr_eval.util.untrusted import MAX_UNPACKED_BYTES, bounded_lines, unpacked
 
 Row = Mapping[str, Any]
@@ -199,7 +199,8 @@ def _rows_of(file: Path, document: Any, place: str) -> Iterator[Place]:
         yield place, document
         return
     values = list(document.values())
-    if KNOWN_NAMES & set(document) and _are_columns(values):
+    known = KNOWN_NAMES & set(map(plain, document))
+    if known and _are_columns(values):
         columns = [list(c.values()) if isinstance(c, dict) else c for c in values]
         for number, cells in enumerate(zip(*columns, strict=True), start=1):
             yield f"{file}: row {number}", dict(zip(document, cells, strict=True))
@@ -210,7 +211,7 @@ def _rows_of(file: Path, document: Any, place: str) -> Iterator[Place]:
         for where, row in _listed(file, document[wrapped[0]]):
             yield where, {**about, **row} if isinstance(row, dict) else row
         return
-    if values and not KNOWN_NAMES & set(document) and all(map(_is_texts, values)):
+    if values and not known and all(map(_is_texts, values)):
         for query, texts in document.items():
             yield f"{file}: {query[:60]}", {"query": query, "text": texts}
         return
@@ -224,7 +225,7 @@ def _listed(file: Path, rows: Sequence[Any]) -> Iterator[Place]:
 
 def _are_columns(values: Sequence[Any]) -> bool:
     """Return whether these are columns of a table: lists of one length, or pandas' {row: value}."""
-    if not values:
+    if not values or any(map(_is_chat, values)):  # a chat belongs to one row
         return False
     if all(isinstance(value, list) for value in values):
         return len({len(value) for value in values}) == 1
@@ -241,14 +242,18 @@ def _is_list_of_rows(document: dict[str, Any], name: str) -> bool:
     return not _ASKED & set(document) or bool(_ASKED & set(rows[0]))
 
 
+def _is_chat(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(turn, dict) and ("role" in turn or "from" in turn) for turn in value
+    )
+
+
 def _is_nested(value: Any) -> bool:
     return isinstance(value, dict | list)
 
 
 def _is_texts(value: Any) -> bool:
-    return isinstance(value, str) or (
-        isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
-    )
+    return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
 
 
 def _delimiter(file: Path, header: str) -> str | None:
@@ -257,7 +262,7 @@ def _delimiter(file: Path, header: str) -> str | None:
         return "\t"
     counts = {mark: _cells(header, mark) for mark in _DELIMITERS}
     best = max(counts, key=lambda mark: len(counts[mark]))
-    named = any(cell.strip() in KNOWN_NAMES for cell in counts[best])
+    named = any(plain(cell) in KNOWN_NAMES for cell in counts[best])
     packed = Path(file.stem).suffix if file.suffix in (".gz", ".zst") else file.suffix
     return best if packed in (".csv", ".tsv") or (named and len(counts[best]) > 1) else None
 

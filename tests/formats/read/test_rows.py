@@ -345,3 +345,40 @@ def test_files_of_two_models_without_names_are_flagged(place: Any, read_one: Any
     assert "2 files answer the same 2 prompts and name no model" in read_one(one, two).said
     halves = place("three.jsonl", foreign()[:2]), place("four.jsonl", foreign()[2:])
     assert "name no model" not in read_one(*halves).said
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"Prompt": ASKED[0], "Response": "x"},
+        {" user-prompt ": ASKED[0], "Model Output": "x"},
+        {"chat_history": [{"role": "user", "content": ASKED[0]}], "output": ["x"]},
+        {"messages": [{"role": "user", "content": ASKED[0]},
+                      {"role": "assistant", "content": {"answer": "x"}}]},
+        {"messages": [{"role": "user", "content": ASKED[0]}],
+         "response": {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}},
+        {"prompt": ASKED[0], "response": {"content": [{"type": "text", "text": "x"}]}},
+        {"prompt": ASKED[0], "outputs": [{"index": 0, "text": "x", "finish_reason": "stop"}]},
+    ],
+)  # fmt: skip
+def test_rows_of_many_tools_are_understood(place: Any, read_one: Any, row: Row) -> None:
+    assert read_one(place("a.jsonl", [row])).replies == [(ASKED[0], "x")]
+    assert read_one(place("b.jsonl", [row] * 3)).replies == [(ASKED[0], "x")] * 3
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[]", "has no rows"),
+        ('["a", "b"]', "row 1: is a text, not a record"),
+        ('[[{"generated_text": "a"}]]', "row 1: is a list, not a record"),
+        (
+            '{"prompt": "b c", "response": "a"}\n{"prompt": " ", "response": "a"}',
+            "a.json:2: the prompt is empty; leave the row out",
+        ),
+        ('{"Frage": "a b", "Antwort": "c"}', "no field holds the reply"),
+    ],
+)
+def test_what_holds_no_rows_is_named(place: Any, read_one: Any, content: str, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        read_one(place("a.json", content))

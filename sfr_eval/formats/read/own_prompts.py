@@ -1,5 +1,6 @@
 """Makes the queries of a suite from the prompts of foreign rows, where no suite was named."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,7 @@ class OwnPrompts:
     made: bool = True
     queries: dict[str, _Query] = field(default_factory=dict)  # by a key of their own
     cards: dict[str, str] = field(default_factory=dict)  # persona -> system prompt
+    persona_ids: dict[str, str] = field(default_factory=dict)
 
     def find(
         self,
@@ -80,7 +82,7 @@ class OwnPrompts:
         rows = [_query_row(ids[key], query) for key, query in self.queries.items()]
         cards = [
             # The name stands for a card that the rows do not have: a card is never empty.
-            PersonaRow(id=safe_id(name).lower(), name=name, system=card or name)
+            PersonaRow(id=self.persona_ids[name], name=name, system=card or name)
             for name, card in self.cards.items()
         ]
         return own_suite(rows, id=id, title=title, personas=cards), ids
@@ -120,13 +122,18 @@ class OwnPrompts:
             )
         if not name:
             return ""
+        if name not in self.cards:
+            # An id has few characters, so that names may share one: then it is a number.
+            id = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:100]
+            taken = not id or id in self.persona_ids.values()
+            self.persona_ids[name] = f"p{len(self.persona_ids) + 1}" if taken else id
         card = self.cards.setdefault(name, system)
         if system != card:
             raise UserError(
                 f"{where}: persona `{name}` has another system prompt than before; give it one, or "
                 "rename the field to make each prompt a query"
             )
-        return safe_id(name).lower()
+        return self.persona_ids[name]
 
 
 def _query_row(id: str, query: _Query) -> QueryRow:

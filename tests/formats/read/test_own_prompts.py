@@ -68,3 +68,17 @@ def test_the_suite_is_the_same_for_every_model(place: Any, read_all: Any) -> Non
     assert first.manifest.model.fingerprint != second.manifest.model.fingerprint
     assert (first.manifest.status, second.manifest.status) == ("complete", "partial")
     assert "Only 1 of the 2 queries" in second.said
+
+
+def test_personas_of_any_name_have_ids_of_their_own(place: Any, read_one: Any) -> None:
+    names = ("Dr. No", "dr-no", "海盗", "船长")
+    four = [row for name in names for row in rows(persona=lambda n, name=name: name)]
+    run = read_one(place("a.jsonl", four))
+    assert {id: card.name for id, card in run.suite.personas.items()} == dict(
+        zip(("dr-no", "p2", "p3", "p4"), names, strict=True)
+    )
+
+
+def test_ids_that_no_file_could_have_become_numbers(place: Any, read_one: Any) -> None:
+    two = rows(id=lambda n: ("海", "盗")[n])
+    assert list(read_one(place("a.jsonl", two)).suite.queries) == ["q1", "q2"]

@@ -85,15 +85,16 @@ def test_ordinary_gzip_files_come_back_whole() -> None:
 
 def test_a_log_that_is_a_zip_bomb_is_refused_before_it_is_read(tmp_path: Path) -> None:
     from sfr_eval.formats.read.inspect_log import own_suite
+    from sfr_eval.formats.read.source import open_source
 
     for name, content in (("bomb.eval", b"\0" * 30_000_000), ("fine.eval", b"{}" * 1_000)):
         with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("header.json", content)
     with pytest.raises(UserError, match=r"bomb.eval: unpacks to 30,000,000 bytes"):
-        own_suite(tmp_path / "bomb.eval")
+        own_suite(open_source(tmp_path / "bomb.eval"))
     hostile.refuse_zip_bomb(tmp_path / "fine.eval")
     with pytest.raises(UserError, match=r"fine.eval: is not an inspect log"):
-        own_suite(tmp_path / "fine.eval")
+        own_suite(open_source(tmp_path / "fine.eval"))
 
 
 @pytest.mark.parametrize("cut", [1, 5, 12, -1, -9])

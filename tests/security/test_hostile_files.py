@@ -139,7 +139,7 @@ def test_a_stored_row_that_is_nested_too_deeply_is_no_row() -> None:
     assert decode_row(line.encode(), Sample) is None
 
 
-def test_a_billion_laughs_in_yaml_ends_in_one_short_line(tmp_path: Path) -> None:
+def test_a_billion_laughs_in_yaml_ends_in_a_few_short_lines(tmp_path: Path) -> None:
     lines = ["a0: &a0 [lol]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40)]
     folder = make_suite(tmp_path / "own")
@@ -149,7 +149,7 @@ def test_a_billion_laughs_in_yaml_ends_in_one_short_line(tmp_path: Path) -> None
         (folder / "suite.yaml").write_text("\n".join([*kept, f"{field}: *a38"]))
         with pytest.raises(UserError) as error:
             load_suite(str(folder))
-        assert len(str(error.value)) < 600
+        assert len(str(error.value)) < 2_500
 
 
 @pytest.mark.parametrize("text", ["a: " + "[" * 5_000, "a: " + "9" * 5_000], ids=["deep", "big"])

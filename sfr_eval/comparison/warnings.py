@@ -160,12 +160,11 @@ def _models(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
         if not isinstance(run.identity.sampling, dict):
             yield f"{run.label}: the sampling settings are unknown, so they cannot be checked."
-    setups = [
-        (name, *ends)
-        for name, read in _SETUP.items()
-        if None not in (ends := tuple(read(run.manifest) for run in runs.both))
-        and ends[0] != ends[1]
-    ]
+    setups: list[tuple[str, str, str]] = []
+    for name, read in _SETUP.items():
+        one, two = (read(run.manifest) for run in runs.both)
+        if one is not None and two is not None and one != two:
+            setups.append((name, one, two))
     decoders = [run.decoder or NO_FILTERS for run in runs.both]
     if runs.first.fingerprint == runs.second.fingerprint:
         seeds = [run.identity.seed for run in runs.both]

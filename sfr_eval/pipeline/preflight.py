@@ -178,7 +178,7 @@ def choice(config: RunConfig, subject: Subject) -> SamplingChoice:
     return SamplingChoice(
         chosen=config.filters,
         policy=config.sampling,
-        generation_config=subject.generation_config if config.sampling == "model" else {},
+        generation_config=subject.generation_config,  # read in any case: damage is found now
     )
 
 

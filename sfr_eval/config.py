@@ -96,8 +96,9 @@ class RunConfig(Settings):
         group=ENGINE,
     )
     suite: Suites = setting("suite, by name or folder", default=(), group=SUITE)
-    prompts: Path | None = setting(
-        "instead of a suite: prompts as text lines, JSONL, CSV, Parquet", group=SUITE
+    prompts: str | None = setting(
+        "instead of a suite: file of prompts (text lines, JSONL, CSV, Parquet) or hub:ID[:SPLIT]",
+        group=SUITE,
     )
     prompt_field: str | None = setting("field of --prompts that holds the prompt", group=SUITE)
     personas: Names | None = setting("only these personas of the suite", group=SUITE)

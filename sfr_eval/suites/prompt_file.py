@@ -4,7 +4,8 @@ Rows of chats are taken as they are: what the assistant says last is a reference
 the replies of rows that ask the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,46 @@ from pydantic import ValidationError
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.own import own_suite, safe_id
+from sfr_eval.suites.problems.source import HubData
 from sfr_eval.suites.spec import QueryRow, Turn
 from sfr_eval.suites.suite import Suite
-from sfr_eval.util.reading import one_line
+from sfr_eval.util.reading import gathered, one_line
 from sfr_eval.util.tabular import SUFFIXES, stem_suffix, table_rows, text_lines
 
-PROMPT_NAMES = ("prompt", "messages", "conversations", "instruction", "question", "query", "text")
-PROMPT_NAMES += ("input", "problem", "task", "turns", "user")
+HUB = "hub:"
+"""Begins the name of a data set on the Hub."""
+
+PROMPT_NAMES = (
+    *("prompt", "messages", "conversations", "instruction", "question", "query"),
+    *("text", "input", "problem", "task", "turns", "user"),
+)
 ID_NAMES = ("id", "query_id", "question_id", "task_id", "prompt_id", "uid")
 CATEGORY_NAMES = ("category", "type", "subject", "topic", "difficulty", "level")
 REFERENCE_NAMES = ("references", "reference", "completion", "response", "output", "replies")
 ANSWER_NAMES = ("answers",)
 SYSTEM_NAMES = ("system", "system_prompt")
 _ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
-_SHOWN = 10  # mistakes that a message names
 
 
-def prompt_suite(file: Path, *, field: str | None = None) -> Suite:
-    """Return the suite of a file of prompts. `field` is the column that holds the prompt, with dots
-    for what is inside another. Raises UserError that names all mistakes of the file."""
-    rows = merged(queries_of(file, field=field))
-    return own_suite(rows, id=file.name.partition(".")[0], title=file.name)
+def prompt_suite(name: str, *, field: str | None = None) -> Suite:
+    """Return the suite of a file of prompts, or of a data set, named hub:ID[@REVISION][:SPLIT].
+    `field` is the column that holds the prompt, with dots for what is inside another. Raises
+    UserError that names all mistakes."""
+    if not name.startswith(HUB):
+        file = Path(name)
+        prompts = merged(queries_of(file, field=field))
+        return own_suite(prompts, id=file.name.partition(".")[0], title=file.name)
+    source, _, split = name.removeprefix(HUB).partition(":")
+    repository, _, revision = source.partition("@")
+    data = HubData(repository=repository, revision=revision or "main", split=split or "train")
+    try:
+        rows = data.rows(suite=repository)
+    except UserError as error:  # which speaks of a suite and of --data
+        why = str(error).removeprefix(f"--suite {repository}: ").partition(", or pass --data")[0]
+        raise UserError(f"--prompts {name}: {why}, or give a file") from None
+    table = ((f"{name}: row {number}", row) for number, row in enumerate(rows, start=1))
+    queries = merged(_queries(table, field=field, where=f"--prompts {name}"))
+    return own_suite(queries, id=repository.rpartition("/")[2], title=repository)
 
 
 def queries_of(file: Path, *, field: str | None = None) -> list[QueryRow]:
@@ -41,15 +61,15 @@ def queries_of(file: Path, *, field: str | None = None) -> list[QueryRow]:
         if field is not None:
             raise UserError(f"--prompt-field {field}: {file} is a text file, without fields")
         return [QueryRow(id=f"p{n}", text=text) for n, (_, text) in enumerate(text_lines(file), 1)]
-    rows, mistakes = [], []
-    for number, (where, value) in enumerate(table_rows(file), start=1):
-        try:
-            rows.append(query_of(value, number=number, field=field, where=where))
-        except UserError as error:
-            mistakes.append(str(error))
-    if mistakes:
-        raise UserError(listed(mistakes, of=f"{file}: {len(mistakes)} rows cannot be read"))
-    return rows
+    return _queries(table_rows(file), field=field, where=str(file))
+
+
+def _queries(table: Iterable[tuple[str, Any]], *, field: str | None, where: str) -> list[QueryRow]:
+    steps = (
+        partial(query_of, value, number=number, field=field, where=place)
+        for number, (place, value) in enumerate(table, start=1)
+    )
+    return gathered(steps, where=where)
 
 
 def query_of(value: Any, *, number: int, field: str | None, where: str) -> QueryRow:
@@ -96,42 +116,32 @@ def merged(rows: Sequence[QueryRow]) -> list[QueryRow]:
     ]
 
 
-def listed(mistakes: Sequence[str], *, of: str) -> str:
-    """Return the text of an error that names several mistakes, one a line."""
-    if len(mistakes) == 1:
-        return mistakes[0]
-    more = [f"and {len(mistakes) - _SHOWN} more"] if len(mistakes) > _SHOWN else []
-    return "\n  ".join([f"{of}:", *mistakes[:_SHOWN], *more])
-
-
 def _prompt(row: Mapping[str, Any], field: str | None, where: str) -> tuple[str, Any]:
     """Return name and value of the prompt's field."""
     if field is not None:
         value: Any = row
         for part in field.split("."):
             if not isinstance(value, Mapping) or part not in value:
-                names = value if isinstance(value, Mapping) else {}
+                names: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
                 raise UserError(
                     f"{where}: --prompt-field {field}: no field `{part}`; "
                     f"{did_you_mean(part, names)}"
                 )
             value = value[part]
         return field, value
-    names = [name for name in PROMPT_NAMES if row.get(name) not in (None, "", [])]
-    if "instruction" in names and "input" in names:  # Alpaca: the input belongs to the instruction
+    present = [name for name in PROMPT_NAMES if row.get(name) not in (None, "", [])]
+    if {"instruction", "input"} <= set(present):  # Alpaca: the input belongs to the instruction
         return "instruction", f"{row['instruction']}\n\n{row['input']}"
-    if len(names) > 1:
-        equal = len({str(row[name]) for name in names}) == 1
-        if not equal:
-            raise UserError(
-                f"{where}: the prompt may be {' or '.join(names)}; name it with --prompt-field"
-            )
-    if not names:
+    if len({str(row[name]) for name in present}) > 1:
+        raise UserError(
+            f"{where}: the prompt may be {' or '.join(present)}; name it with --prompt-field"
+        )
+    if not present:
         raise UserError(
             f"{where}: no prompt among the fields {', '.join(map(str, row)) or '(none)'}; name it "
             "with --prompt-field"
         )
-    return names[0], row[names[0]]
+    return present[0], row[present[0]]
 
 
 def _turns(

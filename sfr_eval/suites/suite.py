@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sfr_eval.errors import UserError, did_you_mean
@@ -13,7 +14,7 @@ from sfr_eval.suites.spec import PersonaRow, QueryRow, SuiteSpec
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.types import Message, Prompt
 from sfr_eval.util.assets import find_suite
-from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping
+from sfr_eval.util.reading import gathered, joined, read_jsonl, read_model, read_yaml_mapping
 
 SUITE_FILE, QUERIES, PERSONAS = "suite.yaml", "queries.jsonl", "personas.yaml"
 """Names in the folder of a suite; the last two are those of suites without a folder (own.py)."""
@@ -39,6 +40,14 @@ class Suite:
     def id(self) -> str:
         """Name of the suite."""
         return self.spec.id
+
+    @property
+    def facets(self) -> dict[str, Mapping[str, str]]:
+        """By what results are sliced: query -> {"category": "Factual"}, or what is known of a
+        coding problem. Queries of which nothing is known are left out."""
+        if self.code is not None:
+            return {id: problem.facets for id, problem in self.code.problems.items()}
+        return {id: {"category": row.category} for id, row in self.rows.items() if row.category}
 
     def prompts(self, *, limit: int | None = None) -> list[Prompt]:
         """Return all personas of the first query, then of the second, ..."""
@@ -79,9 +88,8 @@ def load_suite(
     if spec.code is not None:
         return _code_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
     world = None if spec.world is None else PersonaWorld.load(folder)
-    rows = _rows(spec, folder)
+    rows, cards = _rows_and_cards(spec, folder, world)
     queries = {id: row.question for id, row in rows.items()} or _world_queries(folder, world)
-    cards = _cards(spec, folder, world)
     if personas is None:
         personas = tuple(id for id, card in cards.items() if not card.held_out)
     for persona in personas:
@@ -120,6 +128,26 @@ def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
     )
 
 
+def _rows_and_cards(
+    spec: SuiteSpec, folder: Path, world: PersonaWorld | None
+) -> tuple[dict[str, QueryRow], dict[str, PersonaRow]]:
+    """Read both files of a suite. Raises UserError that names the mistakes of both."""
+    rows: dict[str, QueryRow] = {}
+    cards: dict[str, PersonaRow] = {}
+    errors = []
+    try:
+        rows = _rows(spec, folder)
+    except UserError as error:
+        errors.append(error)
+    try:
+        cards = _cards(spec, folder, world)
+    except UserError as error:
+        errors.append(error)
+    if errors:
+        raise joined(errors, where=str(folder))
+    return rows, cards
+
+
 def _rows(spec: SuiteSpec, folder: Path) -> dict[str, QueryRow]:
     """Return the rows of the queries file by id; {} if the suite has none."""
     if spec.queries is None:
@@ -144,7 +172,11 @@ def _cards(spec: SuiteSpec, folder: Path, world: PersonaWorld | None) -> dict[st
         rows = read_yaml_mapping(file).get("personas")
         if not isinstance(rows, list) or not rows:
             raise UserError(f"{file}: personas: must be a list of {{id, name, system}}")
-        cards = [read_model(PersonaRow, row, where=str(file)) for row in rows]
+        steps = (
+            partial(read_model, PersonaRow, row, where=f"{file}: persona {number}")
+            for number, row in enumerate(rows, start=1)
+        )
+        cards = gathered(steps, where=str(file))
     elif world is not None:
         cards = [PersonaRow.model_validate(card, from_attributes=True) for card in world.personas]
     else:

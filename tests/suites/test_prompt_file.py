@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
+from sfr_eval.suites.problems.source import HubData
 from sfr_eval.suites.prompt_file import prompt_suite
 from sfr_eval.suites.suite import Suite
 
@@ -15,13 +16,13 @@ def suite_of(folder: Path, *rows: Any, field: str | None = None) -> Suite:
     """Return the suite of a JSONL file of these rows."""
     file = folder / "My prompts.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
-    return prompt_suite(file, field=field)
+    return prompt_suite(str(file), field=field)
 
 
 def test_a_text_file_has_a_prompt_a_line(tmp_path: Path) -> None:
     file = tmp_path / "prompts.txt"
     file.write_text("Write a haiku.\n\nName a state.\n")
-    suite = prompt_suite(file)
+    suite = prompt_suite(str(file))
     assert (suite.id, suite.spec.title) == ("prompts", "prompts.txt")
     assert suite.queries == {"p1": "Write a haiku.", "p2": "Name a state."}
     assert suite.spec.temperatures == (1.0,)
@@ -99,13 +100,34 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         suite_of(tmp_path, {"prompt": "Tea?"}, {"body": 1}, {"prompt": ""}, 7)
     first, *mistakes = str(error.value).split("\n")
-    assert first.endswith("3 rows cannot be read:")
-    assert ["jsonl:2" in mistakes[0], "jsonl:3" in mistakes[1], "jsonl:4" in mistakes[2]] == [
-        True
-    ] * 3
+    assert first.endswith("3 mistakes:")
+    for line, mistake in zip((2, 3, 4), mistakes, strict=True):
+        assert f"jsonl:{line}" in mistake
 
 
 def test_an_empty_file_holds_no_prompt(tmp_path: Path) -> None:
     (tmp_path / "none.txt").write_text("\n")
     with pytest.raises(UserError, match=r"none\.txt: holds no prompt"):
-        prompt_suite(tmp_path / "none.txt")
+        prompt_suite(str(tmp_path / "none.txt"))
+
+
+def test_a_data_set_on_the_hub_is_named_by_id_revision_and_split(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[HubData] = []
+
+    def rows(data: HubData, *, suite: str) -> list[dict[str, str]]:
+        asked.append(data)
+        return [{"question": "Tea?"}, {"question": "Milk?"}]
+
+    monkeypatch.setattr(HubData, "rows", rows)
+    suite = prompt_suite("hub:somebody/Questions@abc:test")
+    assert (suite.id, list(suite.queries.values())) == ("questions", ["Tea?", "Milk?"])
+    assert asked == [HubData(repository="somebody/Questions", revision="abc", split="test")]
+
+
+def test_a_data_set_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(UserError) as error:
+        prompt_suite("hub:somebody/none")
+    assert str(error.value).startswith("--prompts hub:somebody/none: ")
+    assert str(error.value).endswith(", or give a file")

@@ -150,8 +150,8 @@ def _config(model: str, suite: str | Sequence[str] | None, settings: dict[str, A
     from sfr_eval.demo import train_demo_models
 
     config = settings.pop("config", None)
-    suites = (suite,) if isinstance(suite, str) else tuple(suite or ())
-    overrides = _plain({"model": model, "suite": suites or None, **settings})
+    suites = (suite,) if isinstance(suite, str) else tuple(suite or ()) or None
+    overrides = _plain({"model": model, "suite": suites, **settings})
     run_config = load_run_config(overrides, file=None if config is None else Path(config))
     if run_config.serving.base_url is None:
         train_demo_models(run_config.model, run_config.score.base_model)

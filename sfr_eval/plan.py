@@ -195,6 +195,7 @@ def describe_plan(plan: Plan) -> tuple[PlannedSuite, ...]:
             temperatures=part.temperatures,
             samples=part.samples,
             primary=part.suite.spec.primary,
+            about=part.suite.about(prompt.query for prompt in part.prompts),
         )
         for part in plan.suites
     )

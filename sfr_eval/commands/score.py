@@ -68,6 +68,7 @@ def score(
 def show_results(folder: Path, *, as_json: bool) -> None:
     """Print the headline estimates of a measured run: a row a metric, a column a temperature."""
     from sfr_eval.metrics.table import shown_metrics
+    from sfr_eval.report import known_answers
     from sfr_eval.report.verdict import synthetic_style
     from sfr_eval.store.manifest import Manifest
     from sfr_eval.store.results import read_suites
@@ -92,8 +93,12 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         )
         _print_groups([row for row in results.slices if row.suite == suite], shown)
     for part in read_suites(manifest, results):
+        if part.about:
+            say(f"{part.id}: {part.about}")
         if synthetic := synthetic_style(part):
             say(f"{part.id}: {synthetic}")
+        if verdict := known_answers.line(part):
+            say(f"{part.id}: {verdict}")
 
 
 def _print_groups(rows: list[SliceEstimate], metrics: Sequence[str]) -> None:

@@ -60,8 +60,9 @@ def compare_runs(
     `similarity` adds how alike the models are, which needs the encoder.
 
     Raises UserError for a folder that is not a scored run, and, unless `allow_mismatch`, for runs
-    that differ in prompts, k, max_tokens or stop, suite or metric versions (signatures) or template
-    policy. Weights, seeds, temperatures and decoders (filters and penalties) may differ.
+    that differ in prompts, k, max_tokens or stop, suite or metric versions (signatures) or in the
+    role of system messages. Weights, seeds, temperatures, chat templates and decoders (filters and
+    penalties) may differ.
     """
     folders = expanded(map(Path, (a, *more)))
     if len(folders) < 2:
@@ -81,7 +82,7 @@ def compare_runs(
         different = [
             mismatch
             for mismatch in mismatches(conditions(first, chosen), conditions(second, chosen))
-            if not mismatch.of_decoder  # an axis, which labels and warnings name
+            if not mismatch.is_compared  # which labels and warnings name
         ]
         if different and not allow_mismatch:
             raise UserError(refusal(first, second, different))

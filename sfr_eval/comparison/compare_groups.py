@@ -101,9 +101,9 @@ class _Sides:
             recipe = conditions(group.runs[0], metrics)
             for run in group.runs:
                 here = conditions(run, metrics)
-                # The decoder may differ between the groups, but not between their trainings.
-                different = [m for m in mismatches(wanted, here) if not m.of_decoder]
-                different += [m for m in mismatches(recipe, here) if m.of_decoder]
+                # Decoder and template may differ between the groups, not between their trainings.
+                different = [m for m in mismatches(wanted, here) if not m.is_compared]
+                different += [m for m in mismatches(recipe, here) if m.is_compared]
                 if different and not is_allowed:
                     raise UserError(refusal(first, run, different))
                 for mismatch in different:

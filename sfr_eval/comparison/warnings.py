@@ -203,14 +203,47 @@ def _same_texts(runs: _Runs) -> bool:
     return bool(shared) and all(texts[0][key] == texts[1][key] for key in shared)
 
 
+def template_in_use(manifest: Manifest) -> str | None:
+    """Return the hash of the chat template of a run, `none` for completions; None if unknown."""
+    if manifest.sampler is not None and manifest.sampler.template is not None:
+        return manifest.sampler.template
+    identity = manifest.identity.chat_template
+    return None if identity == "tokenizer" else identity
+
+
+def _stated(manifest: Manifest, value: object, default: str) -> str | None:
+    """Return what a run says of its template, which has the default where it says nothing; None if
+    it knows nothing of its template."""
+    known = manifest.identity.chat_template is not None
+    return str(value or default) if known else None
+
+
 _SETUP: dict[str, Callable[[Manifest], str | None]] = {
     "pair of think-tags": lambda manifest: manifest.thinking.name if manifest.thinking else "none",
     "engine": lambda manifest: manifest.identity.engine,
     "dtype": lambda manifest: manifest.identity.dtype,
-    "hash of the chat template": lambda manifest: (
-        manifest.sampler.template if manifest.sampler else None
+    "hash of the chat template": template_in_use,
+    "set of values for the chat template": lambda manifest: _stated(
+        manifest, manifest.identity.chat_template_kwargs, "none"
     ),
+    "date in the chat template": lambda manifest: _stated(
+        manifest, manifest.identity.template_date, "none"
+    ),
+    "prompt format": lambda manifest: _stated(manifest, manifest.identity.prompt_format, "chat"),
 }
+
+
+def _templates(runs: _Runs) -> Iterator[str]:
+    """Say how to ask both models with one template, if that can be done."""
+    hashes = [template_in_use(run.manifest) for run in runs.both]
+    if None in hashes or hashes[0] == hashes[1]:
+        return
+    if any(run.manifest.model.folder is None for run in runs.both):
+        return
+    bare, other = runs.both if hashes[0] == "none" else runs.both[::-1]
+    yield (
+        f"To ask both with one template, run {bare.label} again with --chat-template {other.name}."
+    )
 
 
 def _only_one(runs: _Runs) -> Iterator[str]:
@@ -242,6 +275,7 @@ CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _gates,
     _measures,
     _models,
+    _templates,
     _only_one,
 )
 """By gravity."""

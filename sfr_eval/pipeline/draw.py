@@ -26,7 +26,7 @@ from sfr_eval.util.progress import Bar, log
 from sfr_eval.version import __version__
 
 _APPEND_SECONDS = 0.2
-_FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "looks", "shards")
+_FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "looks", "shards", "rendered")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,9 @@ def draw(ready: Preflight, *, sampler: OpenSampler = open_sampler) -> Drawn:
         f"{ready.subject.checkpoint.name}: {len(requests):,} requests, "
         f"{len(requests) - len(missing):,} already there -> {folder.path}"
     )
+    if missing:
+        rendered = ready.subject.rendered(ready.plan, manifest.rendered)
+        manifest = manifest.model_copy(update={"rendered": rendered} if rendered else {})
     for suite in ready.own_suites:
         keep(suite, folder.path)
     folder.write_manifest(manifest.model_copy(update={"status": "running"}))

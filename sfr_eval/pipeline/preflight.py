@@ -20,8 +20,10 @@ from sfr_eval.metrics.taggers import load_tagger
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.checkpoint import resolve_base
 from sfr_eval.pipeline.checkpoint import check_reward, check_subject
+from sfr_eval.pipeline.measurable import check_encoder, check_suite_metrics
 from sfr_eval.plan import Plan, differences, make_plan
-from sfr_eval.samplers.subject import Subject, resolve_subject
+from sfr_eval.samplers.prompt_checks import prompt_warnings
+from sfr_eval.samplers.subject import Subject, resolve_subject, with_prompt_format
 from sfr_eval.sandbox.detect import detect
 from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest, PresetFacts
@@ -98,7 +100,10 @@ def check_model(config: RunConfig) -> Model:
     suites += own
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
+    config = with_prompt_format(config, suites)
     check_metrics(config.score)
+    check_suite_metrics(config.score, suites)
+    check_encoder(config.score, suites)
     check_style_data(config.score, suites)
     subject = resolve_subject(config, suites)
     check_subject(subject.checkpoint, families(config.score, suites))
@@ -133,6 +138,9 @@ def check_plan(model: Model, config: RunConfig) -> Preflight:
     stored = folder.read_manifest() if begun else None
     if stored is None:
         subject.check_prompts(plan)
+        for line in prompt_warnings(subject, plan):
+            log(f"warning: {line}")
+        subject.check_engine(plan)
     check_same_plan(folder, stored, config, plan)
     thinking = think_tags(stored, subject, plan)
     check_space(folder.path, plan)
@@ -237,7 +245,13 @@ def check_style_data(settings: ScoreSettings, suites: Sequence[Suite]) -> None:
     if settings.style_data is None or not {"style", "population"} & families(settings, suites):
         return
     for suite in suites:
-        read_style_data(settings.style_data, suite)
+        labelled = read_style_data(settings.style_data, suite)
+        lacking = [persona for persona in suite.personas if persona not in labelled.personas]
+        if lacking and labelled.texts:
+            log(
+                f"--style-data {settings.style_data}: holds no replies of {', '.join(lacking)}: "
+                "style is not measured of them"
+            )
 
 
 def families(settings: ScoreSettings, suites: Sequence[Suite]) -> set[str]:

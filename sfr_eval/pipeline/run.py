@@ -121,6 +121,12 @@ def _outcome(
     unsupported = [sample for sample in drawn.samples if sample.status == "unsupported"]
     if unsupported:
         lines.insert(0, f"{len(unsupported):,} requests are unsupported: {unsupported[0].error}")
+    empty = [sample for sample in drawn.samples if sample.status == "no_content"]
+    if empty:
+        lines.insert(0, f"{len(empty):,} replies have no text: {empty[0].error}")
+    nothing = not any(sample.has_text for sample in drawn.samples)
+    if nothing:
+        lines.insert(0, "no reply has a text: there is nothing to measure")
     if drawn.failed:
         first = next(sample for sample in drawn.samples if sample.status == "error")
         lines.insert(
@@ -130,7 +136,7 @@ def _outcome(
         )
     return Outcome(
         folder=ready.folder.path,
-        exit_code=3 if drawn.failed or failed else 0,
+        exit_code=3 if drawn.failed or failed or nothing else 0,
         report=report,
         lines=tuple(lines),
     )

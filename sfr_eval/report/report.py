@@ -12,6 +12,7 @@ from sfr_eval.metrics.table import direction, headlines, label, metric_info
 from sfr_eval.report import (
     frontier,
     hidden_maps,
+    known_answers,
     layer_profiles,
     pass_at_k,
     repetitions,
@@ -123,6 +124,7 @@ def _section(
         ),
         "probe": tables.facts(suite.notes_of("style_accuracy")),
         "code": pass_at_k.code(suite),
+        "answers": known_answers.table(suite),
         "judges": tables.judges(suite),
     }
 

@@ -7,6 +7,7 @@ from sfr_eval.decoders.decoder import OFF
 from sfr_eval.errors import UserError
 from sfr_eval.samplers.rows import finished_row
 from sfr_eval.suites.problems.simulated import SimulatedCoder
+from sfr_eval.suites.simulated_answers import SimulatedAnswers
 from sfr_eval.types import Prompt, Request, Sample, Sampling
 
 if TYPE_CHECKING:
@@ -21,20 +22,26 @@ SIMULATED = ("top_p", "top_k", "min_p")
 class WorldSampler:
     """See `sfr_eval.types.Sampler`. The dials collapse the reference distribution: `cross` mixes
     the personas into one voice, `within` sharpens each to its modes. Temperature acts on every
-    choice of the grammar as on a model's tokens, and so do top_p, top_k and min_p. Code suites
-    have a simulated model with the dials `solve` and `spread` (see
-    `sfr_eval.suites.problems.simulated`)."""
+    choice of the grammar as on a model's tokens, and so do top_p, top_k and min_p. Suites of code
+    and of mathematics have a simulated model with the dials `solve` and `spread` (see
+    `sfr_eval.suites.problems.simulated`), suites with known answers one with `solve` and `within`
+    (see `sfr_eval.suites.simulated_answers`)."""
 
     def __init__(self, suites: Iterable["Suite"], *, dials: Mapping[str, float]) -> None:
         self._dials = dict(dials)
         self._worlds: dict[str, PersonaWorld] = {}
         self._truncated: dict[tuple[str, str, Sampling], SlotGrammar] = {}
-        self._coders: dict[str, SimulatedCoder] = {}
+        self._simulated: dict[str, SimulatedCoder | SimulatedAnswers] = {}
         code_dials = {name: dials[name] for name in ("solve", "spread") if name in dials}
         persona_dials = {name: dial for name, dial in dials.items() if name not in code_dials}
         for suite in suites:
-            if suite.code is not None:
-                self._coders[suite.id] = SimulatedCoder(suite.code.problems, **code_dials)
+            problems = suite.code or suite.math
+            if problems is not None:
+                self._simulated[suite.id] = SimulatedCoder(problems.problems, **code_dials)
+                continue
+            if suite.has_answers:
+                own = {name: dials[name] for name in ("solve", "within") if name in dials}
+                self._simulated[suite.id] = SimulatedAnswers(suite.rows, **own)
                 continue
             if suite.world is None:
                 raise UserError(
@@ -54,8 +61,8 @@ class WorldSampler:
         for request in requests:
             generator = np.random.default_rng(request.seed)
             prompt = request.prompt
-            if prompt.suite in self._coders:
-                text = self._coders[prompt.suite].sample(prompt.query, generator)
+            if prompt.suite in self._simulated:
+                text = self._simulated[prompt.suite].sample(prompt.query, generator)
             else:
                 text = self._grammar(prompt, request.sampling).sample(generator)
             yield finished_row(

@@ -49,7 +49,10 @@ class Identity(Record):
 
     engine: str | None = None
     dtype: str | None = None
-    chat_template: str | None = None
+    chat_template: str | None = None  # `tokenizer`, a hash of another one, or `none`
+    chat_template_kwargs: dict[str, Any] | None = None
+    template_date: str | None = None  # where the template reads the clock
+    prompt_format: str | None = None
     system_role: str | None = None
     seed: int | str | None = None
     suites: dict[str, str] = {}  # id -> version
@@ -103,6 +106,7 @@ class PlannedSuite(Record):
     temperatures: tuple[float, ...] = ()
     samples: int = 0  # k, for each prompt and temperature
     primary: PrimaryFamily | None = None  # as the suite declares it
+    about: str = ""  # which problems of a code suite
 
     @field_validator("suite")
     @classmethod
@@ -185,6 +189,8 @@ class Manifest(Record):
     shard: str | None = None  # `i/n` in the folder of a shard
     plan: tuple[PlannedSuite, ...] = ()
     thinking: ThinkTags | None = None
+    rendered: dict[str, dict[str, str]] = {}
+    """Suite -> id of a prompt -> hash of its token ids, where they are made here."""
     config: StoredConfig = StoredConfig()
     imported: ImportFacts | None = Field(None, alias="import")
     preset: PresetFacts | None = None

@@ -155,3 +155,13 @@ def test_it_says_what_it_is_and_closes_twice(suite: Suite) -> None:
     assert sampler.describe() == {"engine": "world", "device": "cpu", "cross": 0.3, "within": 0.0}
     sampler.close()
     sampler.close()
+
+
+def test_known_answers_are_drawn_from_their_laws() -> None:
+    suite = load_suite("known-answers")
+    wanted = requests(suite, samples=3)
+    rows = draw(suite, wanted)
+    assert draw(suite, wanted[2:3]) == rows[2:3]
+    for row in rows:
+        assert suite.rows[row.query].naming.answer_of(row.text) == row.text
+    assert {row.text for row in draw(suite, wanted, solve=0.0)} == {"I would rather not say."}

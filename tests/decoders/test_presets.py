@@ -96,6 +96,7 @@ def test_a_preset_says_what_is_unknown_and_sets_none_of_it(name: str) -> None:
     assert not set(preset.unknown) & preset.settings.keys()
     assert set(preset.unknown) <= FIELDS.keys()
     assert {"temperatures"} <= preset.settings.keys()
+    assert set(preset.settings.get("suite", ())) <= available("tasks").keys()
 
 
 def config(**settings: Any) -> Any:

@@ -14,6 +14,7 @@ from sfr_eval.errors import RunError, UserError
 from sfr_eval.pipeline.preflight import preflight, preflight_sweep
 from sfr_eval.pipeline.run import execute
 from sfr_eval.pipeline.sweep import SweepOutcome, execute_sweep
+from sfr_eval.report import figures
 from sfr_eval.samplers.subject import Subject
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.store.manifest import Manifest
@@ -35,6 +36,15 @@ def config(output: Path | None, *sweep: str, **changes: Any) -> RunConfig:
         "sweep": sweep or None,
     }
     return RunConfig(**{**fields, **changes})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_drawing() -> Iterator[None]:
+    """Figures have their own tests; here they would be nine tenths of the time. Their numbers are
+    written nonetheless."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "_render", lambda *_, **__: b'<svg viewBox="0 0 1 1"></svg>')
+        yield
 
 
 @pytest.fixture

@@ -350,7 +350,7 @@ def test_dry_run_makes_the_checks_of_a_run(command: Any, monkeypatch: pytest.Mon
 
 def test_ls_lists_in_words_and_in_json(command: Any) -> None:
     listed = json.loads(command("ls", "--json").out)
-    assert set(listed) == {"suites", "judges", "metrics", "objectives", "engines"}
+    assert set(listed) == {"suites", "presets", "judges", "metrics", "objectives", "engines"}
     assert "persona" in [row["name"] for row in listed["suites"]]
     assert {"vllm", "ray", "transformers", "openai", "world"} == {
         row["name"] for row in listed["engines"]

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfr_eval.decoders.decoder import NO_FILTERS
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.families import computed_by
 from sfr_eval.metrics.table import metric_info
@@ -159,9 +158,9 @@ def _read(path: Path) -> ScoredRun:
 def _labels(runs: Sequence[ScoredRun]) -> list[str]:
     """Return the models' names, the folders' where two are the same, numbered ones where these are
     too. Each has its decoder behind it where the runs have different ones."""
-    decoders = [run.decoder for run in runs]
-    apart = len(set(decoders)) > 1
-    ends = [f" ({decoder or NO_FILTERS})" if apart else "" for decoder in decoders]
+    apart = len({run.decoder for run in runs}) > 1
+    decoders = [run.identity.decoder_name for run in runs]
+    ends = [f" ({decoder})" if apart and decoder else "" for decoder in decoders]
     names = [Path(run.manifest.name).name or run.manifest.name for run in runs]
     folders = [run.folder.resolve().name for run in runs]
     for heads in (names, folders):

@@ -132,10 +132,8 @@ def test_the_same_command_on_another_day_asks_the_same(
         run(checkpoint, suite, first, template_date="2027-05-06")
     other = run(checkpoint, suite, tmp_path / "other", template_date="2027-05-06")
     assert not texts(first).keys() & texts(other).keys()
-    assert texts(other).values() != texts(again).values()
     lines = compare_runs(again, other).pairs[0].warnings
     assert any("date in the chat template differs: 2026-01-01 in" in line for line in lines)
-    assert not any("one run, seen twice" in line for line in lines)
 
 
 def test_a_prompt_that_has_changed_stops_a_resume(
@@ -160,9 +158,7 @@ def test_base_against_tuned_in_two_plain_commands(
 ) -> None:
     base = without_template(tiny_checkpoint, tmp_path / "base")
     tuned = run(tiny_checkpoint, suite, tmp_path / "tuned")
-    with pytest.raises(
-        UserError, match="no chat template, as base models have none; give"
-    ):
+    with pytest.raises(UserError, match="no chat template, as base models have none; give"):
         run(base, suite, tmp_path / "refused")
     bare = run(base, suite, tmp_path / "bare", prompt_format="completion")
     lines = compare_runs(bare, tuned).pairs[0].warnings

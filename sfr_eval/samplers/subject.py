@@ -19,6 +19,7 @@ from sfr_eval.models.prompting import Prompter
 from sfr_eval.samplers.transformers import TransformersSampler
 from sfr_eval.samplers.vllm import VllmSampler, check_engine, runs_on_cpu
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.settings import TEMPLATE_DATE
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import ThinkTags, ends_inside, parse_think_tags, template_tags
 from sfr_eval.types import Request, Sampler
@@ -265,6 +266,8 @@ def _served_checkpoint(config: RunConfig) -> Checkpoint:
             "--prompt-format completion: a server applies its chat template; give the checkpoint "
             "itself as --model, without --base-url"
         )
+    if config.serving.template_date != TEMPLATE_DATE:
+        raise UserError("--template-date: a server's template reads the server's clock; drop it")
     address = subject_address(config.model, config.serving.base_url)
     fingerprint = f"served:{config.model}@{address.urls[0]}"
     return Checkpoint(name=config.model, kind="served", fingerprint=fingerprint)

@@ -18,7 +18,10 @@ from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
 
 _GROUP_COLUMNS = 4  # measures in the table of groups, which has to fit a terminal
-SETTINGS = ("score", "code", "judging", "requests", "model", "trust_remote_code", "ray_address")
+SETTINGS = (
+    *("score", "code", "judging", "requests", "model", "trust_remote_code", "ray_address"),
+    *("chat_template", "chat_template_kwargs", "template_date", "prompt_format", "system_role"),
+)
 
 
 @click.command(cls=SettingsCommand, settings=SETTINGS)

@@ -372,8 +372,6 @@ def generations(tmp_path: Path) -> Path:
     plan = make_plan(
         [suite],
         subject={},
-        sampling_policy="neutral",
-        generation_config={},
         samples=3,
         temperatures=(1.0,),
         max_tokens=None,
@@ -471,7 +469,7 @@ def test_score_refuses_what_it_cannot_score(command: Any, generations: Path) -> 
     assert "no manifest.json" in command("report", "nowhere").error
     style = ["--style-data", "nowhere.jsonl", "--metrics", "style"]
     assert "nowhere.jsonl" in command("score", file, "--suite", "persona", *style).error
-    generations.write_bytes(b"\xff\xfe\x00")
+    generations.write_bytes(b"\xff\xab")
     assert "is not UTF-8" in command("score", file, "--suite", "persona").error
     generations.write_text("\n")
     assert "has no rows" in command("score", file, "--suite", "persona").error

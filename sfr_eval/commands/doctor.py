@@ -117,8 +117,6 @@ def check_model(config: "RunConfig") -> Iterator[Finding]:
         make_plan(
             [suite],
             subject=subject.identity,
-            sampling_policy="neutral",
-            generation_config={},
             samples=DRAWS,
             temperatures=(1.0,),
             max_tokens=_SERVED_TOKENS if served else None,
@@ -174,11 +172,16 @@ def _template(subject: "Subject") -> Finding:
 
 
 def _checkpoint_sampling(generation_config: dict[str, object]) -> Finding:
-    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+    from sfr_eval.decoders.decoder import FILTERS, not_applied
+
+    left_out = not_applied(generation_config)
+    names = ("temperature", *FILTERS, *left_out)
     values = [f"{name}={value}" for name in names if (value := generation_config.get(name))]
     if not values:
         return Finding("generation_config", "ok", "none")
     remedy = "not used unless --sampling model"
+    if left_out:
+        remedy += f", and {', '.join(left_out)} not even then"
     return Finding("generation_config", "note", ", ".join(values), remedy)
 
 

@@ -95,19 +95,19 @@ class _Sides:
                 if not is_allowed:
                     raise UserError(f"compare: {same}; leave one out, or pass --allow-mismatch")
                 yield same
-        first, *others = self.runs
+        first = self.runs[0]
         wanted = conditions(first, metrics)
-        for run in others:
-            here = conditions(run, metrics)
-            own = self.first.runs[0] if run in self.first.runs else self.second.runs[0]
-            within = mismatches(conditions(own, metrics), here)
-            # The template may differ between the groups, but not between trainings of one recipe.
-            different = [m for m in mismatches(wanted, here) if not m.of_template]
-            different += [m for m in within if m.of_template]
-            if different and not is_allowed:
-                raise UserError(refusal(first, run, different))
-            for mismatch in different:
-                yield replace(mismatch, what=f"{run.label}: {mismatch.what}")
+        for group in (self.first, self.second):
+            recipe = conditions(group.runs[0], metrics)
+            for run in group.runs:
+                here = conditions(run, metrics)
+                # Decoder and template may differ between the groups, not between their trainings.
+                different = [m for m in mismatches(wanted, here) if not m.is_compared]
+                different += [m for m in mismatches(recipe, here) if m.is_compared]
+                if different and not is_allowed:
+                    raise UserError(refusal(first, run, different))
+                for mismatch in different:
+                    yield replace(mismatch, what=f"{run.label}: {mismatch.what}")
 
     @property
     def scope(self) -> str:

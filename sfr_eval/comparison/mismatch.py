@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.decoders.decoder import FILTERS
 from sfr_eval.metrics.families import NEED_CHECKPOINT
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.types import PromptKey
@@ -34,10 +35,20 @@ class Mismatch:
         return f"{self.what}: {self.first} and {self.second}"
 
     @property
+    def of_decoder(self) -> bool:
+        """Whether it is a filter or penalty of sampling, which may be what is compared."""
+        return self.what.rpartition(": ")[2] in FILTERS
+
+    @property
     def of_template(self) -> bool:
         """Whether it is how prompts become text, which belongs to a model as it is used: a base
         model is asked without the template of the tuned one."""
         return self.what in _TEMPLATE
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether two runs may differ in it: it is part of what is compared."""
+        return self.of_decoder or self.of_template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +71,16 @@ def conditions(run: ScoredRun, metrics: Mapping[str, Sequence[str]]) -> Conditio
             (suite, metric): compared_signature(run, suite, metric)
             for suite, names in metrics.items()
             for metric in names
+            if _has_value(run, suite, metric)
         },
     )
+
+
+def _has_value(run: ScoredRun, suite: str, metric: str) -> bool:
+    """Return whether there is any number to compare; how an undefined one was measured is of no
+    account."""
+    estimates = run.suites[suite].estimates.values()
+    return any(row.metric == metric and row.value is not None for row in estimates)
 
 
 def mismatches(first: Conditions, second: Conditions) -> list[Mismatch]:

@@ -9,6 +9,7 @@ from sfr_eval.comparison.lengths import lengths_of_runs
 from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.decoders.decoder import NO_FILTERS
 from sfr_eval.report.course import beyond_the_encoder
 from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings
@@ -159,19 +160,39 @@ def _models(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
         if not isinstance(run.identity.sampling, dict):
             yield f"{run.label}: the sampling settings are unknown, so they cannot be checked."
+    setups = [
+        (name, *ends)
+        for name, read in _SETUP.items()
+        if None not in (ends := tuple(read(run.manifest) for run in runs.both))
+        and ends[0] != ends[1]
+    ]
+    decoders = [run.decoder or NO_FILTERS for run in runs.both]
     if runs.first.fingerprint == runs.second.fingerprint:
         seeds = [run.identity.seed for run in runs.both]
-        if _same_texts(runs):
+        apart = [name for name, _, _ in setups]
+        apart += ["decoder"] if decoders[0] != decoders[1] else []
+        apart += ["seed"] if seeds[0] != seeds[1] else []
+        if _same_texts(runs) and not apart:
             yield "Both runs hold the same replies: one run, seen twice."
-        else:
-            yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."
-    for name, read in _SETUP.items():
-        one, two = (read(run.manifest) for run in runs.both)
-        if one is not None and two is not None and one != two:
+        elif _same_texts(runs):
             yield (
-                f"The {name} differs: {one} in {runs.first.label}, {two} in {runs.second.label}. "
-                "It may cause some of the difference."
+                f"Both runs are of the same weights and hold the same replies, although their "
+                f"{' and '.join(apart)} differ."
             )
+        elif apart in (["seed"], []):
+            yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."
+        else:
+            yield f"Both runs are of the same weights; they differ in {' and '.join(apart)}."
+    if decoders[0] != decoders[1]:
+        yield (
+            f"The decoders differ ({decoders[0]}; {decoders[1]}): what is claimed here is of "
+            "checkpoint and decoder together."
+        )
+    for name, one, two in setups:
+        yield (
+            f"The {name} differs: {one} in {runs.first.label}, {two} in {runs.second.label}. "
+            "It may cause some of the difference."
+        )
 
 
 def _same_texts(runs: _Runs) -> bool:

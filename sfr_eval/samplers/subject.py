@@ -16,9 +16,10 @@ from sfr_eval.models.checkpoint import Checkpoint, resolve
 from sfr_eval.models.fingerprint import read_json_object
 from sfr_eval.models.loading import load_prompter, prompt_identity
 from sfr_eval.models.prompting import Prompter
+from sfr_eval.samplers.engine_args import check_engine_args, identifying
 from sfr_eval.samplers.transformers import TransformersSampler
 from sfr_eval.samplers.vllm import VllmSampler, check_engine, runs_on_cpu
-from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.samplers.world import WorldSampler, refuse_unsimulated
 from sfr_eval.settings import TEMPLATE_DATE
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import ThinkTags, ends_inside, parse_think_tags, template_tags
@@ -89,6 +90,7 @@ class Subject:
             and runs_on_cpu()
             and self.identity["dtype"] == "float32"
             and self.config.serving.tensor_parallel == 1
+            and not self.config.serving.engine_args
         )
         return "bitwise" if exact else "statistical"
 
@@ -128,6 +130,12 @@ class Subject:
             by_persona = {prompt.persona: prompt for prompt in part.prompts}
             for prompt in by_persona.values():
                 self.prompter.token_ids(prompt.messages)
+
+    def check_sampling(self, plan: "Plan") -> None:
+        """Raise UserError for a sampling field that the engine cannot serve."""
+        if self.engine == "world":
+            for part in plan.suites:
+                refuse_unsimulated(part.sampling, code=part.suite.code is not None)
 
     def rendered(
         self, plan: "Plan", before: Mapping[str, Mapping[str, str]]
@@ -222,6 +230,7 @@ class Subject:
             prices=prices and Prices(prompt=prices[0], completion=prices[1]),
             max_cost=requests.max_cost,
             system_role=serving.system_role,
+            seed_bits=serving.seed_bits,
             template_variables=serving.chat_template_kwargs,
         )
 
@@ -303,6 +312,16 @@ def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
         "system_role": serving.system_role,
         **prompt_identity(checkpoint, serving),
     }
+    if serving.engine_args:
+        if engine != "vllm":
+            raise UserError(f"--engine-args: are those of vLLM; --engine {engine} has none")
+        check_engine_args(serving.engine_args)
+        if deciding := identifying(serving.engine_args):
+            identity["engine_args"] = deciding
+    if serving.seed_bits is not None:
+        if engine != "openai":
+            raise UserError(f"--seed-bits: belongs to servers (--base-url), not to {engine}")
+        identity["seed_bits"] = serving.seed_bits
     return Subject(checkpoint=checkpoint, engine=engine, identity=identity, config=config)
 
 
@@ -325,10 +344,12 @@ def _choose_engine(config: RunConfig, suites: Sequence[Suite]) -> str:
             "the world engine and world:... models belong together"
         )
     _check_installed(chosen)
-    if simulated and any(suite.world is None and suite.code is None for suite in suites):
+    if simulated and any(
+        not (suite.world or suite.code or suite.math or suite.has_answers) for suite in suites
+    ):
         raise UserError(
-            "--model world: only suites with a synthetic benchmark (persona) or reference "
-            "solutions (code) can be simulated"
+            "--model world: only suites with a synthetic benchmark (persona), reference solutions "
+            "(code, math) or known answers can be simulated"
         )
     return chosen
 

@@ -248,7 +248,7 @@ def engine_arguments(
         }
     else:
         arguments["gpu_memory_utilization"] = serving.gpu_memory_utilization
-    return arguments
+    return arguments | (serving.engine_args or {})
 
 
 def check_engine(checkpoint: Checkpoint, serving: EngineSettings, *, longest_request: int) -> None:

@@ -99,6 +99,11 @@ class Subject:
         """The chat template at work; built on first use, since it imports transformers."""
         return load_prompter(self.checkpoint, self.config.serving)
 
+    @cached_property
+    def said(self) -> set[str]:
+        """The warnings that the user has been given."""
+        return set()
+
     def think_tags(self, plan: "Plan") -> ThinkTags | None:
         """Return the tags around thinking: those that were declared, otherwise those that the chat
         template names. A server does not show its template, so there they must be declared."""

@@ -169,7 +169,7 @@ def _models(runs: _Runs) -> Iterator[str]:
     decoders = [run.decoder or NO_FILTERS for run in runs.both]
     if runs.first.fingerprint == runs.second.fingerprint:
         seeds = [run.identity.seed for run in runs.both]
-        apart = [name for name, _, _ in setups]
+        apart = [str(name) for name, _, _ in setups]
         apart += ["decoder"] if decoders[0] != decoders[1] else []
         apart += ["seed"] if seeds[0] != seeds[1] else []
         if _same_texts(runs) and not apart:

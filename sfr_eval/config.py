@@ -95,6 +95,7 @@ class RunConfig(Settings):
         default=...,
         group=ENGINE,
     )
+    revision: str | None = setting("of --model on the Hub, as in id@revision", group=ENGINE)
     suite: Suites = setting("suite, by name or folder", default=(), group=SUITE)
     prompts: str | None = setting(
         "instead of a suite: file of prompts (text lines, JSONL, CSV, Parquet) or hub:ID[:SPLIT]",
@@ -150,6 +151,11 @@ class RunConfig(Settings):
         for name, value in flattened(values).items():
             group = grouped.setdefault(_GROUP_OF[name], {}) if name in _GROUP_OF else grouped
             group[name] = value
+        if (revision := grouped.pop("revision", None)) is not None:
+            model = str(grouped.get("model", ""))
+            if not model or "@" in model or os.path.exists(model):
+                raise ValueError(f"revision {revision}: is for a Hub id without @revision; drop it")
+            grouped["model"] = f"{model}@{revision}"
         return grouped
 
     @model_validator(mode="after")

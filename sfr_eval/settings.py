@@ -242,6 +242,16 @@ class EngineSettings(Settings):
     )
 
 
+PROMPT_SETTINGS = (
+    "chat_template",
+    "chat_template_kwargs",
+    "template_date",
+    "prompt_format",
+    "system_role",
+)
+"""Those of EngineSettings that say how messages become a prompt."""
+
+
 class RequestSettings(Settings):
     """Limits on the requests to servers, both of the model and of judges."""
 

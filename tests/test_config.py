@@ -1,5 +1,6 @@
 """pytest tests/test_config.py"""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from sfr_eval.config import FIELDS, RunConfig, load_run_config, parse_assignments
 from sfr_eval.errors import UserError
-from sfr_eval.settings import ScoreSettings
+from sfr_eval.settings import EngineSettings, ScoreSettings
 from sfr_eval.suites.spec import SuiteSpec
 
 GIVEN: dict[str, Any] = {"model": "world", "suite": ("persona",)}
@@ -185,3 +186,28 @@ def test_assignments_are_read_as_yaml() -> None:
     }.items():
         with pytest.raises(UserError, match=says):
             parse_assignments([bad])
+
+
+def test_values_for_a_template_are_json_or_a_mapping(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("chat_template_kwargs: {enable_thinking: false}\ntemplate_date: 2026-03-04\n")
+    given = {"model": "m", "suite": ("s",)}
+    expected = {"enable_thinking": False}
+    config = load_run_config(given, file=file, environment={})
+    assert config.serving.chat_template_kwargs == expected
+    assert config.serving.template_date == "2026-03-04"  # which YAML reads as a date
+    text = {"SFR_EVAL_CHAT_TEMPLATE_KWARGS": '{"enable_thinking": false}'}
+    assert load_run_config(given, environment=text).serving.chat_template_kwargs == expected
+    flat = json.loads(json.dumps(config.flat()))  # as a manifest keeps it
+    assert EngineSettings.from_flat(flat) == config.serving
+    for wrong in ("on", "[1]", "{", "null"):
+        with pytest.raises(UserError, match="--chat-template-kwargs: is not a JSON object like"):
+            load_run_config({**given, "chat_template_kwargs": wrong}, environment={})
+
+
+def test_a_revision_is_part_of_a_hub_id(tmp_path: Path) -> None:
+    given = {"suite": ("s",), "revision": "abc"}
+    assert load_run_config({"model": "a/b", **given}, environment={}).model == "a/b@abc"
+    for model in ("a/b@x", str(tmp_path)):
+        with pytest.raises(UserError, match="revision abc: is for a Hub id without @revision"):
+            load_run_config({"model": model, **given}, environment={})

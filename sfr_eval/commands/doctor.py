@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sfr_eval.samplers.subject import Subject
 
 _SERVED_TOKENS = 128  # of a draw from a server, which may cost money
-_SETTINGS = ("model", "serving", "think_tags")
+_SETTINGS = ("model", "revision", "serving", "think_tags")
 
 
 @click.command(cls=SettingsCommand, settings=_SETTINGS)

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from sfr_eval.store.manifest import Manifest
 
 _GROUP_COLUMNS = 4  # measures in the table of groups, which has to fit a terminal
-SETTINGS = ("score", "code", "judging", "requests", "model", "trust_remote_code", "ray_address")
+SETTINGS = (
+    *("score", "code", "judging", "requests", "model", "trust_remote_code", "ray_address"),
+    *("chat_template", "chat_template_kwargs", "template_date", "prompt_format", "system_role"),
+)
 
 
 def field_options(command: Callable[..., Any]) -> Callable[..., Any]:

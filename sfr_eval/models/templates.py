@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import find_folder
@@ -86,7 +86,7 @@ def variables(template: str) -> frozenset[str] | None:
     class Generation(Extension):
         """Reads transformers' `generation` block, which marks the assistant's tokens."""
 
-        tags: ClassVar = {"generation"}
+        tags = {"generation"}  # noqa: RUF012 (as the base class declares it)
 
         def parse(self, parser: Parser) -> list[nodes.Node]:
             next(parser.stream)

@@ -135,6 +135,7 @@ def check_model(config: RunConfig) -> Model:
 def check_plan(model: Model, config: RunConfig, *, prompts: bool = True) -> Preflight:
     """Plan the run of one decoder and check its folder, and its prompts unless that was done."""
     suites, subject = model.suites, model.subject
+    config = with_prompt_format(config, suites)
     plan = plan_run(model, config)
     subject.check_sampling(plan)
     folder = run_folder(config, plan, subject)
@@ -144,7 +145,9 @@ def check_plan(model: Model, config: RunConfig, *, prompts: bool = True) -> Pref
     if stored is None and prompts:
         subject.check_prompts(plan)
         for line in prompt_warnings(subject, plan):
-            log(f"warning: {line}")
+            if line not in subject.said:  # of another decoder of a sweep
+                log(f"warning: {line}")
+            subject.said.add(line)
         subject.check_engine(plan)
     check_same_plan(folder, stored, config, plan)
     thinking = think_tags(stored, subject, plan)

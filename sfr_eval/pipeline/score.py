@@ -14,6 +14,7 @@ from sfr_eval.pipeline.join_shards import join_folders
 from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import check_metrics, check_style_data, families
 from sfr_eval.settings import (
+    PROMPT_SETTINGS,
     CodeSettings,
     EngineSettings,
     JudgeSettings,
@@ -129,6 +130,12 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     permission to run code is needed anew each time, since the folder may be somebody else's.
     """
     stored = Manifest.load(folder.path)
+    for name in PROMPT_SETTINGS:
+        if stored.imported is None and settings.get(name) is not None:
+            raise UserError(
+                f"score {folder.path}: --{name.replace('_', '-')} belongs to imported generations; "
+                "a run's prompts are as they were"
+            )
     suites = require_stored_suites(folder.path, stored)
     manifest = _with_tags(folder, stored, ScoreSettings.from_flat(settings))
     # Metrics are chosen anew each time, too: without --metrics, all that the suites name.

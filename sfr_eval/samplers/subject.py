@@ -20,6 +20,7 @@ from sfr_eval.samplers.engine_args import check_engine_args, identifying
 from sfr_eval.samplers.transformers import TransformersSampler
 from sfr_eval.samplers.vllm import VllmSampler, check_engine, runs_on_cpu
 from sfr_eval.samplers.world import WorldSampler, refuse_unsimulated
+from sfr_eval.settings import TEMPLATE_DATE
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import ThinkTags, ends_inside, parse_think_tags, template_tags
 from sfr_eval.types import Request, Sampler
@@ -97,6 +98,11 @@ class Subject:
     def prompter(self) -> Prompter:
         """The chat template at work; built on first use, since it imports transformers."""
         return load_prompter(self.checkpoint, self.config.serving)
+
+    @cached_property
+    def said(self) -> set[str]:
+        """The warnings that the user has been given."""
+        return set()
 
     def think_tags(self, plan: "Plan") -> ThinkTags | None:
         """Return the tags around thinking: those that were declared, otherwise those that the chat
@@ -274,6 +280,8 @@ def _served_checkpoint(config: RunConfig) -> Checkpoint:
             "--prompt-format completion: a server applies its chat template; give the checkpoint "
             "itself as --model, without --base-url"
         )
+    if config.serving.template_date != TEMPLATE_DATE:
+        raise UserError("--template-date: a server's template reads the server's clock; drop it")
     address = subject_address(config.model, config.serving.base_url)
     fingerprint = f"served:{config.model}@{address.urls[0]}"
     return Checkpoint(name=config.model, kind="served", fingerprint=fingerprint)

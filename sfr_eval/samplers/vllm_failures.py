@@ -19,6 +19,7 @@ from sfr_eval.models.checkpoint import Checkpoint
 
 _NOISY_LEVELS = frozenset({"DEBUG", "INFO"})
 _ERROR = re.compile(r"\b((?:\w+\.)*\w*(?:Error|Exception)): (.+)")
+_WORKER = re.compile(r"Worker failed with error '(.+)', please check the stack trace")
 _EMPTY_WORDS = ("EngineDeadError", "core initialization failed", "core encountered an issue")
 _SHOWN = 300
 _TAIL = 1 << 20  # bytes of the output that are searched
@@ -70,7 +71,10 @@ def last_error(output: str) -> str | None:
         for line in output.splitlines()
         if (found := _ERROR.search(line)) and not any(words in line for words in _EMPTY_WORDS)
     ]
-    return _short(reasons[-1][2]) if reasons else None
+    if not reasons:
+        return None
+    inner = _WORKER.search(reasons[-1][2])
+    return _short(inner[1] if inner else reasons[-1][2])
 
 
 def message(error: BaseException) -> str:

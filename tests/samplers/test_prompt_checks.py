@@ -34,8 +34,6 @@ def planned(folder: Path, *, limit: int = 1, **settings: Any) -> tuple[Subject, 
     plan = make_plan(
         suites,
         subject=subject.identity,
-        sampling_policy="neutral",
-        generation_config={},
         samples=1,
         temperatures=(1.0,),
         max_tokens=config.max_tokens,

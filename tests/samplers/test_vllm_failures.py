@@ -32,6 +32,8 @@ def test_the_last_error_that_says_something_is_the_reason() -> None:
     assert last_error("torch.OutOfMemoryError: CUDA out of memory. Tried 2 GiB") == (
         "CUDA out of memory. Tried 2 GiB"
     )
+    wrapped = "RuntimeError: Worker failed with error 'no 'x' here', please check the stack trace"
+    assert last_error(wrapped + " above for the root cause") == "no 'x' here"
     assert last_error("nothing\nto see") is None
     assert last_error("ValueError: " + "x" * 1000) == "x" * 297 + "..."
 

@@ -171,9 +171,11 @@ class RunConfig(Settings):
         served = self.serving.engine == "openai" or self.serving.base_url is not None
         if self.requests.max_cost is not None and served and self.serving.prices is None:
             raise ValueError("max-cost: needs --prices PROMPT,COMPLETION per million")
-        for name in ("replicas", "ray_address"):
-            if getattr(self.serving, name) is not None and self.serving.engine != "ray":
-                raise ValueError(f"{name.replace('_', '-')}: belongs to --engine ray")
+        if self.serving.ray_address is not None and self.serving.engine != "ray":
+            raise ValueError("ray-address: belongs to --engine ray")
+        if self.serving.replicas is not None and (served or self.serving.engine == "transformers"):
+            how = "give several --base-url" if served else "use --engine vllm"
+            raise ValueError(f"replicas: are copies of vLLM; {how}")
         if self.prompt_field is not None and self.prompts is None:
             raise ValueError("prompt-field: needs --prompts FILE")
         if self.shard is not None and self.judging.judge is not None:

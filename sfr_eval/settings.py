@@ -161,7 +161,7 @@ class EngineSettings(Settings):
         "GPUs that share one copy of the model", default=1, group=SCALING
     )
     replicas: Count | None = setting(
-        "engine ray: copies of the model; default: all GPUs, or one per node", group=SCALING
+        "copies of the model; default: 1, or as many as a Ray cluster has room for", group=SCALING
     )
     ray_address: str | None = setting(
         "Ray cluster: auto or host:port; default: RAY_ADDRESS, else this machine",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.util import progress
 from sfr_eval.util.progress import Bar, ScoringProgress, written_rate
 
 
@@ -32,7 +31,7 @@ def test_a_slow_run_does_not_say_that_nothing_happens(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     times = iter([0.0, 20.0, 30.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr("sfr_eval.util.progress.time.monotonic", lambda: next(times))
     with Bar("sampling", 100, unit="samples") as bar:
         bar.advance(6)
     said = capfd.readouterr().err.splitlines()

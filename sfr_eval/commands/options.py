@@ -62,9 +62,12 @@ class SettingOption(click.Option):
         declaration = [*([_SHORT[name]] if name in _SHORT else []), f"--{_dashed(name)}"]
         many = get_origin(kind) is tuple and _bare(get_args(kind)[0]) not in (int, float)
         how: dict[str, Any] = {"multiple": many, "metavar": _metavar(kind)}
+        extra: Any = field.json_schema_extra
         if name == "engine_args":
             many = True
             how |= {"multiple": True, "callback": lambda _c, _o, values: ",".join(values) or None}
+        elif many and extra["whole"]:
+            how["callback"] = lambda _context, _option, values: tuple(values) or None
         elif many:
             how["callback"] = lambda _context, _option, values: names(values)
         elif get_origin(kind) is tuple:

@@ -44,9 +44,13 @@ class OpenAISampler:
         max_cost: float | None = None,
         system_role: str = "error",
         seed_bits: int | None = None,
+        template_variables: Mapping[str, Any] | None = None,
     ) -> None:
         self._merge = system_role == "merge"
         self._unknown_reasons: set[str | None] = set()
+        self._extra = (
+            {"chat_template_kwargs": dict(template_variables)} if template_variables else {}
+        )
         self._fleet = Fleet(
             address.urls,
             key=key,
@@ -72,7 +76,7 @@ class OpenAISampler:
         self._fleet.close()
 
     async def _draw(self, request: Request) -> Sample:
-        body = request_body(request, merge=self._merge)
+        body = {**request_body(request, merge=self._merge), **self._extra}
         optional = {name for name, off in _OFF.items() if body[name] == off}
         answer = await self._fleet.ask(body, optional=optional)
         if answer.outcome == "answered" and answer.ended == "unknown":

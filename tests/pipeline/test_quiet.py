@@ -11,11 +11,11 @@ import pytest
 @pytest.mark.slow
 def test_a_run_with_vllm_prints_only_our_lines(tiny_checkpoint: Path, tmp_path: Path) -> None:
     line = f"run --model {tiny_checkpoint} --suite persona --limit 2 --samples 2 --metrics text"
+    line += " --temperatures 1.0 --max-tokens 8 --output out"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "NO_COLOR": "1"}
     environment.pop("VLLM_LOGGING_LEVEL", None)
     ended = subprocess.run(
-        [sys.executable, "-m", "sfr_eval", *line.split(), "--temperatures", "1.0"]
-        + ["--max-tokens", "8", "--output", "out"],
+        [sys.executable, "-m", "sfr_eval", *line.split()],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -83,7 +83,7 @@ class _Process:
 
     def __init__(self, build: Callable[[], Sampler], environment: Mapping[str, str]) -> None:
         ours, theirs = socket.socketpair()
-        verbose = "VLLM_LOGGING_LEVEL" in os.environ
+        verbose = os.environ.get("VLLM_LOGGING_LEVEL", "").upper() in ("DEBUG", "INFO")
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (lives with the process)
         with theirs:
             self.process = subprocess.Popen(
@@ -174,7 +174,11 @@ def serve(connection: Connection) -> None:
             name, arguments, options = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send(getattr(replica, name)(*arguments, **options))
+        message = getattr(replica, name)(*arguments, **options)
+        try:
+            connection.send(message)
+        except OSError:
+            return
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def test_a_run_with_vllm_prints_only_our_lines(tiny_checkpoint: Path, tmp_path: 
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    ours = ("tiny: ", "sampling: ", "encoding: ", "warning: ")
+    ours = (f"{tiny_checkpoint}: ", "sampling: ", "encoding: ", "warning: ")
     assert [x for x in ended.stderr.splitlines() if not x.startswith(ours)] == []
     foreign = ("Warning", "Triton", "NUMA", "safetensors", "INFO", "resource_tracker")
     assert not any(word in ended.stdout for word in foreign)

@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from typing import Any
 
 import click
 
@@ -27,8 +28,19 @@ COMMANDS = (
 )  # fmt: skip
 
 
+class Interrupted(Exception):
+    """Ctrl-C, which click would turn into an empty line."""
+
+
 class Commands(click.Group):
     """Lists the commands in the order in which one meets them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names as they were registered."""
@@ -57,8 +69,8 @@ def main() -> None:
     except click.ClickException as error:
         log(f"sfr-eval: {_usage(error)}")
         sys.exit(2)
-    except click.Abort:
-        log("sfr-eval: interrupted")
+    except (Interrupted, click.Abort):
+        log("sfr-eval: interrupted; what was finished is kept: repeat the command")
         sys.exit(130)
     except (UserError, RunError) as error:
         if debug:

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from sfr_eval.decoders.decoder import checked_sweep, swept
@@ -78,6 +85,22 @@ class Shard:
 Temperatures = Annotated[
     tuple[float, ...], parsed_by(parse_temperatures), AfterValidator(checked_temperatures)
 ]
+
+
+def _limit(value: Any) -> Any:
+    """Read a count or a share."""
+    if isinstance(value, bool):
+        raise ValueError("needs a number")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"`{value}` is not a number") from None
+    if not (0 < number < 1 or (number >= 1 and number.is_integer())):
+        raise ValueError("a count from 1, or a share between 0 and 1")
+    return number if number < 1 else int(number)
+
+
+Limit = Annotated[int | float, BeforeValidator(_limit)]
 ShardText = Annotated[Shard, parsed_by(Shard.parse), PlainSerializer(str, return_type=str)]
 
 
@@ -103,8 +126,9 @@ class RunConfig(Settings):
     )
     prompt_field: str | None = setting("field of --prompts that holds the prompt", group=SUITE)
     personas: Names | None = setting("only these personas of the suite", group=SUITE)
-    limit: Count | None = setting(
-        "only the first N queries of each suite, with all personas", group=SUITE
+    limit: Limit | None = setting(
+        "only the first N queries of each suite, or a share like 0.1, with all personas",
+        group=SUITE,
     )
     samples: Count | None = setting("replies per prompt and temperature; default: the suite's")
     temperatures: Temperatures | None = setting(
@@ -163,9 +187,11 @@ class RunConfig(Settings):
         served = self.serving.engine == "openai" or self.serving.base_url is not None
         if self.requests.max_cost is not None and served and self.serving.prices is None:
             raise ValueError("max-cost: needs --prices PROMPT,COMPLETION per million")
-        for name in ("replicas", "ray_address"):
-            if getattr(self.serving, name) is not None and self.serving.engine != "ray":
-                raise ValueError(f"{name.replace('_', '-')}: belongs to --engine ray")
+        if self.serving.ray_address is not None and self.serving.engine != "ray":
+            raise ValueError("ray-address: belongs to --engine ray")
+        if self.serving.replicas is not None and (served or self.serving.engine == "transformers"):
+            how = "give several --base-url" if served else "use --engine vllm"
+            raise ValueError(f"replicas: are copies of vLLM; {how}")
         if self.prompt_field is not None and self.prompts is None:
             raise ValueError("prompt-field: needs --prompts FILE")
         if self.shard is not None and self.judging.judge is not None:

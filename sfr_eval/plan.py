@@ -7,6 +7,7 @@ machine; the work that remains is the plan minus what the store holds.
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -99,7 +100,7 @@ def make_plan(
     samples: int | None,
     temperatures: tuple[float, ...] | None,
     max_tokens: int | None,
-    limit: int | None,
+    limit: int | float | None,
     seed: int,
     shard: Shard | None = None,
 ) -> Plan:
@@ -135,7 +136,9 @@ def make_plan(
     return Plan(suites=tuple(parts), identity=identity, seed=seed)
 
 
-def planned_prompts(suite: Suite, *, limit: int | None, shard: Shard | None) -> tuple[Prompt, ...]:
+def planned_prompts(
+    suite: Suite, *, limit: int | float | None, shard: Shard | None
+) -> tuple[Prompt, ...]:
     """Return the prompts of a run or of its shard: the i-th of n shards has every n-th query from
     the i-th on, with all its personas, temperatures and samples.
 
@@ -143,6 +146,8 @@ def planned_prompts(suite: Suite, *, limit: int | None, shard: Shard | None) -> 
     out by position, not by hash, so shards differ by at most one query of each suite. Ids and seeds
     do not depend on the shard.
     """
+    if isinstance(limit, float):  # a share, at least one query
+        limit = math.ceil(limit * len(suite.queries))
     prompts = suite.prompts(limit=limit)
     if shard is None:
         return tuple(prompts)

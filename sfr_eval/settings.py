@@ -62,6 +62,18 @@ def parsed_by(parse: Callable[[str], Any]) -> BeforeValidator:
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
+def known_as(names: Mapping[str, str]) -> BeforeValidator:
+    """Take other names of a value for its own."""
+    return BeforeValidator(
+        lambda value: names.get(value, value) if isinstance(value, str) else value
+    )
+
+
+ENGINE_NAMES = {"hf": "transformers", "huggingface": "transformers", "api": "openai"}
+DTYPE_NAMES = {"fp32": "float32", "float": "float32", "bf16": "bfloat16"} | dict.fromkeys(
+    ("fp16", "half"), "float16"
+)
+
 SplitNames = parsed_by(lambda text: tuple(text.split(",")))
 """Reads `a,b` as a list."""
 
@@ -195,12 +207,14 @@ class EngineSettings(Settings):
 
     group = ENGINE
 
-    engine: Literal["auto", "vllm", "transformers", "world", "openai", "ray"] = setting(
+    engine: Annotated[
+        Literal["auto", "vllm", "transformers", "world", "openai", "ray"], known_as(ENGINE_NAMES)
+    ] = setting(
         "auto: world for a world: model, openai with --base-url, otherwise vllm", default="auto"
     )
     base_url: Names | None = setting("OpenAI-compatible server of --model; several for replicas")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
-        "auto: float32 on CPU, the checkpoint's own on a GPU", default="auto"
+    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], known_as(DTYPE_NAMES)] = (
+        setting("auto: float32 on CPU, the checkpoint's own on a GPU", default="auto")
     )
     max_model_len: Annotated[Number, Field(ge=8)] | None = setting(
         "context length of the engine; default: what the longest request needs"
@@ -233,7 +247,7 @@ class EngineSettings(Settings):
         "GPUs that share one copy of the model", default=1, group=SCALING
     )
     replicas: Count | None = setting(
-        "engine ray: copies of the model; default: all GPUs, or one per node", group=SCALING
+        "copies of the model; default: 1, or as many as a Ray cluster has room for", group=SCALING
     )
     ray_address: str | None = setting(
         "Ray cluster: auto or host:port; default: RAY_ADDRESS, else this machine",

@@ -31,7 +31,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/stats": "arrays jackknife rarefaction",
     "sfr_eval/suites": "spec stored",
     "sfr_eval/suites/world": "persona_source",
-    "sfr_eval/util": "assets files progress terminal untrusted",
+    "sfr_eval/util": "assets files terminal untrusted",
     "train/sfr_train": "run_job settings",
     "train/sfr_train/data": "hub",
     "train/sfr_train/demo": "checkpoints fit",

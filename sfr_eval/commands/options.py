@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 import click
 
+from sfr_eval.commands.aliases import expanded, generation_settings, understood, with_revision
 from sfr_eval.errors import UserError
 
 if TYPE_CHECKING:
@@ -110,15 +111,31 @@ class SettingsCommand(click.Command):
         """Read the options and gather the settings among them."""
         from sfr_eval.config import parse_assignments, refuse_unknown
 
+        args, special = expanded(args, self._option_names(ctx))
         rest = super().parse_args(ctx, args)
         names = {str(option.name): option for option in self._setting_options(flags=True)}
-        settings = parse_assignments(ctx.params.pop("assign"))
+        stated = generation_settings(special.get("gen-kwargs", ""))
+        refuse_unknown(stated, where="--gen-kwargs", known=names)
+        settings = stated | parse_assignments(ctx.params.pop("assign"))
         if self._settings != "all":  # which --config can set as well, so that the loader checks it
             refuse_unknown(settings, where="--set", known=names)
         values = {name: ctx.params.pop(name) for name in names}
         settings |= {name: value for name, value in values.items() if value is not None}
+        if "revision" in special:
+            settings["model"] = with_revision(settings.get("model"), special["revision"])
         ctx.params["settings"] = settings
         return rest
+
+    def _option_names(self, ctx: click.Context) -> set[str]:
+        """Return all options of this command, without their hyphens in front."""
+        return {name.lstrip("-") for option in self.get_params(ctx) for name in option.opts}
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say which names of other tools are understood."""
+        options = self._option_names(ctx)
+        if self._settings == "all":
+            formatter.write_paragraph()
+            formatter.write_text(understood(options))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options section by section."""

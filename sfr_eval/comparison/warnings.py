@@ -54,7 +54,9 @@ def warnings(
 
 def _incomplete(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
-        queries = f"{run.manifest.config.limit} queries of each suite"
+        limit = run.manifest.config.limit or 0
+        count = f"{limit:.0%}" if 0 < limit < 1 else f"{limit} queries"
+        queries = f"{count} of each suite"
         yield from incomplete(run.label, run.manifest, queries=queries)
         if run.failed:
             yield (

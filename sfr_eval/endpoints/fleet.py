@@ -31,6 +31,7 @@ TRIES = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 _LOST_IN_A_ROW = 32
 _FINAL_IN_A_ROW = 4
+_FAILED_PROMPTS = 3
 _CHARGED = ("answered", "refused", "no_content")
 _CHARACTERS_PER_TOKEN = 2  # fewer than any tokenizer needs for plain text, so too much is reserved
 
@@ -81,6 +82,8 @@ class Fleet:
         self._budget = Budget(max_cost)
         self._unsupported: Unsupported = {}
         self._lost = 0
+        self._answered = False  # any request at all
+        self._failed: dict[str, int] = {}  # prompt -> failures, until a request is answered
         self._refusal = ""  # of the last server that was still asked
         self._turn = 0
         self._servers = [
@@ -205,6 +208,7 @@ class Fleet:
                 continue
             if isinstance(result, Answer):
                 self._count_usage(result)
+                self._count_failed(body, result)
                 return result
             if result.final:
                 tries += 1
@@ -264,6 +268,20 @@ class Fleet:
                 raise ServersLost(self._refusal)
             log(f"warning: {server.url}: refuses every request ({problem}); not asked any more")
         return any(not other.closed for other in self._servers if other is not server)
+
+    def _count_failed(self, body: Mapping[str, Any], answer: Answer) -> None:
+        """Raise ServersLost if many requests, with several prompts, failed and none was answered:
+        what is wrong is then wrong with all."""
+        if answer.outcome != "failed" or self._answered:
+            self._answered, self._failed = True, {}
+            return
+        prompt = json.dumps(body.get("messages", ()))
+        self._failed[prompt] = self._failed.get(prompt, 0) + 1
+        if sum(self._failed.values()) >= _LOST_IN_A_ROW and len(self._failed) >= _FAILED_PROMPTS:
+            raise ServersLost(
+                f"{self._servers[0].url}: refuses every request ({answer.error}); mend the "
+                "settings or the server and repeat the same command"
+            )
 
     def _count_usage(self, answer: Answer) -> None:
         if answer.outcome in _CHARGED:

@@ -17,6 +17,7 @@ SAMPLING_FIELDS = (
     "max_tokens",
     "max_completion_tokens",
     "response_format",
+    "chat_template_kwargs",
 )
 _ORDINARY_WORDS = {"stop"}  # counted only if the server names it as the parameter
 _WITHHELD = ("content_filter", "content_policy", "contentfilter", "moderation", "flagged_input")

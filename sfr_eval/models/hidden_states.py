@@ -188,4 +188,6 @@ class Forward:
                     self._on_progress(f"forward {name}", done, len(texts.replies))
                 forward_pass.read(texts, batch, into=writer)
                 done += len(batch)
+            if self._on_progress is not None:
+                self._on_progress(f"forward {name}", done, len(texts.replies))
             return writer.finish()

@@ -1,23 +1,15 @@
-"""Draws with many engines on a Ray cluster, each a long-lived actor; only this process writes.
+"""Draws with many engines on a Ray cluster (samplers/pool.py)."""
 
-An actor is built once for the whole run. It always answers within a moment (samplers/replica.py),
-so one that does not, or whose engine makes no step, is treated as dead: its requests return to the
-queue (samplers/backlog.py) and another actor takes its place on any node that has room. The seed is
-in the request, so it does not matter who draws it.
-"""
-
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sfr_eval.errors import RunError, UserError
-from sfr_eval.samplers.backlog import Backlog
-from sfr_eval.samplers.replica import Failure, Replica, Rows, Started
-from sfr_eval.types import Request, Sample, Sampler
-from sfr_eval.util.progress import log
+from sfr_eval.errors import RunError
+from sfr_eval.samplers.pool import ActorLost, ReplicaPool
+from sfr_eval.samplers.replica import Replica
+from sfr_eval.types import Request, Sampler
 from sfr_eval.util.ray_cluster import (
     ACTOR_ENVIRONMENT,
+    Resources,
     brief,
     connect,
     disconnect,
@@ -25,38 +17,10 @@ from sfr_eval.util.ray_cluster import (
     plan_replicas,
 )
 
-IN_FLIGHT = 1_280
-"""Most requests at one actor: vLLM's own window on a GPU, and some on their way there."""
-_EXCHANGE_SECONDS = 0.2
-_STARTS = 3  # failures in a row after which a replica is given up
-_PLACE_SECONDS = 600.0  # wait for the cluster to make room, for example to start machines
-_START_SECONDS = 1_800.0  # wait for weights to be downloaded and loaded
 
-
-@dataclass
-class _Slot:
-    """One replica, whichever actor fills it at the moment."""
-
-    number: int
-    actor: Any = None
-    place: tuple[str, int] = ("", 0)  # host and process
-    reply: Any = None  # pending result of the actor: of a start or an exchange
-    ready: bool = False
-    in_flight: dict[str, Request] = field(default_factory=dict)
-    closed: bool = False  # a cohort is in flight, to which nothing is added
-    beat: int = -1
-    last_progress: float = 0.0  # when it last answered and its engine had progressed
-    failed_starts: int = 0
-    given_up: bool = False
-
-
-class RaySampler:
+class RaySampler(ReplicaPool):
     """See `sfr_eval.types.Sampler`. `build` builds the engine inside an actor; it is pickled, and
-    `sfr_eval` must be installed on every node.
-
-    `timeout_seconds`: an actor that does not answer for so long, or whose engine makes no step, is
-    replaced.
-    """
+    `sfr_eval` must be installed on every node."""
 
     def __init__(
         self,
@@ -67,123 +31,28 @@ class RaySampler:
         address: str | None = None,
         timeout_seconds: float = 600.0,
     ) -> None:
-        self._build = build
-        self._timeout = timeout_seconds
-        self._lost = 0
-        self._facts: Mapping[str, Any] = {}
-        self._hosts: set[str] = set()
-        self._slots: list[_Slot] = []
-        self._start_failure = ""
         connect(address, cpus=replicas, gpus=bool(gpus_per_replica))
         try:
-            replicas, self._resources = plan_replicas(
+            replicas, resources = plan_replicas(
                 node_resources(), replicas=replicas, gpus=gpus_per_replica
             )
-            self._slots = [_Slot(number) for number in range(replicas)]
-            self._wait_for_first()
         except BaseException:
-            self.close()
+            disconnect()
             raise
+        place = _Cluster(build, resources)
+        super().__init__(place, replicas=replicas, timeout_seconds=timeout_seconds)
 
-    def describe(self) -> Mapping[str, Any]:
-        """The engine of one replica; how many replicas, on which hosts, and how many were lost."""
-        import ray
 
-        cluster = {
-            "version": ray.__version__,
-            "replicas": len(self._slots),
-            "hosts": sorted(self._hosts),
-            "replicas_lost": self._lost,
-        }
-        return {**self._facts, "ray": cluster}
+class _Cluster:
+    """See `sfr_eval.samplers.pool.Place`."""
 
-    def sample(self, requests: Iterable[Request]) -> Iterator[Sample]:
-        """Yield samples as they arrive."""
-        all_requests = list(requests)
-        backlog = Backlog(all_requests)
-        # A share for every replica, with some left over for those that finish first.
-        most = max(1, min(IN_FLIGHT, len(all_requests) // (2 * len(self._slots))))
-        last_ready = time.monotonic()
-        try:
-            while backlog or any(slot.in_flight for slot in self._slots):
-                yield from self._turn(backlog, most)
-                if any(slot.ready for slot in self._slots):
-                    last_ready = time.monotonic()
-                self._check_replicas(last_ready)
-        finally:
-            for slot in self._slots:
-                if slot.in_flight:  # an abandoned call, whose results nobody awaits
-                    self._drop(slot)
+    option = "--engine ray"
 
-    def close(self) -> None:
-        """Stop the actors and leave the cluster."""
-        for slot in self._slots:
-            self._drop(slot)
-        disconnect()
+    def __init__(self, build: Callable[[], Sampler], resources: Resources) -> None:
+        self.room = str(resources)
+        self._build, self._resources = build, resources
 
-    def _wait_for_first(self) -> None:
-        """Wait until one replica can draw; the others join when they are ready."""
-        started = time.monotonic()
-        while not any(slot.ready for slot in self._slots):
-            list(self._turn(Backlog(()), 0))
-            self._check_replicas(started)
-
-    def _turn(self, backlog: Backlog, most: int) -> Iterator[Sample]:
-        """Give every replica its next step, process the replies, and drop what is stuck."""
-        import ray
-
-        for slot in self._slots:
-            self._next_step(slot, backlog, most)
-        replies = {slot.reply: slot for slot in self._slots if slot.reply is not None}
-        done, _ = ray.wait(list(replies), num_returns=1, timeout=1.0)
-        for reply in done:
-            yield from self._answered(replies[reply], backlog)
-        for slot in self._slots:
-            if why := self._stuck(slot):
-                yield from self._lose(slot, backlog, why)
-
-    def _check_replicas(self, since: float) -> None:
-        """Raise RunError if every replica was given up, or none has been placed for too long."""
-        alive = [slot for slot in self._slots if not slot.given_up]
-        if not alive:
-            raise RunError(
-                f"--engine ray: no replica can be started ({self._start_failure}); finished "
-                "samples are kept: repeat the command to continue"
-            )
-        waiting = all(not slot.ready and slot.beat < 0 for slot in alive)
-        if waiting and time.monotonic() - since > _PLACE_SECONDS:
-            raise RunError(
-                f"--engine ray: the cluster had no room for a replica ({self._resources}) within "
-                f"{_PLACE_SECONDS:g} s; finished samples are kept: repeat the command to continue"
-            )
-
-    def _next_step(self, slot: _Slot, backlog: Backlog, most: int) -> None:
-        """Start the next step of a slot, unless one is pending."""
-        if slot.given_up or slot.reply is not None:
-            return
-        now = time.monotonic()
-        if slot.actor is None:
-            slot.actor = self._new_actor()
-            slot.reply = slot.actor.hello.remote()
-            slot.ready, slot.beat, slot.last_progress = False, -1, now
-            return
-        if not slot.ready:  # it has its place, so build the engine
-            slot.reply, slot.last_progress = slot.actor.start.remote(), now
-            return
-        requests: list[Request] = []
-        if not slot.in_flight:
-            requests = backlog.cohort()
-            slot.closed = bool(requests)
-        if not slot.closed:
-            requests = backlog.fresh(most - len(slot.in_flight))
-        if not requests and not slot.in_flight:
-            return  # nothing to do, unless another replica is lost
-        if not slot.in_flight:
-            slot.last_progress = now
-        slot.in_flight.update((request.sample_id, request) for request in requests)
-        slot.reply = slot.actor.exchange.remote(requests, seconds=_EXCHANGE_SECONDS)
-
-    def _new_actor(self) -> Any:
+    def new_actor(self, number: int) -> Any:
         import ray
 
         actor = ray.remote(Replica).options(
@@ -195,83 +64,49 @@ class RaySampler:
         )
         return actor.remote(self._build, ACTOR_ENVIRONMENT)
 
-    def _answered(self, slot: _Slot, backlog: Backlog) -> Iterator[Sample]:
-        """Process the message of a slot's actor, or its death."""
+    def hello(self, actor: Any) -> Any:
+        return actor.hello.remote()
+
+    def start(self, actor: Any) -> Any:
+        return actor.start.remote()
+
+    def exchange(self, actor: Any, requests: Sequence[Request], *, seconds: float) -> Any:
+        return actor.exchange.remote(requests, seconds=seconds)
+
+    def wait(self, tokens: Sequence[Any], *, seconds: float) -> Sequence[Any]:
+        import ray
+
+        done, _ = ray.wait(list(tokens), num_returns=1, timeout=seconds)
+        return list(done)
+
+    def message(self, token: Any) -> Any:
         import ray
 
         try:
-            message = ray.get(slot.reply)
+            return ray.get(token)
         except ray.exceptions.RayTaskError as error:
             raise RunError(
-                f"--engine ray: a replica failed unexpectedly: {brief(error)}"
+                f"{self.option}: a replica failed unexpectedly: {brief(error)}"
             ) from error
-        except ray.exceptions.RayError as error:
-            if getattr(error, "preempted", False):  # the node was reclaimed: nobody's fault
-                backlog.returned(slot.in_flight.values())
-                slot.in_flight = {}
-            yield from self._lose(slot, backlog, brief(error))
-            return
-        slot.reply = None
-        now = time.monotonic()
-        if isinstance(message, Failure):
-            if message.usage:
-                raise UserError(message.message)
-            yield from self._lose(slot, backlog, message.message)
-        elif isinstance(message, Started):
-            self._check_facts(message)
-            slot.ready, slot.last_progress, slot.failed_starts = True, now, 0
-            slot.place = (message.host, message.pid)
-        elif isinstance(message, Rows):
-            if message.beat != slot.beat:
-                slot.beat, slot.last_progress = message.beat, now
-            for row in message.rows:
-                if slot.in_flight.pop(row.sample_id, None) is not None:
-                    yield row
-        else:  # hello: it has its place
-            slot.beat, slot.last_progress = 0, now
+        except ray.exceptions.RayError as error:  # preempted: the node was reclaimed
+            blameless = bool(getattr(error, "preempted", False))
+            raise ActorLost(brief(error), blameless=blameless) from error
 
-    def _check_facts(self, started: Started) -> None:
-        """Raise UserError if this replica's engine differs from that of the others."""
-        facts = {name: value for name, value in started.facts.items() if name != "restarts"}
-        self._hosts.add(started.host)
-        for name in {*facts, *self._facts} if self._facts else ():
-            if facts.get(name) != self._facts.get(name):
-                raise UserError(
-                    f"--engine ray: replicas differ in {name} ({self._facts.get(name)}, and "
-                    f"{facts.get(name)} on {started.host}); install the same everywhere"
-                )
-        self._facts = facts
-
-    def _stuck(self, slot: _Slot) -> str:
-        """Return why a slot's actor must be replaced; "" if it is healthy."""
-        idle = slot.reply is None and not slot.in_flight
-        if idle or slot.beat < 0:  # nothing to do, or waiting for its place
-            return ""
-        silent = time.monotonic() - slot.last_progress
-        if not slot.ready:
-            limit = max(_START_SECONDS, self._timeout)
-            return f"it did not start within {limit:g} s" if silent > limit else ""
-        return f"it made no progress for {self._timeout:g} s" if silent > self._timeout else ""
-
-    def _lose(self, slot: _Slot, backlog: Backlog, why: str) -> Iterator[Sample]:
-        """Drop the actor of a slot; its requests wait again or are given up."""
-        requests = list(slot.in_flight.values())
-        self._lost += 1
-        if not slot.ready:
-            slot.failed_starts += 1
-            slot.given_up = slot.failed_starts >= _STARTS
-            self._start_failure = why
-        replaced = f"is replaced, {len(requests):,} requests wait again"
-        what = "is given up" if slot.given_up else replaced
-        where = f" (process {slot.place[1]} on {slot.place[0]})" if slot.ready else ""
-        log(f"warning: replica {slot.number + 1}{where} {what}: {why}")
-        self._drop(slot)
-        yield from backlog.lost(requests, why=why)
-
-    def _drop(self, slot: _Slot) -> None:
+    def kill(self, actor: Any) -> None:
         import ray
 
-        if slot.actor is not None:
-            ray.kill(slot.actor)
-        slot.actor = slot.reply = None
-        slot.ready, slot.closed, slot.beat, slot.in_flight = False, False, -1, {}
+        ray.kill(actor)
+
+    def facts(self, *, replicas: int, hosts: Sequence[str], lost: int) -> Mapping[str, Any]:
+        import ray
+
+        cluster = {
+            "version": ray.__version__,
+            "replicas": replicas,
+            "hosts": list(hosts),
+            "replicas_lost": lost,
+        }
+        return {"ray": cluster}
+
+    def close(self) -> None:
+        disconnect()

@@ -17,6 +17,7 @@ from sfr_eval.models.fingerprint import read_json_object
 from sfr_eval.models.loading import load_prompter, prompt_identity
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.samplers.engine_args import check_engine_args, identifying
+from sfr_eval.samplers.local import LocalSampler
 from sfr_eval.samplers.transformers import TransformersSampler
 from sfr_eval.samplers.vllm import VllmSampler, check_engine, runs_on_cpu
 from sfr_eval.samplers.world import WorldSampler, refuse_unsimulated
@@ -187,16 +188,17 @@ class Subject:
         if self.engine == "transformers":
             return TransformersSampler(self.checkpoint, prompter=self.prompter, serving=serving)
         build: Callable[[], Sampler]
+        elsewhere = serving.engine == "ray" or (serving.replicas or 1) > 1
         if self.engine == "world":
             build = partial(WorldSampler, tuple(suites), dials=self.checkpoint.dials)
-            if serving.engine != "ray":
+            if not elsewhere:
                 return build()
         else:
             longest = max(
                 len(self.prompter.token_ids(r.prompt.messages)) + r.sampling.max_tokens
                 for r in requests
             )
-            if serving.engine != "ray":
+            if not elsewhere:
                 return VllmSampler(
                     self.checkpoint,
                     prompter=self.prompter,
@@ -209,13 +211,22 @@ class Subject:
                 fingerprint=self.checkpoint.fingerprint,
                 longest=longest,
             )
+        on_gpus = self.engine == "vllm" and not runs_on_cpu()
+        stages = int((serving.engine_args or {}).get("pipeline_parallel_size", 1))
+        gpus = serving.tensor_parallel * stages if on_gpus else 0
+        if serving.engine != "ray":
+            return LocalSampler(
+                build,
+                replicas=serving.replicas or 1,
+                gpus_per_replica=gpus,
+                timeout_seconds=self.config.requests.timeout,
+            )
         from sfr_eval.samplers.ray import RaySampler
 
-        on_gpus = self.engine == "vllm" and not runs_on_cpu()
         return RaySampler(
             build,
             replicas=serving.replicas,
-            gpus_per_replica=serving.tensor_parallel if on_gpus else 0,
+            gpus_per_replica=gpus,
             address=serving.ray_address,
             timeout_seconds=self.config.requests.timeout,
         )
@@ -241,8 +252,8 @@ class Subject:
 
 
 def _vllm_on_node(config: RunConfig, *, fingerprint: str, longest: int) -> Sampler:
-    """Build the engine on another machine, which must have the same checkpoint. The paths of
-    `config` are absolute."""
+    """Build the engine in a replica, perhaps on another machine, which must have the same
+    checkpoint. The paths of `config` are absolute."""
     checkpoint = resolve(config.model)
     if checkpoint.fingerprint != fingerprint:
         raise UserError(

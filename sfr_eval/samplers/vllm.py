@@ -116,12 +116,12 @@ class VllmSampler:
 
     def _start(self) -> None:
         prepare_environment()
-        from vllm import EngineArgs
-        from vllm.v1.engine.llm_engine import LLMEngine
-
         self._output = EngineOutput()
         try:
             with self._output.captured(), ctrl_c_is_ours():
+                from vllm import EngineArgs  # which prints warnings
+                from vllm.v1.engine.llm_engine import LLMEngine
+
                 self._engine = LLMEngine.from_engine_args(EngineArgs(**self._arguments))
         except ValueError as error:
             # pydantic and vLLM raise ValueError for models and settings that they cannot serve

@@ -128,7 +128,7 @@ class StoredConfig(Record):
     suite: tuple[str, ...] = ()  # as the user named them: by id or by folder
     personas: tuple[str, ...] | None = None
     base_url: tuple[str, ...] | None = None
-    limit: int | None = None
+    limit: int | float | None = None  # queries, or a share of them
     think_tags: str | None = None
 
 

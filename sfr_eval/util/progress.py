@@ -106,24 +106,39 @@ class Bar:
         return (self._done - self._first) / max(now - self._started, 1e-9)
 
     def _rate(self, now: float) -> str:
-        return f"{self._per_second(now):,.0f} {self._unit}/s"
+        return f"{written_rate(self._per_second(now))} {self._unit}/s"
+
+
+def written_rate(rate: float) -> str:
+    """Return a rate without decimals, or with two digits below ten."""
+    return f"{rate:,.0f}" if rate >= 9.95 or rate <= 0 else f"{rate:.2g}"
 
 
 class ScoringProgress:
-    """An OnProgress that draws a bar for encoding and grading, which take the most time."""
+    """An OnProgress that draws a bar for what takes the most time."""
 
-    _BARS: ClassVar = {"encode": ("encoding", "texts"), "grade": ("grading", "programs")}
+    _BARS: ClassVar = {
+        "encode": ("encoding", "texts"),
+        "grade": ("grading", "programs"),
+        "forward": ("reading by", "replies"),  # and the name of the model
+    }
 
     def __init__(self) -> None:
         self._bar: Bar | None = None
+        self._what = ""
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Update the bar of `what`, if it has one."""
-        if what not in self._BARS or total == 0:
+        kind, _, name = what.partition(" ")
+        if kind not in self._BARS or total == 0:
             return
+        if self._bar is not None and what != self._what:
+            self._bar.close()
+            self._bar = None
         if self._bar is None:
-            title, unit = self._BARS[what]
-            self._bar = Bar(title, total, unit=unit).open()
+            self._what = what
+            title, unit = self._BARS[kind]
+            self._bar = Bar(f"{title} {name}".rstrip(), total, unit=unit).open()
         self._bar.update(done)
         if done >= total:
             self._bar.close()

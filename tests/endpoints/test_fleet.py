@@ -253,6 +253,31 @@ def test_a_server_that_refuses_everything_stops_the_run(reply: Reply) -> None:
     assert server.count <= 9
 
 
+def test_a_server_to_which_every_request_is_bad_stops_the_run() -> None:
+    bad = refusal_of("System role not supported")
+    with (
+        serving(lambda *_: bad, keep=False) as server,
+        open_fleet(server, concurrency=4) as fleet,
+        pytest.raises(ServersLost, match=r"refuses every request .*System role not supported"),
+    ):
+        ask_all(fleet, 500)
+    assert server.count <= 40
+
+
+def test_one_bad_prompt_does_not_stop_the_others() -> None:
+    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+        return refusal_of("too long") if number_of(body) == 0 else completion("x")
+
+    with serving(answer) as server, open_fleet(server, concurrency=4) as fleet:
+
+        async def one(number: int) -> Answer:
+            chat = [{"role": "user", "content": str(number // 100)}]
+            return await fleet.ask({"messages": chat, "seed": number})
+
+        outcomes = Counter(result.outcome for result in fleet.map(one, range(200)))
+    assert outcomes == {"failed": 100, "answered": 100}
+
+
 def test_a_server_that_refuses_everything_leaves_the_work_to_others() -> None:
     refusal = Reply(status=401, body={"error": {"message": "no such key"}})
     with serving(lambda *_: refusal) as bad, serving(lambda *_: completion("x")) as good:

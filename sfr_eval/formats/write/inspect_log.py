@@ -85,7 +85,9 @@ def _spec(source: ExportSource, task: Task) -> "logs.EvalSpec":
         model=f"{identity.engine or 'unknown'}/{source.model}",
         model_base_url=config.base_url[0] if config.base_url else None,
         model_generate_config=_generate_config(source, task),
-        config=logs.EvalConfig(epochs=max(1, task.k), epochs_reducer=[], limit=config.limit),
+        config=logs.EvalConfig(
+            epochs=max(1, task.k), epochs_reducer=[], limit=_count(config.limit)
+        ),
         packages={"sfr-eval": __version__},
         metadata={
             "sfr_eval": {
@@ -107,6 +109,11 @@ def _spec(source: ExportSource, task: Task) -> "logs.EvalSpec":
 def _id(source: ExportSource, what: str) -> str:
     text = f"{source.manifest.model.fingerprint}\0{source.folder.path.name}\0{what}"
     return hashlib.sha256(text.encode()).hexdigest()[:22]
+
+
+def _count(limit: int | float | None) -> int | None:
+    """Return a limit that is a count, since inspect has no shares."""
+    return limit if isinstance(limit, int) else None
 
 
 def _generate_config(source: ExportSource, task: Task) -> "GenerateConfig":

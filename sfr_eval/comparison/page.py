@@ -62,6 +62,7 @@ def _section(
     return {
         "id": suite,
         "title": title,
+        "about": runs[0].suites[suite].about,
         "pairs": [
             _pair(pair.first, pair.second, compared)
             for pair in comparison.pairs

@@ -18,6 +18,7 @@ from sfr_eval.util.reading import json_lines, read_model
 
 FILES = ("scores.jsonl", "partitions.jsonl", "generations.jsonl")
 """The fullest first."""
+TEMPERATURE = "The file does not say at which temperature it was sampled; it is taken as 1."
 SUITES = {"curated-": "noveltybench", "WildChat-": "noveltybench-wildchat"}
 """How the ids of a suite's prompts begin."""
 
@@ -66,7 +67,7 @@ def read(file: Path, prompts: PromptMap) -> Reading:
     occurs twice.
     """
     rows = dict(_rows(file))
-    warnings = _complete(file, rows)
+    warnings = [TEMPERATURE, *_complete(file, rows)]
     replies = [
         reply
         for where, row in rows.items()

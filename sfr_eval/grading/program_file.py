@@ -26,6 +26,7 @@ from sfr_eval.sandbox.types import (
     Program,
     StdinProblem,
     Verdict,
+    missing_package,
 )
 from sfr_eval.suites.problems.evalplus import Inputs
 from sfr_eval.util.files import append_whole, writing_to
@@ -109,13 +110,17 @@ def grade_file(
         done = _resume(output, stream, header)
         pending = [program for program in programs if program.id not in done]
         counts = Counter(done[p.id]["status"] for p in programs if p.id in done)
+        lacking = Counter(missing_package(row.get("detail") or "") for row in done.values())
         bar = Bar("grading", len(programs), unit="programs", done=len(programs) - len(pending))
         with bar:
             for verdict in grade(pending, mode=mode, workers=workers, limits=limits, unsafe=unsafe):
                 append_whole(stream, _line(verdict_row(verdict)))
                 counts[verdict.status] += 1
+                lacking[missing_package(verdict.detail)] += 1
                 bar.advance()
-    return {**header, "programs": len(programs), "statuses": dict(counts)}
+    del lacking[""]
+    summary = {**header, "programs": len(programs), "statuses": dict(counts)}
+    return {**summary, "missing_packages": dict(lacking.most_common())}
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.settings import CodeSettings
+from sfr_eval.suites import math_problems
 from sfr_eval.suites.fetched import as_lines, fetched_queries
+from sfr_eval.suites.math_problems import MathProblems
 from sfr_eval.suites.problems import evalplus, humaneval, livecodebench, mbpp
 from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.suites.spec import PersonaRow, QueryRow, SuiteSpec
@@ -42,6 +44,7 @@ class Suite:
     personas: dict[str, PersonaRow]  # held-out ones only if named explicitly
     world: PersonaWorld | None
     code: ProblemSet | None = None  # problems of a code suite, whose prompts are the queries
+    math: MathProblems | None = None  # problems of a math suite, whose prompts are the queries
     other_personas: tuple[str, ...] = ()  # ids of the suite's personas that are not asked
     rows: Mapping[str, QueryRow] = field(default_factory=dict)  # of the queries file, by id
 
@@ -55,11 +58,16 @@ class Suite:
         return self.code.about(queries) if self.code is not None else ""
 
     @property
+    def has_answers(self) -> bool:
+        """Whether the right answers of every query are known."""
+        return bool(self.rows) and all(row.answers for row in self.rows.values())
+
+    @property
     def facets(self) -> dict[str, Mapping[str, str]]:
         """By what results are sliced: query -> {"category": "Factual"}, or what is known of a
-        coding problem. Queries of which nothing is known are left out."""
-        if self.code is not None:
-            return {id: problem.facets for id, problem in self.code.problems.items()}
+        problem of code or mathematics. Queries of which nothing is known are left out."""
+        if problems := self.code or self.math:
+            return {id: problem.facets for id, problem in problems.problems.items()}
         return {id: {"category": row.category} for id, row in self.rows.items() if row.category}
 
     def prompts(self, *, limit: int | None = None) -> list[Prompt]:
@@ -100,6 +108,8 @@ def load_suite(
     spec = read_model(SuiteSpec, read_yaml_mapping(file), where=str(file))
     if spec.code is not None:
         return _code_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
+    if spec.math:
+        return _math_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
     world = None if spec.world is None else PersonaWorld.load(folder)
     rows, cards = _rows_and_cards(spec, folder, world, (code or CodeSettings()).for_suite(spec.id))
     queries = {id: row.question for id, row in rows.items()} or _world_queries(folder, world)
@@ -124,16 +134,34 @@ def load_suite(
     )
 
 
+def _own_data(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> CodeSettings:
+    """Return the settings with the data of a suite that has problems of its own."""
+    if settings.data is not None or spec.queries is None:
+        return settings
+    return settings.model_copy(update={"data": str(inside(folder, spec.queries))})
+
+
+def _math_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
+    problems = math_problems.load(folder, _own_data(spec, folder, settings), suite=spec.id)
+    digest = hashlib.sha256(_asked(spec) + problems.identity.encode()).hexdigest()[:12]
+    return Suite(
+        spec=spec,
+        folder=folder,
+        version=f"{spec.version}+{digest}",
+        queries={problem.id: problem.prompt for problem in problems.problems.values()},
+        personas={},
+        world=None,
+        math=problems,
+    )
+
+
 def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
     assert spec.code is not None
-    if settings.data is None and spec.queries is not None:  # a suite with problems of its own
-        data = str(inside(folder, spec.queries))
-        settings = settings.model_copy(update={"data": data})
-    problems = _PROBLEMS[spec.code](folder, settings)
+    problems = _PROBLEMS[spec.code](folder, _own_data(spec, folder, settings))
     asked = _asked(spec) + problems.identity.encode()
     digest = hashlib.sha256(asked).hexdigest()[:12]
     return Suite(
-        spec=spec.model_copy(update={"stop": (*spec.stop, *problems.stop)}),
+        spec=spec.model_copy(update={"stop": (*(spec.stop or ()), *problems.stop)}),
         folder=folder,
         version=f"{spec.version}+{digest}",
         queries={problem.id: problem.prompt for problem in problems.problems.values()},

@@ -105,6 +105,21 @@ def test_resume_grades_what_is_missing_after_a_torn_line(tmp_path: Path) -> None
     assert sorted(str(row["id"]) for row in lines(output)[1:]) == ["3", "call", "he", "io"]
 
 
+def test_packages_that_the_sandbox_lacks_are_counted(tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": id,
+            "code": f"import {package}\ndef f(x): return x",
+            "test_list": ["assert f(1) == 1"],
+        }
+        for id, package in (("a", "no_such"), ("b", "no_such.part"), ("c", "math"))
+    ]
+    file = written(tmp_path / "p.jsonl", rows)
+    for _ in range(2):  # the second time from the file
+        summary = grade_file(file, output=tmp_path / "v.jsonl", mode="faithful")
+        assert summary["missing_packages"] == {"no_such": 2}
+
+
 def test_a_torn_first_line_is_rewritten(tmp_path: Path) -> None:
     source, output = written(tmp_path / "p.jsonl", ROWS[:1]), tmp_path / "v.jsonl"
     grade_file(source, output=output, mode="faithful", workers=1)

@@ -193,6 +193,7 @@ def _suite(
     return SuiteComparison(
         id=suite,
         title=first.suites[suite].title,
+        about=first.suites[suite].about,
         temperatures=tuple(shared_temperatures((first, second), suite)),
         rows=tuple(rows),
         matched=tuple(matched),

@@ -203,6 +203,7 @@ def _suite(draft: _Draft, suite: str, rows: Sequence[DifferenceRow]) -> SuiteCom
     return SuiteComparison(
         id=suite,
         title=sides.runs[0].suites[suite].title,
+        about=sides.runs[0].suites[suite].about,
         temperatures=tuple(shared_temperatures(sides.runs, suite)),
         rows=tuple(rows),
         matched=(),

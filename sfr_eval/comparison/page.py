@@ -63,6 +63,7 @@ def _section(
     return {
         "id": suite,
         "title": title,
+        "about": runs[0].suites[suite].about,
         "pairs": [
             _pair(pair.first, pair.second, compared)
             for pair in comparison.pairs

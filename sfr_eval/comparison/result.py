@@ -30,6 +30,7 @@ class SuiteComparison:
 
     id: str
     title: str
+    about: str  # which problems of a code suite
     temperatures: tuple[float, ...]  # that both have
     rows: tuple[DifferenceRow, ...]
     matched: tuple[MatchedQuality, ...]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
 from sfr_eval.comparison.tables import difference_cells, matched_cells, training_rows
 from sfr_eval.report.numbers import Interval
+from sfr_eval.util.progress import say
 from sfr_eval.util.terminal import print_json, print_table
 
 SHOWN_PART = 0.8
@@ -20,6 +21,8 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> list[str]:
     letters = {name: _letter(place) for place, name in enumerate(comparison.names)}
     for pair in comparison.pairs:
         for suite in pair.suites:
+            if suite.about:
+                say(f"{suite.id}: {suite.about}")
             _print_differences(pair, suite, letters)
             _print_matched(pair, suite)
     _print_trainings(comparison)

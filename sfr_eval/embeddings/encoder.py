@@ -37,6 +37,7 @@ from sfr_eval.embeddings.locate import (
     read_window,
 )
 from sfr_eval.embeddings.scripts import foreign_letters
+from sfr_eval.embeddings.symbols import has_symbols, spelled
 from sfr_eval.errors import UserError
 from sfr_eval.stats.arrays import Mask
 from sfr_eval.util.files import write_atomic
@@ -124,8 +125,8 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Return unit-length embeddings, float32, shape (len(texts), d). Equal texts are encoded
-        once, and texts of an earlier run not at all. Raises UserError for a row that is not a
-        text."""
+        once, and texts of an earlier run not at all. One that could not be read is embedded with
+        its symbols by name, see `_as_read`. Raises UserError for a row that is not a text."""
         return self._store.rows(self._encode_missing(texts))
 
     def encode_in_blocks(self, texts: Sequence[str]) -> Iterator[Embeddings]:
@@ -139,6 +140,7 @@ class Encoder:
         for number, text in enumerate(texts):
             if not isinstance(text, str):
                 raise UserError(f"row {number}: not a text but {type(text).__name__}")
+        texts = self._as_read(texts)
         keys = {text: text_key(text) for text in texts}
         missing = [text for text, key in keys.items() if key not in self._store]
         # Texts of similar length in one batch waste little padding.
@@ -174,13 +176,30 @@ class Encoder:
 
     def readable(self, texts: Sequence[str]) -> Mask:
         """Return for each text whether at most half of its characters are unknown to the encoder's
-        tokenizer. The embeddings of other texts are all alike, whatever they say."""
-        return np.array([share <= UNREADABLE for share in self._pieces.unknown_shares(texts)], bool)
+        tokenizer, its symbols read by name. The embeddings of other texts are all alike, whatever
+        they say."""
+        shares = self._pieces.unknown_shares(self._as_read(texts))
+        return np.array([share <= UNREADABLE for share in shares], bool)
+
+    def _as_read(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return the texts as they are embedded: where more than half would be unknown, emoji and
+        other symbols are spelled by their Unicode names, so that a whole reply of one emoji is told
+        from another."""
+        symbols = [text for text in dict.fromkeys(texts) if has_symbols(text)]
+        if not symbols:
+            return texts
+        shares = self._pieces.unknown_shares(symbols)
+        names = {
+            text: spelled(text)
+            for text, share in zip(symbols, shares, strict=True)
+            if share > UNREADABLE
+        }
+        return [names.get(text, text) for text in texts]
 
     def notes(self, texts: Sequence[str]) -> dict[str, Any]:
         """Return what a reader of numbers based on these embeddings must know."""
         notes: dict[str, Any] = {"truncated_share": self.truncated_share(texts)}
-        shares = self._pieces.unknown_shares(texts)
+        shares = self._pieces.unknown_shares(self._as_read(texts))
         if any(shares):
             notes["unknown_share"] = sum(shares) / len(shares)
             notes["unreadable_share"] = sum(share > UNREADABLE for share in shares) / len(shares)

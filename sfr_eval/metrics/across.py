@@ -28,7 +28,7 @@ from sfr_eval.metrics.semantic import signatures as semantic_signatures
 from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.types import Cell, MetricResult, Value
 
-VERSION = "2"
+VERSION = "3"
 PREFIX = "across_"
 _WITHIN = (
     *("distinct_2_rarefied", "self_bleu_4", "self_bleu_4_fixed", "rouge_l_homogenization"),

@@ -29,7 +29,7 @@ from sfr_eval.metrics.utility import PATIENCE, utilities
 from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.types import MetricResult
 
-VERSION = "2"
+VERSION = "3"
 
 METRICS = by_id(
     Metric("valid_self_bleu_4", "lower", "Self-BLEU-4 of the valid replies, 3 references.",

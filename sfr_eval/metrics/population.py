@@ -30,7 +30,7 @@ from sfr_eval.metrics.spectra import participation_ratio
 from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult, Value
 
-VERSION = "2"
+VERSION = "3"
 
 METRICS = by_id(
     Metric("coverage", "higher",

@@ -26,7 +26,7 @@ from sfr_eval.types import MetricResult
 if TYPE_CHECKING:
     from sfr_eval.suites.suite import Suite
 
-VERSION = "1"
+VERSION = "2"
 
 METRICS = by_id(
     Metric("query_accuracy", "higher",

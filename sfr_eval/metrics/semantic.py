@@ -40,7 +40,7 @@ __all__ = [
     "vendi_score",
 ]
 
-VERSION = "3"
+VERSION = "4"
 
 METRICS = by_id(
     Metric("embed_distance", "higher", "Mean cosine distance between two replies to one prompt.",

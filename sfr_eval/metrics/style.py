@@ -17,7 +17,7 @@ from sfr_eval.metrics.probe import MIN_REPLIES, Probe, fit_probe
 from sfr_eval.stats.arrays import Floats
 from sfr_eval.types import MetricResult, Value
 
-VERSION = "3"
+VERSION = "4"
 
 METRICS = by_id(
     Metric("style_information", "higher",

@@ -12,7 +12,7 @@ from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.semantic_sets import set_values
 from sfr_eval.types import MetricResult
 
-VERSION = "1"
+VERSION = "2"
 
 WINDOWS: Final = (16, 8)
 """Tokens of the beginnings, the longest first."""

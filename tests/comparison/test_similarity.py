@@ -137,7 +137,7 @@ def test_runs_are_read_with_the_encoder_that_measured_them(tmp_path: Path) -> No
     measured = {metric for metric, _, _ in first.suites[suite].estimates}
     assert "embed_distance" in measured
     text = (
-        "embed_distance|version:3|encoder:sentence-transformers/all-MiniLM-L6-v2"
+        "embed_distance|version:4|encoder:sentence-transformers/all-MiniLM-L6-v2"
         "|encoder_backend:float32|encoder_long_texts:truncate|tokenizer:words-v1|token_window:3"
     )
 

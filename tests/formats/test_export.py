@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.formats.export import export
-from sfr_eval.formats.read.folder import foreign_files, import_generations
+from sfr_eval.formats.read.folder import foreign_files
 from sfr_eval.pipeline.score import score_paths
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
+from tests.support.imported import import_generations
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "lm-eval", "inspect"])

@@ -65,6 +65,31 @@ def test_noveltybench_is_asked_by_its_protocol_and_comes_back_scored(
     assert se.load("again").scores("utility_10").value.between(1, 7).all()
 
 
+def test_infinity_chat_is_asked_by_its_protocol(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Command,  # noqa: F811
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("queries.jsonl").write_text(json.dumps({"query": "Write a metaphor about time."}))
+    bodies = []
+
+    def answer(body: Mapping[str, Any], _headers: Mapping[str, str]) -> Reply:
+        bodies.append(body)
+        return completion(COLOURS[byte(body) % 4])
+
+    arguments = ["--suite", "infinity-chat", "--data", "queries.jsonl", "--output", "run"]
+    with serving(answer) as server:
+        url = ["--model", "fake", "--base-url", server.url]
+        assert command("run", *url, *arguments, "--metrics", "text,hivemind") == 0
+    assert len(bodies) == len({body["seed"] for body in bodies}) == 50
+    assert {(body["temperature"], body["top_p"]) for body in bodies} == {(1.0, 0.9)}
+    results = se.load("run").results
+    share = results[results.metric == "reply_cosine_above_80"].iloc[0]
+    cosine = results[results.metric == "reply_cosine"].iloc[0]
+    assert share.value == float(cosine.value > 0.8)
+
+
 def test_a_program_that_knows_the_shown_assert_fails_mbpp_plus(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

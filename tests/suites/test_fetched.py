@@ -48,7 +48,8 @@ def test_queries_of_the_hub_and_of_a_file_are_one_suite(
     assert hub.asked[-1] == "liweijiang/infinite-chats-eval:main:-:train"
     assert fetched.version == own.version
     assert next(iter(fetched.queries.items())) == ("p1", QUERIES[0])
-    assert (fetched.spec.samples, fetched.spec.temperatures) == (50, (1.0,))
+    spec = fetched.spec
+    assert (spec.samples, spec.temperatures, spec.top_p) == (50, (1.0,), 0.9)
 
 
 def test_other_queries_are_another_version(tmp_path: Path) -> None:

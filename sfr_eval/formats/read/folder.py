@@ -76,22 +76,6 @@ def _what(folder: Path) -> str:
     return "no manifest.json; not a run folder"
 
 
-def import_generations(
-    files: Sequence[Path],
-    *,
-    suite: str | None,
-    output: Path | None,
-    code: CodeSettings | None = None,
-    fields: Fields | None = None,
-) -> tuple[RunFolder, list[Path]]:
-    """Make a run folder from files that hold replies of one model. Return it, and the folders that
-    had to be created for it."""
-    imported = import_runs(files, suite=suite, output=output, code=code, fields=fields)
-    if len(imported.folders) > 1:
-        raise UserError(f"{files[0]}: holds replies of {len(imported.folders)} models")
-    return imported.folders[0], list(imported.new)
-
-
 def import_runs(
     files: Sequence[Path],
     *,

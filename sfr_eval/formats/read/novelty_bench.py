@@ -19,6 +19,7 @@ from sfr_eval.util.reading import read_model
 NAME = "noveltybench"
 FILES = ("scores.jsonl", "partitions.jsonl", "generations.jsonl")
 """The fullest first."""
+TEMPERATURE = "The file does not say at which temperature it was sampled; it is taken as 1."
 SUITES = {"curated-": "noveltybench", "WildChat-": "noveltybench-wildchat"}
 """How the ids of a suite's prompts begin."""
 
@@ -73,7 +74,7 @@ def read(source: Source, prompts: Prompts) -> Reading:
     """
     file = source.file
     rows = dict(_rows(file))
-    warnings = _complete(file, rows)
+    warnings = [TEMPERATURE, *_complete(file, rows)]
     replies = [
         reply
         for where, row in rows.items()

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.folder import import_generations
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import load_suite
+from tests.support.imported import import_generations
 
 
 def test_without_inspect_one_line_says_what_to_install(

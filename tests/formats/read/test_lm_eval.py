@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.folder import foreign_files, import_generations
+from sfr_eval.formats.read.folder import foreign_files
 from sfr_eval.formats.read.mapping import Fields
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
+from tests.support.imported import import_generations
 
 Line = dict[str, Any]
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.folder import import_generations
 from sfr_eval.formats.read.mapping import Fields, longest_inside
 from sfr_eval.report.warnings import warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.suites.suite import load_suite
+from tests.support.imported import import_generations
 
 Row = dict[str, Any]
 Import = Callable[..., dict[str, Any]]

@@ -11,11 +11,16 @@ from sfr_eval.util.progress import say
 @click.command()
 @click.argument("folder", type=PATH)
 @click.option("--beside", type=PATH, help="second run: hidden states of both on shared axes")
-def report(folder: Path, beside: Path | None) -> None:
+@click.option("--base-run", type=PATH, help="scored run of the base model, to be compared with")
+def report(folder: Path, beside: Path | None, base_run: Path | None) -> None:
     """Write report.html and the plots of a measured run again."""
     from sfr_eval.report.report import write_report
     from sfr_eval.store.run_folder import RunFolder
 
+    if base_run is not None:
+        from sfr_eval.pipeline.base_run import add_base
+
+        add_base(RunFolder(folder), base_run)
     say(f"report: {write_report(RunFolder(folder)).resolve()}")
     if beside is not None:
         from sfr_eval.report.hidden_two_runs import write_beside

@@ -55,12 +55,15 @@ def score(
 
 
 def show_results(folder: Path, *, as_json: bool) -> None:
-    """Print the headline estimates of a measured run: a row a metric, a column a temperature."""
+    """Print the headline estimates of a measured run, a row a metric, a column a temperature, and
+    what the report says of them."""
     from sfr_eval.metrics.table import shown_metrics
-    from sfr_eval.report.verdict import synthetic_style
+    from sfr_eval.report.repetitions import repetitions
+    from sfr_eval.report.verdict import finding, synthetic_style
     from sfr_eval.store.manifest import Manifest
     from sfr_eval.store.results import read_suites
     from sfr_eval.store.run_folder import RunFolder
+    from sfr_eval.thinking import answers
 
     results = RunFolder(folder).read_results()
     if as_json:
@@ -77,9 +80,15 @@ def show_results(folder: Path, *, as_json: bool) -> None:
             ["metric", *(f"T={t:g}" for t in temperatures)],
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
-    for part in read_suites(Manifest.load(folder), results):
-        if synthetic := synthetic_style(part):
-            say(f"{part.id}: {synthetic}")
+    manifest = Manifest.load(folder)
+    samples = list(answers(RunFolder(folder).sealed_samples(), manifest.thinking))
+    for part in read_suites(manifest, results):
+        said = finding(part, repetitions(row for row in samples if row.suite == part.id))
+        say(f"{part.id}: {said.headline}.")
+        for sentence in said.sentences:
+            say(f"  {sentence}")
+        if (synthetic := synthetic_style(part)) and synthetic not in said.sentences:
+            say(f"  {synthetic}")
 
 
 def _cell(row: Estimate | None) -> str:

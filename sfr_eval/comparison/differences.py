@@ -137,22 +137,45 @@ def measure(
             here = [side.get(t, {}) for side in sides]
             if not any(here) and not any(sides):
                 continue
-            paired = pair_up(here[0], here[1], unit=unit, unequal=at(t, unequal))
-            evidence = PairedEvidence(paired=paired, step=_step(paired, k=k, unit=unit))
-            info = metric_info(metric)
-            row = DifferenceRow(
+            yield measured_row(
+                pair_up(here[0], here[1], unit=unit, unequal=at(t, unequal)),
                 suite=suite,
                 metric=metric,
                 temperature=t,
+                k=k,
                 role=roles.get(metric) if t == family.temperature else None,
                 headline=metric in chosen,
-                higher_is_better=info.higher_is_better if info else None,
-                n=evidence.n,
-                unpaired=paired.unpaired,
-                unequal=paired.unequal,
-                margin=margin_of(metric, part=margin),
+                margin=margin,
             )
-            yield Measured(row=_described(row, evidence), evidence=evidence)
+
+
+def measured_row(
+    paired: Paired,
+    *,
+    suite: str,
+    metric: str,
+    temperature: float,
+    k: int,
+    role: PrimaryRole | None,
+    headline: bool,
+    margin: float,
+) -> Measured:
+    """Return the row of paired values, each of `k` replies; nothing is decided yet."""
+    evidence = PairedEvidence(paired=paired, step=_step(paired, k=k, unit=unit_of(metric)))
+    info = metric_info(metric)
+    row = DifferenceRow(
+        suite=suite,
+        metric=metric,
+        temperature=temperature,
+        role=role,
+        headline=headline,
+        higher_is_better=info.higher_is_better if info else None,
+        n=evidence.n,
+        unpaired=paired.unpaired,
+        unequal=paired.unequal,
+        margin=margin_of(metric, part=margin),
+    )
+    return Measured(row=_described(row, evidence), evidence=evidence)
 
 
 def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[DifferenceRow]:

@@ -17,6 +17,7 @@ from sfr_eval.metrics.meanings import load_equivalence
 from sfr_eval.metrics.taggers import load_tagger
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.checkpoint import resolve_base
+from sfr_eval.pipeline.base_run import check_base_run
 from sfr_eval.pipeline.checkpoint import check_reward, check_subject
 from sfr_eval.plan import Plan, differences, make_plan
 from sfr_eval.samplers.subject import Subject, resolve_subject
@@ -24,6 +25,7 @@ from sfr_eval.sandbox.detect import detect
 from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.references import references_of
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.util.assets import cache_folder, cache_open_to_others
@@ -63,6 +65,7 @@ def preflight(config: RunConfig) -> Preflight:
         raise UserError("--suite: the same suite is named twice")
     check_metrics(config.score)
     check_style_data(config.score, suites)
+    check_references(config.score, suites)
     subject = resolve_subject(config, suites)
     check_subject(subject.checkpoint, families(config.score, suites))
     check_reward(config.score, families(config.score, suites))
@@ -81,6 +84,9 @@ def preflight(config: RunConfig) -> Preflight:
         shard=config.shard,
     )
     folder = run_folder(config, plan, subject)
+    if config.score.base_run is not None:
+        versions = {suite.id: suite.version for suite in suites}
+        check_base_run(config.score.base_run, versions, output=folder.path)
     trackers = usable_trackers(config.track, os.environ)
     with writing_to(folder.path):
         new_folders, begun = missing_folders(folder.path), folder.manifest_file.exists()
@@ -125,6 +131,22 @@ def check_style_data(settings: ScoreSettings, suites: Sequence[Suite]) -> None:
         return
     for suite in suites:
         read_style_data(settings.style_data, suite)
+
+
+def check_references(settings: ScoreSettings, suites: Sequence[Suite]) -> None:
+    """Raise UserError, before anything is drawn or measured, for reference replies that cannot be
+    read or fit no question; log how many rows are left out."""
+    found = {suite.id: references_of(suite, settings.references) for suite in suites}
+    for suite, references in found.items():
+        if references is not None and references.unmatched:
+            log(
+                f"--references {settings.references}: {references.unmatched:,} rows name no "
+                f"question of suite {suite} and are left out"
+            )
+    if settings.references is not None and not any(found.values()):
+        raise UserError(f"--references {settings.references}: programs are graded by tests instead")
+    if "references" in (settings.metrics or ()) and not any(found.values()):
+        raise UserError("--metrics references: needs reference replies; pass --references FILE")
 
 
 def families(settings: ScoreSettings, suites: Sequence[Suite]) -> set[str]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sfr_eval.metrics.table import direction, headlines, label
-from sfr_eval.report.numbers import Interval
+from sfr_eval.report.numbers import Interval, number
+from sfr_eval.store.against import AgainstRow
 from sfr_eval.store.results import Notes, SuiteResults
 from sfr_eval.types import Estimate, Sample
 
@@ -57,7 +58,8 @@ def by_persona(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str,
         ]
         if suite.truth:
             reference = [suite.truth.get((metric, "")) for metric in shown]
-            rows.insert(1, row("Reference, all", reference, None))
+            whose = f": {suite.reference_of}" if suite.reference_of else ", all"
+            rows.insert(1, row(f"Reference{whose}", reference, None))
         tables.append({"temperature": t, "rows": rows})
     return tables
 
@@ -77,6 +79,38 @@ def all_metrics(suite: SuiteResults) -> list[dict[str, Any]]:
         }
         for metric in dict.fromkeys((*first, *suite.metrics))
     ]
+
+
+def against(suite: SuiteResults) -> list[dict[str, Any]]:
+    """Return for the references and for the base model what is shown of the comparison: the primary
+    rows, then the headline metrics at the temperature of these."""
+    return [
+        {
+            "kind": one.kind,
+            "name": one.name,
+            "replies": one.replies,
+            "rows": [
+                _against_row(row)
+                for row in sorted(one.rows, key=lambda row: row.role is None)
+                if row.role is not None or row.temperature == one.temperature
+            ],
+        }
+        for one in suite.against
+        if one.rows
+    ]
+
+
+def _against_row(row: AgainstRow) -> dict[str, str]:
+    where = f"at matched {row.matched}" if row.temperature is None else f"T = {row.temperature:g}"
+    return {
+        "metric": row.metric,
+        "where": where,
+        "first": number(row.first),
+        "second": number(row.second),
+        "difference": Interval(row.delta, row.low, row.high).text("+.3g"),
+        "n": f"{row.n:,}",
+        "words": row.words or "exploratory",
+    }
 
 
 def cell(estimate: Estimate | None) -> dict[str, Any]:

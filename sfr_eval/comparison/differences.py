@@ -73,7 +73,7 @@ class Measured:
 def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
     """Return the metrics that all runs have values of, in the order of the first run; of those with
     a value for every k only the k that tables show. Replies that passed different gates (an oracle
-    here, relevance there) are not compared."""
+    here, relevance there), or that stand beside different references, are not compared."""
     names = common([run.suites[suite].metrics for run in runs])
     largest = largest_ks(names)
 
@@ -81,13 +81,15 @@ def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
         point = point_of(name)
         return point is None or point[1] in shown_ks(largest[point[0]])
 
-    def same_gate(name: str) -> bool:
-        return len({compared_signature(run, suite, name).get("gate") for run in runs}) == 1
+    def same_judgement(name: str) -> bool:
+        signatures = [compared_signature(run, suite, name) for run in runs]
+        keys = ("gate", "references")
+        return all(len({signature.get(key) for signature in signatures}) == 1 for key in keys)
 
     return [
         name
         for name in names
-        if shown(name) and not name.endswith("_corrected") and same_gate(name)
+        if shown(name) and not name.endswith("_corrected") and same_judgement(name)
     ]
 
 

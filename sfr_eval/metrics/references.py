@@ -53,6 +53,7 @@ NEIGHBOURS = 3
 PERMUTATIONS = 999
 NO_REFERENCES = "no reference replies to this prompt"
 FEW = f"fewer than {NEIGHBOURS + 1} references to this prompt, or no reply with text"
+FEW_LEFT = f"fewer than {NEIGHBOURS + 2} references to this prompt, or no reply with text"
 _SLACK = 1e-6  # equal texts may differ by as much in float32
 
 
@@ -75,10 +76,25 @@ def expected_coverage(replies: int, references: int, *, neighbours: int = NEIGHB
 
 
 def support(replies: Floats, references: Floats, *, neighbours: int = NEIGHBOURS) -> float | None:
-    """Share of the replies that lie in some reference's ball (precision of Kynkaanniemi et al.).
-    Range 0 to 1; its expectation does not depend on the number of replies. None as `coverage`."""
-    inside = _inside(replies, references, neighbours)
-    return None if inside is None else float(inside.any(axis=1).mean())
+    """Share of the replies that lie in some reference's ball (precision of Kynkaanniemi et al.),
+    where one reference after the other is left out, as in `expected_support`: so a reply and a
+    reference have the same chance if they are of one source, at every m and r.
+
+    Range 0 to 1. None without a reply or with no more than `neighbours` + 1 references.
+    """
+    if len(references) <= neighbours + 1 or not len(replies):
+        return None
+    cosines = references @ references.T
+    np.fill_diagonal(cosines, -np.inf)
+    ordered = -np.sort(-cosines, axis=1)
+    near = cosines >= ordered[:, neighbours - 1 : neighbours] - _SLACK
+    across = replies @ references.T
+    # A ball that loses one of its nearest reaches to the next one; a reference left out has none.
+    inside = across >= ordered[:, neighbours - 1] - _SLACK
+    wider = across >= ordered[:, neighbours] - _SLACK
+    others = ~np.eye(len(references), dtype=np.bool_)
+    held = (inside.astype(np.float64) @ others) + (wider.astype(np.float64) @ near) > 0
+    return float(held.mean())
 
 
 def expected_support(references: Floats, *, neighbours: int = NEIGHBOURS) -> float | None:
@@ -178,6 +194,8 @@ def compute(context: Context) -> list[MetricResult]:
 def _reason(metric: str) -> str:
     if metric in ("reference_gap", "reference_energy"):
         return "fewer than 2 replies with text, or fewer than 2 references"
+    if metric.startswith("reference_support"):
+        return FEW_LEFT
     return "no reply with text" if metric == "reference_similarity" else FEW
 
 

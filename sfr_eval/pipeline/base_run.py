@@ -13,6 +13,7 @@ from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate
 
+BASE = "the base model"
 KIND = "base model"
 
 
@@ -62,13 +63,13 @@ def with_base(folder: RunFolder, base: Path) -> Results:
         suites = dict.fromkeys(row.suite for row in results.estimates)
         return _with(results, dict.fromkeys(suites, refused), {}, {})
     reference = {suite: tuple(rows) for suite, rows in _estimates(results, base) if rows}
-    free = {suite for suite in reference if results.reference_of.get(suite, KIND) == KIND}
+    free = {suite for suite in reference if results.reference_of.get(suite, BASE) == BASE}
     free -= {suite for suite in results.reference if suite not in results.reference_of}
     return _with(
         results,
         found,
         {suite: rows for suite, rows in reference.items() if suite in free},
-        dict.fromkeys(free, KIND),
+        dict.fromkeys(free, BASE),
     )
 
 

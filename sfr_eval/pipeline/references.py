@@ -48,7 +48,7 @@ def measured_references(
     job: Job, results: Iterable[MetricResult], *, run: str
 ) -> AgainstReferences | None:
     """Measure the references of a job and compare the run, called `run`, with them. None without
-    references to its prompts, or without a metric that reads texts alone."""
+    references, or without a metric that reads texts alone."""
     references = job.context.references
     families = tuple(family for family in job.families if family.name in FAMILIES)
     if references is None or not families:
@@ -56,7 +56,7 @@ def measured_references(
     by_temperature = _by_temperature(job.context.samples)
     sizes = _sizes(by_temperature.values(), references)
     if not sizes:
-        return None
+        return AgainstReferences(estimates=(), against=_too_few(references))
     small = replace(job, families=families)
     theirs = _measured(small, _samples(references, job.context.suite.id), sizes)
     stored = {result.metric: result for result in results}
@@ -82,6 +82,16 @@ def measured_references(
     )
     shown = [r for r in theirs.values() if _is_shown(r, job, sizes=sizes, stored=stored)]
     return AgainstReferences(estimates=_estimates(shown, job, references), against=against)
+
+
+def _too_few(references: References) -> Against:
+    return Against(
+        name=references.name,
+        headline=f"Not compared with {references.name}: no prompt has two replies on both sides",
+        sentences=(
+            "Variety is that of several replies to one prompt: give two references or more.",
+        ),
+    )
 
 
 def _by_temperature(samples: Iterable[Sample]) -> dict[float, dict[PromptKey, list[Sample]]]:

@@ -94,7 +94,8 @@ class Finding:
 def finding(suite: SuiteResults, repeated: Sequence[Repetition] = ()) -> Finding:
     """Return the headline and the sentences that the numbers of one suite support. `repeated` are
     the repeated replies by temperature, for a run that has nothing beside it."""
-    others = list(suite.against)
+    others = [one for one in suite.against if one.rows]
+    refused = [one for one in suite.against if not one.rows]
     if _has_benchmark(suite):
         first = _against_benchmark(suite)
     elif others:
@@ -103,7 +104,7 @@ def finding(suite: SuiteResults, repeated: Sequence[Repetition] = ()) -> Finding
         first = _alone(suite, repeated)
     further = [
         sentence
-        for other in others
+        for other in (*others, *refused)
         for sentence in (f"{other.headline}.", *_against(suite, other).sentences)
     ]
     return replace(first, sentences=(*first.sentences, *further))
@@ -309,7 +310,7 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
 def synthetic_style(suite: SuiteResults) -> str:
     """Return what must be said beside the style of a model that does not speak the benchmark's
     language, where the probe was fitted on the benchmark's replies; else ""."""
-    if suite.truth or not suite.notes_of(STYLE).synthetic_labels:
+    if _has_benchmark(suite) or not suite.notes_of(STYLE).synthetic_labels:
         return ""
     return (
         "The style probe was fitted on synthetic replies of the suite's benchmark: a model that "

@@ -94,7 +94,7 @@ def _of_run(suite: Suite, path: Path) -> References:
         if row.temperature == t:
             texts.setdefault(row.prompt_key, []).append(row.text)
     name = Path(manifest.name or path.resolve().name).name
-    return References(name=name, texts=_tuples(texts), temperature=t)
+    return References(name=f"{name} (T = {t:g})", texts=_tuples(texts), temperature=t)
 
 
 def _of_file(suite: Suite, file: Path) -> References:

@@ -110,7 +110,6 @@ def _against(
                 {key: value for key, value in asdict(row).items() if key in AgainstRow.model_fields}
             )
             for row in rows
-            if row.role is not None or row.headline
         ),
     )
 

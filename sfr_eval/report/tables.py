@@ -83,21 +83,26 @@ def all_metrics(suite: SuiteResults) -> list[dict[str, Any]]:
 
 def against(suite: SuiteResults) -> list[dict[str, Any]]:
     """Return for the references and for the base model what is shown of the comparison: the primary
-    rows, then the headline metrics at the temperature of these."""
-    return [
-        {
-            "kind": one.kind,
-            "name": one.name,
-            "replies": one.replies,
-            "rows": [
-                _against_row(row)
-                for row in sorted(one.rows, key=lambda row: row.role is None)
-                if row.role is not None or row.temperature == one.temperature
-            ],
-        }
-        for one in suite.against
-        if one.rows
-    ]
+    rows and the headline metrics at the temperature of these, and all other rows there."""
+    first = {*headlines("quality", "style", "variety"), "length"}
+    tables = []
+    for one in suite.against:
+        here = [
+            row for row in one.rows if row.role is not None or row.temperature == one.temperature
+        ]
+        here.sort(key=lambda row: row.role is None)
+        shown = [row for row in here if row.role is not None or row.metric in first]
+        others = [row for row in here if row not in shown]
+        tables.append(
+            {
+                "kind": one.kind,
+                "name": one.name,
+                "replies": one.replies,
+                "rows": [_against_row(row) for row in shown],
+                "others": [_against_row(row) for row in others],
+            }
+        )
+    return [table for table in tables if table["rows"]]
 
 
 def _against_row(row: AgainstRow) -> dict[str, str]:

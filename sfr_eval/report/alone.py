@@ -95,7 +95,7 @@ def _repeated(repeated: Repetition) -> Iterator[str]:
 
 def _quote(cluster: Cluster) -> str:
     text = " ".join(cluster.text.split())
-    return f'"{text}"' if len(text) <= QUOTED else f'"{text[:QUOTED]}..."'
+    return f'"{text}"' if len(text) <= QUOTED else f'"{text[:QUOTED].rstrip()}..."'
 
 
 def _to(cluster: Cluster) -> str:

@@ -23,10 +23,12 @@ def among_references(suite: SuiteResults, t: float) -> Iterator[str]:
     energy = suite.at("reference_energy", t)
     p = _p_value(suite, t)
     if energy is not None and p is not None:
-        differ = "replies and references differ" if p < 0.05 else "no difference is shown"
+        differ = "replies and references differ in meaning"
+        if p >= 0.05:
+            differ = "no difference in meaning is shown"
         yield (
             f"Energy distance to the references {Interval.of(energy).rounded()}, p {_is(p)} "
-            f"by exchanging replies and references within prompts: {differ} in meaning."
+            f"by exchanging replies and references within prompts: {differ}."
         )
 
 

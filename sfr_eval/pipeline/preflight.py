@@ -25,6 +25,7 @@ from sfr_eval.sandbox.detect import detect
 from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.prompt_file import prompt_suite
 from sfr_eval.suites.references import references_of
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.thinking import ThinkTags
@@ -41,6 +42,7 @@ class Preflight:
 
     config: RunConfig
     suites: tuple[Suite, ...]
+    own_suites: tuple[Suite, ...]  # those of `suites` that the run folder has to keep
     subject: Subject
     plan: Plan
     folder: RunFolder
@@ -61,6 +63,8 @@ def preflight(config: RunConfig) -> Preflight:
     suites = tuple(
         load_suite(name, personas=config.personas, code=config.code) for name in config.suite
     )
+    own = (prompt_suite(config.prompts, field=config.prompt_field),) if config.prompts else ()
+    suites += own
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
     check_metrics(config.score)
@@ -104,6 +108,7 @@ def preflight(config: RunConfig) -> Preflight:
     return Preflight(
         config=config,
         suites=suites,
+        own_suites=own,
         subject=subject,
         plan=plan,
         folder=folder,

@@ -58,7 +58,7 @@ def write_report(folder: RunFolder) -> Path:
             repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
             if clusters := repetitions.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
-            section = _section(suite, suite_samples, manifest, figures)
+            section = _section(suite, suite_samples, manifest, figures, folder.path)
             parts.append(section | {"repeated": repeated, "finding": finding(suite, repeated)})
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
@@ -98,6 +98,7 @@ def _section(
     samples: Sequence[Sample],
     manifest: Manifest,
     figures: Mapping[str, Sequence[Figure]],
+    folder: Path,
 ) -> dict[str, Any]:
     """Return everything that the template shows of one suite."""
     read = answers(samples, manifest.thinking)
@@ -114,7 +115,7 @@ def _section(
         "browser": replies.for_page(
             {manifest.name: read},
             personas=suite.personas,
-            queries=query_texts(manifest, suite.id),
+            queries=query_texts(folder, manifest, suite.id),
         ),
         "probe": tables.facts(suite.notes_of("style_accuracy")),
         "code": pass_at_k.code(suite),

@@ -3,11 +3,10 @@
 They come from the queries of a suite (`references`), from a file of rows, or from another run.
 """
 
-import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,19 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.store.manifest import FILE as MANIFEST
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.prompt_file import query_of
 from sfr_eval.suites.suite import Suite
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.thinking import answers
 from sfr_eval.types import PromptKey
-from sfr_eval.util.reading import json_lines, parsed_json
+from sfr_eval.util.tabular import table_rows
 
 QUERY_FIELDS = ("query", "query_id", "id")
 PROMPT_FIELDS = ("prompt", "question", "instruction")
 PERSONA_FIELDS = ("persona",)
 REPLY_FIELDS = ("reply", "text", "response", "completion", "output", "answer")
 LIST_FIELDS = ("replies", "texts", "responses", "completions", "outputs", "references")
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+CHAT_FIELDS = ("messages", "conversations")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,35 +98,27 @@ def _of_run(suite: Suite, path: Path) -> References:
 
 
 def _of_file(suite: Suite, file: Path) -> References:
-    by_question = {question.strip(): id for id, question in suite.queries.items()}
-    doubled = {q for q, n in Counter(q.strip() for q in suite.queries.values()).items() if n > 1}
+    questions = _Questions(suite)
     texts: dict[PromptKey, list[str]] = {}
     unmatched, first = 0, ""
-    for where, row in _rows(file):
+    for where, row in table_rows(file):
         if not isinstance(row, Mapping):
             raise UserError(f"{where}: must be an object with a question and a reply")
-        named, asked = _field(row, QUERY_FIELDS), _field(row, PROMPT_FIELDS)
-        if named is None and asked is None:
-            raise UserError(
-                f"{where}: names no question; give `query` (its id in the suite) or `prompt` (its "
-                "text)"
-            )
-        if named is None and str(asked).strip() in doubled:
-            raise UserError(f"{where}: two queries ask this; name one by `query`, its id")
-        query = by_question.get(str(asked).strip()) if asked is not None else None
-        if named is not None and str(named) in suite.queries:
-            if asked is not None and suite.queries[str(named)].strip() != str(asked).strip():
-                raise UserError(
-                    f"{where}: query {named} asks something else in suite {suite.id}; mend the id "
-                    "or leave it out"
-                )
-            query = str(named)
+        chat = next((name for name in CHAT_FIELDS if isinstance(row.get(name), list)), None)
+        if chat is not None:
+            read = query_of(row, number=1, field=chat, where=where)
+            query, named, replies = questions.by_text(read.question, where), "", read.references
+        else:
+            query, named = questions.of(row, where)
+            replies = _replies(row, where) if query is not None else ()
         if query is None:
             unmatched += 1
-            first = first or f"{where}: {str(asked if named is None else named)[:60]!r}"
-            continue
-        key = (query, _persona(row, suite, where))
-        texts.setdefault(key, []).extend(_replies(row, where))
+            first = first or f"{where}: {(named or read.question)[:60]!r}"
+        elif replies:
+            key = (query, _persona(row, suite, where))
+            texts.setdefault(key, []).extend(replies)
+        else:
+            raise UserError(f"{where}: {chat}: does not end with a reply of the assistant")
     if not texts:
         raise UserError(
             f"--references {file}: no row belongs to a question of suite {suite.id} ({first})"
@@ -134,6 +126,43 @@ def _of_file(suite: Suite, file: Path) -> References:
             else f"--references {file}: holds no rows"
         )
     return References(name="the references", texts=_tuples(texts), unmatched=unmatched)
+
+
+class _Questions:
+    """The questions of a suite, found by id or by text."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._suite = suite.id
+        self._texts = {id: question.strip() for id, question in suite.queries.items()}
+        self._ids = {question: id for id, question in self._texts.items()}
+        self._doubled = {q for q, n in Counter(self._texts.values()).items() if n > 1}
+
+    def of(self, row: Mapping[str, Any], where: str) -> tuple[str | None, str]:
+        """Return the id of the question that a row answers, None if it is not of the suite, and
+        what the row calls it."""
+        name, asked = (
+            str(value).strip() if value is not None else ""
+            for value in (_field(row, QUERY_FIELDS), _field(row, PROMPT_FIELDS))
+        )
+        if not name and not asked:
+            raise UserError(
+                f"{where}: names no question; give `query` (its id in the suite) or `prompt` (its "
+                "text)"
+            )
+        if name not in self._texts:
+            return self.by_text(asked or name, where), asked or name
+        if asked and self._texts[name] != asked:
+            raise UserError(
+                f"{where}: query {name} asks something else in suite {self._suite}; correct the id "
+                "or leave it out"
+            )
+        return name, name
+
+    def by_text(self, question: str, where: str) -> str | None:
+        """Return the id of the question with this text. Raises UserError if there are two."""
+        if question.strip() in self._doubled:
+            raise UserError(f"{where}: two queries ask this; name one by `query`, its id")
+        return self._ids.get(question.strip())
 
 
 def _tuples(texts: Mapping[PromptKey, Sequence[str]]) -> dict[PromptKey, tuple[str, ...]]:
@@ -157,7 +186,7 @@ def _persona(row: Mapping[str, Any], suite: Suite, where: str) -> str:
 
 
 def _replies(row: Mapping[str, Any], where: str) -> list[str]:
-    """Return the replies of a row: one, or a list of them. A text may be empty, as a reply may."""
+    """Return the replies of a row: one, or a list of them."""
     for name in (*REPLY_FIELDS, *LIST_FIELDS):
         value = row.get(name)
         values = value if isinstance(value, list) else [value]
@@ -167,31 +196,3 @@ def _replies(row: Mapping[str, Any], where: str) -> list[str]:
             raise UserError(f"{where}: {name}: must be a text or a list of texts")
     known = ", ".join((*REPLY_FIELDS, *LIST_FIELDS))
     raise UserError(f"{where}: has no reply; name it one of {known}")
-
-
-def _rows(file: Path) -> Iterator[tuple[str, Any]]:
-    """Yield (file:line, row) of JSONL, a JSON list, CSV or TSV."""
-    if file.suffix.lower() in _SEPARATORS:
-        text = _text(file)
-        reader = csv.DictReader(
-            text.splitlines(keepends=True), delimiter=_SEPARATORS[file.suffix.lower()]
-        )
-        for row in reader:
-            yield f"{file}:{reader.line_num}", row
-    elif file.suffix.lower() == ".json":
-        rows = parsed_json(_text(file), where=str(file))
-        if not isinstance(rows, list):
-            raise UserError(f"{file}: must hold a list of rows, or be JSON lines (.jsonl)")
-        for number, row in enumerate(rows, start=1):
-            yield f"{file}: row {number}", row
-    else:
-        yield from json_lines(file)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: is not UTF-8 text (byte {error.start})") from None

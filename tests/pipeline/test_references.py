@@ -101,7 +101,7 @@ def test_cut_replies_are_no_matter_of_references() -> None:
 def test_one_reference_to_a_prompt_gives_a_reason() -> None:
     found = measured({"a": ["x", "y"]}, {"a": ["x"]})
     assert found is not None
-    assert found.estimates == found.against.rows == ()
+    assert (found.estimates, found.against.rows) == ((), ())
     assert found.against.headline.startswith("Not compared with people: no prompt has two replies")
 
 

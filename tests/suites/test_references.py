@@ -14,7 +14,7 @@ from sfr_eval.suites.references import References, references_of
 from sfr_eval.suites.suite import Suite, load_suite
 from tests.metrics.conftest import make_sample
 
-QUERIES = [
+QUERIES: list[dict[str, Any]] = [
     {"id": "bird", "text": "Name a bird."},
     {"id": "tree", "text": "Name a tree.", "references": ["An oak.", "A lime."]},
     {"id": "again", "text": "Name a bird."},
@@ -63,6 +63,12 @@ def test_a_suite_without_references_has_none(tmp_path: Path) -> None:
         ("c.json", '[{"question": "Name a tree.", "responses": ["Elm", "Ash"]}]'),
         ("d.csv", '\ufeffprompt,text\nName a tree.,Elm\n"Name a tree.",Ash\n'),
         ("e.tsv", "query\tcompletion\ntree\tElm\ntree\tAsh\n"),
+        ("g.jsonl", '{"query": "Name a tree.", "texts": ["Elm", "Ash"]}'),
+        (
+            "h.jsonl",
+            '{"messages": [{"role": "user", "content": "Name a tree."}, '
+            '{"role": "assistant", "content": "Elm"}]}\n{"id": "tree", "text": "Ash"}',
+        ),
         ("f.jsonl", '{"id": "tree", "prompt": "Name a tree.", "references": ["Elm", "Ash"]}'),
     ],
 )
@@ -94,6 +100,7 @@ def test_rows_for_other_questions_are_counted(suite: Suite, tmp_path: Path) -> N
         ('["tree", "Elm"]', "must be an object"),
         ('{"query": "fish", "text": "Cod"}', "no row belongs to a question of suite toy"),
         ("", "holds no rows"),
+        ('{"messages": [{"role": "user", "content": "Name a tree."}]}', "does not end with a repl"),
         ("{", "is not JSON"),
     ],
 )
@@ -106,7 +113,7 @@ def test_what_is_wrong_is_said_in_one_line(
 
 
 def test_a_missing_file_and_a_strange_folder_are_named(suite: Suite, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="no such file"):
         references_of(suite, tmp_path / "none.jsonl")
     with pytest.raises(UserError, match="is a folder, but not of a run"):
         references_of(suite, tmp_path)

@@ -101,6 +101,7 @@ def _of_file(suite: Suite, file: Path) -> References:
     questions = _Questions(suite)
     texts: dict[PromptKey, list[str]] = {}
     unmatched, first = 0, ""
+    replies: Sequence[str]
     for where, row in table_rows(file):
         if not isinstance(row, Mapping):
             raise UserError(f"{where}: must be an object with a question and a reply")

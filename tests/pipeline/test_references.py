@@ -1,6 +1,7 @@
 """pytest tests/pipeline/test_references.py"""
 
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,21 +20,25 @@ from sfr_eval.store.results import Results
 from sfr_eval.suites.references import References
 from sfr_eval.types import Sample
 from tests.metrics.conftest import make_sample, make_suite
-from tests.support.toy_runs import QUERIES, score, write_replies, write_suite
+from tests.support.toy_runs import QUERIES, WORDS, score, write_replies, write_suite
 
 Texts = Mapping[str, Sequence[str]]
 
 
-def measured(model: Texts, references: Texts) -> AgainstReferences | None:
+def measured(
+    model: Texts, references: Texts, *, families: Sequence[str] = ("text",)
+) -> AgainstReferences | None:
     samples = [
         make_sample(query, "", index, text)
         for query, texts in model.items()
         for index, text in enumerate(texts)
     ]
-    return of_samples(samples, references)
+    return of_samples(samples, references, families=families)
 
 
-def of_samples(samples: Sequence[Sample], references: Texts) -> AgainstReferences | None:
+def of_samples(
+    samples: Sequence[Sample], references: Texts, *, families: Sequence[str] = ("text",)
+) -> AgainstReferences | None:
     context = Context(
         samples=samples,
         suite=make_suite([]),
@@ -42,7 +47,7 @@ def of_samples(samples: Sequence[Sample], references: Texts) -> AgainstReference
             name="people", texts={(query, ""): tuple(own) for query, own in references.items()}
         ),
     )
-    job = Job(context=context, families=(load_family("text"),))
+    job = Job(context=context, families=tuple(map(load_family, families)))
     results = [result for family in job.families for result in family.compute(context)]
     return measured_references(job, results, run="mine")
 
@@ -123,6 +128,24 @@ def test_the_same_replies_do_not_differ() -> None:
     found = measured(model, model)
     assert found is not None
     assert all(one.delta == 0 for one in found.against.rows)
+
+
+@pytest.mark.slow
+def test_one_source_is_called_different_in_few_cases() -> None:
+    """Eight replies against four references out of the same words, 25 prompts, 40 times."""
+    called = 0
+    for seed in range(40):
+        source = random.Random(seed)
+
+        def texts(number: int, source: random.Random = source) -> list[str]:
+            return [" ".join(source.choices(WORDS, k=20)) for _ in range(number)]
+
+        queries = [f"q{number}" for number in range(25)]
+        model, references = ({q: texts(n) for q in queries} for n in (8, 4))
+        found = measured(model, references, families=("text", "lexical"))
+        assert found is not None
+        called += "varied" in found.against.headline
+    assert called <= 5  # of 40 at 5 %: P(more) = .014
 
 
 # The whole way

@@ -61,7 +61,8 @@ def show_results(folder: Path, *, as_json: bool) -> None:
     what the report says of them."""
     from sfr_eval.metrics.table import shown_metrics
     from sfr_eval.report.repetitions import repetitions
-    from sfr_eval.report.verdict import finding, synthetic_style
+    from sfr_eval.report.verdict import finding
+    from sfr_eval.report.warnings import warnings
     from sfr_eval.store.manifest import Manifest
     from sfr_eval.store.results import read_suites
     from sfr_eval.store.run_folder import RunFolder
@@ -84,14 +85,15 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         )
         _print_groups([row for row in results.slices if row.suite == suite], shown)
     manifest = Manifest.load(folder)
-    samples = list(answers(RunFolder(folder).sealed_samples(), manifest.thinking))
+    drawn = RunFolder(folder).sealed_samples()
     for part in read_suites(manifest, results):
-        said = finding(part, repetitions(row for row in samples if row.suite == part.id))
+        samples = [row for row in drawn if row.suite == part.id]
+        said = finding(part, repetitions(answers(samples, manifest.thinking)))
         say(f"{part.id}: {said.headline}.")
         for sentence in said.sentences:
             say(f"  {sentence}")
-        if (synthetic := synthetic_style(part)) and synthetic not in said.sentences:
-            say(f"  {synthetic}")
+        for line in warnings(part, samples, manifest):
+            say(f"  warning: {line}")
 
 
 def _print_groups(rows: list[SliceEstimate], metrics: Sequence[str]) -> None:

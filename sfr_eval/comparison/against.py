@@ -6,6 +6,7 @@ The rule, the family and the words are those of `compare`.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 from sfr_eval.comparison.compare import compare_runs
 from sfr_eval.comparison.differences import DifferenceRow, decided, headlines, measured_row
@@ -13,6 +14,7 @@ from sfr_eval.comparison.family import MARGIN, family
 from sfr_eval.comparison.lengths import unequal_lengths
 from sfr_eval.comparison.pairing import pair_up, unit_of
 from sfr_eval.comparison.summary import Summary, summarise
+from sfr_eval.metrics.metric import PrimaryRole
 from sfr_eval.report.numbers import Interval, number
 from sfr_eval.store.against import Against, AgainstRow, Opponent
 from sfr_eval.store.primary import PrimaryFamily
@@ -97,19 +99,24 @@ def _against(
     name: str,
     replies: int | None = None,
 ) -> Against:
+    roles = get_args(PrimaryRole)
+    primary = sorted(
+        (row for row in rows if row.role is not None), key=lambda row: roles.index(row.role)
+    )
+    others = [row for row in rows if row.role is None]
     return Against(
         kind=kind,
         name=name,
         tone=summary.tone,
         headline=summary.headline,
-        sentences=tuple(_sentence(row) for row in rows if row.role is not None and row.n),
+        sentences=tuple(_sentence(row) for row in primary if row.n),
         temperature=summary.temperature,
         replies=replies,
         rows=tuple(
             AgainstRow.model_validate(
                 {key: value for key, value in asdict(row).items() if key in AgainstRow.model_fields}
             )
-            for row in rows
+            for row in (*primary, *others)
         ),
     )
 

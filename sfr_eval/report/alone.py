@@ -1,5 +1,8 @@
-"""What the numbers of a run say by themselves: how varied, on which scale, what is repeated, and
-what is wrong with the replies. No verdict: how varied replies should be depends on the prompt."""
+"""What the numbers of a run say by themselves: how varied, on which scale, and what is repeated.
+
+No verdict: how varied replies should be depends on the prompt. What is wrong with the replies
+stands in the warnings.
+"""
 
 from collections.abc import Iterator
 
@@ -12,19 +15,10 @@ DISTANCE = "embed_distance"
 MEANINGS = "distinct_k"
 WORDS = "distinct_2_rarefied"
 PASSED = "pass_at_1"
-NOTABLE = 0.02
-"""Share of faulty replies from which it is said."""
 COMMON = 0.10
 """Share of all replies from which a repeated text or opening is quoted."""
 QUOTED = 80
 """Characters of a reply that are quoted."""
-FAULTS = {
-    "refusal_rate": "decline to answer",
-    "truncation_rate": "are cut at max_tokens",
-    "empty_rate": "are empty",
-    "prompt_copy_rate": "repeat their prompt",
-    "language_mismatch_rate": "are in another language than their prompt",
-}
 
 
 def described(
@@ -76,7 +70,12 @@ def _sentences(suite: SuiteResults, t: float, repeated: Repetition | None) -> It
         )
     if repeated is not None and suite.samples > 1:
         yield from _repeated(repeated)
-    yield from _answers(suite, t)
+    relevant = suite.at("relevant_share", t)
+    if relevant is not None:
+        yield (
+            f"{Interval.of(relevant).percent()} of the replies are recognised as answers to their "
+            "own question."
+        )
 
 
 def _repeated(repeated: Repetition) -> Iterator[str]:
@@ -100,20 +99,3 @@ def _quote(cluster: Cluster) -> str:
 
 def _to(cluster: Cluster) -> str:
     return f", to {cluster.queries:,} questions" if cluster.queries > 1 else ", to one question"
-
-
-def _answers(suite: SuiteResults, t: float) -> Iterator[str]:
-    """Say how many replies are answers at all, and what is wrong with the others."""
-    relevant = suite.at("relevant_share", t)
-    if relevant is not None:
-        yield (
-            f"{Interval.of(relevant).percent()} of the replies are recognised as answers to their "
-            "own question."
-        )
-    faults = [
-        f"{estimate.value:.0%} {words}"
-        for metric, words in FAULTS.items()
-        if (estimate := suite.at(metric, t)) and (estimate.value or 0.0) >= NOTABLE
-    ]
-    if faults:
-        yield f"Of the replies {', '.join(faults)}."

@@ -109,7 +109,6 @@ def against(suite: SuiteResults) -> list[dict[str, Any]]:
         here = [
             row for row in one.rows if row.role is not None or row.temperature == one.temperature
         ]
-        here.sort(key=lambda row: row.role is None)
         shown = [row for row in here if row.role is not None or row.metric in first]
         others = [row for row in here if row not in shown]
         tables.append(

@@ -121,7 +121,7 @@ def _against(suite: SuiteResults, against: Against) -> Finding:
     return Finding(
         tone=against.tone,
         headline=against.headline,
-        sentences=(*against.sentences, *among),
+        sentences=(*against.sentences, *among, *filter(None, [synthetic_style(suite)])),
         temperature=t,
     )
 

@@ -77,13 +77,6 @@ def test_a_long_text_is_cut() -> None:
     assert max(map(len, lines)) < 160
 
 
-def test_faults_are_named_from_2_percent_on() -> None:
-    few = described(suite({"refusal_rate": 0.01}), 1.0, None)[1]
-    assert few == ()
-    many = described(suite({"refusal_rate": 0.25, "truncation_rate": 0.5}), 1.0, None)[1]
-    assert many == ("Of the replies 25% decline to answer, 50% are cut at max_tokens.",)
-
-
 def test_one_question_has_no_interval_and_says_so() -> None:
     headline, sentences = described(suite({"embed_distance": 0.4}, half=None), 1.0, None)
     assert headline == "Two replies to a prompt lie 0.40 apart in meaning at T = 1"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from sfr_eval.report import known_answers
 from sfr_eval.report.alone import described, how_to_compare
 from sfr_eval.report.among_references import among_references
 from sfr_eval.report.course import course
@@ -77,8 +78,9 @@ RULES_ALONE = (
 def rules(suite: SuiteResults) -> tuple[str, ...]:
     """Return how what is said of a suite is decided."""
     benchmark = RULES if _has_benchmark(suite) else ()
+    answers = (known_answers.RULE,) if known_answers.known(suite) else ()
     compared = RULES_OF_COMPARISON if suite.against else ()
-    return (*benchmark, *compared) or RULES_ALONE
+    return (*benchmark, *answers, *compared) or RULES_ALONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,8 @@ def finding(suite: SuiteResults, repeated: Sequence[Repetition] = ()) -> Finding
     refused = [one for one in suite.against if not one.rows]
     if _has_benchmark(suite):
         first = _against_benchmark(suite)
+    elif known_answers.known(suite):
+        first = _against_answers(suite)
     elif others:
         first = _against(suite, others.pop(0))
     else:
@@ -112,6 +116,14 @@ def finding(suite: SuiteResults, repeated: Sequence[Repetition] = ()) -> Finding
 
 def _has_benchmark(suite: SuiteResults) -> bool:
     return bool(suite.truth) and not suite.reference_of
+
+
+def _against_answers(suite: SuiteResults) -> Finding:
+    t = suite.middle_temperature
+    judged = known_answers.judge(suite, t)
+    return Finding(
+        tone=judged.tone, headline=judged.headline, sentences=judged.sentences, temperature=t
+    )
 
 
 def _against(suite: SuiteResults, against: Against) -> Finding:

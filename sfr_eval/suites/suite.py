@@ -281,8 +281,9 @@ def _without_key(line: bytes) -> bytes:
         return line
     if not isinstance(row, dict) or row.pop("references", None) is None:
         return line
-    spaced = (", ", ": ") if b'": ' in line else (",", ":")
-    text = json.dumps(row, ensure_ascii=line.isascii(), separators=spaced)
+    is_spaced = line.partition(b":")[2].startswith(b" ")  # no name of a field holds a colon
+    separators = (", ", ": ") if is_spaced else (",", ":")
+    text = json.dumps(row, ensure_ascii=line.isascii(), separators=separators)
     return text.encode() + line[len(line.rstrip(b"\r\n")) :]
 
 

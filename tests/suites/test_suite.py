@@ -244,7 +244,7 @@ def test_all_mistakes_of_a_suite_yaml_are_named_at_once(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")])
-@pytest.mark.parametrize("text", ["Name a tree.", "Nenne ein Tier: Kühe?"])
+@pytest.mark.parametrize("text", ["Name a tree.", "Nenne ein Tier: Kühe?", 'Say "x": y'])
 def test_references_leave_the_version_of_a_suite_as_it_is(
     tmp_path: Path, separators: tuple[str, str], text: str
 ) -> None:

@@ -144,11 +144,13 @@ def _measured(
     """Measure draws of equal size from the replies; in the values, the number of a draw stands for
     the temperature. Judges and the grammar of a benchmark take no part: they know only the run."""
     drawn = [
-        replace(reply, sample_id=f"{reply.sample_id}/{number}", temperature=float(number))
+        replace(
+            reply, sample_id=f"{reply.sample_id}/{number}", temperature=float(number), index=place
+        )
         for prompt, size in sizes.items()
         if len(replies.get(prompt, ())) >= size
         for number, draw in enumerate(_draws(replies[prompt], size, prompt))
-        for reply in draw
+        for place, reply in enumerate(draw)
     ]
     context = replace(
         job.context,

@@ -64,6 +64,8 @@ def references_of(suite: Suite, source: Path | None) -> References | None:
                 "--references FILE whose rows have a field `persona`"
             )
         return References(name="the references", texts=own) if own else None
+    if not source.exists():
+        raise UserError(f"--references {source}: no such file or run folder")
     if (source / MANIFEST).exists():
         return _of_run(suite, source)
     if source.is_dir():

@@ -1,10 +1,13 @@
 """pytest tests/pipeline/test_base_run.py"""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+from sfr_eval import cli
+from sfr_eval.commands.score import show_results
 from sfr_eval.comparison.compare import compare_runs
 from sfr_eval.errors import UserError
 from sfr_eval.pipeline.base_run import add_base, check_base_run
@@ -53,6 +56,32 @@ def test_the_base_stands_in_figures_and_tables(copied: Path) -> None:
     page = write_report(RunFolder(copied / "tuned")).read_text(encoding="utf-8")
     assert "Against the base model base.jsonl" in page
     assert "Reference: the base model" in page
+
+
+def test_the_command_report_takes_a_base_run(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("report", str(copied / "tuned"), "--base-run", str(copied / "base"))
+    monkeypatch.setattr(sys, "argv", ["sfr-eval", *arguments])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    assert "report: " in capfd.readouterr().out
+    page = (copied / "tuned" / "report.html").read_text(encoding="utf-8")
+    assert "tuned.jsonl against base.jsonl: less varied" in page
+
+
+def test_the_terminal_says_what_the_report_says(
+    copied: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    show_results(copied / "tuned", as_json=False)
+    alone = capfd.readouterr().out
+    assert "For a verdict, add `--references FILE`" in alone
+    add_base(RunFolder(copied / "tuned"), copied / "base")
+    show_results(copied / "tuned", as_json=False)
+    beside = capfd.readouterr().out
+    assert "toy: tuned.jsonl against base.jsonl: less varied" in beside
+    assert "For a verdict" not in beside
 
 
 def test_adding_it_twice_changes_nothing(copied: Path) -> None:

@@ -130,6 +130,34 @@ def test_the_same_replies_do_not_differ() -> None:
     assert all(one.delta == 0 for one in found.against.rows)
 
 
+def test_draws_are_numbered_anew_for_measures_across_personas() -> None:
+    """cs_self_bleu compares the n-th replies of the personas; draws keep no gaps in the numbers."""
+    source = random.Random(0)
+
+    def texts(k: int) -> tuple[str, ...]:
+        return tuple(" ".join(source.choices(WORDS, k=12)) for _ in range(k))
+
+    samples = [
+        make_sample(query, persona, index, text)
+        for query in ("a", "b", "c")
+        for persona in ("x", "y")
+        for index, text in enumerate(texts(3))
+    ]
+    context = Context(
+        samples=samples,
+        suite=make_suite(["x", "y"]),
+        encoder=Encoder(None, Path("unused")),
+        references=References(
+            name="people", texts={(q, p): texts(9) for q in ("a", "b", "c") for p in ("x", "y")}
+        ),
+    )
+    job = Job(context=context, families=(load_family("lexical"),))
+    found = measured_references(job, list(job.families[0].compute(context)), run="mine")
+    one = row(found, "cs_self_bleu_4")
+    assert one.n == 3
+    assert one.first is not None
+
+
 @pytest.mark.slow
 def test_one_source_is_called_different_in_few_cases() -> None:
     """Eight replies against four references out of the same words, 25 prompts, 40 times."""

@@ -133,6 +133,8 @@ class ImportFacts(Record):
     origin: dict[str, Any] = {}  # what our own export says of its run
     unknown: tuple[str, ...] = ()
     warnings: tuple[str, ...] = Field((), alias="cautions")
+    missing: int = 0  # queries of the suite that no reply answers
+    fields: dict[str, str] = {}  # option -> field of the rows, as the user named them
 
 
 class SamplerFacts(Record):

@@ -294,6 +294,10 @@ class ScoreSettings(Settings):
         default="cut",
     )
     style_data: Path | None = setting("persona-labelled JSONL for the style probe")
+    references: Path | None = setting(
+        "reference replies: JSONL, JSON or CSV rows, or a run folder; default: the suite's"
+    )
+    base_run: Path | None = setting("scored run of the base model, to be compared with")
     tokenizer: str = setting(
         "words-v1, characters-v1, blanks-v1, rouge-v1 or a tokenizer.json", default="words-v1"
     )

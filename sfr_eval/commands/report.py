@@ -12,7 +12,8 @@ from sfr_eval.util.progress import say
 @click.command()
 @click.argument("folder", type=PATH)
 @click.option("--beside", type=PATH, help="second run: hidden states of both on shared axes")
-def report(folder: Path, beside: Path | None) -> None:
+@click.option("--base-run", type=PATH, help="scored run of the base model, to be compared with")
+def report(folder: Path, beside: Path | None, base_run: Path | None) -> None:
     """Write report.html and the plots of a measured run, or of all decoders of a sweep, again."""
     from sfr_eval.comparison.files import compare_again
     from sfr_eval.report.report import write_report
@@ -23,6 +24,10 @@ def report(folder: Path, beside: Path | None) -> None:
     if beside is not None and runs != [folder]:
         raise UserError(f"report {folder}: --beside needs a run, not a sweep; name {runs[0]}")
     for run in runs:
+        if base_run is not None:
+            from sfr_eval.pipeline.base_run import add_base
+
+            add_base(RunFolder(run), base_run)
         say(f"report: {write_report(RunFolder(run)).resolve()}")
     if len(runs) > 1:
         say(f"comparison: {compare_again(folder).resolve()}")

@@ -121,14 +121,16 @@ def compare_models(folders: Sequence[Path], parent: Path, *, quiet: bool) -> Non
 
 
 def show_results(folder: Path, *, as_json: bool, named: bool = False) -> None:
-    """Print the headline estimates of a measured run: a row a metric, a column a temperature.
-    `named`: with the model's name, since others are shown, too."""
+    """Print the headline estimates of a measured run, a row a metric, a column a temperature, and
+    what the report says of them. `named`: with the model's name, since others are shown, too."""
     from sfr_eval.metrics.table import shown_metrics
-    from sfr_eval.report import known_answers
-    from sfr_eval.report.verdict import synthetic_style
+    from sfr_eval.report.repetitions import repetitions
+    from sfr_eval.report.verdict import finding
+    from sfr_eval.report.warnings import warnings
     from sfr_eval.store.manifest import Manifest
     from sfr_eval.store.results import read_suites
     from sfr_eval.store.run_folder import RunFolder
+    from sfr_eval.thinking import answers
 
     results = RunFolder(folder).read_results()
     if as_json:
@@ -148,13 +150,19 @@ def show_results(folder: Path, *, as_json: bool, named: bool = False) -> None:
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
         _print_groups([row for row in results.slices if row.suite == suite], shown)
+    drawn = RunFolder(folder).sealed_samples()
     for part in read_suites(manifest, results):
         if part.about:
             say(f"{part.id}: {part.about}")
-        if synthetic := synthetic_style(part):
-            say(f"{part.id}: {synthetic}")
-        if verdict := known_answers.line(part):
-            say(f"{part.id}: {verdict}")
+        samples = [row for row in drawn if row.suite == part.id]
+        said = finding(part, repetitions(answers(samples, manifest.thinking)))
+        say(f"{part.id}: {said.headline}.")
+        for sentence in said.sentences:
+            say(f"  {sentence}")
+        imported = manifest.imported.warnings if manifest.imported else ()  # said by the import
+        for line in warnings(part, samples, manifest):
+            if line not in imported:
+                say(f"  warning: {line}")
 
 
 def _basis(manifest: "Manifest", suite: str) -> str:

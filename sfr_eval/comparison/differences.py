@@ -73,7 +73,7 @@ class Measured:
 def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
     """Return the metrics that all runs have values of, in the order of the first run; of those with
     a value for every k only the k that tables show. Replies that passed different gates (an oracle
-    here, relevance there) are not compared."""
+    here, relevance there), or that stand beside different references, are not compared."""
     names = common([run.suites[suite].metrics for run in runs])
     largest = largest_ks(names)
 
@@ -81,13 +81,15 @@ def compared_metrics(runs: Sequence[ScoredRun], suite: str) -> list[str]:
         point = point_of(name)
         return point is None or point[1] in shown_ks(largest[point[0]])
 
-    def same_gate(name: str) -> bool:
-        return len({compared_signature(run, suite, name).get("gate") for run in runs}) == 1
+    def same_judgement(name: str) -> bool:
+        signatures = [compared_signature(run, suite, name) for run in runs]
+        keys = ("gate", "references")
+        return all(len({signature.get(key) for signature in signatures}) == 1 for key in keys)
 
     return [
         name
         for name in names
-        if shown(name) and not name.endswith("_corrected") and same_gate(name)
+        if shown(name) and not name.endswith("_corrected") and same_judgement(name)
     ]
 
 
@@ -137,22 +139,45 @@ def measure(
             here = [side.get(t, {}) for side in sides]
             if not any(here) and not any(sides):
                 continue
-            paired = pair_up(here[0], here[1], unit=unit, unequal=at(t, unequal))
-            evidence = PairedEvidence(paired=paired, step=_step(paired, k=k, unit=unit))
-            info = metric_info(metric)
-            row = DifferenceRow(
+            yield measured_row(
+                pair_up(here[0], here[1], unit=unit, unequal=at(t, unequal)),
                 suite=suite,
                 metric=metric,
                 temperature=t,
+                k=k,
                 role=roles.get(metric) if t == family.temperature else None,
                 headline=metric in chosen,
-                higher_is_better=info.higher_is_better if info else None,
-                n=evidence.n,
-                unpaired=paired.unpaired,
-                unequal=paired.unequal,
-                margin=margin_of(metric, part=margin),
+                margin=margin,
             )
-            yield Measured(row=_described(row, evidence), evidence=evidence)
+
+
+def measured_row(
+    paired: Paired,
+    *,
+    suite: str,
+    metric: str,
+    temperature: float,
+    k: int,
+    role: PrimaryRole | None,
+    headline: bool,
+    margin: float,
+) -> Measured:
+    """Return the row of paired values, each of `k` replies; nothing is decided yet."""
+    evidence = PairedEvidence(paired=paired, step=_step(paired, k=k, unit=unit_of(metric)))
+    info = metric_info(metric)
+    row = DifferenceRow(
+        suite=suite,
+        metric=metric,
+        temperature=temperature,
+        role=role,
+        headline=headline,
+        higher_is_better=info.higher_is_better if info else None,
+        n=evidence.n,
+        unpaired=paired.unpaired,
+        unequal=paired.unequal,
+        margin=margin_of(metric, part=margin),
+    )
+    return Measured(row=_described(row, evidence), evidence=evidence)
 
 
 def decided(measured: Sequence[Measured], *, alpha: float = ALPHA) -> list[DifferenceRow]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sfr_eval.models.reward_model import RewardModel
     from sfr_eval.models.states_on_disk import Readings
     from sfr_eval.store.given import Given
+    from sfr_eval.suites.references import References
     from sfr_eval.suites.suite import Suite
 
 QueryKey = tuple[float, str]
@@ -59,6 +60,7 @@ class Context:
     forward: "Forward | None" = None  # the checkpoint, for families that read its hidden states
     judged: "Judged | None" = None  # the judges' votes on these samples
     reward: "RewardModel | None" = None  # of --reward-model
+    references: "References | None" = None  # reference replies to the prompts
     given: Mapping[str, "Given"] = field(default_factory=dict)  # what the imported file said of it
     thoughts: Mapping[str, str] = field(default_factory=dict)
     """sample_id -> the text before the answer, which the checkpoint read when it wrote on."""

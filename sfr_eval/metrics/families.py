@@ -26,6 +26,7 @@ FAMILIES: dict[str, str] = {
     "relevance": "sfr_eval.metrics.relevance",
     "gated": "sfr_eval.metrics.gated",
     "across": "sfr_eval.metrics.across",
+    "references": "sfr_eval.metrics.references",
     "code": "sfr_eval.metrics.code",
     "math": "sfr_eval.metrics.math_answers",
     "geometry": "sfr_eval.metrics.geometry",

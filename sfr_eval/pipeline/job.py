@@ -63,7 +63,12 @@ class Job:
 
 
 def suite_families(
-    suite: Suite, names: Sequence[str] | None, *, judged: bool, rewarded: bool = False
+    suite: Suite,
+    names: Sequence[str] | None,
+    *,
+    judged: bool,
+    rewarded: bool = False,
+    referenced: bool = False,
 ) -> tuple[Family, ...]:
     """Return the families of a suite in table order; `names` None takes those that it lists, and
     with any of them that reads embeddings also whether replies answer their questions at all, and
@@ -76,7 +81,10 @@ def suite_families(
             loaded["windows"] = load_family("windows")
     else:
         loaded = {name: load_family(name) for name in names}
-    for name, wanted in {"judge": judged, "reward": rewarded}.items():
+    # Reference replies are compared in meaning, where anything is.
+    referenced = referenced and not NEED_NO_ENCODER.issuperset(loaded)
+    wanted_families = {"judge": judged, "reward": rewarded, "references": referenced}
+    for name, wanted in wanted_families.items():
         if wanted:
             loaded[name] = load_family(name)
     return tuple(loaded[name] for name in FAMILIES if name in loaded)

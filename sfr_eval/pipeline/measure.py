@@ -21,9 +21,11 @@ from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.taggers import load_tagger
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.hidden_states import Forward
+from sfr_eval.pipeline.base_run import with_base
 from sfr_eval.pipeline.checkpoint import reward_model
 from sfr_eval.pipeline.job import Job, suite_families
 from sfr_eval.pipeline.reference import reference_estimates
+from sfr_eval.pipeline.references import measured_references
 from sfr_eval.report.encoder_warnings import unreadable
 from sfr_eval.report.report import write_report
 from sfr_eval.report.warnings import programs_lost, undeclared_thinking
@@ -32,6 +34,7 @@ from sfr_eval.store.given import read_given
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Notes, Results, Similarity
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.references import references_of
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers, thoughts
 from sfr_eval.types import Estimate, MetricResult, Sample
@@ -89,6 +92,7 @@ def measure(
         rules = code or CodeSettings()
         return Grading(suite.code, file=file, settings=rules, on_progress=on_progress)
 
+    references = {suite.id: references_of(suite, settings.references) for suite in suites}
     jobs = [
         Job(
             context=Context(
@@ -108,6 +112,7 @@ def measure(
                 forward=forward,
                 judged=judged,
                 reward=reward,
+                references=references[suite.id],
                 given=given,
                 thoughts=thoughts_of,
                 workers=workers or Here(),
@@ -118,6 +123,7 @@ def measure(
                 settings.metrics,
                 judged=judged is not None,
                 rewarded=reward is not None,
+                referenced=references[suite.id] is not None,
             ),
         )
         for suite in suites
@@ -125,7 +131,7 @@ def measure(
     measured = list(_compute(jobs, on_progress))
     for name in {name: None for job in measured for name in job.files}:
         folder.write_scores(name, _score_table([job.files.get(name, []) for job in measured]))
-    return _results(measured, cache)
+    return _results(measured, cache, run=Path(manifest.name).name or folder.path.name)
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,7 @@ def _compute(jobs: Sequence[Job], on_progress: OnProgress | None) -> Iterator[_M
     report("score", total, total)
 
 
-def _results(measured: Sequence[_MeasuredJob], cache: Path) -> Results:
+def _results(measured: Sequence[_MeasuredJob], cache: Path, *, run: str) -> Results:
     signatures: dict[str, dict[str, Any]] = {}
     notes: dict[str, dict[str, Notes]] = {}
     similarity: dict[str, dict[str, Similarity]] = {}
@@ -176,9 +182,18 @@ def _results(measured: Sequence[_MeasuredJob], cache: Path) -> Results:
     references = {
         part.job.context.suite.id: reference_estimates(part.job, cache) for part in measured
     }
+    replies = {
+        part.job.context.suite.id: found
+        for part in measured
+        if (found := measured_references(part.job, part.results, run=run)) is not None
+    }
+    shown = {s: r for s, r in replies.items() if r.estimates and not references[s]}
     some = {  # keys that only some runs have
         "slices": tuple(row for part in measured for row in part.job.slices(part.results)),
-        "reference": {suite: rows for suite, rows in references.items() if rows},
+        "reference": {suite: rows for suite, rows in references.items() if rows}
+        | {suite: found.estimates for suite, found in shown.items()},
+        "reference_of": {suite: found.against.name for suite, found in shown.items()},
+        "against": {suite: (found.against,) for suite, found in replies.items()},
     }
     return results.model_copy(update={name: rows for name, rows in some.items() if rows})
 
@@ -232,6 +247,8 @@ def measure_and_report(
     if add and folder.results_file.exists():
         results = added_to(folder.read_results(), results)
     folder.write_results(results)
+    if settings.base_run is not None:
+        folder.write_results(with_base(folder, settings.base_run))
     seen = manifest.looked_at()
     if seen != manifest:
         folder.write_manifest(seen)
@@ -268,9 +285,17 @@ def added_to(old: Results, new: Results) -> Results:
         )
         for suite, rows in new.sweep.items()
     }
+    decided = {
+        # Without a primary row, of a few families, it says less than what is there.
+        suite: rows
+        for suite, rows in new.against.items()
+        if suite not in old.against or any(row.role for one in rows for row in one.rows)
+    }
     some = {
         "slices": others(old.slices) + new.slices,
         "reference": {**old.reference, **reference},
+        "reference_of": {**old.reference_of, **new.reference_of},
+        "against": {**old.against, **decided},
     }
     update: dict[str, Any] = {
         "estimates": others(old.estimates) + new.estimates,

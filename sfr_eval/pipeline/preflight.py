@@ -19,6 +19,7 @@ from sfr_eval.metrics.meanings import load_equivalence
 from sfr_eval.metrics.taggers import load_tagger
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.checkpoint import resolve_base
+from sfr_eval.pipeline.base_run import check_base_run
 from sfr_eval.pipeline.checkpoint import check_reward, check_subject
 from sfr_eval.pipeline.measurable import check_encoder, check_suite_metrics
 from sfr_eval.plan import Plan, differences, make_plan
@@ -30,6 +31,7 @@ from sfr_eval.store.manifest import Manifest, PresetFacts
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.store.sweep_folder import refuse_run_in, refuse_sweep_in
 from sfr_eval.suites.prompt_file import prompt_suite
+from sfr_eval.suites.references import references_of
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.util.assets import cache_folder, cache_open_to_others
@@ -110,6 +112,7 @@ def check_model(config: RunConfig) -> Model:
     check_suite_metrics(config.score, suites)
     check_encoder(config.score, suites)
     check_style_data(config.score, suites)
+    check_references(config.score, suites)
     subject = resolve_subject(config, suites)
     check_subject(subject.checkpoint, families(config.score, suites))
     check_reward(config.score, families(config.score, suites))
@@ -139,6 +142,9 @@ def check_plan(model: Model, config: RunConfig, *, prompts: bool = True) -> Pref
     plan = plan_run(model, config)
     subject.check_sampling(plan)
     folder = run_folder(config, plan, subject)
+    if config.score.base_run is not None:
+        versions = {suite.id: suite.version for suite in suites}
+        check_base_run(config.score.base_run, versions, output=folder.path)
     with writing_to(folder.path):
         new_folders, begun = missing_folders(folder.path), folder.manifest_file.exists()
     stored = folder.read_manifest() if begun else None
@@ -260,6 +266,22 @@ def check_style_data(settings: ScoreSettings, suites: Sequence[Suite]) -> None:
                 f"--style-data {settings.style_data}: holds no replies of {', '.join(lacking)}: "
                 "style is not measured of them"
             )
+
+
+def check_references(settings: ScoreSettings, suites: Sequence[Suite]) -> None:
+    """Raise UserError, before anything is drawn or measured, for reference replies that cannot be
+    read or fit no question; log how many rows are left out."""
+    found = {suite.id: references_of(suite, settings.references) for suite in suites}
+    for suite, references in found.items():
+        if references is not None and references.unmatched:
+            log(
+                f"--references {settings.references}: {references.unmatched:,} rows name no "
+                f"question of suite {suite} and are left out"
+            )
+    if settings.references is not None and not any(found.values()):
+        raise UserError(f"--references {settings.references}: programs are graded by tests instead")
+    if "references" in (settings.metrics or ()) and not any(found.values()):
+        raise UserError("--metrics references: needs reference replies; pass --references FILE")
 
 
 def families(settings: ScoreSettings, suites: Sequence[Suite]) -> set[str]:

@@ -9,10 +9,16 @@ from sfr_eval.errors import UserError
 from sfr_eval.formats.read.folder import foreign_files, import_runs
 from sfr_eval.formats.read.names import Fields
 from sfr_eval.judges.panel import judge_and_record, open_judging, refuse_judged_otherwise
+from sfr_eval.pipeline.base_run import check_base_run
 from sfr_eval.pipeline.checkpoint import check_reward, forward_for
 from sfr_eval.pipeline.join_shards import join_folders
 from sfr_eval.pipeline.measure import measure_and_report
-from sfr_eval.pipeline.preflight import check_metrics, check_style_data, families
+from sfr_eval.pipeline.preflight import (
+    check_metrics,
+    check_references,
+    check_style_data,
+    families,
+)
 from sfr_eval.settings import (
     PROMPT_SETTINGS,
     CodeSettings,
@@ -146,6 +152,10 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     scoring = ScoreSettings.from_flat(combined)
     check_style_data(scoring, suites)
     check_reward(scoring, families(scoring, suites))
+    check_references(scoring, suites)
+    if settings.get("base_run") is not None and scoring.base_run is not None:
+        versions = {suite.id: suite.version for suite in suites}
+        check_base_run(scoring.base_run, versions, output=folder.path)
     progress = ScoringProgress()
     forward = forward_for(
         folder.path,

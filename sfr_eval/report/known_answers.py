@@ -49,14 +49,6 @@ def known(suite: SuiteResults) -> bool:
     return any(row["answers"] > 1 for prompts in rows for row in prompts)
 
 
-def line(suite: SuiteResults) -> str:
-    """Return the verdict as one line; "" if the right answers are not known."""
-    if not known(suite):
-        return ""
-    t = suite.middle_temperature
-    return f"T = {t:g}: " + "; ".join(part for part in _parts(suite, t) if part)
-
-
 def judge(suite: SuiteResults, t: float) -> Judgement:
     """Return the verdict; see `RULE`."""
     summary = suite.notes_of(VALID).answer_laws.get(f"{t:g}", {})

@@ -26,7 +26,7 @@ from sfr_eval.report.figures import Figure, files, to_csv
 from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.page import inline, render
 from sfr_eval.report.similarity import similarity
-from sfr_eval.report.verdict import RULES, finding
+from sfr_eval.report.verdict import finding, rules
 from sfr_eval.report.warnings import warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, SuiteResults, read_suites
@@ -60,10 +60,8 @@ def write_report(folder: RunFolder) -> Path:
             repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
             if clusters := repetitions.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
-            parts.append(
-                _section(suite, suite_samples, manifest, figures, folder.path)
-                | {"repeated": repeated}
-            )
+            section = _section(suite, suite_samples, manifest, figures, folder.path)
+            parts.append(section | {"repeated": repeated, "finding": finding(suite, repeated)})
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
     return page
@@ -94,7 +92,7 @@ def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, A
         decoder=manifest.identity.decoder,
         preset=manifest.preset,
         parts=parts,
-        rules=RULES,
+        rules=list(dict.fromkeys(rule for part in parts for rule in rules(part["suite"]))),
         settings=list(_flat(_settings(manifest))),
         metrics=[_definition(metric, results) for metric in metrics],
     )
@@ -111,7 +109,6 @@ def _section(
     read = answers(samples, manifest.thinking)
     return {
         "suite": suite,
-        "finding": finding(suite),
         "warnings": warnings(suite, samples, manifest),
         "plots": {kind: [inline(figure) for figure in group] for kind, group in figures.items()},
         "frontiers": frontier.frontier_table(suite),
@@ -119,6 +116,7 @@ def _section(
         "statuses": tables.statuses(read),
         "tables": tables.by_persona(suite, read),
         "all_metrics": tables.all_metrics(suite),
+        "against": tables.against(suite),
         "browser": replies.for_page(
             {manifest.name: read},
             personas=suite.personas,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sfr_eval.metrics.table import direction, headlines, label
-from sfr_eval.report.numbers import Interval
+from sfr_eval.report.numbers import Interval, number
+from sfr_eval.store.against import AgainstRow
 from sfr_eval.store.results import Notes, SuiteResults
 from sfr_eval.types import Estimate, Sample
 
@@ -58,7 +59,8 @@ def by_persona(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str,
         ]
         if suite.truth:
             reference = [suite.truth.get((metric, "")) for metric in shown]
-            rows.insert(1, row("Reference, all", reference, None))
+            whose = f": {suite.reference_of}" if suite.reference_of else ", all"
+            rows.insert(1, row(f"Reference{whose}", reference, None))
         rows += [row(name, cells, None) for name, cells in _slices(suite, t, shown)]
         tables.append({"temperature": t, "rows": rows})
     return tables
@@ -96,6 +98,42 @@ def all_metrics(suite: SuiteResults) -> list[dict[str, Any]]:
         }
         for metric in dict.fromkeys((*first, *suite.metrics))
     ]
+
+
+def against(suite: SuiteResults) -> list[dict[str, Any]]:
+    """Return for the references and for the base model what is shown of the comparison: the primary
+    rows and the headline metrics at the temperature of these, and all other rows there."""
+    first = {*headlines("quality", "style", "variety"), "length"}
+    tables = []
+    for one in suite.against:
+        here = [
+            row for row in one.rows if row.role is not None or row.temperature == one.temperature
+        ]
+        shown = [row for row in here if row.role is not None or row.metric in first]
+        others = [row for row in here if row not in shown]
+        tables.append(
+            {
+                "kind": one.kind,
+                "name": one.name,
+                "replies": one.replies,
+                "rows": [_against_row(row) for row in shown],
+                "others": [_against_row(row) for row in others],
+            }
+        )
+    return [table for table in tables if table["rows"]]
+
+
+def _against_row(row: AgainstRow) -> dict[str, str]:
+    where = f"at matched {row.matched}" if row.temperature is None else f"T = {row.temperature:g}"
+    return {
+        "metric": row.metric,
+        "where": where,
+        "first": number(row.first),
+        "second": number(row.second),
+        "difference": Interval(row.delta, row.low, row.high).text("+.3g"),
+        "n": f"{row.n:,}",
+        "words": row.words or "exploratory",
+    }
 
 
 def cell(estimate: Estimate | None) -> dict[str, Any]:

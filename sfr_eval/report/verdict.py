@@ -1,17 +1,22 @@
 """The finding of a report: a headline and a few sentences that the numbers support, and the rules.
 
-Only numbers with intervals lead to a call, and only a reference distribution leads to a verdict. A
-run of a model alone is described.
+Only numbers with intervals lead to a call, and only something to compare with leads to a verdict:
+the reference distribution of a synthetic benchmark, reference replies, or the run of a base model.
+A run of a model alone is described (`alone.py`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sfr_eval.metrics.families import MAJORITY
 from sfr_eval.report import known_answers
+from sfr_eval.report.alone import described, how_to_compare
+from sfr_eval.report.among_references import among_references
 from sfr_eval.report.course import course
 from sfr_eval.report.numbers import Interval
+from sfr_eval.report.repetitions import Repetition
+from sfr_eval.store.against import Against
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate
@@ -31,7 +36,6 @@ VARIETY = "embed_distance"
 VALID_VARIETY = "valid_embed_distance"
 OVERLAP = "cs_self_bleu_4"
 PASSED = "pass_at_1"
-RELEVANT = "relevant_share"
 
 RULES = (
     "The reference distribution is what the suite's own synthetic benchmark answers, sampled at "
@@ -49,10 +53,35 @@ RULES = (
     "sharpens every model. Otherwise undecided. Disjoint intervals demand more than a test at 5 %.",
     "Variety is not called kept where validity is not.",
     "Collapse is named if style or variety is lost, denied only if both are kept; it is partial "
-    f"while at least {100 * HALF:.0f} % of the reference's distance from nothing is left. Without "
-    "a reference distribution there is no verdict.",
-    known_answers.RULE,
+    f"while at least {100 * HALF:.0f} % of the reference's distance from nothing is left.",
 )
+"""With a synthetic benchmark."""
+
+RULES_OF_COMPARISON = (
+    "The run is compared with reference replies (--references, or the suite's), or with the run of "
+    "its base model (--base-run), by the rules of `sfr-eval compare`: paired by question, one "
+    "primary family (variety, style, quality) at the temperature nearest to 1, a step-down test by "
+    "sign flips, and intervals that leave out 0 exactly where a row is called. All other rows are "
+    "exploratory, each with its own 95 % interval.",
+    "Both sides are read at equal numbers of replies to each prompt and in a common window of "
+    "tokens. Where one side has more replies, smaller draws from them are averaged.",
+    "Judges and the tests of programs know only the run: against references, quality is that "
+    "replies are recognised as answers to their questions.",
+)
+
+RULES_ALONE = (
+    "Nothing was given to compare this run with, so its numbers are described and no verdict is "
+    "given: how varied replies to a prompt should be depends on the prompt. Reference replies "
+    "(--references FILE) or the run of the base model (--base-run RUN) give one.",
+)
+
+
+def rules(suite: SuiteResults) -> tuple[str, ...]:
+    """Return how what is said of a suite is decided."""
+    benchmark = RULES if _has_benchmark(suite) else ()
+    answers = (known_answers.RULE,) if known_answers.known(suite) else ()
+    compared = RULES_OF_COMPARISON if suite.against else ()
+    return (*benchmark, *answers, *compared) or RULES_ALONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,22 +94,61 @@ class Finding:
     temperature: float
 
 
-def finding(suite: SuiteResults) -> Finding:
-    """Return the headline and the sentences that the numbers of one suite support."""
-    if suite.truth:
-        return _against_reference(suite)
-    if known_answers.known(suite):
-        t = suite.middle_temperature
-        judgement = known_answers.judge(suite, t)
-        return Finding(
-            tone=judgement.tone,
-            headline=judgement.headline,
-            sentences=judgement.sentences,
-            temperature=t,
-        )
-    t, headline = suite.middle_temperature, "No verdict: nothing to compare with"
-    sentences = tuple(_description(suite, t))
-    return Finding(tone="none", headline=headline, sentences=sentences, temperature=t)
+def finding(suite: SuiteResults, repeated: Sequence[Repetition] = ()) -> Finding:
+    """Return the headline and the sentences that the numbers of one suite support. `repeated` are
+    the repeated replies by temperature, for a run that has nothing beside it."""
+    others = [one for one in suite.against if one.rows]
+    refused = [one for one in suite.against if not one.rows]
+    if _has_benchmark(suite):
+        first = _against_benchmark(suite)
+    elif known_answers.known(suite):
+        first = _against_answers(suite)
+    elif others:
+        first = _against(suite, others.pop(0))
+    else:
+        first = _alone(suite, repeated)
+    further = [
+        sentence
+        for other in (*others, *refused)
+        for sentence in (f"{other.headline}.", *_against(suite, other).sentences)
+    ]
+    return replace(first, sentences=(*first.sentences, *further))
+
+
+def _has_benchmark(suite: SuiteResults) -> bool:
+    return bool(suite.truth) and not suite.reference_of
+
+
+def _against_answers(suite: SuiteResults) -> Finding:
+    t = suite.middle_temperature
+    judged = known_answers.judge(suite, t)
+    return Finding(
+        tone=judged.tone, headline=judged.headline, sentences=judged.sentences, temperature=t
+    )
+
+
+def _against(suite: SuiteResults, against: Against) -> Finding:
+    """Return what the comparison with reference replies or with a base model says."""
+    t = suite.middle_temperature if against.temperature is None else against.temperature
+    among = among_references(suite, t) if against.kind == "references" else ()
+    return Finding(
+        tone=against.tone,
+        headline=against.headline,
+        sentences=(*against.sentences, *among, *filter(None, [synthetic_style(suite)])),
+        temperature=t,
+    )
+
+
+def _alone(suite: SuiteResults, repeated: Sequence[Repetition]) -> Finding:
+    t = suite.middle_temperature
+    here = next((one for one in repeated if one.temperature == t), None)
+    headline, sentences = described(suite, t, here)
+    return Finding(
+        tone="none",
+        headline=headline,
+        sentences=(*sentences, *_description(suite, t), how_to_compare(suite)),
+        temperature=t,
+    )
 
 
 def assess(model: Estimate | None, reference: Estimate | None, *, floor: float) -> Call:
@@ -117,7 +185,7 @@ def _overlap(a: Estimate, b: Estimate) -> bool:
     return a.low <= b.high and b.low <= a.high
 
 
-def _against_reference(suite: SuiteResults) -> Finding:
+def _against_benchmark(suite: SuiteResults) -> Finding:
     t = matched_temperature(suite)
     measure = variety_measure(suite, t)
     style, variety = call(suite, STYLE, t), call(suite, measure, t)
@@ -243,10 +311,7 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
         if MAJORITY in suite.metrics:
             what = "a final answer is right"
         yield f"At T = {t:g} {what} in {share} of the cases."
-    if relevant := suite.at(RELEVANT, t):
-        share = Interval.of(relevant).percent()
-        yield f"At T = {t:g}, {share} of its replies count as answers to their own question."
-    if distances := suite.sweep(VARIETY):
+    if len(distances := suite.sweep(VARIETY)) > 1:
         yield (
             "The distance in meaning between two replies to one prompt (0 is the same) "
             f"{course(distances)}."
@@ -256,16 +321,12 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
             "The overlap between personas' replies to one question (cross-style self-BLEU-4, "
             f"lower is more distinct) {course(overlaps)}."
         )
-    yield (
-        "One run alone does not show whether this is a collapse: run a baseline (its base model, "
-        "or an earlier checkpoint) on the same suite and compare."
-    )
 
 
 def synthetic_style(suite: SuiteResults) -> str:
     """Return what must be said beside the style of a model that does not speak the benchmark's
     language, where the probe was fitted on the benchmark's replies; else ""."""
-    if suite.truth or not suite.notes_of(STYLE).synthetic_labels:
+    if _has_benchmark(suite) or not suite.notes_of(STYLE).synthetic_labels:
         return ""
     return (
         "The style probe was fitted on synthetic replies of the suite's benchmark: a model that "

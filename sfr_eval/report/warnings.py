@@ -123,8 +123,9 @@ def _length(run: _Run) -> Iterator[str]:
     low, high = sorted((model.value, reference.value))
     if low < (1 - UNEQUAL) * high:
         yield (
-            f"T = {t:g}: the replies have {model.value:.3g} words on average, those of the "
-            f"reference distribution {reference.value:.3g}; shorter replies read as more varied."
+            f"T = {t:g}: the replies have {model.value:.3g} words on average, those of "
+            f"{run.suite.reference_of or 'the reference distribution'} {reference.value:.3g}; "
+            "shorter replies read as more varied."
         )
 
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from sfr_eval.errors import UserError
 from sfr_eval.stats.curves import CurveEstimate
+from sfr_eval.store.against import Against
 from sfr_eval.store.manifest import Manifest, PlannedSuite, Record
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate
@@ -161,6 +162,8 @@ class Results(Record):
     sweep: dict[str, tuple[SweepSummary, ...]] = Field({})  # suite -> a summary for each pair
     slices: tuple[SliceEstimate, ...] = ()  # of code suites
     reference: dict[str, tuple[Estimate, ...]] = Field({}, alias="truth")  # suite -> estimates
+    reference_of: dict[str, str] = Field({})  # suite -> whose replies; absent: the benchmark's
+    against: dict[str, tuple[Against, ...]] = Field({})  # suite -> references, base model
 
     @classmethod
     def load(cls, folder: Path) -> "Results":
@@ -206,6 +209,8 @@ class SuiteResults:
     similarity: Mapping[float, Similarity]  # by temperature
     slices: tuple[SliceEstimate, ...] = ()
     frontiers: tuple[SweepSummary, ...] = ()
+    reference_of: str = ""  # whose replies `truth` is measured of; "" for the benchmark's
+    against: tuple[Against, ...] = ()
     about: str = ""  # which problems of a code suite
 
     def at(self, metric: str, temperature: float, persona: str = "") -> Estimate | None:
@@ -264,5 +269,7 @@ def _suite(part: PlannedSuite, results: Results) -> SuiteResults:
         notes={metric: notes[suite] for metric, notes in results.notes.items() if suite in notes},
         slices=tuple(row for row in results.slices if row.suite == suite),
         frontiers=results.sweep.get(suite, ()),
+        reference_of=results.reference_of.get(suite, ""),
+        against=results.against.get(suite, ()),
         similarity={float(t): value for t, value in results.similarity.get(suite, {}).items()},
     )

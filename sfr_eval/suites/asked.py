@@ -13,13 +13,13 @@ MEASURED = ("category", "references", "answers", "law", "aliases", "near_misses"
 
 
 def asked_part(line: bytes) -> bytes:
-    """Return a line without what is only measured; as it is, if it has none of that or is not a
-    JSON object."""
+    """Return a line without what is only measured, in one spelling, so that adding such a field
+    does not change it; as it is, if it is not a JSON object."""
     try:
         row = json.loads(line)
     except ValueError:
         return line
-    if not isinstance(row, dict) or not set(MEASURED) & set(row):
+    if not isinstance(row, dict):
         return line
     rest = {name: value for name, value in row.items() if name not in MEASURED}
     return json.dumps(rest, sort_keys=True).encode()

@@ -209,8 +209,8 @@ def test_a_run_without_a_reference_is_only_described(copied: RunFolder) -> None:
     ]
     copied.write_results(Results.model_validate(results))
     text = write_report(copied).read_text(encoding="utf-8")
-    assert "No verdict: nothing to compare with" in text
-    assert "run a baseline" in text
+    assert "Two replies to a prompt lie 0.31 ± 0.02 apart in meaning at T = 1" in text
+    assert "For a verdict, add `--references FILE`" in text
     assert "recognised as the requested persona in 71 ± 2 % of cases (chance 33 %" in text
 
 

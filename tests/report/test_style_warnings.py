@@ -111,7 +111,7 @@ def test_the_terminal_says_it_below_its_table(
     folder.write_results(Results.model_validate(stored))
     show_results(folder.path, as_json=False)
     out = capsys.readouterr().out
-    assert "persona: The style probe was fitted on synthetic replies" in out
+    assert "  The style probe was fitted on synthetic replies" in out
     assert "0.70+-0.02" in out
 
 

@@ -10,8 +10,9 @@ from sfr_eval.suites.suite import load_suite
 ROW = {"id": "coin", "text": "Flip.", "answers": ["H", "T"]}
 
 
-def test_a_line_without_facts_and_a_broken_one_stay_as_they_are() -> None:
-    for line in (b'{"text": "A",  "id": "a"}', b"{", b"[1]", b"", b"\xff"):
+def test_a_line_has_one_spelling_and_a_broken_one_stays_as_it_is() -> None:
+    assert asked_part(b'{"text": "A",  "id": "a"}') == asked_part(b'{"id":"a","text":"A"}\r')
+    for line in (b"{", b"[1]", b"", b"\xff"):
         assert asked_part(line) == line
 
 

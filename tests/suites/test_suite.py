@@ -241,3 +241,20 @@ def test_all_mistakes_of_a_suite_yaml_are_named_at_once(folder: Path) -> None:
         load_suite(str(folder))
     for mistake in ("id:", "querys: unknown field; did you mean `queries`?", "samples:", "metrics"):
         assert mistake in str(error.value)
+
+
+@pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")])
+@pytest.mark.parametrize("text", ["Name a tree.", "Nenne ein Tier: Kühe?", 'Say "x": y'])
+def test_references_leave_the_version_of_a_suite_as_it_is(
+    tmp_path: Path, separators: tuple[str, str], text: str
+) -> None:
+    rows = [{"id": "a", "text": text}, {"id": "b", "text": "Else?", "category": "c"}]
+    versions = []
+    for added in ({}, {"references": ["An oak.", "Ein Käfer"]}):
+        (tmp_path / "suite.yaml").write_text(
+            "id: toy\nversion: '1'\ntitle: t\nqueries: q.jsonl\nmetrics: [text]\n", encoding="utf-8"
+        )
+        lines = [json.dumps(row | added, ensure_ascii=False, separators=separators) for row in rows]
+        (tmp_path / "q.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        versions.append(load_suite(str(tmp_path)).version)
+    assert versions[0] == versions[1]

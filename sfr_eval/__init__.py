@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.version import __version__
 
 if TYPE_CHECKING:
-    from sfr_eval.api import Run, compare, compare_groups, export, load, run, score, sweep
+    from sfr_eval.api import (
+        Run,
+        compare,
+        compare_groups,
+        export,
+        load,
+        run,
+        score,
+        score_models,
+        sweep,
+    )
 
 __all__ = [
     "Run",
@@ -19,6 +29,7 @@ __all__ = [
     "load",
     "run",
     "score",
+    "score_models",
     "sweep",
 ]
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sfr_eval.errors import RunError, UserError, did_you_mean
 
@@ -187,32 +187,64 @@ def score(
     suite: str | None = None,
     output: PathLike | None = None,
     metrics: str | Sequence[str] | None = None,
-    query_field: str | None = None,
-    persona_field: str | None = None,
+    missing: Literal["skip", "fail"] = "skip",
     **settings: Any,
 ) -> Run:
-    """Measure a run again, or imported generations (rows, lm-eval samples, inspect logs), as
-    `sfr-eval score` does. `settings` are those of its options (encoder, judge, workers, ...)."""
+    """Measure a run again, or imported generations (JSONL, CSV, Parquet, logs of other tools), as
+    `sfr-eval score` does. `settings` are those of its options (encoder, judge, workers, ...), also
+    `prompt_field`, `text_field` and so on. See `score_models` for files of several models."""
+    runs = _score(path, suite, output, missing, {**settings, "metrics": metrics})
+    if len(runs) > 1:
+        named = ", ".join(runs)
+        raise UserError(f"score: the runs of {len(runs)} models ({named}); use score_models")
+    return next(iter(runs.values()))
+
+
+def score_models(
+    path: PathLike | Sequence[PathLike],
+    *,
+    suite: str | None = None,
+    output: PathLike | None = None,
+    metrics: str | Sequence[str] | None = None,
+    missing: Literal["skip", "fail"] = "skip",
+    **settings: Any,
+) -> dict[str, Run]:
+    """Measure imported generations of one or several models, as `score` does. Returns a run for
+    each, by the model's name."""
+    return _score(path, suite, output, missing, {**settings, "metrics": metrics})
+
+
+def _score(
+    path: PathLike | Sequence[PathLike],
+    suite: str | None,
+    output: PathLike | None,
+    missing: Literal["skip", "fail"],
+    settings: dict[str, Any],
+) -> dict[str, Run]:
     from sfr_eval.commands.score import SETTINGS
     from sfr_eval.config import refuse_unknown, select
     from sfr_eval.demo import train_demo_models
-    from sfr_eval.formats.read.mapping import Fields
-    from sfr_eval.pipeline.score import score_paths
+    from sfr_eval.formats.read.names import OPTIONS, Fields
+    from sfr_eval.pipeline.score import score_models as score_all
 
-    values = _plain({**settings.pop("code", {}), **settings, "metrics": metrics})
+    values = _plain({**settings.pop("code", {}), **settings})
+    fields = {name: values.pop(f"{name}_field", None) for name in OPTIONS}
     refuse_unknown(values, where="score", known=select(SETTINGS))
     train_demo_models(values.get("model"), values.get("base_model"))
     paths = [path] if isinstance(path, str | os.PathLike) else path
-    scored = score_paths(
+    scored = score_all(
         [Path(each) for each in paths],
         values,
         suite=suite,
         output=None if output is None else Path(output),
-        fields=Fields(query=query_field, persona=persona_field),
+        fields=Fields(**fields),
+        missing=missing,
     )
-    if scored.trouble:
-        raise RunError(f"{scored.folder}: {scored.trouble[0]}")
-    return Run(scored.folder)
+    for run in scored.runs:
+        if run.trouble:
+            raise RunError(f"{run.folder}: {run.trouble[0]}")
+    runs = [Run(run.folder) for run in scored.runs]
+    return {run.manifest["name"]: run for run in runs}
 
 
 def export(

@@ -350,7 +350,7 @@ def test_dry_run_makes_the_checks_of_a_run(command: Any, monkeypatch: pytest.Mon
 
 def test_ls_lists_in_words_and_in_json(command: Any) -> None:
     listed = json.loads(command("ls", "--json").out)
-    assert set(listed) == {"suites", "judges", "metrics", "objectives", "engines"}
+    assert set(listed) == {"suites", "presets", "judges", "metrics", "objectives", "engines"}
     assert "persona" in [row["name"] for row in listed["suites"]]
     assert {"vllm", "ray", "transformers", "openai", "world"} == {
         row["name"] for row in listed["engines"]
@@ -425,9 +425,9 @@ def test_a_suite_named_by_folder_can_be_scored_again(
         ('{"query": "tea"', "generations.jsonl:37: is not JSON"),
         ("[1]", "generations.jsonl:37: "),
         ('{"persona": "pirate", "text": "x"}', "generations.jsonl:37: query: missing"),
-        ('{"query": "nothing", "persona": "pirate", "text": "x"}', "row 37: query `nothing`"),
+        ('{"query": "nothing", "persona": "pirate", "text": "x"}', ":37: query `nothing`"),
         ('{"query": "{first}", "persona": "pirat", "text": "x"}', "did you mean `pirate`"),
-        ('{"query": "{first}", "persona": "", "text": "x"}', "row 37: persona `` is unknown"),
+        ('{"query": "{first}", "persona": "", "text": "x"}', ":37: persona `` is unknown"),
         ('{"query": "{first}", "persona": "pirate", "text": null}', "generations.jsonl:37: text: "),
         (
             '{"query": "{first}", "persona": "pirate", "text": "\\ud83d"}',
@@ -459,20 +459,21 @@ def test_a_bad_row_is_named_by_file_and_row(
 
 def test_score_refuses_what_it_cannot_score(command: Any, generations: Path) -> None:
     file = str(generations)
-    assert "name the suite" in command("score", file).error
     assert (
         "did you mean `text`"
         in command("score", file, "--suite", "persona", "--metrics", "txet").error
     )
-    assert "not a run folder" in command("score", "nowhere").error
-    assert "belongs to imported generations" in command("score", ".", "--suite", "persona").error
+    assert "score nowhere: no such file or folder" in command("score", "nowhere").error
+    assert "not a run folder" in command("score", ".", "--suite", "persona").error
     assert "no manifest.json" in command("report", "nowhere").error
     style = ["--style-data", "nowhere.jsonl", "--metrics", "style"]
     assert "nowhere.jsonl" in command("score", file, "--suite", "persona", *style).error
+    generations.write_bytes(b"\xff\xfe\x00")
+    assert "is not UTF-16" in command("score", file, "--suite", "persona").error
     generations.write_bytes(b"\xff\xab")
     assert "is not UTF-8" in command("score", file, "--suite", "persona").error
     generations.write_text("\n")
-    assert "has no rows" in command("score", file, "--suite", "persona").error
+    assert "is empty" in command("score", file, "--suite", "persona").error
     assert list(Path.cwd().iterdir()) == []  # nothing is left of any of them
 
 

@@ -7,13 +7,13 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval": "demo errors settings types version",
     "sfr_eval/calibration": "criteria design panels",
     "sfr_eval/commands": (
-        "calibrate check compare demo doctor_draws export grade ls options report run score train"
+        "calibrate check compare demo doctor_draws export grade ls options report run train"
     ),
     "sfr_eval/comparison": (
         "differences figures files matched mismatch pairing result runs tables terminal"
     ),
     "sfr_eval/endpoints": "answer bounded server",
-    "sfr_eval/formats/read": "checks folder mapping reply",
+    "sfr_eval/formats/read": "checks folder reply",
     "sfr_eval/formats/write": "model_card source",
     "sfr_eval/gate": "evidence markdown places snapshot",
     "sfr_eval/grading": "behaviour",

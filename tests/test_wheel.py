@@ -55,6 +55,7 @@ def test_the_wheel_lists_suites_and_makes_a_report(tmp_path: Path) -> None:
     command = environment / "bin" / "sfr-eval"
     lists = json.loads(run(command, "ls", "--json", cwd=elsewhere))
     assert "persona" in [row["name"] for row in lists["suites"]]
+    assert "lcb" in [row["name"] for row in lists["presets"]]
     arguments = ["run", "--model", "world:cross=0.5", "--suite", "persona", "--limit", "2"]
     arguments += ["--samples", "2", "--metrics", "lexical,text,quality"]
     out = run(command, *arguments, cwd=elsewhere)

@@ -10,6 +10,7 @@ import numpy as np
 from sfr_eval.comparison.differences import compared_metrics, headlines
 from sfr_eval.comparison.group_estimates import GroupEstimate
 from sfr_eval.comparison.matched import axes, band, pareto_optimal, run_curve
+from sfr_eval.comparison.over_decoder import over_decoder
 from sfr_eval.comparison.result import Group
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.metrics.sweep import Curve
@@ -50,6 +51,7 @@ def figures(
         "over_temperature": over_temperature(
             {run.label: run.suites[suite] for run in runs}, headlines(metrics)
         ),
+        "over_decoder": over_decoder(runs, suite, headlines(metrics)),
     }
 
 

@@ -11,8 +11,6 @@ from sfr_eval.comparison.page import render
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.errors import UserError
 from sfr_eval.report.figures import files, to_csv
-from sfr_eval.store.manifest import Manifest
-from sfr_eval.store.sweep_folder import decoders_of
 from sfr_eval.util.files import write_atomic, writing_to
 
 
@@ -45,13 +43,7 @@ def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path
 
 def compare_again(sweep: Path) -> Path:
     """Compare the decoders of a sweep in its folder, and return the path of the page."""
-    return write_comparison(compare_runs(*sweep_order(sweep)), sweep)
-
-
-def sweep_order(sweep: Path) -> list[Path]:
-    """Return the runs of a sweep, the decoder without filters first, with which others are
-    compared."""
-    return sorted(decoders_of(sweep), key=lambda run: Manifest.load(run).identity.decoder != "")
+    return write_comparison(compare_runs(sweep), sweep)
 
 
 def _csv(file: Path, rows: Sequence[dict[str, Any]]) -> None:

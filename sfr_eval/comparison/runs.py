@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfr_eval.decoders.decoder import NO_FILTERS
 from sfr_eval.errors import UserError
+from sfr_eval.metrics.families import computed_by
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.store.manifest import Identity, Manifest
 from sfr_eval.store.results import SuiteResults, read_suites
@@ -103,7 +103,8 @@ class ScoredRun:
         info = metric_info(metric)
         if info is None or metric.endswith("_corrected"):
             return {}
-        frame = self._family(f"{info.family}@{self.estimate(suite, metric).version}")
+        family = computed_by(info.family, self.suites[suite].metrics)
+        frame = self._family(f"{family}@{self.estimate(suite, metric).version}")
         rows = frame[(frame["metric"] == metric) & (frame["suite"] == suite)]
         rows = rows[rows["value"].notna()]
         if most and info.unit == "sample":
@@ -157,9 +158,9 @@ def _read(path: Path) -> ScoredRun:
 def _labels(runs: Sequence[ScoredRun]) -> list[str]:
     """Return the models' names, the folders' where two are the same, numbered ones where these are
     too. Each has its decoder behind it where the runs have different ones."""
-    decoders = [run.decoder for run in runs]
-    apart = len(set(decoders)) > 1
-    ends = [f" ({decoder or NO_FILTERS})" if apart else "" for decoder in decoders]
+    apart = len({run.decoder for run in runs}) > 1
+    decoders = [run.identity.decoder_name for run in runs]
+    ends = [f" ({decoder})" if apart and decoder else "" for decoder in decoders]
     names = [Path(run.manifest.name).name or run.manifest.name for run in runs]
     folders = [run.folder.resolve().name for run in runs]
     for heads in (names, folders):

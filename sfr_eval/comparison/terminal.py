@@ -89,6 +89,11 @@ def _print_trainings(comparison: Comparison) -> None:
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
+    """Yield mismatches and warnings, once where they hold for several pairs."""
+    yield from dict.fromkeys(_all_notes(comparison))
+
+
+def _all_notes(comparison: Comparison) -> Iterator[str]:
     for pair in comparison.pairs:
         for mismatch in pair.mismatches:
             yield f"mismatch: {mismatch} ({pair.first} and {pair.second})"

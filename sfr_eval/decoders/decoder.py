@@ -7,7 +7,7 @@ apart. Its name is made here alone: `min_p=0.05`, or "" where all filters and pe
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -20,7 +20,9 @@ from sfr_eval.util.reading import one_line
 
 FILTERS = tuple(name for name in SamplingFilters.model_fields if name != "stop")
 """The fields of a decoder, which are the axes of a sweep."""
-OFF: Mapping[str, float] = {f.name: f.default for f in fields(Sampling) if f.name in FILTERS}
+OFF: Mapping[str, float] = {
+    name: value for name, value in asdict(Sampling(temperature=1.0)).items() if name in FILTERS
+}
 MAX_DECODERS = 64
 NO_FILTERS = "no filters"
 """How the decoder without a name is called where others stand beside it."""

@@ -76,13 +76,21 @@ class Pieces:
     def scripts(self) -> set[str] | None:
         """The scripts that the vocabulary has words for; None if it has none at all, or the encoder
         keeps its tokenizer where only its own code finds it."""
+        return known_scripts(self._texts) or None
+
+    @cached_property
+    def words(self) -> set[str]:
+        """All pieces as texts without blanks and marks, in lower case; empty like `scripts`."""
+        return {text.removeprefix("##").strip(" \u2581").casefold() for text in self._texts}
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """All pieces as texts."""
         if not self._found:
-            return None
+            return []
         rules = json.loads(self._tokenizer.to_str())
         byte_level = "ByteLevel" in json.dumps([rules.get("decoder"), rules.get("pre_tokenizer")])
-        return (
-            known_scripts(plain_pieces(self._tokenizer.get_vocab(), byte_level=byte_level)) or None
-        )
+        return list(plain_pieces(self._tokenizer.get_vocab(), byte_level=byte_level))
 
     @property
     def _found(self) -> bool:

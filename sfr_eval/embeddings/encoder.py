@@ -169,6 +169,11 @@ class Encoder:
         """Return the pieces of words that its tokenizer knows, see `Pieces.vocabulary`."""
         return self._pieces.vocabulary()
 
+    @property
+    def words(self) -> set[str]:
+        """The pieces of its vocabulary as texts, see `Pieces.words`."""
+        return self._pieces.words
+
     def readable(self, texts: Sequence[str]) -> Mask:
         """Return for each text whether at most half of its characters are unknown to the encoder's
         tokenizer, its symbols read by name. The embeddings of other texts are all alike, whatever

@@ -16,7 +16,6 @@ from sfr_eval.comparison.differences import measured_in
 from sfr_eval.comparison.family import family
 from sfr_eval.comparison.mismatch import mismatches
 from sfr_eval.comparison.runs import ScoredRun, open_runs
-from sfr_eval.decoders.decoder import NO_FILTERS
 from sfr_eval.errors import RunError, UserError, did_you_mean
 from sfr_eval.gate.baseline import read_snapshot, require_complete, save_snapshot, take_snapshot
 from sfr_eval.gate.decide import decide
@@ -137,7 +136,7 @@ class _Sides:
         self.warnings = tuple(warnings(checks, baseline, candidate, run))
         if decoder:
             self.warnings += (
-                f"The candidate's decoder ({run.decoder or NO_FILTERS}) is not the baseline's: the "
+                f"The candidate's decoder ({run.identity.decoder_name}) is not the baseline's: the "
                 "verdict is of checkpoint and decoder together.",
             )
         return decide(checks, baseline, candidate, flips=flips)

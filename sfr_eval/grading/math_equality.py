@@ -20,7 +20,11 @@ from sfr_eval.grading.math_text import key, normal_answer, rational
 SECONDS = 5.0
 """Time for a pair; beyond it the answers count as different."""
 START_SECONDS = 120.0
-_SCRIPT = Path(__file__).with_name("math_values.py")
+_ROOT = Path(__file__).parents[2]
+_PROGRAM = (
+    f"import sys; sys.path.insert(0, {str(_ROOT)!r}); "
+    "from sfr_eval.grading.math_values import main; main()"
+)
 
 
 class Equality:
@@ -85,7 +89,7 @@ class Equality:
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [sys.executable, "-I", str(_SCRIPT)],
+            [sys.executable, "-I", "-c", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -16,6 +16,8 @@ from fractions import Fraction
 LONGEST = 2_000
 """Characters of an answer; a longer one is none."""
 
+MOST_BOXES = 50
+
 _HASHES = re.compile(r"####[ \t]*(\S[^\n]*)")
 _PHRASE = re.compile(
     r"(?i)\b(?:final answer|answer)\b[*_ ]*(?:is|are|=|:)[*_: ]*(\S[^\n]*)",
@@ -34,6 +36,7 @@ _TEXT = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|operatorname)\s*\{([^{}]*)\}"
 )
 _CHOICES = re.compile(r"(?i)\s*(?:,\s*)?\b(?:and|or)\b\s*")
+_JOINED = re.compile(r"\b(?:and|or)\b")
 _UNIT = re.compile(r"(?<=[\d})])\s*(?:[A-Za-z]{2,}[A-Za-z .]*(?:\^\{?\d\}?)?|[a-z]\.?[a-z]\.)$")
 _KNOWN_WORDS = re.compile(r"^(?:pi|sqrt|sin|cos|tan|log|ln|exp|infinity)\b")
 _NAME = re.compile(r"^(?:[A-Za-z](?:_\{?\w+\}?)?|[A-Za-z]\([a-z]\)|\\[a-z]+)\s*=(?!=)")
@@ -77,14 +80,24 @@ def normal_answer(text: str) -> str:
     text = " ".join(_SPACES.sub(" ", text).split()).rstrip(".,;: ")
     if not set("([{") & set(text):
         text = _THOUSANDS.sub("", text)
-    bare = _NAME.sub("", text).strip()
-    text = bare if bare and "=" not in bare else text
-    if re.search(r"\d.*\b(?:and|or)\b", text):
+    joined = _JOINED.search(text)
+    if joined and any(character.isdigit() for character in text[: joined.start()]):
         text = _CHOICES.sub(", ", text)
+    text = _without_name(text)
     unit = _UNIT.search(text)
     if unit and not _KNOWN_WORDS.match(unit[0].strip()):
         text = text[: unit.start()].rstrip()
     return text.strip()
+
+
+def _without_name(text: str) -> str:
+    """Return `5` of `x = 5`, and `3, 4` of `x = 3, x = 4`."""
+    parts = text.split(", ") if not set("([{") & set(text) else [text]
+    names = [_NAME.match(part) for part in parts]
+    if len({name and name[0].replace(" ", "") for name in names}) > 1:
+        return text
+    bare = [_NAME.sub("", part, count=1).strip() for part in parts]
+    return ", ".join(bare) if all(part and "=" not in part for part in bare) else text
 
 
 def key(text: str) -> str:
@@ -124,8 +137,8 @@ def _boxed(reply: str) -> str | None:
 
 
 def _boxes(reply: str) -> Iterator[str]:
-    """Yield the contents of all boxes that are closed."""
-    for match in re.finditer(r"\\(?:boxed|fbox)\s*", reply):
+    """Yield the contents of the last boxes that are closed."""
+    for match in list(re.finditer(r"\\(?:boxed|fbox)\s*", reply))[-MOST_BOXES:]:
         start = match.end()
         if start < len(reply) and reply[start] != "{":
             if word := re.match(r"\S+", reply[start:]):  # \boxed 5

@@ -8,7 +8,7 @@ question states none.
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.stats import known_law
 from sfr_eval.stats.intervals import CONFIDENCE
 from sfr_eval.stats.permutation import holm
+from sfr_eval.suites.asked import answers_digest
 from sfr_eval.suites.spec import QueryRow
 from sfr_eval.types import Cell, MetricResult, Sample, Value
 
@@ -127,18 +128,22 @@ def compute(context: Context) -> list[MetricResult]:
     if not any(row.answers for row in context.suite.rows.values()):
         return []
     draws = {key: draws_of(context, key, replies) for key, replies in context.by_prompt.items()}
-    signature = {"naming": "strict-1"}
+    answers = answers_digest(context.suite.rows.values())
+    signature = {"naming": "strict-1", "answers": answers}
     tested = {**signature, "test": "G, exact or 9999 draws"}
     notes = _notes(context, draws)
 
     def result(metric: str, measure: Measure, **more: Any) -> MetricResult:
         values = [_value(context, key, each, measure) for key, each in draws.items()]
-        return metric_result(
+        made = metric_result(
             METRICS[metric],
             version=VERSION,
             values=values,
             **{"signature": signature, **more},
         )
+        # Ratios and counts have no largest value, but intervals must not go below 0.
+        free = made.range is None and metric != "answer_tv_excess"
+        return replace(made, range=(0.0, math.inf)) if free else made
 
     return [
         result("answer_valid", lambda each: each.valid / each.total, notes=notes),
@@ -159,7 +164,9 @@ def draws_of(context: Context, key: Cell, replies: Sequence[Sample]) -> Draws | 
     row = context.suite.rows.get(key[1])
     if row is None or not row.answers:
         return None
-    named = Counter(row.naming.answer_of(reply.text) for reply in replies)
+    named = Counter(
+        row.naming.answer_of(reply.text, cut=reply.status == "truncated") for reply in replies
+    )
     counts = tuple(named[answer] for answer in row.answers)
     return Draws(row=row, total=len(replies), counts=counts)
 
@@ -198,7 +205,9 @@ def _entropy_ratio(draws: Draws) -> float | str:
     return draws.statistic(known_law.entropy) / draws.by_chance(known_law.entropy)
 
 
-def _excess(draws: Draws) -> float:
+def _excess(draws: Draws) -> float | str:
+    if draws.valid < 2:  # one draw of equal chances is always as far away
+        return ONE_VALID
     by_chance = draws.by_chance(known_law.total_variation)
     return draws.statistic(known_law.total_variation) - by_chance
 

@@ -62,6 +62,7 @@ METRICS = by_id(
 )  # fmt: skip
 NOT_GRADED = "no program of this problem could be graded"
 NO_FUNCTION = "nothing to compare: no graded program, or no function to call on other inputs"
+NOT_PYTHON = ("SyntaxError", "IndentationError", "TabError")
 LISTED = 50
 """Maximum number of programs that the notes name."""
 
@@ -253,6 +254,9 @@ def _notes(context: Context, grading: Grading, answers: _ByPrompt) -> dict[str, 
     }
     missing = Counter(missing_package(verdict.detail) for verdict in verdicts)
     del missing[""]
+    programs = {sample.sample_id: grading.program(sample) for sample in context.replies}
+    notes["without_program"] = sum(not program.strip() for program in programs.values())
+    notes["not_python"] = sum(verdict.detail in NOT_PYTHON for verdict in verdicts)
     if missing:
         notes["missing_packages"] = dict(missing.most_common(LISTED))
     flips = [flip for graded in answers.values() for _, flip in _flips(grading, graded)]

@@ -1,7 +1,7 @@
 """Families of metrics: where each is computed, and how it is loaded."""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,16 @@ NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 NEED_NO_ENCODER = frozenset(
     {"text", "facts", "lexical", "syntax", "quality", "answers", "reward", "novelty"}
 )
+
+
+MAJORITY = "maj_at_1"
+"""Only suites of mathematics have it."""
+
+
+def computed_by(family: str, measured: Collection[str]) -> str:
+    """Return the family that computed a metric of `family` in a suite with these metrics: pass@k of
+    mathematics has the entry of code."""
+    return "math" if family == "code" and MAJORITY in measured else family
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,19 @@ def language_of(text: str) -> str | None:
     return _by_words(words, script) if script in _WORDS else script
 
 
+@lru_cache
+def frequent_words(language: str) -> tuple[str, ...]:
+    """Return the frequent words of a language that shares its script, those of three letters or
+    more that are no frequent words of English; none for other languages."""
+    english = set(_WORDS["latin"]["en"].split())
+    words = {name: known for group in _WORDS.values() for name, known in group.items()}
+    return tuple(
+        word
+        for word in words.get(language, "").split()
+        if len(word) >= 3 and "'" not in word and (language == "en" or word not in english)
+    )
+
+
 @lru_cache(maxsize=2**16)
 def _similar(word: str) -> tuple[str, ...]:
     """Return the languages that have words with such pieces."""

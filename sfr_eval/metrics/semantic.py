@@ -12,6 +12,7 @@ from sfr_eval.metrics.chamfer import ROUNDING, chamfer
 from sfr_eval.metrics.checks import unit_rows
 from sfr_eval.metrics.classes import distinct_k, meaning_classes, utility_k
 from sfr_eval.metrics.context import TOO_FEW, Context, QueryKey, metric_result
+from sfr_eval.metrics.encoder_languages import language_notes
 from sfr_eval.metrics.energy import cross_style_energy, energy_test
 from sfr_eval.metrics.equivalence import DRAW, expected_meanings
 from sfr_eval.metrics.meanings import distinct_meanings
@@ -101,7 +102,11 @@ def compute(context: Context) -> list[MetricResult]:
     sets = _readable_rows(context)
     columns = measure(sets)
     errors = set_errors(sets, measure) if context.jackknife else {}
-    encoder_notes = {**context.encoder.notes(context.texts), **context.window_notes}
+    encoder_notes = {
+        **context.encoder.notes(context.texts),
+        **language_notes(context.texts, context.encoder),
+        **context.window_notes,
+    }
     results = []
     for metric, (signature, reason) in signatures(context).items():
         values = _prompt_values(context, columns[metric], sets, reason=reason)

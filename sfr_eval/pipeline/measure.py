@@ -26,7 +26,7 @@ from sfr_eval.pipeline.job import Job, suite_families
 from sfr_eval.pipeline.reference import reference_estimates
 from sfr_eval.report.encoder_warnings import unreadable
 from sfr_eval.report.report import write_report
-from sfr_eval.report.warnings import missing_packages
+from sfr_eval.report.warnings import programs_lost, undeclared_thinking
 from sfr_eval.settings import CodeSettings, ScoreSettings
 from sfr_eval.store.given import read_given
 from sfr_eval.store.manifest import Manifest
@@ -224,6 +224,9 @@ def measure_and_report(
         workers=workers,
         on_progress=on_progress,
     )
+    if manifest.thinking is None:
+        for line in undeclared_thinking(samples):
+            log(line)
     for line in cautions(results):
         log(line)
     if add and folder.results_file.exists():
@@ -241,7 +244,7 @@ def cautions(results: Results) -> Iterator[str]:
     for suite, notes in results.notes.get("embed_distance", {}).items():
         yield from (f"{suite}: {line}" for line in unreadable(notes))
     for suite, notes in results.notes.get("pass_at_1", {}).items():
-        yield from (f"{suite}: {line}" for line in missing_packages(notes))
+        yield from (f"{suite}: {line}" for line in programs_lost(notes))
 
 
 AnyEstimate = TypeVar("AnyEstimate", bound=Estimate)

@@ -64,7 +64,7 @@ def preflight(config: RunConfig) -> Preflight:
     """Check all that a run needs. Raises UserError for the first thing that is missing or wrong;
     nothing has been written by then. Judges are contacted last, since only they cost time."""
     model = check_model(config)
-    return with_judges(check_plan(model, config))
+    return with_judges(check_plan(model, model.config))
 
 
 def preflight_sweep(config: RunConfig) -> tuple[Path, list[Preflight]]:
@@ -72,10 +72,14 @@ def preflight_sweep(config: RunConfig) -> tuple[Path, list[Preflight]]:
     sweep and its runs, of which the first holds the judges."""
     assert config.sweep is not None
     model, decoders = check_model(config), list(points(config.sweep))
-    folder = config.output or _default_sweep_folder(model, config, decoders[0])
+    folder = config.output or _default_sweep_folder(model, decoders[0])
     refuse_run_in(folder)
     runs = [
-        check_plan(model, _with_decoder(config, point, folder / point_label(point)))
+        check_plan(
+            model,
+            _with_decoder(model.config, point, folder / point_label(point)),
+            prompts=point == decoders[0],  # which are those of all
+        )
         for point in decoders
     ]
     return folder, [with_judges(runs[0]), *runs[1:]]
@@ -85,6 +89,7 @@ def preflight_sweep(config: RunConfig) -> tuple[Path, list[Preflight]]:
 class Model:
     """What all decoders of a sweep share: suites, and the model that answers."""
 
+    config: RunConfig  # with what the suites ask for
     suites: tuple[Suite, ...]
     own_suites: tuple[Suite, ...]
     subject: Subject
@@ -124,11 +129,11 @@ def check_model(config: RunConfig) -> Model:
         log(detect(unsafe=config.code.unsafe_code).line)
     if warning := cache_open_to_others():
         log(f"warning: {warning}")
-    return Model(suites=suites, own_suites=own, subject=subject, trackers=trackers)
+    return Model(config=config, suites=suites, own_suites=own, subject=subject, trackers=trackers)
 
 
-def check_plan(model: Model, config: RunConfig) -> Preflight:
-    """Plan the run of one decoder and check its folder."""
+def check_plan(model: Model, config: RunConfig, *, prompts: bool = True) -> Preflight:
+    """Plan the run of one decoder and check its folder, and its prompts unless that was done."""
     suites, subject = model.suites, model.subject
     plan = plan_run(model, config)
     subject.check_sampling(plan)
@@ -136,7 +141,7 @@ def check_plan(model: Model, config: RunConfig) -> Preflight:
     with writing_to(folder.path):
         new_folders, begun = missing_folders(folder.path), folder.manifest_file.exists()
     stored = folder.read_manifest() if begun else None
-    if stored is None:
+    if stored is None and prompts:
         subject.check_prompts(plan)
         for line in prompt_warnings(subject, plan):
             log(f"warning: {line}")
@@ -186,7 +191,7 @@ def choice(config: RunConfig, subject: Subject) -> SamplingChoice:
     return SamplingChoice(
         chosen=config.filters,
         policy=config.sampling,
-        generation_config=subject.generation_config if config.sampling == "model" else {},
+        generation_config=subject.generation_config,  # read in any case: damage is found now
     )
 
 
@@ -216,10 +221,10 @@ def _with_decoder(config: RunConfig, point: Point, output: Path) -> RunConfig:
     return config.model_copy(update={"filters": filters, "sweep": None, "output": output})
 
 
-def _default_sweep_folder(model: Model, config: RunConfig, point: Point) -> Path:
+def _default_sweep_folder(model: Model, point: Point) -> Path:
     """Return a folder named after the model and the plan without the swept values, so that a sweep
     with more values resumes there."""
-    plan = plan_run(model, _with_decoder(config, point, Path()))
+    plan = plan_run(model, _with_decoder(model.config, point, Path()))
     sampling = {
         suite: {name: value for name, value in fields.items() if name not in point}
         for suite, fields in plan.identity["sampling"].items()

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.folder import foreign_files, import_generations
-from sfr_eval.formats.read.mapping import Fields
+from sfr_eval.formats.read.folder import foreign_files, import_runs
+from sfr_eval.formats.read.names import Fields
 from sfr_eval.judges.panel import judge_and_record, open_judging, refuse_judged_otherwise
 from sfr_eval.pipeline.checkpoint import check_reward, forward_for
 from sfr_eval.pipeline.join_shards import join_folders
@@ -28,6 +28,8 @@ from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
 from sfr_eval.util.workers import open_workers
 
+Missing = Literal["skip", "fail"]
+"""What problems without a reply are: left out, or failed."""
 READ_REWARDS = frozenset({"reward", "gated"})
 """Families for which the run's own reward model is used again."""
 
@@ -41,47 +43,82 @@ class Scored:
     trouble: list[str]  # what went wrong with the judges
 
 
-def score_paths(
+@dataclass(frozen=True, kw_only=True)
+class ScoredModels:
+    """What was measured: one run, or one for each model of imported files."""
+
+    runs: tuple[Scored, ...]
+    parent: Path  # of several models' folders
+
+
+def score_models(
     paths: Sequence[Path],
     settings: Mapping[str, Any],
     *,
     suite: str | None = None,
     output: Path | None = None,
     fields: Fields | None = None,
-) -> Scored:
+    missing: Missing = "skip",
+) -> ScoredModels:
     """Open what the user named and measure it with the flat settings given.
 
     `paths` are a run folder, all shards of a run, which are joined in `output`, or files of
-    imported generations, which become a run folder. `fields` says which fields of their rows hold
-    query and persona. Folders that were created for an import are removed on a UserError.
+    imported generations, which become a run folder for each model. `fields` says what the fields of
+    their rows hold, `missing` whether problems without a reply count as failed. Folders that were
+    created for an import are removed on a UserError.
     """
     check_metrics(ScoreSettings.from_flat(settings))
     code = CodeSettings.from_flat(settings)
-    new_folders: list[Path] = []
     if len(paths) > 1 and all(path.is_dir() for path in paths):
         paths, output = [join_folders(paths, output)], None
-    if files := foreign_files(paths):
-        folder, new_folders = import_generations(
-            files, suite=suite, output=output, code=code, fields=fields
-        )
-    else:
-        folder = RunFolder(paths[0])
-        options = {
-            "--suite": suite,
-            "--output": output,
-            "--query-field, --persona-field": fields and (fields.query or fields.persona),
-        }
-        options |= {f"--{name.replace('_', '-')}": v for name, v in code.problems().items()}
-        for option, value in options.items():
-            if value is not None:
-                raise UserError(
-                    f"score {paths[0]}: {option} belongs to imported generations, not to a run"
-                )
+    files = foreign_files(paths)
+    if not files:
+        _refuse_import_options(paths[0], suite, output, fields, missing, code=code)
+        return ScoredModels(runs=(score(RunFolder(paths[0]), settings),), parent=paths[0])
+    imported = import_runs(
+        files,
+        suite=suite,
+        output=output,
+        code=code,
+        fields=fields,
+        missing_fail=missing == "fail",
+    )
     try:
-        return score(folder, settings)
+        runs = tuple(score(folder, settings) for folder in imported.folders)
     except UserError:
-        remove_folders(new_folders)  # nothing was scored: leave no trace
+        remove_folders(imported.new)  # nothing was scored: leave no trace
         raise
+    return ScoredModels(runs=runs, parent=imported.parent)
+
+
+def score_paths(paths: Sequence[Path], settings: Mapping[str, Any], **options: Any) -> Scored:
+    """Do as `score_models` for a run, or files of one model."""
+    scored = score_models(paths, settings, **options)
+    if len(scored.runs) > 1:
+        raise UserError(f"score {paths[0]}: holds replies of {len(scored.runs)} models")
+    return scored.runs[0]
+
+
+def _refuse_import_options(
+    path: Path,
+    suite: str | None,
+    output: Path | None,
+    fields: Fields | None,
+    missing: Missing,
+    *,
+    code: CodeSettings,
+) -> None:
+    """Raise UserError for options that say how files are read, where a run is named."""
+    options = {
+        "--suite": suite,
+        "--output": output,
+        **(fields or Fields()).given,
+        "--missing": missing if missing != "skip" else None,
+        **{f"--{name.replace('_', '-')}": value for name, value in code.problems().items()},
+    }
+    for option, value in options.items():
+        if value is not None:
+            raise UserError(f"score {path}: {option} belongs to imported generations, not to a run")
 
 
 def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sfr_eval.comparison.compare import compare_runs
-from sfr_eval.comparison.files import sweep_order, write_comparison
+from sfr_eval.comparison.files import write_comparison
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.pipeline.draw import Drawn, draw
 from sfr_eval.pipeline.preflight import Preflight, preflight_sweep, with_judges
 from sfr_eval.pipeline.run import Outcome, finish, interrupted, leave_no_trace
+from sfr_eval.store.manifest import Identity
 from sfr_eval.store.sweep_folder import write_sweep
 from sfr_eval.types import Request, Sampler
 from sfr_eval.util.progress import log
@@ -39,7 +40,7 @@ def execute_sweep(config: RunConfig) -> SweepOutcome:
         for ready in runs:
             stack.enter_context(ready.folder)
         try:
-            write_sweep(folder, [ready.folder.path for ready in runs])
+            write_sweep(folder, [ready.folder.path for ready in sorted(runs, key=_has_filters)])
             drawn = _draw(runs)
         except (UserError, RunError):
             _remove(folder, runs)
@@ -52,7 +53,7 @@ def execute_sweep(config: RunConfig) -> SweepOutcome:
     lines = [f"{outcome.folder.name}: {line}" for outcome in outcomes for line in outcome.lines]
     if len(runs) == 1:
         return _ended(folder, outcomes, exit_code=exit_code, lines=lines)
-    comparison = compare_runs(*sweep_order(folder))
+    comparison = compare_runs(folder)
     page = write_comparison(comparison, folder)
     ended = _ended(folder, outcomes, exit_code=exit_code, lines=lines)
     return replace(ended, comparison=comparison, page=page)
@@ -69,6 +70,12 @@ def _ended(
         page=None,
         lines=tuple(lines),
     )
+
+
+def _has_filters(ready: Preflight) -> bool:
+    """Return whether its decoder is another than the one without filters, with which the others are
+    compared."""
+    return Identity.model_validate(ready.plan.identity).decoder != ""
 
 
 def _draw(runs: Sequence[Preflight]) -> list[Drawn]:

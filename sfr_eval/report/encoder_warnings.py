@@ -28,6 +28,17 @@ def unreadable(notes: Notes) -> Iterator[str]:
             f"({', '.join(notes.foreign_scripts)}): it was not trained for the language, and "
             f"distances of meaning say little; {remedy}."
         )
+    yield from _languages(notes)
+
+
+def _languages(notes: Notes) -> Iterator[str]:
+    share = notes.foreign_language_share or 0.0
+    if share > UNKNOWN and share > (notes.foreign_share or 0.0):
+        yield (
+            f"{share:.0%} of the replies are in a language ({', '.join(notes.foreign_languages)}) "
+            "whose frequent words the encoder's vocabulary lacks: it was not trained for it, and "
+            f"distances of meaning say little; choose an --encoder such as {MULTILINGUAL}."
+        )
 
 
 def encoder_warnings(notes: Notes) -> Iterator[str]:

@@ -70,7 +70,8 @@ def judge(suite: SuiteResults, t: float) -> Judgement:
     tone: Literal["bad", "good", "unsure"] = "bad"
     if valid is not None and (valid.value or 0.0) < HALF_VALID:
         headline = "most replies are not valid answers"
-        headline += f"; those that are depart from the law in {departing} of {tested} prompts"
+        if tested:
+            headline += f"; those that are depart from the law in {departing} of {tested} prompts"
     elif departing:
         headline = f"the replies do not follow the stated law in {departing} of {tested} prompts"
         headline += ", and variety is lost" if lost else ""
@@ -134,12 +135,13 @@ def _extremes(suite: SuiteResults, t: float) -> list[str]:
         return []
     worst = max(apart, key=lambda row: row["top_share"] - row["top_fair"])
     return [
-        f"Furthest from its law is {_name(worst)}: {100 * worst['top_share']:.0f} % of the valid "
+        f"Furthest from its law is {name_of(worst)}: {100 * worst['top_share']:.0f} % of the valid "
         f"replies are {worst['top']!r}, where {100 * worst['top_fair']:.0f} % were asked for."
     ]
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def name_of(row: Mapping[str, Any]) -> str:
+    """Return the name of a prompt's row."""
     return f"{row['query']}/{row['persona']}" if row["persona"] else str(row["query"])
 
 
@@ -159,7 +161,7 @@ def _texts(row: Mapping[str, Any]) -> dict[str, Any]:
     if "top" in row:
         top = f"{row['top']}: {100 * row['top_share']:.0f} % (fair {100 * row['top_fair']:.0f} %)"
     return {
-        "name": _name(row),
+        "name": name_of(row),
         "cells": [
             f"{100 * row['valid'] / row['replies']:.0f} % "
             f"[{100 * row['valid_low']:.0f}, {100 * row['valid_high']:.0f}]",

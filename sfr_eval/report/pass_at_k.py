@@ -1,8 +1,9 @@
-"""The code suite in a report: curves over k, pass@k by slice, how the programs were graded."""
+"""Code and mathematics in a report: curves over k, pass@k by slice, how replies were graded."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sfr_eval.metrics.families import MAJORITY
 from sfr_eval.metrics.metric import Metric
 from sfr_eval.metrics.table import curves, direction, metric_table, pass_k, shown_ks
 from sfr_eval.report.figures import MODEL, Figure, draw_estimates
@@ -69,7 +70,14 @@ def code(suite: SuiteResults) -> dict[str, Any] | None:
     """Return the table of pass@k and how the programs were graded; None if none were."""
     if "pass_at_1" not in suite.metrics:
         return None
-    return {"table": _pass_table(suite), "facts": facts(suite.notes_of("pass_at_1"))}
+    about = "one of k programs passes all tests, from all programs drawn"
+    if MAJORITY in suite.metrics:
+        about = "one of k final answers is right, from all replies drawn"
+    return {
+        "about": about,
+        "table": _pass_table(suite),
+        "facts": facts(suite.notes_of("pass_at_1")),
+    }
 
 
 def _pass_table(suite: SuiteResults) -> dict[str, Any]:

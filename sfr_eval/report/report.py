@@ -10,6 +10,7 @@ from typing import Any
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import direction, headlines, label, metric_info
 from sfr_eval.report import (
+    answer_figures,
     frontier,
     hidden_maps,
     known_answers,
@@ -76,6 +77,7 @@ def _figures(suite: SuiteResults) -> dict[str, list[Figure]]:
         "judged": trade_off.judged(suite),
         "over_temperature": over_temperature({"model": suite}, headlines(), column="who"),
         "similarity": similarity(suite),
+        "answers": answer_figures.against_fair_draws(suite),
         "over_k": pass_at_k.over_k(suite),
         "layer_profiles": layer_profiles.profiles(suite),
         "hidden_maps": hidden_maps.maps(suite),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sfr_eval.metrics.families import MAJORITY
 from sfr_eval.report import known_answers
 from sfr_eval.report.course import course
 from sfr_eval.report.numbers import Interval
@@ -238,7 +239,10 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
             yield synthetic
     if passed := suite.at(PASSED, t):
         share = Interval.of(passed).percent()
-        yield f"At T = {t:g} a program passes all tests in {share} of the cases."
+        what = "a program passes all tests"
+        if MAJORITY in suite.metrics:
+            what = "a final answer is right"
+        yield f"At T = {t:g} {what} in {share} of the cases."
     if relevant := suite.at(RELEVANT, t):
         share = Interval.of(relevant).percent()
         yield f"At T = {t:g}, {share} of its replies count as answers to their own question."

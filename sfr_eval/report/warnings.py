@@ -16,6 +16,9 @@ from sfr_eval.store.results import Notes, SuiteResults
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
 
+SHOWN = 5  # names in a warning
+LOST = 0.2
+"""Share of the answers without a program, or with one that is not Python, that is said."""
 UNEQUAL = 0.10
 """Part of the longer mean length from which a difference is said."""
 
@@ -125,17 +128,22 @@ def _length(run: _Run) -> Iterator[str]:
         )
 
 
+def undeclared_thinking(samples: Sequence[Sample]) -> Iterator[str]:
+    """Yield that replies hold thinking which no tags declare, and the tags that do."""
+    thinking = undeclared_tags(samples) if samples else None
+    if thinking is not None and thinking[0] > MANY:
+        share, tags = thinking
+        yield (
+            f"{share:.0%} of the replies hold {tags.open} or {tags.close}: thinking is "
+            "measured as part of the answer; "
+            f"`sfr-eval score RUN --think-tags '{tags.name}'` leaves it out."
+        )
+
+
 def _thinking(run: _Run) -> Iterator[str]:
     tags = run.manifest.thinking
     if tags is None:
-        thinking = undeclared_tags(run.drawn)
-        if thinking is not None and thinking[0] > MANY:
-            share, tags = thinking
-            yield (
-                f"{share:.0%} of the replies hold {tags.open} or {tags.close}: thinking is "
-                "measured as part of the answer; "
-                f"`sfr-eval score RUN --think-tags '{tags.name}'` leaves it out."
-            )
+        yield from undeclared_thinking(run.drawn)
         return
     share = run.share(len(thoughts([s for s in run.drawn if s.has_text], tags)))
     if share:
@@ -178,7 +186,7 @@ def _grading(run: _Run) -> Iterator[str]:
             f"{notes.not_scored:,} programs could not be graded and are left out, not counted "
             "as wrong; score the run again."
         )
-    yield from missing_packages(notes)
+    yield from programs_lost(notes)
     if notes.flips:
         yield (
             f"{notes.flips:,} of {notes.graded_twice:,} programs that were graded twice got "
@@ -191,11 +199,24 @@ def _grading(run: _Run) -> Iterator[str]:
         )
 
 
-def missing_packages(notes: Notes) -> Iterator[str]:
-    """Yield that programs failed for want of packages, and which."""
+def programs_lost(notes: Notes) -> Iterator[str]:
+    """Yield that answers failed for another reason than a wrong program: they hold none, or its
+    packages are missing."""
+    answers = max(1, notes.programs + notes.not_scored)
+    for count, what in (
+        (notes.without_program, "answers hold no program"),
+        (notes.not_python, "programs are not Python"),
+    ):
+        if count / answers > LOST:
+            yield (
+                f"{count:,} of {answers:,} {what}; they count as wrong. Read some: was the "
+                "--prompt-form this one, and are the replies whole?"
+            )
     if notes.missing_packages:
         count = sum(notes.missing_packages.values())
-        names = ", ".join(f"{name} {n:,}" for name, n in notes.missing_packages.items())
+        packages = sorted(notes.missing_packages.items(), key=lambda item: (-item[1], item[0]))
+        names = ", ".join(f"{name} {n:,}" for name, n in packages[:SHOWN])
+        names += ", ..." if len(packages) > SHOWN else ""
         yield (
             f"{count:,} of {notes.programs:,} programs failed since the sandbox lacks what they "
             f"import ({names}); they count as wrong."

@@ -63,7 +63,7 @@ class Attempt:
     def add(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
         """Record the result of one more test. `code` is LiveCodeBench's code of a failure."""
         now = time.monotonic()
-        self.status, self.detail = status, detail
+        self.status, self.detail = status, " ".join(detail.split())  # a program may choose names
         self.tests.append(TestVerdict(status=status, wall_seconds=now - self._last))
         self.codes.append(1 if status == "passed" else code)
         self._last = now

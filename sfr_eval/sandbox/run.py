@@ -154,7 +154,7 @@ def _run_faithful(
             TestVerdict(status=status, wall_seconds=facts["wall"], cpu_seconds=facts["cpu"])
         )
         if status != "passed":
-            attempt.status, attempt.detail = status, detail
+            attempt.status, attempt.detail = status, " ".join(detail.split())
             attempt.waited = facts.get("waited")
             break
         deadline = 0.0

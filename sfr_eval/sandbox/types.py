@@ -142,12 +142,6 @@ class Verdict:
     codes: tuple[int, ...] = ()  # lcb-compat: LiveCodeBench's result codes
 
     @property
-    def missing_package(self) -> str:
-        """The package that the program imports and the sandbox does not offer; "" if that was not
-        its end."""
-        return missing_package(self.detail)
-
-    @property
     def passed(self) -> bool:
         """Whether every test passed."""
         return self.status == "passed"

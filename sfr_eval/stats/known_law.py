@@ -30,7 +30,7 @@ Statistic = Callable[[Floats, Law], Floats]
 def entropy(counts: Floats, law: Law) -> Floats:
     """Return the entropy of each sample in nats; 0 if all draws are alike."""
     m = counts.sum(axis=-1, keepdims=True)
-    return _terms(counts / np.maximum(m, 1.0)).sum(axis=-1)
+    return np.asarray(_terms(counts / np.maximum(m, 1.0)).sum(axis=-1))
 
 
 def total_variation(counts: Floats, law: Law) -> Floats:
@@ -44,7 +44,7 @@ def jensen_shannon(counts: Floats, law: Law) -> Floats:
     m = counts.sum(axis=-1, keepdims=True)
     q, p = counts / np.maximum(m, 1.0), np.array(law)
     terms = _terms((q + p) / 2) - _terms(q) / 2 - _terms(p) / 2
-    return np.maximum(0.0, terms.sum(axis=-1) / math.log(2))
+    return np.asarray(np.maximum(0.0, terms.sum(axis=-1) / math.log(2)))
 
 
 def likelihood_ratio(counts: Floats, law: Law) -> Floats:
@@ -93,7 +93,13 @@ _TERMS: dict[Statistic, Callable[[Floats, float], Floats]] = {
 """What one answer adds to a statistic."""
 
 
-_STATISTICS = (entropy, total_variation, jensen_shannon, likelihood_ratio, distinct)
+_STATISTICS: tuple[Statistic, ...] = (
+    entropy,
+    total_variation,
+    jensen_shannon,
+    likelihood_ratio,
+    distinct,
+)
 
 
 @dataclass(frozen=True)

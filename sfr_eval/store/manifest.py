@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sfr_eval.decoders.decoder import NO_FILTERS, decoder_label
+from sfr_eval.decoders.decoder import NO_FILTERS, OFF, decoder_label
 from sfr_eval.errors import UserError
 from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.thinking import ThinkTags
@@ -71,6 +71,13 @@ class Identity(Record):
             return next(iter(labels.values()), "")
         return "; ".join(f"{suite}: {label or NO_FILTERS}" for suite, label in labels.items())
 
+    @property
+    def decoder_name(self) -> str | None:
+        """The decoder as it is called beside others; None if no filter is known to be on and some
+        may be, as in imported generations."""
+        stated = all(OFF.keys() <= self.sampling_of(suite).keys() for suite in self.suites)
+        return self.decoder or (NO_FILTERS if stated else None)
+
 
 class PresetFacts(Record):
     """The published protocol that a run follows."""
@@ -133,6 +140,8 @@ class ImportFacts(Record):
     origin: dict[str, Any] = {}  # what our own export says of its run
     unknown: tuple[str, ...] = ()
     warnings: tuple[str, ...] = Field((), alias="cautions")
+    missing: int = 0  # queries of the suite that no reply answers
+    fields: dict[str, str] = {}  # option -> field of the rows, as the user named them
 
 
 class SamplerFacts(Record):

@@ -116,6 +116,8 @@ class Notes(Record):
     unreadable_share: float | None = None
     foreign_share: float | None = None  # of the letters: in scripts without words
     foreign_scripts: list[str] = Field([])
+    foreign_language_share: float | None = None  # of the replies
+    foreign_languages: list[str] = Field([])
     encoder_deviation: EncoderDeviation | None = None
     # judges
     votes_asked: int | None = None
@@ -128,6 +130,8 @@ class Notes(Record):
     verdict_mode: str = ""
     isolation: str = ""
     programs: int = 0
+    without_program: int = 0  # answers
+    not_python: int = 0
     missing_packages: dict[str, int] = Field({})  # package -> programs that ended without it
     not_scored: int = 0
     graded_twice: int = 0

@@ -1,17 +1,21 @@
 """Reads which of the known answers of a question a reply names: exactly one, or none.
 
-Strict, since a reply that hedges is no draw:
+Strict, since a reply that hedges, or only mentions an answer on its way, is no draw:
 
-1. The line read is the first with a word or number in it. A line that names no answer and ends in a
-   colon or an exclamation mark ("Sure, here is one:", "Sure!") is passed over.
+1. The line read is the first with a word or number in it, without the mark of a list ("1. "). A
+   line that names no answer and ends in a colon or an exclamation mark ("Sure, here is one:",
+   "Sure!") is passed over.
 2. The whole line may be a spelling of an answer, whatever its case, marks and layout.
 3. Otherwise the line names an answer wherever its words stand in it, the longest first: "West
-   Virginia" is not Virginia. Two different answers, an answer after "not", or a near miss
-   ("Washington, D.C.") count as none.
-4. A number stands alone: 3 is not named by 3.5, -3, 1/3, 3rd or 13. Answers that are whole numbers
+   Virginia" is not Virginia. Two different answers, an answer after "not" or "either" or before
+   "or", or a near miss ("Washington, D.C.") count as none.
+4. The one answer must end the line or a clause, or stand in quotes, bold or brackets, or before
+   "is", "because" or "since". "It is Monday, I think" names one; "flip a coin that shows heads with
+   probability" does not. The end of a reply that was cut off ends no line.
+5. A number stands alone: 3 is not named by 3.5, -3, 1/3, 3rd or 13. Answers that are whole numbers
    to 100 are also read in English words, in a sentence only at its end and if it has no digits;
    "one" only if it is the whole line.
-5. An answer of one or two letters is named in a sentence only in its own case, and not before a
+6. An answer of one or two letters is named in a sentence only in its own case, and not before a
    word in lower case but "or" and "and": "I pick K" names K alone, and "As you wish" no element.
 """
 
@@ -24,7 +28,10 @@ _TOKEN = re.compile(
     r"[-\u2212]?\d+(?:[.,/:\u2013\u2212-]\d+)*(?:-?[^\W\d_]+|%)?|[^\W_]+(?:['\u2019][^\W_]+)*"
 )
 _DIGIT = re.compile(r"\d")
-_NEGATIONS = frozenset({"not", "never", "except", "isn't", "neither", "nor"})
+_LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*\u2022])\s+(?=\S)")
+_RULED_OUT_AFTER = frozenset({"not", "never", "except", "isn't", "neither", "nor", "either"})
+_RULED_OUT_BEFORE = frozenset({"or", "nor"})
+_REASONS = frozenset({"is", "because", "since"})
 _ONES = [
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
@@ -84,32 +91,46 @@ class Naming:
         if self._spellings.setdefault(words, answer) != answer:
             raise ValueError(f"answers: `{spelling}` is a spelling of two answers")
 
-    def answer_of(self, reply: str) -> str | None:
-        """Return the answer that a reply names; None if it names none, two, or a near miss."""
-        for line in reply.splitlines():
-            words = tokens(line)
-            if not words:
+    def answer_of(self, reply: str, *, cut: bool = False) -> str | None:
+        """Return the answer that a reply names; None if it names none, two, or a near miss. `cut`
+        says that the reply ended at the token limit."""
+        text = unicodedata.normalize("NFKC", reply).rstrip()
+        lines = text.splitlines()
+        for number, whole_line in enumerate(lines):
+            line = _LIST_MARK.sub("", whole_line)
+            places = list(_TOKEN.finditer(line))
+            if not places:
                 continue
-            whole = _folded(words)
+            whole = _folded([place[0] for place in places])
             if whole in self._spellings:
                 return self._spellings[whole]
-            named = set(self._named(words))
+            open_end = cut and number == len(lines) - 1
+            named = list(self._named(line, places, open_end=open_end))
             if not named and line.rstrip(' *_`"').endswith((":", "!")):
                 continue
-            return named.pop() if len(named) == 1 else None
+            answers = {answer for answer, _ in named}
+            return answers.pop() if len(answers) == 1 and any(meant for _, meant in named) else None
         return None
 
-    def _named(self, words: Sequence[str]) -> Iterable[str | None]:
-        """Yield the answers that a line names, None for what rules an answer out."""
+    def _named(
+        self, line: str, places: Sequence[re.Match[str]], *, open_end: bool
+    ) -> Iterable[tuple[str | None, bool]]:
+        """Yield the answers that a line names, None for what rules an answer out, and whether each
+        stands where an answer is meant."""
+        words = [place[0] for place in places]
         folded = _folded(words)
         digits = any(_DIGIT.search(word) for word in words)
         longest, start = max(map(len, self._spellings), default=0), 0
         while start < len(words):
             for size in range(min(longest, len(words) - start), 0, -1):
-                spelling = folded[start : start + size]
+                spelling, end = folded[start : start + size], start + size
                 if spelling in self._spellings and self._counts(words, start, size, digits=digits):
-                    negated = start > 0 and folded[start - 1] in _NEGATIONS
-                    yield None if negated else self._spellings[spelling]
+                    out = (start > 0 and folded[start - 1] in _RULED_OUT_AFTER) or (
+                        end < len(words) and folded[end] in _RULED_OUT_BEFORE
+                    )
+                    rest = line[places[end - 1].end() :]
+                    meant = _is_meant(rest, folded[end] if end < len(words) else "", open_end)
+                    yield None if out else self._spellings[spelling], meant
                     start += size - 1
                     break
             start += 1
@@ -125,6 +146,13 @@ class Naming:
         answer = self._spellings[spelling]
         after = words[start + 1 : start + 2]
         return word == answer and not (after and after[0].islower() and after[0] not in _BETWEEN)
+
+
+def _is_meant(rest: str, next_word: str, open_end: bool) -> bool:
+    """Return whether what follows an answer in its line lets it stand for the reply."""
+    if not rest.strip():
+        return not open_end
+    return not rest.lstrip()[0].isalnum() or next_word in _REASONS
 
 
 def _folded(words: Sequence[str]) -> Tokens:

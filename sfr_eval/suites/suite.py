@@ -9,6 +9,7 @@ from pathlib import Path
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.settings import CodeSettings
 from sfr_eval.suites import math_problems
+from sfr_eval.suites.asked import asked_part
 from sfr_eval.suites.fetched import as_lines, fetched_queries
 from sfr_eval.suites.math_problems import MathProblems
 from sfr_eval.suites.problems import evalplus, humaneval, livecodebench, mbpp
@@ -257,6 +258,8 @@ def content_hash(spec: SuiteSpec, files: Iterable[tuple[str, bytes]]) -> str:
     all data files of its folder, in the order of their names."""
     digest = hashlib.sha256(_asked(spec))
     for name, content in files:
+        if name == spec.queries:
+            content = b"\n".join(map(asked_part, content.split(b"\n")))
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()[:12]

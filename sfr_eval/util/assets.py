@@ -35,6 +35,11 @@ def find_suite(name: str) -> Path:
     """Return the folder of a suite, given by name or path. Raises UserError if there is none."""
     if os.sep in name or name.startswith("."):
         folder = Path(name)
+        if folder.is_file():
+            raise UserError(
+                f"--suite {name}: is a file, and a suite is a folder; `run --prompts` takes a file "
+                "of prompts"
+            )
         if not (folder / "suite.yaml").is_file():
             raise UserError(f"--suite {name}: no suite.yaml in this folder")
         return folder

@@ -5,7 +5,7 @@ import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -13,11 +13,8 @@ from pydantic import BaseModel, ValidationError
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.untrusted import bounded_lines
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
 _BRIEF = reprlib.Repr()
-_SHOWN = 10  # mistakes that a message names
+_SHOWN, _LINE = 10, 200  # mistakes that a message of several names; characters of each
 
 Item = TypeVar("Item")
 Model = TypeVar("Model", bound=BaseModel)
@@ -115,7 +112,8 @@ def _listed(mistakes: Sequence[str], *, where: str) -> str:
     if len(mistakes) == 1:
         return mistakes[0]
     more = [f"and {len(mistakes) - _SHOWN:,} more"] if len(mistakes) > _SHOWN else []
-    return "\n  ".join([f"{where}: {len(mistakes):,} mistakes:", *mistakes[:_SHOWN], *more])
+    shown = [m if len(m) <= _LINE else f"{m[: _LINE - 3]}..." for m in mistakes[:_SHOWN]]
+    return "\n  ".join([f"{where}: {len(mistakes):,} mistakes:", *shown, *more])
 
 
 def json_lines(file: Path) -> Iterator[tuple[str, Any]]:
@@ -156,7 +154,7 @@ def _lines(error: ValidationError, *, where: str, known: Mapping[str, Any]) -> l
     return [_line(problem, where=where, known=known) for problem in reversed(first.values())]
 
 
-def _line(first: "ErrorDetails", *, where: str, known: Mapping[str, Any] | None) -> str:
+def _line(first: Mapping[str, Any], *, where: str, known: Mapping[str, Any] | None) -> str:
     path = ".".join(str(part) for part in first["loc"])
     if where == "--":
         named = [part for part in first["loc"] if isinstance(part, str)]

@@ -212,6 +212,18 @@ def test_the_decoder_is_an_axis(
     assert [run["decoder"] for run in comparison.as_dict()["runs"]] == ["", decoder]
 
 
+def test_an_unknown_decoder_is_not_called_one_without_filters(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    first, second = (copy(runs[name], tmp_path / name) for name in ("whole", "narrow"))
+    edit(first, "manifest.json", _set_identity("sampling", "unknown"))
+    edit(second, "manifest.json", _set_sampling("min_p", 0.1))
+    (pair,) = compare_runs(first, second).pairs
+    assert "(" not in pair.first
+    assert pair.second.endswith(" (min_p=0.1)")
+    assert not [line for line in pair.warnings if "decoder" in line]
+
+
 def test_equal_decoders_are_not_named(runs: dict[str, Path], tmp_path: Path) -> None:
     both = [copy(runs[name], tmp_path / name) for name in ("whole", "narrow")]
     for folder in both:

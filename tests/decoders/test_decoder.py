@@ -252,3 +252,31 @@ def test_a_suite_may_name_its_decoder(tmp_path: Path) -> None:
     (tmp_path / "suite.yaml").write_text((tmp_path / "suite.yaml").read_text() + "top_p: 3\n")
     with pytest.raises(UserError, match=r"suite\.yaml: top_p"):
         load_suite(str(tmp_path))
+
+
+def test_a_run_names_what_no_engine_applies(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the terminal before sampling, and in the manifest."""
+    from sfr_eval.pipeline.run import execute
+    from sfr_eval.store.manifest import Manifest
+
+    file = checkpoint / "generation_config.json"
+    shipped = {"top_p": 0.9, "no_repeat_ngram_size": 3, "suppress_tokens": [5], "a_new_one": 1}
+    file.write_text(json.dumps({**json.loads(file.read_text()), **shipped}))
+    monkeypatch.chdir(checkpoint.parent)
+    settings = {"model": str(checkpoint), "engine": "transformers", "sampling": "model"}
+    settings |= {"samples": 2, "temperatures": "1.0", "limit": 1, "personas": "pirate"}
+    settings |= {"max_tokens": 4, "metrics": "text", "output": "out"}
+    assert execute(config(**settings)).exit_code == 0
+    assert (
+        "generation_config.json also sets no_repeat_ngram_size=3, suppress_tokens=[5], "
+        "a_new_one=1, which no engine here applies"
+    ) in capsys.readouterr().err
+    manifest = Manifest.load(Path("out"))
+    assert manifest.not_applied == {
+        "no_repeat_ngram_size": 3,
+        "suppress_tokens": [5],
+        "a_new_one": 1,
+    }
+    assert manifest.identity.decoder == "top_p=0.9"

@@ -96,6 +96,7 @@ def test_a_preset_says_what_is_unknown_and_sets_none_of_it(name: str) -> None:
     assert not set(preset.unknown) & preset.settings.keys()
     assert set(preset.unknown) <= FIELDS.keys()
     assert {"temperatures"} <= preset.settings.keys()
+    assert set(preset.settings.get("suite", ())) <= available("tasks").keys()
 
 
 def config(**settings: Any) -> Any:
@@ -118,7 +119,7 @@ def test_a_preset_names_its_suite_and_the_user_wins(tmp_path: Path) -> None:
 
 
 def test_prompts_of_ones_own_take_the_place_of_its_suite(tmp_path: Path) -> None:
-    assert config(preset="novelty-bench", prompts=tmp_path / "p.txt").suite == ()
+    assert config(preset="novelty-bench", prompts=str(tmp_path / "p.txt")).suite == ()
 
 
 def test_a_sweep_takes_its_axis_from_the_preset() -> None:

@@ -28,7 +28,8 @@ def test_texts_statuses_temperatures_and_k_survive(run: Path, tmp_path: Path, ki
         assert manifest.identity.sampling == old.identity.sampling
         assert manifest.identity.seed == old.identity.seed
         assert manifest.imported.origin["fingerprint"] == old.model.fingerprint
-    assert manifest.imported.warnings == ()
+    (missing,) = manifest.imported.warnings  # the run was of a few queries, too
+    assert missing.startswith("Only 4 of the 148 queries of suite persona have replies, ")
 
 
 def test_scored_again_the_numbers_are_the_same(run: Path, tmp_path: Path) -> None:

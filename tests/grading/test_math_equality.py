@@ -1,7 +1,6 @@
 """pytest tests/grading/test_math_equality.py"""
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -30,15 +29,14 @@ def test_values_are_compared_in_a_process_that_ends() -> None:
 
 
 def test_a_pair_that_takes_too_long_is_different_and_the_next_is_compared(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    script = tmp_path / "slow.py"
-    script.write_text(
+    program = (
         "import sys, time\nprint('ready', flush=True)\n"
         "for line in sys.stdin:\n    time.sleep(60 if 'slow' in line else 0)\n"
         "    print('true', flush=True)\n"
     )
-    monkeypatch.setattr(math_equality, "_SCRIPT", script)
+    monkeypatch.setattr(math_equality, "_PROGRAM", program)
     with Equality(seconds=1.0) as equality:
         begin = time.monotonic()
         assert not equality.equal("slow", "x^2")

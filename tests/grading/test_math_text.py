@@ -1,5 +1,6 @@
 """pytest tests/grading/test_math_text.py"""
 
+import time
 from fractions import Fraction
 
 import pytest
@@ -52,6 +53,8 @@ def test_no_answer() -> None:
         (r"12\text{ cm}^2", "12"),
         ("x = 5", "5"),
         ("f(x) = 2x", "2x"),
+        (r"x = -3 \text{ or } x = 4", "-3, 4"),
+        ("x = 3, y = 4", "x = 3, y = 4"),
         (r"\dfrac{1}{2}", r"\frac{1}{2}"),
         (r"\left(1,\,2\right)", "(1, 2)"),
         (r"\text{Monday}", "Monday"),
@@ -76,3 +79,15 @@ def test_keys_and_fractions() -> None:
     assert rational(r"\sqrt{2}") is None
     assert rational("1/0") is None
     assert rational("9" * 5_000) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1" * 100_000, "1," * 1_000, r"\boxed{" * 20_000, "answer is " * 20_000, "5 " + "a " * 900],
+)
+def test_hostile_text_is_read_in_little_time(text: str) -> None:
+    begin = time.monotonic()
+    final_answer(text)
+    key(text[:2_000])
+    rational(text[:2_000])
+    assert time.monotonic() - begin < 3

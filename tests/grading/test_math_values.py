@@ -2,7 +2,7 @@
 
 import pytest
 
-from sfr_eval.grading.math_values import NotMathError, equal, parse
+from sfr_eval.grading.math_values import equal
 
 
 @pytest.mark.parametrize(
@@ -63,27 +63,3 @@ def test_equal_values_in_other_words(first: str, second: str) -> None:
 def test_other_values_are_not_equal(first: str, second: str) -> None:
     assert not equal(first, second)
     assert not equal(second, first)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "9^{9^9}",
-        "9^{999}^{999}",
-        "1000!",
-        "2^{2^{2^{2^{2^2}}}}",
-        "(" * 100 + "1" + ")" * 100,
-        "9" * 401,
-        "__import__('os').system('true')",
-        r"\input{/etc/passwd}",
-        "lambda: 1",
-        "Evelyn",
-        r"\binom{10000}{5000}",
-        "1 2",
-        r"\frac",
-        "",
-    ],
-)
-def test_what_is_hostile_or_no_mathematics_is_refused(text: str) -> None:
-    with pytest.raises(NotMathError):
-        parse(text)

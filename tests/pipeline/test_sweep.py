@@ -11,8 +11,10 @@ import pytest
 from sfr_eval import cli
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
+from sfr_eval.pipeline.preflight import preflight, preflight_sweep
 from sfr_eval.pipeline.run import execute
 from sfr_eval.pipeline.sweep import SweepOutcome, execute_sweep
+from sfr_eval.report import figures
 from sfr_eval.samplers.subject import Subject
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.store.manifest import Manifest
@@ -34,6 +36,15 @@ def config(output: Path | None, *sweep: str, **changes: Any) -> RunConfig:
         "sweep": sweep or None,
     }
     return RunConfig(**{**fields, **changes})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_drawing() -> Iterator[None]:
+    """Figures have their own tests; here they would be nine tenths of the time. Their numbers are
+    written nonetheless."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "_render", lambda *_, **__: b'<svg viewBox="0 0 1 1"></svg>')
+        yield
 
 
 @pytest.fixture
@@ -278,3 +289,21 @@ def test_the_api_sweeps(tmp_path: Path) -> None:
     assert len(result.runs["min_p=0.2"].samples) > 0
     with pytest.raises(UserError, match=r"call se\.sweep"):
         se.run("world", "persona", sweep=["min_p=0,0.2"])
+
+
+def test_runs_keep_the_prompt_format_that_their_suite_asks_for(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    (suite / "suite.yaml").write_text(
+        "id: own\nversion: '1'\ntitle: Own\nqueries: q.jsonl\nmetrics: [text]\n"
+        "prompt_format: completion\n"
+    )
+    (suite / "q.jsonl").write_text('{"id": "a", "text": "Why?"}')
+    fields: dict[str, Any] = {"model": str(tiny_checkpoint), "suite": (str(suite),)}
+    fields |= {"engine": "transformers", "output": tmp_path / "out"}
+    ready = preflight(RunConfig(**fields))
+    _, runs = preflight_sweep(RunConfig(**fields, sweep=("min_p=0,0.1",)))
+    assert [each.config.serving.prompt_format for each in (ready, *runs)] == ["completion"] * 3
+    assert [each.config.filters.min_p for each in (ready, *runs)] == [None, 0.0, 0.1]

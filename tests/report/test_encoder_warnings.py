@@ -27,3 +27,16 @@ def test_what_an_encoder_cannot_read_is_said_with_the_way_out(
     ] * len(said)
     assert all(MULTILINGUAL in line for line in lines)
     assert list(encoder_warnings(notes)) == lines
+
+
+def test_a_language_is_said_once() -> None:
+    german = Notes(foreign_language_share=0.5, foreign_languages=["de"])
+    (line,) = unreadable(german)
+    assert line.startswith("50% of the replies are in a language (de)")
+    russian = Notes(
+        foreign_share=1.0,
+        foreign_scripts=["Cyrillic"],
+        foreign_language_share=1.0,
+        foreign_languages=["ru"],
+    )
+    assert len(list(unreadable(russian))) == 1

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sfr_eval.report.warnings import missing_packages, warnings
+from sfr_eval.report.warnings import programs_lost, warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Notes, read_suites
 from sfr_eval.store.run_folder import RunFolder
@@ -91,7 +91,18 @@ def test_texts_that_the_encoder_cannot_read_are_named(
 
 def test_packages_that_the_sandbox_lacks_are_named() -> None:
     notes = Notes(programs=40, missing_packages={"scipy": 3, "pandas": 1})
-    (line,) = missing_packages(notes)
+    (line,) = programs_lost(notes)
     assert line.startswith("4 of 40 programs failed")
     assert "(scipy 3, pandas 1)" in line
-    assert not list(missing_packages(Notes(programs=40)))
+    many = Notes(programs=40, missing_packages={f"p{n}": n for n in range(1, 9)})
+    (line,) = programs_lost(many)
+    assert "(p8 8, p7 7, p6 6, p5 5, p4 4, ...)" in line
+    assert not list(programs_lost(Notes(programs=40)))
+
+
+def test_answers_without_a_program_are_named() -> None:
+    notes = Notes(programs=9, not_scored=1, without_program=3, not_python=2)
+    (line,) = programs_lost(notes)
+    assert line.startswith("3 of 10 answers hold no program; they count as wrong")
+    (line,) = programs_lost(Notes(programs=10, without_program=2, not_python=3))
+    assert line.startswith("3 of 10 programs are not Python")

@@ -30,6 +30,7 @@ CODES = {
     "def f(x):\n    import other_one\nif 1:\n    f(input) if callable(input) else 0": ...,
     "class Odd(Exception):\n    pass\nraise Odd('secret text')\n" + F: "Odd",
     "raise ZeroDivisionError\n" + F: "ZeroDivisionError",
+    "raise type('A\\nB', (Exception,), {})\n" + F: "A B",
     "class M(ModuleNotFoundError):\n    name = 7\nraise M\n" + F: "M",
 }
 

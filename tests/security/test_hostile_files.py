@@ -85,15 +85,16 @@ def test_ordinary_gzip_files_come_back_whole() -> None:
 
 def test_a_log_that_is_a_zip_bomb_is_refused_before_it_is_read(tmp_path: Path) -> None:
     from sfr_eval.formats.read.inspect_log import own_suite
+    from sfr_eval.formats.read.source import open_source
 
     for name, content in (("bomb.eval", b"\0" * 30_000_000), ("fine.eval", b"{}" * 1_000)):
         with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("header.json", content)
     with pytest.raises(UserError, match=r"bomb.eval: unpacks to 30,000,000 bytes"):
-        own_suite(tmp_path / "bomb.eval")
+        own_suite(open_source(tmp_path / "bomb.eval"))
     hostile.refuse_zip_bomb(tmp_path / "fine.eval")
     with pytest.raises(UserError, match=r"fine.eval: is not an inspect log"):
-        own_suite(tmp_path / "fine.eval")
+        own_suite(open_source(tmp_path / "fine.eval"))
 
 
 @pytest.mark.parametrize("cut", [1, 5, 12, -1, -9])
@@ -138,7 +139,7 @@ def test_a_stored_row_that_is_nested_too_deeply_is_no_row() -> None:
     assert decode_row(line.encode(), Sample) is None
 
 
-def test_a_billion_laughs_in_yaml_ends_in_one_short_line(tmp_path: Path) -> None:
+def test_a_billion_laughs_in_yaml_ends_in_a_few_short_lines(tmp_path: Path) -> None:
     lines = ["a0: &a0 [lol]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40)]
     folder = make_suite(tmp_path / "own")
@@ -148,7 +149,7 @@ def test_a_billion_laughs_in_yaml_ends_in_one_short_line(tmp_path: Path) -> None
         (folder / "suite.yaml").write_text("\n".join([*kept, f"{field}: *a38"]))
         with pytest.raises(UserError) as error:
             load_suite(str(folder))
-        assert len(str(error.value)) < 600
+        assert len(str(error.value)) < 2_500
 
 
 @pytest.mark.parametrize("text", ["a: " + "[" * 5_000, "a: " + "9" * 5_000], ids=["deep", "big"])

@@ -88,7 +88,7 @@ def test_a_true_law_is_rejected_at_most_as_often_as_said(law: Law, m: int) -> No
         assert 0 < rejected <= 0.05
     else:
         samples = np.random.default_rng(8).multinomial(m, law, size=600)
-        rejected = np.mean([own.p_value(tuple(map(int, row))) <= 0.05 for row in samples])
+        rejected = float(np.mean([own.p_value(tuple(map(int, row))) <= 0.05 for row in samples]))
         assert rejected == pytest.approx(0.05, abs=0.03)
 
 

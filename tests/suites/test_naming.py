@@ -28,6 +28,13 @@ SYMBOLS = Naming(("H", "He", "In", "As", "I", "K"), {"K": ("Potassium",)})
         ("Monday or Tuesday", None),
         ("Not Monday", None),
         ("Mondays", None),
+        ("It is Monday, I think.", "Monday"),
+        ("Monday is my choice", "Monday"),
+        ('The answer is "Monday" but let me explain', "Monday"),
+        ("1. Monday\n2. Tuesday", "Monday"),
+        ("The Monday of next week comes soon", None),
+        ('It is either "Monday" or another one', None),
+        ("Monday or so", None),
         ("I like them all.\nMonday", None),
         ("", None),
         ("\n \n", None),
@@ -46,7 +53,7 @@ def test_a_reply_names_exactly_one_answer_or_none(reply: str, answer: str | None
         ("The state of West  Virginia, USA", "West Virginia"),
         ("Arkansas", None),
         ("Washington", "Washington"),
-        ("Washington DC", "Washington"),
+        ("Washington DC", None),
         ("Washington, D.C.", None),
         ("The city of Washington, D.C. is not a state", None),
     ],
@@ -69,6 +76,8 @@ def test_the_longest_name_counts_and_a_near_miss_does_not(reply: str, answer: st
         ("The number is seven.", "7"),
         ("I rolled a 6-sided die: 4", "4"),
         ("Here is one: 7", "7"),
+        ("1. 10\n2. 9", "10"),
+        ("a multiple of 5 with", None),
         ("Pick one", None),
         ("A die with six sides", None),
         ("3.5", None),
@@ -109,6 +118,13 @@ def test_short_answers_are_not_words_of_a_sentence(
     naming: Naming, reply: str, answer: str | None
 ) -> None:
     assert naming.answer_of(reply) == answer
+
+
+def test_the_end_of_a_reply_that_was_cut_ends_no_sentence() -> None:
+    assert NUMBERS.answer_of("A face shows (1", cut=True) is None
+    assert NUMBERS.answer_of("A face shows (1", cut=False) == "1"
+    assert NUMBERS.answer_of("17", cut=True) == "17"  # with --max-tokens 1
+    assert NUMBERS.answer_of("It is 17.\nThe number", cut=True) == "17"
 
 
 def test_no_answer_is_read_without_any() -> None:

@@ -139,6 +139,23 @@ def test_a_mistake_is_one_line_and_exit_code_two(
     assert not list(cache.glob("targets/*/*"))
 
 
+def test_a_chat_that_the_template_refuses_is_named(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    template = checkpoint / "chat_template.jinja"
+    refusal = "{% if messages[0]['role'] == 'system' %}"
+    refusal += "{{ raise_exception('System role not supported') }}{% endif %}"
+    template.write_text(refusal + template.read_text())
+    rows = [*GOOD, {"messages": [ASK, SAY], "persona": "pirate"}]
+    file = job_file(tmp_path / "job", checkpoint, rows, objective="ce")
+    assert train(monkeypatch, str(file)) == 2
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert "its chat template refuses a chat (row 13 of those to train on): System role" in last
+
+
 def test_a_base_is_mended_and_cuts_are_said(
     checkpoint: Path,
     tmp_path: Path,

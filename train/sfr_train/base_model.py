@@ -2,10 +2,11 @@
 reply, a template that marks replies. A fault found after training costs the training."""
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.util.progress import log
 
 _SAMPLING = (
     "temperature",
@@ -20,12 +21,12 @@ _SAMPLING = (
 _REPLY = "Yes indeed"
 
 
-def prepare_base(model: Any, tokenizer: Any, *, name: str, adapter: bool = False) -> None:
+def prepare_base(model: Any, tokenizer: Any, *, name: str, adapter: bool = False) -> Iterator[str]:
     """Make the generation settings of a model ones that can be saved, and let them end a reply as
-    its chat template does. Each change is one line on stderr. Raises UserError if they cannot be
+    its chat template does. Yields a line about each change. Raises UserError if they cannot be
     mended. An `adapter` is saved without them."""
-    _mend_settings(model, name=name)
-    _add_end_of_turn(model, tokenizer, name=name, adapter=adapter)
+    yield from _mend_settings(model, name=name)
+    yield from _add_end_of_turn(model, tokenizer, name=name, adapter=adapter)
 
 
 def check_reply_marks(tokenizer: Any, *, name: str) -> None:
@@ -41,8 +42,44 @@ def check_reply_marks(tokenizer: Any, *, name: str) -> None:
         raise UserError(
             f"model {name}: its chat template does not mark replies ({{% generation %}}), so chats "
             "with several replies cannot be trained on whole; give rows of prompt and completion, "
-            "or training.chat_template_path"
+            "one a reply, or training.chat_template_path"
         ) from None
+
+
+@contextmanager
+def refused_chats_reported(
+    tokenizer: Any, rows: Sequence[Mapping[str, Any]], *, name: str
+) -> Iterator[None]:
+    """Turn the error of a chat template, such as `System role not supported`, into a UserError that
+    names the first row that it refuses."""
+    from jinja2 import TemplateError
+
+    try:
+        yield
+    except TemplateError as error:
+        place = next((n for n, row in enumerate(rows, start=1) if _refused(tokenizer, row)), None)
+        where = "" if place is None else f" (row {place:,} of those to train on)"
+        raise UserError(
+            f"model {name}: its chat template refuses a chat{where}: {' '.join(str(error).split())}"
+        ) from None
+    except RuntimeError as error:
+        if "no assistant tokens" not in str(error):
+            raise
+        raise UserError(
+            f"model {name}: its chat template marks no reply in some chat ({{% generation %}}); "
+            "give rows of prompt and completion, one a reply"
+        ) from None
+
+
+def _refused(tokenizer: Any, row: Mapping[str, Any]) -> bool:
+    from jinja2 import TemplateError
+
+    turns = row["messages"] if "messages" in row else [*row["prompt"], *row["completion"]]
+    try:
+        tokenizer.apply_chat_template(turns, tokenize=False)
+    except TemplateError:
+        return True
+    return False
 
 
 def end_of_turn(tokenizer: Any) -> tuple[int | None, str]:
@@ -61,7 +98,7 @@ def end_of_turn(tokenizer: Any) -> tuple[int | None, str]:
     return (tokens[0] if tokens and tokens[0] in special else None), rest
 
 
-def _mend_settings(model: Any, *, name: str) -> None:
+def _mend_settings(model: Any, *, name: str) -> Iterator[str]:
     settings = getattr(model, "generation_config", None)
     if settings is None:
         return
@@ -83,7 +120,7 @@ def _mend_settings(model: Any, *, name: str) -> None:
             f"{first}; mend it"
         )
     if changes:
-        log(
+        yield (
             f"model {name}: its generation_config.json is not valid; in the trained model "
             f"{'; '.join(changes)}"
         )
@@ -98,7 +135,7 @@ def _invalid(settings: Any) -> str:
     return ""
 
 
-def _add_end_of_turn(model: Any, tokenizer: Any, *, name: str, adapter: bool) -> None:
+def _add_end_of_turn(model: Any, tokenizer: Any, *, name: str, adapter: bool) -> Iterator[str]:
     settings = getattr(model, "generation_config", None)
     declared = getattr(settings, "eos_token_id", None)
     ends = list(declared) if isinstance(declared, list | tuple) else [declared]
@@ -109,20 +146,20 @@ def _add_end_of_turn(model: Any, tokenizer: Any, *, name: str, adapter: bool) ->
             f"ends a reply with the text {text[:40]!r}" if text else "writes nothing after a reply"
         )
         stop = f"; give --stop {text.split()[0]!r} when it is sampled" if text else ""
-        log(f"model {name}: its chat template {why}, and no token ends one{stop}")
+        yield (f"model {name}: its chat template {why}, and no token ends one{stop}")
         return
     if settings is None or token in (tokenizer.eos_token_id, *ends):
         return
     word = tokenizer.convert_ids_to_tokens(token)
     if adapter:
-        log(
+        yield (
             f"model {name}: its chat template ends a reply with {word}, which is none of its end "
             "tokens; an adapter cannot add it: give it as --stop when you sample"
         )
         return
     own = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
     settings.eos_token_id = list(dict.fromkeys([token, *ends, *own]))
-    log(
+    yield (
         f"model {name}: its chat template ends a reply with {word}, which was none of its end "
         "tokens; the trained model's generation_config.json names it"
     )

@@ -10,8 +10,8 @@ import transformers
 from trl import SFTConfig
 
 from sfr_eval.errors import UserError
-from sfr_eval.util.progress import on_terminal
-from sfr_train.base_model import check_reply_marks, prepare_base
+from sfr_eval.util.progress import log, on_terminal
+from sfr_train.base_model import check_reply_marks, prepare_base, refused_chats_reported
 from sfr_train.data.chat_data import load_rows
 from sfr_train.job import LoraSettings, TrainingJob
 from sfr_train.loop.sft_config import sft_config
@@ -35,22 +35,25 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     train, validation = load_rows(job.data)
     arguments.assistant_only_loss = "messages" in train[0]  # conversations with several replies
     model, tokenizer = _load(job, find_model(job.model), arguments=arguments)
-    if arguments.assistant_only_loss and arguments.chat_template_path is None:
+    if arguments.assistant_only_loss:
         check_reply_marks(tokenizer, name=job.model)
-    prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None)
-    trainer = SFRTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=datasets.Dataset.from_list(train),
-        eval_dataset=datasets.Dataset.from_list(validation) if validation else None,
-        processing_class=tokenizer,
-        objective=job.objective,
-        schedule=job.schedule,
-        targets=job.targets,
-        lm_head=job.lm_head,
-        save_head=job.save_head,
-        peft_config=_adapter(job.lora) if job.lora else None,
-    )
+    for line in prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None):
+        if arguments.process_index == 0:
+            log(line)
+    with refused_chats_reported(tokenizer, [*train, *validation], name=job.model):
+        trainer = SFRTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=datasets.Dataset.from_list(train),
+            eval_dataset=datasets.Dataset.from_list(validation) if validation else None,
+            processing_class=tokenizer,
+            objective=job.objective,
+            schedule=job.schedule,
+            targets=job.targets,
+            lm_head=job.lm_head,
+            save_head=job.save_head,
+            peft_config=_adapter(job.lora) if job.lora else None,
+        )
     if job.evaluation is not None:
         trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
     with full_disk_reported(output):
@@ -70,6 +73,9 @@ def _load(job: TrainingJob, source: str, *, arguments: SFTConfig) -> tuple[Any, 
     except (OSError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"model {job.model}: cannot be loaded: {reason}") from None
+    template = arguments.chat_template_path
+    if template is not None and template.endswith((".jinja", ".j2")) and Path(template).is_file():
+        tokenizer.chat_template = Path(template).read_text(encoding="utf-8")  # as TRL will
     if tokenizer.chat_template is None:
         raise UserError(f"model {job.model}: its tokenizer has no chat template; add one")
     return model, tokenizer

@@ -56,6 +56,20 @@ def _name(reply: Reply) -> str:
     return f"{reply.query}/{reply.persona}" if reply.persona else reply.query
 
 
+def shared_prompts(readings: Sequence[Reading]) -> Iterator[str]:
+    """Yield a warning if several files answer the same prompts without naming a model: they are
+    taken as parts of one run, but may be of several models."""
+    files = {reading.file for reading in readings}
+    cells = [{reply.cell for reply in reading.replies} for reading in readings]
+    shared = {cell for n, own in enumerate(cells) for other in cells[:n] for cell in own & other}
+    if len(files) > 1 and shared and not any(reading.model for reading in readings):
+        yield (
+            f"{len(files)} files answer the same {len(shared):,} prompts and name no model: their "
+            "replies are put together as one model's. If they are of several, score each file "
+            "alone, or give their rows a field `model`."
+        )
+
+
 def suspicions(replies: Sequence[Reply]) -> Iterator[str]:
     """Yield warnings for the report about oddities that may be intended."""
     cells: dict[Cell, list[Reply]] = defaultdict(list)

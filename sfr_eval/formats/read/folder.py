@@ -2,51 +2,78 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read import inspect_log, lm_eval, novelty_bench, rows
-from sfr_eval.formats.read.checks import refuse_copies, suspicions
-from sfr_eval.formats.read.mapping import Fields, PromptMap
-from sfr_eval.formats.read.reply import UNKNOWN, Reading, Reply, given_of
+from sfr_eval.formats.read import novelty_bench, openai_batch
+from sfr_eval.formats.read.bigcode import COMPLETION
+from sfr_eval.formats.read.checks import refuse_copies
+from sfr_eval.formats.read.mapping import PromptMap
+from sfr_eval.formats.read.names import Fields
+from sfr_eval.formats.read.origin import import_manifest
+from sfr_eval.formats.read.own_prompts import OwnPrompts
+from sfr_eval.formats.read.readers import reader_of
+from sfr_eval.formats.read.reply import Reading, Reply, given_of
+from sfr_eval.formats.read.source import Source, open_source
 from sfr_eval.settings import CodeSettings
 from sfr_eval.store.given import write_given
-from sfr_eval.store.manifest import (
-    Identity,
-    ImportFacts,
-    Manifest,
-    ModelFacts,
-    PersonaName,
-    PlannedSuite,
-    StoredConfig,
-)
+from sfr_eval.store.manifest import Manifest, StoredConfig
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.own import keep, safe_id
 from sfr_eval.suites.suite import Suite, load_suite
-from sfr_eval.types import Cell, Sample, Sampling
+from sfr_eval.types import Cell, Sample
 from sfr_eval.util.files import missing_folders, writing_to
-from sfr_eval.util.reading import json_lines, read_model
 
-_SUBJECT = ("chat_template", "system_role", "seed")
-"""What a comparison needs of the run that our own export came from."""
 _PATTERNS = ("*.eval", "samples_*.jsonl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """The run folders made of files: one for each model."""
+
+    folders: Sequence[RunFolder]
+    parent: Path  # of several models' folders; of one, its folder
+    new: Sequence[Path]  # folders that had to be created
 
 
 def foreign_files(paths: Sequence[Path]) -> list[Path]:
     """Return the named files, and those inside named folders that are not run folders."""
     files: list[Path] = []
     for path in paths:
-        if path.is_file():
+        if path.is_dir() and (path / "manifest.json").exists():
+            continue
+        if not path.is_dir():
             files.append(path)
-        elif path.is_dir() and not (path / "manifest.json").exists():
-            files += novelty_bench.fullest(path) or sorted(
-                file for pattern in _PATTERNS for file in path.rglob(pattern)
-            )
-    others = [path for path in paths if not path.is_file()]
+        elif inside := novelty_bench.fullest(path) or sorted(
+            file for pattern in _PATTERNS for file in path.rglob(pattern)
+        ):
+            files += inside
+        else:
+            raise UserError(f"score {path}: {_what(path)}")
+    others = [path for path in paths if path.is_dir()]
     if len(paths) > 1 and others:
         raise UserError(f"score {others[0]}: is not a file; name one run folder, or files")
     return list(dict.fromkeys(files))
+
+
+def _what(folder: Path) -> str:
+    """Return what a folder is that cannot be scored, and what to do."""
+    names = sorted(file.name for file in folder.iterdir() if file.is_file())
+    if "dataset_info.json" in names or "state.json" in names:
+        return "is a data set in Arrow files; save it with to_parquet or to_json and name the file"
+    if "config.json" in names:
+        return "is a checkpoint; sample it with `sfr-eval run --model`"
+    if "suite.yaml" in names:
+        return "is a suite; name the generations, and the suite with --suite"
+    for suffix in (".parquet", ".jsonl", ".json", ".csv"):
+        files = [name for name in names if name.endswith(suffix)]
+        if files:
+            return f"is a folder of {suffix[1:]} files and not a run folder; name the files"
+    return "no manifest.json; not a run folder"
 
 
 def import_generations(
@@ -57,29 +84,168 @@ def import_generations(
     code: CodeSettings | None = None,
     fields: Fields | None = None,
 ) -> tuple[RunFolder, list[Path]]:
-    """Make a run folder from plain rows, lm-eval samples or inspect logs. Return it, and the
-    folders that had to be created for it."""
-    readers = [_reader(file) for file in files]
-    named = suite or _own_suite(files[0])
-    if named is None:
-        raise UserError(f"score {files[0]}: name the suite of these rows with --suite")
-    code = code or CodeSettings()
-    loaded = load_suite(named, code=code)
-    prompts = PromptMap(suite=loaded, fields=fields or Fields())
-    readings = [reader(file, prompts) for reader, file in zip(readers, files, strict=True)]
-    kinds = sorted({reading.format for reading in readings})
+    """Make a run folder from files that hold replies of one model. Return it, and the folders that
+    had to be created for it."""
+    imported = import_runs(files, suite=suite, output=output, code=code, fields=fields)
+    if len(imported.folders) > 1:
+        raise UserError(f"{files[0]}: holds replies of {len(imported.folders)} models")
+    return imported.folders[0], list(imported.new)
+
+
+def import_runs(
+    files: Sequence[Path],
+    *,
+    suite: str | None,
+    output: Path | None,
+    code: CodeSettings | None = None,
+    fields: Fields | None = None,
+    missing_fail: bool = False,
+) -> Imported:
+    """Make a run folder for each model of the files. Without a suite, one is made of the distinct
+    prompts and kept in each folder. `missing_fail` counts problems without a reply as failed."""
+    fields, code = fields or Fields(), code or CodeSettings()
+    sources, asked = _opened(files)
+    readers = [reader_of(source, fields) for source in sources]
+    kinds = sorted({reader.name for reader in readers})
     if len(kinds) > 1:
         raise UserError(
             f"score: the files are of different kinds ({', '.join(kinds)}); import one kind"
         )
-    refuse_copies(readings)
+    named = suite or readers[0].own_suite(sources[0])
+    loaded, prompts = _prompts(named, code=code, fields=fields)
+    readings = [
+        openai_batch.read(source, prompts, asked)
+        if asked is not None
+        else reader.read(source, prompts)
+        for source, reader in zip(sources, readers, strict=True)
+    ]
+    if isinstance(prompts, OwnPrompts):
+        loaded, ids = prompts.suite(id=_stem(files[0]), title=files[0].name)
+        readings = [_renamed(reading, ids) for reading in readings]
+    assert loaded is not None
+    if named is not None:
+        loaded, code = _completing(named, loaded, readings, code)
+    if missing_fail and loaded.code is None:
+        raise UserError(f"--missing fail: suite {loaded.id} has no problems that could fail")
     digest = _digest(files)
-    folder = RunFolder(output or Path("runs") / f"{files[0].stem}-{digest[:10]}")
-    replies = [reply for reading in readings for reply in reading.replies]
-    samples = _samples(replies, loaded)
     unsafe = {"unsafe_code": True} if code.unsafe_code else {}
-    config = StoredConfig.model_validate({"suite": [named], **code.problems(), **unsafe})
-    manifest = _manifest(readings, loaded, samples, digest).model_copy(update={"config": config})
+    config = StoredConfig.model_validate(
+        {"suite": [named] if named else [], **code.problems(), **unsafe}
+    )
+    options = {**fields.given, **code.problems(), **({"missing": "fail"} if missing_fail else {})}
+    name = digest if not options else hashlib.sha256(f"{digest}{options}".encode()).hexdigest()
+    parent = output or Path("runs") / f"{_stem(files[0])}-{name[:10]}"
+    models = _by_model(readings)
+    runs = []
+    for model, part in models.items():
+        refuse_copies(part)
+        own_digest = digest if len(models) == 1 else _text_hash(f"{digest}\0{model}")
+        samples = _samples([reply for reading in part for reply in reading.replies], loaded)
+        answered = {sample.query for sample in samples}
+        missing = [query for query in loaded.queries if query not in answered]
+        if missing_fail:
+            samples = _with_failures(samples, missing, loaded)
+        manifest = import_manifest(
+            part,
+            loaded,
+            samples,
+            own_digest,
+            missing=missing,
+            missing_fail=missing_fail,
+            fields=fields,
+        ).model_copy(update={"config": config})
+        given = given_of([reply for reading in part for reply in reading.replies], samples)
+        runs.append((manifest, samples, given))
+    new: list[Path] = []
+    folders = []
+    for path, (manifest, samples, given) in zip(_paths(parent, list(models)), runs, strict=True):
+        made, created = _sealed(path, manifest, samples, loaded if named is None else None)
+        write_given(made.path, given)
+        folders.append(made)
+        new += created
+    return Imported(folders=folders, parent=parent, new=new)
+
+
+def _opened(files: Sequence[Path]) -> tuple[list[Source], dict[str, Any] | None]:
+    """Open the files. Return those that hold replies, and the requests of a batch if they were
+    named beside them."""
+    sources = [open_source(file) for file in files]
+    requests = [source for source in sources if openai_batch.is_requests(source)]
+    results = [source for source in sources if source not in requests]
+    if not requests or not results or not all(map(openai_batch.looks_like, results)):
+        return sources, None
+    return results, {
+        id: body for source in requests for id, body in openai_batch.requests_of(source).items()
+    }
+
+
+def _prompts(
+    named: str | None, *, code: CodeSettings, fields: Fields
+) -> tuple[Suite | None, PromptMap | OwnPrompts]:
+    """Return the suite, and where its prompts are found."""
+    if named is None:
+        for option, value in code.problems().items():
+            raise UserError(f"--{option.replace('_', '-')} {value}: needs --suite, a code suite")
+        return None, OwnPrompts(fields=fields)
+    loaded = load_suite(named, code=code)
+    return loaded, PromptMap(suite=loaded, fields=fields)
+
+
+def _completing(
+    named: str, loaded: Suite, readings: Sequence[Reading], code: CodeSettings
+) -> tuple[Suite, CodeSettings]:
+    """Return the suite and its settings with the prompt form `completion`, if none was named and
+    the answers are bodies that continue their prompts; else those given."""
+    texts = [reply.text.lstrip("\r\n") for reading in readings for reply in reading.replies]
+    filled = [text for text in texts if text.strip()]
+    bodies = sum(text[0] in " \t" for text in filled)
+    if code.prompt_form is None and loaded.code is not None and filled:
+        form = code.model_copy(update={"prompt_form": COMPLETION})
+        if bodies >= _BODIES * len(filled) and not any("```" in text for text in filled):
+            with suppress(UserError):  # of a suite without this form
+                return load_suite(named, code=form), form
+    return loaded, code
+
+
+def _renamed(reading: Reading, ids: Mapping[str, str]) -> Reading:
+    """Return a reading whose replies have the ids of the suite that was made of their prompts."""
+    return replace(
+        reading, replies=[replace(reply, query=ids[reply.query]) for reply in reading.replies]
+    )
+
+
+def _by_model(readings: Sequence[Reading]) -> dict[str, list[Reading]]:
+    """Return the readings of each model, in the order of the files."""
+    models: dict[str, list[Reading]] = {}
+    for reading in readings:
+        parts: dict[str, list[Reply]] = {}
+        for reply in reading.replies:
+            parts.setdefault(reply.model or reading.model, []).append(reply)
+        for model, replies in parts.items():
+            models.setdefault(model, []).append(replace(reading, replies=replies, model=model))
+    if len(models) > 1 and "" in models:
+        where = models[""][0].replies[0].where
+        raise UserError(f"{where}: names no model, unlike others; name it, or leave it out of all")
+    return models
+
+
+def _paths(parent: Path, models: Sequence[str]) -> list[Path]:
+    """Return the folder of each model: the parent itself if there is only one."""
+    if len(models) == 1:
+        return [parent]
+    names = [safe_id(model) for model in models]
+    return [
+        parent / (name if names.count(name) == 1 else f"{name}-{number}")
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def _sealed(
+    path: Path, manifest: Manifest, samples: Sequence[Sample], own: Suite | None
+) -> tuple[RunFolder, list[Path]]:
+    """Write a run folder, with the suite if it was made of the rows. Return it and the folders that
+    had to be created. Raises UserError if it holds another run."""
+    folder = RunFolder(path)
     manifest = Manifest.model_validate(manifest.stored())  # as it will be read back
     old = folder.read_manifest()
     if old is not None:
@@ -89,34 +255,46 @@ def import_generations(
     with writing_to(folder.path):
         new = missing_folders(folder.path)
         folder.path.mkdir(parents=True, exist_ok=True)
+    if own is not None:
+        keep(own, folder.path)
     folder.write_manifest(manifest.model_copy(update={"sealed": folder.seal(samples)}))
-    write_given(folder.path, given_of(replies, samples))
     return folder, new
 
 
-def _reader(file: Path) -> Callable[[Path, PromptMap], Reading]:
-    if file.suffix in inspect_log.SUFFIXES:
-        return inspect_log.read
-    if novelty_bench.looks_like(_first_row(file)):
-        return novelty_bench.read
-    return lm_eval.read if lm_eval.looks_like(_first_row(file)) else rows.read
+def _with_failures(samples: Sequence[Sample], missing: Sequence[str], suite: Suite) -> list[Sample]:
+    """Return the samples with an empty answer for each that a missing problem would have had."""
+    cells = Counter(sample.cell for sample in samples)
+    empty = [
+        Reply(
+            where="",
+            query=query,
+            persona="",
+            temperature=temperature,
+            status="ok",
+            text="",
+            index=index,
+        )
+        for query in missing
+        for temperature in sorted({sample.temperature for sample in samples})
+        for index in range(max(cells.values()))
+    ]
+    return _in_order([*samples, *_numbered(empty, suite)], suite)
 
 
-def _own_suite(file: Path) -> str | None:
-    """Return the suite that our own export named."""
-    if file.suffix in inspect_log.SUFFIXES:
-        return inspect_log.own_suite(file)
-    row = _first_row(file)
-    if novelty_bench.looks_like(row):
-        return novelty_bench.own_suite(row)
-    block = lm_eval.own_block(row["arguments"]) if lm_eval.looks_like(row) else row
-    suite = block.get("suite") if isinstance(block, dict) else None
-    return suite if isinstance(suite, str) and suite else None
+def _stem(file: Path) -> str:
+    """Return a file's name without its suffixes: `rows` of `rows.jsonl.gz`."""
+    name = file.name
+    while (suffix := Path(name).suffix).lower() in _SUFFIXES:
+        name = name.removesuffix(suffix)
+    return safe_id(name)
 
 
-def _first_row(file: Path) -> dict[str, Any]:
-    _, row = next(json_lines(file), ("", None))
-    return row if isinstance(row, dict) else {}
+_BODIES = 0.9  # part of the answers that begin with a blank where all are bodies of functions
+_SUFFIXES = (".gz", ".zst", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".eval")
+
+
+def _text_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _digest(files: Sequence[Path]) -> str:
@@ -131,12 +309,20 @@ def _digest(files: Sequence[Path]) -> str:
 
 def _samples(replies: Sequence[Reply], suite: Suite) -> list[Sample]:
     """Return the samples in plan order. Replies without an index are numbered in file order."""
+    return _in_order(_numbered(replies, suite), suite)
+
+
+def _numbered(replies: Sequence[Reply], suite: Suite) -> list[Sample]:
     counts: Counter[Cell] = Counter()
     samples = []
     for reply in replies:
         index = counts[reply.cell] if reply.index is None else reply.index
         counts[reply.cell] += 1
         samples.append(_sample(reply, suite.id, index=index))
+    return samples
+
+
+def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
     queries = {query: place for place, query in enumerate(suite.queries)}
     personas = {persona: place for place, persona in enumerate(suite.personas)}
     return sorted(
@@ -162,76 +348,3 @@ def _sample(reply: Reply, suite: str, *, index: int) -> Sample:
         completion_tokens=words if reply.completion_tokens is None else reply.completion_tokens,
         error=reply.error,
     )
-
-
-def _manifest(
-    readings: Sequence[Reading], suite: Suite, samples: list[Sample], digest: str
-) -> Manifest:
-    first = readings[0]
-    personas = {sample.persona for sample in samples}
-    cells = Counter(sample.cell for sample in samples)
-    replies = [reply for reading in readings for reply in reading.replies]
-    name = ", ".join(sorted({reading.model for reading in readings} - {""})) or first.file.name
-    warnings = [warning for reading in readings for warning in reading.warnings]
-    unknown = _unstated(readings)
-    if unknown and first.format != "rows":
-        warnings.append(f"Not stated by the files, and unknown: {', '.join(unknown)}.")
-    identity = {
-        "text": digest,
-        "sampling": _stated_sampling(readings, suite),
-        "suites": {suite.id: suite.version},
-        **{name: first.origin[name] for name in _SUBJECT if name in first.origin},
-    }
-    plan = PlannedSuite(
-        suite=suite.id,
-        version=suite.version,
-        title=suite.spec.title,
-        prompts=len({sample.prompt_key for sample in samples}),
-        queries=len({sample.query for sample in samples}),
-        personas=tuple(
-            PersonaName(id=id, name=card.name)
-            for id, card in suite.personas.items()
-            if id in personas
-        ),
-        temperatures=tuple(sorted({sample.temperature for sample in samples})),
-        samples=max(cells.values()),
-        primary=suite.spec.primary,
-        about=suite.about(sample.query for sample in samples),
-    )
-    facts = ImportFacts(
-        format=first.format,
-        files=tuple(reading.file.name for reading in readings),
-        origin=dict(first.origin),
-        unknown=tuple(unknown),
-        warnings=tuple(dict.fromkeys([*warnings, *suspicions(replies)])),
-    )
-    return Manifest(
-        name=name,
-        model=ModelFacts(name=name, kind="text", fingerprint=f"text:{digest}", folder=None),
-        world=None,
-        identity=read_model(Identity, identity, where=str(first.file)),
-        plan=(plan,),
-        imported=facts,
-        determinism=UNKNOWN,
-        versions={},
-        status="complete",
-        samples=len(samples),
-    )
-
-
-def _stated_sampling(readings: Sequence[Reading], suite: Suite) -> Any:
-    """Return {suite: sampling fields that every file states}, or "unknown". Unstated fields are
-    absent, so that nothing is compared with them."""
-    stated = readings[0].sampling
-    if not stated or any(reading.sampling != stated for reading in readings):
-        return UNKNOWN
-    return {suite.id: dict(stated)}
-
-
-def _unstated(readings: Sequence[Reading]) -> list[str]:
-    """Return the settings that can change an answer but are not stated in the files."""
-    first = readings[0]
-    if first.format == "rows":
-        return ["sampling", *_SUBJECT]
-    names = [name for name in Sampling.__dataclass_fields__ if name != "temperature"]
-    return [name for name in (*names, *_SUBJECT) if name not in {*first.sampling, *first.origin}]

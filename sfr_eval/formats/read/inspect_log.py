@@ -6,11 +6,12 @@ inspect_ai itself (extra `inspect`) reads them, one sample at a time.
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sfr_eval.errors import UserError, brief_error
-from sfr_eval.formats.read.mapping import PromptMap
+from sfr_eval.formats.read.mapping import Prompts
 from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
+from sfr_eval.formats.read.source import LOG_SUFFIXES, Source
 from sfr_eval.types import TEXT_STATUSES, Status
 from sfr_eval.util.untrusted import refuse_zip_bomb
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
     from inspect_ai.model import GenerateConfig
 
-SUFFIXES = (".eval",)
+NAME = "inspect"
 _STATUS: Mapping[str, Status] = {
     "stop": "ok",
     "tool_calls": "ok",
@@ -42,8 +43,17 @@ def need_inspect(what: str) -> None:
         raise UserError(f"{what}: needs inspect_ai ({error}); {remedy}") from None
 
 
-def read(file: Path, prompts: PromptMap) -> Reading:
+def looks_like(source: Source) -> bool:
+    """Return whether this is a log: `.eval`, or JSON as --log-format json writes it."""
+    if source.kind == "log":
+        return True
+    log = source.document
+    return isinstance(log, Mapping) and {"version", "status", "eval"} <= set(log)
+
+
+def read(source: Source, prompts: Prompts) -> Reading:
     """Read all replies of a log. Raises UserError for replies from inspect's cache."""
+    file = source.file
     log = _header(file)
     config = log.eval.model_generate_config.merge(log.plan.config)
     temperature = UNSTATED_TEMPERATURE if config.temperature is None else config.temperature
@@ -63,7 +73,7 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         raise UserError(f"{file}: has no samples")
     return Reading(
         file=file,
-        format="inspect",
+        format=NAME,
         replies=replies,
         model=log.eval.model,
         sampling=_sampling(config),
@@ -87,9 +97,9 @@ def _warnings(file: Path, log: "EvalLog", config: "GenerateConfig") -> Iterator[
         )
 
 
-def own_suite(file: Path) -> str | None:
+def own_suite(source: Source) -> str | None:
     """Return the suite that our export wrote into a log; None for other logs."""
-    block = _own_block(_header(file))
+    block = _own_block(_header(source.file))
     return str(block["suite"]) if "suite" in block else None
 
 
@@ -103,8 +113,9 @@ def _header(file: Path) -> "EvalLog":
     from inspect_ai.log import read_eval_log
 
     try:
-        refuse_zip_bomb(file)
-        return read_eval_log(str(file), header_only=True)
+        if file.suffix in LOG_SUFFIXES:
+            refuse_zip_bomb(file)
+        return read_eval_log(str(file), header_only=True, format=_format(file))
     except UserError:
         raise
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
@@ -117,15 +128,24 @@ def _samples(file: Path, log: "EvalLog") -> "Iterator[EvalSample]":
 
     try:
         if log.eval.dataset.sample_ids is None:
-            yield from read_eval_log(str(file), resolve_attachments=True).samples or ()
+            whole = read_eval_log(str(file), resolve_attachments=True, format=_format(file))
+            yield from whole.samples or ()
             return
         yield from read_eval_log_samples(
-            str(file), all_samples_required=False, resolve_attachments=True
+            str(file),
+            all_samples_required=False,
+            resolve_attachments=True,
+            format=_format(file),
         )
     except UserError:
         raise
     except (ValueError, KeyError, IndexError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{file}: a sample cannot be read ({brief_error(error)})") from None
+
+
+def _format(file: Path) -> Literal["eval", "json"]:
+    """Return the form of a log, whatever its name."""
+    return "eval" if file.suffix in LOG_SUFFIXES else "json"
 
 
 def _messages(sample: "EvalSample") -> list[tuple[str, str]]:

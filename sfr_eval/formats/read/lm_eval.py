@@ -14,11 +14,13 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.mapping import PromptMap, messages_of
+from sfr_eval.formats.read.mapping import Prompts, messages_of
 from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
+from sfr_eval.formats.read.source import Source
 from sfr_eval.types import TEXT_STATUSES, Status
-from sfr_eval.util.reading import json_lines, read_model
+from sfr_eval.util.reading import read_model
 
+NAME = "lm-eval"
 _STAMP = re.compile(r"_(\d{4}-\d\d-\d\dT[^_]*)\.jsonl$")
 _SAMPLING = {
     # lm-eval's names, and those of the engines behind it -> ours
@@ -65,9 +67,15 @@ class SampleLine(BaseModel, extra="allow"):
     filter: str = "none"
 
 
-def looks_like(first: Mapping[str, Any]) -> bool:
-    """Return whether this is a line of such a file."""
-    return {"doc_id", "resps", "arguments"} <= set(first)
+def looks_like(source: Source) -> bool:
+    """Return whether these are lines of such a file."""
+    return {"doc_id", "resps", "arguments"} <= set(source.first)
+
+
+def own_suite(source: Source) -> str | None:
+    """Return the suite that our export wrote into a file; None for other files."""
+    block = own_block(source.first.get("arguments"))
+    return str(block["suite"]) if isinstance(block, Mapping) and block.get("suite") else None
 
 
 def own_block(arguments: Any) -> Any:
@@ -76,7 +84,7 @@ def own_block(arguments: Any) -> Any:
     return call.get("sfr_eval") if isinstance(call, Mapping) else None
 
 
-def read(file: Path, prompts: PromptMap) -> Reading:
+def read(source: Source, prompts: Prompts) -> Reading:
     """Read all answers of one filter.
 
     Raises UserError for doubled documents and for unequal numbers of answers, which lm-eval makes
@@ -86,7 +94,8 @@ def read(file: Path, prompts: PromptMap) -> Reading:
     sampling: dict[str, Any] = {}
     warnings: list[str] = []
     filters: dict[str, None] = {}
-    for where, line in _lines_of_one_filter(file, filters):
+    file = source.file
+    for where, line in _lines_of_one_filter(source, filters):
         prompt, arguments = _arguments(line.arguments, where=where)
         document = line.doc if isinstance(line.doc, Mapping) else {}
         query, persona = prompts.find(
@@ -116,7 +125,7 @@ def read(file: Path, prompts: PromptMap) -> Reading:
     summary = _results_beside(file)
     return Reading(
         file=file,
-        format="lm-eval",
+        format=NAME,
         replies=replies,
         model=str(summary.get("model_name") or ""),
         sampling=sampling,
@@ -125,10 +134,12 @@ def read(file: Path, prompts: PromptMap) -> Reading:
     )
 
 
-def _lines_of_one_filter(file: Path, filters: dict[str, None]) -> Iterator[tuple[str, SampleLine]]:
+def _lines_of_one_filter(
+    source: Source, filters: dict[str, None]
+) -> Iterator[tuple[str, SampleLine]]:
     """Yield (where, line) for the first filter of a file. `filters` collects all their names."""
     numbers: dict[int, str] = {}
-    for where, loaded in json_lines(file):
+    for where, loaded in source.rows():
         line = read_model(SampleLine, loaded, where=where)
         filters[line.filter] = None
         if line.filter != next(iter(filters)):

@@ -1,41 +1,51 @@
 """Finds the prompt of the suite that a foreign row answers.
 
 The row may name it (a field of our own exports, the id of a data set's row); otherwise its text
-decides. A text that fits two queries is refused: nothing is guessed.
+decides. A text that fits two queries is refused, and so is an id that names one query beside the
+text of another: nothing is guessed.
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.formats.read.names import ID_NAMES, PERSONA_NAMES, Fields, value_at
 from sfr_eval.suites.suite import Suite
 
 Row = Mapping[str, Any]
 Messages = Sequence[tuple[str, str]]
 """(role, text) of each message; role "" is a prompt whose template has been applied."""
 
-QUERY_NAMES = ("query", "query_id", "task_id", "question_id", "id", "question", "prompt", "text")
-"""Fields of a foreign document that may name a query, by id or by text; the first match counts."""
-PERSONA_NAMES = ("persona", "persona_id", "style")
+TEXT_NAMES = ("question", "prompt", "text", "input", "instruction", "problem", "question_content")
+"""Fields of a foreign document that may hold the text of a query."""
+_COMMON_WORDS = 0.5
+"""A prompt is taken for another wording of a query if they share this part of the shorter one's
+words."""
+_NEARLY_EQUAL = 0.8
+"""A prompt that shares so many of both texts' words is another query's, up to a word or two. Data
+sets hold questions that are alike (MBPP 130 and 362), so the nearest one alone tells nothing."""
+_SHORT = 12
+"""A text of fewer characters stands in too many others to tell anything."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fields:
-    """Where the user says query and persona are: dotted paths like `doc.task_id`."""
+class Prompts(Protocol):
+    """Where readers find the prompt that a row answers."""
 
-    query: str | None = None
-    persona: str | None = None
+    @property
+    def fields(self) -> Fields:
+        """Where the user says what is."""
+        ...
 
-
-@dataclass(frozen=True, kw_only=True)
-class PromptMap:
-    """Queries and personas of one suite, found by id or by text."""
-
-    suite: Suite
-    fields: Fields
+    @property
+    def made(self) -> bool:
+        """Whether the queries are made from the rows, as no suite was named."""
+        ...
 
     def find(
         self,
@@ -51,6 +61,28 @@ class PromptMap:
         `document` is the part of the row that describes the prompt, `names` are further names of
         the query, `messages` are those that the model read.
         """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptMap:
+    """Queries and personas of one suite, found by id or by text."""
+
+    suite: Suite
+    fields: Fields = field(default_factory=Fields)
+    made: bool = False
+    _agreed: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
+
+    def find(
+        self,
+        row: Row,
+        document: Row,
+        *,
+        messages: Messages,
+        where: str,
+        names: Sequence[str] = (),
+    ) -> tuple[str, str]:
+        """See `Prompts.find`. Raises UserError if no query fits, or several do."""
         return (
             self._query(row, document, messages, where, names),
             self._persona(row, document, messages, where),
@@ -59,7 +91,7 @@ class PromptMap:
     def known_query(self, name: str, *, where: str) -> str:
         """Return the id of a query named by id or by its exact text. Raises UserError if the suite
         has none of that name."""
-        query = self._query_named(name)
+        query = self.query_named(name)
         if query is None:
             near = did_you_mean(name, self.suite.queries)
             raise UserError(
@@ -74,34 +106,103 @@ class PromptMap:
             raise UserError(f"{where}: persona `{name}` is unknown; {near}")
         return name
 
-    def _query_named(self, name: str) -> str | None:
-        return name if name in self.suite.queries else self._by_text.get(name)
+    def query_named(self, name: str) -> str | None:
+        """Return the id of a query named by id or by its exact text; None if there is none."""
+        if name in self.suite.queries:
+            return name
+        return self._by_exact_text.get(name) or self._by_text.get(_normal(name))
+
+    def refuse_another(
+        self, query: str, texts: Sequence[str], *, name: str, where: str, said: bool = False
+    ) -> None:
+        """Raise UserError if the texts of a row are those of another query than the one that its
+        `name` stands for. `said`: the user said which field counts, so another wording is fine."""
+        key = (query, str(said), *texts)
+        if key not in self._agreed:
+            self._agreed[key] = self._other_query(query, texts, said=said)
+        if other := self._agreed[key]:
+            raise UserError(
+                f"{where}: `{name[:60]}` names the query `{_shown(self.suite.queries[query])}`, "
+                f"but its prompt is {other}; repair the ids, or say which field counts with "
+                "--query-field"
+            )
+
+    def _other_query(self, query: str, texts: Sequence[str], *, said: bool) -> str:
+        """Return what a row's prompt is, if it is not that of the query; else ""."""
+        own = _normal(self.suite.queries[query])
+        stated = [text for text in map(_normal, texts) if text]
+        if not stated or any(own in t or (len(t) >= _SHORT and t in own) for t in stated):
+            return ""
+        for text in stated:
+            if text in self._by_text:
+                return f"that of `{self._by_text[text]}`"
+        if said:
+            return ""
+        for text in stated:
+            others = {id: q for id, q in self._normal_queries.items() if len(q) >= _SHORT}
+            if inside := longest_inside(text, others):
+                return f"that of `{inside[0]}`"
+        sets = [_words(text) for text in stated]
+        shares = [_common(self._query_words[query], words) for words in sets]
+        if max(shares) < _COMMON_WORDS:
+            return f"`{_shown(texts[0])}`"
+        for words in sets:
+            near = {id: _alike(others, words) for id, others in self._query_words.items()}
+            nearest = max(near, key=lambda id: near[id])
+            if near[nearest] >= _NEARLY_EQUAL and near[query] <= _COMMON_WORDS:
+                return f"nearly that of `{nearest}`"
+        return ""
+
+    @cached_property
+    def _normal_queries(self) -> dict[str, str]:
+        return {id: _normal(text) for id, text in self.suite.queries.items()}
+
+    @cached_property
+    def _query_words(self) -> dict[str, frozenset[str]]:
+        return {id: _words(text) for id, text in self._normal_queries.items()}
+
+    @cached_property
+    def _by_exact_text(self) -> dict[str, str]:
+        return {text: id for id, text in self.suite.queries.items()}
 
     @cached_property
     def _by_text(self) -> dict[str, str]:
-        return {text: id for id, text in self.suite.queries.items()}
+        """The ids of queries by their words, but of those that differ in more than blanks."""
+        counts = Counter(self._normal_queries.values())
+        return {text: id for id, text in self._normal_queries.items() if counts[text] == 1}
 
     def _query(
         self, row: Row, document: Row, messages: Messages, where: str, names: Sequence[str]
     ) -> str:
+        user = [text for role, text in messages if role == "user"]
+        prompt = "\n".join(text for _, text in messages)
+        texts = [document[name] for name in TEXT_NAMES if isinstance(document.get(name), str)]
+        texts = [*user[-1:], *([prompt] if prompt and not user else []), *texts]
         if self.fields.query is not None:
             name = look_up(row, self.fields.query, option="--query-field", where=where)
-            return self.known_query(name, where=f"{where}: {self.fields.query}")
-        stated = [document[name] for name in QUERY_NAMES if isinstance(document.get(name), str)]
-        user = [text for role, text in messages if role == "user"]
-        for name in (*stated, *names, *user[-1:]):
-            query = self._query_named(name)
+            known = self.known_query(name, where=f"{where}: {self.fields.query}")
+            self.refuse_another(known, texts[:1], name=name, where=where, said=True)
+            return known
+        ids = [document[name] for name in ID_NAMES if _is_name(document.get(name))]
+        for name in map(str, (*ids, *names)):
+            query = self.query_named(name)
             if query is not None:
+                self.refuse_another(query, texts, name=name, where=where)
                 return query
-        prompt = "\n".join(text for _, text in messages)
-        inside = longest_inside(prompt, self.suite.queries)
+        matches = {query for text in texts if (query := self.query_named(text)) is not None}
+        if len(matches) == 1:
+            return matches.pop()
+        inside = sorted(matches) or longest_inside(_normal(prompt), self._normal_queries)
         if len(inside) == 1:
             return inside[0]
         if inside:
             why = f"the prompt contains {len(inside)} queries ({', '.join(inside[:3])})"
         else:
-            shown = " ".join((*stated, *user[-1:], prompt)[0].split())[:60]
+            said = next(iter((*map(str, ids), *names, *texts)), "")
+            shown = " ".join(said.split())[:60]
             why = f"`{shown}` names no query of suite {self.suite.id}"
+            if not said:
+                why = f"no field names a query of suite {self.suite.id} or holds its text"
         raise UserError(f"{where}: {why}; say which field names it with --query-field")
 
     def _persona(self, row: Row, document: Row, messages: Messages, where: str) -> str:
@@ -111,9 +212,9 @@ class PromptMap:
             return self.known_persona(name, where=f"{where}: {self.fields.persona}")
         if not personas:
             return ""
-        for field in PERSONA_NAMES:
-            if isinstance(document.get(field), str):
-                return self.known_persona(document[field], where=f"{where}: {field}")
+        for name in PERSONA_NAMES:
+            if isinstance(document.get(name), str):
+                return self.known_persona(document[name], where=f"{where}: {name}")
         prompt = "\n".join(text for role, text in messages if role in ("system", ""))
         cards = {id: card.system.strip() for id, card in personas.items()}
         inside = longest_inside(prompt, cards)
@@ -123,6 +224,35 @@ class PromptMap:
             f"{where}: no persona of suite {self.suite.id} is recognised in the system prompt; "
             "say which field names it with --persona-field"
         )
+
+
+def _normal(text: str) -> str:
+    """Return what of a prompt is compared: its words, whatever the blanks and capitals."""
+    return " ".join(text.split()).casefold()
+
+
+def _shown(text: str) -> str:
+    short = " ".join(text.split())
+    return short if len(short) <= 60 else short[:57] + "..."
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text))
+
+
+def _common(first: frozenset[str], second: frozenset[str]) -> float:
+    """Return the part of the words of the shorter text that both have."""
+    return len(first & second) / max(1, min(len(first), len(second)))
+
+
+def _alike(first: frozenset[str], second: frozenset[str]) -> float:
+    """Return the part of the words of both texts that both have, so that a short text which
+    happens to stand in many is not the nearest to all."""
+    return 2 * len(first & second) / max(1, len(first) + len(second))
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
 
 
 def longest_inside(prompt: str, texts: Mapping[str, str]) -> list[str]:
@@ -137,14 +267,7 @@ def longest_inside(prompt: str, texts: Mapping[str, str]) -> list[str]:
 
 def look_up(row: Row, path: str, *, option: str, where: str) -> str:
     """Return the value at a dotted path as text. Raises UserError if there is no name."""
-    value: Any = row
-    for part in path.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            names = value if isinstance(value, Mapping) else {}
-            raise UserError(
-                f"{where}: {option} {path}: no field `{part}`; {did_you_mean(part, names)}"
-            )
-        value = value[part]
+    value = value_at(row, path, option=option, where=where)
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise UserError(f"{where}: {option} {path}: holds {type(value).__name__}, not a name")
     return str(value)
@@ -153,24 +276,41 @@ def look_up(row: Row, path: str, *, option: str, where: str) -> str:
 def messages_of(prompt: str) -> list[tuple[str, str]]:
     """Return a prompt as (role, text). lm-eval and our export write chats as a JSON list of
     messages; anything else is one text whose template has been applied."""
-    try:
-        turns = json.loads(prompt)
-    except ValueError:
-        turns = None
-    if not (isinstance(turns, list) and turns and all(map(_is_turn, turns))):
-        return [("", prompt)]
-    return [(turn["role"], content_text(turn.get("content"))) for turn in turns]
+    return chat_turns(prompt) or [("", prompt)]
 
 
-def _is_turn(turn: Any) -> bool:
-    return isinstance(turn, Mapping) and isinstance(turn.get("role"), str)
+_ROLES = {"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant",
+          "model": "assistant", "developer": "system"}  # fmt: skip
+"""Names that ShareGPT and others give to roles."""
+
+
+def chat_turns(value: Any) -> list[tuple[str, str]]:
+    """Return a chat as (role, text): a list of {role, content} or of ShareGPT's {from, value}. []
+    if it is something else. Tables hold such a list as JSON text."""
+    if isinstance(value, str) and value.lstrip().startswith("[{"):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        return []
+    turns = []
+    for turn in value:
+        role = turn.get("role", turn.get("from")) if isinstance(turn, Mapping) else None
+        if not isinstance(role, str):
+            return []
+        text = content_text(turn.get("content", turn.get("value", turn.get("text"))))
+        turns.append((_ROLES.get(role, role), text))
+    return turns
 
 
 def content_text(content: Any) -> str:
-    """Return the text of a message's content: a string, or the text among a list of parts."""
+    """Return the text of a message's content: a string, a record that holds one, or the text among
+    a list of parts."""
     if isinstance(content, str):
         return content
-    if not isinstance(content, list):
+    if isinstance(content, Mapping):
+        texts = (content.get(name) for name in ("text", "answer", "content"))
+        return next((text for text in texts if isinstance(text, str)), "")
+    if not isinstance(content, Sequence):
         return ""
     parts = [part.get("text") for part in content if isinstance(part, Mapping)]
     return "\n".join(part for part in parts if isinstance(part, str))

@@ -5,17 +5,18 @@ reply of each class. Whichever is named, the classes and scores of its folder ar
 belong to the same replies.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.mapping import PromptMap
+from sfr_eval.formats.read.mapping import PromptMap, Prompts
 from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
-from sfr_eval.util.reading import json_lines, read_model
+from sfr_eval.formats.read.source import Source, open_source
+from sfr_eval.util.reading import read_model
 
+NAME = "noveltybench"
 FILES = ("scores.jsonl", "partitions.jsonl", "generations.jsonl")
 """The fullest first."""
 TEMPERATURE = "The file does not say at which temperature it was sampled; it is taken as 1."
@@ -49,23 +50,29 @@ def fullest(folder: Path) -> list[Path]:
     return [folder / name for name in FILES if (folder / name).is_file()][:1]
 
 
-def looks_like(first: Mapping[str, Any]) -> bool:
-    """Return whether this is a line of such a file."""
-    return isinstance(first.get("generations"), list) and {"id", "prompt"} <= set(first)
+def looks_like(source: Source) -> bool:
+    """Return whether these are lines of such a file."""
+    generations = source.first.get("generations")
+    return (
+        isinstance(generations, list)
+        and {"id", "prompt"} <= set(source.first)
+        and all(text is None or isinstance(text, str) for text in generations)
+    )
 
 
-def own_suite(first: Mapping[str, Any]) -> str | None:
+def own_suite(source: Source) -> str | None:
     """Return the suite that the ids belong to; None if they are another's."""
-    id = str(first.get("id"))
+    id = str(source.first.get("id"))
     return next((suite for start, suite in SUITES.items() if id.startswith(start)), None)
 
 
-def read(file: Path, prompts: PromptMap) -> Reading:
+def read(source: Source, prompts: Prompts) -> Reading:
     """Read all replies with their classes and scores.
 
     Raises UserError for an id that the suite gives to another question, and for a prompt that
     occurs twice.
     """
+    file = source.file
     rows = dict(_rows(file))
     warnings = [TEMPERATURE, *_complete(file, rows)]
     replies = [
@@ -77,25 +84,23 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         raise UserError(f"{file}: has no replies")
     if lost := sum(reply.status == "error" for reply in replies):
         warnings.append(f"{lost} of {len(replies)} generations are null: the model gave no reply.")
-    models = {row.model: None for row in rows.values() if row.model}
-    if len(models) > 1:
-        raise UserError(f"{file}: holds replies of {len(models)} models; split it, one a file")
     return Reading(
         file=file,
-        format="noveltybench",
+        format=NAME,
         replies=replies,
-        model=next(iter(models), ""),
         warnings=warnings,
     )
 
 
 def _rows(file: Path) -> Iterator[tuple[str, NoveltyRow]]:
-    for where, row in json_lines(file):
+    for where, row in open_source(file).rows():
         yield where, read_model(NoveltyRow, row, where=where)
 
 
-def _query(row: NoveltyRow, prompts: PromptMap, *, where: str) -> str:
+def _query(row: NoveltyRow, prompts: Prompts, *, where: str) -> str:
     """Return the id of the row's prompt. Raises UserError if the suite means another by it."""
+    if not isinstance(prompts, PromptMap):
+        return prompts.find({}, {"id": row.id}, messages=[("user", row.prompt)], where=where)[0]
     question = prompts.suite.queries.get(row.id)
     if question is None:
         return prompts.known_query(row.prompt, where=where)
@@ -115,6 +120,7 @@ def _replies(row: NoveltyRow, query: str, *, where: str) -> Iterator[Reply]:
             persona="",
             temperature=UNSTATED_TEMPERATURE,
             index=index,
+            model=row.model,
             status="error" if text is None else "ok",
             text=checked_text(text or "", where=where),
             error="no reply in the file" if text is None else "",
@@ -131,10 +137,10 @@ def _complete(file: Path, rows: dict[str, NoveltyRow]) -> list[str]:
         fuller = file.with_name(name)
         if not lacking or fuller == file or not fuller.is_file():
             continue
-        others = {row.id: row for _, row in _rows(fuller)}
+        others = {(row.model, row.id): row for _, row in _rows(fuller)}
         strange = 0
         for where, row in lacking.items():
-            other = others.get(row.id)
+            other = others.get((row.model, row.id))
             if other is None or other.partition is None:
                 continue
             if other.generations != row.generations or row.partition not in (None, other.partition):

@@ -1,17 +1,36 @@
 """Replies to prompts of a suite, and their origin, as the readers of foreign files return them."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.store.given import Given
-from sfr_eval.types import Cell, Sample, Status
+from sfr_eval.types import TEXT_STATUSES, Cell, Sample, Status
 
 UNKNOWN = "unknown"
 UNSTATED_TEMPERATURE = 1.0
 """Assumed if a file does not say how it was sampled; the report warns of it."""
+TEMPERATURE_WARNING = "The file does not state a temperature; it is taken as 1."
+NO_TEXT = "no text in the file"
+
+_ENDS: Mapping[str, Status] = {
+    "length": "truncated",
+    "max_tokens": "truncated",
+    "model_length": "truncated",
+    "content_filter": "refused",
+    "refusal": "refused",
+    "error": "error",
+}
+"""Why a reply ended, as servers write it; anything else is an ordinary end."""
+_TEXT_KEYS = (
+    "text", "content", "message", "generated_text", "output", "response", "value", "answer",
+    "choices",
+)  # fmt: skip
+"""Where the text is in a record that stands for a reply."""
+_END_KEYS = ("finish_reason", "stop_reason")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +49,7 @@ class Reply:
     seed: int | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    model: str = ""  # where one file holds replies of several models
     group: int | None = None  # class of equal answers that the file gives; with an index
     score: float | None = None  # that the file gives; with an index
 
@@ -44,7 +64,7 @@ class Reading:
     """All replies of one file."""
 
     file: Path
-    format: str  # rows, lm-eval or inspect
+    format: str  # the name of its reader
     replies: Sequence[Reply]
     model: str = ""  # the file's name for it
     sampling: Mapping[str, Any] = field(default_factory=dict)  # stated fields, no temperature
@@ -65,6 +85,68 @@ def given_of(replies: Sequence[Reply], samples: Sequence[Sample]) -> list[Given]
         for sample in samples
         if (reply := said.get((sample.cell, sample.index))) is not None
     ]
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text of a reply as a field holds it, and how it ended."""
+
+    text: str
+    status: Status = "ok"
+    error: str = ""
+
+
+def texts_of(value: Any, *, where: str, end: Any = None) -> Iterator[Text]:
+    """Yield the replies in a field: a text, a record that holds one, or a list of either. A value
+    that is missing (null, NaN) is a failed reply, not an empty one. `end` says why all of them
+    ended. Raises UserError for a number, or for a record without a text."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        yield Text("", "error", NO_TEXT)
+    elif isinstance(value, str):
+        status = _ENDS.get(str(end).lower(), "ok")
+        text = checked_text(value, where=where) if status in TEXT_STATUSES else ""
+        yield Text(text, status, NO_TEXT if status == "error" else "")
+    elif isinstance(value, Mapping):
+        key = next((key for key in _TEXT_KEYS if key in value), None)
+        if key is None:
+            raise UserError(f"{where}: a reply without a text (fields: {', '.join(value)[:80]})")
+        stated = next((value[name] for name in _END_KEYS if value.get(name)), end)
+        inner = value[key]
+        if key == "content" and isinstance(inner, Sequence) and not isinstance(inner, str):
+            parts = [part for part in inner if isinstance(part, Mapping) and "text" in part]
+            inner = "".join(str(part["text"]) for part in parts)
+        yield from texts_of(inner, where=where, end=stated)
+    elif isinstance(value, Sequence):
+        if value and all(isinstance(part, Mapping) and "role" in part for part in value):
+            value = [part for part in value if part["role"] == "assistant"][-1:]
+        for part in value:
+            yield from texts_of(part, where=where, end=end)
+    else:
+        raise UserError(f"{where}: the reply is {value!r}, not a text; put texts in quotes")
+
+
+def holds_text(value: Any) -> bool:
+    """Return whether a field may hold a reply: a text, a record that holds one, a list of those."""
+    if isinstance(value, Mapping):
+        return any(holds_text(value[key]) for key in _TEXT_KEYS if key in value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return bool(value) and all(part is None or holds_text(part) for part in value)
+    return isinstance(value, str)
+
+
+def temperature_of(value: Any, *, where: str) -> float | None:
+    """Return a temperature from a field of any type; None if it is not stated."""
+    if value is None or value == "" or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise UserError(f"{where}: temperature {value!r} is not a number") from None
+    if math.isnan(number):
+        return None
+    if not 0 <= number < math.inf:
+        raise UserError(f"{where}: temperature {value!r} must be 0 or more")
+    return number
 
 
 def checked_text(text: str, *, where: str) -> str:

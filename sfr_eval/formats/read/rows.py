@@ -1,19 +1,53 @@
-"""Plain rows: {"query", "persona", "text", "temperature"?, "status"?}, one JSON object a line."""
+"""Plain rows: a prompt, or the name of a query, and a reply or several, whatever the fields are
+called. Our own rows are {"query", "persona", "text", "temperature"?, "status"?}."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.mapping import Fields, PromptMap, look_up
-from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
+from sfr_eval.formats.read.mapping import Messages, PromptMap, Prompts, chat_turns, look_up
+from sfr_eval.formats.read.names import (
+    CHAT_NAMES,
+    MODEL_NAMES,
+    PROMPT_NAMES,
+    SAMPLE_NAMES,
+    SYSTEM_NAMES,
+    TEMPERATURE_NAMES,
+    TEXT_NAMES,
+    Fields,
+    Row,
+    field_for,
+    plain,
+    value_at,
+)
+from sfr_eval.formats.read.reply import (
+    TEMPERATURE_WARNING,
+    UNSTATED_TEMPERATURE,
+    Reading,
+    Reply,
+    Text,
+    checked_text,
+    holds_text,
+    temperature_of,
+    texts_of,
+)
+from sfr_eval.formats.read.source import Source
 from sfr_eval.types import TEXT_STATUSES, Status
-from sfr_eval.util.reading import json_lines, read_model
+from sfr_eval.util.reading import read_model
+
+OWN = {"query", "text"}
+_LIST = re.compile(r"""\s*\[\s*(['"].*['"])?\s*\]\s*\Z""", re.DOTALL)
+"""A cell with a list of texts."""
+_FINISH = ("finish_reason", "stop_reason")
 
 
 class GenerationRow(BaseModel):
-    """One imported completion."""
+    """One imported completion, in our own form."""
 
     query: str = Field(min_length=1, description="id or text of a query of the suite")
     text: str
@@ -30,32 +64,282 @@ class GenerationRow(BaseModel):
     completion_tokens: int | None = Field(None, ge=0)
 
 
-def read(file: Path, prompts: PromptMap) -> Reading:
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Which field of a row holds what; None: no field does."""
+
+    prompt: str | None
+    text: str | None  # None: the last turn of the prompt, which is a chat
+    model: str | None
+    sample: str | None
+    temperature: str | None
+    own: bool = False  # rows of our own form, whose other facts count, too
+    lists: bool = False  # cells of a table hold lists of replies, as text
+
+
+def read(source: Source, prompts: Prompts) -> Reading:
     """Read every row of a file and find its prompt."""
-    replies = []
-    for number, row in enumerate(_rows(file, prompts.fields), start=1):
-        where = f"{file}: row {number}"
-        facts = row.model_dump()
-        facts["query"] = prompts.known_query(row.query, where=where)
-        facts["persona"] = prompts.known_persona(row.persona, where=where)
-        if row.status not in TEXT_STATUSES:
-            facts["text"] = ""
-        if row.status not in ("no_content", "unsupported", "error"):
-            facts["error"] = ""
-        replies.append(Reply(**facts, where=where))
-    if not replies:
-        raise UserError(f"{file}: has no rows")
-    return Reading(file=file, format="rows", replies=replies, sharded=True)
-
-
-def _rows(file: Path, fields: Fields) -> Iterator[GenerationRow]:
-    """Yield the rows, with query and persona from the fields that the user named."""
-    for where, row in json_lines(file):
-        named = {
-            name: look_up(row, path, option=f"--{name}-field", where=where)
-            for name, path in (("query", fields.query), ("persona", fields.persona))
-            if path is not None
+    if next(iter(source.rows()), None) is None:  # raises for what is no record
+        raise UserError(f"{source.file}: has no rows")
+    columns = columns_of(source.first_rows, prompts.fields, where=str(source.file))
+    if source.kind == "table" and columns.text is not None:
+        cells = [row.get(columns.text) for row in source.first_rows]
+        lists = bool(cells) and all(isinstance(c, str) and _LIST.match(c) for c in cells)
+        columns = replace(columns, lists=lists)
+    replies: list[Reply] = []
+    stated = False
+    for where, whole in source.rows():
+        row = _filled(whole) if source.kind == "table" else whole
+        model = _model(row, columns, where)
+        temperature = _field(row, columns.temperature, "temperature", where)
+        if columns.own and not isinstance(row.get("text"), list):
+            if columns.temperature not in (None, "temperature"):
+                row = {**row, "temperature": temperature}
+            replies.append(_own_reply(row, columns, prompts, model, where=where))
+            continue
+        number = temperature_of(temperature, where=where)
+        stated = stated or number is not None
+        facts = {
+            "where": where,
+            "temperature": UNSTATED_TEMPERATURE if number is None else number,
+            "model": model,
         }
-        reply = read_model(GenerationRow, {**row, **named} if named else row, where=where)
-        checked_text(reply.text, where=where)
-        yield reply
+        replies += _replies(row, columns, prompts, facts, where=where)
+    warnings = [] if stated or columns.own else [TEMPERATURE_WARNING]
+    return Reading(
+        file=source.file, format="rows", replies=replies, warnings=warnings, sharded=True
+    )
+
+
+def columns_of(rows: Sequence[Row], fields: Fields, *, where: str) -> Columns:
+    """Return which fields are which, from the first rows. Raises UserError if several fit."""
+
+    def guessed(names: Sequence[str], what: str, fits: Callable[[Any], bool]) -> str | None:
+        option = f"--{what}-field"
+        kind = {"text": "reply", "sample": "number of the sample"}.get(what, what)
+        return field_for(names, rows, fits=fits, what=kind, option=option, where=where, key=_asked)
+
+    own = bool(rows) and set(rows[0]) >= OWN
+    own = own and fields.text is None and fields.prompt is None
+    text = fields.text or ("text" if own else None)
+    prompt = fields.prompt
+    if text is None:
+        others = [name for name in TEXT_NAMES if name != prompt]
+        text = guessed(others, "text", holds_text)
+    if prompt is None:
+        names = [name for name in PROMPT_NAMES if name != text]
+        fields_of_chats = {n for row in rows for n in row if plain(n) in CHAT_NAMES}
+        chats = [
+            plain(n)
+            for n in sorted(fields_of_chats)
+            if any(len(chat_turns(row.get(n))) > 1 for row in rows)
+        ]
+        try:
+            prompt = guessed(chats or names, "prompt", _holds_prompt)
+        except UserError:
+            if not own:  # whose other fields do not count
+                raise
+    if text is None and (prompt is None or not any(_ends_in_reply(r.get(prompt)) for r in rows)):
+        shown = ", ".join(map(str, rows[0] if rows else ())) or "none"
+        raise UserError(
+            f"{where}: no field holds the reply (fields: {shown[:120]}); say which with "
+            "--text-field"
+        )
+    return Columns(
+        prompt=prompt,
+        text=text,
+        model=fields.model or guessed(MODEL_NAMES, "model", _is_name),
+        sample=fields.sample or (None if own else guessed(SAMPLE_NAMES, "sample", _is_count)),
+        temperature=fields.temperature or guessed(TEMPERATURE_NAMES, "temperature", _is_given),
+        own=own,
+    )
+
+
+def _replies(
+    row: Row, columns: Columns, prompts: Prompts, facts: Mapping[str, Any], *, where: str
+) -> Iterator[Reply]:
+    """Yield the replies of one row of another form."""
+    messages: Messages
+    messages, last = _messages(row, columns, where)
+    document = {name: value for name, value in row.items() if name != columns.text}
+    if not messages and prompts.made and isinstance(row.get("query"), str):
+        messages = _question(row["query"], where)
+    query, persona = prompts.find(row, document, messages=messages, where=where)
+    index = _count(_field(row, columns.sample, "sample", where), columns.sample, where)
+    end = next((row[name] for name in _FINISH if isinstance(row.get(name), str)), None)
+    found = [last] if columns.text is None else _field(row, columns.text, "text", where)
+    if columns.lists:
+        found = _list_in_cell(found, columns.text, where)
+    texts: list[Text] = list(texts_of(found, where=where, end=end))
+    if not texts:
+        raise UserError(f"{where}: `{columns.text}` holds no reply")
+    for text in texts:
+        yield Reply(
+            query=query,
+            persona=persona,
+            index=index if len(texts) == 1 else None,
+            text=text.text,
+            status=text.status,
+            error=text.error,
+            **facts,
+        )
+
+
+def _list_in_cell(cell: Any, name: str | None, where: str) -> Any:
+    """Return the list of replies that a cell of a table holds. Raises UserError if it is not JSON,
+    but Python's or numpy's way of showing a list, which loses what is in it."""
+    try:
+        return json.loads(cell)
+    except (TypeError, ValueError, RecursionError):
+        raise UserError(
+            f"{where}: `{name}` holds a list that is not JSON; write one reply a row, or the list "
+            "with json.dumps"
+        ) from None
+
+
+def _own_reply(row: Row, columns: Columns, prompts: Prompts, model: str, *, where: str) -> Reply:
+    """Return the reply of a row of our own form."""
+    name = row.get("query")
+    if isinstance(name, int) and not isinstance(name, bool):
+        row = {**row, "query": str(name)}  # ids of data sets may be numbers
+    values = read_model(GenerationRow, row, where=where)
+    messages = _messages(row, columns, where)[0] if columns.prompt in row else []
+    query, persona = _own_place(row, values, messages, prompts, where=where)
+    checked_text(values.text, where=where)
+    facts = {**values.model_dump(), "query": query, "persona": persona}
+    if values.status not in TEXT_STATUSES:
+        facts["text"] = ""
+    if values.status not in ("no_content", "unsupported", "error"):
+        facts["error"] = ""
+    return Reply(**facts, where=where, model=model)
+
+
+def _own_place(
+    row: Row, values: GenerationRow, messages: Messages, prompts: Prompts, *, where: str
+) -> tuple[str, str]:
+    """Return (query, persona) of a row of our own form, whose `query` counts before all else."""
+    if not isinstance(prompts, PromptMap):
+        return prompts.find(
+            row, row, messages=messages or _question(values.query, where), where=where
+        )
+    name, said = values.query, prompts.fields.query
+    if said is not None:
+        name = look_up(row, said, option="--query-field", where=where)
+    query = prompts.known_query(name, where=where)
+    texts = [text for role, text in messages if role == "user"][-1:]
+    prompts.refuse_another(query, texts, name=name, where=where, said=said is not None)
+    persona = values.persona
+    if prompts.fields.persona is not None:
+        path = prompts.fields.persona
+        persona = look_up(row, path, option="--persona-field", where=where)
+    return query, prompts.known_persona(persona, where=where)
+
+
+def _question(query: str, where: str) -> Messages:
+    """Return `query` as a prompt. Raises UserError if it is an id."""
+    if not any(mark.isspace() for mark in query.strip()) and query.isascii():
+        raise UserError(
+            f"{where}: `{query[:60]}` is the id of a query, without its prompt; name the suite "
+            "with --suite, or the field of the prompt with --prompt-field"
+        )
+    return [("user", query)]
+
+
+def _messages(row: Row, columns: Columns, where: str) -> tuple[list[tuple[str, str]], str | None]:
+    """Return what the model read, and the reply that ends the chat if no field holds it."""
+    if columns.prompt is None:
+        return [], None
+    value = _field(row, columns.prompt, "prompt", where)
+    turns = chat_turns(value)
+    if not turns and isinstance(value, str | int | float) and not isinstance(value, bool):
+        turns = [("user", str(value))]
+    if not turns:
+        raise UserError(
+            f"{where}: `{columns.prompt}` holds neither a prompt nor a chat; say which field does "
+            "with --prompt-field"
+        )
+    last = None
+    if columns.text is None:
+        if turns[-1][0] != "assistant":
+            raise UserError(f"{where}: the chat does not end with a reply")
+        last = turns.pop()[1]
+    elif turns[-1][0] == "assistant":
+        if turns[-1][1] != _field(row, columns.text, "text", where):
+            raise UserError(
+                f"{where}: the chat in `{columns.prompt}` ends with another reply than "
+                f"`{columns.text}` holds; say which counts with --text-field"
+            )
+        turns.pop()
+    system = next((row[n] for n in SYSTEM_NAMES if isinstance(row.get(n), str) and row[n]), None)
+    if system is not None and turns[0][0] != "system":
+        turns.insert(0, ("system", system))
+    return turns, last
+
+
+def _field(row: Row, path: str | None, what: str, where: str) -> Any:
+    if path is None or path in row:
+        return None if path is None else row[path]
+    if "." not in path and what in ("temperature", "sample"):
+        return None  # some rows do not state it
+    return value_at(row, path, option=f"--{what}-field", where=where)
+
+
+def _model(row: Row, columns: Columns, where: str) -> str:
+    if columns.model is None:
+        return ""
+    value = row.get(columns.model)
+    if columns.model not in row and "." in columns.model:
+        value = value_at(row, columns.model, option="--model-field", where=where)
+    if isinstance(value, Mapping):  # promptfoo's and others' {"id": ...}
+        value = value.get("id", value.get("name"))
+    if not _is_name(value):
+        raise UserError(
+            f"{where}: `{columns.model}` names no model ({value!r}); name it, or say which field "
+            "does with --model-field"
+        )
+    return str(value).strip()
+
+
+def _count(value: Any, name: str | None, where: str) -> int | None:
+    if value is None or value == "":
+        return None
+    if not _is_count(value):
+        raise UserError(f"{where}: `{name}` is {value!r}, not the number of a sample")
+    return int(value)
+
+
+def _filled(row: Row) -> Row:
+    """Return a row of a table without the cells that are empty, since they all have every column.
+    A text may be empty."""
+    return {n: v for n, v in row.items() if n in ("query", "text") or not _is_missing(v)}
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and value != value)
+
+
+def _asked(value: Any) -> Any:
+    """Return what of a prompt is compared: of a chat, what the user says last."""
+    said = [text for role, text in chat_turns(value) if role == "user"]
+    return said[-1] if said else value
+
+
+def _holds_prompt(value: Any) -> bool:
+    return (isinstance(value, str) and bool(value.strip())) or bool(chat_turns(value))
+
+
+def _ends_in_reply(value: Any) -> bool:
+    return bool(turns := chat_turns(value)) and turns[-1][0] == "assistant"
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_count(value: Any) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return whole or (isinstance(value, str) and value.strip().isdigit())
+
+
+def _is_given(value: Any) -> bool:
+    return not _is_missing(value)

@@ -5,7 +5,6 @@ shows little of that: of MBPP+ one assert, of HumanEval+ the examples of the doc
 that returns what the shown tests expect fails.
 """
 
-import operator
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sfr_eval.sandbox.evalplus_inputs import calls_problem
 from sfr_eval.settings import CodeSettings
-from sfr_eval.suites.problems.extract import chat_code
+from sfr_eval.suites.problems.extract import chat_code, completed
 from sfr_eval.suites.problems.mbpp import fenced
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
 from sfr_eval.suites.problems.source import WebData, check_choice, data_file, read_file, unique
@@ -99,11 +98,12 @@ def load(folder: Path, settings: CodeSettings, *, suite: str) -> ProblemSet:
 
 def _problem(row: EvalPlusRow, form: str, release: str) -> CodeProblem:
     extract: Callable[[str], str]
+    read = partial(_script, prompt=row.prompt, name=row.entry_point)
     if form == "chat":
         prompt = f"{_INSTRUCTION}\n```python\n{row.prompt.strip()}\n```"
-        extract, head = partial(_script, prompt=row.prompt, name=row.entry_point), row.prompt
+        extract, head = read, row.prompt
     else:
-        prompt, extract, head = row.prompt, partial(operator.add, row.prompt), ""
+        prompt, extract, head = row.prompt, partial(completed, head=row.prompt, read=read), ""
     return CodeProblem(
         id=row.task_id,
         prompt=prompt,
@@ -125,5 +125,5 @@ def _problem(row: EvalPlusRow, form: str, release: str) -> CodeProblem:
 def _script(answer: str, *, prompt: str, name: str) -> str:
     """Return the answer's own script, to which nothing is added; a bare function body continues the
     prompt."""
-    code = chat_code(answer, name=name)
-    return prompt + code if code[:1] in (" ", "\t") and f"def {name}" not in code else code
+    code = chat_code(answer, name=name, head=prompt)
+    return f"{prompt.rstrip()}\n{code}" if code[:1] in (" ", "\t") else code

@@ -3,6 +3,7 @@
 import ast
 import builtins
 import re
+from collections.abc import Callable
 
 from sfr_eval.suites.problems.markdown import Block, blocks
 from sfr_eval.suites.problems.python_text import (
@@ -12,6 +13,7 @@ from sfr_eval.suites.problems.python_text import (
     parsed,
     program_among_words,
     readings,
+    returns,
     with_definitions,
 )
 from sfr_eval.thinking import after_thinking
@@ -85,10 +87,23 @@ def few_shot_code(answer: str) -> str:
     return answer.strip("\n")
 
 
+def completed(answer: str, *, head: str, read: Callable[[str], str]) -> str:
+    """Append a completion to the code that it completes, as HumanEval's paper does. What is no
+    Python there is read as a chat answer: it may close a fence, or hold the tokens of a template.
+    """
+    program = head + answer
+    tree = parsed(program)
+    if tree is not None and not returns(tree):
+        return program
+    return read(answer) or program
+
+
 def plain(answer: str) -> str:
     """Return an answer without its thinking, without what a tokenizer left at its end, and with
     line ends as Python writes them. What follows an end of turn is another turn."""
     answer = after_thinking(answer).replace("\r\n", "\n").removeprefix("\ufeff")
+    answer = answer if "\n" in answer else answer.replace("\r", "\n")
+    answer = answer.removeprefix("<|python_tag|>").removeprefix("<s>")
     for match in _END.finditer(answer):
         if answer[: match.start()].strip():
             answer = answer[: match.start()]

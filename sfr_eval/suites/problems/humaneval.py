@@ -8,10 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sfr_eval.sandbox.types import HumanEvalProblem
 from sfr_eval.settings import CodeSettings
-from sfr_eval.suites.problems.extract import chat_code
+from sfr_eval.suites.problems.extract import chat_code, completed
 from sfr_eval.suites.problems.mbpp import fenced
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
-from sfr_eval.suites.problems.python_text import parsed, returns
 from sfr_eval.suites.problems.source import (
     HubData,
     check_choice,
@@ -76,7 +75,8 @@ def _problem(row: HumanEvalRow, form: str) -> CodeProblem:
         extract = partial(_whole_function, prompt=row.prompt, name=row.entry_point)
     else:
         prefix, prompt = "", row.prompt
-        extract = partial(_completed, prompt=row.prompt, name=row.entry_point)
+        read = partial(_whole_function, prompt=row.prompt, name=row.entry_point)
+        extract = partial(completed, head=row.prompt, read=read)
     return CodeProblem(
         id=row.task_id,
         prompt=prompt,
@@ -101,13 +101,3 @@ def _whole_function(answer: str, *, prompt: str, name: str) -> str:
     if code[:1] in " \t":
         return f"{prompt.rstrip()}\n{code}"
     return f"{prompt.rstrip()}\n    pass\n\n\n{code}"
-
-
-def _completed(answer: str, *, prompt: str, name: str) -> str:
-    """Append the answer to the prompt, as the paper does. An answer that is no Python there is read
-    as a chat answer: it may close a fence, or hold the tokens of a template."""
-    program = prompt + answer
-    tree = parsed(program)
-    if tree is not None and not returns(tree):
-        return program
-    return _whole_function(answer, prompt=prompt, name=name) or program

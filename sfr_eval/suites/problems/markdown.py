@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 
 _FENCE = re.compile(r"(?P<before>(?:(?!```).)*?)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
 _PREFIX = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?[\s>]*")  # of a list or a quotation
@@ -12,14 +12,15 @@ _LANGUAGE = re.compile(r"\s*\{?\.?([\w+#.-]*)")
 _PYTHON = re.compile(r"(?:|i?py(?:thon)?[\d.]*|pycon|gyp|sage|starlark|code)", re.IGNORECASE)
 _ONE_LINE = re.compile(r"```\s*(?:python[\d.]*\s|py\s)?(.+?)```")
 _ELEMENTS = re.compile(
-    r"<(?P<name>code|pre|python|solution)\b[^>\n]*>(?P<code>.*?)(?:</(?P=name)>|\Z)"
+    r"<(?P<name>code|pre|python|py|solution|answer|program)\b[^>\n]*>(?P<code>.*?)(?:</(?P=name)>|\Z)"
     r"|\[PYTHON\](?P<tagged>.*?)(?:\[/PYTHON\]|\Z)"
     r"|\\begin\{(?P<tex>minted|lstlisting|verbatim|code|python)\}[^\n]*\n(?P<set>.*?)(?:\\end\{(?P=tex)\}|\Z)",
     re.DOTALL,
 )
-_NESTED = re.compile(r"</?(?:code|pre|python|span|br)\b[^>\n]*>")
+_NESTED = re.compile(r"</?(?:code|pre|python|py|solution|answer|program|span|br)\b[^>\n]*>")
 _TEXT = re.compile(r"'''|\"\"\"")
 _LONG = 5_000  # characters; no line with a fence is as long
+_MOST_TRIES = 500  # of one answer
 _MOST_ENDS = 40  # closing fences tried for one block
 
 IsCode = Callable[[str], bool]
@@ -69,8 +70,13 @@ def blocks(answer: str, is_code: IsCode) -> list[Block]:
     is not code but is with further fences inside, as in a docstring, at the first after which it
     is. An answer that begins inside a block, since its prompt opened the fence, begins with it."""
     lines = answer.split("\n")
-    head, start = _continued(lines, is_code)
-    fenced = [*head, *_fenced(lines, start, is_code)]
+    tries = count()
+
+    def tried(code: str) -> bool:
+        return next(tries) < _MOST_TRIES and is_code(code)
+
+    head, start = _continued(lines, tried)
+    fenced = [*head, *_fenced(lines, start, tried)]
     spans = [] if fenced else [Block(code=code.strip()) for code in _ONE_LINE.findall(answer)]
     found = [*_elements(answer), *fenced, *spans]
     return [block for block in found if block.code.strip() or block.first_line]

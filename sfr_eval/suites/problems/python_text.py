@@ -14,12 +14,16 @@ _STATEMENT = re.compile(
 )
 _WORDS = re.compile(
     r"\s*(?:[^\x00-\x7f]|\*|[-•] |\d+[.)] |<|`|>|"
-    r"(?P<first>[A-Za-z][\w'\u2019-]*)(?:[,:;]?\s+[A-Za-z][\w'\u2019-]*|[.!?:]\s*$))"
+    r"(?P<first>[A-Za-z][\w'\u2019-]*)(?:[,:;]?\s+\w[\w'\u2019-]*|[.!?:]\s*$))"
 )
 _NOT_WORDS = {*keyword.kwlist, "print", "exec", "match", "case", "type"}
 _PROMPT = re.compile(r"(\s*)(?:>>>|In \[\d+\]:)(?: |$)")
 _FURTHER = re.compile(r"\s*(?:\.\.\.|\.{3,}:)(?: |$)")
+_LABEL = re.compile(r"\A(?:\s*(?:python[\d.]*|py|copy(?: code)?)[ \t]*\n)+", re.IGNORECASE)
+_COMMAND = re.compile(r"^[%!].*$", re.MULTILINE)
+_QUOTES = ("'''", '"""')
 _INVISIBLE = {ord("\u00a0"): " ", ord("\u200b"): None, ord("\ufeff"): None}
+_MOST_LINES = 2_000  # of one program
 _MOST_CHUNKS = 60  # of one statement, such as a text of many lines
 _MOST_PARSES = 500  # of one answer
 
@@ -63,20 +67,23 @@ def returns(tree: ast.Module) -> bool:
 
 def readings(code: str) -> Iterator[str]:
     """Yield the ways to read pasted code: as it is, without its common indentation, without the
-    prompts of a Python shell or a notebook, without characters that cannot be seen."""
-    yield code
-    yield textwrap.dedent(code)
-    if any(_PROMPT.match(line) for line in code.split("\n")):
-        yield textwrap.dedent(_without_prompts(code))
+    prompts and commands of a shell or a notebook, without characters that cannot be seen. The name
+    of the language, left from a fence or a button, is no part of it."""
+    code = _LABEL.sub("", code)
     visible = code.translate(_INVISIBLE)
-    if visible != code:
-        yield visible
-        yield textwrap.dedent(visible)
+    for text in dict.fromkeys((code, visible)):
+        yield text
+        yield textwrap.dedent(text)
+        if any(_PROMPT.match(line) for line in text.split("\n")):
+            yield textwrap.dedent(_without_prompts(text))
+        if _COMMAND.search(text):
+            yield textwrap.dedent(_COMMAND.sub("", text))
 
 
 def program_among_words(text: str, *, name: str = "") -> str:
-    """Return the last run of statements between words that defines `name`, or any function or class
-    without a name; "" if there is none. Code that breaks off is no program: what follows the
+    """Return the last run of statements between words that defines a function or class, if that is
+    `name` or no name is given; else "". A text that goes on with other functions is one that did
+    not stop, as of a base model. Code that breaks off is no program either: what follows the
     statements must read as words."""
     lines = text.split("\n")
     program, place, budget = "", 0, [_MOST_PARSES]
@@ -84,16 +91,17 @@ def program_among_words(text: str, *, name: str = "") -> str:
         if not _STATEMENT.match(lines[place]):
             place += 1
             continue
-        code, count = _statements(lines[place:], budget)
+        code, count = _statements(lines[place : place + _MOST_LINES], budget)
         place += max(1, count)
         tree = parsed(code) if code else None
         if tree is None or returns(tree):
             continue
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        if name in set(_names(tree.body)) or (
-            not name and any(isinstance(node, kinds) for node in tree.body)
-        ):
+        defines = any(isinstance(node, kinds) for node in tree.body)
+        if name in set(_names(tree.body)) or (defines and not name):
             program = code
+        elif defines:
+            program = ""
     return program
 
 
@@ -145,12 +153,11 @@ def body_after(head: str, code: str) -> str:
         return ""
     lead = " " * (len(_last_line(head)) - len(_last_line(head).lstrip()) or 4)
     tree = parsed(code)
+    forms = [lead + code.lstrip()]  # the answer's first blanks are lost, or one of them
     if code[:1] in " \t":
-        forms = [code]
+        forms = [code, *forms, code.expandtabs(4)]
     elif tree is not None and returns(tree):
         forms = [textwrap.indent(code, lead)]
-    else:
-        forms = [lead + code]  # the answer's first blanks are lost
     for form in forms:
         for body in (_indented(form), form):
             whole = parsed(f"{head.rstrip()}\n{body}")
@@ -217,7 +224,8 @@ def _statements(lines: list[str], budget: list[int]) -> tuple[str, int]:
     if good == len(starts) - 1:
         return code, end
     line = block[starts[good]]
-    words = _reads_as_words(line) or (parsed(line) is not None and not does_something(line))
+    words = _reads_as_words(line) or line.strip() in _QUOTES  # quotes for a fence
+    words = words or (parsed(line) is not None and not does_something(line))
     return (code if words else ""), starts[good] or 1
 
 

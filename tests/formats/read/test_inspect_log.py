@@ -97,7 +97,9 @@ def test_epochs_and_choices_are_the_samples(log: Log) -> None:
     sampling = manifest.identity.sampling_of("persona")
     assert sampling == {"top_p": 0.9, "max_tokens": 50}
     assert [c.split(":")[0] for c in manifest.imported.warnings] == [
-        "Not stated by the files, and unknown"
+        f"Only 1 of the {len(log.suite.queries)} queries of suite persona has replies, and all "
+        "numbers are of it alone; missing",
+        "Not stated by the files, and unknown",
     ]
 
 
@@ -158,3 +160,31 @@ def test_what_is_no_log_is_named(log: Log) -> None:
     log.file.write_bytes(b"PK nothing of the kind")
     with pytest.raises(UserError, match=r"mine\.eval: is not an inspect log"):
         log.read()
+
+
+def test_logs_in_json_are_read_like_others(log: Log) -> None:
+    log.file = log.file.with_suffix(".json")
+    log.add(says("one"), epoch=1)
+    log.add(says("two", stop_reason="max_tokens"), epoch=2)
+    log.write(temperature=0.7)
+    samples = log.read().sealed_samples()
+    assert [(s.text, s.status) for s in samples] == [("one", "ok"), ("two", "truncated")]
+    renamed = log.file.rename(log.file.with_name("log.txt"))  # the content decides
+    folder, _ = import_generations([renamed], suite="persona", output=log.file.parent / "again")
+    assert folder.sealed_samples() == samples
+
+
+def test_numbers_of_samples_do_not_move_replies(log: Log, quiz: str) -> None:
+    log.add(says("iron"), id=2, input="Why is rust red?")
+    log.add(says("a nightingale"), id=1, input="Which bird sings at night?")
+    log.write(temperature=0.7)
+    with pytest.raises(UserError, match=r"`1` names the query `Why is rust red\?`, but its prompt"):
+        import_generations([log.file], suite=quiz, output=log.file.parent / "run")
+
+
+def test_without_a_suite_the_inputs_are_the_queries(log: Log) -> None:
+    log.add(says("iron"), id=1, input="Why is rust red?")
+    log.add(says("oxide"), id=1, epoch=2, input="Why is rust red?")
+    log.write(temperature=0.7)
+    folder, _ = import_generations([log.file], suite=None, output=log.file.parent / "run")
+    assert [(s.query, s.text) for s in folder.sealed_samples()] == [("1", "iron"), ("1", "oxide")]

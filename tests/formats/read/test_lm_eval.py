@@ -98,8 +98,8 @@ def test_prompts_are_found_by_the_text_inside_them(
     assert not {"seed", "chat_template"} & set(manifest.identity.stored())
     assert "top_p" not in sampling
     assert {"seed", "chat_template", "top_p"} <= set(manifest.imported.unknown)
-    assert "all count as complete" in manifest.imported.warnings[0]
-    assert "unknown: top_p" in manifest.imported.warnings[1]
+    assert "all count as complete" in manifest.imported.warnings[1]
+    assert "unknown: top_p" in manifest.imported.warnings[2]
 
 
 def test_a_chat_is_read_by_its_roles(

@@ -19,7 +19,7 @@ from sfr_eval.suites.problems.problem import CodeProblem
 from sfr_eval.suites.suite import load_suite
 from tests.suites.problems.conftest import load, problems
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "evalplus"
+DATA = Path(__file__).parents[4] / "shared" / "data" / "evalplus"
 MBPP = {
     "task_id": "Mbpp/9001",
     "prompt": '"""\nWrite a function to add two numbers.\nassert plus(2, 3) == 5\n"""\n',
@@ -217,3 +217,19 @@ def test_the_published_files_are_the_pinned_ones(suite: str, file: str, count: i
     for problem in all_problems[:2]:
         answer = problem.render(problem.solutions[0])
         assert passes(problem, answer, "```python\npass\n```") == [True, False]
+
+
+@pytest.mark.parametrize("form", ["chat", "completion"])
+def test_a_program_is_found_in_every_kind_of_answer(files: dict[str, str], form: str) -> None:
+    (problem,) = problems(load("humaneval-plus", data=files["humaneval-plus"], prompt_form=form))
+    right = RIGHT["humaneval-plus"]
+    answers = [
+        "    return max(xs)\n",
+        "    return max(xs)\n```\n\nDone.",
+        "```python\n    return max(xs)\n```",
+        "    return max(xs)<|im_end|>",
+        f"{right}\n```",
+        f"1. So:\n\n   ~~~py\n   {right.replace(chr(10), chr(10) + '   ')}\n   ~~~",
+        f"Here:\n\n{right}\n\nThat is all.",
+    ]
+    assert passes(problem, *answers) == [True] * len(answers)

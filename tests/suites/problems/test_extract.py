@@ -1,6 +1,10 @@
 """pytest tests/suites/problems/test_extract.py"""
 
+import gzip
+import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from textwrap import indent
 
 import pytest
@@ -58,7 +62,7 @@ def test_a_chat_answer_yields_the_block_with_the_function(answer: str, code: str
     if "def g" in answer:
         assert chat_code(answer, name="g") == code
     else:
-        assert chat_code(answer, name="f") == code
+        assert chat_code(answer, name="f").strip() == code
 
 
 def test_a_program_is_looked_for_in_the_answer_without_thinking() -> None:
@@ -158,6 +162,16 @@ def test_what_was_wrapped_comes_out(name: str, lines: list[str], wrapper: str) -
         ),
         ("def f(n):\n    return n\n\nprint(f(", ""),  # cut: not a program
         ("f = 1\nx = '<|im_end|>'", "f = 1\nx = '<|im_end|>'"),
+        ("python\ndef f(n): return n\n```\nDone.", "def f(n): return n"),  # the prompt wrote ```
+        ("python\nCopy code\ndef f(n): return n", "def f(n): return n"),
+        ("```python\n%matplotlib inline\n!pip install x\ndef f(n): ...\n```", "def f(n): ..."),
+        ("'''python\ndef f(n): return n\n'''", "def f(n): return n"),
+        ("```python\ndef f(n): return n\n``` That is it.", "def f(n): return n"),
+        ("```python\ndef f(n): return n\n```python", "def f(n): return n"),
+        ("def f(n):\r    return n", "def f(n):\n    return n"),
+        ("<answer>def f(n): return n</answer>", "def f(n): return n"),
+        ("<|python_tag|>def f(n): return n<|eom_id|>", "def f(n): return n"),
+        ("s = '<code>x</code>'\ndef f(n): return n", "s = '<code>x</code>'\ndef f(n): return n"),
     ],
 )
 def test_rarer_forms_and_code_that_breaks_off(answer: str, code: str) -> None:
@@ -187,3 +201,25 @@ def test_a_continued_prompt_ends_at_done_and_skips_begin() -> None:
 )
 def test_the_function_under_test_is_the_outermost_non_builtin(assertion: str, name: str) -> None:
     assert called_function(assertion) == name
+
+
+DATA = Path(os.environ.get("SFR_EVAL_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+
+
+@pytest.mark.skipif(not DATA.exists(), reason=f"no {DATA}: the published sets are not shipped")
+def test_published_programs_come_out_of_every_kind_of_answer() -> None:
+    rows = [json.loads(line) for line in (DATA / "mbpp" / "mbpp.jsonl").open(encoding="utf-8")]
+    for row in rows[::40]:
+        code = "\n".join(line.rstrip() for line in row["code"].splitlines()).strip()
+        name = called_function(row["test_list"][0])
+        for wrapper, wrap in WRAPPERS.items():
+            if wrapper in INDENTED and '"""' in code:
+                continue
+            assert chat_code(wrap(code), name=name).strip() == code, (row["task_id"], wrapper)
+    with gzip.open(DATA / "humaneval" / "HumanEval.jsonl.gz", "rt", encoding="utf-8") as lines:
+        problems = [json.loads(line) for line in lines]
+    for problem in problems[::10]:
+        name, head = problem["entry_point"], problem["prompt"]
+        body = problem["canonical_solution"].strip("\n").rstrip()
+        for answer in (body, f"{body}\n```\nDone.", f"```python\n{body}\n```", body.lstrip()):
+            assert chat_code(answer, name=name, head=head) == body, problem["task_id"]

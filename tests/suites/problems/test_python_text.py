@@ -46,6 +46,8 @@ def test_the_names_that_a_program_defines(code: str, names: set[str] | None) -> 
         (f"First {ODD}", ""),  # no statement begins a line
         (f"So:\n{ODD}\n\nprint(odd(", ""),  # breaks off
         ("So:\ndef even(n):\n    return 1\nThat is all.", ""),  # another function
+        (f"{ODD}\nQuestion: write even.\ndef even(n):\n    return n % 2 == 0", ""),  # did not stop
+        (f"{ODD}\nTry it:\nprint(odd(3))", ODD),
         ("An import of goods\nclass struggle\nThe end is near.", ""),
     ],
 )
@@ -68,6 +70,8 @@ def test_without_a_name_a_definition_is_a_program() -> None:
         ("return n % 2 == 1", "    return n % 2 == 1"),  # the answer was stripped
         ("r = n % 2\n    return r == 1", "    r = n % 2\n    return r == 1"),
         ("r = n % 2\nreturn r == 1", "    r = n % 2\n    return r == 1"),
+        ("   r = n % 2\n    return r == 1", "    r = n % 2\n    return r == 1"),  # a blank is lost
+        ("\tr = n % 2\n\treturn r == 1", "    r = n % 2\n    return r == 1"),
         ("no", ""),
         ("I do not know.", ""),
         ("    ", ""),

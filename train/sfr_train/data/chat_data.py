@@ -89,11 +89,11 @@ def persona_cards(file: Path) -> dict[str, str]:
 
 
 def learned_whole(chats: Sequence[Chat]) -> bool:
-    """Return whether some chat has several replies, and all turns of the assistant are learned. If
-    some are not to be, as the earlier turns of a prompt, no mask over whole chats can say so."""
+    """Return whether some chat has several replies, and none has a prompt apart. Where the turns of
+    a prompt are not to be learned, no mask over whole chats can say so."""
     several = any(len(list(chat.replies())) > 1 for chat in chats)
     context = (turn for chat in chats for turn in chat.turns[: chat.start])
-    return several and not any(turn["role"] == "assistant" for turn in context)
+    return several and all(turn["role"] == "system" for turn in context)
 
 
 def rows_of(chats: Sequence[Chat], *, whole: bool) -> list[Row]:

@@ -101,13 +101,14 @@ class Run:
 
 def run(
     model: str,
-    suite: str | Sequence[str],
+    suite: str | Sequence[str] | None = None,
     *,
     config: PathLike | None = None,
     **settings: Any,
 ) -> Run:
     """Sample a checkpoint and measure it, as `sfr-eval run` does. `settings` are those of
-    `sfr_eval.config.RunConfig` (samples, temperatures, limit, output, ...); the same call resumes.
+    `sfr_eval.config.RunConfig` (samples, temperatures, limit, output, ...; `prompts` in place of a
+    suite); the same call resumes.
 
     Raises UserError for wrong settings and RunError if requests failed; the folder is kept.
     """
@@ -115,8 +116,8 @@ def run(
     from sfr_eval.demo import train_demo_models
     from sfr_eval.pipeline.run import execute
 
-    suites = (suite,) if isinstance(suite, str) else tuple(suite)
-    overrides = _plain({"model": model, "suite": suites, **settings})
+    suites = (suite,) if isinstance(suite, str) else tuple(suite or ())
+    overrides = _plain({"model": model, "suite": suites or None, **settings})
     run_config = load_run_config(overrides, file=None if config is None else Path(config))
     if run_config.serving.base_url is None:
         train_demo_models(run_config.model, run_config.score.base_model)

@@ -39,7 +39,7 @@ from sfr_eval.util.reading import one_line, read_yaml_mapping
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
 
-Suites = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], SplitNames, Field(min_length=1)]
+Suites = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], SplitNames]
 Trackers = Annotated[tuple[Literal["mlflow", "wandb", "none"], ...], SplitNames]
 
 
@@ -90,7 +90,12 @@ class RunConfig(Settings):
         default=...,
         group=ENGINE,
     )
-    suite: Suites = setting("suite, by name or folder", default=..., group=SUITE)
+    suite: Suites = setting("suite, by name or folder", default=(), group=SUITE)
+    prompts: str | None = setting(
+        "instead of a suite: file of prompts (text lines, JSONL, CSV, Parquet) or hub:ID[:SPLIT]",
+        group=SUITE,
+    )
+    prompt_field: str | None = setting("field of --prompts that holds the prompt", group=SUITE)
     personas: Names | None = setting("only these personas of the suite", group=SUITE)
     limit: Count | None = setting(
         "only the first N queries of each suite, with all personas", group=SUITE
@@ -145,6 +150,8 @@ class RunConfig(Settings):
         for name in ("replicas", "ray_address"):
             if getattr(self.serving, name) is not None and self.serving.engine != "ray":
                 raise ValueError(f"{name.replace('_', '-')}: belongs to --engine ray")
+        if self.prompt_field is not None and self.prompts is None:
+            raise ValueError("prompt-field: needs --prompts FILE")
         if self.shard is not None and self.judging.judge is not None:
             raise ValueError("judge: give it to `sfr-eval score` when the shards are joined")
         return self
@@ -207,16 +214,14 @@ def load_run_config(
             values[field] = text
     values.update({n: v for n, v in flattened(overrides).items() if v is not None})
     refuse_unknown(values, where="--set")
-    for required in ("model", "suite"):
-        if not values.get(required):
-            raise UserError(f"--{required}: not given; name one, e.g. {_EXAMPLE[required]}")
+    if not values.get("model"):
+        raise UserError("--model: not given; name one, e.g. --model demo")
+    if not values.get("suite") and not values.get("prompts"):
+        raise UserError("--suite: not given; name one, e.g. --suite persona, or --prompts FILE")
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
         raise UserError(one_line(error, where="--")) from None
-
-
-_EXAMPLE = {"model": "--model demo", "suite": "--suite persona"}
 
 
 def refuse_unknown(

@@ -71,7 +71,7 @@ class SettingOption(click.Option):
         elif kind is bool:
             how |= {"is_flag": False, "flag_value": "true"}
         text = f"{field.description}{'; repeatable' if many else ''}"
-        if not field.is_required() and field.default is not None and field.default is not False:
+        if not field.is_required() and field.default not in (None, False, ()):
             text += f" [default: {_written(field.default)}]"
         super().__init__([*declaration, name], default=None, help=text, **how)
 

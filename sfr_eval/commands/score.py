@@ -1,5 +1,6 @@
 """The command `score`: measures stored samples and imported generations."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from sfr_eval.commands.options import (
     judge_settings,
     output_option,
 )
-from sfr_eval.types import Estimate
+from sfr_eval.types import Estimate, SliceEstimate
 from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
 
+_GROUP_COLUMNS = 4  # measures in the table of groups, which has to fit a terminal
 SETTINGS = ("score", "code", "judging", "requests", "model", "trust_remote_code", "ray_address")
 
 
@@ -77,9 +79,34 @@ def show_results(folder: Path, *, as_json: bool) -> None:
             ["metric", *(f"T={t:g}" for t in temperatures)],
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
+        _print_groups([row for row in results.slices if row.suite == suite], shown)
     for part in read_suites(Manifest.load(folder), results):
         if synthetic := synthetic_style(part):
             say(f"{part.id}: {synthetic}")
+
+
+def _print_groups(rows: list[SliceEstimate], metrics: Sequence[str]) -> None:
+    """Print a table of the groups of the queries at the middle temperature: a row for each."""
+    from sfr_eval.store.results import middle_temperature
+
+    if not rows:
+        return
+    t = middle_temperature({row.temperature for row in rows})
+    cells = {(row.by, row.group, row.metric): row for row in rows if row.temperature == t}
+    shown = [m for m in metrics if any(metric == m for _, _, metric in cells)][:_GROUP_COLUMNS]
+    groups = dict.fromkeys((by, group) for by, group, metric in cells if metric in shown)
+    print_table(
+        f"at T={t:g}, by {', '.join(dict.fromkeys(by for by, _ in groups))}",
+        ["group", "queries", *shown],
+        [
+            [
+                group,
+                str(max(cells[by, group, m].n for m in shown if (by, group, m) in cells)),
+                *(_cell(cells.get((by, group, metric))) for metric in shown),
+            ]
+            for by, group in groups
+        ],
+    )
 
 
 def _cell(row: Estimate | None) -> str:

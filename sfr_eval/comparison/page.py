@@ -73,7 +73,7 @@ def _section(
         "browser": for_page(
             {run.label: [s for s in run.samples if s.suite == suite] for run in runs},
             personas=runs[0].suites[suite].personas,
-            queries=query_texts(runs[0].manifest, suite),
+            queries=query_texts(runs[0].folder, runs[0].manifest, suite),
         ),
     }
 

@@ -172,17 +172,13 @@ def _programs(
 
 
 def _facets(run: ScoredRun, suite: str, queries: set[str]) -> dict[str, dict[str, str]]:
-    """Return difficulty, platform and month of the problems of a code suite, if its data are at
-    hand. Slicing by persona needs no facet."""
-    if not any(pass_k(metric) for metric in run.suites[suite].metrics):
-        return {}
-    stored = stored_suite(run.manifest, suite)
-    if stored is None or stored.code is None:
-        return {}
+    """Return difficulty, platform and month of coding problems, or the categories of queries, if
+    the suite is at hand. Slicing by persona needs no facet."""
+    stored = stored_suite(run.folder, run.manifest, suite)
     facets: dict[str, dict[str, str]] = {}
-    for query, problem in stored.code.problems.items():
+    for query, labels in stored.facets.items() if stored is not None else ():
         if query in queries:
-            for by, group in problem.facets.items():
+            for by, group in labels.items():
                 facets.setdefault(by, {})[query] = group
     return facets
 

@@ -20,6 +20,7 @@ from sfr_eval.store.manifest import (
     Session,
     StoredConfig,
 )
+from sfr_eval.suites.own import keep
 from sfr_eval.types import Request, Sample, Sampler
 from sfr_eval.util.progress import Bar, log
 from sfr_eval.version import __version__
@@ -54,6 +55,8 @@ def draw(ready: Preflight) -> Drawn:
         f"{ready.subject.checkpoint.name}: {len(requests):,} requests, "
         f"{len(requests) - len(missing):,} already there -> {folder.path}"
     )
+    for suite in ready.own_suites:
+        keep(suite, folder.path)
     folder.write_manifest(manifest.model_copy(update={"status": "running"}))
     ended_early: BaseException | None = None
     if missing:

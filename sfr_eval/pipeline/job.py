@@ -9,7 +9,7 @@ from sfr_eval.judges.error_rates import corrected_estimates
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.families import FAMILIES, NEED_NO_ENCODER, Family, load_family
 from sfr_eval.metrics.normal_text import normal_text
-from sfr_eval.metrics.table import shown_ks
+from sfr_eval.metrics.table import headlines, shown_ks
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.store.results import StatusCounts
@@ -33,17 +33,15 @@ class Job:
         return estimates
 
     def slices(self, results: Sequence[MetricResult]) -> list[SliceEstimate]:
-        """Return pass@k by difficulty, platform and month, for the k that are shown."""
-        code = self.context.suite.code
-        if code is None:
-            return []
-        facets = {id: problem.facets for id, problem in code.problems.items()}
-        k = samples_per_prompt(self.context.samples)
-        shown = {f"pass_at_{shown_k}" for shown_k in shown_ks(k)}
+        """Return pass@k by difficulty, platform and month, for the k that are shown, and the
+        headlines by category."""
+        suite, k = self.context.suite, samples_per_prompt(self.context.samples)
+        shown = {*headlines(), *(f"pass_at_{shown_k}" for shown_k in shown_ks(k))}
+        facets = suite.facets
         return [
             row
             for result in results
-            if result.metric in shown
+            if result.metric in shown and result.unit != "set"  # which has no single query
             for row in slice_estimates(result, k, facets)
         ]
 

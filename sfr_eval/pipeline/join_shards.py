@@ -12,6 +12,7 @@ from sfr_eval.pipeline.preflight import refuse_other_plan
 from sfr_eval.plan import Plan, describe_plan, differences, plan_of
 from sfr_eval.store.manifest import Manifest, ShardFacts
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.own import keep, kept_folder
 from sfr_eval.suites.stored import require_stored_suites
 from sfr_eval.types import Sample
 from sfr_eval.util.progress import log
@@ -42,8 +43,9 @@ def join_folders(paths: Sequence[Path], output: Path | None) -> Path:
     if output is None:
         raise UserError("score: shards are joined in a new folder; name it with --output")
     manifests = read_shards(paths)
-    first = next(iter(manifests.values()))
-    plan = plan_of(first, require_stored_suites(first))
+    place, first = next(iter(manifests.items()))
+    suites = require_stored_suites(place, first)
+    plan = plan_of(first, suites)
     drawn: dict[str, Sample] = {}
     for path in manifests:
         drawn.update((sample.sample_id, sample) for sample in RunFolder(path).sealed_samples())
@@ -59,6 +61,9 @@ def join_folders(paths: Sequence[Path], output: Path | None) -> Path:
         if before is not None:
             refuse_other_plan(output, before.identity.stored(), first.identity.stored())
         whole = _manifest(plan, manifests, output=output)
+        for suite in suites:
+            if kept_folder(place, suite.id).is_dir():
+                keep(suite, output)
         folder.write_manifest(whole.model_copy(update={"status": "running"}))
         stored = folder.read_samples()
         with closing(folder.writer()) as writer:

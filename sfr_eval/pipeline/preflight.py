@@ -24,6 +24,7 @@ from sfr_eval.sandbox.detect import detect
 from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.prompt_file import prompt_suite
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.util.assets import cache_folder, cache_open_to_others
@@ -39,6 +40,7 @@ class Preflight:
 
     config: RunConfig
     suites: tuple[Suite, ...]
+    own_suites: tuple[Suite, ...]  # those of `suites` that the run folder has to keep
     subject: Subject
     plan: Plan
     folder: RunFolder
@@ -59,6 +61,8 @@ def preflight(config: RunConfig) -> Preflight:
     suites = tuple(
         load_suite(name, personas=config.personas, code=config.code) for name in config.suite
     )
+    own = (prompt_suite(config.prompts, field=config.prompt_field),) if config.prompts else ()
+    suites += own
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
     check_metrics(config.score)
@@ -98,6 +102,7 @@ def preflight(config: RunConfig) -> Preflight:
     return Preflight(
         config=config,
         suites=suites,
+        own_suites=own,
         subject=subject,
         plan=plan,
         folder=folder,

@@ -92,7 +92,7 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     permission to run code is needed anew each time, since the folder may be somebody else's.
     """
     stored = Manifest.load(folder.path)
-    suites = require_stored_suites(stored)
+    suites = require_stored_suites(folder.path, stored)
     manifest = _with_tags(folder, stored, ScoreSettings.from_flat(settings))
     # Metrics are chosen anew each time, too: without --metrics, all that the suites name.
     anew = {"metrics": None, "unsafe_code": False, "trust_remote_code": False}

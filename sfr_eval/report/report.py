@@ -58,7 +58,10 @@ def write_report(folder: RunFolder) -> Path:
             repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
             if clusters := repetitions.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
-            parts.append(_section(suite, suite_samples, manifest, figures) | {"repeated": repeated})
+            parts.append(
+                _section(suite, suite_samples, manifest, figures, folder.path)
+                | {"repeated": repeated}
+            )
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
     return page
@@ -97,6 +100,7 @@ def _section(
     samples: Sequence[Sample],
     manifest: Manifest,
     figures: Mapping[str, Sequence[Figure]],
+    folder: Path,
 ) -> dict[str, Any]:
     """Return everything that the template shows of one suite."""
     read = answers(samples, manifest.thinking)
@@ -113,7 +117,7 @@ def _section(
         "browser": replies.for_page(
             {manifest.name: read},
             personas=suite.personas,
-            queries=query_texts(manifest, suite.id),
+            queries=query_texts(folder, manifest, suite.id),
         ),
         "probe": tables.facts(suite.notes_of("style_accuracy")),
         "code": pass_at_k.code(suite),

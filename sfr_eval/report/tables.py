@@ -35,7 +35,8 @@ def columns(suite: SuiteResults) -> list[dict[str, str]]:
 
 
 def by_persona(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """Return for each temperature a row for all personas, one for each, and the reference's."""
+    """Return for each temperature a row for all personas, one for each, that of the reference, and
+    one for each group of the queries."""
     counts: Counter[tuple[float, str, str]] = Counter()
     for sample in samples:
         for persona in {"", sample.persona}:
@@ -58,8 +59,26 @@ def by_persona(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str,
         if suite.truth:
             reference = [suite.truth.get((metric, "")) for metric in shown]
             rows.insert(1, row("Reference, all", reference, None))
+        rows += [row(name, cells, None) for name, cells in _slices(suite, t, shown)]
         tables.append({"temperature": t, "rows": rows})
     return tables
+
+
+def _slices(
+    suite: SuiteResults, temperature: float, metrics: Sequence[str]
+) -> list[tuple[str, list[Estimate | None]]]:
+    """Return name and cells of each group of the queries that has a value of these metrics."""
+    groups: dict[tuple[str, str], dict[str, Estimate]] = {}
+    for row in suite.slices:
+        if row.temperature == temperature and row.metric in metrics and not row.persona:
+            groups.setdefault((row.by, row.group), {})[row.metric] = row
+    return [
+        (
+            f"{by}: {group} ({max(estimate.n for estimate in cells.values())})",
+            [cells.get(metric) for metric in metrics],
+        )
+        for (by, group), cells in groups.items()
+    ]
 
 
 def all_metrics(suite: SuiteResults) -> list[dict[str, Any]]:

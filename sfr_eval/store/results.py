@@ -1,7 +1,7 @@
 """results.json: every estimate of a run, and what stands beside the estimates."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -223,7 +223,12 @@ class SuiteResults:
     @property
     def middle_temperature(self) -> float:
         """The temperature nearest to the model's own distribution."""
-        return nearest(self.temperatures, OWN_TEMPERATURE)
+        return middle_temperature(self.temperatures)
+
+
+def middle_temperature(temperatures: Iterable[float]) -> float:
+    """Return the temperature nearest to the model's own distribution."""
+    return nearest(tuple(temperatures), OWN_TEMPERATURE)
 
 
 def read_suites(manifest: Manifest, results: Results) -> list[SuiteResults]:

@@ -1,15 +1,18 @@
 """Loads the suites of a stored run again."""
 
+from pathlib import Path
+
 from sfr_eval.errors import UserError
 from sfr_eval.settings import CodeSettings
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.suites.suite import Suite, load_suite
+from sfr_eval.suites.own import kept_folder
+from sfr_eval.suites.suite import SUITE_FILE, Suite, load_suite
 
 
-def stored_suite(manifest: Manifest, suite: str) -> Suite | None:
+def stored_suite(folder: Path, manifest: Manifest, suite: str) -> Suite | None:
     """Return a suite of a run; None if it is not at hand, or has changed since the run."""
     version = manifest.part(suite).version
-    for name in manifest.config.suite:
+    for name in _names(folder, manifest):
         try:
             loaded = _load(manifest, name)
         except UserError:
@@ -19,16 +22,16 @@ def stored_suite(manifest: Manifest, suite: str) -> Suite | None:
     return None
 
 
-def query_texts(manifest: Manifest, suite: str) -> dict[str, str]:
+def query_texts(folder: Path, manifest: Manifest, suite: str) -> dict[str, str]:
     """Return the texts of a suite's queries by id; {} if the suite is not at hand as it was."""
-    loaded = stored_suite(manifest, suite)
+    loaded = stored_suite(folder, manifest, suite)
     return {} if loaded is None else dict(loaded.queries)
 
 
-def require_stored_suites(manifest: Manifest) -> list[Suite]:
+def require_stored_suites(folder: Path, manifest: Manifest) -> list[Suite]:
     """Return all suites of a run. Raises UserError if one has changed since the run."""
     suites = []
-    for name, part in zip(manifest.config.suite, manifest.plan, strict=True):
+    for name, part in zip(_names(folder, manifest), manifest.plan, strict=True):
         suite = _load(manifest, name)
         if suite.version != part.version:
             raise UserError(
@@ -37,6 +40,14 @@ def require_stored_suites(manifest: Manifest) -> list[Suite]:
             )
         suites.append(suite)
     return suites
+
+
+def _names(folder: Path, manifest: Manifest) -> list[str]:
+    """Return the suites as load_suite finds them, in the order of the plan: those that the user
+    named, then those that the run folder keeps."""
+    kept = (kept_folder(folder, part.suite) for part in manifest.plan)
+    own = [str(path.absolute()) for path in kept if (path / SUITE_FILE).is_file()]
+    return [*manifest.config.suite, *own]
 
 
 def _load(manifest: Manifest, name: str) -> Suite:

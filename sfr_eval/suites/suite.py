@@ -1,8 +1,9 @@
 """A suite: prompts for the model, and the metrics of its replies."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sfr_eval.errors import UserError, did_you_mean
@@ -13,7 +14,10 @@ from sfr_eval.suites.spec import PersonaRow, QueryRow, SuiteSpec
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.types import Message, Prompt
 from sfr_eval.util.assets import find_suite
-from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping
+from sfr_eval.util.reading import gathered, joined, read_jsonl, read_model, read_yaml_mapping
+
+SUITE_FILE, QUERIES, PERSONAS = "suite.yaml", "queries.jsonl", "personas.yaml"
+"""Names in the folder of a suite; the last two are those of suites without a folder (own.py)."""
 
 _PROBLEMS = {"mbpp": mbpp.load, "livecodebench": livecodebench.load, "humaneval": humaneval.load}
 
@@ -36,6 +40,14 @@ class Suite:
     def id(self) -> str:
         """Name of the suite."""
         return self.spec.id
+
+    @property
+    def facets(self) -> dict[str, Mapping[str, str]]:
+        """By what results are sliced: query -> {"category": "Factual"}, or what is known of a
+        coding problem. Queries of which nothing is known are left out."""
+        if self.code is not None:
+            return {id: problem.facets for id, problem in self.code.problems.items()}
+        return {id: {"category": row.category} for id, row in self.rows.items() if row.category}
 
     def prompts(self, *, limit: int | None = None) -> list[Prompt]:
         """Return all personas of the first query, then of the second, ..."""
@@ -76,9 +88,8 @@ def load_suite(
     if spec.code is not None:
         return _code_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
     world = None if spec.world is None else PersonaWorld.load(folder)
-    rows = _rows(spec, folder)
+    rows, cards = _rows_and_cards(spec, folder, world)
     queries = {id: row.question for id, row in rows.items()} or _world_queries(folder, world)
-    cards = _cards(spec, folder, world)
     if personas is None:
         personas = tuple(id for id, card in cards.items() if not card.held_out)
     for persona in personas:
@@ -89,7 +100,7 @@ def load_suite(
     return Suite(
         spec=spec,
         folder=folder,
-        version=f"{spec.version}+{_content_hash(folder, spec)}",
+        version=f"{spec.version}+{content_hash(spec, _data_files(folder))}",
         queries=queries,
         personas={id: card for id, card in cards.items() if id in personas},
         other_personas=tuple(id for id in cards if id not in personas),
@@ -117,6 +128,26 @@ def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
     )
 
 
+def _rows_and_cards(
+    spec: SuiteSpec, folder: Path, world: PersonaWorld | None
+) -> tuple[dict[str, QueryRow], dict[str, PersonaRow]]:
+    """Read both files of a suite. Raises UserError that names the mistakes of both."""
+    rows: dict[str, QueryRow] = {}
+    cards: dict[str, PersonaRow] = {}
+    errors = []
+    try:
+        rows = _rows(spec, folder)
+    except UserError as error:
+        errors.append(error)
+    try:
+        cards = _cards(spec, folder, world)
+    except UserError as error:
+        errors.append(error)
+    if errors:
+        raise joined(errors, where=str(folder))
+    return rows, cards
+
+
 def _rows(spec: SuiteSpec, folder: Path) -> dict[str, QueryRow]:
     """Return the rows of the queries file by id; {} if the suite has none."""
     if spec.queries is None:
@@ -141,7 +172,11 @@ def _cards(spec: SuiteSpec, folder: Path, world: PersonaWorld | None) -> dict[st
         rows = read_yaml_mapping(file).get("personas")
         if not isinstance(rows, list) or not rows:
             raise UserError(f"{file}: personas: must be a list of {{id, name, system}}")
-        cards = [read_model(PersonaRow, row, where=str(file)) for row in rows]
+        steps = (
+            partial(read_model, PersonaRow, row, where=f"{file}: persona {number}")
+            for number, row in enumerate(rows, start=1)
+        )
+        cards = gathered(steps, where=str(file))
     elif world is not None:
         cards = [PersonaRow.model_validate(card, from_attributes=True) for card in world.personas]
     else:
@@ -169,12 +204,18 @@ def _asked(spec: SuiteSpec) -> bytes:
     ).encode()
 
 
-def _content_hash(folder: Path, spec: SuiteSpec) -> str:
+def content_hash(spec: SuiteSpec, files: Iterable[tuple[str, bytes]]) -> str:
+    """Return the part of a suite's version that says what it asks. `files` are name and content of
+    all files of its folder but suite.yaml, in the order of their names."""
     digest = hashlib.sha256(_asked(spec))
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith(".") and path.name != "suite.yaml":
-            inside(folder, str(path.relative_to(folder)))  # refuses a link to elsewhere
-            content = path.read_bytes()
-            digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode())
-            digest.update(content)
+    for name, content in files:
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
     return digest.hexdigest()[:12]
+
+
+def _data_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith(".") and path.name != SUITE_FILE:
+            name = str(path.relative_to(folder))
+            yield name, inside(folder, name).read_bytes()  # refuses a link to elsewhere

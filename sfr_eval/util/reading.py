@@ -2,9 +2,10 @@
 
 import json
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -12,8 +13,13 @@ from pydantic import BaseModel, ValidationError
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.untrusted import bounded_lines
 
-_BRIEF = reprlib.Repr()
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
+_BRIEF = reprlib.Repr()
+_SHOWN = 10  # mistakes that a message names
+
+Item = TypeVar("Item")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -44,11 +50,13 @@ def read_yaml(file: Path) -> Any:
 
 
 def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
-    """Validate an object read from a file. Raises UserError that names file, field and value."""
+    """Validate an object read from a file. Raises UserError that names file, field and value of
+    each mistake."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise UserError(one_line(error, where=f"{where}: ", known=kind.model_fields)) from None
+        lines = _lines(error, where=f"{where}: ", known=kind.model_fields)
+        raise UserError(_listed(lines, where=where)) from None
 
 
 def read_versioned(
@@ -68,8 +76,46 @@ def read_versioned(
 
 
 def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
-    """Read all rows of a JSONL file. Raises UserError that names the first bad line."""
-    return [read_model(kind, loaded, where=where) for where, loaded in json_lines(file)]
+    """Read all rows of a JSONL file. Raises UserError that names the bad lines."""
+
+    def read(line: str, where: str) -> Model:
+        return read_model(kind, parsed_json(line, where=where), where=where)
+
+    lines = ((f"{file}:{n}", line) for n, line in bounded_lines(file) if line.strip())
+    return gathered((partial(read, line, where) for where, line in lines), where=str(file))
+
+
+def gathered(steps: Iterable[Callable[[], Item]], *, where: str) -> list[Item]:
+    """Return what all steps return. Raises UserError, after all of them, that names the mistakes of
+    all."""
+    items: list[Item] = []
+    errors: list[UserError] = []
+    for step in steps:
+        try:
+            items.append(step())
+        except UserError as error:
+            errors.append(error)
+    if errors:
+        raise joined(errors, where=where)
+    return items
+
+
+def joined(errors: Sequence[UserError], *, where: str) -> UserError:
+    """Return one error that names the mistakes of all."""
+    if len(errors) == 1:
+        return errors[0]
+    lines = [line.strip() for error in errors for line in str(error).split("\n")]
+    return UserError(
+        _listed([line for line in lines if not line.endswith(" mistakes:")], where=where)
+    )
+
+
+def _listed(mistakes: Sequence[str], *, where: str) -> str:
+    """Return the text of an error that names several mistakes, one a line."""
+    if len(mistakes) == 1:
+        return mistakes[0]
+    more = [f"and {len(mistakes) - _SHOWN:,} more"] if len(mistakes) > _SHOWN else []
+    return "\n  ".join([f"{where}: {len(mistakes):,} mistakes:", *mistakes[:_SHOWN], *more])
 
 
 def json_lines(file: Path) -> Iterator[tuple[str, Any]]:
@@ -101,7 +147,16 @@ def _fields(known: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
 
 def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | None = None) -> str:
     """Format the first problem of a pydantic error as `where field: message (got value)`."""
-    first = error.errors()[0]
+    return _line(error.errors()[0], where=where, known=known)
+
+
+def _lines(error: ValidationError, *, where: str, known: Mapping[str, Any]) -> list[str]:
+    """Format the first problem with each field; a field with several types has several."""
+    first = {problem["loc"][:1]: problem for problem in reversed(error.errors())}
+    return [_line(problem, where=where, known=known) for problem in reversed(first.values())]
+
+
+def _line(first: "ErrorDetails", *, where: str, known: Mapping[str, Any] | None) -> str:
     path = ".".join(str(part) for part in first["loc"])
     if where == "--":
         named = [part for part in first["loc"] if isinstance(part, str)]

@@ -4,6 +4,7 @@ Model text, server answers, data sets and file names reach terminals, spreadshee
 is the one place that decides what they may do there: be text, and no more of it than allowed.
 """
 
+import codecs
 import os
 import re
 import zlib
@@ -82,15 +83,21 @@ def bounded_lines(file: Path) -> Iterator[tuple[int, str]]:
                         f"{file}:{number}: longer than {MAX_LINE_BYTES:,} bytes, more than any "
                         "row needs; is this a JSONL file?"
                     )
-                try:
-                    text = line.decode()
-                except UnicodeDecodeError as error:
-                    raise UserError(
-                        f"{file}:{number}: is not UTF-8 text (byte {error.start})"
-                    ) from None
-                yield number, text
+                yield number, decoded(line, where=f"{file}:{number}", first=number == 1)
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+
+
+def decoded(raw: bytes, *, where: str, first: bool = True) -> str:
+    """Return the text of UTF-8 bytes. A byte order mark at the `first` place of a file is left out;
+    Raises UserError for UTF-16 and for anything else."""
+    if first and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UserError(f"{where}: is UTF-16 text; save it as UTF-8")
+    try:
+        return raw.removeprefix(codecs.BOM_UTF8 if first else b"").decode()
+    except UnicodeDecodeError as error:
+        what = "a binary file" if b"\0" in raw[:4096] else f"not UTF-8 text (byte {error.start})"
+        raise UserError(f"{where}: is {what}") from None
 
 
 def unpacked(raw: bytes, *, where: str, max_bytes: int = MAX_UNPACKED_BYTES) -> bytes:

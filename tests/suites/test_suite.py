@@ -68,8 +68,8 @@ def test_personas_are_taken_in_the_order_of_the_cards(folder: Path) -> None:
         ("p.yaml", "personas:\n", "p.yaml: personas: must be a list"),
         ("p.yaml", "personas: 3\n", "p.yaml: personas: must be a list"),
         ("p.yaml", "people: []\n", "p.yaml: personas: must be a list"),
-        ("p.yaml", "personas: [{id: a, name: A}]\n", "p.yaml: system: missing"),
-        ("p.yaml", "personas: [a]\n", "p.yaml: Input should be"),
+        ("p.yaml", "personas: [{id: a, name: A}]\n", "p.yaml: persona 1: system: missing"),
+        ("p.yaml", "personas: [a]\n", "p.yaml: persona 1: Input should be"),
         (
             "p.yaml",
             "personas:\n" + "- {id: a, name: A, system: x}\n" * 2,
@@ -177,3 +177,31 @@ def test_a_query_without_a_question_is_refused(folder: Path, row: str, message: 
     (folder / "q.jsonl").write_text(row + "\n")
     with pytest.raises(UserError, match=message):
         load_suite(str(folder))
+
+
+def test_all_mistakes_of_a_suite_are_named_at_once(folder: Path) -> None:
+    (folder / "q.jsonl").write_text('{"id": "tea"}\n{"id": "a/b", "text": "x", "colour": 1}\n{\n')
+    (folder / "p.yaml").write_text("personas:\n- {id: A, name: A, system: x}\n- {id: b}\n")
+    with pytest.raises(UserError) as error:
+        load_suite(str(folder))
+    first, *lines = str(error.value).split("\n")
+    assert first.endswith(f"{len(lines)} mistakes:")
+    for mistake in (
+        "q.jsonl:1: text: missing",
+        "q.jsonl:2: id:",
+        "q.jsonl:2: colour: unknown field",
+        "q.jsonl:3: is not JSON",
+        "persona 1: id:",
+        "persona 2: name: missing",
+        "persona 2: system: missing",
+    ):
+        assert any(mistake in line for line in lines), mistake
+
+
+def test_all_mistakes_of_a_suite_yaml_are_named_at_once(folder: Path) -> None:
+    text = "id: Toy\nversion: '1'\ntitle: Toy\nquerys: q.jsonl\nsamples: 0\n"
+    (folder / "suite.yaml").write_text(text)
+    with pytest.raises(UserError) as error:
+        load_suite(str(folder))
+    for mistake in ("id:", "querys: unknown field; did you mean `queries`?", "samples:", "metrics"):
+        assert mistake in str(error.value)

@@ -88,7 +88,7 @@ class ExportSource:
     def prompts(self) -> dict[tuple[str, str, str], Prompt]:
         """(suite, query, persona) -> prompt. Raises UserError if a suite has changed since the
         run."""
-        suites = require_stored_suites(self.manifest)
+        suites = require_stored_suites(self.folder.path, self.manifest)
         return {(p.suite, p.query, p.persona): p for suite in suites for p in suite.prompts()}
 
     @property

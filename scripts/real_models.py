@@ -300,7 +300,8 @@ def write(
     model = LlamaForCausalLM(config).to(getattr(torch, dtype))
     tensors = {name: torch.from_numpy(rows) for name, rows in weights.items()}
     missing, unexpected = model.load_state_dict(tensors, strict=False)
-    assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
+    assert not unexpected, unexpected
+    assert set(missing) <= {"lm_head.weight"}, missing  # which is that of the embedding
     model.tie_weights()
     model.generation_config.do_sample = False
     output.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,8 @@ STORIES = ROOT.parent / "shared" / "data" / "stories260K"
 def loaded(name: str) -> ModuleType:
     """Import a script."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -84,7 +85,7 @@ def llama2c_logits(ids: list[int]) -> "npt.NDArray[np.float64]":
 
 
 def run_c_ids(text: str) -> list[int]:
-    """Encode a text as run.c does: bytes, then the pair whose merge scores best, again and again."""
+    """Encode a text as run.c does: characters, then the pair whose merge scores best, repeatedly."""
     pieces, scores = real_models.read_pieces(STORIES / "tok512.bin", 512)
     ids = {piece: place for place, piece in enumerate(pieces)}
     tokens: list[int] = []

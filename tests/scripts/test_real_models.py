@@ -85,7 +85,7 @@ def llama2c_logits(ids: list[int]) -> "npt.NDArray[np.float64]":
 
 
 def run_c_ids(text: str) -> list[int]:
-    """Encode a text as run.c does: characters, then the pair whose merge scores best, repeatedly."""
+    """Encode a text as run.c does: characters, then merge the pair that scores best, and again."""
     pieces, scores = real_models.read_pieces(STORIES / "tok512.bin", 512)
     ids = {piece: place for place, piece in enumerate(pieces)}
     tokens: list[int] = []

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.version import __version__
 
 if TYPE_CHECKING:
-    from sfr_eval.api import Run, compare, compare_groups, export, load, run, score
+    from sfr_eval.api import Run, compare, compare_groups, export, load, run, score, sweep
 
-__all__ = ["Run", "__version__", "compare", "compare_groups", "export", "load", "run", "score"]
+__all__ = [
+    "Run",
+    "__version__",
+    "compare",
+    "compare_groups",
+    "export",
+    "load",
+    "run",
+    "score",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

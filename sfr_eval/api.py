@@ -23,6 +23,7 @@ from sfr_eval.errors import RunError, UserError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sfr_eval.config import RunConfig
     from sfr_eval.store.run_folder import RunFolder
 
 PathLike = str | os.PathLike[str]
@@ -112,21 +113,56 @@ def run(
 
     Raises UserError for wrong settings and RunError if requests failed; the folder is kept.
     """
-    from sfr_eval.config import load_run_config
-    from sfr_eval.demo import train_demo_models
     from sfr_eval.pipeline.run import execute
 
-    suites = (suite,) if isinstance(suite, str) else tuple(suite or ())
-    overrides = _plain({"model": model, "suite": suites or None, **settings})
+    run_config = _config(model, suite, {**settings, "config": config})
+    if run_config.sweep is not None:
+        raise UserError("sweep: gives several runs; call se.sweep(..., over=[...])")
+    outcome = execute(run_config)
+    _raise_unless_done(outcome.exit_code, outcome.folder, outcome.lines)
+    return Run(outcome.folder)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep over decoders: its folder, decoder -> run, and their comparison."""
+
+    folder: Path
+    runs: Mapping[str, Run]
+    comparison: Any
+
+
+def sweep(
+    model: str, suite: str | Sequence[str] | None = None, *, over: Sequence[str], **settings: Any
+) -> Sweep:
+    """Run a checkpoint under several decoders, as `sfr-eval run --sweep` does; `over` is
+    `["min_p=0,0.05,0.1"]`, one text for each axis. The other arguments are those of `run`."""
+    from sfr_eval.pipeline.sweep import execute_sweep
+
+    outcome = execute_sweep(_config(model, suite, {**settings, "sweep": tuple(over)}))
+    _raise_unless_done(outcome.exit_code, outcome.folder, outcome.lines)
+    runs = {run.folder.name: Run(run.folder) for run in outcome.runs}
+    return Sweep(folder=outcome.folder, runs=runs, comparison=outcome.comparison)
+
+
+def _config(model: str, suite: str | Sequence[str] | None, settings: dict[str, Any]) -> "RunConfig":
+    from sfr_eval.config import load_run_config
+    from sfr_eval.demo import train_demo_models
+
+    config = settings.pop("config", None)
+    suites = (suite,) if isinstance(suite, str) else tuple(suite or ()) or None
+    overrides = _plain({"model": model, "suite": suites, **settings})
     run_config = load_run_config(overrides, file=None if config is None else Path(config))
     if run_config.serving.base_url is None:
         train_demo_models(run_config.model, run_config.score.base_model)
-    outcome = execute(run_config)
-    if outcome.exit_code == 130:
-        raise KeyboardInterrupt(outcome.lines[0])
-    if outcome.exit_code:
-        raise RunError(f"{outcome.folder}: {outcome.lines[0]}")
-    return Run(outcome.folder)
+    return run_config
+
+
+def _raise_unless_done(exit_code: int, folder: Path, lines: Sequence[str]) -> None:
+    if exit_code == 130:
+        raise KeyboardInterrupt(lines[0])
+    if exit_code:
+        raise RunError(f"{folder}: {lines[0]}")
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
@@ -189,12 +225,13 @@ def export(
     return export_run(Path(run), format=format, output=target, **options)
 
 
-def compare(a: PathLike, b: PathLike, *more: PathLike, **options: Any) -> Any:
-    """Compare runs prompt by prompt, each with the first, as `sfr-eval compare` does; `options`
+def compare(a: PathLike, *more: PathLike, **options: Any) -> Any:
+    """Compare runs prompt by prompt, each with the first, as `sfr-eval compare` does. The folder of
+    a sweep stands for its decoders; `options`
     are those of `sfr_eval.comparison.compare.compare_runs`."""
     from sfr_eval.comparison.compare import compare_runs
 
-    return compare_runs(a, b, *more, **options)
+    return compare_runs(a, *more, **options)
 
 
 def compare_groups(groups: Mapping[str, Sequence[PathLike]], **options: Any) -> Any:

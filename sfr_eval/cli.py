@@ -1,6 +1,7 @@
 """The command line. Nothing heavy is imported until a command needs it."""
 
 import sys
+import traceback
 
 import click
 
@@ -61,12 +62,12 @@ def main() -> None:
         sys.exit(130)
     except (UserError, RunError) as error:
         if debug:
-            raise
+            traceback.print_exc()
         log(f"sfr-eval: {error}")
         sys.exit(2 if isinstance(error, UserError) else 3)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (whatever it is ends in one line)
         if debug:
-            raise
+            traceback.print_exc()
         what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
         log(f"sfr-eval: {what} (unexpected; --debug shows where)")
         sys.exit(3)  # Python's own 1 would read as a failed gate

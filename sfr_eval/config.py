@@ -1,7 +1,8 @@
 """The settings of one run, and where they come from.
 
-Precedence: command line > SFR_EVAL_* > --config file > suite > default. A setting that nobody set
-stays None where the suite or the engine decides; the manifest records the resolved value.
+Precedence: command line > SFR_EVAL_* > --config file > preset > suite > default. A setting that
+nobody set stays None where the suite or the engine decides; the manifest records the resolved
+value.
 """
 
 import os
@@ -15,6 +16,8 @@ import yaml
 from pydantic import AfterValidator, Field, PlainSerializer, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from sfr_eval.decoders.decoder import checked_sweep, swept
+from sfr_eval.decoders.presets import find_preset
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.settings import (
     ENGINE,
@@ -28,9 +31,11 @@ from sfr_eval.settings import (
     Names,
     Number,
     RequestSettings,
+    SamplingFilters,
     ScoreSettings,
     Settings,
     SplitNames,
+    Texts,
     parsed_by,
     setting,
 )
@@ -105,8 +110,12 @@ class RunConfig(Settings):
         "0.2:1.6:0.2 (both ends included) or 0.6,1.0; default: the suite's"
     )
     sampling: Literal["neutral", "model"] = setting(
-        "neutral: temperature only; model: its generation_config", default="neutral"
+        "filters that nobody sets: off, or as in the model's generation_config", default="neutral"
     )
+    sweep: Annotated[Texts, AfterValidator(checked_sweep)] | None = setting(
+        "min_p=0,0.05,0.1: a run for each value of a filter; several axes are crossed", whole=True
+    )
+    preset: str | None = setting("a published protocol; see `sfr-eval ls presets`")
     max_tokens: Count | None = setting("length limit of a reply; default: suite's")
     seed: Annotated[Number, Field(ge=0, lt=2**63)] = setting("seed of all draws", default=0)
     output: Path | None = setting(
@@ -121,6 +130,7 @@ class RunConfig(Settings):
     shard: ShardText | None = setting(
         "i/n: only every n-th query, from the i-th on, for array jobs", group=SCALING
     )
+    filters: SamplingFilters = SamplingFilters()
     serving: EngineSettings = EngineSettings()
     requests: RequestSettings = RequestSettings()
     score: ScoreSettings = ScoreSettings()
@@ -154,6 +164,8 @@ class RunConfig(Settings):
             raise ValueError("prompt-field: needs --prompts FILE")
         if self.shard is not None and self.judging.judge is not None:
             raise ValueError("judge: give it to `sfr-eval score` when the shards are joined")
+        if self.shard is not None and self.sweep is not None:
+            raise ValueError("sweep: cannot be sharded; shard each decoder, e.g. with --min-p")
         return self
 
 
@@ -214,6 +226,7 @@ def load_run_config(
             values[field] = text
     values.update({n: v for n, v in flattened(overrides).items() if v is not None})
     refuse_unknown(values, where="--set")
+    with_preset(values)
     if not values.get("model"):
         raise UserError("--model: not given; name one, e.g. --model demo")
     if not values.get("suite") and not values.get("prompts"):
@@ -222,6 +235,26 @@ def load_run_config(
         return RunConfig.model_validate(values)
     except ValidationError as error:
         raise UserError(one_line(error, where="--")) from None
+
+
+def with_preset(values: dict[str, Any]) -> None:
+    """Add what the preset says and nobody else does, axes of the sweep included. Raises UserError
+    for an unknown preset, and for a filter that is both set and swept."""
+    try:
+        axes = swept(values.get("sweep") or ())
+    except ValueError as error:
+        raise UserError(f"--sweep: {error}") from None
+    for axis in axes:
+        if axis in values:
+            raise UserError(
+                f"--sweep {axis}=...: --{axis.replace('_', '-')} {values[axis]} is set, too; give "
+                "one of them"
+            )
+    if values.get("preset"):
+        preset = find_preset(str(values["preset"])).settings
+        refuse_unknown(preset, where=f"preset {values['preset']}")
+        taken = {*values, *axes, *(("suite",) if values.get("prompts") else ())}
+        values |= {name: value for name, value in preset.items() if name not in taken}
 
 
 def refuse_unknown(

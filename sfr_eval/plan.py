@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sfr_eval.config import Shard
+from sfr_eval.decoders.decoder import SamplingChoice, refuse_greedy
 from sfr_eval.errors import UserError
 from sfr_eval.store.manifest import Manifest, PersonaName, PlannedSuite
 from sfr_eval.suites.suite import Suite
@@ -94,8 +95,7 @@ def make_plan(
     suites: Sequence[Suite],
     *,
     subject: Mapping[str, Any],
-    sampling_policy: str,
-    generation_config: Mapping[str, Any],
+    sampling: SamplingChoice | None = None,
     samples: int | None,
     temperatures: tuple[float, ...] | None,
     max_tokens: int | None,
@@ -104,6 +104,7 @@ def make_plan(
     shard: Shard | None = None,
 ) -> Plan:
     """Make the plan of a run. `subject` is what answers (fingerprint, engine, dtype, template)."""
+    sampling = sampling or SamplingChoice()
     parts = []
     for suite in suites:
         spec = suite.spec
@@ -114,18 +115,15 @@ def make_plan(
                 f"--temperatures 0 with {k} samples: greedy decoding gives {k} copies of one "
                 "text, which reads as total collapse; use --samples 1 or a temperature above 0"
             )
+        fields = sampling.sampling(max_tokens=max_tokens or spec.max_tokens, suite=spec)
+        refuse_greedy(fields, samples=k)
         parts.append(
             SuitePlan(
                 suite=suite,
                 prompts=planned_prompts(suite, limit=limit, shard=shard),
                 temperatures=tuple(sorted(suite_temperatures)),
                 samples=k,
-                sampling=effective_sampling(
-                    sampling_policy,
-                    generation_config,
-                    max_tokens=max_tokens or spec.max_tokens,
-                    stop=spec.stop,
-                ),
+                sampling=fields,
             )
         )
     identity = {
@@ -197,6 +195,7 @@ def describe_plan(plan: Plan) -> tuple[PlannedSuite, ...]:
             temperatures=part.temperatures,
             samples=part.samples,
             primary=part.suite.spec.primary,
+            about=part.suite.about(prompt.query for prompt in part.prompts),
         )
         for part in plan.suites
     )
@@ -217,25 +216,6 @@ def differences(
 def _shortened(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def effective_sampling(
-    policy: str, generation_config: Mapping[str, Any], *, max_tokens: int, stop: tuple[str, ...]
-) -> Sampling:
-    """Return every field that will be sent. `neutral` switches all filters and penalties off,
-    `model` takes them from the checkpoint's generation_config; the two are never mixed."""
-    if policy == "neutral":
-        return Sampling(temperature=1.0, max_tokens=max_tokens, stop=stop)
-    fields = {name: value for name, value in generation_config.items() if value is not None}
-    return Sampling(
-        temperature=1.0,
-        top_p=float(fields.get("top_p", 1.0)),
-        top_k=int(fields.get("top_k", 0)),
-        min_p=float(fields.get("min_p", 0.0)),
-        repetition_penalty=float(fields.get("repetition_penalty", 1.0)),
-        max_tokens=max_tokens,
-        stop=stop,
-    )
 
 
 def _without_temperature(sampling: Sampling) -> dict[str, Any]:

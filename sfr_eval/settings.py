@@ -5,15 +5,20 @@ become the option of the command line, its line in `--help`, the key of YAML fil
 of the environment, and the keyword of the Python API. Names are unique over all groups.
 """
 
+import json
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sfr_eval.errors import UserError
+from sfr_eval.temperature import checked_temperatures
 from sfr_eval.thinking import parse_think_tags
+from sfr_eval.util.assignments import read_assignments
 from sfr_eval.util.reading import one_line
 
 ENGINE, SUITE, OUTPUT, SCALING = "Model and engine", "Suite", "Output", "Scaling"
@@ -21,10 +26,17 @@ ENGINE, SUITE, OUTPUT, SCALING = "Model and engine", "Suite", "Output", "Scaling
 
 
 def setting(
-    description: str, *, default: Any = None, group: str | None = None, **rules: Any
+    description: str,
+    *,
+    default: Any = None,
+    group: str | None = None,
+    whole: bool = False,
+    **rules: Any,
 ) -> Any:
-    """Declare a setting. `group` is its section of `--help`; default: that of its model."""
-    return Field(default, description=description, json_schema_extra={"group": group}, **rules)
+    """Declare a setting. `group` is its section of `--help`; default: that of its model. `whole`:
+    texts that may hold commas and blanks, so that each option is one of them."""
+    extra: Any = {"group": group, "whole": whole}
+    return Field(default, description=description, json_schema_extra=extra, **rules)
 
 
 class Settings(BaseModel):
@@ -54,10 +66,18 @@ SplitNames = parsed_by(lambda text: tuple(text.split(",")))
 """Reads `a,b` as a list."""
 
 
+SingleText = parsed_by(lambda text: (text,))
+"""Reads a text as a list of one."""
+
+
 def _number(value: Any) -> Any:
     if isinstance(value, bool):  # `--max-tokens` without its number; pydantic would read 1
         raise ValueError("needs a number")
     return value
+
+
+def _top_k(value: Any) -> Any:
+    return 0 if _number(value) in (-1, "-1") else value  # other tools write -1 for off
 
 
 def _window(value: Any) -> Any:
@@ -95,14 +115,79 @@ def _think_tags(value: str) -> str:
     return value
 
 
+def _json_object(text: str) -> Any:
+    try:
+        loaded = json.loads(text)
+    except (ValueError, RecursionError):
+        loaded = None
+    if not isinstance(loaded, dict):
+        raise ValueError("""is not a JSON object like '{"enable_thinking": false}'""")
+    return loaded
+
+
+def _date(value: Any) -> str:
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise ValueError(f"`{value}` is not a day like {TEMPLATE_DATE}") from None
+
+
+TEMPLATE_DATE = "2026-01-01"
+"""The same on every day, so that the same command asks the same."""
+
+Source = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, os.PathLike) else v)]
+JsonObject = Annotated[dict[str, Any], parsed_by(_json_object)]
+Date = Annotated[str, BeforeValidator(_date)]
+
+
+def _temperature(value: float) -> float:
+    return checked_temperatures((value,))[0]
+
+
+Temperature = Annotated[float, AfterValidator(_temperature)]
+Assignments = Annotated[dict[str, Any], parsed_by(read_assignments)]
 Names = Annotated[tuple[str, ...], SplitNames]
+Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], SingleText]
 Number = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[Number, Field(ge=1)]
 Window = Annotated[Number, BeforeValidator(_window), Field(ge=0)]
+Real = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Penalty = Annotated[Real, Field(ge=-2, le=2)]
 Prices = Annotated[tuple[float, float], SplitNames, AfterValidator(_price_pair)]
 Layers = Annotated[tuple[int, ...], BeforeValidator(_layers), Field(min_length=1)]
 Tags = Annotated[str, BeforeValidator(_joined_tags), AfterValidator(_think_tags)]
 _PRICES = "dollars per million prompt and completion tokens"
+
+
+class SamplingFilters(Settings):
+    """What shapes the distribution before a token is drawn, beside temperature, and what ends a
+    reply. None: not said here, so the next source decides (`decoders.decoder.SamplingChoice`)."""
+
+    group = "Sampling"
+
+    top_p: Annotated[Real, Field(gt=0, le=1)] | None = setting(
+        "keep the most probable tokens that reach this mass; 1: off; default: suite's, else off"
+    )
+    top_k: Annotated[int, BeforeValidator(_top_k), Field(ge=0)] | None = setting(
+        "keep the K most probable tokens; 0: off"
+    )
+    min_p: Annotated[Real, Field(ge=0, le=1)] | None = setting(
+        "keep tokens of at least this part of the most probable one's probability; 0: off"
+    )
+    presence_penalty: Penalty | None = setting("for tokens of the reply so far; 0: off")
+    frequency_penalty: Penalty | None = setting("the same, for each time; 0: off")
+    repetition_penalty: Annotated[Real, Field(gt=0, le=10)] | None = setting(
+        "divides logits of tokens of prompt and reply; 1: off"
+    )
+    stop: Texts | None = setting("text that ends a reply, left out of it", whole=True)
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields that are said here."""
+        return {
+            name: value
+            for name in SamplingFilters.model_fields
+            if (value := getattr(self, name)) is not None
+        }
 
 
 class EngineSettings(Settings):
@@ -127,8 +212,23 @@ class EngineSettings(Settings):
     system_role: Literal["error", "merge"] = setting(
         "if the template refuses a system message: error, or merge into user", default="error"
     )
-    chat_template: Path | None = setting("Jinja file; default: the tokenizer's own template")
+    chat_template: Source | None = setting(
+        "Jinja file, or the model whose template it is; default: the tokenizer's own"
+    )
+    chat_template_kwargs: JsonObject | None = setting(
+        """for the template or the server, like '{"enable_thinking": false}'"""
+    )
+    template_date: Date = setting("day that templates with a clock see", default=TEMPLATE_DATE)
+    prompt_format: Literal["chat", "completion"] | None = setting(
+        "completion: no chat template, for base models; default: the suite's, else chat"
+    )
     prices: Prices | None = setting(f"of --model on a server: {_PRICES}")
+    engine_args: Assignments | None = setting(
+        "further arguments of vLLM's EngineArgs: name=value,... or JSON"
+    )
+    seed_bits: Annotated[Number, Field(ge=0, le=63)] | None = setting(
+        "bits of a seed that the server takes, 0: send none; default: 63, fewer if refused"
+    )
     tensor_parallel: Count = setting(
         "GPUs that share one copy of the model", default=1, group=SCALING
     )
@@ -203,6 +303,12 @@ class JudgeSettings(Settings):
         "rubrics, by name or file", default=("ctx", "rel", "flu")
     )
     judge_votes: int = setting("answers of a judge to each question", default=1, ge=1, le=99)
+    judge_temperature: Temperature | None = setting(
+        "temperature of the judge; default: its file's, 0.7"
+    )
+    judge_max_tokens: Annotated[Number, Field(ge=8)] | None = setting(
+        "length limit of a judge's answer; default: its file's, 4096 if it reasons first"
+    )
     judge_prices: Prices | None = setting(f"of --judge: {_PRICES}")
     judge_calibration: Path | None = setting("file written by `sfr-eval calibrate --judge`")
 
@@ -217,8 +323,11 @@ class CodeSettings(Settings):
     group = SUITE
     _PROBLEMS: ClassVar = ("data", "release", "window", "prompt_form")
 
-    data: str | None = setting("code: JSONL file of problems, or small (bundled)")
-    release: str | None = setting("mbpp: full, sanitized; livecodebench: release_v1 to release_v6")
+    data: str | None = setting("code, math: JSONL file of problems, or small (bundled)")
+    release: str | None = setting(
+        "mbpp: full, sanitized; livecodebench: release_v1 to release_v6; -plus suites: plus, base; "
+        "math: math-500, gsm8k, aime-2024, aime-2025"
+    )
     window: str | None = setting("livecodebench: contest dates like 2024-08:2025-01")
     prompt_form: str | None = setting("chat; mbpp also few-shot; humaneval also completion")
     verdict_mode: Literal["faithful", "lcb-compat", "evalplus"] | None = setting(

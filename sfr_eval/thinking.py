@@ -7,6 +7,7 @@ checkpoint's own chat template names them, never because a text happens to look 
 exception, for programs, is `after_thinking`.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -21,6 +22,26 @@ KNOWN = (
     ("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A Reasoning
 )
 """Pairs that chat templates use."""
+
+OTHERS = (
+    ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),  # gpt-oss, tokens kept
+    ("analysis", "assistantfinal"),  # gpt-oss, tokens dropped
+    ("<thinking>", "</thinking>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<thought>", "</thought>"),
+    ("<reflection>", "</reflection>"),
+    ("<scratchpad>", "</scratchpad>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),  # Sky-T1, OpenThinker
+    ("<|inner_prefix|>", "<|inner_suffix|>"),  # Apertus
+    ("<|thinking|>", "<|/thinking|>"),
+    ("\u25c1think\u25b7", "\u25c1/think\u25b7"),  # Kimi
+    ("<longcat_think>", "</longcat_think>"),
+    ("<unused94>", "<unused95>"),  # MedGemma
+    ("Here is my thought process:", "Here is my response:"),  # Granite
+)
+"""Further forms in which replies think, for warnings alone. A reply must begin with the first part:
+in the middle of a text they may be its own words."""
+_HARMONY = re.compile(r"analysis(?![a-z\s]|\Z)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +88,23 @@ def answer_text(text: str, tags: ThinkTags) -> Answer:
 
 
 def after_thinking(text: str) -> str:
-    """Return what follows the last `</think>`. Used for programs alone, and whatever was declared:
-    no program contains that tag, while a program in the thoughts is not the answer."""
-    return text.rpartition(KNOWN[0][1])[2]
+    """Return what follows the last `</think>`, or the end of thinking in another known form that
+    the text begins with. Used for programs alone, and whatever was declared: no program contains
+    that tag, while a program in the thoughts is not the answer."""
+    text = text.rpartition(KNOWN[0][1])[2]
+    for first, last in (*KNOWN, *OTHERS):
+        if last in text and _begins(text, first):
+            return text.rpartition(last)[2]
+    return text
+
+
+def without_thinking(text: str) -> str:
+    """Return a text without thinking at its start, in any tags of KNOWN. Used for judges, whose
+    answers are JSON: one that never stops thinking has no answer."""
+    for first, last in KNOWN:
+        if last in text or text.lstrip().startswith(first):
+            return answer_text(text, ThinkTags(open=first, close=last)).text
+    return text
 
 
 def answers(samples: Sequence[Sample], tags: ThinkTags | None) -> Sequence[Sample]:
@@ -91,11 +126,15 @@ def thoughts(samples: Iterable[Sample], tags: ThinkTags | None) -> dict[str, str
 
 
 def undeclared_tags(samples: Sequence[Sample]) -> tuple[float, ThinkTags] | None:
-    """Return (share of replies, tags) for the most frequent tags of KNOWN in these replies, as a
-    warning for a run without declared tags. None if no reply contains any."""
+    """Return (share of replies, tags) for the most frequent tags of KNOWN in these replies, or the
+    most frequent of OTHERS at their beginnings, as a warning for a run without declared tags. None
+    if no reply contains any."""
     best: tuple[float, ThinkTags] | None = None
-    for first, last in KNOWN:
-        count = sum(last in sample.text or first in sample.text for sample in samples)
+    for first, last in (*KNOWN, *OTHERS):
+        if (first, last) in KNOWN:
+            count = sum(last in sample.text or first in sample.text for sample in samples)
+        else:
+            count = sum(_begins(sample.text, first) for sample in samples)
         if count and (best is None or count / len(samples) > best[0]):
             best = count / len(samples), ThinkTags(open=first, close=last)
     return best
@@ -125,6 +164,15 @@ def template_tags(template: str) -> ThinkTags | None:
 def ends_inside(prompt: str, tags: ThinkTags) -> bool:
     """Return whether this prompt ends inside the thinking, after an opening tag."""
     return prompt.rfind(tags.open) > prompt.rfind(tags.close)
+
+
+def _begins(text: str, first: str) -> bool:
+    """Return whether a text begins with the opening of thinking, perhaps behind special tokens. The
+    word `analysis` opens it only where the next word follows without a blank."""
+    start = text[:200].lstrip().removeprefix("<|start|>assistant")
+    if first == "analysis":
+        return _HARMONY.match(start) is not None
+    return start.startswith(first)
 
 
 def _answered(sample: Sample, tags: ThinkTags) -> Sample:

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-Status = Literal["ok", "truncated", "refused", "unsupported", "error"]
+Status = Literal["ok", "truncated", "refused", "no_content", "unsupported", "error"]
 """ok: ended by itself; truncated: cut at max_tokens; refused: withheld by a content filter;
-unsupported: the server does not accept a sampling field at this value; error: no text arrived. The
-last three have no text."""
+no_content: a server ended the reply without any, for example after hidden reasoning; unsupported:
+the server does not accept a sampling field at this value; error: no text arrived. The last four
+have no text."""
 
 TEXT_STATUSES: tuple[Status, ...] = ("ok", "truncated")
 """Statuses of a sample that has a text. An empty answer counts; an error or a refusal does not."""
@@ -100,10 +101,10 @@ class Sample:
     index: int
     seed: int
     status: Status
-    text: str  # "" when status is refused, unsupported or error
+    text: str  # "" unless the status is ok or truncated
     prompt_tokens: int
     completion_tokens: int
-    error: str = ""  # one line; only with status unsupported or error
+    error: str = ""  # one line; only with status no_content, unsupported or error
 
     @property
     def has_text(self) -> bool:

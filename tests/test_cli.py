@@ -20,7 +20,6 @@ from sfr_eval import cli
 from sfr_eval.cli import app
 from sfr_eval.commands.options import CONTEXT, SECTIONS
 from sfr_eval.config import FIELDS
-from sfr_eval.errors import UserError
 from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.suites.suite import load_suite
@@ -299,11 +298,12 @@ def test_a_broken_suite_names_file_and_line_or_field(
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_debug_shows_the_traceback(command: Any) -> None:
-    with pytest.raises(UserError):
-        command("--debug", *WORLD, "--suite", "persono")
-    with pytest.raises(UserError):  # wherever it stands
-        command(*WORLD, "--suite", "persono", "--debug")
+def test_debug_shows_the_traceback_and_keeps_the_exit_code(command: Any) -> None:
+    for arguments in (["--debug", *WORLD], [*WORLD, "--debug"]):  # wherever it stands
+        ended = command(*arguments, "--suite", "persono")
+        assert ended.code == 2
+        assert "Traceback (most recent call last)" in ended.err
+        assert ended.err.splitlines()[-1].startswith("sfr-eval: ")
 
 
 def test_errors_are_one_line_and_never_exit_as_a_failed_gate(
@@ -372,8 +372,6 @@ def generations(tmp_path: Path) -> Path:
     plan = make_plan(
         [suite],
         subject={},
-        sampling_policy="neutral",
-        generation_config={},
         samples=3,
         temperatures=(1.0,),
         max_tokens=None,
@@ -471,7 +469,7 @@ def test_score_refuses_what_it_cannot_score(command: Any, generations: Path) -> 
     assert "no manifest.json" in command("report", "nowhere").error
     style = ["--style-data", "nowhere.jsonl", "--metrics", "style"]
     assert "nowhere.jsonl" in command("score", file, "--suite", "persona", *style).error
-    generations.write_bytes(b"\xff\xfe\x00")
+    generations.write_bytes(b"\xff\xab")
     assert "is not UTF-8" in command("score", file, "--suite", "persona").error
     generations.write_text("\n")
     assert "has no rows" in command("score", file, "--suite", "persona").error

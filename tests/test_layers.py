@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     "errors types temperature version",
     "util endpoints sandbox stats thinking",
-    "config settings store",
+    "config decoders settings store",
     "suites",
     "plan models grading judges",
     "samplers embeddings",

@@ -2,14 +2,16 @@
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from sfr_eval.decoders.decoder import SamplingChoice
 from sfr_eval.errors import UserError
-from sfr_eval.plan import Plan, SuitePlan, effective_sampling, make_plan, sample_seed
+from sfr_eval.plan import Plan, SuitePlan, make_plan, sample_seed
+from sfr_eval.settings import SamplingFilters
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Message, Request, Sampling
 
@@ -24,8 +26,6 @@ def suite() -> Suite:
 def plan(suite: Suite, **changes: Any) -> Plan:
     settings: dict[str, Any] = {
         "subject": SUBJECT,
-        "sampling_policy": "neutral",
-        "generation_config": {},
         "samples": 4,
         "temperatures": (0.7, 1.0),
         "max_tokens": 32,
@@ -112,10 +112,10 @@ def test_the_seed_of_a_sample_does_not_depend_on_the_model(suite: Suite) -> None
         {"subject": {**SUBJECT, "chat_template": "0123456789abcdef"}},
         {"seed": 1},
         {"max_tokens": 33},
-        {"sampling_policy": "model", "generation_config": {"top_p": 0.9}},
-        {"sampling_policy": "model", "generation_config": {"top_k": 20}},
-        {"sampling_policy": "model", "generation_config": {"min_p": 0.1}},
-        {"sampling_policy": "model", "generation_config": {"repetition_penalty": 1.05}},
+        {"sampling": SamplingChoice(chosen=SamplingFilters(top_p=0.9))},
+        {"sampling": SamplingChoice(chosen=SamplingFilters(top_k=20))},
+        {"sampling": SamplingChoice(chosen=SamplingFilters(min_p=0.1))},
+        {"sampling": SamplingChoice(chosen=SamplingFilters(repetition_penalty=1.05))},
     ],
     ids=str,
 )
@@ -289,43 +289,26 @@ def test_a_suite_without_personas_has_one_prompt_a_query(suite: Suite) -> None:
     assert [p.id for p in prompts] == [p.query for p in prompts]
 
 
-# What Qwen2.5 ships (row 3), with what a hostile file could add.
-SHIPPED: Mapping[str, Any] = {
-    "do_sample": True,
-    "temperature": 0.01,
-    "top_k": 20,
-    "top_p": 0.8,
-    "min_p": None,
-    "repetition_penalty": 1.05,
-    "max_new_tokens": 3,
-}
+def test_equal_filters_give_equal_rows_whoever_names_them(suite: Suite) -> None:
+    spec = suite.spec.model_copy(update={"top_p": 0.9})
+    by_suite = plan(replace(suite, spec=spec))
+    by_run = plan(suite, sampling=SamplingChoice(chosen=SamplingFilters(top_p=0.9)))
+    shipped = SamplingChoice(policy="model", generation_config={"top_p": 0.9})
+    assert ids(by_suite) == ids(by_run) == ids(plan(suite, sampling=shipped)) != ids(plan(suite))
 
 
-def test_neutral_sampling_takes_nothing_from_the_checkpoint(suite: Suite) -> None:
-    """Rows 1 to 4."""
-    sampling = effective_sampling("neutral", SHIPPED, max_tokens=32, stop=())
-    assert sampling == Sampling(temperature=1.0, max_tokens=32)
-    assert ids(plan(suite, generation_config=SHIPPED)) == ids(plan(suite))
+def test_decoders_draw_from_the_same_seeds(suite: Suite) -> None:
+    other = plan(suite, sampling=SamplingChoice(chosen=SamplingFilters(min_p=0.1)))
+    assert [r.seed for r in other.requests()] == [r.seed for r in plan(suite).requests()]
+    assert {r.sampling.min_p for r in other.requests()} == {0.1}
 
 
-def test_model_sampling_takes_filters_but_not_temperature_or_cap(suite: Suite) -> None:
-    sampling = effective_sampling("model", SHIPPED, max_tokens=32, stop=("\n",))
-    assert sampling == Sampling(
-        temperature=1.0,
-        top_k=20,
-        top_p=0.8,
-        min_p=0.0,
-        repetition_penalty=1.05,
-        max_tokens=32,
-        stop=("\n",),
-    )
-    made = plan(suite, sampling_policy="model", generation_config=SHIPPED)
-    assert {r.sampling.temperature for r in made.requests()} == {0.7, 1.0}
-
-
-def test_model_sampling_without_settings_is_off() -> None:
-    sampling = effective_sampling("model", {"eos_token_id": 2}, max_tokens=32, stop=())
-    assert sampling == Sampling(temperature=1.0, max_tokens=32)
+@pytest.mark.parametrize("filters", [{"top_k": 1}, {"min_p": 1.0}])
+def test_copies_by_a_filter_are_refused(suite: Suite, filters: dict[str, Any]) -> None:
+    choice = SamplingChoice(chosen=SamplingFilters(**filters))
+    with pytest.raises(UserError, match="4 samples: keeps one token"):
+        plan(suite, sampling=choice)
+    assert plan(suite, sampling=choice, samples=1).size == 8
 
 
 def test_two_suites_share_no_row(suite: Suite) -> None:

@@ -392,3 +392,62 @@ def test_a_program_in_the_thinking_is_not_graded(
     untagged, tagged = programs
     assert "return 3" in untagged[1]
     assert tagged == ["def f():\n    return 2", ""]
+
+
+HARMONY = 'analysisThe user says "hm". Short.assistantfinalYes, of course.'
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        (HARMONY, "analysis,assistantfinal"),
+        ("analysisWe need more", "analysis,assistantfinal"),  # cut before the answer
+        (
+            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Y",
+            "<|channel|>analysis<|message|>,<|channel|>final<|message|>",
+        ),
+        ("<thinking>hm</thinking>Yes.", "<thinking>,</thinking>"),
+        ("\n<reasoning>\nhm</reasoning>Yes.", "<reasoning>,</reasoning>"),
+        ("<thought>hm", "<thought>,</thought>"),
+        ("<|begin_of_thought|>hm<|end_of_thought|>Y", "<|begin_of_thought|>,<|end_of_thought|>"),
+        ("\u25c1think\u25b7hm\u25c1/think\u25b7Yes.", "\u25c1think\u25b7,\u25c1/think\u25b7"),
+        (
+            "Here is my thought process: hm Here is my response: Yes.",
+            "Here is my thought process:,Here is my response:",
+        ),
+    ],
+)
+def test_thinking_in_forms_that_no_template_declares_is_named(text: str, tags: str) -> None:
+    found = undeclared_tags([sample(text), sample("Yes.")])
+    assert found is not None
+    assert found[0] == 0.5
+    assert found[1].name == tags
+    declared = parse_think_tags(tags)
+    assert declared is not None
+    answer = answer_text(text, declared)
+    assert answer.text in {"Yes, of course.", "Yes.", "Y", ""}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "analysis of the data shows",
+        "analysis",
+        "Analysis: it is so.",
+        "The <thinking> tag opens thoughts.",
+        "Analysts say so.",
+        "",
+    ],
+)
+def test_words_are_not_taken_for_thinking(text: str) -> None:
+    assert undeclared_tags([sample(text)]) is None
+
+
+def test_a_program_is_looked_for_behind_every_form_of_thinking() -> None:
+    from sfr_eval.suites.problems.extract import chat_code
+
+    draft, right = "```python\ndef f(): wrong\n```", "def f(): return 1"
+    for first, last in (("analysis", "assistantfinal"), *KNOWN, ("<thinking>", "</thinking>")):
+        opening = f"{first}We try" if first == "analysis" else f"{first} We try"
+        assert chat_code(f"{opening}\n{draft}\n{last}{right}", name="f") == right
+    assert chat_code(f"print('</thinking>')\n{right}", name="f").endswith(right)

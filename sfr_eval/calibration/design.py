@@ -56,7 +56,10 @@ QUICK = Size(
 )
 
 WIDE_DIALS = {"cross": 0.3, "within": 0.5}
-LEFT_OUT = ("across", "code", "geometry", "tokens", "judge", "reward", "syntax")
+LEFT_OUT = (
+    *("across", "code", "geometry", "tokens", "judge", "reward", "syntax"),
+    *("novelty", "hivemind"),
+)
 """across: its unit is a block of queries, and a calibration of this size has too few of them. The
 others need what a calibration lacks: a checkpoint, a judge, a reward model, problems to solve, a
-tagger."""
+tagger, classes of equal answers, the encoder of a published cut."""

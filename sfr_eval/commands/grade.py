@@ -57,6 +57,9 @@ def grade(
         title = f"{summary['programs']} programs, {summary['mode']}, tier {summary['tier']}"
         print_table(title, ["status", "programs", "share"], rows)
     (log if as_json else say)(f"verdicts: {target.resolve()}")
+    if lacking := summary["missing_packages"]:
+        names = ", ".join(f"{name} {count:,}" for name, count in lacking.items())
+        log(f"{sum(lacking.values()):,} programs failed since the sandbox lacks a package: {names}")
     if statuses.get("not_scored"):
         raise RunError(
             f"{statuses['not_scored']} programs are not scored: the grader failed on "

@@ -1,4 +1,4 @@
-"""The command `ls`: suites, judges, metrics, objectives and engines to choose from."""
+"""The command `ls`: suites, presets, judges, metrics, objectives and engines to choose from."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.progress import say
 from sfr_eval.util.terminal import print_json, print_table
 
-LISTS = ("suites", "judges", "metrics", "objectives", "engines")
+LISTS = ("suites", "presets", "judges", "metrics", "objectives", "engines")
 
 
 @click.command(name="ls")
@@ -20,7 +20,7 @@ LISTS = ("suites", "judges", "metrics", "objectives", "engines")
 def ls(kind: str, as_json: bool) -> None:
     """List what there is to choose from.
 
-    KIND: suites, judges, metrics, objectives or engines; default: all.
+    KIND: suites, presets, judges, metrics, objectives or engines; default: all.
     """
     if kind and kind not in LISTS:
         raise UserError(f"ls {kind}: unknown; {did_you_mean(kind, LISTS)}")
@@ -44,6 +44,10 @@ def _list(kind: str) -> dict[str, str]:
 
     if kind == "suites":
         return _titles({n: folder / "suite.yaml" for n, folder in available("tasks").items()})
+    if kind == "presets":
+        from sfr_eval.decoders.presets import preset_line
+
+        return {name: preset_line(file) for name, file in available("presets").items()}
     if kind == "judges":
         return _titles(available("judges"))
     if kind == "metrics":

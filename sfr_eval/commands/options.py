@@ -61,7 +61,13 @@ class SettingOption(click.Option):
         declaration = [*([_SHORT[name]] if name in _SHORT else []), f"--{_dashed(name)}"]
         many = get_origin(kind) is tuple and _bare(get_args(kind)[0]) not in (int, float)
         how: dict[str, Any] = {"multiple": many, "metavar": _metavar(kind)}
-        if many:
+        extra: Any = field.json_schema_extra
+        if name == "engine_args":
+            many = True
+            how |= {"multiple": True, "callback": lambda _c, _o, values: ",".join(values) or None}
+        elif many and extra["whole"]:
+            how["callback"] = lambda _context, _option, values: tuple(values) or None
+        elif many:
             how["callback"] = lambda _context, _option, values: names(values)
         elif get_origin(kind) is tuple:
             how["callback"] = lambda _context, _option, value: value and _unbracketed(value)
@@ -178,8 +184,8 @@ def _metavar(kind: Any) -> str:
         return _metavar(element) + (",..." if element in (int, float) else "")
     if origin is tuple:
         return ",".join(map(_metavar, parts))
-    shown = {bool: "[true|false]", int: "INTEGER", str: "TEXT"}
-    return shown.get(kind, str(kind.__name__).upper())
+    shown = {bool: "[true|false]", int: "INTEGER", str: "TEXT", dict: "JSON"}
+    return shown.get(origin or kind, str(kind.__name__).upper())
 
 
 def _written(default: Any) -> str:

@@ -39,26 +39,36 @@ def score(
 ) -> int:
     """Measure stored samples again, without generating; join shards.
 
-    PATHS: a run folder, all shards of one run, or files of generations made with another tool.
+    PATHS: a run folder, a sweep, all shards of one run, or files of generations made with another
+    tool.
     """
+    from sfr_eval.comparison.files import compare_again
     from sfr_eval.demo import train_demo_models
     from sfr_eval.formats.read.mapping import Fields
     from sfr_eval.pipeline.score import score_paths
+    from sfr_eval.store.sweep_folder import decoders_of
 
     judge_settings(settings)  # refuses settings that need a judge
     train_demo_models(settings.get("model"), settings.get("base_model"))
     fields = Fields(query=query_field, persona=persona_field)
-    scored = score_paths(paths, settings, suite=suite, output=output, fields=fields)
-    show_results(scored.folder, as_json=as_json)
-    for line in scored.trouble:
-        log(line)
-    (log if as_json else say)(f"report: {scored.report.resolve()}")
-    return 3 if scored.trouble else 0
+    swept = len(paths) == 1 and decoders_of(paths[0])
+    failed = False
+    for group in [[run] for run in swept] if swept else [paths]:
+        scored = score_paths(group, settings, suite=suite, output=output, fields=fields)
+        show_results(scored.folder, as_json=as_json)
+        for line in scored.trouble:
+            log(line)
+        (log if as_json else say)(f"report: {scored.report.resolve()}")
+        failed = failed or bool(scored.trouble)
+    if swept and len(swept) > 1:
+        (log if as_json else say)(f"comparison: {compare_again(paths[0]).resolve()}")
+    return 3 if failed else 0
 
 
 def show_results(folder: Path, *, as_json: bool) -> None:
     """Print the headline estimates of a measured run: a row a metric, a column a temperature."""
     from sfr_eval.metrics.table import shown_metrics
+    from sfr_eval.report import known_answers
     from sfr_eval.report.verdict import synthetic_style
     from sfr_eval.store.manifest import Manifest
     from sfr_eval.store.results import read_suites
@@ -69,20 +79,26 @@ def show_results(folder: Path, *, as_json: bool) -> None:
         print_json(results.stored())
         return
     estimates = [row for row in results.estimates if not row.persona]
+    manifest = Manifest.load(folder)
+    decoder = f", decoder {manifest.identity.decoder}" if manifest.identity.decoder else ""
     for suite in dict.fromkeys(row.suite for row in estimates):
         rows = [row for row in estimates if row.suite == suite]
         temperatures = sorted({row.temperature for row in rows})
         cells = {(row.metric, row.temperature): row for row in rows}
         shown = shown_metrics({row.metric for row in rows if row.value is not None})
         print_table(
-            f"{suite}: 95% intervals",
+            f"{suite}{decoder}: 95% intervals",
             ["metric", *(f"T={t:g}" for t in temperatures)],
             [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
         )
         _print_groups([row for row in results.slices if row.suite == suite], shown)
-    for part in read_suites(Manifest.load(folder), results):
+    for part in read_suites(manifest, results):
+        if part.about:
+            say(f"{part.id}: {part.about}")
         if synthetic := synthetic_style(part):
             say(f"{part.id}: {synthetic}")
+        if verdict := known_answers.line(part):
+            say(f"{part.id}: {verdict}")
 
 
 def _print_groups(rows: list[SliceEstimate], metrics: Sequence[str]) -> None:

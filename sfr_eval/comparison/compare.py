@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from sfr_eval.comparison.decision import ALPHA
 from sfr_eval.comparison.differences import (
@@ -34,6 +35,7 @@ from sfr_eval.comparison.summary import summarise
 from sfr_eval.comparison.warnings import warnings
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.store.primary import PrimaryFamily
+from sfr_eval.store.sweep_folder import expanded
 from sfr_eval.types import Cell
 from sfr_eval.util.assets import cache_folder
 
@@ -42,7 +44,6 @@ Folder = str | os.PathLike[str]
 
 def compare_runs(
     a: Folder,
-    b: Folder,
     *more: Folder,
     allow_mismatch: bool = False,
     metrics: Sequence[str] | None = None,
@@ -50,7 +51,8 @@ def compare_runs(
     margin: float = MARGIN,
     similarity: bool = False,
 ) -> Comparison:
-    """Compare scored run folders, `b` and all further ones with `a`.
+    """Compare scored run folders, all further ones with the first. The folder of a sweep stands for
+    the runs of its decoders.
 
     Only the primary family is decided about; `primary` names its measures, as a PrimaryFamily or as
     `variety=embed_distance,quality=judge_rel`, and by default the suite or a rule does. `metrics`
@@ -58,10 +60,14 @@ def compare_runs(
     `similarity` adds how alike the models are, which needs the encoder.
 
     Raises UserError for a folder that is not a scored run, and, unless `allow_mismatch`, for runs
-    that differ in prompts, k, sampling fields, suite or metric versions (signatures) or template
-    policy. Weights, seeds and temperatures may differ.
+    that differ in prompts, k, max_tokens or stop, suite or metric versions (signatures) or in the
+    role of system messages. Weights, seeds, temperatures, chat templates and decoders (filters and
+    penalties) may differ.
     """
-    runs = open_runs([a, b, *more])
+    folders = expanded(map(Path, (a, *more)))
+    if len(folders) < 2:
+        raise UserError(f"compare {a}: one run only; name another to compare it with")
+    runs = open_runs(folders)
     first, *others = runs
     if isinstance(primary, str):
         primary = PrimaryFamily.parse(primary)
@@ -73,7 +79,11 @@ def compare_runs(
             suite: list(dict.fromkeys((*families[suite].measures.values(), *names)))
             for suite, names in shown.items()
         }
-        different = mismatches(conditions(first, chosen), conditions(second, chosen))
+        different = [
+            mismatch
+            for mismatch in mismatches(conditions(first, chosen), conditions(second, chosen))
+            if not mismatch.is_compared  # which labels and warnings name
+        ]
         if different and not allow_mismatch:
             raise UserError(refusal(first, second, different))
         drafts.append(_draft(first, second, chosen, different, families=families, margin=margin))

@@ -95,14 +95,19 @@ class _Sides:
                 if not is_allowed:
                     raise UserError(f"compare: {same}; leave one out, or pass --allow-mismatch")
                 yield same
-        first, *others = self.runs
+        first = self.runs[0]
         wanted = conditions(first, metrics)
-        for run in others:
-            different = mismatches(wanted, conditions(run, metrics))
-            if different and not is_allowed:
-                raise UserError(refusal(first, run, different))
-            for mismatch in different:
-                yield replace(mismatch, what=f"{run.label}: {mismatch.what}")
+        for group in (self.first, self.second):
+            recipe = conditions(group.runs[0], metrics)
+            for run in group.runs:
+                here = conditions(run, metrics)
+                # Decoder and template may differ between the groups, not between their trainings.
+                different = [m for m in mismatches(wanted, here) if not m.is_compared]
+                different += [m for m in mismatches(recipe, here) if m.is_compared]
+                if different and not is_allowed:
+                    raise UserError(refusal(first, run, different))
+                for mismatch in different:
+                    yield replace(mismatch, what=f"{run.label}: {mismatch.what}")
 
     @property
     def scope(self) -> str:

@@ -27,7 +27,7 @@ from sfr_eval.report.over_temperature import over_temperature
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HOLLOW = "#ffffff"
+HOLLOW, FRONTIER = "#ffffff", "#555555"
 
 _NUMBERS = ("temperature", "quality", "diversity", "diversity_low", "diversity_high", "beaten")
 
@@ -93,7 +93,7 @@ def trade_offs(
                 _Line(
                     run=run.label,
                     colour=COLOURS[places.index(names[number]) % 6],
-                    marker=MARKERS[places.index(names[number]) % 6],
+                    marker=_marker(places.index(names[number])),
                     name=names[number] if names.index(names[number]) == number else None,
                     curve=curves[number],
                     # Bands of queries alone would hide how far the trainings are apart.
@@ -106,12 +106,19 @@ def trade_offs(
     return plots
 
 
+def _marker(place: int) -> str:
+    """Return the marker of a run; with more runs than colours, none has colour and marker of
+    another."""
+    return MARKERS[(place + place // 6) % 6]
+
+
 def _trade_off(lines: Sequence[_Line], suite: str) -> Figure:
     quality, diversity = lines[0].curve.quality, lines[0].curve.diversity
     info = metric_info(diversity)
     turned = "1 - " if info is not None and info.direction == "lower" else ""
 
     def draw(ax: "Axes") -> None:
+        _draw_frontier(ax, lines)
         for line in lines:
             _draw_line(ax, line)
         ax.set_xlabel(f"{turned}{label(diversity)}\ndiversity; higher is better")
@@ -157,6 +164,18 @@ def _draw_line(ax: "Axes", line: _Line) -> None:
     for chosen, face, name in ((optimal, colour, line.name), (~optimal, HOLLOW, None)):
         x, y = (values[chosen] for values in places)
         ax.plot(x, y, line.marker, color=colour, markerfacecolor=face, label=name)
+
+
+def _draw_frontier(ax: "Axes", lines: Sequence[_Line]) -> None:
+    """Join the Pareto-optimal points of all runs: what is to be had by any of them."""
+    best = sorted(
+        point[1:]
+        for line in lines
+        for point, optimal in zip(line.points, line.optimal, strict=True)
+        if optimal
+    )
+    if len(lines) > 1 and len(best) > 1:
+        ax.plot(*np.array(best).T, ":", color=FRONTIER, label="common frontier", zorder=1)
 
 
 def _point_rows(lines: Sequence[_Line], shape: _Shape) -> Iterator[_Shape]:

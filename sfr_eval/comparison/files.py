@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sfr_eval.comparison.compare import compare_runs
 from sfr_eval.comparison.figures import figures
 from sfr_eval.comparison.page import render
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.errors import UserError
 from sfr_eval.report.figures import files, to_csv
+from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.sweep_folder import decoders_of
 from sfr_eval.util.files import write_atomic, writing_to
 
 
@@ -38,6 +41,17 @@ def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path
         page = folder / "compare.html"
         write_atomic(page, render(comparison, drawn))
     return page
+
+
+def compare_again(sweep: Path) -> Path:
+    """Compare the decoders of a sweep in its folder, and return the path of the page."""
+    return write_comparison(compare_runs(*sweep_order(sweep)), sweep)
+
+
+def sweep_order(sweep: Path) -> list[Path]:
+    """Return the runs of a sweep, the decoder without filters first, with which others are
+    compared."""
+    return sorted(decoders_of(sweep), key=lambda run: Manifest.load(run).identity.decoder != "")
 
 
 def _csv(file: Path, rows: Sequence[dict[str, Any]]) -> None:

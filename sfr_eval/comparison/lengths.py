@@ -18,6 +18,9 @@ from sfr_eval.stats.simultaneous import t_ends
 from sfr_eval.types import PromptKey
 
 LENGTH = "length"
+NAMED = "answer_valid"
+"""Measured where right answers are known. Variety there is that of the answers that the replies
+name, whatever the words around them."""
 FILLED = 0.75
 """A window is filled if it has at most this share of the shorter run's mean length, in words: a
 token is a word or a punctuation mark."""
@@ -76,7 +79,10 @@ class UnequalLengths:
 
 
 def unequal_lengths(first: Side, second: Side, temperature: float) -> UnequalLengths | None:
-    """Return how two runs' lengths differ at a temperature; None if by at most 10 %."""
+    """Return how two runs' lengths differ at a temperature; None if by at most 10 %, or if variety
+    does not depend on it."""
+    if all(side(NAMED).get(temperature) for side in (first, second)):
+        return None
     sides = [side(LENGTH).get(temperature, {}) for side in (first, second)]
     shared = sides[0].keys() & sides[1].keys()
     if not shared:

@@ -6,12 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.decoders.decoder import FILTERS
 from sfr_eval.metrics.families import NEED_CHECKPOINT
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.types import PromptKey
 
 SHOWN = 3
 """Prompts that a message names."""
+
+_TEMPLATE = {
+    "chat template": "chat_template",
+    "values for the chat template": "chat_template_kwargs",
+    "date in the chat template": "template_date",
+    "prompt format": "prompt_format",
+}
+"""How prompts become text, by the name in messages: the keys of a run's identity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +33,22 @@ class Mismatch:
 
     def __str__(self) -> str:
         return f"{self.what}: {self.first} and {self.second}"
+
+    @property
+    def of_decoder(self) -> bool:
+        """Whether it is a filter or penalty of sampling, which may be what is compared."""
+        return self.what.rpartition(": ")[2] in FILTERS
+
+    @property
+    def of_template(self) -> bool:
+        """Whether it is how prompts become text, which belongs to a model as it is used: a base
+        model is asked without the template of the tuned one."""
+        return self.what in _TEMPLATE
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether two runs may differ in it: it is part of what is compared."""
+        return self.of_decoder or self.of_template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +71,16 @@ def conditions(run: ScoredRun, metrics: Mapping[str, Sequence[str]]) -> Conditio
             (suite, metric): compared_signature(run, suite, metric)
             for suite, names in metrics.items()
             for metric in names
+            if _has_value(run, suite, metric)
         },
     )
+
+
+def _has_value(run: ScoredRun, suite: str, metric: str) -> bool:
+    """Return whether there is any number to compare; how an undefined one was measured is of no
+    account."""
+    estimates = run.suites[suite].estimates.values()
+    return any(row.metric == metric and row.value is not None for row in estimates)
 
 
 def mismatches(first: Conditions, second: Conditions) -> list[Mismatch]:
@@ -62,7 +95,7 @@ def mismatches(first: Conditions, second: Conditions) -> list[Mismatch]:
         if suite in second.settings:
             different += differing(values, second.settings[suite])
             different += prompt_mismatch(suite, first.prompts[suite], second.prompts[suite])
-    different += differing(first.policy, second.policy)
+    different += differing(*_filled(first.policy, second.policy))
     for (suite, metric), parts in first.signatures.items():
         others = second.signatures.get((suite, metric), parts)
         one, two = (
@@ -84,7 +117,8 @@ def settings(run: ScoredRun, suite: str) -> dict[str, Any]:
 def policy(run: ScoredRun) -> dict[str, Any]:
     """Return what must be equal of how prompts become text, by name."""
     identity = run.identity
-    settings = {"chat template": identity.chat_template, "system role": identity.system_role}
+    settings = {"system role": identity.system_role}
+    settings |= {name: getattr(identity, key) for name, key in _TEMPLATE.items()}
     return {name: value for name, value in settings.items() if value is not None}
 
 
@@ -97,6 +131,15 @@ def compared_parts(metric: str, signature: str) -> dict[str, str]:
     if info is not None and info.family in NEED_CHECKPOINT:
         parts.pop("model", None)
     return parts
+
+
+def _filled(*policies: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield each policy with None for what only the other says of a template: a run with a known
+    template that names no values for it had none."""
+    known = all("chat template" in policy for policy in policies)
+    rest = [name for name in _TEMPLATE if known and any(name in policy for policy in policies)]
+    for policy in policies:
+        yield {**dict.fromkeys(rest), **policy}
 
 
 def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Mismatch]:

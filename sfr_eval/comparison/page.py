@@ -41,6 +41,7 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
                 if comparison.groups
                 else "",
                 "seed": "unknown" if run.identity.seed is None else run.identity.seed,
+                "decoder": run.decoder,
             }
             for run in runs
         ],

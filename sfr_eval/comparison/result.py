@@ -129,6 +129,7 @@ class Comparison:
                     "folder": str(run.folder),
                     "fingerprint": run.fingerprint,
                     "seed": run.identity.seed,
+                    "decoder": run.decoder,
                     "status": run.manifest.status,
                 }
                 for run in self.runs

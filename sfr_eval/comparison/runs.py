@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sfr_eval.decoders.decoder import NO_FILTERS
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.store.manifest import Identity, Manifest
@@ -49,6 +50,11 @@ class ScoredRun:
     def identity(self) -> Identity:
         """What may not change within a run folder."""
         return self.manifest.identity
+
+    @property
+    def decoder(self) -> str:
+        """The name of the filters and penalties of its sampling; "" where all are off."""
+        return self.identity.decoder
 
     @cached_property
     def prompts(self) -> Mapping[str, frozenset[PromptKey]]:
@@ -150,11 +156,15 @@ def _read(path: Path) -> ScoredRun:
 
 def _labels(runs: Sequence[ScoredRun]) -> list[str]:
     """Return the models' names, the folders' where two are the same, numbered ones where these are
-    too."""
-    names = [run.manifest.name for run in runs]
+    too. Each has its decoder behind it where the runs have different ones."""
+    decoders = [run.decoder for run in runs]
+    apart = len(set(decoders)) > 1
+    ends = [f" ({decoder or NO_FILTERS})" if apart else "" for decoder in decoders]
+    names = [Path(run.manifest.name).name or run.manifest.name for run in runs]
     folders = [run.folder.resolve().name for run in runs]
-    for labels in ([Path(name).name or name for name in names], folders):
-        if len(set(labels)) == len(labels) and all(labels):
+    for heads in (names, folders):
+        labels = [head + end for head, end in zip(heads, ends, strict=True)]
+        if len(set(labels)) == len(labels) and all(heads):
             return labels
     return [f"{folder} ({number})" for number, folder in enumerate(folders, start=1)]
 

@@ -17,13 +17,19 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> list[str]:
     if as_json:
         print_json(comparison.as_dict())
         return list(_notes(comparison))
-    letters = {name: chr(ord("A") + place) for place, name in enumerate(comparison.names)}
+    letters = {name: _letter(place) for place, name in enumerate(comparison.names)}
     for pair in comparison.pairs:
         for suite in pair.suites:
             _print_differences(pair, suite, letters)
             _print_matched(pair, suite)
     _print_trainings(comparison)
     return [*_notes(comparison), *_summaries(comparison)]
+
+
+def _letter(place: int) -> str:
+    """Return A to Z, then A2 to Z2."""
+    turn, letter = divmod(place, 26)
+    return chr(ord("A") + letter) + (str(turn + 1) if turn else "")
 
 
 def _print_differences(pair: Pair, suite: SuiteComparison, letters: Mapping[str, str]) -> None:

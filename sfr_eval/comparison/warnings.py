@@ -9,6 +9,7 @@ from sfr_eval.comparison.lengths import lengths_of_runs
 from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.decoders.decoder import NO_FILTERS
 from sfr_eval.report.course import beyond_the_encoder
 from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings
@@ -159,19 +160,39 @@ def _models(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
         if not isinstance(run.identity.sampling, dict):
             yield f"{run.label}: the sampling settings are unknown, so they cannot be checked."
+    setups = [
+        (name, *ends)
+        for name, read in _SETUP.items()
+        if None not in (ends := tuple(read(run.manifest) for run in runs.both))
+        and ends[0] != ends[1]
+    ]
+    decoders = [run.decoder or NO_FILTERS for run in runs.both]
     if runs.first.fingerprint == runs.second.fingerprint:
         seeds = [run.identity.seed for run in runs.both]
-        if _same_texts(runs):
+        apart = [name for name, _, _ in setups]
+        apart += ["decoder"] if decoders[0] != decoders[1] else []
+        apart += ["seed"] if seeds[0] != seeds[1] else []
+        if _same_texts(runs) and not apart:
             yield "Both runs hold the same replies: one run, seen twice."
-        else:
-            yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."
-    for name, read in _SETUP.items():
-        one, two = (read(run.manifest) for run in runs.both)
-        if one is not None and two is not None and one != two:
+        elif _same_texts(runs):
             yield (
-                f"The {name} differs: {one} in {runs.first.label}, {two} in {runs.second.label}. "
-                "It may cause some of the difference."
+                f"Both runs are of the same weights and hold the same replies, although their "
+                f"{' and '.join(apart)} differ."
             )
+        elif apart in (["seed"], []):
+            yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."
+        else:
+            yield f"Both runs are of the same weights; they differ in {' and '.join(apart)}."
+    if decoders[0] != decoders[1]:
+        yield (
+            f"The decoders differ ({decoders[0]}; {decoders[1]}): what is claimed here is of "
+            "checkpoint and decoder together."
+        )
+    for name, one, two in setups:
+        yield (
+            f"The {name} differs: {one} in {runs.first.label}, {two} in {runs.second.label}. "
+            "It may cause some of the difference."
+        )
 
 
 def _same_texts(runs: _Runs) -> bool:
@@ -183,14 +204,47 @@ def _same_texts(runs: _Runs) -> bool:
     return bool(shared) and all(texts[0][key] == texts[1][key] for key in shared)
 
 
+def template_in_use(manifest: Manifest) -> str | None:
+    """Return the hash of the chat template of a run, `none` for completions; None if unknown."""
+    if manifest.sampler is not None and manifest.sampler.template is not None:
+        return manifest.sampler.template
+    identity = manifest.identity.chat_template
+    return None if identity == "tokenizer" else identity
+
+
+def _stated(manifest: Manifest, value: object, default: str) -> str | None:
+    """Return what a run says of its template, which has the default where it says nothing; None if
+    it knows nothing of its template."""
+    known = manifest.identity.chat_template is not None
+    return str(value or default) if known else None
+
+
 _SETUP: dict[str, Callable[[Manifest], str | None]] = {
     "pair of think-tags": lambda manifest: manifest.thinking.name if manifest.thinking else "none",
     "engine": lambda manifest: manifest.identity.engine,
     "dtype": lambda manifest: manifest.identity.dtype,
-    "hash of the chat template": lambda manifest: (
-        manifest.sampler.template if manifest.sampler else None
+    "hash of the chat template": template_in_use,
+    "set of values for the chat template": lambda manifest: _stated(
+        manifest, manifest.identity.chat_template_kwargs, "none"
     ),
+    "date in the chat template": lambda manifest: _stated(
+        manifest, manifest.identity.template_date, "none"
+    ),
+    "prompt format": lambda manifest: _stated(manifest, manifest.identity.prompt_format, "chat"),
 }
+
+
+def _templates(runs: _Runs) -> Iterator[str]:
+    """Say how to ask both models with one template, if that can be done."""
+    hashes = [template_in_use(run.manifest) for run in runs.both]
+    if None in hashes or hashes[0] == hashes[1]:
+        return
+    if any(run.manifest.model.folder is None for run in runs.both):
+        return
+    bare, other = runs.both if hashes[0] == "none" else runs.both[::-1]
+    yield (
+        f"To ask both with one template, run {bare.label} again with --chat-template {other.name}."
+    )
 
 
 def _only_one(runs: _Runs) -> Iterator[str]:
@@ -222,6 +276,7 @@ CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _gates,
     _measures,
     _models,
+    _templates,
     _only_one,
 )
 """By gravity."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfr_eval.embeddings.locate import need
+from sfr_eval.embeddings.scripts import known_scripts, plain_pieces
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -63,14 +64,30 @@ class Pieces:
     def _unknown_id(self) -> int | None:
         """The piece that stands for what the vocabulary lacks; None: it lacks nothing, or the
         encoder keeps its tokenizer where only its own code finds it."""
-        files = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
-        if not any((self._folder / name).is_file() for name in files):
+        if not self._found:
             return None
         model = json.loads(self._tokenizer.to_str())["model"]
         if model.get("unk_token") is None:
             number = model.get("unk_id")  # of unigram models
             return None if number is None or model.get("byte_fallback") else int(number)
         return self._tokenizer.token_to_id(model["unk_token"])
+
+    @cached_property
+    def scripts(self) -> set[str] | None:
+        """The scripts that the vocabulary has words for; None if it has none at all, or the encoder
+        keeps its tokenizer where only its own code finds it."""
+        if not self._found:
+            return None
+        rules = json.loads(self._tokenizer.to_str())
+        byte_level = "ByteLevel" in json.dumps([rules.get("decoder"), rules.get("pre_tokenizer")])
+        return (
+            known_scripts(plain_pieces(self._tokenizer.get_vocab(), byte_level=byte_level)) or None
+        )
+
+    @property
+    def _found(self) -> bool:
+        files = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
+        return any((self._folder / name).is_file() for name in files)
 
     @cached_property
     def _alphabet(self) -> dict[str, bool]:

@@ -7,6 +7,7 @@ cache/embeddings/<fingerprint>[-bfloat16|-onnx][-chunk]/   shards, see embedding
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,7 @@ from sfr_eval.embeddings.locate import (
     find_encoder,
     read_window,
 )
+from sfr_eval.embeddings.scripts import foreign_letters
 from sfr_eval.errors import UserError
 from sfr_eval.stats.arrays import Mask
 from sfr_eval.util.files import write_atomic
@@ -177,11 +179,26 @@ class Encoder:
         if any(shares):
             notes["unknown_share"] = sum(shares) / len(shares)
             notes["unreadable_share"] = sum(share > UNREADABLE for share in shares) / len(shares)
+        notes |= self._foreign(texts)
         if self.long_texts == "chunk":
             notes["chunked_share"] = self.long_share(texts)
         if self.backend != "float32":
             notes["encoder_deviation"] = self._measurement("deviation.json")
         return notes
+
+    def _foreign(self, texts: Sequence[str]) -> dict[str, Any]:
+        """Return the mean share of a text's letters in scripts that the encoder has no words for,
+        and these scripts, the most frequent first; nothing without any."""
+        if all(text.isascii() for text in texts) or (known := self._pieces.scripts) is None:
+            return {}
+        scripts: Counter[str] = Counter()
+        total = 0.0
+        for text in texts:
+            share, foreign = foreign_letters(text, known)
+            total += share
+            scripts.update(foreign)
+        names = [name for name, _ in scripts.most_common(3)]
+        return {"foreign_share": total / len(texts), "foreign_scripts": names} if names else {}
 
     @cached_property
     def _folder(self) -> Path:

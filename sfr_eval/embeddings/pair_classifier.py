@@ -64,6 +64,11 @@ class PairClassifier:
     def _store(self) -> EmbeddingStore:
         return EmbeddingStore(self._cache / "pairs" / f"{self._fingerprint[:16]}-{TOKENS}")
 
+    @cached_property
+    def _store_in_order(self) -> EmbeddingStore:
+        name = f"{self._fingerprint[:16]}-{TOKENS}-in-order"
+        return EmbeddingStore(self._cache / "pairs" / name)
+
     def same(self, pairs: Sequence[Pair]) -> list[bool]:
         """Return for each pair whether it says the same. The order within a pair does not matter;
         equal texts always do; pairs of an earlier run are not read again."""
@@ -76,19 +81,29 @@ class PairClassifier:
             self._answers[pair] = bool(chance > THRESHOLD)
         return [self._answers[pair] for pair in asked]
 
-    def _chances(self, pairs: Sequence[Pair]) -> Sequence[float]:
-        """Return p(same) of each sorted pair, from the store or the model."""
+    def same_in_order(self, pairs: Sequence[Pair]) -> list[bool]:
+        """Return for each pair whether it says the same by NoveltyBench's own rule: each is read
+        once, in the order given, and equal texts are asked like any other."""
+        unread = [pair for pair in dict.fromkeys(pairs) if not _short(pair)]
+        chances = dict(zip(unread, self._chances(unread, both_orders=False), strict=True))
+        return [chances[p] > THRESHOLD if p in chances else by_words(*p) for p in pairs]
+
+    def _chances(self, pairs: Sequence[Pair], *, both_orders: bool = True) -> Sequence[float]:
+        """Return p(same) of each pair, from the store or the model; the mean of both orders, unless
+        only the one given is wanted."""
+        store = self._store if both_orders else self._store_in_order
         keys = [text_key("\0".join(pair)) for pair in pairs]
-        missing = [i for i, key in enumerate(keys) if key not in self._store]
+        missing = [i for i, key in enumerate(keys) if key not in store]
         missing.sort(key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))  # little padding
         for start in range(0, len(missing), _SHARD):
             part = missing[start : start + _SHARD]
             rows = self.probabilities([pairs[i] for i in part])
-            rows += self.probabilities([(pairs[i][1], pairs[i][0]) for i in part])
-            self._store.add([keys[i] for i in part], (rows / 2).astype(np.float32)[:, None])
+            if both_orders:
+                rows = (rows + self.probabilities([(pairs[i][1], pairs[i][0]) for i in part])) / 2
+            store.add([keys[i] for i in part], rows.astype(np.float32)[:, None])
             if self._on_progress is not None:
                 self._on_progress(start + len(part), len(missing))
-        return [float(chance) for chance in self._store.rows(keys)[:, 0]] if keys else []
+        return [float(chance) for chance in store.rows(keys)[:, 0]] if keys else []
 
     def probabilities(self, pairs: Sequence[Pair]) -> Any:
         """Return the probability that each pair, read in this order, says the same: the second of

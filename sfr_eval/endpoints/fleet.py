@@ -2,8 +2,10 @@
 
 Retried: no connection, a cut or unreadable response, a time-out, HTTP 408, 409, 429 and 5xx. Never
 retried: an answer whose content is unwelcome, since asking until it is welcome would change the
-distribution that is being measured. The retries are our own because openai's know neither the wait
-that all requests to a server share, nor the budget, nor the other servers.
+distribution that is being measured. A server that refuses several requests in a row for a reason
+that holds for all (key, money, model) is not asked any more. The retries are our own because
+openai's know neither the wait that all requests to a server share, nor the budget, nor the other
+servers.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from sfr_eval.endpoints.limits import Budget, Prices
 from sfr_eval.endpoints.refusals import LIMIT
 from sfr_eval.endpoints.server import Server, Setback, Unsupported
 from sfr_eval.errors import RunError
+from sfr_eval.util.progress import log
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
@@ -27,11 +30,13 @@ TRIES = 5
 """How often a request is sent while the transport fails, the first time included."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 _LOST_IN_A_ROW = 32
+_FINAL_IN_A_ROW = 4
+_CHARGED = ("answered", "refused", "no_content")
 _CHARACTERS_PER_TOKEN = 2  # fewer than any tokenizer needs for plain text, so too much is reserved
 
 
 class ServersLost(RunError):
-    """No server has answered many requests in a row."""
+    """No server has answered many requests in a row, or all refuse every request."""
 
 
 class FleetFacts(TypedDict):
@@ -41,6 +46,7 @@ class FleetFacts(TypedDict):
     served: list[str]
     concurrency: int
     limit_field: list[str]
+    seed_bits: list[int]
     not_sent: list[str]
     prompt_tokens: int
     completion_tokens: int
@@ -63,6 +69,7 @@ class Fleet:
         patience_seconds: float = 600.0,
         prices: Prices | None = None,
         max_cost: float | None = None,
+        seed_bits: int = 63,
     ) -> None:
         self.model = model
         self.concurrency = concurrency
@@ -74,9 +81,16 @@ class Fleet:
         self._budget = Budget(max_cost)
         self._unsupported: Unsupported = {}
         self._lost = 0
+        self._refusal = ""  # of the last server that was still asked
         self._turn = 0
         self._servers = [
-            Server(url, key=key, timeout_seconds=timeout_seconds, unsupported=self._unsupported)
+            Server(
+                url,
+                key=key,
+                timeout_seconds=timeout_seconds,
+                unsupported=self._unsupported,
+                seed_bits=seed_bits,
+            )
             for url in urls
         ]
 
@@ -96,6 +110,7 @@ class Fleet:
             "served": sorted(self.served),
             "concurrency": self.concurrency,
             "limit_field": sorted({server.limit_field for server in self._servers}),
+            "seed_bits": sorted({server.seed_bits for server in self._servers}),
             "not_sent": sorted({name for server in self._servers for name in server.omitted}),
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
@@ -169,7 +184,7 @@ class Fleet:
             most = self._prices.cost(size // _CHARACTERS_PER_TOKEN + 16, int(body.get(LIMIT, 0)))
         async with self._budget.reserved(most):
             answer = await self._retry({"model": self.model, **body}, optional)
-            if self._prices is not None and answer.outcome in ("answered", "refused"):
+            if self._prices is not None and answer.outcome in _CHARGED:
                 cost = self._prices.cost(answer.prompt_tokens, answer.completion_tokens)
                 self._budget.spent += cost if answer.prompt_tokens else most
         return answer
@@ -191,6 +206,11 @@ class Fleet:
             if isinstance(result, Answer):
                 self._count_usage(result)
                 return result
+            if result.final:
+                tries += 1
+                if not self._another_after(server, result.problem) or tries >= TRIES:
+                    return Answer(outcome="failed", error=result.problem)
+                continue
             if result.status == 429:
                 pause = result.wait if result.wait is not None else _backoff(tries)
                 waited += pause
@@ -216,19 +236,37 @@ class Fleet:
         It is not `avoid`, the one that just failed, if there is another."""
         while True:
             now = time.monotonic()
-            ready = [server for server in self._servers if server.paused_until <= now]
+            open_servers = [server for server in self._servers if not server.closed]
+            if not open_servers:
+                raise ServersLost(self._refusal)
+            ready = [server for server in open_servers if server.paused_until <= now]
             if len(ready) > 1 and avoid in ready:
                 ready.remove(avoid)
             if ready:
                 self._turn += 1
                 start = self._turn % len(ready)
                 return min(ready[start:] + ready[:start], key=lambda server: server.in_flight)
-            first = min(server.paused_until for server in self._servers)
+            first = min(server.paused_until for server in open_servers)
             # Spread out, or all requests that waited would be sent at the same moment.
             await asyncio.sleep(first - now + random.uniform(0, 0.05))
 
+    def _another_after(self, server: Server, problem: str) -> bool:
+        """Count a refusal that would meet every request, and close the server after a few. Return
+        whether there is another server. Raises ServersLost if there is none left at all."""
+        server.final_refusals += 1
+        if server.final_refusals >= _FINAL_IN_A_ROW and not server.closed:
+            server.closed = True
+            if all(other.closed for other in self._servers):
+                self._refusal = (
+                    f"{server.url}: refuses every request ({problem}); what was answered is kept: "
+                    "mend the key, the account or the name of the model and repeat the command"
+                )
+                raise ServersLost(self._refusal)
+            log(f"warning: {server.url}: refuses every request ({problem}); not asked any more")
+        return any(not other.closed for other in self._servers if other is not server)
+
     def _count_usage(self, answer: Answer) -> None:
-        if answer.outcome in ("answered", "refused"):
+        if answer.outcome in _CHARGED:
             self.prompt_tokens += answer.prompt_tokens
             self.completion_tokens += answer.completion_tokens
             self.uncounted += not answer.prompt_tokens

@@ -19,6 +19,8 @@ SAMPLING_FIELDS = (
     "response_format",
 )
 _ORDINARY_WORDS = {"stop"}  # counted only if the server names it as the parameter
+_WITHHELD = ("content_filter", "content_policy", "contentfilter", "moderation", "flagged_input")
+_FINAL = (401, 402, 403, 404, 405)
 LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 
 
@@ -45,10 +47,29 @@ def wants_new_limit(body: object, refused: Collection[str]) -> bool:
     return LIMIT in refused and NEW_LIMIT in str(body)
 
 
+def withheld(body: object, status: int) -> bool:
+    """Whether an HTTP error says that a content filter took offence at this one prompt."""
+    if status not in (400, 403, 422):
+        return False
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    if not isinstance(error, Mapping):
+        return False
+    metadata = error.get("metadata")
+    names = [error.get("code"), error.get("type"), *(metadata if metadata else ())]
+    return any(kind in str(name).lower() for name in names for kind in _WITHHELD)
+
+
+def is_final(status: int | None, code: object = None) -> bool:
+    """Whether no other request can succeed either: no access, no money, no such model or page. A
+    used-up quota arrives as 429, but waiting does not help."""
+    return status in _FINAL or code == "insufficient_quota"
+
+
 def message_of(body: object, fallback: str) -> str:
     """Return the server's own message in one line."""
     error = body.get("error", body) if isinstance(body, Mapping) else body
     message: Any = error
     if isinstance(error, Mapping):
-        message = error.get("message") or error.get("detail") or error
+        names = ("message", "detail", "msg", "status_msg")
+        message = next((error[name] for name in names if error.get(name)), error)
     return " ".join(str(message or fallback).split())[:300]

@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.endpoints import bounded
-from sfr_eval.endpoints.answer import Answer, CutResponse, read_completion, without_key
+from sfr_eval.endpoints.answer import (
+    Answer,
+    CutResponse,
+    ProviderError,
+    read_completion,
+    without_key,
+)
 from sfr_eval.endpoints.limits import retry_after, used_up
 from sfr_eval.endpoints.refusals import (
     LIMIT,
     NEW_LIMIT,
+    is_final,
     message_of,
     refused_fields,
     wants_new_limit,
+    withheld,
 )
 
 if TYPE_CHECKING:
@@ -25,30 +33,43 @@ Unsupported = dict[tuple[str, str], str]
 
 _REFUSALS = (400, 422)
 _TRANSIENT = (408, 409, 429)
+_SMALLER_SEEDS = (32, 31)
 
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """A transport failure, after which a request is sent again."""
+    """A failure that is not about this request: of the transport, after which it is sent again, or
+    `final`, when the server would refuse every other one as well."""
 
     problem: str
     status: int | None = None  # HTTP status; None: there was no response
     wait: float | None = None  # seconds that the server asks for
+    final: bool = False
 
 
 class Server:
     """One base URL and what was learned about it."""
 
     def __init__(
-        self, url: str, *, key: str, timeout_seconds: float, unsupported: Unsupported
+        self,
+        url: str,
+        *,
+        key: str,
+        timeout_seconds: float,
+        unsupported: Unsupported,
+        seed_bits: int = 63,
     ) -> None:
-        """`unsupported` is shared by the servers of a model."""
+        """`unsupported` is shared by the servers of a model. `seed_bits`: how many bits of a seed
+        are sent; 0: no seed."""
         import openai
 
         self.url = url
         self.in_flight = 0
         self.paused_until = 0.0
         self.failures = 0  # in a row, without an HTTP response
+        self.final_refusals = 0  # in a row
+        self.closed = False  # refuses everything, so it is not asked any more
+        self.seed_bits = seed_bits
         self.limit_field = LIMIT
         self.omitted: set[str] = set()
         self._key, self._timeout, self._unsupported = key, timeout_seconds, unsupported
@@ -80,19 +101,23 @@ class Server:
                 response = await self._post(adapted)
             self.failures = 0
             self.pause(used_up(response.headers))
-            return read_completion(response.content, key=self._key)
+            answer = read_completion(response.content, key=self._key)
+            self.final_refusals = 0
+            return answer
+        except ProviderError as error:
+            return self._problem(self._safe(str(error)), error.status, {})
         except openai.APIStatusError as error:
             self.failures = 0
-            status, headers = error.status_code, error.response.headers
+            status = error.status_code
+            message = self._safe(message_of(error.body, error.message))
+            if status in _REFUSALS or withheld(error.body, status):
+                self.final_refusals = 0
+            if withheld(error.body, status):
+                return Answer(outcome="refused", error=message)
             if status in _REFUSALS:
                 return self._refusal(body, error.body, adapted=adapted, optional=optional)
-            problem = f"HTTP {status}: {self._safe(message_of(error.body, error.message))}"
-            # A used-up quota arrives as 429, but waiting does not help.
-            transient = status in _TRANSIENT or status >= 500
-            if not transient or error.code == "insufficient_quota":
-                return Answer(outcome="failed", error=problem)
-            wait = retry_after(headers)
-            return Setback(problem, status, wait if wait is not None else used_up(headers) or None)
+            problem = f"HTTP {status}: {message}"
+            return self._problem(problem, status, error.response.headers, code=error.code)
         except (TimeoutError, openai.APITimeoutError):
             return Setback(f"no answer within {self._timeout:g} s")
         except openai.APIConnectionError as error:
@@ -102,11 +127,27 @@ class Server:
         except CutResponse:
             return Setback("the response is incomplete (cut JSON)", status=200)
 
+    def _problem(
+        self, problem: str, status: int | None, headers: Mapping[str, str], *, code: object = None
+    ) -> Answer | Setback:
+        """Return what an error means: this request failed, it may be sent again, or none can
+        succeed."""
+        if is_final(status, code):
+            return Setback(problem, status, final=True)
+        if status is None or not (status in _TRANSIENT or status >= 500):
+            return Answer(outcome="failed", error=problem)
+        wait = retry_after(headers)
+        return Setback(problem, status, wait if wait is not None else used_up(headers) or None)
+
     def _adapt(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body as this server wants it."""
         adapted = {name: value for name, value in body.items() if name not in self.omitted}
         if self.limit_field != LIMIT and LIMIT in adapted:
             adapted[self.limit_field] = adapted.pop(LIMIT)
+        if isinstance(seed := adapted.get("seed"), int):
+            adapted["seed"] = seed & ((1 << self.seed_bits) - 1)
+            if self.seed_bits == 0:
+                del adapted["seed"]
         return adapted
 
     async def _post(self, body: dict[str, Any]) -> "httpx2.Response":
@@ -127,18 +168,28 @@ class Server:
         names = refused_fields(error, adapted)
         if self.limit_field == LIMIT and wants_new_limit(error, names):
             self.limit_field = NEW_LIMIT
+        if "seed" in names and self._take_smaller_seeds(adapted["seed"]):
+            names.remove("seed")
         self.omitted |= {name for name in names if name in optional}
         if self._adapt(body) != adapted:
             return None
         message = self._safe(message_of(error, "refused"))
         if not names:
             return Answer(outcome="failed", error=f"HTTP 400: {message}")
+        if names == ["seed"]:
+            message += "; --seed-bits 0 sends no seeds"
         problems = {name: f"the server does not take {name}: {message}" for name in names}
         for name, problem in problems.items():
             original = LIMIT if name == NEW_LIMIT else name
             if original in body and original != "seed":
                 self._unsupported[original, repr(body[original])] = problem
         return Answer(outcome="unsupported", error=problems[names[0]])
+
+    def _take_smaller_seeds(self, refused: int) -> bool:
+        """Send fewer bits of each seed from now on, if a refused seed had more than the least."""
+        bits = next((bits for bits in _SMALLER_SEEDS if refused >= 1 << bits), 0)
+        self.seed_bits = min(self.seed_bits, bits or self.seed_bits)
+        return bits > 0
 
     def _safe(self, text: str) -> str:
         return without_key(text, key=self._key)

@@ -4,13 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.formats.write import hub, inspect_log, lm_eval, model_card, tables, trackers
+from sfr_eval.formats.write import (
+    hub,
+    inspect_log,
+    lm_eval,
+    model_card,
+    novelty_bench,
+    tables,
+    trackers,
+)
 from sfr_eval.formats.write.source import ExportSource
 from sfr_eval.util.files import writing_to
 
 FILES: Mapping[str, Callable[[ExportSource, Path], list[Path]]] = {
     "lm-eval": lm_eval.write,
     "inspect": inspect_log.write,
+    "noveltybench": novelty_bench.write,
     "model-card": model_card.write_card,
     "csv": tables.write_csv,
     "jsonl": tables.write_jsonl,

@@ -16,6 +16,7 @@ from sfr_eval.comparison.differences import measured_in
 from sfr_eval.comparison.family import family
 from sfr_eval.comparison.mismatch import mismatches
 from sfr_eval.comparison.runs import ScoredRun, open_runs
+from sfr_eval.decoders.decoder import NO_FILTERS
 from sfr_eval.errors import RunError, UserError, did_you_mean
 from sfr_eval.gate.baseline import read_snapshot, require_complete, save_snapshot, take_snapshot
 from sfr_eval.gate.decide import decide
@@ -37,8 +38,10 @@ def check(
     strict: bool = False,
     fail_exit_code: int = FAILED,
     flips: int = FLIPS,
+    any_decoder: bool = False,
 ) -> GateResult:
-    """Check a candidate run folder against a baseline file.
+    """Check a candidate run folder against a baseline file. `any_decoder`: its filters may differ
+    from the baseline's, as those of a sweep do.
 
     `config` is a check.yaml; without it the checks are `default_checks` of the baseline. Bad input
     gives the verdict `invalid` and an incomplete run `incomplete`: CI wants the files of a gate in
@@ -50,7 +53,7 @@ def check(
             f"{', '.join(map(str, RESERVED))}, which have other meanings"
         )
     started = time.monotonic()
-    sides = _Sides(Path(baseline), Path(candidate))
+    sides = _Sides(Path(baseline), Path(candidate), any_decoder=any_decoder)
     rows: list[GateRow] = []
     problem: dict[str, str] = {}
     try:
@@ -102,6 +105,7 @@ class _Sides:
 
     file: Path
     folder: Path
+    any_decoder: bool = False
 
     def __post_init__(self) -> None:
         self.baseline = Side(file=str(self.file), name="", fingerprint="")
@@ -121,6 +125,9 @@ class _Sides:
         candidate = take_snapshot(run, checks)
         metrics = [name for check in checks for name in (check.metric, check.matched) if name]
         different = mismatches(baseline.conditions(metrics), candidate.conditions(metrics))
+        decoder = [mismatch for mismatch in different if mismatch.of_decoder]
+        if self.any_decoder:
+            different = [mismatch for mismatch in different if not mismatch.of_decoder]
         if different:
             shown = "; ".join(map(str, different[:5]))
             raise UserError(
@@ -128,6 +135,11 @@ class _Sides:
                 f"baseline's: {shown}; use the same settings, or write a new baseline"
             )
         self.warnings = tuple(warnings(checks, baseline, candidate, run))
+        if decoder:
+            self.warnings += (
+                f"The candidate's decoder ({run.decoder or NO_FILTERS}) is not the baseline's: the "
+                "verdict is of checkpoint and decoder together.",
+            )
         return decide(checks, baseline, candidate, flips=flips)
 
 

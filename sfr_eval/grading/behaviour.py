@@ -96,6 +96,8 @@ def test_inputs(problem: Problem) -> Iterator[tuple[Any, ...]]:
                 yield _arguments(assertion, name)
             except (SyntaxError, ValueError):
                 continue
+    elif isinstance(problem, CallsProblem):
+        yield from (row for row in problem.inputs if len(repr(row)) <= MAX_CHARACTERS)
 
 
 def _arguments(assertion: str, name: str) -> tuple[Any, ...]:
@@ -109,7 +111,7 @@ def _arguments(assertion: str, name: str) -> tuple[Any, ...]:
 
 
 def _function(problem: Problem) -> str:
-    if isinstance(problem, FunctionalProblem):
+    if isinstance(problem, FunctionalProblem | CallsProblem):
         return problem.function
     if isinstance(problem, AssertsProblem):
         return called_function(problem.asserts[0])

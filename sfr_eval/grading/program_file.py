@@ -13,11 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.detect import detect
-from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
+from sfr_eval.sandbox.evalplus_inputs import calls_problem
 from sfr_eval.sandbox.grade import grade
 from sfr_eval.sandbox.types import (
     AssertsProblem,
-    CallsProblem,
     FunctionalProblem,
     HumanEvalProblem,
     IoTest,
@@ -27,7 +26,9 @@ from sfr_eval.sandbox.types import (
     Program,
     StdinProblem,
     Verdict,
+    missing_package,
 )
+from sfr_eval.suites.problems.evalplus import Inputs
 from sfr_eval.util.files import append_whole, writing_to
 from sfr_eval.util.lock import NO_FLOCK
 from sfr_eval.util.progress import Bar, log
@@ -52,7 +53,7 @@ class ProgramRow(BaseModel):
     entry_point: str | None = None
     task_id: str = ""
     base_input: list[list[Any]] | None = None
-    plus_input: list[list[Any]] = []
+    plus_input: Inputs = []
     prompt: str = ""
     canonical_solution: str = ""
     atol: float = 0.0
@@ -68,10 +69,10 @@ class ProgramRow(BaseModel):
             asserts = tuple(self.test_list)
             return AssertsProblem(id=self.id, asserts=asserts, setup=self.test_setup_code)
         if self.base_input is not None and self.entry_point and self.canonical_solution:
-            return CallsProblem(
+            return calls_problem(
                 id=self.task_id or self.id,
                 function=self.entry_point,
-                inputs=evalplus_inputs(self.task_id, [*self.base_input, *self.plus_input]),
+                inputs=[*self.base_input, *self.plus_input],
                 reference=self.prompt + self.canonical_solution,
                 tolerance=self.atol,
             )
@@ -109,13 +110,17 @@ def grade_file(
         done = _resume(output, stream, header)
         pending = [program for program in programs if program.id not in done]
         counts = Counter(done[p.id]["status"] for p in programs if p.id in done)
+        lacking = Counter(missing_package(row.get("detail") or "") for row in done.values())
         bar = Bar("grading", len(programs), unit="programs", done=len(programs) - len(pending))
         with bar:
             for verdict in grade(pending, mode=mode, workers=workers, limits=limits, unsafe=unsafe):
                 append_whole(stream, _line(verdict_row(verdict)))
                 counts[verdict.status] += 1
+                lacking[missing_package(verdict.detail)] += 1
                 bar.advance()
-    return {**header, "programs": len(programs), "statuses": dict(counts)}
+    del lacking[""]
+    summary = {**header, "programs": len(programs), "statuses": dict(counts)}
+    return {**summary, "missing_packages": dict(lacking.most_common())}
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:

@@ -17,8 +17,11 @@ from sfr_eval.endpoints.fleet import Fleet
 from sfr_eval.endpoints.limits import Prices
 from sfr_eval.judges.rubric import JudgeSpec, Material, messages, read_answer
 from sfr_eval.judges.votes import Judgement, JudgementKey, JudgementStatus
+from sfr_eval.thinking import without_thinking
 
-_OPTIONAL = ("response_format", "seed")  # answers are parsed as strictly without them
+_OPTIONAL = ("response_format", "seed", "top_p")  # answers are parsed as strictly without them
+_ROOM = 4096  # tokens for a judge that reasons before it answers
+CUT = "cut at max_tokens"
 _EXCERPT = 300  # characters kept of an answer that could not be read
 
 
@@ -49,7 +52,10 @@ class Judge:
         concurrency: int = 32,
         timeout_seconds: float = 600.0,
         prices: Prices | None = None,
+        fixed_limit: bool = False,
     ) -> None:
+        """`fixed_limit`: leave the length limit as it is for a judge that reasons."""
+        self._room: int | None = 0 if not fixed_limit else None  # more tokens than the file says
         model = reach(address, key=key)
         self.name = Address(urls=address.urls, model=model, where=address.where).name
         self._identity = [model, address.urls[0]]
@@ -64,7 +70,8 @@ class Judge:
 
     def facts(self) -> Mapping[str, Any]:
         """Return servers, tokens, cost and the fields that were not sent."""
-        return {"judge": self.name, **self._fleet.facts()}
+        room = {"max_tokens": self._room} if self._room else {}
+        return {"judge": self.name, **room, **self._fleet.facts()}
 
     def close(self) -> None:
         """Close the connections."""
@@ -96,7 +103,7 @@ class Judge:
 
     async def _ask(self, request: tuple[str, Case, dict[str, Any]]) -> Judgement:
         judgement_id, case, body = request
-        answer = await self._fleet.ask(body, optional=_OPTIONAL)
+        answer = await self._answer(body)
         status, score, error = read(case.spec, answer)
         return Judgement(
             judgement_id=judgement_id,
@@ -112,6 +119,20 @@ class Judge:
             completion_tokens=answer.completion_tokens,
             error=error,
         )
+
+    async def _answer(self, body: dict[str, Any]) -> Answer:
+        """Ask. A judge that was cut before it began to answer reasons first: it gets more room from
+        then on, as far as its server allows."""
+        limited = {**body, "max_tokens": max(body["max_tokens"], self._room or 0)}
+        answer = await self._fleet.ask(limited, optional=_OPTIONAL)
+        if self._room is None or limited["max_tokens"] >= _ROOM or not cut_in_reasoning(answer):
+            return answer
+        roomy = await self._fleet.ask({**body, "max_tokens": _ROOM}, optional=_OPTIONAL)
+        if roomy.outcome in ("failed", "unsupported"):
+            self._room = None
+            return answer
+        self._room = _ROOM
+        return roomy
 
     def _request(self, case: Case) -> tuple[str, dict[str, Any]]:
         """Return the body of a request and, before it, its id: a hash of the judge, the messages,
@@ -132,18 +153,32 @@ class Judge:
         return digest.hex()[:32], body
 
 
+def cut_in_reasoning(answer: Answer) -> bool:
+    """Whether all the tokens went to reasoning, shown or hidden, so that no answer has begun."""
+    return (
+        answer.outcome == "answered"
+        and answer.ended == "length"
+        and not without_thinking(answer.text).strip()
+    )
+
+
 _CHOICE_SCORES = {"A": 1.0, "B": 0.0, "tie": 0.5}
 
 
 def read(spec: JudgeSpec, answer: Answer) -> tuple[JudgementStatus, float | None, str]:
     """Return the (status, score, error) of an answer."""
     if answer.outcome in ("failed", "unsupported"):
-        return "error" if answer.outcome == "failed" else "unsupported", None, answer.error
+        refused = "does not take temperature" in answer.error
+        hint = "; --judge-temperature sets another" if refused else ""
+        status: JudgementStatus = "error" if answer.outcome == "failed" else "unsupported"
+        return status, None, answer.error + hint
     if answer.outcome == "refused":
         return "refused", None, _start(answer.error or answer.text)
-    score = read_answer(spec, answer.text)
+    if answer.outcome == "no_content":
+        return "unparsed", None, answer.error
+    score = read_answer(spec, without_thinking(answer.text))
     if score is None:
-        cut = "cut at max_tokens: " if answer.finish_reason == "length" else ""
+        cut = f"{CUT}: " if answer.ended == "length" else ""
         return "unparsed", None, cut + _start(answer.text)
     return "ok", _CHOICE_SCORES[score] if isinstance(score, str) else score, ""
 

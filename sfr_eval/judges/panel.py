@@ -7,7 +7,7 @@ asks only for what is missing. A vote that failed in transport is asked again; o
 read is not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from sfr_eval.endpoints.address import judge_address, judge_key
 from sfr_eval.endpoints.limits import Prices
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.judges.error_rates import matched
-from sfr_eval.judges.judge import Case, Judge, votes
+from sfr_eval.judges.judge import CUT, Case, Judge, votes
 from sfr_eval.judges.rubric import JudgeSpec, Material, load_judge
 from sfr_eval.judges.votes import Judged, Judgement
 from sfr_eval.settings import JudgeSettings, RequestSettings
@@ -65,14 +65,16 @@ def open_panel(
     """Check judge files, settings and servers. Raises UserError for anything that is wrong."""
     if requests.max_cost is not None and settings.judge_prices is None:
         raise UserError("--max-cost: needs --judge-prices PROMPT,COMPLETION per million")
-    specs = tuple(load_judge(axis) for axis in dict.fromkeys(settings.judge_axes))
+    specs = tuple(
+        adjusted(load_judge(axis), settings) for axis in dict.fromkeys(settings.judge_axes)
+    )
     for spec in specs:
         if spec.kind != "rating":
             raise UserError(f"--judge-axes {spec.id}: compares two replies; name judges that rate")
         if settings.judge_votes > 1 and spec.temperature == 0:
             raise UserError(
                 f"--judge-votes {settings.judge_votes}: judge {spec.id} has temperature 0, so all "
-                "votes would be one; set a temperature in its file or take one vote"
+                "votes would be one; give --judge-temperature or take one vote"
             )
         for suite in suites:
             if spec.needs_persona and not suite.personas:
@@ -87,6 +89,7 @@ def open_panel(
             concurrency=requests.concurrency,
             timeout_seconds=requests.timeout,
             prices=prices and Prices(prompt=prices[0], completion=prices[1]),
+            fixed_limit=settings.judge_max_tokens is not None,
         )
         for address in map(judge_address, dict.fromkeys(settings.judge or ()))
     ]
@@ -100,6 +103,13 @@ def open_panel(
         panel.close()
         raise
     return panel
+
+
+def adjusted(spec: JudgeSpec, settings: JudgeSettings) -> JudgeSpec:
+    """Return the judge file with the temperature and limit of the settings. They are part of the
+    rubric's hash, so that votes under two settings never mix."""
+    given = {"temperature": settings.judge_temperature, "max_tokens": settings.judge_max_tokens}
+    return spec.model_copy(update={name: v for name, v in given.items() if v is not None})
 
 
 @contextmanager
@@ -131,7 +141,27 @@ def judge_and_record(
         trouble = [str(error)]
     manifest = manifest.model_copy(update={"judging": panel.record})
     folder.write_manifest(manifest)
-    return manifest, trouble
+    judged = judged_of(folder, manifest)
+    return manifest, [*trouble, *mostly_unread(judged.judgements if judged else ())]
+
+
+def mostly_unread(judgements: Iterable[Judgement]) -> list[str]:
+    """Return a line for each judge of whose answers more than half have no score."""
+    by_judge: dict[str, list[Judgement]] = {}
+    for row in judgements:
+        if row.status in ("ok", "unparsed", "refused"):
+            by_judge.setdefault(row.judge, []).append(row)
+    lines = []
+    for judge, rows in by_judge.items():
+        unread = [row for row in rows if row.status != "ok"]
+        if 2 * len(unread) > len(rows):
+            why = unread[0].error or unread[0].status
+            cut = sum(row.error.startswith(CUT) for row in unread)
+            hint = "; give --judge-max-tokens" if 2 * cut > len(unread) else ""
+            lines.append(
+                f"{judge}: {len(unread):,} of {len(rows):,} answers give no score ({why}){hint}"
+            )
+    return lines
 
 
 def _judge(

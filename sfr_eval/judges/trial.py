@@ -19,8 +19,8 @@ from typing import Any
 from sfr_eval.errors import UserError
 from sfr_eval.judges.error_rates import FORMAT
 from sfr_eval.judges.judge import Case, Judge, votes
-from sfr_eval.judges.panel import open_panel
-from sfr_eval.judges.rubric import GOOD, JudgeSpec
+from sfr_eval.judges.panel import JudgePanel, adjusted, mostly_unread, open_panel
+from sfr_eval.judges.rubric import GOOD, load_judge
 from sfr_eval.judges.trial_items import (
     ItemKey,
     LabelRow,
@@ -84,7 +84,7 @@ def calibrate_judge(
             "items": items if rows is None else len(rows),
             "good_from": GOOD,
             "axes": axes,
-            **(_biases(suite, specs, asker, rated, scores, seed=seed) if rows is None else {}),
+            **(_biases(suite, panel, asker, rated, scores, seed=seed) if rows is None else {}),
             "statuses": dict(sorted(asker.statuses.items())),
             "session": dict(judge.facts()),
         }
@@ -115,6 +115,7 @@ class _Asker:
         rows = intact_rows(file, Judgement)
         self._stored = {row.judgement_id: row for row in rows if row.status != "error"}
         self.statuses: Counter[str] = Counter()
+        self._rows: list[Judgement] = []
         self._problem = ""
 
     def ask(self, cases: Sequence[Case]) -> dict[JudgementKey, Judgement]:
@@ -124,6 +125,7 @@ class _Asker:
         def count(row: Judgement) -> None:
             judgements[row.key] = row
             self.statuses[row.status] += 1
+            self._rows.append(row)
             if row.status in ("error", "unsupported"):
                 self._problem = self._problem or row.error
             bar.advance()
@@ -154,14 +156,15 @@ class _Asker:
         return {item: sum(numbers) / len(numbers) for item, numbers in scores.items()}
 
     def trouble(self) -> list[str]:
-        """Return a line if judgements failed."""
+        """Return a line if judgements failed, and one if most have no score."""
         failed = self.statuses["error"] + self.statuses["unsupported"]
-        return [f"{failed:,} judgements failed ({self._problem})"] if failed else []
+        lines = [f"{failed:,} judgements failed ({self._problem})"] if failed else []
+        return [*lines, *mostly_unread(self._rows)]
 
 
 def _biases(
     suite: Suite,
-    specs: Sequence[JudgeSpec],
+    panel: JudgePanel,
     asker: _Asker,
     rated: Sequence[TrialItem],
     scores: Scores,
@@ -169,9 +172,10 @@ def _biases(
     seed: int,
 ) -> dict[str, Any]:
     """Measure what only the synthetic benchmark can show: response to faults, length and order."""
-    pairs = longer_items(suite, rated, seed=seed)
+    pairs, specs = longer_items(suite, rated, seed=seed), panel.specs
     longer_scores = asker.rate([longer for _, longer in pairs])
-    cases = order_cases(suite, rated, seed=seed)
+    pairwise = adjusted(load_judge("pairwise"), panel.settings)
+    cases = order_cases(suite, rated, spec=pairwise, seed=seed)
     judgements = asker.ask([case for pair in cases for case in pair])
     return {
         "dose_response": dose_response(rated, scores, specs),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from sfr_eval.errors import UserError
 from sfr_eval.judges.judge import Case, both_orders
-from sfr_eval.judges.rubric import JudgeSpec, Material, load_judge
+from sfr_eval.judges.rubric import JudgeSpec, Material
 from sfr_eval.suites.suite import Suite
 from sfr_eval.suites.world.faults import Specimen, lengthened, specimens, with_fault
 
@@ -101,13 +101,14 @@ def longer_items(
     return pairs
 
 
-def order_cases(suite: Suite, rated: Sequence[TrialItem], *, seed: int) -> list[tuple[Case, Case]]:
+def order_cases(
+    suite: Suite, rated: Sequence[TrialItem], *, spec: JudgeSpec, seed: int
+) -> list[tuple[Case, Case]]:
     """Pair each reply of the group without faults with a faulty one, to be shown in both orders."""
     import numpy as np
 
     assert suite.world is not None
     rng = np.random.default_rng([seed, 2])
-    spec = load_judge("pairwise")
     good = {item.id: item.specimen for item in rated if item.specimen and not item.specimen.fault}
     cases = []
     for number, specimen in enumerate(good.values()):

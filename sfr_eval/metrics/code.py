@@ -11,10 +11,12 @@ from sfr_eval.grading.shape import shape
 from sfr_eval.grading.verdicts import Graded, Grading
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
 from sfr_eval.metrics.metric import Metric, Pairs, by_id
-from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
+from sfr_eval.metrics.over_k import results_over_k
+from sfr_eval.sandbox.types import missing_package
+from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k, pass_hat_k
 from sfr_eval.types import Cell, MetricResult, Sample, Value
 
-VERSION = "1"
+VERSION = "2"
 
 METRICS = by_id(
     Metric("pass_at_k", "higher", "Chance that one of k programs passes all tests.",
@@ -29,6 +31,8 @@ METRICS = by_id(
                       "distinct_valid"),
                compared=("distinct_correct_at_k", "embed_distance", "self_bleu_4_fixed"),
            )),
+    Metric("pass_all_at_k", "higher", "Chance that all of k programs pass all tests (pass^k).",
+           range=(0, 1), outcomes=True, curve="pass^k"),
     Metric("distinct_correct_at_k", "higher",
            "Distinct correct programs (normalised syntax tree) among k.",
            curve="Different correct programs", summarised=True,
@@ -93,6 +97,14 @@ def compute(context: Context) -> list[MetricResult]:
         *_at_k(
             context,
             answers,
+            "pass_all_at_k",
+            lambda graded: partial(pass_hat_k, len(graded), len(_right(graded))),
+            ceiling=lambda k: 1.0,
+            signature={**signature, "estimator": "C(c, k) / C(n, k)"},
+        ),
+        *_at_k(
+            context,
+            answers,
             "distinct_correct_at_k",
             lambda graded: _distinct(graded, [shape(grading.program(s)) for s in _right(graded)]),
             ceiling=float,
@@ -112,13 +124,6 @@ def _distinct(graded: _Answers, labels: Iterable[Hashable]) -> Callable[[int], f
     return partial(distinct_at_k, Counter(labels).values(), len(graded))
 
 
-def largest_k(answers: _ByPrompt, temperature: float) -> int:
-    """Return the largest k for which every problem with a graded program has enough of them. Every
-    k then rests on the same problems, so a curve over k never decreases."""
-    counts = [len(graded) for (t, _, _), graded in answers.items() if t == temperature and graded]
-    return min(counts, default=0)
-
-
 def _at_k(
     context: Context,
     answers: _ByPrompt,
@@ -131,22 +136,17 @@ def _at_k(
     reason: str = NOT_GRADED,
 ) -> Iterator[MetricResult]:
     """Yield one result for each k up to what every problem has."""
-    curves = {key: measure(graded) for key, graded in answers.items()}
-    most = {t: largest_k(answers, t) for t in {key[0] for key in answers}}
-    for k in range(1, max([1, *most.values()]) + 1):
-        values = [
-            context.prompt_value(key, curves[key](k) if graded else None, reason=reason)
-            for key, graded in answers.items()
-            if k <= max(1, most[key[0]])
-        ]
-        yield metric_result(
-            METRICS[name].at(k),
-            version=VERSION,
-            values=values,
-            signature={**signature, "k": k},
-            notes=notes if k == 1 else None,
-            ceiling=ceiling(k),
-        )
+    curves = {key: (len(graded), measure(graded)) for key, graded in answers.items()}
+    return results_over_k(
+        context,
+        METRICS[name],
+        curves,
+        version=VERSION,
+        ceiling=ceiling,
+        signature=signature,
+        notes=notes,
+        reason=reason,
+    )
 
 
 def _behaviours(
@@ -251,6 +251,10 @@ def _notes(context: Context, grading: Grading, answers: _ByPrompt) -> dict[str, 
         "retried_alone": sum(verdict.retried for verdict in verdicts),
         **{f"status_{status}": count for status, count in sorted(statuses.items())},
     }
+    missing = Counter(missing_package(verdict.detail) for verdict in verdicts)
+    del missing[""]
+    if missing:
+        notes["missing_packages"] = dict(missing.most_common(LISTED))
     flips = [flip for graded in answers.values() for _, flip in _flips(grading, graded)]
     notes |= {"graded_twice": len(flips), "flips": sum(flips)}
     if grading.other_mode is not None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sfr_eval.models.hidden_states import Forward
     from sfr_eval.models.reward_model import RewardModel
     from sfr_eval.models.states_on_disk import Readings
+    from sfr_eval.store.given import Given
     from sfr_eval.suites.suite import Suite
 
 QueryKey = tuple[float, str]
@@ -58,6 +59,7 @@ class Context:
     forward: "Forward | None" = None  # the checkpoint, for families that read its hidden states
     judged: "Judged | None" = None  # the judges' votes on these samples
     reward: "RewardModel | None" = None  # of --reward-model
+    given: Mapping[str, "Given"] = field(default_factory=dict)  # what the imported file said of it
     thoughts: Mapping[str, str] = field(default_factory=dict)
     """sample_id -> the text before the answer, which the checkpoint read when it wrote on."""
     workers: Workers = field(default_factory=Here)  # measure parts of the run

@@ -22,21 +22,27 @@ FAMILIES: dict[str, str] = {
     "style": "sfr_eval.metrics.style",
     "population": "sfr_eval.metrics.population",
     "quality": "sfr_eval.metrics.quality",
+    "answers": "sfr_eval.metrics.answers",
     "relevance": "sfr_eval.metrics.relevance",
     "gated": "sfr_eval.metrics.gated",
     "across": "sfr_eval.metrics.across",
     "code": "sfr_eval.metrics.code",
+    "math": "sfr_eval.metrics.math_answers",
     "geometry": "sfr_eval.metrics.geometry",
     "tokens": "sfr_eval.metrics.tokens",
     "judge": "sfr_eval.metrics.judged",
     "reward": "sfr_eval.metrics.reward",
+    "novelty": "sfr_eval.metrics.novelty",
+    "hivemind": "sfr_eval.metrics.hivemind",
 }
 """Family -> its module, which has `VERSION`, `METRICS` and `compute`; in the order of results."""
 
 NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
-NEED_NO_ENCODER = frozenset({"text", "facts", "lexical", "syntax", "quality", "reward"})
+NEED_NO_ENCODER = frozenset(
+    {"text", "facts", "lexical", "syntax", "quality", "answers", "reward", "novelty"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Which replies are good enough to count: the most trusted judgement that a run has.
 
-In this order: the grammar of a synthetic benchmark, the tests of a coding problem, LLM judges, a
-reward model with a threshold, and for every other run whether a reply is recognised as an answer to
-its own question. A gate decides about replies one by one; it says None where its judgement is
-missing.
+In this order: the grammar of a synthetic benchmark, the tests of a coding problem or the value of a
+final answer, LLM judges, a reward model with a threshold, and for every other run whether a reply
+is recognised as an answer to its own question. A gate decides about replies one by one; it says
+None where its judgement is missing.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from typing import Any
 from sfr_eval.judges.rubric import GOOD, SCALE
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.judged import JUDGED_AXES, score_of, votes_by_reply
+from sfr_eval.metrics.math_answers import graded_answers
 from sfr_eval.metrics.metric import Trust
 from sfr_eval.metrics.quality import oracle_of
 from sfr_eval.metrics.relevance import RELEVANT, recognised, signature_of
@@ -55,7 +56,14 @@ def _oracle(context: Context) -> Gate | None:
 
 def _verifier(context: Context) -> Gate | None:
     """Passes all tests, 0 or 1; only for coding problems. A program that could not be graded was
-    not judged."""
+    not judged. For problems of mathematics, whether the final answer is right."""
+    if graded := graded_answers(context):
+        return Gate(
+            name="pass_at_1",
+            trust="verifier",
+            scores={reply.sample_id: float(graded.right(reply)) for reply in context.replies},
+            signature={"verdicts": "final answer by value"},
+        )
     grading = context.grading
     if grading is None:
         return None

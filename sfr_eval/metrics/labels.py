@@ -6,11 +6,11 @@ replies of the persona cards.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -18,7 +18,9 @@ from pydantic import BaseModel, Field
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.plan import sample_seed
-from sfr_eval.util.reading import json_lines, read_model
+from sfr_eval.util.chat_rows import CHAT_FIELDS, chat_of_row
+from sfr_eval.util.reading import read_model
+from sfr_eval.util.tabular import table_rows
 
 if TYPE_CHECKING:
     from sfr_eval.metrics.context import Context
@@ -84,20 +86,51 @@ def read_style_data(file: Path, suite: "Suite") -> Labelled:
     known = {*suite.personas, *suite.other_personas}
     ids = {_words(text): query for query, text in suite.queries.items()}
     rows, left_out = [], 0
-    for where, loaded in json_lines(file):
-        row = read_model(StyleRow, loaded, where=where)
-        other_suite = row.suite not in ("", suite.id)
-        if known and not other_suite and row.persona not in known:
-            raise UserError(
-                f"{where}: persona: `{row.persona}` is not in suite {suite.id}; "
-                f"{_near_persona(row.persona, suite)}"
-            )
-        if other_suite or row.persona not in suite.personas:
-            left_out += 1
-            continue
-        query = row.query if row.query in suite.queries else ids.get(_words(row.query), row.query)
-        rows.append((row.text, row.persona, query))
+    for where, loaded in table_rows(file):
+        for row in _style_rows(loaded, suite, where=where):
+            other_suite = row.suite not in ("", suite.id)
+            if known and row.persona and not other_suite and row.persona not in known:
+                raise UserError(
+                    f"{where}: persona: `{row.persona}` is not in suite {suite.id}; "
+                    f"{_near_persona(row.persona, suite)}"
+                )
+            if other_suite or row.persona not in suite.personas:
+                left_out += 1
+                continue
+            query = row.query
+            if query not in suite.queries:
+                query = ids.get(_words(query), query)
+            rows.append((row.text, row.persona, query))
     return _labelled(rows, source=f"--style-data {file.name}", left_out=left_out)
+
+
+def _style_rows(loaded: Any, suite: "Suite", *, where: str) -> Iterator[StyleRow]:
+    """Yield the labelled replies of a row: itself, or those of a chat as `train` reads it. A chat
+    without a persona belongs to the one whose card is its system message."""
+    if not isinstance(loaded, dict) or "text" in loaded or not CHAT_FIELDS & loaded.keys():
+        yield read_model(StyleRow, loaded, where=where)
+        return
+    chat = chat_of_row(loaded, where=where)
+    persona = chat.persona
+    if not persona:
+        system = "\n".join(t["content"] for t in chat.turns if t["role"] == "system")
+        cards = {_words(card.system): id for id, card in suite.personas.items()}
+        persona = cards.get(_words(system), "")
+    if not persona and not suite.other_personas:
+        raise UserError(
+            f"{where}: names no persona, and its system message is no persona's card in suite "
+            f"{suite.id}; add persona"
+        )
+    for before, reply in chat.replies():
+        asked = [turn["content"] for turn in before if turn["role"] == "user"]
+        values = {
+            "text": "\n".join(turn["content"] for turn in reply),
+            "query": asked[-1] if asked else "",
+            "suite": loaded.get("suite", ""),
+        }
+        yield read_model(StyleRow, {**values, "persona": persona or "-"}, where=where).model_copy(
+            update={"persona": persona}
+        )
 
 
 def copied_shares(labelled: Labelled, replies: Sequence[str]) -> tuple[float, float]:

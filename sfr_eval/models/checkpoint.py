@@ -6,7 +6,7 @@ have the same, and rows of one would be reused for the other.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -50,11 +50,12 @@ def resolve(model: str) -> Checkpoint:
     """Find the model, download it if it is a Hub id, check it and compute its fingerprint."""
     if model == "world" or model.startswith("world:"):
         return _world(model)
-    return _local(model, _folder(model))
+    return _local(model, find_folder(model))
 
 
-def _folder(model: str) -> Path:
-    """Return the folder of a checkpoint; a Hub id is downloaded if needed."""
+def find_folder(model: str, *, only: Sequence[str] | None = None) -> Path:
+    """Return the folder of a checkpoint; a Hub id is downloaded if needed, or `only` the files of
+    these names."""
     if is_demo(model):
         link = demo_link(model)
         if not link.is_dir():
@@ -67,7 +68,7 @@ def _folder(model: str) -> Path:
         return Path(path)
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or model.endswith("/"):
         raise UserError(f"--model {model}: no such folder")
-    return _hub_folder(model)
+    return _hub_folder(model, only=only)
 
 
 def is_demo(model: str) -> bool:
@@ -101,7 +102,7 @@ def _world(model: str) -> Checkpoint:
     )
 
 
-def _hub_folder(model: str) -> Path:
+def _hub_folder(model: str, *, only: Sequence[str] | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.constants import HF_HUB_OFFLINE
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -111,6 +112,7 @@ def _hub_folder(model: str) -> Path:
         folder = snapshot_download(
             name,
             revision=revision or None,
+            allow_patterns=None if only is None else list(only),
             ignore_patterns=["*.msgpack", "*.h5", "*.onnx", "original/*", "*.gguf"],
         )
     except HFValidationError:
@@ -165,7 +167,7 @@ def _base(name: str, *, adapter: Path) -> Checkpoint:
     """Return the base model that an adapter names: a full model, never another adapter."""
     if name == "world" or name.startswith("world:"):
         raise UserError(f"{adapter}: base_model_name_or_path: {name} has no weights")
-    folder = _folder(name)
+    folder = find_folder(name)
     if (folder / "adapter_config.json").is_file():  # checked first, since it may name itself
         raise UserError(f"{adapter}: its base {name} is itself an adapter; merge that one")
     return _local(name, folder)

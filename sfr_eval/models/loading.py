@@ -1,11 +1,13 @@
 """Loads the tokenizer and the weights of a checkpoint."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import Checkpoint
-from sfr_eval.models.prompting import Prompter
+from sfr_eval.models.prompting import Prompter, Rendering
+from sfr_eval.models.templates import own_template, read_template, reads_clock, template_hash
 from sfr_eval.settings import EngineSettings
 
 
@@ -13,14 +15,19 @@ def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool) -> Any:
     """Load the tokenizer of a checkpoint; an adapter without one uses that of its base model."""
     from transformers import AutoTokenizer
 
-    folder = checkpoint.folder
-    if checkpoint.base is not None and not has_tokenizer(folder):
-        folder = checkpoint.base.folder
+    folder = tokenizer_folder(checkpoint)
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"--model {checkpoint.name}: no usable tokenizer ({reason})") from None
+
+
+def tokenizer_folder(checkpoint: Checkpoint) -> Path | None:
+    """Return the folder whose tokenizer a checkpoint uses: its own, or that of its base."""
+    if checkpoint.base is not None and not has_tokenizer(checkpoint.folder):
+        return checkpoint.base.folder
+    return checkpoint.folder
 
 
 def load_prompter(checkpoint: Checkpoint, serving: EngineSettings) -> Prompter:
@@ -28,9 +35,39 @@ def load_prompter(checkpoint: Checkpoint, serving: EngineSettings) -> Prompter:
     return Prompter(
         load_tokenizer(checkpoint, trust_remote_code=serving.trust_remote_code),
         name=checkpoint.name,
-        system_role=serving.system_role,
-        chat_template=serving.chat_template,
+        rendering=Rendering(
+            template=read_template(serving.chat_template) if serving.chat_template else None,
+            variables=serving.chat_template_kwargs or {},
+            date=serving.template_date,
+            format=serving.prompt_format or "chat",
+            system_role=serving.system_role,
+        ),
     )
+
+
+def prompt_identity(checkpoint: Checkpoint, serving: EngineSettings) -> Mapping[str, Any]:
+    """Return what identifies how this checkpoint's prompts become text.
+
+    A template that equals the tokenizer's own is that one, wherever it was read. What is not in use
+    is absent: ids of runs that do without stay what they were. Loads no tokenizer.
+    """
+    if serving.prompt_format == "completion":
+        for name in ("chat_template", "chat_template_kwargs"):
+            if getattr(serving, name):
+                option = name.replace("_", "-")
+                raise UserError(f"--{option}: --prompt-format completion has no chat template")
+        return {"chat_template": "none", "prompt_format": "completion"}
+    folder = tokenizer_folder(checkpoint)
+    own = own_template(folder) if folder is not None else None
+    given = own if serving.chat_template is None else read_template(serving.chat_template)
+    identity: dict[str, Any] = {"chat_template": "tokenizer"}
+    if given is not None and (own is None or template_hash(given) != template_hash(own)):
+        identity["chat_template"] = template_hash(given)
+    if serving.chat_template_kwargs:
+        identity["chat_template_kwargs"] = serving.chat_template_kwargs
+    if given is not None and reads_clock(given):
+        identity["template_date"] = serving.template_date
+    return identity
 
 
 def has_tokenizer(folder: Path | None) -> bool:
@@ -43,19 +80,30 @@ def has_tokenizer(folder: Path | None) -> bool:
 def load_model(checkpoint: Checkpoint, *, dtype: str, trust_remote_code: bool) -> Any:
     """Load the causal language model of a checkpoint, with its adapter applied."""
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     served = checkpoint.base or checkpoint
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            served.folder, dtype=dtype, trust_remote_code=trust_remote_code
+        model, loaded = AutoModelForCausalLM.from_pretrained(
+            served.folder,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
         )
         if checkpoint.base is not None:
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, str(checkpoint.folder))
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(
-            f"--model {checkpoint.name}: transformers cannot load it ({reason})"
+            f"--model {checkpoint.name}: transformers cannot load it ({reason[:300]})"
         ) from None
+    if missing := sorted(loaded["missing_keys"]):  # it would fill them with random numbers
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise UserError(
+            f"--model {checkpoint.name}: its files lack {len(missing)} of the model's weights "
+            f"({shown}); copy or save it again"
+        )
     return model

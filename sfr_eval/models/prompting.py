@@ -4,70 +4,120 @@ Engines get ids, never text: a template that writes BOS itself would otherwise g
 """
 
 import hashlib
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from sfr_eval.errors import UserError
+from sfr_eval.models.templates import clock, reads_clock, template_hash
+from sfr_eval.settings import TEMPLATE_DATE
 from sfr_eval.types import Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+_ASKED_TWICE = 2
+_ASKED_OFTEN = 24  # of a template that draws: two choices agree by chance once in eight million
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """How messages become the text of a prompt. `template` None: the tokenizer's own."""
+
+    template: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)  # --chat-template-kwargs
+    date: str = TEMPLATE_DATE  # on the clock of templates that read it
+    format: Literal["chat", "completion"] = "chat"
+    system_role: Literal["error", "merge"] = "error"
+
 
 class Prompter:
-    """Applies the chat template of a tokenizer and checks the result."""
+    """Applies the chat template of a tokenizer, or none, and checks the result."""
 
     def __init__(
         self,
         tokenizer: "PreTrainedTokenizerBase",
         *,
         name: str,
-        system_role: str = "error",
-        chat_template: Path | None = None,
+        rendering: Rendering | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self._name = name
-        self._system_role = system_role
-        if chat_template is not None:
-            tokenizer.chat_template = read_template(chat_template)
-        if not tokenizer.chat_template:
-            raise UserError(
-                f"--model {name}: its tokenizer has no chat template, and chat prompts need one; "
-                "give --chat-template FILE (Jinja)"
-            )
+        self._rendering = rendering = rendering or Rendering()
+        self.template = ""  # the text in use; empty for completions
+        if rendering.format == "chat":
+            self.template = self._chosen_template(rendering.template)
+            tokenizer.chat_template = self.template
+            _check_variables(tokenizer, rendering.variables)
         self._ids: dict[tuple[Message, ...], list[int]] = {}
+        self._tested = False
 
     @property
     def template_hash(self) -> str:
         """Hash of the template in use, for the manifest."""
-        return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()[:16]
+        return template_hash(self.template) if self.template else "none"
 
     def token_ids(self, messages: tuple[Message, ...]) -> list[int]:
         """Return the ids of a prompt that ends where the assistant's turn begins."""
         if messages not in self._ids:
-            self._ids[messages] = self._render(messages)
+            self._ids[messages] = self._encode(self._text(messages))
         return self._ids[messages]
 
-    def _render(self, messages: Sequence[Message]) -> list[int]:
+    def prompt_hash(self, messages: tuple[Message, ...]) -> str:
+        """Hash of a prompt's ids, by which another session knows whether it asks the same."""
+        ids = ",".join(map(str, self.token_ids(messages)))
+        return hashlib.sha256(ids.encode()).hexdigest()[:16]
+
+    def render(self, messages: Sequence[Message], **variables: Any) -> str:
+        """Return the text of a chat prompt; `variables` overrule those of the settings."""
         from jinja2 import TemplateError
 
-        turns = merged_turns(messages, merge=self._system_role == "merge")
+        rendering = self._rendering
+        turns = merged_turns(messages, merge=rendering.system_role == "merge")
+        given = dict(clock(rendering.date)) if reads_clock(self.template) else {}
+        given |= {**rendering.variables, **variables}
         try:
-            text = self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=True
+            text: str = self.tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True, **given
             )
         except (TemplateError, TypeError, ValueError) as error:
             raise UserError(
                 f"--model {self._name}: its chat template refuses the messages ({error}); "
-                "use --system-role merge or --chat-template FILE"
+                "use --system-role merge, --chat-template FILE or --prompt-format completion"
             ) from None
-        for turn in turns:
-            if turn["content"].strip() not in text:
+        return text
+
+    def _text(self, messages: Sequence[Message]) -> str:
+        if self._rendering.format == "completion":
+            return "\n\n".join(message.content for message in messages)
+        text = self.render(messages)
+        self._check_steady(messages, text)
+        for message in messages:
+            if not _occurs(message, text):
+                role = message.role
+                loss = "all personas would be one" if role == "system" else "it would not be read"
                 raise UserError(
-                    f"--model {self._name}: its chat template drops the {turn['role']} message, "
-                    "so all personas would be one; use --system-role merge or --chat-template FILE"
+                    f"--model {self._name}: its chat template drops the {role} message, so "
+                    f"{loss}; use --system-role merge or --chat-template FILE"
                 )
+        return text
+
+    def _check_steady(self, messages: Sequence[Message], text: str) -> None:
+        """Raise UserError if the template, asked again, writes another prompt."""
+        if self._tested:
+            return
+        self._tested = True
+        draws = "random" in self.template or "lipsum" in self.template
+        for _ in range(_ASKED_OFTEN if draws else _ASKED_TWICE):
+            if self.render(messages) != text:
+                raise UserError(
+                    f"--model {self._name}: its chat template writes another prompt each time, so "
+                    "that replies to one prompt would answer several; give --chat-template FILE "
+                    "without what it draws"
+                )
+
+    def _encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         bos = self.tokenizer.bos_token_id
         adds_bos = self.tokenizer("a")["input_ids"][:1] == [bos]
@@ -80,6 +130,38 @@ class Prompter:
             )
         return ids
 
+    def _chosen_template(self, given: str | None) -> str:
+        template: Any = self.tokenizer.chat_template if given is None else given
+        if isinstance(template, dict):
+            if "default" not in template:
+                raise UserError(
+                    f"--model {self._name}: has chat templates {', '.join(sorted(template))} and "
+                    "no default; give --chat-template FILE"
+                )
+            template = template["default"]
+        if not template:
+            raise UserError(
+                f"--model {self._name}: its tokenizer has no chat template, as base models have "
+                "none; give --prompt-format completion, or --chat-template FILE or MODEL"
+            )
+        return str(template)
+
+
+def _check_variables(tokenizer: "PreTrainedTokenizerBase", given: Mapping[str, Any]) -> None:
+    parameters = set(inspect.signature(tokenizer.apply_chat_template).parameters)
+    ours = parameters - {"tools", "documents", "kwargs", "self"} | {"messages"}
+    for name in sorted(ours & set(given)):
+        raise UserError(f"--chat-template-kwargs: {name}: is not for templates to read; drop it")
+
+
+def _occurs(message: Message, text: str) -> bool:
+    """Return whether a prompt shows a message. Templates leave the thoughts of earlier turns
+    out."""
+    content = message.content
+    if message.role == "assistant":
+        content = content.rpartition("</think>")[2]
+    return content.strip() in text
+
 
 def merged_turns(messages: Sequence[Message], *, merge: bool) -> list[dict[str, str]]:
     """Return messages in the form of templates and servers. `merge` puts the system message into
@@ -89,13 +171,3 @@ def merged_turns(messages: Sequence[Message], *, merge: bool) -> list[dict[str, 
         return turns
     system, user, *rest = turns
     return [{"role": "user", "content": f"{system['content']}\n\n{user['content']}"}, *rest]
-
-
-def read_template(file: Path) -> str:
-    """Read a chat template from a file."""
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"--chat-template {file}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"--chat-template {file}: is not UTF-8 text (byte {error.start})") from None

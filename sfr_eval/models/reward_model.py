@@ -129,6 +129,10 @@ class RewardModel:
             "reward": "logit" if len(labels) == 1 else f"log-odds of {labels[self._positive]}",
         }
 
+    def is_called(self, name: str) -> bool:
+        """Return whether this is the published model of a name, by the Hub id or the folder."""
+        return name.casefold() in f"{self._name}/{self._checkpoint.folder}".casefold()
+
     @cached_property
     def _labels(self) -> list[str]:
         from transformers import AutoConfig

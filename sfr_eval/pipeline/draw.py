@@ -4,13 +4,13 @@ import importlib.metadata
 import platform
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from sfr_eval.errors import RunError
 from sfr_eval.judges.panel import refuse_judged_otherwise
-from sfr_eval.pipeline.preflight import Preflight, check_same_plan
+from sfr_eval.pipeline.preflight import Preflight, check_same_plan, choice, preset_facts
 from sfr_eval.plan import describe_plan
 from sfr_eval.store.manifest import (
     Identity,
@@ -26,7 +26,7 @@ from sfr_eval.util.progress import Bar, log
 from sfr_eval.version import __version__
 
 _APPEND_SECONDS = 0.2
-_FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "looks", "shards")
+_FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "looks", "shards", "rendered")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,16 @@ class Drawn:
     cost: float  # dollars spent in this session
 
 
-def draw(ready: Preflight) -> Drawn:
+OpenSampler = Callable[[Preflight, Sequence[Request]], AbstractContextManager[Sampler]]
+"""Opens the engine of a run for the requests that are missing."""
+
+
+def open_sampler(ready: Preflight, missing: Sequence[Request]) -> AbstractContextManager[Sampler]:
+    """Start the engine of one run, which stops with it."""
+    return closing(ready.subject.build_sampler(ready.suites, missing))
+
+
+def draw(ready: Preflight, *, sampler: OpenSampler = open_sampler) -> Drawn:
     """Draw what is not stored yet and seal the samples. Raises RunError if the engine died; the
     rows that were finished are kept, as they are on an interrupt."""
     folder = ready.folder
@@ -55,6 +64,9 @@ def draw(ready: Preflight) -> Drawn:
         f"{ready.subject.checkpoint.name}: {len(requests):,} requests, "
         f"{len(requests) - len(missing):,} already there -> {folder.path}"
     )
+    if missing:
+        rendered = ready.subject.rendered(ready.plan, manifest.rendered)
+        manifest = manifest.model_copy(update={"rendered": rendered} if rendered else {})
     for suite in ready.own_suites:
         keep(suite, folder.path)
     folder.write_manifest(manifest.model_copy(update={"status": "running"}))
@@ -62,7 +74,7 @@ def draw(ready: Preflight) -> Drawn:
     if missing:
         try:
             with terminate_as_interrupt():
-                facts, session = _sample(ready, missing, stored)
+                facts, session = _sample(ready, missing, stored, sampler=sampler)
                 manifest = manifest.model_copy(update={"sampler": facts, "last_session": session})
         except (KeyboardInterrupt, RunError) as error:
             ended_early = error
@@ -115,6 +127,8 @@ def _new_manifest(ready: Preflight) -> Manifest:
         plan=describe_plan(ready.plan),
         thinking=ready.thinking,
         config=StoredConfig.model_validate(ready.config.flat()),
+        preset=preset_facts(ready.config),
+        not_applied=choice(ready.config, ready.subject).left_out,
         determinism=ready.subject.determinism,
         versions=_versions(),
         platform=platform.platform(),
@@ -131,16 +145,20 @@ def _versions() -> dict[str, str]:
 
 
 def _sample(
-    ready: Preflight, missing: Sequence[Request], stored: dict[str, Sample]
+    ready: Preflight,
+    missing: Sequence[Request],
+    stored: dict[str, Sample],
+    *,
+    sampler: OpenSampler,
 ) -> tuple[SamplerFacts, Session]:
     """Sample what is missing into the store and into `stored`. Return facts for the manifest."""
     started = time.monotonic()
-    with closing(ready.subject.build_sampler(ready.suites, missing)) as sampler:
+    with sampler(ready, missing) as engine:
         loaded = time.monotonic()
         tokens = 0
         writer = ready.folder.writer()
         with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
-            for batch in _gather(sampler, missing):
+            for batch in _gather(engine, missing):
                 writer.append(batch)
                 for sample in batch:
                     if is_missing(stored.get(sample.sample_id)):
@@ -148,7 +166,7 @@ def _sample(
                     tokens += sample.completion_tokens
                 bar.advance(len(batch))
         seconds = time.monotonic() - loaded
-        return SamplerFacts.model_validate(sampler.describe()), Session(
+        return SamplerFacts.model_validate(engine.describe()), Session(
             samples=len(missing),
             completion_tokens=tokens,
             start_seconds=round(loaded - started, 2),

@@ -71,7 +71,7 @@ def suite_families(
     if names is None:
         names, where = suite.spec.metrics, f"{suite.folder / 'suite.yaml'}: metrics:"
         loaded = {name: load_family(name, where=where) for name in names}
-        if suite.code is None and not NEED_NO_ENCODER.issuperset(names):
+        if suite.code is None and suite.math is None and not NEED_NO_ENCODER.issuperset(names):
             loaded["relevance"] = load_family("relevance")
             loaded["windows"] = load_family("windows")
     else:

@@ -24,8 +24,11 @@ from sfr_eval.models.hidden_states import Forward
 from sfr_eval.pipeline.checkpoint import reward_model
 from sfr_eval.pipeline.job import Job, suite_families
 from sfr_eval.pipeline.reference import reference_estimates
+from sfr_eval.report.encoder_warnings import unreadable
 from sfr_eval.report.report import write_report
+from sfr_eval.report.warnings import missing_packages
 from sfr_eval.settings import CodeSettings, ScoreSettings
+from sfr_eval.store.given import read_given
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Notes, Results, Similarity
 from sfr_eval.store.run_folder import RunFolder
@@ -33,7 +36,7 @@ from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers, thoughts
 from sfr_eval.types import Estimate, MetricResult, Sample
 from sfr_eval.util.assets import cache_folder
-from sfr_eval.util.progress import OnProgress
+from sfr_eval.util.progress import OnProgress, log
 from sfr_eval.util.workers import Here, Workers
 
 if TYPE_CHECKING:
@@ -77,6 +80,7 @@ def measure(
         on_progress=on_progress and functools.partial(on_progress, "compare replies"),
     )
     reward = reward_model(settings, cache, on_progress=on_progress)
+    given = read_given(folder.path)
 
     def grading(suite: Suite) -> Grading | None:
         if suite.code is None:
@@ -104,6 +108,7 @@ def measure(
                 forward=forward,
                 judged=judged,
                 reward=reward,
+                given=given,
                 thoughts=thoughts_of,
                 workers=workers or Here(),
                 jackknife=settings.jackknife,
@@ -219,6 +224,8 @@ def measure_and_report(
         workers=workers,
         on_progress=on_progress,
     )
+    for line in cautions(results):
+        log(line)
     if add and folder.results_file.exists():
         results = added_to(folder.read_results(), results)
     folder.write_results(results)
@@ -226,6 +233,15 @@ def measure_and_report(
     if seen != manifest:
         folder.write_manifest(seen)
     return write_report(folder)
+
+
+def cautions(results: Results) -> Iterator[str]:
+    """Yield what the terminal says of a measurement: that its numbers cannot be believed, for a
+    cause that another command mends."""
+    for suite, notes in results.notes.get("embed_distance", {}).items():
+        yield from (f"{suite}: {line}" for line in unreadable(notes))
+    for suite, notes in results.notes.get("pass_at_1", {}).items():
+        yield from (f"{suite}: {line}" for line in missing_packages(notes))
 
 
 AnyEstimate = TypeVar("AnyEstimate", bound=Estimate)

@@ -3,11 +3,13 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.config import RunConfig
+from sfr_eval.decoders.decoder import Point, SamplingChoice, point_label, points
+from sfr_eval.decoders.presets import find_preset
 from sfr_eval.errors import UserError
 from sfr_eval.formats.write.trackers import usable_trackers
 from sfr_eval.judges.panel import JudgePanel, open_panel
@@ -18,12 +20,15 @@ from sfr_eval.metrics.taggers import load_tagger
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.checkpoint import resolve_base
 from sfr_eval.pipeline.checkpoint import check_reward, check_subject
+from sfr_eval.pipeline.measurable import check_encoder, check_suite_metrics
 from sfr_eval.plan import Plan, differences, make_plan
-from sfr_eval.samplers.subject import Subject, resolve_subject
+from sfr_eval.samplers.prompt_checks import prompt_warnings
+from sfr_eval.samplers.subject import Subject, resolve_subject, with_prompt_format
 from sfr_eval.sandbox.detect import detect
 from sfr_eval.settings import ScoreSettings
-from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.manifest import Manifest, PresetFacts
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.store.sweep_folder import refuse_run_in, refuse_sweep_in
 from sfr_eval.suites.prompt_file import prompt_suite
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.thinking import ThinkTags
@@ -58,6 +63,36 @@ class Preflight:
 def preflight(config: RunConfig) -> Preflight:
     """Check all that a run needs. Raises UserError for the first thing that is missing or wrong;
     nothing has been written by then. Judges are contacted last, since only they cost time."""
+    model = check_model(config)
+    return with_judges(check_plan(model, config))
+
+
+def preflight_sweep(config: RunConfig) -> tuple[Path, list[Preflight]]:
+    """Check the runs of all decoders of a sweep, as `preflight` does. Return the folder of the
+    sweep and its runs, of which the first holds the judges."""
+    assert config.sweep is not None
+    model, decoders = check_model(config), list(points(config.sweep))
+    folder = config.output or _default_sweep_folder(model, config, decoders[0])
+    refuse_run_in(folder)
+    runs = [
+        check_plan(model, _with_decoder(config, point, folder / point_label(point)))
+        for point in decoders
+    ]
+    return folder, [with_judges(runs[0]), *runs[1:]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What all decoders of a sweep share: suites, and the model that answers."""
+
+    suites: tuple[Suite, ...]
+    own_suites: tuple[Suite, ...]
+    subject: Subject
+    trackers: Sequence[str]
+
+
+def check_model(config: RunConfig) -> Model:
+    """Check everything that does not depend on the decoder."""
     suites = tuple(
         load_suite(name, personas=config.personas, code=config.code) for name in config.suite
     )
@@ -65,18 +100,78 @@ def preflight(config: RunConfig) -> Preflight:
     suites += own
     if len({suite.id for suite in suites}) < len(suites):
         raise UserError("--suite: the same suite is named twice")
+    config = with_prompt_format(config, suites)
     check_metrics(config.score)
+    check_suite_metrics(config.score, suites)
+    check_encoder(config.score, suites)
     check_style_data(config.score, suites)
     subject = resolve_subject(config, suites)
     check_subject(subject.checkpoint, families(config.score, suites))
     check_reward(config.score, families(config.score, suites))
     if config.score.base_model is not None:
         resolve_base(config.score.base_model)
-    plan = make_plan(
-        suites,
-        subject=subject.identity,
-        sampling_policy=config.sampling,
-        generation_config=subject.generation_config,
+    if left_out := choice(config, subject).left_out:
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value in left_out.items())
+        log(
+            f"note: --sampling model: generation_config.json also sets {shown}, which no engine "
+            "here applies; drawn without"
+        )
+    if facts := preset_facts(config):
+        changes = f", changed: {', '.join(facts.changed)}" if facts.changed else ""
+        log(f"preset {facts.name}{changes} ({facts.source})")
+    trackers = usable_trackers(config.track, os.environ)
+    if any(suite.code is not None for suite in suites):
+        log(detect(unsafe=config.code.unsafe_code).line)
+    if warning := cache_open_to_others():
+        log(f"warning: {warning}")
+    return Model(suites=suites, own_suites=own, subject=subject, trackers=trackers)
+
+
+def check_plan(model: Model, config: RunConfig) -> Preflight:
+    """Plan the run of one decoder and check its folder."""
+    suites, subject = model.suites, model.subject
+    plan = plan_run(model, config)
+    subject.check_sampling(plan)
+    folder = run_folder(config, plan, subject)
+    with writing_to(folder.path):
+        new_folders, begun = missing_folders(folder.path), folder.manifest_file.exists()
+    stored = folder.read_manifest() if begun else None
+    if stored is None:
+        subject.check_prompts(plan)
+        for line in prompt_warnings(subject, plan):
+            log(f"warning: {line}")
+        subject.check_engine(plan)
+    check_same_plan(folder, stored, config, plan)
+    thinking = think_tags(stored, subject, plan)
+    check_space(folder.path, plan)
+    return Preflight(
+        config=config,
+        suites=suites,
+        own_suites=model.own_suites,
+        subject=subject,
+        plan=plan,
+        folder=folder,
+        new_folders=new_folders,
+        thinking=thinking,
+        trackers=model.trackers,
+        panel=None,
+    )
+
+
+def with_judges(ready: Preflight) -> Preflight:
+    """Return the run with its judges connected, if it has any."""
+    judging, requests = ready.config.judging, ready.config.requests
+    if not judging.judge:
+        return ready
+    return replace(ready, panel=open_panel(judging, ready.suites, requests=requests))
+
+
+def plan_run(model: Model, config: RunConfig) -> Plan:
+    """Return the plan of the run of one decoder."""
+    return make_plan(
+        model.suites,
+        subject=model.subject.identity,
+        sampling=choice(config, model.subject),
         samples=config.samples,
         temperatures=config.temperatures,
         max_tokens=config.max_tokens,
@@ -84,33 +179,54 @@ def preflight(config: RunConfig) -> Preflight:
         seed=config.seed,
         shard=config.shard,
     )
-    folder = run_folder(config, plan, subject)
-    trackers = usable_trackers(config.track, os.environ)
-    with writing_to(folder.path):
-        new_folders, begun = missing_folders(folder.path), folder.manifest_file.exists()
-    stored = folder.read_manifest() if begun else None
-    if stored is None:
-        subject.check_prompts(plan)
-    check_same_plan(folder, stored, config, plan)
-    thinking = think_tags(stored, subject, plan)
-    if any(suite.code is not None for suite in suites):
-        log(detect(unsafe=config.code.unsafe_code).line)
-    check_space(folder.path, plan)
-    if warning := cache_open_to_others():
-        log(f"warning: {warning}")
-    judging = config.judging
-    return Preflight(
-        config=config,
-        suites=suites,
-        own_suites=own,
-        subject=subject,
-        plan=plan,
-        folder=folder,
-        new_folders=new_folders,
-        thinking=thinking,
-        trackers=trackers,
-        panel=open_panel(judging, suites, requests=config.requests) if judging.judge else None,
+
+
+def choice(config: RunConfig, subject: Subject) -> SamplingChoice:
+    """Return what a run says about its decoder."""
+    return SamplingChoice(
+        chosen=config.filters,
+        policy=config.sampling,
+        generation_config=subject.generation_config if config.sampling == "model" else {},
     )
+
+
+def preset_facts(config: RunConfig) -> PresetFacts | None:
+    """Return what a manifest records of the preset, and what of it the run changed."""
+    if config.preset is None:
+        return None
+    preset = find_preset(config.preset)
+    required = {"model": config.model, "suite": config.suite}
+    published = RunConfig.model_validate({**required, **preset.settings}).flat()
+    here = config.flat()
+    return PresetFacts(
+        name=config.preset,
+        source=preset.source,
+        changed=tuple(name for name in preset.settings if here[name] != published[name]),
+    )
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 30 else text[:27] + "..."
+
+
+def _with_decoder(config: RunConfig, point: Point, output: Path) -> RunConfig:
+    """Return the settings of the run of one decoder of a sweep."""
+    filters = config.filters.model_copy(update=dict(point))
+    return config.model_copy(update={"filters": filters, "sweep": None, "output": output})
+
+
+def _default_sweep_folder(model: Model, config: RunConfig, point: Point) -> Path:
+    """Return a folder named after the model and the plan without the swept values, so that a sweep
+    with more values resumes there."""
+    plan = plan_run(model, _with_decoder(config, point, Path()))
+    sampling = {
+        suite: {name: value for name, value in fields.items() if name not in point}
+        for suite, fields in plan.identity["sampling"].items()
+    }
+    identity = {**plan.identity, "sampling": sampling, "sweep": sorted(point)}
+    digest = replace(plan, identity=identity).digest
+    return Path("runs") / f"{model.subject.checkpoint.short_name}-sweep-{digest}"
 
 
 def check_metrics(settings: ScoreSettings) -> None:
@@ -129,7 +245,13 @@ def check_style_data(settings: ScoreSettings, suites: Sequence[Suite]) -> None:
     if settings.style_data is None or not {"style", "population"} & families(settings, suites):
         return
     for suite in suites:
-        read_style_data(settings.style_data, suite)
+        labelled = read_style_data(settings.style_data, suite)
+        lacking = [persona for persona in suite.personas if persona not in labelled.personas]
+        if lacking and labelled.texts:
+            log(
+                f"--style-data {settings.style_data}: holds no replies of {', '.join(lacking)}: "
+                "style is not measured of them"
+            )
 
 
 def families(settings: ScoreSettings, suites: Sequence[Suite]) -> set[str]:
@@ -142,6 +264,7 @@ def run_folder(config: RunConfig, plan: Plan, subject: Subject) -> RunFolder:
     its own beside that one, so that all jobs of an array can be given the same command."""
     path = config.output or Path("runs") / f"{subject.checkpoint.short_name}-{plan.digest}"
     suffix = config.shard.suffix if config.shard is not None else ""
+    refuse_sweep_in(path)
     return RunFolder(path if path.name.endswith(suffix) else path.with_name(path.name + suffix))
 
 

@@ -33,25 +33,40 @@ def execute(config: RunConfig) -> Outcome:
         try:
             drawn = draw(ready)
             if drawn.interrupted:
-                line = (
-                    f"interrupted: {len(drawn.samples):,} samples kept, {drawn.to_go:,} to go; "
-                    "repeat the command"
-                )
-                return Outcome(folder=ready.folder.path, exit_code=130, report=None, lines=(line,))
-            drawn, trouble = judge(ready, drawn)
-            if config.shard is not None:
-                return _outcome(ready, drawn, [*trouble, _how_to_join(ready)], failed=bool(trouble))
-            report = measure(ready, drawn)
-            tracked, untracked = track_run(
-                ready.folder.path, ready.trackers, artifacts=config.track_artifacts
-            )
-            lines = [*trouble, f"report: {report.resolve()}", *tracked, *untracked]
-            failed = bool(trouble or untracked)
-            return _outcome(ready, drawn, lines, failed=failed, report=report)
+                return interrupted(ready, drawn)
+            return finish(ready, drawn)
         except (UserError, RunError):
-            if not any((ready.folder.path / "samples").glob("*.jsonl")):
-                remove_folders(ready.new_folders)  # nothing was drawn: leave no trace
+            leave_no_trace(ready)
             raise
+
+
+def interrupted(ready: Preflight, drawn: Drawn) -> Outcome:
+    """Return the outcome of a run that was interrupted while it drew."""
+    line = (
+        f"interrupted: {len(drawn.samples):,} samples kept, {drawn.to_go:,} to go; "
+        "repeat the command"
+    )
+    return Outcome(folder=ready.folder.path, exit_code=130, report=None, lines=(line,))
+
+
+def leave_no_trace(ready: Preflight) -> None:
+    """Remove the folders of a run that failed before anything was drawn."""
+    if not any((ready.folder.path / "samples").glob("*.jsonl")):
+        remove_folders(ready.new_folders)
+
+
+def finish(ready: Preflight, drawn: Drawn) -> Outcome:
+    """Judge, measure and track what was drawn."""
+    drawn, trouble = judge(ready, drawn)
+    if ready.config.shard is not None:
+        return _outcome(ready, drawn, [*trouble, _how_to_join(ready)], failed=bool(trouble))
+    report = measure(ready, drawn)
+    tracked, untracked = track_run(
+        ready.folder.path, ready.trackers, artifacts=ready.config.track_artifacts
+    )
+    lines = [*trouble, f"report: {report.resolve()}", *tracked, *untracked]
+    failed = bool(trouble or untracked)
+    return _outcome(ready, drawn, lines, failed=failed, report=report)
 
 
 def judge(ready: Preflight, drawn: Drawn) -> tuple[Drawn, list[str]]:
@@ -106,6 +121,12 @@ def _outcome(
     unsupported = [sample for sample in drawn.samples if sample.status == "unsupported"]
     if unsupported:
         lines.insert(0, f"{len(unsupported):,} requests are unsupported: {unsupported[0].error}")
+    empty = [sample for sample in drawn.samples if sample.status == "no_content"]
+    if empty:
+        lines.insert(0, f"{len(empty):,} replies have no text: {empty[0].error}")
+    nothing = not any(sample.has_text for sample in drawn.samples)
+    if nothing:
+        lines.insert(0, "no reply has a text: there is nothing to measure")
     if drawn.failed:
         first = next(sample for sample in drawn.samples if sample.status == "error")
         lines.insert(
@@ -115,7 +136,7 @@ def _outcome(
         )
     return Outcome(
         folder=ready.folder.path,
-        exit_code=3 if drawn.failed or failed else 0,
+        exit_code=3 if drawn.failed or failed or nothing else 0,
         report=report,
         lines=tuple(lines),
     )

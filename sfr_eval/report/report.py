@@ -12,6 +12,7 @@ from sfr_eval.metrics.table import direction, headlines, label, metric_info
 from sfr_eval.report import (
     frontier,
     hidden_maps,
+    known_answers,
     layer_profiles,
     pass_at_k,
     repetitions,
@@ -88,6 +89,8 @@ def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, A
         "report.html.j2",
         scripts=["browser.js"],
         name=manifest.name,
+        decoder=manifest.identity.decoder,
+        preset=manifest.preset,
         parts=parts,
         rules=RULES,
         settings=list(_flat(_settings(manifest))),
@@ -121,6 +124,7 @@ def _section(
         ),
         "probe": tables.facts(suite.notes_of("style_accuracy")),
         "code": pass_at_k.code(suite),
+        "answers": known_answers.table(suite),
         "judges": tables.judges(suite),
     }
 

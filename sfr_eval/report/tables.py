@@ -9,7 +9,7 @@ from sfr_eval.report.numbers import Interval
 from sfr_eval.store.results import Notes, SuiteResults
 from sfr_eval.types import Estimate, Sample
 
-STATUSES = ("ok", "truncated", "refused", "unsupported", "error")
+STATUSES = ("ok", "truncated", "refused", "no_content", "unsupported", "error")
 
 
 def persona_metrics(suite: SuiteResults) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sfr_eval.report import known_answers
 from sfr_eval.report.course import course
 from sfr_eval.report.numbers import Interval
 from sfr_eval.store.results import SuiteResults
@@ -49,6 +50,7 @@ RULES = (
     "Collapse is named if style or variety is lost, denied only if both are kept; it is partial "
     f"while at least {100 * HALF:.0f} % of the reference's distance from nothing is left. Without "
     "a reference distribution there is no verdict.",
+    known_answers.RULE,
 )
 
 
@@ -66,6 +68,15 @@ def finding(suite: SuiteResults) -> Finding:
     """Return the headline and the sentences that the numbers of one suite support."""
     if suite.truth:
         return _against_reference(suite)
+    if known_answers.known(suite):
+        t = suite.middle_temperature
+        judgement = known_answers.judge(suite, t)
+        return Finding(
+            tone=judgement.tone,
+            headline=judgement.headline,
+            sentences=judgement.sentences,
+            temperature=t,
+        )
     t, headline = suite.middle_temperature, "No verdict: nothing to compare with"
     sentences = tuple(_description(suite, t))
     return Finding(tone="none", headline=headline, sentences=sentences, temperature=t)

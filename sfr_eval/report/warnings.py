@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sfr_eval.report.course import beyond_the_encoder
+from sfr_eval.report.encoder_warnings import encoder_warnings
 from sfr_eval.report.numbers import FEW_QUERIES
 from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, reply_warnings
 from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.store.results import SuiteResults
+from sfr_eval.store.results import Notes, SuiteResults
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
 
 UNEQUAL = 0.10
 """Part of the longer mean length from which a difference is said."""
-UNKNOWN = 0.03
-"""Share of characters unknown to the encoder above which there is a warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +85,11 @@ def _without_text(run: _Run) -> Iterator[str]:
         )
     if count := run.statuses["refused"]:
         yield f"{count:,} of {len(run.samples):,} replies were refused and are left out."
+    if count := run.statuses["no_content"]:
+        yield (
+            f"{count:,} of {len(run.samples):,} replies ended without any content and are left "
+            "out; if the model reasons before it answers, raise max_tokens."
+        )
     errors = {s.temperature: s.error for s in reversed(run.samples) if s.status == "unsupported"}
     for t in sorted(errors):
         yield f"T = {t:g} is unsupported and left empty: {errors[t]}."
@@ -174,6 +178,7 @@ def _grading(run: _Run) -> Iterator[str]:
             f"{notes.not_scored:,} programs could not be graded and are left out, not counted "
             "as wrong; score the run again."
         )
+    yield from missing_packages(notes)
     if notes.flips:
         yield (
             f"{notes.flips:,} of {notes.graded_twice:,} programs that were graded twice got "
@@ -183,6 +188,17 @@ def _grading(run: _Run) -> Iterator[str]:
         yield (
             f"The verdict mode matters for {notes.modes_differ:,} of {notes.programs:,} "
             f"programs: {notes.verdict_mode} is shown, {notes.other_mode} differs there."
+        )
+
+
+def missing_packages(notes: Notes) -> Iterator[str]:
+    """Yield that programs failed for want of packages, and which."""
+    if notes.missing_packages:
+        count = sum(notes.missing_packages.values())
+        names = ", ".join(f"{name} {n:,}" for name, n in notes.missing_packages.items())
+        yield (
+            f"{count:,} of {notes.programs:,} programs failed since the sandbox lacks what they "
+            f"import ({names}); they count as wrong."
         )
 
 
@@ -210,27 +226,7 @@ def _unread_votes(run: _Run) -> Iterator[str]:
 
 
 def _encoder(run: _Run) -> Iterator[str]:
-    notes = run.suite.notes_of("embed_distance")
-    if (share := notes.truncated_share or 0.0) > MANY:
-        yield f"{share:.0%} of the texts are longer than the encoder's window and were cut for it."
-    if (share := notes.chunked_share or 0.0) > MANY:
-        yield (
-            f"{share:.0%} of the texts are longer than the encoder's window; each is represented "
-            "by the mean of its parts."
-        )
-    if (share := notes.unknown_share or 0.0) > UNKNOWN:
-        yield (
-            f"{share:.0%} of the characters are unknown to the encoder, which cannot tell them "
-            f"apart; {notes.unreadable_share or 0.0:.0%} of the replies are mostly unknown and "
-            "left out of measures of meaning: choose an --encoder that knows the language."
-        )
-    deviation = notes.encoder_deviation
-    if deviation is not None and deviation.mean_distance is not None:
-        yield (
-            f"Embeddings deviate from float32: on {deviation.texts} texts the mean distance is "
-            f"{deviation.mean_distance:.4f}, in float32 "
-            f"{deviation.mean_distance_float32:.4f}."
-        )
+    yield from encoder_warnings(run.suite.notes_of("embed_distance"))
 
 
 CHECKS: tuple[Callable[[_Run], Iterator[str]], ...] = (

@@ -15,11 +15,19 @@ from sfr_eval.endpoints.answer import Answer
 from sfr_eval.endpoints.fleet import Fleet
 from sfr_eval.endpoints.limits import Prices
 from sfr_eval.models.prompting import merged_turns
-from sfr_eval.samplers.rows import error_row, finished_row, unsupported_row
+from sfr_eval.samplers.rows import error_row, finished_row, no_content_row, unsupported_row
 from sfr_eval.types import Request, Sample
+from sfr_eval.util.progress import log
 
-_OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-"""Fields outside OpenAI's API, and the value at which they have no effect."""
+_OFF = {
+    "top_k": 0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
+"""Fields that some servers do not take, and the value at which they have no effect."""
 
 
 class OpenAISampler:
@@ -35,8 +43,14 @@ class OpenAISampler:
         prices: Prices | None = None,
         max_cost: float | None = None,
         system_role: str = "error",
+        seed_bits: int | None = None,
+        template_variables: Mapping[str, Any] | None = None,
     ) -> None:
         self._merge = system_role == "merge"
+        self._unknown_reasons: set[str | None] = set()
+        self._extra = (
+            {"chat_template_kwargs": dict(template_variables)} if template_variables else {}
+        )
         self._fleet = Fleet(
             address.urls,
             key=key,
@@ -45,6 +59,7 @@ class OpenAISampler:
             timeout_seconds=timeout_seconds,
             prices=prices,
             max_cost=max_cost,
+            seed_bits=63 if seed_bits is None else seed_bits,
         )
 
     def describe(self) -> Mapping[str, Any]:
@@ -61,9 +76,22 @@ class OpenAISampler:
         self._fleet.close()
 
     async def _draw(self, request: Request) -> Sample:
-        body = request_body(request, merge=self._merge)
+        body = {**request_body(request, merge=self._merge), **self._extra}
         optional = {name for name, off in _OFF.items() if body[name] == off}
-        return row(request, await self._fleet.ask(body, optional=optional))
+        answer = await self._fleet.ask(body, optional=optional)
+        if answer.outcome == "answered" and answer.ended == "unknown":
+            self._name_once(answer.finish_reason)
+        return row(request, answer)
+
+    def _name_once(self, reason: str | None) -> None:
+        """Tell the user that the server ends replies for a reason that nobody here knows."""
+        if reason not in self._unknown_reasons:
+            self._unknown_reasons.add(reason)
+            shown = f"`{reason[:80]}`" if reason else "none"
+            log(
+                f"warning: the server gives an unknown finish_reason ({shown}); replies as long as "
+                "max_tokens count as truncated, others as complete"
+            )
 
 
 def request_body(request: Request, *, merge: bool) -> dict[str, Any]:
@@ -86,6 +114,9 @@ def row(request: Request, answer: Answer) -> Sample:
         return error_row(request, answer.error)
     if answer.outcome == "unsupported":
         return unsupported_row(request, answer.error)
+    if answer.outcome == "no_content":
+        tokens = answer.prompt_tokens, answer.completion_tokens
+        return no_content_row(request, answer.error, tokens=tokens)
     return finished_row(
         request,
         text=answer.text,

@@ -1,8 +1,9 @@
 """Makes the stored row of a request, in the same way for every engine."""
 
+from sfr_eval.endpoints.finish import Ended, how_it_ended
 from sfr_eval.types import Request, Sample, Status
 
-_STATUS: dict[str, Status] = {"stop": "ok", "length": "truncated", "content_filter": "refused"}
+_STATUS: dict[Ended, Status] = {"stop": "ok", "length": "truncated", "content_filter": "refused"}
 
 
 def finished_row(
@@ -13,8 +14,12 @@ def finished_row(
     prompt_tokens: int,
     completion_tokens: int,
 ) -> Sample:
-    """Return the row of a completion. An unknown finish reason gives an error row, not a guess."""
-    status = _STATUS.get(finish_reason or "")
+    """Return the row of a completion. Where the finish reason is unknown, a text as long as
+    max_tokens was cut and any other ended by itself; without a text it is an error row."""
+    ended = how_it_ended(finish_reason)
+    if ended == "unknown" and text:
+        ended = "length" if completion_tokens >= request.sampling.max_tokens else "stop"
+    status = _STATUS.get(ended)
     if status is None:
         return error_row(request, f"engine ended it with `{finish_reason}`")
     return _row(
@@ -29,6 +34,19 @@ def finished_row(
 def error_row(request: Request, message: str) -> Sample:
     """Return the row of a request without text, which is drawn again when the run is repeated."""
     return _row(request, "error", error=message)
+
+
+def no_content_row(request: Request, message: str, *, tokens: tuple[int, int]) -> Sample:
+    """Return the row of a reply that ended without any text. It is not drawn again: asking until
+    text comes would change the distribution. `tokens`: of prompt and completion."""
+    prompt, completion = tokens
+    return _row(
+        request,
+        "no_content",
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        error=message,
+    )
 
 
 def unsupported_row(request: Request, message: str) -> Sample:

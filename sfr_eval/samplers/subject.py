@@ -1,6 +1,5 @@
 """The model under test: a checkpoint, the engine that serves it, what identifies its answers."""
 
-import hashlib
 import importlib.util
 import os
 import socket
@@ -12,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import UserError
+from sfr_eval.models.architecture import check_continues_text, loads_in_transformers
 from sfr_eval.models.checkpoint import Checkpoint, resolve
 from sfr_eval.models.fingerprint import read_json_object
-from sfr_eval.models.loading import load_prompter
-from sfr_eval.models.prompting import Prompter, read_template
+from sfr_eval.models.loading import load_prompter, prompt_identity
+from sfr_eval.models.prompting import Prompter
+from sfr_eval.samplers.engine_args import check_engine_args, identifying
 from sfr_eval.samplers.transformers import TransformersSampler
-from sfr_eval.samplers.vllm import VllmSampler, runs_on_cpu
-from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.samplers.vllm import VllmSampler, check_engine, runs_on_cpu
+from sfr_eval.samplers.world import WorldSampler, refuse_unsimulated
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import ThinkTags, ends_inside, parse_think_tags, template_tags
 from sfr_eval.types import Request, Sampler
@@ -88,6 +89,7 @@ class Subject:
             and runs_on_cpu()
             and self.identity["dtype"] == "float32"
             and self.config.serving.tensor_parallel == 1
+            and not self.config.serving.engine_args
         )
         return "bitwise" if exact else "statistical"
 
@@ -105,7 +107,7 @@ class Subject:
             return tags
         tokenizer = self.prompter.tokenizer
         if tags is None:
-            tags = template_tags(str(tokenizer.chat_template))
+            tags = template_tags(self.prompter.template)
         if tags is None:
             return None
         special = {tags.open, tags.close} & set(tokenizer.all_special_tokens)
@@ -127,6 +129,49 @@ class Subject:
             by_persona = {prompt.persona: prompt for prompt in part.prompts}
             for prompt in by_persona.values():
                 self.prompter.token_ids(prompt.messages)
+
+    def check_sampling(self, plan: "Plan") -> None:
+        """Raise UserError for a sampling field that the engine cannot serve."""
+        if self.engine == "world":
+            for part in plan.suites:
+                refuse_unsimulated(part.sampling, code=part.suite.code is not None)
+
+    def rendered(
+        self, plan: "Plan", before: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, dict[str, str]]:
+        """Return suite -> id of a prompt -> hash of its tokens, for the first prompt of each suite
+        or the one of `before`, an earlier session's. Raises UserError if that one was another."""
+        hashes: dict[str, dict[str, str]] = {}
+        for part in plan.suites if ENGINES[self.engine].has_weights else ():
+            asked, old = part.prompts[0], before.get(part.suite.id, {})
+            asked = next((prompt for prompt in part.prompts if prompt.id in old), asked)
+            now = self.prompter.prompt_hash(asked.messages)
+            if old.get(asked.id, now) != now:
+                raise UserError(
+                    f"--model {self.checkpoint.name}: prompt {asked.id} is not what it was in the "
+                    "earlier session of this run: its template reads a clock, or another version "
+                    "of transformers renders it otherwise; choose another --output"
+                )
+            hashes[part.suite.id] = {asked.id: now}
+        return hashes
+
+    def check_engine(self, plan: "Plan") -> None:
+        """Raise UserError if the engine cannot serve the checkpoint; it is not started."""
+        serving = self.config.serving
+        if self.engine == "vllm" and serving.engine != "ray":  # whose nodes may be other machines
+            longest = max(
+                len(self.prompter.token_ids(prompt.messages)) + part.sampling.max_tokens
+                for part in plan.suites
+                for prompt in part.prompts
+            )
+            check_engine(self.checkpoint, serving, longest_request=longest)
+        elif self.engine == "transformers" and not loads_in_transformers(
+            self.checkpoint, trust_remote_code=serving.trust_remote_code
+        ):
+            raise UserError(
+                f"--model {self.checkpoint.name}: this version of transformers has no such model; "
+                "upgrade it, or give --trust-remote-code if the model brings its own code"
+            )
 
     def build_sampler(self, suites: Sequence[Suite], requests: Sequence[Request]) -> Sampler:
         """Start the engine for these requests."""
@@ -184,6 +229,8 @@ class Subject:
             prices=prices and Prices(prompt=prices[0], completion=prices[1]),
             max_cost=requests.max_cost,
             system_role=serving.system_role,
+            seed_bits=serving.seed_bits,
+            template_variables=serving.chat_template_kwargs,
         )
 
 
@@ -205,8 +252,9 @@ def _vllm_on_node(config: RunConfig, *, fingerprint: str, longest: int) -> Sampl
 def _with_absolute_paths(config: RunConfig) -> RunConfig:
     """Return the config for a process that works in another folder."""
     template, model = config.serving.chat_template, os.path.expanduser(config.model)
-    if template is not None:
-        serving = config.serving.model_copy(update={"chat_template": template.absolute()})
+    if template is not None and os.path.exists(os.path.expanduser(template)):
+        path = os.path.abspath(os.path.expanduser(template))
+        serving = config.serving.model_copy(update={"chat_template": path})
         config = config.model_copy(update={"serving": serving})
     path = os.path.abspath(model) if os.path.exists(model) else config.model
     return config.model_copy(update={"model": path})
@@ -221,9 +269,30 @@ def _served_checkpoint(config: RunConfig) -> Checkpoint:
         raise UserError(
             "--chat-template: a server applies its own; give it there (vllm serve --chat-template)"
         )
+    if config.serving.prompt_format == "completion":
+        raise UserError(
+            "--prompt-format completion: a server applies its chat template; give the checkpoint "
+            "itself as --model, without --base-url"
+        )
     address = subject_address(config.model, config.serving.base_url)
     fingerprint = f"served:{config.model}@{address.urls[0]}"
     return Checkpoint(name=config.model, kind="served", fingerprint=fingerprint)
+
+
+def with_prompt_format(config: RunConfig, suites: Sequence[Suite]) -> RunConfig:
+    """Return the config with the prompt format that the suites ask for, unless it states one."""
+    if config.serving.prompt_format is not None:
+        return config
+    formats = {suite.spec.prompt_format: suite.id for suite in suites}
+    if len(formats) > 1:
+        raise UserError(
+            f"--suite: {formats['completion']} asks for --prompt-format completion and "
+            f"{formats['chat']} for chat; run them apart, or give --prompt-format"
+        )
+    if "completion" not in formats:
+        return config
+    serving = config.serving.model_copy(update={"prompt_format": "completion"})
+    return config.model_copy(update={"serving": serving})
 
 
 def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
@@ -231,16 +300,25 @@ def resolve_subject(config: RunConfig, suites: Sequence[Suite]) -> Subject:
     serving = config.serving
     engine = _choose_engine(config, suites)
     checkpoint = _served_checkpoint(config) if engine == "openai" else resolve(config.model)
+    if ENGINES[engine].has_weights:
+        check_continues_text(checkpoint)
     identity: dict[str, Any] = {
         "model": checkpoint.fingerprint,
         "engine": engine,
         "dtype": _dtype(engine, serving.dtype),
         "system_role": serving.system_role,
-        "chat_template": "tokenizer",
+        **prompt_identity(checkpoint, serving),
     }
-    if serving.chat_template is not None:
-        template = read_template(serving.chat_template)
-        identity["chat_template"] = hashlib.sha256(template.encode()).hexdigest()[:16]
+    if serving.engine_args:
+        if engine != "vllm":
+            raise UserError(f"--engine-args: are those of vLLM; --engine {engine} has none")
+        check_engine_args(serving.engine_args)
+        if deciding := identifying(serving.engine_args):
+            identity["engine_args"] = deciding
+    if serving.seed_bits is not None:
+        if engine != "openai":
+            raise UserError(f"--seed-bits: belongs to servers (--base-url), not to {engine}")
+        identity["seed_bits"] = serving.seed_bits
     return Subject(checkpoint=checkpoint, engine=engine, identity=identity, config=config)
 
 
@@ -263,10 +341,12 @@ def _choose_engine(config: RunConfig, suites: Sequence[Suite]) -> str:
             "the world engine and world:... models belong together"
         )
     _check_installed(chosen)
-    if simulated and any(suite.world is None and suite.code is None for suite in suites):
+    if simulated and any(
+        not (suite.world or suite.code or suite.math or suite.has_answers) for suite in suites
+    ):
         raise UserError(
-            "--model world: only suites with a synthetic benchmark (persona) or reference "
-            "solutions (code) can be simulated"
+            "--model world: only suites with a synthetic benchmark (persona), reference solutions "
+            "(code, math) or known answers can be simulated"
         )
     return chosen
 

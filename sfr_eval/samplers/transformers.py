@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from sfr_eval.models.architecture import window_of
 from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.loading import load_model
 from sfr_eval.models.prompting import Prompter
@@ -52,8 +53,7 @@ class TransformersSampler:
         # `generate` takes unset fields from the checkpoint's own file: penalties, suppressed
         # tokens, beams. Only its end tokens are used.
         self._model.generation_config = GenerationConfig(eos_token_id=self._ends)
-        window: Any = getattr(self._model.config, "max_position_embeddings", 2**31)
-        self._window = serving.max_model_len or int(window)
+        self._window = serving.max_model_len or window_of(self._model.config) or 2**31
 
     def describe(self) -> Mapping[str, Any]:
         """Engine, version, device and dtype."""

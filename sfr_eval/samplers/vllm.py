@@ -15,10 +15,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import RunError, UserError
+from sfr_eval.models.architecture import window
 from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.samplers.reaper import Reaper
 from sfr_eval.samplers.rows import error_row, finished_row
+from sfr_eval.samplers.vllm_failures import EngineOutput, cannot_serve, check_servable, message
 from sfr_eval.settings import EngineSettings
 from sfr_eval.types import Request, Sample, Sampling
 from sfr_eval.util.interrupts import ctrl_c_is_ours
@@ -35,8 +37,9 @@ _ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 
 class VllmSampler:
-    """See `sfr_eval.types.Sampler`. A dead engine is restarted once; its open requests are drawn
-    again with their own seeds, so the result does not change."""
+    """See `sfr_eval.types.Sampler`. An engine that dies after its first sample is restarted once;
+    its open requests are drawn again with their own seeds, so the result does not change. One that
+    dies before would die again."""
 
     def __init__(
         self,
@@ -51,8 +54,11 @@ class VllmSampler:
         self._prompter = prompter
         self._arguments = engine_arguments(checkpoint, serving, longest_request=longest_request)
         self._window = 2 * int(self._arguments.get("max_num_seqs", 512))
+        self._trust_remote_code = serving.trust_remote_code
         self._restarts_left = 1
+        self._has_drawn = False
         self._engine: LLMEngine | None = None
+        self._output: EngineOutput | None = None
         self._reaper: Reaper | None = None
         self._start()
 
@@ -88,6 +94,7 @@ class VllmSampler:
                     in_flight = {}
                     continue
                 for output in finished:
+                    self._has_drawn = True
                     if output.request_id in in_flight:  # else of an abandoned call
                         yield self._row(in_flight.pop(output.request_id), output)
         finally:
@@ -103,35 +110,39 @@ class VllmSampler:
         if self._reaper is not None:
             self._reaper.release()
             self._reaper = None
+        if self._output is not None:
+            self._output.close()
+            self._output = None
 
     def _start(self) -> None:
         prepare_environment()
         from vllm import EngineArgs
         from vllm.v1.engine.llm_engine import LLMEngine
 
+        self._output = EngineOutput()
         try:
-            with ctrl_c_is_ours():
+            with self._output.captured(), ctrl_c_is_ours():
                 self._engine = LLMEngine.from_engine_args(EngineArgs(**self._arguments))
         except ValueError as error:
             # pydantic and vLLM raise ValueError for models and settings that they cannot serve
-            raise UserError(
-                f"--model {self._checkpoint.name}: vLLM cannot load it ({_last_line(error)}); "
-                "try --engine transformers"
-            ) from error
-        except RuntimeError as error:
-            # the engine's own process failed; the reason is on stderr, not in the exception
-            raise RunError(
-                f"vLLM could not start ({_last_line(error)}); VLLM_LOGGING_LEVEL=INFO shows more"
-            ) from error
+            raise UserError(self._refusal(message(error))) from error
+        except RuntimeError as error:  # the engine's own process failed
+            raise RunError(self._refusal(self._output.reason() or message(error))) from error
         processes = self._engine.engine_core.resources.engine_manager.processes
         self._reaper = Reaper(process.pid for process in processes)
         report_death(self._engine.engine_core)
 
+    def _refusal(self, why: str) -> str:
+        return cannot_serve(self._checkpoint, why, trust_remote_code=self._trust_remote_code)
+
     def _restart(self, error: Exception, in_flight: Mapping[str, Request]) -> list[Request]:
+        why = (self._output and self._output.reason()) or message(error)
+        if not self._has_drawn:
+            raise RunError(self._refusal(f"it died at the first request: {why}")) from error
         if self._restarts_left == 0:
             raise RunError(
-                f"vLLM died twice ({_last_line(error)}); finished samples are kept: repeat the "
-                "command to continue"
+                f"vLLM died twice ({why}); finished samples are kept: repeat the command to "
+                "continue"
             ) from error
         self._restarts_left -= 1
         logger.warning("vLLM died; restarting it and repeating %d requests", len(in_flight))
@@ -161,7 +172,7 @@ class VllmSampler:
                 )
             except (ValueError, VLLMValidationError) as error:
                 del in_flight[request.sample_id]
-                yield error_row(request, _last_line(error))
+                yield error_row(request, message(error))
 
     def _adapter(self) -> Any:
         if self._checkpoint.base is None:
@@ -225,7 +236,8 @@ def engine_arguments(
     if checkpoint.base is not None:
         arguments |= {"enable_lora": True, "max_lora_rank": _adapter_rank(checkpoint)}
     if runs_on_cpu():
-        length = serving.max_model_len or longest_request
+        room = window(checkpoint, trust_remote_code=serving.trust_remote_code)
+        length = serving.max_model_len or min(longest_request, room or longest_request)
         arguments |= {
             "dtype": "float32" if serving.dtype == "auto" else serving.dtype,
             "max_model_len": length,
@@ -236,7 +248,18 @@ def engine_arguments(
         }
     else:
         arguments["gpu_memory_utilization"] = serving.gpu_memory_utilization
-    return arguments
+    return arguments | (serving.engine_args or {})
+
+
+def check_engine(checkpoint: Checkpoint, serving: EngineSettings, *, longest_request: int) -> None:
+    """Raise UserError if vLLM cannot serve this checkpoint. Starts no engine."""
+    prepare_environment()
+    check_servable(
+        checkpoint,
+        engine_arguments(checkpoint, serving, longest_request=longest_request),
+        on_cpu=runs_on_cpu(),
+        trust_remote_code=serving.trust_remote_code,
+    )
 
 
 def engine_version() -> str:
@@ -291,8 +314,3 @@ def _adapter_rank(checkpoint: Checkpoint) -> int:
     if allowed is None:
         raise UserError(f"--model {checkpoint.name}: LoRA rank {rank} is above vLLM's 512")
     return allowed
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

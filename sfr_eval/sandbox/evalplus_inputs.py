@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from sfr_eval.sandbox.types import CallsProblem
+
 Change = Callable[[Sequence[Any]], Sequence[Any]]
 
 
@@ -56,3 +58,16 @@ def evalplus_inputs(task: str, inputs: Sequence[Sequence[Any]]) -> tuple[tuple[A
     """Return the argument tuples of an EvalPlus task (`Mbpp/2`, `HumanEval/0`) from its JSON."""
     change = _BY_TASK.get(task)
     return tuple(tuple(change(row) if change else row) for row in inputs)
+
+
+def calls_problem(
+    *, id: str, function: str, inputs: Sequence[Sequence[Any]], reference: str, tolerance: float
+) -> CallsProblem:
+    """Return an EvalPlus task as a problem; `inputs` are as in its JSON."""
+    return CallsProblem(
+        id=id,
+        function=function,
+        inputs=evalplus_inputs(id, inputs),
+        reference=reference,
+        tolerance=tolerance,
+    )

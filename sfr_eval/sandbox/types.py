@@ -142,6 +142,18 @@ class Verdict:
     codes: tuple[int, ...] = ()  # lcb-compat: LiveCodeBench's result codes
 
     @property
+    def missing_package(self) -> str:
+        """The package that the program imports and the sandbox does not offer; "" if that was not
+        its end."""
+        return missing_package(self.detail)
+
+    @property
     def passed(self) -> bool:
         """Whether every test passed."""
         return self.status == "passed"
+
+
+def missing_package(detail: str) -> str:
+    """Return the package that a verdict's detail names as missing; "" if it names none."""
+    error, _, package = detail.partition(": ")
+    return package if error == "ModuleNotFoundError" else ""

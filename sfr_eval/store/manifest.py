@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from sfr_eval.decoders.decoder import NO_FILTERS, decoder_label
 from sfr_eval.errors import UserError
 from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import read_model
 
-FILE = "manifest.json"
+FILE, SWEEP = "manifest.json", "sweep.json"
 FORMAT = 1
 SUITE_ID = r"^[a-z0-9][a-z0-9_-]*$"
 """A suite's id is also the beginning of file names."""
@@ -48,7 +49,10 @@ class Identity(Record):
 
     engine: str | None = None
     dtype: str | None = None
-    chat_template: str | None = None
+    chat_template: str | None = None  # `tokenizer`, a hash of another one, or `none`
+    chat_template_kwargs: dict[str, Any] | None = None
+    template_date: str | None = None  # where the template reads the clock
+    prompt_format: str | None = None
     system_role: str | None = None
     seed: int | str | None = None
     suites: dict[str, str] = {}  # id -> version
@@ -57,6 +61,23 @@ class Identity(Record):
     def sampling_of(self, suite: str) -> dict[str, Any]:
         """Return the stated sampling fields of a suite, without temperature; {} if unknown."""
         return self.sampling.get(suite, {}) if isinstance(self.sampling, dict) else {}
+
+    @property
+    def decoder(self) -> str:
+        """The name of the decoder, "" where no filter is on or none is known; suite by suite if
+        they have different ones."""
+        labels = {suite: decoder_label(self.sampling_of(suite)) for suite in self.suites}
+        if len(set(labels.values())) <= 1:
+            return next(iter(labels.values()), "")
+        return "; ".join(f"{suite}: {label or NO_FILTERS}" for suite, label in labels.items())
+
+
+class PresetFacts(Record):
+    """The published protocol that a run follows."""
+
+    name: str = ""
+    source: str = ""
+    changed: tuple[str, ...] = ()  # settings that are not as it says
 
 
 class PersonaName(Record):
@@ -78,6 +99,7 @@ class PlannedSuite(Record):
     temperatures: tuple[float, ...] = ()
     samples: int = 0  # k, for each prompt and temperature
     primary: PrimaryFamily | None = None  # as the suite declares it
+    about: str = ""  # which problems of a code suite
 
     @field_validator("suite")
     @classmethod
@@ -160,8 +182,12 @@ class Manifest(Record):
     shard: str | None = None  # `i/n` in the folder of a shard
     plan: tuple[PlannedSuite, ...] = ()
     thinking: ThinkTags | None = None
+    rendered: dict[str, dict[str, str]] = {}
+    """Suite -> id of a prompt -> hash of its token ids, where they are made here."""
     config: StoredConfig = StoredConfig()
     imported: ImportFacts | None = Field(None, alias="import")
+    preset: PresetFacts | None = None
+    not_applied: dict[str, Any] = {}  # of generation_config, with --sampling model
     determinism: str | None = None
     versions: dict[str, str] = {}
     platform: str = ""
@@ -197,6 +223,8 @@ class Manifest(Record):
     def load(cls, folder: Path) -> "Manifest":
         """Read the manifest of a run folder. Raises UserError if there is none."""
         manifest = cls.find(folder)
+        if manifest is None and (folder / SWEEP).exists():
+            raise UserError(f"{folder}: a sweep; name one of the runs in it")
         if manifest is None:
             raise UserError(f"{folder}: no manifest.json; not a run folder")
         return manifest

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -34,6 +34,7 @@ class StatusCounts:
     unsupported: int
     error: int
     empty: int
+    no_content: Annotated[int, Field(exclude_if=lambda count: count == 0)] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,8 @@ class Notes(Record):
     chunked_share: float | None = None
     unknown_share: float | None = None
     unreadable_share: float | None = None
+    foreign_share: float | None = None  # of the letters: in scripts without words
+    foreign_scripts: list[str] = Field([])
     encoder_deviation: EncoderDeviation | None = None
     # judges
     votes_asked: int | None = None
@@ -125,11 +128,15 @@ class Notes(Record):
     verdict_mode: str = ""
     isolation: str = ""
     programs: int = 0
+    missing_packages: dict[str, int] = Field({})  # package -> programs that ended without it
     not_scored: int = 0
     graded_twice: int = 0
     flips: int = 0
     other_mode: str | None = None
     modes_differ: int = 0
+    # draws of known answers: temperature -> a row for each prompt, and over all prompts
+    answers: dict[str, list[dict[str, Any]]] = Field({})
+    answer_laws: dict[str, dict[str, Any]] = Field({})
     # inside of the model: the numbers of a figure each
     profile: dict[str, list[dict[str, Any]]] = Field({})  # temperature -> a row for each layer
     map: dict[str, Any] | None = None
@@ -195,6 +202,7 @@ class SuiteResults:
     similarity: Mapping[float, Similarity]  # by temperature
     slices: tuple[SliceEstimate, ...] = ()
     frontiers: tuple[SweepSummary, ...] = ()
+    about: str = ""  # which problems of a code suite
 
     def at(self, metric: str, temperature: float, persona: str = "") -> Estimate | None:
         """Return the estimate; None where it has no value."""
@@ -243,6 +251,7 @@ def _suite(part: PlannedSuite, results: Results) -> SuiteResults:
     return SuiteResults(
         id=suite,
         title=part.title or suite,
+        about=part.about,
         personas={card.id: card.name for card in part.personas},
         temperatures=tuple(sorted({row.temperature for row in rows})),
         samples=max((row.k for row in rows), default=0),

@@ -1,14 +1,17 @@
 """A suite: prompts for the model, and the metrics of its replies."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.settings import CodeSettings
-from sfr_eval.suites.problems import humaneval, livecodebench, mbpp
+from sfr_eval.suites import math_problems
+from sfr_eval.suites.fetched import as_lines, fetched_queries
+from sfr_eval.suites.math_problems import MathProblems
+from sfr_eval.suites.problems import evalplus, humaneval, livecodebench, mbpp
 from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.suites.spec import PersonaRow, QueryRow, SuiteSpec
 from sfr_eval.suites.world.persona import PersonaWorld
@@ -19,7 +22,15 @@ from sfr_eval.util.reading import gathered, joined, read_jsonl, read_model, read
 SUITE_FILE, QUERIES, PERSONAS = "suite.yaml", "queries.jsonl", "personas.yaml"
 """Names in the folder of a suite; the last two are those of suites without a folder (own.py)."""
 
-_PROBLEMS = {"mbpp": mbpp.load, "livecodebench": livecodebench.load, "humaneval": humaneval.load}
+_NO_DATA = {SUITE_FILE, "LICENSE", "NOTICE"}
+
+_PROBLEMS: Mapping[str, Callable[[Path, CodeSettings], ProblemSet]] = {
+    "mbpp": mbpp.load,
+    "livecodebench": livecodebench.load,
+    "humaneval": humaneval.load,
+    "mbpp-plus": partial(evalplus.load, suite="mbpp-plus"),
+    "humaneval-plus": partial(evalplus.load, suite="humaneval-plus"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +44,7 @@ class Suite:
     personas: dict[str, PersonaRow]  # held-out ones only if named explicitly
     world: PersonaWorld | None
     code: ProblemSet | None = None  # problems of a code suite, whose prompts are the queries
+    math: MathProblems | None = None  # problems of a math suite, whose prompts are the queries
     other_personas: tuple[str, ...] = ()  # ids of the suite's personas that are not asked
     rows: Mapping[str, QueryRow] = field(default_factory=dict)  # of the queries file, by id
 
@@ -41,12 +53,21 @@ class Suite:
         """Name of the suite."""
         return self.spec.id
 
+    def about(self, queries: Iterable[str]) -> str:
+        """Say what a number over these queries is of; "" where the title says it all."""
+        return self.code.about(queries) if self.code is not None else ""
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether the right answers of every query are known."""
+        return bool(self.rows) and all(row.answers for row in self.rows.values())
+
     @property
     def facets(self) -> dict[str, Mapping[str, str]]:
         """By what results are sliced: query -> {"category": "Factual"}, or what is known of a
-        coding problem. Queries of which nothing is known are left out."""
-        if self.code is not None:
-            return {id: problem.facets for id, problem in self.code.problems.items()}
+        problem of code or mathematics. Queries of which nothing is known are left out."""
+        if problems := self.code or self.math:
+            return {id: problem.facets for id, problem in problems.problems.items()}
         return {id: {"category": row.category} for id, row in self.rows.items() if row.category}
 
     def prompts(self, *, limit: int | None = None) -> list[Prompt]:
@@ -87,8 +108,10 @@ def load_suite(
     spec = read_model(SuiteSpec, read_yaml_mapping(file), where=str(file))
     if spec.code is not None:
         return _code_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
+    if spec.math:
+        return _math_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
     world = None if spec.world is None else PersonaWorld.load(folder)
-    rows, cards = _rows_and_cards(spec, folder, world)
+    rows, cards = _rows_and_cards(spec, folder, world, (code or CodeSettings()).for_suite(spec.id))
     queries = {id: row.question for id, row in rows.items()} or _world_queries(folder, world)
     if personas is None:
         personas = tuple(id for id, card in cards.items() if not card.held_out)
@@ -97,10 +120,12 @@ def load_suite(
             raise UserError(
                 f"--personas {persona}: not in suite {spec.id}; {did_you_mean(persona, cards)}"
             )
+    fetched = [(QUERIES, as_lines(list(rows.values())))] if spec.prompts is not None else []
+    files = [*_data_files(folder), *fetched]
     return Suite(
         spec=spec,
         folder=folder,
-        version=f"{spec.version}+{content_hash(spec, _data_files(folder))}",
+        version=f"{spec.version}+{content_hash(spec, files)}",
         queries=queries,
         personas={id: card for id, card in cards.items() if id in personas},
         other_personas=tuple(id for id in cards if id not in personas),
@@ -109,16 +134,34 @@ def load_suite(
     )
 
 
+def _own_data(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> CodeSettings:
+    """Return the settings with the data of a suite that has problems of its own."""
+    if settings.data is not None or spec.queries is None:
+        return settings
+    return settings.model_copy(update={"data": str(inside(folder, spec.queries))})
+
+
+def _math_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
+    problems = math_problems.load(folder, _own_data(spec, folder, settings), suite=spec.id)
+    digest = hashlib.sha256(_asked(spec) + problems.identity.encode()).hexdigest()[:12]
+    return Suite(
+        spec=spec,
+        folder=folder,
+        version=f"{spec.version}+{digest}",
+        queries={problem.id: problem.prompt for problem in problems.problems.values()},
+        personas={},
+        world=None,
+        math=problems,
+    )
+
+
 def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
     assert spec.code is not None
-    if settings.data is None and spec.queries is not None:  # a suite with problems of its own
-        data = str(inside(folder, spec.queries))
-        settings = settings.model_copy(update={"data": data})
-    problems = _PROBLEMS[spec.code](folder, settings)
+    problems = _PROBLEMS[spec.code](folder, _own_data(spec, folder, settings))
     asked = _asked(spec) + problems.identity.encode()
     digest = hashlib.sha256(asked).hexdigest()[:12]
     return Suite(
-        spec=spec.model_copy(update={"stop": (*spec.stop, *problems.stop)}),
+        spec=spec.model_copy(update={"stop": (*(spec.stop or ()), *problems.stop)}),
         folder=folder,
         version=f"{spec.version}+{digest}",
         queries={problem.id: problem.prompt for problem in problems.problems.values()},
@@ -129,14 +172,14 @@ def _code_suite(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> Suite:
 
 
 def _rows_and_cards(
-    spec: SuiteSpec, folder: Path, world: PersonaWorld | None
+    spec: SuiteSpec, folder: Path, world: PersonaWorld | None, settings: CodeSettings
 ) -> tuple[dict[str, QueryRow], dict[str, PersonaRow]]:
     """Read both files of a suite. Raises UserError that names the mistakes of both."""
     rows: dict[str, QueryRow] = {}
     cards: dict[str, PersonaRow] = {}
     errors = []
     try:
-        rows = _rows(spec, folder)
+        rows = _rows(spec, folder, settings)
     except UserError as error:
         errors.append(error)
     try:
@@ -148,15 +191,20 @@ def _rows_and_cards(
     return rows, cards
 
 
-def _rows(spec: SuiteSpec, folder: Path) -> dict[str, QueryRow]:
-    """Return the rows of the queries file by id; {} if the suite has none."""
-    if spec.queries is None:
+def _rows(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> dict[str, QueryRow]:
+    """Return the rows of the queries file or data set by id; {} if the suite has none."""
+    if spec.prompts is not None:
+        where = f"--suite {spec.id}"
+        rows = fetched_queries(spec.prompts, settings, suite=spec.id, folder=folder)
+    elif spec.queries is not None:
+        where = str(folder / spec.queries)
+        rows = read_jsonl(QueryRow, inside(folder, spec.queries))
+    else:
         return {}
-    rows = read_jsonl(QueryRow, inside(folder, spec.queries))
     by_id = {row.id: row for row in rows}
     if len(by_id) != len(rows) or not rows:
         what = "holds no query" if not rows else "two queries have the same id"
-        raise UserError(f"{folder / spec.queries}: {what}")
+        raise UserError(f"{where}: {what}")
     return by_id
 
 
@@ -206,7 +254,7 @@ def _asked(spec: SuiteSpec) -> bytes:
 
 def content_hash(spec: SuiteSpec, files: Iterable[tuple[str, bytes]]) -> str:
     """Return the part of a suite's version that says what it asks. `files` are name and content of
-    all files of its folder but suite.yaml, in the order of their names."""
+    all data files of its folder, in the order of their names."""
     digest = hashlib.sha256(_asked(spec))
     for name, content in files:
         digest.update(f"{name}\0{len(content)}\0".encode())
@@ -216,6 +264,6 @@ def content_hash(spec: SuiteSpec, files: Iterable[tuple[str, bytes]]) -> str:
 
 def _data_files(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith(".") and path.name != SUITE_FILE:
+        if path.is_file() and not path.name.startswith(".") and path.name not in _NO_DATA:
             name = str(path.relative_to(folder))
             yield name, inside(folder, name).read_bytes()  # refuses a link to elsewhere

@@ -1,7 +1,7 @@
-"""Finds tasks/, judges/ and reports/: the user's own, a checkout's, or an installed wheel's.
+"""Finds tasks/, judges/, presets/ and reports/: the user's own, a checkout's, or a wheel's.
 
 Search order, first match wins: a path; the folders of `SFR_EVAL_ASSETS` (separated by the path
-separator, each with tasks/, judges/ or reports/ inside); the package's own.
+separator, each with tasks/, judges/, presets/ or reports/ inside); the package's own.
 """
 
 import os
@@ -13,21 +13,21 @@ from sfr_eval.errors import UserError, did_you_mean
 
 
 def roots() -> list[Path]:
-    """Return the folders that hold tasks/, judges/ and reports/, in search order."""
+    """Return the folders that hold tasks/, judges/, presets/ and reports/, in search order."""
     users = [Path(part) for part in os.environ.get("SFR_EVAL_ASSETS", "").split(os.pathsep) if part]
     package = Path(__file__).parents[1]
     wheel = package / "assets"
     return [*users, wheel if wheel.is_dir() else package.parent]
 
 
-def available(kind: Literal["tasks", "judges"]) -> dict[str, Path]:
-    """Map the name of every asset of a kind to its path: a suite's folder or a judge's file."""
+def available(kind: Literal["tasks", "judges", "presets"]) -> dict[str, Path]:
+    """Map the name of every asset of a kind to its path: a suite's folder, or a YAML file."""
     paths: dict[str, Path] = {}
     for root in reversed(roots()):
         if kind == "tasks":
             paths |= {path.parent.name: path.parent for path in root.glob("tasks/*/suite.yaml")}
         else:
-            paths |= {path.stem: path for path in root.glob("judges/*.yaml")}
+            paths |= {path.stem: path for path in root.glob(f"{kind}/*.yaml")}
     return dict(sorted(paths.items()))
 
 

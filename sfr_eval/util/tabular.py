@@ -23,7 +23,10 @@ def table_rows(file: Path) -> Iterator[tuple[str, Any]]:
     """Yield (file:line or file: row N, value) of every row. The rows of a JSON file are the items
     of its list; a single object is a single row. Raises UserError if the file cannot be read."""
     head = _head(file)
-    if not head.startswith((_GZIP, _PARQUET)) and stem_suffix(file) in (".jsonl", ".ndjson"):
+    listed = head.removeprefix(b"\xef\xbb\xbf").startswith((b"[{", b"[\n", b"[\r", b"[ "))
+    if stem_suffix(file) in (".jsonl", ".ndjson") and not (
+        listed or head.startswith((_GZIP, _PARQUET))
+    ):
         return json_lines(file)  # line by line, since such files may be large
     raw = _unzipped(file, _bytes(file))
     if raw.startswith(_PARQUET):
@@ -53,7 +56,7 @@ def _head(file: Path) -> bytes:
         raise UserError(f"{file}: is a folder; name a file")
     try:
         with file.open("rb") as stream:
-            return stream.read(4)
+            return stream.read(8)
     except FileNotFoundError:
         raise UserError(f"{file}: no such file") from None
     except OSError as error:

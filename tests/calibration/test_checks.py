@@ -148,7 +148,11 @@ def test_dial_of_a_drop_is_read_off_the_curve() -> None:
 
 def test_metrics_without_a_claim_are_plain_facts() -> None:
     # The dials do not act on these.
-    elsewhere = {*("across", "code", "facts", "geometry", "tokens", "judge", "relevance", "reward")}
+    elsewhere = {
+        *("across", "code", "facts", "geometry", "tokens", "judge", "relevance", "reward"),
+        "novelty",
+        "hivemind",
+    }
     facts = {
         metric
         for metric, info in metric_table().items()

@@ -10,6 +10,7 @@ import pytest
 from sfr_eval import cli
 from sfr_eval.commands.doctor import check_model
 from sfr_eval.commands.doctor_draws import DRAWS, other_seeds
+from sfr_eval.config import RunConfig, load_run_config
 from tests.support.fake_server import Reply, completion, refusal_of, serving
 
 Server = Callable[[dict[str, Any], Mapping[str, str]], Reply]
@@ -61,9 +62,13 @@ def replaying() -> Server:
     return lambda body, _: cut(text_of("recorded", next(count) % DRAWS), body)
 
 
+def config(model: str, **serving: Any) -> RunConfig:
+    return load_run_config({"model": model, "suite": ("persona",), **serving})
+
+
 def findings(answer: Server) -> dict[str, Any]:
     with serving(answer) as server:
-        found = {f.what: f for f in check_model("fake", base_url=(server.url,))}
+        found = {f.what: f for f in check_model(config("fake", base_url=(server.url,)))}
         assert server.count in (16, 32, 48, 64)
     return found
 
@@ -146,7 +151,7 @@ def test_empty_answers_are_named() -> None:
 
 
 def test_the_simulator_passes_without_a_server() -> None:
-    found = {f.what: f for f in check_model("world:within=0.5")}
+    found = {f.what: f for f in check_model(config("world:within=0.5"))}
     assert found["draws"].state == found["repeatability"].state == "ok"
     assert "other seeds" not in found
 

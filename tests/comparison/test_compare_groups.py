@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -219,3 +220,19 @@ def test_the_command_takes_groups_or_runs(folder: Path, tmp_path: Path) -> None:
         code, output = run(*arguments)
         assert code != 0
         assert message in output
+
+
+def test_the_decoder_may_differ_between_groups_not_within(folder: Path, tmp_path: Path) -> None:
+    def with_min_p(run: Path) -> Path:
+        other = Path(shutil.copytree(run, tmp_path / run.name, dirs_exist_ok=True))
+        manifest = json.loads((other / "manifest.json").read_text())
+        manifest["identity"]["sampling"]["persona"]["min_p"] = 0.1
+        (other / "manifest.json").write_text(json.dumps(manifest))
+        return other
+
+    whole, narrow = (members(folder, recipe) for recipe in ("whole", "narrow"))
+    filtered = [with_min_p(run) for run in narrow]
+    (pair,) = compare_groups({"whole": whole, "narrow": filtered}).pairs
+    assert pair.mismatches == ()
+    with pytest.raises(UserError, match=r"min_p: 0\.1 and 0\.0"):
+        compare_groups({"whole": whole, "narrow": [*filtered[:2], narrow[2]]})

@@ -30,6 +30,12 @@ def test_lengths_within_a_tenth_are_equal() -> None:
     assert unequal_lengths(Run(), Run(length=[3.0]), 1.0) is None
 
 
+def test_variety_of_named_answers_does_not_vary_with_length() -> None:
+    named = Run(length=[1.0] * 3, answer_valid=[1.0] * 3)
+    talkative = Run(length=[9.0] * 3, answer_valid=[1.0] * 3)
+    assert unequal_lengths(named, talkative, 1.0) is None
+
+
 @pytest.mark.parametrize(("words", "window"), [(40.0, 16), (22.0, 16), (12.0, 8), (5.0, None)])
 def test_the_longest_filled_window_is_read(words: float, window: int | None) -> None:
     beginnings = {f"embed_distance_first_{n}": [0.4, 0.5, 0.6] for n in (16, 8)}

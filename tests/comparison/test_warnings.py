@@ -1,6 +1,8 @@
 """pytest tests/comparison/test_warnings.py"""
 
+import json
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -98,4 +100,38 @@ def test_another_draw_of_the_truth_has_no_such_warning(truth: Path, tmp_path: Pa
     )
     assert not [
         line for word in ("words", "% of the replies") for line in lines(truth, again, word)
+    ]
+
+
+def engine(folder: Path, name: str, **sampling: float) -> Path:
+    """The run as another engine or decoder would have recorded it."""
+    file = folder / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["identity"]["engine"] = name
+    manifest["identity"]["sampling"]["persona"] |= sampling
+    file.write_text(json.dumps(manifest))
+    return folder
+
+
+def test_one_run_seen_twice_is_equal_in_everything(truth: Path, tmp_path: Path) -> None:
+    def weights(second: Path) -> list[str]:
+        return lines(truth, second, "same weights") + lines(truth, second, "seen twice")
+
+    same = Path(shutil.copytree(truth, tmp_path / "same"))
+    assert weights(same) == ["Both runs hold the same replies: one run, seen twice."]
+    for place, (name, sampling, apart) in enumerate(
+        [
+            ("vllm", {}, "engine"),
+            ("world", {"min_p": 0.001}, "decoder"),
+            ("vllm", {"min_p": 0.001}, "engine and decoder"),
+        ]
+    ):
+        other = engine(Path(shutil.copytree(truth, tmp_path / str(place))), name, **sampling)
+        assert weights(other) == [
+            "Both runs are of the same weights and hold the same replies, although their "
+            f"{apart} differ."
+        ]
+    drawn = run(tmp_path / "drawn", lambda rows: [replace(r, text=r.text + " Aye.") for r in rows])
+    assert weights(engine(drawn, "world", min_p=0.5)) == [
+        "Both runs are of the same weights; they differ in decoder."
     ]

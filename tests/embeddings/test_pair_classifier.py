@@ -150,3 +150,14 @@ def test_weights_without_a_head_are_refused(tmp_path: Path) -> None:
     (folder / "config.json").write_text(config)
     with pytest.raises(UserError, match=r"its weights lack classifier\.bias"):
         PairClassifier(str(folder), tmp_path).same([(LONG, OTHER)])
+
+
+def test_the_published_rule_reads_each_pair_once_in_its_order(tmp_path: Path) -> None:
+    folder = tiny_classifier(tmp_path / "m")
+    pairs = [(LONG, OTHER), (OTHER, LONG), (LONG, LONG), ("w1 w2", "w2 w3"), ("w1", "w2")]
+    answers = PairClassifier(str(folder), tmp_path).same_in_order(pairs)
+    assert answers[:3] == [directly(folder, *pair) > THRESHOLD for pair in pairs[:3]]
+    assert answers[3:] == [True, False]
+    again = PairClassifier(str(folder), tmp_path)
+    assert again.same_in_order(pairs) == answers
+    assert "_model" not in vars(again)

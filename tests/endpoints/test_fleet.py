@@ -135,7 +135,9 @@ def test_a_server_that_hangs_is_given_up_on() -> None:
     [
         (Reply(body={"hello": 1}), "failed"),
         (Reply(body=[1, 2]), "failed"),
-        (Reply(body={"choices": [{"message": {"content": ["a", "b"]}}]}), "failed"),
+        (Reply(body={"choices": [{"message": {"content": [1, 2]}}]}), "failed"),
+        (Reply(body={"choices": []}), "failed"),
+        (Reply(body={"choices": None}), "failed"),
         (Reply(body={"choices": [{"message": None}]}), "failed"),
         (Reply(status=404, body={"error": {"message": "no such model"}}), "failed"),
         (Reply(status=401, body={"error": {"message": f"bad key {KEY}"}}), "failed"),
@@ -147,7 +149,16 @@ def test_a_server_that_hangs_is_given_up_on() -> None:
         (completion(None, refusal="I cannot"), "refused"),
         (completion("x", finish="content_filter"), "refused"),
         (completion("nonsense"), "answered"),
-        (completion(None), "answered"),
+        (completion(None), "no_content"),
+        (completion(""), "no_content"),  # five tokens that are not shown
+        (completion("", usage=None), "no_content"),
+        (completion("", usage=(9, 1)), "answered"),  # its first token was the end
+        (completion(None, finish="length"), "answered"),  # cut inside hidden reasoning
+        (completion("", finish="SAFETY"), "refused"),
+        (
+            Reply(status=400, body={"error": {"message": "no", "code": "content_filter"}}),
+            "refused",
+        ),
         (completion("cut", finish="length"), "answered"),
     ],
 )
@@ -156,6 +167,141 @@ def test_only_failures_of_the_transport_are_sent_again(reply: Reply, outcome: st
         result = ask(fleet)
         assert (result.outcome, server.count) == (outcome, 1)
     assert KEY not in result.error + result.text
+
+
+def parts(*content: object) -> Reply:
+    reply = completion("")
+    reply.body["choices"][0]["message"]["content"] = list(content)
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "outcome"),
+    [
+        (
+            [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}],
+            "one two",
+            "answered",
+        ),
+        ([{"type": "thinking", "thinking": []}, {"type": "text", "text": "x"}], "x", "answered"),
+        ([{"type": "output_text", "text": "x"}, "y"], "xy", "answered"),
+        ([{"type": "thinking", "thinking": []}], "", "no_content"),
+        ([], "", "no_content"),
+        ([{"type": "text", "text": None}], "", "no_content"),
+        ([{"type": "image_url", "image_url": {}}, {"text": "x"}], "x", "answered"),
+    ],
+)
+def test_the_text_parts_of_a_reply_are_joined(
+    content: list[object], text: str, outcome: str
+) -> None:
+    with serving(lambda *_: parts(*content)) as server, open_fleet(server) as fleet:
+        result = ask(fleet)
+    assert (result.text, result.outcome) == (text, outcome)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"error": {"message": "Provider returned error", "code": 502}}, "Provider returned error"),
+        ({"error": {"message": "slow down", "code": 429}, "choices": None}, "429"),
+        ({"error": "overloaded", "type": "overloaded_error"}, "overloaded"),
+        ({"object": "error", "message": "try later", "code": 503}, "try later"),
+        ({"error": {"message": "x", "type": "rate_limit_exceeded"}}, "429"),
+        ({"choices": [{"error": {"code": 500, "message": "upstream died"}}]}, "upstream died"),
+        (
+            {"base_resp": {"status_code": 1002, "status_msg": "rate limit"}, "code": 429},
+            "rate limit",
+        ),
+    ],
+)
+def test_an_error_inside_http_200_is_sent_again_and_quoted(body: dict[str, Any], says: str) -> None:
+    with serving(first_times(2, Reply(body=body))) as server, open_fleet(server) as fleet:
+        assert ask(fleet).text == "re hello"
+        assert server.count == 3
+    with serving(lambda *_: Reply(body=body)) as server, open_fleet(server) as fleet:
+        result = ask(fleet)
+    assert result.outcome == "failed"
+    assert says in result.error
+
+
+def test_an_error_inside_http_200_that_lasts_is_not_sent_again() -> None:
+    body = {"error": {"message": "prompt too long", "code": 400}}
+    with serving(lambda *_: Reply(body=body)) as server, open_fleet(server) as fleet:
+        assert "error 400 in HTTP 200: prompt too long" in ask(fleet).error
+        assert server.count == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(status=401, body={"error": {"message": "no such key"}}),
+        Reply(status=402, body={"detail": "no such key"}),
+        Reply(status=403, body={"message": "no such key"}),
+        Reply(status=404, body={"error": {"message": "no such key", "code": "model_not_found"}}),
+        Reply(status=429, body={"error": {"message": "no such key", "code": "insufficient_quota"}}),
+        Reply(body={"error": {"message": "no such key", "code": 401}}),
+    ],
+    ids=["401", "402", "403", "404", "quota", "200-401"],
+)
+def test_a_server_that_refuses_everything_stops_the_run(reply: Reply) -> None:
+    with (
+        serving(lambda *_: reply) as server,
+        open_fleet(server, concurrency=3) as fleet,
+        pytest.raises(ServersLost, match=r"refuses every request \(.*no such key"),
+    ):
+        ask_all(fleet, 500)
+    assert server.count <= 9
+
+
+def test_a_server_that_refuses_everything_leaves_the_work_to_others() -> None:
+    refusal = Reply(status=401, body={"error": {"message": "no such key"}})
+    with serving(lambda *_: refusal) as bad, serving(lambda *_: completion("x")) as good:
+        with open_fleet(bad, good, concurrency=4) as fleet:
+            answers = ask_all(fleet, 60)
+        assert {answer.text for _, answer in answers} == {"x"}
+        assert bad.count < 12
+
+
+def test_refusals_of_single_prompts_stop_nothing() -> None:
+    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+        if number_of(body) % 2:
+            return completion("x")
+        kind = {"message": "flagged", "code": 403, "metadata": {"flagged_input": "x"}}
+        return Reply(status=403, body={"error": kind})
+
+    with serving(answer) as server, open_fleet(server, concurrency=1) as fleet:
+        outcomes = Counter(answer.outcome for _, answer in ask_all(fleet, 40))
+    assert outcomes == {"answered": 20, "refused": 20}
+
+
+@pytest.mark.parametrize("bits", [32, 31])
+def test_seeds_are_cut_to_what_a_server_takes(bits: int) -> None:
+    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+        if body["seed"] >= 2**bits:
+            return refusal_of("seed: Value out of range for TYPE_INT32")
+        return completion(str(body["seed"]))
+
+    seed = 2**62 + 2**31 + 7
+    with serving(answer) as server, open_fleet(server) as fleet:
+        texts = {ask(fleet, seed=seed + n).text for n in range(4)}
+        assert texts == {str((seed + n) % 2**bits) for n in range(4)}
+        assert server.count == 4 + (1 if bits == 32 else 2)
+        assert fleet.facts()["seed_bits"] == [bits]
+    with serving(answer) as server, open_fleet(server, seed_bits=31) as fleet:
+        assert ask(fleet, seed=seed).text == str(seed % 2**31)
+
+
+def test_a_server_without_seeds_is_asked_without_only_on_request() -> None:
+    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+        return refusal_of("unknown field: seed") if "seed" in body else completion("x")
+
+    with serving(answer) as server:
+        with open_fleet(server) as fleet:
+            result = ask(fleet, seed=2**62)
+            assert result.outcome == "unsupported"
+            assert "--seed-bits 0" in result.error
+        with open_fleet(server, seed_bits=0) as fleet:
+            assert ask(fleet, seed=2**62).text == "x"
 
 
 def test_retry_after_holds_all_requests_back() -> None:

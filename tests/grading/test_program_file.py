@@ -56,6 +56,18 @@ PLUS = {
 }
 
 
+def test_no_further_evalplus_inputs_may_be_an_empty_object(tmp_path: Path) -> None:
+    row: dict[str, object] = {
+        **PLUS,
+        "plus_input": {},
+        "id": "1",
+        "code": PLUS["canonical_solution"],
+    }
+    output = tmp_path / "v.jsonl"
+    grade_file(written(tmp_path / "p.jsonl", [row]), output=output, mode="evalplus", workers=1)
+    assert json.loads(output.read_text().splitlines()[1])["passed"] is True
+
+
 def test_evalplus_rows_are_graded_in_their_mode_only(tmp_path: Path) -> None:
     right = "def shared(a, b):\n    return sorted(set(a) & set(b), reverse=True)"
     close = "def third(x):\n    return x / 3 + 1e-9"
@@ -91,6 +103,21 @@ def test_resume_grades_what_is_missing_after_a_torn_line(tmp_path: Path) -> None
     summary = grade_file(source, output=output, mode="faithful", workers=1)
     assert summary["statuses"] == {"passed": 3, "wrong": 1}
     assert sorted(str(row["id"]) for row in lines(output)[1:]) == ["3", "call", "he", "io"]
+
+
+def test_packages_that_the_sandbox_lacks_are_counted(tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": id,
+            "code": f"import {package}\ndef f(x): return x",
+            "test_list": ["assert f(1) == 1"],
+        }
+        for id, package in (("a", "no_such"), ("b", "no_such.part"), ("c", "math"))
+    ]
+    file = written(tmp_path / "p.jsonl", rows)
+    for _ in range(2):  # the second time from the file
+        summary = grade_file(file, output=tmp_path / "v.jsonl", mode="faithful")
+        assert summary["missing_packages"] == {"no_such": 2}
 
 
 def test_a_torn_first_line_is_rewritten(tmp_path: Path) -> None:

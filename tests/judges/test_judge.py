@@ -341,3 +341,112 @@ def test_the_key_is_in_no_file_log_or_traceback(
     assert KEY not in "\0".join(texts)
     assert KEY.encode() not in raw
     assert os.environ["OPENAI_API_KEY"] == KEY
+
+
+def reasoning(body: Mapping[str, Any], needs: int = 300, text: str = '{"score": 4}') -> Reply:
+    """A judge that thinks, where nobody sees it, for so many tokens."""
+    limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    if limit < needs:
+        return completion(None, finish="length", usage=(9, limit))
+    return completion(text, usage=(9, needs))
+
+
+def test_a_judge_that_reasons_gets_the_room_that_it_needs() -> None:
+    with judge_at(lambda body, _: reasoning(body), concurrency=1) as (judge, server):
+        found = list(judge.judge(votes(case(), 5)))
+        assert [row.score for row in found] == [4.0] * 5
+        assert [body["max_tokens"] for body in server.bodies] == [64, *[4096] * 5]
+        assert judge.facts()["max_tokens"] == 4096
+
+
+def test_a_limit_that_was_given_is_kept() -> None:
+    with judge_at(lambda body, _: reasoning(body), fixed_limit=True) as (judge, server):
+        (found,) = judge.judge([case()])
+        assert (found.status, server.count) == ("unparsed", 1)
+        assert "cut at max_tokens" in found.error
+
+
+def test_a_judge_without_more_room_is_asked_no_more_for_it() -> None:
+    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+        if body["max_tokens"] > 100:
+            return refusal_of("max_tokens is too large: the context is 100")
+        return reasoning(body)
+
+    with judge_at(answer, concurrency=1) as (judge, server):
+        found = list(judge.judge(votes(case(), 4)))
+        assert [row.status for row in found] == ["unparsed"] * 4
+        assert server.count == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ('<think>4 or 5?</think>{"score": 4}', "ok"),
+        ('4 or 5?</think>\n\n{"score": 4}', "ok"),  # its template opens the thinking
+        ('<think>{"score": 4}', "unparsed"),
+        ('<think>x</think>It is {"score": 4}', "unparsed"),
+    ],
+)
+def test_thinking_before_a_judges_answer_is_set_apart(text: str, status: str) -> None:
+    with judge_at(lambda *_: completion(text)) as (judge, _):
+        (found,) = judge.judge([case()])
+    assert found.status == status
+
+
+def gpt_5(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+    if "max_tokens" in body:
+        message = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+        return refusal_of(message, param="max_tokens")
+    for name, only in (("temperature", 1), ("top_p", None)):
+        if body.get(name, only) != only:
+            return refusal_of(f"Unsupported value: '{name}'", param=name)
+    return reasoning(body)
+
+
+def test_a_reasoning_judge_that_takes_one_temperature_judges(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(gpt_5) as server:
+        arguments = [*WORLD, "--judge", server.url]
+        assert run_cli(monkeypatch, *arguments) == 3
+        assert "--judge-temperature" in capfd.readouterr().err
+        assert run_cli(monkeypatch, *arguments, "--judge-temperature", "1") == 0
+    assert estimates(work, "judge_rel")[0.6]["value"] == 4
+
+
+def test_votes_under_two_settings_never_mix(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+        return scored(2 if body["temperature"] == 0.7 else 5)
+
+    with serving(answer) as server:
+        for temperature, score in ((None, 2), ("1", 5), (None, 2)):
+            given = ["--judge-temperature", temperature] if temperature else []
+            assert run_cli(monkeypatch, *WORLD, "--judge", server.url, *given) == 0
+            assert estimates(work, "judge_rel")[0.6]["value"] == score
+        assert server.count == 2 * REPLIES * 3
+        given = ["--judge-max-tokens", "128"]
+        assert run_cli(monkeypatch, *WORLD, "--judge", server.url, *given) == 0
+        assert server.count == 3 * REPLIES * 3
+        assert server.bodies[-1]["max_tokens"] == 128
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (completion("I would say 4."), "answers give no score (I would say 4.)"),
+        (completion(None), "answers give no score (no content)"),
+        (completion('{"sco', finish="length"), "give --judge-max-tokens"),
+        (completion(None, refusal="not this"), "answers give no score (not this)"),
+    ],
+)
+def test_a_judge_that_cannot_be_read_is_no_success(
+    reply: Reply,
+    says: str,
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with serving(lambda *_: reply) as server:
+        for _ in range(2):  # the second time from the store
+            assert run_cli(monkeypatch, *WORLD, "--judge", server.url) == 3
+            assert says in capfd.readouterr().err

@@ -101,3 +101,35 @@ def test_copies_are_counted_on_both_sides() -> None:
     assert copied_shares(labelled(texts), replies) == (0.5, 0.25)
     assert copied_shares(labelled([]), replies) == (0.0, 0.0)
     assert copied_shares(labelled(texts), []) == (0.0, 0.0)
+
+
+def test_chats_as_train_reads_them_are_labelled_replies(two: Suite, tmp_path: Path) -> None:
+    id, text = next(iter(two.queries.items()))
+    card = {"role": "system", "content": two.personas["butler"].system}
+    ask, say = {"role": "user", "content": text}, {"role": "assistant", "content": "Very good."}
+    rows = [
+        {"messages": [ask, say], "persona": "pirate"},
+        {"messages": [card, ask, say, ask, say]},
+        {"prompt": [card, ask, say, ask], "completion": [say]},
+        {"conversations": [{"from": "human", "value": "Eh?"}, {"from": "gpt", "value": "Arr."}],
+         "persona": "pirate"},
+        {"instruction": text, "input": "", "output": "Quite.", "system": card["content"]},
+        {"messages": [ask, say], "persona": "clerk", "suite": "desk"},
+        {"messages": [{"role": "system", "content": "You are a sergeant."}, ask, say]},
+    ]  # fmt: skip
+    file = tmp_path / "chats.json"
+    file.write_text(json.dumps(rows))
+    data = read_style_data(file, two)
+    assert data.personas == ("pirate", "butler", "butler", "butler", "pirate", "butler")
+    assert data.queries == (id, id, id, id, "Eh?", id)
+    assert data.texts[-2:] == ("Arr.", "Quite.")
+    assert data.left_out == 2
+
+
+def test_a_chat_that_names_nobody_is_refused(two: Suite, write: Write) -> None:
+    suite = replace(two, other_personas=())
+    file = write({"prompt": "Eh?", "completion": "Arr."})
+    with pytest.raises(UserError, match=r"mine\.jsonl:1: names no persona, .*; add persona"):
+        read_style_data(file, suite)
+    with pytest.raises(UserError, match=r"did you mean `pirate`"):
+        read_style_data(write({"prompt": "E", "completion": "A", "persona": "Pirate"}), suite)

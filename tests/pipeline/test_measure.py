@@ -31,8 +31,6 @@ def draw(suite: Suite, *, k: int = 2, limit: int = 5, **dials: float) -> list[Sa
     plan = make_plan(
         [suite],
         subject={},
-        sampling_policy="neutral",
-        generation_config={},
         samples=k,
         temperatures=(0.7, 1.0),
         max_tokens=None,

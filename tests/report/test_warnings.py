@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sfr_eval.report.warnings import warnings
+from sfr_eval.report.warnings import missing_packages, warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Notes, read_suites
 from sfr_eval.store.run_folder import RunFolder
@@ -87,3 +87,11 @@ def test_texts_that_the_encoder_cannot_read_are_named(
     lines = [line for line in warnings(suite, [], manifest) if "unknown to the encoder" in line]
     assert bool(lines) == warned
     assert not warned or (lines[0].startswith("40% of the characters") and "25% of" in lines[0])
+
+
+def test_packages_that_the_sandbox_lacks_are_named() -> None:
+    notes = Notes(programs=40, missing_packages={"scipy": 3, "pandas": 1})
+    (line,) = missing_packages(notes)
+    assert line.startswith("4 of 40 programs failed")
+    assert "(scipy 3, pandas 1)" in line
+    assert not list(missing_packages(Notes(programs=40)))

@@ -91,7 +91,13 @@ def test_each_request_has_its_own_seed_and_exactly_one_row() -> None:
         (completion("bad", finish="content_filter"), "refused", ""),
         (completion(None, refusal="no"), "refused", ""),
         (completion("x", finish="tool_calls"), "error", ""),
-        (completion("x", finish=None), "error", ""),
+        (completion("x", finish=None), "ok", "x"),
+        (completion("x", finish="whim"), "ok", "x"),
+        (completion("x", finish="whim", usage=(9, 9)), "truncated", "x"),  # as long as max_tokens
+        (completion("x", finish="eos_token"), "ok", "x"),
+        (completion("x", finish="MAX_TOKENS"), "truncated", "x"),
+        (completion(None, finish="MAX_TOKENS"), "truncated", ""),
+        (completion(None), "no_content", ""),
         (Reply(body={"odd": 1}), "error", ""),
         (refusal_of("only 1 is supported", param="temperature"), "unsupported", ""),
     ],
@@ -99,7 +105,13 @@ def test_each_request_has_its_own_seed_and_exactly_one_row() -> None:
 def test_an_answer_becomes_a_row_of_its_status(reply: Reply, status: str, text: str) -> None:
     (row,), _ = draw(lambda *_: reply, requests(1))
     assert (row.status, row.text) == (status, text)
-    assert bool(row.error) == (status in ("error", "unsupported"))
+    assert bool(row.error) == (status in ("error", "no_content", "unsupported"))
+
+
+def test_an_unknown_finish_reason_is_named_once(capfd: pytest.CaptureFixture[str]) -> None:
+    rows, _ = draw(lambda *_: completion("x", finish="whim"), requests(5))
+    assert [row.status for row in rows] == ["ok"] * 5
+    assert capfd.readouterr().err.count("unknown finish_reason (`whim`)") == 1
 
 
 def test_a_filter_that_is_on_is_never_dropped() -> None:
@@ -183,6 +195,64 @@ def test_a_run_on_two_servers_resumes_and_shows_unsupported_rows(
     length = {r["temperature"]: r["value"] for r in results["estimates"] if r["metric"] == "length"}
     assert length[0.2] is None
     assert "T = 0.2 is unsupported" in Path("out/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (completion(None), "8 replies have no text: no content"),
+        (refusal_of("unknown field: seed"), "--seed-bits 0"),
+        (completion(None, refusal="no"), "no reply has a text"),
+        (Reply(status=401, body={"error": {"message": "bad key"}}), "(HTTP 401: bad key)"),
+    ],
+)
+def test_a_run_without_any_reply_is_no_success(
+    reply: Reply,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with serving(lambda *_: reply) as server:
+        arguments = ["--model", "fake", "--base-url", server.url, *WORLD, "--temperatures", "1.0"]
+        assert run(monkeypatch, *arguments, "--concurrency", "1") == 3
+    captured = capfd.readouterr()
+    assert says in captured.err
+
+
+def test_replies_without_content_are_no_replies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+        return completion(None if body["seed"] % 2 else f"reply {body['seed']}")
+
+    with serving(answer) as server:
+        arguments = ["--model", "fake", "--base-url", server.url, *WORLD, "--temperatures", "1.0"]
+        assert run(monkeypatch, *arguments) == 0
+        count = server.count
+        assert run(monkeypatch, *arguments) == 0
+        assert server.count == count  # they are not drawn again
+    assert "replies have no text: no content" in capfd.readouterr().out
+    results = json.loads(Path("out/results.json").read_text())
+    (counts,) = results["counts"]
+    assert counts["no_content"] > 0
+    assert counts["no_content"] + counts["ok"] == counts["total"] == 8
+    assert counts["empty"] == 0
+    assert "ended without any content" in Path("out/report.html").read_text()
+
+
+def test_the_size_of_seeds_belongs_to_the_identity() -> None:
+    def identity(**settings: Any) -> Mapping[str, Any]:
+        fields = {"model": "m", "suite": ("persona",), "limit": 1, **settings}
+        return preflight(load_run_config(fields, environment={})).plan.identity
+
+    assert "seed_bits" not in identity(base_url=("http://a/v1",))
+    assert identity(base_url=("http://a/v1",), seed_bits=31)["seed_bits"] == 31
+    with pytest.raises(UserError, match="--seed-bits: belongs to servers"):
+        identity(model="world", seed_bits=31)
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,23 @@ def test_transformers_own_top_k_of_50_never_applies(sampler: TransformersSampler
     assert len(set(asked)) == 5
 
 
+@pytest.mark.parametrize("filters", [{"top_k": 1}, {"min_p": 1.0}, {"top_p": 1e-6}], ids=str)
+def test_a_filter_that_leaves_one_token_is_greedy(
+    sampler: TransformersSampler, filters: dict[str, Any]
+) -> None:
+    (greedy,) = set(texts(sampler, [request(0, temperature=0.0)]))
+    assert set(texts(sampler, [request(number, **filters) for number in range(8)])) == {greedy}
+
+
+def test_a_repetition_penalty_keeps_tokens_from_coming_back(sampler: TransformersSampler) -> None:
+    def repeated(**fields: Any) -> int:
+        rows = texts(sampler, [request(n, max_tokens=40, top_k=20, **fields) for n in range(8)])
+        return sum(len(text.split()) - len(set(text.split())) for text in rows)
+
+    assert repeated(repetition_penalty=5.0) < repeated()
+    assert repeated(frequency_penalty=2.0, presence_penalty=2.0) < repeated()
+
+
 HOSTILE = {
     "do_sample": True,
     "temperature": 0.01,

@@ -43,8 +43,6 @@ def plan_of(subject: Subject, *, samples: int = 4, limit: int = 2, max_tokens: i
     return make_plan(
         [load_suite("persona")],
         subject=subject.identity,
-        sampling_policy="neutral",
-        generation_config={},
         samples=samples,
         temperatures=(0.7, 1.0),
         max_tokens=max_tokens,
@@ -111,6 +109,20 @@ def test_the_first_token_varies_and_a_hostile_config_is_ignored(
     ][:64]
     texts = {row.text for row in engine.sample(requests)}
     assert len(texts) > 40
+
+
+@pytest.mark.parametrize("filters", [{"top_k": 1}, {"min_p": 1.0}, {"top_p": 1e-6}], ids=str)
+def test_a_filter_that_leaves_one_token_is_greedy(
+    engine: VllmSampler, subject: Subject, filters: dict[str, float]
+) -> None:
+    requests = [r for r in plan_of(subject, limit=1).requests() if r.sampling.temperature == 1.0]
+
+    def texts(**fields: float) -> set[tuple[str, str]]:
+        changed = [replace(r, sampling=replace(r.sampling, **fields)) for r in requests]
+        return {(row.persona, row.text) for row in engine.sample(changed)}
+
+    assert len(texts()) > len(texts(temperature=0.0))
+    assert texts(**filters) == texts(temperature=0.0)
 
 
 def test_a_constant_seed_gives_one_text_so_seeds_do_matter(

@@ -1,5 +1,6 @@
 """pytest tests/samplers/test_world.py"""
 
+import math
 import random
 from dataclasses import replace
 from typing import Any
@@ -8,9 +9,9 @@ import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.plan import make_plan
-from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.samplers.world import WorldSampler, refuse_unsimulated
 from sfr_eval.suites.suite import Suite, load_suite
-from sfr_eval.types import Request, Sample
+from sfr_eval.types import Request, Sample, Sampling
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +22,6 @@ def suite() -> Suite:
 def requests(suite: Suite, **changes: Any) -> list[Request]:
     settings: dict[str, Any] = {
         "subject": {"model": "world"},
-        "sampling_policy": "neutral",
-        "generation_config": {},
         "samples": 6,
         "temperatures": (1.0,),
         "max_tokens": None,
@@ -93,11 +92,57 @@ def test_the_dials_collapse_as_they_say(suite: Suite) -> None:
     assert len({row.text for row in both}) == 2  # one text a query, whoever is asked
 
 
-@pytest.mark.parametrize("changes", [{"top_p": 0.9}, {"top_k": 5}, {"min_p": 0.1}], ids=str)
-def test_an_unsupported_filter_is_an_error(suite: Suite, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize("filters", [{"top_k": 1}, {"min_p": 1.0}, {"top_p": 1e-9}], ids=str)
+def test_a_filter_that_leaves_one_choice_is_greedy(suite: Suite, filters: dict[str, Any]) -> None:
+    def texts(wanted: list[Request], **fields: Any) -> set[tuple[str, str, str]]:
+        changed = [replace(r, sampling=replace(r.sampling, **fields)) for r in wanted]
+        return {(row.query, row.persona, row.text) for row in draw(suite, changed)}
+
+    greedy = texts(requests(suite), temperature=0.0)
+    assert texts(requests(suite, samples=20), **filters) == greedy
+
+
+def test_filters_truncate_each_choice_exactly(suite: Suite) -> None:
+    assert suite.world is not None
     request = requests(suite)[0]
-    with pytest.raises(UserError, match="does not support top_p, top_k or min_p"):
-        draw(suite, [replace(request, sampling=replace(request.sampling, **changes))])
+    prompt = request.prompt
+    wanted = [
+        replace(each, sampling=replace(each.sampling, top_k=2))
+        for each in requests(suite, samples=400, limit=1)
+        if each.prompt == prompt
+    ]
+    slots = suite.world.grammar(prompt.persona, prompt.query).slots
+    likely = [sorted(slot.probabilities, reverse=True)[:2] for slot in slots]
+    assert all(len(slot.entries) > 2 for slot in slots)
+    grammar = suite.world.grammar(prompt.persona, prompt.query).truncated(top_k=2)
+    texts = [row.text for row in draw(suite, wanted)]
+    for slot, kept in zip(grammar.slots, likely, strict=True):
+        assert sorted(slot.probabilities, reverse=True)[:2] == pytest.approx(
+            [p / sum(kept) for p in kept]
+        )
+    assert all(grammar.log_prob(text) > float("-inf") for text in texts)
+    # The most probable reply comes as often as the truncated grammar says: 4 standard errors.
+    best = max(set(texts), key=grammar.log_prob)
+    p = math.exp(grammar.log_prob(best))
+    assert abs(texts.count(best) / 400 - p) < 4 * math.sqrt(p * (1 - p) / 400)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"repetition_penalty": 1.1}, False),
+        ({"presence_penalty": 0.1}, False),
+        ({"frequency_penalty": 0.1}, False),
+        ({"stop": ("x",)}, False),
+        ({"top_p": 0.9}, True),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_simulated_is_refused(changes: dict[str, Any], code: bool) -> None:
+    sampling = Sampling(temperature=1.0, **changes)
+    with pytest.raises(UserError, match=f"cannot simulate {next(iter(changes))}"):
+        refuse_unsimulated(sampling, code=code)
+    refuse_unsimulated(Sampling(temperature=1.0, stop=("[DONE]",)), code=True)
 
 
 def test_a_suite_without_a_world_is_refused(suite: Suite) -> None:
@@ -110,3 +155,13 @@ def test_it_says_what_it_is_and_closes_twice(suite: Suite) -> None:
     assert sampler.describe() == {"engine": "world", "device": "cpu", "cross": 0.3, "within": 0.0}
     sampler.close()
     sampler.close()
+
+
+def test_known_answers_are_drawn_from_their_laws() -> None:
+    suite = load_suite("known-answers")
+    wanted = requests(suite, samples=3)
+    rows = draw(suite, wanted)
+    assert draw(suite, wanted[2:3]) == rows[2:3]
+    for row in rows:
+        assert suite.rows[row.query].naming.answer_of(row.text) == row.text
+    assert {row.text for row in draw(suite, wanted, solve=0.0)} == {"I would rather not say."}

@@ -87,7 +87,7 @@ def test_the_names_that_a_server_lists_are_cut() -> None:
         b"[" * 1_000_000,
         b'{"choices": ' + b"9" * 10_000 + b"}",
         b"\xff\xfe",
-        json.dumps({"choices": [{"message": {"content": ["list"]}}]}).encode(),
+        json.dumps({"choices": [{"message": {"content": [["list"]]}}]}).encode(),
         json.dumps({"choices": [{"message": {"content": "x"}, "finish_reason": {}}]}).encode(),
         json.dumps({"choices": {"0": 1}}).encode(),
         b"null",

@@ -3,12 +3,13 @@
 import itertools
 import math
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfr_eval.stats.pass_at_k import distinct_at_k, pass_at_k
+from sfr_eval.stats.pass_at_k import distinct_at_k, majority_at_k, pass_at_k, pass_hat_k
 
 
 def test_worked_by_hand() -> None:
@@ -66,3 +67,40 @@ def test_distinct_is_the_mean_over_all_draws() -> None:
     assert distinct_at_k([], 8, 3) == 0.0
     random.Random(0).shuffle(sizes)
     assert distinct_at_k(sizes, 8, 3) == distinct_at_k([2, 1, 3], 8, 3)
+
+
+def test_pass_hat_k_is_the_share_of_draws_that_are_all_right() -> None:
+    for n in range(1, 7):
+        for c in range(n + 1):
+            for k in range(1, n + 1):
+                draws = list(itertools.combinations([True] * c + [False] * (n - c), k))
+                expected = sum(all(draw) for draw in draws) / len(draws)
+                assert pass_hat_k(n, c, k) == pytest.approx(expected)
+    assert pass_hat_k(3, 3, 4) is None
+    with pytest.raises(ValueError, match="needs 0 <= c <= n"):
+        pass_hat_k(3, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "silent"),
+    [(2, [2, 1], 0), (3, [2, 2], 1), (1, [1, 1, 1], 2), (0, [3], 1), (4, [], 2), (2, [4], 0)],
+)
+def test_majority_equals_the_vote_of_every_draw(right: int, wrong: list[int], silent: int) -> None:
+    labels = ["right"] * right + [str(i) for i, size in enumerate(wrong) for _ in range(size)]
+    labels += [""] * silent
+    shares = majority_at_k(right, wrong, len(labels))
+    for k in range(1, len(labels) + 1):
+        wins = []
+        for draw in itertools.combinations(labels, k):
+            votes = Counter(label for label in draw if label)
+            first = [label for label, count in votes.items() if count == max(votes.values())]
+            wins.append("right" in first and 1 / len(first))
+        assert shares[k - 1] == pytest.approx(sum(wins) / len(wins))
+
+
+def test_majority_of_many_replies_is_quick_and_refuses_what_cannot_be() -> None:
+    shares = majority_at_k(30, [20, 10, *[1] * 30], 100)
+    assert shares[0] == pytest.approx(0.3)
+    assert shares[-1] == 1
+    with pytest.raises(ValueError, match="impossible"):
+        majority_at_k(2, [3], 4)

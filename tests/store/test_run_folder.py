@@ -224,8 +224,6 @@ def plan(suite: Suite) -> Plan:
     return make_plan(
         [suite],
         subject={"model": "world"},
-        sampling_policy="neutral",
-        generation_config={},
         samples=3,
         temperatures=(0.7, 1.0),
         max_tokens=None,

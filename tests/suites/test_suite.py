@@ -179,6 +179,42 @@ def test_a_query_without_a_question_is_refused(folder: Path, row: str, message: 
         load_suite(str(folder))
 
 
+ANSWERS = '"id": "coin", "text": "Flip.", "answers": ["H", "T"]'
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ('"id": "a", "text": "A", "law": "uniform"', "answers: missing"),
+        ('"id": "a", "text": "A", "answers": ["H", "H"]', "answers: one is named twice"),
+        (ANSWERS + ', "law": {"H": 1.0}', "law: must give a probability to each of the answers"),
+        (ANSWERS + ', "law": {"H": 0.7, "T": 0.2}', "law: probabilities must be above 0 and sum"),
+        (ANSWERS + ', "law": {"H": 1.0, "T": 0.0}', "law: probabilities must be above 0 and sum"),
+        (ANSWERS + ', "law": "fair"', "law"),
+        (ANSWERS + ', "aliases": {"H": ["t"]}', "is a spelling of two answers"),
+        (ANSWERS + ', "aliases": {"X": ["x"]}', "aliases: `X` is not among the answers"),
+    ],
+)
+def test_a_law_that_cannot_hold_is_one_line(folder: Path, fields: str, says: str) -> None:
+    (folder / "q.jsonl").write_text(f"{{{fields}}}\n")
+    with pytest.raises(UserError) as caught:
+        load_suite(str(folder))
+    assert str(caught.value).startswith(f"{folder / 'q.jsonl'}:1: ")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_answers_are_known_if_every_query_has_some(folder: Path) -> None:
+    (folder / "q.jsonl").write_text(f'{{{ANSWERS}, "law": {{"H": 0.7, "T": 0.3}}}}\n')
+    suite = load_suite(str(folder))
+    assert suite.has_answers
+    assert suite.rows["coin"].probabilities == {"H": 0.7, "T": 0.3}
+    (folder / "q.jsonl").write_text(f'{{{ANSWERS}}}\n{{"id": "b", "text": "B"}}\n')
+    suite = load_suite(str(folder))
+    assert not suite.has_answers
+    assert suite.rows["coin"].probabilities is None
+
+
 def test_all_mistakes_of_a_suite_are_named_at_once(folder: Path) -> None:
     (folder / "q.jsonl").write_text('{"id": "tea"}\n{"id": "a/b", "text": "x", "colour": 1}\n{\n')
     (folder / "p.yaml").write_text("personas:\n- {id: A, name: A, system: x}\n- {id: b}\n")

@@ -48,8 +48,6 @@ def plan_of(
             "system_role": "error",
             "chat_template": "tokenizer",
         },
-        sampling_policy="neutral",
-        generation_config={},
         samples=samples,
         temperatures=temperatures,
         max_tokens=max_tokens,

@@ -55,8 +55,6 @@ def draw(suite: Suite) -> list[Sample]:
     plan = make_plan(
         [suite],
         subject={},
-        sampling_policy="neutral",
-        generation_config={},
         samples=2,
         temperatures=TEMPERATURES,
         max_tokens=None,

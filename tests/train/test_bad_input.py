@@ -101,6 +101,21 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         "training.report_to: wandbb: unknown; did you mean `wandb`?",
     ),
     "output": (GOOD, {"output": "/dev/null/out"}, "output /dev/null/out: cannot be written"),
+    "no room for a reply": (
+        GOOD,
+        {"objective": "ce", "training": {"max_length": 4}},
+        "training.max_length: 4 tokens leave none of 12 rows with a token to train on; raise it",
+    ),
+    "no room for a reply or a target": (
+        GOOD,
+        {"training": {"max_length": 4}},
+        "training.max_length: 4 tokens leave none of 12 rows",
+    ),
+    "several replies without marks": (
+        [{"messages": [ASK, SAY, ASK, SAY]}] * 4,
+        {"objective": "ce"},
+        "its chat template does not mark replies ({% generation %})",
+    ),
 }
 
 
@@ -122,6 +137,37 @@ def test_a_mistake_is_one_line_and_exit_code_two(
     assert all(line.startswith("encoding targets") for line in messages[:-1])
     assert not [file for file in (tmp_path / "job").glob("out/**/*") if file.is_file()]
     assert not list(cache.glob("targets/*/*"))
+
+
+def test_a_base_is_mended_and_cuts_are_said(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Its settings could not be saved, its template's end of turn is no end token, and the rows
+    are longer than the limit: each is a line, and the trained model is whole."""
+    wrong = {"do_sample": False, "temperature": 0.7, "top_k": 20, "eos_token_id": 0}
+    (checkpoint / "generation_config.json").write_text(json.dumps(wrong))
+    tokenizer = json.loads((checkpoint / "tokenizer_config.json").read_text())
+    end = tokenizer["eos_token"]
+    (checkpoint / "tokenizer_config.json").write_text(
+        json.dumps({**tokenizer, "eos_token": tokenizer["pad_token"]})
+    )
+    file = job_file(tmp_path / "job", checkpoint, GOOD, objective="ce", training={"max_length": 24})
+    assert train(monkeypatch, str(file)) == 0
+    lines = capfd.readouterr().err
+    assert "do_sample is now true, as temperature, top_k ask for" in lines
+    assert f"ends a reply with {end}, which was none of its end tokens" in lines
+    assert "12 of 12 rows are longer than 24 tokens and cut, 12 of them before the end" in lines
+    final = tmp_path / "job" / "out" / "final"
+    assert (final / "model.safetensors").is_file()
+    saved = json.loads((final / "generation_config.json").read_text())
+    assert saved["do_sample"] is True
+    import transformers
+
+    ids = transformers.AutoTokenizer.from_pretrained(final)
+    assert ids.convert_tokens_to_ids(end) in saved["eos_token_id"]
 
 
 def test_an_unknown_recipe_suggests_a_name_and_exits_with_two(

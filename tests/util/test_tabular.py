@@ -91,3 +91,12 @@ def test_a_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
         list(table_rows(tmp_path))
     with pytest.raises(UserError, match="no such file"):
         list(table_rows(tmp_path / "rows.jsonl"))
+
+
+def test_a_list_in_a_file_named_jsonl_is_a_list(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    for text in ('[{"a": 1}, {"a": 2}]', '\ufeff[\n {"a": 1},\n {"a": 2}\n]\n'):
+        file.write_text(text, encoding="utf-8")
+        assert [row for _, row in table_rows(file)] == [{"a": 1}, {"a": 2}]
+    file.write_text("[1]\n[2]\n")
+    assert [row for _, row in table_rows(file)] == [[1], [2]]

@@ -11,6 +11,7 @@ from trl import SFTConfig
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.progress import on_terminal
+from sfr_train.base_model import check_reply_marks, prepare_base
 from sfr_train.data.chat_data import load_rows
 from sfr_train.job import LoraSettings, TrainingJob
 from sfr_train.loop.sft_config import sft_config
@@ -34,6 +35,9 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     train, validation = load_rows(job.data)
     arguments.assistant_only_loss = "messages" in train[0]  # conversations with several replies
     model, tokenizer = _load(job, find_model(job.model), arguments=arguments)
+    if arguments.assistant_only_loss and arguments.chat_template_path is None:
+        check_reply_marks(tokenizer, name=job.model)
+    prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None)
     trainer = SFRTrainer(
         model=model,
         args=arguments,

@@ -8,6 +8,7 @@ With weight 0, or an objective that is TRL's own, and the fused LM head, the wei
 TRL's trainer, bit for bit.
 """
 
+import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
 from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
+from sfr_train.loop.row_lengths import check_lengths
 from sfr_train.loop.token_trainer import LMHead
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
@@ -117,7 +119,13 @@ class SFRTrainer(HeadTrainer):
         prepare = super()._prepare_dataset
 
         def trl_prepare(rows: Any, arguments: Any, packed: bool) -> Any:
-            return prepare(rows, processing_class, arguments, packed, formatting_func, dataset_name)
+            whole = copy.copy(arguments)
+            whole.max_length, whole.shuffle_dataset = None, False
+            tokens = prepare(rows, processing_class, whole, False, formatting_func, dataset_name)
+            check_lengths(tokens, args, packing=packing, what=dataset_name)
+            return prepare(
+                tokens, processing_class, arguments, packed, formatting_func, dataset_name
+            )
 
         if dataset_name != "train" or not self._needs_targets:
             return trl_prepare(dataset, args, packing)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read import inspect_log, lm_eval, rows
+from sfr_eval.formats.read import inspect_log, lm_eval, novelty_bench, rows
 from sfr_eval.formats.read.checks import refuse_copies, suspicions
 from sfr_eval.formats.read.mapping import Fields, PromptMap
-from sfr_eval.formats.read.reply import UNKNOWN, Reading, Reply
+from sfr_eval.formats.read.reply import UNKNOWN, Reading, Reply, given_of
 from sfr_eval.settings import CodeSettings
+from sfr_eval.store.given import write_given
 from sfr_eval.store.manifest import (
     Identity,
     ImportFacts,
@@ -39,7 +40,9 @@ def foreign_files(paths: Sequence[Path]) -> list[Path]:
         if path.is_file():
             files.append(path)
         elif path.is_dir() and not (path / "manifest.json").exists():
-            files += sorted(file for pattern in _PATTERNS for file in path.rglob(pattern))
+            files += novelty_bench.fullest(path) or sorted(
+                file for pattern in _PATTERNS for file in path.rglob(pattern)
+            )
     others = [path for path in paths if not path.is_file()]
     if len(paths) > 1 and others:
         raise UserError(f"score {others[0]}: is not a file; name one run folder, or files")
@@ -87,12 +90,15 @@ def import_generations(
         new = missing_folders(folder.path)
         folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_manifest(manifest.model_copy(update={"sealed": folder.seal(samples)}))
+    write_given(folder.path, given_of(replies, samples))
     return folder, new
 
 
 def _reader(file: Path) -> Callable[[Path, PromptMap], Reading]:
     if file.suffix in inspect_log.SUFFIXES:
         return inspect_log.read
+    if novelty_bench.looks_like(_first_row(file)):
+        return novelty_bench.read
     return lm_eval.read if lm_eval.looks_like(_first_row(file)) else rows.read
 
 
@@ -101,6 +107,8 @@ def _own_suite(file: Path) -> str | None:
     if file.suffix in inspect_log.SUFFIXES:
         return inspect_log.own_suite(file)
     row = _first_row(file)
+    if novelty_bench.looks_like(row):
+        return novelty_bench.own_suite(row)
     block = lm_eval.own_block(row["arguments"]) if lm_eval.looks_like(row) else row
     suite = block.get("suite") if isinstance(block, dict) else None
     return suite if isinstance(suite, str) and suite else None
@@ -188,6 +196,7 @@ def _manifest(
         temperatures=tuple(sorted({sample.temperature for sample in samples})),
         samples=max(cells.values()),
         primary=suite.spec.primary,
+        about=suite.about(sample.query for sample in samples),
     )
     facts = ImportFacts(
         format=first.format,

@@ -158,7 +158,7 @@ def _replies(
     if sample.error is not None or not sample.output.choices:
         why = sample.error.message if sample.error else sample.output.error or "no reply"
         stated = block.get("status")
-        status = stated if stated in ("refused", "unsupported") else "error"
+        status = stated if stated in ("refused", "no_content", "unsupported") else "error"
         line = "" if status == "refused" else " ".join(str(why).split())
         yield Reply(**facts, status=status, text="", error=line)
         return

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.types import Cell, Status
+from sfr_eval.store.given import Given
+from sfr_eval.types import Cell, Sample, Status
 
 UNKNOWN = "unknown"
 UNSTATED_TEMPERATURE = 1.0
@@ -29,6 +30,8 @@ class Reply:
     seed: int | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    group: int | None = None  # class of equal answers that the file gives; with an index
+    score: float | None = None  # that the file gives; with an index
 
     @property
     def cell(self) -> Cell:
@@ -48,6 +51,20 @@ class Reading:
     origin: Mapping[str, Any] = field(default_factory=dict)  # from our own export: facts of its run
     warnings: Sequence[str] = ()
     sharded: bool = False  # other files may hold replies to the same prompts
+
+
+def given_of(replies: Sequence[Reply], samples: Sequence[Sample]) -> list[Given]:
+    """Return what the files say of the samples beside their text, in their order."""
+    said = {
+        (reply.cell, reply.index): reply
+        for reply in replies
+        if reply.group is not None or reply.score is not None
+    }
+    return [
+        Given(sample_id=sample.sample_id, group=reply.group, score=reply.score)
+        for sample in samples
+        if (reply := said.get((sample.cell, sample.index))) is not None
+    ]
 
 
 def checked_text(text: str, *, where: str) -> str:

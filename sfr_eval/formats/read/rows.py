@@ -40,7 +40,7 @@ def read(file: Path, prompts: PromptMap) -> Reading:
         facts["persona"] = prompts.known_persona(row.persona, where=where)
         if row.status not in TEXT_STATUSES:
             facts["text"] = ""
-        if row.status not in ("unsupported", "error"):
+        if row.status not in ("no_content", "unsupported", "error"):
             facts["error"] = ""
         replies.append(Reply(**facts, where=where))
     if not replies:

@@ -4,7 +4,7 @@ import marshal
 from typing import Any
 
 from .fresh import compiled, new_main
-from .plain import decode, encode, type_name
+from .plain import decode, encode, error_name
 from .wire import read_frame, write_json
 
 _NOTHING = marshal.dumps([])
@@ -21,7 +21,7 @@ def run(job: dict[str, Any], fd: int) -> None:
             exec(compile(job["setup"], "<setup>", "exec", dont_inherit=True), names)
         items = marshal.loads(read_frame(fd) or _NOTHING)
     except BaseException as error:  # noqa: BLE001  sys.exit too: nothing was answered yet
-        write_json(fd, {"e": type_name(error)})
+        write_json(fd, {"e": error_name(error)})
         return
     for item in items:
         try:
@@ -33,5 +33,5 @@ def run(job: dict[str, Any], fd: int) -> None:
                 exec(compile(item["x"], "<test>", "exec", dont_inherit=True), names)
                 reply = {"t": item["t"]}
         except BaseException as error:  # noqa: BLE001
-            reply = {"e": type_name(error)}
+            reply = {"e": error_name(error)}
         write_json(fd, reply)

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from . import prelude
-from .plain import encode, type_name
+from .plain import encode, error_name
 from .wire import read_frame, write_json
 
 _REMOVED_OS = (
@@ -96,7 +96,7 @@ def run(job: dict[str, Any], fd: int) -> None:
         holder = _load(job["code"] if text is None else text, seconds, bare=text is None)
         method = getattr(holder, "wrapped_function" if stdin else job["function"])
     except Exception as error:  # noqa: BLE001  by the rules any Exception is a runtime error
-        write_json(fd, {"e": type_name(error), "load": True})
+        write_json(fd, {"e": error_name(error), "load": True})
         return
     answer = _answer_stdin if stdin else _answer_functional
     while (body := read_frame(fd)) is not None:
@@ -155,7 +155,7 @@ def _failed(error: Exception) -> dict[str, Any]:
         timeout = "timeoutexception" in repr(error).lower()
     except Exception:  # noqa: BLE001  a program's own __repr__
         timeout = False
-    return {"e": type_name(error), "timeout": timeout}
+    return {"e": error_name(error), "timeout": timeout}
 
 
 class _Input:

@@ -11,7 +11,7 @@ import threading
 from types import CodeType, ModuleType
 from typing import Any
 
-from .plain import encode, type_name
+from .plain import encode, error_name
 from .wire import write_json
 
 _RECURSION = 1000
@@ -57,7 +57,8 @@ def new_main() -> ModuleType:
 
 def run_main(program: CodeType, note: mmap.mmap) -> int:
     """Execute a program as `__main__` and return its exit status. Threads are joined and exit
-    handlers run. `note` becomes 1 if memory ran out, which the exit status does not show."""
+    handlers run. `note` becomes what the exit status does not show: 1 if memory ran out, else 0,
+    and the length and the name of the exception that ended the program."""
     open_streams()
     main = new_main()
     frames = 0
@@ -70,9 +71,11 @@ def run_main(program: CodeType, note: mmap.mmap) -> int:
         exec(program, main.__dict__)
     except SystemExit as leave:
         status = _exit_status(leave.code)
-    except BaseException:  # noqa: BLE001  what the interpreter itself does last
+    except BaseException as error:  # noqa: BLE001  what the interpreter itself does last
         status = 1
-        note[0] = isinstance(sys.exc_info()[1], MemoryError)
+        note[0] = isinstance(error, MemoryError)
+        name = error_name(error).encode("utf-8", "replace")[: len(note) - 2]
+        note[1 : 2 + len(name)] = bytes([len(name)]) + name
         sys.excepthook(*sys.exc_info())
     return max(status, _finish(main, program))
 
@@ -122,7 +125,7 @@ def run_call(program: CodeType, function: str, text: str, fd: int) -> int:
         value = method(*[json.loads(line) for line in text.split("\n")])
         write_json(fd, {"v": encode(value)})
     except BaseException as error:  # noqa: BLE001  SystemExit before an answer fails too
-        write_json(fd, {"e": type_name(error)})
+        write_json(fd, {"e": error_name(error)})
         return 1
     return 0
 

@@ -15,6 +15,7 @@ from . import confine, fresh
 from .wire import read_frame, write_frame, write_json
 
 _CHUNK = 1 << 16
+_NOTE = 202  # bytes
 _UNCOMPILED = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
 
 
@@ -94,7 +95,7 @@ def _end(signum: int, frame: object) -> None:
 def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement) -> None:
     """Answer one frame per test with facts about its process and its output; never returns."""
     program, error = None, ""
-    note = mmap.mmap(-1, 1)  # shared with the program's process, which reports lack of memory
+    note = mmap.mmap(-1, _NOTE)  # shared with the program's process: see fresh.run_main
     try:
         program = fresh.compiled(job["code"])
     except _UNCOMPILED as caught:
@@ -163,8 +164,9 @@ def _run_test(
         "end": end,
         "waited": delay,
         "memory": note[0] == 1,
+        "error": note[2 : 2 + note[1]].decode("utf-8", "replace"),
     }
-    note[0] = 0
+    note[:2] = b"\0\0"
     return facts, b"" if end == "output" else b"".join(relay.parts)
 
 

@@ -14,6 +14,7 @@ type's own methods, so that no method of the program decides what a value equals
 import contextlib
 from typing import Any
 
+MISSING = "ModuleNotFoundError"
 _BITS = 4000
 _DEPTH = 200
 
@@ -26,6 +27,14 @@ def encode(value: Any) -> Any:
 def type_name(value: object) -> str:
     """Return the name of a value's type, of an exception say, which a program may have chosen."""
     return str(type(value).__name__)[:100]
+
+
+def error_name(error: BaseException) -> str:
+    """Return the name of an exception's type, and for a missing module which one it is."""
+    module = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
+    if type(module) is str and module:
+        return f"{MISSING}: {module.partition('.')[0][:80]}"
+    return type_name(error)
 
 
 def _encode(value: Any, depth: int) -> Any:

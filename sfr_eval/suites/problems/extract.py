@@ -2,10 +2,27 @@
 
 import ast
 import builtins
+import re
 
+from sfr_eval.suites.problems.markdown import Block, blocks
+from sfr_eval.suites.problems.python_text import (
+    body_after,
+    does_something,
+    names_of,
+    parsed,
+    program_among_words,
+    readings,
+    with_definitions,
+)
 from sfr_eval.thinking import after_thinking
 
 FENCE = "```"
+_TOKEN = (
+    r"(?:<\|(?:im_end|im_start|endoftext|end_of_text|eot_id|eom_id|end|eot|EOT|eos|return|call|user|"
+    r"end_of_turn|END_OF_TURN_TOKEN|endofturn|file_sep)\|>|<\uff5c[^\n\uff5c]{1,30}\uff5c>|<end_of_turn>|<eos>)"
+)
+_END = re.compile(rf"{_TOKEN}(?=\s*(?:\n|\Z|{_TOKEN}))")
+_LAST_ENDS = re.compile(r"(?:\s*</s>)+\s*\Z")
 
 
 def between_last_fences(answer: str) -> str:
@@ -18,69 +35,72 @@ def between_last_fences(answer: str) -> str:
     return "\n".join(lines[fences[-2] + 1 : fences[-1]])
 
 
-def chat_code(answer: str, *, name: str = "") -> str:
-    """Return the program of a chat answer: the last fenced block that defines `name`, else the last
-    that is Python, else the last. A block without a closing fence extends to the end of the text.
-    Without any fence, the whole answer if it is Python."""
-    answer = after_thinking(answer)
-    if FENCE not in answer:
-        return answer.strip("\n") if _names(answer) is not None else ""
-    blocks = [block for block in fenced_blocks(answer) if block.strip()]
-    if not blocks:
-        return ""
-    names_of_blocks = [_names(block) for block in blocks]
-    for required in ({name}, set()):
-        for block, names in zip(reversed(blocks), reversed(names_of_blocks), strict=True):
-            if names is not None and required <= names:
-                return block
-    return blocks[-1]
+def chat_code(answer: str, *, name: str = "", head: str = "") -> str:
+    """Return the program of a chat answer: the last block that defines `name`; else code between
+    words that does; else the last block that is Python, else the last. Functions that it uses and
+    only an earlier block defines come first. A block without a closing fence extends to the end of
+    the text. Without any block, the whole answer if it is Python. With `head`, code that the answer
+    may continue, a block may also be the rest of its function, which comes back indented."""
+    answer = plain(answer)
 
+    def read(code: str) -> tuple[str, set[str] | None]:
+        for reading in readings(code):
+            if (names := names_of(reading)) is not None:
+                return reading, names
+            if head and (body := body_after(head, reading)):
+                return body, {name}
+        return code, None
 
-def fenced_blocks(answer: str) -> list[str]:
-    """Return the contents of all fenced blocks, in order; the last may lack its closing fence."""
-    parts: list[list[str]] = [[]]  # alternately outside and inside of fences
-    for line in answer.split("\n"):
-        if line.lstrip().startswith(FENCE):
-            parts.append([])
-        else:
-            parts[-1].append(line)
-    if not parts[-1]:  # the answer ends with a fence
-        parts.pop()
-    return ["\n".join(lines) for lines in parts[1::2]]
+    code, names = read(answer)
+    if names is not None and (not name or name in names):
+        return code.strip("\n")
+    found = blocks(answer, lambda code: read(code)[1] is not None)
+    programs = []
+    for block in found or [Block(code=answer)]:
+        code, names = read(block.code)
+        for first in block.first_lines:
+            if names is None:
+                code, names = read(f"{first}\n{block.code}")
+        if names is not None and (block.is_python or name in names):
+            programs.append((code.strip("\n"), names))
+    for place in reversed(range(len(programs))):
+        if name in programs[place][1]:
+            return with_definitions(programs[place][0], programs[:place])
+    if (name or not found) and (code := program_among_words(answer, name=name)):
+        return code
+    if programs:
+        return with_definitions(programs[-1][0], programs[:-1])
+    if not found:
+        return answer.strip("\n") if does_something(answer) else ""
+    return found[-1].code
 
 
 def few_shot_code(answer: str) -> str:
     """Return the program of a continued 3-shot prompt: after [BEGIN] if repeated, before [DONE]. If
-    the model fences its code anyway, the fences count."""
-    answer = answer.partition("[DONE]")[0]
+    the model marks its code as a block anyway, the marks count."""
+    answer = plain(answer).partition("[DONE]")[0]
     answer = answer.partition("[BEGIN]")[2] if "[BEGIN]" in answer else answer
-    return chat_code(answer) if FENCE in answer else answer.strip("\n")
+    if parsed(answer) is None and (code := chat_code(answer)):
+        return code
+    return answer.strip("\n")
+
+
+def plain(answer: str) -> str:
+    """Return an answer without its thinking, without what a tokenizer left at its end, and with
+    line ends as Python writes them. What follows an end of turn is another turn."""
+    answer = after_thinking(answer).replace("\r\n", "\n").removeprefix("\ufeff")
+    for match in _END.finditer(answer):
+        if answer[: match.start()].strip():
+            answer = answer[: match.start()]
+            break
+    return _LAST_ENDS.sub("", answer)
 
 
 def called_function(assertion: str) -> str:
     """Return the function that an assert tests: the outermost called name that is not a builtin."""
-    try:
-        tree = ast.parse(assertion)
-    except SyntaxError:
-        return ""
-    for node in ast.walk(tree):
+    tree = parsed(assertion)
+    for node in ast.walk(tree) if tree is not None else ():
         called = node.func if isinstance(node, ast.Call) else None
         if isinstance(called, ast.Name) and not hasattr(builtins, called.id):
             return called.id
     return ""
-
-
-def _names(code: str) -> set[str] | None:
-    """Return the top-level names of a program; None if it is not Python or has no effect."""
-    try:
-        body = ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    if not any(not isinstance(node, ast.Expr) or isinstance(node.value, ast.Call) for node in body):
-        return None
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    names = {node.name for node in body if isinstance(node, kinds)}
-    for node in body:
-        if isinstance(node, ast.Assign):
-            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return names

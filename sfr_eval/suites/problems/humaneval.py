@@ -1,6 +1,5 @@
 """HumanEval (Chen et al. 2107.03374): function bodies from signature and docstring."""
 
-import operator
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.extract import chat_code
 from sfr_eval.suites.problems.mbpp import fenced
 from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
+from sfr_eval.suites.problems.python_text import parsed, returns
 from sfr_eval.suites.problems.source import (
     HubData,
     check_choice,
@@ -61,6 +61,7 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
         mode="faithful",
         prompt_form=form,
         stop=STOPS if form == "completion" else (),
+        shown="the prompt shows the examples of the docstring",
     )
 
 
@@ -75,7 +76,7 @@ def _problem(row: HumanEvalRow, form: str) -> CodeProblem:
         extract = partial(_whole_function, prompt=row.prompt, name=row.entry_point)
     else:
         prefix, prompt = "", row.prompt
-        extract = partial(operator.add, row.prompt)
+        extract = partial(_completed, prompt=row.prompt, name=row.entry_point)
     return CodeProblem(
         id=row.task_id,
         prompt=prompt,
@@ -94,9 +95,19 @@ def _problem(row: HumanEvalRow, form: str) -> CodeProblem:
 def _whole_function(answer: str, *, prompt: str, name: str) -> str:
     """Put the answer after the prompt, which holds its imports and helpers. A bare function body
     continues the prompt."""
-    code = chat_code(answer, name=name)
+    code = chat_code(answer, name=name, head=prompt)
     if not code:
         return ""
-    if f"def {name}" not in code and code[:1] in " \t":
-        return prompt + code
+    if code[:1] in " \t":
+        return f"{prompt.rstrip()}\n{code}"
     return f"{prompt.rstrip()}\n    pass\n\n\n{code}"
+
+
+def _completed(answer: str, *, prompt: str, name: str) -> str:
+    """Append the answer to the prompt, as the paper does. An answer that is no Python there is read
+    as a chat answer: it may close a fence, or hold the tokens of a template."""
+    program = prompt + answer
+    tree = parsed(program)
+    if tree is not None and not returns(tree):
+        return program
+    return _whole_function(answer, prompt=prompt, name=name) or program

@@ -119,14 +119,14 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
                 raise UserError(f"{where}: must be a record, not {type(row).__name__}")
         rows: Rows = [row for _, row in file_rows]
         places = [where for where, _ in file_rows]
-        identity = file.identity
+        identity, name = file.identity, file.file.name
     else:
         release = settings.release or DEFAULT_RELEASE
         check_choice(release, RELEASES, kind="release", suite="livecodebench")
         hub = HubData(repository=_REPOSITORY, revision=_REVISION, files=RELEASES[release])
         rows = hub.rows(suite="livecodebench")
         places = [f"{_REPOSITORY} row {number}" for number in range(1, len(rows) + 1)]
-        identity = hub.identity
+        identity, name = hub.identity, release
     selection = [
         (place, row)
         for place, row in _checked(rows, places)
@@ -143,6 +143,9 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
         identity=f"{identity}:{first}:{last}",
         mode="lcb-compat",
         prompt_form="chat",
+        release=name,
+        window=settings.window or "",
+        shown="the prompt shows the examples of the statement",
     )
 
 
@@ -166,6 +169,7 @@ def _problem(row: LcbRow, place: int, rows: Rows) -> CodeProblem:
         extract=between_last_fences,
         render=fenced,
         load_tests=partial(_tests, rows, place, row),
+        date=row.contest_date[:10],
         facets={
             "difficulty": row.difficulty,
             "platform": row.platform,

@@ -87,6 +87,8 @@ def load(folder: Path, settings: CodeSettings) -> ProblemSet:
         mode="faithful",
         prompt_form=form,
         stop=(DONE,) if form == "few-shot" else (),
+        release=Path(settings.data).name if settings.data else settings.release or RELEASES[0],
+        shown="the prompt shows the asserts that grade it",
     )
 
 

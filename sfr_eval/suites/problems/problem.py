@@ -1,6 +1,6 @@
 """A coding problem as a suite poses it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sfr_eval.sandbox.types import Problem
@@ -16,6 +16,7 @@ class CodeProblem:
     load_tests: Callable[[], Problem]  # decodes the tests, which may be large, on demand
     system: str = ""
     calls_function: bool = True  # False: reads standard input, or only has a `check`
+    date: str = ""  # of the contest
     facets: Mapping[str, str] = field(default_factory=dict)  # e.g. difficulty, platform, month
     solutions: tuple[str, ...] = ()  # distinct correct answers, as a model would write them
     mutants: tuple[str, ...] = ()  # wrong ones
@@ -31,3 +32,16 @@ class ProblemSet:
     mode: str  # default verdict mode
     prompt_form: str
     stop: tuple[str, ...] = ()
+    release: str = ""  # of the data: its name, or that of a file
+    window: str = ""  # as it was asked for
+    shown: str = ""  # which of the tests the prompt shows
+
+    def about(self, ids: Iterable[str]) -> str:
+        """Say in one line what a number over these problems is of: release, window, how many, first
+        and last contest, and which tests the model could read."""
+        problems = [self.problems[id] for id in dict.fromkeys(ids)]
+        days = sorted(problem.date for problem in problems if problem.date)
+        count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
+        contests = f"contests from {days[0]} to {days[-1]}" if days else ""
+        window = f"window {self.window}" if self.window else ""
+        return ", ".join(filter(None, (self.release, window, count, contests, self.shown)))

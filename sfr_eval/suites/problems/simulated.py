@@ -1,4 +1,4 @@
-"""A simulated model for code suites, whose chance of solving each problem is known.
+"""A simulated model for code and mathematics, whose chance of solving each problem is known.
 
     symbol  code            meaning                                          range
     m       solve           mean chance that an answer is correct            0..1
@@ -12,11 +12,10 @@ Beta distribution. Temperature has no effect.
 """
 
 import hashlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from sfr_eval.errors import UserError
-from sfr_eval.suites.problems.problem import CodeProblem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,12 +24,32 @@ SOLVE, SPREAD = 0.5, 0.3
 _STUCK = "raise NotImplementedError\n"
 
 
+class Solvable(Protocol):
+    """A problem with answers that are known to be right, and others known to be wrong."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def solutions(self) -> tuple[str, ...]:
+        """Right answers."""
+
+    @property
+    def mutants(self) -> tuple[str, ...]:
+        """Wrong answers."""
+
+    @property
+    def render(self) -> Callable[[str], str]:
+        """Makes a reply of an answer."""
+
+
 class SimulatedCoder:
     """See the module. `problems` need reference solutions; without mutants, a program that only
     raises is the wrong answer."""
 
     def __init__(
-        self, problems: Mapping[str, CodeProblem], *, solve: float = SOLVE, spread: float = SPREAD
+        self, problems: Mapping[str, Solvable], *, solve: float = SOLVE, spread: float = SPREAD
     ) -> None:
         for problem in problems.values():
             if not problem.solutions:

@@ -5,17 +5,21 @@ import importlib.util
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.util.assets import available, cache_folder, find_suite
+from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.reading import parsed_json, read_model
 from sfr_eval.util.untrusted import unpacked
 
 Model = TypeVar("Model", bound=BaseModel)
 Rows = Sequence[Mapping[str, Any]]
+_MOST_BYTES = 2**26  # of a download
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +52,11 @@ class HubData:
             from huggingface_hub.constants import HF_HUB_OFFLINE
 
             why = "HF_HUB_OFFLINE is set" if HF_HUB_OFFLINE else "the Hub cannot be reached"
+            bundled = suite in available("tasks") and (find_suite(suite) / "small.jsonl").is_file()
+            small = " (--data small: the bundled set)" if bundled else ""
             raise UserError(
                 f"--suite {suite}: {self.repository} is not in the local cache while {why}; "
-                "load it once online, or pass --data FILE (--data small: the bundled set)"
+                f"load it once online, or pass --data FILE{small}"
             ) from None
 
     def _load(self) -> Rows:
@@ -114,6 +120,46 @@ class FileData:
             for number, line in enumerate(text.split("\n"), start=1)
             if line.strip()
         ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebData:
+    """A file on the web, known by the hash of its content; it is downloaded once."""
+
+    url: str
+    sha256: str
+
+    def file(self, *, suite: str) -> FileData:
+        """Return the file in the cache, after downloading it if it is not there. Its identity is
+        that of the same file given with --data."""
+        file = cache_folder() / "data" / self.sha256[:16] / self.url.rpartition("/")[2]
+        if not (file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == self.sha256):
+            content = self._download(suite=suite)
+            with writing_to(file.parent):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(file, content)
+        return FileData(file=file)
+
+    def _download(self, *, suite: str) -> bytes:
+        from urllib.request import urlopen
+
+        remedy = f"download {self.url} and pass --data FILE"
+        if os.environ.get("HF_HUB_OFFLINE", "0").lower() not in ("", "0", "false", "no", "off"):
+            raise UserError(
+                f"--suite {suite}: its data are not in the cache while HF_HUB_OFFLINE is set; "
+                f"load them once online, or {remedy}"
+            )
+        try:
+            with urlopen(self.url, timeout=60) as answer:
+                content: bytes = answer.read(_MOST_BYTES)
+        except (OSError, HTTPException) as error:
+            raise UserError(f"--suite {suite}: no download ({error}); {remedy}") from None
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise UserError(
+                f"--suite {suite}: {self.url} sent other bytes than those of the pinned release; "
+                "try again, or pass --data FILE"
+            )
+        return content
 
 
 def read_file(kind: type[Model], data: FileData) -> list[Model]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +63,30 @@ def sharpen(probabilities: Sequence[float], beta: float) -> tuple[float, ...]:
     powers = [math.exp(beta * math.log(p / top)) if p > 0 else 0.0 for p in probabilities]
     total = math.fsum(powers)
     return tuple(power / total for power in powers)
+
+
+def truncate(
+    probabilities: Sequence[float], *, top_p: float = 1.0, top_k: int = 0, min_p: float = 0.0
+) -> tuple[float, ...]:
+    """Return the probabilities after min_p, top_k and top_p, in this order and normalised: what the
+    engines do to a model's tokens (`samplers/transformers.py`). Off values change nothing."""
+    if min_p > 0:
+        floor = min_p * max(probabilities)
+        probabilities = _normalised([p if p >= floor else 0.0 for p in probabilities])
+    if 0 < top_k < len(probabilities):
+        edge = sorted(probabilities, reverse=True)[top_k - 1]
+        probabilities = _normalised([p if p >= edge else 0.0 for p in probabilities])
+    if top_p < 1:
+        order = sorted(range(len(probabilities)), key=lambda i: -probabilities[i])
+        before = accumulate((probabilities[i] for i in order), initial=0.0)
+        kept = {i for i, mass in zip(order, before, strict=False) if mass < top_p}
+        probabilities = _normalised([p if i in kept else 0.0 for i, p in enumerate(probabilities)])
+    return tuple(probabilities)
+
+
+def _normalised(weights: Sequence[float]) -> list[float]:
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
 
 
 @dataclass(frozen=True)
@@ -159,6 +183,14 @@ class SlotGrammar:
                 raise ValueError(f"slot {filler.name}: a filler must not be empty or have a hole")
             sentences.append((slot, filler))
         return tuple(sentences)
+
+    def truncated(self, **filters: Any) -> "SlotGrammar":
+        """Return the grammar with the choices of each slot truncated (see `truncate`)."""
+        slots = (
+            Slot(slot.name, slot.entries, truncate(slot.probabilities, **filters))
+            for slot in self.slots
+        )
+        return SlotGrammar(tuple(slots), self.joiner)
 
     def render(self, derivation: Sequence[int]) -> str:
         """Return the text of a derivation: one entry number for each slot."""

@@ -1,6 +1,11 @@
 """pytest tests/suites/problems/test_extract.py"""
 
+from collections.abc import Callable
+from textwrap import indent
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sfr_eval.suites.problems.extract import (
     between_last_fences,
@@ -64,10 +69,107 @@ def test_a_program_is_looked_for_in_the_answer_without_thinking() -> None:
     assert chat_code(reply, name="f") == "return 1"
 
 
+SHARE = "def share(a, b):\n    if b:\n        return a / b\n    return 0.0"
+DOCUMENTED = (
+    'def share(a, b):\n    """\n    ```\n    share(1, 2)\n    ```\n    """\n    return a / b'
+)
+WRAPPERS: dict[str, Callable[[str], str]] = {
+    "plain": lambda code: f"Sure.\n\n```python\n{code}\n```\nIt divides.",
+    "continued": lambda code: f"{code}\n```",
+    "continued, then words": lambda code: f"{code}\n```\n\nIt divides. Use:\n```\nf(1, 2)\n```",
+    "continued, closed on the last line": lambda code: f"{code}```",
+    "in a list": lambda code: f"1. So:\n\n   ```py\n{indent(code, '   ')}\n   ```\n2. Done.",
+    "beside a number": lambda code: f"1. ```py\n{indent(code, '   ')}\n   ```",
+    "indented, its fences not": lambda code: f"```\n{indent(code, '  ')}\n```",
+    "closed on the last line": lambda code: f"```python\n{code}```\nDone.",
+    "behind words": lambda code: f"This divides: ```python\n{code}\n```",
+    "behind words without a language": lambda code: f"**Answer:** ```\n{code}\n```",
+    "tildes": lambda code: f"~~~ python\n{code}\n~~~",
+    "five backticks": lambda code: f"`````python\n{code}\n`````",
+    "quoted": lambda code: indent(f"```\n{code}\n```", "> ", lambda _: True),
+    "attributes": lambda code: f'```python3 id=a1 title="x"\n{code}\n```',
+    "braces": lambda code: f"``` {{.python .numberLines}}\n{code}\n```",
+    "unclosed": lambda code: f"Sure.\n```python\n{code}",
+    "unclosed, then words": lambda code: f"```python\n{code}\n\nThis function divides a by b.",
+    "no fence": lambda code: f"\n{code}\n",
+    "words around": lambda code: f"Here it is:\n\n{code}\n\nThat is all, folks!",
+    "indented between words": lambda code: f"So:\n\n{indent(code, '    ')}\n\nDone.",
+    "end token": lambda code: f"{code}<|im_end|>",
+    "end tokens": lambda code: f"```py\n{code}\n```<|eot_id|><|eot_id|>\n",
+    "closing tag": lambda code: f"{code}</s>",
+    "another turn": lambda code: f"{code}<|im_end|>\n<|im_start|>user\n```py\nx = 1\n```",
+    "html": lambda code: f"<p>So:</p><pre><code>{code}</code></pre>",
+    "tags": lambda code: f"[PYTHON]\n{code}\n[/PYTHON]",
+    "windows": lambda code: f"```python\n{code}\n```\n".replace("\n", "\r\n"),
+    "tabs": lambda code: f"\t```python\n{indent(code, chr(9))}\n\t```",
+    "byte order mark": lambda code: f"\ufeff```python\n{code}\n```",
+    "tests behind": lambda code: f"```python\n{code}\n```\n```python\nassert f(0, 1) == 0\n```",
+    "output behind": lambda code: f"```python\n{code}\n```\nIt prints\n```\n0.5\n```",
+    "shell before": lambda code: f"```bash\npip install x\n```\n```python\n{code}\n```",
+    "example before": lambda code: f"```python\nf(1)\n```\nSo:\n```python\n{code}\n```",
+}
+INDENTED = {"in a list", "beside a number", "tabs", "indented, its fences not", "quoted"}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_one_program_is_read_from_every_kind_of_answer(wrapper: str) -> None:
+    assert chat_code(WRAPPERS[wrapper](SHARE), name="share") == SHARE
+    assert chat_code(WRAPPERS[wrapper](DOCUMENTED), name="share") == DOCUMENTED
+
+
+NAMES = st.from_regex(r"[a-z]{3,8}_[0-9]", fullmatch=True)
+LINES = st.sampled_from(
+    [
+        "x = 1",
+        "if x:\n    x = 2",
+        "# a remark",
+        "s = '''\nA text of\ntwo lines.\n'''",
+        "x = (\n1,\n)",
+    ]
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(NAMES, st.lists(LINES, max_size=4), st.sampled_from([*WRAPPERS]))
+def test_what_was_wrapped_comes_out(name: str, lines: list[str], wrapper: str) -> None:
+    if wrapper in INDENTED:  # a text of several lines changes with its indentation
+        lines = [line for line in lines if "'''" not in line]
+    inner = [line for line in lines if "'''" not in line]
+    code = "\n".join([*lines, f"def {name}():", indent("\n".join([*inner, "return 1"]), "    ")])
+    assert chat_code(WRAPPERS[wrapper](code), name=name) == code
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ("```python\n>>> def f(n):\n...     return n\n```", "def f(n):\n    return n"),
+        ("```def f(n): return n```", "def f(n): return n"),
+        ("```python def f(n): return n```", "def f(n): return n"),
+        ("```python def f(n):\n    return n\n```", "def f(n):\n    return n"),
+        (
+            "```python\ndef g(): ...\n```\n```python\ndef f(n): return g()\n```",
+            "def g(): ...\n\n\ndef f(n): return g()",
+        ),
+        ("```python\ndef f(n): ...\n```\nNo:\n```python\nf = abs\n```", "f = abs"),
+        ("def f(n):\n    return n\n\nExample:\n```\nf(2)\n```", "def f(n):\n    return n"),
+        (
+            "```python\ndef f(n):\n    return n\n\nprint(f(\n```",
+            "def f(n):\n    return n\n\nprint(f(",
+        ),
+        ("def f(n):\n    return n\n\nprint(f(", ""),  # cut: not a program
+        ("f = 1\nx = '<|im_end|>'", "f = 1\nx = '<|im_end|>'"),
+    ],
+)
+def test_rarer_forms_and_code_that_breaks_off(answer: str, code: str) -> None:
+    assert chat_code(answer, name="f") == code
+
+
 def test_a_continued_prompt_ends_at_done_and_skips_begin() -> None:
     assert few_shot_code("def f():\n    pass\n[DONE]\nYou are an expert") == "def f():\n    pass"
     assert few_shot_code("[BEGIN]\ndef f(): pass\n[DONE]") == "def f(): pass"
     assert few_shot_code("```python\ndef f(): pass\n```\n[DONE]") == "def f(): pass"
+    assert few_shot_code("def f(): pass\n```\n[DONE]") == "def f(): pass"
+    assert few_shot_code("def f(): pass<|endoftext|>\n") == "def f(): pass"
     assert few_shot_code("    return 1") == "    return 1"  # indentation is part of it
 
 

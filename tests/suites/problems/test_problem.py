@@ -12,6 +12,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.sandbox.types import AssertsProblem, FunctionalProblem, StdinProblem
 from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.problem import CodeProblem
+from sfr_eval.suites.suite import load_suite
 from tests.suites.problems.conftest import load, problems
 
 DATA = Path(os.environ.get("SFR_EVAL_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -29,6 +30,19 @@ def test_the_bundled_set_is_large_enough_and_unpacks() -> None:
         assert len(problem.mutants) >= 2
         for code in (*problem.solutions, *problem.mutants):
             assert problem.extract(problem.render(code)).strip() == code.strip()
+
+
+def test_a_number_says_of_which_problems_it_is() -> None:
+    suite = load("livecodebench", data="small", window="2023-01:2025-06")
+    first, *_, last = sorted(problem.date for problem in problems(suite))
+    shown = "the prompt shows the examples of the statement"
+    head = f"small.jsonl, window 2023-01:2025-06, {len(suite.queries)} problems"
+    assert suite.about(suite.queries) == f"{head}, contests from {first} to {last}, {shown}"
+    one = next(iter(suite.queries))
+    assert ", 1 problem, contests from " in suite.about([one, one])
+    mbpp = load("mbpp", data="small")
+    assert mbpp.about(mbpp.queries).startswith(f"small, {len(mbpp.queries)} problems, the prompt")
+    assert load_suite("noveltybench").about(["curated-0"]) == ""
 
 
 _JUDGE = """

@@ -91,7 +91,7 @@ def test_a_persona_needs_a_card_and_no_second_system_message(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"file": "none.jsonl"}, r"none.jsonl: cannot be read"),
+        ({"file": "none.jsonl"}, r"none.jsonl: no such file"),
         ({"dataset": "/no/such/set"}, r"data.dataset /no/such/set: cannot be loaded"),
     ],
 )
@@ -118,3 +118,50 @@ def test_the_benchmark_can_leave_a_persona_out() -> None:
     cards = {row["prompt"][0]["content"] for row in everyone}
     assert len(cards) == 9
     assert len({row["prompt"][0]["content"] for row in one}) == 1
+
+
+def test_only_the_completion_of_several_turns_is_learned(tmp_path: Path) -> None:
+    """The earlier replies of a prompt are another model's, and users' turns are never learned."""
+    row = {"prompt": [ASK, SAY, ASK], "completion": [SAY]}
+    train, _ = load(tmp_path, row)
+    assert train == [row]
+    train, _ = load(tmp_path, {"prompt": [ASK], "completion": [SAY, ASK, SAY]}, row)
+    assert train == [{"prompt": [ASK], "completion": [SAY]}, row, row]
+
+
+def test_chats_of_both_kinds_give_a_row_a_reply(tmp_path: Path) -> None:
+    train, _ = load(
+        tmp_path,
+        {"messages": [ASK, SAY, ASK, SAY]},
+        {"prompt": [ASK, SAY, ASK], "completion": [SAY]},
+    )
+    assert [len(row["prompt"]) for row in train] == [1, 3, 3]
+    assert all(row["completion"] == [SAY] for row in train)
+
+
+def test_replies_of_one_chat_are_held_out_together(tmp_path: Path) -> None:
+    row = {"prompt": [ASK], "completion": [SAY, ASK, SAY], "persona": None}
+    earlier = {"prompt": [ASK, SAY, ASK], "completion": [SAY]}
+    train, apart = load(tmp_path, earlier, row, validation=1)
+    assert (len(train), len(apart)) == (1, 2)
+
+
+def test_sharegpt_and_alpaca_rows_and_lists_are_read(tmp_path: Path) -> None:
+    cards = tmp_path / "cards.yaml"
+    cards.write_text(CARDS)
+    spoken = [{"from": "human", "value": "How?"}, {"from": "gpt", "value": "So."}]
+    file = tmp_path / "list.json"
+    file.write_text(
+        json.dumps(
+            [
+                {"conversations": spoken, "persona": "judge"},
+                {"instruction": "How?", "input": "", "output": "So.", "persona": "judge"},
+            ]
+        )
+    )
+    settings = DataSettings.model_validate({"file": file, "personas": cards})
+    train, _ = load_rows(settings)
+    file.write_text("\ufeff" + file.read_text(), encoding="utf-8")
+    assert load_rows(settings)[0] == train
+    card = {"role": "system", "content": "You are a judge."}
+    assert train == [{"prompt": [card, ASK], "completion": [SAY]}] * 2

@@ -1,30 +1,29 @@
-"""Training data: chat JSONL with optional personas, Hub data sets, or the synthetic benchmark.
+"""Training data: chat files, Hub data sets, or the synthetic benchmark.
 
-A row is one of
-
-    {"messages": [{"role": ..., "content": ...}, ...], "persona": "pirate"}
-    {"prompt": [messages] or text, "completion": [messages] or text, "persona": "pirate"}
-
-`persona` is optional and names a card of `personas`: its text becomes the system message.
+Rows have one of the forms of `sfr_eval.util.chat_rows`. `persona` is optional and names a card of
+`personas`: its text becomes the system message.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.spec import PersonaRow
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import find_suite
-from sfr_eval.util.reading import json_lines, read_model, read_yaml
+from sfr_eval.util.chat_rows import Chat, chat_of_row
+from sfr_eval.util.reading import read_model, read_yaml
+from sfr_eval.util.tabular import table_rows
 from sfr_train.data.hub import load_dataset
 from sfr_train.data.world_text import persona_chats
 from sfr_train.settings import Settings
 
-Chat = dict[str, Any]
+Row = dict[str, Any]
 
 
 class WorldRows(Settings):
@@ -38,7 +37,7 @@ class WorldRows(Settings):
 class DataSettings(Settings):
     """The source of the rows: one of file, dataset and world."""
 
-    file: Path | None = Field(None, description="chat JSONL")
+    file: Path | None = Field(None, description="chats: JSON lines or a JSON list")
     dataset: str | None = Field(None, description="data set on the Hub, or a local folder")
     subset: str | None = None
     split: str = "train"
@@ -54,54 +53,27 @@ class DataSettings(Settings):
         return self
 
 
-class Turn(BaseModel):
-    """One message."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-class ChatRow(BaseModel):
-    """One line of a chat file; other fields are ignored."""
-
-    messages: list[Turn] | None = None
-    prompt: list[Turn] | str | None = None
-    completion: list[Turn] | str | None = None
-    persona: str | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> "ChatRow":
-        if (self.messages is None) == (self.prompt is None and self.completion is None):
-            raise ValueError("needs either messages, or prompt and completion")
-        if self.messages is None and (self.prompt is None or self.completion is None):
-            raise ValueError("prompt and completion go together")
-        return self
-
-
 class _Card(PersonaRow):
     model_config = ConfigDict(extra="ignore")
 
 
-def load_rows(settings: DataSettings) -> tuple[list[Chat], list[Chat]]:
+def load_rows(settings: DataSettings) -> tuple[list[Row], list[Row]]:
     """Read training and validation rows: {prompt, completion} or, with several replies, {messages}.
     All rows of a data set have the same keys, because tables need columns."""
     cards = persona_cards(settings.personas) if settings.personas else {}
-    rows = [
-        chat_of(row, cards, where=where, card_file=settings.personas)
+    chats = [
+        _with_card(chat_of_row(row, where=where), cards, where=where, card_file=settings.personas)
         for where, row in islice(_source(settings), settings.limit)
     ]
-    if not rows:
+    if not chats:
         raise UserError("data: has no rows")
-    if any("messages" in row for row in rows):
-        rows = [
-            row if "messages" in row else {"messages": row["prompt"] + row["completion"]}
-            for row in rows
-        ]
     share = settings.validation
-    held_out = round(share * len(rows)) if share < 1 else int(share)
-    if held_out >= len(rows):
-        raise UserError(f"data.validation: {held_out} of {len(rows)} rows leave none to train on")
-    return rows[: len(rows) - held_out], rows[len(rows) - held_out :]
+    held_out = round(share * len(chats)) if share < 1 else int(share)
+    if held_out >= len(chats):
+        raise UserError(f"data.validation: {held_out} of {len(chats)} rows leave none to train on")
+    rows, apart = chats[: len(chats) - held_out], chats[len(chats) - held_out :]
+    whole = learned_whole(chats)
+    return rows_of(rows, whole=whole), rows_of(apart, whole=whole)
 
 
 def persona_cards(file: Path) -> dict[str, str]:
@@ -116,50 +88,47 @@ def persona_cards(file: Path) -> dict[str, str]:
     return {card.id: card.system for card in cards}
 
 
-def chat_of(row: Any, cards: Mapping[str, str], *, where: str, card_file: Path | None) -> Chat:
-    """Turn one row into prompt and completion, with the persona's card first."""
-    if not isinstance(row, dict):
-        raise UserError(f"{where}: must be an object, not {type(row).__name__}")
-    parsed = read_model(ChatRow, row, where=where)
-    if parsed.messages is not None:
-        turns = [turn.model_dump() for turn in parsed.messages]
-        replies = [i for i, turn in enumerate(turns) if turn["role"] == "assistant"]
-        if not replies:
-            raise UserError(f"{where}: has no assistant turn, so there is nothing to train on")
-        turns = turns[: replies[-1] + 1]
-    else:
-        prompt = _turns(parsed.prompt, "user")
-        completion = _turns(parsed.completion, "assistant")
-        if not any(turn["role"] == "assistant" for turn in completion):
-            raise UserError(f"{where}: completion has no assistant turn")
-        turns, replies = prompt + completion, [len(prompt)]
-    if parsed.persona is not None:
-        if parsed.persona not in cards:
-            if card_file is None:
-                raise UserError(f"{where}: names persona `{parsed.persona}`; set data.personas")
-            raise UserError(
-                f"{where}: persona `{parsed.persona}` has no card in {card_file}; "
-                + did_you_mean(parsed.persona, cards)
-            )
-        if turns[0]["role"] == "system":
-            raise UserError(f"{where}: has both a persona and a system message; remove one")
-        turns = [{"role": "system", "content": cards[parsed.persona]}, *turns]
-    if parsed.messages is not None and len(replies) > 1:
-        return {"messages": turns}
-    first = next(i for i, turn in enumerate(turns) if turn["role"] == "assistant")
-    return {"prompt": turns[:first], "completion": turns[first:]}
+def learned_whole(chats: Sequence[Chat]) -> bool:
+    """Return whether some chat has several replies, and all turns of the assistant are learned. If
+    some are not to be, as the earlier turns of a prompt, no mask over whole chats can say so."""
+    several = any(len(list(chat.replies())) > 1 for chat in chats)
+    context = (turn for chat in chats for turn in chat.turns[: chat.start])
+    return several and not any(turn["role"] == "assistant" for turn in context)
 
 
-def _turns(value: Any, role: str) -> list[dict[str, str]]:
-    if isinstance(value, str):
-        return [{"role": role, "content": value}]
-    return [turn.model_dump() for turn in value]
+def rows_of(chats: Sequence[Chat], *, whole: bool) -> list[Row]:
+    """Return a row {messages} of each chat, or, unless `whole`, {prompt, completion} of each
+    reply."""
+    if whole:
+        return [{"messages": list(chat.turns)} for chat in chats]
+    return [
+        {"prompt": list(before), "completion": list(reply)}
+        for chat in chats
+        for before, reply in chat.replies()
+    ]
+
+
+def _with_card(chat: Chat, cards: Mapping[str, str], *, where: str, card_file: Path | None) -> Chat:
+    """Put the card of the chat's persona in front."""
+    if not chat.persona:
+        return chat
+    if chat.persona not in cards:
+        if card_file is None:
+            raise UserError(f"{where}: names persona `{chat.persona}`; set data.personas")
+        raise UserError(
+            f"{where}: persona `{chat.persona}` has no card in {card_file}; "
+            + did_you_mean(chat.persona, cards)
+        )
+    if chat.turns[0]["role"] == "system":
+        raise UserError(f"{where}: has both a persona and a system message; remove one")
+    card = {"role": "system", "content": cards[chat.persona]}
+    return replace(chat, turns=(card, *chat.turns), start=chat.start + 1)
 
 
 def _source(settings: DataSettings) -> Iterator[tuple[str, Any]]:
     """Yield rows, each with its location for error messages."""
     if settings.file is not None:
-        yield from json_lines(settings.file)
+        yield from table_rows(settings.file)
     elif settings.world is not None:
         world = PersonaWorld.load(find_suite("persona"))
         source = settings.world

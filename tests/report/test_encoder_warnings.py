@@ -1,0 +1,29 @@
+"""pytest tests/report/test_encoder_warnings.py"""
+
+import pytest
+
+from sfr_eval.report.encoder_warnings import MULTILINGUAL, encoder_warnings, unreadable
+from sfr_eval.store.results import Notes
+
+
+@pytest.mark.parametrize(
+    ("unknown", "foreign", "said"),
+    [
+        (None, None, []),
+        (0.02, 0.02, []),
+        (0.4, None, ["40% of the characters are unknown"]),  # as emoji
+        (1.0, 1.0, ["100% of the characters are unknown"]),  # as Ethiopic: said once
+        (None, 1.0, ["100% of the letters belong to scripts"]),  # as Cyrillic
+        (0.3, 1.0, ["30% of the characters are unknown", "100% of the letters belong"]),
+    ],
+)
+def test_what_an_encoder_cannot_read_is_said_with_the_way_out(
+    unknown: float | None, foreign: float | None, said: list[str]
+) -> None:
+    notes = Notes(unknown_share=unknown, foreign_share=foreign, foreign_scripts=["Cyrillic"])
+    lines = list(unreadable(notes))
+    assert [line.startswith(start) for line, start in zip(lines, said, strict=True)] == [
+        True
+    ] * len(said)
+    assert all(MULTILINGUAL in line for line in lines)
+    assert list(encoder_warnings(notes)) == lines

@@ -1,0 +1,71 @@
+"""pytest tests/util/test_chat_rows.py"""
+
+from typing import Any
+
+import pytest
+
+from sfr_eval.errors import UserError
+from sfr_eval.util.chat_rows import Chat, chat_of_row
+
+ASK, SAY = {"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}
+RULE = {"role": "system", "content": "Be brief."}
+HUMAN, GPT = {"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}
+
+
+@pytest.mark.parametrize(
+    ("row", "turns", "start"),
+    [
+        ({"messages": [ASK, SAY, ASK]}, (ASK, SAY), 0),
+        ({"prompt": "Why?", "completion": "So."}, (ASK, SAY), 1),
+        ({"prompt": [ASK, SAY, ASK], "completion": [SAY]}, (ASK, SAY, ASK, SAY), 3),
+        ({"conversations": [HUMAN, GPT, HUMAN]}, (ASK, SAY), 0),
+        ({"conversations": [HUMAN, GPT], "system": "Be brief."}, (RULE, ASK, SAY), 0),
+        ({"conversations": [{"from": "system", "value": "Be brief."}, HUMAN, GPT]}, ..., 0),
+        ({"conversation": [HUMAN, {"from": "ChatGPT", "value": "So."}]}, (ASK, SAY), 0),
+        ({"conversations": [ASK, SAY]}, (ASK, SAY), 0),
+        ({"messages": [HUMAN, GPT]}, (ASK, SAY), 0),
+        ({"instruction": "Why?", "input": "", "output": "So."}, (ASK, SAY), 1),
+        ({"instruction": "Why?", "output": "So.", "system": "Be brief."}, (RULE, ASK, SAY), 2),
+        (
+            {"instruction": "Why?", "history": [["Why?", "So."]], "output": "So."},
+            (ASK, SAY, ASK, SAY),
+            3,
+        ),
+    ],
+)
+def test_every_form_of_a_chat(row: Any, turns: Any, start: int) -> None:
+    expected = (RULE, ASK, SAY) if turns is ... else turns
+    assert chat_of_row(row, where="x:1") == Chat(turns=expected, start=start)
+
+
+def test_the_input_of_an_instruction_follows_it() -> None:
+    chat = chat_of_row({"instruction": "Sort.", "input": "3 1", "output": "1 3"}, where="x:1")
+    assert chat.turns[0]["content"] == "Sort.\n3 1"
+
+
+def test_replies_are_what_is_to_be_learned_each_with_what_precedes_it() -> None:
+    chat = chat_of_row({"prompt": [ASK, SAY, ASK], "completion": [SAY, SAY, ASK, SAY]}, where="x")
+    assert list(chat.replies()) == [
+        ((ASK, SAY, ASK), (SAY, SAY)),
+        ((ASK, SAY, ASK, SAY, SAY, ASK), (SAY,)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([ASK], "x:1: must be an object, not list"),
+        ({"conversations": [HUMAN]}, "x:1: has no assistant turn"),
+        ({"conversations": []}, "x:1: conversations: List should have at least 1 item"),
+        ({"conversations": "Hi"}, "x:1: conversations: "),
+        ({"conversations": [HUMAN, {"from": "tool", "value": "4"}, GPT]}, "`tool` is no speaker"),
+        ({"conversations": [HUMAN, {"from": "gpt"}]}, "x:1: conversations.1.value: "),
+        ({"instruction": "Why?", "output": 4}, "x:1: output: "),
+        ({"messages": [ASK, SAY], "persona": 3}, "x:1: persona: must be text, not int"),
+        ({"text": "Why?"}, "needs either messages, or prompt and completion"),
+    ],
+)
+def test_a_bad_row_is_one_line(row: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        chat_of_row(row, where="x:1")
+    assert "\n" not in str(caught.value)

@@ -1,6 +1,6 @@
 """Measures SmolLM2-135M-Instruct, a real model that nobody here trained, and writes the table.
 
-    python scripts/real_results.py runs/real                      # all, a quarter of an hour or more
+    python scripts/real_results.py runs/real     # all steps; a quarter of an hour or more
     python scripts/real_results.py runs/real --page docs/results/index.md
 
 Makes the model's folder first (scripts/real_models.py) unless --model names one. Every step is one

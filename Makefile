@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := HF_HUB_OFFLINE=$${HF_HUB_OFFLINE:-1}
 
-.PHONY: demo check one test slow lint bench docs clean help
+.PHONY: demo real check one test slow lint bench docs clean help
 
 help:
 	@echo "make demo   train the demo model, sample it with vLLM, write a report (minutes)"
+	@echo "make real   a real model (SmolLM2-135M) on NoveltyBench, known answers and more"
 	@echo "make check  lint, types, layers, tests that load no model (two minutes)"
 	@echo "make one    one test, file or folder: make one T=tests/stats"
 	@echo "make test   the test suite, with real vLLM and a wheel"
@@ -18,6 +19,11 @@ help:
 
 demo: $(VENV)/.runtime
 	$(RUN) $(BIN)/sfr-eval demo
+
+# A real model that nobody here trained; SMOLLM2 names its folder, if it is there already.
+real: $(VENV)/.dev
+	$(RUN) $(BIN)/python scripts/real_results.py runs/real --page docs/results/index.md \
+		$(if $(SMOLLM2),--model $(SMOLLM2))
 
 # No engine, no graded program, no browser.
 FAST := $(addprefix tests/,stats metrics store suites gate comparison models util security \

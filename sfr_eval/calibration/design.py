@@ -58,8 +58,9 @@ QUICK = Size(
 WIDE_DIALS = {"cross": 0.3, "within": 0.5}
 LEFT_OUT = (
     *("across", "code", "geometry", "tokens", "judge", "reward", "syntax"),
-    *("novelty", "hivemind"),
+    *("novelty", "hivemind", "answers", "math", "references"),
 )
 """across: its unit is a block of queries, and a calibration of this size has too few of them. The
 others need what a calibration lacks: a checkpoint, a judge, a reward model, problems to solve, a
-tagger, classes of equal answers, the encoder of a published cut."""
+tagger, classes of equal answers, the encoder of a published cut, answers or replies to hold the
+replies against."""

@@ -64,11 +64,15 @@ def expanded(paths: Iterable[Path]) -> list[Path]:
 
 def refuse_run_in(folder: Path) -> None:
     """Raise UserError if a sweep would be written into a run."""
-    if (folder / MANIFEST).exists():
+    with writing_to(folder):
+        holds_run = (folder / MANIFEST).exists()
+    if holds_run:
         raise UserError(f"--output {folder}: holds a run; choose another folder for the sweep")
 
 
 def refuse_sweep_in(folder: Path) -> None:
     """Raise UserError if a run would be written into a sweep."""
-    if (folder / FILE).exists():
+    with writing_to(folder):
+        holds_sweep = (folder / FILE).exists()
+    if holds_sweep:
         raise UserError(f"--output {folder}: holds a sweep; choose another folder for the run")

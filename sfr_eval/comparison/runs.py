@@ -156,9 +156,9 @@ def _read(path: Path) -> ScoredRun:
 
 
 def _labels(runs: Sequence[ScoredRun]) -> list[str]:
-    """Return the models' names, the folders' where two are the same, each with its decoder behind it
-    where the runs have different ones. Where these are the same, too, the folders' names have that
-    of the folder around them (a sweep's), or a number."""
+    """Return the models' names, or the folders' where two models are called the same, each with its
+    decoder behind it where the runs have different ones. Where these are the same, too, the parent
+    folder's name (a sweep's) stands before them, or a number behind them."""
     apart = len({run.decoder for run in runs}) > 1
     decoders = [run.identity.decoder_name for run in runs]
     ends = [f" ({decoder})" if apart and decoder else "" for decoder in decoders]

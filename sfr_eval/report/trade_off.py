@@ -87,7 +87,10 @@ def _curve(
     return Figure(
         title=f"{label(y)} against {inside_sentence(x)}",
         description=(
-            f"From T = {low:g} to {high:g}: {inside_sentence(y)} from "
+            f"At T = {low:g}: {inside_sentence(y)} {first[1].value:.3g}, {inside_sentence(x)} "
+            f"{first[0].value:.3g}."
+            if low == high
+            else f"From T = {low:g} to {high:g}: {inside_sentence(y)} from "
             f"{first[1].value:.3g} to {last[1].value:.3g}, {inside_sentence(x)} from "
             f"{first[0].value:.3g} to {last[0].value:.3g}."
         ),

@@ -122,7 +122,7 @@ def draw_path(
 ) -> None:
     """Draw a curve through the places in the order of their temperatures. Beyond the temperature
     `turn`, from which more heat gives less diversity, it is dashed: there it folds back over itself
-    and is no part of the trade-off."""
+    and does not belong to the trade-off."""
     parts = [("-", label, [t for t in sorted(places) if turn is None or t <= turn])]
     if turn is not None:
         beyond = [t for t in sorted(places) if t >= turn]

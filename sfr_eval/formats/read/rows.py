@@ -76,7 +76,7 @@ class Columns:
 
 def read(source: Source, prompts: Prompts) -> Reading:
     """Read every row of a file and find its prompt."""
-    if next(iter(source.rows()), None) is None:  # raises for what is no record
+    if next(iter(source.rows()), None) is None:  # raises for anything but a record
         raise UserError(f"{source.file}: has no rows")
     columns = columns_of(source.first_rows, prompts.fields, where=str(source.file))
     if source.kind == "table" and columns.text is not None:

@@ -2,13 +2,13 @@
 
 Each table simulates data with a known truth: how often a 95% interval holds it and how wide it is,
 or how often a test errs. docs/design/statistics.md has the tables of the default settings. Run:
-python scripts/coverage.py [--repeats 2000] [--only shares,curves,losses,power]
+python scripts/coverage.py [--repeats 2000] [--only shares,references]
 """
 
 # ruff: noqa: T201  (what this script prints is its result)
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,7 @@ from sfr_eval.stats.arrays import Floats
 from sfr_eval.stats.bounded import share_ends
 from sfr_eval.stats.curves import whole_curve
 from sfr_eval.stats.frontier import Functional, diversity_at_part, hypervolume
-from sfr_eval.stats.intervals import t_half_factor
+from sfr_eval.stats.intervals import DRAWS, bca_mean, t_half_factor, t_interval
 from sfr_eval.stats.noninferiority import patchy_loss_p, positive_mean_p
 from sfr_eval.stats.permutation import sign_flip_p_values
 from sfr_eval.stats.power import smallest_visible
@@ -167,12 +167,88 @@ def power(repeats: int) -> Iterator[str]:
         yield row(str(n), f"{called.mean():.3f}")
 
 
-TABLES = {"shares": shares, "curves": curves, "losses": losses, "power": power}
+def differences(repeats: int) -> Iterator[str]:
+    """Paired differences of two sides that do not differ: how often the interval leaves out 0."""
+    yield row("values of a query", *(f"n = {n}" for n in (20, 50, 148, 400)))
+    for name, draw in (("normal", _normal), ("lognormal, sigma 1.2", _long_tailed),
+                       ("a tenth are 1, else 0", _rare)):  # fmt: skip
+        cells = []
+        for n in (20, 50, 148, 400):
+            random = np.random.default_rng([SEED, n])
+            shape = (repeats, n)
+            samples = (draw(random, shape) - draw(random, shape)).tolist()
+            ends = [t_interval(numbers)[1:] for numbers in samples]
+            bca = [bca_mean(numbers, draws=DRAWS)[:2] for numbers in samples]
+            cells.append(f"{_misses(ends):.3f} (BCa {_misses(bca):.3f})")
+        yield row(name, *cells)
+
+
+def _misses(ends: Sequence[tuple[float, float]]) -> float:
+    return float(np.mean([low > 0 or high < 0 for low, high in ends]))
+
+
+def _normal(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    return random.normal(size=shape)
+
+
+def _long_tailed(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    return random.lognormal(0, 1.2, shape)
+
+
+def _rare(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    return (random.random(shape) < 0.1) * 1.0
+
+
+def references(repeats: int) -> Iterator[str]:
+    """Replies and references of one source at equal numbers: how often sign flips find p <= .05."""
+    yield row("replies, references", "measure of a prompt", "n = 10", "n = 25", "n = 60")
+    for m, r in ((8, 4), (10, 5), (20, 4), (40, 5)):
+        for name, draw, measure in (
+            ("mean of normal numbers", _normal, np.mean),
+            ("largest of lognormal numbers", _long_tailed, np.max),
+            ("spread of lognormal numbers", _long_tailed, np.std),
+            ("most frequent of 50 words", _words, _most_frequent),
+        ):
+            cells = []
+            for n in (10, 25, 60):
+                random = np.random.default_rng([SEED, m, r, n])
+                replies, others = (draw(random, (repeats, n, k)) for k in (m, r))
+                draws = np.stack(
+                    [measure(random.permuted(replies, axis=-1)[..., :r], axis=-1) for _ in range(8)]
+                )
+                one, mean = (side - measure(others, axis=-1) for side in (draws[0], draws.mean(0)))
+                calls = [np.mean(np.array(_flipped(side)) <= 0.05) for side in (one, mean)]
+                cells.append(f"{calls[0]:.3f} (mean of 8 {calls[1]:.3f})")
+            yield row(f"{m}, {r}", name, *cells)
+
+
+def _flipped(samples: Floats) -> list[float]:
+    return sign_flip_p_values(samples.tolist(), flips=1_999)
+
+
+def _words(random: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    chances = 1 / np.arange(1, 51)
+    return random.choice(50, size=shape, p=chances / chances.sum()).astype(np.float64)
+
+
+def _most_frequent(words: Floats, axis: int) -> Floats:
+    equal = words[..., None] == words[..., None, :]
+    return np.asarray(equal.sum(axis=-1).max(axis=axis) / words.shape[axis])
 
 
 def row(*cells: str) -> str:
     """Format a row of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
+
+
+TABLES = {
+    "shares": shares,
+    "curves": curves,
+    "losses": losses,
+    "power": power,
+    "differences": differences,
+    "references": references,
+}
 
 
 def main() -> None:

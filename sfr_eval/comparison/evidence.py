@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sfr_eval.comparison.pairing import Paired
-from sfr_eval.stats.intervals import Interval, mean_interval
+from sfr_eval.stats.intervals import Interval, difference_interval
 from sfr_eval.stats.power import smallest_visible
 
 
@@ -51,7 +51,7 @@ class PairedEvidence:
     @cached_property
     def interval(self) -> Interval | None:
         """The mean difference with its 95 % interval."""
-        return mean_interval(self.differences) if self.n else None
+        return difference_interval(self.differences) if self.n else None
 
     def smallest_visible(self, *, alpha: float, sides: int = 2) -> float | None:
         """Return the smallest difference that a test at this level detects in 80 % of cases."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from sfr_eval.comparison.pairing import shared_temperatures
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.report.numbers import Interval as Shown
-from sfr_eval.stats.intervals import Interval, mean_interval
+from sfr_eval.stats.intervals import Interval, difference_interval
 from sfr_eval.types import PromptKey
 
 SHARE = "valid_share"
@@ -100,9 +100,9 @@ def loss_of_variety(first: GoodVariety, second: GoodVariety) -> LossOfVariety | 
         for side in (0, 1)
     )
     return LossOfVariety(
-        total=mean_interval([a + b for a, b in zip(number, likeness, strict=True)]),
-        fewer_good=mean_interval(number),
-        more_alike=mean_interval(likeness),
+        total=difference_interval([a + b for a, b in zip(number, likeness, strict=True)]),
+        fewer_good=difference_interval(number),
+        more_alike=difference_interval(likeness),
         n=len(parts),
     )
 

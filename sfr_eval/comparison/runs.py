@@ -156,8 +156,9 @@ def _read(path: Path) -> ScoredRun:
 
 
 def _labels(runs: Sequence[ScoredRun]) -> list[str]:
-    """Return the models' names, the folders' where two are the same, numbered ones where these are
-    too. Each has its decoder behind it where the runs have different ones."""
+    """Return the models' names, or the folders' where two models are called the same, each with its
+    decoder behind it where the runs have different ones. Where these are the same, too, the parent
+    folder's name (a sweep's) stands before them, or a number behind them."""
     apart = len({run.decoder for run in runs}) > 1
     decoders = [run.identity.decoder_name for run in runs]
     ends = [f" ({decoder})" if apart and decoder else "" for decoder in decoders]
@@ -167,6 +168,9 @@ def _labels(runs: Sequence[ScoredRun]) -> list[str]:
         labels = [head + end for head, end in zip(heads, ends, strict=True)]
         if len(set(labels)) == len(labels) and all(heads):
             return labels
+    paths = ["/".join(run.folder.resolve().parts[-2:]) for run in runs]
+    if len(set(paths)) == len(paths):
+        return paths
     return [f"{folder} ({number})" for number, folder in enumerate(folders, start=1)]
 
 

@@ -21,7 +21,7 @@ _NAMES = {"CJK": "Chinese"}
 
 @cache
 def script(letter: str) -> str:
-    """Return the script of a letter, as in `Cyrillic`; "" for what is no letter of a script."""
+    """Return the script of a letter, as in `Cyrillic`; "" for any other character."""
     if not letter.isalpha():
         return ""
     name = unicodedata.name(letter, "").partition(" ")[0]

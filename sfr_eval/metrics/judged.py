@@ -69,7 +69,7 @@ LOWEST = Metric(
 )
 METRICS = by_id(LOWEST, *(entry for axis in _AXES for entry in _entries(axis)))
 JUDGED_AXES = ("ctx", "rel", "flu")
-"""Axes of judgement that a good reply must pass, each that was judged; style is no part of it."""
+"""Axes of judgement that a good reply must pass, each that was judged; style is not among them."""
 
 WORDS = 10
 """Number of words that the length slope refers to."""

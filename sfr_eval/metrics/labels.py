@@ -118,8 +118,8 @@ def _style_rows(loaded: Any, suite: "Suite", *, where: str) -> Iterator[StyleRow
         persona = cards.get(_words(system), "")
     if not persona and not suite.other_personas:
         raise UserError(
-            f"{where}: names no persona, and its system message is no persona's card in suite "
-            f"{suite.id}; add persona"
+            f"{where}: names no persona, and its system message is not a persona's card in "
+            f"suite {suite.id}; add persona"
         )
     for before, reply in chat.replies():
         asked = [turn["content"] for turn in before if turn["role"] == "user"]

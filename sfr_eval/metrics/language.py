@@ -198,7 +198,7 @@ def language_of(text: str) -> str | None:
 @lru_cache
 def frequent_words(language: str) -> tuple[str, ...]:
     """Return the frequent words of a language that shares its script, those of three letters or
-    more that are no frequent words of English; none for other languages."""
+    more that are not frequent in English; none for other languages."""
     english = set(_WORDS["latin"]["en"].split())
     words = {name: known for group in _WORDS.values() for name, known in group.items()}
     return tuple(

@@ -38,7 +38,7 @@ def check_base_run(base: Path, suites: dict[str, str], *, output: Path) -> None:
 
 def add_base(folder: RunFolder, base: Path) -> None:
     """Put what is said against the base model into the stored results of a scored run. Raises
-    UserError if `base` is no scored run of its suites."""
+    UserError if `base` is not a scored run of its suites."""
     plan = Manifest.load(folder.path).plan
     check_base_run(base, {part.suite: part.version for part in plan}, output=folder.path)
     with folder:

@@ -1,7 +1,9 @@
 """Reference replies through a run's own metrics, and the run against them.
 
 Many measures depend on the number of replies, so both sides are read at equal numbers, prompt by
-prompt: of the side that has more, several smaller draws are measured and averaged (rarefaction).
+prompt: of the side that has more, one smaller draw is measured. An average over several draws would
+be steadier than the other side's single value. Then a difference and its opposite are not equally
+likely where nothing differs, which the sign flips of the decision assume.
 """
 
 import zlib
@@ -28,8 +30,6 @@ FAMILIES = frozenset(
 NOT_OF_TEXTS = frozenset({"truncation_rate"})
 AMONG_QUESTIONS = frozenset({"relevance", "gated"})
 """Families whose values depend on which questions were asked."""
-DRAWS = 8
-"""Smaller draws that are averaged, where one side has more replies."""
 _SEED = 4_096_417
 _STABLE_ROLES: tuple[Role, ...] = ("quality", "style", "variety", "facts")
 
@@ -141,16 +141,13 @@ def _samples(references: References, suite: str) -> dict[PromptKey, list[Sample]
 def _measured(
     job: Job, replies: Replies, sizes: Mapping[PromptKey, int]
 ) -> dict[str, MetricResult]:
-    """Measure draws of equal size from the replies; in the values, the number of a draw stands for
-    the temperature. Judges and the grammar of a benchmark take no part: they know only the run."""
+    """Measure a draw of equal size from the replies to each prompt. Judges and the grammar of a
+    benchmark take no part: they know only the run."""
     drawn = [
-        replace(
-            reply, sample_id=f"{reply.sample_id}/{number}", temperature=float(number), index=place
-        )
+        replace(reply, index=place)
         for prompt, size in sizes.items()
         if len(replies.get(prompt, ())) >= size
-        for number, draw in enumerate(_draws(replies[prompt], size, prompt))
-        for place, reply in enumerate(draw)
+        for place, reply in enumerate(_draw(replies[prompt], size, prompt))
     ]
     context = replace(
         job.context,
@@ -165,13 +162,12 @@ def _measured(
     return {result.metric: result for result in found}
 
 
-def _draws(replies: Sequence[Sample], size: int, prompt: PromptKey) -> list[list[Sample]]:
-    """Return the replies if there are `size` of them, else draws without replacement, in order."""
+def _draw(replies: Sequence[Sample], size: int, prompt: PromptKey) -> list[Sample]:
+    """Return `size` of the replies, drawn without replacement, in their order."""
     if len(replies) == size:
-        return [list(replies)]
+        return list(replies)
     random = np.random.default_rng([_SEED, zlib.crc32("/".join(prompt).encode())])
-    places = [np.sort(random.permutation(len(replies))[:size]) for _ in range(DRAWS)]
-    return [[replies[place] for place in draw] for draw in places]
+    return [replies[place] for place in np.sort(random.permutation(len(replies))[:size])]
 
 
 def _is_measured(job: Job, replies: Replies, sizes: Mapping[PromptKey, int]) -> bool:
@@ -186,7 +182,7 @@ def _is_measured(job: Job, replies: Replies, sizes: Mapping[PromptKey, int]) -> 
 
 
 def _means(result: MetricResult, *, only: float | None = None) -> dict[PromptKey, float]:
-    """Return the mean of each prompt over its draws and replies, at one temperature or at all."""
+    """Return the mean of each prompt over its replies, at one temperature or at all."""
     numbers: dict[PromptKey, list[float]] = {}
     for value in result.values:
         if value.value is not None and only in (None, value.temperature):

@@ -29,7 +29,7 @@ RULE = (
     "its valid replies says so at 5 % with Holm's correction over all prompts: a model that "
     "follows every law is called in at most 5 % of runs. Variety is called lost where the whole "
     f"interval of the coverage or of the entropy lies below {LOST:g} of what fair draws have, if "
-    "at least half of the replies are valid. Not to be rejected is no proof that a law is "
+    "at least half of the replies are valid. A law that is not rejected is not thereby shown to be "
     "followed: the bands say what the replies can show."
 )
 
@@ -125,7 +125,7 @@ def _extremes(suite: SuiteResults, t: float) -> list[str]:
     apart = [row for row in rows if row.get("p_holm") is not None and row["p_holm"] <= LEVEL]
     if not apart:
         return []
-    worst = max(apart, key=lambda row: row["top_share"] - row["top_fair"])
+    worst = max(apart, key=lambda row: row["tv"] - row["tv_fair"])
     return [
         f"Furthest from its law is {name_of(worst)}: {100 * worst['top_share']:.0f} % of the valid "
         f"replies are {worst['top']!r}, where {100 * worst['top_fair']:.0f} % were asked for."

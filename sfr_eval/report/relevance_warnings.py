@@ -28,7 +28,7 @@ def relevance_warnings(suite: SuiteResults) -> Iterator[str]:
         shares = ", ".join(f"{value:.0%} at T = {t:g}" for t, value in low.items())
         yield (
             f"Few replies are recognised as answers to their own question: {shares}. Variety of "
-            "replies that answer something else, or nothing, is no merit."
+            "replies that answer something else, or nothing, is not a merit."
         )
 
 

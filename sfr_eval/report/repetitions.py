@@ -72,6 +72,10 @@ def _clusters(kind: Kind, samples: Sequence[Sample]) -> list[Cluster]:
         if kind == "opening":
             text = " ".join(text[:MAX_TEXT].split()[:OPENING])
         groups.setdefault(text, []).append(sample)
+    if kind == "opening":  # of replies that are one text, which is shown as such
+        groups = {
+            text: own for text, own in groups.items() if len({s.text.strip() for s in own}) > 1
+        }
     largest = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     return [
         Cluster(

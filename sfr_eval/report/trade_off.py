@@ -87,7 +87,10 @@ def _curve(
     return Figure(
         title=f"{label(y)} against {inside_sentence(x)}",
         description=(
-            f"From T = {low:g} to {high:g}: {inside_sentence(y)} from "
+            f"At T = {low:g}: {inside_sentence(y)} {first[1].value:.3g}, {inside_sentence(x)} "
+            f"{first[0].value:.3g}."
+            if low == high
+            else f"From T = {low:g} to {high:g}: {inside_sentence(y)} from "
             f"{first[1].value:.3g} to {last[1].value:.3g}, {inside_sentence(x)} from "
             f"{first[0].value:.3g} to {last[0].value:.3g}."
         ),
@@ -119,7 +122,7 @@ def draw_path(
 ) -> None:
     """Draw a curve through the places in the order of their temperatures. Beyond the temperature
     `turn`, from which more heat gives less diversity, it is dashed: there it folds back over itself
-    and is no part of the trade-off."""
+    and does not belong to the trade-off."""
     parts = [("-", label, [t for t in sorted(places) if turn is None or t <= turn])]
     if turn is not None:
         beyond = [t for t in sorted(places) if t >= turn]

@@ -64,7 +64,7 @@ RULES_OF_COMPARISON = (
     "sign flips, and intervals that leave out 0 exactly where a row is called. All other rows are "
     "exploratory, each with its own 95 % interval.",
     "Both sides are read at equal numbers of replies to each prompt and in a common window of "
-    "tokens. Where one side has more replies, smaller draws from them are averaged.",
+    "tokens. Where one side has more replies, as many as the other has are drawn from them.",
     "Judges and the tests of programs know only the run: against references, quality is that "
     "replies are recognised as answers to their questions.",
 )

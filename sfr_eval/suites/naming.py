@@ -1,6 +1,6 @@
 """Reads which of the known answers of a question a reply names: exactly one, or none.
 
-Strict, since a reply that hedges, or only mentions an answer on its way, is no draw:
+Strict, since a reply that hedges, or only mentions an answer on its way, does not count:
 
 1. The line read is the first with a word or number in it, without the mark of a list ("1. "). A
    line that names no answer and ends in a colon or an exclamation mark ("Sure, here is one:",

@@ -16,22 +16,26 @@ from sfr_eval.suites.own import own_suite, safe_id
 from sfr_eval.suites.problems.source import HubData
 from sfr_eval.suites.spec import QueryRow, Turn
 from sfr_eval.suites.suite import Suite
+from sfr_eval.util.chat_rows import chat_of_row
+from sfr_eval.util.field_names import (
+    ANSWERS,
+    CATEGORIES,
+    IDS,
+    PROMPTS,
+    REFERENCES,
+    alpaca_question,
+    is_alpaca,
+    role_of,
+    system_of,
+)
 from sfr_eval.util.reading import gathered, one_line
 from sfr_eval.util.tabular import SUFFIXES, stem_suffix, table_rows, text_lines
 
 HUB = "hub:"
 """Begins the name of a data set on the Hub."""
 
-PROMPT_NAMES = (
-    *("prompt", "messages", "conversations", "instruction", "question", "query"),
-    *("text", "input", "problem", "task", "turns", "user"),
-)
-ID_NAMES = ("id", "query_id", "question_id", "task_id", "prompt_id", "uid")
-CATEGORY_NAMES = ("category", "type", "subject", "topic", "difficulty", "level")
-REFERENCE_NAMES = ("references", "reference", "completion", "response", "output", "replies")
-ANSWER_NAMES = ("answers",)
-SYSTEM_NAMES = ("system", "system_prompt")
-_ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
+PROMPT_NAMES = (*PROMPTS, "query", "text", "task", "turns")
+REFERENCE_NAMES = (*REFERENCES, "completion", "response", "output", "replies")
 
 
 def prompt_suite(name: str, *, field: str | None = None) -> Suite:
@@ -83,8 +87,8 @@ def query_of(value: Any, *, number: int, field: str | None, where: str) -> Query
     for reference in REFERENCE_NAMES:
         if reference != name and reference in value:
             replies += _texts(value[reference])
-    own_id = next((value[n] for n in ID_NAMES if isinstance(value.get(n), str | int)), None)
-    category = next((value[n] for n in CATEGORY_NAMES if isinstance(value.get(n), str)), "")
+    own_id = next((value[n] for n in IDS if isinstance(value.get(n), str | int)), None)
+    category = next((value[n] for n in CATEGORIES if isinstance(value.get(n), str)), "")
     try:
         return QueryRow(
             id=safe_id(str(own_id)) if own_id is not None else f"p{number}",
@@ -92,7 +96,7 @@ def query_of(value: Any, *, number: int, field: str | None, where: str) -> Query
             messages=tuple(turns) if len(turns) > 1 else (),
             category=category,
             references=tuple(replies),
-            answers=tuple(text for n in ANSWER_NAMES for text in _texts(value.get(n))),
+            answers=tuple(_texts(value.get(ANSWERS))),
         )
     except ValidationError as error:
         raise UserError(one_line(error, where=f"{where}: {name}: ")) from None
@@ -129,9 +133,12 @@ def _prompt(row: Mapping[str, Any], field: str | None, where: str) -> tuple[str,
                 )
             value = value[part]
         return field, value
+    if is_alpaca(row):
+        if isinstance(row.get("output"), str):
+            chat = chat_of_row(row, where=where)  # with the turns of its history
+            return "instruction", list(chat.turns[: chat.start])
+        return "instruction", alpaca_question(str(row["instruction"]), str(row.get("input") or ""))
     present = [name for name in PROMPT_NAMES if row.get(name) not in (None, "", [])]
-    if {"instruction", "input"} <= set(present):  # Alpaca: the input belongs to the instruction
-        return "instruction", f"{row['instruction']}\n\n{row['input']}"
     if len({str(row[name]) for name in present}) > 1:
         raise UserError(
             f"{where}: the prompt may be {' or '.join(present)}; name it with --prompt-field"
@@ -156,8 +163,8 @@ def _turns(
         raise UserError(f"{where}: {name}: is {type(asked).__name__}, neither text nor messages")
     if not turns:
         raise UserError(f"{where}: {name}: is empty")
-    system = next((row[n] for n in SYSTEM_NAMES if isinstance(row.get(n), str) and row[n]), None)
-    if system is not None and turns[0].role != "system":
+    system = system_of(row)
+    if system and turns[0].role != "system":
         turns.insert(0, Turn(role="system", content=system))
     replies = []
     while turns and turns[-1].role == "assistant":
@@ -176,7 +183,7 @@ def _turn(item: Any, where: str) -> Turn:
     role = str(item.get("role", item.get("from", "")))
     content = item.get("content", item.get("value"))
     try:
-        return Turn.model_validate({"role": _ROLES.get(role, role), "content": content})
+        return Turn.model_validate({"role": role_of(role), "content": content})
     except ValidationError as error:
         raise UserError(one_line(error, where=f"{where}: ")) from None
 

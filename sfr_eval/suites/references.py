@@ -20,14 +20,21 @@ from sfr_eval.suites.suite import Suite
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.thinking import answers
 from sfr_eval.types import PromptKey
+from sfr_eval.util.field_names import (
+    CHATS,
+    IDS,
+    PERSONAS,
+    PROMPTS,
+    REFERENCES,
+    REPLIES,
+    alpaca_question,
+    is_alpaca,
+)
 from sfr_eval.util.tabular import table_rows
 
-QUERY_FIELDS = ("query", "query_id", "id")
-PROMPT_FIELDS = ("prompt", "question", "instruction")
-PERSONA_FIELDS = ("persona",)
-REPLY_FIELDS = ("reply", "text", "response", "completion", "output", "answer")
-LIST_FIELDS = ("replies", "texts", "responses", "completions", "outputs", "references")
-CHAT_FIELDS = ("messages", "conversations")
+_IDS = ("query", *IDS)
+_PROMPTS = tuple(name for name in PROMPTS if name != "user")  # which may name a person
+_REPLIES = (*REPLIES, *REFERENCES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +114,7 @@ def _of_file(suite: Suite, file: Path) -> References:
     for where, row in table_rows(file):
         if not isinstance(row, Mapping):
             raise UserError(f"{where}: must be an object with a question and a reply")
-        chat = next((name for name in CHAT_FIELDS if isinstance(row.get(name), list)), None)
+        chat = next((name for name in CHATS if isinstance(row.get(name), list)), None)
         if chat is not None:
             read = query_of(row, number=1, field=chat, where=where)
             query, named, replies = questions.by_text(read.question, where), "", read.references
@@ -145,7 +152,7 @@ class _Questions:
         what the row calls it."""
         name, asked = (
             str(value).strip() if value is not None else ""
-            for value in (_field(row, QUERY_FIELDS), _field(row, PROMPT_FIELDS))
+            for value in (_field(row, _IDS), _asked(row))
         )
         if not name and not asked:
             raise UserError(
@@ -176,8 +183,14 @@ def _field(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     return next((row[name] for name in names if row.get(name) not in (None, "")), None)
 
 
+def _asked(row: Mapping[str, Any]) -> Any:
+    if is_alpaca(row):
+        return alpaca_question(str(row["instruction"]), str(row.get("input") or ""))
+    return _field(row, _PROMPTS)
+
+
 def _persona(row: Mapping[str, Any], suite: Suite, where: str) -> str:
-    persona = str(_field(row, PERSONA_FIELDS) or "")
+    persona = str(_field(row, PERSONAS) or "")
     if not suite.personas:
         return ""
     if not persona:
@@ -189,13 +202,18 @@ def _persona(row: Mapping[str, Any], suite: Suite, where: str) -> str:
 
 
 def _replies(row: Mapping[str, Any], where: str) -> list[str]:
-    """Return the replies of a row: one, or a list of them."""
-    for name in (*REPLY_FIELDS, *LIST_FIELDS):
-        value = row.get(name)
-        values = value if isinstance(value, list) else [value]
-        if value is not None and all(isinstance(one, str) for one in values):
-            return list(values)
-        if value is not None:
-            raise UserError(f"{where}: {name}: must be a text or a list of texts")
-    known = ", ".join((*REPLY_FIELDS, *LIST_FIELDS))
-    raise UserError(f"{where}: has no reply; name it one of {known}")
+    """Return the replies of a row: one, or a list of them. Raises UserError if two fields hold
+    different ones."""
+    names = ("output",) if is_alpaca(row) and "output" in row else _REPLIES
+    present = [name for name in names if row.get(name) is not None]
+    if any(row[name] != row[present[0]] for name in present[1:]):
+        raise UserError(
+            f"{where}: the reply may be {' or '.join(present)}; leave one of the fields"
+        )
+    if not present:
+        raise UserError(f"{where}: has no reply; name its field `reply`, or `replies` for a list")
+    value = row[present[0]]
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str) for one in values):
+        raise UserError(f"{where}: {present[0]}: must be a text or a list of texts")
+    return list(values)

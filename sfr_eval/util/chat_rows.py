@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sfr_eval.errors import UserError
+from sfr_eval.util.field_names import ROLES, alpaca_question
 from sfr_eval.util.reading import read_model
 
 Turn = dict[str, str]
@@ -20,21 +21,6 @@ Turn = dict[str, str]
 
 CHAT_FIELDS = {"messages", "completion", "conversations", "conversation", "instruction"}
 """Fields of which every form of a chat has one."""
-
-ROLES = {
-    "system": "system",
-    "user": "user",
-    "human": "user",
-    "prompter": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bing": "assistant",
-    "bard": "assistant",
-    "model": "assistant",
-    "bot": "assistant",
-}
-"""Names of speakers in ShareGPT files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,8 +144,8 @@ def _of_sharegpt(row: Mapping[str, Any], *, field: str, where: str) -> list[Turn
         role = ROLES.get(message.speaker.strip().casefold())
         if role is None:
             raise UserError(
-                f"{where}: {field}.{number}: `{message.speaker}` is no speaker that can be trained "
-                f"on; known: {', '.join(ROLES)}"
+                f"{where}: {field}.{number}: `{message.speaker}` is not a known speaker; give "
+                f"one of {', '.join(ROLES)}"
             )
         result.append({"role": role, "content": message.value})
     return result
@@ -169,7 +155,7 @@ def _of_alpaca(row: _Alpaca) -> list[Turn]:
     turns = _system(row.system)
     for question, answer in row.history or ():
         turns += [*_turns(question, "user"), *_turns(answer, "assistant")]
-    question = "\n".join(part for part in (row.instruction, row.input) if part)
+    question = alpaca_question(row.instruction, row.input)
     return [*turns, *_turns(question, "user"), *_turns(row.output, "assistant")]
 
 

@@ -33,7 +33,7 @@ def table_rows(file: Path) -> Iterator[tuple[str, Any]]:
         return _parquet(file, raw)
     text = decoded(raw, where=str(file))
     if stem_suffix(file) in (".csv", ".tsv"):
-        return _separated(file, text, delimiter="\t" if stem_suffix(file) == ".tsv" else ",")
+        return _separated(file, text, delimiter=_delimiter(file, text))
     return _json(file, text)
 
 
@@ -82,6 +82,15 @@ def _parquet(file: Path, raw: bytes) -> Iterator[tuple[str, Any]]:
         raise UserError(f"{file}: damaged Parquet file ({str(error).splitlines()[0]})") from None
     for number, row in enumerate(rows, start=1):
         yield f"{file}: row {number}", row
+
+
+def _delimiter(file: Path, text: str) -> str:
+    """Return what separates the cells: in a .csv also what spreadsheets write in its place."""
+    if stem_suffix(file) == ".tsv":
+        return "\t"
+    header = text.lstrip().partition("\n")[0]
+    cells = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in ",;\t"}
+    return max(cells, key=lambda mark: cells[mark])
 
 
 def _separated(file: Path, text: str, *, delimiter: str) -> Iterator[tuple[str, Any]]:

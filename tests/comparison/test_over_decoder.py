@@ -45,6 +45,11 @@ def test_an_axis_is_the_only_filter_that_differs(runs: dict[str, Path]) -> None:
     assert axis(a, b, c, c) is None  # one value twice
 
 
+def test_runs_of_two_sweeps_are_named_after_their_sweep(tmp_path: Path) -> None:
+    runs = [decoder(tmp_path / sweep / "min_p=0.1", min_p=0.1) for sweep in ("sft", "sfr")]
+    assert [run.label for run in open_runs(runs)] == ["sft/min_p=0.1", "sfr/min_p=0.1"]
+
+
 def test_each_metric_has_a_line_for_each_temperature(runs: dict[str, Path], tmp_path: Path) -> None:
     opened = open_runs([runs[name] for name in "abc"])
     (figure,) = over_decoder(opened, "persona", ["distinct_2_rarefied"])

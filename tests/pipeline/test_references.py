@@ -86,6 +86,18 @@ def test_more_references_are_rarefied_to_the_run_s_number() -> None:
     assert unique.value == pytest.approx(20 * (1 - 0.95**4) / 4, abs=0.03)
 
 
+def test_one_draw_of_the_side_with_more_is_measured() -> None:
+    """A mean over draws would be steadier than the other side's value, so not exchangeable with it:
+    three of nine lengths 0 to 8 have a whole sum that one draw alone has as well."""
+    texts = [" ".join("x" * length) for length in range(1, 10)]
+    one = row(measured({"a": ["x"] * 3}, {"a": texts}), "length")
+    assert one.first is not None
+    assert (3 * one.first) % 1 == pytest.approx(0)
+    assert row(measured({"a": ["x"] * 3}, {"a": texts}), "length") == one  # the draw is fixed
+    other = row(measured({"a": texts}, {"a": ["x"] * 3}), "length")
+    assert (other.first, other.second) == (1.0, one.first)
+
+
 def test_fewer_references_leave_out_what_depends_on_k() -> None:
     model = {"a": ["x", "y", "z", "x"], "b": ["x", "y", "z", "z"]}
     found = measured(model, {"a": ["x", "y"], "b": ["x", "x"]})

@@ -30,7 +30,7 @@ def suite(values: Mapping[str, float], *, half: float | None = 0.02, k: int = 8)
     )
 
 
-REPLIES = ["Sure, here is a joke. Ha.", "Sure, here is a joke. Ha.", "No.", "Sure, here is a cat."]
+REPLIES = ["Sure, here is a joke. Ha.", "Sure, here is a joke. Ha.", "No.", "Sure, here is a joke."]
 
 
 def repeated(texts: list[str]) -> list[str]:
@@ -64,7 +64,7 @@ def test_copies_and_openings_are_quoted() -> None:
     assert repeated(REPLIES) == [
         "50% of the 4 replies are copies: another reply to the same question is the same text.",
         '50% of all replies are "Sure, here is a joke. Ha.", to one question.',
-        '50% of all replies begin with "Sure, here is a joke.", to one question.',
+        '75% of all replies begin with "Sure, here is a joke.", to one question.',
     ]
     assert repeated(["a", "b", "c"]) == [
         "No two of the 3 replies to one question are the same text."

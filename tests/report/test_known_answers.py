@@ -51,8 +51,11 @@ def test_one_answer_for_all_is_called() -> None:
         "bad",
         "The replies do not follow the stated law in 30 of 30 prompts, and variety is lost",
     )
-    assert found.sentences[-1].startswith("Furthest from its law is uniform-symbol: 100 % of the ")
-    assert "are 'H', where 1 % were asked for" in found.sentences[-1]
+    # By distance less that of fair draws, so a question with many answers is not at an advantage.
+    assert found.sentences[-1] == (
+        "Furthest from its law is odds-lottery: 100 % of the valid replies are 'Win', where 10 % "
+        "were asked for."
+    )
 
 
 def test_few_draws_and_few_valid_ones_decide_nothing() -> None:

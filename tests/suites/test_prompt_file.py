@@ -34,6 +34,11 @@ def test_a_text_file_has_a_prompt_a_line(tmp_path: Path) -> None:
         ({"prompt": "Tea?"}, "Tea?"),
         ({"instruction": "Tea?", "input": "", "output": "Yes."}, "Tea?"),
         ({"instruction": "Sum up:", "input": "Tea is hot."}, "Sum up:\n\nTea is hot."),
+        ({"instruction": "Tea?", "input": "", "output": "Yes.", "text": "### All of it"}, "Tea?"),
+        (
+            {"instruction": "Sum up:", "input": "Tea is hot.", "output": "Hot."},
+            "Sum up:\n\nTea is hot.",
+        ),
         ({"question": "Tea?", "answer": "Yes"}, "Tea?"),
         ({"messages": [{"role": "user", "content": "Tea?"}]}, "Tea?"),
         ({"conversations": [{"from": "human", "value": "Tea?"}]}, "Tea?"),
@@ -55,6 +60,13 @@ def test_what_the_assistant_says_last_is_a_reference(tmp_path: Path) -> None:
     (row,) = suite.rows.values()
     assert row.references == ("Yes.", "No.")
     assert [turn.role for turn in row.messages] == ["system", "user"]
+
+
+def test_the_history_of_an_alpaca_row_comes_before_its_question(tmp_path: Path) -> None:
+    row = {"instruction": "And milk?", "input": "", "output": "No.", "history": [["Tea?", "Yes."]]}
+    (query,) = suite_of(tmp_path, row).rows.values()
+    assert [turn.content for turn in query.messages] == ["Tea?", "Yes.", "And milk?"]
+    assert query.references == ("No.",)
 
 
 def test_ids_categories_and_systems_are_kept(tmp_path: Path) -> None:

@@ -51,6 +51,13 @@ def test_a_suite_s_own_references_are_read(suite: Suite) -> None:
     assert references.fewest == 2
 
 
+def test_the_input_of_an_alpaca_row_belongs_to_its_question(tmp_path: Path) -> None:
+    """So that --prompts and --references may be one file."""
+    suite = make_suite(tmp_path / "s", [{"id": "sum", "text": "Sum up:\n\nTea is hot."}])
+    row = {"instruction": "Sum up:", "input": "Tea is hot.", "output": "Hot tea."}
+    assert read(suite, tmp_path / "a.jsonl", json.dumps(row)).texts == {("sum", ""): ("Hot tea.",)}
+
+
 def test_a_suite_without_references_has_none(tmp_path: Path) -> None:
     assert references_of(make_suite(tmp_path / "s", QUERIES[:1]), None) is None
 
@@ -68,6 +75,13 @@ def test_a_suite_without_references_has_none(tmp_path: Path) -> None:
             "h.jsonl",
             '{"messages": [{"role": "user", "content": "Name a tree."}, '
             '{"role": "assistant", "content": "Elm"}]}\n{"id": "tree", "text": "Ash"}',
+        ),
+        ("i.jsonl", '{"task_id": "tree", "generations": ["Elm", "Ash"]}'),
+        ("j.jsonl", '{"input": "Name a tree.", "outputs": ["Elm", "Ash"]}'),
+        (
+            "k.jsonl",
+            '{"instruction": "Name a tree.", "input": "", "output": "Elm", "text": "### '
+            'Instruction: ..."}\n{"id": "tree", "user": "ann", "text": "Ash"}',
         ),
         ("f.jsonl", '{"id": "tree", "prompt": "Name a tree.", "references": ["Elm", "Ash"]}'),
     ],
@@ -94,7 +108,8 @@ def test_rows_for_other_questions_are_counted(suite: Suite, tmp_path: Path) -> N
         ('{"text": "Elm"}', r"a.jsonl:1: names no question; give `query`"),
         ('{"prompt": "Name a bird.", "text": "Owl"}', "two queries ask this; name one by `query`"),
         ('{"id": "tree", "prompt": "Name a bird.", "text": "Owl"}', "tree asks something else"),
-        ('{"query": "tree"}', "has no reply; name it one of reply, text"),
+        ('{"query": "tree"}', "has no reply; name its field `reply`"),
+        ('{"query": "tree", "text": "a", "response": "b"}', "reply may be text or response"),
         ('{"query": "tree", "text": 3}', "text: must be a text or a list of texts"),
         ('{"query": "tree", "replies": ["Elm", null]}', "must be a text or a list of texts"),
         ('["tree", "Elm"]', "must be an object"),

@@ -40,7 +40,7 @@ def test_every_form_of_a_chat(row: Any, turns: Any, start: int) -> None:
 
 def test_the_input_of_an_instruction_follows_it() -> None:
     chat = chat_of_row({"instruction": "Sort.", "input": "3 1", "output": "1 3"}, where="x:1")
-    assert chat.turns[0]["content"] == "Sort.\n3 1"
+    assert chat.turns[0]["content"] == "Sort.\n\n3 1"
 
 
 def test_replies_are_what_is_to_be_learned_each_with_what_precedes_it() -> None:
@@ -58,7 +58,10 @@ def test_replies_are_what_is_to_be_learned_each_with_what_precedes_it() -> None:
         ({"conversations": [HUMAN]}, "x:1: has no assistant turn"),
         ({"conversations": []}, "x:1: conversations: List should have at least 1 item"),
         ({"conversations": "Hi"}, "x:1: conversations: "),
-        ({"conversations": [HUMAN, {"from": "tool", "value": "4"}, GPT]}, "`tool` is no speaker"),
+        (
+            {"conversations": [HUMAN, {"from": "tool", "value": "4"}, GPT]},
+            "`tool` is not a known",
+        ),
         ({"conversations": [HUMAN, {"from": "gpt"}]}, "x:1: conversations.1.value: "),
         ({"instruction": "Why?", "output": 4}, "x:1: output: "),
         ({"messages": [ASK, SAY], "persona": 3}, "x:1: persona: must be text, not int"),

@@ -100,3 +100,16 @@ def test_a_list_in_a_file_named_jsonl_is_a_list(tmp_path: Path) -> None:
         assert [row for _, row in table_rows(file)] == [{"a": 1}, {"a": 2}]
     file.write_text("[1]\n[2]\n")
     assert [row for _, row in table_rows(file)] == [[1], [2]]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_csv_may_have_the_separator_of_a_spreadsheet(tmp_path: Path, mark: str) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(f'prompt{mark}n\n"One, two; three"{mark}1\n', encoding="utf-8")
+    assert [row for _, row in table_rows(file)] == [{"prompt": "One, two; three", "n": "1"}]
+
+
+def test_a_csv_of_one_column_has_no_separator(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("prompt\nTea?\n", encoding="utf-8")
+    assert [row for _, row in table_rows(file)] == [{"prompt": "Tea?"}]

@@ -2,7 +2,7 @@
 
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import Prompts
-from sfr_eval.formats.read.names import SYSTEM_NAMES, TEMPERATURE_NAMES, Row
+from sfr_eval.formats.read.names import TEMPERATURE_NAMES, Row
 from sfr_eval.formats.read.reply import (
     TEMPERATURE_WARNING,
     UNSTATED_TEMPERATURE,
@@ -12,6 +12,7 @@ from sfr_eval.formats.read.reply import (
     texts_of,
 )
 from sfr_eval.formats.read.source import Source
+from sfr_eval.util.field_names import alpaca_question, system_of
 
 NAME = "alpaca"
 
@@ -54,9 +55,8 @@ def _messages(row: Row, where: str) -> list[tuple[str, str]]:
     instruction, extra = row["instruction"], row.get("input")
     if not isinstance(instruction, str):
         raise UserError(f"{where}: instruction: {instruction!r} is not a text")
-    asked = f"{instruction}\n\n{extra}" if isinstance(extra, str) and extra.strip() else instruction
-    system = next((row[n] for n in SYSTEM_NAMES if isinstance(row.get(n), str) and row[n]), None)
-    turns = [("system", system)] if system else []
+    asked = alpaca_question(instruction, extra if isinstance(extra, str) else None)
+    turns = [("system", system)] if (system := system_of(row)) else []
     for pair in row.get("history") or ():
         turns += zip(("user", "assistant"), map(str, pair), strict=False)
     return [*turns, ("user", asked)]

@@ -17,12 +17,13 @@ from typing import Any, Protocol
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.formats.read.names import ID_NAMES, PERSONA_NAMES, Fields, value_at
 from sfr_eval.suites.suite import Suite
+from sfr_eval.util.field_names import role_of
 
 Row = Mapping[str, Any]
 Messages = Sequence[tuple[str, str]]
 """(role, text) of each message; role "" is a prompt whose template has been applied."""
 
-TEXT_NAMES = ("question", "prompt", "text", "input", "instruction", "problem", "question_content")
+_QUERY_TEXTS = ("question", "prompt", "text", "input", "instruction", "problem", "question_content")
 """Fields of a foreign document that may hold the text of a query."""
 _COMMON_WORDS = 0.5
 """A prompt is taken for another wording of a query if they share this part of the shorter one's
@@ -176,7 +177,7 @@ class PromptMap:
     ) -> str:
         user = [text for role, text in messages if role == "user"]
         prompt = "\n".join(text for _, text in messages)
-        texts = [document[name] for name in TEXT_NAMES if isinstance(document.get(name), str)]
+        texts = [document[name] for name in _QUERY_TEXTS if isinstance(document.get(name), str)]
         texts = [*user[-1:], *([prompt] if prompt and not user else []), *texts]
         if self.fields.query is not None:
             name = look_up(row, self.fields.query, option="--query-field", where=where)
@@ -279,11 +280,6 @@ def messages_of(prompt: str) -> list[tuple[str, str]]:
     return chat_turns(prompt) or [("", prompt)]
 
 
-_ROLES = {"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant",
-          "model": "assistant", "developer": "system"}  # fmt: skip
-"""Names that ShareGPT and others give to roles."""
-
-
 def chat_turns(value: Any) -> list[tuple[str, str]]:
     """Return a chat as (role, text): a list of {role, content} or of ShareGPT's {from, value}. []
     if it is something else. Tables hold such a list as JSON text."""
@@ -298,7 +294,7 @@ def chat_turns(value: Any) -> list[tuple[str, str]]:
         if not isinstance(role, str):
             return []
         text = content_text(turn.get("content", turn.get("value", turn.get("text"))))
-        turns.append((_ROLES.get(role, role), text))
+        turns.append((role_of(role), text))
     return turns
 
 

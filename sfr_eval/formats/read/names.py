@@ -1,4 +1,4 @@
-"""What the fields of a row may be called in files of other tools, and which field is meant.
+"""Which field of a row of another tool is meant. See `util.field_names`.
 
 Nothing is guessed: where two fields fit, both are named, with the option that decides.
 """
@@ -9,32 +9,18 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.util.field_names import IDS, PERSONAS, PROMPTS, REPLIES
 
 Row = Mapping[str, Any]
 
-PROMPT_NAMES = (
-    "prompt", "prompts", "question", "instruction", "instructions", "input", "inputs", "problem",
-    "messages", "conversations", "conversation", "chat", "chat_history", "user", "user_prompt",
-    "prompt_text",
-    "question_content", "query_text", "request",
-)  # fmt: skip
-TEXT_NAMES = (
-    "text", "texts", "reply", "replies", "response", "responses", "completion", "completions",
-    "generation", "generations", "generated_text", "output", "outputs", "output_list", "answer",
-    "model_output", "model_response", "model_answer", "prediction", "predictions", "resps",
-    "choices", "assistant", "continuation", "continuations", "generated_code", "generated_codes",
-    "generated_texts", "model_outputs", "samples",
-)  # fmt: skip
 MODEL_NAMES = ("model", "model_name", "model_id", "generator", "llm", "engine")
 SAMPLE_NAMES = ("sample_index", "sample_idx", "sample_num", "completion_id", "epoch", "attempt")
 TEMPERATURE_NAMES = ("temperature", "temp")
-SYSTEM_NAMES = ("system", "system_prompt", "system_message")
-CHAT_NAMES = ("messages", "conversations", "conversation", "chat", "chat_history")
-"""Fields that may hold a whole chat, whose last turn is then the reply."""
-ID_NAMES = ("query", "query_id", "task_id", "question_id", "prompt_id", "id", "uid")
+ID_NAMES = ("query", *IDS)
 """Fields that may name a query by its id."""
-PERSONA_NAMES = ("persona", "persona_id", "style")
-KNOWN_NAMES = frozenset((*PROMPT_NAMES, *TEXT_NAMES, *ID_NAMES))
+PERSONA_NAMES = (*PERSONAS, "style")
+"""Where a suite says which personas there are; elsewhere `style` may be anything."""
+KNOWN_NAMES = frozenset((*PROMPTS, *REPLIES, *ID_NAMES))
 
 
 @dataclass(frozen=True, kw_only=True)

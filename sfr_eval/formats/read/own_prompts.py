@@ -11,12 +11,7 @@ from sfr_eval.formats.read.names import ID_NAMES, Fields
 from sfr_eval.suites.own import own_suite, safe_id
 from sfr_eval.suites.spec import PersonaRow, QueryRow, Turn
 from sfr_eval.suites.suite import Suite
-
-PERSONA_NAMES = ("persona", "persona_id")
-"""Fields that name a persona. `style` may be anything where no suite says that it is a persona."""
-REFERENCE_NAMES = ("references", "reference")
-CATEGORY = "category"
-ANSWERS = "answers"
+from sfr_eval.util.field_names import ANSWERS, CATEGORIES, PERSONAS, REFERENCES
 
 _NUMBERED = "q{}"
 
@@ -113,7 +108,7 @@ class OwnPrompts:
         if self.fields.persona is not None:
             name = look_up(row, self.fields.persona, option="--persona-field", where=where)
         else:
-            stated = (document.get(name) for name in PERSONA_NAMES)
+            stated = (document.get(name) for name in PERSONAS)
             name = next((value for value in stated if isinstance(value, str) and value), "")
         if bool(self.cards) != bool(name) and self.queries:
             raise UserError(
@@ -143,7 +138,7 @@ def _query_row(id: str, query: _Query) -> QueryRow:
         id=id,
         text=turns[0].content if alone else "",
         messages=() if alone else turns,
-        category=next(iter(query.facts.get(CATEGORY, ())), ""),
+        category=next(iter(query.facts.get("category", ())), ""),
         references=query.facts.get("references", ()),
         answers=query.facts.get(ANSWERS, ()),
     )
@@ -151,9 +146,10 @@ def _query_row(id: str, query: _Query) -> QueryRow:
 
 def _facts(document: Row) -> dict[str, tuple[str, ...]]:
     """Return category, references and answers that a row states, as texts."""
+    categories = (document.get(name) for name in CATEGORIES)
     stated = {
-        CATEGORY: document.get(CATEGORY),
-        "references": next((document[n] for n in REFERENCE_NAMES if document.get(n)), None),
+        "category": next((name for name in categories if isinstance(name, str) and name), None),
+        "references": next((document[n] for n in REFERENCES if document.get(n)), None),
         ANSWERS: document.get(ANSWERS),
     }
     texts = {name: _texts(value) for name, value in stated.items()}

@@ -12,13 +12,9 @@ from pydantic import BaseModel, Field
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import Messages, PromptMap, Prompts, chat_turns, look_up
 from sfr_eval.formats.read.names import (
-    CHAT_NAMES,
     MODEL_NAMES,
-    PROMPT_NAMES,
     SAMPLE_NAMES,
-    SYSTEM_NAMES,
     TEMPERATURE_NAMES,
-    TEXT_NAMES,
     Fields,
     Row,
     field_for,
@@ -38,6 +34,7 @@ from sfr_eval.formats.read.reply import (
 )
 from sfr_eval.formats.read.source import Source
 from sfr_eval.types import TEXT_STATUSES, Status
+from sfr_eval.util.field_names import CHATS, PROMPTS, REPLIES, system_of
 from sfr_eval.util.reading import read_model
 
 OWN = {"query", "text"}
@@ -79,7 +76,7 @@ class Columns:
 
 def read(source: Source, prompts: Prompts) -> Reading:
     """Read every row of a file and find its prompt."""
-    if next(iter(source.rows()), None) is None:  # raises for what is no record
+    if next(iter(source.rows()), None) is None:  # raises for anything but a record
         raise UserError(f"{source.file}: has no rows")
     columns = columns_of(source.first_rows, prompts.fields, where=str(source.file))
     if source.kind == "table" and columns.text is not None:
@@ -124,11 +121,11 @@ def columns_of(rows: Sequence[Row], fields: Fields, *, where: str) -> Columns:
     text = fields.text or ("text" if own else None)
     prompt = fields.prompt
     if text is None:
-        others = [name for name in TEXT_NAMES if name != prompt]
+        others = [name for name in REPLIES if name != prompt]
         text = guessed(others, "text", holds_text)
     if prompt is None:
-        names = [name for name in PROMPT_NAMES if name != text]
-        fields_of_chats = {n for row in rows for n in row if plain(n) in CHAT_NAMES}
+        names = [name for name in PROMPTS if name != text]
+        fields_of_chats = {n for row in rows for n in row if plain(n) in CHATS}
         chats = [
             plain(n)
             for n in sorted(fields_of_chats)
@@ -270,8 +267,8 @@ def _messages(row: Row, columns: Columns, where: str) -> tuple[list[tuple[str, s
                 f"`{columns.text}` holds; say which counts with --text-field"
             )
         turns.pop()
-    system = next((row[n] for n in SYSTEM_NAMES if isinstance(row.get(n), str) and row[n]), None)
-    if system is not None and turns[0][0] != "system":
+    system = system_of(row)
+    if system and turns[0][0] != "system":
         turns.insert(0, ("system", system))
     return turns, last
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError, brief_error
-from sfr_eval.formats.read.names import ID_NAMES, KNOWN_NAMES, PROMPT_NAMES, plain
+from sfr_eval.formats.read.names import ID_NAMES, KNOWN_NAMES, plain
+from sfr_eval.util.field_names import PROMPTS
 from sfr_eval.util.untrusted import MAX_UNPACKED_BYTES, bounded_lines, unpacked
 
 Row = Mapping[str, Any]
@@ -57,7 +58,7 @@ _WRAPPERS = (
     "records", "items", "responses", "completions",
 )  # fmt: skip
 """Keys of a JSON object under which its rows may be."""
-_ASKED = {*PROMPT_NAMES, *ID_NAMES}
+_ASKED = {*PROMPTS, *ID_NAMES}
 _DELIMITERS = ",;\t|"
 
 

@@ -68,7 +68,7 @@ def returns(tree: ast.Module) -> bool:
 def readings(code: str) -> Iterator[str]:
     """Yield the ways to read pasted code: as it is, without its common indentation, without the
     prompts and commands of a shell or a notebook, without characters that cannot be seen. The name
-    of the language, left from a fence or a button, is no part of it."""
+    of the language, left from a fence or a button, does not belong to it."""
     code = _LABEL.sub("", code)
     visible = code.translate(_INVISIBLE)
     for text in dict.fromkeys((code, visible)):
@@ -83,7 +83,7 @@ def readings(code: str) -> Iterator[str]:
 def program_among_words(text: str, *, name: str = "") -> str:
     """Return the last run of statements between words that defines a function or class, if that is
     `name` or no name is given; else "". A text that goes on with other functions is one that did
-    not stop, as of a base model. Code that breaks off is no program either: what follows the
+    not stop, as of a base model. Code that breaks off is not a program either: what follows the
     statements must read as words."""
     lines = text.split("\n")
     program, place, budget = "", 0, [_MOST_PARSES]

@@ -30,6 +30,11 @@ def test_ids_that_are_of_replies_or_shared_become_numbers(place: Any, read_one: 
     assert list(read_one(place("b.jsonl", shared)).suite.queries) == ["q1", "q2"]
 
 
+def test_categories_have_the_names_that_prompt_files_know(place: Any, read_one: Any) -> None:
+    run = read_one(place("a.jsonl", rows(subject=lambda n: ["iron", "water"][n])))
+    assert [row.category for row in run.suite.rows.values()] == ["iron", "water"]
+
+
 def test_system_prompts_are_part_of_what_is_asked(place: Any, read_one: Any) -> None:
     two = rows(system=lambda n: "Be brief.") + rows(system=lambda n: "Be kind.")
     run = read_one(place("a.jsonl", two))

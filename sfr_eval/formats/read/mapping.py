@@ -139,23 +139,28 @@ class PromptMap:
         if said:
             return ""
         for text in stated:
-            others = {id: q for id, q in self._normal_queries.items() if len(q) >= _SHORT}
-            if inside := longest_inside(text, others):
+            if inside := longest_inside(text, self._long_queries):
                 return f"that of `{inside[0]}`"
         sets = [_words(text) for text in stated]
         shares = [_common(self._query_words[query], words) for words in sets]
         if max(shares) < _COMMON_WORDS:
             return f"`{_shown(texts[0])}`"
         for words in sets:
+            if _alike(self._query_words[query], words) > _COMMON_WORDS:
+                continue
             near = {id: _alike(others, words) for id, others in self._query_words.items()}
             nearest = max(near, key=lambda id: near[id])
-            if near[nearest] >= _NEARLY_EQUAL and near[query] <= _COMMON_WORDS:
+            if near[nearest] >= _NEARLY_EQUAL:
                 return f"nearly that of `{nearest}`"
         return ""
 
     @cached_property
     def _normal_queries(self) -> dict[str, str]:
         return {id: _normal(text) for id, text in self.suite.queries.items()}
+
+    @cached_property
+    def _long_queries(self) -> dict[str, str]:
+        return {id: text for id, text in self._normal_queries.items() if len(text) >= _SHORT}
 
     @cached_property
     def _query_words(self) -> dict[str, frozenset[str]]:
@@ -184,11 +189,16 @@ class PromptMap:
             self.refuse_another(known, texts[:1], name=name, where=where, said=True)
             return known
         ids = [document[name] for name in ID_NAMES if _is_name(document.get(name))]
-        for name in map(str, (*ids, *names)):
-            query = self.query_named(name)
-            if query is not None:
-                self.refuse_another(query, texts, name=name, where=where)
-                return query
+        named = {n: q for n in map(str, (*ids, *names)) if (q := self.query_named(n)) is not None}
+        for name, query in named.items():
+            self.refuse_another(query, texts, name=name, where=where)
+            other = next((n for n, q in named.items() if q != query), None)
+            if other is not None and not any(texts):
+                raise UserError(
+                    f"{where}: `{name[:60]}` and `{other[:60]}` name two queries; say which field "
+                    "counts with --query-field"
+                )
+            return query
         matches = {query for text in texts if (query := self.query_named(text)) is not None}
         if len(matches) == 1:
             return matches.pop()

@@ -74,7 +74,9 @@ def import_manifest(
         files=tuple(reading.file.name for reading in readings),
         origin=dict(first.origin),
         unknown=tuple(unknown),
-        warnings=tuple(dict.fromkeys([*warnings, *shared_prompts(readings), *suspicions(replies)])),
+        warnings=tuple(
+            dict.fromkeys([*warnings, *shared_prompts(readings), *suspicions(replies, suite)])
+        ),
         **({"missing": len(missing)} if missing else {}),
         **({"fields": fields.given} if fields.given else {}),
     )

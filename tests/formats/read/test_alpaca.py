@@ -3,6 +3,10 @@
 import json
 from typing import Any
 
+import pytest
+
+from sfr_eval.errors import UserError
+
 ROWS = [
     {"instruction": "Translate the word", "input": word, "output": f"le {word}", "generator": model}
     for model in ("one", "two")
@@ -35,3 +39,20 @@ def test_history_and_system_come_before(place: Any, read_one: Any) -> None:
         ("assistant", "Hello"),
         ("user", "And now?"),
     ]
+
+
+@pytest.mark.parametrize(
+    "history", ['[["Hi", "Hello"]]', [{"role": "user", "content": "Hi"}], float("nan"), None, ""]
+)
+def test_a_history_may_be_a_cell_of_a_table(place: Any, read_one: Any, history: Any) -> None:
+    row = {"instruction": "And now?", "input": None, "output": "Tea.", "history": history}
+    (prompt,) = read_one(place("a.jsonl", [row])).suite.prompts()
+    said = [m.content for m in prompt.messages]
+    assert said == (["And now?"] if not history or history != history else [*said[:-1], "And now?"])
+    assert len(said) == {str: 3 if history else 1, list: 2}.get(type(history), 1)
+
+
+def test_another_history_is_refused(place: Any, read_one: Any) -> None:
+    row = {"instruction": "And now?", "output": "Tea.", "history": "we spoke of tea"}
+    with pytest.raises(UserError, match=r"a\.jsonl:1: history: must be pairs"):
+        read_one(place("a.jsonl", [row]))

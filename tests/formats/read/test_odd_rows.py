@@ -7,6 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from sfr_eval.errors import UserError
+from sfr_eval.report.warnings import warnings
+from sfr_eval.store.results import SuiteResults
 
 ASKED = ("Why is rust red?", "Which bird sings at night?")
 
@@ -108,3 +110,21 @@ def test_ids_of_two_queries_in_one_row_are_refused(place: Any, read_one: Any, qu
     assert said.samples[0].query == "3"
     asked = {**row, "prompt": "How deep is the North Sea?"}
     assert read_one(place("c.jsonl", [asked]), suite=quiz).samples[0].query == "3"
+
+
+def test_failed_replies_of_files_are_not_to_be_drawn_again(place: Any, read_one: Any) -> None:
+    run = read_one(place("a.jsonl", [{"prompt": ASKED[0], "response": t} for t in ("x", None)]))
+    suite = SuiteResults(
+        id=run.suite.id,
+        title="",
+        personas={},
+        temperatures=(1.0,),
+        samples=2,
+        estimates={},
+        truth={},
+        notes={},
+        similarity={},
+    )
+    said = " ".join(warnings(suite, run.samples, run.manifest))
+    assert "1 of 2 replies are failures in the files, or have no text there" in said
+    assert "repeat the run command" not in said

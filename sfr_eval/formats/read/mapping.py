@@ -30,6 +30,9 @@ words."""
 _NEARLY_EQUAL = 0.8
 """A prompt that shares so many of both texts' words is another query's, up to a word or two. Data
 sets hold questions that are alike (MBPP 130 and 362), so the nearest one alone tells nothing."""
+_LONG = 30
+"""A text of so many characters that is part of one query's is hardly another one's: suites add
+instructions to a data set's problems."""
 _SHORT = 12
 """A text of fewer characters stands in too many others to tell anything."""
 
@@ -141,6 +144,8 @@ class PromptMap:
         for text in stated:
             if inside := longest_inside(text, self._long_queries):
                 return f"that of `{inside[0]}`"
+            if len(text) >= _LONG and (around := self._around(text)):
+                return f"part of that of `{around}`"
         sets = [_words(text) for text in stated]
         shares = [_common(self._query_words[query], words) for words in sets]
         if max(shares) < _COMMON_WORDS:
@@ -157,6 +162,11 @@ class PromptMap:
     @cached_property
     def _normal_queries(self) -> dict[str, str]:
         return {id: _normal(text) for id, text in self.suite.queries.items()}
+
+    def _around(self, text: str) -> str:
+        """Return the only query that a text is part of; "" if there is none, or several."""
+        queries = [id for id, query in self._normal_queries.items() if text in query]
+        return queries[0] if len(queries) == 1 else ""
 
     @cached_property
     def _long_queries(self) -> dict[str, str]:

@@ -75,7 +75,7 @@ def _history(value: Any, where: str) -> list[tuple[str, str]]:
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):
             value = json.loads(value)
-    pairs = value if isinstance(value, list) else [None]
+    pairs: list[Any] = value if isinstance(value, list) else [None]
     if not all(_is_pair(pair) for pair in pairs):
         raise UserError(f"{where}: history: must be pairs of instruction and reply, or a chat")
     return [turn for pair in pairs for turn in zip(("user", "assistant"), pair, strict=True)]

@@ -200,15 +200,15 @@ class PromptMap:
             return known
         ids = [document[name] for name in ID_NAMES if _is_name(document.get(name))]
         named = {n: q for n in map(str, (*ids, *names)) if (q := self.query_named(n)) is not None}
-        for name, query in named.items():
-            self.refuse_another(query, texts, name=name, where=where)
-            other = next((n for n, q in named.items() if q != query), None)
+        for name, known in named.items():
+            self.refuse_another(known, texts, name=name, where=where)
+            other = next((n for n, q in named.items() if q != known), None)
             if other is not None and not any(texts):
                 raise UserError(
                     f"{where}: `{name[:60]}` and `{other[:60]}` name two queries; say which field "
                     "counts with --query-field"
                 )
-            return query
+            return known
         matches = {query for text in texts if (query := self.query_named(text)) is not None}
         if len(matches) == 1:
             return matches.pop()

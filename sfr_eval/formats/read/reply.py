@@ -121,8 +121,8 @@ def texts_of(value: Any, *, where: str, end: Any = None) -> Iterator[Text]:
             parts = [part for part in inner if isinstance(part, Mapping) and "text" in part]
             inner = "".join(str(part["text"]) for part in parts)
         named = next((value[n] for n in MODEL_NAMES if isinstance(value.get(n), str)), "")
-        for text in texts_of(inner, where=where, end=stated):
-            yield replace(text, model=text.model or named.strip())
+        for reply in texts_of(inner, where=where, end=stated):
+            yield replace(reply, model=reply.model or named.strip())
     elif isinstance(value, Sequence):
         if value and all(isinstance(part, Mapping) and "role" in part for part in value):
             value = [part for part in value if part["role"] == "assistant"][-1:]

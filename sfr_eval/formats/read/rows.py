@@ -110,7 +110,7 @@ def read(source: Source, prompts: Prompts) -> Reading:
     if unstated and not columns.own:
         known = any(reply.temperature != UNSTATED_TEMPERATURE for reply in replies)
         warnings.append(
-            f"{unstated:,} rows state no temperature, unlike others; it is taken as 1."
+            f"{unstated:,} of the rows have no temperature, unlike others; it is taken as 1."
             if known
             else TEMPERATURE_WARNING
         )
@@ -169,7 +169,7 @@ def columns_of(rows: Sequence[Row], fields: Fields, *, where: str) -> Columns:
     return Columns(
         prompt=prompt,
         text=text,
-        model=fields.model or guessed(MODEL_NAMES, "model", _is_name),
+        model=fields.model or guessed(MODEL_NAMES, "model", _names_model),
         sample=fields.sample or (None if own else guessed(SAMPLE_NAMES, "sample", _is_count)),
         temperature=fields.temperature or guessed(TEMPERATURE_NAMES, "temperature", _is_given),
         own=own,
@@ -223,6 +223,9 @@ def _own_reply(row: Row, columns: Columns, prompts: Prompts, model: str, *, wher
     name = row.get("query")
     if isinstance(name, int) and not isinstance(name, bool):
         row = {**row, "query": str(name)}  # ids of data sets may be numbers
+    if isinstance(row.get("sample_id"), int):
+        row = {**row, "sample_id": str(row["sample_id"])}
+    row = {n: value for n, value in row.items() if n in OWN or not is_missing(value)}
     if is_missing(row.get("text")):
         row = {"status": "error", "error": NO_TEXT, **row, "text": ""}
     row = {"status": status_of(_end(row)), **row}
@@ -317,14 +320,22 @@ def _model(row: Row, columns: Columns, where: str) -> str:
     value = row.get(columns.model)
     if columns.model not in row and "." in columns.model:
         value = value_at(row, columns.model, option="--model-field", where=where)
-    if isinstance(value, Mapping):  # promptfoo's and others' {"id": ...}
-        value = value.get("id", value.get("name"))
+    value = _model_name(value)
     if not _is_name(value):
         raise UserError(
             f"{where}: `{columns.model}` names no model ({value!r}); name it, or say which field "
             "does with --model-field"
         )
     return str(value).strip()
+
+
+def _model_name(value: Any) -> Any:
+    """Return what names a model: itself, or the id or name in a record, as promptfoo writes it."""
+    return value.get("id", value.get("name")) if isinstance(value, Mapping) else value
+
+
+def _names_model(value: Any) -> bool:
+    return _is_name(_model_name(value))
 
 
 def _count(value: Any, name: str | None, where: str) -> int | None:

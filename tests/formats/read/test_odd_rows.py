@@ -86,7 +86,9 @@ def test_a_chat_without_a_last_text_has_no_reply(place: Any, read_one: Any) -> N
 
 def test_rows_without_a_temperature_among_others_are_counted(place: Any, read_one: Any) -> None:
     rows = [{"prompt": ASKED[0], "response": "x", "temperature": t} for t in (0.5, None)]
-    assert "1 rows state no temperature, unlike others" in read_one(place("a.jsonl", rows)).said
+    assert (
+        "1 of the rows have no temperature, unlike others" in read_one(place("a.jsonl", rows)).said
+    )
 
 
 def test_replies_that_begin_with_their_prompt_are_told(place: Any, read_one: Any) -> None:
@@ -128,3 +130,15 @@ def test_failed_replies_of_files_are_not_to_be_drawn_again(place: Any, read_one:
     said = " ".join(warnings(suite, run.samples, run.manifest))
     assert "1 of 2 replies are failures in the files, or have no text there" in said
     assert "repeat the run command" not in said
+
+
+def test_records_that_name_models_make_runs(place: Any, read_all: Any) -> None:
+    rows = [{"prompt": ASKED[0], "text": m, "model": {"name": m}} for m in ("one", "two")]
+    assert list(read_all(place("a.jsonl", rows))) == ["one", "two"]
+
+
+def test_fields_of_own_rows_may_be_null(place: Any, read_one: Any) -> None:
+    empty = {"persona": None, "temperature": float("nan"), "seed": None, "status": None}
+    row = {"query": ASKED[0], "text": "x", "sample_id": 7, **empty}
+    (sample,) = read_one(place("a.jsonl", [row])).samples
+    assert (sample.status, sample.temperature, sample.sample_id) == ("ok", 1.0, "7")

@@ -213,6 +213,9 @@ class PromptMap:
         if len(matches) == 1:
             return matches.pop()
         inside = sorted(matches) or longest_inside(_normal(prompt), self._normal_queries)
+        if not inside:
+            parts = [text for text in map(_normal, texts) if len(text) >= _LONG]
+            inside = sorted({query for text in parts if (query := self._around(text))})
         if len(inside) == 1:
             return inside[0]
         if inside:

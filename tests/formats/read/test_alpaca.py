@@ -47,9 +47,8 @@ def test_history_and_system_come_before(place: Any, read_one: Any) -> None:
 def test_a_history_may_be_a_cell_of_a_table(place: Any, read_one: Any, history: Any) -> None:
     row = {"instruction": "And now?", "input": None, "output": "Tea.", "history": history}
     (prompt,) = read_one(place("a.jsonl", [row])).suite.prompts()
-    said = [m.content for m in prompt.messages]
-    assert said == (["And now?"] if not history or history != history else [*said[:-1], "And now?"])
-    assert len(said) == {str: 3 if history else 1, list: 2}.get(type(history), 1)
+    before = {str: ["Hi", "Hello"] if history else [], list: ["Hi"]}
+    assert [m.content for m in prompt.messages] == [*before.get(type(history), []), "And now?"]
 
 
 def test_another_history_is_refused(place: Any, read_one: Any) -> None:

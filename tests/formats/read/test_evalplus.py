@@ -126,3 +126,18 @@ def test_results_hold_samples_by_problem(place: Any, read_one: Any, problems: Pa
     file = place("samples_eval_results.json", json.dumps(results))
     run = read_one(file, suite="humaneval", code={"data": str(problems)})
     assert [s.text for s in run.samples] == ["p0a", "p0b", "p1a", "p1b", "p2a", "p2b"]
+
+
+def test_a_problem_without_replies_at_one_temperature_counts(
+    place: Any, read_one: Any, problems: Path
+) -> None:
+    rows = [
+        {"task_id": f"Own/{n}", "solution": "x = 1", "temperature": t}
+        for n, t in ((0, 0.2), (1, 0.8))
+    ]
+    code = {"data": str(problems)}
+    run = read_one(place("a.jsonl", rows), suite="humaneval", code=code)
+    assert "Not all of the 2 queries have replies at each temperature (1 at T = 0.2" in run.said
+    failed = read_one(place("b.jsonl", rows), suite="humaneval", code=code, missing_fail=True)
+    assert len(failed.samples) == 6
+    assert "Not all" not in failed.said

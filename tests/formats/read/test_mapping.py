@@ -126,3 +126,5 @@ def test_a_text_within_another_query_is_that_query(place: Any, read_one: Any) ->
     moved = {**rows[0], "id": "1"}
     with pytest.raises(UserError, match=r"b\.jsonl:1: `1` names .* part of that of `0`"):
         read_one(place("b.jsonl", [moved]), suite=suite)
+    del rows[0]["id"]
+    assert read_one(place("c.jsonl", rows[:1]), suite=suite).samples[0].query == "0"

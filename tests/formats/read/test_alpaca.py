@@ -47,7 +47,7 @@ def test_history_and_system_come_before(place: Any, read_one: Any) -> None:
 def test_a_history_may_be_a_cell_of_a_table(place: Any, read_one: Any, history: Any) -> None:
     row = {"instruction": "And now?", "input": None, "output": "Tea.", "history": history}
     (prompt,) = read_one(place("a.jsonl", [row])).suite.prompts()
-    before = {str: ["Hi", "Hello"] if history else [], list: ["Hi"]}
+    before: dict[Any, list[str]] = {str: ["Hi", "Hello"] if history else [], list: ["Hi"]}
     assert [m.content for m in prompt.messages] == [*before.get(type(history), []), "And now?"]
 
 

@@ -68,7 +68,7 @@ def _sentences(suite: SuiteResults, t: float, repeated: Repetition | None) -> It
             f"At T = {t:g} two replies to one prompt lie {Interval.of(distance).rounded()} apart "
             "in meaning (0: the same, about 1: nothing in common)."
         )
-    if repeated is not None and suite.samples > 1:
+    if repeated is not None and suite.samples > 1 and repeated.replies > 1:
         yield from _repeated(repeated)
     relevant = suite.at("relevant_share", t)
     if relevant is not None:
@@ -84,7 +84,7 @@ def _repeated(repeated: Repetition) -> Iterator[str]:
         f"{share:.0%} of the {repeated.replies:,} replies are copies: another reply to the same "
         "question is the same text."
         if share
-        else f"No two of the {repeated.replies:,} replies to one question are the same text."
+        else f"Of the {repeated.replies:,} replies, no two to the same question are the same text."
     )
     for kind, verb in (("reply", "are"), ("opening", "begin with")):
         first = next((c for c in repeated.clusters if c.kind == kind), None)

@@ -82,9 +82,10 @@ def _few_queries(run: _Run) -> Iterator[str]:
 
 def _without_text(run: _Run) -> Iterator[str]:
     if count := run.statuses["error"]:
-        yield (
-            f"{count:,} of {len(run.samples):,} requests failed and are left out; "
-            "repeat the run command to draw them again."
+        yield f"{count:,} of {len(run.samples):,} " + (
+            "replies are failures in the files, or have no text there, and are left out."
+            if run.manifest.imported is not None
+            else "requests failed and are left out; repeat the run command to draw them again."
         )
     if count := run.statuses["refused"]:
         yield f"{count:,} of {len(run.samples):,} replies were refused and are left out."

@@ -25,11 +25,13 @@ CHAT_FIELDS = {"messages", "completion", "conversations", "conversation", "instr
 
 @dataclass(frozen=True, kw_only=True)
 class Chat:
-    """Turns, of which those from `start` on are to be learned or measured."""
+    """Turns, of which those from `start` on are to be learned or measured, except the `skipped`
+    ones: a greeting before anything is asked, and what the row itself excludes."""
 
     turns: tuple[Turn, ...]
     start: int
     persona: str = ""
+    skipped: frozenset[int] = frozenset()
 
     def replies(self) -> Iterator[tuple[tuple[Turn, ...], tuple[Turn, ...]]]:
         """Yield (turns before, reply) of each reply from `start` on; turns of the assistant that
@@ -39,7 +41,7 @@ class Chat:
             end = place
             while end < len(self.turns) and self.turns[end]["role"] == "assistant":
                 end += 1
-            if end > place:
+            if end > place and not self.skipped & set(range(place, end)):
                 yield self.turns[:place], self.turns[place:end]
             place = end + 1
 
@@ -114,7 +116,45 @@ def chat_of_row(row: Any, *, where: str) -> Chat:
     ends = [place for place, turn in enumerate(turns) if turn["role"] == "assistant"]
     if not ends:
         raise UserError(f"{where}: has no assistant turn, so there is nothing to train on")
-    return Chat(turns=tuple(turns[: ends[-1] + 1]), start=start, persona=persona or "")
+    _check_text(turns, where=where)
+    chat = Chat(
+        turns=tuple(turns[: ends[-1] + 1]),
+        start=start,
+        persona=persona or "",
+        skipped=_skipped(row, turns, start),
+    )
+    if next(chat.replies(), None) is None:
+        raise UserError(f"{where}: no turn of the assistant answers a user's turn and is to learn")
+    return chat
+
+
+def _skipped(row: Mapping[str, Any], turns: list[Turn], start: int) -> frozenset[int]:
+    """Return the places of replies that are no answers to learn: those before any user's turn, and
+    those marked in the file (`weight` 0 of OpenAI's format, `train` or `loss` false)."""
+    said = {place for place, turn in enumerate(turns) if turn["role"] == "assistant"}
+    users = [place for place, turn in enumerate(turns) if turn["role"] == "user"]
+    early = {place for place in said if place < min(users, default=len(turns))}
+    field = next((n for n in ("completion", "messages", "conversations", "conversation")
+                  if isinstance(row.get(n), list)), None)  # fmt: skip
+    marks = row[field] if field is not None and "instruction" not in row else []
+    offset = len(turns) - len(marks)  # of a system message or a prompt in front
+    off = {
+        offset + place
+        for place, mark in enumerate(marks)
+        if isinstance(mark, Mapping)
+        and (mark.get("weight") == 0 or mark.get("train") is False or mark.get("loss") is False)
+    }
+    return frozenset(said & (off | early if start == 0 else off))
+
+
+def _check_text(turns: list[Turn], *, where: str) -> None:
+    try:
+        "".join(turn["content"] for turn in turns).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{where}: the text holds half of a surrogate pair, which no tokenizer reads; repair "
+            "the file"
+        ) from None
 
 
 def _sharegpt_field(row: Mapping[str, Any]) -> str | None:

@@ -67,7 +67,7 @@ def test_copies_and_openings_are_quoted() -> None:
         '75% of all replies begin with "Sure, here is a joke.", to one question.',
     ]
     assert repeated(["a", "b", "c"]) == [
-        "No two of the 3 replies to one question are the same text."
+        "Of the 3 replies, no two to the same question are the same text."
     ]
 
 

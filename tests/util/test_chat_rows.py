@@ -72,3 +72,26 @@ def test_a_bad_row_is_one_line(row: Any, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         chat_of_row(row, where="x:1")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", [{"weight": 0}, {"train": False}, {"loss": False}])
+@pytest.mark.parametrize("system", [{}, {"system": "Be brief."}])
+def test_replies_that_a_row_excludes_are_context(mark: Any, system: Any) -> None:
+    row = {"conversations": [HUMAN, {**GPT, **mark}, HUMAN, {"from": "gpt", "value": "Yes."}]}
+    ((before, reply),) = chat_of_row({**row, **system}, where="here").replies()
+    assert [turn["content"] for turn in before][-3:] == ["Why?", "So.", "Why?"]
+    assert reply == ({"role": "assistant", "content": "Yes."},)
+    with pytest.raises(UserError, match="no turn of the assistant answers"):
+        chat_of_row({"messages": [ASK, {**SAY, **mark}]}, where="here")
+
+
+def test_a_greeting_before_any_question_is_not_learned() -> None:
+    ((before, reply),) = chat_of_row({"conversations": [GPT, HUMAN, GPT]}, where="here").replies()
+    assert (before, reply) == ((SAY, ASK), (SAY,))
+    with pytest.raises(UserError, match="no turn of the assistant answers"):
+        chat_of_row({"conversations": [GPT]}, where="here")
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    with pytest.raises(UserError, match="here: the text holds half of a surrogate pair"):
+        chat_of_row({"prompt": "Why?", "completion": "\ud83d"}, where="here")

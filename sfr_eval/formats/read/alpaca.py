@@ -1,13 +1,18 @@
 """Alpaca rows and outputs of alpaca_eval: {"instruction", "input"?, "output", "generator"?}."""
 
+import json
+from contextlib import suppress
+from typing import Any
+
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.mapping import Prompts
+from sfr_eval.formats.read.mapping import Prompts, chat_turns
 from sfr_eval.formats.read.names import TEMPERATURE_NAMES, Row
 from sfr_eval.formats.read.reply import (
     TEMPERATURE_WARNING,
     UNSTATED_TEMPERATURE,
     Reading,
     Reply,
+    is_missing,
     temperature_of,
     texts_of,
 )
@@ -57,6 +62,24 @@ def _messages(row: Row, where: str) -> list[tuple[str, str]]:
         raise UserError(f"{where}: instruction: {instruction!r} is not a text")
     asked = alpaca_question(instruction, extra if isinstance(extra, str) else None)
     turns = [("system", system)] if (system := system_of(row)) else []
-    for pair in row.get("history") or ():
-        turns += zip(("user", "assistant"), map(str, pair), strict=False)
-    return [*turns, ("user", asked)]
+    return [*turns, *_history(row.get("history"), where), ("user", asked)]
+
+
+def _history(value: Any, where: str) -> list[tuple[str, str]]:
+    """Return the turns before the instruction: pairs of texts, or a chat; tables hold either as
+    JSON text."""
+    if is_missing(value) or value in ("", [], ()):
+        return []
+    if turns := chat_turns(value):
+        return turns
+    if isinstance(value, str):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
+    pairs: list[Any] = value if isinstance(value, list) else [None]
+    if not all(_is_pair(pair) for pair in pairs):
+        raise UserError(f"{where}: history: must be pairs of instruction and reply, or a chat")
+    return [turn for pair in pairs for turn in zip(("user", "assistant"), pair, strict=True)]
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and [type(text) for text in value] == [str, str]

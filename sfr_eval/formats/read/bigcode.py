@@ -25,7 +25,9 @@ def looks_like(source: Source) -> bool:
         isinstance(lists, list)
         and bool(lists)
         and all(isinstance(texts, list) for texts in lists)
-        and all(isinstance(text, str) for texts in islice(lists, 50) for text in texts)
+        and all(
+            text is None or isinstance(text, str) for texts in islice(lists, 50) for text in texts
+        )
     )
 
 

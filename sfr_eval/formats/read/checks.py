@@ -7,10 +7,14 @@ from typing import TypeVar
 
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.reply import Reading, Reply
+from sfr_eval.suites.suite import Suite
 from sfr_eval.types import TEXT_STATUSES, Cell
 
 Key = TypeVar("Key")
 
+_LONG = 12
+"""A reply may well begin with fewer characters that are its prompt."""
+_MOST = 0.9
 _MANY = 4
 """From this many prompts on, "every text comes in pairs" cannot be a coincidence."""
 
@@ -70,8 +74,10 @@ def shared_prompts(readings: Sequence[Reading]) -> Iterator[str]:
         )
 
 
-def suspicions(replies: Sequence[Reply]) -> Iterator[str]:
+def suspicions(replies: Sequence[Reply], suite: Suite) -> Iterator[str]:
     """Yield warnings for the report about oddities that may be intended."""
+    if suite.code is None:  # whose programs may contain their prompts
+        yield from _echoes(replies, suite)
     cells: dict[Cell, list[Reply]] = defaultdict(list)
     for reply in replies:
         cells[reply.cell].append(reply)
@@ -85,6 +91,21 @@ def suspicions(replies: Sequence[Reply]) -> Iterator[str]:
         yield (
             "Every text occurs an even number of times for its prompt: are the rows doubled? "
             "Doubled rows look like collapse."
+        )
+
+
+def _echoes(replies: Sequence[Reply], suite: Suite) -> Iterator[str]:
+    texts = [reply for reply in replies if reply.status in TEXT_STATUSES and reply.text]
+    prompts = {query: prompt.strip() for query, prompt in suite.queries.items()}
+    echoes = sum(
+        len(prompts[reply.query]) >= _LONG and reply.text.lstrip().startswith(prompts[reply.query])
+        for reply in texts
+    )
+    if echoes > _MOST * len(texts):
+        yield (
+            f"{echoes:,} of {len(texts):,} replies begin with their prompt, as text-generation "
+            "pipelines return it: replies that share a beginning look alike. Take it off, or name "
+            "the field of the reply alone with --text-field."
         )
 
 

@@ -128,7 +128,7 @@ def import_runs(
         answered = {sample.query for sample in samples}
         missing = [query for query in loaded.queries if query not in answered]
         if missing_fail:
-            samples = _with_failures(samples, missing, loaded)
+            samples = _with_failures(samples, loaded)
         manifest = import_manifest(
             part,
             loaded,
@@ -245,9 +245,11 @@ def _sealed(
     return folder, new
 
 
-def _with_failures(samples: Sequence[Sample], missing: Sequence[str], suite: Suite) -> list[Sample]:
-    """Return the samples with an empty answer for each that a missing problem would have had."""
+def _with_failures(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
+    """Return the samples with an empty answer for each that a problem without any at a temperature
+    would have had."""
     cells = Counter(sample.cell for sample in samples)
+    answered = {(sample.query, sample.temperature) for sample in samples}
     empty = [
         Reply(
             where="",
@@ -258,8 +260,9 @@ def _with_failures(samples: Sequence[Sample], missing: Sequence[str], suite: Sui
             text="",
             index=index,
         )
-        for query in missing
+        for query in suite.queries
         for temperature in sorted({sample.temperature for sample in samples})
+        if (query, temperature) not in answered
         for index in range(max(cells.values()))
     ]
     return _in_order([*samples, *_numbered(empty, suite)], suite)

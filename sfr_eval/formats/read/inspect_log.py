@@ -58,8 +58,13 @@ def read(source: Source, prompts: Prompts) -> Reading:
     config = log.eval.model_generate_config.merge(log.plan.config)
     temperature = UNSTATED_TEMPERATURE if config.temperature is None else config.temperature
     replies: list[Reply] = []
+    seen: set[tuple[Any, ...]] = set()
     for sample in _samples(file, log):
         where = f"{file}: sample {sample.id}, epoch {sample.epoch}"
+        said = (sample.id, sample.epoch, *(choice.message.text for choice in sample.output.choices))
+        if said in seen:
+            raise UserError(f"{where}: is in the log twice with the same reply; remove one")
+        seen.add(said)
         _refuse_cached(sample, log.eval.model, where=where)
         query, persona = prompts.find(
             sample.model_dump(include={"id", "input", "target", "metadata"}),
@@ -118,7 +123,7 @@ def _header(file: Path) -> "EvalLog":
         return read_eval_log(str(file), header_only=True, format=_format(file))
     except UserError:
         raise
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, OSError, AssertionError, zipfile.BadZipFile) as error:
         raise UserError(f"{file}: is not an inspect log ({brief_error(error)})") from None
 
 
@@ -139,7 +144,14 @@ def _samples(file: Path, log: "EvalLog") -> "Iterator[EvalSample]":
         )
     except UserError:
         raise
-    except (ValueError, KeyError, IndexError, OSError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        OSError,
+        AssertionError,
+        zipfile.BadZipFile,
+    ) as error:
         raise UserError(f"{file}: a sample cannot be read ({brief_error(error)})") from None
 
 

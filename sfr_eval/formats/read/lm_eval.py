@@ -15,7 +15,13 @@ from pydantic import BaseModel, Field
 
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import Prompts, messages_of
-from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
+from sfr_eval.formats.read.reply import (
+    UNSTATED_TEMPERATURE,
+    Reading,
+    Reply,
+    checked_text,
+    temperature_of,
+)
 from sfr_eval.formats.read.source import Source
 from sfr_eval.types import TEXT_STATUSES, Status
 from sfr_eval.util.reading import read_model
@@ -101,7 +107,7 @@ def read(source: Source, prompts: Prompts) -> Reading:
         query, persona = prompts.find(
             line.model_dump(), document, messages=messages_of(prompt), where=where
         )
-        temperature, warning = _temperature(arguments)
+        temperature, warning = _temperature(arguments, where=where)
         warnings += [warning] if warning else []
         stated = {ours: arguments[name] for name, ours in _SAMPLING.items() if name in arguments}
         if sampling and stated != sampling:
@@ -173,11 +179,11 @@ def _arguments(arguments: Any, *, where: str) -> tuple[str, Mapping[str, Any]]:
     return prompt if isinstance(prompt, str) else json.dumps(prompt), settings
 
 
-def _temperature(arguments: Mapping[str, Any]) -> tuple[float, str]:
+def _temperature(arguments: Mapping[str, Any], *, where: str) -> tuple[float, str]:
     """Return (temperature, warning or ""). lm-eval decodes greedily unless it is told to sample."""
-    stated = arguments.get("temperature")
-    if isinstance(stated, int | float) and not isinstance(stated, bool) and 0 <= stated < 1e3:
-        return (0.0 if arguments.get("do_sample") is False else float(stated)), ""
+    stated = temperature_of(arguments.get("temperature"), where=where)
+    if stated is not None:
+        return (0.0 if arguments.get("do_sample") is False else stated), ""
     if arguments.get("do_sample"):
         return (
             UNSTATED_TEMPERATURE,

@@ -31,6 +31,9 @@ words."""
 _NEARLY_EQUAL = 0.8
 """A prompt that shares so many of both texts' words is another query's, up to a word or two. Data
 sets hold questions that are alike (MBPP 130 and 362), so the nearest one alone tells nothing."""
+_LONG = 30
+"""A text of so many characters that is part of one query's is hardly another one's: suites add
+instructions to a data set's problems."""
 _SHORT = 12
 """A text of fewer characters stands in too many others to tell anything."""
 
@@ -140,23 +143,35 @@ class PromptMap:
         if said:
             return ""
         for text in stated:
-            others = {id: q for id, q in self._normal_queries.items() if len(q) >= _SHORT}
-            if inside := longest_inside(text, others):
+            if inside := longest_inside(text, self._long_queries):
                 return f"that of `{inside[0]}`"
+            if len(text) >= _LONG and (around := self._around(text)):
+                return f"part of that of `{around}`"
         sets = [_words(text) for text in stated]
         shares = [_common(self._query_words[query], words) for words in sets]
         if max(shares) < _COMMON_WORDS:
             return f"`{_shown(texts[0])}`"
         for words in sets:
+            if _alike(self._query_words[query], words) > _COMMON_WORDS:
+                continue
             near = {id: _alike(others, words) for id, others in self._query_words.items()}
             nearest = max(near, key=lambda id: near[id])
-            if near[nearest] >= _NEARLY_EQUAL and near[query] <= _COMMON_WORDS:
+            if near[nearest] >= _NEARLY_EQUAL:
                 return f"nearly that of `{nearest}`"
         return ""
 
     @cached_property
     def _normal_queries(self) -> dict[str, str]:
         return {id: _normal(text) for id, text in self.suite.queries.items()}
+
+    def _around(self, text: str) -> str:
+        """Return the only query that a text is part of; "" if there is none, or several."""
+        queries = [id for id, query in self._normal_queries.items() if text in query]
+        return queries[0] if len(queries) == 1 else ""
+
+    @cached_property
+    def _long_queries(self) -> dict[str, str]:
+        return {id: text for id, text in self._normal_queries.items() if len(text) >= _SHORT}
 
     @cached_property
     def _query_words(self) -> dict[str, frozenset[str]]:
@@ -185,15 +200,23 @@ class PromptMap:
             self.refuse_another(known, texts[:1], name=name, where=where, said=True)
             return known
         ids = [document[name] for name in ID_NAMES if _is_name(document.get(name))]
-        for name in map(str, (*ids, *names)):
-            query = self.query_named(name)
-            if query is not None:
-                self.refuse_another(query, texts, name=name, where=where)
-                return query
+        named = {n: q for n in map(str, (*ids, *names)) if (q := self.query_named(n)) is not None}
+        for name, known in named.items():
+            self.refuse_another(known, texts, name=name, where=where)
+            other = next((n for n, q in named.items() if q != known), None)
+            if other is not None and not any(texts):
+                raise UserError(
+                    f"{where}: `{name[:60]}` and `{other[:60]}` name two queries; say which field "
+                    "counts with --query-field"
+                )
+            return known
         matches = {query for text in texts if (query := self.query_named(text)) is not None}
         if len(matches) == 1:
             return matches.pop()
         inside = sorted(matches) or longest_inside(_normal(prompt), self._normal_queries)
+        if not inside:
+            parts = [text for text in map(_normal, texts) if len(text) >= _LONG]
+            inside = sorted({query for text in parts if (query := self._around(text))})
         if len(inside) == 1:
             return inside[0]
         if inside:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import PromptMap, Prompts
+from sfr_eval.formats.read.names import TEMPERATURE_NAMES
 from sfr_eval.formats.read.reply import UNSTATED_TEMPERATURE, Reading, Reply, checked_text
 from sfr_eval.formats.read.source import Source, open_source
 from sfr_eval.util.reading import read_model
@@ -55,7 +56,9 @@ def looks_like(source: Source) -> bool:
     generations = source.first.get("generations")
     return (
         isinstance(generations, list)
-        and {"id", "prompt"} <= set(source.first)
+        and isinstance(source.first.get("id"), str)
+        and isinstance(source.first.get("prompt"), str)
+        and not set(TEMPERATURE_NAMES) & set(source.first)  # another tool's, which states more
         and all(text is None or isinstance(text, str) for text in generations)
     )
 

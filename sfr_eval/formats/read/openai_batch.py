@@ -4,6 +4,7 @@ The prompts stand in the file of requests: named beside the results, or found in
 there is none, `custom_id` must name a query of the suite.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -55,9 +56,18 @@ def read(source: Source, prompts: Prompts, requests: Mapping[str, Row] | None = 
     asked = requests_beside(source) if requests is None else requests
     replies: list[Reply] = []
     settings: list[dict[str, Any]] = []
+    answered: set[str] = set()
     unstated = False
+    seen: set[str] = set()
     for where, row in source.rows():
-        body = asked.get(str(row.get("custom_id")), {})
+        custom = str(row.get("custom_id"))
+        if (said := json.dumps([custom, row.get("response")], sort_keys=True)) in seen:
+            raise UserError(
+                f"{where}: the result of `{custom}` is there before: rows are doubled; remove one"
+            )
+        seen.add(said)
+        answered.add(custom)
+        body = asked.get(custom, {})
         settings.append({ours: body[name] for name, ours in _SAMPLING.items() if name in body})
         temperature = temperature_of(body.get("temperature"), where=where)
         unstated = unstated or temperature is None
@@ -76,6 +86,12 @@ def read(source: Source, prompts: Prompts, requests: Mapping[str, Row] | None = 
         replies = [replace(reply, model=min(models)) for reply in replies]
     alike = all(each == settings[0] for each in settings)
     warnings = [TEMPERATURE_WARNING] if unstated else []
+    if lacking := set(asked) - answered:
+        warnings.append(
+            f"{len(lacking):,} of the {len(asked):,} requests have no result in "
+            f"{source.file.name}, such as `{min(lacking)}`; those that failed may be in a file of "
+            "errors."
+        )
     if not alike:
         warnings.append("Requests of one file have different sampling settings.")
     return Reading(
@@ -90,7 +106,14 @@ def read(source: Source, prompts: Prompts, requests: Mapping[str, Row] | None = 
 
 def requests_of(source: Source) -> dict[str, Row]:
     """Return the bodies of a file of requests by custom_id."""
-    return {str(row["custom_id"]): row["body"] for _, row in source.rows() if "custom_id" in row}
+    bodies: dict[str, Row] = {}
+    for where, row in source.rows():
+        if "custom_id" not in row:
+            continue
+        custom, body = str(row["custom_id"]), part_of(row, "body")
+        if bodies.setdefault(custom, body) != body:
+            raise UserError(f"{where}: `{custom}` is another request before; repair the ids")
+    return bodies
 
 
 def requests_beside(source: Source) -> dict[str, Row]:

@@ -1,7 +1,7 @@
 """The manifest of a run that was made of other tools' files: its plan, origin and warnings."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sfr_eval.formats.read.checks import shared_prompts, suspicions
@@ -44,6 +44,7 @@ def import_manifest(
     warnings = [warning for reading in readings for warning in reading.warnings]
     if missing:
         warnings.insert(0, _missing(missing, suite, fail=missing_fail))
+    warnings += _uneven(samples)
     unknown = _unstated(readings)
     if unknown and first.format != "rows":
         warnings.append(f"Not stated by the files, and unknown: {', '.join(unknown)}.")
@@ -74,7 +75,9 @@ def import_manifest(
         files=tuple(reading.file.name for reading in readings),
         origin=dict(first.origin),
         unknown=tuple(unknown),
-        warnings=tuple(dict.fromkeys([*warnings, *shared_prompts(readings), *suspicions(replies)])),
+        warnings=tuple(
+            dict.fromkeys([*warnings, *shared_prompts(readings), *suspicions(replies, suite)])
+        ),
         **({"missing": len(missing)} if missing else {}),
         **({"fields": fields.given} if fields.given else {}),
     )
@@ -107,6 +110,20 @@ def _missing(missing: Sequence[str], suite: Suite, *, fail: bool) -> str:
         f"{'has' if count == 1 else 'have'} replies, and all numbers are of {basis}; missing: "
         f"{shown}."
     )
+
+
+def _uneven(samples: Sequence[Sample]) -> Iterator[str]:
+    """Yield a warning if not all queries have replies at all temperatures."""
+    asked: dict[float, set[str]] = {}
+    for sample in samples:
+        asked.setdefault(sample.temperature, set()).add(sample.query)
+    total = len(set().union(*asked.values()))
+    if any(len(queries) < total for queries in asked.values()):
+        shown = ", ".join(f"{len(asked[t]):,} at T = {t:g}" for t in sorted(asked))
+        yield (
+            f"Not all of the {total:,} queries have replies at each temperature ({shown}): numbers "
+            "at different temperatures are of different queries."
+        )
 
 
 def _stated_sampling(readings: Sequence[Reading], suite: Suite) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read.mapping import Messages, Row, content_text, look_up
 from sfr_eval.formats.read.names import ID_NAMES, Fields
+from sfr_eval.formats.read.reply import checked_text
 from sfr_eval.suites.own import own_suite, safe_id
 from sfr_eval.suites.spec import PersonaRow, QueryRow, Turn
 from sfr_eval.suites.suite import Suite
@@ -55,7 +56,7 @@ class OwnPrompts:
         persona = self._persona(row, document, "\n\n".join(system), where)
         if system and not persona:
             turns.insert(0, ("system", "\n\n".join(system)))
-        turns = [(role, text) for role, text in turns if text]
+        turns = [(role, checked_text(text, where=where)) for role, text in turns if text]
         if unknown := {role for role, _ in turns} - {"system", "user", "assistant"}:
             raise UserError(
                 f"{where}: a message of role `{min(unknown)}`, which no prompt here has"

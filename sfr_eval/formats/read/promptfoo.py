@@ -22,7 +22,10 @@ NAME = "promptfoo"
 
 
 def looks_like(source: Source) -> bool:
-    """Return whether this is such an export."""
+    """Return whether this is such an export, in JSON or as lines."""
+    if source.kind == "lines":
+        prompt = source.first.get("prompt")
+        return isinstance(prompt, Mapping) and "raw" in prompt and "provider" in source.first
     rows = _rows(source.document)
     return bool(rows) and isinstance(rows[0], Mapping) and {"prompt", "provider"} <= set(rows[0])
 
@@ -33,8 +36,14 @@ def read(source: Source, prompts: Prompts) -> Reading:
     replies: list[Reply] = []
     caches: dict[tuple[str, Cell], list[bool]] = defaultdict(list)
     unstated = False
-    for number, row in enumerate(_rows(source.document), start=1):
-        where = f"{source.file}: result {number}"
+    rows = (
+        source.rows()
+        if source.kind == "lines"
+        else (
+            (f"{source.file}: result {n}", row) for n, row in enumerate(_rows(source.document), 1)
+        )
+    )
+    for where, row in rows:
         if not isinstance(row, Mapping):
             raise UserError(f"{where}: is not a record")
         temperature = temperature_of(_temperature(row), where=where)

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sfr_eval.endpoints.finish import Ended, how_it_ended
 from sfr_eval.errors import UserError
+from sfr_eval.formats.read.names import MODEL_NAMES
 from sfr_eval.store.given import Given
 from sfr_eval.types import TEXT_STATUSES, Cell, Sample, Status
 
@@ -16,21 +18,18 @@ UNSTATED_TEMPERATURE = 1.0
 TEMPERATURE_WARNING = "The file does not state a temperature; it is taken as 1."
 NO_TEXT = "no text in the file"
 
-_ENDS: Mapping[str, Status] = {
+_ENDS: Mapping[Ended, Status] = {
     "length": "truncated",
-    "max_tokens": "truncated",
-    "model_length": "truncated",
     "content_filter": "refused",
-    "refusal": "refused",
     "error": "error",
 }
-"""Why a reply ended, as servers write it; anything else is an ordinary end."""
+"""What a reply is that did not end by itself."""
 _TEXT_KEYS = (
     "text", "content", "message", "generated_text", "output", "response", "value", "answer",
     "choices",
 )  # fmt: skip
 """Where the text is in a record that stands for a reply."""
-_END_KEYS = ("finish_reason", "stop_reason")
+END_KEYS = ("finish_reason", "stop_reason")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,28 +93,36 @@ class Text:
     text: str
     status: Status = "ok"
     error: str = ""
+    model: str = ""  # that the record around it names
+
+
+def status_of(end: Any) -> Status:
+    """Return what a reply is that ended for this reason, in the spelling of any server."""
+    return _ENDS.get(how_it_ended(end), "ok") if isinstance(end, str) else "ok"
 
 
 def texts_of(value: Any, *, where: str, end: Any = None) -> Iterator[Text]:
     """Yield the replies in a field: a text, a record that holds one, or a list of either. A value
     that is missing (null, NaN) is a failed reply, not an empty one. `end` says why all of them
     ended. Raises UserError for a number, or for a record without a text."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if is_missing(value):
         yield Text("", "error", NO_TEXT)
     elif isinstance(value, str):
-        status = _ENDS.get(str(end).lower(), "ok")
+        status = status_of(end)
         text = checked_text(value, where=where) if status in TEXT_STATUSES else ""
-        yield Text(text, status, NO_TEXT if status == "error" else "")
+        yield Text(text, status, f"ended by `{end}`" if status == "error" else "")
     elif isinstance(value, Mapping):
         key = next((key for key in _TEXT_KEYS if key in value), None)
         if key is None:
             raise UserError(f"{where}: a reply without a text (fields: {', '.join(value)[:80]})")
-        stated = next((value[name] for name in _END_KEYS if value.get(name)), end)
+        stated = next((value[name] for name in END_KEYS if value.get(name)), end)
         inner = value[key]
         if key == "content" and isinstance(inner, Sequence) and not isinstance(inner, str):
             parts = [part for part in inner if isinstance(part, Mapping) and "text" in part]
             inner = "".join(str(part["text"]) for part in parts)
-        yield from texts_of(inner, where=where, end=stated)
+        named = next((value[n] for n in MODEL_NAMES if isinstance(value.get(n), str)), "")
+        for reply in texts_of(inner, where=where, end=stated):
+            yield replace(reply, model=reply.model or named.strip())
     elif isinstance(value, Sequence):
         if value and all(isinstance(part, Mapping) and "role" in part for part in value):
             value = [part for part in value if part["role"] == "assistant"][-1:]
@@ -123,6 +130,11 @@ def texts_of(value: Any, *, where: str, end: Any = None) -> Iterator[Text]:
             yield from texts_of(part, where=where, end=end)
     else:
         raise UserError(f"{where}: the reply is {value!r}, not a text; put texts in quotes")
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a field holds nothing: null, or NaN as tables write it."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def holds_text(value: Any) -> bool:
@@ -146,7 +158,7 @@ def temperature_of(value: Any, *, where: str) -> float | None:
         return None
     if not 0 <= number < math.inf:
         raise UserError(f"{where}: temperature {value!r} must be 0 or more")
-    return number
+    return round(number, 6)  # 0.1 in 32 bits is 0.10000000149
 
 
 def checked_text(text: str, *, where: str) -> str:

@@ -22,6 +22,8 @@ from sfr_eval.formats.read.names import (
     value_at,
 )
 from sfr_eval.formats.read.reply import (
+    END_KEYS,
+    NO_TEXT,
     TEMPERATURE_WARNING,
     UNSTATED_TEMPERATURE,
     Reading,
@@ -29,6 +31,8 @@ from sfr_eval.formats.read.reply import (
     Text,
     checked_text,
     holds_text,
+    is_missing,
+    status_of,
     temperature_of,
     texts_of,
 )
@@ -40,7 +44,6 @@ from sfr_eval.util.reading import read_model
 OWN = {"query", "text"}
 _LIST = re.compile(r"""\s*\[\s*(['"].*['"])?\s*\]\s*\Z""", re.DOTALL)
 """A cell with a list of texts."""
-_FINISH = ("finish_reason", "stop_reason")
 
 
 class GenerationRow(BaseModel):
@@ -80,13 +83,11 @@ def read(source: Source, prompts: Prompts) -> Reading:
         raise UserError(f"{source.file}: has no rows")
     columns = columns_of(source.first_rows, prompts.fields, where=str(source.file))
     if source.kind == "table" and columns.text is not None:
-        cells = [row.get(columns.text) for row in source.first_rows]
-        lists = bool(cells) and all(isinstance(c, str) and _LIST.match(c) for c in cells)
-        columns = replace(columns, lists=lists)
+        columns = replace(columns, lists=_hold_lists(source.first_rows, columns))
     replies: list[Reply] = []
-    stated = False
+    unstated = 0
     for where, whole in source.rows():
-        row = _filled(whole) if source.kind == "table" else whole
+        row = _filled(whole, columns.text) if source.kind == "table" else whole
         model = _model(row, columns, where)
         temperature = _field(row, columns.temperature, "temperature", where)
         if columns.own and not isinstance(row.get("text"), list):
@@ -95,17 +96,37 @@ def read(source: Source, prompts: Prompts) -> Reading:
             replies.append(_own_reply(row, columns, prompts, model, where=where))
             continue
         number = temperature_of(temperature, where=where)
-        stated = stated or number is not None
+        unstated += number is None
         facts = {
             "where": where,
             "temperature": UNSTATED_TEMPERATURE if number is None else number,
             "model": model,
         }
         replies += _replies(row, columns, prompts, facts, where=where)
-    warnings = [] if stated or columns.own else [TEMPERATURE_WARNING]
+    warnings = []
+    if unstated and not columns.own:
+        known = any(reply.temperature != UNSTATED_TEMPERATURE for reply in replies)
+        warnings.append(
+            f"{unstated:,} of the rows have no temperature, unlike others; it is taken as 1."
+            if known
+            else TEMPERATURE_WARNING
+        )
     return Reading(
         file=source.file, format="rows", replies=replies, warnings=warnings, sharded=True
     )
+
+
+def _hold_lists(rows: Sequence[Row], columns: Columns) -> bool:
+    """Return whether the cells of a table hold lists of replies. Where a prompt has several rows,
+    each is one reply, which may be a list that the model wrote."""
+    cells = [cell for row in rows if not is_missing(cell := row.get(str(columns.text)))]
+    if not cells or not all(isinstance(cell, str) and _LIST.match(cell) for cell in cells):
+        return False
+    asked = [
+        tuple(str(row.get(n)) for n in (columns.prompt, columns.model, columns.temperature) if n)
+        for row in rows
+    ]
+    return plain(str(columns.text)).endswith("s") or len(set(asked)) == len(asked)
 
 
 def columns_of(rows: Sequence[Row], fields: Fields, *, where: str) -> Columns:
@@ -145,7 +166,7 @@ def columns_of(rows: Sequence[Row], fields: Fields, *, where: str) -> Columns:
     return Columns(
         prompt=prompt,
         text=text,
-        model=fields.model or guessed(MODEL_NAMES, "model", _is_name),
+        model=fields.model or guessed(MODEL_NAMES, "model", _names_model),
         sample=fields.sample or (None if own else guessed(SAMPLE_NAMES, "sample", _is_count)),
         temperature=fields.temperature or guessed(TEMPERATURE_NAMES, "temperature", _is_given),
         own=own,
@@ -163,7 +184,7 @@ def _replies(
         messages = _question(row["query"], where)
     query, persona = prompts.find(row, document, messages=messages, where=where)
     index = _count(_field(row, columns.sample, "sample", where), columns.sample, where)
-    end = next((row[name] for name in _FINISH if isinstance(row.get(name), str)), None)
+    end = _end(row)
     found = [last] if columns.text is None else _field(row, columns.text, "text", where)
     if columns.lists:
         found = _list_in_cell(found, columns.text, where)
@@ -178,7 +199,7 @@ def _replies(
             text=text.text,
             status=text.status,
             error=text.error,
-            **facts,
+            **(facts if facts["model"] else {**facts, "model": text.model}),
         )
 
 
@@ -186,7 +207,7 @@ def _list_in_cell(cell: Any, name: str | None, where: str) -> Any:
     """Return the list of replies that a cell of a table holds. Raises UserError if it is not JSON,
     but Python's or numpy's way of showing a list, which loses what is in it."""
     try:
-        return json.loads(cell)
+        return cell if cell is None else json.loads(cell)
     except (TypeError, ValueError, RecursionError):
         raise UserError(
             f"{where}: `{name}` holds a list that is not JSON; write one reply a row, or the list "
@@ -199,11 +220,19 @@ def _own_reply(row: Row, columns: Columns, prompts: Prompts, model: str, *, wher
     name = row.get("query")
     if isinstance(name, int) and not isinstance(name, bool):
         row = {**row, "query": str(name)}  # ids of data sets may be numbers
+    if isinstance(row.get("sample_id"), int):
+        row = {**row, "sample_id": str(row["sample_id"])}
+    row = {n: value for n, value in row.items() if n in OWN or not is_missing(value)}
+    if is_missing(row.get("text")):
+        row = {"status": "error", "error": NO_TEXT, **row, "text": ""}
+    row = {"status": status_of(_end(row)), **row}
     values = read_model(GenerationRow, row, where=where)
     messages = _messages(row, columns, where)[0] if columns.prompt in row else []
     query, persona = _own_place(row, values, messages, prompts, where=where)
     checked_text(values.text, where=where)
     facts = {**values.model_dump(), "query": query, "persona": persona}
+    if columns.sample is not None:
+        facts["index"] = _count(_field(row, columns.sample, "sample", where), columns.sample, where)
     if values.status not in TEXT_STATUSES:
         facts["text"] = ""
     if values.status not in ("no_content", "unsupported", "error"):
@@ -248,7 +277,8 @@ def _messages(row: Row, columns: Columns, where: str) -> tuple[list[tuple[str, s
         return [], None
     value = _field(row, columns.prompt, "prompt", where)
     turns = chat_turns(value)
-    if not turns and isinstance(value, str | int | float) and not isinstance(value, bool):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not turns and (isinstance(value, str) or (number and not is_missing(value))):
         turns = [("user", str(value))]
     if not turns:
         raise UserError(
@@ -259,7 +289,7 @@ def _messages(row: Row, columns: Columns, where: str) -> tuple[list[tuple[str, s
     if columns.text is None:
         if turns[-1][0] != "assistant":
             raise UserError(f"{where}: the chat does not end with a reply")
-        last = turns.pop()[1]
+        last = turns.pop()[1] or None
     elif turns[-1][0] == "assistant":
         if turns[-1][1] != _field(row, columns.text, "text", where):
             raise UserError(
@@ -287,14 +317,22 @@ def _model(row: Row, columns: Columns, where: str) -> str:
     value = row.get(columns.model)
     if columns.model not in row and "." in columns.model:
         value = value_at(row, columns.model, option="--model-field", where=where)
-    if isinstance(value, Mapping):  # promptfoo's and others' {"id": ...}
-        value = value.get("id", value.get("name"))
+    value = _model_name(value)
     if not _is_name(value):
         raise UserError(
             f"{where}: `{columns.model}` names no model ({value!r}); name it, or say which field "
             "does with --model-field"
         )
     return str(value).strip()
+
+
+def _model_name(value: Any) -> Any:
+    """Return what names a model: itself, or the id or name in a record, as promptfoo writes it."""
+    return value.get("id", value.get("name")) if isinstance(value, Mapping) else value
+
+
+def _names_model(value: Any) -> bool:
+    return _is_name(_model_name(value))
 
 
 def _count(value: Any, name: str | None, where: str) -> int | None:
@@ -305,14 +343,14 @@ def _count(value: Any, name: str | None, where: str) -> int | None:
     return int(value)
 
 
-def _filled(row: Row) -> Row:
-    """Return a row of a table without the cells that are empty, since they all have every column.
-    A text may be empty."""
-    return {n: v for n, v in row.items() if n in ("query", "text") or not _is_missing(v)}
+def _filled(row: Row, text: str | None) -> Row:
+    """Return a row of a table without the cells that are empty, since they all have every column,
+    but with its text, which may be."""
+    return {n: v for n, v in row.items() if n == text or not (is_missing(v) or v == "")}
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and value != value)
+def _end(row: Row) -> Any:
+    return next((row[name] for name in END_KEYS if isinstance(row.get(name), str)), None)
 
 
 def _asked(value: Any) -> Any:
@@ -339,4 +377,4 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_given(value: Any) -> bool:
-    return not _is_missing(value)
+    return not (is_missing(value) or value == "")

@@ -55,11 +55,10 @@ _BOMS = {  # the longer ones first
 }
 _WRAPPERS = (
     "data", "rows", "results", "samples", "examples", "instances", "generations", "outputs",
-    "records", "items", "responses", "completions",
+    "records", "items", "responses", "completions", "request_states",
 )  # fmt: skip
 """Keys of a JSON object under which its rows may be."""
-_ASKED = {*PROMPTS, *ID_NAMES}
-_DELIMITERS = ",;\t|"
+_ASKED, _DELIMITERS = {*PROMPTS, *ID_NAMES}, ",;\t|"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +101,8 @@ def open_source(file: Path) -> Source:
     if not head and file.suffix not in LOG_SUFFIXES:
         raise UserError(f"{file}: is empty")
     if head.startswith((_GZIP, _ZSTD)):
-        raw = _file_bytes(file)
-        where = str(file)
-        content = (
-            unpacked(raw, where=where) if head.startswith(_GZIP) else _unpacked_zstd(raw, file)
-        )
+        raw, gzip = _file_bytes(file), head.startswith(_GZIP)
+        content = unpacked(raw, where=str(file)) if gzip else _unpacked_zstd(raw, file)
         return _opened(file, content[:16], content)
     return _opened(file, head, None)
 
@@ -118,9 +114,8 @@ def _opened(file: Path, head: bytes, content: bytes | None) -> Source:
     if head.startswith(_ZIP):
         if file.suffix in LOG_SUFFIXES and content is None:
             return Source(file, "log", tuple)
-        what = (
-            "a spreadsheet; save it as CSV" if ".xls" in file.name else "a zip archive; unpack it"
-        )
+        sheet = ".xls" in file.name
+        what = "a spreadsheet; save it as CSV" if sheet else "a zip archive; unpack it"
         raise UserError(f"{file}: is {what}")
     for magic, what in _OTHERS.items():
         if head.startswith(magic):
@@ -261,14 +256,17 @@ def _delimiter(file: Path, header: str) -> str | None:
     """Return what separates the cells of a table with this first line; None if it is none."""
     if file.suffix == ".tsv":
         return "\t"
-    counts = {mark: _cells(header, mark) for mark in _DELIMITERS}
+    counts = {mark: _cells(file, header, mark) for mark in _DELIMITERS}
     best = max(counts, key=lambda mark: len(counts[mark]))
     named = any(plain(cell) in KNOWN_NAMES for cell in counts[best])
     packed = Path(file.stem).suffix if file.suffix in (".gz", ".zst") else file.suffix
     return best if packed in (".csv", ".tsv") or (named and len(counts[best]) > 1) else None
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def _cells(file: Path, line: str, delimiter: str) -> list[str]:
+    if "\r" in line.rstrip("\r\n"):
+        raise UserError(f"{file}: its lines end in CR alone; save it with LF or CRLF")
+    csv.field_size_limit(2**31 - 1)
     return next(csv.reader([line], delimiter=delimiter), [])
 
 
@@ -278,9 +276,7 @@ def _table(file: Path, lines: Lines, delimiter: str) -> Source:
         reader = csv.reader((line for _, line in lines()), delimiter=delimiter, strict=True)
         try:
             names = [name.strip() for name in next(row for row in reader if row)]
-            if len(set(names)) < len(names):
-                double = next(name for name in names if names.count(name) > 1)
-                raise UserError(f"{file}:1: two columns are called `{double}`; rename one")
+            _refuse_double(names, where=f"{file}:1")
             begin = reader.line_num + 1
             for cells in reader:
                 where, begin = f"{file}:{begin}", reader.line_num + 1
@@ -291,7 +287,8 @@ def _table(file: Path, lines: Lines, delimiter: str) -> Source:
                         f"{where}: {len(cells)} cells where the header has {len(names)}; put texts "
                         "that hold the separator or a line break in quotes"
                     )
-                yield where, dict(zip(names, cells, strict=True))
+                # Tables cannot tell an empty text from none.
+                yield where, dict(zip(names, (cell or None for cell in cells), strict=True))
         except csv.Error as error:
             raise UserError(f"{file}:{reader.line_num}: is not a table ({error})") from None
 
@@ -306,14 +303,23 @@ def _parquet(file: Path, content: bytes | None) -> Source:
         number = 0
         try:
             table = pq.ParquetFile(file if content is None else pa.BufferReader(content))
+            _refuse_double(table.schema_arrow.names, where=str(file))
             for batch in table.iter_batches(batch_size=1024):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{file}: row {number}", row
+        except UserError:  # which is a ValueError
+            raise
         except (ValueError, OSError) as error:  # pyarrow's own errors are both
             raise UserError(f"{file}: a damaged Parquet file ({brief_error(error)})") from None
 
     return Source(file, "table", rows)
+
+
+def _refuse_double(columns: Sequence[str], *, where: str) -> None:
+    if len(set(columns)) < len(columns):
+        double = next(name for name in columns if columns.count(name) > 1)
+        raise UserError(f"{where}: two columns are called `{double}`; rename one")
 
 
 class _NotJson(ValueError):
@@ -343,7 +349,7 @@ def _parsed(text: str, *, where: str) -> Any:
         row = dict(pairs)
         if len(row) < len(pairs):
             names = [name for name, _ in pairs]
-            double = next(name for name in names if names.count(name) > 1)
+            double = max(names, key=names.count)
             raise UserError(f"{where}: the key `{double}` is given twice; remove one")
         return row
 
@@ -385,9 +391,8 @@ def _unpacked_zstd(raw: bytes, file: Path) -> bytes:
     except (ValueError, OSError):
         raise UserError(f"{file}: is not a complete zstd file") from None
     if len(content) > MAX_UNPACKED_BYTES:
-        raise UserError(
-            f"{file}: unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; unpack it yourself"
-        )
+        most = f"{MAX_UNPACKED_BYTES:,}"
+        raise UserError(f"{file}: unpacks to more than {most} bytes; unpack it yourself")
     return content
 
 

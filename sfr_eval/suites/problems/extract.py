@@ -24,6 +24,8 @@ _TOKEN = (
     r"end_of_turn|END_OF_TURN_TOKEN|endofturn|file_sep)\|>|<\uff5c[^\n\uff5c]{1,30}\uff5c>|<end_of_turn>|<eos>)"
 )
 _END = re.compile(rf"{_TOKEN}(?=\s*(?:\n|\Z|{_TOKEN}))")
+_BEGIN, _DONE = (re.compile(rf"^\s*\[{mark}\]\s*$", re.M) for mark in ("BEGIN", "DONE"))
+"""Lines around a program in MBPP's 3-shot prompt. Python reads them as lists of a name."""
 _LAST_ENDS = re.compile(r"(?:\s*</s>)+\s*\Z")
 
 
@@ -108,6 +110,10 @@ def plain(answer: str) -> str:
         if answer[: match.start()].strip():
             answer = answer[: match.start()]
             break
+    if (done := _DONE.search(answer)) and answer[: done.start()].strip():
+        answer = answer[: done.start()]
+    if begin := _BEGIN.search(answer):
+        answer = answer[begin.end() :]
     return _LAST_ENDS.sub("", answer)
 
 

@@ -3,6 +3,10 @@
 import json
 from typing import Any
 
+import pytest
+
+from sfr_eval.errors import UserError
+
 ROWS = [
     {"instruction": "Translate the word", "input": word, "output": f"le {word}", "generator": model}
     for model in ("one", "two")
@@ -35,3 +39,19 @@ def test_history_and_system_come_before(place: Any, read_one: Any) -> None:
         ("assistant", "Hello"),
         ("user", "And now?"),
     ]
+
+
+@pytest.mark.parametrize(
+    "history", ['[["Hi", "Hello"]]', [{"role": "user", "content": "Hi"}], float("nan"), None, ""]
+)
+def test_a_history_may_be_a_cell_of_a_table(place: Any, read_one: Any, history: Any) -> None:
+    row = {"instruction": "And now?", "input": None, "output": "Tea.", "history": history}
+    (prompt,) = read_one(place("a.jsonl", [row])).suite.prompts()
+    before: dict[Any, list[str]] = {str: ["Hi", "Hello"] if history else [], list: ["Hi"]}
+    assert [m.content for m in prompt.messages] == [*before.get(type(history), []), "And now?"]
+
+
+def test_another_history_is_refused(place: Any, read_one: Any) -> None:
+    row = {"instruction": "And now?", "output": "Tea.", "history": "we spoke of tea"}
+    with pytest.raises(UserError, match=r"a\.jsonl:1: history: must be pairs"):
+        read_one(place("a.jsonl", [row]))

@@ -44,3 +44,9 @@ def test_other_numbers_of_lists_are_said_or_refused(
         read_one(place("b.json", json.dumps([["x"]] * 4)), suite="humaneval", code=code)
     with pytest.raises(UserError, match=r"lists of texts without prompts; .*--suite"):
         read_one(place("c.json", json.dumps([["x"]])))
+
+
+def test_a_null_is_a_failed_reply(place: Any, read_one: Any, problems: Path) -> None:
+    file = place("generations.json", json.dumps([["x"], [None], ["y"]]))
+    run = read_one(file, suite="humaneval", code={"data": str(problems)})
+    assert [s.status for s in run.samples] == ["ok", "error", "ok"]

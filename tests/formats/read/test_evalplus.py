@@ -1,5 +1,6 @@
 """Samples of human-eval and EvalPlus."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,46 @@ def test_programs_need_their_problems(place: Any, read_one: Any, problems: Path)
     file = place("samples.jsonl", [{"task_id": "Other/0", "solution": WHOLE}])
     with pytest.raises(UserError, match=r"samples\.jsonl:1: query `Other/0` is not in suite"):
         read_one(file, suite="humaneval", code={"data": str(problems)})
+
+
+def test_models_and_temperatures_are_kept_apart(place: Any, read_all: Any, problems: Path) -> None:
+    rows = [
+        {"task_id": "Own/0", "solution": f"{m} {t}", "model": m, "temperature": t}
+        for m in ("one", "two")
+        for t in (0.2, 0.8)
+    ]
+    runs = read_all(place("a.jsonl", rows), suite="humaneval", code={"data": str(problems)})
+    assert {m: [(s.temperature, s.text) for s in run.samples] for m, run in runs.items()} == {
+        m: [(0.2, f"{m} 0.2"), (0.8, f"{m} 0.8")] for m in ("one", "two")
+    }
+    assert "state a temperature" not in runs["one"].said
+
+
+def test_results_hold_samples_by_problem(place: Any, read_one: Any, problems: Path) -> None:
+    verdicts = {"base_status": "pass", "plus_status": "fail"}
+    results = {
+        "date": "2026-01-01",
+        "hash": "x",
+        "eval": {
+            f"Own/{n}": [{"task_id": f"Own/{n}", "solution": f"p{n}{k}", **verdicts} for k in "ab"]
+            for n in range(3)
+        },
+    }
+    file = place("samples_eval_results.json", json.dumps(results))
+    run = read_one(file, suite="humaneval", code={"data": str(problems)})
+    assert [s.text for s in run.samples] == ["p0a", "p0b", "p1a", "p1b", "p2a", "p2b"]
+
+
+def test_a_problem_without_replies_at_one_temperature_counts(
+    place: Any, read_one: Any, problems: Path
+) -> None:
+    rows = [
+        {"task_id": f"Own/{n}", "solution": "x = 1", "temperature": t}
+        for n, t in ((0, 0.2), (1, 0.8))
+    ]
+    code = {"data": str(problems)}
+    run = read_one(place("a.jsonl", rows), suite="humaneval", code=code)
+    assert "Not all of the 2 queries have replies at each temperature (1 at T = 0.2" in run.said
+    failed = read_one(place("b.jsonl", rows), suite="humaneval", code=code, missing_fail=True)
+    assert len(failed.samples) == 6
+    assert "Not all" not in failed.said

@@ -188,3 +188,19 @@ def test_without_a_suite_the_inputs_are_the_queries(log: Log) -> None:
     log.write(temperature=0.7)
     folder, _ = import_generations([log.file], suite=None, output=log.file.parent / "run")
     assert [(s.query, s.text) for s in folder.sealed_samples()] == [("1", "iron"), ("1", "oxide")]
+
+
+def test_a_sample_twice_is_refused(log: Log) -> None:
+    log.file = log.file.with_suffix(".json")  # in .eval they have one name
+    for epoch in (1, 2, 2):
+        log.add(says(f"reply {epoch}"), epoch=epoch)
+    log.write(temperature=0.7)
+    with pytest.raises(UserError, match=r"epoch 2: is in the log twice with the same reply"):
+        import_generations([log.file], suite="persona", output=log.file.parent / "run")
+
+
+def test_json_that_only_resembles_a_log_is_named(place: Any, read_one: Any) -> None:
+    pytest.importorskip("inspect_ai")
+    file = place("a.json", '{"version": 1, "status": "good", "eval": 5}')
+    with pytest.raises(UserError, match=r"a\.json: is not an inspect log"):
+        read_one(file)

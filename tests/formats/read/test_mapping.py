@@ -105,3 +105,26 @@ def test_another_wording_is_no_other_query(place: Any, read_one: Any) -> None:
     assert query("2", "Write in words one poem: ten lines on the numbers") == "2"
     with pytest.raises(UserError, match="its prompt is nearly that of `1`"):
         query("2", "Write out the numbers from one to ten in words")
+
+
+def test_a_text_within_another_query_is_that_query(place: Any, read_one: Any) -> None:
+    tasks = [
+        "Write a function to find the largest number of a list",
+        "Write a function to find the first letter of a word",
+    ]
+    place(
+        "tasks/suite.yaml",
+        "id: tasks\nversion: '1'\ntitle: T\nqueries: queries.jsonl\nmetrics: [text]\n",
+    )
+    texts = [
+        f"You are a programmer. This is your task: {task}. Answer in Python." for task in tasks
+    ]
+    rows = [{"id": str(number), "text": text} for number, text in enumerate(texts)]
+    suite = str(place("tasks/queries.jsonl", rows).parent)
+    rows = [{"id": str(n), "prompt": task, "text": "x"} for n, task in enumerate(tasks)]
+    assert len(read_one(place("a.jsonl", rows), suite=suite).samples) == 2
+    moved = {**rows[0], "id": "1"}
+    with pytest.raises(UserError, match=r"b\.jsonl:1: `1` names .* part of that of `0`"):
+        read_one(place("b.jsonl", [moved]), suite=suite)
+    del rows[0]["id"]
+    assert read_one(place("c.jsonl", rows[:1]), suite=suite).samples[0].query == "0"

@@ -106,6 +106,18 @@ def test_several_choices_and_other_interfaces(place: Any, read_one: Any) -> None
 def test_requests_alone_are_no_replies(place: Any, read_one: Any) -> None:
     with pytest.raises(UserError, match="holds requests without replies"):
         read_one(place("input.jsonl", requests()))
-    place("again.jsonl", [*requests(), *requests(n=2)])
+    place("again.jsonl", [*requests(), {**requests()[0], "custom_id": "3-0"}])
     with pytest.raises(UserError, match=r"again\.jsonl and input\.jsonl both hold its requests"):
         read_one(place("output.jsonl", RESULTS))
+
+
+def test_doubled_and_missing_results_are_told(place: Any, read_one: Any) -> None:
+    asked = place("elsewhere/in.jsonl", requests())
+    run = read_one(place("some.jsonl", RESULTS[:1]), asked)
+    assert "3 of the 4 requests have no result in some.jsonl, such as `1-0`" in run.said
+    with pytest.raises(UserError, match=r"twice\.jsonl:2: the result of `2-0` is there before"):
+        read_one(place("twice.jsonl", [RESULTS[0], *RESULTS]), asked)
+    place("mixed/in.jsonl", [*requests(), requests(model="large")[0]])
+    mixed = place("elsewhere/mixed.jsonl", [*requests(), requests(model="large")[0]])
+    with pytest.raises(UserError, match=r"mixed\.jsonl:5: `1-0` is another request before"):
+        read_one(place("output.jsonl", RESULTS), mixed)

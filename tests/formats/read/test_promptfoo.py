@@ -64,3 +64,11 @@ def test_copies_from_the_cache_are_refused(place: Any, read_one: Any) -> None:
 def test_outputs_that_are_no_texts_are_named(place: Any, read_one: Any) -> None:
     with pytest.raises(UserError, match=r"result 1: response\.output is dict, not a text"):
         read_one(place("a.json", export(result("Why is it so?", {"a": 1}))))
+
+
+def test_lines_of_results_are_the_same_export(place: Any, read_all: Any) -> None:
+    rows = [result("Why so?", t, provider=p) for p in ("a:x", "b:y") for t in ("one", "two")]
+    runs = read_all(place("results.jsonl", rows))
+    assert {name: run.replies for name, run in runs.items()} == {
+        name: [("Why so?", "one"), ("Why so?", "two")] for name in ("a:x", "b:y")
+    }

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sfr_eval.errors import UserError
@@ -21,9 +23,6 @@ CSV = 'prompt,text\nWhere is the tea?,One\u2028two\nWhy?,"é, ""x""\ny"\n'
 
 
 def parquet(rows: list[Any]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows), sink)
     return bytes(sink.getvalue())
@@ -142,3 +141,25 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
 def test_numbers_that_are_no_json_are_read_as_others_write_them(place: Place) -> None:
     (row,) = [row for _, row in open_source(place("a.jsonl", '{"a": NaN, "text": "b"}\n')).rows()]
     assert row["a"] != row["a"]
+
+
+def test_lines_that_end_in_cr_alone_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"prompt,text\rWhy so?,x\r")
+    with pytest.raises(UserError, match=r"a\.csv: its lines end in CR alone"):
+        open_source(file)
+
+
+def test_columns_of_one_name_in_parquet_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    columns = [pa.array(["a"]), pa.array(["b"])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["text", "text"]), file)
+    with pytest.raises(UserError, match="two columns are called `text`"):
+        list(open_source(file).rows())
+
+
+def test_a_line_of_any_length_may_be_a_header(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("word, " * 100_000)
+    with pytest.raises(UserError, match="is text without fields"):
+        open_source(file)

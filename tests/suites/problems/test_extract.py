@@ -178,6 +178,12 @@ def test_rarer_forms_and_code_that_breaks_off(answer: str, code: str) -> None:
     assert chat_code(answer, name="f") == code
 
 
+@pytest.mark.parametrize("begin", ["", "[BEGIN]\n", "Code:\n[BEGIN]\n"])
+def test_marks_of_the_few_shot_prompt_are_no_code(begin: str) -> None:
+    code = "def half(n):\n    return n / 2"
+    assert chat_code(f"{begin}{code}\n[DONE]\n\nYou are", name="half") == code
+
+
 def test_a_continued_prompt_ends_at_done_and_skips_begin() -> None:
     assert few_shot_code("def f():\n    pass\n[DONE]\nYou are an expert") == "def f():\n    pass"
     assert few_shot_code("[BEGIN]\ndef f(): pass\n[DONE]") == "def f(): pass"

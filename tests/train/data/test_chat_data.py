@@ -165,3 +165,13 @@ def test_sharegpt_and_alpaca_rows_and_lists_are_read(tmp_path: Path) -> None:
     assert load_rows(settings)[0] == train
     card = {"role": "system", "content": "You are a judge."}
     assert train == [{"prompt": [card, ASK], "completion": [SAY]}] * 2
+
+
+def test_excluded_replies_are_in_prompts_only(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    said = [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")]
+    turns = [{"role": role, "content": text} for role, text in said]
+    row = {"messages": [turns[0], {**turns[1], "weight": 0}, *turns[2:]]}
+    file.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    rows, _ = load_rows(DataSettings(file=file))
+    assert rows == [{"prompt": turns[:3], "completion": turns[3:]}]

@@ -89,11 +89,12 @@ def persona_cards(file: Path) -> dict[str, str]:
 
 
 def learned_whole(chats: Sequence[Chat]) -> bool:
-    """Return whether some chat has several replies, and none has a prompt apart. Where the turns of
-    a prompt are not to be learned, no mask over whole chats can say so."""
+    """Return whether some chat has several replies, and none has a prompt apart or a reply that is
+    not to be learned, which no mask over whole chats could leave out."""
     several = any(len(list(chat.replies())) > 1 for chat in chats)
     context = (turn for chat in chats for turn in chat.turns[: chat.start])
-    return several and all(turn["role"] == "system" for turn in context)
+    whole = all(turn["role"] == "system" for turn in context)
+    return several and whole and not any(chat.skipped for chat in chats)
 
 
 def rows_of(chats: Sequence[Chat], *, whole: bool) -> list[Row]:
@@ -122,7 +123,8 @@ def _with_card(chat: Chat, cards: Mapping[str, str], *, where: str, card_file: P
     if chat.turns[0]["role"] == "system":
         raise UserError(f"{where}: has both a persona and a system message; remove one")
     card = {"role": "system", "content": cards[chat.persona]}
-    return replace(chat, turns=(card, *chat.turns), start=chat.start + 1)
+    skipped = frozenset(place + 1 for place in chat.skipped)
+    return replace(chat, turns=(card, *chat.turns), start=chat.start + 1, skipped=skipped)
 
 
 def _source(settings: DataSettings) -> Iterator[tuple[str, Any]]:

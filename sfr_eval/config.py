@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -47,6 +46,7 @@ from sfr_eval.settings import (
     setting,
 )
 from sfr_eval.temperature import checked_temperatures, parse_temperatures
+from sfr_eval.util.assignments import yaml_value
 from sfr_eval.util.reading import one_line, read_yaml_mapping
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
@@ -306,7 +306,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         if not separator or not name:
             raise UserError(f"--set {assignment}: write name=value")
         try:
-            values[name.strip().replace("-", "_")] = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            raise UserError(f"--set {assignment}: the value is not valid YAML; quote it") from None
+            values[name.strip().replace("-", "_")] = yaml_value(text)
+        except ValueError as error:
+            raise UserError(f"--set {assignment}: {error}") from None
     return values

@@ -171,13 +171,21 @@ def test_a_run_config_cannot_be_changed() -> None:
 
 def test_assignments_are_read_as_yaml() -> None:
     assert parse_assignments(
-        ["samples=3", "trust-remote-code=true", "personas=[a, b]", "encoder=a=b", "limit= 5"]
+        [
+            "samples=3",
+            "trust-remote-code=true",
+            "personas=[a, b]",
+            "encoder=a=b",
+            "limit= 5",
+            "stop=###",
+        ]
     ) == {
         "samples": 3,
         "trust_remote_code": True,
         "personas": ["a", "b"],
         "encoder": "a=b",
         "limit": 5,
+        "stop": "###",
     }
     for bad, says in {
         "samples": "write name=value",

@@ -192,6 +192,10 @@ class RunConfig(Settings):
         if self.serving.replicas is not None and (served or self.serving.engine == "transformers"):
             how = "give several --base-url" if served else "use --engine vllm"
             raise ValueError(f"replicas: are copies of vLLM; {how}")
+        if self.serving.tensor_parallel > 1 and (served or self.serving.engine == "transformers"):
+            raise ValueError(
+                "tensor-parallel: spreads a model of vLLM; drop it or use --engine vllm"
+            )
         if self.prompt_field is not None and self.prompts is None:
             raise ValueError("prompt-field: needs --prompts FILE")
         if self.shard is not None and self.judging.judge is not None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -47,6 +46,7 @@ from sfr_eval.settings import (
     setting,
 )
 from sfr_eval.temperature import checked_temperatures, parse_temperatures
+from sfr_eval.util.assignments import yaml_value
 from sfr_eval.util.reading import one_line, read_yaml_mapping
 
 ENVIRONMENT_PREFIX = "SFR_EVAL_"
@@ -192,6 +192,10 @@ class RunConfig(Settings):
         if self.serving.replicas is not None and (served or self.serving.engine == "transformers"):
             how = "give several --base-url" if served else "use --engine vllm"
             raise ValueError(f"replicas: are copies of vLLM; {how}")
+        if self.serving.tensor_parallel > 1 and (served or self.serving.engine == "transformers"):
+            raise ValueError(
+                "tensor-parallel: spreads a model of vLLM; drop it or use --engine vllm"
+            )
         if self.prompt_field is not None and self.prompts is None:
             raise ValueError("prompt-field: needs --prompts FILE")
         if self.shard is not None and self.judging.judge is not None:
@@ -306,7 +310,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         if not separator or not name:
             raise UserError(f"--set {assignment}: write name=value")
         try:
-            values[name.strip().replace("-", "_")] = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            raise UserError(f"--set {assignment}: the value is not valid YAML; quote it") from None
+            values[name.strip().replace("-", "_")] = yaml_value(text)
+        except ValueError as error:
+            raise UserError(f"--set {assignment}: {error}") from None
     return values

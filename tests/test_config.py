@@ -171,13 +171,21 @@ def test_a_run_config_cannot_be_changed() -> None:
 
 def test_assignments_are_read_as_yaml() -> None:
     assert parse_assignments(
-        ["samples=3", "trust-remote-code=true", "personas=[a, b]", "encoder=a=b", "limit= 5"]
+        [
+            "samples=3",
+            "trust-remote-code=true",
+            "personas=[a, b]",
+            "encoder=a=b",
+            "limit= 5",
+            "stop=###",
+        ]
     ) == {
         "samples": 3,
         "trust_remote_code": True,
         "personas": ["a", "b"],
         "encoder": "a=b",
         "limit": 5,
+        "stop": "###",
     }
     for bad, says in {
         "samples": "write name=value",
@@ -211,3 +219,9 @@ def test_a_revision_is_part_of_a_hub_id(tmp_path: Path) -> None:
     for model in ("a/b@x", str(tmp_path)):
         with pytest.raises(UserError, match="revision abc: is for a Hub id without @revision"):
             load_run_config({"model": model, **given}, environment={})
+
+
+@pytest.mark.parametrize("setup", [{"engine": "transformers"}, {"base_url": "http://h/v1"}])
+def test_only_vllm_spreads_a_model(setup: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="--tensor-parallel: spreads a model of vLLM"):
+        load_run_config({"model": "m", "suite": "persona", "tensor_parallel": 2, **setup})

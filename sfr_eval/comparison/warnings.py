@@ -178,7 +178,7 @@ def _models(runs: _Runs) -> Iterator[str]:
         elif _same_texts(runs):
             yield (
                 "Both runs are of the same weights and hold the same replies, although their "
-                f"{' and '.join(apart)} differ."
+                f"{' and '.join(apart)} {'differ' if len(apart) > 1 else 'differs'}."
             )
         elif apart in (["seed"], []):
             yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."

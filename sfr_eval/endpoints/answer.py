@@ -13,7 +13,7 @@ _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
 
 class CutResponse(Exception):
-    """HTTP 200 with something that is not complete JSON."""
+    """HTTP 200 with something that is not complete JSON; says what it is."""
 
 
 class ProviderError(Exception):
@@ -45,20 +45,24 @@ class Answer:
         return how_it_ended(self.finish_reason)
 
 
-def read_completion(content: bytes, *, key: str) -> Answer:
+def read_completion(response: bytes, *, key: str) -> Answer:
     """Return the answer in the body of a response. Raises CutResponse if it is not whole JSON, and
     ProviderError if it is an error of the provider."""
     try:
-        reply = json.loads(content)
+        reply = json.loads(response)
     except (ValueError, RecursionError):
-        raise CutResponse from None
+        start = " ".join(response[:100].decode(errors="replace").split())
+        if start and start[0] not in "{[":  # a page of a proxy, or of another address
+            raise CutResponse(f"not JSON but: {without_key(start, key=key)}") from None
+        raise CutResponse("incomplete (cut JSON)") from None
     choice = _choice(reply, key=key)
     message = choice.get("message")
     finish = choice.get("finish_reason")
     if not isinstance(message, Mapping) or not isinstance(finish, str | None):
         return Answer(outcome="failed", error=_NOT_A_COMPLETION)
     try:
-        text, refusal = _text(message.get("content")), message.get("refusal")
+        content = message.get("content")
+        text, refusal = _text(content), message.get("refusal") or _refusal(content)
     except ValueError:
         return Answer(outcome="failed", error=_NOT_A_COMPLETION)
     ended, usage = how_it_ended(finish), reply.get("usage")
@@ -150,6 +154,13 @@ def _text(content: Any) -> str | None:
             raise ValueError
         texts.append(part)
     return "".join(texts)
+
+
+def _refusal(content: Any) -> str:
+    """Return what the refusals among the parts of a message say."""
+    parts = content if isinstance(content, list) else []
+    refusals = [p for p in parts if isinstance(p, Mapping) and p.get("type") == "refusal"]
+    return " ".join(str(part.get("refusal") or "refused") for part in refusals)
 
 
 def _ended_at_once(message: Mapping[str, Any], usage: object) -> bool:

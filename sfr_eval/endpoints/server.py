@@ -124,8 +124,8 @@ class Server:
             cause = error.__cause__
             reason = f"{type(cause).__name__}: {cause}" if cause is not None else str(error)
             return Setback(self._safe(f"connection failed ({reason})"))
-        except CutResponse:
-            return Setback("the response is incomplete (cut JSON)", status=200)
+        except CutResponse as error:
+            return Setback(f"the response is {error}", status=200)
 
     def _problem(
         self, problem: str, status: int | None, headers: Mapping[str, str], *, code: object = None

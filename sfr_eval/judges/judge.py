@@ -178,8 +178,8 @@ def read(spec: JudgeSpec, answer: Answer) -> tuple[JudgementStatus, float | None
         return "unparsed", None, answer.error
     score = read_answer(spec, without_thinking(answer.text))
     if score is None:
-        cut = f"{CUT}: " if answer.ended == "length" else ""
-        return "unparsed", None, cut + _start(answer.text)
+        cut, start = answer.ended == "length", _start(answer.text)
+        return "unparsed", None, ": ".join(filter(None, (CUT if cut else "", start)))
     return "ok", _CHOICE_SCORES[score] if isinstance(score, str) else score, ""
 
 

@@ -157,7 +157,7 @@ def mostly_unread(judgements: Iterable[Judgement]) -> list[str]:
         if 2 * len(unread) > len(rows):
             why = unread[0].error or unread[0].status
             cut = sum(row.error.startswith(CUT) for row in unread)
-            hint = "; give --judge-max-tokens" if 2 * cut > len(unread) else ""
+            hint = "; raise --judge-max-tokens" if 2 * cut > len(unread) else ""
             lines.append(
                 f"{judge}: {len(unread):,} of {len(rows):,} answers give no score ({why}){hint}"
             )

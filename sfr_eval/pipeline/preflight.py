@@ -103,6 +103,10 @@ def check_model(config: RunConfig) -> Model:
     suites = tuple(
         load_suite(name, personas=config.personas, code=config.code) for name in config.suite
     )
+    if config.personas and config.prompts and not config.suite:
+        raise UserError(
+            "--personas: a file of prompts has none; put a system message into its rows"
+        )
     own = (prompt_suite(config.prompts, field=config.prompt_field),) if config.prompts else ()
     suites += own
     if len({suite.id for suite in suites}) < len(suites):

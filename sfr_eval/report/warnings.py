@@ -108,7 +108,9 @@ def _truncated_or_empty(run: _Run) -> Iterator[str]:
         )
     share = run.share(sum(s.has_text and not s.text.strip() for s in run.samples))
     if share > MANY:
-        yield f"{share:.0%} of the replies are empty."
+        cut = all(s.status == "truncated" for s in run.samples if s.has_text and not s.text.strip())
+        hint = "; if the model reasons before it answers, raise --max-tokens" if cut else ""
+        yield f"{share:.0%} of the replies are empty{hint}."
 
 
 def _replies(run: _Run) -> Iterator[str]:
@@ -169,7 +171,15 @@ def _no_variety(run: _Run) -> Iterator[str]:
             prompts.setdefault(sample.cell, []).append(sample.text)
     for t in sorted({temperature for temperature, _, _ in prompts}):
         several = [texts for key, texts in prompts.items() if key[0] == t and len(texts) > 1]
-        if len(several) > 1 and all(len(set(texts)) == 1 for texts in several):
+        if (
+            len(several) > 1
+            and all(len(set(texts)) == 1 for texts in several)
+            and (
+                any(
+                    texts[0].strip() for texts in several
+                )  # empty replies have a warning of their own
+            )
+        ):
             yield (
                 f"T = {t:g}: all replies to a prompt are the same text, for each of "
                 f"{len(several):,} prompts: a collapsed model, or an engine that is greedy in "

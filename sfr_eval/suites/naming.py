@@ -7,8 +7,9 @@ Strict, since a reply that hedges, or only mentions an answer on its way, does n
    "Sure!") is passed over.
 2. The whole line may be a spelling of an answer, whatever its case, marks and layout.
 3. Otherwise the line names an answer wherever its words stand in it, the longest first: "West
-   Virginia" is not Virginia. Two different answers, an answer after "not" or "either" or before
-   "or", or a near miss ("Washington, D.C.") count as none.
+   Virginia" is not Virginia. Two different answers, an answer after "either" or before "or", one
+   that its clause rules out ("not Monday", "don't pick Monday", "any day but Monday"), or a near
+   miss ("Washington, D.C.") count as none.
 4. The one answer must end the line or a clause, or stand in quotes, bold or brackets, or before
    "is", "because" or "since". "It is Monday, I think" names one; "flip a coin that shows heads with
    probability" does not. The end of a reply that was cut off ends no line.
@@ -17,6 +18,7 @@ Strict, since a reply that hedges, or only mentions an answer on its way, does n
    "one" only if it is the whole line.
 6. An answer of one or two letters is named in a sentence only in its own case, and not before a
    word in lower case but "or" and "and": "I pick K" names K alone, and "As you wish" no element.
+   After a colon, at the end of its line, its case does not matter: "Letter: q".
 """
 
 import re
@@ -29,7 +31,13 @@ _TOKEN = re.compile(
 )
 _DIGIT = re.compile(r"\d")
 _LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*\u2022])\s+(?=\S)")
-_RULED_OUT_AFTER = frozenset({"not", "never", "except", "isn't", "neither", "nor", "either"})
+_RULED_OUT_AFTER = frozenset(
+    {"except", "excluding", "besides", "without", "avoid", "than", "neither", "nor", "either"}
+)
+_NEGATIONS = frozenset({"not", "never", "cannot"})  # and all in n't, up to the end of the clause
+_ALL = frozenset({"all", "any", "anything", "every", "everything", "no", "none", "nothing"})
+_CLAUSE_END = re.compile(r"[,.;:!?()\u2013\u2014]|\s-\s")
+_CLAUSE_STARTS = frozenset({"so", "but", "however", "then"})
 _RULED_OUT_BEFORE = frozenset({"or", "nor"})
 _REASONS = frozenset({"is", "because", "since"})
 _ONES = [
@@ -124,8 +132,11 @@ class Naming:
         while start < len(words):
             for size in range(min(longest, len(words) - start), 0, -1):
                 spelling, end = folded[start : start + size], start + size
-                if spelling in self._spellings and self._counts(words, start, size, digits=digits):
-                    out = (start > 0 and folded[start - 1] in _RULED_OUT_AFTER) or (
+                if spelling in self._spellings and (
+                    self._counts(words, start, size, digits=digits)
+                    or (size == 1 == len(words) - start and _after_colon(line, places))
+                ):
+                    out = _is_ruled_out(_clause_before(line, places, start), words[start]) or (
                         end < len(words) and folded[end] in _RULED_OUT_BEFORE
                     )
                     rest = line[places[end - 1].end() :]
@@ -146,6 +157,40 @@ class Naming:
         answer = self._spellings[spelling]
         after = words[start + 1 : start + 2]
         return word == answer and not (after and after[0].islower() and after[0] not in _BETWEEN)
+
+
+def _clause_before(line: str, places: Sequence[re.Match[str]], start: int) -> Tokens:
+    """Return the words between the beginning of a word's clause and the word."""
+    first = start
+    while first > 0 and not _CLAUSE_END.search(
+        line[places[first - 1].end() : places[first].start()]
+    ):
+        first -= 1
+    return _folded([place[0] for place in places[first:start]])
+
+
+def _is_ruled_out(before: Tokens, word: str) -> bool:
+    """Return whether the words before an answer in its clause say that it is not the one."""
+    if not before:
+        return False
+    last = before[-1]
+    if last in _RULED_OUT_AFTER or (last == "no" and word.isalpha()):
+        return True
+    if last == "but":
+        return not _ALL.isdisjoint(before)
+    starts = [i for i, each in enumerate(before) if each in _CLAUSE_STARTS]
+    clause = before[starts[-1] + 1 :] if starts else before
+    return any(each in _NEGATIONS or each.endswith("n't") for each in clause)
+
+
+def _after_colon(line: str, places: Sequence[re.Match[str]]) -> bool:
+    """Return whether the last word of a line is a letter that follows a colon."""
+    return (
+        len(places) > 1
+        and len(places[-1][0]) <= _SHORT
+        and places[-1][0].isalpha()
+        and ":" in line[places[-2].end() : places[-1].start()]
+    )
 
 
 def _is_meant(rest: str, next_word: str, open_end: bool) -> bool:

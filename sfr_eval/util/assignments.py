@@ -27,6 +27,18 @@ def read_assignments(text: str) -> dict[str, Any]:
     return values
 
 
+def yaml_value(text: str) -> Any:
+    """Return a value that was typed as YAML. A `#` in plain text belongs to it, as in `###`, which
+    YAML alone would read as a comment and so as nothing. Raises ValueError if it is not YAML."""
+    plain = text.strip()
+    if "#" in plain and plain[0] not in _OPENING + _QUOTES:
+        return plain
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError):
+        raise ValueError("the value is not valid YAML; quote it") from None
+
+
 def _pair(part: str) -> tuple[str, Any]:
     name, separator, value = part.partition("=")
     if not separator or not name.strip():
@@ -36,8 +48,8 @@ def _pair(part: str) -> tuple[str, Any]:
 
 def _yaml(text: str, what: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        return yaml_value(text)
+    except ValueError:
         raise ValueError(f"{what}: the value is not valid YAML; quote it") from None
 
 

@@ -110,6 +110,10 @@ def test_a_request_is_sent_again_when_the_transport_fails(fault: Reply) -> None:
         (Reply(status=500, body={"error": {"message": "oops"}}), "HTTP 500: oops"),
         (Reply(body={}, fault="cut"), "connection failed"),
         (Reply(body=b'{"cho'), "cut JSON"),
+        (
+            Reply(body=b"<html>\nWelcome</html>"),
+            "the response is not JSON but: <html> Welcome</html>",
+        ),
     ],
 )
 def test_a_lasting_failure_is_an_error_after_so_many_tries(fault: Reply, text: str) -> None:

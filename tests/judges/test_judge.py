@@ -435,7 +435,11 @@ def test_votes_under_two_settings_never_mix(work: Path, monkeypatch: pytest.Monk
     [
         (completion("I would say 4."), "answers give no score (I would say 4.)"),
         (completion(None), "answers give no score (no content)"),
-        (completion('{"sco', finish="length"), "give --judge-max-tokens"),
+        (
+            completion('{"sco', finish="length"),
+            '(cut at max_tokens: {"sco); raise --judge-max-tokens',
+        ),
+        (completion(None, finish="length"), "(cut at max_tokens); raise --judge-max-tokens"),
         (completion(None, refusal="not this"), "answers give no score (not this)"),
     ],
 )

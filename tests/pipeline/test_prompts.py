@@ -94,3 +94,12 @@ def test_a_field_without_prompts_is_refused(
 ) -> None:
     assert command("run", "--model", "m", "--suite", "persona", "--prompt-field", "q") == 2
     assert "prompt-field: needs --prompts FILE" in capsys.readouterr().err
+
+
+def test_a_file_of_prompts_has_no_personas(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: Command
+) -> None:
+    (tmp_path / "p.txt").write_text("Name a fruit.\n", encoding="utf-8")
+    arguments = ["--prompts", str(tmp_path / "p.txt"), "--personas", "pirate"]
+    assert command("run", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", *arguments) == 2
+    assert "--personas: a file of prompts has none" in capsys.readouterr().err

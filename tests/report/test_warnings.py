@@ -57,6 +57,12 @@ def test_equal_replies_to_every_prompt_are_flagged(run: RunFolder) -> None:
     last = max(i for i, s in enumerate(greedy) if s.temperature == 1.0)
     greedy[last] = replace(greedy[last], text="one that differs")
     assert not lines_about(run, greedy, "greedy in secret")
+    silent = [replace(s, text="", status="truncated") for s in drawn]
+    assert not lines_about(run, silent, "greedy in secret")
+    (line,) = lines_about(run, silent, "of the replies are empty")
+    assert line == (
+        "100% of the replies are empty; if the model reasons before it answers, raise --max-tokens."
+    )
 
 
 def test_greedy_decoding_that_was_asked_for_is_no_secret(run: RunFolder) -> None:

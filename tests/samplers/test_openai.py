@@ -95,6 +95,13 @@ def test_each_request_has_its_own_seed_and_exactly_one_row() -> None:
     assert len({body["seed"] for body in bodies}) == 40
 
 
+def parts(*content: dict[str, str]) -> Reply:
+    """A completion whose content is a list of parts."""
+    reply = completion("")
+    reply.body["choices"][0]["message"]["content"] = list(content)
+    return reply
+
+
 @pytest.mark.parametrize(
     ("reply", "status", "text"),
     [
@@ -110,6 +117,8 @@ def test_each_request_has_its_own_seed_and_exactly_one_row() -> None:
         (completion("x", finish="MAX_TOKENS"), "truncated", "x"),
         (completion(None, finish="MAX_TOKENS"), "truncated", ""),
         (completion(None), "no_content", ""),
+        (parts({"type": "text", "text": "a"}, {"type": "text", "text": "b"}), "ok", "ab"),
+        (parts({"type": "refusal", "refusal": "no"}), "refused", ""),
         (Reply(body={"odd": 1}), "error", ""),
         (refusal_of("only 1 is supported", param="temperature"), "unsupported", ""),
     ],

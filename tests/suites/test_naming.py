@@ -146,3 +146,29 @@ def test_every_number_has_words_of_its_own() -> None:
     words = [number_words(number) for number in range(101)]
     assert len(set(words)) == 101
     assert (words[13], words[40], words[99]) == ("thirteen", "forty", "ninety nine")
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        ("Don't pick Friday", None),
+        ("I do not want to name Friday.", None),
+        ("Any day but Friday", None),
+        ("No Friday for me", None),
+        ("A day other than Friday", None),
+        ("I cannot be random, but Friday", "Friday"),
+        ("I don't have preferences, so: Friday", "Friday"),
+        ("I don't care so Friday", "Friday"),
+        ("Not to worry: Friday", "Friday"),
+    ],
+)
+def test_a_clause_may_rule_its_answer_out(reply: str, answer: str | None) -> None:
+    assert Naming(("Friday", "Sunday")).answer_of(reply) == answer
+
+
+def test_a_letter_after_a_colon_is_named_in_any_case() -> None:
+    letters = Naming(("A", "Q"))
+    assert letters.answer_of("Letter: q") == "Q"
+    assert letters.answer_of("A letter: **q**") == "Q"
+    assert letters.answer_of("Note: a letter") is None
+    assert Naming(tuple("123")).answer_of("No. 2") == "2"

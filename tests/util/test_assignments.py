@@ -17,6 +17,8 @@ from sfr_eval.util.assignments import read_assignments
         ("a='x,y',b=", {"a": "x,y", "b": None}),
         ('{"a": {"b": 1}, "c-d": null}', {"a": {"b": 1}, "c_d": None}),
         ("", {}),
+        ("until=###,top_p=0.9", {"until": "###", "top_p": 0.9}),
+        ('a=x #y,b="#",c=[1] # no', {"a": "x #y", "b": "#", "c": [1]}),
     ],
 )
 def test_values_are_yaml_and_commas_separate(text: str, values: dict[str, Any]) -> None:

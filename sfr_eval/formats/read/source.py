@@ -47,16 +47,15 @@ _OTHERS = {
 }
 READ = "JSON lines, JSON, CSV, TSV or Parquet, also as .gz or .zst"
 _BOMS = {  # the longer ones first
-    b"\xff\xfe\x00\x00": "utf-32",
-    b"\x00\x00\xfe\xff": "utf-32",
+    **dict.fromkeys((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"), "utf-32"),
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
 _WRAPPERS = (
-    "data", "rows", "results", "samples", "examples", "instances", "generations", "outputs",
-    "records", "items", "responses", "completions", "request_states",
-)  # fmt: skip
+    *("data", "rows", "results", "samples", "examples", "instances", "generations"),
+    *("outputs", "records", "items", "responses", "completions", "request_states"),
+)
 """Keys of a JSON object under which its rows may be."""
 _ASKED, _DELIMITERS = {*PROMPTS, *ID_NAMES}, ",;\t|"
 

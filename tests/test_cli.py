@@ -428,13 +428,13 @@ def test_a_suite_named_by_folder_can_be_scored_again(
         ('{"query": "nothing", "persona": "pirate", "text": "x"}', ":37: query `nothing`"),
         ('{"query": "{first}", "persona": "pirat", "text": "x"}', "did you mean `pirate`"),
         ('{"query": "{first}", "persona": "", "text": "x"}', ":37: persona `` is unknown"),
-        ('{"query": "{first}", "persona": "pirate", "text": null}', "generations.jsonl:37: text: "),
+        ('{"query": "{first}", "persona": "pirate", "text": 5}', "generations.jsonl:37: text: "),
         (
             '{"query": "{first}", "persona": "pirate", "text": "\\ud83d"}',
             ":37: the text holds",
         ),
         (
-            '{"query": "{first}", "persona": "pirate", "text": "x", "temperature": NaN}',
+            '{"query": "{first}", "persona": "pirate", "text": "x", "temperature": -1}',
             ":37: temperature: ",
         ),
         (

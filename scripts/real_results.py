@@ -66,11 +66,11 @@ STEPS = (
     ),
     Step(
         name="persona",
-        about="3 questions in eight personas, 4 replies each; the template is told not to think",
+        about="3 questions in nine personas, 4 replies each; the template is told not to think",
         command="run --model {model} --suite persona --limit 3 --samples 4 --temperatures 0.7,1.0 "
         "--metrics text,lexical,semantic,relevance,facts "
         "--chat-template-kwargs '{{\"enable_thinking\": false}}'",
-        shown=("embed_distance", "cs_self_bleu_4", "relevant_share", "truncation_rate"),
+        shown=("embed_distance", "cs_self_bleu_4", "truncation_rate"),
     ),
     Step(
         name="mbpp",

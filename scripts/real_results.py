@@ -33,6 +33,16 @@ class Step:
     shown: tuple[str, ...]  # metrics of the table; () for a comparison
 
 
+def decoder_step(name: str, about: str, filters: str) -> Step:
+    """Return a run of NoveltyBench's prompts under one decoder."""
+    return Step(
+        name=name,
+        about=about,
+        command=f"{NOVELTY} {METRICS} --temperatures 0.7,1.0,1.3{filters}",
+        shown=("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied", "relevant_share"),
+    )
+
+
 STEPS = (
     Step(
         name="known-answers",
@@ -40,24 +50,11 @@ STEPS = (
         command="run --model {model} --suite known-answers --samples 50",
         shown=("answer_valid", "answer_coverage_ratio", "answer_entropy_ratio", "answer_tv_excess"),
     ),
-    Step(
-        name="noveltybench",
-        about="20 prompts of NoveltyBench, 10 replies of at most 128 tokens",
-        command=f"{NOVELTY} {METRICS} --temperatures 0.7,1.0,1.3",
-        shown=("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied", "relevant_share"),
+    decoder_step(
+        "noveltybench", "20 prompts of NoveltyBench, 10 replies of at most 128 tokens", ""
     ),
-    Step(
-        name="min-p",
-        about="the same with min_p",
-        command=f"{NOVELTY} {METRICS} --temperatures 0.7,1.0,1.3 --min-p 0.1",
-        shown=("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied", "relevant_share"),
-    ),
-    Step(
-        name="top-p",
-        about="the same with top_p",
-        command=f"{NOVELTY} {METRICS} --temperatures 0.7,1.0,1.3 --top-p 0.9",
-        shown=("embed_distance", "self_bleu_4_fixed", "distinct_2_rarefied", "relevant_share"),
-    ),
+    decoder_step("min-p", "the same with min_p", " --min-p 0.1"),
+    decoder_step("top-p", "the same with top_p", " --top-p 0.9"),
     Step(
         name="decoders",
         about="the three decoders, paired by prompt",
@@ -66,7 +63,8 @@ STEPS = (
     ),
     Step(
         name="persona",
-        about="3 questions in nine personas, 4 replies each; the template is told not to think",
+        about="3 questions in nine personas, 4 replies each; SmolLM2's template does not read the "
+        "value, and a warning says so",
         command="run --model {model} --suite persona --limit 3 --samples 4 --temperatures 0.7,1.0 "
         "--metrics text,lexical,semantic,relevance,facts "
         "--chat-template-kwargs '{{\"enable_thinking\": false}}'",

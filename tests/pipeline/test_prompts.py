@@ -5,15 +5,14 @@ Runs of a file of prompts, end to end, against a server that answers by rule."""
 import hashlib
 import json
 import shutil
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sfr_eval.cli import main
 from sfr_eval.store.run_folder import RunFolder
+from tests.pipeline.conftest import Command
 from tests.support.fake_server import Reply, completion, serving
 
 PROMPTS = [
@@ -22,22 +21,6 @@ PROMPTS = [
     {"id": "snow", "prompt": "Will it snow?", "category": "weather"},
 ]
 WORDS = ["red", "green", "blue", "old", "new", "fast", "slow", "warm", "cold", "soft", "hard"]
-
-
-Command = Callable[..., int]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run a command line, and return its exit code."""
-
-    def run(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["sfr-eval", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0)
-
-    return run
 
 
 def answer(body: Mapping[str, Any], _headers: Mapping[str, str]) -> Reply:

@@ -6,18 +6,17 @@ it."""
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sfr_eval.api as se
-from tests.pipeline.test_prompts import command  # noqa: F401  (a fixture)
+from tests.pipeline.conftest import Command
 from tests.suites.problems.test_evalplus import CHEATS, MBPP, RIGHT
 from tests.support.fake_server import Reply, completion, serving
 
-Command = Callable[..., int]
 COLOURS = ("Red.", "Green.", "Blue.", "Deep violet.")
 OFF = {"top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "min_p": 0}
 
@@ -29,7 +28,7 @@ def byte(body: Mapping[str, Any]) -> int:
 def test_noveltybench_is_asked_by_its_protocol_and_comes_back_scored(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    command: Command,  # noqa: F811
+    command: Command,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     bodies = []
@@ -68,7 +67,7 @@ def test_noveltybench_is_asked_by_its_protocol_and_comes_back_scored(
 def test_infinity_chat_is_asked_by_its_protocol(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    command: Command,  # noqa: F811
+    command: Command,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("queries.jsonl").write_text(json.dumps({"query": "Write a metaphor about time."}))
@@ -94,7 +93,7 @@ def test_a_program_that_knows_the_shown_assert_fails_mbpp_plus(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    command: Command,  # noqa: F811
+    command: Command,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("rows.jsonl").write_text(

@@ -67,7 +67,8 @@ def read(tmp_path: Path) -> Callable[..., RunFolder]:
 def groups_and_scores(folder: RunFolder) -> list[tuple[int | None, float | None]]:
     given = read_given(folder.path)
     samples = folder.sealed_samples()
-    return [(given[s.sample_id].group, given[s.sample_id].score) for s in samples if s.sample_id in given]  # fmt: skip  # noqa: E501
+    facts = [given[sample.sample_id] for sample in samples if sample.sample_id in given]
+    return [(fact.group, fact.score) for fact in facts]
 
 
 FULL = [(0, 5.0), (1, 10.0), (0, 0.0), (2, 1.0)] * 3
@@ -112,7 +113,8 @@ def test_classes_of_other_replies_are_not_taken(read: Callable[..., RunFolder]) 
     others[0]["generations"][2] = "drawn again"
     folder = read(generations=as_generations(rows()), scores=others)
     assert groups_and_scores(folder) == FULL[:8]
-    assert any("belongs to other replies or classes for 1 of 3" in w for w in Manifest.load(folder.path).imported.warnings)  # fmt: skip  # noqa: E501
+    warnings = Manifest.load(folder.path).imported.warnings
+    assert any("belongs to other replies or classes for 1 of 3" in line for line in warnings)
 
 
 def test_a_null_generation_is_no_reply(read: Callable[..., RunFolder]) -> None:

@@ -26,9 +26,8 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
     runs = comparison.runs
     titles = {suite.id: suite.title for pair in comparison.pairs for suite in pair.suites}
     return page.render(
-        "compare.html.j2",
-        scripts=["browser.js"],
-        styles=["compare.css"],
+        "compare",
+        styles=["compare"],
         title=" and ".join(comparison.names[:2]) + (" ..." if comparison.names[2:] else ""),
         first=comparison.names[0],
         runs=[

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sfr_eval.report.charts.chart import Chart
 from sfr_eval.report.numbers import bounds
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate
@@ -50,6 +51,7 @@ class Figure:
     rows: Sequence[Mapping[str, Any]]
     draw: Callable[["Axes"], None]
     size: tuple[float, float] = SIZE
+    chart: Chart | None = None  # what the page's script draws in its place
 
 
 def figure_svg(figure: Figure) -> str:

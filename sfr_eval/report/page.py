@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sfr_eval.report.charts.chart import payload
 from sfr_eval.report.figures import COLOURS, Figure, figure_svg
 from sfr_eval.util.assets import report_file
 
@@ -27,14 +28,17 @@ _VARIABLES = {
 """Colours of plots.mplstyle and of the runs -> CSS variables, which have a dark theme too."""
 
 
+STYLES = ("page", "tables", "charts", "replies", "scoreboard")
+SCRIPTS = ("tables", "charts", "replies")
+"""Files of reports/styles/ and reports/scripts/ that every page has; scripts/page.js runs in the
+head, these at the end of the body."""
+
+
 def render(
     template: str, *, scripts: Sequence[str] = (), styles: Sequence[str] = (), **values: Any
 ) -> str:
-    """Return the page of `template`, which extends page.html.j2, with page.css and page.js.
-
-    Further scripts and styles are files of reports/. page.js runs in the head, the others at the
-    end of the body.
-    """
+    """Return the page of a template of reports/pages/ which extends page.html.j2, with what every
+    page has and further scripts and styles."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -45,9 +49,10 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    first, rest = _text("page.js"), [_text(name) for name in scripts]
-    return environment.get_template(template).render(
-        style=Markup("".join(map(_text, ("page.css", *styles)))),
+    first = _text("scripts/page.js")
+    rest = [_text(f"scripts/{name}.js") for name in (*SCRIPTS, *scripts)]
+    return environment.get_template(f"pages/{template}.html.j2").render(
+        style=Markup("".join(_text(f"styles/{name}.css") for name in (*STYLES, *styles))),
         head_script=Markup(first),
         scripts=[Markup(script) for script in rest],
         script_hashes=Markup(" ".join(f"'{_csp_hash(script)}'" for script in (first, *rest))),
@@ -88,7 +93,14 @@ def inline(figure: Figure) -> dict[str, Any]:
     svg = _unique_ids(svg)
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, variable)
-    return {"title": figure.title, "description": figure.description, "svg": Markup(svg)}
+    chart = figure.chart
+    return {
+        "title": figure.title,
+        "description": figure.description,
+        "svg": Markup(svg),
+        "kind": chart.kind if chart else "",
+        "chart": script_json(payload(chart)) if chart else "",
+    }
 
 
 def _unique_ids(svg: str) -> str:

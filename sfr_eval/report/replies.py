@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from sfr_eval.report.page import script_json
 from sfr_eval.types import Cell, Sample
@@ -147,3 +148,9 @@ def _cut(text: str) -> str:
     if len(text) <= MAX_TEXT:
         return text
     return f"{text[:MAX_TEXT]} [cut here; {len(text):,} characters in all]"
+
+
+def replies_address(box: str, **filter: str | float) -> str:
+    """Return the address of the replies behind a number. `box` is the id of the reply browser, as
+    `replies-1`, and the rest are its controls: persona, temperature, query, status, text, sort."""
+    return f"#{box}?{urlencode(filter)}"

@@ -25,6 +25,8 @@ from sfr_eval.report import (
 from sfr_eval.report.figures import Figure, files, to_csv
 from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.page import inline, render
+from sfr_eval.report.run_facts import run_facts
+from sfr_eval.report.scoreboard import scoreboard
 from sfr_eval.report.similarity import similarity
 from sfr_eval.report.verdict import finding, rules
 from sfr_eval.report.warnings import warnings
@@ -61,7 +63,9 @@ def write_report(folder: RunFolder) -> Path:
             if clusters := repetitions.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
             section = _section(suite, suite_samples, manifest, figures, folder.path)
-            parts.append(section | {"repeated": repeated, "finding": finding(suite, repeated)})
+            found = finding(suite, repeated)
+            board = scoreboard(suite, temperature=found.temperature)
+            parts.append(section | {"repeated": repeated, "finding": found, "board": board})
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
     return page
@@ -86,9 +90,9 @@ def _figures(suite: SuiteResults) -> dict[str, list[Figure]]:
 def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, Any]]) -> str:
     metrics = dict.fromkeys(row.metric for row in results.estimates)
     return render(
-        "report.html.j2",
-        scripts=["browser.js"],
+        "report",
         name=manifest.name,
+        facts=run_facts(manifest),
         decoder=manifest.identity.decoder,
         preset=manifest.preset,
         parts=parts,

@@ -15,7 +15,7 @@ from sfr_eval.comparison.compare import compare_runs
 from sfr_eval.comparison.files import write_comparison
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.errors import UserError
-from sfr_eval.report.page import script_json
+from sfr_eval.report.page import SCRIPTS, script_json
 from sfr_eval.report.replies import MAX_SAMPLES, MAX_TEXT
 from sfr_eval.types import Sample
 from tests.support.chromium import Browser, browser
@@ -110,7 +110,8 @@ def test_the_page_loads_nothing_and_hostile_text_is_inert(written: Path) -> None
     page = Page(text)
     assert not page.handlers
     assert "img" not in page.tags
-    assert page.tags.count("script") == 3  # data, and the code of every page and of this one
+    data = text.count('<script type="application/json">')
+    assert page.tags.count("script") == 1 + len(SCRIPTS) + data
     outside = [link for link in page.loads if not link.startswith(("#", "data:"))]
     assert outside
     assert all((written / link).is_file() for link in outside)  # links to the plots' own files

@@ -17,7 +17,7 @@ import pytest
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import headlines, metric_info
 from sfr_eval.report import repetitions as clusters
-from sfr_eval.report.page import script_json
+from sfr_eval.report.page import SCRIPTS, script_json
 from sfr_eval.report.replies import MAX_REPLIES, MAX_SAMPLES, for_page
 from sfr_eval.report.report import write_report
 from sfr_eval.report.verdict import (
@@ -111,7 +111,9 @@ def test_no_undefined_number_leaks(html: str) -> None:
 
 def test_hostile_text_stays_text(html: str) -> None:
     page = Page(html)
-    assert page.tags.count("script") == 3  # the data and two of ours
+    assert html.count("<script>") == 1 + len(SCRIPTS)  # and nothing but ours
+    data = html.count('<script type="application/json">')
+    assert page.tags.count("script") == 1 + len(SCRIPTS) + data
     assert "img" not in page.tags
     assert not page.handlers
     assert "<b>model</b>" not in html
@@ -137,7 +139,7 @@ def test_the_page_loads_nothing_and_links_only_to_its_folder(folder: RunFolder, 
 
 def test_the_policy_allows_these_scripts_alone(html: str) -> None:
     script = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
-    assert len(script) == 2
+    assert len(script) == 1 + len(SCRIPTS)
     digests = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in script]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     assert f"default-src 'none'; script-src {allowed};" in html

@@ -1,6 +1,18 @@
-// Of every page: the theme, boxes of which one is seen at a time, and what print needs.
+// Of every page: what scripts share (window.sfr), the theme, boxes of which one is seen at a time, and what print needs.
 (function () {
   "use strict";
+  // What the other scripts use. An element, its class and its text:
+  var sfr = window.sfr = {};
+  sfr.element = function (name, className, text) {
+    var node = document.createElement(name);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+  // The address of the replies behind a number; `box` is the id of a reply browser.
+  sfr.repliesAddress = function (box, filter) {
+    return "#" + box + "?" + new URLSearchParams(filter);
+  };
   var root = document.documentElement;
   var KEY = "sfr-eval-theme";
   function remembered() {

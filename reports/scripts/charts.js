@@ -1,0 +1,4 @@
+// Charts: what is drawn in place of a figure's static drawing, from the JSON beside it.
+(function () {
+  "use strict";
+})();

@@ -1,0 +1,4 @@
+// Tables: sorting, filtering and folding.
+(function () {
+  "use strict";
+})();

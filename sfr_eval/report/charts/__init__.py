@@ -1,0 +1,1 @@
+"""Charts: what they show (`chart`), drawn by matplotlib and by the script of the page."""

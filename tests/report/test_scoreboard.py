@@ -1,0 +1,58 @@
+from sfr_eval.report.scoreboard import scoreboard
+from sfr_eval.store.against import Against, AgainstRow
+from sfr_eval.store.manifest import Manifest, PlannedSuite
+from sfr_eval.store.results import Results, SuiteResults, read_suites
+from tests.support.report_data import estimate
+
+T = (0.5, 1.0)
+
+
+def suite(**more: object) -> SuiteResults:
+    rows = [
+        row
+        for t in T
+        for row in (
+            estimate("embed_distance", 0.3 * t, temperature=t),
+            estimate("style_strength", 0.5, temperature=t),
+            estimate("length", 12.0, temperature=t),
+            estimate("truncation_rate", 0.1, temperature=t),
+            estimate("query_accuracy", None, temperature=t),
+        )
+    ]
+    manifest = Manifest(plan=(PlannedSuite(suite="persona"),))
+    (one,) = read_suites(manifest, Results(estimates=tuple(rows), **more))
+    return one
+
+
+def test_the_board_has_what_was_measured_nearest_to_one() -> None:
+    board = scoreboard(suite())
+    assert board.temperature == 1.0
+    assert [(card.role, card.metric) for card in board.cards] == [
+        ("variety", "embed_distance"),
+        ("style", "style_strength"),
+        ("length", "length"),
+    ]
+    assert board.cards[0].text == "0.300 ± 0.010"
+    assert board.cut is not None
+    assert board.cut.value == 0.1
+
+
+def test_another_temperature_may_be_named() -> None:
+    assert scoreboard(suite(), temperature=0.5).cards[0].estimate.value == 0.15
+
+
+def test_a_difference_comes_with_interval_and_words() -> None:
+    row = AgainstRow(
+        metric="embed_distance",
+        temperature=1.0,
+        delta=-0.1,
+        low=-0.2,
+        high=-0.05,
+        words="less varied",
+    )
+    against = Against(kind="base model", name="base", rows=(row,))
+    board = scoreboard(suite(against={"persona": (against,)}))
+    (difference,) = board.cards[0].differences
+    assert (difference.name, difference.words) == ("base", "less varied")
+    assert difference.text == "-0.1 [-0.2, -0.05]"
+    assert board.cards[1].differences == ()

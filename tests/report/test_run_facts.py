@@ -1,7 +1,6 @@
 from sfr_eval.report.run_facts import run_facts
 from sfr_eval.store.manifest import Identity, Manifest, ModelFacts, PlannedSuite, StoredConfig
 
-
 _UNKNOWN = Identity(sampling="unknown", suites={"persona": "1"})
 
 

@@ -29,7 +29,7 @@ _VARIABLES = {
 
 
 STYLES = ("page", "tables", "charts", "replies", "scoreboard")
-SCRIPTS = ("tables", "charts", "replies")
+SCRIPTS = ("table_copy", "tables", "charts", "replies")
 """Files of reports/styles/ and reports/scripts/ that every page has; scripts/page.js runs in the
 head, these at the end of the body."""
 

@@ -61,11 +61,12 @@
   }
   charts.ticksOf = function (view, axis, shown, ends, count) {
     const own = view.plot[axis].ticks;
+    if (view.plot[axis].bare) return [];
     if (own && own.length) {
       return own.filter(function (one) { return one[0] >= ends[0] && one[0] <= ends[1]; });
     }
     return (axis === "x" && places(view, shown, ends)) ||
-      charts.ticks(ends[0], ends[1], count, view.log[axis]);
+      charts.ticks(ends[0], ends[1], count, view.log[axis], view.plot[axis].integer);
   };
   // `frame`: the ends of the axes in pixels, x0, x1, y0 (below), y1, and the scales x and y.
   charts.axes = function (view, frame, ticks, labels) {
@@ -128,7 +129,7 @@
     });
     list.forEach(function (one) {
       svg("line", { x1: one.from + 6, y1: one.y, x2: frame.x1 + 5, y2: one.at,
-        stroke: charts.colour(one.one.number), "stroke-width": 0.8, opacity: 0.6 }, view.svg);
+        stroke: charts.colour(one.one), "stroke-width": 0.8, opacity: 0.6 }, view.svg);
       svg("text", { x: frame.x1 + 8, y: one.at + 4, fill: "var(--ink)", "class": "chart-name",
         "data-series": charts.seriesKey(one.one) }, view.svg, charts.cut(one.one.name, 150));
       boxes.push([frame.x1 + 6, one.at - 8, 150, 16]);

@@ -6,15 +6,16 @@
   const NAMES = 620;  // pixels of width from which names stand at the ends of curves
   const MANY = 8;
 
-  function key(series) { return series.group || series.name; }
+  function key(series) { return series.group || series.name || ""; }
   charts.seriesKey = key;
   function entries(list) {
     const byKey = new Map();
     list.forEach(function (one) {
+      if (!one.name) return;
       const first = byKey.get(key(one));
       if (!first || first.thin) {
         byKey.set(key(one), { key: key(one), name: key(one), number: one.number, line: one.line,
-          marker: one.marker, thin: one.thin });
+          marker: one.marker, quiet: one.quiet, thin: one.thin });
       }
     });
     return Array.from(byKey.values());
@@ -43,6 +44,7 @@
     }
     function domain(axis) {
       if (view.zoom[axis]) return view.zoom[axis];
+      if (view.plot[axis].shown && !view.zoom.x && !view.log[axis]) return view.plot[axis].shown;
       const list = [].concat.apply([], shown.map(function (one) {
         return charts.values(one, axis, axis === "y" && view.zoom.x);
       }));
@@ -58,7 +60,7 @@
         x: charts.wrap(charts.axisLabel(chart.x), width - 60, 2) };
       const ticks = { y: charts.ticksOf(view, "y", shown, ends.y, height / 50) };
       const curves = shown.filter(function (one) {
-        return one.points.length && !one.thin && (one.line !== "none" || one.level);
+        return one.name && one.points.length && !one.thin && (one.line !== "none" || one.level);
       });
       const named = width >= NAMES && curves.length > 1 && curves.length <= MANY;
       const names = named && !view.corner ? 20 + Math.max.apply(null, curves.map(function (one) {
@@ -95,7 +97,7 @@
       return height;
     }
     function shade(layer, one) {
-      const fill = { fill: charts.colour(one.number), "stroke": "none",
+      const fill = { fill: charts.colour(one), "stroke": "none",
         "fill-opacity": shown.length > 12 ? 0.05 : shown.length > 4 ? 0.12 : 0.18 };
       const polygon = function (list) {
         polyline(layer, list, function (p) { return [x(p[0]), y(p[1])]; }, fill);
@@ -119,7 +121,7 @@
       return at >= ends[0] - 1 && at <= ends[1] + 1;
     }
     function line(layer, one, s) {
-      const style = { stroke: charts.colour(one.number), "stroke-width": one.thin ? 1 : 2,
+      const style = { stroke: charts.colour(one), "stroke-width": one.thin ? 1 : 2,
         "stroke-dasharray": charts.dash(one.number, one.line), opacity: one.thin ? 0.6 : undefined };
       if (one.level) {
         const p = one.points[0];
@@ -130,10 +132,19 @@
         return;
       }
       const place = function (p) { return [x(p.x), y(p.y)]; };
-      if (one.line !== "none") polyline(layer, one.points, place, style);
+      const cloud = one.small ? svg("g", { opacity: 0.55 }, layer) : null;
+      if (one.line !== "none") {
+        // Where a curve turns back it is dashed.
+        const turn = known(one.dashed_from) ? one.dashed_from : one.points.length - 1;
+        polyline(layer, one.points.slice(0, turn + 1), place, style);
+        if (turn < one.points.length - 1) {
+          polyline(layer, one.points.slice(turn), place,
+            Object.assign({}, style, { "stroke-dasharray": "3 4" }));
+        }
+      }
       one.points.forEach(function (p, i) {
         const at = place(p);
-        const bar = { stroke: charts.colour(one.number), "stroke-width": 1.2, opacity: 0.75 };
+        const bar = { stroke: charts.colour(one), "stroke-width": 1.2, opacity: 0.75 };
         if (!(one.band || []).length && known(p.y_low) && known(p.y_high)) {
           svg("line", Object.assign({ x1: at[0], x2: at[0], y1: y(p.y_low), y2: y(p.y_high) }, bar),
             layer);
@@ -144,7 +155,8 @@
         }
         if (!inside(at[0], "x") || !inside(at[1], "y")) return;
         if (one.marker !== "none") {
-          charts.mark(layer, at[0], at[1], one, p.hollow, one.thin ? 2 : 3.5);
+          charts.mark(one.small ? cloud : layer, at[0], at[1], one, p.hollow,
+            one.small || one.thin ? 2 : 3.5);
         }
         mark(one, p, s, i, at[0], at[1]);
       });
@@ -169,7 +181,7 @@
         });
       }
       view.marks.push({ x: px, y: py, s: s, i: i, place: one.level ? undefined : p.x, series: one,
-        point: p, title: one.name, lines: lines, href: charts.replies(view, p.replies) });
+        point: p, title: one.name || one.group || view.chart.title, lines: lines, href: charts.replies(view, p.replies) });
     }
     function at(series, place) {
       return !series.level && series.points.find(function (p) {
@@ -197,17 +209,17 @@
       // The shared cursor: a line at this place, and in other charts the values there.
       cross: function (place, own) {
         if (!known(place) || !inside(x(place), "x")) return;
-        const at_ = x(place);
-        svg("line", { x1: at_, x2: at_, y1: frame.y0, y2: frame.y1, stroke: "var(--quiet)",
+        const there = x(place);
+        svg("line", { x1: there, x2: there, y1: frame.y0, y2: frame.y1, stroke: "var(--quiet)",
           "stroke-dasharray": "3 3", "class": "chart-cursor" }, view.over);
         if (own) return;
         let last = -Infinity;
         const texts = view.marks.filter(function (one) {
-          return known(one.place) && Math.abs(one.x - at_) < 0.5;
+          return known(one.place) && Math.abs(one.x - there) < 0.5;
         }).sort(function (a, b) { return a.y - b.y; });
+        if (texts.length > MANY) return;
         texts.forEach(function (one) {
           svg("circle", { cx: one.x, cy: one.y, r: 6, fill: "none", stroke: "var(--ink)" }, view.over);
-          if (texts.length > MANY) return;
           last = Math.max(one.y + 4, last + LINE);
           const right = one.x + 60 < frame.x1;
           svg("text", { x: one.x + (right ? 10 : -10), y: last, "text-anchor": right ? "start" : "end",

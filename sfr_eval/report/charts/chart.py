@@ -60,6 +60,7 @@ class Series:
     points: tuple[Point, ...]
     line: Literal["solid", "dashed", "dotted", "none"] = "solid"
     marker: Literal["run", "star", "none"] = "run"
+    colour: str = ""  # `#rrggbb` in place of that of its number: one of many personas
     quiet: bool = False  # grey, whatever its number: what chance would give, a common frontier
     thin: bool = False  # one training of a group
     small: bool = False  # a cloud of points: small and translucent

@@ -29,7 +29,10 @@ _VARIABLES = {
 
 
 STYLES = ("page", "tables", "charts", "replies", "scoreboard")
-SCRIPTS = ("tables", "charts", "replies")
+SCRIPTS = (
+    *("tables", "charts"),
+    *("replies-text", "replies-glance", "replies-map", "replies-cards", "replies"),
+)
 """Files of reports/styles/ and reports/scripts/ that every page has; scripts/page.js runs in the
 head, these at the end of the body."""
 

@@ -17,7 +17,7 @@ from sfr_eval.report import (
     layer_profiles,
     pass_at_k,
     repetitions,
-    replies,
+    reply_map,
     tables,
     token_curves,
     trade_off,
@@ -25,6 +25,8 @@ from sfr_eval.report import (
 from sfr_eval.report.figures import Figure, files, to_csv
 from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.page import inline, render
+from sfr_eval.report.replies import replies_address
+from sfr_eval.report.reply_browser import browser
 from sfr_eval.report.run_facts import run_facts
 from sfr_eval.report.scoreboard import scoreboard
 from sfr_eval.report.similarity import similarity
@@ -33,7 +35,6 @@ from sfr_eval.report.warnings import warnings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.stored import query_texts
 from sfr_eval.thinking import answers
 from sfr_eval.types import Sample
 from sfr_eval.util.files import write_atomic, writing_to
@@ -62,7 +63,23 @@ def write_report(folder: RunFolder) -> Path:
             repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
             if clusters := repetitions.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
-            section = _section(suite, suite_samples, manifest, figures, folder.path)
+            section = _section(suite, suite_samples, manifest, figures)
+            replies = browser(
+                folder.path,
+                suite,
+                answers(suite_samples, manifest.thinking),
+                manifest=manifest,
+                results=results,
+                repeated=repeated,
+                suites=len(suites),
+            )
+            if drawn := replies["map"]:
+                sheet = reply_map.figure(
+                    drawn, {manifest.name: suite_samples}, personas=suite.personas
+                )
+                for suffix, content in files([sheet]):
+                    write_atomic(plots / f"{suite.id}-reply_map.{suffix}", content)
+            section |= {"browser": replies}
             found = finding(suite, repeated)
             board = scoreboard(suite, temperature=found.temperature)
             parts.append(section | {"repeated": repeated, "finding": found, "board": board})
@@ -96,6 +113,7 @@ def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, A
         decoder=manifest.identity.decoder,
         preset=manifest.preset,
         parts=parts,
+        replies_address=replies_address,
         rules=list(dict.fromkeys(rule for part in parts for rule in rules(part["suite"]))),
         settings=list(_flat(_settings(manifest))),
         metrics=[_definition(metric, results) for metric in metrics],
@@ -107,7 +125,6 @@ def _section(
     samples: Sequence[Sample],
     manifest: Manifest,
     figures: Mapping[str, Sequence[Figure]],
-    folder: Path,
 ) -> dict[str, Any]:
     """Return everything that the template shows of one suite."""
     read = answers(samples, manifest.thinking)
@@ -121,11 +138,6 @@ def _section(
         "tables": tables.by_persona(suite, read),
         "all_metrics": tables.all_metrics(suite),
         "against": tables.against(suite),
-        "browser": replies.for_page(
-            {manifest.name: read},
-            personas=suite.personas,
-            queries=query_texts(folder, manifest, suite.id),
-        ),
         "probe": tables.facts(suite.notes_of("style_accuracy")),
         "code": pass_at_k.code(suite),
         "answers": known_answers.table(suite),

@@ -18,7 +18,7 @@ from sfr_eval.report import (
     layer_profiles,
     pass_at_k,
     repetitions,
-    replies,
+    reply_map,
     tables,
     token_curves,
     trade_off,
@@ -27,6 +27,8 @@ from sfr_eval.report.figures import Figure, files, to_csv
 from sfr_eval.report.metric_names import metric_name
 from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.page import inline, render
+from sfr_eval.report.replies import replies_address
+from sfr_eval.report.reply_browser import browser
 from sfr_eval.report.run_facts import run_facts
 from sfr_eval.report.scoreboard import scoreboard
 from sfr_eval.report.similarity import similarity
@@ -36,7 +38,6 @@ from sfr_eval.report.without_replies import without_replies
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.stored import query_texts
 from sfr_eval.thinking import answers
 from sfr_eval.types import Sample
 from sfr_eval.util.files import write_atomic, writing_to
@@ -65,14 +66,24 @@ def write_report(folder: RunFolder) -> Path:
             repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
             if clusters := repetitions.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
-            section = _section(
+            box = f"replies-{len(parts) + 1}"
+            section = _section(suite, suite_samples, manifest, figures, box=box)
+            replies = browser(
+                folder.path,
                 suite,
-                suite_samples,
-                manifest,
-                figures,
-                folder=folder.path,
-                box=f"replies-{len(parts) + 1}",
+                answers(suite_samples, manifest.thinking),
+                manifest=manifest,
+                results=results,
+                repeated=repeated,
+                suites=len(suites),
             )
+            if drawn := replies["map"]:
+                sheet = reply_map.figure(
+                    drawn, {manifest.name: suite_samples}, personas=suite.personas
+                )
+                for suffix, content in files([sheet]):
+                    write_atomic(plots / f"{suite.id}-reply_map.{suffix}", content)
+            section |= {"browser": replies}
             found = without_replies(suite, suite_samples) or finding(suite, repeated)
             board = scoreboard(suite, temperature=found.temperature)
             parts.append(section | {"repeated": repeated, "finding": found, "board": board})
@@ -105,6 +116,7 @@ def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, A
         facts=run_facts(manifest),
         about=list(_about(manifest)),
         parts=parts,
+        replies_address=replies_address,
         rules=list(dict.fromkeys(rule for part in parts for rule in rules(part["suite"]))),
         settings=list(_flat(_settings(manifest))),
         metrics=[_definition(metric, results) for metric in metrics],
@@ -117,7 +129,6 @@ def _section(
     manifest: Manifest,
     figures: Mapping[str, Sequence[Figure]],
     *,
-    folder: Path,
     box: str,
 ) -> dict[str, Any]:
     """Return everything that the template shows of one suite. `box` is the id of its reply
@@ -134,11 +145,6 @@ def _section(
         "tables": tables.by_persona(suite, read, box=box),
         "all_metrics": tables.all_metrics(suite, box=box),
         "against": against_tables.against(suite),
-        "browser": replies.for_page(
-            {manifest.name: read},
-            personas=suite.personas,
-            queries=query_texts(folder, manifest, suite.id),
-        ),
         "probe": tables.facts(suite.notes_of("style_accuracy")),
         "code": pass_at_k.code(suite),
         "answers": known_answers.table(suite),

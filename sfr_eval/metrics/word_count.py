@@ -16,6 +16,6 @@ def word_count(text: str) -> int:
     has a letter or a digit: a comma is not a word there, and neither is a vowel sign."""
     if text.isascii() or not _SPACELESS.search(text):
         return len(text.split())
-    letters = sum(letter.isalnum() for letter in _SPACELESS.findall(text))
+    letters = sum(match[0].isalnum() for match in _SPACELESS.finditer(text))
     others = _SPACELESS.sub(" ", text).split()
     return letters + sum(any(map(str.isalnum, run)) for run in others)

@@ -11,7 +11,7 @@ from sfr_eval.metrics.word_count import word_count
         ("", 0),
         ("It's a dog -- isn't it?", 6),  # runs of non-blanks, as ever
         ("我喜欢吃苹果。", 6),
-        ("我用 iPhone 15 拍照，很好!", 8),
+        ("我用 iPhone 15 拍照。很好!", 8),
         ("iPhone手机", 3),
         ("私はパンを食べます。", 9),
         ("나는 사과를 좋아해요", 3),

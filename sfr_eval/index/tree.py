@@ -5,6 +5,7 @@ run folder is looked at. A folder that cannot be read is passed over and named.
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +55,16 @@ def find_tree(paths: Sequence[Path]) -> Tree:
                 comparisons.setdefault(key, folder)
     return Tree(
         roots=tuple(paths),
-        runs=tuple(runs[key] for key in sorted(runs)),
-        comparisons=tuple(comparisons[key] for key in sorted(comparisons)),
+        runs=tuple(runs[key] for key in sorted(runs, key=_natural)),
+        comparisons=tuple(comparisons[key] for key in sorted(comparisons, key=_natural)),
         unreadable=tuple(unreadable),
     )
+
+
+def _natural(path: str) -> list[tuple[int, int, str]]:
+    """Sort checkpoint-200 before checkpoint-1000."""
+    parts = re.split(r"(\d{1,18})", path)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def _folders(root: Path, unreadable: list[Path]) -> Iterator[tuple[Path, frozenset[str]]]:

@@ -58,7 +58,7 @@ def _history(rows: Sequence[IndexRow]) -> History | None:
     trainings = [
         Training(
             name=_name(series, group[0], firsts),
-            rows=tuple(sorted(group, key=lambda row: (row.step or 0, row.date or 0))),
+            rows=tuple(sorted(group, key=lambda row: (row.step or 0, row.date))),
         )
         for (series, _), group in groups.items()
     ]

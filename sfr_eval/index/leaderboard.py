@@ -19,9 +19,9 @@ from sfr_eval.report.scoreboard import ScoreRole
 from sfr_eval.types import Estimate
 
 RULE = (
-    "Only runs with equal settings share a table. Run A is ahead of run B if its 95 % interval lies "
-    "wholly on the better side of that of B; 1-3 means that any of the first three places may be its "
-    "own. Intervals are those of each run alone and not corrected for the number of runs: "
+    "Only runs with equal settings share a table. Run A is ahead of run B if its 95 % interval "
+    "lies wholly on the better side of that of B; 1-3 means that any of the first three places may "
+    "be its own. Intervals are those of each run alone and not corrected for the number of runs: "
     "sfr-eval compare, which pairs runs by prompt, sees smaller differences. A run that lacks "
     "replies, a value or an interval has no rank."
 )

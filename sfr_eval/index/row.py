@@ -27,7 +27,8 @@ class IndexRow:
     model: str = ""
     suite: str = ""
     title: str = ""  # of the suite
-    date: float | None = None  # seconds since 1970 at which the newest replies were written
+    date: str = ""  # `2026-11-30 18:03` UTC, when the last session began
+    date_recorded: bool = True  # False: it is the time of the files
     engine: str = ""
     decoder: str = ""
     step: int | None = None

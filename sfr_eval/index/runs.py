@@ -6,7 +6,9 @@ a run is still going. Whatever is wrong with one run is said in its row and stop
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sfr_eval.errors import UserError
@@ -91,13 +93,15 @@ def _read_run(folder: Path, tree: Tree, rules: StepRules) -> Iterator[IndexRow]:
         pass
     except UserError as error:
         problem = str(error)
+    date, recorded = _date(folder, manifest)
     status, done = _progress(folder, manifest, scored=headlines is not None)
     shared = IndexRow(
         folder=folder,
         place=place,
         name=manifest.name or place,
         model=manifest.config.model or manifest.model.name or manifest.name,
-        date=_date(folder),
+        date=date,
+        date_recorded=recorded,
         engine=str(manifest.identity.engine or ""),
         decoder=manifest.identity.decoder_name or "",
         status="damaged" if problem else status,
@@ -189,15 +193,17 @@ def _progress(folder: Path, manifest: Manifest, *, scored: bool) -> tuple[RunSta
     return manifest.status or "complete", done
 
 
-def _date(folder: Path) -> float | None:
-    """Return when the newest replies were written, as far as the files tell."""
-    times = []
-    for file in (folder / "samples.parquet", folder / "samples"):
-        try:
-            times.append(file.stat().st_mtime)
-        except OSError:
-            continue
-    return min(times) if times else None
+def _date(folder: Path, manifest: Manifest) -> tuple[str, bool]:
+    """Return when the last session began, and whether the run says so itself; older runs do not,
+    and their files tell when the first or the last reply was written."""
+    recorded = manifest.last_session.date if manifest.last_session else ""
+    if recorded:
+        return recorded.removesuffix("Z").replace("T", " "), True
+    for file in (folder / "samples", folder / "samples.parquet"):
+        with suppress(OSError):
+            written = datetime.fromtimestamp(file.stat().st_mtime, tz=UTC)
+            return f"{written:%Y-%m-%d %H:%M}", False
+    return "", False
 
 
 def _series(step: Step, tree: Tree) -> str:

@@ -7,8 +7,9 @@
   const hidden = {};  // cursor -> what the legends of all its charts have switched off
   let count = 0;
 
-  function build(figure) {
-    const chart = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
+  function build(figure, given) {
+    const chart = given ||
+      JSON.parse(figure.querySelector("script[type='application/json']").textContent);
     const view = { figure: figure, chart: chart, marks: [], zoom: {}, log: {}, current: null };
     if (chart.cursor) hidden[chart.cursor] = hidden[chart.cursor] || new Set();
     view.hidden = chart.cursor ? hidden[chart.cursor] : new Set();
@@ -42,7 +43,9 @@
     box.append(head, view.controls, view.svg, view.legend, view.tip, view.live);
     view.kind = charts.kinds[chart.kind](view);
     charts.menu(view);
-    figure.querySelector("svg").replaceWith(box);
+    const place = figure.querySelector(".chart, svg");
+    if (place) place.replaceWith(box);
+    else figure.prepend(box);
     charts.views.push(view);
     legend(view);
     listen(view);
@@ -272,6 +275,14 @@
       node.setAttribute("aria-pressed", !view.hidden.has(view.entries[i].key));
     });
   }
+
+  // Draws a chart, of the form of chart.py, that a script has made; in place of an earlier one.
+  sfr.drawChart = function (figure, chart) {
+    const at = charts.views.findIndex(function (view) { return view.figure === figure; });
+    if (at >= 0) charts.views.splice(at, 1);
+    figure.classList.add(chart.kind);
+    return build(figure, chart);
+  };
 
   // The address of the replies behind a mark, if there are any.
   charts.replies = function (view, filter) {

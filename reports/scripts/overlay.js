@@ -236,10 +236,26 @@
     });
   };
 
-  box.querySelector(".copy-command").addEventListener("click", function () {
-    const button = box.querySelector(".copy-command");
-    sfr.copyText(box.querySelector(".command").textContent).then(function (done) {
-      button.textContent = done ? "Copied" : "Select and copy";
+  function copy(text, done) {
+    function byHand() {
+      const area = element("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      done(document.execCommand("copy"));
+      area.remove();
+    }
+    if (navigator.clipboard) {
+      navigator.clipboard.writeText(text).then(function () { done(true); }, byHand);
+    } else {
+      byHand();
+    }
+  }
+  const button = box.querySelector(".copy-command");
+  button.addEventListener("click", function () {
+    copy(box.querySelector(".command").textContent, function (worked) {
+      button.textContent = worked ? "Copied" : "Not copied";
+      button.focus();
       setTimeout(function () { button.textContent = "Copy"; }, 2000);
     });
   });

@@ -56,7 +56,7 @@ class Leaderboard:
     suite: str
     title: str
     settings: Mapping[str, str]
-    metrics: Mapping[str, str]  # role -> metric, in order
+    metrics: Mapping[ScoreRole, str]  # in order
     standings: tuple[Standing, ...]
     distinct: Mapping[str, str]  # settings in which it differs from other tables of the suite
 

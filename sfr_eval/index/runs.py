@@ -212,7 +212,7 @@ def _series(step: Step, tree: Tree) -> str:
 
 def _stamp(folder: Path) -> object:
     """Return what changes whenever a file of a run does that an index reads."""
-    stamps = []
+    stamps: list[tuple[int, int, int] | None] = []
     for name in ("manifest.json", RESULTS, REPORT, "samples"):
         try:
             found = (folder / name).stat()

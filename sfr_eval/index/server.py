@@ -105,9 +105,9 @@ def serve(
     cannot be used. `ready` is called once the server listens."""
     find_tree([folder])
     server = make_server(folder, host=host, port=port)
-    name, used = server.server_address[:2]
-    shown = f"[{name}]" if ":" in str(name) else str(name)
-    if not _is_loopback(str(name)):
+    name, used = server.server_name, server.server_port
+    shown = f"[{name}]" if ":" in name else name
+    if not _is_loopback(name):
         log(f"warning: --host {host}: whoever reaches this machine can read {folder}")
     say(f"{folder}: http://{shown}:{used}/ (Ctrl-C ends it)")
     if ready is not None:
@@ -239,12 +239,13 @@ class Handler(BaseHTTPRequestHandler):
             name, port = named.hostname or "", named.port or 80
         except ValueError:
             return False
-        bound, ours = self.server.server_address[:2]
-        if port != ours:
+        assert isinstance(self.server, ThreadingHTTPServer)
+        bound = self.server.server_name
+        if port != self.server.server_port:
             return False
         if name == "localhost" or name == bound:
             return True
-        if _is_loopback(str(bound)):
+        if _is_loopback(bound):
             return _is_loopback(name)
         return _is_address(name) or name == socket.gethostname().lower()
 

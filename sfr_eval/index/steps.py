@@ -80,12 +80,12 @@ class StepRules:
                     digits = found[1] or ""
                     if re.fullmatch(r"\d{1,15}", digits):
                         return Step(number=int(digits), series=_without(name, found) or above)
-        number = _recorded(manifest)
-        if number is None:
-            number = _trainer_step(manifest.model.folder or manifest.config.model)
+        trained = _recorded(manifest)
+        if trained is None:
+            trained = _trainer_step(manifest.model.folder or manifest.config.model)
         by_name = next((step for step in map(named_step, names) if step), None)
-        if number is not None:
-            return Step(number=number, series=by_name.series if by_name else above)
+        if trained is not None:
+            return Step(number=trained, series=by_name.series if by_name else above)
         if by_name is not None and not by_name.series:
             return Step(number=by_name.number, series=_training(model))
         return by_name

@@ -6,40 +6,40 @@
   const table = document.getElementById("runs-table");
   const box = document.getElementById("run-controls");
   const rows = Array.from(table.tBodies[0].rows);
-  const text = box.querySelector(".run-text");
+  const bar = document.querySelector(".pick-bar");
   const choices = Array.from(box.querySelectorAll(".run-choice"));
   const columns = Array.from(box.querySelectorAll(".run-column"));
   const said = document.querySelector(".run-said");
 
-  function filter() {
-    const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
+  // Rows that a chooser leaves out; the filter of tables.js hides others.
+  function choose() {
     rows.forEach(function (row) {
-      const fits = words.every(function (word) { return row.dataset.words.includes(word); }) &&
-        choices.every(function (choice) {
-          return !choice.value || row.dataset[choice.dataset.key] === choice.value;
-        });
-      row.classList.toggle("out", !fits);
-      shown += fits;
+      row.classList.toggle("out", choices.some(function (choice) {
+        return choice.value && row.dataset[choice.dataset.key] !== choice.value;
+      }));
     });
+    count();
+  }
+  function count() {
+    const shown = rows.filter(function (row) {
+      return !row.hidden && !row.classList.contains("out");
+    }).length;
     said.textContent = "Showing " + shown.toLocaleString("en") + " of " +
       rows.length.toLocaleString("en") + (rows.length === 1 ? " row." : " rows.");
   }
-  sfr.filterRuns = filter;
 
   function remembered() {
-    try { return JSON.parse(localStorage.getItem(KEY)) || []; } catch (error) { return []; }
+    try { return JSON.parse(localStorage.getItem(KEY)) || {}; } catch (error) { return {}; }
   }
   function column(checkbox) {
     table.querySelectorAll(".c-" + checkbox.value).forEach(function (cell) {
       cell.classList.toggle("off", !checkbox.checked);
     });
   }
-  function remember() {
-    const off = columns.filter(function (one) { return !one.checked; });
-    try {
-      localStorage.setItem(KEY, JSON.stringify(off.map(function (one) { return one.value; })));
-    } catch (error) { /* a browser may forbid storage to a file */ }
+  function remember(checkbox) {
+    const shown = remembered();
+    shown[checkbox.value] = checkbox.checked;
+    try { localStorage.setItem(KEY, JSON.stringify(shown)); } catch (error) { /* a browser may forbid storage to a file */ }
   }
 
   const picks = [];  // numbers of runs, in the order in which they were picked
@@ -50,6 +50,8 @@
     const row = table.querySelector('tr[data-run="' + number + '"]');
     row.classList.toggle("picked", on);
     row.querySelector(".run-pick").checked = on;
+    bar.hidden = !picks.length;
+    bar.querySelector(".pick-count").textContent = picks.length + " picked.";
     sfr.overlay(picks);
   }
   sfr.pickRun = pick;
@@ -57,25 +59,27 @@
   document.addEventListener("DOMContentLoaded", function () {
     box.querySelectorAll(".control").forEach(function (one) { one.hidden = false; });
     box.querySelector(".columns").hidden = false;
-    text.addEventListener("input", filter);
-    choices.forEach(function (one) { one.addEventListener("change", filter); });
-    const off = remembered();
+    table.querySelectorAll(".run-pick").forEach(function (one) { one.hidden = false; });
+    choices.forEach(function (one) { one.addEventListener("change", choose); });
+    document.addEventListener("sfr-shown", count);
+    const before = remembered();
     columns.forEach(function (one) {
-      if (off.includes(one.value)) {
-        one.checked = false;
-        column(one);
-      }
+      if (one.value in before) one.checked = before[one.value];
+      if (!one.checked) column(one);
       one.addEventListener("change", function () {
         column(one);
-        remember();
+        remember(one);
       });
+    });
+    bar.querySelector(".pick-none").addEventListener("click", function () {
+      picks.slice().forEach(function (number) { pick(number, false); });
     });
     table.addEventListener("change", function (event) {
       if (event.target.classList.contains("run-pick")) {
         pick(Number(event.target.value), event.target.checked);
       }
     });
-    filter();
+    choose();
     if (data.runs.length) sfr.drawHistories();
   });
 })();

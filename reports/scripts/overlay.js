@@ -1,13 +1,14 @@
-// Picked runs on shared axes and side by side, and trainings over their steps: charts of the form
-// of sfr_eval/report/charts/chart.py, drawn by sfr.drawChart.
+// Picked runs on shared axes and side by side: charts of the form of sfr_eval/report/charts/chart.py,
+// drawn by sfr.drawChart.
 (function () {
   "use strict";
   const element = sfr.element, data = sfr.index;
   const box = document.querySelector("section.overlay");
+  const BANDS = 6;  // more bands than that hide the lines
   const chosen = { metric: "", temperature: "" };
 
-  function figure(parent, wide) {
-    const node = element("figure", "plot" + (wide ? " wide" : ""));
+  function figure(parent) {
+    const node = element("figure", "plot");
     node.append(element("figcaption", "quiet"));
     parent.append(node);
     return node;
@@ -22,10 +23,10 @@
       direction: info.direction, possible: info.possible }, more);
   }
   // Places with a value and, for those with an interval too, a band.
-  function series(name, number, points) {
+  function series(name, number, points, banded) {
     return { name: name, number: number, line: "solid", marker: "run", band_along: "x",
       points: points, band: points.filter(function (p) {
-        return p.y_low !== undefined;
+        return banded && p.y_low !== undefined;
       }).map(function (p) { return [p.x, p.y_low, p.y_high]; }) };
   }
   function point(x, row, more) {
@@ -75,8 +76,11 @@
     return runs.map(function (run) { return run.place + (same ? " (" + run.suite + ")" : ""); });
   }
 
-  const overlay = figure(box.querySelector(".overlay-plots"), true);
-  const plane = figure(box.querySelector(".overlay-plots"), true);
+  sfr.series = { axis: axis, draw: draw, figure: figure, nearest: nearest, of: series, point: point,
+    BANDS: BANDS };
+
+  const overlay = figure(box.querySelector(".overlay-plots"));
+  const plane = figure(box.querySelector(".overlay-plots"));
   sfr.overlay = function (picks) {
     box.hidden = !picks.length;
     if (!picks.length) return;
@@ -141,9 +145,10 @@
       series: runs.map(function (run, i) {
         return series(labels[i], i, (run.curves[metric] || []).map(function (row) {
           return point(row[0], row, {});
-        }));
+        }), runs.length <= BANDS);
       }).filter(function (one) { return one.points.length; }) },
-    "Bands are the 95 % intervals of each run alone.");
+    runs.length > BANDS ? "Point at a mark for its 95 % interval." :
+      "Bands are the 95 % intervals of each run alone.");
   }
   function planeOf(runs, labels, metrics) {
     const usable = metrics.filter(function (metric) {
@@ -200,41 +205,6 @@
     top.append(head);
     table.replaceChildren(top, body);
   }
-
-  // Trainings over their steps: a chart for each headline metric, with a shared cursor.
-  sfr.drawHistories = function () {
-    document.querySelectorAll("section.history").forEach(function (section) {
-      const history = data.histories[Number(section.dataset.history)];
-      const choice = section.querySelector(".history-temperature");
-      const plots = section.querySelector(".history-plots");
-      const figures = history.metrics.map(function () { return figure(plots, false); });
-      function show() {
-        const t = Number(choice.value);
-        history.metrics.forEach(function (metric, i) {
-          draw(figures[i], { kind: "xy", title: data.metrics[metric].label,
-            x: { label: "training step", possible: [0, null] }, y: axis(metric),
-            cursor: "steps-" + section.dataset.history,
-            series: history.trainings.map(function (training, number) {
-              return series(training.name, number, training.runs.flatMap(function (at) {
-                const run = data.runs[at], curve = run.curves[metric];
-                return curve && curve.length ?
-                  [point(run.step, nearest(curve, t), { about: run.place })] : [];
-              }));
-            }).filter(function (one) { return one.points.length; }) },
-          "At T = " + t + ". Bands are the 95 % intervals of each checkpoint alone.");
-        });
-      }
-      choice.closest(".control").hidden = choice.options.length < 2;
-      choice.addEventListener("change", show);
-      const watcher = new IntersectionObserver(function (entries) {
-        if (entries.some(function (one) { return one.isIntersecting; })) {
-          watcher.disconnect();
-          show();
-        }
-      }, { rootMargin: "300px" });
-      watcher.observe(section);
-    });
-  };
 
   function copy(text, done) {
     function byHand() {

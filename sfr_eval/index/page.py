@@ -24,6 +24,7 @@ from sfr_eval.report.scoreboard import ScoreRole
 from sfr_eval.temperature import OWN_TEMPERATURE
 
 PAGE = "index.html"
+PARTIAL = "not all replies of the suite are there: a limit, a failure or an interruption"
 _MOST_CHOICES = 40
 """A chooser with more entries helps nobody; the text filter does."""
 
@@ -47,7 +48,6 @@ class Line:
     report: str  # address, "" without one
     comparisons: tuple[tuple[str, str], ...]  # name, address
     cells: tuple[Cell, ...]
-    words: str  # that the text filter looks at
 
 
 def render(tree: Tree, rows: Sequence[IndexRow], *, folder: Path, live: str = "") -> str:
@@ -59,7 +59,7 @@ def render(tree: Tree, rows: Sequence[IndexRow], *, folder: Path, live: str = ""
     heads = {role: metric_name(next(iter(ids))) for role, ids in named.items() if len(ids) == 1}
     return page.render(
         "index",
-        scripts=["index", "overlay", *(["live"] if live else [])],
+        scripts=["index", "overlay", "history", *(["live"] if live else [])],
         styles=["index"],
         title=_title(tree),
         facts=_facts(rows),
@@ -68,6 +68,8 @@ def render(tree: Tree, rows: Sequence[IndexRow], *, folder: Path, live: str = ""
         roles=roles,
         heads=heads,
         choices=_choices(rows),
+        columns=list(_columns(rows, roles)),
+        partial=PARTIAL,
         boards=[_board(board) for board in leaderboards(rows)],
         rule=RULE,
         histories=[_history(history) for history in past],
@@ -121,7 +123,6 @@ def _lines(
             report=_address(row.report, folder),
             comparisons=tuple((p.parent.name, _address(p, folder)) for p in row.comparisons),
             cells=tuple(cells),
-            words=" ".join((row.name, row.place, row.model, row.suite, row.decoder)).lower(),
         )
 
 
@@ -140,6 +141,23 @@ def _choices(rows: Sequence[IndexRow]) -> dict[str, list[str]]:
         for key in ("model", "suite", "decoder", "status")
     }
     return {key: names for key, names in offered.items() if 1 < len(names) <= _MOST_CHOICES}
+
+
+def _columns(rows: Sequence[IndexRow], roles: Sequence[ScoreRole]) -> Iterator[dict[str, Any]]:
+    """Yield the columns that can be chosen. One that says the same everywhere starts hidden."""
+    for key, name, values in (
+        ("model", "Model", {row.name for row in rows}),
+        ("suite", "Suite", {row.suite for row in rows} - {""}),
+        ("date", "Date", {row.date[:10] for row in rows}),
+        ("decoder", "Decoder", {row.decoder for row in rows} - {""}),
+        ("step", "Step", {row.step for row in rows}),
+        ("size", "Queries x k", {(row.queries, row.samples) for row in rows if row.queries}),
+        ("status", "Status", {"", *(row.status for row in rows)}),
+        ("t", "T", {row.temperature for row in rows if row.scores}),
+        *((role, role.capitalize(), ROLES) for role in roles),
+        ("comparisons", "Comparisons", {row.comparisons for row in rows}),
+    ):
+        yield {"key": key, "name": name, "shown": len(values) > 1 or len(rows) == 1}
 
 
 def _board(board: Leaderboard) -> dict[str, Any]:
@@ -170,10 +188,10 @@ def _board(board: Leaderboard) -> dict[str, Any]:
                     {
                         "number": columns[role][number],
                         "rank": standing.ranks[role].text if role in standing.ranks else "-",
-                        "best": standing.ranks[role].best if role in standing.ranks else "",
+                        "best": standing.ranks[role].best if role in standing.ranks else None,
                         "value": score.estimate.value
                         if (score := standing.row.score(role))
-                        else "",
+                        else None,
                         "ranked": role in ranked,
                     }
                     for role in board.metrics

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.util.lock import FolderLock, Owner
+from sfr_eval.util.lock import FolderLock, Owner, owner_is_gone
 
 
 def lock(folder: Path) -> FolderLock:

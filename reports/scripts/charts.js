@@ -92,7 +92,7 @@
     };
     return place;
   };
-  charts.ticks = function (low, high, count, log) {
+  charts.ticks = function (low, high, count, log, integer) {
     const list = [];
     if (log) {
       for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e += 1) {
@@ -106,8 +106,9 @@
     }
     const raw = (high - low) / Math.max(1, count);
     const power = Math.pow(10, Math.floor(Math.log10(raw)));
-    const step = power * [1, 2, 2.5, 5, 10].find(function (m) { return raw / power <= m * 1.0001; });
-    const d = Math.max(0, Math.min(12, -Math.floor(Math.log10(step) + 1e-9) +
+    const nice = power * [1, 2, 2.5, 5, 10].find(function (m) { return raw / power <= m * 1.0001; });
+    const step = integer ? Math.max(1, Math.ceil(nice)) : nice;
+    const d = integer ? 0 : Math.max(0, Math.min(12, -Math.floor(Math.log10(step) + 1e-9) +
       (Math.abs(step / power - 2.5) < 1e-9 ? 1 : 0)));
     for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i += 1) {
       const text = fixed(i * step, d);
@@ -118,14 +119,16 @@
 
   // 36 runs differ: six colours, and for each six more the marker and the dash move on.
   const DASHES = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2"];
-  charts.colour = function (number) { return "var(--run-" + number % 6 + ")"; };
+  charts.colour = function (series) {
+    return series.quiet ? "var(--quiet)" : "var(--run-" + series.number % 6 + ")";
+  };
   charts.dash = function (number, line) {
     if (line === "dashed") return "6 4";
     if (line === "dotted") return "1.5 4";
     return DASHES[Math.floor(number / 6) % 6] || undefined;
   };
   charts.mark = function (parent, x, y, series, hollow, r) {
-    const colour = charts.colour(series.number);
+    const colour = charts.colour(series);
     const style = { fill: hollow ? "var(--card)" : colour, stroke: colour, "stroke-width": 1.5 };
     const polygon = function (list) {
       svg("polygon", Object.assign(style, { points: list.map(function (one) {
@@ -152,7 +155,7 @@
   };
   charts.swatch = function (parent, series, x, y) {
     if (series.line !== "none") {
-      svg("line", { x1: x, x2: x + 24, y1: y, y2: y, stroke: charts.colour(series.number),
+      svg("line", { x1: x, x2: x + 24, y1: y, y2: y, stroke: charts.colour(series),
         "stroke-width": 2, "stroke-dasharray": charts.dash(series.number, series.line) }, parent);
     }
     if (series.marker !== "none") charts.mark(parent, x + 12, y, series, false, 3.5);

@@ -11,18 +11,27 @@
       const field = function (point, axis, i) {
         return point[chosen[axis]][i] === null ? undefined : point[chosen[axis]][i];
       };
-      return { title: source.title, x: axes.get(chosen.x), y: axes.get(chosen.y),
+      // Where lower is better the axis is reversed: further up and further right is better.
+      const axis = function (metric) {
+        const one = axes.get(metric);
+        return Object.assign({}, one, { reversed: one.direction === "lower" });
+      };
+      return { title: source.title, x: axis(chosen.x), y: axis(chosen.y),
         series: source.series.map(function (series) {
-          const points = [];
+          const points = [], turns = [];
           series.points.forEach(function (point, i) {
             if (!point[chosen.x] || !point[chosen.y]) return;
+            [chosen.x, chosen.y].forEach(function (metric) {
+              if ((series.turns || {})[metric] === i) turns.push(points.length);
+            });
             points.push({ x: field(point, "x", 0), x_low: field(point, "x", 1),
               x_high: field(point, "x", 2), y: field(point, "y", 0), y_low: field(point, "y", 1),
               y_high: field(point, "y", 2), label: (series.labels || [])[i],
               replies: (series.replies || [])[i] });
           });
           return { name: series.name, number: series.number, marker: series.marker, points: points,
-            line: series.marker === "star" ? "none" : "solid" };
+            thin: series.thin, group: series.group, line: series.marker === "star" ? "none" : "solid",
+            dashed_from: turns.length ? Math.min.apply(null, turns) : undefined };
         }) };
     }
     view.chart = derive();

@@ -7,10 +7,9 @@
   const hidden = {};  // cursor -> what the legends of all its charts have switched off
   let count = 0;
 
-  function build(figure, given) {
-    const chart = given ||
-      JSON.parse(figure.querySelector("script[type='application/json']").textContent);
-    const view = { figure: figure, chart: chart, marks: [], zoom: {}, log: {}, current: null };
+  function build(figure, chart) {
+    const view = { figure: figure, chart: chart, marks: [], zoom: {}, log: {}, width: 0,
+      current: null, over: null };
     if (chart.cursor) hidden[chart.cursor] = hidden[chart.cursor] || new Set();
     view.hidden = chart.cursor ? hidden[chart.cursor] : new Set();
     view.number = count += 1;
@@ -43,17 +42,17 @@
     box.append(head, view.controls, view.svg, view.legend, view.tip, view.live);
     view.kind = charts.kinds[chart.kind](view);
     charts.menu(view);
-    const place = figure.querySelector(".chart, svg");
-    if (place) place.replaceWith(box);
+    const drawing = figure.querySelector("svg, .chart");
+    if (drawing) drawing.replaceWith(box);
     else figure.prepend(box);
     charts.views.push(view);
     legend(view);
     listen(view);
     charts.draw(view);
-    new ResizeObserver(function () {
+    view.observer = new ResizeObserver(function () {
       if (Math.abs(box.clientWidth - view.width) > 1) charts.draw(view);
-    }).observe(box);
-    return view;
+    });
+    view.observer.observe(box);
   }
 
   charts.draw = function (view, width) {
@@ -75,10 +74,11 @@
 
   // What the reader points at: a ring or a frame, the values in a box, and the shared cursor.
   function show(view, mark, how) {
+    if (!view.over) return;  // not drawn yet
     view.current = mark;
     view.over.replaceChildren();
     charts.peers(view).forEach(function (one) {
-      if (one.kind.cross && one.over) {
+      if (view.chart.cursor && one.kind.cross && one.over) {
         one.over.replaceChildren();
         if (mark) one.kind.cross(mark.place, one === view);
       }
@@ -276,12 +276,11 @@
     });
   }
 
-  // Draws a chart, of the form of chart.py, that a script has made; in place of an earlier one.
+  // Draws a chart in a figure, in place of what it has: its static drawing or another chart.
   sfr.drawChart = function (figure, chart) {
-    const at = charts.views.findIndex(function (view) { return view.figure === figure; });
-    if (at >= 0) charts.views.splice(at, 1);
-    figure.classList.add(chart.kind);
-    return build(figure, chart);
+    const at = charts.views.findIndex(function (one) { return one.figure === figure; });
+    if (at >= 0) charts.views.splice(at, 1)[0].observer.disconnect();
+    build(figure, chart);
   };
 
   // The address of the replies behind a mark, if there are any.
@@ -296,7 +295,8 @@
     function start(figure) {
       if (!waiting.delete(figure)) return;
       watcher.unobserve(figure);
-      build(figure);
+      const data = figure.querySelector("script[type='application/json']");
+      sfr.drawChart(figure, JSON.parse(data.textContent));
     }
     const watcher = new IntersectionObserver(function (entries) {
       entries.forEach(function (one) { if (one.isIntersecting) start(one.target); });

@@ -6,60 +6,19 @@
   const NAMES = 620;  // pixels of width from which names stand at the ends of curves
   const MANY = 8;
 
-  function key(series) { return series.group || series.name; }
+  function key(series) { return series.group || series.name || ""; }
+  charts.seriesKey = key;
   function entries(list) {
     const byKey = new Map();
     list.forEach(function (one) {
+      if (!one.name) return;
       const first = byKey.get(key(one));
       if (!first || first.thin) {
         byKey.set(key(one), { key: key(one), name: key(one), number: one.number, line: one.line,
-          marker: one.marker, thin: one.thin });
+          marker: one.marker, quiet: one.quiet, thin: one.thin });
       }
     });
     return Array.from(byKey.values());
-  }
-  // All that is drawn of a series along one axis, "x" or "y"; with `inside`, only where x is there.
-  function values(series, axis, inside) {
-    const list = [];
-    const use = function (value, x) {
-      if (known(value) && (!inside || !known(x) || (x >= inside[0] && x <= inside[1]))) {
-        list.push(value);
-      }
-    };
-    if (!(series.level && axis === "x")) {
-      series.points.forEach(function (p) {
-        const x = series.level ? undefined : p.x;
-        [p[axis], p[axis + "_low"], p[axis + "_high"]].forEach(function (one) { use(one, x); });
-      });
-    }
-    const along = series.band_along === axis;
-    (series.band || []).forEach(function (b) {
-      const x = series.band_along === "y" ? undefined : b[0];
-      if (along) use(b[0], x);
-      else { use(b[1], x); use(b[2], x); }
-    });
-    (series.area || []).forEach(function (polygon) {
-      polygon.forEach(function (one) { use(one[axis === "x" ? 0 : 1], one[0]); });
-    });
-    return list;
-  }
-  function extent(axis, list, log) {
-    const possible = axis.possible || [null, null];
-    if (!list.length) return [possible[0] || 0, known(possible[1]) ? possible[1] : 1];
-    let low = Infinity, high = -Infinity;
-    list.forEach(function (one) { low = Math.min(low, one); high = Math.max(high, one); });
-    if (log) return low === high ? [low / 2, high * 2] : [low / 1.08, high * 1.08];
-    const size = Math.max(Math.abs(low), Math.abs(high), 0.5);
-    // A tight axis would show a jump where numbers are all but the same.
-    const room = high - low < 0.02 * size ? 0.1 * size : 0.06 * (high - low);
-    const least = known(possible[0]) ? possible[0] : -Infinity;
-    const most = known(possible[1]) ? possible[1] : Infinity;
-    return [Math.max(least, low - room), Math.min(most, high + room)];
-  }
-  function label(axis, title) {
-    const better = /better/.test(axis.label) ? "" : charts.better(axis.direction);
-    if (!axis.label || axis.label === title) return better;
-    return axis.label + (better ? " (" + better + ")" : "");
   }
   function polyline(parent, list, place, attributes) {
     svg("polyline", Object.assign({ fill: "none", points: list.map(function (one) {
@@ -76,7 +35,7 @@
 
     function canLog(axis) {
       const list = [].concat.apply([], view.plot.series.map(function (one) {
-        return values(one, axis);
+        return charts.values(one, axis);
       }));
       return list.length > 0 && list.every(function (one) { return one > 0; });
     }
@@ -85,15 +44,11 @@
     }
     function domain(axis) {
       if (view.zoom[axis]) return view.zoom[axis];
+      if (view.plot[axis].shown && !view.zoom.x && !view.log[axis]) return view.plot[axis].shown;
       const list = [].concat.apply([], shown.map(function (one) {
-        return values(one, axis, axis === "y" && view.zoom.x);
+        return charts.values(one, axis, axis === "y" && view.zoom.x);
       }));
-      return extent(view.plot[axis], list, view.log[axis]);
-    }
-    function ticksOf(axis, ends, count) {
-      const own = view.plot[axis].ticks;
-      if (!own || !own.length) return charts.ticks(ends[0], ends[1], count, view.log[axis]);
-      return own.filter(function (one) { return one[0] >= ends[0] && one[0] <= ends[1]; });
+      return charts.extent(view.plot[axis], list, view.log[axis]);
     }
     function draw(width) {
       shown = visible();
@@ -101,25 +56,26 @@
       const chart = view.plot;
       const height = Math.round(Math.max(230, Math.min(0.72 * width, 460)));
       const ends = { x: domain("x"), y: domain("y") };
-      const yTicks = ticksOf("y", ends.y, height / 50);
-      const yLabel = charts.wrap(label(chart.y, view.chart.title), width - 16, 2);
-      const xLabel = charts.wrap(label(chart.x), width - 60, 2);
+      const labels = { y: charts.wrap(charts.axisLabel(chart.y, view.chart.title), width - 16, 2),
+        x: charts.wrap(charts.axisLabel(chart.x), width - 60, 2) };
+      const ticks = { y: charts.ticksOf(view, "y", shown, ends.y, height / 50) };
       const curves = shown.filter(function (one) {
-        return one.points.length && !one.thin && (one.line !== "none" || one.level);
+        return one.name && one.points.length && !one.thin && (one.line !== "none" || one.level);
       });
       const named = width >= NAMES && curves.length > 1 && curves.length <= MANY;
-      const names = named ? Math.max.apply(null, curves.map(function (one) {
+      const names = named && !view.corner ? 20 + Math.max.apply(null, curves.map(function (one) {
         return Math.min(150, charts.width(one.name));
-      })) + 20 : 12;
-      frame = { x0: 12 + Math.max.apply(null, [20].concat(yTicks.map(function (one) {
+      })) : 12;
+      frame = { x0: 12 + Math.max.apply(null, [20].concat(ticks.y.map(function (one) {
         return charts.width(one[1]);
-      }))), x1: width - names, y0: height - 24 - LINE * xLabel.length,
-      y1: 8 + LINE * yLabel.filter(Boolean).length };
+      }))), x1: width - names, y0: height - 24 - LINE * labels.x.filter(Boolean).length,
+      y1: 8 + LINE * labels.y.filter(Boolean).length };
       const across = chart.x.reversed ? [frame.x1, frame.x0] : [frame.x0, frame.x1];
       const up = chart.y.reversed ? [frame.y1, frame.y0] : [frame.y0, frame.y1];
-      x = charts.scale(ends.x, across, view.log.x);
-      y = charts.scale(ends.y, up, view.log.y);
-      axes(ends, yTicks, xLabel, yLabel);
+      x = frame.x = charts.scale(ends.x, across, view.log.x);
+      y = frame.y = charts.scale(ends.y, up, view.log.y);
+      ticks.x = charts.ticksOf(view, "x", shown, ends.x, (frame.x1 - frame.x0) / 55);
+      charts.axes(view, frame, ticks, labels);
       const id = "chart-clip-" + view.number;
       const clip = svg("clipPath", { id: id }, view.svg);
       svg("rect", { x: frame.x0 - 7, y: frame.y1 - 7, width: frame.x1 - frame.x0 + 14,
@@ -132,49 +88,17 @@
       shown.forEach(function (one, i) {
         line(svg("g", { "data-series": key(one) }, body), one, i);
       });
-      const boxes = view.marks.map(function (one) { return [one.x - 5, one.y - 5, 10, 10]; });
-      if (named) endNames(curves, boxes);
-      pointLabels(boxes);
+      const boxes = view.marks.map(function (one) {
+        const r = one.series.marker === "star" ? 8 : 5;
+        return [one.x - r, one.y - r, 2 * r, 2 * r];
+      });
+      if (named && !view.corner) charts.endNames(view, frame, curves, boxes);
+      charts.pointLabels(view, frame, boxes, named && view.corner);
       return height;
     }
-    function axes(ends, yTicks, xLabel, yLabel) {
-      const back = svg("g", { fill: "var(--quiet)" }, view.svg);
-      let last = -Infinity;
-      ticksOf("x", ends.x, (frame.x1 - frame.x0) / 55).forEach(function (one) {
-        const at = x(one[0]);
-        svg("line", { x1: at, x2: at, y1: frame.y0, y2: frame.y1, stroke: "var(--grid)" }, back);
-        const half = charts.width(one[1]) / 2;
-        if (at - half < last + 4) return;
-        last = at + half;
-        svg("text", { x: at, y: frame.y0 + 16, "text-anchor": "middle" }, back, one[1]);
-      });
-      yTicks.forEach(function (one) {
-        const at = y(one[0]);
-        svg("line", { x1: frame.x0, x2: frame.x1, y1: at, y2: at, stroke: "var(--grid)" }, back);
-        svg("text", { x: frame.x0 - 6, y: at + 4, "text-anchor": "end" }, back, one[1]);
-      });
-      svg("polyline", { points: [frame.x0, frame.y1, frame.x0, frame.y0, frame.x1, frame.y0].join(" "),
-        fill: "none", stroke: "var(--quiet)" }, back);
-      xLabel.forEach(function (text, i) {
-        svg("text", { x: (frame.x0 + frame.x1) / 2, y: frame.y0 + 18 + LINE * (i + 1),
-          "text-anchor": "middle", fill: "var(--ink)" }, back, text);
-      });
-      yLabel.forEach(function (text, i) {
-        svg("text", { x: 2, y: LINE * (i + 1) - 3, fill: "var(--ink)" }, back, text);
-      });
-      const toX = view.plot.x.direction, toY = view.plot.y.direction;
-      if (view.corner && toX && toY) {
-        const right = (toX === "higher") !== Boolean(view.plot.x.reversed);
-        const top = (toY === "higher") !== Boolean(view.plot.y.reversed);
-        const arrow = top ? (right ? "\u2197" : "\u2196") : (right ? "\u2198" : "\u2199");
-        svg("text", { x: right ? frame.x1 - 6 : frame.x0 + 8, y: top ? frame.y1 + 14 : frame.y0 - 8,
-          "text-anchor": right ? "end" : "start", fill: "var(--good)", "font-weight": 600,
-          "class": "chart-better" }, back, right ? "better " + arrow : arrow + " better");
-      }
-    }
     function shade(layer, one) {
-      const fill = { fill: charts.colour(one.number), "stroke": "none",
-        "fill-opacity": shown.length > 4 ? 0.12 : 0.18 };
+      const fill = { fill: charts.colour(one), "stroke": "none",
+        "fill-opacity": shown.length > 12 ? 0.05 : shown.length > 4 ? 0.12 : 0.18 };
       const polygon = function (list) {
         polyline(layer, list, function (p) { return [x(p[0]), y(p[1])]; }, fill);
       };
@@ -197,7 +121,7 @@
       return at >= ends[0] - 1 && at <= ends[1] + 1;
     }
     function line(layer, one, s) {
-      const style = { stroke: charts.colour(one.number), "stroke-width": one.thin ? 1 : 2,
+      const style = { stroke: charts.colour(one), "stroke-width": one.thin ? 1 : 2,
         "stroke-dasharray": charts.dash(one.number, one.line), opacity: one.thin ? 0.6 : undefined };
       if (one.level) {
         const p = one.points[0];
@@ -208,10 +132,19 @@
         return;
       }
       const place = function (p) { return [x(p.x), y(p.y)]; };
-      if (one.line !== "none") polyline(layer, one.points, place, style);
+      const cloud = one.small ? svg("g", { opacity: 0.55 }, layer) : null;
+      if (one.line !== "none") {
+        // Where a curve turns back it is dashed.
+        const turn = known(one.dashed_from) ? one.dashed_from : one.points.length - 1;
+        polyline(layer, one.points.slice(0, turn + 1), place, style);
+        if (turn < one.points.length - 1) {
+          polyline(layer, one.points.slice(turn), place,
+            Object.assign({}, style, { "stroke-dasharray": "3 4" }));
+        }
+      }
       one.points.forEach(function (p, i) {
         const at = place(p);
-        const bar = { stroke: charts.colour(one.number), "stroke-width": 1.2, opacity: 0.75 };
+        const bar = { stroke: charts.colour(one), "stroke-width": 1.2, opacity: 0.75 };
         if (!(one.band || []).length && known(p.y_low) && known(p.y_high)) {
           svg("line", Object.assign({ x1: at[0], x2: at[0], y1: y(p.y_low), y2: y(p.y_high) }, bar),
             layer);
@@ -222,7 +155,8 @@
         }
         if (!inside(at[0], "x") || !inside(at[1], "y")) return;
         if (one.marker !== "none") {
-          charts.mark(layer, at[0], at[1], one, p.hollow, one.thin ? 2 : 3.5);
+          charts.mark(one.small ? cloud : layer, at[0], at[1], one, p.hollow,
+            one.small || one.thin ? 2 : 3.5);
         }
         mark(one, p, s, i, at[0], at[1]);
       });
@@ -247,68 +181,11 @@
         });
       }
       view.marks.push({ x: px, y: py, s: s, i: i, place: one.level ? undefined : p.x, series: one,
-        point: p, title: one.name, lines: lines, href: charts.replies(view, p.replies) });
+        point: p, title: one.name || one.group || view.chart.title, lines: lines, href: charts.replies(view, p.replies) });
     }
     function at(series, place) {
       return !series.level && series.points.find(function (p) {
         return Math.abs(p.x - place) < 1e-9 * Math.max(1, Math.abs(place));
-      });
-    }
-    function overlaps(a, list) {
-      return list.some(function (b) {
-        return a[0] < b[0] + b[2] && b[0] < a[0] + a[2] && a[1] < b[1] + b[3] && b[1] < a[1] + a[3];
-      });
-    }
-    // Names at the right ends of curves, pushed apart.
-    function endNames(curves, boxes) {
-      const list = curves.map(function (one) {
-        const p = one.level ? { x: 0, y: one.points[0].y } :
-          one.points.reduce(function (a, b) { return x(b.x) > x(a.x) ? b : a; });
-        return { one: one, from: one.level ? frame.x1 : x(p.x), y: y(p.y) };
-      }).filter(function (one) { return inside(one.y, "y"); });
-      list.sort(function (a, b) { return a.y - b.y; });
-      list.forEach(function (one, i) {
-        one.at = Math.max(one.y, i ? list[i - 1].at + LINE : frame.y1);
-      });
-      for (let i = list.length - 1, limit = frame.y0; i >= 0; i -= 1, limit = list[i + 1].at - LINE) {
-        list[i].at = Math.min(list[i].at, limit);
-      }
-      list.forEach(function (one) {
-        svg("line", { x1: one.from + 6, y1: one.y, x2: frame.x1 + 5, y2: one.at,
-          stroke: charts.colour(one.one.number), "stroke-width": 0.8, opacity: 0.6 }, view.svg);
-        svg("text", { x: frame.x1 + 8, y: one.at + 4, fill: "var(--ink)", "class": "chart-name",
-          "data-series": key(one.one) }, view.svg, charts.cut(one.one.name, 150));
-        boxes.push([frame.x1 + 6, one.at - 8, 150, 16]);
-      });
-    }
-    // Labels of points where they cover nothing, ends of curves first; the rest are left out.
-    function pointLabels(boxes) {
-      const labelled = view.marks.filter(function (one) { return one.point.label; });
-      const rank = function (one) {
-        return one.i === 0 || one.i === one.series.points.length - 1 ? 0 : one.point.label === "T=1" ? 1 : 2;
-      };
-      view.marks.forEach(function (one, i) {  // curves are in the way too
-        const next = view.marks[i + 1];
-        if (!next || next.s !== one.s || one.series.line === "none") return;
-        for (let t = 0.1; t < 1; t += 0.1) {
-          boxes.push([one.x + t * (next.x - one.x) - 2, one.y + t * (next.y - one.y) - 2, 4, 4]);
-        }
-      });
-      labelled.sort(function (a, b) { return rank(a) - rank(b); });
-      labelled.forEach(function (one) {
-        const w = charts.width(one.point.label);
-        const spots = [[-w / 2, -20], [-w / 2, 8], [8, -6], [-w - 8, -6], [6, -18], [6, 6],
-          [-w - 6, -18], [-w - 6, 6]];
-        const free = spots.map(function (spot) {
-          return [one.x + spot[0], one.y + spot[1], w, 12];
-        }).find(function (box) {
-          return box[0] > frame.x0 && box[0] + w < frame.x1 && box[1] > frame.y1 - 6 &&
-            box[1] + 12 < frame.y0 && !overlaps(box, boxes);
-        });
-        if (!free) return;
-        boxes.push(free);
-        svg("text", { x: free[0], y: free[1] + 10, fill: "var(--quiet)", "class": "chart-label",
-          "data-series": key(one.series) }, view.svg, one.point.label);
       });
     }
     return {
@@ -332,17 +209,17 @@
       // The shared cursor: a line at this place, and in other charts the values there.
       cross: function (place, own) {
         if (!known(place) || !inside(x(place), "x")) return;
-        const at_ = x(place);
-        svg("line", { x1: at_, x2: at_, y1: frame.y0, y2: frame.y1, stroke: "var(--quiet)",
+        const there = x(place);
+        svg("line", { x1: there, x2: there, y1: frame.y0, y2: frame.y1, stroke: "var(--quiet)",
           "stroke-dasharray": "3 3", "class": "chart-cursor" }, view.over);
         if (own) return;
         let last = -Infinity;
         const texts = view.marks.filter(function (one) {
-          return known(one.place) && Math.abs(one.x - at_) < 0.5;
+          return known(one.place) && Math.abs(one.x - there) < 0.5;
         }).sort(function (a, b) { return a.y - b.y; });
+        if (texts.length > MANY) return;
         texts.forEach(function (one) {
           svg("circle", { cx: one.x, cy: one.y, r: 6, fill: "none", stroke: "var(--ink)" }, view.over);
-          if (texts.length > MANY) return;
           last = Math.max(one.y + 4, last + LINE);
           const right = one.x + 60 < frame.x1;
           svg("text", { x: one.x + (right ? 10 : -10), y: last, "text-anchor": right ? "start" : "end",

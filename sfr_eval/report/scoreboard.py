@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from sfr_eval.metrics.table import direction, label, metric_info, primary_metrics
 from sfr_eval.report.columns import Number, aligned
 from sfr_eval.report.numbers import Interval
+from sfr_eval.report.row_counts import is_called
 from sfr_eval.report.verdict import Tone
 from sfr_eval.report.whisker import Whisker, whisker
 from sfr_eval.store.results import SuiteResults
@@ -19,8 +20,6 @@ ScoreRole = Literal["variety", "style", "quality", "length"]
 
 LENGTH, CUT = "length", "truncation_rate"
 REFERENCE = "the reference distribution"
-_UNDECIDED = ("inconclusive", "no difference", "no loss", "not compared", "exploratory")
-"""How the words of a row begin that is not called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,12 +157,12 @@ def _how(suite: SuiteResults, t: float, role: ScoreRole) -> str:
     if role == "variety":
         if suite.samples < 2:
             return "needs two replies to a prompt: --samples 2 or more"
-        return "add `semantic` to --metrics, or `lexical` where there is no encoder"
+        return "add semantic to --metrics, or lexical where there is no encoder"
     if role == "style":
-        return "add `style` to --metrics" if suite.personas else "the suite has no personas"
+        return "add style to --metrics" if suite.personas else "the suite has no personas"
     if role == "quality":
-        return "--judge MODEL scores it; `relevance` in --metrics needs no judge"
-    return "add `text` to --metrics"
+        return "--judge MODEL scores it; relevance in --metrics needs no judge"
+    return "add text to --metrics"
 
 
 def _reference(suite: SuiteResults, metric: str) -> Estimate | None:
@@ -187,14 +186,13 @@ def _differences(suite: SuiteResults, estimate: Estimate) -> Iterator[Difference
     for one in suite.against:
         for row in one.rows:
             if row.metric == estimate.metric and row.temperature == estimate.temperature:
-                called = bool(row.words) and not row.words.startswith(_UNDECIDED)
                 delta = Interval(row.delta, row.low, row.high)
                 yield Difference(
                     name=one.name,
                     interval=delta,
                     text=aligned([delta], signed=True)[0].text,
                     words=row.words,
-                    tone=_tone(row.metric, row.delta or 0.0) if called else "none",
+                    tone=_tone(row.metric, row.delta or 0.0) if is_called(row) else "none",
                 )
 
 

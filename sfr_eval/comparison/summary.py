@@ -218,9 +218,9 @@ def _counts(rows: Sequence[DifferenceRow]) -> str:
         return sum(row.call == call for row in rows)
 
     return (
-        f"Of {len(rows)} primary rows {count('gain')} went up, {count('loss')} down, "
-        f"{count('equal')} equal, {count('inconclusive')} inconclusive"
-        + (f", {n} not compared" if (n := count("not compared")) else "")
+        f"better in {count('gain')} of {len(rows)} primary rows, worse in {count('loss')}, "
+        f"equal in {count('equal')}, inconclusive in {count('inconclusive')}"
+        + (f", not compared in {n}" if (n := count("not compared")) else "")
     )
 
 

@@ -11,7 +11,7 @@ from sfr_eval.comparison.differences import DifferenceRow
 from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
 from sfr_eval.comparison.summary import Summary
 from sfr_eval.metrics.metric import Direction
-from sfr_eval.metrics.table import metric_info
+from sfr_eval.metrics.table import label, metric_info
 
 PRIMARY, HEADLINES = "Primary family", "Headline metrics"
 
@@ -171,6 +171,8 @@ def needs(rows: Sequence[MetricRow]) -> list[str]:
     for row in rows:
         unsure = [one for one in row.rows if one.call == "inconclusive" and ": " in one.words]
         if unsure:
+            t = row.temperature
             most = max(unsure, key=lambda one: (one.questions or 0, one.smallest_visible or 0.0))
-            lines.append(f"{most.metric} {most.where}: {most.words.partition(': ')[2]}")
+            text = most.words.partition(": ")[2]
+            lines.append(f"{label(most.metric)} {'' if t is None else 'at '}{most.where}: {text}")
     return lines

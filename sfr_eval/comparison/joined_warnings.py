@@ -28,7 +28,8 @@ def joined_warnings(comparison: Comparison) -> list[JoinedWarning]:
         lines += [(False, line) for line in pair.warnings]
         for line in dict.fromkeys(lines):
             owners.setdefault(line, []).append(pair.second)
-    names = [*comparison.names, *(run.label for run in comparison.runs)]
+    names = [run.label for run in comparison.runs]
+    names += [group.name for group in comparison.groups]
     texts = {}
     for is_mismatch in (True, False):
         of_some = {
@@ -59,7 +60,9 @@ def _merged(lines: Sequence[str], names: Collection[str]) -> list[str]:
         else:
             templates.setdefault((line, ""), [])
     return [
-        _sentence(before, after, list(dict.fromkeys(who))) if who else before
+        _sentence(before, after, list(dict.fromkeys(who)), everybody=len(set(names)))
+        if who
+        else before
         for (before, after), who in templates.items()
     ]
 
@@ -70,9 +73,11 @@ def _named(line: str, names: Collection[str]) -> list[re.Match[str]]:
     return list(re.finditer(rf"(?<!\w)(?:{'|'.join(longest)})(?!\w)", line))
 
 
-def _sentence(before: str, after: str, names: Sequence[str]) -> str:
+def _sentence(before: str, after: str, names: Sequence[str], *, everybody: int) -> str:
     if len(names) > 1:
         after = re.sub(r"^ (is|has)\b", lambda verb: f" {_PLURALS[verb[1]]}", after)
+    if len(names) == everybody > 2:
+        return f"{before}{'all' if before else 'All'} {everybody} runs{after}"
     return f"{before}{listed(names)}{after}"
 
 

@@ -90,9 +90,7 @@ def _by_decoder(
     ]
     named = [f"{names[place]} ({name})" for place, name, _ in chosen] if labels else ()
     runs = open_runs([run for _, _, run in chosen], labels=named)
-    by_place = {
-        (place, name): run for (place, name, _), run in zip(chosen, runs, strict=True)
-    }
+    by_place = {(place, name): run for (place, name, _), run in zip(chosen, runs, strict=True)}
     return RunPairs(
         runs=tuple(runs),
         pairs=tuple(

@@ -23,7 +23,17 @@ def decimals(row: MetricRow) -> int:
     ]
     values = [abs(one.value) / 100 for one in row.values if one.value]
     step = min(widths, default=min(values, default=1.0))
-    return next((d for d in range(_MOST_DECIMALS) if step >= 2 * 10.0**-d), _MOST_DECIMALS)
+    digits = next((d for d in range(_MOST_DECIMALS) if step >= 2 * 10.0**-d), _MOST_DECIMALS)
+    while digits < _MOST_DECIMALS and any(_looks_open(one, digits) for one in row.rows):
+        digits += 1
+    return digits
+
+
+def _looks_open(row: DifferenceRow, digits: int) -> bool:
+    """Return whether the interval of a row that is called would be shown with an end at 0."""
+    if row.call not in ("gain", "loss") or row.low is None or row.high is None:
+        return False
+    return round(min(abs(row.low), abs(row.high)), digits) == 0
 
 
 def fixed(value: float | None, digits: int, *, sign: bool = False) -> str:

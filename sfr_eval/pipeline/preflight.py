@@ -150,7 +150,7 @@ def check_plan(model: Model, config: RunConfig, *, prompts: bool = True) -> Pref
         versions = {suite.id: suite.version for suite in suites}
         check_base_run(config.score.base_run, versions, output=folder.path)
     with writing_to(folder.path):
-        new_folders, begun = missing_folders(folder.path), folder.manifest_file.exists()
+        new_folders, begun = _new_folders(folder.path), folder.manifest_file.exists()
     stored = folder.read_manifest() if begun else None
     if stored is None and prompts:
         subject.check_prompts(plan)
@@ -174,6 +174,14 @@ def check_plan(model: Model, config: RunConfig, *, prompts: bool = True) -> Pref
         trackers=model.trackers,
         panel=None,
     )
+
+
+def _new_folders(path: Path) -> list[Path]:
+    """Return the folders that the run has to create. One that holds only the engine's log of a run
+    that failed before anything was drawn counts as new."""
+    if path.is_dir() and [file.name for file in path.iterdir()] == ["logs"]:
+        return [path]
+    return missing_folders(path)
 
 
 def with_judges(ready: Preflight) -> Preflight:

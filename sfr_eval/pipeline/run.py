@@ -9,7 +9,7 @@ from sfr_eval.errors import RunError, UserError
 from sfr_eval.formats.write.trackers import track_run
 from sfr_eval.judges.panel import judge_and_record
 from sfr_eval.pipeline.checkpoint import forward_for
-from sfr_eval.pipeline.draw import Drawn, draw, terminate_as_interrupt
+from sfr_eval.pipeline.draw import ENGINE_LOG, Drawn, draw, terminate_as_interrupt
 from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import Preflight, families, preflight
 from sfr_eval.util.files import remove_folders
@@ -50,9 +50,18 @@ def interrupted(ready: Preflight, drawn: Drawn) -> Outcome:
 
 
 def leave_no_trace(ready: Preflight) -> None:
-    """Remove the folders of a run that failed before anything was drawn."""
-    if not any((ready.folder.path / "samples").glob("*.jsonl")):
+    """Remove the folders of a run that failed before anything was drawn, but for the engine's log,
+    which the error may name."""
+    if any((ready.folder.path / "samples").glob("*.jsonl")):
+        return
+    if not (ready.folder.path / ENGINE_LOG).exists():
         remove_folders(ready.new_folders)
+    elif ready.new_folders:
+        for path in ready.folder.path.iterdir():
+            if path.is_dir() and path.name != ENGINE_LOG.parent.name:
+                remove_folders([path])
+            elif path.is_file():
+                path.unlink()
 
 
 def finish(ready: Preflight, drawn: Drawn) -> Outcome:
@@ -87,16 +96,16 @@ def judge(ready: Preflight, drawn: Drawn) -> tuple[Drawn, list[str]]:
 
 def measure(ready: Preflight, drawn: Drawn) -> Path:
     """Compute all metrics of the samples and write the report. Returns its path."""
-    config, progress = ready.config, ScoringProgress()
-    forward = forward_for(
-        ready.folder.path,
-        drawn.manifest,
-        families(config.score, ready.suites),
-        settings=config.score,
-        serving=config.serving,
-        on_progress=progress,
-    )
-    with open_workers(config.score.workers) as workers:
+    config = ready.config
+    with ScoringProgress() as progress, open_workers(config.score.workers) as workers:
+        forward = forward_for(
+            ready.folder.path,
+            drawn.manifest,
+            families(config.score, ready.suites),
+            settings=config.score,
+            serving=config.serving,
+            on_progress=progress,
+        )
         return measure_and_report(
             drawn.samples,
             ready.suites,

@@ -156,7 +156,7 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     if settings.get("base_run") is not None and scoring.base_run is not None:
         versions = {suite.id: suite.version for suite in suites}
         check_base_run(scoring.base_run, versions, output=folder.path)
-    progress = ScoringProgress()
+    progress = ScoringProgress()  # draws nothing before the block below
     forward = forward_for(
         folder.path,
         manifest,
@@ -172,6 +172,7 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
         open_judging(judging, suites, requests=requests) as panel,
         folder,
         open_workers(scoring.workers, ray_address=settings.get("ray_address")) as workers,
+        progress,
     ):
         samples = folder.sealed_samples()
         if folder.read_manifest() != manifest:

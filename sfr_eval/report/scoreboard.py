@@ -92,11 +92,12 @@ def _card(suite: SuiteResults, t: float, role: ScoreRole, metric: str) -> Score:
         role=role,
         metric=metric,
         estimate=estimate,
-        differences=tuple(_differences(suite, estimate)),
+        differences=tuple(differences(suite, estimate)),
     )
 
 
-def _differences(suite: SuiteResults, estimate: Estimate) -> Iterator[Difference]:
+def differences(suite: SuiteResults, estimate: Estimate) -> Iterator[Difference]:
+    """Yield an estimate's differences to the reference distribution, references, base model."""
     reference = suite.truth_of(estimate.metric)
     if reference is not None and not suite.reference_of:
         assert estimate.value is not None

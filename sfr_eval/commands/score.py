@@ -13,6 +13,7 @@ from sfr_eval.commands.options import (
     judge_settings,
     output_option,
 )
+from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json
 
@@ -47,6 +48,7 @@ def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="imported: problems without a reply are left out, and named, or count as failed",
 )
 @json_option
+@quiet_engines
 def score(
     paths: tuple[Path, ...],
     settings: dict[str, Any],

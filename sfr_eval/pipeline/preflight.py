@@ -346,8 +346,10 @@ def check_space(path: Path, plan: Plan) -> None:
     """Raise UserError if the disk has no room for the rows."""
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     needed = plan.size * _ROW_BYTES
-    free = shutil.disk_usage(existing).free
-    if free < needed:
+    usage = shutil.disk_usage(existing)
+    if usage.total == 0:  # /proc and the like, which hold no files
+        raise UserError(f"--output {path}: cannot be written; choose another folder")
+    if (free := usage.free) < needed:
         raise UserError(
             f"--output {path}: the disk is full: {free / 1e6:,.1f} MB free, about "
             f"{needed / 1e6:,.1f} MB needed; make room or choose another folder"

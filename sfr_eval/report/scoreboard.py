@@ -131,13 +131,12 @@ def _cards(suite: SuiteResults, t: float) -> Iterator[Score]:
         for metric in _candidates(role, ids)[:1]:
             estimate = suite.at(metric, t)
             assert estimate is not None
-            differences = tuple(differences(suite, estimate))
             yield Score(
                 role=role,
                 metric=metric,
                 estimate=estimate,
                 whisker=whisker(estimate, reference=_reference(suite, metric)),
-                differences=differences,
+                differences=tuple(differences(suite, estimate)),
             )
 
 

@@ -20,7 +20,8 @@
   }
   // The drawing as a document of its own: title and legend inside, in the colours of paper.
   function drawing(view) {
-    const width = Math.max(240, view.width);
+    const width = Math.min(Math.max(240, view.width),
+      Math.max(view.used || Infinity, 90 + charts.width(title(view)) * 1.3));
     const top = LINE + 10;
     const sheet = svg("svg", { xmlns: "http://www.w3.org/2000/svg", "font-size": charts.SIZE,
       "font-family": "system-ui, 'DejaVu Sans', sans-serif" });
@@ -215,7 +216,7 @@
         });
       }
       const large = view.figure.classList.contains("large");
-      if (view.figure.parentNode.classList.contains("plots")) {
+      if (view.chart.kind === "xy" && view.figure.parentNode.classList.contains("plots")) {
         action(large ? "Smaller" : "Larger", function () { view.figure.classList.toggle("large"); });
       }
       action("Save as PNG", function () { png(view); });

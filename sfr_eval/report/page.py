@@ -30,8 +30,11 @@ _VARIABLES = {
 
 
 STYLES = ("page", "tables", "charts", "replies", "scoreboard")
-CHARTS = ("charts", "charts_axes", "charts_xy", "charts_plane", "charts_heat", "charts_forest")
-SCRIPTS = ("tables", *CHARTS, "charts_export", "charts_view", "replies")
+CHARTS = (
+    *("charts", "charts_axes", "charts_xy", "charts_plane", "charts_heat", "charts_forest"),
+    *("charts_export", "charts_view"),
+)
+SCRIPTS = ("tables", *CHARTS, "replies")
 """Files of reports/styles/ and reports/scripts/ that every page has; scripts/page.js runs in the
 head, these at the end of the body."""
 

@@ -102,7 +102,9 @@ def test_png_has_three_pixels_for_each_of_the_page(page: Page, folder: Path) -> 
         content = page.downloaded(folder / f"{name}.png")
         assert content.startswith(b"\x89PNG")
         width, _ = struct.unpack(">II", content[16:24])
-        assert width == 3 * page.run(f"document.querySelector('{chart(title)}').clientWidth")
+        shown = page.run(f"document.querySelector('{chart(title)}').clientWidth")
+        # A heat map is cut where it ends.
+        assert width == 3 * shown if title == CURVES else width < 1.5 * shown
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
         (ARTEFACTS / f"chart-{name}.png").write_bytes(content)
 

@@ -34,7 +34,10 @@ CHARTS = (
     *("charts", "charts_axes", "charts_xy", "charts_plane", "charts_heat", "charts_forest"),
     *("charts_export", "charts_view"),
 )
-SCRIPTS = ("tables", *CHARTS, "replies")
+SCRIPTS = (
+    *("table_copy", "tables", *CHARTS),
+    *("replies-text", "replies-glance", "replies-map", "replies-cards", "replies"),
+)
 """Files of reports/styles/ and reports/scripts/ that every page has; scripts/page.js runs in the
 head, these at the end of the body."""
 

@@ -387,6 +387,12 @@ def test_no_two_of_36_series_look_alike(page: Page) -> None:
     assert len(set(looks)) == 36
 
 
+def main_thread(page: Page) -> float:
+    found = page.send("Performance.getMetrics")["metrics"]
+    seconds: float = next(one["value"] for one in found if one["name"] == "TaskDuration")
+    return seconds
+
+
 def test_a_page_of_30_charts_opens_in_half_a_second(chromium: Browser, tmp_path: Path) -> None:
     points = tuple(
         tuple(Point(x=t / 5, y=s + t, y_low=s + t - 1, y_high=s + t + 1) for t in range(1, 9))
@@ -406,8 +412,11 @@ def test_a_page_of_30_charts_opens_in_half_a_second(chromium: Browser, tmp_path:
     page = chromium.page()
     page.look()
     page.open(file.as_uri())  # the first is slower: the browser has yet to warm up
-    seconds = page.open(file.as_uri())
-    page.run("new Promise(requestAnimationFrame)")
+    # Processor time of the page's main thread, as the machine may be busy with other tests.
+    page.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = main_thread(page)
+    page.open(file.as_uri())
+    page.run("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
     assert page.run("document.querySelectorAll('.chart').length") > 0
-    assert seconds < 0.5
+    assert 0.01 < main_thread(page) - before < 0.5
     page.close()

@@ -12,7 +12,7 @@
   // What a cell says, without what only makes room.
   sfr.cellText = function (cell) {
     var copy = cell.cloneNode(true);
-    copy.querySelectorAll(".pad, button, .sorted").forEach(function (node) { node.remove(); });
+    copy.querySelectorAll(".pad, .sort").forEach(function (node) { node.remove(); });
     return copy.textContent.replace(/\s+/g, " ").trim();
   };
   // A cell as it is sorted: a number, a text in lower case, or null for what is undefined.

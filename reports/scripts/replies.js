@@ -146,7 +146,7 @@
       browser.finder = text.finder(value("text"), value("regex") === "1");
       var candidates = data.prompts.filter(isShown);
       var shown = sorted(candidates.filter(matches));
-      elsewhere(shown.length > 0);
+      elsewhere(shown.length > 0 || browser.finder.error !== "");
       if (browser.finder.error) {
         said.textContent = "Not a regular expression: " + browser.finder.error;
         list.replaceChildren();

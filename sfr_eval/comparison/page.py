@@ -11,7 +11,7 @@ from sfr_eval.comparison.terminal import beside
 from sfr_eval.metrics.table import direction, label
 from sfr_eval.report import page
 from sfr_eval.report.figures import COLOURS, Figure
-from sfr_eval.report.replies import for_page
+from sfr_eval.report.reply_browser import browser_over_runs
 from sfr_eval.suites.stored import query_texts
 
 Drawn = Mapping[str, Mapping[str, Sequence[Figure]]]
@@ -46,8 +46,8 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
         ],
         pairs=comparison.pairs,
         suites=[
-            _section(comparison, suite, title, drawn.get(suite, {}))
-            for suite, title in titles.items()
+            _section(comparison, suite, titles, drawn.get(suite, {}))
+            for suite in titles
         ],
         rules=rules(
             alpha=comparison.alpha, margin=comparison.margin, trainings=bool(comparison.groups)
@@ -56,12 +56,15 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
 
 
 def _section(
-    comparison: Comparison, suite: str, title: str, drawn: Mapping[str, Sequence[Figure]]
+    comparison: Comparison,
+    suite: str,
+    titles: Mapping[str, str],
+    drawn: Mapping[str, Sequence[Figure]],
 ) -> dict[str, Any]:
     runs = [run for run in comparison.runs if suite in run.suites]
     return {
         "id": suite,
-        "title": title,
+        "title": titles[suite],
         "about": runs[0].suites[suite].about,
         "pairs": [
             _pair(pair.first, pair.second, compared)
@@ -71,10 +74,12 @@ def _section(
         ],
         "trainings": list(training_rows(comparison, suite)),
         "plots": {kind: [page.inline(figure) for figure in group] for kind, group in drawn.items()},
-        "browser": for_page(
+        "browser": browser_over_runs(
+            {run.label: run.folder for run in runs},
             {run.label: [s for s in run.samples if s.suite == suite] for run in runs},
-            personas=runs[0].suites[suite].personas,
+            runs[0].suites[suite],
             queries=query_texts(runs[0].folder, runs[0].manifest, suite),
+            suites=len(titles),
         ),
     }
 

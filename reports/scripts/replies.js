@@ -132,9 +132,9 @@
         return SAFE.test(value(key));
       }).map(function (key) {
         var to = key === "temperature" ? Number(value(key)) : '"' + value(key) + '"';
-        return "(s." + key + " == " + to + ")";
+        return '(s["' + key + '"] == ' + to + ")";
       });
-      if (SAFE.test(data.suite)) rules.unshift('(s.suite == "' + data.suite + '")');
+      if (SAFE.test(data.suite)) rules.unshift('(s["suite"] == "' + data.suite + '")');
       missing.append(data.shown + " of " + data.total +
         " replies are in this page. In the run's folder, this shows the others: ");
       missing.append(element("code", "", "python -c 'import sfr_eval; s = sfr_eval.load(\".\")" +

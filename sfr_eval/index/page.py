@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sfr_eval.index.history import History, Training, histories
-from sfr_eval.index.leaderboard import ROLES, RULE, Leaderboard, leaderboards
+from sfr_eval.index.leaderboard import ROLES, RULE, Leaderboard, Rank, leaderboards
 from sfr_eval.index.payload import payload
 from sfr_eval.index.row import IndexRow
 from sfr_eval.index.tree import Tree
@@ -22,6 +22,7 @@ from sfr_eval.report.numbers import Interval
 from sfr_eval.report.page import script_json
 from sfr_eval.report.scoreboard import ScoreRole
 from sfr_eval.temperature import OWN_TEMPERATURE
+from sfr_eval.types import Estimate
 
 PAGE = "index.html"
 PARTIAL = "not all replies of the suite are there: a limit, a failure or an interruption"
@@ -31,12 +32,14 @@ _MOST_CHOICES = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A headline value in the table of runs."""
+    """A headline value in a table."""
 
     role: str
     number: Number
-    value: float | None
-    metric: MetricName | None
+    estimate: Estimate | None
+    metric: MetricName | None = None  # where the column does not name it
+    rank: Rank | None = None
+    ranked: bool = False  # whether its column has ranks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +116,7 @@ def _lines(
                 Cell(
                     role=role,
                     number=numbers.get((number, role), Number(value="")),
-                    value=score.estimate.value if score else None,
+                    estimate=score.estimate if score else None,
                     metric=None if score is None or role in heads else metric_name(score.metric),
                 )
             )
@@ -185,15 +188,13 @@ def _board(board: Leaderboard) -> dict[str, Any]:
                 "place": standing.row.place,
                 "note": "" if standing.row.whole else standing.row.status,
                 "cells": [
-                    {
-                        "number": columns[role][number],
-                        "rank": standing.ranks[role].text if role in standing.ranks else "-",
-                        "best": standing.ranks[role].best if role in standing.ranks else None,
-                        "value": score.estimate.value
-                        if (score := standing.row.score(role))
-                        else None,
-                        "ranked": role in ranked,
-                    }
+                    Cell(
+                        role=role,
+                        number=columns[role][number],
+                        estimate=score.estimate if (score := standing.row.score(role)) else None,
+                        rank=standing.ranks.get(role),
+                        ranked=role in ranked,
+                    )
                     for role in board.metrics
                 ],
             }

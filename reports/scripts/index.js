@@ -61,7 +61,8 @@
     box.querySelector(".columns").hidden = false;
     table.querySelectorAll(".run-pick").forEach(function (one) { one.hidden = false; });
     choices.forEach(function (one) { one.addEventListener("change", choose); });
-    document.addEventListener("sfr-shown", count);
+    new MutationObserver(count).observe(table.tBodies[0],
+      { subtree: true, attributes: true, attributeFilter: ["hidden"] });
     const before = remembered();
     columns.forEach(function (one) {
       if (one.value in before) one.checked = before[one.value];

@@ -17,6 +17,7 @@ from sfr_eval.util.lock import Owner
 from tests.support.axe import violations
 from tests.support.chromium import ARTEFACTS, Browser, Page, browser
 from tests.support.index_data import (
+    QUALITY,
     SIX,
     VARIETY,
     Value,
@@ -125,6 +126,7 @@ def test_text_and_choosers_filter_the_runs(page: Page) -> None:
     assert texts(page, ".run-said") == ["Showing 9 of 11 rows."]
     page.set("#runs .tools input", "sfr")
     assert places(page) == ["sfr/checkpoint-100", "sfr/checkpoint-800"]
+    settle(page)
     assert texts(page, ".run-said") == ["Showing 2 of 11 rows."]
     page.set('.run-choice[data-key="status"]', "damaged")
     assert places(page) == []
@@ -154,7 +156,7 @@ def test_picked_runs_are_overlaid_and_stand_side_by_side(page: Page, folder: Pat
     ]
     at_one = [next(p for p in s["points"] if p["x"] == 1) for s in xy["series"]]
     assert [(p["y"], p["y_low"], p["y_high"]) for p in at_one] == [SIX[0], SIX[1600]]
-    assert plane["x"] == VARIETY
+    assert (plane["x"]["metric"], plane["y"]["metric"]) == (VARIETY, QUALITY)
     rows = page.run(
         '[...document.querySelectorAll(".overlay-table tr")].map(r => '
         "[...r.cells].map(c => c.textContent.trim()))"

@@ -25,6 +25,9 @@ from sfr_eval.temperature import OWN_TEMPERATURE
 from sfr_eval.types import Estimate
 
 PAGE = "index.html"
+FIRST = 100
+"""Rows that a page with scripts shows until something is looked for: laying out five hundred rows
+takes longer than all the rest."""
 PARTIAL = "not all replies of the suite are there: a limit, a failure or an interruption"
 _MOST_CHOICES = 40
 """A chooser with more entries helps nobody; the text filter does."""
@@ -73,6 +76,7 @@ def render(tree: Tree, rows: Sequence[IndexRow], *, folder: Path, live: str = ""
         choices=_choices(rows),
         columns=list(_columns(rows, roles)),
         partial=PARTIAL,
+        first=FIRST,
         boards=[_board(board) for board in leaderboards(rows)],
         rule=RULE,
         histories=[_history(history) for history in past],

@@ -84,9 +84,11 @@ def import_runs(
     code: CodeSettings | None = None,
     fields: Fields | None = None,
     missing_fail: bool = False,
+    name_files: bool = False,
 ) -> Imported:
     """Make a run folder for each model of the files. Without a suite, one is made of the distinct
-    prompts and kept in each folder. `missing_fail` counts problems without a reply as failed."""
+    prompts and kept in each folder. `missing_fail` counts problems without a reply as failed;
+    `name_files` takes the name of a file for that of its model, where its rows name none."""
     fields, code = fields or Fields(), code or CodeSettings()
     sources, asked = _opened(files)
     readers = [reader_of(source, fields) for source in sources]
@@ -103,6 +105,13 @@ def import_runs(
         else reader.read(source, prompts)
         for source, reader in zip(sources, readers, strict=True)
     ]
+    if name_files:
+        readings = [
+            one
+            if one.model or any(reply.model for reply in one.replies)
+            else replace(one, model=_stem(one.file))
+            for one in readings
+        ]
     if isinstance(prompts, OwnPrompts):
         loaded, ids = prompts.suite(id=_stem(files[0]), title=files[0].name)
         readings = [_renamed(reading, ids) for reading in readings]

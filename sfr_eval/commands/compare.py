@@ -1,6 +1,5 @@
 """The command `compare`: sets runs against each other."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,13 @@ def compare(
 
     files = [path for path in runs if is_generations(path)]
     if files:
-        imported = measured_runs(files, fields, output=output if len(files) == len(runs) else None)
+        alone = len(files) == len(runs)
+        imported = measured_runs(
+            files,
+            fields,
+            output=output if alone else None,
+            fewest=2 if alone and not groups else 1,
+        )
         runs = (*(path for path in runs if path not in files), *imported.folders)
         output = output or imported.parent
     else:
@@ -89,21 +94,14 @@ def compare(
         )
     else:
         if len(expanded(runs)) < 2:
-            raise UserError(_too_few(runs, files))
+            named = " ".join(map(str, ("compare", *runs)))
+            raise UserError(
+                f"{named}: needs two or more run folders, or --group NAME=RUN,... twice"
+            )
         comparison = compare_runs(*runs, labels=labels, base=base, similarity=similarity, **options)
     page = write_comparison(comparison, output)
     for line in [*show_comparison(comparison, as_json=as_json), f"comparison: {page.resolve()}"]:
         (log if as_json else say)(line)
-
-
-def _too_few(runs: Sequence[Path], files: Sequence[Path]) -> str:
-    if files:
-        return (
-            f"compare {files[0]}: replies of one model only; name another file or run, or say with "
-            "--model-field which field names the model"
-        )
-    named = " ".join(map(str, ("compare", *runs)))
-    return f"{named}: needs two or more run folders, or --group NAME=RUN,... twice"
 
 
 def _refuse_fields(fields: dict[str, str | None]) -> None:

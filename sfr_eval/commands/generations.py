@@ -25,16 +25,22 @@ _SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".gz", ".zst", ".ndj
 
 
 def measured_runs(
-    files: Sequence[Path], fields: Mapping[str, str | None], *, output: Path | None
+    files: Sequence[Path],
+    fields: Mapping[str, str | None],
+    *,
+    output: Path | None,
+    fewest: int,
 ) -> MeasuredRuns:
     """Import and measure the replies of each model in the files. A file whose rows name no model is
-    one model, if there are several files."""
+    one model, if there are several files. Raises UserError for fewer models than `fewest`."""
     from sfr_eval.commands.score import import_warnings
     from sfr_eval.formats.read.names import Fields
     from sfr_eval.pipeline.score import score_models
 
     named = Fields(**{name.removesuffix("_field"): path for name, path in fields.items()})
-    scored = score_models(files, {}, output=output, fields=named, name_files=len(files) > 1)
+    scored = score_models(
+        files, {}, output=output, fields=named, name_files=len(files) > 1, fewest=fewest
+    )
     for run in scored.runs:
         for line in (*import_warnings(run.folder), *run.trouble):
             log(line)

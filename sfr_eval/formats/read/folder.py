@@ -85,10 +85,12 @@ def import_runs(
     fields: Fields | None = None,
     missing_fail: bool = False,
     name_files: bool = False,
+    fewest: int = 1,
 ) -> Imported:
     """Make a run folder for each model of the files. Without a suite, one is made of the distinct
     prompts and kept in each folder. `missing_fail` counts problems without a reply as failed;
-    `name_files` takes the name of a file for that of its model, where its rows name none."""
+    `name_files` takes the name of a file for that of its model, where its rows name none. Raises
+    UserError for fewer models than `fewest`."""
     fields, code = fields or Fields(), code or CodeSettings()
     sources, asked = _opened(files)
     readers = [reader_of(source, fields) for source in sources]
@@ -129,6 +131,11 @@ def import_runs(
     name = digest if not options else hashlib.sha256(f"{digest}{options}".encode()).hexdigest()
     parent = output or Path("runs") / f"{_stem(files[0])}-{name[:10]}"
     models = _by_model(readings)
+    if len(models) < fewest:
+        raise UserError(
+            f"compare {files[0]}: replies of one model only; name another file or run, or say with "
+            "--model-field which field names the model"
+        )
     runs = []
     for model, part in models.items():
         refuse_copies(part)

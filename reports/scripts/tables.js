@@ -98,7 +98,6 @@
         all += rowsOf(body).length;
       });
       if (said) said.textContent = words ? seen + " of " + all + " rows" : "";
-      document.dispatchEvent(new Event("sfr-shown"));
     }
     [...table.tBodies].forEach(function (body) {
       var head = body.rows[0] && body.rows[0].classList.contains("part") && body.rows[0].cells[0];
@@ -161,9 +160,7 @@
       place.textContent = beyond > 1 ? "↔ more columns: scroll sideways" : "";
     }
     box.addEventListener("scroll", look, { passive: true });
-    document.addEventListener("sfr-shown", look);
-    if (window.ResizeObserver) new ResizeObserver(look).observe(box);
-    look();
+    new ResizeObserver(look).observe(box);  // at once, and when it comes to be shown
   }
 
   document.querySelectorAll(".scroll").forEach(function (box) {

@@ -181,13 +181,13 @@ def _columns(part: _Part) -> Iterator[Column]:
         last = group
 
     def at(temperature: float) -> list[Estimate | None]:
-        return [metric and suite.at(metric, temperature) or None for metric in rows]
+        return [(metric and suite.at(metric, temperature)) or None for metric in rows]
 
     def values(temperature: float) -> list[str]:
         return ["" if row is None else number(row.value) for row in at(temperature)]
 
     yield Column(title="metric", cells=names, styles=headings)
-    infos = [metric and metric_info(metric) or None for metric in rows]
+    infos = [(metric and metric_info(metric)) or None for metric in rows]
     yield Column(title="", cells=[_ARROWS[info.higher_is_better] if info else "" for info in infos])
     first, end = suite.temperatures[0], suite.temperatures[-1]
     if first != t:

@@ -11,6 +11,7 @@ but samples and scores.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sfr_eval.report.page import script_json
 from sfr_eval.types import Cell, Sample
 
 MAX_REPLIES = 32  # of one prompt
@@ -143,8 +144,9 @@ def _prompt_size(replies: Sequence[Sample], count: int, ids: frozenset[str]) -> 
 
 
 def _size(reply: Sample) -> int:
-    """Return how many bytes a reply takes: JSON in a script is ASCII, with six for any other."""
+    """Return how many bytes a reply takes in the page."""
     text = (reply.text if reply.has_text else reply.error)[:MAX_TEXT]
+<<<<<<< HEAD
     escaped = 0 if text.isascii() else 5 * sum(not character.isascii() for character in text)
     return (
         BESIDES
@@ -153,6 +155,9 @@ def _size(reply: Sample) -> int:
         + sum(map(text.count, '\n"\\'))
         + 5 * sum(map(text.count, "<>&"))
     )
+=======
+    return BESIDES + len(script_json(text).encode())
+>>>>>>> replies
 
 
 def _spread(queries: Sequence[str]) -> list[str]:

@@ -15,18 +15,21 @@ from sfr_eval.commands.demo import demo
 from sfr_eval.commands.doctor import doctor
 from sfr_eval.commands.export import export
 from sfr_eval.commands.grade import grade
+from sfr_eval.commands.index import index
 from sfr_eval.commands.ls import ls
 from sfr_eval.commands.options import CONTEXT
 from sfr_eval.commands.report import report
 from sfr_eval.commands.run import run
 from sfr_eval.commands.score import score
 from sfr_eval.commands.train import train
+from sfr_eval.commands.view import view
 from sfr_eval.errors import RunError, UserError, did_you_mean, nearest_names
 from sfr_eval.util.progress import log
 from sfr_eval.version import __version__
 
 COMMANDS = (
-    run, score, report, compare, check, export, calibrate, grade, train, ls, doctor, demo,
+    run, score, report, compare, index, view, check, export, calibrate, grade, train,
+    ls, doctor, demo,
 )  # fmt: skip
 
 

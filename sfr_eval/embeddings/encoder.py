@@ -99,8 +99,7 @@ class Encoder:
     @property
     def variant(self) -> str:
         """Suffix of the cache folder: "" for float32 and truncated texts."""
-        backend = "" if self.backend == "float32" else f"-{self.backend}"
-        return backend + ("-chunk" if self.long_texts == "chunk" else "")
+        return _variant(self.backend, self.long_texts)
 
     @property
     def signature(self) -> Mapping[str, Any]:
@@ -229,8 +228,7 @@ class Encoder:
 
     @cached_property
     def _folder(self) -> Path:
-        short = self.fingerprint.removeprefix("sha256:")[:16]
-        return self._cache / "embeddings" / f"{short}{self.variant}"
+        return _store_folder(self._cache, self.fingerprint, self.variant)
 
     @cached_property
     def _store(self) -> EmbeddingStore:
@@ -335,3 +333,25 @@ class Encoder:
     def _progress(self, done: int) -> None:
         if self._on_progress is not None:
             self._on_progress(done, self._to_encode)
+
+
+def stored_embeddings(signature: Mapping[str, Any], cache: Path) -> EmbeddingStore | None:
+    """Return what an encoder with this `signature` has embedded so far; None if it names none. No
+    model is needed."""
+    fingerprint = signature.get("encoder_fingerprint")
+    if not isinstance(fingerprint, str):
+        return None
+    variant = _variant(
+        signature.get("encoder_backend", "float32"),
+        signature.get("encoder_long_texts", "truncate"),
+    )
+    return EmbeddingStore(_store_folder(cache, fingerprint, variant))
+
+
+def _store_folder(cache: Path, fingerprint: str, variant: str) -> Path:
+    return cache / "embeddings" / f"{fingerprint.removeprefix('sha256:')[:16]}{variant}"
+
+
+def _variant(backend: str, long_texts: str) -> str:
+    short = "" if backend == "float32" else f"-{backend}"
+    return short + ("-chunk" if long_texts == "chunk" else "")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sfr_eval.errors import RunError
@@ -157,6 +158,7 @@ def _sample(
     sampler: OpenSampler,
 ) -> tuple[SamplerFacts, Session]:
     """Sample what is missing into the store and into `stored`. Return facts for the manifest."""
+    date = f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}"
     started = time.monotonic()
     with sampler(ready, missing) as engine:
         loaded = time.monotonic()
@@ -172,6 +174,7 @@ def _sample(
                 bar.advance(len(batch))
         seconds = time.monotonic() - loaded
         return SamplerFacts.model_validate(engine.describe()), Session(
+            date=date,
             samples=len(missing),
             completion_tokens=tokens,
             start_seconds=round(loaded - started, 2),

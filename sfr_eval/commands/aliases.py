@@ -60,7 +60,15 @@ NOTED = {
     "resume": "the same command always resumes",
 }
 """Accepted, with a word on why it does nothing."""
-_FLAGS = {"log-samples", "apply-chat-template", "quiet", "silent", "write-out", "use-cache", "resume"}
+_FLAGS = {
+    "log-samples",
+    "apply-chat-template",
+    "quiet",
+    "silent",
+    "write-out",
+    "use-cache",
+    "resume",
+}
 """Of these, those that may stand without a value."""
 
 REFUSED = {

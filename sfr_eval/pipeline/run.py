@@ -141,7 +141,9 @@ def _outcome(
     if empty:
         lines.insert(0, f"{len(empty):,} replies have no text: {empty[0].error}")
     total = len(drawn.samples)
-    texts = [sample for sample in answers(drawn.samples, drawn.manifest.thinking) if sample.has_text]
+    texts = [
+        sample for sample in answers(drawn.samples, drawn.manifest.thinking) if sample.has_text
+    ]
     nothing = not any(sample.text.strip() for sample in texts)
     if nothing and texts:
         cut = sum(sample.status == "truncated" for sample in texts)

@@ -169,7 +169,9 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     judging = JudgeSettings.from_flat(settings)
     requests = RequestSettings.from_flat(settings)
     with (
-        kept_when_interrupted("scoring", f"the samples, votes and embeddings of {folder.path} are kept"),
+        kept_when_interrupted(
+            "scoring", f"the samples, votes and embeddings of {folder.path} are kept"
+        ),
         open_judging(judging, suites, requests=requests) as panel,
         folder,
         open_workers(scoring.workers, ray_address=settings.get("ray_address")) as workers,

@@ -34,6 +34,7 @@ PIPED = 80
 """Columns of the table in a pipe or a file."""
 WARNING_LINES = 8
 """Lines of warnings on the terminal; the rest is counted."""
+_DECIMALS = 4  # of a value without its interval
 GROUPS = ("variety", "style", "quality", "judges", "inside", "facts")
 """Kinds of metrics, in their order in the table."""
 _STYLES = {"good": "green", "bad": "red", "unsure": "yellow", "none": ""}
@@ -112,7 +113,9 @@ def _verdict(part: _Part, name: str) -> Iterator["Text"]:
         text = f"  warning: {warning}"
         lines += -(-len(text) // width)
         if count and lines > WARNING_LINES:
-            yield _text(f"  {len(part.warnings) - count} more warnings are in the report", "yellow")
+            rest = len(part.warnings) - count
+            what = "warning is" if rest == 1 else "warnings are"
+            yield _text(f"  {rest} more {what} in the report", "yellow")
             return
         yield _text(text, "yellow")
 
@@ -126,6 +129,7 @@ def _text(line: str, style: str = "") -> "Text":
 def _conditions(part: _Part) -> str:
     """Return what the numbers of the table are."""
     identity, suite = part.manifest.identity, part.suite
+    personas = f" x {len(suite.personas)} personas" if suite.personas else ""
     decoder = f", decoder {identity.decoder}" if identity.decoder else ""
     queries = part.manifest.part(suite.id).queries
     asked = f"{queries:,} queries"
@@ -134,7 +138,7 @@ def _conditions(part: _Part) -> str:
         asked = f"{queries:,} of {queries + missing:,} queries with replies"
     compared = _compared(part)
     beside = f"; difference to {compared}" if compared else ""
-    return f"{decoder}: {asked} x {suite.samples} samples, 95% intervals{beside}"
+    return f"{decoder}: {asked}{personas} x {suite.samples} samples, 95% intervals{beside}"
 
 
 def _rows(part: _Part) -> Iterator[tuple[str, str]]:
@@ -185,7 +189,10 @@ def _columns(part: _Part) -> Iterator[Column]:
         return [metric and suite.at(metric, temperature) or None for metric in rows]
 
     def values(temperature: float) -> list[str]:
-        return ["" if row is None else number(row.value) for row in at(temperature)]
+        return [
+            "" if row is None or row.value is None else number(round(row.value, _DECIMALS))
+            for row in at(temperature)
+        ]
 
     yield Column(title="metric", cells=names, styles=headings)
     yield Column(title="", cells=[metric_name(metric).arrow if metric else "" for metric in rows])

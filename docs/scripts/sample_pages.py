@@ -4,7 +4,7 @@ python docs/scripts/sample_pages.py FOLDER     # the two pages, to look at
 
 mkdocs loads this file as a hook (mkdocs.yml). The pages are not committed: they would be a megabyte
 of old templates in every clone. Nothing is loaded but the sentence encoder; the "models" are the
-simulator without and with a collapse. It takes about a minute on two idle cores.
+simulator without and with a collapse. It takes two minutes of CPU time.
 """
 
 import os

@@ -103,7 +103,7 @@ def test_the_readme_quotes_what_its_figure_plots() -> None:
     quoted = {("last", "sfr"): 0.93, ("last", "cka"): 1.15, ("last", "mtp"): 1.00}
     for (checkpoint, objective), number in {**quoted, ("best", "sfr"): 0.03}.items():
         plotted = highest[checkpoint, objective] - highest[checkpoint, "ce"]
-        # The caption takes each training at its own best temperature, the figure's marks their mean.
+        # The caption takes each training at its own best temperature, the figure the mean at each.
         assert plotted == pytest.approx(number, abs=0.03)
         assert f"{number:.2f} ±" in readme
 

@@ -75,6 +75,7 @@ class Encoder:
         self.loaded = False  # True once the model itself was needed
         self._cache = cache
         self._on_progress = on_progress
+        self._encoded = self._to_encode = 0  # texts of the call that is going on
         self._measurements: dict[str, dict[str, Any]] = {}
 
     @cached_property
@@ -98,8 +99,7 @@ class Encoder:
     @property
     def variant(self) -> str:
         """Suffix of the cache folder: "" for float32 and truncated texts."""
-        backend = "" if self.backend == "float32" else f"-{self.backend}"
-        return backend + ("-chunk" if self.long_texts == "chunk" else "")
+        return _variant(self.backend, self.long_texts)
 
     @property
     def signature(self) -> Mapping[str, Any]:
@@ -145,13 +145,15 @@ class Encoder:
         missing = [text for text, key in keys.items() if key not in self._store]
         # Texts of similar length in one batch waste little padding.
         missing.sort(key=len)
+        self._encoded, self._to_encode = 0, len(missing)
+        if missing:
+            self._progress(0)
         self._measure_deviation(missing)
         rest = self._measure_batch_size(missing)
         for start in range(0, len(rest), _SHARD):
-            self._progress(len(missing) - len(rest) + start, len(missing))
             self._add(rest[start : start + _SHARD], self._batch)
         if missing:
-            self._progress(len(missing), len(missing))
+            self._progress(len(missing))
         return [keys[text] for text in texts]
 
     def truncated_share(self, texts: Sequence[str]) -> float | None:
@@ -226,8 +228,7 @@ class Encoder:
 
     @cached_property
     def _folder(self) -> Path:
-        short = self.fingerprint.removeprefix("sha256:")[:16]
-        return self._cache / "embeddings" / f"{short}{self.variant}"
+        return _store_folder(self._cache, self.fingerprint, self.variant)
 
     @cached_property
     def _store(self) -> EmbeddingStore:
@@ -242,7 +243,9 @@ class Encoder:
         self._store.add([text_key(text) for text in texts], self._embed(texts, batch))
 
     def _embed(self, texts: Sequence[str], batch: int) -> Embeddings:
+        before, self._model.on_rows = self._encoded, self._count_rows
         rows = self._model.embed(texts, batch)
+        self._model.on_rows, self._encoded = None, before + len(texts)
         if self.long_texts == "chunk" and self.window is not None:
             for number in np.flatnonzero(self._pieces.long(texts, self.window)):
                 chunks = self._pieces.chunks(texts[number], self.window)
@@ -322,6 +325,33 @@ class Encoder:
         except OSError:
             return  # a full or read-only cache: measure again next time
 
-    def _progress(self, done: int, total: int) -> None:
+    def _count_rows(self, rows: int) -> None:
+        self._encoded += rows
+        if self._encoded < self._to_encode:  # the end is told when the rows are stored
+            self._progress(self._encoded)
+
+    def _progress(self, done: int) -> None:
         if self._on_progress is not None:
-            self._on_progress(done, total)
+            self._on_progress(done, self._to_encode)
+
+
+def stored_embeddings(signature: Mapping[str, Any], cache: Path) -> EmbeddingStore | None:
+    """Return what an encoder with this `signature` has embedded so far; None if it names none. No
+    model is needed."""
+    fingerprint = signature.get("encoder_fingerprint")
+    if not isinstance(fingerprint, str):
+        return None
+    variant = _variant(
+        signature.get("encoder_backend", "float32"),
+        signature.get("encoder_long_texts", "truncate"),
+    )
+    return EmbeddingStore(_store_folder(cache, fingerprint, variant))
+
+
+def _store_folder(cache: Path, fingerprint: str, variant: str) -> Path:
+    return cache / "embeddings" / f"{fingerprint.removeprefix('sha256:')[:16]}{variant}"
+
+
+def _variant(backend: str, long_texts: str) -> str:
+    short = "" if backend == "float32" else f"-{backend}"
+    return short + ("-chunk" if long_texts == "chunk" else "")

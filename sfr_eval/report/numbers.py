@@ -69,12 +69,12 @@ class Interval:
             return "undefined"
         value = self.value * scale
         if self.low is None or self.high is None:
-            return f"{value:.{_digits(abs(value) / 10)}f}{unit}{without}"
+            return f"{value:.{decimals(abs(value) / 10)}f}{unit}{without}"
         least, most = (end * scale for end in self.possible)
         low, high = max(least, self.low * scale), min(most, self.high * scale)
         half = (high - low) / 2
         if half <= _NO_WIDTH * max(1.0, abs(value)):
-            return f"{value:.{_digits(abs(value) / 10)}f}{unit}{self._same() if without else ''}"
+            return f"{value:.{decimals(abs(value) / 10)}f}{unit}{self._same() if without else ''}"
         digits = _value_digits(value, half)
         few = self.queries is not None and self.queries < FEW_QUERIES
         note = f" ({self.queries} queries)" if few and without else ""
@@ -116,12 +116,12 @@ def bounds(estimate: Estimate) -> tuple[float, float, float]:
 def _value_digits(value: float, half: float) -> int:
     """Return the decimals of a value with an interval of this half-width: those of the half-width,
     and more where rounding would change the value itself."""
-    digits, slack = _digits(half), max(0.05 * abs(value), 0.005 * half)
+    digits, slack = decimals(half), max(0.05 * abs(value), 0.005 * half)
     places = range(digits, _MOST_DIGITS)
     return next((d for d in places if abs(round(value, d) - value) <= slack), _MOST_DIGITS)
 
 
-def _digits(step: float) -> int:
+def decimals(step: float) -> int:
     """Return the decimals that show a step of this size with one or two digits."""
     if not step:
         return 0

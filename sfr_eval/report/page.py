@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.report.charts.chart import payload
 from sfr_eval.report.figures import COLOURS, Figure, figure_svg
 from sfr_eval.util.assets import report_file
+from sfr_eval.version import __version__
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -29,7 +30,11 @@ _VARIABLES = {
 
 
 STYLES = ("page", "tables", "charts", "replies", "scoreboard")
-SCRIPTS = ("tables", "charts", "replies")
+CHARTS = ("charts", "charts_axes", "charts_xy", "charts_plane", "charts_heat", "charts_forest")
+SCRIPTS = (
+    *("table_copy", "tables", *CHARTS, "charts_export", "charts_view"),
+    *("replies-text", "replies-glance", "replies-map", "replies-cards", "replies"),
+)
 """Files of reports/styles/ and reports/scripts/ that every page has; scripts/page.js runs in the
 head, these at the end of the body."""
 
@@ -55,6 +60,7 @@ def render(
         style=Markup("".join(_text(f"styles/{name}.css") for name in (*STYLES, *styles))),
         head_script=Markup(first),
         scripts=[Markup(script) for script in rest],
+        version=__version__,
         script_hashes=Markup(" ".join(f"'{_csp_hash(script)}'" for script in (first, *rest))),
         **values,
     )

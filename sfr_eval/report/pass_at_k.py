@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from sfr_eval.metrics.families import MAJORITY
 from sfr_eval.metrics.metric import Metric
 from sfr_eval.metrics.table import curves, direction, metric_table, pass_k, shown_ks
+from sfr_eval.report.cells import cells
 from sfr_eval.report.figures import MODEL, Figure, draw_estimates
 from sfr_eval.report.numbers import bounds
-from sfr_eval.report.tables import cell, facts
+from sfr_eval.report.tables import facts
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate
 
@@ -85,12 +86,16 @@ def _pass_table(suite: SuiteResults) -> dict[str, Any]:
     metric = metric_table()[PASS]
     most = max((max(curve(suite, metric, t), default=1) for t in suite.temperatures), default=1)
     ks = shown_ks(most)
-    rows = []
+    heads, lines = [], []
     for t in suite.temperatures:
-        lines = {f"All, T = {t:g}": curve(suite, metric, t), **_slices(suite, t)}
-        for number, (name, estimates) in enumerate(lines.items()):
-            cells = [cell(estimates.get(k)) for k in ks]
-            rows.append({"name": name, "head": number == 0, "cells": cells})
+        named = {f"All, T = {t:g}": curve(suite, metric, t), **_slices(suite, t)}
+        heads += [(name, number == 0) for number, name in enumerate(named)]
+        lines += list(named.values())
+    columns = [cells([estimates.get(k) for estimates in lines]) for k in ks]
+    rows = [
+        {"name": name, "head": first, "cells": row}
+        for (name, first), row in zip(heads, zip(*columns, strict=True), strict=True)
+    ]
     return {"ks": ks, "rows": rows}
 
 

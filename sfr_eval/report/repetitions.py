@@ -8,13 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sfr_eval.types import Sample
+from sfr_eval.types import Cell, Sample
 
 SHOWN = 8
 """Clusters of each kind and temperature that are shown."""
 OPENING = 5
 """Words of an opening."""
 MAX_TEXT = 400
+CUT = " [cut here]"
+SEARCHED = 160
+"""Characters of a text by which its replies are found."""
 
 Kind = Literal["reply", "opening"]
 
@@ -30,6 +33,13 @@ class Cluster:
     share: float  # of the replies with text at this temperature
     queries: int
     personas: int
+    cell: Cell  # the prompt with most of them
+    sample_id: str  # the first of its replies to that prompt
+
+    @property
+    def search(self) -> str:
+        """What finds its replies in the reply browser, which takes all white space for equal."""
+        return " ".join(self.text.removesuffix(CUT).split())[:SEARCHED]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,18 +88,34 @@ def _clusters(kind: Kind, samples: Sequence[Sample]) -> list[Cluster]:
         }
     largest = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     return [
-        Cluster(
-            kind=kind,
-            temperature=group[0].temperature,
-            text=text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} [cut here]",
-            count=len(group),
-            share=len(group) / len(samples),
-            queries=len({sample.query for sample in group}),
-            personas=len({sample.persona for sample in group}),
-        )
+        _cluster(kind, text, group, of=len(samples))
         for text, group in largest[:SHOWN]
         if len(group) > 1
     ]
+
+
+def _cluster(kind: Kind, text: str, group: Sequence[Sample], *, of: int) -> Cluster:
+    cell = Counter(sample.cell for sample in group).most_common(1)[0][0]
+    return Cluster(
+        kind=kind,
+        temperature=cell[0],
+        text=text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}{CUT}",
+        count=len(group),
+        share=len(group) / of,
+        queries=len({sample.query for sample in group}),
+        personas=len({sample.persona for sample in group}),
+        cell=cell,
+        sample_id=next(sample.sample_id for sample in group if sample.cell == cell),
+    )
+
+
+def wanted(repeated: Iterable[Repetition]) -> dict[str, Cell]:
+    """Return the id of one reply of each cluster -> its prompt, for the reply browser."""
+    return {
+        cluster.sample_id: cluster.cell
+        for repetition in repeated
+        for cluster in repetition.clusters
+    }
 
 
 _FIELDS = ("temperature", "kind", "count", "share", "queries", "personas", "text")

@@ -1,25 +1,28 @@
-"""The prompts that a page shows with their replies, chosen by what a reader looks for."""
+"""What the reply browser of a page holds: prompts with their replies, and orders to read them in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from sfr_eval.report.page import script_json
+from sfr_eval.report.reply_choice import MAX_TEXT, SPACE, Choice, Prompts, Rank, choose
+from sfr_eval.report.reply_map import ReplyMap
+from sfr_eval.report.reply_quality import Quality
+from sfr_eval.report.shared_wording import disagreement, repetition
 from sfr_eval.types import Cell, Sample
 
-MAX_SAMPLES = 2_400
-MAX_CHARACTERS = 1_000_000  # of all texts together: the page stays below 4 MB
-MAX_TEXT = 4_000  # characters of one reply
-MAX_REPLIES = 32  # of one prompt
+Locate = Callable[[Sequence[Sequence[Sample]]], ReplyMap | None]
+"""The replies of each run that the page shows -> their map, if they have one."""
 
-WHOLE = 0.5
-"""Share of the space for queries with all their personas and temperatures."""
-ODD = 0.1
-"""Share of the space for prompts that have a reply which is not ok."""
 
-_GOLDEN = (5**0.5 - 1) / 2
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """An order of the prompts of a page."""
 
-Prompts = Mapping[Cell, Sequence[Sample]]
+    id: str  # the value of `sort` in an address
+    name: str
+    cells: tuple[Cell, ...]  # those without a rank come last, in the suite's order
 
 
 def for_page(
@@ -27,33 +30,73 @@ def for_page(
     *,
     personas: Mapping[str, str],
     queries: Mapping[str, str],
+    wanted: Mapping[str, Cell] | None = None,
+    quality: Quality | None = None,
+    locate: Locate | None = None,
+    space: int = SPACE,
 ) -> dict[str, Any]:
     """Return what the macro `browser` takes.
 
     `runs` maps names to samples of one suite; of several runs the prompts that all have are shown.
-    A query without a text in `queries` is shown by its id.
+    A query without a text in `queries` is shown by its id. `wanted` are ids of samples to which
+    other parts of the page lead; `space` is the size of the JSON in bytes.
     """
     prompts = [_by_prompt(samples) for samples in runs.values()]
-    shared = [key for key in prompts[0] if all(key in other for other in prompts[1:])]
+    shared = [cell for cell in prompts[0] if all(cell in run for run in prompts[1:])]
+    repeated = [repetition({c: _texts(run[c]) for c in shared}) for run in prompts]
+    differ = disagreement({c: [_texts(run[c]) for run in prompts] for c in shared})
+    ranks = _ranks(repeated, differ=differ if len(prompts) > 1 else None, quality=quality)
+    others = [rank for id, (_, rank) in ranks.items() if id not in ("repetition", "variety")]
+    choice = choose(
+        prompts,
+        space=space,
+        wanted=wanted,
+        repetition=ranks["repetition"][1],
+        others=others,
+    )
+    shown = [[reply for c in choice.cells for reply in choice.of(run[c])] for run in prompts]
+    drawn = locate(shown) if locate is not None else None
     rows = [
-        {"run": number, **_row(key, replies[key])}
-        for key in _chosen(shared, prompts)
-        for number, replies in enumerate(prompts)
+        {
+            "run": number,
+            **_row(cell, run[cell], choice=choice, drawn=drawn),
+            **_facts(repeated[number].get(cell), quality, cell=cell, run=number),
+        }
+        for cell in choice.cells
+        for number, run in enumerate(prompts)
     ]
-    texts = {row["query"]: queries.get(row["query"], "") for row in rows}
-    shown = dict.fromkeys(persona for _, _, persona in shared if persona)
+    texts = {query: queries.get(query, "") for _, query, _ in choice.cells}
+    orders = _orders(ranks, choice.cells)
+    cells = {cell: number for number, cell in enumerate(choice.cells)}
     return {
-        "personas": {id: personas.get(id, id) for id in shown},
-        "temperatures": sorted({row["temperature"] for row in rows}),
+        "personas": {id: personas.get(id, id) for id in _distinct(p for *_, p in shared) if id},
+        "temperatures": sorted({cell[0] for cell in shared}),
         "queries": texts,
-        "statuses": sorted({reply["status"] for row in rows for reply in row["replies"]}),
+        "statuses": sorted({reply.status for run in runs.values() for reply in run}),
         "runs": list(runs),
+        "orders": orders,
+        "map": drawn,
         "data": script_json(
-            {"personas": dict(personas), "queries": texts, "runs": list(runs), "prompts": rows}
+            {
+                "personas": dict(personas),
+                "queries": texts,
+                "runs": list(runs),
+                "prompts": rows,
+                "orders": {order.id: [cells[cell] for cell in order.cells] for order in orders},
+                "quality": quality.label if quality else "",
+                "map": drawn.payload if drawn else {},
+                "suite": next((s.suite for run in runs.values() for s in run), ""),
+                "shown": sum(map(len, shown)),
+                "total": sum(map(len, runs.values())),
+            }
         ),
-        "shown": sum(len(row["replies"]) for row in rows),
+        "shown": sum(map(len, shown)),
         "total": sum(map(len, runs.values())),
     }
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
 
 
 def _by_prompt(samples: Iterable[Sample]) -> Prompts:
@@ -65,82 +108,87 @@ def _by_prompt(samples: Iterable[Sample]) -> Prompts:
     return prompts
 
 
-class _Space:
-    """The keys that are taken for the page, and how much of its space they fill."""
-
-    def __init__(self, runs: Sequence[Prompts]) -> None:
-        self.runs = runs
-        self.keys: dict[Cell, None] = {}
-        self._samples = self._characters = 0
-
-    def fill(self, groups: Iterable[Sequence[Cell]], share: float = 1) -> None:
-        """Take group after group until one does not fit into this share of the space."""
-        for group in groups:
-            new = [key for key in group if key not in self.keys]
-            replies = [r for key in new for run in self.runs for r in run[key][:MAX_REPLIES]]
-            samples = self._samples + len(replies)
-            characters = self._characters + sum(min(len(r.text), MAX_TEXT) for r in replies)
-            if samples > share * MAX_SAMPLES or characters > share * MAX_CHARACTERS:
-                return
-            self.keys.update(dict.fromkeys(new))
-            self._samples, self._characters = samples, characters
+def _texts(replies: Iterable[Sample]) -> list[str]:
+    return [reply.text for reply in replies if reply.has_text]
 
 
-def _chosen(keys: Sequence[Cell], runs: Sequence[Prompts]) -> list[Cell]:
-    """Return the keys to show, by query and temperature; at least one, however large it is.
+def _ranks(
+    repeated: Sequence[Mapping[Cell, float | None]],
+    *,
+    differ: Mapping[Cell, float | None] | None,
+    quality: Quality | None,
+) -> dict[str, tuple[str, Rank]]:
+    """Return id of an order -> its name and the ranks of prompts, the first one the largest. Of
+    several runs, the means over runs are ranked."""
 
-    Three readers are served in turn: one who compares personas or temperatures finds some queries
-    whole; one who looks for what went wrong finds replies that are not ok; one who wants an
-    impression of the run finds all personas of one query at one temperature, then of the next query
-    at the next temperature, and so on. The choice depends on nothing but the samples.
-    """
-    space = _Space(runs)
-    spread = _spread(keys)
-    queries: dict[str, list[Cell]] = {query: [] for query in spread}
-    for key in keys:
-        queries[key[1]].append(key)
-    space.fill(queries.values(), WHOLE)
-    odd = (key for key in keys if any(reply.status != "ok" for run in runs for reply in run[key]))
-    space.fill(([key] for key in odd), WHOLE + ODD)
-    in_turn = _in_turn(keys, spread)
-    space.fill([key] for key in in_turn)
-    return sorted(space.keys or in_turn[:1], key=lambda key: (key[1], key[0]))
+    def mean(cell: Cell) -> float | None:
+        values = [value for run in repeated if (value := run.get(cell)) is not None]
+        return sum(values) / len(values) if values else None
 
+    def least(cell: Cell) -> float | None:
+        value = mean(cell)
+        return None if value is None else -value
 
-def _spread(keys: Sequence[Cell]) -> list[str]:
-    """Return the queries, the first ones far apart: by multiples of the golden ratio, since
-    neighbouring queries of a suite share a topic."""
-    queries = list(dict.fromkeys(query for _, query, _ in keys))
-    return [queries[i] for i in sorted(range(len(queries)), key=lambda i: (i * _GOLDEN % 1, i))]
+    def gap(cell: Cell) -> float | None:
+        values = [value for run in repeated if (value := run.get(cell)) is not None]
+        return max(values) - min(values) if len(values) > 1 else None
 
-
-def _in_turn(keys: Sequence[Cell], spread: Sequence[str]) -> list[Cell]:
-    temperatures = sorted({temperature for temperature, _, _ in keys})
-    steps = {query: step for step, query in enumerate(spread)}
-    places = {t: place for place, t in enumerate(temperatures)}
-
-    def turn(key: Cell) -> tuple[int, int]:
-        step = steps[key[1]]
-        return (places[key[0]] - step) % len(temperatures), step
-
-    return sorted(keys, key=turn)
+    ranks: dict[str, tuple[str, Rank]] = {
+        "repetition": ("most repeated first", mean),
+        "variety": ("least repeated first", least),
+    }
+    if quality is not None:
+        low = "lowest" if quality.higher_is_better else "highest"
+        ranks["quality"] = (f"{low} {quality.label} first", quality.badness)
+    if differ is not None:
+        ranks["disagreement"] = ("runs that share the least wording first", differ.get)
+        ranks["gap"] = ("largest difference of repetition between runs first", gap)
+    return ranks
 
 
-def _row(key: Cell, replies: Sequence[Sample]) -> dict[str, Any]:
+def _orders(ranks: Mapping[str, tuple[str, Rank]], cells: Sequence[Cell]) -> list[Order]:
+    def ordered(rank: Rank) -> tuple[Cell, ...]:
+        values = {cell: rank(cell) for cell in cells}
+        known = {cell: value for cell, value in values.items() if value is not None}
+        rest = [cell for cell, value in values.items() if value is None]
+        return (*sorted(known, key=lambda cell: -known[cell]), *rest)
+
+    return [Order(id=id, name=name, cells=ordered(rank)) for id, (name, rank) in ranks.items()]
+
+
+def _facts(
+    repeated: float | None, quality: Quality | None, *, cell: Cell, run: int
+) -> dict[str, float]:
+    """Return the numbers of a prompt, without those that are undefined."""
+    facts = {"repetition": repeated}
+    if quality is not None:
+        facts["quality"] = quality.values[run].get(cell)
+    return {name: round(value, 4) for name, value in facts.items() if value is not None}
+
+
+def _row(
+    cell: Cell, replies: Sequence[Sample], *, choice: Choice, drawn: ReplyMap | None
+) -> dict[str, Any]:
     """Return a prompt with its replies. `same` is the number, from 1, of the first reply with the
-    same text, or 0; `total` counts the replies that there are."""
-    numbers: dict[str, int] = {}
+    same text, which is then not repeated; `n` is a reply's number where it is not the next one;
+    `total` counts the replies that there are; `at` is the place on the map."""
+    numbers = {id(reply): number for number, reply in enumerate(replies, start=1)}
+    first: dict[Hashable, int] = {}
     rows = []
-    for number, reply in enumerate(replies[:MAX_REPLIES], start=1):
-        first = numbers.setdefault(reply.text.strip(), number) if reply.has_text else number
-        rows.append(
-            {
-                "status": reply.status,
-                "text": _cut(reply.text if reply.has_text else reply.error),
-                "same": first if first != number else 0,
-            }
-        )
-    prompt = dict(zip(("temperature", "query", "persona"), key, strict=True))
+    for place, reply in enumerate(choice.of(replies), start=1):
+        number = numbers[id(reply)]
+        row: dict[str, Any] = {"n": number} if number != place else {}
+        if reply.status != "ok":
+            row["status"] = reply.status
+        same = first.setdefault(reply.text.strip(), number) if reply.has_text else number
+        if same != number:
+            row["same"] = same
+        else:
+            row["text"] = _cut(reply.text if reply.has_text else reply.error)
+        if drawn is not None and reply.sample_id in drawn.points:
+            row["at"] = drawn.points[reply.sample_id].payload
+        rows.append(row)
+    prompt = dict(zip(("temperature", "query", "persona"), cell, strict=True))
     return {**prompt, "total": len(replies), "replies": rows}
 
 
@@ -152,5 +200,6 @@ def _cut(text: str) -> str:
 
 def replies_address(box: str, **filter: str | float) -> str:
     """Return the address of the replies behind a number. `box` is the id of the reply browser, as
-    `replies-1`, and the rest are its controls: persona, temperature, query, status, text, sort."""
+    `replies-1`, and the rest are its controls: persona, temperature, query, status, run, text,
+    regex, beside, sort, view, colour, reply."""
     return f"#{box}?{urlencode(filter)}"

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.table import direction, headlines, label, metric_info
+from sfr_eval.metrics.table import headlines, metric_info
 from sfr_eval.report import (
+    against_tables,
     answer_figures,
     frontier,
     hidden_maps,
@@ -17,30 +18,34 @@ from sfr_eval.report import (
     layer_profiles,
     pass_at_k,
     repetitions,
-    replies,
+    reply_map,
     tables,
     token_curves,
     trade_off,
 )
 from sfr_eval.report.figures import Figure, files, to_csv
+from sfr_eval.report.metric_names import metric_name
 from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.page import inline, render
+from sfr_eval.report.replies import replies_address
+from sfr_eval.report.reply_browser import browser
 from sfr_eval.report.run_facts import run_facts
 from sfr_eval.report.scoreboard import scoreboard
 from sfr_eval.report.similarity import similarity
 from sfr_eval.report.verdict import finding, rules
-from sfr_eval.report.warnings import warnings
+from sfr_eval.report.warnings import severe, warnings
+from sfr_eval.report.without_replies import without_replies
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.suites.stored import query_texts
 from sfr_eval.thinking import answers
 from sfr_eval.types import Sample
 from sfr_eval.util.files import write_atomic, writing_to
+from sfr_eval.util.progress import OnProgress
 from sfr_eval.util.untrusted import refuse_links
 
 
-def write_report(folder: RunFolder) -> Path:
+def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) -> Path:
     """Write report.html and plots/ of a scored run, and return the path of the page."""
     manifest = Manifest.load(folder.path)
     results = folder.read_results()
@@ -48,7 +53,7 @@ def write_report(folder: RunFolder) -> Path:
     if not suites:
         raise UserError(f"{folder.path}: results.json holds no estimate; nothing to report")
     samples = folder.sealed_samples()
-    parts = []
+    parts: list[dict[str, Any]] = []
     refuse_links(folder.path)
     with writing_to(folder.path):
         plots = folder.path / "plots"
@@ -56,18 +61,39 @@ def write_report(folder: RunFolder) -> Path:
         for suite in suites:
             suite_samples = [sample for sample in samples if sample.suite == suite.id]
             figures = _figures(suite)
-            for kind, group in figures.items():
+            for done, (kind, group) in enumerate(figures.items()):
+                if on_progress is not None:
+                    on_progress(f"report {suite.id} {kind}", done, len(figures) + 1)
                 for suffix, content in files(group):
                     write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
             repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
             if clusters := repetitions.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
-            section = _section(suite, suite_samples, manifest, figures, folder.path)
-            found = finding(suite, repeated)
+            box = f"replies-{len(parts) + 1}"
+            section = _section(suite, suite_samples, manifest, figures, box=box)
+            replies = browser(
+                folder.path,
+                suite,
+                answers(suite_samples, manifest.thinking),
+                manifest=manifest,
+                results=results,
+                repeated=repeated,
+                suites=len(suites),
+            )
+            if drawn := replies["map"]:
+                sheet = reply_map.figure(
+                    drawn, {manifest.name: suite_samples}, personas=suite.personas
+                )
+                for suffix, content in files([sheet]):
+                    write_atomic(plots / f"{suite.id}-reply_map.{suffix}", content)
+            section |= {"browser": replies}
+            found = without_replies(suite, suite_samples) or finding(suite, repeated)
             board = scoreboard(suite, temperature=found.temperature)
             parts.append(section | {"repeated": repeated, "finding": found, "board": board})
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
+    if on_progress is not None:
+        on_progress("report", 1, 1)
     return page
 
 
@@ -93,9 +119,9 @@ def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, A
         "report",
         name=manifest.name,
         facts=run_facts(manifest),
-        decoder=manifest.identity.decoder,
-        preset=manifest.preset,
+        about=list(_about(manifest)),
         parts=parts,
+        replies_address=replies_address,
         rules=list(dict.fromkeys(rule for part in parts for rule in rules(part["suite"]))),
         settings=list(_flat(_settings(manifest))),
         metrics=[_definition(metric, results) for metric in metrics],
@@ -107,25 +133,23 @@ def _section(
     samples: Sequence[Sample],
     manifest: Manifest,
     figures: Mapping[str, Sequence[Figure]],
-    folder: Path,
+    *,
+    box: str,
 ) -> dict[str, Any]:
-    """Return everything that the template shows of one suite."""
+    """Return everything that the template shows of one suite. `box` is the id of its reply
+    browser."""
     read = answers(samples, manifest.thinking)
     return {
         "suite": suite,
         "warnings": warnings(suite, samples, manifest),
+        "severe": severe(samples),
         "plots": {kind: [inline(figure) for figure in group] for kind, group in figures.items()},
         "frontiers": frontier.frontier_table(suite),
         "columns": tables.columns(suite),
         "statuses": tables.statuses(read),
-        "tables": tables.by_persona(suite, read),
-        "all_metrics": tables.all_metrics(suite),
-        "against": tables.against(suite),
-        "browser": replies.for_page(
-            {manifest.name: read},
-            personas=suite.personas,
-            queries=query_texts(folder, manifest, suite.id),
-        ),
+        "tables": tables.by_persona(suite, read, box=box),
+        "all_metrics": tables.all_metrics(suite, box=box),
+        "against": against_tables.against(suite),
         "probe": tables.facts(suite.notes_of("style_accuracy")),
         "code": pass_at_k.code(suite),
         "answers": known_answers.table(suite),
@@ -133,15 +157,20 @@ def _section(
     }
 
 
-def _definition(metric: str, results: Results) -> dict[str, str]:
+def _about(manifest: Manifest) -> Iterator[str]:
+    """Yield what the line of facts says beside the facts of every run."""
+    if preset := manifest.preset:
+        changed = f", changed: {', '.join(preset.changed)}" if preset.changed else ""
+        yield f"preset {preset.name}{changed}"
+    yield "intervals are 95 %"
+
+
+def _definition(metric: str, results: Results) -> dict[str, Any]:
     info = metric_info(metric)
     version = next(row.version for row in results.estimates if row.metric == metric)
     signature = results.signatures.get(metric, {})
     return {
-        "id": metric,
-        "label": label(metric),
-        "description": info.description if info else "",
-        "direction": direction(metric) or "neither way is better",
+        "name": metric_name(metric),
         "unit": info.unit if info else "",
         "version": version,
         "signature": "; ".join(f"{key}: {text}" for key, text in _flat(signature) if key) or "-",

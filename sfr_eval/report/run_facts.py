@@ -1,10 +1,10 @@
 """One line of facts about a run: what was sampled, how much, how and when."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sfr_eval.store.manifest import Manifest
+from sfr_eval.report.run_command import run_command
+from sfr_eval.store.manifest import Manifest, PlannedSuite
 
 HASH = 8
 """Characters of a fingerprint that a person reads."""
@@ -16,32 +16,50 @@ class RunFacts:
 
     model: str
     weights: str
+    date: str  # `2026-11-30 18:03 UTC`, of the last session that drew something
     size: str  # `16 queries x 4 samples x 8 temperatures`, suite by suite
     engine: str
     decoder: str
-    command: str
+    seed: str
+    command: str  # that makes the run again
 
     @property
     def parts(self) -> Iterator[str]:
         """Yield what is known, for a line."""
         weights = f"weights {self.weights}" if self.weights else ""
-        yield from filter(None, (self.model, weights, self.size, self.engine, self.decoder))
+        seed = f"seed {self.seed}" if self.seed else ""
+        known = (self.model, weights, self.date, self.size, self.engine, self.decoder, seed)
+        yield from filter(None, known)
 
 
 def run_facts(manifest: Manifest) -> RunFacts:
     """Return the facts of a run from its manifest."""
-    sizes = [
-        f"{part.suite}: {part.queries:,} queries x {part.samples} samples x "
-        f"{len(part.temperatures)} temperatures"
-        for part in manifest.plan
-    ]
-    model = manifest.config.model or manifest.name
-    suites = ",".join(manifest.config.suite)
+    identity, session = manifest.identity, manifest.last_session
     return RunFacts(
-        model=manifest.name or model,
-        weights=manifest.model.fingerprint.rpartition(":")[2][:HASH],
-        size="; ".join(sizes),
-        engine=str(manifest.identity.engine or ""),
-        decoder=manifest.identity.decoder_name or "",
-        command=f"sfr-eval run --model {shlex.quote(model)} --suite {shlex.quote(suites)}",
+        model=manifest.name or manifest.config.model or "",
+        weights=_weights(manifest),
+        date=session.date.replace("T", " ").replace("Z", " UTC") if session else "",
+        size="; ".join(_size(part, several=len(manifest.plan) > 1) for part in manifest.plan),
+        engine="" if manifest.imported else str(identity.engine or ""),
+        decoder=identity.decoder_name or "",
+        seed="" if identity.seed is None else str(identity.seed),
+        command=run_command(manifest),
+    )
+
+
+def _weights(manifest: Manifest) -> str:
+    """Return the short hash of the weights; "" where the fingerprint is not one."""
+    digest = manifest.model.fingerprint.rpartition(":")[2]
+    hexadecimal = len(digest) >= HASH and set(digest.lower()) <= set("0123456789abcdef")
+    return digest[:HASH] if hexadecimal else ""
+
+
+def _size(part: PlannedSuite, *, several: bool) -> str:
+    name = f"{part.suite}: " if several else ""
+    count = len(part.personas)
+    personas = f"{count} personas x " if count else ""
+    temperatures = "temperature" if len(part.temperatures) == 1 else "temperatures"
+    return (
+        f"{name}{part.queries:,} queries x {personas}{part.samples} samples x "
+        f"{len(part.temperatures)} {temperatures}"
     )

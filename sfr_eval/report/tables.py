@@ -1,14 +1,21 @@
 """The tables of a report: by persona, of all metrics, and of the judges."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, Literal
 
-from sfr_eval.metrics.table import direction, headlines, label
-from sfr_eval.report.numbers import Interval, number
-from sfr_eval.store.against import AgainstRow
+from sfr_eval.metrics.table import headlines, label, metric_info
+from sfr_eval.report.cells import Cell, cells, in_column
+from sfr_eval.report.metric_names import MetricName, metric_name
+from sfr_eval.report.numbers import Interval
+from sfr_eval.report.replies import replies_address
 from sfr_eval.store.results import Notes, SuiteResults
 from sfr_eval.types import Estimate, Sample
+
+FOLDED = 8
+"""Rows of a group beyond which it is folded at first."""
 
 STATUSES = ("ok", "truncated", "refused", "no_content", "unsupported", "error")
 
@@ -30,122 +37,164 @@ def statuses(samples: Sequence[Sample]) -> list[str]:
     return [status for status in STATUSES if status == "ok" or status in present]
 
 
-def columns(suite: SuiteResults) -> list[dict[str, str]]:
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row of a table of numbers."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    kind: Literal["all", "reference", ""] = ""
+    counts: tuple[int, ...] | None = None  # of each status; None where they are not known
+    metric: MetricName | None = None  # of a row that is a metric
+    further: tuple[str, ...] = ()  # texts that follow the numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Rows that fold together; "" for rows without a heading."""
+
+    title: str
+    rows: tuple[Row, ...]
+    folded: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of numbers; `temperature` is None where its rows are temperatures."""
+
+    temperature: float | None
+    groups: tuple[Group, ...]
+
+
+def columns(suite: SuiteResults) -> list[MetricName]:
     """Return the heads of the columns of `by_persona`."""
-    return [{"id": m, "label": label(m), "direction": direction(m)} for m in persona_metrics(suite)]
+    return [metric_name(metric) for metric in persona_metrics(suite)]
 
 
-def by_persona(suite: SuiteResults, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """Return for each temperature a row for all personas, one for each, that of the reference, and
-    one for each group of the queries."""
+def by_persona(suite: SuiteResults, samples: Sequence[Sample], *, box: str) -> list[Table]:
+    """Return for each temperature a table with a row for all personas, for the reference and for
+    each persona, and the groups of the queries below. Without personas and groups it is one table
+    with a row for each temperature. `box` is the id of the reply browser that cells lead to."""
     counts: Counter[tuple[float, str, str]] = Counter()
     for sample in samples:
         for persona in {"", sample.persona}:
             counts[sample.temperature, persona, sample.status] += 1
-    shown, states = persona_metrics(suite), statuses(samples)
+    states = statuses(samples)
 
-    def row(name: str, cells: list[Estimate | None], numbers: list[int] | None) -> dict[str, Any]:
-        return {"name": name, "cells": [cell(estimate) for estimate in cells], "counts": numbers}
+    def line(name: str, t: float, persona: str = "", kind: Literal["all", ""] = "") -> _Line:
+        said = {"persona": persona} if persona else {}
+        return _Line(
+            name=name,
+            kind=kind,
+            estimates=[suite.estimates.get((m, t, persona)) for m in persona_metrics(suite)],
+            counts=tuple(counts[t, persona, status] for status in states),
+            replies=replies_address(box, **said, temperature=f"{t:g}"),
+        )
 
+    reference = _reference(suite)
+    if not suite.personas and not suite.slices:
+        lines = [line(f"T = {t:g}", t) for t in suite.temperatures] + reference
+        return [Table(temperature=None, groups=_grouped({"": lines}))]
     tables = []
     for t in suite.temperatures:
-        rows = [
-            row(
-                name,
-                [suite.estimates.get((metric, t, persona)) for metric in shown],
-                [counts[t, persona, status] for status in states],
-            )
-            for persona, name in {"": "All", **suite.personas}.items()
-        ]
-        if suite.truth:
-            reference = [suite.truth.get((metric, "")) for metric in shown]
-            whose = f": {suite.reference_of}" if suite.reference_of else ", all"
-            rows.insert(1, row(f"Reference{whose}", reference, None))
-        rows += [row(name, cells, None) for name, cells in _slices(suite, t, shown)]
-        tables.append({"temperature": t, "rows": rows})
+        personas = [line(name, t, persona) for persona, name in suite.personas.items()]
+        first = [line("All", t, kind="all"), *reference, *personas]
+        tables.append(Table(temperature=t, groups=_grouped({"": first, **_slices(suite, t)})))
     return tables
 
 
-def _slices(
-    suite: SuiteResults, temperature: float, metrics: Sequence[str]
-) -> list[tuple[str, list[Estimate | None]]]:
-    """Return name and cells of each group of the queries that has a value of these metrics."""
+@dataclass(frozen=True, kw_only=True)
+class _Line:
+    """A row before its numbers are aligned with those of the others."""
+
+    name: str
+    estimates: Sequence[Estimate | None]
+    kind: Literal["all", "reference", ""] = ""
+    counts: tuple[int, ...] | None = None
+    replies: str = ""
+
+
+def _grouped(groups: Mapping[str, Sequence[_Line]]) -> tuple[Group, ...]:
+    """Return the groups with the numbers of each column aligned over all of them."""
+    lines = [line for group in groups.values() for line in group]
+    addresses = [line.replies for line in lines]
+    aligned_columns = [
+        cells(column, replies=addresses)
+        for column in zip(*(line.estimates for line in lines), strict=True)
+    ]
+    rows = iter(
+        Row(name=line.name, cells=row, kind=line.kind, counts=line.counts)
+        for line, row in zip(
+            lines,
+            zip(*aligned_columns, strict=True) if aligned_columns else repeat(()),
+            strict=False,
+        )
+    )
+    return tuple(
+        Group(title=title, rows=tuple(next(rows) for _ in group), folded=len(group) > FOLDED)
+        for title, group in groups.items()
+    )
+
+
+def _reference(suite: SuiteResults) -> list[_Line]:
+    if not suite.truth:
+        return []
+    whose = f": {suite.reference_of}" if suite.reference_of else ""
+    estimates = [suite.truth.get((metric, "")) for metric in persona_metrics(suite)]
+    return [_Line(name=f"Reference{whose}", kind="reference", estimates=estimates)]
+
+
+def _slices(suite: SuiteResults, temperature: float) -> dict[str, list[_Line]]:
+    """Return what the queries are grouped by -> a line for each group with a value of the metrics
+    of `persona_metrics`."""
+    metrics = persona_metrics(suite)
     groups: dict[tuple[str, str], dict[str, Estimate]] = {}
     for row in suite.slices:
         if row.temperature == temperature and row.metric in metrics and not row.persona:
             groups.setdefault((row.by, row.group), {})[row.metric] = row
-    return [
-        (
-            f"{by}: {group} ({max(estimate.n for estimate in cells.values())})",
-            [cells.get(metric) for metric in metrics],
-        )
-        for (by, group), cells in groups.items()
-    ]
+    lines: dict[str, list[_Line]] = {}
+    for (by, group), estimates in groups.items():
+        name = f"{group} ({max(estimate.n for estimate in estimates.values())})"
+        line = _Line(name=name, estimates=[estimates.get(metric) for metric in metrics])
+        lines.setdefault(f"By {by}", []).append(line)
+    return lines
 
 
-def all_metrics(suite: SuiteResults) -> list[dict[str, Any]]:
-    """Return a row for each metric, headlines first: all personas together at each temperature, and
-    the reference distribution."""
+def all_metrics(suite: SuiteResults, *, box: str) -> tuple[Group, ...]:
+    """Return the headline metrics, then the others family by family: a row for each, all personas
+    together at each temperature, and the reference distribution."""
     first = [metric for metric in headlines() if metric in set(suite.metrics)]
-    return [
-        {
-            "metric": metric,
-            "label": label(metric),
-            "direction": direction(metric) or "neither",
-            "headline": metric in first,
-            "cells": [cell(suite.estimates.get((metric, t, ""))) for t in suite.temperatures],
-            "reference": cell(suite.truth.get((metric, ""))) if suite.truth else None,
-        }
-        for metric in dict.fromkeys((*first, *suite.metrics))
-    ]
-
-
-def against(suite: SuiteResults) -> list[dict[str, Any]]:
-    """Return for the references and for the base model what is shown of the comparison: the primary
-    rows and the headline metrics at the temperature of these, and all other rows there."""
-    first = {*headlines("quality", "style", "variety"), "length"}
-    tables = []
-    for one in suite.against:
-        here = [
-            row for row in one.rows if row.role is not None or row.temperature == one.temperature
-        ]
-        shown = [row for row in here if row.role is not None or row.metric in first]
-        others = [row for row in here if row not in shown]
-        tables.append(
-            {
-                "kind": one.kind,
-                "name": one.name,
-                "replies": one.replies,
-                "rows": [_against_row(row) for row in shown],
-                "others": [_against_row(row) for row in others],
-            }
+    groups: dict[str, list[str]] = {"Headline metrics": first} if first else {}
+    for metric in suite.metrics:
+        if metric not in first:
+            info = metric_info(metric)
+            family = info.family if info and info.family else "other"
+            groups.setdefault(family.capitalize(), []).append(metric)
+    addresses = [replies_address(box, temperature=f"{t:g}") for t in suite.temperatures]
+    if suite.truth:
+        addresses.append("")
+    rows = {metric: _metric_cells(suite, metric, addresses) for metric in suite.metrics}
+    columns = (in_column(column) for column in zip(*rows.values(), strict=True))
+    lines = dict(zip(rows, zip(*columns, strict=True), strict=True))
+    return tuple(
+        Group(
+            title=title,
+            rows=tuple(
+                Row(name=metric, metric=metric_name(metric), cells=lines[metric])
+                for metric in metrics
+            ),
+            folded=title != next(iter(groups)),
         )
-    return [table for table in tables if table["rows"]]
+        for title, metrics in groups.items()
+    )
 
 
-def _against_row(row: AgainstRow) -> dict[str, str]:
-    where = f"at matched {row.matched}" if row.temperature is None else f"T = {row.temperature:g}"
-    return {
-        "metric": row.metric,
-        "where": where,
-        "first": number(row.first),
-        "second": number(row.second),
-        "difference": Interval(row.delta, row.low, row.high).text("+.3g"),
-        "n": f"{row.n:,}",
-        "words": row.words or "exploratory",
-    }
-
-
-def cell(estimate: Estimate | None) -> dict[str, Any]:
-    """Return what a table shows of an estimate, and what it says when pointed at."""
-    if estimate is None or estimate.value is None:
-        why = estimate.reason if estimate else "not measured"
-        return {"text": "-", "why": why, "estimate": None}
-    interval = "no interval"
-    if estimate.low is not None and estimate.high is not None:
-        interval = f"95 % interval {estimate.low:.4g} to {estimate.high:.4g}"
-    why = f"{estimate.value:.6g}; {interval}, {estimate.n} queries, k = {estimate.k}"
-    return {"text": Interval.of(estimate).rounded(without=""), "why": why, "estimate": estimate}
+def _metric_cells(suite: SuiteResults, metric: str, addresses: Sequence[str]) -> list[Cell]:
+    """Return the cells of one metric, which have one number of decimals."""
+    row = [suite.estimates.get((metric, t, "")) for t in suite.temperatures]
+    return cells(
+        [*row, *([suite.truth.get((metric, ""))] if suite.truth else [])], replies=addresses
+    )
 
 
 def facts(notes: Notes) -> list[tuple[str, str]]:

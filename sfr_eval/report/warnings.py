@@ -19,6 +19,8 @@ from sfr_eval.types import Cell, Sample
 SHOWN = 5  # names in a warning
 LOST = 0.2
 """Share of the answers without a program, or with one that is not Python, that is said."""
+SEVERE = 0.2
+"""Share of the replies that are missing, empty or cut, from which warnings are not folded."""
 UNEQUAL = 0.10
 """Part of the longer mean length from which a difference is said."""
 
@@ -48,6 +50,13 @@ def warnings(suite: SuiteResults, samples: Sequence[Sample], manifest: Manifest)
     """Return the warnings, the gravest first; none for a complete and clean run."""
     run = _Run(suite=suite, manifest=manifest, drawn=samples)
     return [line for check in CHECKS for line in check(run)]
+
+
+def severe(samples: Sequence[Sample]) -> bool:
+    """Return whether so many replies are missing or cut that no number can be read without the
+    warnings."""
+    whole = sum(sample.status == "ok" and bool(sample.text.strip()) for sample in samples)
+    return whole < (1 - SEVERE) * len(samples)
 
 
 def incomplete(name: str, manifest: Manifest, *, queries: str) -> Iterator[str]:

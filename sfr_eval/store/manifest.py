@@ -154,6 +154,7 @@ class SamplerFacts(Record):
 class Session(Record):
     """The last session that drew something."""
 
+    date: str = ""  # `2026-11-30T18:03Z`: when it began
     samples: int = 0
     completion_tokens: int = 0
     start_seconds: float = 0.0

@@ -97,8 +97,11 @@ def test_every_estimate_in_the_tables_is_one_of_the_results(folder: RunFolder, h
     cells = Page(html).cells
     shown = {(c["data-metric"], c["data-persona"], c["data-value"]) for c in cells}
     assert shown <= known
-    # 7 metrics, three temperatures, (all, reference, three personas)
-    assert len(cells) == 7 * 3 * 5
+    metrics = {row["metric"] for row in results["estimates"] if row["value"] is not None}
+    # 7 metrics, three temperatures, (all, reference, three personas); then every metric over all
+    numbers = html.split('aria-label="All metrics"')[0]
+    assert len(Page(numbers).cells) == 7 * 3 * 5
+    assert {c["data-metric"] for c in cells} == metrics
 
 
 def test_no_undefined_number_leaks(html: str) -> None:
@@ -192,7 +195,10 @@ def test_what_a_reader_must_know_stands_on_top(copied: RunFolder) -> None:
             row |= {"value": None, "low": None, "high": None, "reason": "no style probe: few"}
     folder.write_results(Results.model_validate(results))
     text = write_report(folder).read_text(encoding="utf-8")
-    warnings = re.findall(r"<li>(.*?)</li>", text.split("</ul>")[0])
+    warnings = re.findall(
+        r"<li>(.*?)</li>", text.split('aria-label="Warnings"')[1].split("</ul>")[0]
+    )
+    assert f"4 warnings: <span>{warnings[0]}</span>" in text
     assert warnings == [
         "This run is partial: only the first 5 queries were asked.",
         "1 of 90 requests failed and are left out; repeat the run command to draw them again.",
@@ -377,7 +383,7 @@ def test_the_table_has_every_metric_the_curves_only_headlines(folder: RunFolder,
     metrics = {row["metric"] for row in folder.read_results().stored()["estimates"]}
     assert "self_bleu_4" in metrics
     table = html.split('aria-label="All metrics"')[1].split("</table>")[0]
-    shown = re.findall(r'<tr><th scope="row">(\w+)', table)
+    shown = re.findall(r'<tr><th scope="row"><a class="metric" href="#metric-(\w+)"', table)
     assert set(shown) == metrics
     assert len(shown) == len(metrics)
     with (folder.path / "plots" / "persona-over_temperature.csv").open() as stream:

@@ -1,5 +1,12 @@
 from sfr_eval.report.run_facts import run_facts
-from sfr_eval.store.manifest import Identity, Manifest, ModelFacts, PlannedSuite, StoredConfig
+from sfr_eval.store.manifest import (
+    Identity,
+    Manifest,
+    ModelFacts,
+    PlannedSuite,
+    Session,
+    StoredConfig,
+)
 
 _UNKNOWN = Identity(sampling="unknown", suites={"persona": "1"})
 
@@ -12,12 +19,14 @@ def test_the_facts_of_a_run_fit_one_line() -> None:
         identity=Identity(engine="vllm"),
         plan=(part,),
         config=StoredConfig(model="my model", suite=("persona",)),
+        last_session=Session(date="2026-11-30T18:03Z"),
     )
     facts = run_facts(manifest)
     assert list(facts.parts) == [
         "sft",
         "weights 01234567",
-        "persona: 16 queries x 4 samples x 2 temperatures",
+        "2026-11-30 18:03 UTC",
+        "16 queries x 4 samples x 2 temperatures",
         "vllm",
         "no filters",
     ]

@@ -54,5 +54,5 @@ def test_a_difference_comes_with_interval_and_words() -> None:
     board = scoreboard(suite(against={"persona": (against,)}))
     (difference,) = board.cards[0].differences
     assert (difference.name, difference.words) == ("base", "less varied")
-    assert difference.text == "-0.1 [-0.2, -0.05]"
+    assert difference.text == "-0.10 [-0.20, -0.05]"
     assert board.cards[1].differences == ()

@@ -34,7 +34,10 @@ _LAUNCH = (
     "r, w = (fcntl.fcntl(int(n), fcntl.F_DUPFD, 10) for n in sys.argv[1:3]); "
     "os.dup2(r, 3); os.dup2(w, 4); os.close(r); os.close(w); os.execv(sys.argv[3], sys.argv[3:])"
 )
-_KEYS = {"Tab": 9, "Enter": 13, "Space": 32, "ArrowDown": 40, "ArrowUp": 38}
+_NAMED = "Backspace=8 Tab=9 Enter=13 Escape=27 Space=32 PageUp=33 PageDown=34 End=35 Home=36"
+_ARROWS = "ArrowLeft=37 ArrowUp=38 ArrowRight=39 ArrowDown=40 Delete=46"
+_KEYS = {k: int(v) for k, v in (one.split("=") for one in f"{_NAMED} {_ARROWS}".split())}
+_MODIFIERS = {"": 0, "Alt": 1, "Control": 2, "Meta": 4, "Shift": 8}
 
 
 class Browser:
@@ -182,16 +185,92 @@ class Page:
             ' e.dispatchEvent(new Event(e.tagName === "INPUT" ? "input" : "change")); })()'
         )
 
-    def press(self, key: str, *, times: int = 1) -> None:
-        """A real key stroke, to whatever has the focus."""
+    def press(self, key: str, *, times: int = 1, holding: str = "") -> None:
+        """A real key stroke, to whatever has the focus; `holding` Shift, Control, Alt or Meta."""
         text = {"Enter": "\r", "Space": " "}.get(key, key if len(key) == 1 else "")
         for _ in range(times):
             for kind in ("keyDown", "keyUp"):
                 stroke: dict[str, Any] = {"type": kind, "key": " " if key == "Space" else key}
                 stroke["windowsVirtualKeyCode"] = _KEYS.get(key, ord(key[0].upper()))
-                if text and kind == "keyDown":
+                stroke["modifiers"] = _MODIFIERS[holding]
+                if text and kind == "keyDown" and holding in ("", "Shift"):
                     stroke["text"] = text
                 self.send("Input.dispatchKeyEvent", stroke)
+
+    def place(
+        self, selector: str, *, across: float = 0.5, down: float = 0.5
+    ) -> tuple[float, float]:
+        """Scroll an element into the window; a point of it there, by default its middle, for
+        `move`, `click`, `drag` and `tap`."""
+        found = self.run(
+            f"(function () {{ var e = document.querySelector({json.dumps(selector)});"
+            " e.scrollIntoView({ block: 'center', behavior: 'instant' });"
+            " var r = e.getBoundingClientRect();"
+            f" return [r.left + r.width * {across}, r.top + r.height * {down}]; }})()"
+        )
+        return found[0], found[1]
+
+    def _mouse(self, kind: str, place: tuple[float, float], **more: Any) -> None:
+        x, y = place
+        self.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **more})
+
+    def move(self, place: tuple[float, float]) -> None:
+        """The mouse goes to this point of the window."""
+        self._mouse("mouseMoved", place)
+
+    def click(self, place: tuple[float, float], *, times: int = 1, holding: str = "") -> None:
+        """Click there; `times` 2 is a double click."""
+        self.move(place)
+        keys = {"button": "left", "modifiers": _MODIFIERS[holding]}
+        for number in range(1, times + 1):
+            self._mouse("mousePressed", place, buttons=1, clickCount=number, **keys)
+            self._mouse("mouseReleased", place, buttons=0, clickCount=number, **keys)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], *, steps: int = 5) -> None:
+        """Press the button at `start`, move to `end`, let go."""
+        self.move(start)
+        self._mouse("mousePressed", start, button="left", buttons=1, clickCount=1)
+        for step in range(1, steps + 1):
+            x, y = (a + (b - a) * step / steps for a, b in zip(start, end, strict=True))
+            self._mouse("mouseMoved", (x, y), button="left", buttons=1)
+        self._mouse("mouseReleased", end, button="left", buttons=0, clickCount=1)
+
+    def tap(self, place: tuple[float, float]) -> None:
+        """Touch the screen there and let go, as a finger does."""
+        self.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        x, y = place
+        self.send(
+            "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
+        )
+        self.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    def downloads(self, folder: Path) -> None:
+        """From now on files that the page offers are saved in `folder`; see `downloaded`."""
+        self._browser.send(
+            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)}
+        )
+
+    def downloaded(self, file: Path) -> bytes:
+        """The content of a download, once it is there."""
+        until = time.monotonic() + TIMEOUT
+        while not file.exists():
+            assert time.monotonic() < until, f"{file.name} was not downloaded"
+            time.sleep(0.01)
+        return file.read_bytes()
+
+    def clipboard(self) -> str:
+        """The text that was copied last."""
+        self._browser.send(
+            "Browser.grantPermissions",
+            {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]},
+        )
+        self.send("Emulation.setFocusEmulationEnabled", {"enabled": True})
+        found: str = self.run("navigator.clipboard.readText()")
+        return found
+
+    def print(self, *, on: bool = True) -> None:
+        """Show the page as on paper, until `print(on=False)` or `look`."""
+        self.send("Emulation.setEmulatedMedia", {"media": "print" if on else ""})
 
     def look(self, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         """Size of the window, and what the system prefers."""

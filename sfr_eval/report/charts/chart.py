@@ -29,6 +29,9 @@ class Axis:
     log: bool = False
     reversed: bool = False
     ticks: tuple[tuple[float, str], ...] = ()  # in place of those of the drawing
+    integer: bool = False  # ticks at whole numbers alone
+    bare: bool = False  # distances along it mean nothing: without ticks and grid
+    shown: tuple[float, float] | None = None  # what it opens with, where charts share it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +52,19 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Points that belong together: a run, a reference, a persona."""
+    """Points that belong together: a run, a reference, a persona. One without a name is not in the
+    legend, and is switched with its group."""
 
     name: str
-    number: int  # colour and marker; equal numbers look alike
+    number: int  # look: colour number % 6, then marker and dashes; equal numbers look alike
     points: tuple[Point, ...]
     line: Literal["solid", "dashed", "dotted", "none"] = "solid"
     marker: Literal["run", "star", "none"] = "run"
+    colour: str = ""  # `#rrggbb` in place of that of its number: one of many personas
+    quiet: bool = False  # grey, whatever its number: what chance would give, a common frontier
     thin: bool = False  # one training of a group
+    small: bool = False  # a cloud of points: small and translucent
+    dashed_from: int | None = None  # the point behind which the line is dashed: it turns back there
     level: bool = False  # a single value, drawn as a line across the whole chart
     band: tuple[tuple[float, float, float], ...] = ()  # (place, low, high)
     band_along: Literal["x", "y"] = "x"  # which axis the places of the band are on
@@ -85,12 +93,17 @@ class PlaneSeries:
     points: tuple[Mapping[str, tuple[float, float | None, float | None]], ...]
     labels: tuple[str, ...]
     marker: Literal["run", "star"] = "run"
+    thin: bool = False  # one training of a group
+    group: str = ""  # the legend switches series of one group together
+    turns: Mapping[str, int] = field(default_factory=dict)
+    """Metric -> the point behind which the curve turns back on this axis, and is dashed."""
     replies: tuple[RepliesFilter, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlaneChart:
-    """Any metric against any other: the reader chooses the axes; `x` and `y` come first."""
+    """Any metric against any other: the reader chooses the axes; `x` and `y` come first. Where lower
+    is better the axis is reversed, so that further up and further right is always better."""
 
     title: str
     x: str
@@ -127,7 +140,7 @@ class HeatMap:
 
 @dataclass(frozen=True, kw_only=True)
 class ForestMark:
-    """A difference with its interval, in one run or group."""
+    """A value or a difference with its interval, in one run or group."""
 
     series: str
     number: int
@@ -136,6 +149,8 @@ class ForestMark:
     high: float | None = None
     words: str = ""  # what is called of it
     tone: Literal["up", "down", ""] = ""
+    marker: Literal["run", "star"] = "run"
+    replies: RepliesFilter = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,15 +164,20 @@ class ForestRow:
     direction: Direction
     marks: tuple[ForestMark, ...]
     scale: float = 1.0
+    start: float = 0.0  # value at the left end of the axis, of a row of values
+    band: tuple[float, float] | None = None  # where it would lie by chance
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForestChart:
-    """Differences to a base, one row a metric."""
+    """One row a metric. With a base: differences to it, around a line at 0. Without one: values,
+    each in parts of its row's scale, from the row's start to the right."""
 
     title: str
     base: str
     rows: tuple[ForestRow, ...]
+    axis: str = ""  # name of the axis that rows share; "" where each has its own unit
+    band: str = ""  # what the rows' bands are: `95 % of fair draws`
     kind: Literal["forest"] = "forest"
 
 

@@ -1,0 +1,212 @@
+"""A map of replies: sentence embeddings in two dimensions, less the mean of their question.
+
+Collapsed replies to a question lie on one another at the origin; personas that have a voice of
+their own lie apart. Embeddings come from the encoder's cache; nothing is embedded here. The places
+are written beside the plots, from where a report that is written elsewhere takes them.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sfr_eval.embeddings.cache import text_key
+from sfr_eval.embeddings.encoder import stored_embeddings
+from sfr_eval.metrics.classes import MAX_DISTANCE
+from sfr_eval.metrics.plain_text import PLAIN_FORM
+from sfr_eval.metrics.tokenizers import DEFAULT, TOKENIZERS, Tokenizer, load_tokenizer
+from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
+from sfr_eval.report.figures import COLOURS, MARKERS, SQUARE, Figure
+from sfr_eval.stats.arrays import Floats, Integers
+from sfr_eval.types import Sample
+
+MAX_POINTS = 1_500
+FEWEST = 3
+
+METRIC = "embed_distance"
+"""The metric whose signature says how replies were embedded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapPoint:
+    """The place of a reply, and whether another reply of the run to the same prompt is nearer than
+    the distance within which two replies mean the same."""
+
+    x: float
+    y: float
+    echo: bool
+
+    @property
+    def payload(self) -> list[float]:
+        """The point as the page holds it."""
+        return [round(self.x, 3), round(self.y, 3), int(self.echo)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyMap:
+    """Places by id of the sample, and the parts of the variance that lie on both axes."""
+
+    points: Mapping[str, MapPoint]
+    shares: tuple[float, float]
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What the page says beside the points."""
+        return {"shares": [round(share, 4) for share in self.shares], "within": MAX_DISTANCE}
+
+
+def embedded_map(
+    runs: Sequence[Sequence[Sample]], signature: Mapping[str, Any], cache: Path
+) -> ReplyMap | None:
+    """Return the map of the replies of some runs that were all embedded as `signature` says: of at
+    most MAX_POINTS, spread evenly. None if the cache lacks them."""
+    tokenizer = _tokenizer(signature)
+    store = stored_embeddings(signature, cache) if tokenizer is not None else None
+    if tokenizer is None or store is None:
+        return None
+    rows = [
+        (run, sample, key)
+        for run, samples in enumerate(runs)
+        for sample in samples
+        if sample.has_text and (key := text_key(tokenizer.cut(sample.text))) in store
+    ]
+    if len(rows) > MAX_POINTS:
+        rows = [rows[i * len(rows) // MAX_POINTS] for i in range(MAX_POINTS)]
+    if len(rows) < FEWEST:
+        return None
+    embeddings = store.rows([key for *_, key in rows]).astype(np.float64)
+    queries = _numbers([sample.query for _, sample, _ in rows])
+    prompts = _numbers([(run, sample.cell) for run, sample, _ in rows])
+    places, shares = project(embeddings, queries)
+    echoes = _echoes(embeddings, prompts)
+    return ReplyMap(
+        points={
+            sample.sample_id: MapPoint(x=float(x), y=float(y), echo=bool(echo))
+            for (_, sample, _), (x, y), echo in zip(rows, places, echoes, strict=True)
+        },
+        shares=shares,
+    )
+
+
+def project(embeddings: Floats, groups: Integers) -> tuple[Floats, tuple[float, float]]:
+    """Return the first two principal components of the rows less the mean of their group, and the
+    parts of the variance on them. Where no group has two rows, less the mean of all. The largest
+    loading of a component is positive, so equal rows give equal places."""
+    if len(np.unique(groups)) == len(groups):
+        groups = np.zeros_like(groups)
+    sums = np.zeros((int(groups.max()) + 1, embeddings.shape[1]))
+    np.add.at(sums, groups, embeddings)
+    centred = embeddings - (sums / np.bincount(groups)[:, None])[groups]
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    axes = vectors[:, ::-1][:, :2]
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
+    axes = axes * np.where(largest < 0, -1.0, 1.0)
+    total = float(np.maximum(values, 0).sum())
+    first, second = (float(value) / total if total > 1e-12 else 0.0 for value in values[::-1][:2])
+    return centred @ axes, (first, second)
+
+
+def _echoes(embeddings: Floats, prompts: Integers) -> list[bool]:
+    echoes = [False] * len(prompts)
+    order = np.argsort(prompts, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(prompts[order])) + 1):
+        distances = 1 - embeddings[rows] @ embeddings[rows].T
+        np.fill_diagonal(distances, np.inf)
+        for row, nearest in zip(rows, distances.min(axis=1), strict=True):
+            echoes[row] = bool(nearest <= MAX_DISTANCE)
+    return echoes
+
+
+def _numbers(keys: Sequence[Any]) -> Integers:
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys], dtype=np.int64)
+
+
+def _tokenizer(signature: Mapping[str, Any]) -> Tokenizer | None:
+    """Return what cuts replies as they were embedded; None if only a file can."""
+    name, window = signature.get("tokenizer", DEFAULT), signature.get("token_window")
+    if name not in TOKENIZERS:
+        if window is not None:
+            return None
+        name = DEFAULT  # without a window a tokenizer cuts nothing
+    return load_tokenizer(name, window=window, plain=signature.get("text") == PLAIN_FORM)
+
+
+FIELDS = ("sample_id", "run", "query", "persona", "temperature", "status", "x", "y", "echo")
+
+
+def figure(
+    drawn: ReplyMap, runs: Mapping[str, Sequence[Sample]], *, personas: Mapping[str, str]
+) -> Figure:
+    """Return the map as a figure for plots/, coloured by run, else by persona."""
+    rows = [
+        dict(
+            zip(
+                FIELDS,
+                (s.sample_id, name, s.query, s.persona, s.temperature, s.status, p.x, p.y, p.echo),
+                strict=True,
+            )
+        )
+        | {"axis_1": drawn.shares[0], "axis_2": drawn.shares[1]}
+        for name, samples in runs.items()
+        for s in samples
+        if (p := drawn.points.get(s.sample_id)) is not None
+    ]
+    key = "run" if len(runs) > 1 else "persona"
+    groups: dict[str, list[Point]] = {}
+    for row in rows:
+        name = row["run"] if key == "run" else personas.get(row["persona"], row["persona"])
+        groups.setdefault(name, []).append(Point(x=row["x"], y=row["y"]))
+    series = tuple(
+        Series(name=name, number=number, points=tuple(points), line="none")
+        for number, (name, points) in enumerate(groups.items())
+    )
+    labels = [f"component {i + 1} ({100 * share:.0f} %)" for i, share in enumerate(drawn.shares)]
+    chart = XYChart(
+        title="Map of replies", x=Axis(label=labels[0]), y=Axis(label=labels[1]), series=series
+    )
+
+    def draw(ax: Any) -> None:
+        for one in series:
+            ax.scatter(
+                [point.x for point in one.points],
+                [point.y for point in one.points],
+                s=7,
+                alpha=0.6,
+                linewidths=0,
+                color=COLOURS[one.number % len(COLOURS)],
+                marker=MARKERS[one.number // len(COLOURS) % len(MARKERS)],
+                label=one.name or None,
+            )
+        ax.set(title=chart.title, xlabel=chart.x.label, ylabel=chart.y.label)
+        if len(series) > 1:
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, fontsize=7)
+
+    return Figure(
+        title=chart.title,
+        description="Embeddings of replies less the mean of their question, first two principal "
+        "components.",
+        rows=rows,
+        draw=draw,
+        size=SQUARE,
+    )
+
+
+def stored_map(file: Path) -> ReplyMap | None:
+    """Return the map that an earlier report wrote; None if there is none that can be read."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+        points = {
+            row["sample_id"]: MapPoint(
+                x=float(row["x"]), y=float(row["y"]), echo=row["echo"] == "True"
+            )
+            for row in rows
+        }
+        shares = (float(rows[0]["axis_1"]), float(rows[0]["axis_2"]))
+    except (OSError, ValueError, KeyError, IndexError, csv.Error):
+        return None
+    return ReplyMap(points=points, shares=shares)

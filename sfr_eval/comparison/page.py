@@ -34,8 +34,8 @@ from sfr_eval.comparison.terminal import beside
 from sfr_eval.metrics.table import direction, label, metric_info
 from sfr_eval.report import page
 from sfr_eval.report.figures import COLOURS, Figure
-from sfr_eval.report.reply_browser import browser_over_runs
 from sfr_eval.report.replies import replies_address
+from sfr_eval.report.reply_browser import browser_over_runs
 from sfr_eval.suites.stored import query_texts
 
 Drawn = Mapping[str, Mapping[str, Sequence[Figure]]]

@@ -62,7 +62,7 @@
       var button = element("button", "sort", SIGNS[""]);
       button.type = "button";
       button.setAttribute("aria-label", "Sort by " + (name || "name"));
-      cell.append("\u00a0", button);
+      cell.append(button);
       cell.classList.add("sortable");
       cell.addEventListener("click", function (event) {
         if (event.target.closest("a")) return;

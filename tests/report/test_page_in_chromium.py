@@ -187,6 +187,10 @@ def test_screenshots_and_nothing_sticks_out(
 ) -> None:
     page.look(width=width, height=height, dark=dark)
     assert page.run("document.documentElement.scrollWidth") <= width
+    if name == "light":
+        assert page.run("document.documentElement.scrollHeight") < 6_000
+        first = page.run("document.querySelector('.scoreboard').getBoundingClientRect().bottom")
+        assert first < height  # the cards are on the first screen
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(ARTEFACTS / f"report-{name}.png", whole=True)
     assert (ARTEFACTS / f"report-{name}.png").stat().st_size > 50_000
@@ -197,7 +201,9 @@ def test_the_print_is_whole(page: Page) -> None:
     ARTEFACTS.mkdir(exist_ok=True)
     page.pdf(ARTEFACTS / "report-print.pdf")
     assert (ARTEFACTS / "report-print.pdf").read_bytes().startswith(b"%PDF")
-    assert page.run("[...document.querySelectorAll('details:not(.menu, .chart-menu)')].every(e => e.open)")
+    assert page.run(
+        "[...document.querySelectorAll('details:not(.menu, .chart-menu)')].every(e => e.open)"
+    )
 
 
 def test_without_storage_the_theme_lasts_as_long_as_the_page(page: Page) -> None:

@@ -99,9 +99,7 @@ def test_texts_are_looked_up_as_they_were_embedded(tmp_path: Path) -> None:
 def test_two_runs_lie_on_one_map(tmp_path: Path) -> None:
     keep(tmp_path, TEXTS)
     one = prompt("q", ["red", "blue"])
-    two = [
-        reply(1.0, "q", "a", i, text=text) for i, text in enumerate(["red", "crimson"], start=2)
-    ]
+    two = [reply(1.0, "q", "a", i, text=text) for i, text in enumerate(["red", "crimson"], start=2)]
     found = embedded_map([one, two], SIGNATURE, tmp_path)
     assert found is not None
     first, second = found.points[one[0].sample_id], found.points[two[0].sample_id]

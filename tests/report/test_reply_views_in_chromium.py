@@ -300,9 +300,7 @@ def test_two_runs_are_compared_in_every_view(chromium: Browser, compare_file: Pa
     assert [prompt["run"] for prompt in data["prompts"][:2]] == [0, 1]
     with opened(chromium, compare_file) as page:
         go(page, f"#{BOX}?sort=gap")
-        assert said(page).endswith(
-            " prompts, largest difference of repetition between runs first."
-        )
+        assert said(page).endswith(" prompts, largest difference of repetition between runs first.")
         assert "Always the same old song." in texts(page, ".prompt:first-of-type .text")
         for order in ("disagreement", "gap"):
             go(page, f"#{BOX}?sort={order}")

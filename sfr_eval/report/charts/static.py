@@ -145,7 +145,7 @@ def _draw_line(ax: "Axes", series: Series) -> None:
 
 def _draw_points(ax: "Axes", series: Series, chart: XYChart) -> None:
     colour, marker = colour_of(series), marker_of(series)
-    if not (series.band or series.area or series.thin):
+    if not (len(series.band) > 1 or series.area or series.thin):
         for point in series.points:
             _draw_cross(ax, point, colour, chart)
     if not marker:
@@ -213,16 +213,17 @@ def legend_series(chart: Chart) -> list[Series]:
 def name_series(chart: Chart, ax: "Axes", taken: Obstacles, *, size: float) -> list["Text"] | None:
     """Write the names of the series beside their curves. Returns what was written, or None if not
     all of them have a place: then the drawing needs a legend."""
+    if isinstance(chart, HeatMap | ForestChart):
+        return None if legend_series(chart) else []
+    chart = flat(chart)
     series = legend_series(chart)
-    if not series or isinstance(chart, HeatMap):
-        return []
-    if len(series) > _NAMES or isinstance(chart, ForestChart):
+    if len(series) > _NAMES:
         return None
     runs = [one for one in series if not (one.level or one.marker == "star")]
     labelled = [one for one in series if one not in runs or len(runs) > 1]
     if any(one.small for one in labelled):
         return None
-    places = {(p.x, p.y): one for one in flat(chart).series if not one.level for p in one.points}
+    places = {(p.x, p.y): one for one in chart.series if not one.level for p in one.points}
     written = put(ax, [_name(one, ax, places) for one in labelled], taken, size=size)
     placed = [text for text in written if text is not None]
     if len(placed) == len(written):

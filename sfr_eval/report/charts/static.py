@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 _FILL, _CROSS = 0.16, 0.45  # opacity of bands and of intervals
+_CROSSED = 4
+"""Of more runs than this the intervals would hide the points."""
 _NAMES = 3
 """Of more series than this the names are in the legend alone."""
 
@@ -118,17 +120,17 @@ def _draw_areas(ax: "Axes", series: Series, axis: Axis) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    look: dict[str, Any] = {"color": colour_of(series), "alpha": _FILL, "linewidth": 0}
+    polygons = [list(corners) for corners in series.area]
     if len(series.band) > 1:
         places, lows, highs = zip(*series.band, strict=True)
-        fill = ax.fill_between if series.band_along == "x" else ax.fill_betweenx
-        fill(places, [clip(v, axis) for v in lows], [clip(v, axis) for v in highs], **look)
-    if series.area:
-        outline = Path.make_compound_path(
-            *(Path([*corners, corners[0]], closed=True) for corners in series.area)
-        )
-        patch = PathPatch(outline, facecolor=look.pop("color"), **look)
-        ax.add_patch(patch)
+        rim = [*zip(places, lows, strict=True), *reversed([*zip(places, highs, strict=True)])]
+        inside = [(place, clip(end, axis)) for place, end in rim]
+        polygons.append(inside if series.band_along == "x" else [(y, x) for x, y in inside])
+    if polygons:
+        paths = (Path([*corners, corners[0]], closed=True) for corners in polygons)
+        whole = Path.make_compound_path(*paths)
+        colour = colour_of(series)
+        ax.add_patch(PathPatch(whole, facecolor=colour, alpha=_FILL, linewidth=0, clip_on=False))
 
 
 def _draw_line(ax: "Axes", series: Series) -> None:
@@ -145,7 +147,8 @@ def _draw_line(ax: "Axes", series: Series) -> None:
 
 def _draw_points(ax: "Axes", series: Series, chart: XYChart) -> None:
     colour, marker = colour_of(series), marker_of(series)
-    if not (len(series.band) > 1 or series.area or series.thin):
+    crossed = len([one for one in chart.series if one.marker == "run" and not one.thin])
+    if not (len(series.band) > 1 or series.area or series.thin) and crossed <= _CROSSED:
         for point in series.points:
             _draw_cross(ax, point, colour, chart)
     if not marker:

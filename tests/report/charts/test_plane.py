@@ -48,7 +48,7 @@ def test_the_area_holds_the_intervals_within_what_is_possible() -> None:
     assert (min(ys), max(ys)) == (0.5, 1.0)  # the interval to 1.4 ends at 1
 
 
-@pytest.mark.parametrize(("runs", "areas"), [(3, 3), (4, 0)])
+@pytest.mark.parametrize(("runs", "areas"), [(4, 4), (5, 0)])
 def test_many_runs_have_bars_in_place_of_bands(runs: int, areas: int) -> None:
     drawn = pair(chart(*(series(number) for number in range(runs)))).series
     assert sum(bool(one.area) for one in drawn) == areas

@@ -46,6 +46,19 @@ def test_what_neighbours_have_in_common_is_said_once() -> None:
     assert drawn.count("stroke-width") == 1
 
 
+def test_one_mark_in_many_places_is_one_line() -> None:
+    uses = "".join(f'<use xlink:href="#m" x="{n}.04" y="2" style="fill: red"/>' for n in range(4))
+    whole = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="0 0 9 9"><g><defs><path id="m" d="M 0 0 L 1 1"/></defs>{uses}</g></svg>'
+    )
+    assert slim(whole) == (
+        '<svg viewBox="0 0 9 9" aria-hidden="true"><defs><marker id="m-1" overflow="visible" '
+        'markerUnits="userSpaceOnUse"><path d="M0 0L1 1" style="fill:red"/></marker></defs>'
+        '<path d="M0 2L1 2L2 2L3 2" style="fill:none;marker:url(#m-1)"/></svg>'
+    )
+
+
 def test_a_chart_keeps_its_texts_and_stays_small() -> None:
     points = tuple(
         Point(x=0.2 * n, y=0.1 * n, y_low=0.1 * n - 0.02, y_high=0.1 * n + 0.02) for n in range(8)

@@ -41,14 +41,14 @@ def figure(*series: Series, y: Axis = SHARE) -> Figure:
 
 
 def outline(band: Any) -> Any:
-    return band.get_paths()[0].vertices
+    return band.get_path().vertices
 
 
 @pytest.mark.parametrize("count", [1, 8])
 def test_a_band_surrounds_its_own_curve(count: int) -> None:
     runs = [run(n, *(0.1 * n + 0.02 * i for i in range(4))) for n in range(count)]
     ax = axes_of_one(figure(*runs))
-    bands = ax.collections
+    bands = ax.patches
     assert len(bands) == count
     for one, drawn in zip(runs, bands, strict=True):
         vertices = outline(drawn)
@@ -69,7 +69,8 @@ def test_nothing_is_drawn_beyond_what_is_possible() -> None:
     ax = axes_of_one(figure(run(0, 0.4, 0.4, half=0.645), run(1, 1.0, 1.0, half=0.2)))
     low, high = ax.get_ylim()
     assert (low, high) == (0.0, 1.0)
-    for drawn in ax.collections:
+    assert len(ax.patches) == 2
+    for drawn in ax.patches:
         assert outline(drawn)[:, 1].min() >= 0
         assert outline(drawn)[:, 1].max() <= 1
 
@@ -148,3 +149,19 @@ def test_a_single_run_needs_no_name() -> None:
     assert chart is not None
     assert not legend_series(chart)
     assert "run-0" in texts(chart)
+
+
+def test_the_intervals_of_many_runs_do_not_hide_their_points() -> None:
+    few, many = ([run(n, 0.1 * n) for n in range(count)] for count in (4, 8))
+    assert len(curves(axes_of_one(figure(*few)))) == 4
+    assert not curves(axes_of_one(figure(*many)))
+
+
+def test_the_legend_of_many_runs_fits_the_sheet() -> None:
+    runs = [run(n, 0.1 * n, 0.1 * n, name=f"qwen3-checkpoint-{n}00") for n in range(9)]
+    ax = axes_of_one(figure(*runs))
+    (legend,) = ax.figure.legends
+    extent = legend.get_window_extent(ax.figure.canvas.get_renderer())
+    assert extent.x0 >= 0
+    assert extent.x1 <= ax.figure.bbox.width
+    assert len(legend.get_texts()) == 9

@@ -179,12 +179,15 @@ def legend_entries(chart: Chart) -> list[tuple[str, "Artist"]]:
     """Return (name, key) of each series that the reader must tell from others; none for a single
     run, which the title names."""
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     series = legend_series(chart)
     return [
         (
             one.name,
-            Line2D(
+            Patch(color=colour_of(one), alpha=0.4, linewidth=0)
+            if one.band and one.line == one.marker == "none"
+            else Line2D(
                 [], [],
                 color=colour_of(one),
                 linestyle="none" if one.small else line_of(one),

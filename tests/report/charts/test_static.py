@@ -165,3 +165,13 @@ def test_the_legend_of_many_runs_fits_the_sheet() -> None:
     assert extent.x0 >= 0
     assert extent.x1 <= ax.figure.bbox.width
     assert len(legend.get_texts()) == 9
+
+
+def test_a_band_alone_is_a_patch_in_the_legend() -> None:
+    chance = Series(
+        name="personas permuted", number=0, points=(), band=((0.2, 0.1, 0.2), (1.4, 0.1, 0.2)),
+        marker="none", line="none", quiet=True,
+    )  # fmt: skip
+    ax = axes_of_one(figure(run(0, 0.5, 0.5), run(1, 0.6, 0.6), run(2, 0.7, 0.7), chance))
+    (legend,) = ax.figure.legends
+    assert [type(key).__name__ for key in legend.legend_handles][-1] == "Rectangle"

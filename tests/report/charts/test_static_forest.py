@@ -26,7 +26,7 @@ def drawn(*rows: ForestRow, base: str = "", **fields: Any) -> Any:
 
 
 def places(ax: Any) -> list[float]:
-    return [float(li.get_xdata()[0]) for li in ax.lines if li.get_marker() == "o"]
+    return [float(x) for li in ax.lines if li.get_marker() == "o" for x in li.get_xdata()]
 
 
 def test_values_are_drawn_in_parts_of_the_scale_and_written_beside() -> None:
@@ -57,5 +57,5 @@ def test_an_undefined_value_has_no_mark() -> None:
 
 def test_a_band_shows_what_chance_would_give() -> None:
     ax = drawn(row("a", mark(0.9), band=(0.2, 0.6)), axis="measure")
-    (band,) = ax.collections
+    band, _ = ax.collections
     assert [float(x) for x in band.get_segments()[0][:, 0]] == pytest.approx([0.2, 0.6])

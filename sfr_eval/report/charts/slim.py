@@ -36,6 +36,7 @@ def slim(svg: str) -> str:
     for parent in list(root.iter()):
         _join_marks(parent)
     for parent in list(root.iter()):
+        _join_lines(parent)
         _share_style(parent)
     text = ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
     text = re.sub(r' xmlns:?\w*="[^"]*"', "", text)
@@ -166,6 +167,19 @@ def _line_of_marks(
     places = "L".join(f"{one.get('x')} {one.get('y')}" for one in row)
     look = {"d": f"M{places}", "style": f"fill:none;marker:url(#{id})"}
     return [defs, ElementTree.Element(f"{_SVG}path", look)]
+
+
+def _join_lines(parent: ElementTree.Element) -> None:
+    """Draw neighbours that are lines of one style as one path."""
+    children: list[ElementTree.Element] = []
+    for (tag, style), alike in groupby(parent, key=lambda one: (one.tag, one.get("style") or "")):
+        row = list(alike)
+        if tag == f"{_SVG}path" and "fill:none" in style and "marker" not in style:
+            row[0].set("d", "".join(one.get("d", "") for one in row))
+            children.append(row[0])
+        else:
+            children += row
+    parent[:] = children
 
 
 def _share_style(parent: ElementTree.Element) -> None:

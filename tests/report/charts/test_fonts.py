@@ -17,8 +17,8 @@ RTL = "\u05e9\u05dc\u05d5\u05dd"
 @pytest.fixture
 def han_font(tmp_path: Path) -> Iterator[str]:
     """A font that has the Chinese word for pirate and nothing else."""
-    from fontTools.fontBuilder import FontBuilder
-    from fontTools.pens.ttGlyphPen import TTGlyphPen
+    from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped]
+    from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
     from matplotlib import font_manager
 
     pen = TTGlyphPen(None)

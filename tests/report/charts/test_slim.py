@@ -46,6 +46,14 @@ def test_what_neighbours_have_in_common_is_said_once() -> None:
     assert drawn.count("stroke-width") == 1
 
 
+def test_lines_of_one_style_are_one_path() -> None:
+    lines = "".join(
+        f'<path d="M {n} 0 L {n} 5" style="fill: none; stroke: red"/>' for n in range(3)
+    )
+    drawn = slim(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{lines}</svg>')
+    assert drawn.endswith('<path d="M0 0V5M1 0V5M2 0V5" style="fill:none;stroke:red"/></svg>')
+
+
 def test_one_mark_in_many_places_is_one_line() -> None:
     uses = "".join(f'<use xlink:href="#m" x="{n}.04" y="2" style="fill: red"/>' for n in range(4))
     whole = (

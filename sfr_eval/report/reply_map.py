@@ -20,10 +20,6 @@ from sfr_eval.metrics.classes import MAX_DISTANCE
 from sfr_eval.metrics.plain_text import PLAIN_FORM
 from sfr_eval.metrics.tokenizers import DEFAULT, TOKENIZERS, Tokenizer, load_tokenizer
 from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
-<<<<<<< HEAD
-=======
-from sfr_eval.report.charts.looks import COLOURS, MARKERS
->>>>>>> main
 from sfr_eval.report.figures import SQUARE, Figure
 from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.types import Cell, Sample

@@ -13,23 +13,26 @@ from sfr_eval.commands.demo import demo
 from sfr_eval.commands.doctor import doctor
 from sfr_eval.commands.export import export
 from sfr_eval.commands.grade import grade
+from sfr_eval.commands.index import index
 from sfr_eval.commands.ls import ls
 from sfr_eval.commands.options import CONTEXT
 from sfr_eval.commands.report import report
 from sfr_eval.commands.run import run
 from sfr_eval.commands.score import score
 from sfr_eval.commands.train import train
+from sfr_eval.commands.view import view
 from sfr_eval.errors import RunError, UserError, did_you_mean
 from sfr_eval.util.progress import log
 from sfr_eval.version import __version__
 
 COMMANDS = (
-    run, score, report, compare, check, export, calibrate, grade, train, ls, doctor, demo,
+    run, score, report, compare, index, view, check, export, calibrate, grade, train,
+    ls, doctor, demo,
 )  # fmt: skip
 
 
-class Interrupted(Exception):
-    """Ctrl-C, which click would turn into an empty line."""
+class Stopped(Exception):
+    """Ctrl-C, which click would turn into an empty line. The message says what is kept."""
 
 
 class Commands(click.Group):
@@ -39,8 +42,8 @@ class Commands(click.Group):
         """Runs a command."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise Interrupted from None
+        except KeyboardInterrupt as error:
+            raise Stopped(str(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names as they were registered."""
@@ -69,8 +72,9 @@ def main() -> None:
     except click.ClickException as error:
         log(f"sfr-eval: {_usage(error)}")
         sys.exit(2)
-    except (Interrupted, click.Abort):
-        log("sfr-eval: interrupted; what was finished is kept: repeat the command")
+    except (Stopped, click.Abort) as error:
+        finished = "interrupted; what was finished is kept: repeat the command"
+        log(f"sfr-eval: {error if isinstance(error, Stopped) and str(error) else finished}")
         sys.exit(130)
     except (UserError, RunError) as error:
         if debug:

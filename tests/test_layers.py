@@ -16,7 +16,7 @@ LAYERS = (
     "samplers embeddings",
     "metrics",
     "report formats",
-    "pipeline comparison calibration",
+    "pipeline comparison calibration index",
     "gate sfr_train",
     "demo api commands cli __main__",
 )

@@ -1,4 +1,4 @@
-"""What the reply browser of a page holds: prompts with their replies, and orders to read them in."""
+"""What the reply browser of a page holds: prompts with replies, and orders to read them in."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -71,9 +71,7 @@ def browser_over_runs(
             return None
         return reply_map.embedded_map(shown, signatures[0], cache or cache_folder())
 
-    measured = [
-        {row.metric for row in one.estimates if row.suite == suite.id} for one in results
-    ]
+    measured = [{row.metric for row in one.estimates if row.suite == suite.id} for one in results]
     return for_page(
         samples,
         personas=suite.personas,

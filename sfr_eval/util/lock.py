@@ -109,6 +109,19 @@ class FolderLock:
         )
 
 
+def owner_is_gone(file: Path) -> bool | None:
+    """Return whether the process that last took a lock has ended; None if it is on another machine,
+    where that is unknown. It may have released the lock and live on."""
+    for record in (file.with_name(file.name + "-owner"), file):
+        try:
+            owner = _read(record.read_text(errors="replace"))
+        except OSError:
+            continue
+        if owner is not None:
+            return owner.gone
+    return True
+
+
 def _named(owner: Owner | None) -> str:
     return "who is unknown" if owner is None else f"process {owner.pid} on {owner.host}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.util.lock import FolderLock, Owner
+from sfr_eval.util.lock import FolderLock, Owner, owner_is_gone
 
 
 def lock(folder: Path) -> FolderLock:
@@ -94,3 +94,16 @@ def test_without_flock_a_remote_owner_is_left_to_the_user(
     (tmp_path / ".lock-owner").write_text(content)
     with pytest.raises(UserError, match=r"if it is not, remove .*\.lock-owner"):
         lock(tmp_path).take()
+
+
+def test_whether_the_last_owner_is_gone_is_known(tmp_path: Path) -> None:
+    file = tmp_path / ".lock"
+    assert owner_is_gone(file) is True  # nobody ever had it
+    file.write_text("{")
+    assert owner_is_gone(file) is True
+    owner = Owner.of_this_process()
+    for there, gone in ((owner, False), (replace(owner, started="1"), True)):
+        file.write_text(json.dumps(asdict(there)))
+        assert owner_is_gone(file) is gone
+    file.write_text(json.dumps(asdict(replace(owner, host="another"))))
+    assert owner_is_gone(file) is None

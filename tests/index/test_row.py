@@ -1,0 +1,27 @@
+"""A row of the index."""
+
+from pathlib import Path
+
+from sfr_eval.index.row import IndexRow
+
+
+def test_a_row_without_numbers_has_no_score() -> None:
+    row = IndexRow(folder=Path("x"), place="x", name="x")
+    assert row.scores == ()
+    assert row.temperature is None
+    assert row.score("variety") is None
+
+
+def test_whole_are_runs_with_all_planned_replies() -> None:
+    cases = {("partial", 6): True, ("complete", 6): True, ("partial", 5): False}
+    cases[("running", 6)] = False
+    for (status, done), whole in cases.items():
+        row = IndexRow(
+            folder=Path("x"),
+            place="x",
+            name="x",
+            status=status,
+            done=done,
+            planned=6,  # type: ignore[arg-type]
+        )
+        assert row.whole is whole

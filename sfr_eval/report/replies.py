@@ -44,8 +44,10 @@ def for_page(
     prompts = [_by_prompt(samples) for samples in runs.values()]
     shared = [cell for cell in prompts[0] if all(cell in run for run in prompts[1:])]
     repeated = [repetition({c: _texts(run[c]) for c in shared}) for run in prompts]
-    differ = disagreement({c: [_texts(run[c]) for run in prompts] for c in shared})
-    ranks = _ranks(repeated, differ=differ if len(prompts) > 1 else None, quality=quality)
+    differ = None
+    if len(prompts) > 1:
+        differ = disagreement({c: [_texts(run[c]) for run in prompts] for c in shared})
+    ranks = _ranks(repeated, differ=differ, quality=quality)
     others = [rank for id, (_, rank) in ranks.items() if id not in ("repetition", "variety")]
     choice = choose(
         prompts,

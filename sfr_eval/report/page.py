@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.report.charts.chart import payload
+from sfr_eval.report.charts.slim import slim
 from sfr_eval.report.figures import COLOURS, Figure, figure_svg
 from sfr_eval.util.assets import report_file
 from sfr_eval.version import __version__
@@ -32,9 +33,12 @@ _VARIABLES = {
 _NOT_INERT = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 STYLES = ("page", "tables", "charts", "replies", "scoreboard")
-CHARTS = ("charts", "charts_axes", "charts_xy", "charts_plane", "charts_heat", "charts_forest")
+CHARTS = (
+    *("charts", "charts_axes", "charts_xy", "charts_plane", "charts_heat", "charts_forest"),
+    *("charts_export", "charts_view"),
+)
 SCRIPTS = (
-    *("table_copy", "tables", *CHARTS, "charts_export", "charts_view"),
+    *("table_copy", "tables", *CHARTS),
     *("replies-text", "replies-glance", "replies-map", "replies-cards", "replies"),
 )
 """Files of reports/styles/ and reports/scripts/ that every page has; scripts/page.js runs in the
@@ -90,14 +94,8 @@ def inline(figure: Figure) -> dict[str, Any]:
     """Return a figure for the macro `plot`: its <svg> takes size and colours from the page."""
     from markupsafe import Markup
 
-    svg = figure_svg(figure)
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
-    box = re.search(r'viewBox="[^"]*"', svg)
-    assert box is not None
     # The caption names it: the drawing itself says nothing to a screen reader.
-    svg = re.sub(r"^<svg[^>]*>", f'<svg {box[0]} aria-hidden="true">', svg)
-    svg = _unique_ids(svg)
+    svg = _unique_ids(slim(figure_svg(figure)))
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, variable)
     chart = figure.chart

@@ -20,7 +20,8 @@ from sfr_eval.metrics.classes import MAX_DISTANCE
 from sfr_eval.metrics.plain_text import PLAIN_FORM
 from sfr_eval.metrics.tokenizers import DEFAULT, TOKENIZERS, Tokenizer, load_tokenizer
 from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
-from sfr_eval.report.figures import COLOURS, MARKERS, SQUARE, Figure
+from sfr_eval.report.charts.looks import COLOURS, MARKERS
+from sfr_eval.report.figures import SQUARE, Figure
 from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.types import Cell, Sample
 

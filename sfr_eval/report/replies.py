@@ -78,6 +78,7 @@ def for_page(
         "runs": list(runs),
         "orders": orders,
         "map": drawn,
+        "map_files": "",  # in plots/, without the suffix
         "data": script_json(
             {
                 "personas": dict(personas),

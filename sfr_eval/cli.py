@@ -31,8 +31,8 @@ COMMANDS = (
 )  # fmt: skip
 
 
-class Interrupted(Exception):
-    """Ctrl-C, which click would turn into an empty line."""
+class Stopped(Exception):
+    """Ctrl-C, which click would turn into an empty line. The message says what is kept."""
 
 
 class Commands(click.Group):
@@ -42,8 +42,8 @@ class Commands(click.Group):
         """Runs a command."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise Interrupted from None
+        except KeyboardInterrupt as error:
+            raise Stopped(str(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names as they were registered."""
@@ -72,8 +72,9 @@ def main() -> None:
     except click.ClickException as error:
         log(f"sfr-eval: {_usage(error)}")
         sys.exit(2)
-    except (Interrupted, click.Abort):
-        log("sfr-eval: interrupted; what was finished is kept: repeat the command")
+    except (Stopped, click.Abort) as error:
+        finished = "interrupted; what was finished is kept: repeat the command"
+        log(f"sfr-eval: {error if isinstance(error, Stopped) and str(error) else finished}")
         sys.exit(130)
     except (UserError, RunError) as error:
         if debug:

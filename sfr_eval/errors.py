@@ -1,7 +1,8 @@
 """Errors with a one-line message for the user."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(ValueError):
@@ -10,6 +11,21 @@ class UserError(ValueError):
 
 class RunError(RuntimeError):
     """The run failed or is incomplete (engine died, disk full). Exit code 3."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or SIGTERM, with a line that says what is kept and how to go on. Exit code 130."""
+
+
+@contextmanager
+def kept_when_interrupted(what: str, kept: str) -> Iterator[None]:
+    """Say on Ctrl-C in this block what was going on and what is kept."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted while {what}; {kept}: repeat the command") from None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -93,16 +93,17 @@ def execute(
 
     with writing_to(output):
         (output / "plots").mkdir(parents=True, exist_ok=True)
-    calibration = run_calibration(
-        load_suite(suite),
-        size=QUICK if quick else DEFAULT,
-        name="quick" if quick else "default",
-        cache=cache_folder(),
-        encoder=settings.encoder,
-        families=settings.metrics,
-        seed=seed,
-        on_progress=ScoringProgress(),
-    )
+    with ScoringProgress() as progress:
+        calibration = run_calibration(
+            load_suite(suite),
+            size=QUICK if quick else DEFAULT,
+            name="quick" if quick else "default",
+            cache=cache_folder(),
+            encoder=settings.encoder,
+            families=settings.metrics,
+            seed=seed,
+            on_progress=progress,
+        )
     write(calibration, output)
     return calibration
 

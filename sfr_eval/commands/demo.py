@@ -5,12 +5,14 @@ from pathlib import Path
 import click
 
 from sfr_eval.commands.options import output_option
+from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.util.progress import say
 
 
 @click.command()
 @output_option("folder of the demo's runs", default="runs/demo")
 @click.option("--full", is_flag=True, help="32 queries, 8 samples")
+@quiet_engines
 def demo(output: Path, full: bool) -> int:
     """Train two small models, SFT and SFR, sample both with vLLM, and compare them with each other
     and with the reference distribution."""

@@ -15,6 +15,7 @@ import click
 
 from sfr_eval.commands.doctor_draws import DRAWS, Finding, State, check_draws
 from sfr_eval.commands.options import SettingsCommand, json_option
+from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import available, cache_folder, cache_open_to_others
 from sfr_eval.util.terminal import print_json, print_table
@@ -29,6 +30,7 @@ _SETTINGS = ("model", "revision", "serving", "think_tags")
 
 @click.command(cls=SettingsCommand, settings=_SETTINGS)
 @json_option
+@quiet_engines
 def doctor(settings: dict[str, Any], as_json: bool) -> int:
     """Say what is installed, and whether --model can be run here and its sampling is sound."""
     from sfr_eval.demo import train_demo_models

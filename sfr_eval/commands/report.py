@@ -5,18 +5,21 @@ from pathlib import Path
 import click
 
 from sfr_eval.commands.options import PATH
-from sfr_eval.errors import UserError
-from sfr_eval.util.progress import say
+from sfr_eval.commands.quiet import quiet_engines
+from sfr_eval.errors import UserError, kept_when_interrupted
+from sfr_eval.util.progress import ScoringProgress, say
 
 
 @click.command()
 @click.argument("folder", type=PATH)
 @click.option("--beside", type=PATH, help="second run: hidden states of both on shared axes")
 @click.option("--base-run", type=PATH, help="scored run of the base model, to be compared with")
+@quiet_engines
 def report(folder: Path, beside: Path | None, base_run: Path | None) -> None:
     """Write report.html and the plots of a measured run, or of all decoders of a sweep, again."""
     from sfr_eval.comparison.files import compare_again
     from sfr_eval.report.report import write_report
+    from sfr_eval.report.terminal import show_run
     from sfr_eval.store.run_folder import RunFolder
     from sfr_eval.store.sweep_folder import expanded
 
@@ -28,7 +31,11 @@ def report(folder: Path, beside: Path | None, base_run: Path | None) -> None:
             from sfr_eval.pipeline.base_run import add_base
 
             add_base(RunFolder(run), base_run)
-        say(f"report: {write_report(RunFolder(run)).resolve()}")
+        with kept_when_interrupted("writing the report", f"the results of {run} are kept"):
+            with ScoringProgress() as progress:
+                page = write_report(RunFolder(run), on_progress=progress)
+        show_run(run, named=len(runs) > 1)
+        say(f"report: {page.resolve()}")
     if len(runs) > 1:
         say(f"comparison: {compare_again(folder).resolve()}")
     if beside is not None:

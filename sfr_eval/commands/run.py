@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfr_eval.commands.options import PATH, SettingsCommand, json_option
+from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.commands.score import show_results
 from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--config", type=PATH, help="YAML file of settings")
 @click.option("--dry-run", is_flag=True, help="check everything, print the plan and stop")
 @json_option
+@quiet_engines
 def run(settings: dict[str, Any], config: Path | None, dry_run: bool, as_json: bool) -> int:
     """Sample a checkpoint, measure it, write a report. The same command resumes."""
     from sfr_eval.config import load_run_config

@@ -13,15 +13,13 @@ from sfr_eval.commands.options import (
     judge_settings,
     output_option,
 )
-from sfr_eval.types import Estimate, SliceEstimate
+from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.util.progress import log, say
-from sfr_eval.util.terminal import print_json, print_table
+from sfr_eval.util.terminal import print_json
 
 if TYPE_CHECKING:
     from sfr_eval.pipeline.score import Scored
-    from sfr_eval.store.manifest import Manifest
 
-_GROUP_COLUMNS = 4  # measures in the table of groups, which has to fit a terminal
 SETTINGS = (
     *("score", "code", "judging", "requests", "model", "trust_remote_code", "ray_address"),
     *("chat_template", "chat_template_kwargs", "template_date", "prompt_format", "system_role"),
@@ -50,6 +48,7 @@ def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="imported: problems without a reply are left out, and named, or count as failed",
 )
 @json_option
+@quiet_engines
 def score(
     paths: tuple[Path, ...],
     settings: dict[str, Any],
@@ -121,86 +120,13 @@ def compare_models(folders: Sequence[Path], parent: Path, *, quiet: bool) -> Non
 
 
 def show_results(folder: Path, *, as_json: bool, named: bool = False) -> None:
-    """Print the headline estimates of a measured run, a row a metric, a column a temperature, and
-    what the report says of them. `named`: with the model's name, since others are shown, too."""
-    from sfr_eval.metrics.table import shown_metrics
-    from sfr_eval.report.repetitions import repetitions
-    from sfr_eval.report.verdict import finding
-    from sfr_eval.report.warnings import warnings
-    from sfr_eval.store.manifest import Manifest
-    from sfr_eval.store.results import read_suites
+    """Print what a measured run comes to. With JSON on stdout, verdict and warnings are said on
+    stderr. `named`: with the model's name, since others are shown, too."""
+    from sfr_eval.report.terminal import log_verdict, show_run
     from sfr_eval.store.run_folder import RunFolder
-    from sfr_eval.thinking import answers
 
-    results = RunFolder(folder).read_results()
     if as_json:
-        print_json(results.stored())
-        return
-    manifest = Manifest.load(folder)
-    decoder = f", decoder {manifest.identity.decoder}" if manifest.identity.decoder else ""
-    estimates = [row for row in results.estimates if not row.persona]
-    for suite in dict.fromkeys(row.suite for row in estimates):
-        rows = [row for row in estimates if row.suite == suite]
-        temperatures = sorted({row.temperature for row in rows})
-        cells = {(row.metric, row.temperature): row for row in rows}
-        shown = shown_metrics({row.metric for row in rows if row.value is not None})
-        print_table(
-            f"{f'{manifest.name} on ' if named else ''}{suite}{decoder}: {_basis(manifest, suite)}",
-            ["metric", *(f"T={t:g}" for t in temperatures)],
-            [[metric, *(_cell(cells.get((metric, t))) for t in temperatures)] for metric in shown],
-        )
-        _print_groups([row for row in results.slices if row.suite == suite], shown)
-    drawn = RunFolder(folder).sealed_samples()
-    for part in read_suites(manifest, results):
-        if part.about:
-            say(f"{part.id}: {part.about}")
-        samples = [row for row in drawn if row.suite == part.id]
-        said = finding(part, repetitions(answers(samples, manifest.thinking)))
-        say(f"{part.id}: {said.headline}.")
-        for sentence in said.sentences:
-            say(f"  {sentence}")
-        imported = manifest.imported.warnings if manifest.imported else ()  # said by the import
-        for line in warnings(part, samples, manifest):
-            if line not in imported:
-                say(f"  warning: {line}")
-
-
-def _basis(manifest: "Manifest", suite: str) -> str:
-    """Return what the numbers are: intervals, and of how many queries if some have no reply."""
-    missing = manifest.imported.missing if manifest.imported is not None else 0
-    if not missing or manifest.status != "partial":
-        return "95% intervals"
-    queries = manifest.part(suite).queries
-    return f"95% intervals, of the {queries:,} of {queries + missing:,} queries with replies"
-
-
-def _print_groups(rows: list[SliceEstimate], metrics: Sequence[str]) -> None:
-    """Print a table of the groups of the queries at the middle temperature: a row for each."""
-    from sfr_eval.store.results import middle_temperature
-
-    if not rows:
-        return
-    t = middle_temperature({row.temperature for row in rows})
-    cells = {(row.by, row.group, row.metric): row for row in rows if row.temperature == t}
-    shown = [m for m in metrics if any(metric == m for _, _, metric in cells)][:_GROUP_COLUMNS]
-    groups = dict.fromkeys((by, group) for by, group, metric in cells if metric in shown)
-    print_table(
-        f"at T={t:g}, by {', '.join(dict.fromkeys(by for by, _ in groups))}",
-        ["group", "queries", *shown],
-        [
-            [
-                group,
-                str(max(cells[by, group, m].n for m in shown if (by, group, m) in cells)),
-                *(_cell(cells.get((by, group, metric))) for metric in shown),
-            ]
-            for by, group in groups
-        ],
-    )
-
-
-def _cell(row: Estimate | None) -> str:
-    from sfr_eval.report.numbers import Interval
-
-    if row is None or row.value is None:
-        return "-"
-    return Interval.of(row).rounded(without="").replace(" ± ", "+-")
+        print_json(RunFolder(folder).read_results().stored())
+        log_verdict(folder)
+    else:
+        show_run(folder, named=named)

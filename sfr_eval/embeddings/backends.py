@@ -34,6 +34,9 @@ class LoadedEncoder(Protocol):
 
     device: str
 
+    on_rows: Callable[[int], None] | None
+    """Called with the number of rows of each batch that is done."""
+
     def embed(self, texts: Sequence[str], batch: int) -> Embeddings:
         """Return unit rows, float32, shape (len(texts), d)."""
 
@@ -51,6 +54,8 @@ class _Torch:
     def __init__(self, model: "SentenceTransformer") -> None:
         self._model = model
         self.device = str(model.device.type)
+        self.on_rows: Callable[[int], None] | None = None
+        model[0].register_forward_hook(self._count)
 
     def embed(self, texts: Sequence[str], batch: int) -> Embeddings:
         rows = self._model.encode(
@@ -61,6 +66,11 @@ class _Torch:
             convert_to_numpy=True,
         )
         return unit_rows(np.asarray(rows, dtype=np.float32))
+
+    def _count(self, _module: Any, _arguments: Any, features: Any) -> None:
+        rows = features.get("token_embeddings", features.get("sentence_embedding"))
+        if self.on_rows is not None and rows is not None:
+            self.on_rows(len(rows))
 
 
 class _Onnx:
@@ -84,6 +94,7 @@ class _Onnx:
                 "a prompt; use --encoder-backend float32"
             )
         self.device = "cpu"
+        self.on_rows: Callable[[int], None] | None = None
         self._model = model.to("cpu")
         self._later_modules: list[Callable[[Any], Any]] = modules[1:]
         features = model.preprocess(["export"])
@@ -132,6 +143,8 @@ class _Onnx:
                 for module in self._later_modules:
                     features = module(features)
             parts.append(features["sentence_embedding"].numpy())
+            if self.on_rows is not None:
+                self.on_rows(len(parts[-1]))
         return unit_rows(np.concatenate(parts))
 
 

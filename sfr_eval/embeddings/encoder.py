@@ -75,6 +75,7 @@ class Encoder:
         self.loaded = False  # True once the model itself was needed
         self._cache = cache
         self._on_progress = on_progress
+        self._encoded = self._to_encode = 0  # texts of the call that is going on
         self._measurements: dict[str, dict[str, Any]] = {}
 
     @cached_property
@@ -144,13 +145,15 @@ class Encoder:
         missing = [text for text, key in keys.items() if key not in self._store]
         # Texts of similar length in one batch waste little padding.
         missing.sort(key=len)
+        self._encoded, self._to_encode = 0, len(missing)
+        if missing:
+            self._progress(0)
         self._measure_deviation(missing)
         rest = self._measure_batch_size(missing)
         for start in range(0, len(rest), _SHARD):
-            self._progress(len(missing) - len(rest) + start, len(missing))
             self._add(rest[start : start + _SHARD], self._batch)
         if missing:
-            self._progress(len(missing), len(missing))
+            self._progress(len(missing))
         return [keys[text] for text in texts]
 
     def truncated_share(self, texts: Sequence[str]) -> float | None:
@@ -240,7 +243,9 @@ class Encoder:
         self._store.add([text_key(text) for text in texts], self._embed(texts, batch))
 
     def _embed(self, texts: Sequence[str], batch: int) -> Embeddings:
+        before, self._model.on_rows = self._encoded, self._count_rows
         rows = self._model.embed(texts, batch)
+        self._model.on_rows, self._encoded = None, before + len(texts)
         if self.long_texts == "chunk" and self.window is not None:
             for number in np.flatnonzero(self._pieces.long(texts, self.window)):
                 chunks = self._pieces.chunks(texts[number], self.window)
@@ -320,9 +325,14 @@ class Encoder:
         except OSError:
             return  # a full or read-only cache: measure again next time
 
-    def _progress(self, done: int, total: int) -> None:
+    def _count_rows(self, rows: int) -> None:
+        self._encoded += rows
+        if self._encoded < self._to_encode:  # the end is told when the rows are stored
+            self._progress(self._encoded)
+
+    def _progress(self, done: int) -> None:
         if self._on_progress is not None:
-            self._on_progress(done, total)
+            self._on_progress(done, self._to_encode)
 
 
 def stored_embeddings(signature: Mapping[str, Any], cache: Path) -> EmbeddingStore | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sfr_eval.errors import RunError
 from sfr_eval.judges.panel import refuse_judged_otherwise
@@ -23,8 +24,12 @@ from sfr_eval.store.manifest import (
 )
 from sfr_eval.suites.own import keep
 from sfr_eval.types import Request, Sample, Sampler
+from sfr_eval.util.output import log_kept_in
 from sfr_eval.util.progress import Bar, log
 from sfr_eval.version import __version__
+
+ENGINE_LOG = Path("logs", "engine.log")
+"""What the engine and its processes print during a session, in the run folder."""
 
 _APPEND_SECONDS = 0.2
 _FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "looks", "shards", "rendered")
@@ -74,7 +79,7 @@ def draw(ready: Preflight, *, sampler: OpenSampler = open_sampler) -> Drawn:
     ended_early: BaseException | None = None
     if missing:
         try:
-            with terminate_as_interrupt():
+            with terminate_as_interrupt(), log_kept_in(folder.path / ENGINE_LOG):
                 facts, session = _sample(ready, missing, stored, sampler=sampler)
                 manifest = manifest.model_copy(update={"sampler": facts, "last_session": session})
         except (KeyboardInterrupt, RunError) as error:

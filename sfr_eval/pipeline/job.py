@@ -15,6 +15,7 @@ from sfr_eval.stats.slices import slice_estimates
 from sfr_eval.store.results import StatusCounts
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Estimate, MetricResult, Sample, SliceEstimate, Status
+from sfr_eval.util.progress import OnProgress
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,17 @@ class Job:
     context: Context
     families: tuple[Family, ...]
 
-    def estimates(self, results: Sequence[MetricResult]) -> list[Estimate]:
+    def estimates(
+        self, results: Sequence[MetricResult], *, on_progress: OnProgress | None = None
+    ) -> list[Estimate]:
         """Return the estimates of each metric, those corrected for a judge's errors at the end."""
         k, personas = samples_per_prompt(self.context.samples), self.context.suite.personas
-        estimates = [row for result in results for row in all_estimates(result, k, personas)]
+        report = on_progress or (lambda *_: None)
+        estimates: list[Estimate] = []
+        for done, result in enumerate(results):
+            report(f"intervals {self.context.suite.id} {result.metric}", done, len(results))
+            estimates += all_estimates(result, k, personas)
+        report("intervals", len(results), len(results))
         if judged := self.context.judged:
             estimates += corrected_estimates(estimates, judged.errors)
         return estimates

@@ -131,7 +131,8 @@ def measure(
     measured = list(_compute(jobs, on_progress))
     for name in {name: None for job in measured for name in job.files}:
         folder.write_scores(name, _score_table([job.files.get(name, []) for job in measured]))
-    return _results(measured, cache, run=Path(manifest.name).name or folder.path.name)
+    run = Path(manifest.name).name or folder.path.name
+    return _results(measured, cache, run=run, on_progress=on_progress)
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,9 @@ def _compute(jobs: Sequence[Job], on_progress: OnProgress | None) -> Iterator[_M
     report("score", total, total)
 
 
-def _results(measured: Sequence[_MeasuredJob], cache: Path, *, run: str) -> Results:
+def _results(
+    measured: Sequence[_MeasuredJob], cache: Path, *, run: str, on_progress: OnProgress | None
+) -> Results:
     signatures: dict[str, dict[str, Any]] = {}
     notes: dict[str, dict[str, Notes]] = {}
     similarity: dict[str, dict[str, Similarity]] = {}
@@ -172,7 +175,11 @@ def _results(measured: Sequence[_MeasuredJob], cache: Path, *, run: str) -> Resu
             matrices = persona_similarity(part.job.context)
             similarity[suite.id] = {f"{t:g}": matrix for t, matrix in matrices.items()}
     results = Results(
-        estimates=tuple(row for part in measured for row in part.job.estimates(part.results)),
+        estimates=tuple(
+            row
+            for part in measured
+            for row in part.job.estimates(part.results, on_progress=on_progress)
+        ),
         signatures=signatures,
         notes=notes,
         counts=tuple(row for part in measured for row in part.job.counts()),
@@ -180,7 +187,8 @@ def _results(measured: Sequence[_MeasuredJob], cache: Path, *, run: str) -> Resu
         sweep={part.job.context.suite.id: tuple(summaries(part.results)) for part in measured},
     )
     references = {
-        part.job.context.suite.id: reference_estimates(part.job, cache) for part in measured
+        part.job.context.suite.id: reference_estimates(part.job, cache, on_progress=on_progress)
+        for part in measured
     }
     replies = {
         part.job.context.suite.id: found
@@ -252,7 +260,7 @@ def measure_and_report(
     seen = manifest.looked_at()
     if seen != manifest:
         folder.write_manifest(seen)
-    return write_report(folder)
+    return write_report(folder, on_progress=on_progress)
 
 
 def cautions(results: Results) -> Iterator[str]:

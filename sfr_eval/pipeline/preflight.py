@@ -150,7 +150,7 @@ def check_plan(model: Model, config: RunConfig, *, prompts: bool = True) -> Pref
         versions = {suite.id: suite.version for suite in suites}
         check_base_run(config.score.base_run, versions, output=folder.path)
     with writing_to(folder.path):
-        new_folders, begun = missing_folders(folder.path), folder.manifest_file.exists()
+        new_folders, begun = _new_folders(folder.path), folder.manifest_file.exists()
     stored = folder.read_manifest() if begun else None
     if stored is None and prompts:
         subject.check_prompts(plan)
@@ -174,6 +174,14 @@ def check_plan(model: Model, config: RunConfig, *, prompts: bool = True) -> Pref
         trackers=model.trackers,
         panel=None,
     )
+
+
+def _new_folders(path: Path) -> list[Path]:
+    """Return the folders that the run has to create. One that holds only the engine's log of a run
+    that failed before anything was drawn counts as new."""
+    if path.is_dir() and [file.name for file in path.iterdir()] == ["logs"]:
+        return [path]
+    return missing_folders(path)
 
 
 def with_judges(ready: Preflight) -> Preflight:
@@ -338,8 +346,10 @@ def check_space(path: Path, plan: Plan) -> None:
     """Raise UserError if the disk has no room for the rows."""
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     needed = plan.size * _ROW_BYTES
-    free = shutil.disk_usage(existing).free
-    if free < needed:
+    usage = shutil.disk_usage(existing)
+    if usage.total == 0:  # /proc and the like, which hold no files
+        raise UserError(f"--output {path}: cannot be written; choose another folder")
+    if (free := usage.free) < needed:
         raise UserError(
             f"--output {path}: the disk is full: {free / 1e6:,.1f} MB free, about "
             f"{needed / 1e6:,.1f} MB needed; make room or choose another folder"

@@ -15,8 +15,9 @@ from sfr_eval.metrics.families import NEED_CHECKPOINT, NEED_NO_ENCODER
 from sfr_eval.pipeline.job import Job, samples_per_prompt
 from sfr_eval.plan import Plan, SuitePlan
 from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.types import Estimate, Sampling
+from sfr_eval.types import Estimate, MetricResult, Sampling
 from sfr_eval.util.files import write_atomic
+from sfr_eval.util.progress import OnProgress
 
 FORMAT = 1  # of the cached estimates
 TEMPERATURE = 1.0  # where a perfect model of the benchmark samples its distribution undistorted
@@ -24,7 +25,9 @@ SEED = 7_310_581_104_417  # of no ordinary run, so that reference and run are in
 _ESTIMATES = TypeAdapter(tuple[Estimate, ...])
 
 
-def reference_estimates(job: Job, cache: Path) -> tuple[Estimate, ...]:
+def reference_estimates(
+    job: Job, cache: Path, *, on_progress: OnProgress | None = None
+) -> tuple[Estimate, ...]:
     """Return the estimates for the undialed benchmark at temperature 1: same prompts, same k, same
     metrics. Empty for a model that does not speak its language. Left out are families that need the
     checkpoint, since its reading of replies that are not its own is no reference, and judges, who
@@ -45,7 +48,12 @@ def reference_estimates(job: Job, cache: Path) -> tuple[Estimate, ...]:
         thoughts={},
         jackknife=False,
     )
-    results = [result for family in families for result in family.compute(context)]
+    report = on_progress or (lambda *_: None)
+    results: list[MetricResult] = []
+    for done, family in enumerate(families):
+        report(f"reference {family.name}", done, len(families))
+        results += family.compute(context)
+    report("reference", len(families), len(families))
     estimates = tuple(replace(job, context=context).estimates(results))
     with suppress(OSError):  # a read-only cache: draw it again next time
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sfr_eval.config import RunConfig
-from sfr_eval.errors import RunError, UserError
+from sfr_eval.errors import RunError, UserError, kept_when_interrupted
 from sfr_eval.formats.write.trackers import track_run
 from sfr_eval.judges.panel import judge_and_record
 from sfr_eval.pipeline.checkpoint import forward_for
-from sfr_eval.pipeline.draw import Drawn, draw, terminate_as_interrupt
+from sfr_eval.pipeline.draw import ENGINE_LOG, Drawn, draw, terminate_as_interrupt
 from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import Preflight, families, preflight
+from sfr_eval.thinking import answers
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
 from sfr_eval.util.workers import open_workers
@@ -50,9 +51,18 @@ def interrupted(ready: Preflight, drawn: Drawn) -> Outcome:
 
 
 def leave_no_trace(ready: Preflight) -> None:
-    """Remove the folders of a run that failed before anything was drawn."""
-    if not any((ready.folder.path / "samples").glob("*.jsonl")):
+    """Remove the folders of a run that failed before anything was drawn, but for the engine's log,
+    which the error may name."""
+    if any((ready.folder.path / "samples").glob("*.jsonl")):
+        return
+    if not (ready.folder.path / ENGINE_LOG).exists():
         remove_folders(ready.new_folders)
+    elif ready.new_folders:
+        for path in ready.folder.path.iterdir():
+            if path.is_dir() and path.name != ENGINE_LOG.parent.name:
+                remove_folders([path])
+            elif path.is_file():
+                path.unlink()
 
 
 def finish(ready: Preflight, drawn: Drawn) -> Outcome:
@@ -73,7 +83,8 @@ def judge(ready: Preflight, drawn: Drawn) -> tuple[Drawn, list[str]]:
     """Have the replies judged, if there are judges. Return the new state and what went wrong."""
     if ready.panel is None:
         return drawn, []
-    with terminate_as_interrupt():
+    kept = f"all {len(drawn.samples):,} samples and the votes so far are kept"
+    with kept_when_interrupted("judging", kept), terminate_as_interrupt():
         manifest, trouble = judge_and_record(
             ready.folder,
             drawn.samples,
@@ -87,16 +98,21 @@ def judge(ready: Preflight, drawn: Drawn) -> tuple[Drawn, list[str]]:
 
 def measure(ready: Preflight, drawn: Drawn) -> Path:
     """Compute all metrics of the samples and write the report. Returns its path."""
-    config, progress = ready.config, ScoringProgress()
-    forward = forward_for(
-        ready.folder.path,
-        drawn.manifest,
-        families(config.score, ready.suites),
-        settings=config.score,
-        serving=config.serving,
-        on_progress=progress,
-    )
-    with open_workers(config.score.workers) as workers:
+    config, path = ready.config, ready.folder.path
+    kept = f"all {len(drawn.samples):,} samples and the embeddings so far are kept"
+    with (
+        kept_when_interrupted("measuring", kept),
+        ScoringProgress() as progress,
+        open_workers(config.score.workers) as workers,
+    ):
+        forward = forward_for(
+            path,
+            drawn.manifest,
+            families(config.score, ready.suites),
+            settings=config.score,
+            serving=config.serving,
+            on_progress=progress,
+        )
         return measure_and_report(
             drawn.samples,
             ready.suites,
@@ -124,15 +140,26 @@ def _outcome(
     empty = [sample for sample in drawn.samples if sample.status == "no_content"]
     if empty:
         lines.insert(0, f"{len(empty):,} replies have no text: {empty[0].error}")
-    nothing = not any(sample.has_text for sample in drawn.samples)
-    if nothing:
+    total = len(drawn.samples)
+    texts = [
+        sample for sample in answers(drawn.samples, drawn.manifest.thinking) if sample.has_text
+    ]
+    nothing = not any(sample.text.strip() for sample in texts)
+    if nothing and texts:
+        cut = sum(sample.status == "truncated" for sample in texts)
+        remedy = "; raise --max-tokens" if cut else ""
+        lines.insert(
+            0,
+            f"all {len(texts):,} replies are empty, {cut:,} of them cut at max_tokens: there is "
+            f"nothing to measure{remedy}",
+        )
+    elif nothing and drawn.failed < total:
         lines.insert(0, "no reply has a text: there is nothing to measure")
     if drawn.failed:
         first = next(sample for sample in drawn.samples if sample.status == "error")
+        count = f"all {total:,}" if drawn.failed == total else f"{drawn.failed:,} of {total:,}"
         lines.insert(
-            0,
-            f"{drawn.failed:,} of {len(drawn.samples):,} requests failed ({first.error}); "
-            "repeat the command to draw them again",
+            0, f"{count} requests failed ({first.error}); repeat the command to draw them again"
         )
     return Outcome(
         folder=ready.folder.path,

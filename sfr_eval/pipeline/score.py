@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, kept_when_interrupted
 from sfr_eval.formats.read.folder import foreign_files, import_runs
 from sfr_eval.formats.read.names import Fields
 from sfr_eval.judges.panel import judge_and_record, open_judging, refuse_judged_otherwise
@@ -156,7 +156,7 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     if settings.get("base_run") is not None and scoring.base_run is not None:
         versions = {suite.id: suite.version for suite in suites}
         check_base_run(scoring.base_run, versions, output=folder.path)
-    progress = ScoringProgress()
+    progress = ScoringProgress()  # draws nothing before the block below
     forward = forward_for(
         folder.path,
         manifest,
@@ -169,9 +169,13 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     judging = JudgeSettings.from_flat(settings)
     requests = RequestSettings.from_flat(settings)
     with (
+        kept_when_interrupted(
+            "scoring", f"the samples, votes and embeddings of {folder.path} are kept"
+        ),
         open_judging(judging, suites, requests=requests) as panel,
         folder,
         open_workers(scoring.workers, ray_address=settings.get("ray_address")) as workers,
+        progress,
     ):
         samples = folder.sealed_samples()
         if folder.read_manifest() != manifest:

@@ -10,12 +10,13 @@ from sfr_eval.comparison.files import write_comparison
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.pipeline.draw import Drawn, draw
+from sfr_eval.pipeline.draw import ENGINE_LOG, Drawn, draw
 from sfr_eval.pipeline.preflight import Preflight, preflight_sweep, with_judges
 from sfr_eval.pipeline.run import Outcome, finish, interrupted, leave_no_trace
 from sfr_eval.store.manifest import Identity
 from sfr_eval.store.sweep_folder import write_sweep
 from sfr_eval.types import Request, Sampler
+from sfr_eval.util.output import log_kept_in
 from sfr_eval.util.progress import log
 
 
@@ -41,7 +42,8 @@ def execute_sweep(config: RunConfig) -> SweepOutcome:
             stack.enter_context(ready.folder)
         try:
             write_sweep(folder, [ready.folder.path for ready in sorted(runs, key=_has_filters)])
-            drawn = _draw(runs)
+            with log_kept_in(folder / ENGINE_LOG):  # of the one engine of all decoders
+                drawn = _draw(runs)
         except (UserError, RunError):
             _remove(folder, runs)
             raise

@@ -41,10 +41,11 @@ from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import answers
 from sfr_eval.types import Sample
 from sfr_eval.util.files import write_atomic, writing_to
+from sfr_eval.util.progress import OnProgress
 from sfr_eval.util.untrusted import refuse_links
 
 
-def write_report(folder: RunFolder) -> Path:
+def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) -> Path:
     """Write report.html and plots/ of a scored run, and return the path of the page."""
     manifest = Manifest.load(folder.path)
     results = folder.read_results()
@@ -60,7 +61,9 @@ def write_report(folder: RunFolder) -> Path:
         for suite in suites:
             suite_samples = [sample for sample in samples if sample.suite == suite.id]
             figures = _figures(suite)
-            for kind, group in figures.items():
+            for done, (kind, group) in enumerate(figures.items()):
+                if on_progress is not None:
+                    on_progress(f"report {suite.id} {kind}", done, len(figures) + 1)
                 for suffix, content in files(group):
                     write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
             repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
@@ -89,6 +92,8 @@ def write_report(folder: RunFolder) -> Path:
             parts.append(section | {"repeated": repeated, "finding": found, "board": board})
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
+    if on_progress is not None:
+        on_progress("report", 1, 1)
     return page
 
 

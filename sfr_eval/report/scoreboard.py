@@ -131,13 +131,12 @@ def _cards(suite: SuiteResults, t: float) -> Iterator[Score]:
         for metric in _candidates(role, ids)[:1]:
             estimate = suite.at(metric, t)
             assert estimate is not None
-            differences = tuple(_differences(suite, estimate))
             yield Score(
                 role=role,
                 metric=metric,
                 estimate=estimate,
                 whisker=whisker(estimate, reference=_reference(suite, metric)),
-                differences=differences,
+                differences=tuple(differences(suite, estimate)),
             )
 
 
@@ -170,7 +169,8 @@ def _reference(suite: SuiteResults, metric: str) -> Estimate | None:
     return None if suite.reference_of else suite.truth_of(metric)
 
 
-def _differences(suite: SuiteResults, estimate: Estimate) -> Iterator[Difference]:
+def differences(suite: SuiteResults, estimate: Estimate) -> Iterator[Difference]:
+    """Yield an estimate's differences to the reference distribution, references, base model."""
     reference = _reference(suite, estimate.metric)
     if reference is not None:
         assert estimate.value is not None

@@ -20,6 +20,7 @@ from sfr_eval.samplers.pool import ActorLost, ReplicaPool
 from sfr_eval.samplers.reaper import Reaper
 from sfr_eval.samplers.replica import Replica
 from sfr_eval.types import Request, Sampler
+from sfr_eval.util import output
 
 _CLOSE_SECONDS = 10.0
 
@@ -83,15 +84,15 @@ class _Process:
 
     def __init__(self, build: Callable[[], Sampler], environment: Mapping[str, str]) -> None:
         ours, theirs = socket.socketpair()
-        verbose = os.environ.get("VLLM_LOGGING_LEVEL", "").upper() in ("DEBUG", "INFO")
+        shown = output.verbose()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (lives with the process)
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "sfr_eval.samplers.local", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                stdout=None if verbose else self._output,
-                stderr=None if verbose else self._output,
+                stdout=None if shown else self._output,
+                stderr=None if shown else self._output,
                 env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(sys.path)},
                 start_new_session=True,  # Ctrl-C is ours
             )

@@ -7,7 +7,6 @@ they finish and no temperature waits for the slowest answer of another.
 import gc
 import importlib.metadata
 import json
-import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -24,13 +23,12 @@ from sfr_eval.samplers.vllm_failures import EngineOutput, cannot_serve, check_se
 from sfr_eval.settings import EngineSettings
 from sfr_eval.types import Request, Sample, Sampling
 from sfr_eval.util.interrupts import ctrl_c_is_ours
+from sfr_eval.util.progress import log, waiting
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
     from vllm.outputs import RequestOutput
     from vllm.v1.engine.llm_engine import LLMEngine
-
-logger = logging.getLogger(__name__)
 
 _CPU_SEQUENCES = 256  # per step; enough to keep two cores busy
 _ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -118,7 +116,7 @@ class VllmSampler:
         prepare_environment()
         self._output = EngineOutput()
         try:
-            with self._output.captured(), ctrl_c_is_ours():
+            with waiting("starting vLLM"), self._output.captured(), ctrl_c_is_ours():
                 from vllm import EngineArgs  # which prints warnings
                 from vllm.v1.engine.llm_engine import LLMEngine
 
@@ -145,7 +143,7 @@ class VllmSampler:
                 "continue"
             ) from error
         self._restarts_left -= 1
-        logger.warning("vLLM died; restarting it and repeating %d requests", len(in_flight))
+        log(f"vLLM died ({why}); restarting it and repeating {len(in_flight):,} requests")
         self.close()
         self._start()
         return list(in_flight.values())

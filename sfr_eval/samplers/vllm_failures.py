@@ -5,63 +5,30 @@ whose death reaches us as "see the stack trace above". So its output goes to a f
 is read there.
 """
 
-import os
 import re
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO, Any
+from collections.abc import Mapping
+from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.architecture import loads_in_transformers
 from sfr_eval.models.checkpoint import Checkpoint
+from sfr_eval.util.output import PrintedMeanwhile
 
-_NOISY_LEVELS = frozenset({"DEBUG", "INFO"})
 _ERROR = re.compile(r"\b((?:\w+\.)*\w*(?:Error|Exception)): (.+)")
 _WORKER = re.compile(r"Worker failed with error '(.+)', please check the stack trace")
 _EMPTY_WORDS = ("EngineDeadError", "core initialization failed", "core encountered an issue")
 _SHOWN = 300
-_TAIL = 1 << 20  # bytes of the output that are searched
 
 
-class EngineOutput:
-    """What the engine and its processes print. It is shown only to those who set
-    VLLM_LOGGING_LEVEL to INFO or DEBUG."""
-
-    def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives with the engine)
-        self._shown = os.environ.get("VLLM_LOGGING_LEVEL", "").upper() in _NOISY_LEVELS
-
-    @contextmanager
-    def captured(self) -> Iterator[None]:
-        """Keep what is printed meanwhile; processes started meanwhile keep printing there."""
-        if self._shown:
-            yield
-            return
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        saved = [os.dup(1), os.dup(2)]
-        try:
-            for number in (1, 2):
-                os.dup2(self._file.fileno(), number)
-            yield
-        finally:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
-            for number, kept in enumerate(saved, start=1):
-                os.dup2(kept, number)
-                os.close(kept)
+class EngineOutput(PrintedMeanwhile):
+    """What the engine and its processes print. It is shown only to those who ask for it (--verbose,
+    or VLLM_LOGGING_LEVEL set to INFO or DEBUG)."""
 
     def reason(self) -> str | None:
-        """Return the last error in the output that says more than that there was one."""
-        size = self._file.seek(0, os.SEEK_END)
-        self._file.seek(max(0, size - _TAIL))
-        return last_error(self._file.read().decode(errors="replace"))
-
-    def close(self) -> None:
-        """Drop what was printed."""
-        self._file.close()
+        """Return the last error in the output that says more than that there was one, and the file
+        that holds all of it."""
+        reason = last_error(self.text())
+        return reason if reason is None or self.file is None else f"{reason}; see {self.file}"
 
 
 def last_error(output: str) -> str | None:

@@ -174,6 +174,11 @@ class Results(Record):
         except FileNotFoundError:
             manifest = Manifest.find(folder)
             shard = manifest and manifest.shard
+            if manifest is not None and not (folder / "samples.parquet").exists():
+                raise UserError(
+                    f"{folder}: no results.json, since its run was not finished; repeat the run "
+                    "command, which draws what is missing"
+                ) from None
             raise UserError(
                 f"{folder}: no results.json; run `sfr-eval score` on it"
                 + (f" and on the other shards ({shard})" if shard else "")

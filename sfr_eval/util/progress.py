@@ -1,14 +1,16 @@
-"""Messages to the user: lines, and progress as a bar on a terminal or as an occasional line.
+"""Messages to the user: lines, and progress as bars on a terminal or as an occasional line.
 
 Every line goes through `clean`, since it may quote a file name, a model or a server.
 """
 
 import os
-import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
+from sfr_eval.util import output
 from sfr_eval.util.untrusted import clean
 
 if TYPE_CHECKING:
@@ -18,16 +20,17 @@ OnProgress = Callable[[str, int, int], None]
 """Called with what is going on, how much of it is done, and how much there is."""
 
 _PLAIN_SECONDS = 10.0
+"""Without a terminal: the longest silence while something is going on."""
 
 
 def say(message: str) -> None:
     """Print one line to stdout: the result of the command."""
-    print(_line(message))
+    print(_line(message), file=output.stdout())
 
 
 def log(message: str) -> None:
     """Print one line to stderr: everything else."""
-    print(_line(message), file=sys.stderr, flush=True)
+    _SCREEN.print(_line(message))
 
 
 def _line(message: str) -> str:
@@ -36,20 +39,125 @@ def _line(message: str) -> str:
 
 
 def on_terminal() -> bool:
-    """Return whether a live bar may be drawn."""
-    switched_off = os.environ.get("TQDM_DISABLE") == "1" or "NO_COLOR" in os.environ
-    return sys.stderr.isatty() and not switched_off
+    """Return whether a live bar may be drawn. NO_COLOR takes only its colours."""
+    switched_off = os.environ.get("TQDM_DISABLE") == "1"
+    dumb = os.environ.get("TERM", "") in ("dumb", "unknown")
+    return output.stderr().isatty() and not switched_off and not dumb
+
+
+class _Screen:
+    """All bars that are open, drawn together on a terminal. Elsewhere the innermost one is said in
+    a line every ten seconds, also while it does not move."""
+
+    def __init__(self) -> None:
+        self._bars: list[Bar] = []
+        self._live: Progress | None = None
+        self._lock = threading.RLock()
+        self._closed = threading.Event()
+        self._spoke = 0.0
+
+    def print(self, line: str) -> None:
+        """Print a line, above the bars."""
+        if self._live is not None:
+            self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=output.stderr(), flush=True)
+
+    def open(self, bar: "Bar") -> "TaskID | None":
+        """Take in a bar. Return its place on the screen, if it is drawn."""
+        with self._lock:
+            if not self._bars:
+                self._spoke = time.monotonic()
+                self._live = _live_display() if on_terminal() else None
+                if self._live is not None:
+                    self._live.start()
+                else:
+                    self._closed = threading.Event()
+                    thread = threading.Thread(target=self._watch, args=(self._closed,), daemon=True)
+                    thread.start()
+            self._bars.append(bar)
+            if self._live is None:
+                return None
+            for task in self._live.tasks:
+                if task.finished and task.description == bar.title:
+                    self._live.remove_task(task.id)  # an earlier round of the same work
+            return self._live.add_task(
+                bar.title, total=bar.total, completed=bar.done, count=bar.count, rate=""
+            )
+
+    def close(self, bar: "Bar") -> None:
+        """Leave a bar as it is; the last one ends the display."""
+        with self._lock:
+            if bar not in self._bars:
+                return
+            self._bars.remove(bar)
+            if not self._bars:
+                self._closed.set()
+                if self._live is not None:
+                    self._live.stop()
+                    self._live = None
+
+    def draw(self, bar: "Bar") -> None:
+        """Draw a bar that has moved, or say it if nothing was said for ten seconds."""
+        if self._live is not None and bar.task is not None:
+            self._live.update(
+                bar.task,
+                description=bar.title,
+                completed=bar.done,
+                total=bar.total,
+                count=bar.count,
+                rate=bar.rate,
+            )
+        elif self._live is None:
+            self._speak(bar)
+
+    def _speak(self, bar: "Bar") -> None:
+        with self._lock:
+            if bar in self._bars and time.monotonic() - self._spoke >= _PLAIN_SECONDS:
+                self._spoke = time.monotonic()
+                bar.has_spoken = True
+                self.print(bar.line())
+
+    def _watch(self, closed: threading.Event) -> None:
+        while not closed.wait(_PLAIN_SECONDS / 4):
+            with self._lock:
+                if self._bars:
+                    self._speak(self._bars[-1])
+
+
+_SCREEN = _Screen()
+
+
+def _live_display() -> "Progress":
+    from rich import progress
+    from rich.console import Console
+
+    stream = output.stderr()
+    return progress.Progress(
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.TextColumn("{task.fields[count]}", markup=False),
+        progress.TextColumn("{task.fields[rate]}", markup=False),
+        progress.TimeRemainingColumn(elapsed_when_finished=True),
+        console=Console(file=stream, width=output.width(stream, piped=80), emoji=False),
+        refresh_per_second=2,
+        redirect_stdout=False,  # our own lines know of the bars
+        redirect_stderr=False,
+    )
 
 
 class Bar:
-    """A progress bar, redrawn at most twice a second; each update takes constant time."""
+    """How far something is. Each update takes constant time. `brief`: without a terminal it ends in
+    silence, unless it took so long that it was said."""
 
-    def __init__(self, title: str, total: int, *, unit: str, done: int = 0) -> None:
-        self._title, self._total, self._unit = clean(title), total, unit
-        self._first = self._done = done
-        self._started = self._spoke = time.monotonic()
-        self._live: Progress | None = None
-        self._task: TaskID | None = None
+    def __init__(
+        self, title: str, total: int | None, *, unit: str, done: int = 0, brief: bool = False
+    ) -> None:
+        self.title, self.total, self.done = clean(title), total, done
+        self.task: TaskID | None = None
+        self.has_spoken = not brief
+        self._unit, self._first = unit, done
+        self._started = time.monotonic()
 
     def __enter__(self) -> "Bar":
         return self.open()
@@ -58,55 +166,60 @@ class Bar:
         self.close()
 
     def open(self) -> "Bar":
-        """Start drawing, on a terminal."""
-        if on_terminal():
-            from rich import progress
-            from rich.console import Console
-
-            self._live = progress.Progress(
-                progress.TextColumn("{task.description}", markup=False),
-                progress.BarColumn(),
-                progress.MofNCompleteColumn(),
-                progress.TextColumn("{task.fields[rate]}", markup=False),
-                progress.TimeRemainingColumn(),
-                console=Console(stderr=True),
-                refresh_per_second=2,
-            )
-            self._live.start()
-            self._task = self._live.add_task(
-                self._title, total=self._total, completed=self._done, rate=""
-            )
+        """Show it."""
+        self.task = _SCREEN.open(self)
         return self
 
     def advance(self, count: int = 1) -> None:
         """Count `count` more as done."""
-        self.update(self._done + count)
+        self.update(self.done + count)
 
-    def update(self, done: int) -> None:
-        """Set how many are done in all."""
-        self._done = done
-        now = time.monotonic()
-        if self._live is not None and self._task is not None:
-            self._live.update(self._task, completed=done, rate=self._rate(now))
-        elif now - self._spoke >= _PLAIN_SECONDS:
-            self._spoke = now
-            rest = (self._total - done) / max(self._per_second(now), 1e-9)
-            log(f"{self._title}: {done:,}/{self._total:,} {self._rate(now)}, {rest:.0f} s left")
+    def update(self, done: int, *, title: str | None = None) -> None:
+        """Set how many are done in all, and what is going on now."""
+        self.done = done
+        self.title = self.title if title is None else clean(title)
+        _SCREEN.draw(self)
 
     def close(self) -> None:
-        """Stop drawing, or print a last line."""
-        now = time.monotonic()
-        if self._live is not None:
-            self._live.stop()
-        elif self._done > self._first:
-            seconds = now - self._started
-            log(f"{self._title}: {self._done:,}/{self._total:,} {self._rate(now)}, {seconds:.0f} s")
+        """End it, with a last line where it is not drawn."""
+        _SCREEN.close(self)
+        if self.task is None and self.has_spoken and self.done > self._first:
+            _SCREEN.print(f"{self.title}: {self.count} {self.rate}, {self._seconds:.0f} s")
 
-    def _per_second(self, now: float) -> float:
-        return (self._done - self._first) / max(now - self._started, 1e-9)
+    def line(self) -> str:
+        """Return how far it is, and how long it takes."""
+        if self.total is None or self.done <= self._first:
+            count = "" if self.total is None else f" {self.count},"
+            return f"{self.title}:{count} {self._seconds:.0f} s so far"
+        rest = (self.total - self.done) / self._per_second
+        return f"{self.title}: {self.count} {self.rate}, {rest:.0f} s left"
 
-    def _rate(self, now: float) -> str:
-        return f"{written_rate(self._per_second(now))} {self._unit}/s"
+    @property
+    def rate(self) -> str:
+        """`12 texts/s`."""
+        return f"{written_rate(self._per_second)} {self._unit}/s" if self._unit else ""
+
+    @property
+    def count(self) -> str:
+        """`3/12`; "" of what cannot be counted."""
+        if self.total is None:
+            return ""
+        return f"{self.done:,}/{self.total:,}"
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    @property
+    def _per_second(self) -> float:
+        return (self.done - self._first) / max(self._seconds, 1e-9)
+
+
+@contextmanager
+def waiting(title: str) -> Iterator[None]:
+    """Show that something is going on that cannot be counted, such as the start of an engine."""
+    with Bar(title, None, unit="", brief=True):
+        yield
 
 
 def written_rate(rate: float) -> str:
@@ -115,31 +228,54 @@ def written_rate(rate: float) -> str:
 
 
 class ScoringProgress:
-    """An OnProgress that draws a bar for what takes the most time."""
+    """An OnProgress that draws a bar for each kind of work, inside a block that ends them."""
 
     _BARS: ClassVar = {
+        "score": ("scoring", "families"),
+        "intervals": ("intervals", "metrics"),
+        "reference": ("reference distribution", "families"),
+        "report": ("report", "figures"),
         "encode": ("encoding", "texts"),
+        "compare": ("comparing", "pairs"),  # replies
+        "reward": ("rating", "replies"),
         "grade": ("grading", "programs"),
         "forward": ("reading by", "replies"),  # and the name of the model
     }
+    _BRIEF = frozenset({"score", "intervals", "reference", "report"})
+    """Those whose name says where they are, which changes with every step."""
 
     def __init__(self) -> None:
-        self._bar: Bar | None = None
-        self._what = ""
+        self._bars: dict[str, Bar] = {}  # kind of work -> its bar
+
+    def __enter__(self) -> "ScoringProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Update the bar of `what`, if it has one."""
         kind, _, name = what.partition(" ")
         if kind not in self._BARS or total == 0:
             return
-        if self._bar is not None and what != self._what:
-            self._bar.close()
-            self._bar = None
-        if self._bar is None:
-            self._what = what
-            title, unit = self._BARS[kind]
-            self._bar = Bar(f"{title} {name}".rstrip(), total, unit=unit).open()
-        self._bar.update(done)
+        title, unit = self._BARS[kind]
+        title = f"{title} {name}".rstrip()
+        bar = self._bars.get(kind)
+        if bar is not None and bar.title != clean(title) and kind not in self._BRIEF:
+            self._close(kind)
+            bar = None
+        if bar is None:
+            bar = Bar(title, total, unit=unit, brief=kind in self._BRIEF).open()
+            self._bars[kind] = bar
+        bar.total = total
+        bar.update(done, title=title)
         if done >= total:
-            self._bar.close()
-            self._bar = None
+            self._close(kind)
+
+    def close(self) -> None:
+        """End all bars."""
+        for kind in reversed(list(self._bars)):
+            self._close(kind)
+
+    def _close(self, kind: str) -> None:
+        self._bars.pop(kind).close()

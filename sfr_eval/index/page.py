@@ -152,7 +152,7 @@ def _choices(rows: Sequence[IndexRow]) -> dict[str, list[str]]:
 
 def _columns(rows: Sequence[IndexRow], roles: Sequence[ScoreRole]) -> Iterator[dict[str, Any]]:
     """Yield the columns that can be chosen. One that says the same everywhere starts hidden."""
-    for key, name, values in (
+    columns: tuple[tuple[str, str, Collection[object]], ...] = (
         ("model", "Model", {row.name for row in rows}),
         ("suite", "Suite", {row.suite for row in rows} - {""}),
         ("date", "Date", {row.date[:10] for row in rows}),
@@ -163,7 +163,8 @@ def _columns(rows: Sequence[IndexRow], roles: Sequence[ScoreRole]) -> Iterator[d
         ("t", "T", {row.temperature for row in rows if row.scores}),
         *((role, role.capitalize(), ROLES) for role in roles),
         ("comparisons", "Comparisons", {row.comparisons for row in rows}),
-    ):
+    )
+    for key, name, values in columns:
         yield {"key": key, "name": name, "shown": len(values) > 1 or len(rows) == 1}
 
 

@@ -7,7 +7,7 @@
   "use strict";
   var sfr = window.sfr, element = sfr.element;
   var MANY = 8;  // rows from which a filter is worth its place
-  var SIGNS = { ascending: "▲", descending: "▼", "": "↕" };
+  var SIGNS = { ascending: "▲", descending: "▼", "": "⇅" };
 
   // What a cell says, without what only makes room.
   sfr.cellText = function (cell) {
@@ -62,7 +62,7 @@
       var button = element("button", "sort", SIGNS[""]);
       button.type = "button";
       button.setAttribute("aria-label", "Sort by " + (name || "name"));
-      cell.append(" ", button);
+      cell.append("\u00a0", button);
       cell.classList.add("sortable");
       cell.addEventListener("click", function (event) {
         if (event.target.closest("a")) return;

@@ -43,6 +43,7 @@ class Cell:
     metric: MetricName | None = None  # where the column does not name it
     rank: Rank | None = None
     ranked: bool = False  # whether its column has ranks
+    otherwise: bool = False  # whether it is measured otherwise than that of the first run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +180,8 @@ def _board(board: Leaderboard) -> dict[str, Any]:
         )
         for role in board.metrics
     }
+    scores = board.standings[0].row.scores
+    usual = {score.estimate.signature for score in scores}
     ranked = [role for role in board.metrics if any(role in s.ranks for s in board.standings)]
     return {
         "title": board.title,
@@ -199,6 +202,7 @@ def _board(board: Leaderboard) -> dict[str, Any]:
                         estimate=score.estimate if (score := standing.row.score(role)) else None,
                         rank=standing.ranks.get(role),
                         ranked=role in ranked,
+                        otherwise=score is not None and score.estimate.signature not in usual,
                     )
                     for role in board.metrics
                 ],

@@ -202,8 +202,7 @@ def startup(result: Any) -> Iterator[Row]:
 def index(result: Any) -> Iterator[Row]:
     size = f"{result['runs']:,} runs, results.json of {result['results_bytes'] / 1e6:.1f} MB each"
     for name, what in (("index", f"`sfr-eval index` of {size}"), ("open", "its page, opened")):
-        seconds = result[name]
-        yield Row(what=what, ours=f"{seconds['wall']:.2f} s, {seconds['cpu']:.2f} CPU s")
+        yield Row(what=what, ours=f"{result[name]['cpu']:.2f} CPU s")
 
 
 READERS: dict[str, Callable[[Any], Iterator[Row]]] = {

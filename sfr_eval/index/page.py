@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sfr_eval.index.history import History, Training, histories
+from sfr_eval.index.history import History, histories
 from sfr_eval.index.leaderboard import ROLES, RULE, Leaderboard, Rank, leaderboards
 from sfr_eval.index.payload import payload
 from sfr_eval.index.row import IndexRow
@@ -237,10 +237,7 @@ def _history(history: History) -> dict[str, Any]:
         "tables": [
             {
                 "metric": metric_name(metric),
-                "rows": [
-                    {"name": training.name, "cells": _by_step(training, metric, middle, steps)}
-                    for training in history.trainings
-                ],
+                "rows": _by_step(history, metric, temperature=middle, steps=steps),
             }
             for metric in history.metrics
         ],
@@ -248,7 +245,12 @@ def _history(history: History) -> dict[str, Any]:
 
 
 def _by_step(
-    training: Training, metric: str, temperature: float, steps: Sequence[int]
-) -> list[Number]:
-    values = dict(training.values(metric, temperature))
-    return aligned([Interval.of(values.get(step)) for step in steps])
+    history: History, metric: str, *, temperature: float, steps: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Return a row for each training, all with one number of decimals."""
+    values = [dict(training.values(metric, temperature)) for training in history.trainings]
+    numbers = iter(aligned([Interval.of(row.get(step)) for row in values for step in steps]))
+    return [
+        {"name": training.name, "cells": [next(numbers) for _ in steps]}
+        for training in history.trainings
+    ]

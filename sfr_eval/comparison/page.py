@@ -34,11 +34,8 @@ from sfr_eval.comparison.terminal import beside
 from sfr_eval.metrics.table import direction, label, metric_info
 from sfr_eval.report import page
 from sfr_eval.report.figures import COLOURS, Figure
-<<<<<<< HEAD
-from sfr_eval.report.replies import for_page, replies_address
-=======
+from sfr_eval.report.replies import replies_address
 from sfr_eval.report.reply_browser import browser_over_runs
->>>>>>> replies
 from sfr_eval.suites.stored import query_texts
 
 Drawn = Mapping[str, Mapping[str, Sequence[Figure]]]
@@ -67,13 +64,8 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
         runs=list(_runs(comparison)),
         warnings=joined_warnings(comparison),
         suites=[
-<<<<<<< HEAD
             _section(comparison, suite, drawn.get(suite, {}), number)
             for number, suite in enumerate(suite_ids(comparison), start=1)
-=======
-            _section(comparison, suite, titles, drawn.get(suite, {}))
-            for suite in titles
->>>>>>> replies
         ],
         rules=rules(
             alpha=comparison.alpha, margin=comparison.margin, trainings=bool(comparison.groups)
@@ -103,14 +95,7 @@ def _runs(comparison: Comparison) -> Iterator[dict[str, Any]]:
 
 
 def _section(
-<<<<<<< HEAD
     comparison: Comparison, suite: str, drawn: Mapping[str, Sequence[Figure]], number: int
-=======
-    comparison: Comparison,
-    suite: str,
-    titles: Mapping[str, str],
-    drawn: Mapping[str, Sequence[Figure]],
->>>>>>> replies
 ) -> dict[str, Any]:
     runs = [run for run in comparison.runs if suite in run.suites]
     pairs = suite_pairs(comparison, suite)
@@ -121,11 +106,7 @@ def _section(
     box = f"replies-{number}"
     return {
         "id": suite,
-<<<<<<< HEAD
         "title": pairs[0].suite.title,
-=======
-        "title": titles[suite],
->>>>>>> replies
         "about": runs[0].suites[suite].about,
         "temperature": scores.temperature,
         "temperatures": temperatures,
@@ -143,7 +124,7 @@ def _section(
             {run.label: [s for s in run.samples if s.suite == suite] for run in runs},
             runs[0].suites[suite],
             queries=query_texts(runs[0].folder, runs[0].manifest, suite),
-            suites=len(titles),
+            suites=len(suite_ids(comparison)),
         ),
     }
 

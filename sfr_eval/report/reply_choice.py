@@ -146,18 +146,7 @@ def _prompt_size(replies: Sequence[Sample], count: int, ids: frozenset[str]) -> 
 def _size(reply: Sample) -> int:
     """Return how many bytes a reply takes in the page."""
     text = (reply.text if reply.has_text else reply.error)[:MAX_TEXT]
-<<<<<<< HEAD
-    escaped = 0 if text.isascii() else 5 * sum(not character.isascii() for character in text)
-    return (
-        BESIDES
-        + len(text)
-        + escaped
-        + sum(map(text.count, '\n"\\'))
-        + 5 * sum(map(text.count, "<>&"))
-    )
-=======
     return BESIDES + len(script_json(text).encode())
->>>>>>> replies
 
 
 def _spread(queries: Sequence[str]) -> list[str]:

@@ -57,8 +57,10 @@ def test_the_base_is_a_label_or_a_folder(runs: dict[str, Path], is_folder: bool)
 def test_another_base_turns_the_sign_and_no_number(runs: dict[str, Path]) -> None:
     one, two = (compare_runs(runs["a"], runs["c"], base=base) for base in ("a", "c"))
     for (_, row), (_, turned) in zip(one.rows, two.rows, strict=True):
-        assert (row.first, row.second) == (turned.second, turned.first)
-        assert row.delta == pytest.approx(-turned.delta if turned.delta is not None else None)
+        assert row.delta is not None
+        assert turned.delta is not None
+        assert (row.first, row.second) == pytest.approx((turned.second, turned.first))
+        assert row.delta == pytest.approx(-turned.delta)
         assert row.p_adjusted == turned.p_adjusted
 
 
@@ -105,9 +107,7 @@ def test_a_sweep_beside_a_run_stands_for_its_runs(runs: dict[str, Path], tmp_pat
     assert {first.folder for first, _ in found.pairs} == {runs["a"]}
 
 
-def test_sweeps_without_a_common_decoder_are_refused(
-    runs: dict[str, Path], tmp_path: Path
-) -> None:
+def test_sweeps_without_a_common_decoder_are_refused(runs: dict[str, Path], tmp_path: Path) -> None:
     one = sweep_of(runs["a"], tmp_path / "one", (0.0,))
     two = sweep_of(runs["c"], tmp_path / "two", (0.1,))
     with pytest.raises(UserError, match="no decoder in common"):

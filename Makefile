@@ -18,7 +18,7 @@ help:
 	@echo "make docs   the documentation site, strictly built into site/"
 
 demo: $(VENV)/.runtime
-	$(RUN) $(BIN)/sfr-eval demo
+	@$(RUN) $(BIN)/sfr-eval demo
 
 # A real model that nobody here trained; SMOLLM2 names its folder, if it is there already.
 real: $(VENV)/.dev

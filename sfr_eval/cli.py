@@ -1,7 +1,9 @@
 """The command line. Nothing heavy is imported until a command needs it."""
 
+import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -21,7 +23,7 @@ from sfr_eval.commands.run import run
 from sfr_eval.commands.score import score
 from sfr_eval.commands.train import train
 from sfr_eval.commands.view import view
-from sfr_eval.errors import RunError, UserError, did_you_mean
+from sfr_eval.errors import RunError, UserError, did_you_mean, nearest_names
 from sfr_eval.util.progress import log
 from sfr_eval.version import __version__
 
@@ -67,8 +69,11 @@ def main() -> None:
     try:
         sys.exit(app.main(arguments, prog_name="sfr-eval", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(2)
+        click.echo(error.message)
+        sys.exit(0)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(141)
     except click.ClickException as error:
         log(f"sfr-eval: {_usage(error)}")
         sys.exit(2)
@@ -98,6 +103,18 @@ def _usage(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption):
         parameters = context.command.get_params(context)
         options = [name for option in parameters for name in option.opts if name.startswith("--")]
-        nearest = did_you_mean(error.option_name.lstrip("-"), [name[2:] for name in options])
-        return f"{where}: unknown option {error.option_name}; {nearest}"
+        return f"{where}: unknown option {error.option_name}; {_near(error.option_name, options)}"
+    if context.command is app:
+        name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        return f"unknown command {name}; {did_you_mean(name, app.commands)}"
     return f"{where}: {error.format_message()}"
+
+
+def _near(name: str, options: Sequence[str]) -> str:
+    """Return the option that was probably meant, or the nearest ones and where all of them are."""
+    words = [option.removeprefix("--") for option in options]
+    typed = name.lstrip("-")
+    if len(typed) > 1 and (guess := did_you_mean(typed, words)).startswith("did you mean"):
+        return guess
+    near = ", ".join(f"--{word}" for word in nearest_names(typed, words))
+    return f"nearest: {near}; see --help"

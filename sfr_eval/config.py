@@ -83,7 +83,10 @@ class Shard:
 
 
 Temperatures = Annotated[
-    tuple[float, ...], parsed_by(parse_temperatures), AfterValidator(checked_temperatures)
+    tuple[float, ...],
+    parsed_by(parse_temperatures),
+    BeforeValidator(lambda value: (value,) if type(value) in (int, float) else value),
+    AfterValidator(checked_temperatures),
 ]
 
 

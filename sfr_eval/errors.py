@@ -37,6 +37,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names) or 'none'}"
 
 
+def nearest_names(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
+    """Return the known names that are most like a name, however little that is."""
+    return difflib.get_close_matches(name, sorted(known), n=count, cutoff=0.0)
+
+
 def brief_error(error: BaseException) -> str:
     """Return an exception of another package in one short line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]

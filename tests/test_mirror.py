@@ -7,7 +7,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval": "demo errors settings types version",
     "sfr_eval/calibration": "criteria design panels",
     "sfr_eval/commands": (
-        "calibrate check compare demo doctor_draws export grade ls options report run train"
+        "calibrate check compare demo doctor_draws export grade options report run train"
     ),
     "sfr_eval/comparison": (
         "differences figures files matched mismatch pairing result runs tables terminal"
@@ -31,7 +31,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/stats": "arrays jackknife rarefaction",
     "sfr_eval/suites": "spec stored",
     "sfr_eval/suites/world": "persona_source",
-    "sfr_eval/util": "assets files terminal untrusted",
+    "sfr_eval/util": "assets files untrusted",
     "train/sfr_train": "run_job settings",
     "train/sfr_train/data": "hub",
     "train/sfr_train/demo": "checkpoints fit",

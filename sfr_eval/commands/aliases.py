@@ -32,6 +32,17 @@ SAME = {
     "num-concurrent": "concurrency",
     "max-connections": "concurrency",
     "max-concurrency": "concurrency",
+    "output-folder": "output",
+    "benchmark": "suite",
+    "eval": "suite",
+    "prompt-file": "prompts",
+    "backend": "engine",
+    "torch-dtype": "dtype",
+    "max-length": "max-model-len",
+    "context-length": "max-model-len",
+    "random-seed": "seed",
+    "num-prompts": "limit",
+    "max-samples": "limit",
 }
 """Another name -> our option, with the same values."""
 
@@ -39,12 +50,28 @@ NOTED = {
     "log-samples": "samples are always kept",
     "apply-chat-template": "the chat template is always applied, unless a run is asked for without",
     "batch-size": "the engine batches by itself; --engine-args max_num_seqs=N bounds it",
+    "max-batch-size": "the engine batches by itself; --engine-args max_num_seqs=N bounds it",
+    "device": "the engine takes the GPUs that CUDA_VISIBLE_DEVICES shows",
+    "quiet": "only results go to stdout; 2>/dev/null hides the rest",
+    "silent": "only results go to stdout; 2>/dev/null hides the rest",
+    "verbosity": "--verbose shows what engines and libraries print",
+    "write-out": "samples are always kept",
+    "use-cache": "a run resumes by itself, and embeddings are always cached",
+    "resume": "the same command always resumes",
 }
 """Accepted, with a word on why it does nothing."""
-_FLAGS = {"log-samples", "apply-chat-template"}  # which may stand without a value
+_FLAGS = {
+    "log-samples",
+    "apply-chat-template",
+    "quiet",
+    "silent",
+    "write-out",
+    "use-cache",
+    "resume",
+}
+"""Of these, those that may stand without a value."""
 
 REFUSED = {
-    "device": "the engine takes the GPUs that CUDA_VISIBLE_DEVICES shows",
     "device-map": "--tensor-parallel spreads a model over GPUs",
     "hf-token": "set HF_TOKEN in the environment; keys are never options, which are recorded",
     "token": "set HF_TOKEN in the environment; keys are never options, which are recorded",
@@ -88,6 +115,8 @@ def expanded(arguments: Sequence[str], options: set[str]) -> tuple[list[str], di
         name = typed.removeprefix("--").replace("_", "-").lower()
         if not typed.startswith("--") or name in options:
             rest.append(word)
+        elif name == "num-fewshot" and (value or "".join(waiting[:1])) == "0":
+            waiting = waiting if separator else waiting[1:]  # as it always is
         elif name in REFUSED:
             raise UserError(f"{typed}: {REFUSED[name]}")
         elif name in SAME:

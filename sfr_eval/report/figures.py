@@ -110,13 +110,13 @@ def _render(figures: Sequence[Figure], kind: str, *, columns: int, text: str = "
                 figure.draw(ax)
         for ax in axes[len(figures) :]:
             ax.set_axis_off()
-        _write_labels(sheet, figures, axes)
+        write_labels(sheet, figures, axes)
         stream = io.BytesIO()
         sheet.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind])
         return stream.getvalue()
 
 
-def _write_labels(sheet: "Sheet", figures: Sequence[Figure], axes: Sequence["Axes"]) -> None:
+def write_labels(sheet: "Sheet", figures: Sequence[Figure], axes: Sequence["Axes"]) -> None:
     """Write the labels of series and points, and where the series' names have no room beside their
     curves one legend below all axes."""
     drawn = [

@@ -33,9 +33,12 @@ _VARIABLES = {
 _NOT_INERT = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 STYLES = ("page", "tables", "charts", "replies", "scoreboard")
-CHARTS = ("charts", "charts_axes", "charts_xy", "charts_plane", "charts_heat", "charts_forest")
+CHARTS = (
+    *("charts", "charts_axes", "charts_xy", "charts_plane", "charts_heat", "charts_forest"),
+    *("charts_export", "charts_view"),
+)
 SCRIPTS = (
-    *("table_copy", "tables", *CHARTS, "charts_export", "charts_view"),
+    *("table_copy", "tables", *CHARTS),
     *("replies-text", "replies-glance", "replies-map", "replies-cards", "replies"),
 )
 """Files of reports/styles/ and reports/scripts/ that every page has; scripts/page.js runs in the

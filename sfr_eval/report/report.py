@@ -93,7 +93,7 @@ def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) ->
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
     if on_progress is not None:
-        on_progress("report", 1, 1)
+        on_progress("report", len(suites), len(suites))
     return page
 
 

@@ -4,17 +4,19 @@ The words and numbers are those of the page (`report.py`); the page has all of t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfr_eval.metrics.metric import PrimaryRole
 from sfr_eval.metrics.table import metric_info, primary_metrics, shown_metrics
+from sfr_eval.report.metric_names import metric_name
 from sfr_eval.report.numbers import Interval, number
 from sfr_eval.report.repetitions import repetitions
 from sfr_eval.report.scoreboard import Difference, differences
 from sfr_eval.report.verdict import Finding, finding
 from sfr_eval.report.warnings import warnings
+from sfr_eval.report.without_replies import without_replies
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults, middle_temperature, read_suites
 from sfr_eval.store.run_folder import RunFolder
@@ -30,13 +32,12 @@ if TYPE_CHECKING:
 
 PIPED = 80
 """Columns of the table in a pipe or a file."""
-_ROUNDING = 1e-12
 WARNING_LINES = 8
 """Lines of warnings on the terminal; the rest is counted."""
+_DECIMALS = 4  # of a value without its interval
 GROUPS = ("variety", "style", "quality", "judges", "inside", "facts")
 """Kinds of metrics, in their order in the table."""
 _STYLES = {"good": "green", "bad": "red", "unsure": "yellow", "none": ""}
-_ARROWS = {True: "↑", False: "↓", None: ""}
 _EXTREMES: dict[PrimaryRole, tuple[str, str]] = {
     "style": ("strongest", "weakest"),
     "variety": ("most varied", "least varied"),
@@ -96,7 +97,8 @@ def _parts(folder: Path) -> Iterator[_Part]:
         yield _Part(
             manifest=manifest,
             suite=suite,
-            said=finding(suite, repetitions(answers(samples, manifest.thinking))),
+            said=without_replies(suite, samples)
+            or finding(suite, repetitions(answers(samples, manifest.thinking))),
             warnings=[x for x in warnings(suite, samples, manifest) if x not in imported],
         )
 
@@ -111,7 +113,9 @@ def _verdict(part: _Part, name: str) -> Iterator["Text"]:
         text = f"  warning: {warning}"
         lines += -(-len(text) // width)
         if count and lines > WARNING_LINES:
-            yield _text(f"  {len(part.warnings) - count} more warnings are in the report", "yellow")
+            rest = len(part.warnings) - count
+            what = "warning is" if rest == 1 else "warnings are"
+            yield _text(f"  {rest} more {what} in the report", "yellow")
             return
         yield _text(text, "yellow")
 
@@ -125,6 +129,7 @@ def _text(line: str, style: str = "") -> "Text":
 def _conditions(part: _Part) -> str:
     """Return what the numbers of the table are."""
     identity, suite = part.manifest.identity, part.suite
+    personas = f" x {len(suite.personas)} personas" if suite.personas else ""
     decoder = f", decoder {identity.decoder}" if identity.decoder else ""
     queries = part.manifest.part(suite.id).queries
     asked = f"{queries:,} queries"
@@ -133,7 +138,7 @@ def _conditions(part: _Part) -> str:
         asked = f"{queries:,} of {queries + missing:,} queries with replies"
     compared = _compared(part)
     beside = f"; difference to {compared}" if compared else ""
-    return f"{decoder}: {asked} x {suite.samples} samples, 95% intervals{beside}"
+    return f"{decoder}: {asked}{personas} x {suite.samples} samples, 95% intervals{beside}"
 
 
 def _rows(part: _Part) -> Iterator[tuple[str, str]]:
@@ -184,11 +189,13 @@ def _columns(part: _Part) -> Iterator[Column]:
         return [(metric and suite.at(metric, temperature)) or None for metric in rows]
 
     def values(temperature: float) -> list[str]:
-        return ["" if row is None else number(row.value) for row in at(temperature)]
+        return [
+            "" if row is None or row.value is None else number(round(row.value, _DECIMALS))
+            for row in at(temperature)
+        ]
 
     yield Column(title="metric", cells=names, styles=headings)
-    infos = [(metric and metric_info(metric)) or None for metric in rows]
-    yield Column(title="", cells=[_ARROWS[info.higher_is_better] if info else "" for info in infos])
+    yield Column(title="", cells=[metric_name(metric).arrow if metric else "" for metric in rows])
     first, end = suite.temperatures[0], suite.temperatures[-1]
     if first != t:
         yield Column(title=f"T={first:g}", cells=values(first), rank=2, right=True)
@@ -204,12 +211,8 @@ def _columns(part: _Part) -> Iterator[Column]:
             _difference(suite, metric, t, compared) if metric is not None else None
             for metric in rows
         ]
-        texts = ["" if delta is None else _delta_text(delta.interval) for delta in deltas]
-        styles = {
-            place: _tone(delta.interval, info.higher_is_better if info else None)
-            for place, (delta, info) in enumerate(zip(deltas, infos, strict=True))
-            if delta is not None
-        }
+        texts = ["" if delta is None else delta.text for delta in deltas]
+        styles = {place: _STYLES[delta.tone] for place, delta in enumerate(deltas) if delta}
         yield Column(title="difference", cells=texts, rank=1, styles=styles)
 
 
@@ -220,13 +223,6 @@ def _difference(suite: SuiteResults, metric: str, t: float, name: str) -> Differ
     return next((one for one in differences(suite, estimate) if one.name == name), None)
 
 
-def _delta_text(delta: Interval) -> str:
-    """Return a difference in two digits; what is 0 but for rounding is 0."""
-    if delta.value is not None and abs(delta.value) < _ROUNDING:
-        delta = replace(delta, value=0.0)
-    return delta.text("+.2g")
-
-
 def _compared(part: _Part) -> str:
     """Return with what the run is compared at most metrics; "" without anything."""
     counts: dict[str, int] = {}
@@ -235,15 +231,6 @@ def _compared(part: _Part) -> str:
             for one in differences(part.suite, estimate):
                 counts[one.name] = counts.get(one.name, 0) + 1
     return max(counts, key=lambda name: counts[name], default="")
-
-
-def _tone(delta: Interval, higher_is_better: bool | None) -> str:
-    """Return the colour of a difference whose interval leaves out 0."""
-    if higher_is_better is None or delta.low is None or delta.high is None:
-        return ""
-    if delta.low <= 0 <= delta.high:
-        return ""
-    return "green" if (delta.low > 0) == higher_is_better else "red"
 
 
 def _groups(part: _Part) -> Iterator[Column]:

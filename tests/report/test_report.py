@@ -120,10 +120,9 @@ def test_hostile_text_stays_text(html: str) -> None:
     assert "<b>model</b>" not in html
     assert "&lt;b&gt;model&lt;/b&gt;" in html
     assert "alert(1)<" not in html
-    data = re.search(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)
-    assert data is not None
-    assert not set("<>&\u2028\u2029") & set(data[1])
-    texts = [r["text"] for p in json.loads(data[1])["prompts"] for r in p["replies"]]
+    stored = re.findall(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)
+    assert not set("<>&\u2028\u2029") & {character for data in stored for character in data}
+    texts = [r["text"] for p in json.loads(stored[-1])["prompts"] for r in p["replies"]]
     assert HOSTILE in texts
 
 

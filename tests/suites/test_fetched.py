@@ -80,7 +80,7 @@ def test_a_data_set_of_another_size_is_not_the_published_one(
     [
         ('{"answer": "x"}', "no field `query`, which holds the prompt"),
         ('["x"]', "must be a record, not str"),
-        ('{"query": 3}', "text: Input should be a valid string"),
+        ('{"query": 3}', "text: needs a text"),
         ("", "--suite infinity-chat: holds no query"),
     ],
 )

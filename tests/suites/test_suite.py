@@ -69,7 +69,7 @@ def test_personas_are_taken_in_the_order_of_the_cards(folder: Path) -> None:
         ("p.yaml", "personas: 3\n", "p.yaml: personas: must be a list"),
         ("p.yaml", "people: []\n", "p.yaml: personas: must be a list"),
         ("p.yaml", "personas: [{id: a, name: A}]\n", "p.yaml: persona 1: system: missing"),
-        ("p.yaml", "personas: [a]\n", "p.yaml: persona 1: Input should be"),
+        ("p.yaml", "personas: [a]\n", "p.yaml: persona 1: needs a mapping"),
         (
             "p.yaml",
             "personas:\n" + "- {id: a, name: A, system: x}\n" * 2,

@@ -1,0 +1,58 @@
+"""pytest tests/util/test_terminal.py"""
+
+import pytest
+from rich.text import Text
+
+from sfr_eval.util.terminal import Column, fitting_table, print_rich
+
+COLUMNS = [
+    Column(title="metric", cells=["style", "  style_accuracy"], styles={0: "bold"}),
+    Column(title="T=0.2", cells=["", "0.9"], rank=2, right=True),
+    Column(title="T=1", cells=["", "0.70 ± 0.02"]),
+    Column(title="difference", cells=["", "-0.041 [-0.07, -0.01]"], rank=1),
+]
+
+
+def lines(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_rich([fitting_table(COLUMNS, width=width)])
+    return capsys.readouterr().out.splitlines()
+
+
+def test_columns_without_room_are_left_out_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lines(80, capsys, monkeypatch) == [
+        "metric            T=0.2  T=1          difference",
+        "style",
+        "  style_accuracy    0.9  0.70 ± 0.02  -0.041 [-0.07, -0.01]",
+    ]
+    assert lines(58, capsys, monkeypatch)[2].startswith("  style_accuracy   0.9 0.70")
+    assert lines(54, capsys, monkeypatch)[0] == "metric            T=1          difference"
+    assert lines(30, capsys, monkeypatch) == [
+        "metric            T=1",
+        "style",
+        "  style_accuracy  0.70 ± 0.02",
+    ]
+    assert max(map(len, lines(12, capsys, monkeypatch))) <= 12  # what is left folds
+
+
+@pytest.mark.parametrize("width", range(10, 90, 7))
+def test_no_line_is_wider_than_the_terminal(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert max(map(len, lines(width, capsys, monkeypatch))) <= width
+
+
+def test_a_sentence_in_a_pipe_stays_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    sentence = "many words " * 30 + "[red]:smile:[/red]"
+    print_rich([Text(sentence)], piped=80)
+    assert capsys.readouterr().out == sentence + "\n"
+    monkeypatch.setenv("COLUMNS", "40")
+    print_rich([Text(sentence)], piped=80)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 40

@@ -186,7 +186,7 @@ def _columns(part: _Part) -> Iterator[Column]:
         last = group
 
     def at(temperature: float) -> list[Estimate | None]:
-        return [metric and suite.at(metric, temperature) or None for metric in rows]
+        return [None if metric is None else suite.at(metric, temperature) for metric in rows]
 
     def values(temperature: float) -> list[str]:
         return [

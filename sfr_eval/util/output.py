@@ -78,7 +78,7 @@ def own_output() -> Iterator[None]:
     log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (outlives the block)
     saved = [os.dup(1), os.dup(2)]
     streams = [
-        open(number, "w", encoding=stream.encoding, errors=stream.errors, buffering=1)
+        open(number, "w", encoding=stream.encoding, errors=stream.errors, buffering=1)  # noqa: SIM115
         for number, stream in zip(saved, (sys.stdout, sys.stderr), strict=True)
     ]
     _redirected = _Redirected(stdout=streams[0], stderr=streams[1], log=log)

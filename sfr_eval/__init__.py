@@ -9,9 +9,11 @@ from sfr_eval.version import __version__
 
 if TYPE_CHECKING:
     from sfr_eval.api import (
+        Diversity,
         Run,
         compare,
         compare_groups,
+        diversity,
         export,
         load,
         run,
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Diversity",
     "Run",
     "__version__",
     "compare",
     "compare_groups",
+    "diversity",
     "export",
     "load",
     "run",

@@ -4,16 +4,19 @@
 
     run = se.run(model="runs/my-checkpoint", suite="persona", samples=8)
     run.results          # every estimate, a DataFrame
-    run.samples          # every reply
+    run.samples          # every reply, with its prompt
     run.scores("distinct_2")
+    run.plot("embed_distance")
     run.report           # path of report.html
+
+    se.diversity([["Hello!", "Hi there."], ["Blue.", "Red."]])
 
 Errors are `sfr_eval.errors.UserError` (wrong input) and `RunError` (the run failed).
 """
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from sfr_eval.config import RunConfig
     from sfr_eval.store.run_folder import RunFolder
+    from sfr_eval.types import Estimate
 
 PathLike = str | os.PathLike[str]
 
@@ -50,20 +54,30 @@ class Run:
     def results(self) -> "pd.DataFrame":
         """A row for each estimate: metric, suite, temperature, persona ("" is all of them), value,
         low, high, n, k, ... An undefined value is NaN, and `reason` says why."""
-        import pandas as pd
-
-        rows = self._folder.read_results().stored()["estimates"]
-        frame = pd.DataFrame(rows)
-        return frame.astype({n: "float64" for n in ("value", "low", "high") if n in frame})
+        return _estimates_frame(self._folder.read_results().stored()["estimates"])
 
     @cached_property
     def samples(self) -> "pd.DataFrame":
-        """A row for each reply, in plan order: query, persona, temperature, status, text, ..."""
-        from dataclasses import asdict
-
+        """A row for each reply, in plan order: query, prompt, persona, temperature, status, text,
+        ... `prompt` is the text of the query; it is missing where the suite is not at hand as it
+        was."""
         import pandas as pd
 
-        return pd.DataFrame([asdict(sample) for sample in self._folder.sealed_samples()])
+        from sfr_eval.store.manifest import Manifest
+        from sfr_eval.suites.stored import query_texts
+
+        frame = pd.DataFrame([asdict(sample) for sample in self._folder.sealed_samples()])
+        if frame.empty:
+            return frame
+        manifest = Manifest.load(self.folder)
+        texts = {
+            (suite, query): text
+            for suite in frame["suite"].unique()
+            for query, text in query_texts(self.folder, manifest, suite).items()
+        }
+        prompts = [texts.get(key) for key in zip(frame["suite"], frame["query"], strict=True)]
+        frame.insert(list(frame.columns).index("query") + 1, "prompt", prompts)
+        return frame
 
     def scores(self, metric: str) -> "pd.DataFrame":
         """The values behind a metric's estimates, at its own unit (a reply, a prompt, a query or
@@ -80,6 +94,15 @@ class Run:
         ]
         filled = [part for part in parts if len(part)]
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the facts of the run, and its scoreboard."""
+        from sfr_eval.report.notebook import run_html
+        from sfr_eval.store.manifest import Manifest
+
+        scored = self._folder.results_file.exists()
+        results = self._folder.read_results() if scored else None
+        return run_html(Manifest.load(self.folder), results)
 
     @property
     def report(self) -> Path:
@@ -165,6 +188,13 @@ def _raise_unless_done(exit_code: int, folder: Path, lines: Sequence[str]) -> No
         raise RunError(f"{folder}: {lines[0]}")
 
 
+def _estimates_frame(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    return frame.astype({n: "float64" for n in ("value", "low", "high") if n in frame})
+
+
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that are not None, with paths as text."""
     return {
@@ -245,6 +275,66 @@ def _score(
             raise RunError(f"{run.folder}: {run.trouble[0]}")
     runs = [Run(run.folder) for run in scored.runs]
     return {run.manifest["name"]: run for run in runs}
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """How varied lists of replies are: every estimate, with its 95 % interval over prompts."""
+
+    estimates: tuple["Estimate", ...]
+
+    def __getitem__(self, metric: str) -> "Estimate":
+        """Return the estimate of a metric. Raises UserError for one that was not measured."""
+        by_metric = {row.metric: row for row in self.estimates}
+        if metric not in by_metric:
+            raise UserError(f"{metric}: not measured; {did_you_mean(metric, by_metric)}")
+        return by_metric[metric]
+
+    @cached_property
+    def results(self) -> "pd.DataFrame":
+        """A row for each metric: metric, value, low, high, n (prompts), k, higher_is_better, ..."""
+        return _estimates_frame([asdict(row) for row in self.estimates])
+
+    def __repr__(self) -> str:
+        """Return the headline metrics, one on a line."""
+        from sfr_eval.report.notebook import headline_estimates
+        from sfr_eval.report.numbers import Interval
+
+        return "\n".join(
+            f"{row.metric:28} {Interval.of(row).rounded()}"
+            for row in headline_estimates(self.estimates)
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the headline metrics as a table, for notebooks."""
+        from sfr_eval.report.notebook import estimates_html, headline_estimates
+
+        return estimates_html(headline_estimates(self.estimates))
+
+
+def diversity(
+    replies: Sequence[Sequence[str]],
+    *,
+    prompts: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
+    **settings: Any,
+) -> Diversity:
+    """Measure lists of replies, one list for each prompt, without files, a suite or a model.
+
+    `prompts` are the texts that were asked, for measures that read them. `metrics` are families,
+    by default all that fit; "lexical,text" needs no sentence encoder. `settings` are those of
+    `sfr-eval score` (encoder, tokenizer, equivalence, ...). Raises UserError for another shape.
+    """
+    from sfr_eval.config import refuse_unknown
+    from sfr_eval.pipeline.generations import measure_generations
+    from sfr_eval.settings import ScoreSettings
+
+    values = _plain({**settings, "metrics": metrics})
+    refuse_unknown(values, where="diversity", known=ScoreSettings.model_fields)
+    results = measure_generations(
+        replies, prompts=prompts, settings=ScoreSettings.from_flat(values)
+    )
+    return Diversity(results.estimates)
 
 
 def export(

@@ -282,7 +282,7 @@ class ScoreSettings(Settings):
     group = "Metrics"
 
     metrics: Names | None = setting("metric families; default: the suite's")
-    encoder: str | None = setting("sentence-transformers name or folder")
+    encoder: str | None = setting("sentence-transformers name, folder or `multilingual`")
     encoder_backend: Literal["float32", "bfloat16", "onnx"] = setting(
         "the other two are faster; the report says how far they deviate", default="float32"
     )

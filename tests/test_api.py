@@ -44,6 +44,31 @@ def test_samples_and_scores_belong_together(run: se.Run) -> None:
         run.scores("oracle_vald")
 
 
+def test_samples_have_the_text_of_their_prompt(run: se.Run) -> None:
+    assert run.samples.prompt.str.len().min() > 10
+    assert run.samples.groupby("query").prompt.nunique().eq(1).all()
+
+
+def test_a_notebook_shows_facts_and_scoreboard(run: se.Run) -> None:
+    html = run._repr_html_()
+    assert html.startswith("<p><strong>world:cross=0.3</strong>")
+    assert "<table>" in html
+
+
+def test_plain_lists_of_replies_are_measured() -> None:
+    varied = se.diversity([["a b", "c d", "e f"], ["g h", "i j", "k l"]], metrics="lexical,text")
+    same = se.diversity([["a b"] * 3, ["g h"] * 3], metrics="lexical,text")
+    assert varied["duplicate_rate"].value == 0
+    assert same["duplicate_rate"].value == 1
+    assert set(varied.results.metric) >= {"duplicate_rate", "length"}
+    assert "length" in repr(varied)
+    assert "<table>" in varied._repr_html_()
+    with pytest.raises(UserError, match="did you mean `duplicate_rate`"):
+        _ = varied["duplicat_rate"]
+    with pytest.raises(UserError, match="unknown setting `encodr`"):
+        se.diversity([["a"]], encodr="x")
+
+
 def test_report_manifest_and_loading_again(run: se.Run, tmp_path: Path) -> None:
     assert run.report.read_text().startswith("<!DOCTYPE html>")
     again = se.load(str(run.folder))

@@ -8,9 +8,8 @@ comparison.pairs[0].suites[0].summary.headline
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 from sfr_eval.comparison.decision import ALPHA
 from sfr_eval.comparison.differences import (
@@ -29,13 +28,13 @@ from sfr_eval.comparison.matched import matched_qualities
 from sfr_eval.comparison.mismatch import Mismatch, conditions, mismatches
 from sfr_eval.comparison.pairing import shared_temperatures, unequal_prompts
 from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
-from sfr_eval.comparison.runs import ScoredRun, common, open_runs
+from sfr_eval.comparison.run_pairs import open_pairs
+from sfr_eval.comparison.runs import ScoredRun, common
 from sfr_eval.comparison.similarity import ModelSimilarity, of_runs
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.comparison.warnings import warnings
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.store.primary import PrimaryFamily
-from sfr_eval.store.sweep_folder import expanded
 from sfr_eval.types import Cell
 from sfr_eval.util.assets import cache_folder
 
@@ -50,9 +49,12 @@ def compare_runs(
     primary: PrimaryFamily | str | None = None,
     margin: float = MARGIN,
     similarity: bool = False,
+    labels: Sequence[str] = (),
+    base: Folder | None = None,
 ) -> Comparison:
-    """Compare scored run folders, all further ones with the first. The folder of a sweep stands for
-    the runs of its decoders.
+    """Compare scored run folders, all others with the first, or with `base`: a label or a folder.
+    The folder of a sweep stands for the runs of its decoders; several sweeps are compared decoder
+    by decoder. `labels` name the runs in their order.
 
     Only the primary family is decided about; `primary` names its measures, as a PrimaryFamily or as
     `variety=embed_distance,quality=judge_rel`, and by default the suite or a rule does. `metrics`
@@ -64,15 +66,12 @@ def compare_runs(
     role of system messages. Weights, seeds, temperatures, chat templates and decoders (filters and
     penalties) may differ.
     """
-    folders = expanded(map(Path, (a, *more)))
-    if len(folders) < 2:
-        raise UserError(f"compare {a}: one run only; name another to compare it with")
-    runs = open_runs(folders)
-    first, *others = runs
+    paired = open_pairs((a, *more), labels=labels, base=base)
+    runs = paired.runs
     if isinstance(primary, str):
         primary = PrimaryFamily.parse(primary)
     drafts = []
-    for second in others:
+    for first, second in paired.pairs:
         shown = chosen_metrics((first, second), metrics)
         families = families_of((first, second), list(shown), primary)
         chosen = {
@@ -90,12 +89,15 @@ def compare_runs(
     # The primary rows of all pairs and suites are one family.
     level = alpha_after(looks(runs), alpha=ALPHA)
     rows = iter(decided([row for draft in drafts for row in draft.rows], alpha=level))
+    pairs = [_pair(draft, rows, similarity=similarity) for draft in drafts]
+    if paired.left_out:
+        pairs[0] = replace(pairs[0], warnings=(*pairs[0].warnings, *paired.left_out))
     return Comparison(
-        pairs=tuple(_pair(draft, rows, similarity=similarity) for draft in drafts),
+        pairs=tuple(pairs),
         alpha=level,
         looks=looks(runs),
         margin=margin,
-        runs=tuple(runs),
+        runs=runs,
     )
 
 

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sfr_eval.comparison.board import board
 from sfr_eval.comparison.compare import compare_runs
 from sfr_eval.comparison.figures import figures
+from sfr_eval.comparison.forest import forest
+from sfr_eval.comparison.overview import suite_ids
 from sfr_eval.comparison.page import render
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.errors import UserError
@@ -30,9 +33,12 @@ def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path
         _csv(folder / "metrics.csv", list(comparison.records()))
         _csv(folder / "matched_quality.csv", list(comparison.matched_records()))
         drawn = {}
-        for suite in dict.fromkeys(s.id for pair in comparison.pairs for s in pair.suites):
+        for suite in suite_ids(comparison):
             runs = [run for run in comparison.runs if suite in run.suites]
-            drawn[suite] = figures(runs, suite, groups=comparison.groups)
+            drawn[suite] = {
+                "forest": forest(comparison, suite, board(comparison, suite).temperature),
+                **figures(runs, suite, groups=comparison.groups),
+            }
             for kind, group in drawn[suite].items():
                 for suffix, data in files(group) if group else ():
                     write_atomic(folder / "plots" / f"{suite}-{kind}.{suffix}", data)

@@ -3,51 +3,68 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sfr_eval.comparison.board import Board, BoardCell, BoardRow, board
 from sfr_eval.comparison.differences import DifferenceRow
-from sfr_eval.comparison.result import Comparison, SuiteComparison
+from sfr_eval.comparison.forest import place
+from sfr_eval.comparison.joined_warnings import joined_warnings, listed
+from sfr_eval.comparison.overview import (
+    HEADLINES,
+    PRIMARY,
+    MetricRow,
+    SideValue,
+    SuitePair,
+    metric_rows,
+    needs,
+    sides_of,
+    suite_ids,
+    suite_pairs,
+)
+from sfr_eval.comparison.result import Comparison
 from sfr_eval.comparison.summary import rules
-from sfr_eval.comparison.tables import difference_cells, matched_cells, training_rows
+from sfr_eval.comparison.tables import (
+    call_words,
+    decimals,
+    difference_cells,
+    fixed,
+    interval_text,
+    matched_cells,
+    training_rows,
+)
 from sfr_eval.comparison.terminal import beside
-from sfr_eval.metrics.table import direction, label
+from sfr_eval.metrics.table import direction, label, metric_info
 from sfr_eval.report import page
 from sfr_eval.report.figures import COLOURS, Figure
-from sfr_eval.report.replies import for_page
+from sfr_eval.report.replies import for_page, replies_address
 from sfr_eval.suites.stored import query_texts
 
 Drawn = Mapping[str, Mapping[str, Sequence[Figure]]]
 """suite -> kind of plot -> figures"""
 
+NAMED = 3
+"""Runs that the title names."""
+
 _TONES = {"gain": "up", "loss": "down"}
+_BEST = {"variety": "most varied", "style": "most in style", "quality": "best"}
 
 
 def render(comparison: Comparison, drawn: Drawn) -> str:
     """Return the page. Text of models and of run folders is escaped, or JSON that a script cannot
     leave."""
-    runs = comparison.runs
-    titles = {suite.id: suite.title for pair in comparison.pairs for suite in pair.suites}
     return page.render(
         "compare",
         styles=["compare"],
-        title=" and ".join(comparison.names[:2]) + (" ..." if comparison.names[2:] else ""),
-        first=comparison.names[0],
-        runs=[
-            {
-                "label": run.label,
-                "name": run.name,
-                "folder": str(run.folder),
-                "number": comparison.side_of(run.label) % len(COLOURS),
-                "group": comparison.names[comparison.side_of(run.label)]
-                if comparison.groups
-                else "",
-                "seed": "unknown" if run.identity.seed is None else run.identity.seed,
-                "decoder": run.decoder,
-            }
-            for run in runs
+        title=_title(comparison.names),
+        base=comparison.base,
+        grouped=bool(comparison.groups),
+        sides=[
+            {"name": side.name, "number": side.number % len(COLOURS), "base": side.base}
+            for side in sides_of(comparison)
         ],
-        pairs=comparison.pairs,
+        runs=list(_runs(comparison)),
+        warnings=joined_warnings(comparison),
         suites=[
-            _section(comparison, suite, title, drawn.get(suite, {}))
-            for suite, title in titles.items()
+            _section(comparison, suite, drawn.get(suite, {}), number)
+            for number, suite in enumerate(suite_ids(comparison), start=1)
         ],
         rules=rules(
             alpha=comparison.alpha, margin=comparison.margin, trainings=bool(comparison.groups)
@@ -55,20 +72,56 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
     )
 
 
+def _title(names: Sequence[str]) -> str:
+    if len(names) <= NAMED:
+        return listed(names)
+    return f"{', '.join(names[: NAMED - 1])} and {len(names) - NAMED + 1} more"
+
+
+def _runs(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield the facts of each run."""
+    for run in comparison.runs:
+        side = comparison.side_of(run.label)
+        yield {
+            "label": run.label,
+            "name": run.name,
+            "folder": str(run.folder),
+            "number": side % len(COLOURS),
+            "group": comparison.names[side] if comparison.groups else "",
+            "seed": "unknown" if run.identity.seed is None else run.identity.seed,
+            "decoder": run.decoder,
+        }
+
+
 def _section(
-    comparison: Comparison, suite: str, title: str, drawn: Mapping[str, Sequence[Figure]]
+    comparison: Comparison, suite: str, drawn: Mapping[str, Sequence[Figure]], number: int
 ) -> dict[str, Any]:
     runs = [run for run in comparison.runs if suite in run.suites]
+    pairs = suite_pairs(comparison, suite)
+    scores = board(comparison, suite)
+    shared = [t for one in pairs for t in one.suite.temperatures]
+    temperatures = sorted(set(shared))
+    first = metric_rows(comparison, suite, scores.temperature)
+    box = f"replies-{number}"
     return {
         "id": suite,
-        "title": title,
+        "title": pairs[0].suite.title,
         "about": runs[0].suites[suite].about,
-        "pairs": [
-            _pair(pair.first, pair.second, compared)
-            for pair in comparison.pairs
-            for compared in pair.suites
-            if compared.id == suite
+        "temperature": scores.temperature,
+        "temperatures": temperatures,
+        "board": _board(scores, box),
+        "needs": needs(first),
+        "primary": _parts([row for row in first if row.is_primary], box),
+        "tables": [
+            {
+                "temperature": t,
+                "parts": _parts(
+                    [row for row in metric_rows(comparison, suite, t) if not row.is_primary], box
+                ),
+            }
+            for t in temperatures
         ],
+        "pairs": [_pair(one) for one in pairs],
         "trainings": list(training_rows(comparison, suite)),
         "plots": {kind: [page.inline(figure) for figure in group] for kind, group in drawn.items()},
         "browser": for_page(
@@ -79,45 +132,144 @@ def _section(
     }
 
 
-def _pair(first: str, second: str, suite: SuiteComparison) -> dict[str, Any]:
+def _board(scores: Board, box: str) -> dict[str, Any]:
+    at = {} if scores.temperature is None else {"temperature": scores.temperature}
     return {
-        "first": first,
-        "second": second,
-        "summary": suite.summary,
-        "beside": tuple(beside(suite)),
-        "tables": [
+        "replies": replies_address(box, **at),
+        "has_best": any(cell.is_best for row in scores.rows for cell in row.cells),
+        "columns": [
             {
-                "temperature": t,
-                "groups": [
-                    {"title": title, "rows": _table(rows)}
-                    for title, rows in _groups(suite.rows, t)
-                    if rows
+                "role": column.role,
+                "metric": column.metric,
+                "label": label(column.metric),
+                "direction": direction(column.metric),
+                "about": _definition(column.metric),
+            }
+            for column in scores.columns
+        ],
+        "rows": [
+            {
+                "name": row.side.name,
+                "number": row.side.number % len(COLOURS),
+                "base": row.side.base,
+                "summary": row.summary,
+                "said": _said(row),
+                "cells": [
+                    _score(cell, column.role)
+                    for cell, column in zip(row.cells, scores.columns, strict=True)
                 ],
             }
-            for t in suite.temperatures
+            for row in scores.rows
         ],
-        "matched": [{"row": row, **matched_cells(row)} for row in suite.matched_rows()],
     }
 
 
-def _groups(
-    rows: Sequence[DifferenceRow], temperature: float
-) -> Iterator[tuple[str, list[DifferenceRow]]]:
-    """Yield the groups of the table of one temperature; the first is the whole family."""
-    here = [row for row in rows if row.role is None and row.temperature == temperature]
-    yield "Primary family", [row for row in rows if row.role is not None]
-    yield "Exploratory: headline metrics", [row for row in here if row.headline]
-    yield "Exploratory: all other metrics", [row for row in here if not row.headline]
+def _said(row: BoardRow) -> str:
+    """Return the headline of a row without the names, which stand beside it."""
+    if row.summary is None:
+        return ""
+    said = row.summary.headline.replace(f"{row.side.name} against {row.side.base}: ", "", 1)
+    return said[:1].upper() + said[1:]
 
 
-def _table(rows: Sequence[DifferenceRow]) -> list[dict[str, Any]]:
+def _score(cell: BoardCell, role: str) -> dict[str, Any]:
+    row = cell.row
+    return {
+        "value": cell.value.value,
+        "text": cell.value.rounded(without="") if cell.value.value is not None else "-",
+        "difference": _difference(row) if row is not None else None,
+        "is_best": _BEST[role] if cell.is_best else "",
+    }
+
+
+def _difference(row: DifferenceRow) -> dict[str, Any]:
+    digits = decimals(
+        MetricRow(
+            metric=row.metric,
+            temperature=row.temperature,
+            matched=row.matched,
+            part=PRIMARY,
+            values=(SideValue(value=row.second, row=row),),
+        )
+    )
+    return {
+        "text": fixed(row.delta, digits, sign=True),
+        "interval": interval_text(row, digits),
+        "words": call_words(row),
+        "tone": _TONES.get(row.call, ""),
+    }
+
+
+def _parts(rows: Sequence[MetricRow], box: str) -> list[dict[str, Any]]:
+    """Return the rows of the one table, part by part; the primary family and the headline metrics
+    are open."""
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        parts.setdefault(row.part, []).append(_row(row, box))
     return [
-        {
-            "row": row,
-            "label": label(row.metric) + (f", {row.where}" if row.role is not None else ""),
-            "direction": direction(row.metric) or "neither way is better",
-            "tone": _TONES.get(row.call, ""),
-            **difference_cells(row),
-        }
-        for row in rows
+        {"title": part, "rows": shown, "is_open": part in (PRIMARY, HEADLINES)}
+        for part, shown in parts.items()
     ]
+
+
+def _row(row: MetricRow, box: str) -> dict[str, Any]:
+    at = {} if row.temperature is None else {"temperature": row.temperature}
+    return {
+        "metric": row.metric,
+        "label": place(row),
+        "direction": row.direction,
+        "about": _definition(row.metric),
+        "replies": replies_address(box, **at),
+        "cells": [_cell(one, row, digits=decimals(row)) for one in row.values],
+    }
+
+
+def _cell(one: SideValue, table_row: MetricRow, *, digits: int) -> dict[str, Any]:
+    """Return one cell: the value, the difference, its interval as text and as a bar in percent of
+    the row's axis, and the words of the call."""
+    row = one.row
+    text = fixed(one.value, digits)
+    if row is None or row.delta is None:
+        words = "" if row is None else call_words(row)
+        why = "" if row is None else row.reason
+        return {"value": one.value, "text": text, "difference": None, "words": words, "why": why}
+    reach = table_row.reach or 1.0
+    low, middle, high = (
+        None if end is None else round(50 + 48 * end / reach, 1)
+        for end in (row.low, row.delta, row.high)
+    )
+    if not table_row.bases_agree or table_row.values[0].row is not None:
+        text = f"{fixed(row.first, digits)} \u2192 {text}"  # the base of this pair
+    return {
+        "value": one.value,
+        "text": text,
+        "difference": row.delta,
+        "difference_text": fixed(row.delta, digits, sign=True),
+        "interval": interval_text(row, digits),
+        "low": middle if low is None else low,
+        "middle": middle,
+        "high": middle if high is None else high,
+        "words": call_words(row) if table_row.is_primary else "",
+        "tone": _TONES.get(row.call, ""),
+    }
+
+
+def _definition(metric: str) -> str:
+    info = metric_info(metric)
+    return f"{metric}: {info.description}" if info else metric
+
+
+def _pair(one: SuitePair) -> dict[str, Any]:
+    """Return what stands in the folded details of a pair."""
+    primary = [row for row in one.suite.rows if row.role is not None]
+    return {
+        "first": one.pair.first,
+        "second": one.pair.second,
+        "summary": one.summary,
+        "beside": tuple(beside(one.suite)),
+        "rows": [{"row": row, **difference_cells(row)} for row in primary],
+        "matched": [{"row": row, **matched_cells(row)} for row in one.suite.matched_rows()],
+        "unpaired": max((row.unpaired for row in one.suite.rows), default=0),
+        "unequal": len(one.suite.unequal),
+        "shares_temperature": bool(one.suite.temperatures),
+    }

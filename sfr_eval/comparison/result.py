@@ -82,6 +82,12 @@ class Comparison:
         """The sides that are compared, A first."""
         return [group.name for group in self.groups] or [run.label for run in self.runs]
 
+    @property
+    def base(self) -> str | None:
+        """What all others are compared with; None where the pairs have different ones."""
+        firsts = {pair.first for pair in self.pairs}
+        return firsts.pop() if len(firsts) == 1 else None
+
     def side_of(self, label: str) -> int:
         """Return the place in `names` to which a run belongs."""
         for place, group in enumerate(self.groups):

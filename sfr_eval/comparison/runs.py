@@ -133,11 +133,24 @@ class ScoredRun:
         return self._frames[name]
 
 
-def open_runs(folders: Sequence[str | os.PathLike[str]]) -> list[ScoredRun]:
-    """Read run folders. Raises UserError for one that is not a scored run."""
+def open_runs(
+    folders: Sequence[str | os.PathLike[str]], *, labels: Sequence[str] = ()
+) -> list[ScoredRun]:
+    """Read run folders. `labels` name them in their order; by default short ones are made. Raises
+    UserError for a folder that is not a scored run, and for labels that do not fit."""
     runs = [_read(Path(folder)) for folder in folders]
-    labels = _labels(runs)
-    return [replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
+    names = [label.strip() for label in labels]
+    if names and len(names) != len(runs):
+        listed = ", ".join(str(folder) for folder in folders)
+        raise UserError(
+            f"--label: {len(names)} given for {len(runs)} runs ({listed}); name each once, in order"
+        )
+    for label, count in Counter(names).items():
+        if not label or count > 1:
+            raise UserError(f"--label {label!r}: {'comes twice' if label else 'is empty'}")
+    return [
+        replace(run, label=label) for run, label in zip(runs, names or _labels(runs), strict=True)
+    ]
 
 
 def _read(path: Path) -> ScoredRun:

@@ -149,7 +149,10 @@ def _headline(
     parts = []
     subject = _variety(variety, matched)
     if subject:
-        parts.append(f"{subject} {_beside(rows.get('quality'), quality)}")
+        beside = _beside(rows.get("quality"), quality)
+        # "at matched quality at equal quality" would read as a slip.
+        joint = ", " if "at matched quality" in subject and beside.startswith("at ") else " "
+        parts.append(f"{subject}{joint}{beside}")
     elif quality in ("higher", "lower"):
         measure = "quality" if _trusted(rows.get("quality")) else "relevance"
         parts.append(f"{measure} {quality}")
@@ -174,7 +177,7 @@ def _variety(variety: DifferenceRow | None, matched: DifferenceRow | None) -> st
     if not called:
         return ""
     if len({row.call for row in called}) > 1:
-        return ", ".join(f"{row.words} {_place(row)}" for row in called) + ","
+        return ", ".join(f"{row.words} {_place(row)}" for row in called)
     here = called[0]
     return here.words if here is variety else f"{here.words} {_place(here)}"
 
@@ -218,9 +221,9 @@ def _counts(rows: Sequence[DifferenceRow]) -> str:
         return sum(row.call == call for row in rows)
 
     return (
-        f"Of {len(rows)} primary rows {count('gain')} went up, {count('loss')} down, "
-        f"{count('equal')} equal, {count('inconclusive')} inconclusive"
-        + (f", {n} not compared" if (n := count("not compared")) else "")
+        f"better in {count('gain')} of {len(rows)} primary rows, worse in {count('loss')}, "
+        f"equal in {count('equal')}, inconclusive in {count('inconclusive')}"
+        + (f", not compared in {n}" if (n := count("not compared")) else "")
     )
 
 

@@ -1,114 +1,231 @@
-"""A comparison on the terminal."""
+"""A comparison on the terminal: it fits 80 columns, and 25 lines for three runs."""
 
-from collections.abc import Iterator, Mapping
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
-from sfr_eval.comparison.tables import difference_cells, matched_cells, training_rows
+from sfr_eval.comparison.board import board
+from sfr_eval.comparison.joined_warnings import joined_warnings
+from sfr_eval.comparison.overview import (
+    HEADLINES,
+    MetricRow,
+    Side,
+    SideValue,
+    metric_rows,
+    needs,
+    sides_of,
+    suite_ids,
+    suite_pairs,
+)
+from sfr_eval.comparison.result import Comparison, SuiteComparison
+from sfr_eval.comparison.tables import decimals, fixed, interval_text, training_rows
 from sfr_eval.report.numbers import Interval
+from sfr_eval.report.scoreboard import CUT, LENGTH
 from sfr_eval.util.progress import say
-from sfr_eval.util.terminal import print_json, print_table
+from sfr_eval.util.terminal import print_json
 
-SHOWN_PART = 0.8
-"""Part of the lower best quality at which the terminal shows diversity; the files hold all."""
+WIDTH = 80
+MOST_NOTES = 3
+MOST_LINES = 24
+"""Lines for up to three runs; each further run may add two."""
+
+_MARKS = {"gain": "+", "loss": "-", "equal": "=", "inconclusive": "?"}
+_LEGEND = "+ better, - worse, = equal, ? inconclusive; rows without a mark: exploratory"
+_ARROWS = {"higher": "\u2191", "lower": "\u2193", "neither": " "}
+_SHORT = {LENGTH: "length", CUT: "cut"}
 
 
 def show_comparison(comparison: Comparison, *, as_json: bool) -> list[str]:
     """Print the tables, or JSON. Returns the lines that belong beside them, for stderr with JSON:
-    mismatches that were allowed, warnings, summaries."""
+    mismatches that were allowed, warnings, and what is said of each run."""
+    notes = [
+        one.line if one.is_mismatch else f"note: {one.line}" for one in joined_warnings(comparison)
+    ]
     if as_json:
         print_json(comparison.as_dict())
-        return list(_notes(comparison))
-    letters = {name: _letter(place) for place, name in enumerate(comparison.names)}
-    for pair in comparison.pairs:
-        for suite in pair.suites:
-            if suite.about:
-                say(f"{suite.id}: {suite.about}")
-            _print_differences(pair, suite, letters)
-            _print_matched(pair, suite)
-    _print_trainings(comparison)
-    return [*_notes(comparison), *_summaries(comparison)]
+        return notes
+    shown, said = list(_few(notes)), []
+    for suite in suite_ids(comparison):
+        after = _said(comparison, suite, with_letters=False)
+        table = _table(comparison, suite, used=len(after) + len(shown))
+        for line in table.lines:
+            say(line)
+        said += _said(comparison, suite, with_letters=table.with_letters)
+    return [*shown, *said]
 
 
-def _letter(place: int) -> str:
-    """Return A to Z, then A2 to Z2."""
-    turn, letter = divmod(place, 26)
-    return chr(ord("A") + letter) + (str(turn + 1) if turn else "")
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """The lines of a table, and whether letters stand for the runs in it."""
+
+    lines: list[str]
+    with_letters: bool
 
 
-def _print_differences(pair: Pair, suite: SuiteComparison, letters: Mapping[str, str]) -> None:
-    """Print the primary family, then the headline metrics at every shared temperature; the rest is
-    in the files."""
-    names = f"{letters[pair.first]} = {pair.first}, {letters[pair.second]} = {pair.second}"
-    queries = max((row.n for row in suite.rows), default=0)
-    primary = [row for row in suite.rows if row.role is not None]
-    others = [row for row in suite.rows if row.role is None]
-    others = [row for row in others if row.headline] or (others if not primary else [])
-    for title, rows, columns in (
-        (f"primary family of {suite.id}: {names}; {queries} queries", primary, ["p", "verdict"]),
-        (f"{suite.id}: exploratory, each with its own 95 % interval", others, []),
-    ):
-        lines = []
-        for row in rows:
-            cells = difference_cells(row)
-            where = "matched" if row.temperature is None else f"{row.temperature:g}"
-            numbers = [cells["first"], cells["second"], cells["difference"]]
-            called = [cells["p"].lstrip("0"), cells["verdict"]] if columns else []
-            lines.append([row.metric, where, *numbers, *called])
-        if lines:
-            head = ["metric", "T", letters[pair.first], letters[pair.second], "difference [95 %]"]
-            print_table(title, [*head, *columns], lines)
+def _few(notes: Sequence[str]) -> Iterator[str]:
+    """Yield the first notes, a line each."""
+    for note in notes[:MOST_NOTES]:
+        yield textwrap.shorten(note, _width(), placeholder=" ...")
+    if len(notes) > MOST_NOTES:
+        yield f"note: {len(notes) - MOST_NOTES} more on the page"
 
 
-def _print_matched(pair: Pair, suite: SuiteComparison) -> None:
-    lines = []
-    for row in suite.matched_rows():
-        if row["part"] in (None, SHOWN_PART):
-            cells = matched_cells(row)
-            level, quality = cells["level"], cells["quality"]
-            where = f"{level} with {quality}" if row["part"] is None else f"at {quality} {level}"
-            lines.append([cells["diversity"], where, cells["difference"], cells["reason"]])
-    if lines:
-        print_table(
-            f"{suite.id}: {pair.second} minus {pair.first} at equal quality, whole curves; "
-            "exploratory",
-            ["diversity", "", "difference [95 %]", ""],
-            lines,
-        )
+def _width() -> int:
+    """Return the columns of the terminal, at least those of the smallest; 80 into a pipe."""
+    if not sys.stdout.isatty():
+        return WIDTH
+    return max(WIDTH, shutil.get_terminal_size().columns)
 
 
-def _print_trainings(comparison: Comparison) -> None:
-    """Print the primary metrics training by training."""
-    lines = [
-        [row.group, row.metric, f"{row.temperature:g}", row.mean, row.values, row.spread]
-        for suite in dict.fromkeys(suite.id for pair in comparison.pairs for suite in pair.suites)
-        for row in training_rows(comparison, suite)
+def _table(comparison: Comparison, suite: str, *, used: int) -> _Table:
+    """Return the table of one suite. `used`: lines that come after it."""
+    scores = board(comparison, suite)
+    about = suite_pairs(comparison, suite)[0].suite.about
+    t = scores.temperature
+    rows = metric_rows(comparison, suite, t)
+    queries = max((row.n for one in rows for row in one.rows), default=0)
+    where = "no temperature in common" if t is None else f"T = {t:g}"
+    base = f"differences to {comparison.base}" if comparison.base else "decoder by decoder"
+    primary = [row for row in rows if row.is_primary]
+    facts = [row for row in rows if row.metric in (LENGTH, CUT) and not row.is_primary]
+    headlines = [row for row in rows if row.part == HEADLINES and row not in facts]
+    lines = MOST_LINES + 2 * max(0, len(comparison.names) - 3)
+    room = max(0, lines - used - len(primary) - len(facts) - 4)
+    table = _best_fit([*primary, *headlines[:room], *facts], sides_of(comparison))
+    return replace(
+        table,
+        lines=[
+            *_wrapped(f"{suite}, {where}, {queries:,} questions; {base}"),
+            *(_wrapped(about) if about else ()),
+            *table.lines,
+            _LEGEND,
+            *_trainings(comparison, suite),
+        ],
+    )
+
+
+def _best_fit(rows: Sequence[MetricRow], sides: Sequence[Side]) -> _Table:
+    """Return the table with as much in it as fits: values, differences and intervals; values and
+    differences; values. If the runs do not fit side by side, a row for each run."""
+    heads = [side.name for side in sides], [letter(place) for place in range(len(sides))]
+    scores = [row for row in rows if row.is_primary or row.metric in (LENGTH, CUT)]
+    lines: list[str] = []
+    for detail, is_turned in ((2, False), (1, False), (0, False), (1, True), (0, True)):
+        for with_letters, names in enumerate(heads):
+            cells = [["", *names], *_cells(rows, detail=detail)]
+            if is_turned:
+                columns = zip(map(_role, scores), _cells(scores, detail=detail), strict=True)
+                turned = [["", *names], *([role, *column[1:]] for role, column in columns)]
+                cells = [list(line) for line in zip(*turned, strict=True)]
+            lines = _aligned(cells)
+            if max(map(len, lines)) <= _width():
+                return _Table(lines=lines, with_letters=bool(with_letters))
+    return _Table(lines=lines, with_letters=True)
+
+
+def _cells(rows: Sequence[MetricRow], *, detail: int) -> list[list[str]]:
+    return [
+        [
+            f"{row.metric}{', matched' if row.matched else ''} {_ARROWS[row.direction]}",
+            *(_cell(one, row, decimals(row), detail=detail) for one in row.values),
+        ]
+        for row in rows
     ]
+
+
+def _role(row: MetricRow) -> str:
+    """Return the short name of a row as a column's head."""
+    if row.matched:
+        return "matched"
+    roles = [one.role for one in row.rows if one.role is not None]
+    return roles[0] if roles else _SHORT.get(row.metric, row.metric)
+
+
+def _cell(one: SideValue, table_row: MetricRow, digits: int, *, detail: int) -> str:
+    text = fixed(one.value, digits)
+    row = one.row
+    if row is None:
+        return f"{text}  "
+    mark = _MARKS.get(row.call, " ") if table_row.is_primary else " "
+    if row.delta is None:
+        return f"{text} {mark}"
+    if table_row.values[0].row is not None or not table_row.bases_agree:
+        text = f"{fixed(row.first, digits)}\u2192{text}"
+    parts = [text]
+    if detail:
+        parts.append(fixed(row.delta, digits, sign=True))
+    if detail > 1 and (ends := interval_text(row, digits)):
+        parts.append(ends)
+    return f"{' '.join(parts)} {mark}"
+
+
+def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    ]
+
+
+def letter(place: int) -> str:
+    """Return A to Z, then A2 to Z2."""
+    turn, number = divmod(place, 26)
+    return chr(ord("A") + number) + (str(turn + 1) if turn else "")
+
+
+def _trainings(comparison: Comparison, suite: str) -> Iterator[str]:
+    """Yield the primary metrics training by training, a line for each metric."""
+    lines: dict[tuple[str, float], list[str]] = {}
+    for row in training_rows(comparison, suite):
+        spread = f" (sd {row.spread})" if row.spread != "-" else ""
+        lines.setdefault((row.metric, row.temperature), []).append(
+            f"{row.group} {row.values}{spread}"
+        )
     if lines:
-        head = ["group", "metric", "T", "mean [95 %]", "its trainings", "sd between"]
-        print_table("training by training", head, lines)
+        yield "training by training:"
+    for (metric, _), groups in lines.items():
+        yield from _wrapped(f"  {metric}: {'; '.join(groups)}")
 
 
-def _notes(comparison: Comparison) -> Iterator[str]:
-    """Yield mismatches and warnings, once where they hold for several pairs."""
-    yield from dict.fromkeys(_all_notes(comparison))
+def _said(comparison: Comparison, suite: str, *, with_letters: bool) -> list[str]:
+    """Return what is said below the table of one suite, as lines."""
+    return list(_sentences(comparison, suite, with_letters=with_letters))
 
 
-def _all_notes(comparison: Comparison) -> Iterator[str]:
-    for pair in comparison.pairs:
-        for mismatch in pair.mismatches:
-            yield f"mismatch: {mismatch} ({pair.first} and {pair.second})"
-        for line in pair.warnings:
-            yield f"note: {line}"
+def _sentences(comparison: Comparison, suite: str, *, with_letters: bool) -> Iterator[str]:
+    """Yield what is beside the rows, what is needed to settle what is open, and the verdict on each
+    run, which comes last."""
+    scores = board(comparison, suite)
+    several = len(suite_pairs(comparison, suite)) > 1
+    for one in suite_pairs(comparison, suite):
+        for line in beside(one.suite):
+            yield from _wrapped(f"{one.pair.second}: {line}" if several else line)
+    if open_rows := needs(metric_rows(comparison, suite, scores.temperature)):
+        yield from _wrapped(f"to settle what is inconclusive: {'; '.join(open_rows)}")
+    places = {side.name: place for place, side in enumerate(sides_of(comparison))}
+    for row in scores.rows:
+        if row.summary is None:
+            if comparison.base is not None and with_letters:
+                yield f"{letter(0)} = {row.side.name}: the base"
+            continue
+        said = row.summary.headline.replace(f"{row.side.name} against {row.side.base}: ", "", 1)
+        counts = f" ({row.summary.counts})" if row.summary.counts else ""
+        name = row.side.name
+        if with_letters:
+            name = f"{letter(places[name])} = {name}"
+        yield from _wrapped(f"{name}: {said}{counts}")
 
 
-def _summaries(comparison: Comparison) -> Iterator[str]:
-    for pair in comparison.pairs:
-        for suite in pair.suites:
-            yield from suite.summary.sentences
-            yield from beside(suite)
-            if suite.summary.counts:
-                yield f"{suite.id}: {suite.summary.counts}."
-            yield f"{suite.id}: {suite.summary.headline}."
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(
+        text, _width(), subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+    )
 
 
 def beside(suite: SuiteComparison) -> Iterator[str]:

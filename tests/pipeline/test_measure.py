@@ -96,7 +96,7 @@ def test_results_hold_every_number_and_no_nan(tmp_path: Path, suite: Suite) -> N
 def test_scores_are_kept_for_each_family(tmp_path: Path, suite: Suite) -> None:
     results = run(tmp_path, draw(suite), suite)
     files = sorted(path.name for path in (tmp_path / "run" / "scores").iterdir())
-    assert files == ["lexical@3.parquet", "quality@1.parquet", "text@3.parquet"]
+    assert files == ["lexical@3.parquet", "quality@1.parquet", "text@4.parquet"]
     table = pq.read_table(tmp_path / "run" / "scores" / "quality@1.parquet").to_pandas()
     valid = table[(table.metric == "oracle_valid") & (table.temperature == 1.0)]
     assert len(valid) == 30

@@ -1,0 +1,95 @@
+"""Measures plain lists of generations: no files, no run folder, no model."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sfr_eval.errors import UserError
+from sfr_eval.pipeline.measure import measure
+from sfr_eval.pipeline.preflight import check_metrics
+from sfr_eval.settings import ScoreSettings
+from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import Results
+from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.suites.own import METRICS, own_suite
+from sfr_eval.suites.spec import QueryRow
+from sfr_eval.temperature import OWN_TEMPERATURE
+from sfr_eval.types import Sample
+
+SUITE = "generations"
+WITHOUT_PROMPTS = tuple(name for name in METRICS if name not in ("relevance", "facts"))
+"""Families that do not read what was asked."""
+UNKNOWN = "truncation_rate"
+"""A plain text does not say whether it was cut."""
+
+
+def measure_generations(
+    replies: Sequence[Sequence[str]],
+    *,
+    prompts: Sequence[str] | None = None,
+    settings: ScoreSettings | None = None,
+) -> Results:
+    """Return all estimates of lists of replies, one list for each prompt.
+
+    The intervals are over prompts, so one prompt alone has none. Without the texts of the prompts,
+    measures that read them are left out. Raises UserError for what is not a list of lists of texts,
+    and for another number of prompts than of lists.
+    """
+    settings = settings or ScoreSettings()
+    _check(replies, prompts)
+    if prompts is None and settings.metrics is None:
+        settings = settings.model_copy(update={"metrics": WITHOUT_PROMPTS})
+    check_metrics(settings)
+    texts = [f"prompt {n}" for n in range(1, len(replies) + 1)] if prompts is None else prompts
+    rows = [QueryRow(id=str(number), text=text) for number, text in enumerate(texts, start=1)]
+    suite = own_suite(rows, id=SUITE, title=SUITE)
+    with tempfile.TemporaryDirectory(prefix="sfr-eval-") as folder:
+        results = measure(
+            list(_samples(replies)),
+            [suite],
+            folder=RunFolder(Path(folder)),
+            manifest=Manifest(name=SUITE),
+            settings=settings,
+        )
+    estimates = tuple(row for row in results.estimates if row.metric != UNKNOWN)
+    return results.model_copy(update={"estimates": estimates})
+
+
+def _check(replies: Sequence[Sequence[str]], prompts: Sequence[str] | None) -> None:
+    shape = "give a list of replies for each prompt: [[reply, reply], [reply, reply]]"
+    if isinstance(replies, str) or not replies:
+        raise UserError(f"diversity: no list of replies; {shape}")
+    for place, group in enumerate(replies):
+        if isinstance(group, str):
+            raise UserError(f"diversity: replies[{place}] is a text, not a list of texts; {shape}")
+        for number, text in enumerate(group):
+            if not isinstance(text, str):
+                what = type(text).__name__
+                raise UserError(f"diversity: replies[{place}][{number}] is not a text ({what})")
+    if not any(replies):
+        raise UserError(f"diversity: every list is empty; {shape}")
+    if prompts is not None and len(prompts) != len(replies):
+        raise UserError(
+            f"diversity: {len(prompts):,} prompts for {len(replies):,} lists of replies; give one "
+            "prompt for each list"
+        )
+
+
+def _samples(replies: Sequence[Sequence[str]]) -> Iterator[Sample]:
+    for place, group in enumerate(replies, start=1):
+        for index, text in enumerate(group):
+            key = f"{SUITE}\0{place}\0{index}\0{text}".encode(errors="surrogatepass")
+            yield Sample(
+                sample_id=hashlib.sha256(key).hexdigest()[:32],
+                suite=SUITE,
+                query=str(place),
+                persona="",
+                temperature=OWN_TEMPERATURE,
+                index=index,
+                seed=0,
+                status="ok",
+                text=text,
+                prompt_tokens=0,
+                completion_tokens=len(text.split()),
+            )

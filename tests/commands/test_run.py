@@ -67,7 +67,11 @@ def test_ctrl_c_while_sampling_says_how_many_are_kept(tmp_path: Path) -> None:
 def test_ctrl_c_while_measuring_says_what_is_kept(tmp_path: Path) -> None:
     sealed = tmp_path / "run" / "samples.parquet"
     line = [*RUN, "--model", "world:cross=0.3", *MANY]
-    code, said = interrupted(line, tmp_path, once=sealed.exists)
+
+    def measuring() -> bool:
+        return sealed.exists() and time.time() - sealed.stat().st_mtime > 1
+
+    code, said = interrupted(line, tmp_path, once=measuring)
     assert code == 130
     assert said[-1] == (
         "sfr-eval: interrupted while measuring; all 10,656 samples and the embeddings so far are "

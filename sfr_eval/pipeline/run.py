@@ -14,7 +14,7 @@ from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import Preflight, families, preflight
 from sfr_eval.thinking import answers
 from sfr_eval.util.files import remove_folders
-from sfr_eval.util.progress import ScoringProgress
+from sfr_eval.util.progress import ScoringProgress, waiting
 from sfr_eval.util.workers import open_workers
 
 
@@ -30,7 +30,9 @@ class Outcome:
 
 def execute(config: RunConfig) -> Outcome:
     """Run it all. The same command resumes; more samples or temperatures draw only the new ones."""
-    with closing(preflight(config)) as ready, ready.folder:
+    with waiting("checking the run"):
+        checked = preflight(config)
+    with closing(checked) as ready, ready.folder:
         try:
             with kept_when_interrupted("sampling", "the samples so far are kept"):
                 drawn = draw(ready)

@@ -153,7 +153,7 @@ class PrintedMeanwhile:
         log = self._own or (_redirected.log if _redirected is not None else None)
         if log is None:
             return ""
-        start = self._start if self._start < _size(log) else 0
+        start = self._start if self._start <= _size(log) else 0
         return _end_of(log, start=start).decode(errors="replace")
 
     @property

@@ -91,6 +91,8 @@ class _Screen:
             if bar not in self._bars:
                 return
             self._bars.remove(bar)
+            if self._live is not None and bar.task is not None and bar.total is None:
+                self._live.remove_task(bar.task)  # it has nothing to tell any more
             if not self._bars:
                 self._closed.set()
                 if self._live is not None:
@@ -184,7 +186,7 @@ class Bar:
         """End it, with a last line where it is not drawn."""
         _SCREEN.close(self)
         if self.task is None and self.has_spoken and self.done > self._first:
-            _SCREEN.print(f"{self.title}: {self.count} {self.rate}, {self._seconds:.0f} s")
+            _SCREEN.print(f"{self.title}: {self._count_and_rate}, {self._seconds:.0f} s")
 
     def line(self) -> str:
         """Return how far it is, and how long it takes."""
@@ -192,7 +194,7 @@ class Bar:
             count = "" if self.total is None else f" {self.count},"
             return f"{self.title}:{count} {self._seconds:.0f} s so far"
         rest = (self.total - self.done) / self._per_second
-        return f"{self.title}: {self.count} {self.rate}, {rest:.0f} s left"
+        return f"{self.title}: {self._count_and_rate}, {rest:.0f} s left"
 
     @property
     def rate(self) -> str:
@@ -205,6 +207,10 @@ class Bar:
         if self.total is None:
             return ""
         return f"{self.done:,}/{self.total:,}"
+
+    @property
+    def _count_and_rate(self) -> str:
+        return f"{self.count} {self.rate}".rstrip()
 
     @property
     def _seconds(self) -> float:
@@ -231,10 +237,10 @@ class ScoringProgress:
     """An OnProgress that draws a bar for each kind of work, inside a block that ends them."""
 
     _BARS: ClassVar = {
-        "score": ("scoring", "families"),
-        "intervals": ("intervals", "metrics"),
-        "reference": ("reference distribution", "families"),
-        "report": ("report", "figures"),
+        "score": ("scoring", ""),
+        "intervals": ("intervals", ""),
+        "reference": ("reference distribution", ""),
+        "report": ("report", ""),
         "encode": ("encoding", "texts"),
         "compare": ("comparing", "pairs"),  # replies
         "reward": ("rating", "replies"),

@@ -9,7 +9,7 @@ from tests.support.terminal import in_pipe, in_terminal
 
 OURS = (
     *("sampling: ", "encoding: ", "starting vLLM: ", "scoring", "intervals", "reference", "report"),
-    *("reading by ", "warning: ", "isolation: "),
+    *("reading by ", "warning: ", "isolation: ", "checking the run: ", "reading the results: "),
 )
 """Beginnings of our lines on stderr."""
 
@@ -61,7 +61,7 @@ def test_a_light_run_prints_only_our_lines(tmp_path: Path) -> None:
 
 
 def test_verbose_is_an_option_of_what_starts_engines(tmp_path: Path) -> None:
-    for command in ("run", "score", "report", "doctor", "demo"):
+    for command in ("run", "score", "report", "calibrate", "doctor", "demo"):
         done = in_pipe(["-m", "sfr_eval", command, "--help"], tmp_path)
         assert "--verbose" in done.stdout, command
 

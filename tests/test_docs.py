@@ -25,7 +25,8 @@ def commands(text: str) -> Iterator[str]:
     """Every `sfr-eval ...` line of a page: in its shell blocks, and in the running text."""
     for language, block in _FENCE.findall(text):
         if language == "sh":
-            yield from (line for line in block.splitlines() if line.startswith("sfr-eval "))
+            lines = block.replace("\\\n", " ").splitlines()
+            yield from (line for line in lines if line.startswith("sfr-eval "))
     for command in _INLINE.findall(_FENCE.sub("", text)):
         if "..." not in command:
             yield command
@@ -42,8 +43,11 @@ def parse(command: str) -> None:
 
 
 def test_commands_are_found() -> None:
-    page = "`sfr-eval ls`\n```sh\nsfr-eval run --model m\n# sfr-eval\n```\n`sfr-eval run ...`"
-    assert list(commands(page)) == ["sfr-eval run --model m", "sfr-eval ls"]
+    page = "`sfr-eval ls`\n```sh\nsfr-eval run \\\n --model m\n# sfr-eval\n```\n`sfr-eval run ...`"
+    assert [shlex.join(shlex.split(c)) for c in commands(page)] == [
+        "sfr-eval run --model m",
+        "sfr-eval ls",
+    ]
     assert len(COMMANDS) > 20
 
 
@@ -82,6 +86,26 @@ def docs_script(name: str) -> ModuleType:
 def test_the_replies_page_is_what_its_script_writes() -> None:
     script = docs_script("persona_replies")
     assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run persona_replies.py again"
+
+
+def test_the_readme_quotes_what_its_figure_plots() -> None:
+    script = docs_script("readme_figure")
+    table = script.rows()
+    highest = {
+        (checkpoint, objective): max(
+            distinct
+            for _, _, distinct, _ in script.curve(table, checkpoint=checkpoint, objective=objective)
+        )
+        for checkpoint in script.CHECKPOINTS
+        for objective in script.OBJECTIVES
+    }
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    quoted = {("last", "sfr"): 0.93, ("last", "cka"): 1.15, ("last", "mtp"): 1.00}
+    for (checkpoint, objective), number in {**quoted, ("best", "sfr"): 0.03}.items():
+        plotted = highest[checkpoint, objective] - highest[checkpoint, "ce"]
+        # The caption takes each training at its own best temperature, the figure the mean at each.
+        assert plotted == pytest.approx(number, abs=0.03)
+        assert f"{number:.2f} ±" in readme
 
 
 def test_the_curves_of_the_metrics_are_those_of_the_calibration() -> None:

@@ -23,7 +23,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/pipeline": "draw job preflight reference score",
     "sfr_eval/report": (
         "hidden_maps hidden_two_runs layer_profiles over_temperature page pass_at_k "
-        "repetitions replies similarity tables token_curves verdict"
+        "similarity tables token_curves verdict"
     ),
     "sfr_eval/samplers": "rows subject",
     "sfr_eval/sandbox": "attempt detect evalplus evalplus_inputs grade host isolation run types",

@@ -2,7 +2,7 @@
 
 python docs/scripts/readme_figure.py
 
-Everything that the README's caption quotes is in the same table: `tests/test_docs.py` compares them.
+`tests/test_docs.py` compares what the README's caption quotes with what is drawn here.
 """
 
 import csv

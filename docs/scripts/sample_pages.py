@@ -4,7 +4,7 @@ python docs/scripts/sample_pages.py FOLDER     # the two pages, to look at
 
 mkdocs loads this file as a hook (mkdocs.yml). The pages are not committed: they would be a megabyte
 of old templates in every clone. Nothing is loaded but the sentence encoder; the "models" are the
-simulator without and with a collapse. It takes about a minute on two idle cores.
+simulator without and with a collapse. It takes two minutes of CPU time.
 """
 
 import os
@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mkdocs.structure.files import Files
 
-ROOT = Path(__file__).parents[2]
 RUN = (
     *("run", "--suite", "persona", "--limit", "10", "--samples", "8"),
     *("--temperatures", "0.4,0.7,1.0,1.3"),
 )
-MODELS = {"base": "world:", "tuned": "world:cross=0.5,within=0.4"}
+MODELS = {"base": "world:cross=0,within=0", "tuned": "world:cross=0.5,within=0.4"}
 LARGEST = 2_500_000
 """Bytes that a page may have."""
 
@@ -32,15 +31,13 @@ _made: dict[str, bytes] = {}  # `mkdocs serve` builds often; the pages are made 
 def sample_pages(folder: Path) -> dict[str, bytes]:
     """Run both models and compare them in `folder`. Returns name -> page."""
     for name, model in MODELS.items():
-        base = ("--base-run", str(folder / "base")) if name != "base" else ()
-        _command(*RUN, "--model", model, "--output", str(folder / name), *base)
-    _command(
-        *("compare", *(str(folder / name) for name in MODELS)),
-        *("--output", str(folder / "compare")),
-    )
+        base = ("--base-run", "runs/base") if name != "base" else ()
+        _command(folder, *RUN, "--model", model, "--output", f"runs/{name}", *base)
+    runs = [f"runs/{name}" for name in MODELS]
+    _command(folder, "compare", *runs, "--output", "runs/compare")
     pages = {
-        "sample/report.html": (folder / "tuned" / "report.html").read_bytes(),
-        "sample/compare.html": (folder / "compare" / "compare.html").read_bytes(),
+        "sample/report.html": (folder / "runs" / "tuned" / "report.html").read_bytes(),
+        "sample/compare.html": (folder / "runs" / "compare" / "compare.html").read_bytes(),
     }
     for name, page in pages.items():
         if len(page) > LARGEST:
@@ -48,11 +45,11 @@ def sample_pages(folder: Path) -> dict[str, bytes]:
     return pages
 
 
-def _command(*arguments: str) -> None:
+def _command(folder: Path, *arguments: str) -> None:
     environment = {"HF_HUB_OFFLINE": "1", **os.environ}
     command = [sys.executable, "-m", "sfr_eval", *arguments]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     if done.returncode:
         lines = done.stdout.decode(errors="replace").splitlines()

@@ -120,7 +120,7 @@
   // 36 runs differ: six colours, and for each six more the marker and the dash move on.
   const DASHES = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2"];
   charts.colour = function (series) {
-    return series.quiet ? "var(--quiet)" : "var(--run-" + series.number % 6 + ")";
+    return series.colour || (series.quiet ? "var(--quiet)" : "var(--run-" + series.number % 6 + ")");
   };
   charts.dash = function (number, line) {
     if (line === "dashed") return "6 4";

@@ -20,14 +20,14 @@
   }
   // The drawing as a document of its own: title and legend inside, in the colours of paper.
   function drawing(view) {
-    const width = Math.max(240, view.width);
+    const width = Math.min(Math.max(240, view.width),
+      Math.max(view.used || Infinity, 90 + charts.width(title(view)) * 1.3));
     const top = LINE + 10;
     const sheet = svg("svg", { xmlns: "http://www.w3.org/2000/svg", "font-size": charts.SIZE,
       "font-family": "system-ui, 'DejaVu Sans', sans-serif" });
     svg("rect", { width: "100%", height: "100%", fill: "var(--card)" }, sheet);
-    const about = view.kind.about ? ", " + view.kind.about() : "";
     svg("text", { x: 8, y: LINE, "font-size": 14, "font-weight": 600, fill: "var(--ink)" }, sheet,
-      charts.cut(view.title + about, width - 60));
+      charts.cut(title(view), width - 60));
     const body = svg("g", { transform: "translate(0 " + top + ")" }, sheet);
     Array.from(view.svg.children).forEach(function (one) {
       if (one !== view.over) body.append(one.cloneNode(true));
@@ -119,7 +119,7 @@
     return known(cell.value) ? charts.plusMinus(cell.value, cell.low, cell.high) : "\u2013";
   }
   function title(view) {
-    return view.title + (view.kind.about ? ", " + view.kind.about() : "");
+    return (view.title + (view.kind.about ? ", " + view.kind.about() : "")).replace(/\s+/g, " ");
   }
   function latex(view) {
     const escapes = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
@@ -162,7 +162,7 @@
   function bibtex(view) {
     const axes = view.plot ? [view.plot.x, view.plot.y] : view.chart.rows || [];
     const metrics = axes.map(function (one) { return one.metric; }).filter(Boolean);
-    const note = "Figure ``" + view.title.replace(/[{}\\]/g, "") + "''" + (metrics.length ?
+    const note = "Figure ``" + title(view).replace(/[{}\\]/g, "") + "''" + (metrics.length ?
       "; metrics " + metrics.join(", ").replace(/_/g, "\\_") + " as defined in docs/metrics" : "");
     return ["@software{sfr_eval,", "  title = {sfr-eval: style collapse of fine-tuned language models},",
       "  version = {" + version() + "},", "  note = {" + note + "}", "}", ""].join("\n");
@@ -216,7 +216,7 @@
         });
       }
       const large = view.figure.classList.contains("large");
-      if (view.figure.parentNode.classList.contains("plots")) {
+      if (view.chart.kind === "xy" && view.figure.parentNode.classList.contains("plots")) {
         action(large ? "Smaller" : "Larger", function () { view.figure.classList.toggle("large"); });
       }
       action("Save as PNG", function () { png(view); });

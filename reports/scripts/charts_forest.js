@@ -8,6 +8,7 @@
   charts.kinds.forest = function (view) {
     const chart = view.chart;
     const numbers = new Map();
+    chart.rows.forEach(function (row) { row.marks = row.marks || []; });
     chart.rows.forEach(function (row) {
       row.marks.forEach(function (one) { numbers.set(one.series, one); });
     });

@@ -137,6 +137,7 @@
           charts.cut(chart.columns[j], fits));
         });
       }
+      view.used = left + Math.max(cell * columns.length, 220) + 12;
       return scale(left, bottom + below + 12, Math.min(220, width - left - 8), range);
     }
     function scale(x, y, width, range) {

@@ -17,9 +17,9 @@
         return Object.assign({}, one, { reversed: one.direction === "lower" });
       };
       return { title: source.title, x: axis(chosen.x), y: axis(chosen.y),
-        series: source.series.map(function (series) {
+        series: (source.series || []).map(function (series) {
           const points = [], turns = [];
-          series.points.forEach(function (point, i) {
+          (series.points || []).forEach(function (point, i) {
             if (!point[chosen.x] || !point[chosen.y]) return;
             [chosen.x, chosen.y].forEach(function (metric) {
               if ((series.turns || {})[metric] === i) turns.push(points.length);

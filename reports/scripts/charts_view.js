@@ -203,7 +203,9 @@
       else if (found.far < HIT) open(found.mark);
     });
     drawing.addEventListener("dblclick", function () { unzoom(view); });
-    drawing.addEventListener("blur", function () { show(view, null, ""); });
+    drawing.addEventListener("blur", function (event) {
+      if (!view.tip.contains(event.relatedTarget)) show(view, null, "");
+    });
     drawing.addEventListener("keydown", function (event) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const key = event.key;

@@ -14,8 +14,7 @@
       if (!one.name) return;
       const first = byKey.get(key(one));
       if (!first || first.thin) {
-        byKey.set(key(one), { key: key(one), name: key(one), number: one.number, line: one.line,
-          marker: one.marker, quiet: one.quiet, thin: one.thin });
+        byKey.set(key(one), Object.assign({}, one, { key: key(one), name: key(one) }));
       }
     });
     return Array.from(byKey.values());
@@ -29,6 +28,8 @@
 
   charts.kinds.xy = function (view) {
     view.plot = view.chart;
+    view.plot.series = view.plot.series || [];  // the JSON leaves out what is empty
+    view.plot.series.forEach(function (one) { one.points = one.points || []; });
     view.entries = entries(view.plot.series);
     view.log = { x: view.plot.x.log, y: view.plot.y.log };
     let frame, x, y, shown;

@@ -9,6 +9,7 @@
   const bar = document.querySelector(".pick-bar");
   const choices = Array.from(box.querySelectorAll(".run-choice"));
   const columns = Array.from(box.querySelectorAll(".run-column"));
+  const all = document.querySelector(".run-all");
   const said = document.querySelector(".run-said");
 
   // Rows that a chooser leaves out; the filter of tables.js hides others.
@@ -18,11 +19,18 @@
         return choice.value && row.dataset[choice.dataset.key] !== choice.value;
       }));
     });
+  }
+  // The first rows are laid out at once, the others when something is looked for.
+  function showAll() {
+    table.classList.add("whole");
+    all.hidden = true;
     count();
   }
   function count() {
+    const whole = table.classList.contains("whole");
     const shown = rows.filter(function (row) {
-      return !row.hidden && !row.classList.contains("out");
+      return !row.hidden && !row.classList.contains("out") &&
+        (whole || !row.classList.contains("later"));
     }).length;
     said.textContent = "Showing " + shown.toLocaleString("en") + " of " +
       rows.length.toLocaleString("en") + (rows.length === 1 ? " row." : " rows.");
@@ -59,9 +67,17 @@
   document.addEventListener("DOMContentLoaded", function () {
     box.querySelectorAll(".control").forEach(function (one) { one.hidden = false; });
     box.querySelector(".columns").hidden = false;
-    table.querySelectorAll(".run-pick").forEach(function (one) { one.hidden = false; });
-    choices.forEach(function (one) { one.addEventListener("change", choose); });
-    document.addEventListener("sfr-shown", count);
+    choices.forEach(function (one) {
+      one.addEventListener("change", function () {
+        choose();
+        showAll();
+      });
+    });
+    // tables.js sorts and filters: rows are moved, or hidden.
+    new MutationObserver(showAll).observe(table.tBodies[0],
+      { childList: true, subtree: true, attributes: true, attributeFilter: ["hidden"] });
+    all.hidden = !table.querySelector(".later");
+    all.addEventListener("click", showAll);
     const before = remembered();
     columns.forEach(function (one) {
       if (one.value in before) one.checked = before[one.value];
@@ -79,7 +95,7 @@
         pick(Number(event.target.value), event.target.checked);
       }
     });
-    choose();
+    count();
     if (data.runs.length) sfr.drawHistories();
   });
 })();

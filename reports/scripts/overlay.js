@@ -206,26 +206,10 @@
     table.replaceChildren(top, body);
   }
 
-  function copy(text, done) {
-    function byHand() {
-      const area = element("textarea");
-      area.value = text;
-      document.body.append(area);
-      area.select();
-      done(document.execCommand("copy"));
-      area.remove();
-    }
-    if (navigator.clipboard) {
-      navigator.clipboard.writeText(text).then(function () { done(true); }, byHand);
-    } else {
-      byHand();
-    }
-  }
   const button = box.querySelector(".copy-command");
   button.addEventListener("click", function () {
-    copy(box.querySelector(".command").textContent, function (worked) {
+    sfr.copy(box.querySelector(".command").textContent).then(function (worked) {
       button.textContent = worked ? "Copied" : "Not copied";
-      button.focus();
       setTimeout(function () { button.textContent = "Copy"; }, 2000);
     });
   });

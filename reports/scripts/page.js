@@ -69,7 +69,6 @@
           var whole = box.parentElement;  // with its tools, see tables.js
           if (whole.classList.contains("table")) whole.parentElement.hidden = box.hidden;
         });
-        document.dispatchEvent(new Event("sfr-shown"));
       }
       select.closest(".control").hidden = false;
       select.addEventListener("change", show);

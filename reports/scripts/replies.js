@@ -132,9 +132,9 @@
         return SAFE.test(value(key));
       }).map(function (key) {
         var to = key === "temperature" ? Number(value(key)) : '"' + value(key) + '"';
-        return "(s." + key + " == " + to + ")";
+        return '(s["' + key + '"] == ' + to + ")";
       });
-      if (SAFE.test(data.suite)) rules.unshift('(s.suite == "' + data.suite + '")');
+      if (SAFE.test(data.suite)) rules.unshift('(s["suite"] == "' + data.suite + '")');
       missing.append(data.shown + " of " + data.total +
         " replies are in this page. In the run's folder, this shows the others: ");
       missing.append(element("code", "", "python -c 'import sfr_eval; s = sfr_eval.load(\".\")" +
@@ -146,7 +146,7 @@
       browser.finder = text.finder(value("text"), value("regex") === "1");
       var candidates = data.prompts.filter(isShown);
       var shown = sorted(candidates.filter(matches));
-      elsewhere(shown.length > 0);
+      elsewhere(shown.length > 0 || browser.finder.error !== "");
       if (browser.finder.error) {
         said.textContent = "Not a regular expression: " + browser.finder.error;
         list.replaceChildren();

@@ -7,7 +7,7 @@
   "use strict";
   var sfr = window.sfr, element = sfr.element;
   var MANY = 8;  // rows from which a filter is worth its place
-  var SIGNS = { ascending: "▲", descending: "▼", "": "↕" };
+  var SIGNS = { ascending: "▲", descending: "▼", "": "⇅" };
 
   // What a cell says, without what only makes room.
   sfr.cellText = function (cell) {
@@ -62,7 +62,7 @@
       var button = element("button", "sort", SIGNS[""]);
       button.type = "button";
       button.setAttribute("aria-label", "Sort by " + (name || "name"));
-      cell.append(" ", button);
+      cell.append("\u00a0", button);
       cell.classList.add("sortable");
       cell.addEventListener("click", function (event) {
         if (event.target.closest("a")) return;
@@ -98,7 +98,6 @@
         all += rowsOf(body).length;
       });
       if (said) said.textContent = words ? seen + " of " + all + " rows" : "";
-      document.dispatchEvent(new Event("sfr-shown"));
     }
     [...table.tBodies].forEach(function (body) {
       var head = body.rows[0] && body.rows[0].classList.contains("part") && body.rows[0].cells[0];
@@ -161,9 +160,7 @@
       place.textContent = beyond > 1 ? "↔ more columns: scroll sideways" : "";
     }
     box.addEventListener("scroll", look, { passive: true });
-    document.addEventListener("sfr-shown", look);
-    if (window.ResizeObserver) new ResizeObserver(look).observe(box);
-    look();
+    new ResizeObserver(look).observe(box);  // at once, and when it comes to be shown
   }
 
   document.querySelectorAll(".scroll").forEach(function (box) {

@@ -22,6 +22,7 @@ from sfr_eval.comparison.mismatch import Mismatch, conditions, mismatches
 from sfr_eval.comparison.pairing import shared_temperatures, unequal_prompts
 from sfr_eval.comparison.replicates import Replicated, measure_groups
 from sfr_eval.comparison.result import Comparison, Group, Pair, SuiteComparison
+from sfr_eval.comparison.run_pairs import place_of
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.comparison.warnings import warnings
@@ -38,8 +39,10 @@ def compare_groups(
     metrics: Sequence[str] | None = None,
     primary: PrimaryFamily | str | None = None,
     margin: float = MARGIN,
+    base: Folder | None = None,
 ) -> Comparison:
-    """Compare groups of scored runs, name -> run folders, all further ones with the first.
+    """Compare groups of scored runs, name -> run folders, all others with the first, or with the
+    group that `base` names, or one of whose runs it is.
 
     The runs of a group are trainings of one recipe with different seeds. Verdicts are about the
     recipes, over trainings and queries; about the one training, where a group has no other.
@@ -48,6 +51,8 @@ def compare_groups(
     for two runs of the same weights in one group.
     """
     opened = open_groups(groups)
+    if base is not None:
+        opened.insert(0, opened.pop(_place_of(base, opened)))
     runs = tuple(run for group in opened for run in group.runs)
     if isinstance(primary, str):
         primary = PrimaryFamily.parse(primary)
@@ -72,6 +77,15 @@ def compare_groups(
         runs=runs,
         groups=tuple(_group(group, drafts) for group in opened),
     )
+
+
+def _place_of(base: Folder, groups: Sequence[RunGroup]) -> int:
+    names = [group.name for group in groups]
+    if str(base) in names:
+        return names.index(str(base))
+    runs = [(place, run) for place, group in enumerate(groups) for run in group.runs]
+    labels = [names[place] for place, _ in runs]
+    return runs[place_of(base, labels, [run.folder for _, run in runs])][0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,53 +1,44 @@
-"""Figures of several runs on the same axes: trade-offs with bands, and groups of trainings."""
+"""Figures of several runs on the same axes: the plane of all measures, trade-offs, and metrics over
+temperature, of runs or of groups of trainings."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from sfr_eval.comparison.differences import compared_metrics, headlines
 from sfr_eval.comparison.group_estimates import GroupEstimate
-from sfr_eval.comparison.matched import axes, band, pareto_optimal, run_curve
+from sfr_eval.comparison.matched import axes as pairs_of
 from sfr_eval.comparison.over_decoder import over_decoder
 from sfr_eval.comparison.result import Group
 from sfr_eval.comparison.runs import ScoredRun
-from sfr_eval.metrics.sweep import Curve
-from sfr_eval.metrics.table import direction, label, metric_info
-from sfr_eval.report.figures import (
-    COLOURS,
-    MARKERS,
-    Figure,
-    Point,
-    columns_of,
-    label_temperatures,
-)
+from sfr_eval.metrics.table import label
+from sfr_eval.report.axes import TEMPERATURE, band, better, metric_axis, temperature_axis
+from sfr_eval.report.charts.chart import PlaneChart, PlaneSeries, Point, Series, XYChart
+from sfr_eval.report.charts.plane import both, pair
+from sfr_eval.report.figures import Figure
 from sfr_eval.report.over_temperature import over_temperature
+from sfr_eval.report.trade_off import WIDE, plane_axes, plane_axis, plane_series
+from sfr_eval.stats.frontier import frontier
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-HOLLOW, FRONTIER = "#ffffff", "#555555"
-
-_NUMBERS = ("temperature", "quality", "diversity", "diversity_low", "diversity_high", "beaten")
+_ENDS = ("value", "low", "high")
 
 _Shape = dict[str, Any]
-"""column -> value; None where a point or a level of the band has none"""
+"""column -> value"""
 
 
 def figures(
     runs: Sequence[ScoredRun], suite: str, *, groups: Sequence[Group] = ()
 ) -> dict[str, list[Figure]]:
     """Return kind of plot -> its figures, which share a file. The runs of a group have one colour,
-    and over temperature the group has a band."""
+    and the group has its mean with an interval."""
     metrics = compared_metrics(runs, suite)
-    plots = trade_offs(runs, suite, metrics=metrics, groups=groups)
+    plots = {"trade_off": trade_off(plane(runs, suite, groups=groups), suite, metrics=metrics)}
     if groups:
         over = groups_over_temperature(groups, suite, headlines(metrics))
-        return {"trade_off": plots, "over_temperature": list(over)}
-    return {
-        "trade_off": plots,
+        return plots | {"over_temperature": list(over)}
+    return plots | {
         "over_temperature": over_temperature(
             {run.label: run.suites[suite] for run in runs}, headlines(metrics)
         ),
@@ -55,144 +46,169 @@ def figures(
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Line:
-    """The mean curve of one run, its band, and which of its points are Pareto-optimal."""
-
-    run: str
-    colour: str
-    marker: str
-    name: str | None  # in the legend
-    curve: Curve
-    band: Sequence[Mapping[str, float]]
-    optimal: Sequence[bool]
-
-    @property
-    def points(self) -> list[Point]:
-        """(temperature, diversity, quality) of each point."""
-        sides = (self.curve.diversities, self.curve.qualities)
-        diversities, qualities = (side.mean(axis=0).tolist() for side in sides)
-        return list(zip(self.curve.temperatures, diversities, qualities, strict=True))
-
-
-def trade_offs(
-    runs: Sequence[ScoredRun],
-    suite: str,
-    *,
-    metrics: Sequence[str],
-    groups: Sequence[Group] = (),
-) -> list[Figure]:
-    """Return quality against diversity, all runs together, for each pair of metrics."""
-    owners = {label: group.name for group in groups for label in group.runs}
-    names = [owners.get(run.label, run.label) for run in runs]
-    places = [group.name for group in groups] or names
-    plots = []
-    for quality, diversity in axes(metrics):
-        curves = [run_curve(run, suite, quality, diversity) for run in runs]
-        if all(curve.queries and curve.temperatures for curve in curves):
-            optimal = pareto_optimal(curves)
-            lines = [
-                _Line(
-                    run=run.label,
-                    colour=COLOURS[places.index(names[number]) % 6],
-                    marker=_marker(places.index(names[number])),
-                    name=names[number] if names.index(names[number]) == number else None,
-                    curve=curves[number],
-                    # Bands of queries alone would hide how far the trainings are apart.
-                    band=() if groups else band(curves[number]),
-                    optimal=optimal[number],
-                )
-                for number, run in enumerate(runs)
-            ]
-            plots.append(_trade_off(lines, suite))
-    return plots
+def plane(
+    runs: Sequence[ScoredRun], suite: str, *, groups: Sequence[Group] = ()
+) -> list[PlaneSeries]:
+    """Return the points of each run; of groups the mean of each with its interval, and a thin curve
+    for each training."""
+    metrics = compared_metrics(runs, suite)
+    if not groups:
+        return [_run(run, suite, metrics, number=number) for number, run in enumerate(runs)]
+    series = [_group(group, suite, number=number) for number, group in enumerate(groups)]
+    places = {run: number for number, group in enumerate(groups) for run in group.runs}
+    for run in runs:
+        number = places[run.label]
+        if len(groups[number].runs) > 1:
+            one = _run(run, suite, metrics, number=number)
+            name = groups[number].name
+            series.append(replace(one, name="", thin=True, group=name, turns={}))
+    return series
 
 
-def _marker(place: int) -> str:
-    """Return the marker of a run; with more runs than colours, none has colour and marker of
-    another."""
-    return MARKERS[(place + place // 6) % 6]
+def _run(run: ScoredRun, suite: str, metrics: Sequence[str], *, number: int) -> PlaneSeries:
+    sweeps = {metric: run.suites[suite].sweep(metric) for metric in metrics}
+    return plane_series(sweeps, name=run.label, number=number)
 
 
-def _trade_off(lines: Sequence[_Line], suite: str) -> Figure:
-    quality, diversity = lines[0].curve.quality, lines[0].curve.diversity
-    info = metric_info(diversity)
-    turned = "1 - " if info is not None and info.direction == "lower" else ""
+def _group(group: Group, suite: str, *, number: int) -> PlaneSeries:
+    estimates = [estimate for estimate in group.estimates if estimate.suite == suite]
+    temperatures = sorted({estimate.temperature for estimate in estimates})
+    points: dict[float, dict[str, tuple[float, float | None, float | None]]] = {
+        t: {} for t in temperatures
+    }
+    for e in estimates:
+        points[e.temperature][e.metric] = (e.value, e.low, e.high)
+    return PlaneSeries(
+        name=group.name,
+        number=number,
+        points=tuple(points.values()),
+        labels=tuple(f"T={t:g}" for t in temperatures),
+        group=group.name,
+        replies=tuple({"temperature": t} for t in temperatures),
+    )
 
-    def draw(ax: "Axes") -> None:
-        _draw_frontier(ax, lines)
-        for line in lines:
-            _draw_line(ax, line)
-        ax.set_xlabel(f"{turned}{label(diversity)}\ndiversity; higher is better")
-        ax.set_ylabel(f"{label(quality)}\nquality; higher is better")
-        ax.margins(x=0.12, y=0.12)
-        ax.legend(loc="best")
-        label_temperatures(ax, [line.points for line in lines if line.name is not None])
 
-    shape = {
-        "suite": suite,
-        "run": None,
-        "kind": None,
-        "quality_metric": quality,
-        "diversity_metric": f"{turned}{diversity}",
-    } | dict.fromkeys(_NUMBERS)
+def trade_off(series: Sequence[PlaneSeries], suite: str, *, metrics: Sequence[str]) -> list[Figure]:
+    """Return all runs in the plane of any two measures, and for the files quality against diversity
+    for each pair that belongs together."""
+    figures = [
+        _pair(series, suite, quality=y, diversity=x)
+        for y, x in pairs_of(metrics)
+        if all(both(one, x, y) for one in series)
+    ]
+    if not figures:
+        return []
+    first = figures[0]
+    assert isinstance(first.chart, XYChart)
+    shown = plane_axes([m for m in metrics if any(m in p for one in series for p in one.points)])
+    own = {axis.metric for axis in shown}
+    ends = [axis for axis in (first.chart.x, first.chart.y) if axis.metric not in own]
+    axes = (*shown, *ends)
+    chart = PlaneChart(
+        title="Quality, style and variety",
+        x=first.chart.x.metric,
+        y=first.chart.y.metric,
+        axes=axes,
+        series=tuple(_only(one, [axis.metric for axis in axes]) for one in series),
+    )
+    return [replace(first, title=chart.title, chart=chart, size=WIDE, in_files=tuple(figures))]
+
+
+def _only(series: PlaneSeries, metrics: Sequence[str]) -> PlaneSeries:
+    points = tuple({m: point[m] for m in metrics if m in point} for point in series.points)
+    turns = {m: turn for m, turn in series.turns.items() if m in metrics}
+    return replace(series, points=points, turns=turns)
+
+
+def _pair(series: Sequence[PlaneSeries], suite: str, *, quality: str, diversity: str) -> Figure:
+    x, y = plane_axis(diversity), plane_axis(quality)
+    chart = PlaneChart(title="", x=diversity, y=quality, axes=(x, y), series=tuple(series))
+    optimal = pareto_optimal(series, x=diversity, y=quality)
+    drawn = pair(
+        chart, optimal=[() if one.thin else o for one, o in zip(series, optimal, strict=True)]
+    )
+    named = [(one, o) for one, o in zip(series, optimal, strict=True) if not one.thin]
     counts = " ".join(
-        f"{line.run}: {sum(line.optimal)} of {len(line.optimal)} temperatures are Pareto-optimal."
-        for line in lines
+        f"{one.name}: {sum(o)} of {len(o)} temperatures are Pareto-optimal." for one, o in named
     )
     return Figure(
         title=f"{label(quality)} against {label(diversity)}",
         description=(
             f"{label(quality)} against {label(diversity)}. {counts} Hollow points are not "
-            "Pareto-optimal"
-            + (
-                "; bands are 95 % for the diversity at a quality."
-                if any(line.band for line in lines)
-                else "."
-            )
+            "Pareto-optimal; bands and bars are 95 % intervals."
         ),
-        rows=[*_point_rows(lines, shape), *_band_rows(lines, shape)],
-        draw=draw,
+        rows=list(_rows(series, optimal, suite, quality=quality, diversity=diversity)),
+        chart=replace(drawn, series=(*_common(drawn, len(named)), *drawn.series)),
     )
 
 
-def _draw_line(ax: "Axes", line: _Line) -> None:
-    colour = line.colour
-    levels, low, high = columns_of(line.band, "level", "low", "high")
-    ax.fill_betweenx(levels, low, high, color=colour, alpha=0.18, linewidth=0)
-    _, *places = np.array(line.points).T
-    optimal = np.array(line.optimal)
-    ax.plot(*places, "-", color=colour)
-    for chosen, face, name in ((optimal, colour, line.name), (~optimal, HOLLOW, None)):
-        x, y = (values[chosen] for values in places)
-        ax.plot(x, y, line.marker, color=colour, markerfacecolor=face, label=name)
+def pareto_optimal(series: Sequence[PlaneSeries], *, x: str, y: str) -> list[list[bool]]:
+    """Return for each point with both values whether it is Pareto-optimal among the points of all:
+    none is at least as good on both axes and better on one. Trainings of a group are not among
+    them, since its mean stands for them."""
+    signs = [-1 if better(metric) == "lower" else 1 for metric in (x, y)]
+    places = [
+        [[sign * one.points[i][m][0] for sign, m in zip(signs, (x, y), strict=True)] for i in own]
+        for one in series
+        for own in [both(one, x, y)]
+    ]
+    all_places = np.array(
+        [point for one, own in zip(series, places, strict=True) if not one.thin for point in own]
+    )
+    best = set(frontier(all_places[:, 1], all_places[:, 0]))
+    numbers = iter(range(len(all_places)))
+    return [
+        [False] * len(own) if one.thin else [next(numbers) in best for _ in own]
+        for one, own in zip(series, places, strict=True)
+    ]
 
 
-def _draw_frontier(ax: "Axes", lines: Sequence[_Line]) -> None:
-    """Join the Pareto-optimal points of all runs: what is to be had by any of them."""
+def _common(chart: XYChart, runs: int) -> list[Series]:
+    """Return the line through the Pareto-optimal points of all runs: what is to be had by any."""
     best = sorted(
-        point[1:]
-        for line in lines
-        for point, optimal in zip(line.points, line.optimal, strict=True)
-        if optimal
+        (point.x, point.y)
+        for one in chart.series
+        if one.marker == "run"
+        for point in one.points
+        if not point.hollow
     )
-    if len(lines) > 1 and len(best) > 1:
-        ax.plot(*np.array(best).T, ":", color=FRONTIER, label="common frontier", zorder=1)
+    if runs < 2 or len(best) < 2:
+        return []
+    points = tuple(Point(x=x, y=y) for x, y in best)
+    return [
+        Series(
+            name="common frontier",
+            number=0,
+            points=points,
+            line="dotted",
+            marker="none",
+            quiet=True,
+        )
+    ]
 
 
-def _point_rows(lines: Sequence[_Line], shape: _Shape) -> Iterator[_Shape]:
-    for line in lines:
-        for (t, diversity, quality), optimal in zip(line.points, line.optimal, strict=True):
-            place = {"temperature": t, "quality": quality, "diversity": diversity}
-            yield shape | {"run": line.run, "kind": "point"} | place | {"beaten": not optimal}
-
-
-def _band_rows(lines: Sequence[_Line], shape: _Shape) -> Iterator[_Shape]:
-    for line in lines:
-        for row in line.band:
-            place = {"quality": row["level"], "diversity": row["value"]}
-            ends = {"diversity_low": row["low"], "diversity_high": row["high"]}
-            yield shape | {"run": line.run, "kind": "band"} | place | ends
+def _rows(
+    series: Sequence[PlaneSeries],
+    optimal: Sequence[Sequence[bool]],
+    suite: str,
+    *,
+    quality: str,
+    diversity: str,
+) -> Iterator[_Shape]:
+    for one, marks in zip(series, optimal, strict=True):
+        for i, best in zip(both(one, diversity, quality), marks, strict=True):
+            row: _Shape = {
+                "suite": suite,
+                "run": one.name or one.group,
+                "kind": "training" if one.thin else "point",
+                "quality_metric": quality,
+                "diversity_metric": diversity,
+                "temperature": float(one.labels[i].removeprefix("T=")),
+            }
+            for role, metric in (("quality", quality), ("diversity", diversity)):
+                ends = zip(_ENDS, one.points[i][metric], strict=True)
+                row |= {role if key == "value" else f"{role}_{key}": end for key, end in ends}
+            yield row | {"beaten": None if one.thin else not best}
 
 
 def groups_over_temperature(
@@ -212,26 +228,6 @@ def groups_over_temperature(
 def _groups_figure(
     groups: Sequence[Group], sweeps: Mapping[str, Sequence[GroupEstimate]], suite: str, metric: str
 ) -> Figure:
-    def draw(ax: "Axes") -> None:
-        for number, (name, sweep) in enumerate(sweeps.items()):
-            if not sweep:
-                continue
-            colour, marker = COLOURS[number % 6], MARKERS[number % 6]
-            places = [estimate.temperature for estimate in sweep]
-            low, high = (
-                [e.value if end(e) is None else end(e) for e in sweep]
-                for end in (attrgetter("low"), attrgetter("high"))
-            )
-            ax.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
-            for means in zip(*(estimate.runs for estimate in sweep), strict=True):
-                ax.plot(places, means, "-", color=colour, linewidth=0.6, alpha=0.8)
-            values = [estimate.value for estimate in sweep]
-            ax.plot(places, values, f"-{marker}", color=colour, label=name)
-        ax.legend(loc="best")
-        ax.set_title(label(metric))
-        ax.set_xlabel("temperature")
-        ax.set_ylabel(direction(metric) or "neither way is better")
-
     described = "; ".join(
         f"{name}, mean of {len(group.runs)} training(s): "
         + ", ".join(f"{e.value:.3g} at T = {e.temperature:g}" for e in sweeps[name])
@@ -242,8 +238,47 @@ def _groups_figure(
         title=label(metric),
         description=f"{label(metric)}: {described}.",
         rows=[row for group in groups for row in _group_rows(group, sweeps[group.name])],
-        draw=draw,
+        chart=XYChart(
+            title=label(metric),
+            x=temperature_axis(),
+            y=metric_axis(metric, named=False),
+            series=tuple(
+                one
+                for number, group in enumerate(groups)
+                for one in _group_series(group, sweeps[group.name], number=number)
+            ),
+            cursor=TEMPERATURE,
+        ),
     )
+
+
+def _group_series(group: Group, sweep: Sequence[GroupEstimate], *, number: int) -> Iterator[Series]:
+    if len(group.runs) > 1:
+        for values in zip(*(e.runs for e in sweep), strict=True):
+            marks = zip(sweep, values, strict=True)
+            yield Series(
+                name="",
+                number=number,
+                points=tuple(Point(x=e.temperature, y=value) for e, value in marks),
+                marker="none",
+                thin=True,
+                group=group.name,
+            )
+    points = tuple(
+        Point(
+            x=e.temperature,
+            y=e.value,
+            y_low=e.low,
+            y_high=e.high,
+            about=f"mean of {len(group.runs)} trainings" if len(group.runs) > 1 else "",
+            replies={"temperature": e.temperature},
+        )
+        for e in sweep
+    )
+    if points:
+        yield Series(
+            name=group.name, number=number, points=points, band=band(points), group=group.name
+        )
 
 
 def _group_rows(group: Group, sweep: Sequence[GroupEstimate]) -> Iterator[_Shape]:

@@ -2,7 +2,7 @@
 about, with their intervals."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sfr_eval.comparison.overview import (
     HEADLINES,
@@ -16,11 +16,8 @@ from sfr_eval.comparison.result import Comparison
 from sfr_eval.comparison.tables import call_words
 from sfr_eval.metrics.table import label, metric_info
 from sfr_eval.report.charts.chart import ForestChart, ForestMark, ForestRow
-from sfr_eval.report.figures import COLOURS, MARKERS, Figure
+from sfr_eval.report.figures import Figure
 from sfr_eval.report.numbers import Interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _TONES: dict[str, Any] = {"gain": "up", "loss": "down"}
 
@@ -46,7 +43,6 @@ def forest(comparison: Comparison, suite: str, temperature: float | None) -> lis
             title=chart.title,
             description=_description(chart, temperature),
             rows=list(_records(rows, sides)),
-            draw=lambda ax: _draw(ax, chart),
             size=(9.6, 0.9 + sum(0.2 + 0.11 * len(row.marks) for row in chart.rows)),
             chart=chart,
         )
@@ -110,26 +106,3 @@ def _description(chart: ForestChart, temperature: float | None) -> str:
         "primary family hold together (95 %); the others stand alone."
         + (f" {told}." if told else "")
     )
-
-
-def _draw(ax: "Axes", chart: ForestChart) -> None:
-    y = 0.0
-    ticks = []
-    for row in chart.rows:
-        height = len(row.marks)
-        ticks.append((y + (height - 1) / 2, row.label))
-        for mark in row.marks:
-            if mark.value is not None:
-                colour = COLOURS[mark.number % len(COLOURS)]
-                value = mark.value / row.scale
-                if mark.low is not None and mark.high is not None:
-                    ends = [mark.low / row.scale, mark.high / row.scale]
-                    ax.plot(ends, [y, y], "-", color=colour, linewidth=1.2)
-                marker = MARKERS[(mark.number + mark.number // 6) % 6]
-                ax.plot([value], [y], marker, color=colour, markersize=4)
-            y += 1
-        y += 1
-    ax.axvline(0.0, color="#222222", linewidth=0.8)
-    ax.set_yticks([place for place, _ in ticks], [name for _, name in ticks])
-    ax.invert_yaxis()
-    ax.set_xlabel(f"difference to {chart.base}, in parts of the metric's span")

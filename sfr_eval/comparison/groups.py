@@ -13,6 +13,7 @@ from sfr_eval.comparison.lengths import Side
 from sfr_eval.comparison.mismatch import Mismatch
 from sfr_eval.comparison.runs import ScoredRun, open_runs
 from sfr_eval.errors import UserError
+from sfr_eval.store.sweep_folder import expanded
 from sfr_eval.types import PromptKey
 
 Folder = str | os.PathLike[str]
@@ -67,6 +68,19 @@ def parse_groups(texts: Sequence[str]) -> dict[str, list[Path]]:
         if name in groups:
             raise UserError(f"--group {name}: named twice; list all its folders behind one `=`")
         groups[name] = [folder for part in parts for folder in _expanded(part, name)]
+    return groups
+
+
+def single_runs(folders: Sequence[Folder]) -> dict[str, list[Path]]:
+    """Return the runs that stand beside groups, each as a group of its own by its folder's name.
+    The folder of a sweep stands for the runs of its decoders. Raises UserError for two folders of
+    one name."""
+    groups: dict[str, list[Path]] = {}
+    for run in expanded(map(Path, folders)):
+        name = run.resolve().name
+        if name in groups:
+            raise UserError(f"compare {run}: {groups[name][0]} has this name, too; use --group")
+        groups[name] = [run]
     return groups
 
 

@@ -1,16 +1,14 @@
 """Metrics over the values of one filter, where the runs of one model differ in it alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.decoders.decoder import FILTERS
-from sfr_eval.metrics.table import direction, label
-from sfr_eval.report.figures import COLOURS, MARKERS, Figure, draw_estimates, leave_room
+from sfr_eval.metrics.table import label
+from sfr_eval.report.axes import band, metric_axis, points
+from sfr_eval.report.charts.chart import Axis, Series, XYChart
+from sfr_eval.report.figures import Figure
 from sfr_eval.types import Estimate
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 FEWEST = 3
 """Values that make a curve."""
@@ -60,17 +58,10 @@ def _figures(
 
 
 def _figure(curves: Curves, suite: str, metric: str, *, axis: str) -> Figure:
-    def draw(ax: "Axes") -> None:
-        for number, (t, curve) in enumerate(curves.items()):
-            style = number % len(COLOURS)
-            name, marker = f"T = {t:g}", MARKERS[style]
-            draw_estimates(ax, curve, colour=COLOURS[style], marker=marker, name=name)
-        ax.legend(loc="best")
-        ax.set_title(label(metric))
-        ax.set_xlabel(axis)
-        ax.set_ylabel(direction(metric) or "neither way is better")
-        leave_room(ax, [estimate for curve in curves.values() for estimate in curve.values()])
-
+    series = []
+    for number, (t, curve) in enumerate(curves.items()):
+        marks = points(curve, over_temperature=False)
+        series.append(Series(name=f"T = {t:g}", number=number, points=marks, band=band(marks)))
     described = "; ".join(
         f"T = {t:g}: "
         + ", ".join(f"{e.value:.3g} at {axis}={value:g}" for value, e in curve.items())
@@ -85,5 +76,11 @@ def _figure(curves: Curves, suite: str, metric: str, *, axis: str) -> Figure:
             for curve in curves.values()
             for value, estimate in curve.items()
         ],
-        draw=draw,
+        chart=XYChart(
+            title=label(metric),
+            x=Axis(label=axis),
+            y=metric_axis(metric, named=False),
+            series=tuple(series),
+            cursor=axis,
+        ),
     )

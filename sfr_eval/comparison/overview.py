@@ -174,5 +174,6 @@ def needs(rows: Sequence[MetricRow]) -> list[str]:
             t = row.temperature
             most = max(unsure, key=lambda one: (one.questions or 0, one.smallest_visible or 0.0))
             text = most.words.partition(": ")[2]
-            lines.append(f"{label(most.metric)} {'' if t is None else 'at '}{most.where}: {text}")
+            where = f"matched {label(row.matched)}" if t is None else f"T = {t:g}"
+            lines.append(f"{label(row.metric)} at {where}: {text}")
     return lines

@@ -34,7 +34,8 @@ from sfr_eval.comparison.terminal import beside
 from sfr_eval.metrics.table import direction, label, metric_info
 from sfr_eval.report import page
 from sfr_eval.report.figures import COLOURS, Figure
-from sfr_eval.report.replies import for_page, replies_address
+from sfr_eval.report.replies import replies_address
+from sfr_eval.report.reply_browser import browser_over_runs
 from sfr_eval.suites.stored import query_texts
 
 Drawn = Mapping[str, Mapping[str, Sequence[Figure]]]
@@ -124,10 +125,12 @@ def _section(
         "pairs": [_pair(one) for one in pairs],
         "trainings": list(training_rows(comparison, suite)),
         "plots": {kind: [page.inline(figure) for figure in group] for kind, group in drawn.items()},
-        "browser": for_page(
+        "browser": browser_over_runs(
+            {run.label: run.folder for run in runs},
             {run.label: [s for s in run.samples if s.suite == suite] for run in runs},
-            personas=runs[0].suites[suite].personas,
+            runs[0].suites[suite],
             queries=query_texts(runs[0].folder, runs[0].manifest, suite),
+            suites=len(suite_ids(comparison)),
         ),
     }
 

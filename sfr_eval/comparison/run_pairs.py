@@ -54,8 +54,7 @@ def place_of(base: Folder, labels: Sequence[str], folders: Sequence[Path]) -> in
     resolved = [folder.resolve() for folder in folders]
     if (here := Path(base).resolve()) in resolved:
         return resolved.index(here)
-    known = ", ".join(labels)
-    raise UserError(f"--base {base}: {did_you_mean(str(base), labels)}; the runs are {known}")
+    raise UserError(f"--base {base}: no such run; {did_you_mean(str(base), labels)}")
 
 
 def _by_decoder(

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sfr_eval.index.history import History, Training, histories
-from sfr_eval.index.leaderboard import ROLES, RULE, Leaderboard, leaderboards
+from sfr_eval.index.leaderboard import ROLES, RULE, Leaderboard, Rank, leaderboards
 from sfr_eval.index.payload import payload
 from sfr_eval.index.row import IndexRow
 from sfr_eval.index.tree import Tree
@@ -22,8 +22,12 @@ from sfr_eval.report.numbers import Interval
 from sfr_eval.report.page import script_json
 from sfr_eval.report.scoreboard import ScoreRole
 from sfr_eval.temperature import OWN_TEMPERATURE
+from sfr_eval.types import Estimate
 
 PAGE = "index.html"
+FIRST = 100
+"""Rows that a page with scripts shows until something is looked for: laying out five hundred rows
+takes longer than all the rest."""
 PARTIAL = "not all replies of the suite are there: a limit, a failure or an interruption"
 _MOST_CHOICES = 40
 """A chooser with more entries helps nobody; the text filter does."""
@@ -31,12 +35,14 @@ _MOST_CHOICES = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A headline value in the table of runs."""
+    """A headline value in a table."""
 
     role: str
     number: Number
-    value: float | None
-    metric: MetricName | None
+    estimate: Estimate | None
+    metric: MetricName | None = None  # where the column does not name it
+    rank: Rank | None = None
+    ranked: bool = False  # whether its column has ranks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +76,7 @@ def render(tree: Tree, rows: Sequence[IndexRow], *, folder: Path, live: str = ""
         choices=_choices(rows),
         columns=list(_columns(rows, roles)),
         partial=PARTIAL,
+        first=FIRST,
         boards=[_board(board) for board in leaderboards(rows)],
         rule=RULE,
         histories=[_history(history) for history in past],
@@ -113,7 +120,7 @@ def _lines(
                 Cell(
                     role=role,
                     number=numbers.get((number, role), Number(value="")),
-                    value=score.estimate.value if score else None,
+                    estimate=score.estimate if score else None,
                     metric=None if score is None or role in heads else metric_name(score.metric),
                 )
             )
@@ -185,15 +192,13 @@ def _board(board: Leaderboard) -> dict[str, Any]:
                 "place": standing.row.place,
                 "note": "" if standing.row.whole else standing.row.status,
                 "cells": [
-                    {
-                        "number": columns[role][number],
-                        "rank": standing.ranks[role].text if role in standing.ranks else "-",
-                        "best": standing.ranks[role].best if role in standing.ranks else None,
-                        "value": score.estimate.value
-                        if (score := standing.row.score(role))
-                        else None,
-                        "ranked": role in ranked,
-                    }
+                    Cell(
+                        role=role,
+                        number=columns[role][number],
+                        estimate=score.estimate if (score := standing.row.score(role)) else None,
+                        rank=standing.ranks.get(role),
+                        ranked=role in ranked,
+                    )
                     for role in board.metrics
                 ],
             }

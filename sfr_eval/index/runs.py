@@ -158,7 +158,7 @@ def _at(row: IndexRow, temperature: float) -> IndexRow:
     )
     board = scoreboard(suite, temperature=nearest(temperatures, temperature))
     settings = {**row.settings, "temperature": f"{board.temperature:g}"}
-    settings |= {f"{card.role} is": card.estimate.signature for card in board.cards}
+    settings |= {f"{card.role} is": card.estimate.signature or card.metric for card in board.cards}
     return replace(row, board=board, settings=settings)
 
 

@@ -15,6 +15,7 @@ import os
 import shutil
 import socket
 import stat
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -110,6 +111,7 @@ def serve(
     if not _is_loopback(name):
         log(f"warning: --host {host}: whoever reaches this machine can read {folder}")
     say(f"{folder}: http://{shown}:{used}/ (Ctrl-C ends it)")
+    sys.stdout.flush()  # whoever reads a pipe waits for the address
     if ready is not None:
         ready(server)
     try:

@@ -19,7 +19,8 @@ def index_lines(index: Index) -> Iterator[str]:
     """Yield what `sfr-eval index` prints before the path of its page."""
     status = {row.place: row.status for row in index.rows}
     counts = [f"{list(status.values()).count(s):,} {s}" for s in dict.fromkeys(status.values())]
-    yield f"{len(status):,} runs" + (f": {', '.join(counts)}" if counts else "")
+    runs = "1 run" if len(status) == 1 else f"{len(status):,} runs"
+    yield runs + (f": {', '.join(counts)}" if counts else "")
     for row in index.rows:
         if row.status == "damaged":
             yield f"  damaged: {row.problem}"

@@ -66,12 +66,16 @@ def score_models(
     output: Path | None = None,
     fields: Fields | None = None,
     missing: Missing = "skip",
+    name_files: bool = False,
+    fewest: int = 1,
 ) -> ScoredModels:
     """Open what the user named and measure it with the flat settings given.
 
     `paths` are a run folder, all shards of a run, which are joined in `output`, or files of
     imported generations, which become a run folder for each model. `fields` says what the fields of
-    their rows hold, `missing` whether problems without a reply count as failed. Folders that were
+    their rows hold, `missing` whether problems without a reply count as failed; with `name_files` a
+    file whose rows name no model is a model of its own, by the file's name, and fewer models than
+    `fewest` are refused. Folders that were
     created for an import are removed on a UserError.
     """
     check_metrics(ScoreSettings.from_flat(settings))
@@ -89,6 +93,8 @@ def score_models(
         code=code,
         fields=fields,
         missing_fail=missing == "fail",
+        name_files=name_files,
+        fewest=fewest,
     )
     try:
         runs = tuple(score(folder, settings) for folder in imported.folders)

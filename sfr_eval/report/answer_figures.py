@@ -1,16 +1,13 @@
 """Known answers as a figure: each prompt beside the band in which fair draws lie."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sfr_eval.report.figures import MODEL, Figure
+from sfr_eval.report.charts.chart import ForestChart, ForestMark, ForestRow
+from sfr_eval.report.figures import Figure
 from sfr_eval.report.known_answers import VALID, known, name_of
 from sfr_eval.store.results import SuiteResults
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-QUIET = "#888888"
 MOST = 60
 """Prompts in a figure; of more the ones furthest out of their bands."""
 MEASURES = {
@@ -56,17 +53,23 @@ def _figure(
         not low <= value <= high for value, (low, high) in zip(values, bands, strict=True)
     )
 
-    def draw(ax: "Axes") -> None:
-        places = list(range(len(prompts)))[::-1]  # the first on top
-        lows, highs = [band[0] for band in bands], [band[1] for band in bands]
-        ax.hlines(places, lows, highs, color=QUIET, alpha=0.5, linewidth=5, label="fair draws")
-        ax.plot(values, places, "o", color=MODEL, markersize=4, label="model")
-        ax.set_yticks(places, names, fontsize=6)
-        ax.set_xlim(left=0)
-        ax.set_title(title)
-        ax.set_xlabel(MEASURES[field])
-        ax.legend(loc="best")
-
+    chart = ForestChart(
+        title=title,
+        base="",
+        axis=MEASURES[field],
+        band="95 % of fair draws",
+        rows=tuple(
+            ForestRow(
+                label=name,
+                metric="",
+                part="",
+                direction="",
+                marks=(ForestMark(series="model", number=0, value=value),),
+                band=(low, high),
+            )
+            for name, value, (low, high) in zip(names, values, bands, strict=True)
+        ),
+    )
     return Figure(
         title=title,
         description=(
@@ -78,6 +81,6 @@ def _figure(
             | {"value": value, "fair_low": low, "fair_high": high}
             for name, value, (low, high) in zip(names, values, bands, strict=True)
         ],
-        draw=draw,
-        size=(5.2, 1.0 + 0.16 * len(prompts)),
+        chart=chart,
+        size=(5.2, 1.0 + 0.19 * len(prompts)),
     )

@@ -1,39 +1,38 @@
 """Figures to files: SVG for the page; PNG, SVG and CSV for the folder.
 
-A `Figure` is one pair of axes: it knows how to draw itself and holds the numbers that it draws. The
-page takes figures one by one, so that they flow on a phone; a file holds all figures of a kind.
-They are drawn without pyplot, so nothing global is touched.
+A `Figure` is one pair of axes: what it shows (`chart`), and the numbers in it. The page takes
+figures one by one, so that they flow on a phone; a file holds all figures of a kind. They are drawn
+without pyplot, so nothing global is touched.
 """
 
 import csv
 import io
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.report.charts.chart import Chart
-from sfr_eval.report.numbers import bounds
-from sfr_eval.temperature import OWN_TEMPERATURE, nearest
-from sfr_eval.types import Estimate
+from sfr_eval.report.charts.fonts import families
+from sfr_eval.report.charts.labels import obstacles
+from sfr_eval.report.charts.looks import COLOURS as COLOURS
+from sfr_eval.report.charts.looks import QUIET as QUIET
+from sfr_eval.report.charts.static import draw, label_points, legend_entries, name_series, texts
 from sfr_eval.util.assets import report_file
 from sfr_eval.util.untrusted import spreadsheet_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Sheet
 
 DPI = 300  # what journals ask for
 SIZE = (3.7, 3.0)  # inches
-SQUARE = (4.3, 3.9)
+SQUARE = (3.7, 3.6)
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""One for each run; in the page they are the CSS variables --run-0 to --run-5."""
-MARKERS = ("o", "s", "^", "D", "v", "P")
-MODEL, REFERENCE = COLOURS[:2]
-"""Colours of the model and of the reference distribution, where a figure shows one run."""
-
-_LABEL_PIXELS = (38, 13)
-"""Two labels nearer than this overlap."""
+NAMES, POINTS = 8.5, 8.0
+"""Sizes of the labels of series and of points; at 400 pixels a panel of `SIZE` shows 1.5 pixels for
+each of these."""
 
 # Neither the day nor the version that drew it: equal numbers give equal files.
 _METADATA: dict[str, dict[str, str | None]] = {
@@ -44,14 +43,15 @@ _METADATA: dict[str, dict[str, str | None]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One pair of axes: how to draw it, what it says, and the numbers in it."""
+    """One pair of axes: what it shows and says, and the numbers in it."""
 
     title: str
     description: str  # for readers who cannot see it
     rows: Sequence[Mapping[str, Any]]
-    draw: Callable[["Axes"], None]
+    chart: Chart | None = None
+    draw: Callable[["Axes"], None] | None = None  # of a drawing that is not in a report
     size: tuple[float, float] = SIZE
-    chart: Chart | None = None  # what the page's script draws in its place
+    in_files: tuple["Figure", ...] = ()  # what the files have in its place: single pairs of axes
 
 
 def figure_svg(figure: Figure) -> str:
@@ -63,6 +63,7 @@ def files(figures: Sequence[Figure], *, columns: int = 3) -> Iterator[tuple[str,
     """Yield (suffix, content) of PNG, SVG and CSV with all figures of a kind; nothing for none."""
     if not figures:
         return
+    figures = [one for figure in figures for one in figure.in_files or (figure,)]
     columns = min(len(figures), columns)
     yield "png", _render(figures, "png", columns=columns)
     yield "svg", _render(figures, "svg", columns=columns)
@@ -89,83 +90,60 @@ def _render(figures: Sequence[Figure], kind: str, *, columns: int, text: str = "
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     rows = math.ceil(len(figures) / columns)
-    width, height = figures[0].size
-    with mpl.rc_context():
+    width, height = (max(figure.size[side] for figure in figures) for side in (0, 1))
+    names = [name for figure in figures if figure.chart for name in texts(figure.chart)]
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A character that no font has: the page shows it, since there text stays text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         mpl.rc_file(report_file("plots.mplstyle"), use_default_template=True)
+        mpl.rcParams["font.family"] = families(names)
         mpl.rcParams["svg.fonttype"] = text
         mpl.rcParams["text.parse_math"] = False  # a name with two dollars is a name
         engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
         sheet = canvas.Figure(figsize=(width * columns, height * rows), layout=engine)
         FigureCanvasAgg(sheet)
-        axes = sheet.subplots(rows, columns, squeeze=False).ravel()
+        axes = list(sheet.subplots(rows, columns, squeeze=False).ravel())
         for figure, ax in zip(figures, axes, strict=False):
-            figure.draw(ax)
+            if figure.chart is not None:
+                draw(figure.chart, ax)
+            elif figure.draw is not None:
+                figure.draw(ax)
         for ax in axes[len(figures) :]:
             ax.set_axis_off()
+        write_labels(sheet, figures, axes)
         stream = io.BytesIO()
         sheet.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind])
         return stream.getvalue()
 
 
-def columns_of(rows: Sequence[Mapping[str, Any]], *keys: str) -> list[list[Any]]:
-    """Return the values of each key, row by row."""
-    return [[row[key] for row in rows] for key in keys]
-
-
-def draw_estimates(
-    ax: "Axes",
-    points: Mapping[float, Estimate] | Mapping[int, Estimate],
-    *,
-    colour: str,
-    marker: str = "o",
-    alpha: float = 0.2,
-    name: str | None = None,
-) -> None:
-    """Draw defined estimates by their place on the x axis, with their intervals as a band."""
-    values, lows, highs = zip(*map(bounds, points.values()), strict=True)
-    ax.fill_between(list(points), lows, highs, color=colour, alpha=alpha, linewidth=0)
-    ax.plot(list(points), values, f"-{marker}", color=colour, label=name)
-
-
-def leave_room(ax: "Axes", estimates: Sequence[Estimate]) -> None:
-    """Leave some height around numbers that are all the same: a tight axis would show a jump."""
-    ends = [end for estimate in estimates for end in bounds(estimate)]
-    low, high = min(ends), max(ends)
-    scale = max(abs(low), abs(high), 0.5)
-    if high - low < 0.02 * scale:
-        ax.set_ylim(low - (0.1 if low > 0 else 0.02) * scale, high + 0.1 * scale)
-
-
-Point = tuple[float, float, float]
-"""temperature, x, y"""
-
-
-def label_temperatures(ax: "Axes", curves: Sequence[Sequence[Point]]) -> None:
-    """Write the temperature beside the points of one curve or of several, without overlaps.
-
-    Of a single curve both ends and T = 1 come first, then every other point with room for a
-    label. Of several curves only the ends are labelled, in the curve's colour.
-    """
-    taken: list[tuple[float, float]] = []
-    for number, curve in enumerate(curves):
-        places = {t: (x, y) for t, x, y in curve}
-        temperatures = tuple(places)
-        ends = (temperatures[0], temperatures[-1])
-        alone = len(curves) == 1
-        others = (nearest(temperatures, OWN_TEMPERATURE), *temperatures) if alone else ()
-        for t in dict.fromkeys((*ends, *others)):
-            x, y = ax.transData.transform(places[t])
-            width, height = _LABEL_PIXELS
-            if any(abs(x - a) <= width and abs(y - b) <= height for a, b in taken):
-                continue
-            taken.append((x, y))
-            ax.annotate(
-                f"T={t:g}",
-                places[t],
-                xytext=(0, 6),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7.5,
-                zorder=5,
-                color=None if alone else COLOURS[number % len(COLOURS)],
-            )
+def write_labels(sheet: "Sheet", figures: Sequence[Figure], axes: Sequence["Axes"]) -> None:
+    """Write the labels of series and points, and where the series' names have no room beside their
+    curves one legend below all axes."""
+    drawn = [
+        (figure.chart, ax)
+        for figure, ax in zip(figures, axes, strict=False)
+        if figure.chart is not None
+    ]
+    if not drawn:
+        return
+    sheet.draw_without_rendering()
+    taken = [obstacles(ax) for _, ax in drawn]
+    written = [
+        name_series(chart, ax, there, size=NAMES)
+        for (chart, ax), there in zip(drawn, taken, strict=True)
+    ]
+    if None in written:
+        for text in (text for texts in written for text in texts or ()):
+            text.remove()
+        entries = {name: key for chart, _ in drawn for name, key in legend_entries(chart)}
+        wide = max(len(name) for name in entries) + 6
+        room = int(sheet.get_figwidth() * 72 / (0.58 * NAMES))
+        columns = max(1, min(len(entries), room // wide))
+        sheet.legend(
+            list(entries.values()), list(entries), loc="outside lower center", ncols=columns
+        )
+        sheet.draw_without_rendering()
+        taken = [obstacles(ax) for _, ax in drawn]
+    sheet.set_layout_engine("none")
+    for (chart, ax), there in zip(drawn, taken, strict=True):
+        label_points(chart, ax, there, size=POINTS)

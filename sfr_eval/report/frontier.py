@@ -4,30 +4,30 @@ The numbers are the summaries of `metrics/sweep.py`, as results.json holds them.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from sfr_eval.metrics.table import headlines, inside_sentence, label
+from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
 from sfr_eval.report.course import turning_point
-from sfr_eval.report.figures import MODEL, REFERENCE, Figure, label_temperatures
+from sfr_eval.report.figures import Figure
 from sfr_eval.report.numbers import Interval
-from sfr_eval.report.trade_off import axis_label, draw_path
+from sfr_eval.report.trade_off import plane_axis
 from sfr_eval.stats.curves import CurveEstimate
-from sfr_eval.store.results import MatchedLevel, SuiteResults, SweepPoint, SweepSummary
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from sfr_eval.store.results import SuiteResults, SweepPoint, SweepSummary
 
 Points = Sequence[SweepPoint]
 
 
 def frontiers(suite: SuiteResults) -> list[Figure]:
-    """Return the frontier of each summary that has headline metrics on both axes."""
+    """Return a frontier for each measure of quality or style, against the first headline measure of
+    variety; the files have all of them, and the table all numbers."""
     shown = headlines("quality", "style", "variety")
-    return [
-        _figure(suite, summary)
-        for summary in suite.frontiers
-        if summary.quality in shown and summary.diversity in shown
-    ]
+    figures: dict[str, list[Figure]] = {}
+    for summary in suite.frontiers:
+        if summary.quality in shown and summary.diversity in shown:
+            figures.setdefault(summary.quality, []).append(_figure(suite, summary))
+    return [replace(group[0], in_files=tuple(group)) for group in figures.values()]
 
 
 def frontier_table(suite: SuiteResults) -> list[dict[str, Any]]:
@@ -58,19 +58,24 @@ def _figure(suite: SuiteResults, summary: SweepSummary) -> Figure:
     points = sorted(summary.points, key=lambda point: point.temperature)
     matched = [row for row in summary.matched if row.value is not None]
     turn = turning_point(suite.sweep(x), highest=summary.diversity_is == "the value")
-
-    def draw(ax: "Axes") -> None:
-        _draw_area(ax, points)
-        _draw_points(ax, points, turn=turn)
-        _draw_matched(ax, matched)
-        ax.set_xlim(left=0)
-        ax.set_ylim(bottom=0)
-        ax.margins(x=0.12, y=0.12)
-        ax.set_xlabel(f"{diversity_label(summary)}\ndiversity; higher is better")
-        ax.set_ylabel(axis_label(y, "quality"))
-        ax.legend(loc="lower left")
-        label_temperatures(ax, [[(p.temperature, p.diversity, p.quality) for p in points]])
-
+    temperatures = [point.temperature for point in points]
+    model = Series(
+        name="model",
+        number=0,
+        points=tuple(
+            Point(
+                x=point.diversity,
+                y=point.quality,
+                label=f"T={point.temperature:g}",
+                about="" if point.frontier else "not Pareto-optimal",
+                hollow=not point.frontier,
+                replies={"temperature": point.temperature},
+            )
+            for point in points
+        ),
+        dashed_from=temperatures.index(turn) if turn in temperatures else None,
+        area=(stairs(points),),
+    )
     return Figure(
         title=f"Frontier: {inside_sentence(y)} and {inside_sentence(x)}",
         description=f"{label(y)} and {inside_sentence(x)}: hypervolume "
@@ -80,60 +85,30 @@ def _figure(suite: SuiteResults, summary: SweepSummary) -> Figure:
         )
         + (" of the best quality." if matched else "."),
         rows=list(_rows(suite, summary)),
-        draw=draw,
+        chart=XYChart(
+            title=f"{label(y)} and {inside_sentence(x)}",
+            x=Axis(
+                label=f"{diversity_label(summary)}\ndiversity; higher is better",
+                role="diversity",
+                direction="higher",
+                possible=(0, None),
+            ),
+            y=plane_axis(y),
+            series=(model,),
+        ),
     )
 
 
-def _draw_area(ax: "Axes", points: Points) -> None:
-    """Draw a stair from the left: the best quality reached at each diversity or more."""
+def stairs(points: Points) -> tuple[tuple[float, float], ...]:
+    """Return the outline of the hypervolume, counted from nothing at all: at each diversity the
+    best quality that some temperature reaches with that much or more."""
     best = sorted((p for p in points if p.frontier), key=lambda point: point.diversity)
-    diversities, qualities = _places(best)
-    ax.fill_between(
-        [0.0, *diversities],
-        [qualities[0], *qualities],
-        step="pre",
-        color=MODEL,
-        alpha=0.13,
-        linewidth=0,
-        label="hypervolume",
-    )
-
-
-def _draw_points(ax: "Axes", points: Points, *, turn: float | None) -> None:
-    places = {p.temperature: (p.diversity, p.quality) for p in points}
-    draw_path(ax, places, turn=turn, width=1)
-    for optimal, face, name in ((True, MODEL, "frontier"), (False, "none", "not Pareto-optimal")):
-        chosen = [point for point in points if point.frontier is optimal]
-        ax.plot(
-            *_places(chosen),
-            "o",
-            color=MODEL,
-            markerfacecolor=face,
-            linestyle="none",
-            label=name if chosen else None,
-        )
-
-
-def _places(points: Points) -> tuple[list[float], list[float]]:
-    return [point.diversity for point in points], [point.quality for point in points]
-
-
-def _draw_matched(ax: "Axes", matched: Sequence[MatchedLevel]) -> None:
-    bounded = [
-        (row.level, row.low, row.high)
-        for row in matched
-        if row.low is not None and row.high is not None
-    ]
-    for number, (level, low, high) in enumerate(bounded):
-        ax.plot(
-            [low, high],
-            [level] * 2,
-            "|-",
-            color=REFERENCE,
-            linewidth=2.2,
-            markersize=7,
-            label=None if number else "at matched quality",
-        )
+    corners = [(0.0, 0.0)]
+    left = 0.0
+    for point in best:
+        corners += [(left, point.quality), (point.diversity, point.quality)]
+        left = point.diversity
+    return (*corners, (left, 0.0))
 
 
 def _rows(suite: SuiteResults, summary: SweepSummary) -> Iterator[dict[str, Any]]:

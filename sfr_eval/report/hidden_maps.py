@@ -4,36 +4,26 @@ One run is drawn here, two on the same axes in `hidden_two_runs.py`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
 from sfr_eval.report.figures import SQUARE, Figure
 from sfr_eval.store.results import SuiteResults
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 Floats = npt.NDArray[np.float64]
 
-# (colour, marker): readable on white and on black, and none of the colours that the page swaps for
-# its own. Each has its own marker, since not everybody can tell ten colours apart.
-STYLES = (
-    ("#4477aa", "o"),
-    ("#ee6677", "s"),
-    ("#228833", "^"),
-    ("#b39b00", "D"),
-    ("#33aadd", "v"),
-    ("#aa3377", "P"),
-    ("#888888", "X"),
-    ("#e07b00", "<"),
-    ("#009988", ">"),
-    ("#9a6b4f", "*"),
+# Readable on white and on black, and none of the colours that the page swaps for its own. Each
+# persona has its own marker, too, since not everybody can tell ten colours apart.
+COLOURS = (
+    *("#4477aa", "#ee6677", "#228833", "#b39b00", "#33aadd"),
+    *("#aa3377", "#888888", "#e07b00", "#009988", "#9a6b4f"),
 )
 ELLIPSE = 0.5  # share of a normal distribution inside
+CORNERS = 49  # of its outline
 MAPS = {"pca": "PCA", "lda": "LDA, held-out", "tsne": "t-SNE"}
 READ = {"hidden_persona_share": "replies", "reread_persona_share": "text"}
 """Metric whose notes have the maps -> what they are of."""
@@ -63,19 +53,13 @@ def map_figure(
     """Return one map, coloured by persona, with an ellipse around the middle half of each."""
     points = projections[kind]
     persona = [projections["persona"][row] for row in points["rows"]]
-
-    def draw(ax: "Axes") -> None:
-        _draw_personas(ax, persona, names, np.array(points["x"]), np.array(points["y"]))
-        ax.set_title(title)
-        ax.set_xlabel(_axis_name(kind, points, 0))
-        ax.set_ylabel(_axis_name(kind, points, 1))
-        if kind == "tsne":
-            ax.tick_params(labelbottom=False, labelleft=False, length=0)
-        if limits is not None:
-            ax.set(xlim=limits[0], ylim=limits[1])
-        spacing = {"handletextpad": 0.2, "columnspacing": 0.8}
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, fontsize=7, **spacing)
-
+    x, y = limits or (None, None)
+    chart = XYChart(
+        title=title,
+        x=Axis(label=_axis_name(kind, points, 0), bare=kind == "tsne", shown=x),
+        y=Axis(label=_axis_name(kind, points, 1), bare=kind == "tsne", shown=y),
+        series=tuple(_personas(persona, names, np.array(points["x"]), np.array(points["y"]))),
+    )
     rows = [
         {"suite": suite_id, "title": title, "map": kind, "persona": id, "x": x, "y": y}
         for id, x, y in zip(persona, points["x"], points["y"], strict=True)
@@ -84,31 +68,41 @@ def map_figure(
         title=title,
         description=_map_description(kind, projections),
         rows=rows,
-        draw=draw,
+        chart=chart,
         size=(SQUARE[0], SQUARE[1] + 0.7),
     )
 
 
-def _draw_personas(
-    ax: "Axes", persona: Sequence[str], names: Mapping[str, str], x: Floats, y: Floats
-) -> None:
-    """Draw the points of each persona, and above all points the ellipses."""
+def _personas(
+    persona: Sequence[str], names: Mapping[str, str], x: Floats, y: Floats
+) -> Iterator[Series]:
+    """Yield the points of each persona, and then the ellipses, which are drawn above all points."""
     parts = [
-        (name, colour, marker, x[own], y[own])
-        for (id, name), (colour, marker) in zip(names.items(), cycle(STYLES), strict=False)
+        (id, name, number, x[own], y[own])
+        for number, (id, name) in enumerate(names.items())
         if (own := np.array(persona) == id).any()
     ]
-    faint: dict[str, Any] = {
-        "markersize": 3.2,
-        "markeredgewidth": 0,
-        "alpha": 0.55,
-        "linestyle": "none",
-    }
-    for _, colour, marker, xs, ys in parts:
-        ax.plot(xs, ys, marker, color=colour, **faint)
-    for name, colour, marker, xs, ys in parts:
-        ax.plot(*ellipse(xs, ys), color=colour, linewidth=1.5, zorder=3)
-        ax.plot([], [], marker, color=colour, markersize=5, linestyle="none", label=name)
+    for id, name, number, xs, ys in parts:
+        marks = zip(xs.tolist(), ys.tolist(), strict=True)
+        yield Series(
+            name=name,
+            number=number,
+            colour=COLOURS[number % len(COLOURS)],
+            points=tuple(Point(x=a, y=b) for a, b in marks),
+            line="none",
+            small=True,
+            group=id,
+        )
+    for id, _, number, xs, ys in parts:
+        outline = zip(*(side.tolist() for side in ellipse(xs, ys)), strict=True)
+        yield Series(
+            name="",
+            number=0,
+            colour=COLOURS[number % len(COLOURS)],
+            points=tuple(Point(x=a, y=b) for a, b in outline),
+            marker="none",
+            group=id,
+        )
 
 
 def ellipse(x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -123,7 +117,7 @@ def ellipse(x: Floats, y: Floats) -> tuple[Floats, Floats]:
         return centre[0], centre[1]
     values, vectors = np.linalg.eigh(np.cov(points))
     radius = math.sqrt(-2 * math.log(1 - ELLIPSE))
-    angle = np.linspace(0, 2 * np.pi, 73)
+    angle = np.linspace(0, 2 * np.pi, CORNERS)
     circle = np.stack([np.cos(angle), np.sin(angle)])
     outline = centre + vectors @ (radius * np.sqrt(values.clip(min=0))[:, None] * circle)
     return outline[0], outline[1]

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.maps import POINTS, centred_by, chosen_queries, maps
 from sfr_eval.models.states_on_disk import States, read_states
-from sfr_eval.report.figures import MODEL, Figure, files
+from sfr_eval.report.figures import Figure, files
 from sfr_eval.report.hidden_maps import MAPS, map_figure, persona_names
-from sfr_eval.report.layer_profiles import HIGH, PROFILES, profile_figure
+from sfr_eval.report.layer_profiles import PROFILES, profile_figure
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
@@ -180,7 +180,7 @@ def _profiles(one: SuiteResults, other: SuiteResults, names: tuple[str, str]) ->
     for metric in PROFILES:
         profiles = [suite.notes_of(metric).profile.get(temperature, []) for suite in (one, other)]
         if all(any(row["value"] is not None for row in rows) for rows in profiles):
-            lines = list(zip(names, (MODEL, HIGH), profiles, strict=True))
+            lines = list(zip(names, profiles, strict=True))
             yield profile_figure(metric, lines, suite_id=one.id)
 
 

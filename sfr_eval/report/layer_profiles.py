@@ -1,17 +1,13 @@
 """Layer profiles of a checkpoint: each measure of its hidden states over the layers."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sfr_eval.metrics.table import direction, label
-from sfr_eval.report.figures import COLOURS, MODEL, Figure, columns_of
+from sfr_eval.metrics.table import label
+from sfr_eval.report.axes import band, metric_axis
+from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
+from sfr_eval.report.figures import Figure
 from sfr_eval.store.results import SuiteResults
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-LOW, HIGH = COLOURS[2:4]  # lines of the lowest and the highest temperature
-QUIET = "#888888"
 
 PROFILES = (
     "reread_persona_share",
@@ -36,41 +32,35 @@ def profiles(suite: SuiteResults) -> list[Figure]:
     ]
 
 
-Line = tuple[str, str, Sequence[Mapping[str, Any]]]
-"""(name, colour, rows of the profile); the first has its interval and null drawn"""
+Line = tuple[str, Sequence[Mapping[str, Any]]]
+"""(name, rows of the profile); of the first its null is drawn"""
 
 
 def profile_figure(metric: str, lines: Sequence[Line], *, suite_id: str) -> Figure:
     """Return one measure over the layers; bands are intervals, the grey one is chance."""
-
-    def draw(ax: "Axes") -> None:
-        for number, (name, colour, rows) in enumerate(lines):
-            defined = [row for row in rows if row["value"] is not None]
-            bounded = [row for row in defined if row["low"] is not None]
-            layers, low, high = columns_of(bounded, "layer", "low", "high")
-            ax.fill_between(layers, low, high, color=colour, alpha=0.2, linewidth=0)
-            chance = [row for row in defined if "p" in row] if number == 0 else []
-            if chance:
-                layers, low, high = columns_of(chance, "layer", "null_low", "null_high")
-                null = f"personas permuted, {name}"
-                ax.fill_between(layers, low, high, color=QUIET, alpha=0.35, linewidth=0, label=null)
-            ax.plot(*columns_of(defined, "layer", "value"), "-o", color=colour, label=name)
-        ax.set_title(label(metric))
-        ax.set_xlabel("layer (0: embedding)")
-        ax.set_ylabel(direction(metric) or "neither way is better")
-        ax.set_xticks(sorted({row["layer"] for _, _, rows in lines for row in rows}))
-        ax.legend(loc="best")
+    series = [_series(name, rows, number=number) for number, (name, rows) in enumerate(lines)]
+    first, first_rows = lines[0]
+    if chance := [row for row in first_rows if row["value"] is not None and "p" in row]:
+        series.append(_null(f"personas permuted, {first}", chance))
+    layers = sorted({row["layer"] for _, rows in lines for row in rows})
+    chart = XYChart(
+        title=label(metric),
+        x=Axis(label="layer (0: embedding)", possible=(0, layers[-1]), integer=True),
+        y=metric_axis(metric, named=False),
+        series=tuple(series),
+        cursor="layer",
+    )
 
     rows = [
         {"suite": suite_id, "metric": metric, "line": name}
         | {key: row.get(key) for key in _PROFILE_KEYS}
-        for name, _, layers in lines
+        for name, layers in lines
         for row in layers
     ]
     values = [
         f"{name} {row['value']:.3g} at layer {row['layer']}"
         + (f" (p = {row['p']:.3g} against permuted personas)" if "p" in row else "")
-        for name, _, layers in lines
+        for name, layers in lines
         for row in layers[-1:]
         if row["value"] is not None
     ]
@@ -78,7 +68,31 @@ def profile_figure(metric: str, lines: Sequence[Line], *, suite_id: str) -> Figu
         title=label(metric),
         description=f"{label(metric)}: {'; '.join(values)}.",
         rows=rows,
-        draw=draw,
+        chart=chart,
+    )
+
+
+def _series(name: str, rows: Sequence[Mapping[str, Any]], *, number: int) -> Series:
+    marks = tuple(
+        Point(
+            x=row["layer"],
+            y=row["value"],
+            y_low=row["low"],
+            y_high=row["high"],
+            about=f"p = {row['p']:.3g} against permuted personas" if "p" in row else "",
+        )
+        for row in rows
+        if row["value"] is not None
+    )
+    return Series(name=name, number=number, points=marks, band=band(marks))
+
+
+def _null(name: str, rows: Sequence[Mapping[str, Any]]) -> Series:
+    """Return the band of permuted personas and its middle."""
+    ends = tuple((row["layer"], row["null_low"], row["null_high"]) for row in rows)
+    middles = tuple(Point(x=at, y=(low + high) / 2) for at, low, high in ends)
+    return Series(
+        name=name, number=0, points=middles, band=ends, marker="none", line="none", quiet=True
     )
 
 
@@ -95,14 +109,11 @@ def _profile_lines(suite: SuiteResults, metric: str) -> list[Line]:
         return []
     shown = some_temperatures(tuple(sorted(curves)), suite.middle_temperature)
     if metric.startswith("prompt_"):  # the prompt is the same at every temperature
-        return [("all temperatures", MODEL, curves[shown[0][0]])]
-    return [(f"T = {t:g}", colour, curves[t]) for t, colour in shown]
+        return [("all temperatures", curves[shown[0]])]
+    return [(f"T = {t:g}", curves[t]) for t in shown]
 
 
-def some_temperatures(temperatures: tuple[float, ...], middle: float) -> list[tuple[float, str]]:
-    """Return the middle, the lowest and the highest temperature, each once, with its colour."""
+def some_temperatures(temperatures: tuple[float, ...], middle: float) -> list[float]:
+    """Return the middle, the lowest and the highest temperature, each once."""
     first = middle if middle in temperatures else temperatures[len(temperatures) // 2]
-    colours = {first: MODEL}
-    colours.setdefault(temperatures[0], LOW)
-    colours.setdefault(temperatures[-1], HIGH)
-    return list(colours.items())
+    return list(dict.fromkeys((first, temperatures[0], temperatures[-1])))

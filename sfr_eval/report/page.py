@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.report.charts.chart import payload
+from sfr_eval.report.charts.slim import slim
 from sfr_eval.report.figures import COLOURS, Figure, figure_svg
 from sfr_eval.util.assets import report_file
 from sfr_eval.version import __version__
@@ -29,10 +30,15 @@ _VARIABLES = {
 """Colours of plots.mplstyle and of the runs -> CSS variables, which have a dark theme too."""
 
 
+_NOT_INERT = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
+
 STYLES = ("page", "tables", "charts", "replies", "scoreboard")
-CHARTS = ("charts", "charts_axes", "charts_xy", "charts_plane", "charts_heat", "charts_forest")
+CHARTS = (
+    *("charts", "charts_axes", "charts_xy", "charts_plane", "charts_heat", "charts_forest"),
+    *("charts_export", "charts_view"),
+)
 SCRIPTS = (
-    *("table_copy", "tables", *CHARTS, "charts_export", "charts_view"),
+    *("table_copy", "tables", *CHARTS),
     *("replies-text", "replies-glance", "replies-map", "replies-cards", "replies"),
 )
 """Files of reports/styles/ and reports/scripts/ that every page has; scripts/page.js runs in the
@@ -75,28 +81,21 @@ def _csp_hash(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def script_json(value: Mapping[str, Any] | Sequence[Any]) -> "Markup":
-    """Return JSON that is inert inside <script>: ASCII without <, > and &."""
+def script_json(value: Mapping[str, Any] | Sequence[Any] | str) -> "Markup":
+    """Return JSON that is inert inside <script> and can be written as UTF-8: without <, > and &,
+    line separators of Unicode and lone surrogates."""
     from markupsafe import Markup
 
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(_NOT_INERT.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def inline(figure: Figure) -> dict[str, Any]:
     """Return a figure for the macro `plot`: its <svg> takes size and colours from the page."""
     from markupsafe import Markup
 
-    svg = figure_svg(figure)
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
-    box = re.search(r'viewBox="[^"]*"', svg)
-    assert box is not None
     # The caption names it: the drawing itself says nothing to a screen reader.
-    svg = re.sub(r"^<svg[^>]*>", f'<svg {box[0]} aria-hidden="true">', svg)
-    svg = _unique_ids(svg)
+    svg = _unique_ids(slim(figure_svg(figure)))
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, variable)
     chart = figure.chart

@@ -1,20 +1,18 @@
 """Code and mathematics in a report: curves over k, pass@k by slice, how replies were graded."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sfr_eval.metrics.families import MAJORITY
 from sfr_eval.metrics.metric import Metric
-from sfr_eval.metrics.table import curves, direction, metric_table, pass_k, shown_ks
+from sfr_eval.metrics.table import curves, metric_table, pass_k, shown_ks
+from sfr_eval.report.axes import band, metric_axis, points
 from sfr_eval.report.cells import cells
-from sfr_eval.report.figures import MODEL, Figure, draw_estimates
-from sfr_eval.report.numbers import bounds
+from sfr_eval.report.charts.chart import Axis, Series, XYChart
+from sfr_eval.report.figures import Figure
 from sfr_eval.report.tables import facts
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PASS = "pass_at_k"
 
@@ -26,44 +24,53 @@ def curve(suite: SuiteResults, metric: Metric, temperature: float) -> dict[int, 
 
 
 def over_k(suite: SuiteResults) -> list[Figure]:
-    """Return each curve over k with its interval as a band, a figure for each temperature."""
-    return [
-        _figure(suite, metric, t, points)
-        for metric in curves()
-        for t in suite.temperatures
-        if len(points := curve(suite, metric, t)) > 1
-    ]
+    """Return each curve over k, a line with its interval as a band for each temperature."""
+    figures = []
+    for metric in curves():
+        lines = {t: curve(suite, metric, t) for t in suite.temperatures}
+        lines = {t: line for t, line in lines.items() if len(line) > 1}
+        if lines:
+            figures.append(_figure(suite, metric, lines))
+    return figures
 
 
 def _figure(
-    suite: SuiteResults, metric: Metric, temperature: float, points: Mapping[int, Estimate]
+    suite: SuiteResults, metric: Metric, lines: Mapping[float, Mapping[int, Estimate]]
 ) -> Figure:
-    title = f"{metric.curve}, T = {temperature:g}"
-
-    def draw(ax: "Axes") -> None:
-        from matplotlib.ticker import MaxNLocator
-
-        draw_estimates(ax, points, colour=MODEL, alpha=0.22)
-        ax.set_title(title)
-        ax.set_xlabel("k")
-        ax.set_ylabel(direction(metric.id))
-        highest = max(bounds(estimate)[2] for estimate in points.values())
-        ax.set_ylim(0, max(1.0, highest) * 1.02 if metric.id == PASS else None)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-    first, last = points[min(points)], points[max(points)]
     return Figure(
-        title=title,
-        description=(
-            f"{metric.curve} at T = {temperature:g} goes from {first.value:.3g} at k = "
-            f"{min(points)} to {last.value:.3g} at k = {max(points)}."
-        ),
+        title=metric.curve,
+        description=" ".join(_course(metric, t, line) for t, line in lines.items()),
         rows=[
-            {"suite": suite.id, "metric": estimate.metric, "temperature": temperature, "k": k}
+            {"suite": suite.id, "metric": estimate.metric, "temperature": t, "k": k}
             | {key: getattr(estimate, key) for key in ("value", "low", "high", "n")}
-            for k, estimate in points.items()
+            for t, line in lines.items()
+            for k, estimate in line.items()
         ],
-        draw=draw,
+        chart=XYChart(
+            title=metric.curve,
+            x=Axis(label="k", possible=(1, None), integer=True),
+            y=metric_axis(metric.at(1).id, named=False),
+            series=tuple(_series(suite, t, line) for t, line in lines.items()),
+            cursor="k",
+        ),
+    )
+
+
+def _series(suite: SuiteResults, temperature: float, line: Mapping[int, Estimate]) -> Series:
+    marks = points(line, over_temperature=False)
+    return Series(
+        name=f"T = {temperature:g}",
+        number=suite.temperatures.index(temperature),
+        points=marks,
+        band=band(marks),
+    )
+
+
+def _course(metric: Metric, temperature: float, line: Mapping[int, Estimate]) -> str:
+    first, last = line[min(line)], line[max(line)]
+    return (
+        f"{metric.curve} at T = {temperature:g} goes from {first.value:.3g} at k = {min(line)} to "
+        f"{last.value:.3g} at k = {max(line)}."
     )
 
 

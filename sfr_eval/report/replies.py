@@ -138,8 +138,7 @@ def _ranks(
         "variety": ("least repeated first", least),
     }
     if quality is not None:
-        low = "lowest" if quality.higher_is_better else "highest"
-        ranks["quality"] = (f"{low} {quality.label} first", quality.badness)
+        ranks["quality"] = (f"lowest quality first ({quality.label})", quality.badness)
     if differ is not None:
         ranks["disagreement"] = ("runs that share the least wording first", differ.get)
         ranks["gap"] = ("largest difference of repetition between runs first", gap)

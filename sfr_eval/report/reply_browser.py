@@ -1,6 +1,6 @@
-"""The reply browser of a run's report: its replies, their quality and their map."""
+"""The reply browser of a report or of a comparison: replies, their quality and their map."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,40 @@ def browser(
         queries=query_texts(folder, manifest, suite.id),
         wanted=wanted(repeated),
         quality=reply_quality([folder], suite.id, metrics=suite.metrics),
+        locate=locate,
+        space=SPACE // suites,
+    )
+
+
+def browser_over_runs(
+    folders: Mapping[str, Path],
+    samples: Mapping[str, Sequence[Sample]],
+    suite: SuiteResults,
+    *,
+    queries: Mapping[str, str],
+    suites: int,
+    cache: Path | None = None,
+) -> dict[str, Any]:
+    """Return what the macro `browser` takes, of the replies of several runs to the prompts of one
+    of their `suites`. There is a map if all replies were embedded alike, and are in the cache."""
+    results = [Results.load(folder) for folder in folders.values()]
+
+    def locate(shown: Sequence[Sequence[Sample]]) -> ReplyMap | None:
+        signatures = [one.signatures.get(reply_map.METRIC, {}) for one in results]
+        if any(signature != signatures[0] for signature in signatures):
+            return None
+        return reply_map.embedded_map(shown, signatures[0], cache or cache_folder())
+
+    measured = [
+        {row.metric for row in one.estimates if row.suite == suite.id} for one in results
+    ]
+    return for_page(
+        samples,
+        personas=suite.personas,
+        queries=queries,
+        quality=reply_quality(
+            list(folders.values()), suite.id, metrics=set.intersection(*measured)
+        ),
         locate=locate,
         space=SPACE // suites,
     )

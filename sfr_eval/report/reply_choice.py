@@ -11,6 +11,7 @@ but samples and scores.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sfr_eval.report.page import script_json
 from sfr_eval.types import Cell, Sample
 
 MAX_REPLIES = 32  # of one prompt
@@ -103,9 +104,7 @@ class _Room:
         self.runs, self.space, self.ids = runs, space, ids
         self.cells: dict[Cell, None] = {}
         self._taken = 0
-        some = [
-            reply for cell in list(runs[0])[:: 1 + len(runs[0]) // 200] for reply in runs[0][cell]
-        ]
+        some = [reply for cell in list(runs[0])[:: 1 + len(runs[0]) // 200] for reply in runs[0][cell]]
         mean = sum(map(_size, some)) / max(1, len(some))
         fitting = int(COVERED * space / max(1, len(runs) * pairs * mean)) if some else MAX_REPLIES
         self.replies = min(MAX_REPLIES, max(MIN_REPLIES, fitting))
@@ -143,16 +142,9 @@ def _prompt_size(replies: Sequence[Sample], count: int, ids: frozenset[str]) -> 
 
 
 def _size(reply: Sample) -> int:
-    """Return how many bytes a reply takes: JSON in a script is ASCII, with six for any other."""
+    """Return how many bytes a reply takes in the page."""
     text = (reply.text if reply.has_text else reply.error)[:MAX_TEXT]
-    escaped = 0 if text.isascii() else 5 * sum(not character.isascii() for character in text)
-    return (
-        BESIDES
-        + len(text)
-        + escaped
-        + sum(map(text.count, '\n"\\'))
-        + 5 * sum(map(text.count, "<>&"))
-    )
+    return BESIDES + len(script_json(text).encode())
 
 
 def _spread(queries: Sequence[str]) -> list[str]:

@@ -20,9 +20,10 @@ from sfr_eval.metrics.classes import MAX_DISTANCE
 from sfr_eval.metrics.plain_text import PLAIN_FORM
 from sfr_eval.metrics.tokenizers import DEFAULT, TOKENIZERS, Tokenizer, load_tokenizer
 from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
-from sfr_eval.report.figures import COLOURS, MARKERS, SQUARE, Figure
+from sfr_eval.report.charts.looks import COLOURS, MARKERS
+from sfr_eval.report.figures import SQUARE, Figure
 from sfr_eval.stats.arrays import Floats, Integers
-from sfr_eval.types import Sample
+from sfr_eval.types import Cell, Sample
 
 MAX_POINTS = 1_500
 FEWEST = 3
@@ -33,8 +34,8 @@ METRIC = "embed_distance"
 
 @dataclass(frozen=True, kw_only=True)
 class MapPoint:
-    """The place of a reply, and whether another reply of the run to the same prompt is nearer than
-    the distance within which two replies mean the same."""
+    """The place of a reply, and whether another reply on the map, of the same run and to the same
+    prompt, is within the distance at which two replies mean the same."""
 
     x: float
     y: float
@@ -68,21 +69,18 @@ def embedded_map(
     store = stored_embeddings(signature, cache) if tokenizer is not None else None
     if tokenizer is None or store is None:
         return None
-    rows = [
-        (run, sample, key)
-        for run, samples in enumerate(runs)
-        for sample in samples
-        if sample.has_text and (key := text_key(tokenizer.cut(sample.text))) in store
-    ]
-    if len(rows) > MAX_POINTS:
-        rows = [rows[i * len(rows) // MAX_POINTS] for i in range(MAX_POINTS)]
+    prompts: dict[tuple[int, Cell], list[tuple[Sample, bytes]]] = {}
+    for run, samples in enumerate(runs):
+        for sample in samples:
+            if sample.has_text and (key := text_key(tokenizer.cut(sample.text))) in store:
+                prompts.setdefault((run, sample.cell), []).append((sample, key))
+    rows = [(prompt, *row) for prompt in _spread(prompts) for row in prompts[prompt]]
     if len(rows) < FEWEST:
         return None
     embeddings = store.rows([key for *_, key in rows]).astype(np.float64)
     queries = _numbers([sample.query for _, sample, _ in rows])
-    prompts = _numbers([(run, sample.cell) for run, sample, _ in rows])
     places, shares = project(embeddings, queries)
-    echoes = _echoes(embeddings, prompts)
+    echoes = _echoes(embeddings, _numbers([prompt for prompt, *_ in rows]))
     return ReplyMap(
         points={
             sample.sample_id: MapPoint(x=float(x), y=float(y), echo=bool(echo))
@@ -90,6 +88,16 @@ def embedded_map(
         },
         shares=shares,
     )
+
+
+def _spread(prompts: Mapping[tuple[int, Cell], Sequence[object]]) -> list[tuple[int, Cell]]:
+    """Return prompts, spread evenly, with at most MAX_POINTS replies in all; all runs have the same
+    cells."""
+    cells = list(dict.fromkeys(cell for _, cell in prompts))
+    total = sum(map(len, prompts.values()))
+    taken = max(1, len(cells) * MAX_POINTS // total) if total > MAX_POINTS else len(cells)
+    some = {cells[i * len(cells) // taken] for i in range(taken)} if cells else set()
+    return [prompt for prompt in prompts if prompt[1] in some]
 
 
 def project(embeddings: Floats, groups: Integers) -> tuple[Floats, tuple[float, float]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sfr_eval.metrics.table import direction, label, primary_metrics
+from sfr_eval.metrics.table import direction, inside_sentence, primary_metrics
 from sfr_eval.types import Cell
 
 
@@ -19,7 +19,7 @@ class Quality:
     @property
     def label(self) -> str:
         """The measure in plain words."""
-        return label(self.metric)
+        return inside_sentence(self.metric)
 
     @property
     def higher_is_better(self) -> bool:

@@ -19,7 +19,7 @@ from sfr_eval.types import Estimate
 ScoreRole = Literal["variety", "style", "quality", "length"]
 
 LENGTH, CUT = "length", "truncation_rate"
-REFERENCE = "the reference distribution"
+REFERENCE = "the reference"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,8 @@ class Difference:
 
     @property
     def arrow(self) -> str:
-        """Whether this run has more or less; "" for neither."""
-        delta = self.interval.value or 0.0
-        return "▲" if delta > 0 else "▼" if delta < 0 else ""
+        """Whether this run has more or less; "" for neither, as it is rounded."""
+        return {"+": "▲", "-": "▼"}.get(self.text[:1], "")
 
 
 @dataclass(frozen=True, kw_only=True)

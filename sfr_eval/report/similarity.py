@@ -1,89 +1,89 @@
-"""Heat maps of how alike the personas sound, at some temperatures and on one colour scale."""
+"""A heat map of how alike the personas sound, with a frame for each temperature."""
 
-import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from sfr_eval.report.charts.chart import Frame, HeatMap
 from sfr_eval.report.figures import SQUARE, Figure
-from sfr_eval.store.results import SuiteResults
+from sfr_eval.store.results import Similarity, SuiteResults
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+Cells = Sequence[Sequence[float | None]]
 
 
 def similarity(suite: SuiteResults) -> list[Figure]:
-    """Return the similarity of personas at the lowest, middle and highest temperature."""
-    shown = sorted(t for t in suite.similarity if suite.similarity[t].matrix)
-    if len(shown) > 3:
-        middle = suite.middle_temperature if suite.middle_temperature in shown else shown[1]
-        shown = sorted({shown[0], middle, shown[-1]})
-    rows = (row for t in shown for row in suite.similarity[t].matrix)
-    cells = [cell for row in rows for cell in row if cell is not None]
-    if not cells:
+    """Return the similarity of personas at every temperature, the one nearest to 1 first; [] where
+    none was measured."""
+    measured = {
+        t: suite.similarity[t]
+        for t in sorted(suite.similarity)
+        if any(cell is not None for row in suite.similarity[t].matrix for cell in row)
+    }
+    if not measured:
         return []
-    return [_heat_map(suite, t, min(cells), max(cells)) for t in shown]
-
-
-def _heat_map(suite: SuiteResults, temperature: float, low: float, high: float) -> Figure:
-    personas = suite.similarity[temperature].personas
-    matrix = suite.similarity[temperature].matrix
-    names = [suite.personas.get(persona, persona) for persona in personas]
-
-    def draw(ax: "Axes") -> None:
-        import numpy as np
-
-        numbers = np.array(matrix, dtype=float)  # None becomes NaN
-        # A mesh, not an image: cells stay vectors, and the page needs no embedded picture.
-        ax.pcolormesh(
-            numbers,
-            cmap="cividis",
-            vmin=low,
-            vmax=max(high, low + 1e-9),
-            edgecolors="face",
-            linewidth=0.4,
-        )
-        ax.grid(False)
-        ax.invert_yaxis()
-        ax.set_aspect("equal")
-        ticks = np.arange(len(names)) + 0.5
-        ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
-        ax.set_yticks(ticks, names)
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
-        ax.set_title(f"T = {temperature:g}")
-        if len(names) <= 10:
-            for (row, column), number in np.ndenumerate(numbers):
-                _write_cell(ax, row, column, float(number), middle=(low + high) / 2)
-
-    shape = {"suite": suite.id, "temperature": temperature}
-    rows = [
-        {**shape, "persona": one, "other": other, "similarity": cell}
-        for one, row in zip(personas, matrix, strict=True)
-        for other, cell in zip(personas, row, strict=True)
-    ]
-    within = [c for i, row in enumerate(matrix) for c in row[i : i + 1] if c is not None]
-    between = [c for i, row in enumerate(matrix) for c in row[:i] if c is not None]
-    parts = [
-        f"{name} {sum(cells) / len(cells):.2f}"
-        for name, cells in (("within a persona", within), ("between personas", between))
-        if cells
-    ]
-    return Figure(
-        title=f"T = {temperature:g}",
-        description=f"Mean similarity at T = {temperature:g}: {', '.join(parts)}.",
-        rows=rows,
-        draw=draw,
-        size=SQUARE,
+    temperatures = list(measured)
+    middle = suite.middle_temperature
+    shown = temperatures.index(middle) if middle in measured else len(temperatures) // 2
+    personas = measured[temperatures[shown]].personas
+    names = tuple(suite.personas.get(persona, persona) for persona in personas)
+    chart = HeatMap(
+        title="Similarity of replies",
+        rows=names,
+        columns=names,
+        frames=tuple(
+            Frame(label=f"T = {t:g}", cells=one.matrix, temperature=t)
+            for t, one in measured.items()
+            if one.personas == personas
+        ),
+        shown=shown,
+        order=clustered(measured[temperatures[shown]].matrix),
+        row_replies=tuple({"persona": persona} for persona in personas),
     )
-
-
-def _write_cell(ax: "Axes", row: int, column: int, number: float, *, middle: float) -> None:
-    if not math.isnan(number):
-        ax.text(
-            column + 0.5,
-            row + 0.5,
-            f"{number:.2f}".replace("0.", "."),
-            ha="center",
-            va="center",
-            fontsize=7,
-            color="#000000" if number > middle else "#fefefe",
+    return [
+        Figure(
+            title=chart.title,
+            description=_description(measured[temperatures[shown]].matrix, temperatures[shown]),
+            rows=[row for t, one in measured.items() for row in _rows(suite, t, one)],
+            chart=chart,
+            size=SQUARE,
         )
+    ]
+
+
+def clustered(cells: Cells) -> tuple[int, ...]:
+    """Return an order in which rows that are alike stand together: that of the leaves of average
+    linkage on 1 - similarity. An undefined cell counts as the least similarity of all."""
+    if len(cells) < 3:
+        return ()
+    import numpy as np
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    numbers = np.array(cells, dtype=float)
+    numbers = np.where(np.isnan(numbers), np.nanmin(numbers), numbers)
+    distances = (numbers.max() - numbers + (numbers.max() - numbers).T) / 2
+    np.fill_diagonal(distances, 0.0)
+    tree = linkage(squareform(distances, checks=False), "average", optimal_ordering=True)
+    return tuple(int(leaf) for leaf in leaves_list(tree))
+
+
+def _rows(suite: SuiteResults, temperature: float, one: Similarity) -> Iterator[Mapping[str, Any]]:
+    for persona, row in zip(one.personas, one.matrix, strict=True):
+        for other, cell in zip(one.personas, row, strict=True):
+            yield {
+                "suite": suite.id,
+                "temperature": temperature,
+                "persona": persona,
+                "other": other,
+                "similarity": cell,
+            }
+
+
+def _description(cells: Cells, temperature: float) -> str:
+    within = [c for i, row in enumerate(cells) for c in row[i : i + 1] if c is not None]
+    between = [c for i, row in enumerate(cells) for c in row[:i] if c is not None]
+    parts = [
+        f"{name} {sum(values) / len(values):.2f}"
+        for name, values in (("within a persona", within), ("between personas", between))
+        if values
+    ]
+    return f"Mean similarity at T = {temperature:g}: {', '.join(parts)}."

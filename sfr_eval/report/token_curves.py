@@ -1,14 +1,13 @@
 """Curves along the reply: how free the next token is, and how long two replies stay the same."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sfr_eval.report.figures import Figure, columns_of
-from sfr_eval.report.layer_profiles import QUIET, some_temperatures
+from sfr_eval.report.axes import band
+from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
+from sfr_eval.report.figures import Figure
+from sfr_eval.report.layer_profiles import some_temperatures
 from sfr_eval.store.results import SuiteResults
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 CURVE_METRIC = "token_entropy"
 
@@ -22,61 +21,67 @@ def curves(suite: SuiteResults) -> list[Figure]:
     if not curve:
         return []
     shown = some_temperatures(tuple(sorted(curve)), suite.middle_temperature)
-    first = shown[0][0]
+    first = shown[0]
     base = [row for row in curve[first] if row.get("base_entropy")]
-
-    def draw_entropy(ax: "Axes") -> None:
-        _draw_lines(ax, curve, shown, key="entropy")
-        if base:
-            _draw_line(ax, base, "base_entropy", QUIET, f"base, T = {first:g}", band=True)
-        _positions(ax, "Entropy along the reply", "nats")
-
-    def draw_agreement(ax: "Axes") -> None:
-        _draw_lines(ax, curve, shown, key="same")
-        ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
-        _positions(ax, "Replies still the same", "chance for two of one prompt")
-
+    entropy, same = (
+        [_line(curve[t], key, name=f"T = {t:g}", number=number) for number, t in enumerate(shown)]
+        for key in ("entropy", "same")
+    )
+    if base:
+        entropy.append(_line(base, "base_entropy", name=f"base, T = {first:g}"))
     rows = _curve_rows(suite, curve)
     agreement = "Chance that two replies to one prompt are the same"
     return [
         Figure(
-            title="Entropy along the reply",
-            description=_from_to(curve[first], "entropy", "Entropy of the next token"),
+            title=chart.title,
+            description=_from_to(curve[first], key, what),
             rows=rows,
-            draw=draw_entropy,
-        ),
-        Figure(
-            title="Replies still the same",
-            description=_from_to(curve[first], "same", agreement),
-            rows=rows,
-            draw=draw_agreement,
-        ),
+            chart=chart,
+        )
+        for key, what, chart in (
+            ("entropy", "Entropy of the next token", _chart("Entropy along the reply", entropy)),
+            ("same", agreement, _chart("Replies still the same", same, most=1.0)),
+        )
     ]
 
 
-def _draw_lines(ax: "Axes", curve: Curve, shown: Sequence[tuple[float, str]], *, key: str) -> None:
-    for number, (t, colour) in enumerate(shown):
-        _draw_line(ax, curve[t], key, colour, f"T = {t:g}", band=number == 0)
+def _chart(title: str, series: Sequence[Series], *, most: float | None = None) -> XYChart:
+    unit = "nats" if most is None else "chance for two of one prompt"
+    return XYChart(
+        title=title,
+        x=Axis(label="token of the reply", possible=(1, None), integer=True),
+        y=Axis(label=unit, possible=(0, most)),
+        series=tuple(series),
+        cursor="token",
+    )
 
 
-def _draw_line(
-    ax: "Axes", rows: Sequence[Mapping[str, Any]], key: str, colour: str, name: str, *, band: bool
-) -> None:
+def _line(
+    rows: Sequence[Mapping[str, Any]], key: str, *, name: str, number: int | None = None
+) -> Series:
+    """Return a line over the positions; without a number it is quiet. The first temperature and the
+    base have their intervals."""
     defined = [row for row in rows if row[key] is not None]
     most = max((row[key]["n"] for row in defined), default=0)
-    defined = [row for row in defined if row[key]["n"] >= most / 4]  # else too few queries
-    places = [(row["start"] + row["end"] - 1) / 2 + 1 for row in defined]
-    values, lows, highs = columns_of([row[key] for row in defined], "value", "low", "high")
-    if band:
-        ax.fill_between(places, lows, highs, color=colour, alpha=0.2, linewidth=0)
-    ax.plot(places, values, "-", color=colour, label=name)
-
-
-def _positions(ax: "Axes", title: str, unit: str) -> None:
-    ax.set_title(title)
-    ax.set_xlabel("token of the reply")
-    ax.set_ylabel(unit)
-    ax.legend(loc="best")
+    marks = tuple(
+        Point(
+            x=(row["start"] + row["end"] - 1) / 2 + 1,
+            y=row[key]["value"],
+            y_low=row[key]["low"],
+            y_high=row[key]["high"],
+            about=f"{row['replies']} replies",
+        )
+        for row in defined
+        if row[key]["n"] >= most / 4  # else too few queries
+    )
+    return Series(
+        name=name,
+        number=number or 0,
+        points=marks,
+        marker="none",
+        quiet=number is None,
+        band=() if number else band(marks),
+    )
 
 
 def _from_to(rows: Sequence[Mapping[str, Any]], key: str, what: str) -> str:

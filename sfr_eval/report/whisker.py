@@ -1,12 +1,14 @@
 """The small drawing on a card: a value and its interval on the scale of its metric."""
 
+import math
 from dataclasses import dataclass
 
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.report.numbers import bounds
 from sfr_eval.types import Estimate
 
-_ROOM = 1.15  # of a scale without a largest value, beyond what is drawn on it
+_ENDS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+"""Where a scale without a largest value may end, times a power of ten."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class Whisker:
 
 def whisker(estimate: Estimate, *, reference: Estimate | None = None) -> Whisker | None:
     """Return the drawing of an estimate, on the whole scale of the metric if it has two ends no
-    more than 1 apart, else from 0 to somewhat more than is drawn. None without a value."""
+    more than 1 apart, else from 0 to a round number. None without a value."""
     if estimate.value is None:
         return None
     value, low, high = bounds(estimate)
@@ -38,7 +40,7 @@ def whisker(estimate: Estimate, *, reference: Estimate | None = None) -> Whisker
     if possible is not None and possible[1] - possible[0] <= 1:
         left, right = possible
     else:
-        left, right = min(0.0, *ends), max(0.0, *ends) * _ROOM
+        left, right = 0.0 - _round_end(-min(0.0, *ends)), _round_end(max(0.0, *ends))
     if possible is not None:
         left, right = max(left, possible[0]), min(right, possible[1])
     if left >= right:
@@ -55,3 +57,11 @@ def whisker(estimate: Estimate, *, reference: Estimate | None = None) -> Whisker
         high=place(high),
         reference=place(reference.value) if reference and reference.value is not None else None,
     )
+
+
+def _round_end(most: float) -> float:
+    """Return the first round number that is not below a number of 0 or more."""
+    if most <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(most))
+    return next(step * power for step in _ENDS if step * power >= most * (1 - 1e-9))

@@ -16,12 +16,10 @@ import pytest
 
 from sfr_eval.comparison.compare import compare_runs
 from sfr_eval.comparison.differences import DifferenceRow
-from sfr_eval.comparison.matched import band, pareto_optimal
 from sfr_eval.comparison.pairing import pair_up
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.comparison.runs import open_runs
 from sfr_eval.errors import UserError
-from sfr_eval.metrics.sweep import Curve
 from sfr_eval.types import Sample
 from tests.support.compare_data import QUERIES, write_code_run, write_world_run
 from tests.support.paired import paired_difference
@@ -481,41 +479,6 @@ def test_runs_without_a_suite_in_common_are_refused(runs: dict[str, Path], tmp_p
     other = write_code_run(tmp_path / "code", {"p": [True, False], "q": [True, True]})
     with pytest.raises(UserError, match="no suite in common"):
         compare_runs(runs["whole"], other)
-
-
-def curve_of(qualities: Any, diversities: Any) -> Curve:
-    q, d = np.atleast_2d(qualities).astype(float), np.atleast_2d(diversities).astype(float)
-    return Curve(
-        quality="oracle_valid",
-        diversity="embed_distance",
-        temperatures=tuple(range(1, q.shape[1] + 1)),
-        queries=tuple(str(i) for i in range(len(q))),
-        left_out=0,
-        qualities=q,
-        diversities=d,
-    )
-
-
-def test_a_dominated_point_is_not_pareto_optimal() -> None:
-    """(.9, .2) and (.5, .5) against (.8, .6) and (.4, .4): (.8, .6) dominates the last of each."""
-    curves = [curve_of([0.9, 0.5], [0.2, 0.5]), curve_of([0.8, 0.4], [0.6, 0.4])]
-    assert pareto_optimal(curves) == [[True, False], [True, False]]
-
-
-def test_a_band_holds_its_curve_and_narrows_with_queries() -> None:
-    random = np.random.default_rng(0)
-
-    def rows(n: int) -> list[dict[str, float]]:
-        noise = random.normal(scale=0.1, size=(n, 3))
-        return band(
-            curve_of(np.add(noise, [0.9, 0.7, 0.5]), np.add(noise, [0.2, 0.4, 0.5])), draws=400
-        )
-
-    few, many = rows(20), rows(500)
-    for found in (few, many):
-        assert all(row["low"] <= row["value"] <= row["high"] for row in found)
-    middle = [next(r["high"] - r["low"] for r in f if r["level"] > 0.6) for f in (few, many)]
-    assert middle[0] > 2 * middle[1]
 
 
 def test_comparing_and_checking_need_no_torch(runs: dict[str, Path], tmp_path: Path) -> None:

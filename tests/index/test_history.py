@@ -5,14 +5,7 @@ from pathlib import Path
 from sfr_eval.index.history import histories
 from sfr_eval.index.runs import read_runs
 from sfr_eval.store.manifest import Manifest
-from tests.support.index_data import QUALITY, VARIETY, Value, copy_run, write_training
-
-SIX: dict[int, Value] = {
-    step: (value, value - 0.02, value + 0.03)
-    for step, value in zip(
-        (0, 100, 200, 400, 800, 1600), (0.2, 0.22, 0.3, 0.41, 0.44, 0.45), strict=True
-    )
-}
+from tests.support.index_data import QUALITY, SIX, VARIETY, copy_run, write_training
 
 
 def test_six_checkpoints_make_one_training(source: Path, tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """Rows of an index: what a run folder says, and what stands in the row of one that is not whole."""
 
-import json
 import os
-import socket
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,18 +12,7 @@ from sfr_eval.report.scoreboard import scoreboard
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, read_suites
 from sfr_eval.util.lock import Owner
-from tests.support.index_data import QUALITY, VARIETY, copy_run
-
-
-def change(folder: Path, **fields: object) -> None:
-    Manifest.load(folder).model_copy(update=fields).save(folder)
-
-
-def owned_by(folder: Path, owner: Owner) -> None:
-    (folder / ".lock").write_text(json.dumps(asdict(owner)))
-
-
-GONE = Owner(pid=2**22 + 1, started="1", boot="another", host=socket.gethostname())
+from tests.support.index_data import GONE, QUALITY, VARIETY, change, copy_run, owned_by
 
 
 def test_a_row_says_what_the_folder_does(source: Path, tmp_path: Path) -> None:

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from sfr_eval.metrics.table import headlines
 from sfr_eval.report import frontier, trade_off
+from sfr_eval.report.charts.chart import HeatMap
+from sfr_eval.report.charts.plane import hull
 from sfr_eval.report.figures import Figure, figure_svg, files
 from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.similarity import similarity
 from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.results import MatchedLevel, Similarity, SuiteResults, SweepPoint, SweepSummary
 from sfr_eval.types import Estimate
+from tests.support.drawn import axes_of_one
 from tests.support.report_data import TEMPERATURES, estimate
 
 
@@ -45,6 +48,12 @@ def sweeps(suite: SuiteResults, **others: SuiteResults) -> list[Figure]:
     return over_temperature({"model": suite, **others}, headlines(), column="who")
 
 
+def pairs(suite: SuiteResults) -> tuple[Figure, ...]:
+    """The pairs of metrics in the file of trade-offs."""
+    (figure,) = trade_off.trade_off(suite)
+    return figure.in_files
+
+
 def table(figures: Sequence[Figure]) -> list[dict[str, str]]:
     found = dict(files(figures))
     assert found["png"].startswith(b"\x89PNG")
@@ -54,10 +63,10 @@ def table(figures: Sequence[Figure]) -> list[dict[str, str]]:
 
 def test_the_trade_off_takes_the_first_diversity_that_is_there() -> None:
     rows = sweep("oracle_valid", 0.9, 0.8, 0.7) + sweep("embed_distance", 0.1, 0.2, 0.3)
-    (figure,) = trade_off.trade_off(suite(rows))
+    (figure,) = pairs(suite(rows))
     assert figure.title == "Valid replies against distance in meaning"
     other = sweep("oracle_valid", 0.9, 0.8, 0.7) + sweep("distinct_2_rarefied", 0.5, 0.6, 0.7)
-    (figure,) = trade_off.trade_off(suite(other))
+    (figure,) = pairs(suite(other))
     assert figure.title == "Valid replies against distinct-2, rarefied"
 
 
@@ -80,25 +89,29 @@ def test_numbers_without_interval_and_equal_numbers_can_be_drawn() -> None:
 
 
 def test_lower_is_better_runs_to_the_right() -> None:
-    from matplotlib.figure import Figure
-
     rows = sweep("style_strength", 0.9, 0.8, 0.7) + sweep("self_bleu_4_fixed", 0.6, 0.5, 0.4)
-    (figure,) = trade_off.trade_off(suite(rows))
-    ax = Figure().subplots()
-    figure.draw(ax)
+    (figure,) = pairs(suite(rows))
+    ax = axes_of_one(figure)
     left, right = ax.get_xlim()
     assert left > right
     assert "lower is better" in ax.get_xlabel()
 
 
-def test_the_heat_map_shows_three_temperatures() -> None:
+def test_the_heat_map_has_all_temperatures_and_shows_one() -> None:
     alike = Similarity(personas=("a", "b"), matrix=((1.0, None), (None, 0.5)))
     cells = dict.fromkeys((0.4, 0.7, 1.0, 1.6), alike)
-    found = similarity(suite(sweep("length", 1, 1, 1), similarity=cells))
-    assert [figure.title for figure in found] == ["T = 0.4", "T = 1", "T = 1.6"]
-    row = table(found)[1]
+    (figure,) = similarity(suite(sweep("length", 1, 1, 1), similarity=cells))
+    assert isinstance(figure.chart, HeatMap)
+    assert [frame.label for frame in figure.chart.frames] == [
+        "T = 0.4",
+        "T = 0.7",
+        "T = 1",
+        "T = 1.6",
+    ]
+    assert figure.chart.frames[figure.chart.shown].temperature == 1.0
+    row = table([figure])[1]
     assert (row["persona"], row["other"], row["similarity"]) == ("a", "b", "")
-    svg = figure_svg(found[0])
+    svg = figure_svg(figure)
     assert "Anna" in svg
     assert "nan" not in svg.lower()
 
@@ -127,8 +140,6 @@ def summary(diversity: str = "rouge_l_homogenization") -> SweepSummary:
 
 
 def test_the_frontier_shows_area_points_and_matched_quality() -> None:
-    from matplotlib.figure import Figure
-
     of = suite(sweep("length", 1, 1, 1), frontiers=(summary(),))
     (figure,) = frontier.frontiers(of)
     assert "hypervolume 0.42 [0.4, 0.44]; diversity 0.5 [0.45, 0.55] at 50 %" in figure.description
@@ -142,10 +153,9 @@ def test_the_frontier_shows_area_points_and_matched_quality() -> None:
     assert [row["frontier"] for row in rows[:3]] == ["True", "True", "False"]
     assert (rows[-1]["value"], rows[-1]["low"], rows[-1]["high"]) == ("0.42", "0.4", "0.44")
     assert rows[-2]["value"] == ""
-    ax = Figure().subplots()
-    figure.draw(ax)
+    ax = axes_of_one(figure)
     # The stair is the area that hypervolume counts: .9 up to .3, then .8 up to .5.
-    outline = ax.collections[0].get_paths()[0].vertices
+    outline = ax.patches[0].get_path().vertices[:-1]
     assert area(outline) == pytest.approx(0.3 * 0.9 + 0.2 * 0.8)
     (row,) = frontier.frontier_table(of)
     assert row["hypervolume"] == "0.42 [0.4, 0.44]"
@@ -167,7 +177,7 @@ def test_a_frontier_that_is_not_a_headline_is_in_the_table_only() -> None:
 
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=30))
 def test_the_hull_holds_all_points_and_turns_left(points: list[tuple[float, float]]) -> None:
-    corners = trade_off.hull(points)
+    corners = hull(points)
     assert set(corners) <= set(points)
     if len(corners) < 3:
         return  # one point, or all on one line
@@ -176,13 +186,9 @@ def test_the_hull_holds_all_points_and_turns_left(points: list[tuple[float, floa
 
 
 def test_the_band_covers_the_intervals_of_every_point() -> None:
-    from matplotlib.figure import Figure
-
     rows = sweep("oracle_valid", 0.9, 0.8, 0.7) + sweep("embed_distance", 0.1, 0.2, 0.3)
-    (figure,) = trade_off.trade_off(suite(rows))
-    ax = Figure().subplots()
-    figure.draw(ax)
-    (band,) = ax.patches
+    (figure,) = pairs(suite(rows))
+    (band,) = axes_of_one(figure).patches
     inside = [
         (x + dx, y + dy)
         for x, y in ((0.1, 0.9), (0.2, 0.8), (0.3, 0.7), (0.15, 0.85))

@@ -9,6 +9,7 @@ from sfr_eval.report.figures import to_csv
 from sfr_eval.report.frontier import frontier_table, frontiers
 from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.results import MatchedLevel, SuiteResults, SweepPoint, SweepSummary
+from tests.support.drawn import axes_of_one, curves
 from tests.support.report_data import estimate
 
 QUALITIES = {0.4: 0.95, 1.2: 0.8, 2.0: 0.3}
@@ -54,12 +55,8 @@ def suite(distances: Mapping[float, float]) -> SuiteResults:
 
 def dashes(distances: Mapping[float, float]) -> list[list[float]]:
     """The x values of the dashed parts of the figure."""
-    from matplotlib.figure import Figure as Canvas
-
     (drawn,) = frontiers(suite(distances))
-    ax: Any = Canvas().subplots()
-    drawn.draw(ax)
-    return [[float(x) for x in li.get_xdata()] for li in ax.lines if li.get_linestyle() == "--"]
+    return [places for line, places in curves(axes_of_one(drawn)) if line == "--"]
 
 
 def test_the_part_that_folds_back_is_dashed() -> None:

@@ -82,7 +82,7 @@ def test_the_page_is_ready_and_hostile_text_is_inert(page: Page) -> None:
     assert page.run('document.querySelectorAll("img, main a[href^=javascript]").length') == 0
     assert page.run("document.title").startswith("model </script>")
     page.set('[data-key="text"]', "ALERT(1)")
-    assert said(page) == "Showing 3 of 3 prompts."
+    assert said(page).startswith("Showing 3 of 3 prompts.")
     texts = page.run('[...document.querySelectorAll(".prompt .text")].map(e => e.textContent)')
     assert HOSTILE in texts
     cut = f"[cut here; {len(MEGABYTE):,} characters in all]"
@@ -91,82 +91,6 @@ def test_the_page_is_ready_and_hostile_text_is_inert(page: Page) -> None:
     assert HOSTILE.strip() in page.run(
         '[...document.querySelectorAll(".clusters td.text")].map(e => e.textContent.trim())'
     )
-
-
-def test_filters_narrow_the_replies_and_stand_in_the_address(page: Page) -> None:
-    assert said(page) == "Showing 12 of 45 prompts."
-    page.set('[data-key="persona"]', "pirate")
-    assert said(page) == "Showing 12 of 15 prompts."
-    page.set('[data-key="temperature"]', "0.4")
-    assert said(page) == "Showing 5 of 5 prompts."
-    assert shown(page, ".prompt") == 5
-    query = page.run("document.querySelector('[data-key=\"query\"]').options[1].value")
-    page.set('[data-key="query"]', query)
-    assert said(page) == "Showing 1 of 1 prompts."
-    address = page.run("location.hash")
-    assert address == f"#replies-1?query={query}&persona=pirate&temperature=0.4"
-    whole = page.run("location.href")
-    page.set('[data-key="text"]', "zzzz")
-    assert said(page) == "No prompt in this page matches."
-    page.open("about:blank")  # away, and back by the link
-    page.open(whole)
-    assert said(page) == "Showing 1 of 1 prompts."
-    assert page.run("document.querySelector('[data-key=\"persona\"]').value") == "pirate"
-
-
-def test_failed_replies_are_found_by_status(page: Page) -> None:
-    page.set('[data-key="status"]', "error")
-    assert said(page) == "Showing 1 of 1 prompts."
-    marks = page.run('[...document.querySelectorAll(".prompt .mark")].map(e => e.textContent)')
-    assert marks == ["error"]
-    assert shown(page, ".prompt li") == 1
-    page.set('[data-key="status"]', "truncated")
-    assert said(page) == "Showing 1 of 1 prompts."
-
-
-def test_two_personas_side_by_side_have_shared_words_marked(page: Page) -> None:
-    page.set('[data-key="persona"]', "pirate")
-    page.set('[data-key="temperature"]', "0.4")
-    page.set('[data-key="beside"]', "persona:butler")
-    assert said(page) == "Showing 5 of 5 pairs."
-    heads = page.run('[...document.querySelectorAll(".side h5")].map(e => e.textContent)')
-    names = dict(small_suite().personas)
-    assert heads[:2] == [f"{names[p].name} · T = 0.4" for p in ("pirate", "butler")]
-    # Every marked run is in the other side too, word for word.
-    wrong = page.run(
-        """[...document.querySelectorAll(".sides")].flatMap(function (pair) {
-          function words(text) { return (text.toLowerCase().match(/[a-z0-9']+/g) || []); }
-          var sides = [...pair.querySelectorAll(".side")];
-          return sides.flatMap(function (side, i) {
-            var other = [...sides[1 - i].querySelectorAll(".text")]
-              .map(e => " " + words(e.textContent).join(" ") + " ");
-            return [...side.querySelectorAll("mark")].filter(function (mark) {
-              var own = words(mark.textContent);
-              for (var k = 0; k + 4 <= own.length; k += 1) {
-                var run = " " + own.slice(k, k + 4).join(" ") + " ";
-                if (!other.some(text => text.includes(run))) return true;
-              }
-              return own.length < 4;
-            }).map(mark => mark.textContent);
-          });
-        })"""
-    )
-    assert wrong == []
-    assert page.run('document.querySelectorAll(".side mark").length') > 3
-    page.set('[data-key="beside"]', "persona:pirate")
-    assert said(page) == "No prompt in this page matches on both sides."
-
-
-def test_two_temperatures_stand_side_by_side(page: Page) -> None:
-    page.set('[data-key="beside"]', "temperature:1.6")
-    assert said(page) == "Showing 12 of 30 pairs."  # 45 prompts less the 15 at 1.6
-    heads = page.run('[...document.querySelectorAll(".side h5")].map(e => e.textContent)')
-    assert all(head.endswith("T = 1.6") for head in heads[1::2])
-    assert not any(head.endswith("T = 1.6") for head in heads[::2])
-    page.set('[data-key="temperature"]', "0.4")
-    page.run('document.querySelector(".browser").scrollIntoView()')
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(ARTEFACTS / "report-side-by-side.png")
 
 
 def test_the_theme_follows_the_system_until_it_is_chosen(page: Page) -> None:

@@ -16,9 +16,7 @@ import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import headlines, metric_info
-from sfr_eval.report import repetitions as clusters
 from sfr_eval.report.page import SCRIPTS, script_json
-from sfr_eval.report.replies import MAX_REPLIES, MAX_SAMPLES, for_page
 from sfr_eval.report.report import write_report
 from sfr_eval.report.verdict import (
     QUALITY,
@@ -32,7 +30,7 @@ from sfr_eval.report.verdict import (
 from sfr_eval.store.manifest import Manifest, StoredConfig
 from sfr_eval.store.results import Notes, Results, SuiteResults
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.types import Estimate, Sample
+from sfr_eval.types import Estimate
 from tests.support.report_data import TEMPERATURES, draw, estimate, small_suite, write_run
 
 HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\u2028"
@@ -122,10 +120,9 @@ def test_hostile_text_stays_text(html: str) -> None:
     assert "<b>model</b>" not in html
     assert "&lt;b&gt;model&lt;/b&gt;" in html
     assert "alert(1)<" not in html
-    data = re.search(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)
-    assert data is not None
-    assert not set("<>&\u2028\u2029") & set(data[1])
-    texts = [r["text"] for p in json.loads(data[1])["prompts"] for r in p["replies"]]
+    stored = re.findall(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)
+    assert not set("<>&\u2028\u2029") & {character for data in stored for character in data}
+    texts = [r["text"] for p in json.loads(stored[-1])["prompts"] for r in p["replies"]]
     assert HOSTILE in texts
 
 
@@ -390,116 +387,6 @@ def test_the_table_has_every_metric_the_curves_only_headlines(folder: RunFolder,
         drawn = {row["metric"] for row in csv.DictReader(stream)}
     assert drawn <= set(headlines())
     assert "rouge_l_homogenization" in drawn
-
-
-# What is repeated
-
-
-def sample(t: float, query: str, persona: str, index: int, **others: Any) -> Sample:
-    fields = {"status": "ok", "text": f"{t} {query} {persona} {index}", **others}
-    return Sample(
-        sample_id="x",
-        suite="s",
-        query=query,
-        persona=persona,
-        temperature=t,
-        index=index,
-        seed=0,
-        prompt_tokens=1,
-        completion_tokens=1,
-        **fields,
-    )
-
-
-def test_clusters_count_replies_questions_and_personas() -> None:
-    texts = {
-        ("q1", "a"): ["I am happy to help you now.", "I am happy to help you now. "],
-        ("q1", "b"): ["I am happy to help you now.", "Alone."],
-        ("q2", "a"): ["I am happy to help her.", ""],
-    }
-    rows = [
-        sample(1.0, query, persona, index, text=text)
-        for (query, persona), own in texts.items()
-        for index, text in enumerate(own)
-    ]
-    rows.append(sample(1.0, "q2", "b", 0, text="I am happy to help you now.", status="error"))
-    (found,) = clusters.repetitions(rows)
-    assert found.replies == 5  # neither the empty one nor the error
-    assert found.copies == pytest.approx(3 / 5)  # three of q1 are one text
-    reply, opening = found.clusters
-    assert (reply.kind, reply.count, reply.queries, reply.personas) == ("reply", 3, 1, 2)
-    assert reply.share == pytest.approx(3 / 5)
-    assert (opening.text, opening.count, opening.queries) == ("I am happy to help", 4, 2)
-    assert [row["kind"] for row in clusters.rows("s", [found])] == ["reply", "opening"]
-
-
-def test_the_same_text_to_two_questions_is_a_cluster_but_no_copy() -> None:
-    rows = [sample(1.0, query, "", 0, text="No.") for query in ("q1", "q2")]
-    (found,) = clusters.repetitions(rows)
-    assert found.copies == 0
-    # Its opening is no cluster of its own: no other reply begins like this.
-    assert [(c.kind, c.count, c.queries) for c in found.clusters] == [("reply", 2, 2)]
-    assert clusters.repetitions([sample(1.0, "q", "", 0, text=" ")]) == []
-
-
-# The samples in the page
-
-
-def embedded(*runs: Sequence[Sample]) -> list[dict[str, Any]]:
-    named = {f"run {number}": rows for number, rows in enumerate(runs)}
-    found = for_page(named, personas={"a": "Anna"}, queries={})
-    prompts: list[dict[str, Any]] = json.loads(found["data"])["prompts"]
-    assert found["shown"] == sum(len(prompt["replies"]) for prompt in prompts)
-    return prompts
-
-
-def test_some_queries_are_whole_and_others_come_from_everywhere() -> None:
-    temperatures = (0.5, 1.0, 1.5)
-    samples = [
-        sample(t, f"q{q}", persona, index)
-        for t in temperatures
-        for q in range(200)
-        for persona in "ab"
-        for index in range(4)
-    ]
-    prompts = embedded(samples)
-    assert sum(len(prompt["replies"]) for prompt in prompts) == MAX_SAMPLES
-    places = {(p["query"], p["persona"], p["temperature"]) for p in prompts}
-    assert len(places) == len(prompts)
-    queries = {query for query, _, _ in places}
-    whole = [q for q in queries if all((q, p, t) in places for p in "ab" for t in temperatures)]
-    assert len(whole) >= 50  # half of 2,400 in queries of 2 x 3 x 4 replies
-    assert len(queries) > 120
-    assert prompts == embedded(samples)
-    assert len(embedded(samples[:64])) == 16  # all, where there are few
-
-
-def test_replies_that_are_not_ok_are_found_in_a_large_run() -> None:
-    samples = [sample(1.0, f"q{q}", "a", i) for q in range(2_000) for i in range(4)]
-    samples[4_321] = replace(samples[4_321], status="error", text="", error="lost")
-    statuses = {r["status"] for prompt in embedded(samples) for r in prompt["replies"]}
-    assert statuses == {"ok", "error"}
-
-
-def test_of_many_replies_the_first_are_shown_and_this_is_said() -> None:
-    (prompt,) = embedded([sample(1.0, "q", "a", i) for i in reversed(range(900))])
-    assert (len(prompt["replies"]), prompt["total"]) == (MAX_REPLIES, 900)
-    assert prompt["replies"][0]["text"].endswith(" 0")
-    huge = [sample(1.0, f"q{q}", "a", i, text="x" * 4_000) for q in range(90) for i in range(32)]
-    assert 1 <= len(embedded(huge)) < 10  # a million characters in all
-
-
-def test_of_two_runs_the_shared_prompts_are_shown_from_both() -> None:
-    one = [sample(1.0, q, "a", 0) for q in ("q1", "q2")]
-    two = [sample(1.0, q, "a", 0) for q in ("q2", "q3")]
-    assert [(p["run"], p["query"]) for p in embedded(one, two)] == [(0, "q2"), (1, "q2")]
-
-
-def test_duplicates_are_marked_and_long_texts_cut() -> None:
-    texts = ["same", "other", "same ", "x" * 5000]
-    (prompt,) = embedded([sample(1, "q", "a", i, text=text) for i, text in enumerate(texts)])
-    assert [reply["same"] for reply in prompt["replies"]] == [0, 0, 1, 0]
-    assert prompt["replies"][3]["text"].endswith("[cut here; 5,000 characters in all]")
 
 
 def test_json_in_a_script_is_inert() -> None:

@@ -1,13 +1,13 @@
 """pytest tests/report/test_trade_off.py"""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
 from sfr_eval.report.figures import Figure
 from sfr_eval.report.trade_off import trade_off
 from sfr_eval.store.results import SuiteResults
+from tests.support.drawn import axes_of_one, curves
 from tests.support.report_data import estimate
 
 STRENGTHS = {0.4: 0.8, 0.8: 0.75, 1.2: 0.5, 2.0: 0.2}
@@ -36,12 +36,7 @@ def figure(variety: str, values: Mapping[float, float]) -> Figure:
 
 def paths(drawn: Figure) -> list[tuple[str, list[float]]]:
     """The line style and the x values of the curve's parts."""
-    from matplotlib.figure import Figure as Canvas
-
-    ax: Any = Canvas().subplots()
-    drawn.draw(ax)
-    lines = [line for line in ax.lines if line.get_marker() == "o"]
-    return [(line.get_linestyle(), [float(x) for x in line.get_xdata()]) for line in lines]
+    return curves(axes_of_one(drawn))
 
 
 @pytest.mark.parametrize("metric", ["embed_distance", "self_bleu_4_fixed"])

@@ -10,10 +10,10 @@ def test_a_share_is_drawn_on_its_whole_scale() -> None:
     assert (drawing.width, drawing.reference) == (20, 90)
 
 
-def test_a_scale_without_an_end_leaves_some_room() -> None:
+def test_a_scale_without_an_end_ends_at_a_round_number() -> None:
     drawing = whisker(estimate("length", 90.0, 10.0))
     assert drawing is not None
-    assert (drawing.left, round(drawing.right, 9)) == (0, 115)
+    assert (drawing.left, round(drawing.right, 9)) == (0, 100)
     assert drawing.reference is None
 
 

@@ -105,7 +105,7 @@ def test_every_free_field_is_in_the_page_and_none_acts(page: str) -> None:
 
 
 def test_the_data_for_the_script_is_json_without_an_end(page: str) -> None:
-    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    *_, data = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
     assert not set("<>&\u2028\u2029\u202e") & set(data)
     value = json.loads(data)
     assert any(HOSTILE in name for name in value["personas"].values())

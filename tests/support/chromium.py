@@ -171,9 +171,10 @@ class Page:
 
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression."""
-        found = self.send(
-            "Runtime.evaluate", {"expression": script, "returnByValue": True, "awaitPromise": True}
-        )
+        question = {"expression": script, "returnByValue": True, "awaitPromise": True}
+        # The page's policy holds here too, as it does for the page's own scripts.
+        question["allowUnsafeEvalBlockedByCSP"] = False
+        found = self.send("Runtime.evaluate", question)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 

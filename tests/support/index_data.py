@@ -2,18 +2,32 @@
 names and numbers."""
 
 import json
+import socket
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results
+from sfr_eval.util.lock import Owner
 from tests.support.compare_data import write_world_run
 
 VARIETY, QUALITY = "rouge_l_homogenization", "oracle_valid"
 """The headline metrics of these runs, which need no encoder."""
 
 Value = tuple[float, float, float]
+
+SIX: dict[int, Value] = {
+    step: (value, round(value - 0.02, 2), round(value + 0.03, 2))
+    for step, value in zip(
+        (0, 100, 200, 400, 800, 1600), (0.2, 0.22, 0.3, 0.41, 0.44, 0.45), strict=True
+    )
+}
+"""Step -> variety of a training that collapses; no interval is symmetric."""
+
+GONE = Owner(pid=2**22 + 1, started="1", boot="another", host=socket.gethostname())
+"""A process of this machine that has ended."""
 
 
 def write_source(folder: Path) -> Path:
@@ -60,3 +74,13 @@ def write_training(source: Path, folder: Path, values: Mapping[int, Value]) -> l
         copy_run(source, folder / f"checkpoint-{step}", values={(VARIETY, 1.0): value})
         for step, value in values.items()
     ]
+
+
+def change(folder: Path, **fields: object) -> None:
+    """Replace fields of a run's manifest."""
+    Manifest.load(folder).model_copy(update=fields).save(folder)
+
+
+def owned_by(folder: Path, owner: Owner) -> None:
+    """Leave the record of who took the folder's lock."""
+    (folder / ".lock").write_text(json.dumps(asdict(owner)))

@@ -84,9 +84,13 @@ def import_runs(
     code: CodeSettings | None = None,
     fields: Fields | None = None,
     missing_fail: bool = False,
+    name_files: bool = False,
+    fewest: int = 1,
 ) -> Imported:
     """Make a run folder for each model of the files. Without a suite, one is made of the distinct
-    prompts and kept in each folder. `missing_fail` counts problems without a reply as failed."""
+    prompts and kept in each folder. `missing_fail` counts problems without a reply as failed;
+    `name_files` takes the name of a file for that of its model, where its rows name none. Raises
+    UserError for fewer models than `fewest`."""
     fields, code = fields or Fields(), code or CodeSettings()
     sources, asked = _opened(files)
     readers = [reader_of(source, fields) for source in sources]
@@ -103,6 +107,13 @@ def import_runs(
         else reader.read(source, prompts)
         for source, reader in zip(sources, readers, strict=True)
     ]
+    if name_files:
+        readings = [
+            one
+            if one.model or any(reply.model for reply in one.replies)
+            else replace(one, model=_stem(one.file))
+            for one in readings
+        ]
     if isinstance(prompts, OwnPrompts):
         loaded, ids = prompts.suite(id=_stem(files[0]), title=files[0].name)
         readings = [_renamed(reading, ids) for reading in readings]
@@ -120,6 +131,11 @@ def import_runs(
     name = digest if not options else hashlib.sha256(f"{digest}{options}".encode()).hexdigest()
     parent = output or Path("runs") / f"{_stem(files[0])}-{name[:10]}"
     models = _by_model(readings)
+    if len(models) < fewest:
+        raise UserError(
+            f"compare {files[0]}: replies of one model only; name another file or run, or say with "
+            "--model-field which field names the model"
+        )
     runs = []
     for model, part in models.items():
         refuse_copies(part)

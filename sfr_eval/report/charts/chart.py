@@ -102,8 +102,10 @@ class PlaneSeries:
 
 @dataclass(frozen=True, kw_only=True)
 class PlaneChart:
-    """Any metric against any other: the reader chooses the axes; `x` and `y` come first. Where lower
-    is better the axis is reversed, so that further up and further right is always better."""
+    """Any metric against any other: the reader chooses the axes; `x` and `y` come first.
+
+    Where lower is better the axis is reversed: further up and further right is always better.
+    """
 
     title: str
     x: str

@@ -1,0 +1,422 @@
+"""The interactive charts as a reader has them: hovered, brushed and typed at in a real Chromium.
+
+Numbers are those of a real results.json. Screenshots go to artefacts/ (or $TEST_ARTEFACTS)."""
+
+import random
+import re
+import time
+from pathlib import Path
+
+from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
+from sfr_eval.report.numbers import Interval
+from sfr_eval.store.results import SuiteResults
+from tests.report.charts.conftest import chart, draw_all, place, press_menu, texts, tip, view
+from tests.support.axe import violations
+from tests.support.chart_pages import chart_page
+from tests.support.chromium import ARTEFACTS, Browser, Page
+
+CURVES = "embed_distance"
+
+
+def legend(page: Page, title: str) -> dict[str, str]:
+    found: dict[str, str] = page.run(
+        f"Object.fromEntries([...document.querySelectorAll('{chart(title)} .chart-legend button')]"
+        ".map(e => [e.textContent, e.getAttribute('aria-pressed')]))"
+    )
+    return found
+
+
+def entry(page: Page, title: str, name: str) -> tuple[float, float]:
+    number = list(legend(page, title)).index(name)
+    return page.place(f"{chart(title)} .chart-legend button:nth-child({number + 1})")
+
+
+def drawn(page: Page, title: str) -> list[str]:
+    """The series that have marks."""
+    found: list[str] = page.run(f"[...new Set({view(title)}.marks.map(one => one.title))]")
+    return found
+
+
+def domain(page: Page, title: str) -> list[float]:
+    """The places of the marks on the x axis that are in the picture."""
+    found: list[float] = page.run(
+        f"[...new Set({view(title)}.marks.filter(one => one.place !== undefined)"
+        ".map(one => one.place))].sort((a, b) => a - b)"
+    )
+    return found
+
+
+def test_hovering_shows_the_value_of_results_json(page: Page, suite: SuiteResults) -> None:
+    for number, (temperature, estimate) in enumerate(suite.sweep(CURVES).items()):
+        page.move(place(page, CURVES, number))
+        title, value, at, *_ = tip(page, CURVES)
+        assert estimate.value is not None
+        assert estimate.low is not None
+        assert estimate.high is not None
+        assert title == "model"
+        rounded = f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+        assert value == f"embed_distance: {rounded}"
+        assert at == f"temperature: {temperature:g}"
+        exact = page.run(f"document.querySelector('{chart(CURVES)} .chart-tip [title]').title")
+        numbers = exact.removeprefix("embed_distance: ").replace("[", "").strip("]")
+        first, low, high = numbers.replace(",", "").split()
+        assert (float(first), float(low), float(high)) == (
+            estimate.value,
+            estimate.low,
+            estimate.high,
+        )
+
+
+def test_away_from_all_marks_nothing_is_shown(page: Page) -> None:
+    page.move(place(page, CURVES, 0))
+    assert tip(page, CURVES)
+    page.move((1, 1))
+    assert tip(page, CURVES) == []
+
+
+def test_the_cursor_is_shared_with_the_other_panels(page: Page, suite: SuiteResults) -> None:
+    page.move(place(page, "style_accuracy", 1))
+    other = suite.at(CURVES, list(suite.sweep(CURVES))[1])
+    assert other is not None
+    assert other.value is not None
+    assert len(texts(page, ".chart-cursor")) == 4
+    readings = texts(page, f"{chart(CURVES)} .chart-reading")
+    assert readings == [f"{other.value:.2f}", f"{other.value * 0.9:.2f}"]
+    assert texts(page, f"{chart('Seeds')} .chart-cursor") == []
+    page.move((1, 1))
+    assert texts(page, ".chart-cursor") == []
+
+
+def test_the_legend_switches_a_series_in_all_panels(page: Page) -> None:
+    assert drawn(page, CURVES) == ["model", "other", "reference"]
+    page.click(entry(page, CURVES, "other"))
+    assert legend(page, CURVES) == {"model": "true", "other": "false", "reference": "true"}
+    assert drawn(page, CURVES) == ["model", "reference"]
+    assert drawn(page, "length") == ["model", "reference"]  # the same cursor
+    assert drawn(page, "Seeds") == ["sft 0", "sft 1", "sft 2", "sfr 0", "sfr 1", "sfr 2"]
+    page.click(entry(page, CURVES, "other"))
+    assert drawn(page, CURVES) == ["model", "other", "reference"]
+
+
+def test_shift_or_a_double_click_isolates_a_series(page: Page) -> None:
+    page.click(entry(page, CURVES, "other"), holding="Shift")
+    assert drawn(page, CURVES) == ["other"]
+    page.click(entry(page, CURVES, "other"), holding="Shift")
+    assert drawn(page, CURVES) == ["model", "other", "reference"]
+    page.click(entry(page, CURVES, "model"), times=2)
+    assert drawn(page, CURVES) == ["model"]
+    page.click(entry(page, CURVES, "model"))  # nothing would be left: all come back
+    assert drawn(page, CURVES) == ["model", "other", "reference"]
+
+
+def test_the_legend_switches_a_group_together(page: Page) -> None:
+    assert list(legend(page, "Seeds")) == ["sft", "sfr"]
+    page.click(entry(page, "Seeds", "sft"))
+    assert drawn(page, "Seeds") == ["sfr 0", "sfr 1", "sfr 2"]
+
+
+def test_a_brush_zooms_and_three_ways_lead_back(page: Page) -> None:
+    whole = domain(page, CURVES)
+    assert len(whole) == 3
+    reset = f"!document.querySelector('{chart(CURVES)} .chart-reset').hidden"
+
+    def brush() -> None:
+        x, y = place(page, CURVES, 0)
+        page.drag((x - 8, y + 3), (x + 40, y + 5))
+        assert domain(page, CURVES) == whole[:1]
+        assert page.run(reset)
+
+    brush()
+    page.click(page.place(f"{chart(CURVES)} .chart-reset"))
+    assert domain(page, CURVES) == whole
+    assert not page.run(reset)
+    brush()
+    page.click(page.place(f"{chart(CURVES)} > svg", across=0.7, down=0.95), times=2)
+    assert domain(page, CURVES) == whole
+    brush()
+    page.move((1, 1))
+    page.run(f"document.querySelector('{chart(CURVES)} > svg').focus()")
+    page.press("Escape")
+    assert domain(page, CURVES) == whole
+    page.press("+")
+    assert page.run(reset)
+
+
+def test_a_brush_zooms_both_axes_where_it_is_a_box(page: Page) -> None:
+    x, y = place(page, CURVES, 0)
+    page.drag((x - 12, y - 12), (x + 12, y + 12))
+    zoom = page.run(f"{view(CURVES)}.zoom")
+    point = page.run(f"{view(CURVES)}.marks[0].point")
+    assert zoom["x"][0] < point["x"] < zoom["x"][1]
+    assert zoom["y"][0] < point["y"] < zoom["y"][1]
+
+
+def test_an_axis_turns_logarithmic_only_above_zero(page: Page) -> None:
+    def actions(title: str) -> list[str]:
+        page.click(page.place(f"{chart(title)} .chart-menu summary"))
+        page.run("new Promise(done => setTimeout(done, 50))")
+        found = texts(page, f"{chart(title)} .chart-actions button")
+        page.press("Escape")
+        return [one for one in found if "axis" in one]
+
+    assert actions("Seeds") == ["Logarithmic x axis", "Logarithmic y axis"]
+    before = page.run(f"{view('Seeds')}.marks.slice(0, 3).map(one => one.x)")
+    press_menu(page, "Seeds", "Logarithmic x axis")
+    after = page.run(f"{view('Seeds')}.marks.slice(0, 3).map(one => one.x)")
+    assert after[1] - before[1] > 50
+    assert abs((after[1] - after[0]) - (after[2] - after[1])) < 0.01  # 1, 10, 100
+    assert actions("Seeds") == ["Linear x axis", "Logarithmic y axis"]
+    assert actions("Differences at T = 1") == []
+
+
+def test_the_reader_chooses_both_axes_of_the_plane(page: Page, suite: SuiteResults) -> None:
+    title = "Quality against variety"
+    groups = page.run(
+        f"[...document.querySelectorAll('{chart(title)} select')[0].children].map(e => e.label)"
+    )
+    assert groups == ["variety", "style", "length"]
+    page.set(f"{chart(title)} label:nth-child(2) select", "length")
+    t, length = next(iter(suite.sweep("length").items()))
+    accuracy = suite.at("style_accuracy", t)
+    assert accuracy is not None
+    point = page.run(f"{view(title)}.marks[0].point")
+    assert (point["x"], point["y"]) == (length.value, accuracy.value)
+    assert (point["x_low"], point["y_high"]) == (length.low, accuracy.high)
+    page.move(place(page, title, 0))
+    assert tip(page, title)[2] == "Length: " + (
+        f"{length.value:.0f} [{length.low:.0f}, {length.high:.0f}]"
+    )
+    # Lower is better: the axis is reversed, and the better corner is still above on the right.
+    assert texts(page, f"{chart(title)} .chart-better") == ["better \u2197"]
+    assert page.run(f"{view(title)}.plot.x.reversed")
+    page.click(page.place(f"{chart(title)} .chart-swap"))
+    swapped = page.run(f"{view(title)}.marks[0].point")
+    assert (swapped["x"], swapped["y"]) == (accuracy.value, length.value)
+    assert texts(page, f"{chart(title)} .chart-label")[0].startswith("T=")
+
+
+def test_the_heat_map_has_temperature_order_and_values(page: Page) -> None:
+    title = "Similarity"
+    page.move(place(page, title, 1))
+    assert tip(page, title)[:3] == ["pirate and sergeant", "0.41", "T = 0.4"]
+    page.set(f"{chart(title)} input", "1")
+    page.move(place(page, title, 1))
+    assert tip(page, title)[:3] == ["pirate and sergeant", "0.21", "T = 1"]
+    exact = f"document.querySelector('{chart(title)} .chart-tip [title]').title"
+    assert page.run(exact) == "0.2125"
+    assert len(texts(page, f"{chart(title)} .chart-diagonal")) == 3
+    assert texts(page, f"{chart(title)} .chart-scale") == ["0.100", "0.73"]
+    page.set(f"{chart(title)} label:nth-child(2) select", "all")
+    assert texts(page, f"{chart(title)} .chart-scale") == ["0.100", "0.93"]
+    page.set(f"{chart(title)} label:nth-child(3) select", "like")
+    names = page.run(f"{view(title)}.marks.slice(0, 3).map(one => one.names[1])")
+    assert names == ["butler", "pirate", "sergeant"]
+    page.press("Tab")
+    page.run(f"document.querySelector('{chart(title)} > svg').focus()")
+    page.press("ArrowRight")
+    page.press("ArrowDown")
+    page.press("ArrowRight")
+    said = texts(page, f"{chart(title)} .chart-live")[0]
+    assert said.startswith("pirate, among themselves, 0.71, T = 1. Enter opens")
+
+
+def test_a_click_on_a_cell_opens_its_replies(page: Page) -> None:
+    page.click(place(page, "Similarity", 1))
+    assert page.run("location.hash") == (
+        "#replies-1?persona=pirate&temperature=0.4&beside=persona%3Asergeant"
+    )
+    page.click(place(page, "Similarity", 0))
+    assert page.run("location.hash") == "#replies-1?persona=pirate&temperature=0.4"
+
+
+def test_the_forest_is_sorted_and_says_its_words(page: Page) -> None:
+    title = "Differences at T = 1"
+    names = f"{chart(title)} .chart-row"
+    assert texts(page, names) == ["Distance \u2191", "Self-BLEU \u2193", "Length"]
+    assert texts(page, f"{chart(title)} .chart-part") == ["Primary", "Other"]
+    assert texts(page, f"{chart(title)} .chart-words")[0].startswith("-0.10 [-0.15, -0.05]")
+    page.set(f"{chart(title)} select", "size")
+    assert texts(page, names) == ["Self-BLEU \u2193", "Distance \u2191", "Length"]
+    page.move(place(page, title, 0))
+    assert tip(page, title) == [
+        "Self-BLEU",
+        "sft: +0.30 [0.25, 0.35]",
+        "worse",
+        "lower is better",
+    ]
+    page.click(entry(page, title, "sft"))
+    assert texts(page, names) == ["Distance \u2191", "Self-BLEU \u2193", "Length"]
+
+
+def test_the_forest_is_stacked_on_a_phone(page: Page, file: Path) -> None:
+    page.look(width=390, height=800)
+    page.open(file.as_uri())
+    draw_all(page)
+    rows = page.run(
+        "[...document.querySelectorAll('.chart-row, .chart-words')].map(e => e.getBBox().x)"
+    )
+    assert max(rows) < 20  # all begin at the left
+
+
+def test_all_is_done_by_keyboard(page: Page, suite: SuiteResults) -> None:
+    for _ in range(60):
+        page.press("Tab")
+        if page.run(f"document.activeElement === document.querySelector('{chart(CURVES)} > svg')"):
+            break
+    page.press("ArrowRight")
+    page.press("ArrowRight")
+    t = list(suite.sweep(CURVES))[1]
+    value = suite.sweep(CURVES)[t].value
+    assert value is not None
+    said = texts(page, f"{chart(CURVES)} .chart-live")[0]
+    assert said.startswith(f"model, embed_distance: {value:.2f} [")
+    assert f"temperature: {t:g}" in said
+    page.press("ArrowDown")
+    said = texts(page, f"{chart(CURVES)} .chart-live")[0]
+    assert said.startswith("other, ")
+    assert f"temperature: {t:g}, made up" in said
+    page.press("ArrowUp")
+    page.press("End")
+    page.press("Enter")
+    assert page.run("location.hash") == f"#replies-1?temperature={list(suite.sweep(CURVES))[-1]:g}"
+    page.press("Escape")
+    assert tip(page, CURVES) == []
+    page.press("Tab")  # to the legend
+    page.press("Space")
+    assert legend(page, CURVES)["model"] == "false"
+    assert page.run("document.activeElement.textContent") == "model"
+
+
+def test_a_finger_shows_a_value_and_its_link(page: Page) -> None:
+    page.tap(place(page, CURVES, 0))
+    assert tip(page, CURVES)[-1] == "Open the replies"
+    assert page.run("location.hash") == ""
+    page.tap(page.place(f"{chart(CURVES)} .chart-tip a"))
+    assert page.run("location.hash") == "#replies-1?temperature=0.4"
+
+
+def test_no_rule_of_accessibility_is_broken(page: Page) -> None:
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    for theme in ("light", "dark"):
+        page.run(f"document.documentElement.dataset.theme = '{theme}'")
+        page.move(place(page, CURVES, 0))
+        page.run("document.querySelector('.chart-menu').open = true")
+        page.run("new Promise(done => setTimeout(done, 250))")
+        assert violations(page) == []
+        page.screenshot(ARTEFACTS / f"charts-{theme}.png", whole=True)
+
+
+def test_a_phone_scrolls_down_only_and_text_is_legible(page: Page, file: Path) -> None:
+    page.look(width=390, height=800)
+    page.open(file.as_uri())
+    draw_all(page)
+    assert page.run("document.documentElement.scrollWidth") == 390
+    sizes = page.run(
+        """[...document.querySelectorAll(".chart text")].map(e => {
+          const svg = e.ownerSVGElement;
+          return parseFloat(getComputedStyle(e).fontSize) *
+            svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+        })"""
+    )
+    assert min(sizes) >= 11.99
+    page.screenshot(ARTEFACTS / "charts-phone.png", whole=True)
+
+
+def test_charts_are_drawn_when_they_come_near(chromium: Browser, file: Path) -> None:
+    page = chromium.page()
+    page.look(width=390, height=800)
+    page.open(file.as_uri())
+    drawings = "document.querySelectorAll('.chart').length"
+    page.run("new Promise(done => setTimeout(done, 200))")
+    assert 0 < page.run(drawings) < 8
+    assert page.run("document.querySelectorAll('figure > svg').length") > 0
+    page.pdf(ARTEFACTS / "charts.pdf")  # paper has them all
+    assert page.run(drawings) == 8
+    page.close()
+
+
+def test_without_javascript_the_static_drawings_stand(chromium: Browser, file: Path) -> None:
+    page = chromium.page()
+    page.send("Emulation.setScriptExecutionDisabled", {"value": True})
+    page.send("Page.navigate", {"url": file.as_uri()})
+    while page.run("document.readyState + location.protocol") != "completefile:":
+        time.sleep(0.01)
+    assert page.run("document.querySelectorAll('figure[data-chart] > svg').length") == 8
+    assert page.run("document.querySelectorAll('.chart').length") == 0
+    page.close()
+
+
+def test_axes_hold_the_data_and_only_what_is_possible(page: Page) -> None:
+    chance = random.Random(0)
+    for _ in range(200):
+        least, most = chance.choice([(0, 1), (0, None), (None, None), (-1, 1)])
+        low = chance.uniform(least if least is not None else -5, most if most is not None else 5)
+        high = chance.uniform(low, most if most is not None else low + 10 ** chance.uniform(-6, 3))
+        ends = page.run(
+            f"sfr.charts.extent({{ possible: {[least, most]} }}, {[low, high]}, false)".replace(
+                "None", "null"
+            )
+        )
+        assert ends[0] <= low
+        assert high <= ends[1]
+        assert ends[0] < ends[1]
+        assert least is None or ends[0] >= least
+        assert most is None or ends[1] <= most
+
+
+def test_numbers_are_rounded_as_in_the_tables(page: Page) -> None:
+    chance = random.Random(1)
+    for _ in range(300):
+        value = chance.uniform(-1, 1) * 10 ** chance.uniform(-3, 3)
+        half = 10 ** chance.uniform(-4, 2)
+        low, high = value - half * chance.uniform(0.9, 1), value + half
+        expected = Interval(value, low, high).rounded(without="")
+        found = page.run(f"sfr.charts.plusMinus({value!r}, {low!r}, {high!r})")
+        # Nothing is a negative zero here.
+        assert found == re.sub(r"-(0(\.0+)?)(?![\d.])", r"\1", expected)
+
+
+def test_no_two_of_36_series_look_alike(page: Page) -> None:
+    looks = page.run(
+        """Array.from({ length: 36 }, (_, number) => {
+          const node = sfr.charts.svg("g", {});
+          sfr.charts.swatch(node, { number: number }, 0, 0);
+          return node.innerHTML;
+        })"""
+    )
+    assert len(set(looks)) == 36
+
+
+def main_thread(page: Page) -> float:
+    found = page.send("Performance.getMetrics")["metrics"]
+    seconds: float = next(one["value"] for one in found if one["name"] == "TaskDuration")
+    return seconds
+
+
+def test_a_page_of_30_charts_opens_in_half_a_second(chromium: Browser, tmp_path: Path) -> None:
+    points = tuple(
+        tuple(Point(x=t / 5, y=s + t, y_low=s + t - 1, y_high=s + t + 1) for t in range(1, 9))
+        for s in range(8)
+    )
+    series = tuple(
+        Series(name=f"run {number}", number=number, points=run,
+               band=tuple((p.x, p.y - 1, p.y + 1) for p in run))
+        for number, run in enumerate(points)
+    )  # fmt: skip
+    axis = Axis(label="temperature")
+    many = [
+        XYChart(title=f"chart {n}", x=axis, y=axis, series=series, cursor="t") for n in range(30)
+    ]
+    file = tmp_path / "many.html"
+    file.write_text(chart_page(many), encoding="utf-8")
+    page = chromium.page()
+    page.look()
+    page.open(file.as_uri())  # the first is slower: the browser has yet to warm up
+    # Processor time of the page's main thread, as the machine may be busy with other tests.
+    page.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = main_thread(page)
+    page.open(file.as_uri())
+    page.run("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+    assert page.run("document.querySelectorAll('.chart').length") > 0
+    assert 0.01 < main_thread(page) - before < 0.5
+    page.close()

@@ -22,6 +22,9 @@ OnProgress = Callable[[str, int, int], None]
 _PLAIN_SECONDS = 10.0
 """Without a terminal: the longest silence while something is going on."""
 
+_IDLE_SECONDS = 30.0
+"""After such a silence nothing was going on: it is not the user who has been waiting."""
+
 
 def say(message: str) -> None:
     """Print one line to stdout: the result of the command."""
@@ -54,10 +57,11 @@ class _Screen:
         self._live: Progress | None = None
         self._lock = threading.RLock()
         self._closed = threading.Event()
-        self._spoke = 0.0
+        self._spoke = time.monotonic()  # when a line was last printed
 
     def print(self, line: str) -> None:
         """Print a line, above the bars."""
+        self._spoke = time.monotonic()
         if self._live is not None:
             self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -67,7 +71,9 @@ class _Screen:
         """Take in a bar. Return its place on the screen, if it is drawn."""
         with self._lock:
             if not self._bars:
-                self._spoke = time.monotonic()
+                now = time.monotonic()
+                if not 0 <= now - self._spoke <= _IDLE_SECONDS:
+                    self._spoke = now
                 self._live = _live_display() if on_terminal() else None
                 if self._live is not None:
                     self._live.start()
@@ -116,7 +122,6 @@ class _Screen:
     def _speak(self, bar: "Bar") -> None:
         with self._lock:
             if bar in self._bars and time.monotonic() - self._spoke >= _PLAIN_SECONDS:
-                self._spoke = time.monotonic()
                 bar.has_spoken = True
                 self.print(bar.line())
 

@@ -74,12 +74,19 @@ def most_collapsed(reader: Reader) -> str:
 
 def temperature_or_model(reader: Reader) -> str:
     """Is it the temperature or the model?"""
-    chart = "#temperature-1 ~ .plots figure"
+    chart = "figure[data-asked]"
+    reader.page.run(
+        "[...document.querySelectorAll('#temperature-1 ~ .plots figure')].find(function (e) {"
+        " return /Style strength/.test(e.textContent); }).dataset.asked = 1"
+    )
     reader.page.place(chart)
     reader.wait(f"!!document.querySelector('{chart} .chart')")
-    reader.page.move(reader.page.place(f"{chart} svg", across=0.5))
-    reader.wait(f"!!document.querySelector('{chart} .chart-tip').innerText.trim()")
-    return reader.text(f"{chart} .chart-title") + ": " + reader.text(f"{chart} .chart-tip")
+    seen = []
+    for across in (0.2, 0.5, 0.9):
+        reader.page.move(reader.page.place(f"{chart} svg", across=across))
+        reader.wait(f"!!document.querySelector('{chart} .chart-tip').innerText.trim()")
+        seen.append(reader.text(f"{chart} .chart-tip"))
+    return " | ".join(seen)
 
 
 def frontier(reader: Reader) -> str:

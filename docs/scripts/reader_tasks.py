@@ -36,14 +36,15 @@ class Reader:
         self.clicks.append(what)
 
     def click_text(self, within: str, text: str) -> None:
-        """Click the first element of `within` that says `text`."""
-        self.page.run(
+        """Click the first element of `within` that says `text`, once it is there."""
+        found = (
             f"[...document.querySelectorAll({within!r})].find(function (e) {{"
-            f" return e.textContent.trim() === {text!r}; }}).id = 'clicked-' + Date.now()"
+            f" return e.textContent.trim() === {text!r}; }})"
         )
-        id = self.page.run("[...document.querySelectorAll('[id^=clicked-]')].pop().id")
-        self.click(f"#{id}", text)
-        self.page.run(f"document.getElementById({id!r}).removeAttribute('id')")
+        self.wait(f"!!{found}")
+        self.page.run(f"{found}.dataset.wanted = 1")
+        self.click("[data-wanted]", text)
+        self.page.run("delete document.querySelector('[data-wanted]').dataset.wanted")
 
     def wait(self, condition: str) -> None:
         """Wait until a JavaScript expression is true."""

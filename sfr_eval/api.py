@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from sfr_eval.config import RunConfig
-    from sfr_eval.index.index import Index
     from sfr_eval.pipeline.generations import Diversity
+    from sfr_eval.run_index.index import Index
     from sfr_eval.store.run_folder import RunFolder
 
 PathLike = str | os.PathLike[str]
@@ -348,8 +348,8 @@ def index(
 ) -> "Index":
     """Look for runs below the paths and write index.html, as `sfr-eval index` does. The result's
     `table` is a DataFrame with a row for each suite of each run; `options` are those of
-    `sfr_eval.index.index.index`."""
-    from sfr_eval.index.index import index as write_index
+    `sfr_eval.run_index.index.index`."""
+    from sfr_eval.run_index.index import index as write_index
 
     return write_index(paths, output=output, **options)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.index.server import make_server, open_below, serve
+from sfr_eval.run_index.server import make_server, open_below, serve
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.util.lock import Owner
 from tests.support.index_data import GONE, change, copy_run, owned_by

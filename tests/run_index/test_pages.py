@@ -4,8 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from sfr_eval.index.pages import comparison_pages
-from sfr_eval.index.tree import find_tree
+from sfr_eval.run_index.pages import comparison_pages
+from sfr_eval.run_index.tree import find_tree
 
 
 def compare(folder: Path, runs: list[str], *, page: bool = True) -> Path:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sfr_eval.index.leaderboard import ROLES, differing_settings
-from sfr_eval.index.row import IndexRow
+from sfr_eval.run_index.leaderboard import ROLES, differing_settings
+from sfr_eval.run_index.row import IndexRow
 from sfr_eval.temperature import nearest
 from sfr_eval.types import Estimate
 

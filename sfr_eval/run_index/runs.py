@@ -13,13 +13,13 @@ from pathlib import Path
 
 from sfr_eval.comparison.mismatch import compared_parts
 from sfr_eval.errors import UserError
-from sfr_eval.index.headlines import Headlines, read_headlines
-from sfr_eval.index.pages import comparison_pages
-from sfr_eval.index.progress import replies_on_disk
-from sfr_eval.index.row import RANKED, IndexRow, RunStatus
-from sfr_eval.index.steps import Step, StepRules
-from sfr_eval.index.tree import Tree, find_tree
 from sfr_eval.report.scoreboard import scoreboard
+from sfr_eval.run_index.headlines import Headlines, read_headlines
+from sfr_eval.run_index.pages import comparison_pages
+from sfr_eval.run_index.progress import replies_on_disk
+from sfr_eval.run_index.row import RANKED, IndexRow, RunStatus
+from sfr_eval.run_index.steps import Step, StepRules
+from sfr_eval.run_index.tree import Tree, find_tree
 from sfr_eval.store.manifest import Manifest, PlannedSuite
 from sfr_eval.store.results import FILE as RESULTS
 from sfr_eval.store.results import SuiteResults

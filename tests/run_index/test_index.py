@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.index.index import index
+from sfr_eval.run_index.index import index
 from tests.support.index_data import QUALITY, VARIETY, copy_run, write_many, write_training
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.index.tree import find_tree
+from sfr_eval.run_index.tree import find_tree
 
 
 def run_in(folder: Path) -> Path:

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from sfr_eval.index.history import histories
-from sfr_eval.index.payload import payload
-from sfr_eval.index.runs import read_runs
+from sfr_eval.run_index.history import histories
+from sfr_eval.run_index.payload import payload
+from sfr_eval.run_index.runs import read_runs
 from sfr_eval.store.results import Results
 from tests.support.index_data import QUALITY, VARIETY, copy_run, write_training
 

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sfr_eval.index.history import History, histories
-from sfr_eval.index.leaderboard import ROLES, RULE, Leaderboard, Rank, leaderboards
-from sfr_eval.index.payload import payload
-from sfr_eval.index.row import IndexRow
-from sfr_eval.index.tree import Tree
 from sfr_eval.report import page
 from sfr_eval.report.columns import Number, aligned
 from sfr_eval.report.metric_names import MetricName, metric_name
 from sfr_eval.report.numbers import Interval
 from sfr_eval.report.page import script_json
 from sfr_eval.report.scoreboard import ScoreRole
+from sfr_eval.run_index.history import History, histories
+from sfr_eval.run_index.leaderboard import ROLES, RULE, Leaderboard, Rank, leaderboards
+from sfr_eval.run_index.payload import payload
+from sfr_eval.run_index.row import IndexRow
+from sfr_eval.run_index.tree import Tree
 from sfr_eval.temperature import OWN_TEMPERATURE
 from sfr_eval.types import Estimate
 

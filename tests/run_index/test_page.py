@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from sfr_eval.index.page import render
-from sfr_eval.index.runs import rows_of
-from sfr_eval.index.tree import find_tree
+from sfr_eval.run_index.page import render
+from sfr_eval.run_index.runs import rows_of
+from sfr_eval.run_index.tree import find_tree
 from sfr_eval.store.manifest import Manifest
 from tests.support.index_data import VARIETY, copy_run
 

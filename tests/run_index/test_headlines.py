@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.index.headlines import is_shown, read_headlines
+from sfr_eval.run_index.headlines import is_shown, read_headlines
 from sfr_eval.store.results import Results
 from tests.support.index_data import QUALITY, VARIETY, whole
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.index.runs import RunCache, read_runs, rows_of
-from sfr_eval.index.steps import StepRules
-from sfr_eval.index.tree import find_tree
 from sfr_eval.report.scoreboard import scoreboard
+from sfr_eval.run_index.runs import RunCache, read_runs, rows_of
+from sfr_eval.run_index.steps import StepRules
+from sfr_eval.run_index.tree import find_tree
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, read_suites
 from sfr_eval.util.lock import Owner

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sfr_eval.index.history import History, Training
-from sfr_eval.index.index import Index
 from sfr_eval.metrics.table import label
 from sfr_eval.report.metric_names import metric_name
 from sfr_eval.report.numbers import Interval
+from sfr_eval.run_index.history import History, Training
+from sfr_eval.run_index.index import Index
 from sfr_eval.temperature import OWN_TEMPERATURE
 from sfr_eval.types import Estimate
 

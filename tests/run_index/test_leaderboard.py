@@ -3,10 +3,10 @@
 import random
 from pathlib import Path
 
-from sfr_eval.index.leaderboard import differing_settings, leaderboards, rank_ranges
-from sfr_eval.index.page import render
-from sfr_eval.index.runs import read_runs
-from sfr_eval.index.tree import find_tree
+from sfr_eval.run_index.leaderboard import differing_settings, leaderboards, rank_ranges
+from sfr_eval.run_index.page import render
+from sfr_eval.run_index.runs import read_runs
+from sfr_eval.run_index.tree import find_tree
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Estimate
 from tests.support.index_data import QUALITY, VARIETY, Value, copy_run

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.index.history import History, histories
-from sfr_eval.index.leaderboard import Leaderboard, leaderboards
-from sfr_eval.index.page import PAGE, render
-from sfr_eval.index.row import IndexRow
-from sfr_eval.index.runs import rows_of
-from sfr_eval.index.steps import StepRules
-from sfr_eval.index.tree import find_tree
+from sfr_eval.run_index.history import History, histories
+from sfr_eval.run_index.leaderboard import Leaderboard, leaderboards
+from sfr_eval.run_index.page import PAGE, render
+from sfr_eval.run_index.row import IndexRow
+from sfr_eval.run_index.runs import rows_of
+from sfr_eval.run_index.steps import StepRules
+from sfr_eval.run_index.tree import find_tree
 from sfr_eval.store.manifest import FILE as MANIFEST
 from sfr_eval.temperature import OWN_TEMPERATURE
 from sfr_eval.util.files import write_atomic, writing_to

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.index.steps import StepRules, named_step
+from sfr_eval.run_index.steps import StepRules, named_step
 from sfr_eval.store.manifest import Manifest
 
 

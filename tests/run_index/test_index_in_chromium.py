@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sfr_eval.index.index import index
-from sfr_eval.index.server import make_server
+from sfr_eval.run_index.index import index
+from sfr_eval.run_index.server import make_server
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.util.lock import Owner
 from tests.support.axe import violations

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sfr_eval.index.progress import LineCounter, replies_on_disk
+from sfr_eval.run_index.progress import LineCounter, replies_on_disk
 
 
 def test_whole_lines_of_all_sessions_are_counted(tmp_path: Path) -> None:

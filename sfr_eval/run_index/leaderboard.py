@@ -13,9 +13,9 @@ lacks replies, a value or an interval has no rank.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sfr_eval.index.row import IndexRow
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.report.scoreboard import ScoreRole
+from sfr_eval.run_index.row import IndexRow
 from sfr_eval.types import Estimate
 
 RULE = (

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sfr_eval.index.index import index
-from sfr_eval.index.terminal import index_lines, sparkline
+from sfr_eval.run_index.index import index
+from sfr_eval.run_index.terminal import index_lines, sparkline
 from tests.support.index_data import SIX, copy_run, write_training
 
 

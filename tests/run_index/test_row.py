@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sfr_eval.index.row import IndexRow, RunStatus
+from sfr_eval.run_index.row import IndexRow, RunStatus
 
 
 def test_a_row_without_numbers_has_no_score() -> None:

@@ -25,10 +25,10 @@ from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from sfr_eval.errors import UserError
-from sfr_eval.index.page import render
-from sfr_eval.index.row import IndexRow
-from sfr_eval.index.runs import RunCache, rows_of
-from sfr_eval.index.tree import find_tree
+from sfr_eval.run_index.page import render
+from sfr_eval.run_index.row import IndexRow
+from sfr_eval.run_index.runs import RunCache, rows_of
+from sfr_eval.run_index.tree import find_tree
 from sfr_eval.util.progress import log, say
 
 LIVE = "/.live.json"

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from sfr_eval.index.history import History
-from sfr_eval.index.leaderboard import ROLES
-from sfr_eval.index.row import Curve, IndexRow
 from sfr_eval.metrics.table import direction, label, metric_info
 from sfr_eval.report.scoreboard import CUT
+from sfr_eval.run_index.history import History
+from sfr_eval.run_index.leaderboard import ROLES
+from sfr_eval.run_index.row import Curve, IndexRow
 
 DIGITS = 7
 

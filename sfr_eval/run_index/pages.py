@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from sfr_eval.index.tree import COMPARISON, COMPARISON_PAGE, Tree
+from sfr_eval.run_index.tree import COMPARISON, COMPARISON_PAGE, Tree
 
 _HEAD_BYTES = 2**18
 _RUNS = '"runs": '

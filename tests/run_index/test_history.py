@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sfr_eval.index.history import histories
-from sfr_eval.index.runs import read_runs
+from sfr_eval.run_index.history import histories
+from sfr_eval.run_index.runs import read_runs
 from sfr_eval.store.manifest import Manifest
 from tests.support.index_data import QUALITY, SIX, VARIETY, copy_run, write_training
 

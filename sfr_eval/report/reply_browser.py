@@ -41,7 +41,7 @@ def browser(
         drawn = reply_map.embedded_map(shown, signature, cache or cache_folder())
         return drawn or reply_map.stored_map(map_file(folder, suite.id))
 
-    return for_page(
+    page = for_page(
         {manifest.name: samples},
         personas=suite.personas,
         queries=query_texts(folder, manifest, suite.id),
@@ -50,6 +50,8 @@ def browser(
         locate=locate,
         space=SPACE // suites,
     )
+    stem = map_file(folder, suite.id).stem
+    return page | {"map_files": stem if page["map"] else ""}
 
 
 def browser_over_runs(

@@ -13,7 +13,6 @@ from sfr_eval.report.replies import replies_address
 from sfr_eval.report.report import write_report
 from tests.support.axe import violations
 from tests.support.chromium import ARTEFACTS, Browser, Page, browser
-from tests.support.report_data import small_suite
 from tests.support.reply_page import (
     ARABIC,
     CHINESE,
@@ -25,6 +24,7 @@ from tests.support.reply_page import (
     texts,
     write_special_run,
 )
+from tests.support.report_data import small_suite
 
 BOX = "replies-1"
 

@@ -16,8 +16,8 @@ from sfr_eval.types import Sample
 from tests.support.axe import violations
 from tests.support.chromium import ARTEFACTS, Browser, Page, browser
 from tests.support.compare_data import write_world_run
-from tests.support.report_data import draw, small_suite, write_run
 from tests.support.reply_page import data_of, embed, go, opened, said, texts, write_special_run
+from tests.support.report_data import draw, small_suite, write_run
 
 BOX = "replies-1"
 GLANCE = (

@@ -163,11 +163,12 @@ def figure(
         for s in samples
         if (p := drawn.points.get(s.sample_id)) is not None
     ]
-    key = "run" if len(runs) > 1 else "persona"
     groups: dict[str, list[Point]] = {}
-    for row in rows:
-        name = row["run"] if key == "run" else personas.get(row["persona"], row["persona"])
-        groups.setdefault(name, []).append(Point(x=row["x"], y=row["y"]))
+    for name, samples in runs.items():
+        for s in samples:
+            if (p := drawn.points.get(s.sample_id)) is not None:
+                shown = name if len(runs) > 1 else personas.get(s.persona, s.persona)
+                groups.setdefault(shown, []).append(Point(x=p.x, y=p.y))
     series = tuple(
         Series(name=name, number=number, points=tuple(points), line="none", small=True)
         for number, (name, points) in enumerate(groups.items())

@@ -7,7 +7,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval": "demo errors settings types version",
     "sfr_eval/calibration": "criteria design panels",
     "sfr_eval/commands": (
-        "calibrate check compare demo doctor_draws export grade options report run train"
+        "calibrate check compare demo doctor_draws export grade options report train"
     ),
     "sfr_eval/comparison": (
         "differences files matched mismatch pairing result runs tables terminal"

@@ -143,32 +143,34 @@ def _tokenizer(signature: Mapping[str, Any]) -> Tokenizer | None:
     return load_tokenizer(name, window=window, plain=signature.get("text") == PLAIN_FORM)
 
 
-FIELDS = ("sample_id", "run", "query", "persona", "temperature", "status", "x", "y", "echo")
-
-
 def figure(
     drawn: ReplyMap, runs: Mapping[str, Sequence[Sample]], *, personas: Mapping[str, str]
 ) -> Figure:
     """Return the map as a figure for plots/, coloured by run, else by persona."""
-    rows = [
-        dict(
-            zip(
-                FIELDS,
-                (s.sample_id, name, s.query, s.persona, s.temperature, s.status, p.x, p.y, p.echo),
-                strict=True,
-            )
-        )
-        | {"axis_1": drawn.shares[0], "axis_2": drawn.shares[1]}
-        for name, samples in runs.items()
-        for s in samples
-        if (p := drawn.points.get(s.sample_id)) is not None
-    ]
+    rows: list[dict[str, Any]] = []
     groups: dict[str, list[Point]] = {}
-    for name, samples in runs.items():
-        for s in samples:
-            if (p := drawn.points.get(s.sample_id)) is not None:
-                shown = name if len(runs) > 1 else personas.get(s.persona, s.persona)
-                groups.setdefault(shown, []).append(Point(x=p.x, y=p.y))
+    for run, samples in runs.items():
+        for sample in samples:
+            point = drawn.points.get(sample.sample_id)
+            if point is None:
+                continue
+            rows.append(
+                {
+                    "sample_id": sample.sample_id,
+                    "run": run,
+                    "query": sample.query,
+                    "persona": sample.persona,
+                    "temperature": sample.temperature,
+                    "status": sample.status,
+                    "x": point.x,
+                    "y": point.y,
+                    "echo": point.echo,
+                    "axis_1": drawn.shares[0],
+                    "axis_2": drawn.shares[1],
+                }
+            )
+            name = run if len(runs) > 1 else personas.get(sample.persona, sample.persona)
+            groups.setdefault(name, []).append(Point(x=point.x, y=point.y))
     series = tuple(
         Series(name=name, number=number, points=tuple(points), line="none", small=True)
         for number, (name, points) in enumerate(groups.items())

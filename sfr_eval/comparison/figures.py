@@ -111,7 +111,17 @@ def trade_off(series: Sequence[PlaneSeries], suite: str, *, metrics: Sequence[st
         axes=axes,
         series=tuple(_only(one, [axis.metric for axis in axes]) for one in series),
     )
-    return [replace(first, title=chart.title, chart=chart, size=WIDE, in_files=tuple(figures))]
+    description, _, _ = first.description.partition(" Hollow points")
+    return [
+        replace(
+            first,
+            title=chart.title,
+            description=description,
+            chart=chart,
+            size=WIDE,
+            in_files=tuple(figures),
+        )
+    ]
 
 
 def _only(series: PlaneSeries, metrics: Sequence[str]) -> PlaneSeries:

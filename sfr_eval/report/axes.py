@@ -36,7 +36,7 @@ def metric_axis(metric: str, *, role: str = "", named: bool = True) -> Axis:
     """Return the axis of a metric. Its name is the metric's, or if a title names the metric which
     way is better; with a role both stand there, on two lines."""
     way = direction(metric) or "neither way is better"
-    name = f"{label(metric)}\n{role}; {way}" if role else label(metric)
+    name = f"{label(metric)}\n({role}; {way})" if role else label(metric)
     return Axis(
         label=name if named else way,
         role=role,

@@ -88,7 +88,7 @@ def _figure(suite: SuiteResults, summary: SweepSummary) -> Figure:
         chart=XYChart(
             title=f"{label(y)} and {inside_sentence(x)}",
             x=Axis(
-                label=f"{diversity_label(summary)}\ndiversity; higher is better",
+                label=f"{diversity_label(summary)}\n(diversity; higher is better)",
                 role="diversity",
                 direction="higher",
                 possible=(0, None),

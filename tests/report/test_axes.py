@@ -26,7 +26,7 @@ def test_an_axis_ends_at_what_is_possible(metric: str, ends: tuple[float | None,
 
 def test_an_axis_says_what_it_stands_for_and_which_way_is_better() -> None:
     assert metric_axis("embed_distance", role="diversity").label == (
-        "Distance in meaning\ndiversity; higher is better"
+        "Distance in meaning\n(diversity; higher is better)"
     )
     assert metric_axis("self_bleu_4_fixed", named=False).label == "lower is better"
     assert metric_axis("length", named=False).label == "neither way is better"

@@ -43,10 +43,16 @@
     const most = known(possible[1]) ? possible[1] : Infinity;
     return [Math.max(least, low - room), Math.min(most, high + room)];
   };
+  // The name of what is on an axis. Its label may be only which way is better, where a title names
+  // it; on a second line the static drawing says that too.
+  charts.axisName = function (axis, title) {
+    const first = (axis.label || "").split("\n")[0];
+    return !first || / better$/.test(first) ? title : first;
+  };
   charts.axisLabel = function (axis, title) {
-    const better = /better/.test(axis.label) ? "" : charts.better(axis.direction);
-    if (!axis.label || axis.label === title) return better;
-    return axis.label + (better ? " (" + better + ")" : "");
+    const better = charts.better(axis.direction), name = charts.axisName(axis, title);
+    if (!name || name === title) return / better$/.test(axis.label) ? axis.label : better;
+    return name + (better ? " (" + better + ")" : "");
   };
   // Ticks where points are, if these are few and shared: temperatures, numbers of replies.
   function places(view, shown, ends) {
@@ -54,7 +60,8 @@
     shown.forEach(function (one) {
       if (!one.level) one.points.forEach(function (p) { list.add(p.x); });
     });
-    if (view.corner || list.size < 2 || list.size > OWN) return null;
+    const round = Array.from(list).every(function (one) { return Number(one.toPrecision(3)) === one; });
+    if (view.corner || !round || list.size < 2 || list.size > OWN) return null;
     return Array.from(list).sort(function (a, b) { return a - b; }).filter(function (one) {
       return one >= ends[0] && one <= ends[1];
     }).map(function (one) { return [one, String(Number(one.toPrecision(4)))]; });
@@ -100,7 +107,7 @@
       const right = (toX === "higher") !== Boolean(view.plot.x.reversed);
       const top = (toY === "higher") !== Boolean(view.plot.y.reversed);
       const arrow = top ? (right ? "\u2197" : "\u2196") : (right ? "\u2198" : "\u2199");
-      svg("text", { x: right ? frame.x1 - 6 : frame.x0 + 8, y: top ? frame.y1 + 14 : frame.y0 - 8,
+      svg("text", { x: right ? frame.x1 : frame.x0, y: top ? frame.y1 - 8 : frame.y0 + 32,
         "text-anchor": right ? "end" : "start", fill: "var(--good)", "font-weight": 600,
         "class": "chart-better" }, back, right ? "better " + arrow : arrow + " better");
     }

@@ -39,7 +39,8 @@
     view.corner = true;
     const options = source.axes.map(function (one) {
       const better = charts.better(one.direction);
-      return [one.metric, one.label + (better ? " (" + better + ")" : ""), one.role || ""];
+      const name = charts.axisName(one, one.metric);
+      return [one.metric, name + (better ? " (" + better + ")" : ""), one.role || ""];
     });
     function choose(axis, metric) {
       chosen[axis] = metric;

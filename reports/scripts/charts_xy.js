@@ -57,8 +57,9 @@
       const chart = view.plot;
       const height = Math.round(Math.max(230, Math.min(0.72 * width, 460)));
       const ends = { x: domain("x"), y: domain("y") };
-      const labels = { y: charts.wrap(charts.axisLabel(chart.y, view.chart.title), width - 16, 2),
-        x: charts.wrap(charts.axisLabel(chart.x), width - 60, 2) };
+      const labels = { y: charts.wrap(charts.axisLabel(chart.y, view.chart.title),
+          width - (view.corner ? 90 : 16), 2),
+        x: charts.wrap(charts.axisLabel(chart.x, ""), width - 60, 2) };
       const ticks = { y: charts.ticksOf(view, "y", shown, ends.y, height / 50) };
       const curves = shown.filter(function (one) {
         return one.name && one.points.length && !one.thin && (one.line !== "none" || one.level);
@@ -164,7 +165,9 @@
     }
     function mark(one, p, s, i, px, py) {
       const chart = view.plot;
-      const name = function (axis) { return chart[axis].label || (axis === "y" ? view.chart.title : "x"); };
+      const name = function (axis) {
+        return charts.axisName(chart[axis], axis === "y" ? view.chart.title : "x");
+      };
       const valueOf = function (axis) {
         const ends = [p[axis], p[axis + "_low"], p[axis + "_high"]];
         const text = ends.every(known) ? charts.interval.apply(null, ends) : axis === "x" ?
@@ -257,7 +260,7 @@
       // The values that are now in the picture.
       table: function () {
         const chart = view.plot;
-        const name = function (axis) { return chart[axis].metric || chart[axis].label || axis; };
+        const name = function (axis) { return chart[axis].metric || charts.axisName(chart[axis], axis); };
         const of = function (p, axis) {
           return { value: p[axis], low: p[axis + "_low"], high: p[axis + "_high"] };
         };

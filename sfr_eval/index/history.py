@@ -77,11 +77,5 @@ def _history(rows: Sequence[IndexRow]) -> History | None:
 def _name(series: str, row: IndexRow, others: Sequence[IndexRow]) -> str:
     """Return the name of a training, with the settings in which it differs from the others."""
     differing = differing_settings(row, others)
-    parts = [
-        f"{name} {value}"
-        for name, value in differing.items()
-        if name not in _NOT_SETTINGS and not name.endswith(" is")
-    ]
-    if not parts and differing.keys() - set(_NOT_SETTINGS):
-        parts = ["measured otherwise"]
+    parts = [f"{name} {value}" for name, value in differing.items() if name not in _NOT_SETTINGS]
     return f"{series} ({', '.join(parts)})" if parts else series

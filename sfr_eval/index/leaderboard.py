@@ -1,13 +1,13 @@
 """Runs in order of their headline values, as far as their intervals tell an order.
 
 **The rule.** Only runs with equal settings share a table: suite and its version, queries, personas,
-k, every sampling field and penalty, the temperature, and the signature of each headline metric. In
-a column, run A is ahead of run B if A's 95 % interval lies wholly on the better side of B's. The
-best rank of a run is one more than the number of runs ahead of it, its worst rank is the number of
-runs less those that it is ahead of: `1-3` says that any of three places may be its own. The
-intervals are those of each run alone and not corrected for the number of runs; `sfr-eval compare`,
-which pairs runs by prompt, sees smaller differences and decides. A run that lacks replies, a value
-or an interval has no rank.
+k, every sampling field and penalty, the temperature, and the signatures of the metrics of variety,
+style and quality. In a column, run A is ahead of run B if A's 95 % interval lies wholly on the
+better side of B's. The best rank of a run is one more than the number of runs ahead of it, its
+worst rank is the number of runs less those that it is ahead of: `1-3` says that any of three places
+may be its own. The intervals are those of each run alone and not corrected for the number of runs;
+`sfr-eval compare`, which pairs runs by prompt, sees smaller differences and decides. A run that
+lacks replies, a value or an interval has no rank.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -122,12 +122,18 @@ def rank_ranges(estimates: Mapping[int, Estimate]) -> dict[int, Rank]:
 
 
 def differing_settings(row: IndexRow, others: Sequence[IndexRow]) -> dict[str, str]:
-    """Return those settings of a row in which some other differs."""
+    """Return those settings of a row in which some other differs. Of another metric, it is not told
+    how that is measured."""
     names = dict.fromkeys(name for other in (row, *others) for name in other.settings)
-    return {
+    differing = {
         name: row.settings.get(name, "none")
         for name in names
         if any(other.settings.get(name) != row.settings.get(name) for other in others)
+    }
+    return {
+        name: value
+        for name, value in differing.items()
+        if name == (metric := f"{name.partition(' ')[0]} metric") or metric not in differing
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sfr_eval.index.history import History, Training, histories
+from sfr_eval.index.history import History, histories
 from sfr_eval.index.leaderboard import ROLES, RULE, Leaderboard, Rank, leaderboards
 from sfr_eval.index.payload import payload
 from sfr_eval.index.row import IndexRow
@@ -43,6 +43,7 @@ class Cell:
     metric: MetricName | None = None  # where the column does not name it
     rank: Rank | None = None
     ranked: bool = False  # whether its column has ranks
+    otherwise: bool = False  # whether it is measured otherwise than that of the first run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +153,7 @@ def _choices(rows: Sequence[IndexRow]) -> dict[str, list[str]]:
 
 def _columns(rows: Sequence[IndexRow], roles: Sequence[ScoreRole]) -> Iterator[dict[str, Any]]:
     """Yield the columns that can be chosen. One that says the same everywhere starts hidden."""
-    for key, name, values in (
+    columns: tuple[tuple[str, str, Collection[object]], ...] = (
         ("model", "Model", {row.name for row in rows}),
         ("suite", "Suite", {row.suite for row in rows} - {""}),
         ("date", "Date", {row.date[:10] for row in rows}),
@@ -163,7 +164,8 @@ def _columns(rows: Sequence[IndexRow], roles: Sequence[ScoreRole]) -> Iterator[d
         ("t", "T", {row.temperature for row in rows if row.scores}),
         *((role, role.capitalize(), ROLES) for role in roles),
         ("comparisons", "Comparisons", {row.comparisons for row in rows}),
-    ):
+    )
+    for key, name, values in columns:
         yield {"key": key, "name": name, "shown": len(values) > 1 or len(rows) == 1}
 
 
@@ -178,6 +180,8 @@ def _board(board: Leaderboard) -> dict[str, Any]:
         )
         for role in board.metrics
     }
+    scores = board.standings[0].row.scores
+    usual = {score.estimate.signature for score in scores}
     ranked = [role for role in board.metrics if any(role in s.ranks for s in board.standings)]
     return {
         "title": board.title,
@@ -198,6 +202,7 @@ def _board(board: Leaderboard) -> dict[str, Any]:
                         estimate=score.estimate if (score := standing.row.score(role)) else None,
                         rank=standing.ranks.get(role),
                         ranked=role in ranked,
+                        otherwise=score is not None and score.estimate.signature not in usual,
                     )
                     for role in board.metrics
                 ],
@@ -232,10 +237,7 @@ def _history(history: History) -> dict[str, Any]:
         "tables": [
             {
                 "metric": metric_name(metric),
-                "rows": [
-                    {"name": training.name, "cells": _by_step(training, metric, middle, steps)}
-                    for training in history.trainings
-                ],
+                "rows": _by_step(history, metric, temperature=middle, steps=steps),
             }
             for metric in history.metrics
         ],
@@ -243,7 +245,12 @@ def _history(history: History) -> dict[str, Any]:
 
 
 def _by_step(
-    training: Training, metric: str, temperature: float, steps: Sequence[int]
-) -> list[Number]:
-    values = dict(training.values(metric, temperature))
-    return aligned([Interval.of(values.get(step)) for step in steps])
+    history: History, metric: str, *, temperature: float, steps: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Return a row for each training, all with one number of decimals."""
+    values = [dict(training.values(metric, temperature)) for training in history.trainings]
+    numbers = iter(aligned([Interval.of(row.get(step)) for row in values for step in steps]))
+    return [
+        {"name": training.name, "cells": [next(numbers) for _ in steps]}
+        for training in history.trainings
+    ]

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from sfr_eval.report.scoreboard import Score, Scoreboard
+from sfr_eval.report.scoreboard import Score, Scoreboard, ScoreRole
 from sfr_eval.types import Estimate
 
 RunStatus = Literal["running", "partial", "complete", "not scored", "damaged"]
 """running: a process draws or measures it. partial: not all replies of the suite are there, by
 design (`--limit`), failure or interruption. not scored: no results.json yet. damaged: a file
 cannot be read, and `problem` says which."""
+
+RANKED: tuple[ScoreRole, ...] = ("variety", "style", "quality")
+"""Roles whose metric has a direction. Only how these were measured must be equal for runs to share
+a leaderboard; nobody is ahead in length."""
 
 Curve = Mapping[float, Estimate]
 """temperature -> estimate, in order"""
@@ -42,7 +46,8 @@ class IndexRow:
     board: Scoreboard | None = None
     curves: Mapping[str, Curve] = field(default_factory=dict)  # by metric
     settings: Mapping[str, str] = field(default_factory=dict)
-    """What has to be equal for numbers to be comparable, by its name in messages."""
+    """What has to be equal for numbers to be comparable, by its name in messages. How a headline is
+    measured is told part by part: `variety metric`, `variety version`, `variety encoder`."""
     report: Path | None = None
     comparisons: tuple[Path, ...] = ()  # pages that this run is on
 

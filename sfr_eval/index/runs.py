@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sfr_eval.comparison.mismatch import compared_parts
 from sfr_eval.errors import UserError
 from sfr_eval.index.headlines import Headlines, read_headlines
 from sfr_eval.index.pages import comparison_pages
 from sfr_eval.index.progress import replies_on_disk
-from sfr_eval.index.row import IndexRow, RunStatus
+from sfr_eval.index.row import RANKED, IndexRow, RunStatus
 from sfr_eval.index.steps import Step, StepRules
 from sfr_eval.index.tree import Tree, find_tree
 from sfr_eval.report.scoreboard import scoreboard
@@ -158,7 +159,11 @@ def _at(row: IndexRow, temperature: float) -> IndexRow:
     )
     board = scoreboard(suite, temperature=nearest(temperatures, temperature))
     settings = {**row.settings, "temperature": f"{board.temperature:g}"}
-    settings |= {f"{card.role} is": card.estimate.signature or card.metric for card in board.cards}
+    for card in board.cards:
+        if card.role in RANKED:
+            parts = compared_parts(card.metric, card.estimate.signature)
+            settings[f"{card.role} metric"] = card.metric
+            settings |= {f"{card.role} {name}": value for name, value in parts.items()}
     return replace(row, board=board, settings=settings)
 
 

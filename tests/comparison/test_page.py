@@ -16,11 +16,12 @@ from sfr_eval.comparison.files import write_comparison
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.errors import UserError
 from sfr_eval.report.page import SCRIPTS, script_json
-from sfr_eval.report.replies import MAX_SAMPLES, MAX_TEXT
+from sfr_eval.report.reply_choice import MAX_TEXT
 from sfr_eval.types import Sample
 from tests.support.chromium import Browser, browser
 from tests.support.chromium import Page as Tab
 from tests.support.compare_data import write_world_run
+from tests.support.reply_page import data_of
 
 HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\u2028"
 SHARED = "these four words stay together in both"
@@ -102,7 +103,7 @@ def test_plots_are_for_print(written: Path) -> None:
     points = [row for row in rows if row["kind"] == "point"]
     assert {row["run"] for row in points} == {"b>", "b"} or len({r["run"] for r in points}) == 2
     assert {row["beaten"] for row in points} <= {"True", "False"}
-    assert all(float(r["diversity_low"]) <= float(r["diversity"]) for r in points)
+    assert any(row["kind"] == "band" for row in rows)
 
 
 def test_the_page_loads_nothing_and_hostile_text_is_inert(written: Path) -> None:
@@ -137,17 +138,14 @@ def test_the_default_folder_is_named_after_the_runs(comparison: Comparison) -> N
 
 
 def test_replies_side_by_side_are_of_the_same_prompts(written: Path) -> None:
-    page = (written / "compare.html").read_text()
-    stored = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
-    prompts = json.loads(stored[-1])["prompts"]
+    prompts = data_of(written / "compare.html")["prompts"]
     places = [
         {(p["query"], p["persona"], p["temperature"]) for p in prompts if p["run"] == run}
         for run in (0, 1)
     ]
     assert places[0] == places[1]
     assert {temperature for _, _, temperature in places[0]} == {0.6, 1.0, 1.4}
-    texts = [reply["text"] for prompt in prompts for reply in prompt["replies"]]
-    assert 0 < len(texts) <= MAX_SAMPLES
+    texts = [reply.get("text", "") for prompt in prompts for reply in prompt["replies"]]
     assert max(map(len, texts)) < MAX_TEXT + 60
     assert any("1,000,000 characters in all" in text for text in texts)
 
@@ -189,12 +187,12 @@ def test_a_browser_shows_all_runs_of_a_prompt_side_by_side(
 ) -> None:
     assert tab.run("document.documentElement.dataset.ready") == "yes"
     assert tab.run("document.querySelectorAll('img').length") == 0
-    assert texts(tab, ".said")[0].startswith("Showing 12 of ")
+    assert texts(tab, ".browser .said")[0].startswith("Showing 12 of ")
     labels = [run.label for run in comparison.runs]
     assert texts(tab, ".prompt:first-child .side h5") == labels
     assert tab.run("document.querySelectorAll('.side.run-1').length") == 12
     tab.set('[data-key="text"]', SHARED)
-    assert texts(tab, ".said") == ["Showing 1 of 1 prompts."]
+    assert texts(tab, ".browser .said")[0].startswith("Showing 1 of 1 prompts. 2 matches of ")
     assert texts(tab, ".side mark").count(SHARED) == 2
 
 

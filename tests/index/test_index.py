@@ -1,12 +1,13 @@
 """`index` as a function: a table and a page."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.index.index import index
-from tests.support.index_data import QUALITY, VARIETY, copy_run, write_training
+from tests.support.index_data import QUALITY, VARIETY, copy_run, write_many, write_training
 
 
 def test_the_table_has_values_and_intervals(source: Path, tmp_path: Path) -> None:
@@ -56,3 +57,14 @@ def test_an_empty_folder_gives_an_empty_page(tmp_path: Path) -> None:
     done = index(tmp_path)
     assert len(done.table) == 0
     assert "No run here yet." in done.page.read_text()
+
+
+@pytest.mark.slow
+def test_five_hundred_runs_take_five_seconds(source: Path, tmp_path: Path) -> None:
+    """Of the processor, since others may use the machine; benchmarks/index.py has more."""
+    write_many(source, tmp_path, 500)
+    start = time.process_time()
+    done = index(tmp_path)
+    assert time.process_time() - start < 5
+    assert len(done.rows) == 500
+    assert done.page.stat().st_size < 2_500_000

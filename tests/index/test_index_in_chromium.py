@@ -24,6 +24,7 @@ from tests.support.index_data import (
     change,
     copy_run,
     owned_by,
+    write_many,
     write_training,
 )
 
@@ -279,6 +280,27 @@ def test_everything_is_reached_by_keyboard(page: Page) -> None:
     page.run("document.querySelector('#runs-table thead .c-variety button').focus()")
     page.press("Enter")
     assert places(page)[0] == "sft/checkpoint-0"
+
+
+def test_many_runs_are_shown_when_something_is_looked_for(
+    chromium: Browser, source: Path, tmp_path: Path
+) -> None:
+    address = index(write_many(source, tmp_path / "runs", 120)).page.as_uri()
+    tab = chromium.page()
+    tab.open(address)
+    assert (len(places(tab)), texts(tab, ".run-said")) == (100, ["Showing 100 of 120 rows."])
+    tab.run("document.querySelector('.run-all').click()")
+    assert (len(places(tab)), texts(tab, ".run-said")) == (120, ["Showing 120 of 120 rows."])
+    tab.open(address)
+    tab.set("#runs .tools input", "run-12")
+    settle(tab)
+    assert places(tab) == ["run-12", "run-120"]
+    tab.open(address)
+    tab.run("document.querySelector('#runs-table thead th button').click()")
+    settle(tab)
+    assert places(tab)[-1] == "run-120"
+    assert tab.troubles == []
+    tab.close()
 
 
 def test_a_served_page_follows_a_running_run(

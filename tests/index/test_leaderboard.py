@@ -3,8 +3,10 @@
 import random
 from pathlib import Path
 
-from sfr_eval.index.leaderboard import leaderboards, rank_ranges
+from sfr_eval.index.leaderboard import differing_settings, leaderboards, rank_ranges
+from sfr_eval.index.page import render
 from sfr_eval.index.runs import read_runs
+from sfr_eval.index.tree import find_tree
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Estimate
 from tests.support.index_data import QUALITY, VARIETY, Value, copy_run
@@ -106,3 +108,29 @@ def test_a_run_that_lacks_replies_has_no_rank(source: Path, tmp_path: Path) -> N
 def test_one_run_makes_no_table(source: Path, tmp_path: Path) -> None:
     copy_run(source, tmp_path / "a")
     assert leaderboards(read_runs([tmp_path])) == []
+
+
+def test_another_metric_is_named_and_not_taken_apart(source: Path, tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d"):
+        copy_run(source, tmp_path / name)
+    for name, old, new in (
+        ("c", VARIETY, "embed_distance"),
+        ("d", f"{VARIETY}|version:", f"{VARIETY}|version:other-"),
+    ):
+        file = tmp_path / name / "results.json"
+        file.write_text(file.read_text().replace(old, new))
+    a, b, c, d = read_runs([tmp_path])
+    assert differing_settings(a, [b]) == {}
+    assert differing_settings(c, [a]) == {"variety metric": "embed_distance"}
+    assert list(differing_settings(d, [a])) == ["variety version"]
+
+
+def test_length_splits_no_table(source: Path, tmp_path: Path) -> None:
+    copy_run(source, tmp_path / "a")
+    other = copy_run(source, tmp_path / "b") / "results.json"
+    other.write_text(other.read_text().replace("length|version:", "length|version:other-"))
+    (board,) = leaderboards(read_runs([tmp_path]))
+    assert len(board.standings) == 2
+    tree = find_tree([tmp_path])
+    page = render(tree, read_runs([tmp_path]), folder=tmp_path)
+    assert page.count("measured otherwise") == 1

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sfr_eval.index.row import IndexRow
+from sfr_eval.index.row import IndexRow, RunStatus
 
 
 def test_a_row_without_numbers_has_no_score() -> None:
@@ -13,15 +13,12 @@ def test_a_row_without_numbers_has_no_score() -> None:
 
 
 def test_whole_are_runs_with_all_planned_replies() -> None:
-    cases = {("partial", 6): True, ("complete", 6): True, ("partial", 5): False}
-    cases[("running", 6)] = False
-    for (status, done), whole in cases.items():
-        row = IndexRow(
-            folder=Path("x"),
-            place="x",
-            name="x",
-            status=status,
-            done=done,
-            planned=6,  # type: ignore[arg-type]
-        )
+    cases: list[tuple[RunStatus, int, bool]] = [
+        ("complete", 6, True),
+        ("partial", 6, True),  # all that a limit asked for
+        ("partial", 5, False),
+        ("running", 6, False),
+    ]
+    for status, done, whole in cases:
+        row = IndexRow(folder=Path("x"), place="x", name="x", status=status, done=done, planned=6)
         assert row.whole is whole

@@ -125,7 +125,9 @@ def test_settings_tell_runs_apart_that_are_not_comparable(source: Path, tmp_path
     assert a.settings == b.settings != c.settings
     assert {k for k in a.settings if a.settings[k] != c.settings[k]} == {"queries"}
     assert a.settings["top_p"] == "1.0"
-    assert a.settings["variety is"].startswith(f"{VARIETY}|version:")
+    assert a.settings["variety metric"] == VARIETY
+    assert a.settings["variety tokenizer"] == "words-v1"
+    assert not any(name.startswith("length ") for name in a.settings)
 
 
 def test_the_cache_reads_again_what_has_changed(

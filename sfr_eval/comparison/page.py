@@ -112,14 +112,8 @@ def _section(
         "temperatures": temperatures,
         "board": _board(scores, box),
         "needs": needs(first),
-        "primary": _parts([row for row in first if row.is_primary], box),
         "tables": [
-            {
-                "temperature": t,
-                "parts": _parts(
-                    [row for row in metric_rows(comparison, suite, t) if not row.is_primary], box
-                ),
-            }
+            {"temperature": t, "parts": _parts(metric_rows(comparison, suite, t), box, at=t)}
             for t in temperatures
         ],
         "pairs": [_pair(one) for one in pairs],
@@ -203,16 +197,30 @@ def _difference(row: DifferenceRow) -> dict[str, Any]:
     }
 
 
-def _parts(rows: Sequence[MetricRow], box: str) -> list[dict[str, Any]]:
-    """Return the rows of the one table, part by part; the primary family and the headline metrics
-    are open."""
-    parts: dict[str, list[dict[str, Any]]] = {}
+def _parts(rows: Sequence[MetricRow], box: str, *, at: float) -> list[dict[str, Any]]:
+    """Return the rows of the one table at one temperature, part by part; the primary family and the
+    headline metrics are open."""
+    parts: dict[str, list[MetricRow]] = {}
     for row in rows:
-        parts.setdefault(row.part, []).append(_row(row, box))
+        parts.setdefault(row.part, []).append(row)
     return [
-        {"title": part, "rows": shown, "is_open": part in (PRIMARY, HEADLINES)}
+        {
+            "title": _part_title(part, shown, at=at),
+            "rows": [_row(row, box) for row in shown],
+            "is_open": part in (PRIMARY, HEADLINES),
+        }
         for part, shown in parts.items()
     ]
+
+
+def _part_title(part: str, rows: Sequence[MetricRow], *, at: float) -> str:
+    """Return `Primary family at T = 1` or, of a folded part, `Lexical: 26 metrics at T = 1`."""
+    if part == PRIMARY:
+        decided = next((row.temperature for row in rows if row.temperature is not None), None)
+        return part if decided is None else f"{part} at T = {decided:g}"
+    if part == HEADLINES:
+        return f"{part} at T = {at:g}, exploratory"
+    return f"{part}: {len(rows)} metric{'s' if len(rows) > 1 else ''} at T = {at:g}, exploratory"
 
 
 def _row(row: MetricRow, box: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sfr_eval.comparison.runs import ScoredRun, open_runs
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.store.manifest import FILE as MANIFEST
 from sfr_eval.store.sweep_folder import decoders_of, expanded
 
 Folder = str | os.PathLike[str]
@@ -33,6 +34,8 @@ def open_pairs(
     """
     paths = [Path(folder) for folder in folders]
     sweeps = [decoders_of(path) for path in paths]
+    for path, members in zip(paths, sweeps, strict=True):
+        _require_all(path, members)
     if len(paths) > 1 and all(sweeps):
         return _by_decoder(paths, sweeps, labels=labels, base=base)
     members = expanded(paths)
@@ -44,6 +47,16 @@ def open_pairs(
         runs.insert(0, runs.pop(place))
     first, *others = runs
     return RunPairs(runs=tuple(runs), pairs=tuple((first, other) for other in others))
+
+
+def _require_all(sweep: Path, members: Sequence[Path]) -> None:
+    """Raise UserError for a sweep that was interrupted before its last decoder."""
+    missing = [run.name for run in members if not (run / MANIFEST).is_file()]
+    if missing:
+        raise UserError(
+            f"{sweep}: the sweep is not finished ({', '.join(missing)} missing); repeat the run "
+            "command, which draws what is missing"
+        )
 
 
 def place_of(base: Folder, labels: Sequence[str], folders: Sequence[Path]) -> int:

@@ -21,6 +21,7 @@ from sfr_eval.gate.snapshot import (
 )
 from sfr_eval.gate.spec import Check
 from sfr_eval.metrics.table import pass_k
+from sfr_eval.store.sweep_folder import decoders_of
 from sfr_eval.suites.stored import stored_suite
 from sfr_eval.types import PromptKey, Unit
 from sfr_eval.util.files import write_atomic, writing_to
@@ -95,6 +96,11 @@ def read_snapshot(file: Path) -> Snapshot:
     if not os.path.lexists(file):
         command = f"sfr-eval check --write-baseline RUN --baseline {file}"
         raise UserError(f"{where}: not found; create it with `{command}`")
+    if file.is_dir():
+        run = next(iter(decoders_of(file)), file)
+        kind = "the folder of a sweep" if run != file else "a folder"
+        command = f"sfr-eval check --write-baseline {run} --baseline baseline.json"
+        raise UserError(f"{where}: {kind}, not a baseline file; make one with `{command}`")
     what, remedy = "a baseline of this version", "write the baseline again"
     return read_versioned(Snapshot, file, version=FORMAT, what=what, remedy=remedy, where=where)
 

@@ -20,7 +20,6 @@ from sfr_eval.metrics.classes import MAX_DISTANCE
 from sfr_eval.metrics.plain_text import PLAIN_FORM
 from sfr_eval.metrics.tokenizers import DEFAULT, TOKENIZERS, Tokenizer, load_tokenizer
 from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
-from sfr_eval.report.charts.looks import COLOURS, MARKERS
 from sfr_eval.report.figures import SQUARE, Figure
 from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.types import Cell, Sample
@@ -173,7 +172,7 @@ def figure(
             name = run if len(runs) > 1 else personas.get(sample.persona, sample.persona)
             groups.setdefault(name, []).append(Point(x=point.x, y=point.y))
     series = tuple(
-        Series(name=name, number=number, points=tuple(points), line="none")
+        Series(name=name, number=number, points=tuple(points), line="none", small=True)
         for number, (name, points) in enumerate(groups.items())
     )
     labels = [f"component {i + 1} ({100 * share:.0f} %)" for i, share in enumerate(drawn.shares)]
@@ -181,28 +180,12 @@ def figure(
         title="Map of replies", x=Axis(label=labels[0]), y=Axis(label=labels[1]), series=series
     )
 
-    def draw(ax: Any) -> None:
-        for one in series:
-            ax.scatter(
-                [point.x for point in one.points],
-                [point.y for point in one.points],
-                s=7,
-                alpha=0.6,
-                linewidths=0,
-                color=COLOURS[one.number % len(COLOURS)],
-                marker=MARKERS[one.number // len(COLOURS) % len(MARKERS)],
-                label=one.name or None,
-            )
-        ax.set(title=chart.title, xlabel=chart.x.label, ylabel=chart.y.label)
-        if len(series) > 1:
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, fontsize=7)
-
     return Figure(
         title=chart.title,
         description="Embeddings of replies less the mean of their question, first two principal "
         "components.",
         rows=rows,
-        draw=draw,
+        chart=chart,
         size=SQUARE,
     )
 

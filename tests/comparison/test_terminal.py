@@ -1,0 +1,105 @@
+"""pytest tests/comparison/test_terminal.py"""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sfr_eval.comparison.compare import compare_runs
+from sfr_eval.comparison.terminal import letter, show_comparison
+from tests.support.compare_data import write_world_run
+
+NAMES = ("base", "sft", "dpo", "ppo", "grpo", "sfr", "sfr-long", "mix")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Eight runs: three are simulated, the others are copies that call themselves otherwise."""
+    folder = tmp_path_factory.mktemp("runs")
+    made = [
+        write_world_run(
+            folder / f"run-{number}",
+            {"cross": 0.0, "within": dial},
+            seed=number,
+            queries=8,
+            samples=8,
+            temperatures=(0.6, 1.0),
+        )
+        for number, dial in enumerate((0.0, 0.3, 0.6))
+    ]
+    for number in range(3, 8):
+        copy = Path(shutil.copytree(made[number % 3], folder / f"run-{number}"))
+        manifest = json.loads((copy / "manifest.json").read_text())
+        manifest["name"] = copy.name
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+        made.append(copy)
+    return made
+
+
+def lines(
+    runs: list[Path], capsys: pytest.CaptureFixture[str], labels: tuple[str, ...] = ()
+) -> list[str]:
+    after = show_comparison(compare_runs(*runs, labels=labels), as_json=False)
+    return [*capsys.readouterr().out.splitlines(), *after]
+
+
+@pytest.mark.parametrize("number", [2, 3, 8])
+@pytest.mark.parametrize("is_long", [False, True])
+def test_a_comparison_fits_80_columns(
+    runs: list[Path], capsys: pytest.CaptureFixture[str], number: int, is_long: bool
+) -> None:
+    names = tuple(f"{name}, checkpoint of tuesday" if is_long else name for name in NAMES)
+    shown = lines(runs[:number], capsys, names[:number])
+    assert max(map(len, shown)) <= 80
+    assert len(shown) < (25 if number <= 3 else 41)
+
+
+def test_the_verdict_on_each_run_comes_last(
+    runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = lines(runs[:3], capsys, NAMES[:3])
+    text = " ".join(line.strip() for line in shown)
+    assert "dpo: less varied" in text
+    assert text.endswith(")")
+    assert text.count("better in 0 of 3 primary rows, worse in ") == 2
+    variety = next(line for line in shown if line.startswith("self_bleu_4_fixed ↓"))
+    assert variety.split()[-1] == "-"
+
+
+def test_two_runs_have_their_intervals(
+    runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    comparison = compare_runs(runs[0], runs[2], labels=["whole", "narrow"])
+    show_comparison(comparison, as_json=False)
+    out = capsys.readouterr().out
+    row = next(row for _, row in comparison.rows if row.role == "variety" and row.temperature)
+    assert row.low is not None
+    assert row.delta is not None
+    line = next(line for line in out.splitlines() if line.startswith(f"{row.metric} "))
+    assert (
+        f"{row.delta:+.2f} [{row.low:.2f}," in line or f"{row.delta:+.3f} [{row.low:.3f}," in line
+    )
+
+
+def test_long_names_are_letters_which_are_explained(
+    runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tuple(f"{name}, checkpoint of tuesday" for name in NAMES)
+    shown = lines(runs[:3], capsys, names[:3])
+    assert shown[1].split() == ["A", "B", "C"]
+    assert "A = base, checkpoint of tuesday: the base" in shown
+    assert any(line.startswith("C = dpo, checkpoint of tuesday: ") for line in shown)
+
+
+def test_json_keeps_its_keys(runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    notes = show_comparison(compare_runs(*runs[:2]), as_json=True)
+    loaded = json.loads(capsys.readouterr().out)
+    keys = {"format", "alpha", "looks", "margin", "runs", "groups", "pairs"}
+    assert set(loaded) == keys
+    assert set(loaded["pairs"][0]) == {"a", "b", "mismatches", "cautions", "suites"}
+    assert all(note.startswith(("note: ", "mismatch: ")) for note in notes)
+
+
+def test_letters_go_on_after_z() -> None:
+    assert [letter(place) for place in (0, 25, 26)] == ["A", "Z", "A2"]

@@ -29,7 +29,7 @@ def with_signature(folder: RunFolder, signature: dict[str, str]) -> Results:
 
 def embed(samples: Sequence[Sample], cache: Path) -> None:
     draw = np.random.default_rng(0)
-    keep(cache, {text: draw.normal(size=6) for text in {s.text for s in samples}})  # type: ignore[misc]
+    keep(cache, {text: list(draw.normal(size=6)) for text in {s.text for s in samples}})
 
 
 @pytest.fixture

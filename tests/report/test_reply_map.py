@@ -1,6 +1,6 @@
 """pytest tests/report/test_reply_map.py"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ SIGNATURE = {
 FOLDER = Path("embeddings") / ("ab" * 8)
 
 
-def keep(cache: Path, rows: dict[str, Sequence[float]], folder: Path = FOLDER) -> None:
+def keep(cache: Path, rows: Mapping[str, Sequence[float]], folder: Path = FOLDER) -> None:
     """Embed texts as an encoder with SIGNATURE would have."""
     array = np.array(list(rows.values()), np.float32)
     array /= np.linalg.norm(array, axis=1, keepdims=True)

@@ -13,24 +13,10 @@ from sfr_eval.cli import app
 from sfr_eval.commands.generations import is_generations
 from sfr_eval.store.manifest import Manifest
 
-WORDS = [
-    "red",
-    "blue",
-    "green",
-    "small",
-    "fast",
-    "slow",
-    "cat",
-    "dog",
-    "tree",
-    "house",
-    "river",
-    "moon",
-    "star",
-    "fire",
-    "stone",
-    "sand",
-]
+WORDS = (
+    *("red", "blue", "green", "small", "fast", "slow", "cat", "dog"),
+    *("tree", "house", "river", "moon", "star", "fire", "stone", "sand"),
+)
 
 
 def rows(model: str, alike: float) -> list[dict[str, Any]]:

@@ -199,6 +199,12 @@ def startup(result: Any) -> Iterator[Row]:
         yield Row(what="start-up", ours="", name=f"`{name}`: {why}")
 
 
+def index(result: Any) -> Iterator[Row]:
+    size = f"{result['runs']:,} runs, results.json of {result['results_bytes'] / 1e6:.1f} MB each"
+    for name, what in (("index", f"`sfr-eval index` of {size}"), ("open", "its page, opened")):
+        yield Row(what=what, ours=f"{result[name]['cpu']:.2f} CPU s")
+
+
 READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "run_overhead": run_overhead,
     "sweep": sweep,
@@ -210,4 +216,5 @@ READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "geometry": geometry,
     "judge_overhead": judge_overhead,
     "startup": startup,
+    "index": index,
 }

@@ -39,6 +39,7 @@ COMMANDS: dict[str, list[str]] = {
     "geometry": [],
     "judge_overhead": [],
     "startup": ["--peers-python", "{peers}/bin/python"],
+    "index": [],
 }
 """Scripts and their arguments. An option whose {place} is not given is left out."""
 

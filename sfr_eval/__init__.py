@@ -9,12 +9,12 @@ from sfr_eval.version import __version__
 
 if TYPE_CHECKING:
     from sfr_eval.api import (
-        Diversity,
         Run,
         compare,
         compare_groups,
         diversity,
         export,
+        index,
         load,
         run,
         score,
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Diversity",
     "Run",
     "__version__",
     "compare",
     "compare_groups",
     "diversity",
     "export",
+    "index",
     "load",
     "run",
     "score",

@@ -16,7 +16,7 @@ Errors are `sfr_eval.errors.UserError` (wrong input) and `RunError` (the run fai
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,10 +25,12 @@ from sfr_eval.errors import RunError, UserError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from sfr_eval.config import RunConfig
+    from sfr_eval.pipeline.generations import Diversity
+    from sfr_eval.run_index.index import Index
     from sfr_eval.store.run_folder import RunFolder
-    from sfr_eval.types import Estimate
 
 PathLike = str | os.PathLike[str]
 
@@ -54,13 +56,17 @@ class Run:
     def results(self) -> "pd.DataFrame":
         """A row for each estimate: metric, suite, temperature, persona ("" is all of them), value,
         low, high, n, k, ... An undefined value is NaN, and `reason` says why."""
-        return _estimates_frame(self._folder.read_results().stored()["estimates"])
+        from sfr_eval.pipeline.generations import estimates_frame
+
+        return estimates_frame(self._folder.read_results().stored()["estimates"])
 
     @cached_property
     def samples(self) -> "pd.DataFrame":
         """A row for each reply, in plan order: query, prompt, persona, temperature, status, text,
         ... `prompt` is the text of the query; it is missing where the suite is not at hand as it
         was."""
+        from dataclasses import asdict
+
         import pandas as pd
 
         from sfr_eval.store.manifest import Manifest
@@ -94,6 +100,29 @@ class Run:
         ]
         filled = [part for part in parts if len(part)]
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+
+    def plot(
+        self, metric: str | None = None, *, against: str | None = None, suite: str | None = None
+    ) -> "Axes":
+        """Draw a metric over temperature with its 95 % intervals, or against another metric; by
+        default the first trade-off of the report. `suite` is needed where the run has several.
+
+        Returns matplotlib axes: `run.plot("oracle_valid", against="embed_distance").figure`.
+        """
+        from sfr_eval.report.plot import chosen_figure, drawn
+        from sfr_eval.store.manifest import Manifest
+        from sfr_eval.store.results import read_suites
+
+        manifest = Manifest.load(self.folder)
+        suites = {one.id: one for one in read_suites(manifest, self._folder.read_results())}
+        if suite is None and len(suites) > 1:
+            raise UserError(f"plot: the run has several suites; name one: {', '.join(suites)}")
+        if suite is not None and suite not in suites:
+            raise UserError(
+                f"plot: suite {suite} is not in this run; {did_you_mean(suite, suites)}"
+            )
+        chosen = suites[suite] if suite is not None else next(iter(suites.values()))
+        return drawn(chosen_figure(chosen, name=manifest.name, metric=metric, against=against))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the facts of the run, and its scoreboard."""
@@ -188,13 +217,6 @@ def _raise_unless_done(exit_code: int, folder: Path, lines: Sequence[str]) -> No
         raise RunError(f"{folder}: {lines[0]}")
 
 
-def _estimates_frame(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
-    import pandas as pd
-
-    frame = pd.DataFrame(rows)
-    return frame.astype({n: "float64" for n in ("value", "low", "high") if n in frame})
-
-
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that are not None, with paths as text."""
     return {
@@ -277,48 +299,13 @@ def _score(
     return {run.manifest["name"]: run for run in runs}
 
 
-@dataclass(frozen=True)
-class Diversity:
-    """How varied lists of replies are: every estimate, with its 95 % interval over prompts."""
-
-    estimates: tuple["Estimate", ...]
-
-    def __getitem__(self, metric: str) -> "Estimate":
-        """Return the estimate of a metric. Raises UserError for one that was not measured."""
-        by_metric = {row.metric: row for row in self.estimates}
-        if metric not in by_metric:
-            raise UserError(f"{metric}: not measured; {did_you_mean(metric, by_metric)}")
-        return by_metric[metric]
-
-    @cached_property
-    def results(self) -> "pd.DataFrame":
-        """A row for each metric: metric, value, low, high, n (prompts), k, higher_is_better, ..."""
-        return _estimates_frame([asdict(row) for row in self.estimates])
-
-    def __repr__(self) -> str:
-        """Return the headline metrics, one on a line."""
-        from sfr_eval.report.notebook import headline_estimates
-        from sfr_eval.report.numbers import Interval
-
-        return "\n".join(
-            f"{row.metric:28} {Interval.of(row).rounded()}"
-            for row in headline_estimates(self.estimates)
-        )
-
-    def _repr_html_(self) -> str:
-        """Return the headline metrics as a table, for notebooks."""
-        from sfr_eval.report.notebook import estimates_html, headline_estimates
-
-        return estimates_html(headline_estimates(self.estimates))
-
-
 def diversity(
     replies: Sequence[Sequence[str]],
     *,
     prompts: Sequence[str] | None = None,
     metrics: str | Sequence[str] | None = None,
     **settings: Any,
-) -> Diversity:
+) -> "Diversity":
     """Measure lists of replies, one list for each prompt, without files, a suite or a model.
 
     `prompts` are the texts that were asked, for measures that read them. `metrics` are families,
@@ -326,7 +313,7 @@ def diversity(
     `sfr-eval score` (encoder, tokenizer, equivalence, ...). Raises UserError for another shape.
     """
     from sfr_eval.config import refuse_unknown
-    from sfr_eval.pipeline.generations import measure_generations
+    from sfr_eval.pipeline.generations import Diversity, measure_generations
     from sfr_eval.settings import ScoreSettings
 
     values = _plain({**settings, "metrics": metrics})
@@ -334,7 +321,7 @@ def diversity(
     results = measure_generations(
         replies, prompts=prompts, settings=ScoreSettings.from_flat(values)
     )
-    return Diversity(results.estimates)
+    return Diversity(estimates=results.estimates)
 
 
 def export(
@@ -354,6 +341,17 @@ def compare(a: PathLike, *more: PathLike, **options: Any) -> Any:
     from sfr_eval.comparison.compare import compare_runs
 
     return compare_runs(a, *more, **options)
+
+
+def index(
+    paths: PathLike | Sequence[PathLike] = "runs", *, output: PathLike | None = None, **options: Any
+) -> "Index":
+    """Look for runs below the paths and write index.html, as `sfr-eval index` does. The result's
+    `table` is a DataFrame with a row for each suite of each run; `options` are those of
+    `sfr_eval.run_index.index.index`."""
+    from sfr_eval.run_index.index import index as write_index
+
+    return write_index(paths, output=output, **options)
 
 
 def compare_groups(groups: Mapping[str, Sequence[PathLike]], **options: Any) -> Any:

@@ -55,6 +55,16 @@ def test_a_notebook_shows_facts_and_scoreboard(run: se.Run) -> None:
     assert "<table>" in html
 
 
+def test_a_metric_is_drawn_over_temperature_or_against_another(run: se.Run) -> None:
+    assert list(run.plot("oracle_valid").lines[0].get_xdata()) == [0.7, 1.0]
+    ax = run.plot("oracle_valid", against="length")
+    assert ax.get_xlabel().startswith("Length in words")
+    with pytest.raises(UserError, match="did you mean `oracle_valid`"):
+        run.plot("oracle_vald")
+    with pytest.raises(UserError, match="known: persona"):
+        run.plot(suite="x")
+
+
 def test_plain_lists_of_replies_are_measured() -> None:
     varied = se.diversity([["a b", "c d", "e f"], ["g h", "i j", "k l"]], metrics="lexical,text")
     same = se.diversity([["a b"] * 3, ["g h"] * 3], metrics="lexical,text")

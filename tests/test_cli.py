@@ -401,7 +401,9 @@ def test_text_made_elsewhere_is_scored_and_scored_again(command: Any, generation
     assert command("score", "out", "--metrics", "text").code == 0
     assert Path("out/samples.parquet").read_bytes() == before
     assert json.loads(Path("out/results.json").read_text()) == results
-    assert command("report", "out").out == f"report: {Path('out/report.html').resolve()}\n"
+    again = command("report", "out").out.splitlines()
+    assert again[0].startswith("persona: ")  # the verdict
+    assert again[-1] == f"report: {Path('out/report.html').resolve()}"
 
 
 def test_a_suite_named_by_folder_can_be_scored_again(
@@ -549,7 +551,8 @@ def test_every_setting_is_an_option(command: Any) -> None:
     shown = command("run", "--help").out
     listed = re.findall(r"^  (?:-\w, )?--([a-z-]+)", shown, re.MULTILINE)
     names = [name.replace("-", "_") for name in listed]
-    assert set(names) - {"config", "dry_run", "json", "set", "help"} == set(FIELDS)
+    others = {"config", "dry_run", "json", "set", "help", "verbose"}
+    assert set(names) - others == set(FIELDS)
     assert len(names) == len(set(names))
     assert [line for line in shown.splitlines() if line.endswith(":") and line[0] != " "] == [
         f"{title}:" for title in SECTIONS
@@ -587,4 +590,14 @@ def test_a_wrong_option_names_the_nearest(command: Any) -> None:
         in command("score", "x", "--encodr", "y").error
     )
     assert command("score", "x", "--judge-votes", "3").error == "--judge-votes: needs --judge"
-    assert "No such command 'rnu'" in command("rnu").error
+    assert command("rnu").error == "unknown command rnu; did you mean `run`?"
+    far = command("run", "--zzqq", "1").error
+    assert far.startswith("run: unknown option --zzqq; nearest: --")
+    assert far.endswith("; see --help")
+    assert far.count("--") == 5  # three names
+
+
+def test_no_command_at_all_is_a_call_for_help(command: Any) -> None:
+    ended = command()
+    assert (ended.code, ended.err) == (0, "")
+    assert "Commands:" in ended.out

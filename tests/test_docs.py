@@ -108,6 +108,14 @@ def test_the_readme_quotes_what_its_figure_plots() -> None:
         assert f"{number:.2f} ±" in readme
 
 
+def test_the_commands_shown_make_the_sample_report() -> None:
+    script = docs_script("sample_pages")
+    page = (ROOT / "docs" / "sample-report.md").read_text(encoding="utf-8")
+    for name, model in script.MODELS.items():
+        settings = " ".join(script.RUN[1:])
+        assert f"sfr-eval run --model {model} {settings} --output runs/{name}" in page
+
+
 def test_the_curves_of_the_metrics_are_those_of_the_calibration() -> None:
     script = docs_script("metric_curves")
     made = dict(script.curves())

@@ -16,7 +16,7 @@ LAYERS = (
     "samplers embeddings",
     "metrics",
     "report formats",
-    "pipeline comparison calibration index",
+    "pipeline comparison calibration run_index",
     "gate sfr_train",
     "demo api commands cli __main__",
 )

@@ -6,9 +6,8 @@ ROOT = Path(__file__).parents[1]
 WITHOUT_A_TEST_FILE = {
     "sfr_eval": "demo errors settings types version",
     "sfr_eval/calibration": "criteria design panels",
-    "sfr_eval/commands": (
-        "calibrate check demo doctor_draws export grade options report run train"
-    ),
+    "sfr_eval/commands": ("calibrate check demo doctor_draws export grade options report train"),
+    "sfr_eval/comparison": ("differences files matched mismatch pairing result runs"),
     "sfr_eval/comparison": ("differences figures files matched mismatch pairing result runs"),
     "sfr_eval/endpoints": "answer bounded server",
     "sfr_eval/formats/read": "checks folder reply",
@@ -20,8 +19,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/models": "states_on_disk",
     "sfr_eval/pipeline": "draw job preflight reference score",
     "sfr_eval/report": (
-        "hidden_maps hidden_two_runs layer_profiles over_temperature page pass_at_k "
-        "similarity tables token_curves verdict"
+        "hidden_maps hidden_two_runs layer_profiles page pass_at_k tables token_curves verdict"
     ),
     "sfr_eval/samplers": "rows subject",
     "sfr_eval/sandbox": "attempt detect evalplus evalplus_inputs grade host isolation run types",

@@ -36,14 +36,15 @@ class Reader:
         self.clicks.append(what)
 
     def click_text(self, within: str, text: str) -> None:
-        """Click the first element of `within` that says `text`."""
-        self.page.run(
+        """Click the first element of `within` that says `text`, once it is there."""
+        found = (
             f"[...document.querySelectorAll({within!r})].find(function (e) {{"
-            f" return e.textContent.trim() === {text!r}; }}).id = 'clicked-' + Date.now()"
+            f" return e.textContent.trim() === {text!r}; }})"
         )
-        id = self.page.run("[...document.querySelectorAll('[id^=clicked-]')].pop().id")
-        self.click(f"#{id}", text)
-        self.page.run(f"document.getElementById({id!r}).removeAttribute('id')")
+        self.wait(f"!!{found}")
+        self.page.run(f"{found}.dataset.wanted = 1")
+        self.click("[data-wanted]", text)
+        self.page.run("delete document.querySelector('[data-wanted]').dataset.wanted")
 
     def wait(self, condition: str) -> None:
         """Wait until a JavaScript expression is true."""
@@ -74,12 +75,19 @@ def most_collapsed(reader: Reader) -> str:
 
 def temperature_or_model(reader: Reader) -> str:
     """Is it the temperature or the model?"""
-    chart = "#temperature-1 ~ .plots figure"
+    chart = "figure[data-asked]"
+    reader.page.run(
+        "[...document.querySelectorAll('#temperature-1 ~ .plots figure')].find(function (e) {"
+        " return /Style strength/.test(e.textContent); }).dataset.asked = 1"
+    )
     reader.page.place(chart)
     reader.wait(f"!!document.querySelector('{chart} .chart')")
-    reader.page.move(reader.page.place(f"{chart} svg", across=0.5))
-    reader.wait(f"!!document.querySelector('{chart} .chart-tip').innerText.trim()")
-    return reader.text(f"{chart} .chart-title") + ": " + reader.text(f"{chart} .chart-tip")
+    seen = []
+    for across in (0.2, 0.5, 0.9):
+        reader.page.move(reader.page.place(f"{chart} svg", across=across))
+        reader.wait(f"!!document.querySelector('{chart} .chart-tip').innerText.trim()")
+        seen.append(reader.text(f"{chart} .chart-tip"))
+    return " | ".join(seen)
 
 
 def frontier(reader: Reader) -> str:

@@ -12,10 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mkdocs.structure.files import Files
+from typing import Any
 
 RUN = (
     *("run", "--suite", "persona", "--limit", "10", "--samples", "8"),
@@ -56,8 +53,8 @@ def _command(folder: Path, *arguments: str) -> None:
         raise SystemExit("\n".join([f"sfr-eval {' '.join(arguments)} failed:", *lines[-5:]]))
 
 
-def on_files(files: "Files", config: Any) -> "Files":
-    """Add the pages to the site. mkdocs calls this."""
+def on_files(files: Any, config: Any) -> Any:
+    """Add the pages to the `Files` of the site. mkdocs calls this."""
     from mkdocs.structure.files import File
 
     if not _made:

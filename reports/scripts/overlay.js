@@ -59,8 +59,13 @@
   function mismatches(runs) {
     const all = runs.map(function (run) { return data.settings[run.settings]; });
     const names = new Set(all.flatMap(function (one) { return Object.keys(one); }));
-    return Array.from(names).filter(function (name) {
+    const differing = Array.from(names).filter(function (name) {
       return all.some(function (one) { return one[name] !== all[0][name]; });
+    });
+    // Of another metric, it is not told how that is measured.
+    return differing.filter(function (name) {
+      const metric = name.split(" ")[0] + " metric";
+      return name === metric || !differing.includes(metric);
     }).map(function (name) {
       const values = new Set(all.map(function (one) { return one[name] || "none"; }));
       return name + ": " + Array.from(values).map(function (value) {

@@ -133,7 +133,7 @@
     });
     follow();
     addEventListener("beforeprint", function () {
-      document.querySelectorAll("details:not(.menu)").forEach(function (box) { box.open = true; });
+      document.querySelectorAll("details:not(.menu, .chart-menu)").forEach(function (box) { box.open = true; });
     });
     root.dataset.ready = "yes";
   });

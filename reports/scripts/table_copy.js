@@ -3,7 +3,8 @@
 (function () {
   "use strict";
   var sfr = window.sfr, element = sfr.element;
-  var TEX = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
+  var TEX = { "&": "\\&", "%": "\\%", "#": "\\#", "_": "\\_", "$": "\\$", "{": "\\{", "}": "\\}",
+    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
     "±": "$\\pm$", "↑": "$\\uparrow$", "↓": "$\\downarrow$", "↕": "", "→": "$\\rightarrow$",
     "<": "$<$", ">": "$>$", "−": "$-$", "▲": "$\\blacktriangle$", "▼": "$\\blacktriangledown$" };
 
@@ -36,8 +37,8 @@
 
   function latex(table) {
     function text(cell) {
-      return sfr.cellText(cell).replace(/[\\~^±↑↓↕→<>−▲▼]/g, function (c) { return TEX[c]; })
-        .replace(/(^|[^\\])([&%#_])/g, "$1\\$2").replace(/(^|[^\\])([&%#_])/g, "$1\\$2").trim();
+      return sfr.cellText(cell)
+        .replace(/[&%#_${}\\~^±↑↓↕→<>−▲▼]/g, function (sign) { return TEX[sign]; }).trim();
     }
     var body = rows(table), names = head(table).map(text);
     var width = Math.max(names.length, ...body.map(function (r) { return r.length; }));
@@ -109,7 +110,10 @@
       if (event.key === "Escape" && menu.open) { menu.open = false; summary.focus(); }
     });
     menu.addEventListener("focusout", function (event) {
-      if (!menu.contains(event.relatedTarget)) { menu.open = false; said.textContent = ""; }
+      var next = event.relatedTarget;  // sfr.copy may pass the focus through a field of its own
+      if (menu.contains(next) || (next && next.tagName === "TEXTAREA")) return;
+      menu.open = false;
+      said.textContent = "";
     });
     return menu;
   };

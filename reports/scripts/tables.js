@@ -12,7 +12,7 @@
   // What a cell says, without what only makes room.
   sfr.cellText = function (cell) {
     var copy = cell.cloneNode(true);
-    copy.querySelectorAll(".pad, button, .sorted").forEach(function (node) { node.remove(); });
+    copy.querySelectorAll(".pad, .sort").forEach(function (node) { node.remove(); });
     return copy.textContent.replace(/\s+/g, " ").trim();
   };
   // A cell as it is sorted: a number, a text in lower case, or null for what is undefined.
@@ -62,7 +62,7 @@
       var button = element("button", "sort", SIGNS[""]);
       button.type = "button";
       button.setAttribute("aria-label", "Sort by " + (name || "name"));
-      cell.append("\u00a0", button);
+      cell.append(button);
       cell.classList.add("sortable");
       cell.addEventListener("click", function (event) {
         if (event.target.closest("a")) return;

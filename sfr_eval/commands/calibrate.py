@@ -13,6 +13,7 @@ from sfr_eval.commands.options import (
     judge_settings,
     output_option,
 )
+from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.util.progress import log, say
 from sfr_eval.util.terminal import print_json, print_table
 
@@ -39,6 +40,7 @@ _SEPARATION = ("auc", "cut", "sensitivity", "specificity")
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="seed of all draws")
 @json_option
+@quiet_engines
 def calibrate(
     settings: dict[str, Any],
     output: Path | None,

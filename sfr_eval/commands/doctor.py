@@ -18,6 +18,7 @@ from sfr_eval.commands.options import SettingsCommand, json_option
 from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import available, cache_folder, cache_open_to_others
+from sfr_eval.util.progress import waiting
 from sfr_eval.util.terminal import print_json, print_table
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def doctor(settings: dict[str, Any], as_json: bool) -> int:
     try:
         findings += machine(engine=_engine(config))
         if config is not None:
-            findings.extend(check_model(config))  # keeps those before an error
+            with waiting("checking the model"):
+                findings.extend(check_model(config))  # keeps those before an error
     finally:
         if as_json:
             print_json([asdict(finding) for finding in findings])

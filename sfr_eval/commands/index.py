@@ -38,9 +38,9 @@ def index(
 
     RUNS: folders in which to look for runs, at any depth; default: runs.
     """
-    from sfr_eval.index.index import RUNS, record
-    from sfr_eval.index.index import index as write_index
-    from sfr_eval.index.terminal import index_lines
+    from sfr_eval.run_index.index import RUNS, record
+    from sfr_eval.run_index.index import index as write_index
+    from sfr_eval.run_index.terminal import index_lines
     from sfr_eval.util.terminal import print_json
 
     done = write_index(

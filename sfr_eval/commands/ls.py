@@ -88,7 +88,7 @@ def list_metrics(only: str, *, as_json: bool) -> None:
 
 def list_runs(folder: Path, *, as_json: bool) -> None:
     """Print the runs below a folder with their headline values."""
-    from sfr_eval.index.runs import read_runs
+    from sfr_eval.run_index.runs import read_runs
     from sfr_eval.util import output
     from sfr_eval.util.terminal import Column, fitting_table, print_rich
 

@@ -31,9 +31,9 @@ def report(folder: Path, beside: Path | None, base_run: Path | None) -> None:
             from sfr_eval.pipeline.base_run import add_base
 
             add_base(RunFolder(run), base_run)
-        with kept_when_interrupted("writing the report", f"the results of {run} are kept"):
-            with ScoringProgress() as progress:
-                page = write_report(RunFolder(run), on_progress=progress)
+        kept = f"the results of {run} are kept"
+        with kept_when_interrupted("writing the report", kept), ScoringProgress() as progress:
+            page = write_report(RunFolder(run), on_progress=progress)
         show_run(run, named=len(runs) > 1)
         say(f"report: {page.resolve()}")
     if len(runs) > 1:

@@ -14,7 +14,7 @@ from sfr_eval.commands.options import (
     output_option,
 )
 from sfr_eval.commands.quiet import quiet_engines
-from sfr_eval.util.progress import log, say
+from sfr_eval.util.progress import log, say, waiting
 from sfr_eval.util.terminal import print_json
 
 if TYPE_CHECKING:
@@ -112,8 +112,9 @@ def compare_models(folders: Sequence[Path], parent: Path, *, quiet: bool) -> Non
     from sfr_eval.comparison.files import write_comparison
     from sfr_eval.comparison.terminal import show_comparison
 
-    comparison = compare_runs(*folders)
-    page = write_comparison(comparison, parent)
+    with waiting("comparing the models"):
+        comparison = compare_runs(*folders)
+        page = write_comparison(comparison, parent)
     lines = [] if quiet else show_comparison(comparison, as_json=False)
     for line in [*lines, f"comparison: {page.resolve()}"]:
         (log if quiet else say)(line)

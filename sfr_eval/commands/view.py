@@ -21,6 +21,6 @@ def view(folder: Path, port: int, host: str) -> None:
 
     FOLDER: folder in which to look for runs, at any depth. Read only; Ctrl-C ends it.
     """
-    from sfr_eval.index.server import serve
+    from sfr_eval.run_index.server import serve
 
     serve(folder, host=host, port=port)

@@ -131,11 +131,12 @@ def _pair(series: Sequence[PlaneSeries], suite: str, *, quality: str, diversity:
     counts = " ".join(
         f"{one.name}: {sum(o)} of {len(o)} temperatures are Pareto-optimal." for one, o in named
     )
+    banded = any(one.area for one in drawn.series)
     return Figure(
         title=f"{label(quality)} against {label(diversity)}",
         description=(
             f"{label(quality)} against {label(diversity)}. {counts} Hollow points are not "
-            "Pareto-optimal; bands and bars are 95 % intervals."
+            "Pareto-optimal" + ("; bands are 95 % intervals." if banded else ".")
         ),
         rows=list(_rows(series, optimal, suite, quality=quality, diversity=diversity)),
         chart=replace(drawn, series=(*_common(drawn, len(named)), *drawn.series)),

@@ -194,9 +194,7 @@ def _judge(
                         done += 1
                         if judgement.status in ("error", "unsupported"):
                             failed, first = failed + 1, first or judgement.error
-                        if done % 64 == 0:
-                            bar.update(done)
-                    bar.update(done)
+                        bar.update(done)
             finally:
                 spent += judge.spent
                 if done:

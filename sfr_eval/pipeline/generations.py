@@ -2,12 +2,17 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.pipeline.measure import measure
 from sfr_eval.pipeline.preflight import check_metrics
+from sfr_eval.report.notebook import estimates_html, headline_estimates
+from sfr_eval.report.numbers import Interval
 from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results
@@ -15,13 +20,54 @@ from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.own import METRICS, own_suite
 from sfr_eval.suites.spec import QueryRow
 from sfr_eval.temperature import OWN_TEMPERATURE
-from sfr_eval.types import Sample
+from sfr_eval.types import Estimate, Sample
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUITE = "generations"
 WITHOUT_PROMPTS = tuple(name for name in METRICS if name not in ("relevance", "facts"))
 """Families that do not read what was asked."""
 UNKNOWN = "truncation_rate"
 """A plain text does not say whether it was cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diversity:
+    """How varied lists of replies are: every estimate, with its 95 % interval over prompts."""
+
+    estimates: tuple[Estimate, ...]
+
+    def __getitem__(self, metric: str) -> Estimate:
+        """Return the estimate of a metric. Raises UserError for one that was not measured."""
+        by_metric = {row.metric: row for row in self.estimates}
+        if metric not in by_metric:
+            raise UserError(f"{metric}: not measured; {did_you_mean(metric, by_metric)}")
+        return by_metric[metric]
+
+    @cached_property
+    def results(self) -> "pd.DataFrame":
+        """A row for each metric: metric, value, low, high, n (prompts), k, higher_is_better, ..."""
+        return estimates_frame([asdict(row) for row in self.estimates])
+
+    def __repr__(self) -> str:
+        """Return the headline metrics, one on a line."""
+        return "\n".join(
+            f"{row.metric:28} {Interval.of(row).rounded()}"
+            for row in headline_estimates(self.estimates)
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the headline metrics as a table, for notebooks."""
+        return estimates_html(headline_estimates(self.estimates))
+
+
+def estimates_frame(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Return stored estimates as a table in which an undefined value is NaN."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    return frame.astype({n: "float64" for n in ("value", "low", "high") if n in frame})
 
 
 def measure_generations(

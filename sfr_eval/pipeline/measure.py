@@ -39,7 +39,7 @@ from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers, thoughts
 from sfr_eval.types import Estimate, MetricResult, Sample
 from sfr_eval.util.assets import cache_folder
-from sfr_eval.util.progress import OnProgress, log
+from sfr_eval.util.progress import OnProgress, log, waiting
 from sfr_eval.util.workers import Here, Workers
 
 if TYPE_CHECKING:
@@ -256,7 +256,8 @@ def measure_and_report(
         results = added_to(folder.read_results(), results)
     folder.write_results(results)
     if settings.base_run is not None:
-        folder.write_results(with_base(folder, settings.base_run))
+        with waiting(f"comparing with {settings.base_run}"):
+            folder.write_results(with_base(folder, settings.base_run))
     seen = manifest.looked_at()
     if seen != manifest:
         folder.write_manifest(seen)

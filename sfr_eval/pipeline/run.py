@@ -14,7 +14,7 @@ from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import Preflight, families, preflight
 from sfr_eval.thinking import answers
 from sfr_eval.util.files import remove_folders
-from sfr_eval.util.progress import ScoringProgress
+from sfr_eval.util.progress import ScoringProgress, waiting
 from sfr_eval.util.workers import open_workers
 
 
@@ -30,9 +30,12 @@ class Outcome:
 
 def execute(config: RunConfig) -> Outcome:
     """Run it all. The same command resumes; more samples or temperatures draw only the new ones."""
-    with closing(preflight(config)) as ready, ready.folder:
+    with waiting("checking the run"):
+        checked = preflight(config)
+    with closing(checked) as ready, ready.folder:
         try:
-            drawn = draw(ready)
+            with kept_when_interrupted("sampling", "the samples so far are kept"):
+                drawn = draw(ready)
             if drawn.interrupted:
                 return interrupted(ready, drawn)
             return finish(ready, drawn)
@@ -67,6 +70,12 @@ def leave_no_trace(ready: Preflight) -> None:
 
 def finish(ready: Preflight, drawn: Drawn) -> Outcome:
     """Judge, measure and track what was drawn."""
+    kept = f"all {len(drawn.samples):,} samples and the embeddings so far are kept"
+    with kept_when_interrupted("measuring", kept):
+        return _finish(ready, drawn)
+
+
+def _finish(ready: Preflight, drawn: Drawn) -> Outcome:
     drawn, trouble = judge(ready, drawn)
     if ready.config.shard is not None:
         return _outcome(ready, drawn, [*trouble, _how_to_join(ready)], failed=bool(trouble))
@@ -99,12 +108,7 @@ def judge(ready: Preflight, drawn: Drawn) -> tuple[Drawn, list[str]]:
 def measure(ready: Preflight, drawn: Drawn) -> Path:
     """Compute all metrics of the samples and write the report. Returns its path."""
     config, path = ready.config, ready.folder.path
-    kept = f"all {len(drawn.samples):,} samples and the embeddings so far are kept"
-    with (
-        kept_when_interrupted("measuring", kept),
-        ScoringProgress() as progress,
-        open_workers(config.score.workers) as workers,
-    ):
+    with ScoringProgress() as progress, open_workers(config.score.workers) as workers:
         forward = forward_for(
             path,
             drawn.manifest,

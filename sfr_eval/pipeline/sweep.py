@@ -17,7 +17,7 @@ from sfr_eval.store.manifest import Identity
 from sfr_eval.store.sweep_folder import write_sweep
 from sfr_eval.types import Request, Sampler
 from sfr_eval.util.output import log_kept_in
-from sfr_eval.util.progress import log
+from sfr_eval.util.progress import log, waiting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,8 @@ class SweepOutcome:
 def execute_sweep(config: RunConfig) -> SweepOutcome:
     """Draw all decoders, then judge and measure each, then compare them. The same command resumes,
     and more values draw only the new decoders."""
-    folder, runs = preflight_sweep(config)
+    with waiting("checking the runs"):
+        folder, runs = preflight_sweep(config)
     with ExitStack() as stack:
         stack.enter_context(closing(runs[0]))
         for ready in runs:
@@ -55,8 +56,9 @@ def execute_sweep(config: RunConfig) -> SweepOutcome:
     lines = [f"{outcome.folder.name}: {line}" for outcome in outcomes for line in outcome.lines]
     if len(runs) == 1:
         return _ended(folder, outcomes, exit_code=exit_code, lines=lines)
-    comparison = compare_runs(folder)
-    page = write_comparison(comparison, folder)
+    with waiting("comparing the decoders"):
+        comparison = compare_runs(folder)
+        page = write_comparison(comparison, folder)
     ended = _ended(folder, outcomes, exit_code=exit_code, lines=lines)
     return replace(ended, comparison=comparison, page=page)
 

@@ -7,9 +7,11 @@ without pyplot, so nothing global is touched.
 
 import csv
 import io
+import logging
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from sfr_eval.util.assets import report_file
 from sfr_eval.util.untrusted import spreadsheet_row
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Sheet
 
@@ -92,9 +95,7 @@ def _render(figures: Sequence[Figure], kind: str, *, columns: int, text: str = "
     rows = math.ceil(len(figures) / columns)
     width, height = (max(figure.size[side] for figure in figures) for side in (0, 1))
     names = [name for figure in figures if figure.chart for name in texts(figure.chart)]
-    with mpl.rc_context(), warnings.catch_warnings():
-        # A character that no font has: the page shows it, since there text stays text.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    with mpl.rc_context(), _without_font_warnings():
         mpl.rc_file(report_file("plots.mplstyle"), use_default_template=True)
         mpl.rcParams["font.family"] = families(names)
         mpl.rcParams["svg.fonttype"] = text
@@ -114,6 +115,33 @@ def _render(figures: Sequence[Figure], kind: str, *, columns: int, text: str = "
         stream = io.BytesIO()
         sheet.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind])
         return stream.getvalue()
+
+
+@contextmanager
+def _without_font_warnings() -> Iterator[None]:
+    """Say nothing of a character that no font has: the page shows it, since there text stays
+    text."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _write_legend(sheet: "Sheet", entries: Mapping[str, "Artist"]) -> None:
+    """Write the legend with as many columns as the sheet has room for."""
+    renderer = sheet.canvas.get_renderer()  # type: ignore[attr-defined]
+    for columns in range(len(entries), 0, -1):
+        legend = sheet.legend(
+            list(entries.values()), list(entries), loc="outside lower center", ncols=columns
+        )
+        if legend.get_window_extent(renderer).width <= sheet.bbox.width or columns == 1:
+            return
+        legend.remove()
 
 
 def write_labels(sheet: "Sheet", figures: Sequence[Figure], axes: Sequence["Axes"]) -> None:
@@ -136,12 +164,7 @@ def write_labels(sheet: "Sheet", figures: Sequence[Figure], axes: Sequence["Axes
         for text in (text for texts in written for text in texts or ()):
             text.remove()
         entries = {name: key for chart, _ in drawn for name, key in legend_entries(chart)}
-        wide = max(len(name) for name in entries) + 6
-        room = int(sheet.get_figwidth() * 72 / (0.58 * NAMES))
-        columns = max(1, min(len(entries), room // wide))
-        sheet.legend(
-            list(entries.values()), list(entries), loc="outside lower center", ncols=columns
-        )
+        _write_legend(sheet, entries)
         sheet.draw_without_rendering()
         taken = [obstacles(ax) for _, ax in drawn]
     sheet.set_layout_engine("none")

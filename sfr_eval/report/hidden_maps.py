@@ -23,7 +23,7 @@ COLOURS = (
     *("#aa3377", "#888888", "#e07b00", "#009988", "#9a6b4f"),
 )
 ELLIPSE = 0.5  # share of a normal distribution inside
-CORNERS = 49  # of its outline
+CORNERS = 37  # of its outline
 MAPS = {"pca": "PCA", "lda": "LDA, held-out", "tsne": "t-SNE"}
 READ = {"hidden_persona_share": "replies", "reread_persona_share": "text"}
 """Metric whose notes have the maps -> what they are of."""

@@ -143,6 +143,7 @@ def _at_one_temperature(
             marks.append(mark("reference", REFERENCE, reference, star=True))
         rows.append(_row(metric, marks))
     title = f"At T = {temperature:g}"
+    height = 0.2 + 0.06 * len(runs)
     values = ", ".join(
         f"{name + ' ' if len(runs) > 1 else ''}{label(e.metric)} {Interval.of(e).rounded()}"
         for name, e in drawn
@@ -153,7 +154,7 @@ def _at_one_temperature(
         description=f"{title}: {values}.",
         rows=[{"suite": first.id, column: name} | _fields(estimate) for name, estimate in drawn],
         chart=ForestChart(title=title, base="", rows=tuple(rows)),
-        size=(5.2, 1.0 + 0.26 * (len(rows) + len({row.part for row in rows}))),
+        size=(5.2, 1.0 + 0.26 * len({row.part for row in rows}) + height * len(rows)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the reply browser of a page holds: prompts with their replies, and orders to read them in."""
+"""What the reply browser of a page holds: prompts with replies, and orders to read them in."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,8 +44,10 @@ def for_page(
     prompts = [_by_prompt(samples) for samples in runs.values()]
     shared = [cell for cell in prompts[0] if all(cell in run for run in prompts[1:])]
     repeated = [repetition({c: _texts(run[c]) for c in shared}) for run in prompts]
-    differ = disagreement({c: [_texts(run[c]) for run in prompts] for c in shared})
-    ranks = _ranks(repeated, differ=differ if len(prompts) > 1 else None, quality=quality)
+    differ = None
+    if len(prompts) > 1:
+        differ = disagreement({c: [_texts(run[c]) for run in prompts] for c in shared})
+    ranks = _ranks(repeated, differ=differ, quality=quality)
     others = [rank for id, (_, rank) in ranks.items() if id not in ("repetition", "variety")]
     choice = choose(
         prompts,
@@ -76,6 +78,7 @@ def for_page(
         "runs": list(runs),
         "orders": orders,
         "map": drawn,
+        "map_files": "",  # in plots/, without the suffix
         "data": script_json(
             {
                 "personas": dict(personas),

@@ -41,7 +41,7 @@ def browser(
         drawn = reply_map.embedded_map(shown, signature, cache or cache_folder())
         return drawn or reply_map.stored_map(map_file(folder, suite.id))
 
-    return for_page(
+    page = for_page(
         {manifest.name: samples},
         personas=suite.personas,
         queries=query_texts(folder, manifest, suite.id),
@@ -50,6 +50,8 @@ def browser(
         locate=locate,
         space=SPACE // suites,
     )
+    stem = map_file(folder, suite.id).stem
+    return page | {"map_files": stem if page["map"] else ""}
 
 
 def browser_over_runs(
@@ -71,9 +73,7 @@ def browser_over_runs(
             return None
         return reply_map.embedded_map(shown, signatures[0], cache or cache_folder())
 
-    measured = [
-        {row.metric for row in one.estimates if row.suite == suite.id} for one in results
-    ]
+    measured = [{row.metric for row in one.estimates if row.suite == suite.id} for one in results]
     return for_page(
         samples,
         personas=suite.personas,

@@ -104,7 +104,9 @@ class _Room:
         self.runs, self.space, self.ids = runs, space, ids
         self.cells: dict[Cell, None] = {}
         self._taken = 0
-        some = [reply for cell in list(runs[0])[:: 1 + len(runs[0]) // 200] for reply in runs[0][cell]]
+        some = [
+            reply for cell in list(runs[0])[:: 1 + len(runs[0]) // 200] for reply in runs[0][cell]
+        ]
         mean = sum(map(_size, some)) / max(1, len(some))
         fitting = int(COVERED * space / max(1, len(runs) * pairs * mean)) if some else MAX_REPLIES
         self.replies = min(MAX_REPLIES, max(MIN_REPLIES, fitting))

@@ -20,7 +20,6 @@ from sfr_eval.metrics.classes import MAX_DISTANCE
 from sfr_eval.metrics.plain_text import PLAIN_FORM
 from sfr_eval.metrics.tokenizers import DEFAULT, TOKENIZERS, Tokenizer, load_tokenizer
 from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
-from sfr_eval.report.charts.looks import COLOURS, MARKERS
 from sfr_eval.report.figures import SQUARE, Figure
 from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.types import Cell, Sample
@@ -144,33 +143,36 @@ def _tokenizer(signature: Mapping[str, Any]) -> Tokenizer | None:
     return load_tokenizer(name, window=window, plain=signature.get("text") == PLAIN_FORM)
 
 
-FIELDS = ("sample_id", "run", "query", "persona", "temperature", "status", "x", "y", "echo")
-
-
 def figure(
     drawn: ReplyMap, runs: Mapping[str, Sequence[Sample]], *, personas: Mapping[str, str]
 ) -> Figure:
     """Return the map as a figure for plots/, coloured by run, else by persona."""
-    rows = [
-        dict(
-            zip(
-                FIELDS,
-                (s.sample_id, name, s.query, s.persona, s.temperature, s.status, p.x, p.y, p.echo),
-                strict=True,
-            )
-        )
-        | {"axis_1": drawn.shares[0], "axis_2": drawn.shares[1]}
-        for name, samples in runs.items()
-        for s in samples
-        if (p := drawn.points.get(s.sample_id)) is not None
-    ]
-    key = "run" if len(runs) > 1 else "persona"
+    rows: list[dict[str, Any]] = []
     groups: dict[str, list[Point]] = {}
-    for row in rows:
-        name = row["run"] if key == "run" else personas.get(row["persona"], row["persona"])
-        groups.setdefault(name, []).append(Point(x=row["x"], y=row["y"]))
+    for run, samples in runs.items():
+        for sample in samples:
+            point = drawn.points.get(sample.sample_id)
+            if point is None:
+                continue
+            rows.append(
+                {
+                    "sample_id": sample.sample_id,
+                    "run": run,
+                    "query": sample.query,
+                    "persona": sample.persona,
+                    "temperature": sample.temperature,
+                    "status": sample.status,
+                    "x": point.x,
+                    "y": point.y,
+                    "echo": point.echo,
+                    "axis_1": drawn.shares[0],
+                    "axis_2": drawn.shares[1],
+                }
+            )
+            name = run if len(runs) > 1 else personas.get(sample.persona, sample.persona)
+            groups.setdefault(name, []).append(Point(x=point.x, y=point.y))
     series = tuple(
-        Series(name=name, number=number, points=tuple(points), line="none")
+        Series(name=name, number=number, points=tuple(points), line="none", small=True)
         for number, (name, points) in enumerate(groups.items())
     )
     labels = [f"component {i + 1} ({100 * share:.0f} %)" for i, share in enumerate(drawn.shares)]
@@ -178,28 +180,12 @@ def figure(
         title="Map of replies", x=Axis(label=labels[0]), y=Axis(label=labels[1]), series=series
     )
 
-    def draw(ax: Any) -> None:
-        for one in series:
-            ax.scatter(
-                [point.x for point in one.points],
-                [point.y for point in one.points],
-                s=7,
-                alpha=0.6,
-                linewidths=0,
-                color=COLOURS[one.number % len(COLOURS)],
-                marker=MARKERS[one.number // len(COLOURS) % len(MARKERS)],
-                label=one.name or None,
-            )
-        ax.set(title=chart.title, xlabel=chart.x.label, ylabel=chart.y.label)
-        if len(series) > 1:
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, fontsize=7)
-
     return Figure(
         title=chart.title,
         description="Embeddings of replies less the mean of their question, first two principal "
         "components.",
         rows=rows,
-        draw=draw,
+        chart=chart,
         size=SQUARE,
     )
 

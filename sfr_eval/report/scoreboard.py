@@ -19,6 +19,7 @@ from sfr_eval.types import Estimate
 ScoreRole = Literal["variety", "style", "quality", "length"]
 
 LENGTH, CUT = "length", "truncation_rate"
+MUCH_CUT = 0.2
 REFERENCE = "the reference"
 
 
@@ -93,6 +94,11 @@ class Scoreboard:
             return ""
         percent = 100 * self.cut.value
         return f"{percent:.{0 if percent >= 10 or percent == round(percent) else 1}f} % cut"
+
+    @property
+    def much_cut(self) -> bool:
+        """Whether so many replies were cut that no number is one of whole replies."""
+        return self.cut is not None and (self.cut.value or 0.0) > MUCH_CUT
 
     def card(self, role: ScoreRole) -> Score | None:
         """Return the card of a role."""

@@ -137,7 +137,7 @@ def _grouped(groups: Mapping[str, Sequence[_Line]]) -> tuple[Group, ...]:
 
 
 def _reference(suite: SuiteResults) -> list[_Line]:
-    if not suite.truth:
+    if not any(suite.truth_of(metric) for metric in persona_metrics(suite)):
         return []
     whose = f": {suite.reference_of}" if suite.reference_of else ""
     estimates = [suite.truth.get((metric, "")) for metric in persona_metrics(suite)]

@@ -23,7 +23,7 @@ from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import answers
 from sfr_eval.types import Estimate
 from sfr_eval.util import output
-from sfr_eval.util.progress import log
+from sfr_eval.util.progress import log, waiting
 from sfr_eval.util.terminal import Column, fitting_table, print_rich
 from sfr_eval.util.untrusted import clean
 
@@ -63,7 +63,9 @@ class _Part:
 def show_run(folder: Path, *, named: bool = False) -> None:
     """Print what a measured run comes to. `named`: with the model's name, since others are shown,
     too."""
-    for part in _parts(folder):
+    with waiting("reading the results"):
+        parts = list(_parts(folder))
+    for part in parts:
         name = f"{part.manifest.name} on {part.suite.id}" if named else part.suite.id
         width = output.width(output.stdout(), piped=PIPED)
         tables = [list(_columns(part)), list(_groups(part))]
@@ -186,7 +188,7 @@ def _columns(part: _Part) -> Iterator[Column]:
         last = group
 
     def at(temperature: float) -> list[Estimate | None]:
-        return [(metric and suite.at(metric, temperature)) or None for metric in rows]
+        return [None if metric is None else suite.at(metric, temperature) for metric in rows]
 
     def values(temperature: float) -> list[str]:
         return [

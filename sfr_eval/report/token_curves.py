@@ -59,8 +59,7 @@ def _chart(title: str, series: Sequence[Series], *, most: float | None = None) -
 def _line(
     rows: Sequence[Mapping[str, Any]], key: str, *, name: str, number: int | None = None
 ) -> Series:
-    """Return a line over the positions; without a number it is quiet. The first temperature and the
-    base have their intervals."""
+    """Return a line over the positions; without a number it is quiet."""
     defined = [row for row in rows if row[key] is not None]
     most = max((row[key]["n"] for row in defined), default=0)
     marks = tuple(
@@ -80,7 +79,7 @@ def _line(
         points=marks,
         marker="none",
         quiet=number is None,
-        band=() if number else band(marks),
+        band=band(marks),
     )
 
 

@@ -45,7 +45,7 @@ def trade_off(suite: SuiteResults) -> list[Figure]:
         axes=axes,
         series=tuple(_series(suite, [axis.metric for axis in axes])),
     )
-    first, *others = [_figure(suite, x, y) for x, y in pairs]
+    first, *others = [pair_figure(suite, x, y) for x, y in pairs]
     return [replace(first, title=chart.title, chart=chart, size=WIDE, in_files=(first, *others))]
 
 
@@ -144,7 +144,7 @@ def default_pairs(suite: SuiteResults) -> list[tuple[str, str]]:
 def judged(suite: SuiteResults) -> list[Figure]:
     """Return style strength against what judges think of the replies, a figure for each axis."""
     return [
-        _figure(suite, x, "style_strength")
+        pair_figure(suite, x, "style_strength")
         for x in headlines("quality")
         if (info := metric_info(x)) and info.family == "judge"
         if _points(suite, x, "style_strength")
@@ -156,7 +156,8 @@ def _points(suite: SuiteResults, x: str, y: str) -> dict[float, Pair]:
     return {t: (xs[t], ys[t]) for t in sorted(xs) if t in ys}
 
 
-def _figure(suite: SuiteResults, x: str, y: str) -> Figure:
+def pair_figure(suite: SuiteResults, x: str, y: str) -> Figure:
+    """Return a metric against another, over the temperatures that both have."""
     points = _points(suite, x, y)
     reference_x, reference_y = suite.truth_of(x), suite.truth_of(y)
     rows = [_row(suite, "model", t, one) for t, one in points.items()]

@@ -41,10 +41,9 @@ RULES = (
     "The reference distribution is what the suite's own synthetic benchmark answers, sampled at "
     "temperature 1 for the same prompts with as many replies, and measured by the same metrics: a "
     "model without any collapse.",
-    "The model is compared with the reference at one temperature: among those at which its share "
-    f"of valid replies ({QUALITY}) is indistinguishable from its nearest approach to the "
-    "reference's (their intervals overlap), the one nearest to 1. Without that metric it is the "
-    "one nearest to 1.",
+    "The model is compared with the reference at the temperature nearest to 1 at which its share of "
+    f"valid replies ({QUALITY}) is indistinguishable from its best match with the reference's: "
+    "their intervals overlap. Without that metric it is the temperature nearest to 1.",
     f"Style is called by {STYLE}, variety by {VALID_VARIETY} (of valid replies alone: wrong ones "
     f"are varied too), or by {VARIETY} where that is missing. Kept: the whole interval lies above "
     f"the reference's value less {100 * MARGIN:.0f} % of the reference's distance from nothing "
@@ -52,8 +51,8 @@ RULES = (
     "reference's interval, both there and at the temperature nearest to 1: sampling below 1 "
     "sharpens every model. Otherwise undecided. Disjoint intervals demand more than a test at 5 %.",
     "Variety is not called kept where validity is not.",
-    "Collapse is named if style or variety is lost, denied only if both are kept; it is partial "
-    f"while at least {100 * HALF:.0f} % of the reference's distance from nothing is left.",
+    "The verdict is collapse if style or variety is lost, and no collapse only if both are kept. It "
+    f"is partial while at least {100 * HALF:.0f} % of the reference's distance from nothing is left.",
 )
 """With a synthetic benchmark."""
 

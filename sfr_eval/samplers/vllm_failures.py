@@ -13,6 +13,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.models.architecture import loads_in_transformers
 from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.util.output import PrintedMeanwhile
+from sfr_eval.util.reading import mistake
 
 _ERROR = re.compile(r"\b((?:\w+\.)*\w*(?:Error|Exception)): (.+)")
 _WORKER = re.compile(r"Worker failed with error '(.+)', please check the stack trace")
@@ -48,9 +49,9 @@ def message(error: BaseException) -> str:
     """Return what an exception says, in one line. Pydantic's lists each problem between a headline
     and a footer that names a page."""
     problems = getattr(error, "errors", None)
-    if callable(problems) and (listed := problems()):
-        text = str(listed[0].get("msg", error))
-        return _short(re.sub(r"^(Value error|Assertion failed), ", "", text))
+    if callable(problems) and (listed := problems()) and "type" in listed[0]:
+        where = ".".join(map(str, listed[0].get("loc", ())))
+        return _short(f"{where}: {mistake(listed[0])}" if where else mistake(listed[0]))
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return _short(lines[-1]) if lines else type(error).__name__
 

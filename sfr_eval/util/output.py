@@ -78,7 +78,7 @@ def own_output() -> Iterator[None]:
     log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (outlives the block)
     saved = [os.dup(1), os.dup(2)]
     streams = [
-        open(number, "w", encoding=stream.encoding, errors=stream.errors, buffering=1)
+        open(number, "w", encoding=stream.encoding, errors=stream.errors, buffering=1)  # noqa: SIM115
         for number, stream in zip(saved, (sys.stdout, sys.stderr), strict=True)
     ]
     _redirected = _Redirected(stdout=streams[0], stderr=streams[1], log=log)
@@ -100,14 +100,13 @@ def own_output() -> Iterator[None]:
 @contextmanager
 def log_kept_in(file: Path) -> Iterator[None]:
     """Keep what is printed in this block in a file, which begins anew. Processes that were started
-    meanwhile keep printing there. An empty one is removed."""
-    if _redirected is None or _redirected.file is not None:
+    meanwhile keep printing there. An empty one is removed; where none can be written, there is
+    none."""
+    log = _new_log(file) if _redirected is not None and _redirected.file is None else None
+    if log is None or _redirected is None:
         yield
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.unlink(missing_ok=True)
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-    with open(os.open(file, flags, 0o666), "r+b", buffering=0) as log:
+    with log:
         before = _redirected.log
         _flush()
         _redirected.log, _redirected.file = log, file
@@ -153,7 +152,7 @@ class PrintedMeanwhile:
         log = self._own or (_redirected.log if _redirected is not None else None)
         if log is None:
             return ""
-        start = self._start if self._start < _size(log) else 0
+        start = self._start if self._start <= _size(log) else 0
         return _end_of(log, start=start).decode(errors="replace")
 
     @property
@@ -165,6 +164,15 @@ class PrintedMeanwhile:
         """Drop what was printed, unless it is in the log."""
         if self._own is not None:
             self._own.close()
+
+
+def _new_log(file: Path) -> IO[bytes] | None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        return open(os.open(file, flags, 0o666), "r+b", buffering=0)
+    return None
 
 
 def _are_descriptors() -> bool:

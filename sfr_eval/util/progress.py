@@ -22,6 +22,9 @@ OnProgress = Callable[[str, int, int], None]
 _PLAIN_SECONDS = 10.0
 """Without a terminal: the longest silence while something is going on."""
 
+_IDLE_SECONDS = 30.0
+"""After such a silence nothing was going on: it is not the user who has been waiting."""
+
 
 def say(message: str) -> None:
     """Print one line to stdout: the result of the command."""
@@ -54,10 +57,11 @@ class _Screen:
         self._live: Progress | None = None
         self._lock = threading.RLock()
         self._closed = threading.Event()
-        self._spoke = 0.0
+        self._spoke = time.monotonic()  # when a line was last printed
 
     def print(self, line: str) -> None:
         """Print a line, above the bars."""
+        self._spoke = time.monotonic()
         if self._live is not None:
             self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -67,7 +71,9 @@ class _Screen:
         """Take in a bar. Return its place on the screen, if it is drawn."""
         with self._lock:
             if not self._bars:
-                self._spoke = time.monotonic()
+                now = time.monotonic()
+                if not 0 <= now - self._spoke <= _IDLE_SECONDS:
+                    self._spoke = now
                 self._live = _live_display() if on_terminal() else None
                 if self._live is not None:
                     self._live.start()
@@ -91,6 +97,8 @@ class _Screen:
             if bar not in self._bars:
                 return
             self._bars.remove(bar)
+            if self._live is not None and bar.task is not None and bar.total is None:
+                self._live.remove_task(bar.task)  # it has nothing to tell any more
             if not self._bars:
                 self._closed.set()
                 if self._live is not None:
@@ -114,7 +122,6 @@ class _Screen:
     def _speak(self, bar: "Bar") -> None:
         with self._lock:
             if bar in self._bars and time.monotonic() - self._spoke >= _PLAIN_SECONDS:
-                self._spoke = time.monotonic()
                 bar.has_spoken = True
                 self.print(bar.line())
 
@@ -184,7 +191,7 @@ class Bar:
         """End it, with a last line where it is not drawn."""
         _SCREEN.close(self)
         if self.task is None and self.has_spoken and self.done > self._first:
-            _SCREEN.print(f"{self.title}: {self.count} {self.rate}, {self._seconds:.0f} s")
+            _SCREEN.print(f"{self.title}: {self._count_and_rate}, {self._seconds:.0f} s")
 
     def line(self) -> str:
         """Return how far it is, and how long it takes."""
@@ -192,7 +199,7 @@ class Bar:
             count = "" if self.total is None else f" {self.count},"
             return f"{self.title}:{count} {self._seconds:.0f} s so far"
         rest = (self.total - self.done) / self._per_second
-        return f"{self.title}: {self.count} {self.rate}, {rest:.0f} s left"
+        return f"{self.title}: {self._count_and_rate}, {rest:.0f} s left"
 
     @property
     def rate(self) -> str:
@@ -205,6 +212,10 @@ class Bar:
         if self.total is None:
             return ""
         return f"{self.done:,}/{self.total:,}"
+
+    @property
+    def _count_and_rate(self) -> str:
+        return f"{self.count} {self.rate}".rstrip()
 
     @property
     def _seconds(self) -> float:
@@ -231,10 +242,10 @@ class ScoringProgress:
     """An OnProgress that draws a bar for each kind of work, inside a block that ends them."""
 
     _BARS: ClassVar = {
-        "score": ("scoring", "families"),
-        "intervals": ("intervals", "metrics"),
-        "reference": ("reference distribution", "families"),
-        "report": ("report", "figures"),
+        "score": ("scoring", ""),
+        "intervals": ("intervals", ""),
+        "reference": ("reference distribution", ""),
+        "report": ("report", ""),
         "encode": ("encoding", "texts"),
         "compare": ("comparing", "pairs"),  # replies
         "reward": ("rating", "replies"),

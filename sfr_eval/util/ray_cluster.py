@@ -12,6 +12,7 @@ from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.interrupts import ctrl_c_is_ours
+from sfr_eval.util.output import verbose
 
 _OBJECT_STORE = 200_000_000  # bytes, for a cluster that we start: rows are small
 
@@ -65,8 +66,9 @@ def connect(address: str | None, *, cpus: int | None = None, gpus: bool = False)
     try:
         with ctrl_c_is_ours():
             # Output of nodes and actors is shown on request; their errors arrive as messages.
-            verbose = "VLLM_LOGGING_LEVEL" in os.environ
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=verbose, **options)
+            ray.init(
+                address=address, logging_level=logging.ERROR, log_to_driver=verbose(), **options
+            )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise UserError(
             f"--ray-address {address}: cannot reach a Ray cluster ({brief(error)}); "

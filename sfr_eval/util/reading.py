@@ -174,7 +174,7 @@ _KINDS = {
 _BOUNDS = {"le": "at most", "lt": "below", "ge": "at least", "gt": "above"}
 
 
-def _message(problem: Mapping[str, Any]) -> str:
+def mistake(problem: Mapping[str, Any]) -> str:
     """Return in our words what is wrong with a value; rules of ours have them already."""
     kind, context = str(problem["type"]), problem.get("ctx", {})
     if kind in ("value_error", "assertion_error"):
@@ -201,7 +201,7 @@ def _line(first: Mapping[str, Any], *, where: str, known: Mapping[str, Any] | No
     if where == "--":
         named = [part for part in first["loc"] if isinstance(part, str)]
         path = named[-1].replace("_", "-") if named else path
-    message = _message(first)
+    message = mistake(first)
     if first["type"] == "extra_forbidden":
         *inside, name = (str(part) for part in first["loc"])
         return f"{where}{path}: unknown field; {did_you_mean(name, _fields(known or {}, inside))}"

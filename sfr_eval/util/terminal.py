@@ -36,7 +36,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     print_rich([Text(clean(title)), table])  # as rich's title it would fold to the table's width
 
 
-def print_rich(parts: "Iterable[RenderableType]", *, piped: int = PIPED) -> None:
+def print_rich(parts: Iterable["RenderableType"], *, piped: int = PIPED) -> None:
     """Print what rich draws to stdout, without the spaces that it puts at the ends of lines. There
     is colour on a terminal only, and none with NO_COLOR or on a dumb one."""
     stream = output.stdout()

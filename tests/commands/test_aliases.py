@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,3 +152,73 @@ def test_other_names_of_number_types() -> None:
     for name, ours in names.items():
         assert EngineSettings.from_flat({"dtype": name}).dtype == ours
     assert EngineSettings.from_flat({"engine": "hf"}).engine == "transformers"
+
+
+NEAR = [
+    (["--task", "persona"], ""),
+    (["--benchmark", "persona"], ""),
+    (["--suite", "persona", "--dtype", "bf16"], ""),
+    (["--suite", "persona", "--batch_size", "8"], "--batch_size: the engine batches by itself"),
+    (["--suite", "persona", "--device", "cuda:0"], "--device: the engine takes the GPUs"),
+    (["--suite", "persona", "--log_samples"], "--log_samples: samples are always kept"),
+    (["--suite", "persona", "--num_fewshot", "0"], ""),
+    (["--suite", "persona", "--num_fewshot=0"], ""),
+    (["--suite", "persona", "--quiet"], "--quiet: only results go to stdout"),
+    (["--suite", "persona", "--verbosity", "INFO"], "--verbosity: --verbose shows"),
+    (["--suite", "persona", "--max_model_len", "512"], ""),
+    (["--suite", "persona", "-o", "out", "-n", "2"], ""),
+    (["--suite", "persona", "--output_path", "out"], ""),
+    (["--suite", "persona", "--limit", "0.1"], ""),
+    (["--suite", "persona,known-answers"], ""),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), NEAR)
+def test_near_names_are_near(
+    arguments: list[str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    line = ["sfr-eval", "run", "--model", "world", "--dry-run", *arguments]
+    monkeypatch.setattr(sys, "argv", line)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capfd.readouterr().err
+    assert not end.value.code, said
+    assert says in said
+
+
+WRONG = [
+    (["--samples", "two"], "--samples: needs a whole number (got 'two')"),
+    (["--top-p", "3"], "--top-p: must be at most 1 (got '3')"),
+    (["--dtype", "int3"], "--dtype: needs 'auto', 'float32', 'bfloat16' or 'float16' (got 'int3')"),
+    (["--judge-prices", "3"], "--judge-prices: has too few values"),
+    (["--num_fewshot", "5"], "--num_fewshot: the messages of a suite's queries hold its examples"),
+    (["--suite", "./prompts.jsonl"], "`run --prompts` takes a file of prompts"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), WRONG)
+def test_mistakes_are_said_in_our_words(
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "hi"}\n')
+    code, said = plan(monkeypatch, capfd, "--suite", "persona", *arguments)
+    assert code == 2
+    assert says in said
+    assert "Input should" not in said
+
+
+def test_one_temperature_in_a_file_is_a_list_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("suite: persona\ntemperatures: 1\n")
+    code, report = plan(monkeypatch, capfd, "--config", str(file))
+    assert (code, report["suites"][0]["temperatures"]) == (0, [1.0])

@@ -1,4 +1,4 @@
-"""`view` as a command; what it serves is tested in tests/index/test_server.py."""
+"""`view` as a command; what it serves is tested in tests/run_index/test_server.py."""
 
 from pathlib import Path
 from typing import Any

@@ -13,7 +13,8 @@ from sfr_eval.cli import main
 from sfr_eval.errors import UserError
 from sfr_eval.pipeline.score import score_paths
 from sfr_eval.report.figures import COLOURS
-from sfr_eval.report.hidden_maps import STYLES, ellipse
+from sfr_eval.report.hidden_maps import COLOURS as PERSONAS
+from sfr_eval.report.hidden_maps import ellipse
 from sfr_eval.report.hidden_two_runs import write_beside
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.world.persona import PersonaWorld
@@ -173,5 +174,5 @@ def test_ellipse_holds_half_of_a_normal_distribution() -> None:
 
 
 def test_colours_are_not_those_that_the_page_swaps() -> None:
-    assert not {*COLOURS, "#222222", "#dcdcdc", "#ffffff"} & {colour for colour, _ in STYLES}
-    assert len(set(STYLES)) == len({colour for colour, _ in STYLES}) == 10
+    assert not {*COLOURS, "#222222", "#dcdcdc", "#ffffff"} & set(PERSONAS)
+    assert len(set(PERSONAS)) == 10

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sfr_eval.metrics.table import headlines
 from sfr_eval.report import frontier, trade_off
 from sfr_eval.report.charts.chart import HeatMap
-from sfr_eval.report.charts.plane import hull
 from sfr_eval.report.figures import Figure, figure_svg, files
 from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.similarity import similarity
@@ -173,16 +170,6 @@ def test_a_frontier_that_is_not_a_headline_is_in_the_table_only() -> None:
     of = suite(sweep("length", 1, 1, 1), frontiers=(summary("distinct_valid"),))
     assert not frontier.frontiers(of)
     assert len(frontier.frontier_table(of)) == 1
-
-
-@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=30))
-def test_the_hull_holds_all_points_and_turns_left(points: list[tuple[float, float]]) -> None:
-    corners = hull(points)
-    assert set(corners) <= set(points)
-    if len(corners) < 3:
-        return  # one point, or all on one line
-    for (ax, ay), (bx, by) in zip(corners, [*corners[1:], corners[0]], strict=True):
-        assert all((bx - ax) * (y - ay) - (by - ay) * (x - ax) >= 0 for x, y in points)
 
 
 def test_the_band_covers_the_intervals_of_every_point() -> None:

@@ -197,7 +197,9 @@ def test_the_print_is_whole(page: Page) -> None:
     ARTEFACTS.mkdir(exist_ok=True)
     page.pdf(ARTEFACTS / "report-print.pdf")
     assert (ARTEFACTS / "report-print.pdf").read_bytes().startswith(b"%PDF")
-    assert page.run("[...document.querySelectorAll('details:not(.menu)')].every(e => e.open)")
+    assert page.run(
+        "[...document.querySelectorAll('details:not(.menu, .chart-menu)')].every(e => e.open)"
+    )
 
 
 def test_without_storage_the_theme_lasts_as_long_as_the_page(page: Page) -> None:

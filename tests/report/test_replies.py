@@ -1,21 +1,12 @@
 """pytest tests/report/test_replies.py"""
 
-import json
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from sfr_eval.plan import make_plan
-from sfr_eval.report import repetitions
 from sfr_eval.report.replies import for_page, replies_address
-from sfr_eval.report.reply_choice import MAX_REPLIES, SPACE
+from sfr_eval.report.reply_choice import MAX_REPLIES
 from sfr_eval.report.reply_map import MapPoint, ReplyMap
 from sfr_eval.report.reply_quality import Quality
-from sfr_eval.samplers.world import WorldSampler
-from sfr_eval.suites.suite import load_suite
 from sfr_eval.types import Sample
 from tests.support.reply_data import page_data, prompt, reply
 
@@ -118,40 +109,3 @@ def test_an_address_is_encoded() -> None:
     assert replies_address("replies-1", persona="a b", text="x&y=\u00e9", temperature=1.0) == (
         "#replies-1?persona=a+b&text=x%26y%3D%C3%A9&temperature=1.0"
     )
-
-
-@pytest.fixture(scope="module")
-def whole_suite() -> list[Sample]:
-    """85,248 replies of the synthetic benchmark: 148 questions, 9 personas, 8 temperatures, 8."""
-    suite = load_suite("persona")
-    plan = make_plan(
-        [suite],
-        subject={},
-        samples=8,
-        temperatures=(0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6),
-        max_tokens=None,
-        limit=None,
-        seed=0,
-    )
-    sampler = WorldSampler([suite], dials={"cross": 0.5, "within": 0.5})
-    samples = list(sampler.sample(plan.requests()))
-    samples[77_777] = replace(samples[77_777], status="truncated")
-    return samples
-
-
-@pytest.mark.slow
-def test_of_85_000_replies_the_page_has_what_numbers_lead_to(whole_suite: list[Sample]) -> None:
-    assert len(whole_suite) == 85_248
-    wanted = repetitions.wanted(repetitions.repetitions(whole_suite))
-    start = time.monotonic()
-    found = for_page({"run": whole_suite}, personas={}, queries={}, wanted=wanted)
-    print(f"for_page: {time.monotonic() - start:.1f} s, {len(found['data']):,} characters")
-    assert len(found["data"].encode()) < SPACE
-    data = json.loads(found["data"])
-    cells = {(p["temperature"], p["query"], p["persona"]) for p in data["prompts"]}
-    assert len({(t, p) for t, _, p in cells}) == 72
-    assert set(wanted.values()) <= cells
-    assert whole_suite[77_777].cell in cells
-    texts = {r.get("text", "").strip() for p in data["prompts"] for r in p["replies"]}
-    by_id = {sample.sample_id: sample for sample in whole_suite}
-    assert {by_id[id].text.strip() for id in wanted} <= texts

@@ -13,7 +13,6 @@ from sfr_eval.report.replies import replies_address
 from sfr_eval.report.report import write_report
 from tests.support.axe import violations
 from tests.support.chromium import ARTEFACTS, Browser, Page, browser
-from tests.support.report_data import small_suite
 from tests.support.reply_page import (
     ARABIC,
     CHINESE,
@@ -25,6 +24,7 @@ from tests.support.reply_page import (
     texts,
     write_special_run,
 )
+from tests.support.report_data import small_suite
 
 BOX = "replies-1"
 
@@ -178,8 +178,10 @@ def test_hostile_text_is_found_and_stays_text(page: Page) -> None:
     page.set('[data-key="text"]', "<img src=http://evil.example/x onerror=alert(2)>")
     assert said(page).startswith("Showing 1 of 1 prompts.")
     assert texts(page, "mark.found") == ["<img src=http://evil.example/x onerror=alert(2)>"]
-    assert page.run('document.querySelectorAll(".browser img, .browser script:not([type])").length'
-                    ) == 0
+    assert (
+        page.run('document.querySelectorAll(".browser img, .browser script:not([type])").length')
+        == 0
+    )
     assert HOSTILE in texts(page, ".prompt .text")
     go(page, f"#{BOX}?query=%22%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&persona=');alert(1);('")
     assert said(page).startswith("This page has no replies of ');alert(1);('")
@@ -259,9 +261,12 @@ def test_a_link_leads_to_one_reply_and_is_copied(page: Page, file: Path) -> None
 def test_right_to_left_and_chinese_texts_read_as_they_should(page: Page) -> None:
     page.set('[data-key="text"]', ARABIC[0])
     assert page.run("document.querySelector('.prompt li mark').closest('li').dir") == "rtl"
-    assert page.run(
-        "getComputedStyle(document.querySelector('.prompt li mark').parentElement).direction"
-    ) == "rtl"
+    assert (
+        page.run(
+            "getComputedStyle(document.querySelector('.prompt li mark').parentElement).direction"
+        )
+        == "rtl"
+    )
     go(page, f"#{BOX}?sort=repetition&text={CHINESE[0]}")
     marks = "document.querySelectorAll('.prompt li')[1].querySelectorAll('mark.shared')"
     assert page.run(f"[...{marks}].map(e => e.textContent)") == [CHINESE[0][:4]]

@@ -63,6 +63,7 @@ def test_a_report_draws_the_map_of_what_is_embedded_and_draws_it_again_elsewhere
     with_signature(folder, SIGNATURE)
     page = write_report(folder).read_text()
     assert 'data-view="map"' in page
+    assert 'href="plots/persona-reply_map.png"' in page
     assert map_file(folder.path, "persona").with_suffix(".png").exists()
     monkeypatch.setenv("SFR_EVAL_CACHE", str(tmp_path / "another machine"))
     assert write_report(folder).read_text() == page

@@ -100,10 +100,14 @@ def test_one_prompt_is_shown_however_large_it_is() -> None:
 
 
 def test_the_json_fits_into_the_space_whatever_the_script() -> None:
-    for text in ("word " * 40, "\u5b57" * 90, "\U0001f600" * 30, '<"\\\n>' * 40, "x" * 2 * MAX_TEXT):
+    for text in (
+        "word " * 40,
+        "\u5b57" * 90,
+        "\U0001f600" * 30,
+        '<"\\\n>' * 40,
+        "x" * 2 * MAX_TEXT,
+    ):
         runs = by_cell(large(text))
         choice = choose([runs], repetition=lambda _: 0.0)
-        rows = [
-            {"text": one.text[:MAX_TEXT]} for c in choice.cells for one in choice.of(runs[c])
-        ]
+        rows = [{"text": one.text[:MAX_TEXT]} for c in choice.cells for one in choice.of(runs[c])]
         assert len(script_json(rows).encode()) <= SPACE

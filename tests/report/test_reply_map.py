@@ -10,7 +10,6 @@ from sfr_eval.embeddings.cache import EmbeddingStore, text_key
 from sfr_eval.report import reply_map
 from sfr_eval.report.figures import files
 from sfr_eval.report.reply_map import embedded_map, figure, project, stored_map
-from sfr_eval.types import Sample
 from tests.support.reply_data import prompt, reply
 
 SIGNATURE = {
@@ -68,9 +67,8 @@ TEXTS = {"red": (1, 0, 0), "crimson": (1, 0.1, 0), "blue": (0, 1, 0), "green": (
 
 
 def test_embeddings_come_from_the_cache_alone(tmp_path: Path) -> None:
-    samples = prompt("q", [*TEXTS, "never embedded"]) + [
-        reply(1.0, "q", "a", 9, status="error", text="", error="red")
-    ]
+    failed = reply(1.0, "q", "a", 9, status="error", text="", error="red")
+    samples = [*prompt("q", [*TEXTS, "never embedded"]), failed]
     assert embedded_map([samples], SIGNATURE, tmp_path) is None
     keep(tmp_path, TEXTS)
     found = embedded_map([samples], SIGNATURE, tmp_path)
@@ -99,9 +97,7 @@ def test_texts_are_looked_up_as_they_were_embedded(tmp_path: Path) -> None:
 def test_two_runs_lie_on_one_map(tmp_path: Path) -> None:
     keep(tmp_path, TEXTS)
     one = prompt("q", ["red", "blue"])
-    two = [
-        reply(1.0, "q", "a", i, text=text) for i, text in enumerate(["red", "crimson"], start=2)
-    ]
+    two = [reply(1.0, "q", "a", i, text=text) for i, text in enumerate(["red", "crimson"], start=2)]
     found = embedded_map([one, two], SIGNATURE, tmp_path)
     assert found is not None
     first, second = found.points[one[0].sample_id], found.points[two[0].sample_id]

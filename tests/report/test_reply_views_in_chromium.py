@@ -16,8 +16,8 @@ from sfr_eval.types import Sample
 from tests.support.axe import violations
 from tests.support.chromium import ARTEFACTS, Browser, Page, browser
 from tests.support.compare_data import write_world_run
-from tests.support.report_data import draw, small_suite, write_run
 from tests.support.reply_page import data_of, embed, go, opened, said, texts, write_special_run
+from tests.support.report_data import draw, small_suite, write_run
 
 BOX = "replies-1"
 GLANCE = (
@@ -300,9 +300,7 @@ def test_two_runs_are_compared_in_every_view(chromium: Browser, compare_file: Pa
     assert [prompt["run"] for prompt in data["prompts"][:2]] == [0, 1]
     with opened(chromium, compare_file) as page:
         go(page, f"#{BOX}?sort=gap")
-        assert said(page).endswith(
-            " prompts, largest difference of repetition between runs first."
-        )
+        assert said(page).endswith(" prompts, largest difference of repetition between runs first.")
         assert "Always the same old song." in texts(page, ".prompt:first-of-type .text")
         for order in ("disagreement", "gap"):
             go(page, f"#{BOX}?sort={order}")

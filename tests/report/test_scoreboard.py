@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from sfr_eval.report.scoreboard import scoreboard
 from sfr_eval.store.against import Against, AgainstRow
 from sfr_eval.store.manifest import Manifest, PlannedSuite
@@ -56,3 +58,38 @@ def test_a_difference_comes_with_interval_and_words() -> None:
     assert (difference.name, difference.words) == ("base", "less varied")
     assert difference.text == "-0.10 [-0.20, -0.05]"
     assert board.cards[1].differences == ()
+
+
+def test_what_was_not_measured_says_how_to_get_it() -> None:
+    undefined = {("oracle_valid", 1.0, ""): estimate("oracle_valid", None)}
+    board = scoreboard(replace(suite(), estimates={**suite().estimates, **undefined}))
+    assert [place.role for place in board.places] == ["variety", "style", "quality", "length"]
+    (missing,) = board.missing
+    assert (missing.role, missing.how) == ("quality", "undefined: no reply with text")
+    bare = replace(suite(), samples=1, estimates={})
+    assert {place.role: place.how for place in scoreboard(bare, temperature=1.0).missing} == {
+        "variety": "needs two replies to a prompt: --samples 2 or more",
+        "style": "the suite has no personas",
+        "quality": "--judge MODEL scores it; relevance in --metrics needs no judge",
+        "length": "add text to --metrics",
+    }
+
+
+def test_the_reference_is_apart_where_intervals_share_no_value() -> None:
+    far = replace(suite(), truth={("embed_distance", ""): estimate("embed_distance", 0.5)})
+    (difference,) = scoreboard(far).cards[0].differences
+    assert (difference.text, difference.arrow) == ("-0.200", "▼")
+    assert (difference.words, difference.tone) == ("intervals apart", "bad")
+    near = replace(suite(), truth={("embed_distance", ""): estimate("embed_distance", 0.3)})
+    (difference,) = scoreboard(near).cards[0].differences
+    assert (difference.text, difference.arrow) == ("0.000", "")
+    assert (difference.words, difference.tone) == ("intervals overlap", "none")
+
+
+def test_the_cut_is_said_in_percent_and_marked_if_large() -> None:
+    board = scoreboard(suite())
+    assert (board.cut_text, board.much_cut) == ("10 % cut", False)
+    much = replace(board, cut=estimate("truncation_rate", 0.256))
+    assert (much.cut_text, much.much_cut) == ("26 % cut", True)
+    assert replace(board, cut=estimate("truncation_rate", 0.004)).cut_text == "0.4 % cut"
+    assert replace(board, cut=None).cut_text == ""

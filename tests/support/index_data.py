@@ -2,6 +2,7 @@
 names and numbers."""
 
 import json
+import shutil
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -84,3 +85,13 @@ def change(folder: Path, **fields: object) -> None:
 def owned_by(folder: Path, owner: Owner) -> None:
     """Leave the record of who took the folder's lock."""
     (folder / ".lock").write_text(json.dumps(asdict(owner)))
+
+
+def write_many(source: Path, folder: Path, count: int) -> Path:
+    """Runs that differ in their folder alone: run-1, run-2, ..."""
+    for number in range(1, count + 1):
+        run = folder / f"run-{number}"
+        run.mkdir(parents=True)
+        for name in ("manifest.json", "results.json"):
+            shutil.copy(source / name, run)
+    return folder

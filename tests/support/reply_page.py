@@ -88,7 +88,7 @@ def opened(chromium: Browser, file: Path) -> Iterator[Page]:
 
 def said(page: Page) -> str:
     """What the reply browser says that it shows."""
-    found: str = page.run('document.querySelector(".said").textContent')
+    found: str = page.run('document.querySelector(".browser .said").textContent')
     return found
 
 

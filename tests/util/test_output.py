@@ -24,8 +24,10 @@ with own_output():
         subprocess.run(["sh", "-c", "echo ValueError: no room >&2"], check=True)
         late = subprocess.Popen(["sh", "-c", "sleep 1; echo child at the end >&2"])
         log(f"our reason: {printed.text().strip()} in {printed.file}")
-    with log_kept_in(Path("nothing", "engine.log")):
+    with log_kept_in(Path("nothing", "engine.log")), log_kept_in(Path("within", "engine.log")):
         pass
+    with log_kept_in(Path("/proc/nowhere/engine.log")):
+        os.write(2, b"engine without a log\\n")
     warnings.warn("a warning of a library", FutureWarning)
     print_table("our table", ["a"], [["1"]])
     print_json({"our": "json"})
@@ -53,6 +55,7 @@ def test_only_our_lines_reach_the_streams(tmp_path: Path) -> None:
     kept = (tmp_path / "logs" / "engine.log").read_text()
     assert kept == "ValueError: no room\nchild at the end\n"
     assert not (tmp_path / "nothing").exists()  # an empty log says nothing
+    assert not (tmp_path / "within").exists()  # there is one log at a time
 
 
 def test_verbose_shows_all_of_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.util.progress import Bar, ScoringProgress, waiting, written_rate
+from sfr_eval.util.progress import Bar, ScoringProgress, log, waiting, written_rate
 from tests.support.terminal import in_terminal
 
 
@@ -60,6 +60,8 @@ def test_what_does_not_move_is_said_all_the_same(
 
 
 def test_short_stages_are_silent_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
+    log("it begins")
+    capfd.readouterr()
     with ScoringProgress() as report:
         for done in range(12):
             report("score persona text", done, 11)

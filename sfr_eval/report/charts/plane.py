@@ -8,7 +8,7 @@ from sfr_eval.report.charts.limits import clip
 
 Corner = tuple[float, float]
 
-_BANDS = 3
+_BANDS = 4
 """Of more runs than this the bands would cover each other."""
 
 
@@ -19,7 +19,7 @@ def pair(
     point of each series that has both whether it is Pareto-optimal; others are hollow."""
     x, y = x or chart.x, y or chart.y
     axes = {axis.metric: axis for axis in chart.axes}
-    bands = sum(one.marker == "run" and not one.thin for one in chart.series) <= _BANDS
+    bands = len([one for one in chart.series if one.marker == "run" and not one.thin]) <= _BANDS
     marks = list(optimal) or [()] * len(chart.series)
     return XYChart(
         title=f"{axes[y].label} against {axes[x].label}",

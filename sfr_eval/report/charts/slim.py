@@ -1,6 +1,7 @@
 """Makes matplotlib's SVG small: a page has dozens of drawings, and most of each is repetition."""
 
 import re
+from itertools import groupby
 from xml.etree import ElementTree
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -33,6 +34,9 @@ def slim(svg: str) -> str:
     for parent in list(root.iter()):
         _unwrap(parent)
     for parent in list(root.iter()):
+        _join_marks(parent)
+    for parent in list(root.iter()):
+        _join_lines(parent)
         _share_style(parent)
     text = ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
     text = re.sub(r' xmlns:?\w*="[^"]*"', "", text)
@@ -123,6 +127,58 @@ def _unwrap(parent: ElementTree.Element) -> None:
             waiting = [*child, *waiting]
         else:
             children.append(child)
+    parent[:] = children
+
+
+def _join_marks(parent: ElementTree.Element) -> None:
+    """Draw neighbours that show one mark in many places as one line with a marker at each of its
+    corners: a tenth of the text."""
+    marks = {one.get("id"): one for one in parent.iterfind(f"{_SVG}defs/{_SVG}path")}
+    children: list[ElementTree.Element] = []
+    number = 0
+    for _, alike in groupby(parent, key=lambda one: (one.tag, one.get(_LINK), one.get("style"))):
+        row = list(alike)
+        mark = marks.get((row[0].get(_LINK) or "").removeprefix("#"))
+        if row[0].tag != f"{_SVG}use" or len(row) < _FEWEST or mark is None:
+            children += row
+            continue
+        number += 1
+        children += _line_of_marks(row, mark, id=f"{mark.get('id')}-{number}")
+    linked = {one.get(_LINK) for one in children}
+    parent[:] = [
+        one
+        for one in children
+        if one.tag != f"{_SVG}defs"
+        or any(inner.tag != f"{_SVG}path" or f"#{inner.get('id')}" in linked for inner in one)
+    ]
+
+
+def _line_of_marks(
+    row: list[ElementTree.Element], mark: ElementTree.Element, *, id: str
+) -> list[ElementTree.Element]:
+    styles = [one for one in (mark.get("style"), row[0].get("style")) if one]
+    shape = ElementTree.Element(f"{_SVG}path", {"d": mark.get("d", ""), "style": ";".join(styles)})
+    marker = ElementTree.Element(
+        f"{_SVG}marker", {"id": id, "overflow": "visible", "markerUnits": "userSpaceOnUse"}
+    )
+    marker.append(shape)
+    defs = ElementTree.Element(f"{_SVG}defs")
+    defs.append(marker)
+    places = "L".join(f"{one.get('x')} {one.get('y')}" for one in row)
+    look = {"d": f"M{places}", "style": f"fill:none;marker:url(#{id})"}
+    return [defs, ElementTree.Element(f"{_SVG}path", look)]
+
+
+def _join_lines(parent: ElementTree.Element) -> None:
+    """Draw neighbours that are lines of one style as one path."""
+    children: list[ElementTree.Element] = []
+    for (tag, style), alike in groupby(parent, key=lambda one: (one.tag, one.get("style") or "")):
+        row = list(alike)
+        if tag == f"{_SVG}path" and "fill:none" in style and "marker" not in style:
+            row[0].set("d", "".join(one.get("d", "") for one in row))
+            children.append(row[0])
+        else:
+            children += row
     parent[:] = children
 
 

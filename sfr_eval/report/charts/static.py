@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 _FILL, _CROSS = 0.16, 0.45  # opacity of bands and of intervals
+_CROSSED = 4
+"""Of more runs than this the intervals would hide the points."""
 _NAMES = 3
 """Of more series than this the names are in the legend alone."""
 
@@ -118,17 +120,17 @@ def _draw_areas(ax: "Axes", series: Series, axis: Axis) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    look: dict[str, Any] = {"color": colour_of(series), "alpha": _FILL, "linewidth": 0}
+    polygons = [list(corners) for corners in series.area]
     if len(series.band) > 1:
         places, lows, highs = zip(*series.band, strict=True)
-        fill = ax.fill_between if series.band_along == "x" else ax.fill_betweenx
-        fill(places, [clip(v, axis) for v in lows], [clip(v, axis) for v in highs], **look)
-    if series.area:
-        outline = Path.make_compound_path(
-            *(Path([*corners, corners[0]], closed=True) for corners in series.area)
-        )
-        patch = PathPatch(outline, facecolor=look.pop("color"), **look)
-        ax.add_patch(patch)
+        rim = [*zip(places, lows, strict=True), *reversed([*zip(places, highs, strict=True)])]
+        inside = [(place, clip(end, axis)) for place, end in rim]
+        polygons.append(inside if series.band_along == "x" else [(y, x) for x, y in inside])
+    if polygons:
+        paths = (Path([*corners, corners[0]], closed=True) for corners in polygons)
+        whole = Path.make_compound_path(*paths)
+        colour = colour_of(series)
+        ax.add_patch(PathPatch(whole, facecolor=colour, alpha=_FILL, linewidth=0, clip_on=False))
 
 
 def _draw_line(ax: "Axes", series: Series) -> None:
@@ -145,7 +147,8 @@ def _draw_line(ax: "Axes", series: Series) -> None:
 
 def _draw_points(ax: "Axes", series: Series, chart: XYChart) -> None:
     colour, marker = colour_of(series), marker_of(series)
-    if not (series.band or series.area or series.thin):
+    crossed = len([one for one in chart.series if one.marker == "run" and not one.thin])
+    if not (len(series.band) > 1 or series.area or series.thin) and crossed <= _CROSSED:
         for point in series.points:
             _draw_cross(ax, point, colour, chart)
     if not marker:
@@ -176,12 +179,15 @@ def legend_entries(chart: Chart) -> list[tuple[str, "Artist"]]:
     """Return (name, key) of each series that the reader must tell from others; none for a single
     run, which the title names."""
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     series = legend_series(chart)
     return [
         (
             one.name,
-            Line2D(
+            Patch(color=colour_of(one), alpha=0.4, linewidth=0)
+            if one.band and one.line == one.marker == "none"
+            else Line2D(
                 [], [],
                 color=colour_of(one),
                 linestyle="none" if one.small else line_of(one),
@@ -213,16 +219,17 @@ def legend_series(chart: Chart) -> list[Series]:
 def name_series(chart: Chart, ax: "Axes", taken: Obstacles, *, size: float) -> list["Text"] | None:
     """Write the names of the series beside their curves. Returns what was written, or None if not
     all of them have a place: then the drawing needs a legend."""
+    if isinstance(chart, HeatMap | ForestChart):
+        return None if legend_series(chart) else []
+    chart = flat(chart)
     series = legend_series(chart)
-    if not series or isinstance(chart, HeatMap):
-        return []
-    if len(series) > _NAMES or isinstance(chart, ForestChart):
+    if len(series) > _NAMES:
         return None
     runs = [one for one in series if not (one.level or one.marker == "star")]
     labelled = [one for one in series if one not in runs or len(runs) > 1]
     if any(one.small for one in labelled):
         return None
-    places = {(p.x, p.y): one for one in flat(chart).series if not one.level for p in one.points}
+    places = {(p.x, p.y): one for one in chart.series if not one.level for p in one.points}
     written = put(ax, [_name(one, ax, places) for one in labelled], taken, size=size)
     placed = [text for text in written if text is not None]
     if len(placed) == len(written):

@@ -16,16 +16,15 @@ _WORDS = {"higher": " ↑", "lower": " ↓", "": ""}
 
 def draw_forest(chart: ForestChart, ax: "Axes") -> None:
     """Draw the rows from the top, each heading of a part above its first row."""
-    series = list(dict.fromkeys(mark.series for row in chart.rows for mark in row.marks))
     places, headings, bottom = _places(chart)
     for row, place in zip(chart.rows, places, strict=True):
         if row.band is not None:
             low, high = (_part(end, row) for end in row.band)
             ax.hlines(place, low, high, color=QUIET, alpha=0.5, linewidth=5)
-        for mark in row.marks:
-            if mark.value is not None:
-                shift = _SPREAD * ((series.index(mark.series) + 0.5) / len(series) - 0.5)
-                _draw_mark(ax, row, mark, place + (shift if len(series) > 1 else 0.0))
+    series = list(dict.fromkeys(mark.series for row in chart.rows for mark in row.marks))
+    for number, name in enumerate(series):
+        shift = _SPREAD * ((number + 0.5) / len(series) - 0.5)
+        _draw_series(ax, chart, name, [place + shift for place in places])
     if chart.base:
         ax.axvline(0, color="#222222", linewidth=0.8)
     else:
@@ -65,18 +64,34 @@ def _part(value: float, row: ForestRow) -> float:
     return (value - row.start) / row.scale
 
 
-def _draw_mark(ax: "Axes", row: ForestRow, mark: ForestMark, place: float) -> None:
-    assert mark.value is not None
-    look = Series(name=mark.series, number=mark.number, points=(), marker=mark.marker)
-    colour = colour_of(look)
-    if mark.low is not None and mark.high is not None:
-        ends = [_part(end, row) for end in (mark.low, mark.high)]
-        ax.plot(ends, [place] * 2, color=colour, linewidth=1.6, alpha=0.7)
-    size = 9 if mark.marker == "star" else 5
+def _draw_series(ax: "Axes", chart: ForestChart, name: str, places: list[float]) -> None:
+    """Draw all marks of a run or reference, with their intervals."""
+    marks = [
+        (mark, row, place)
+        for row, place in zip(chart.rows, places, strict=True)
+        for mark in row.marks
+        if mark.series == name and mark.value is not None
+    ]
+    if not marks:
+        return
+    first = marks[0][0]
+    look = Series(name=name, number=first.number, points=(), marker=first.marker)
+    ends = [
+        (place, _part(mark.low, row), _part(mark.high, row))
+        for mark, row, place in marks
+        if mark.low is not None and mark.high is not None
+    ]
+    if ends:
+        ax.hlines(*zip(*ends, strict=True), color=colour_of(look), linewidth=1.6, alpha=0.7)
     ax.plot(
-        [_part(mark.value, row)], [place], marker_of(look), color=colour, markersize=size,
+        [_part(mark.value, row) for mark, row, _ in marks if mark.value is not None],
+        [place for *_, place in marks],
+        marker_of(look),
+        color=colour_of(look),
+        markersize=9 if first.marker == "star" else 5,
+        linestyle="none",
         clip_on=False,
-    )  # fmt: skip
+    )
 
 
 def _write_values(ax: "Axes", chart: ForestChart, places: list[float]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from sfr_eval.commands.options import PATH, json_option, metrics_option, output_option
+from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.commands.score import field_options
 from sfr_eval.errors import UserError
 from sfr_eval.util.progress import log, say
@@ -45,6 +46,7 @@ from sfr_eval.util.progress import log, say
 @click.option("--allow-mismatch", is_flag=True, help="compare runs whose settings differ")
 @field_options
 @json_option
+@quiet_engines
 def compare(
     runs: tuple[Path, ...],
     labels: tuple[str, ...],

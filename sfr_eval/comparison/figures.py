@@ -98,6 +98,7 @@ def trade_off(series: Sequence[PlaneSeries], suite: str, *, metrics: Sequence[st
     ]
     if not figures:
         return []
+    figures.sort(key=_is_flat)
     first = figures[0]
     assert isinstance(first.chart, XYChart)
     shown = plane_axes([m for m in metrics if any(m in p for one in series for p in one.points)])
@@ -122,6 +123,11 @@ def trade_off(series: Sequence[PlaneSeries], suite: str, *, metrics: Sequence[st
             in_files=tuple(figures),
         )
     ]
+
+
+def _is_flat(figure: Figure) -> bool:
+    """Return whether nothing is traded off: the quality of all runs is the same everywhere."""
+    return len({row["quality"] for row in figure.rows}) == 1
 
 
 def _only(series: PlaneSeries, metrics: Sequence[str]) -> PlaneSeries:

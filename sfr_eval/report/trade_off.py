@@ -130,7 +130,9 @@ def _series(suite: SuiteResults, metrics: Sequence[str]) -> list[PlaneSeries]:
 
 def default_pairs(suite: SuiteResults) -> list[tuple[str, str]]:
     """Return (x, y) of the pairs of metrics that belong together and were measured, the first
-    choice first. Where no quality was measured, length stands for it: longer replies share less."""
+    choice first; pairs whose quality is the same at every temperature come last, since nothing is
+    traded off there. Where no quality was measured, length stands for it: longer replies share
+    less."""
     pairs = [
         (measured[0], y)
         for y, pairs in trade_offs()
@@ -138,7 +140,12 @@ def default_pairs(suite: SuiteResults) -> list[tuple[str, str]]:
         if (measured := [x for x in group if _points(suite, x, y)])
     ]
     by_length = [(x, LENGTH) for x in headlines("variety") if _points(suite, x, LENGTH)]
-    return pairs or by_length[:1]
+    return sorted(pairs, key=lambda pair: _is_flat(suite, pair[1])) or by_length[:1]
+
+
+def _is_flat(suite: SuiteResults, metric: str) -> bool:
+    values = [estimate.value for estimate in suite.sweep(metric).values()]
+    return len(values) > 1 and len(set(values)) == 1
 
 
 def judged(suite: SuiteResults) -> list[Figure]:

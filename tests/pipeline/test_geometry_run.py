@@ -13,7 +13,7 @@ from sfr_eval.cli import main
 from sfr_eval.errors import UserError
 from sfr_eval.pipeline.score import score_paths
 from sfr_eval.report.figures import COLOURS
-from sfr_eval.report.hidden_maps import COLOURS as PERSONAS
+from sfr_eval.report.hidden_maps import COLOURS as PERSONA_COLOURS
 from sfr_eval.report.hidden_maps import ellipse
 from sfr_eval.report.hidden_two_runs import write_beside
 from sfr_eval.store.run_folder import RunFolder
@@ -174,5 +174,5 @@ def test_ellipse_holds_half_of_a_normal_distribution() -> None:
 
 
 def test_colours_are_not_those_that_the_page_swaps() -> None:
-    assert not {*COLOURS, "#222222", "#dcdcdc", "#ffffff"} & set(PERSONAS)
-    assert len(set(PERSONAS)) == 10
+    assert not {*COLOURS, "#222222", "#dcdcdc", "#ffffff"} & set(PERSONA_COLOURS)
+    assert len(set(PERSONA_COLOURS)) == 10

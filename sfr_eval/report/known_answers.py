@@ -94,7 +94,10 @@ def _parts(suite: SuiteResults, t: float) -> list[str]:
     notes = suite.notes_of(VALID)
     summary, rows = notes.answer_laws.get(f"{t:g}", {}), notes.answers.get(f"{t:g}", [])
     valid, covers = suite.at(VALID, t), suite.at(COVERAGE, t)
-    parts = [f"{Interval.of(valid).percent()} of the replies are valid answers"] if valid else []
+    parts = []
+    if valid:
+        share = Interval.of(valid).percent(without="")
+        parts.append(f"{share} of the replies are valid answers")
     if covers and covers.value is not None and summary.get("fair_coverage") is not None:
         parts.append(
             f"they cover {100 * covers.value:.0f} % of what is valid, where fair draws would cover "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sfr_eval.report.numbers import Interval, number, p_text
+from sfr_eval.report.replies import replies_address
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate
 
@@ -140,14 +141,23 @@ def name_of(row: Mapping[str, Any]) -> str:
     return f"{row['query']}/{row['persona']}" if row["persona"] else str(row["query"])
 
 
-def table(suite: SuiteResults) -> list[dict[str, Any]]:
-    """Return for each temperature a row of texts for each prompt; [] if no answers are known."""
+def table(suite: SuiteResults, *, box: str) -> list[dict[str, Any]]:
+    """Return for each temperature a row of texts for each prompt; [] if no answers are known. `box`
+    is the id of the reply browser that rows lead to."""
     if not known(suite):
         return []
     return [
-        {"temperature": float(t), "rows": [_texts(row) for row in rows]}
+        {
+            "temperature": float(t),
+            "rows": [_texts(row) | {"replies": _address(row, box=box, t=t)} for row in rows],
+        }
         for t, rows in suite.notes_of(VALID).answers.items()
     ]
+
+
+def _address(row: Mapping[str, Any], *, box: str, t: str) -> str:
+    place = {key: row[key] for key in ("query", "persona") if row[key]}
+    return replies_address(box, temperature=t, **place)
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, Any]:

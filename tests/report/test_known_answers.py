@@ -87,7 +87,7 @@ def test_the_page_and_the_terminal_say_it(
     assert "They depart from equal chances in 0 of 18 prompts" in printed
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "No departure from the stated law found in 30 prompts" in page
-    assert '?temperature=1&amp;query=uniform-primary-colour">uniform-primary-colour</a></th>' in page
+    assert '&amp;query=uniform-primary-colour">uniform-primary-colour</a></th>' in page
 
 
 def test_suites_without_answers_have_no_verdict() -> None:

@@ -212,7 +212,8 @@ def legend_series(chart: Chart) -> list[Series]:
             for name, number, marker in sorted(looks, key=lambda look: look[1])
         ]
     else:
-        series = list({one.name: one for one in flat(chart).series if one.name}.values())
+        named = [one for one in flat(chart).series if one.name and (one.points or one.band)]
+        series = list({one.name: one for one in named}.values())
     return series if len(series) > 1 else []
 
 

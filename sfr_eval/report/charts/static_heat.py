@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.report.charts.chart import HeatMap
+from sfr_eval.report.charts.looks import short_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 _WRITTEN = 10
 """Rows up to which the cells have their number."""
+_NAME = 24
+"""Characters of the name of a row."""
 _LEVELS = 24
 """Colours of the scale."""
 
@@ -36,12 +39,14 @@ def draw_heat(chart: HeatMap, ax: "Axes") -> None:
     ax.set_aspect("equal")
     ax.set_xticks(
         np.arange(len(across)) + 0.5,
-        [chart.columns[i] for i in across],
+        [short_name(chart.columns[i], most=_NAME) for i in across],
         rotation=45,
         ha="right",
         rotation_mode="anchor",
     )
-    ax.set_yticks(np.arange(len(order)) + 0.5, [chart.rows[i] for i in order])
+    ax.set_yticks(
+        np.arange(len(order)) + 0.5, [short_name(chart.rows[i], most=_NAME) for i in order]
+    )
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title(frame.label)

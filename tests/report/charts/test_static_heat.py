@@ -32,6 +32,17 @@ def squares(ax: Any) -> dict[str, int]:
     }
 
 
+@pytest.mark.filterwarnings("error")
+def test_long_names_leave_room_for_the_cells() -> None:
+    names = tuple(f"{letter * 60} of a checkpoint {letter}" for letter in "ab")
+    cells = ((1.0, 0.2), (0.2, 1.0))
+    frame = Frame(label="T = 1", cells=cells)
+    chart = HeatMap(title="", rows=names, columns=names, frames=(frame,), shown=0)
+    ax = axes_of_one(Figure(title="", description="", rows=[], chart=chart))
+    assert ax.get_window_extent().width > 60
+    assert all(len(tick.get_text()) == 24 for tick in ax.get_yticklabels())
+
+
 def test_each_temperature_has_its_own_colour_scale() -> None:
     """At T = 0 all cells lie near .5, and still the least is dark and the most light."""
     near, far = ((0.50, 0.51), (0.51, 0.52)), ((0.0, 0.5), (0.5, 1.0))

@@ -163,7 +163,7 @@
       const next = view.marks[view.marks.indexOf(one) + 1];
       return !next || next.s !== one.s;
     };
-    const labelled = view.marks.map(function (one) {
+    const labelled = view.marks.filter(function (one) { return !one.series.thin; }).map(function (one) {
       const parts = [one.point.label, named && last(one) ? one.series.name : ""];
       return { mark: one, text: parts.filter(Boolean).join(" ") };
     }).filter(function (one) { return one.text; });
@@ -185,8 +185,12 @@
       }
     });
     labelled.sort(function (a, b) { return rank(a) - rank(b); });
+    const written = new Set();
     labelled.forEach(function (label) {
-      const one = label.mark, text = charts.cut(label.text, 150);
+      const one = label.mark, again = [one.x.toFixed(), one.y.toFixed(), label.text].join();
+      if (written.has(again)) return;  // of an equal run
+      written.add(again);
+      const text = charts.cut(label.text, 150);
       const w = charts.width(text);
       const more = one.series.marker === "star" ? 4 : 0;
       const spots = [[-w / 2, -20 - more], [-w / 2, 8 + more], [8 + more, -6], [-w - 8 - more, -6],

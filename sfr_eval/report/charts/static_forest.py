@@ -29,7 +29,7 @@ def draw_forest(chart: ForestChart, ax: "Axes") -> None:
         ax.axvline(0, color="#222222", linewidth=0.8)
     else:
         ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
-    names = [f"{short_name(row.label)}{_WORDS[row.direction]}" for row in chart.rows]
+    names = [f"{short_name(row.label, most=60)}{_WORDS[row.direction]}" for row in chart.rows]
     ticks = [*zip(places, names, strict=True), *headings]
     ax.set_yticks([at for at, _ in ticks], [text for _, text in ticks])
     for tick, (_, text) in zip(ax.get_yticklabels(), ticks, strict=True):

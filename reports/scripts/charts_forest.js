@@ -19,9 +19,9 @@
     // Where a value is drawn, on an axis that all rows share.
     function part(row, value) { return (value - (row.start || 0)) / (row.scale || 1); }
     let bySize = false;
-    if (chart.rows.length > 2) {
+    if (chart.rows.length > 2 && (chart.base || chart.axis)) {  // else rows have nothing in common
       charts.choice(view.controls, "Order", [["report", "as in the report"],
-        ["size", "largest difference first"]], "report", function (value) {
+        ["size", chart.base ? "largest difference first" : "largest first"]], "report", function (value) {
         bySize = value === "size";
         charts.draw(view);
       });

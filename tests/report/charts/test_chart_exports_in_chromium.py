@@ -76,7 +76,7 @@ def test_csv_of_the_other_kinds(page: Page, folder: Path) -> None:
     rows = table(page, folder, "Similarity", "similarity.csv")
     assert len(rows) == 9
     assert list(rows[5].values()) == ["pirate", "sergeant", "0.41"]
-    assert rows[2]["value"] == ""  # undefined is empty, never 0
+    assert rows[3]["value"] == ""  # undefined is empty, never 0
     rows = table(page, folder, "Differences at T = 1", "differences-at-t-1.csv")
     assert list(rows[4].values()) == ["Other", "Length", "sft", "12", "11.95", "12.05", "longer"]
     assert rows[3]["difference to base"] == ""

@@ -326,3 +326,15 @@ def test_axes_of_any_numbers_have_ticks_that_fit(page: Page) -> None:
     assert page.run("sfr.charts.extent({}, [0, 0])") == [-0.1, 0.1]
     low, high = page.run("sfr.charts.extent({}, [1e-9, 2e-9])")
     assert (low, high) == pytest.approx((0.94e-9, 2.06e-9))
+
+
+def test_rows_without_an_axis_in_common_are_not_sorted(page: Page) -> None:
+    """The values of a single run have units of their own; differences are in parts of a span."""
+    orders = """(function (base) {
+      const row = { label: "Length", metric: "length", part: "", marks: [] };
+      const figure = document.querySelectorAll("figure[data-chart]")[0];
+      sfr.drawChart(figure, { kind: "forest", title: "Values", base: base, rows: [row, row, row] });
+      return figure.querySelectorAll(".chart-controls select").length;
+    })(%s)"""
+    assert page.run(orders % "''") == 0
+    assert page.run(orders % "'base'") == 1

@@ -1,7 +1,6 @@
 // Cards of the reply browser: the replies to a prompt, sides, columns at a glance, and its map.
 (function () {
   "use strict";
-  var COLOURS = 6;  // of runs, in page.css
   var SHORT = 90;
   var element = window.sfr.element;
   var text = window.sfr.text;
@@ -84,7 +83,7 @@
       }));
     }
     function side(prompt, others) {
-      var part = element("div", several ? "side run-" + prompt.run % COLOURS : "side");
+      var part = element("div", several ? "side " + window.sfr.lookOf(prompt.run) : "side");
       var count = { all: 0, marked: 0 };
       var items = replies(prompt, text.grams(texts(others)), count);
       var run = several ? data.runs[prompt.run] : "";
@@ -158,7 +157,7 @@
       article.append(columns(prompts.map(function (prompt) {
         var head = byRun ? data.runs[prompt.run] : who(prompt);
         var part = window.sfr.glance(prompt, head, browser.finder, link(prompt));
-        if (byRun) part.classList.add("run-" + prompt.run % COLOURS);
+        if (byRun) part.className += " " + window.sfr.lookOf(prompt.run);
         return part;
       })));
       return article;

@@ -29,6 +29,12 @@ def metric_info(metric: str) -> Metric | None:
     return metric_table().get(metric) or metric_table().get(re.sub(r"_at_\d+$", "_at_k", metric))
 
 
+def family_of(name: str) -> str:
+    """Return the family of a metric id; any other name as it is."""
+    info = None if name in FAMILIES else metric_info(name)
+    return name if info is None else info.family
+
+
 def point_of(metric: str) -> tuple[str, int] | None:
     """Return the curve and the k of a metric with a value for each k: pass_at_5 is
     ("pass_at_k", 5). None for any other metric."""

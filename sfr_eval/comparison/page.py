@@ -120,6 +120,7 @@ def _section(
         "about": runs[0].suites[suite].about,
         "temperature": scores.temperature,
         "temperatures": temperatures,
+        "sides": [comparison.side_of(run.label) for run in runs],
         "board": _board(scores, box),
         "needs": needs(first),
         "tables": [

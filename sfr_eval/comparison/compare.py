@@ -34,7 +34,7 @@ from sfr_eval.comparison.similarity import ModelSimilarity, of_runs
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.comparison.warnings import warnings
 from sfr_eval.errors import UserError, nearest_names
-from sfr_eval.metrics.table import metric_info
+from sfr_eval.metrics.table import family_of
 from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.types import Cell
 from sfr_eval.util.assets import cache_folder
@@ -230,14 +230,14 @@ def chosen_metrics(runs: Sequence[ScoredRun], wanted: Sequence[str] | None) -> d
         ids = {name} & everywhere or _of_family(name, everywhere)
         if not ids:
             where = "both" if len(runs) == 2 else "all"
-            near = ", ".join(nearest_names(name, everywhere))
+            near = ", ".join(nearest_names(name, everywhere | set(map(family_of, everywhere))))
             raise UserError(f"--metrics {name}: not in {where} runs; near it: {near}")
         chosen |= ids
     return {suite: [name for name in names if name in chosen] for suite, names in by_suite.items()}
 
 
 def _of_family(family: str, ids: Iterable[str]) -> set[str]:
-    return {one for one in ids if (info := metric_info(one)) is not None and info.family == family}
+    return {one for one in ids if family_of(one) == family}
 
 
 def _other_k(different: Sequence[Mismatch], suite: str) -> bool:

@@ -234,7 +234,11 @@ def _wrapped(text: str) -> list[str]:
 
     wide = cell_len(text) - len(text)  # characters that take two columns
     return textwrap.wrap(
-        text, max(WIDTH // 2, _width() - wide), subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+        text,
+        max(WIDTH // 2, _width() - wide),
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 

@@ -30,7 +30,7 @@ from sfr_eval.util.progress import log, say
     help="the trainings of one recipe, as run folders or patterns; repeatable",
 )
 @output_option("folder to write; default: runs/compare-...")
-@metrics_option
+@metrics_option("metric id or family; repeatable; of files, what is measured")
 @click.option(
     "--margin",
     type=click.FloatRange(min=0),
@@ -44,6 +44,7 @@ from sfr_eval.util.progress import log, say
 )
 @click.option("--similarity", is_flag=True, help="also how alike the models are; needs the encoder")
 @click.option("--allow-mismatch", is_flag=True, help="compare runs whose settings differ")
+@click.option("--encoder", metavar="NAME", help="of files: sentence encoder, name or folder")
 @field_options
 @json_option
 @quiet_engines
@@ -53,6 +54,7 @@ def compare(
     base: str | None,
     groups: tuple[str, ...],
     output: Path | None,
+    encoder: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -85,11 +87,13 @@ def compare(
             fields,
             output=output if alone else None,
             fewest=2 if alone and not groups else 1,
+            metrics=options["metrics"],
+            encoder=encoder,
         )
         runs = (*(path for path in runs if path not in files), *imported.folders)
         output = output or imported.parent
     else:
-        _refuse_fields(fields)
+        _refuse_import_options({**fields, "encoder": encoder})
     if groups:
         comparison = compare_groups(
             {**single_runs(runs), **parse_groups(groups)}, base=base, **options
@@ -106,9 +110,9 @@ def compare(
         (log if as_json else say)(line)
 
 
-def _refuse_fields(fields: dict[str, str | None]) -> None:
+def _refuse_import_options(options: dict[str, str | None]) -> None:
     """Raise UserError for an option about generations where none are named."""
-    for name, field in fields.items():
-        if field is not None:
+    for name, value in options.items():
+        if value is not None:
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"compare: {option} belongs to files of generations, not to runs")

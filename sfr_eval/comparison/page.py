@@ -44,6 +44,9 @@ Drawn = Mapping[str, Mapping[str, Sequence[Figure]]]
 NAMED = 3
 """Runs that the title names."""
 
+TURNS = 4
+"""Edges that tell runs of one colour apart; the stylesheet has them."""
+
 _TONES = {"gain": "up", "loss": "down"}
 _BEST = {"variety": "most varied", "style": "most in style", "quality": "best"}
 
@@ -58,7 +61,7 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
         base=comparison.base,
         grouped=bool(comparison.groups),
         sides=[
-            {"name": side.name, "number": side.number % len(COLOURS), "base": side.base}
+            {"name": side.name, "look": look(side.number), "base": side.base}
             for side in sides_of(comparison)
         ],
         runs=list(_runs(comparison)),
@@ -71,6 +74,13 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
             alpha=comparison.alpha, margin=comparison.margin, trainings=bool(comparison.groups)
         ),
     )
+
+
+def look(number: int) -> str:
+    """Return the classes of a run's colour and, after so many colours, of the dashes of its edge,
+    as the charts have them."""
+    turn, colour = divmod(number, len(COLOURS))
+    return f"run-{colour} turn-{turn % TURNS}" if turn else f"run-{colour}"
 
 
 def _title(names: Sequence[str]) -> str:
@@ -87,7 +97,7 @@ def _runs(comparison: Comparison) -> Iterator[dict[str, Any]]:
             "label": run.label,
             "name": run.name,
             "folder": str(run.folder),
-            "number": side % len(COLOURS),
+            "look": look(side),
             "group": comparison.names[side] if comparison.groups else "",
             "seed": "unknown" if run.identity.seed is None else run.identity.seed,
             "decoder": run.decoder,
@@ -110,6 +120,7 @@ def _section(
         "about": runs[0].suites[suite].about,
         "temperature": scores.temperature,
         "temperatures": temperatures,
+        "sides": [comparison.side_of(run.label) for run in runs],
         "board": _board(scores, box),
         "needs": needs(first),
         "tables": [
@@ -147,7 +158,7 @@ def _board(scores: Board, box: str) -> dict[str, Any]:
         "rows": [
             {
                 "name": row.side.name,
-                "number": row.side.number % len(COLOURS),
+                "look": look(row.side.number),
                 "base": row.side.base,
                 "summary": row.summary,
                 "said": _said(row),

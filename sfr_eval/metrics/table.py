@@ -45,6 +45,12 @@ def possible(metric: str) -> tuple[float | None, float | None]:
     return (0.0, None) if metric in _NEVER_NEGATIVE else (None, None)
 
 
+def family_of(name: str) -> str:
+    """Return the family of a metric id; any other name as it is."""
+    info = None if name in FAMILIES else metric_info(name)
+    return name if info is None else info.family
+
+
 def point_of(metric: str) -> tuple[str, int] | None:
     """Return the curve and the k of a metric with a value for each k: pass_at_5 is
     ("pass_at_k", 5). None for any other metric."""

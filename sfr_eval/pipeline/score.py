@@ -96,12 +96,18 @@ def score_models(
         name_files=name_files,
         fewest=fewest,
     )
+    runs: list[Scored] = []
     try:
-        runs = tuple(score(folder, settings) for folder in imported.folders)
+        for folder in imported.folders:
+            runs.append(score(folder, settings))
     except UserError:
-        remove_folders(imported.new)  # nothing was scored: leave no trace
+        if not runs:  # nothing was scored: leave no trace
+            for folder in imported.folders[1:]:
+                if folder.path in imported.new:
+                    remove_folders([folder.path])
+            remove_folders(imported.new)
         raise
-    return ScoredModels(runs=runs, parent=imported.parent)
+    return ScoredModels(runs=tuple(runs), parent=imported.parent)
 
 
 def score_paths(paths: Sequence[Path], settings: Mapping[str, Any], **options: Any) -> Scored:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from sfr_eval.cli import app
 from sfr_eval.commands.generations import is_generations
 from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import Results
 
 WORDS = (
     *("red", "blue", "green", "small", "fast", "slow", "cat", "dog"),
@@ -96,6 +97,30 @@ def test_wrong_files_say_what_is_wrong(tmp_path: Path) -> None:
     code, output = compare(broken)
     assert code != 0
     assert "broken.jsonl" in output
+
+
+def test_metrics_of_files_are_all_that_is_measured(tmp_path: Path) -> None:
+    file = write(tmp_path / "g.jsonl", MODELS)
+    out = tmp_path / "out"
+    code, output = compare(file, "--metrics", "lexical,length", "--encoder", "none", "-o", out)
+    assert code == 0, output  # the encoder, which does not exist, is not asked for
+    results = [Results.load(file.parent) for file in out.glob("*/results.json")]
+    assert len(results) == 3
+    for one in results:
+        measured = {row.metric for row in one.estimates}
+        assert {"distinct_2", "length"} <= measured
+        assert "embed_distance" not in measured
+    code, output = compare(file, "--metrics", "lexicl", "-o", tmp_path / "other")
+    assert code != 0
+    assert "did you mean `lexical`?" in output
+
+
+def test_a_missing_encoder_names_the_way_out(tmp_path: Path) -> None:
+    file = write(tmp_path / "g.jsonl", MODELS)
+    code, output = compare(file, "--encoder", "./none", "-o", tmp_path / "out")
+    assert code != 0
+    assert "--encoder ./none: no such folder" in output
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_is_no_run_folder(tmp_path: Path) -> None:

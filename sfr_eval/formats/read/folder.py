@@ -96,8 +96,9 @@ def import_runs(
     readers = [reader_of(source, fields) for source in sources]
     kinds = sorted({reader.name for reader in readers})
     if len(kinds) > 1:
+        listed = ", ".join(map(str, files))
         raise UserError(
-            f"score: the files are of different kinds ({', '.join(kinds)}); import one kind"
+            f"{listed}: different kinds of files ({', '.join(kinds)}); name those of one kind"
         )
     named = suite or readers[0].own_suite(sources[0])
     loaded, prompts = _prompts(named, code=code, fields=fields)

@@ -8,6 +8,7 @@
     run.scores("distinct_2")
     run.plot("embed_distance")
     run.report           # path of report.html
+    run.warnings         # what to know before believing a number
 
     se.diversity([["Hello!", "Hi there."], ["Blue.", "Red."]])
 
@@ -131,7 +132,16 @@ class Run:
 
         scored = self._folder.results_file.exists()
         results = self._folder.read_results() if scored else None
-        return run_html(Manifest.load(self.folder), results)
+        warnings = self.warnings if scored else ()
+        return run_html(Manifest.load(self.folder), results, warnings=warnings)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know before believing the numbers, the gravest first; the report and
+        the terminal say the same."""
+        from sfr_eval.report.warnings import folder_warnings
+
+        return folder_warnings(self._folder)
 
     @property
     def report(self) -> Path:

@@ -53,6 +53,13 @@ def test_a_notebook_shows_facts_and_scoreboard(run: se.Run) -> None:
     html = run._repr_html_()
     assert html.startswith("<p><strong>world:cross=0.3</strong>")
     assert "<table>" in html
+    assert f"<summary>{len(run.warnings)} warnings</summary>" in html
+
+
+def test_warnings_are_those_of_the_terminal(run: se.Run) -> None:
+    assert run.warnings[0] == "This run is partial: only the first 2 queries were asked."
+    with pytest.raises(UserError, match=r"no manifest\.json"):
+        _ = se.Run(run.folder.parent / "nowhere").warnings
 
 
 def test_a_metric_is_drawn_over_temperature_or_against_another(run: se.Run) -> None:

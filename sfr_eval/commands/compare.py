@@ -9,7 +9,7 @@ from sfr_eval.commands.options import PATH, json_option, metrics_option, output_
 from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.commands.score import field_options
 from sfr_eval.errors import UserError
-from sfr_eval.util.progress import log, say
+from sfr_eval.util.progress import log, say, waiting
 
 
 @click.command()
@@ -94,18 +94,20 @@ def compare(
         output = output or imported.parent
     else:
         _refuse_import_options({**fields, "encoder": encoder})
-    if groups:
-        comparison = compare_groups(
-            {**single_runs(runs), **parse_groups(groups)}, base=base, **options
-        )
-    else:
-        if len(expanded(runs)) < 2:
-            named = " ".join(map(str, ("compare", *runs)))
-            raise UserError(
-                f"{named}: needs two or more run folders, or --group NAME=RUN,... twice"
+    if not groups and len(expanded(runs)) < 2:
+        named = " ".join(map(str, ("compare", *runs)))
+        raise UserError(f"{named}: needs two or more run folders, or --group NAME=RUN,... twice")
+    with waiting("comparing the runs"):
+        if groups:
+            comparison = compare_groups(
+                {**single_runs(runs), **parse_groups(groups)}, base=base, **options
             )
-        comparison = compare_runs(*runs, labels=labels, base=base, similarity=similarity, **options)
-    page = write_comparison(comparison, output)
+        else:
+            comparison = compare_runs(
+                *runs, labels=labels, base=base, similarity=similarity, **options
+            )
+    with waiting("writing the comparison"):
+        page = write_comparison(comparison, output)
     for line in [*show_comparison(comparison, as_json=as_json), f"comparison: {page.resolve()}"]:
         (log if as_json else say)(line)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sfr_eval.commands.options import PATH, json_option, output_option
-from sfr_eval.util.progress import log, say
+from sfr_eval.util.progress import log, say, waiting
 
 
 @click.command()
@@ -43,9 +43,14 @@ def index(
     from sfr_eval.run_index.terminal import index_lines
     from sfr_eval.util.terminal import print_json
 
-    done = write_index(
-        runs or (RUNS,), output=output, steps=steps, step_regex=step_regex, temperature=temperature
-    )
+    with waiting("reading the runs"):
+        done = write_index(
+            runs or (RUNS,),
+            output=output,
+            steps=steps,
+            step_regex=step_regex,
+            temperature=temperature,
+        )
     known = {row.step for row in done.rows}
     for rule in steps:
         if int(rule.rpartition("=")[2]) not in known:

@@ -1,7 +1,5 @@
 """A comparison on the terminal: it fits 80 columns, and 25 lines for three runs."""
 
-import shutil
-import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +21,7 @@ from sfr_eval.comparison.result import Comparison, SuiteComparison
 from sfr_eval.comparison.tables import decimals, fixed, interval_text, training_rows
 from sfr_eval.report.numbers import Interval
 from sfr_eval.report.scoreboard import CUT, LENGTH
+from sfr_eval.util import output
 from sfr_eval.util.progress import say
 from sfr_eval.util.terminal import print_json
 
@@ -74,9 +73,7 @@ def _few(notes: Sequence[str]) -> Iterator[str]:
 
 def _width() -> int:
     """Return the columns of the terminal, at least those of the smallest; 80 into a pipe."""
-    if not sys.stdout.isatty():
-        return WIDTH
-    return max(WIDTH, shutil.get_terminal_size().columns)
+    return max(WIDTH, output.width(output.stdout(), piped=WIDTH))
 
 
 def _table(comparison: Comparison, suite: str, *, used: int) -> _Table:

@@ -10,11 +10,12 @@ from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.report.course import beyond_the_encoder
+from sfr_eval.report.encoder_warnings import unreadable
 from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings
 from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.report.verdict import synthetic_style
-from sfr_eval.report.warnings import incomplete
+from sfr_eval.report.warnings import incomplete, programs_lost, undeclared_thinking
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
 
@@ -150,11 +151,23 @@ def _measures(runs: _Runs) -> Iterator[str]:
         for run in runs.both:
             results = run.suites[suite]
             synthetic = synthetic_style(results)
-            lines = (*style_warnings(results), synthetic, *beyond_the_encoder(results))
+            lines = (
+                *style_warnings(results),
+                synthetic,
+                *beyond_the_encoder(results),
+                *unreadable(results.notes_of("embed_distance")),
+                *programs_lost(results.notes_of("pass_at_1")),
+                *_undeclared_thinking(run, suite),
+            )
             for line in filter(None, lines):
                 labels.setdefault(line, []).append(run.label)
         for line, names in labels.items():
             yield f"{' and '.join(names)}: {line}"
+
+
+def _undeclared_thinking(run: ScoredRun, suite: str) -> Iterator[str]:
+    if run.manifest.thinking is None:
+        yield from undeclared_thinking([row for row in run.samples if row.suite == suite])
 
 
 def _models(runs: _Runs) -> Iterator[str]:

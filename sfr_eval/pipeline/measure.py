@@ -26,9 +26,7 @@ from sfr_eval.pipeline.checkpoint import reward_model
 from sfr_eval.pipeline.job import Job, suite_families
 from sfr_eval.pipeline.reference import reference_estimates
 from sfr_eval.pipeline.references import measured_references
-from sfr_eval.report.encoder_warnings import unreadable
 from sfr_eval.report.report import write_report
-from sfr_eval.report.warnings import programs_lost, undeclared_thinking
 from sfr_eval.settings import CodeSettings, ScoreSettings
 from sfr_eval.store.given import read_given
 from sfr_eval.store.manifest import Manifest
@@ -39,7 +37,7 @@ from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers, thoughts
 from sfr_eval.types import Estimate, MetricResult, Sample
 from sfr_eval.util.assets import cache_folder
-from sfr_eval.util.progress import OnProgress, log, waiting
+from sfr_eval.util.progress import OnProgress, waiting
 from sfr_eval.util.workers import Here, Workers
 
 if TYPE_CHECKING:
@@ -247,11 +245,6 @@ def measure_and_report(
         workers=workers,
         on_progress=on_progress,
     )
-    if manifest.thinking is None:
-        for line in undeclared_thinking(samples):
-            log(line)
-    for line in cautions(results):
-        log(line)
     if add and folder.results_file.exists():
         results = added_to(folder.read_results(), results)
     folder.write_results(results)
@@ -262,15 +255,6 @@ def measure_and_report(
     if seen != manifest:
         folder.write_manifest(seen)
     return write_report(folder, on_progress=on_progress)
-
-
-def cautions(results: Results) -> Iterator[str]:
-    """Yield what the terminal says of a measurement: that its numbers cannot be believed, for a
-    cause that another command mends."""
-    for suite, notes in results.notes.get("embed_distance", {}).items():
-        yield from (f"{suite}: {line}" for line in unreadable(notes))
-    for suite, notes in results.notes.get("pass_at_1", {}).items():
-        yield from (f"{suite}: {line}" for line in programs_lost(notes))
 
 
 AnyEstimate = TypeVar("AnyEstimate", bound=Estimate)

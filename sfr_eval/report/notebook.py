@@ -18,14 +18,19 @@ ARROWS = {True: "↑", False: "↓", None: ""}
 """Which way is better."""
 
 
-def run_html(manifest: Manifest, results: Results | None) -> str:
-    """Return a run as its facts and, for each suite, its scoreboard; without results only facts."""
+def run_html(manifest: Manifest, results: Results | None, *, warnings: Sequence[str] = ()) -> str:
+    """Return a run as its facts, its warnings and, for each suite, its scoreboard; without results
+    only facts."""
     from markupsafe import Markup
 
     facts = " · ".join(run_facts(manifest).parts)
     text = Markup("<p><strong>{}</strong> ({})<br>{}</p>").format(
         manifest.name, manifest.status or "imported", facts
     )
+    if warnings:
+        items = Markup("").join(Markup("<li>{}</li>").format(line) for line in warnings)
+        count = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
+        text += Markup("<details><summary>{}</summary><ul>{}</ul></details>").format(count, items)
     for suite in read_suites(manifest, results) if results else ():
         text += _board(suite)
     return text

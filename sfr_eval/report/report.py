@@ -55,6 +55,7 @@ def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) ->
         raise UserError(f"{folder.path}: results.json holds no estimate; nothing to report")
     samples = folder.sealed_samples()
     parts: list[dict[str, Any]] = []
+    steps = 1
     refuse_links(folder.path)
     with writing_to(folder.path):
         plots = folder.path / "plots"
@@ -62,11 +63,14 @@ def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) ->
         for suite in suites:
             suite_samples = [sample for sample in samples if sample.suite == suite.id]
             figures = _figures(suite)
+            steps = len(figures) + 1  # and the page
             for done, (kind, group) in enumerate(figures.items()):
                 if on_progress is not None:
-                    on_progress(f"report {suite.id} {kind}", done, len(figures) + 1)
+                    on_progress(f"report {suite.id} {kind}", done, steps)
                 for suffix, content in files(group):
                     write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
+            if on_progress is not None:
+                on_progress(f"report {suite.id} page", steps - 1, steps)
             repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
             if clusters := repetitions.rows(suite.id, repeated):
                 write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
@@ -94,7 +98,7 @@ def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) ->
         page = folder.path / "report.html"
         write_atomic(page, _render(manifest, results, parts))
     if on_progress is not None:
-        on_progress("report", len(suites), len(suites))
+        on_progress("report", steps, steps)
     return page
 
 

@@ -12,7 +12,8 @@ from sfr_eval.report.relevance_warnings import relevance_warnings
 from sfr_eval.report.reply_warnings import MANY, reply_warnings
 from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.store.results import Notes, SuiteResults
+from sfr_eval.store.results import Notes, SuiteResults, read_suites
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import answer_text, answers, thoughts, undeclared_tags
 from sfr_eval.types import Cell, Sample
 
@@ -50,6 +51,18 @@ def warnings(suite: SuiteResults, samples: Sequence[Sample], manifest: Manifest)
     """Return the warnings, the gravest first; none for a complete and clean run."""
     run = _Run(suite=suite, manifest=manifest, drawn=samples)
     return [line for check in CHECKS for line in check(run)]
+
+
+def folder_warnings(folder: RunFolder) -> list[str]:
+    """Return the warnings of a scored run; those of several suites begin with the suite."""
+    manifest = Manifest.load(folder.path)
+    suites, drawn = read_suites(manifest, folder.read_results()), folder.sealed_samples()
+    lines = [
+        (suite.id, line)
+        for suite in suites
+        for line in warnings(suite, [row for row in drawn if row.suite == suite.id], manifest)
+    ]
+    return [line if len(suites) == 1 else f"{suite}: {line}" for suite, line in lines]
 
 
 def severe(samples: Sequence[Sample]) -> bool:

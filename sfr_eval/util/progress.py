@@ -70,7 +70,8 @@ class _Screen:
     def open(self, bar: "Bar") -> "TaskID | None":
         """Take in a bar. Return its place on the screen, if it is drawn."""
         with self._lock:
-            if not self._bars:
+            self._bars.append(bar)
+            if len(self._bars) == 1:
                 now = time.monotonic()
                 if not 0 <= now - self._spoke <= _IDLE_SECONDS:
                     self._spoke = now
@@ -81,7 +82,6 @@ class _Screen:
                     self._closed = threading.Event()
                     thread = threading.Thread(target=self._watch, args=(self._closed,), daemon=True)
                     thread.start()
-            self._bars.append(bar)
             if self._live is None:
                 return None
             for task in self._live.tasks:
@@ -174,7 +174,11 @@ class Bar:
 
     def open(self) -> "Bar":
         """Show it."""
-        self.task = _SCREEN.open(self)
+        try:
+            self.task = _SCREEN.open(self)
+        except KeyboardInterrupt:
+            _SCREEN.close(self)  # a display that nobody ends would be drawn below our last line
+            raise
         return self
 
     def advance(self, count: int = 1) -> None:

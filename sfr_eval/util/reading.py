@@ -171,6 +171,7 @@ _KINDS = {
     "tuple": "needs a list",
 }
 """Beginning of pydantic's name of a mistake -> what the value should be."""
+_ENTRIES = ("entry", "entries")
 _BOUNDS = {"le": "at most", "lt": "below", "ge": "at least", "gt": "above"}
 
 
@@ -188,8 +189,9 @@ def mistake(problem: Mapping[str, Any]) -> str:
             return f"must be {words} {context[bound]}"
     for length, words in (("min_length", "at least"), ("max_length", "at most")):
         if length in context:
-            of = "characters" if kind.startswith("string") else "entries"
-            return f"needs {words} {context[length]} {of}"
+            count = context[length]
+            one, several = ("character", "characters") if kind.startswith("string") else _ENTRIES
+            return f"needs {words} {count} {one if count == 1 else several}"
     if kind == "missing":
         return "has too few values"
     first_word = kind.partition("_")[0]

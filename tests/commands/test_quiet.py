@@ -71,7 +71,8 @@ def test_help_and_errors_reach_the_terminal(tmp_path: Path) -> None:
         ["-m", "sfr_eval", "run", "--model", "./nowhere", "--suite", "persona"], tmp_path
     )
     assert screen.code == 2
-    assert screen.text == "sfr-eval: --model ./nowhere: no such folder\n"
+    assert screen.last_line == "sfr-eval: --model ./nowhere: no such folder"
+    assert "Traceback" not in screen.text
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:

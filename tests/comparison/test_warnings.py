@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from sfr_eval.comparison.compare import compare_runs
+from sfr_eval.store.results import Notes
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Sample
 from tests.support.compare_data import write_world_run
 
@@ -135,3 +137,18 @@ def test_one_run_seen_twice_is_equal_in_everything(truth: Path, tmp_path: Path) 
     assert weights(engine(drawn, "world", min_p=0.5)) == [
         "Both runs are of the same weights; they differ in decoder."
     ]
+
+
+def test_thinking_and_an_encoder_that_cannot_read_are_named(truth: Path, tmp_path: Path) -> None:
+    def changed(text: str) -> str:
+        return f"<think>so</think> {text}"
+
+    other = run(tmp_path / "think", edited(changed))
+    (line,) = lines(truth, other, "thinking is measured")
+    assert line.startswith("think: 100% of the replies hold <think> or </think>")
+    folder = RunFolder(other)
+    results = folder.read_results()
+    notes = {"embed_distance": {"persona": Notes(unknown_share=0.5, unreadable_share=0.5)}}
+    folder.write_results(results.model_copy(update={"notes": {**results.notes, **notes}}))
+    (line,) = lines(truth, other, "--encoder")
+    assert line.startswith("think: 50% of the characters are unknown to the encoder")

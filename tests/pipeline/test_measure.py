@@ -15,7 +15,6 @@ from sfr_eval.plan import make_plan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest
-from sfr_eval.store.results import Notes, Results
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
@@ -201,17 +200,6 @@ def test_the_tokenizer_is_in_every_signature_and_in_the_truth(tmp_path: Path, su
     for estimates in (results["estimates"], results["truth"]["persona"]):
         found = {e["signature"] for e in estimates if e["metric"] == "distinct_2"}
         assert found == {wanted}
-
-
-def test_the_terminal_says_why_numbers_cannot_be_believed() -> None:
-    notes = {
-        "embed_distance": {"desk": Notes(unknown_share=0.5, unreadable_share=0.5)},
-        "pass_at_1": {"mbpp": Notes(programs=4, missing_packages={"scipy": 2})},
-    }
-    lines = list(module.cautions(Results(notes=notes)))
-    assert [line.split(" ")[0] for line in lines] == ["desk:", "mbpp:"]
-    assert "--encoder" in lines[0]
-    assert "scipy 2" in lines[1]
 
 
 def test_personas_without_labelled_replies_are_said_before_sampling(

@@ -28,6 +28,12 @@ class Shown:
         """Without escapes."""
         return ESCAPES.sub("", self.raw).replace("\r", "")
 
+    @property
+    def last_line(self) -> str:
+        """What its last line shows, without what was erased there."""
+        line = self.raw.removesuffix("\r\n").rpartition("\n")[2]
+        return ESCAPES.sub("", line.rpartition("\x1b[2K")[2]).replace("\r", "")
+
 
 def environment(**changes: str) -> dict[str, str]:
     """Return the environment of a command: this checkout, a usual terminal, no colour settings."""
@@ -75,6 +81,6 @@ def in_pipe(
         env=environment(**changes),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,  # of an engine's start on a busy machine
         check=False,
     )

@@ -56,7 +56,7 @@ def test_replies_are_what_is_to_be_learned_each_with_what_precedes_it() -> None:
     [
         ([ASK], "x:1: must be an object, not list"),
         ({"conversations": [HUMAN]}, "x:1: has no assistant turn"),
-        ({"conversations": []}, "x:1: conversations: List should have at least 1 item"),
+        ({"conversations": []}, "x:1: conversations: needs at least 1 entry"),
         ({"conversations": "Hi"}, "x:1: conversations: "),
         (
             {"conversations": [HUMAN, {"from": "tool", "value": "4"}, GPT]},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sfr_eval.util import progress
 from sfr_eval.util.progress import Bar, ScoringProgress, log, waiting, written_rate
 from tests.support.terminal import in_terminal
 
@@ -143,3 +144,16 @@ def test_ctrl_c_while_scoring_prints_one_line(tmp_path: Path) -> None:
         "sfr-eval: interrupted while scoring; the samples, votes and embeddings of w are kept: "
         "repeat the command"
     ]
+
+
+def test_a_bar_that_is_interrupted_while_it_opens_is_ended(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sfr_eval.util.progress.on_terminal", interrupted)
+    with pytest.raises(KeyboardInterrupt), Bar("sampling", 4, unit="samples"):
+        pass
+    assert not progress._SCREEN._bars
+    assert capfd.readouterr().err == ""

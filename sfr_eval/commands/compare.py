@@ -60,8 +60,9 @@ def compare(
 
     RUNS: run folders A B [C ...], or the folder of a sweep; each is compared with A, or with
     --base. Two sweeps are compared decoder by decoder. Files of generations (JSONL, CSV, ...) are
-    imported and measured first, each model in them as a run. With --group, groups of several
-    trainings are compared, over training seeds and queries.
+    imported and measured first, each model in them as a run; --metrics then takes the names of
+    families, too, and only these are measured. With --group, groups of several trainings are
+    compared, over training seeds and queries.
     """
     fields = {name: options.pop(name) for name in list(options) if name.endswith("_field")}
     similarity = options.pop("similarity")
@@ -69,7 +70,7 @@ def compare(
         raise UserError("--similarity: compares two runs, not groups")
     if groups and labels:
         raise UserError("--label: names runs; a group has the name before its `=`")
-    from sfr_eval.commands.generations import is_generations, measured_runs
+    from sfr_eval.commands.generations import chosen_metrics, is_generations, measured_runs
     from sfr_eval.comparison.compare import compare_runs
     from sfr_eval.comparison.compare_groups import compare_groups
     from sfr_eval.comparison.files import write_comparison
@@ -80,9 +81,12 @@ def compare(
     files = [path for path in runs if is_generations(path)]
     if files:
         alone = len(files) == len(runs)
+        chosen = chosen_metrics(options["metrics"])
+        options["metrics"] = chosen.metrics
         imported = measured_runs(
             files,
             fields,
+            families=chosen.families,
             output=output if alone else None,
             fewest=2 if alone and not groups else 1,
         )

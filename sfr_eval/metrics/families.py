@@ -66,13 +66,25 @@ class Family:
     compute: "Callable[[Context], Sequence[MetricResult]]"
 
 
+def family_of(metric: str) -> str:
+    """Return the family that a metric belongs to. Raises UserError for a name that is no metric."""
+    families = _family_of_metrics()
+    if metric not in families:
+        hint = did_you_mean(metric, [*FAMILIES, *families])
+        raise UserError(f"--metrics {metric}: no metric or family of metrics has this name; {hint}")
+    return families[metric]
+
+
+def _family_of_metrics() -> dict[str, str]:
+    return {metric: family for family in FAMILIES for metric in load_family(family).metrics}
+
+
 def load_family(name: str, *, where: str = "--metrics") -> Family:
     """Import a family. Raises UserError, which begins with `where`, for an unknown name."""
     if name not in FAMILIES:
         hint = did_you_mean(name, FAMILIES)
-        for family in FAMILIES:
-            if name in load_family(family).metrics:
-                hint = f"`{name}` is in family `{family}`"
+        if family := _family_of_metrics().get(name):
+            hint = f"`{name}` is in family `{family}`"
         raise UserError(f"{where} {name}: unknown metric family; {hint}")
     module = importlib.import_module(FAMILIES[name])
     return Family(name=name, version=module.VERSION, metrics=module.METRICS, compute=module.compute)

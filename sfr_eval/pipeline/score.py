@@ -99,7 +99,8 @@ def score_models(
     try:
         runs = tuple(score(folder, settings) for folder in imported.folders)
     except UserError:
-        remove_folders(imported.new)  # nothing was scored: leave no trace
+        for folders in reversed(imported.new):  # nothing was scored: leave no trace
+            remove_folders(folders)
         raise
     return ScoredModels(runs=runs, parent=imported.parent)
 

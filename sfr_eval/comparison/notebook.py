@@ -1,5 +1,5 @@
-"""A comparison as HTML for notebooks: what is said of each pair, and its primary family. All text is
-escaped."""
+"""A comparison as HTML for notebooks: what is said of each pair, and its primary family. All text
+is escaped."""
 
 from typing import TYPE_CHECKING
 

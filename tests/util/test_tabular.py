@@ -30,7 +30,7 @@ def written(folder: Path, name: str) -> Path:
         content = json.dumps(ROWS, indent=2).encode()
     else:
         content = "\n".join(map(json.dumps, ROWS)).encode()
-    file.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    file.write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
     return file
 
 

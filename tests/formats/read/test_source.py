@@ -46,8 +46,8 @@ def zstd(content: bytes) -> bytes:
         ("utf16.jsonl", LINES.encode("utf-16")),
         ("crlf.jsonl", LINES.replace("\n", "\r\n")),
         ("blank.jsonl", "\n\n" + LINES.replace("}\n", "}\n\n") + "  \n"),
-        ("a.jsonl.gz", gzip.compress(LINES.encode())),
-        ("gz-without-its-name.jsonl", gzip.compress(b"\xef\xbb\xbf" + LINES.encode())),
+        ("a.jsonl.gz", gzip.compress(LINES.encode(), mtime=0)),
+        ("gz-without-its-name.jsonl", gzip.compress(b"\xef\xbb\xbf" + LINES.encode(), mtime=0)),
         ("a.jsonl.zst", zstd(LINES.encode())),
         ("list.json", json.dumps(ROWS)),
         ("list-on-lines.json", json.dumps(ROWS, indent=2)),
@@ -62,9 +62,9 @@ def zstd(content: bytes) -> bytes:
         ("utf16.csv", CSV.encode("utf-16")),
         ("semicolons.csv", 'prompt;text\nWhere is the tea?;One\u2028two\nWhy?;"é, ""x""\ny"\n'),
         ("a.tsv", 'prompt\ttext\nWhere is the tea?\tOne\u2028two\nWhy?\t"é, ""x""\ny"\n'),
-        ("a.csv.gz", gzip.compress(CSV.encode())),
+        ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         ("a.parquet", parquet(ROWS)),
-        ("a.parquet.gz", gzip.compress(parquet(ROWS))),
+        ("a.parquet.gz", gzip.compress(parquet(ROWS), mtime=0)),
     ],
 )
 def test_every_container_gives_the_same_rows(place: Place, name: str, content: Any) -> None:
@@ -121,7 +121,7 @@ def test_texts_by_query_are_rows(place: Place) -> None:
         ("a.zip", b"PK\x03\x04...", "is a zip archive; unpack it"),
         ("a.bin", b"\1\2\0\0\0\3", "is a binary file"),
         ("a.parquet", b"PAR1 but not really", "a damaged Parquet file"),
-        ("a.jsonl.gz", gzip.compress(LINES.encode())[:-9], "is not a complete gzip file"),
+        ("a.jsonl.gz", gzip.compress(LINES.encode(), mtime=0)[:-9], "is not a complete gzip file"),
         ("a.jsonl.zst", zstd(LINES.encode())[:-9], "is not a complete zstd file"),
     ],
 )

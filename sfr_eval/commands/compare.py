@@ -62,8 +62,9 @@ def compare(
 
     RUNS: run folders A B [C ...], or the folder of a sweep; each is compared with A, or with
     --base. Two sweeps are compared decoder by decoder. Files of generations (JSONL, CSV, ...) are
-    imported and measured first, each model in them as a run. With --group, groups of several
-    trainings are compared, over training seeds and queries.
+    imported and measured first, each model in them as a run; --metrics then takes the names of
+    families, too, and only these are measured. With --group, groups of several trainings are
+    compared, over training seeds and queries.
     """
     fields = {name: options.pop(name) for name in list(options) if name.endswith("_field")}
     similarity = options.pop("similarity")

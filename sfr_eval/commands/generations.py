@@ -29,14 +29,14 @@ def measured_runs(
     files: Sequence[Path],
     fields: Mapping[str, str | None],
     *,
+    metrics: Sequence[str] | None,
     output: Path | None,
     fewest: int,
-    metrics: Sequence[str] | None = None,
     encoder: str | None = None,
 ) -> MeasuredRuns:
     """Import and measure the replies of each model in the files. A file whose rows name no model is
     one model, if there are several files. Only the families of `metrics` are measured, which are
-    names of families or ids. Raises UserError for fewer models than `fewest`."""
+    names of families or ids; None is all. Raises UserError for fewer models than `fewest`."""
     from sfr_eval.commands.score import import_warnings
     from sfr_eval.formats.read.names import Fields
     from sfr_eval.metrics.table import family_of

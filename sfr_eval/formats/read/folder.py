@@ -37,7 +37,7 @@ class Imported:
 
     folders: Sequence[RunFolder]
     parent: Path  # of several models' folders; of one, its folder
-    new: Sequence[Path]  # folders that had to be created
+    new: Sequence[Sequence[Path]]  # folders that had to be created for each
 
 
 def foreign_files(paths: Sequence[Path]) -> list[Path]:
@@ -157,13 +157,13 @@ def import_runs(
         ).model_copy(update={"config": config})
         given = given_of([reply for reading in part for reply in reading.replies], samples)
         runs.append((manifest, samples, given))
-    new: list[Path] = []
+    new: list[list[Path]] = []
     folders = []
     for path, (manifest, samples, given) in zip(_paths(parent, list(models)), runs, strict=True):
         made, created = _sealed(path, manifest, samples, loaded if named is None else None)
         write_given(made.path, given)
         folders.append(made)
-        new += created
+        new.append(created)
     return Imported(folders=folders, parent=parent, new=new)
 
 

@@ -33,6 +33,7 @@ from sfr_eval.comparison.tables import (
 from sfr_eval.comparison.terminal import beside
 from sfr_eval.metrics.table import direction, label, metric_info
 from sfr_eval.report import page
+from sfr_eval.report.columns import aligned
 from sfr_eval.report.figures import COLOURS, Figure
 from sfr_eval.report.replies import replies_address
 from sfr_eval.report.reply_browser import browser_over_runs
@@ -142,6 +143,10 @@ def _section(
 
 def _board(scores: Board, box: str) -> dict[str, Any]:
     at = {} if scores.temperature is None else {"temperature": scores.temperature}
+    columns = [
+        aligned([row.cells[place].value for row in scores.rows])
+        for place in range(len(scores.columns))
+    ]
     return {
         "replies": replies_address(box, **at),
         "has_best": any(cell.is_best for row in scores.rows for cell in row.cells),
@@ -163,11 +168,11 @@ def _board(scores: Board, box: str) -> dict[str, Any]:
                 "summary": row.summary,
                 "said": _said(row),
                 "cells": [
-                    _score(cell, column.role)
-                    for cell, column in zip(row.cells, scores.columns, strict=True)
+                    _score(cell, column.role, text=texts[number].text)
+                    for cell, column, texts in zip(row.cells, scores.columns, columns, strict=True)
                 ],
             }
-            for row in scores.rows
+            for number, row in enumerate(scores.rows)
         ],
     }
 
@@ -180,11 +185,11 @@ def _said(row: BoardRow) -> str:
     return said[:1].upper() + said[1:]
 
 
-def _score(cell: BoardCell, role: str) -> dict[str, Any]:
+def _score(cell: BoardCell, role: str, *, text: str) -> dict[str, Any]:
     row = cell.row
     return {
         "value": cell.value.value,
-        "text": cell.value.rounded(without="") if cell.value.value is not None else "-",
+        "text": text,
         "difference": _difference(row) if row is not None else None,
         "is_best": _BEST[role] if cell.is_best else "",
     }

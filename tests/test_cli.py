@@ -467,7 +467,7 @@ def test_score_refuses_what_it_cannot_score(command: Any, generations: Path) -> 
     )
     assert "score nowhere: no such file or folder" in command("score", "nowhere").error
     assert "not a run folder" in command("score", ".", "--suite", "persona").error
-    assert "no manifest.json" in command("report", "nowhere").error
+    assert "nowhere: no such folder" in command("report", "nowhere").error
     style = ["--style-data", "nowhere.jsonl", "--metrics", "style"]
     assert "nowhere.jsonl" in command("score", file, "--suite", "persona", *style).error
     generations.write_bytes(b"\xff\xfe\x00")

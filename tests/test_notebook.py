@@ -18,7 +18,7 @@ def test_every_cell_runs_and_prints_what_the_page_shows(
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     cells = CELL.findall(PAGE.read_text(encoding="utf-8"))
-    assert len(cells) == 5
+    assert len(cells) == 8
     for code, shown in cells:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):

@@ -94,9 +94,12 @@
   };
   charts.ticks = function (low, high, count, log, integer) {
     const list = [];
+    if (!(high > low)) return [[low, String(low)]];
     if (log) {
-      for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e += 1) {
-        [1, 2, 5].forEach(function (m) {
+      const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
+      const decades = Math.max(1, Math.ceil((last - first) / Math.max(1, count)));
+      for (let e = Math.ceil(first / decades) * decades; e <= last; e += decades) {
+        (last - first > count / 2 ? [1] : [1, 2, 5]).forEach(function (m) {
           const value = Number(m + "e" + e);
           if (value >= low && value <= high) list.push([value, String(value)]);
         });

@@ -32,12 +32,17 @@
   };
   charts.extent = function (axis, list, log) {
     const possible = axis.possible || [null, null];
-    if (!list.length) return [possible[0] || 0, known(possible[1]) ? possible[1] : 1];
+    if (!list.length) {
+      const start = possible[0] || 0;
+      return [start, known(possible[1]) ? possible[1] : start + 1];
+    }
     let low = Infinity, high = -Infinity;
     list.forEach(function (one) { low = Math.min(low, one); high = Math.max(high, one); });
     if (log) return low === high ? [low / 2, high * 2] : [low / 1.08, high * 1.08];
-    const size = Math.max(Math.abs(low), Math.abs(high), 0.5);
-    // A tight axis would show a jump where numbers are all but the same.
+    // A tight axis would show a jump where numbers are all but the same: on an axis that has an
+    // end to half a unit, on others to their size.
+    const own = Math.max(Math.abs(low), Math.abs(high), known(possible[1]) ? 0.5 : 0);
+    const size = own < 1e-12 ? 1 : own;
     const room = high - low < 0.02 * size ? 0.1 * size : 0.06 * (high - low);
     const least = known(possible[0]) ? possible[0] : -Infinity;
     const most = known(possible[1]) ? possible[1] : Infinity;
@@ -61,7 +66,7 @@
       if (!one.level) one.points.forEach(function (p) { list.add(p.x); });
     });
     const round = Array.from(list).every(function (one) { return Number(one.toPrecision(3)) === one; });
-    if (view.corner || !round || list.size < 2 || list.size > OWN) return null;
+    if (view.corner || !round || !list.size || list.size > OWN) return null;
     return Array.from(list).sort(function (a, b) { return a - b; }).filter(function (one) {
       return one >= ends[0] && one <= ends[1];
     }).map(function (one) { return [one, String(Number(one.toPrecision(4)))]; });
@@ -80,13 +85,15 @@
     const back = svg("g", { fill: "var(--quiet)" }, view.svg);
     const half = function (one) { return charts.width(one[1]) / 2 + 4; };
     const sorted = ticks.x.slice().sort(function (a, b) { return frame.x(a[0]) - frame.x(b[0]); });
+    const right = frame.x1 + 12;  // of the drawing
     let last = -Infinity;
     sorted.forEach(function (one) {
       const at = frame.x(one[0]);
       if (at - half(one) < last) return;
       last = at + half(one);
       svg("line", { x1: at, x2: at, y1: frame.y0, y2: frame.y1, stroke: "var(--grid)" }, back);
-      svg("text", { x: at, y: frame.y0 + 16, "text-anchor": "middle" }, back, one[1]);
+      svg("text", { x: Math.min(at, right - half(one) + 2), y: frame.y0 + 16,
+        "text-anchor": "middle" }, back, one[1]);
     });
     ticks.y.forEach(function (one) {
       const at = frame.y(one[0]);
@@ -156,7 +163,7 @@
       const next = view.marks[view.marks.indexOf(one) + 1];
       return !next || next.s !== one.s;
     };
-    const labelled = view.marks.map(function (one) {
+    const labelled = view.marks.filter(function (one) { return !one.series.thin; }).map(function (one) {
       const parts = [one.point.label, named && last(one) ? one.series.name : ""];
       return { mark: one, text: parts.filter(Boolean).join(" ") };
     }).filter(function (one) { return one.text; });
@@ -178,8 +185,12 @@
       }
     });
     labelled.sort(function (a, b) { return rank(a) - rank(b); });
+    const written = new Set();
     labelled.forEach(function (label) {
-      const one = label.mark, text = charts.cut(label.text, 150);
+      const one = label.mark, again = [one.x.toFixed(), one.y.toFixed(), label.text].join();
+      if (written.has(again)) return;  // of an equal run
+      written.add(again);
+      const text = charts.cut(label.text, 150);
       const w = charts.width(text);
       const more = one.series.marker === "star" ? 4 : 0;
       const spots = [[-w / 2, -20 - more], [-w / 2, 8 + more], [8 + more, -6], [-w - 8 - more, -6],

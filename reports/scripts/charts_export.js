@@ -2,7 +2,8 @@
 (function () {
   "use strict";
   const charts = sfr.charts, svg = charts.svg, known = charts.known;
-  const DENSITY = 3;  // pixels of a PNG for each of the page
+  const DENSITY = 3;  // pixels of a PNG for each of the page,
+  const LARGEST = 16e6;  // but no more in all than every browser can draw
   const LINE = 18;
 
   function fileName(view, suffix) {
@@ -63,8 +64,9 @@
     const image = new Image();
     image.onload = function () {
       const canvas = sfr.element("canvas");
-      canvas.width = made.width * DENSITY;
-      canvas.height = made.height * DENSITY;
+      const density = Math.min(DENSITY, Math.sqrt(LARGEST / (made.width * made.height)));
+      canvas.width = Math.floor(made.width * density);
+      canvas.height = Math.floor(made.height * density);
       canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
       canvas.toBlob(function (blob) { save(view, "png", blob); });
     };
@@ -78,11 +80,6 @@
     const ends = table.columns.map(function (_, c) {
       return table.rows.some(function (row) { return isNumber(row[c]) && known(row[c].low); });
     });
-    const text = function (cell) {
-      let said = known(cell) ? String(cell) : "";
-      if (typeof cell === "string" && /^[=+\-@\t\r]/.test(said)) said = "'" + said;  // no formula
-      return /[",\n\r]/.test(said) ? '"' + said.replace(/"/g, '""') + '"' : said;
-    };
     const lines = [[].concat.apply([], table.columns.map(function (name, c) {
       return ends[c] ? [name, name + "_low", name + "_high"] : [name];
     }))].concat(table.rows.map(function (row) {
@@ -91,7 +88,10 @@
         return ends[c] ? [cell.value, cell.low, cell.high] : [cell.value];
       }));
     }));
-    return lines.map(function (line) { return line.map(text).join(","); }).join("\n") + "\n";
+    return lines.map(function (line) {
+      return line.map(function (cell) { return sfr.csvField(known(cell) ? String(cell) : ""); })
+        .join(",");
+    }).join("\n") + "\n";
   }
   // For people: series against places where all series share them, else row by row.
   function compact(view) {
@@ -122,13 +122,7 @@
     return (view.title + (view.kind.about ? ", " + view.kind.about() : "")).replace(/\s+/g, " ");
   }
   function latex(view) {
-    const escapes = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
-      "\u00b1": "$\\pm$", "\u2191": "$\\uparrow$", "\u2193": "$\\downarrow$", "\u2013": "--" };
-    const escape = function (text) {
-      return text.replace(/[\\~^\u00b1\u2191\u2193\u2013]|[&%$#_{}]/g, function (one) {
-        return escapes[one] || "\\" + one;
-      });
-    };
+    const escape = sfr.latexText;
     const number = function (cell) { return escape(words(cell)).replace(/-(?=\d)/g, "$-$"); };
     const table = compact(view);
     const line = function (cells) { return "    " + cells.join(" & ") + " \\\\"; };
@@ -168,19 +162,9 @@
       "  version = {" + version() + "},", "  note = {" + note + "}", "}", ""].join("\n");
   }
   function copy(view, what, text) {
-    const done = function () { view.live.textContent = what + " copied."; };
-    const byHand = function () {
-      const area = sfr.element("textarea");
-      area.value = text;
-      document.body.append(area);
-      area.select();
-      const worked = document.execCommand("copy");
-      area.remove();
-      if (worked) done();
-      else view.live.textContent = "The browser does not allow copying.";
-    };
-    if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, byHand);
-    else byHand();
+    sfr.copy(text).then(function (done) {
+      view.live.textContent = done ? what + " copied." : "The browser does not allow copying.";
+    });
   }
 
   // The menu is filled when it is first opened.
@@ -211,6 +195,7 @@
           if (!view.kind.canLog || !view.kind.canLog(axis)) return;
           action((view.log[axis] ? "Linear " : "Logarithmic ") + axis + " axis", function () {
             view.log[axis] = !view.log[axis];
+            view.zoom[axis] = undefined;  // it may reach to 0 or below
             charts.draw(view);
           });
         });

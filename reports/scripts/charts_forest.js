@@ -19,9 +19,9 @@
     // Where a value is drawn, on an axis that all rows share.
     function part(row, value) { return (value - (row.start || 0)) / (row.scale || 1); }
     let bySize = false;
-    if (chart.rows.length > 2) {
+    if (chart.rows.length > 2 && (chart.base || chart.axis)) {  // else rows have nothing in common
       charts.choice(view.controls, "Order", [["report", "as in the report"],
-        ["size", "largest difference first"]], "report", function (value) {
+        ["size", chart.base ? "largest difference first" : "largest first"]], "report", function (value) {
         bySize = value === "size";
         charts.draw(view);
       });
@@ -105,9 +105,10 @@
     // What the axis says: where there is no difference, or ticks, if all rows share their unit.
     function foot(back, place, y, width) {
       const write = function (x, text, down) {
+        text = charts.cut(text, width - 8);
         const half = charts.width(text) / 2 + 4;
         svg("text", { x: Math.max(half, Math.min(width - half, x)), y: y + down,
-          "text-anchor": "middle", fill: "var(--quiet)" }, view.svg, charts.cut(text, width - 8));
+          "text-anchor": "middle", fill: "var(--quiet)" }, view.svg, text);
       };
       const first = chart.rows[0];
       const shared = chart.axis && chart.rows.every(function (row) {

@@ -20,13 +20,20 @@
     });
     return 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2] > 0.179 ? "#000" : "#fff";
   }
-  function short(value) { return value.toFixed(2).replace(/^(-?)0\./, "$1."); }
+  // A cell has room for four or five characters; `range` is that of all cells.
+  function short(value, range) {
+    const most = Math.max(Math.abs(range[0]), Math.abs(range[1]));
+    if (most && (most < 0.01 || most >= 1000)) return value.toExponential(0).replace("e+", "e");
+    const text = value.toFixed(most < 10 ? 2 : most < 100 ? 1 : 0).replace(/^-(?=[0.]+$)/, "");
+    return text.replace(/^(-?)0\./, "$1.");
+  }
 
   charts.kinds.heat = function (view) {
     const chart = view.chart;
     const square = chart.rows.length === chart.columns.length &&
       chart.rows.every(function (one, i) { return one === chart.columns[i]; });
-    let at = chart.shown || 0, clustered = false, common = false;
+    let at = chart.shown || 0, common = false;
+    let clustered = Boolean(square && chart.order && chart.order.length);
     if (chart.frames.length > 1) {
       const box = sfr.element("label", "control", "Temperature");
       const row = sfr.element("span", "chart-slider");
@@ -50,9 +57,9 @@
         charts.draw(view);
       });
     }
-    if (chart.order && chart.order.length && square) {
-      charts.choice(view.controls, "Order", [["suite", "as in the suite"], ["like", "alike together"]],
-        "suite", function (value) {
+    if (clustered) {
+      charts.choice(view.controls, "Order", [["like", "alike together"], ["suite", "as in the suite"]],
+        "like", function (value) {
           clustered = value === "like";
           charts.draw(view);
         });
@@ -102,7 +109,7 @@
             stroke: fill ? rgb(fill) : "var(--line)", "stroke-width": 0.5 }, cells);
           if (fill && cell >= 32) {
             svg("text", { x: x + cell / 2, y: y + cell / 2 + 4, "text-anchor": "middle",
-              fill: ink(fill) }, cells, short(value));
+              fill: ink(fill) }, cells, short(value, range));
           }
           const unit = chart.unit ? " " + chart.unit : "";
           view.marks.push({ x: x + cell / 2, y: y + cell / 2, w: cell, h: cell, r: r, c: c,

@@ -58,7 +58,7 @@
   charts.draw = function (view, width) {
     const room = width || view.box.clientWidth;
     if (!room) return;  // in a part of the page that is not shown
-    const at = view.marks.indexOf(view.current);
+    const was = view.current;
     view.width = room;
     view.svg.replaceChildren();
     view.marks = [];
@@ -69,8 +69,14 @@
     view.over = svg("g", { "class": "chart-over", "pointer-events": "none" }, view.svg);
     view.reset.hidden = !(view.zoom.x || view.zoom.y);
     view.current = null;
-    if (!view.tip.hidden) show(view, view.marks[at] || null, "");
+    if (!view.tip.hidden) {
+      show(view, was && view.marks.find(function (one) { return same(one, was); }) || null, "");
+    }
   };
+  // Whether two drawings of a chart have this mark for the same thing.
+  function same(a, b) {
+    return a.point ? a.point === b.point : a.one ? a.one === b.one : a.r === b.r && a.c === b.c;
+  }
 
   // What the reader points at: a ring or a frame, the values in a box, and the shared cursor.
   function show(view, mark, how) {

@@ -5,6 +5,7 @@
   const LINE = charts.SIZE + 3;
   const NAMES = 620;  // pixels of width from which names stand at the ends of curves
   const MANY = 8;
+  const CLOSEST = 1e-6;  // part of an axis that a zoom may show
 
   function key(series) { return series.group || series.name || ""; }
   charts.seriesKey = key;
@@ -44,12 +45,24 @@
       return view.plot.series.filter(function (one) { return !view.hidden.has(key(one)); });
     }
     function domain(axis) {
-      if (view.zoom[axis]) return view.zoom[axis];
-      if (view.plot[axis].shown && !view.zoom.x && !view.log[axis]) return view.plot[axis].shown;
-      const list = [].concat.apply([], shown.map(function (one) {
-        return charts.values(one, axis, axis === "y" && view.zoom.x);
-      }));
-      return charts.extent(view.plot[axis], list, view.log[axis]);
+      return view.zoom[axis] || whole(axis, axis === "y" && view.zoom.x);
+    }
+    // What an axis shows without a zoom of its own; with `inside` only of what has its x there, if
+    // anything has.
+    function whole(axis, inside) {
+      if (view.plot[axis].shown && !inside && !view.log[axis]) return view.plot[axis].shown;
+      const values = function (range) {
+        return [].concat.apply([], shown.map(function (one) { return charts.values(one, axis, range); }));
+      };
+      const list = values(inside);
+      return charts.extent(view.plot[axis], list.length ? list : values(), view.log[axis]);
+    }
+    // A zoom stays within what there is, and does not go on to where numbers have no more digits.
+    function limited(axis, ends) {
+      const f = view.log[axis] ? Math.log : Number, all = whole(axis);
+      const low = Math.max(ends[0], all[0]), high = Math.min(ends[1], all[1]);
+      if (low <= all[0] && high >= all[1]) return undefined;
+      return f(high) - f(low) > CLOSEST * (f(all[1]) - f(all[0])) ? [low, high] : view.zoom[axis];
     }
     function draw(width) {
       shown = visible();
@@ -240,22 +253,21 @@
         const ys = [start[1], end[1]].map(function (one) {
           return clamp(one, frame.y1, frame.y0); }).sort(function (a, b) { return a - b; });
         const px = onX ? xs : [frame.x0, frame.x1], py = onY ? ys : [frame.y1, frame.y0];
-        const ends = function (place, pair) {
-          return pair.map(place.invert).sort(function (a, b) { return a - b; });
+        const ends = function (axis, pair) {
+          return limited(axis, pair.map(frame[axis].invert).sort(function (a, b) { return a - b; }));
         };
         return { x: px[0], y: py[0], w: px[1] - px[0], h: py[1] - py[0],
-          zoom: { x: onX && xs[1] - xs[0] > 2 ? ends(x, xs) : view.zoom.x,
-            y: onY && ys[1] - ys[0] > 2 ? ends(y, ys) : view.zoom.y } };
+          zoom: { x: onX && xs[1] - xs[0] > 2 ? ends("x", xs) : view.zoom.x,
+            y: onY && ys[1] - ys[0] > 2 ? ends("y", ys) : view.zoom.y } };
       },
       nearer: function (factor) {
         const middle = view.current || { x: (frame.x0 + frame.x1) / 2, y: (frame.y0 + frame.y1) / 2 };
-        const ends = function (place, from, to, centre) {
-          return [from, to].map(function (one) {
-            return place.invert(centre + (one - centre) * factor);
-          }).sort(function (a, b) { return a - b; });
+        const ends = function (axis, from, to) {
+          return limited(axis, [from, to].map(function (one) {
+            return frame[axis].invert(middle[axis] + (one - middle[axis]) * factor);
+          }).sort(function (a, b) { return a - b; }));
         };
-        view.zoom = { x: ends(x, frame.x0, frame.x1, middle.x),
-          y: ends(y, frame.y0, frame.y1, middle.y) };
+        view.zoom = { x: ends("x", frame.x0, frame.x1), y: ends("y", frame.y0, frame.y1) };
       },
       // The values that are now in the picture.
       table: function () {

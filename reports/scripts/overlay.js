@@ -135,9 +135,9 @@
     picks.slice().forEach(function (number, at) {
       const chip = element("button", "");
       chip.type = "button";
-      const swatch = element("span", "swatch");
-      swatch.style.background = "var(--run-" + at % 6 + ")";
-      chip.append(swatch, labels[at] + " \u00d7");
+      sfr.charts.swatch(sfr.charts.svg("svg", { width: 24, height: 12, "aria-hidden": true }, chip),
+        { number: at, line: "solid", marker: "run" }, 0, 6);
+      chip.append(" " + labels[at] + " \u00d7");
       chip.setAttribute("aria-label", "Put back " + labels[at]);
       chip.addEventListener("click", function () { sfr.pickRun(number, false); });
       line.append(chip);

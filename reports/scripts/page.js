@@ -10,6 +10,11 @@
     if (text !== undefined) node.textContent = text;
     return node;
   };
+  // The classes of a run's look: six colours, then the same with another edge (compare.css).
+  sfr.lookOf = function (number) {
+    var turn = Math.floor(number / 6) % 4;
+    return "run-" + number % 6 + (turn ? " turn-" + turn : "");
+  };
   // The address of the replies behind a number; `box` is the id of a reply browser.
   sfr.repliesAddress = function (box, filter) {
     return "#" + box + "?" + new URLSearchParams(filter);

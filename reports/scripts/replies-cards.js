@@ -1,7 +1,6 @@
 // Cards of the reply browser: the replies to a prompt, sides, columns at a glance, and its map.
 (function () {
   "use strict";
-  var COLOURS = 6;  // of runs, in page.css
   var SHORT = 90;
   var element = window.sfr.element;
   var text = window.sfr.text;
@@ -22,6 +21,10 @@
     var value = browser.value;
     var beside = browser.beside;
     var sides = browser.sides;
+    // In a comparison, runs of one group have its look.
+    var section = browser.box.closest("[data-sides]");
+    var numbers = section ? section.dataset.sides.split(" ").map(Number) : [];
+    function look(prompt) { return window.sfr.lookOf(numbers[prompt.run] || 0); }
     function who(prompt) { return data.personas[prompt.persona] || prompt.persona; }
     function about(prompt) { return [who(prompt), "T = " + prompt.temperature]; }
     function share(number) { return Math.round(100 * number) + " %"; }
@@ -84,7 +87,7 @@
       }));
     }
     function side(prompt, others) {
-      var part = element("div", several ? "side run-" + prompt.run % COLOURS : "side");
+      var part = element("div", several ? "side " + look(prompt) : "side");
       var count = { all: 0, marked: 0 };
       var items = replies(prompt, text.grams(texts(others)), count);
       var run = several ? data.runs[prompt.run] : "";
@@ -158,7 +161,7 @@
       article.append(columns(prompts.map(function (prompt) {
         var head = byRun ? data.runs[prompt.run] : who(prompt);
         var part = window.sfr.glance(prompt, head, browser.finder, link(prompt));
-        if (byRun) part.classList.add("run-" + prompt.run % COLOURS);
+        if (byRun) part.className += " " + look(prompt);
         return part;
       })));
       return article;

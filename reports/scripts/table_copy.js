@@ -6,7 +6,11 @@
   var TEX = { "&": "\\&", "%": "\\%", "#": "\\#", "_": "\\_", "$": "\\$", "{": "\\{", "}": "\\}",
     "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
     "±": "$\\pm$", "↑": "$\\uparrow$", "↓": "$\\downarrow$", "↕": "", "→": "$\\rightarrow$",
-    "<": "$<$", ">": "$>$", "−": "$-$", "▲": "$\\blacktriangle$", "▼": "$\\blacktriangledown$" };
+    "<": "$<$", ">": "$>$", "−": "$-$", "▲": "$\\blacktriangle$", "▼": "$\\blacktriangledown$", "–": "--" };
+  // Text as it stands in a LaTeX document.
+  sfr.latexText = function (text) {
+    return text.replace(/[&%#_${}\\~^±↑↓↕→<>−▲▼–]/g, function (sign) { return TEX[sign]; });
+  };
 
   function seen(row) { return !row.hidden; }
   function head(table) {
@@ -37,8 +41,7 @@
 
   function latex(table) {
     function text(cell) {
-      return sfr.cellText(cell)
-        .replace(/[&%#_${}\\~^±↑↓↕→<>−▲▼]/g, function (sign) { return TEX[sign]; }).trim();
+      return sfr.latexText(sfr.cellText(cell)).trim();
     }
     var body = rows(table), names = head(table).map(text);
     var width = Math.max(names.length, ...body.map(function (r) { return r.length; }));
@@ -54,11 +57,11 @@
   }
 
   // A spreadsheet runs a text that begins with one of = + - @, so such a text gets an apostrophe.
-  function field(text) {
+  sfr.csvField = function (text) {
     var runs = /^[=+\-@\t\r]/.test(text) && !/^[+-]?[\d.]+(e[+-]?\d+)?$/i.test(text);
     var safe = runs ? "'" + text : text;
     return /[",\n\r]/.test(safe) ? '"' + safe.replace(/"/g, '""') + '"' : safe;
-  }
+  };
   function csv(table) {
     var body = rows(table).filter(function (cells) { return cells.length > 1; });
     var names = head(table);
@@ -83,7 +86,7 @@
       }), function (i) { return (cells[i] && cells[i].dataset.low) || ""; },
       function (i) { return (cells[i] && cells[i].dataset.high) || ""; }));
     });
-    return lines.map(function (line) { return line.map(field).join(",") + "\r\n"; }).join("");
+    return lines.map(function (line) { return line.map(sfr.csvField).join(",") + "\r\n"; }).join("");
   }
 
   var FORMATS = { Markdown: markdown, LaTeX: latex, CSV: csv };

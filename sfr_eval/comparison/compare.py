@@ -7,7 +7,7 @@ comparison.pairs[0].suites[0].summary.headline
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -33,7 +33,8 @@ from sfr_eval.comparison.runs import ScoredRun, common
 from sfr_eval.comparison.similarity import ModelSimilarity, of_runs
 from sfr_eval.comparison.summary import summarise
 from sfr_eval.comparison.warnings import warnings
-from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.errors import UserError, nearest_names
+from sfr_eval.metrics.table import family_of
 from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.types import Cell
 from sfr_eval.util.assets import cache_folder
@@ -58,8 +59,8 @@ def compare_runs(
 
     Only the primary family is decided about; `primary` names its measures, as a PrimaryFamily or as
     `variety=embed_distance,quality=judge_rel`, and by default the suite or a rule does. `metrics`
-    are the ids to show. `margin` is the part of a metric's span below which a difference is small.
-    `similarity` adds how alike the models are, which needs the encoder.
+    are the ids to show, or families of them. `margin` is the part of a metric's span below which a
+    difference is small. `similarity` adds how alike the models are, which needs the encoder.
 
     Raises UserError for a folder that is not a scored run, and, unless `allow_mismatch`, for runs
     that differ in prompts, k, max_tokens or stop, suite or metric versions (signatures) or in the
@@ -224,13 +225,19 @@ def chosen_metrics(runs: Sequence[ScoredRun], wanted: Sequence[str] | None) -> d
     if wanted is None:
         return by_suite
     everywhere = {name for names in by_suite.values() for name in names}
+    chosen: set[str] = set()
     for name in wanted:
-        if name not in everywhere:
+        ids = {name} & everywhere or _of_family(name, everywhere)
+        if not ids:
             where = "both" if len(runs) == 2 else "all"
-            raise UserError(
-                f"--metrics {name}: not in {where} runs; {did_you_mean(name, everywhere)}"
-            )
-    return {suite: [name for name in names if name in wanted] for suite, names in by_suite.items()}
+            near = ", ".join(nearest_names(name, everywhere | set(map(family_of, everywhere))))
+            raise UserError(f"--metrics {name}: not in {where} runs; near it: {near}")
+        chosen |= ids
+    return {suite: [name for name in names if name in chosen] for suite, names in by_suite.items()}
+
+
+def _of_family(family: str, ids: Iterable[str]) -> set[str]:
+    return {one for one in ids if family_of(one) == family}
 
 
 def _other_k(different: Sequence[Mismatch], suite: str) -> bool:
@@ -243,7 +250,10 @@ def refusal(first: ScoredRun, second: ScoredRun, different: Sequence[Mismatch]) 
     """Return the message of an error about runs that may not be compared."""
     shown = "; ".join(str(mismatch) for mismatch in different[:5])
     more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
+    remedy = "make them alike"
+    if all(mismatch.what.startswith("metric ") for mismatch in different):
+        remedy = "measure both anew in the same way (sfr-eval score FOLDER)"
     return (
-        f"compare: {first.folder} and {second.folder} differ in {shown}{more}; make them alike, or "
+        f"compare: {first.folder} and {second.folder} differ in {shown}{more}; {remedy}, or "
         "pass --allow-mismatch to compare them anyway"
     )

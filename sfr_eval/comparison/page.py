@@ -33,6 +33,7 @@ from sfr_eval.comparison.tables import (
 from sfr_eval.comparison.terminal import beside
 from sfr_eval.metrics.table import direction, label, metric_info
 from sfr_eval.report import page
+from sfr_eval.report.columns import aligned
 from sfr_eval.report.figures import COLOURS, Figure
 from sfr_eval.report.replies import replies_address
 from sfr_eval.report.reply_browser import browser_over_runs
@@ -43,6 +44,9 @@ Drawn = Mapping[str, Mapping[str, Sequence[Figure]]]
 
 NAMED = 3
 """Runs that the title names."""
+
+TURNS = 4
+"""Edges that tell runs of one colour apart; the stylesheet has them."""
 
 _TONES = {"gain": "up", "loss": "down"}
 _BEST = {"variety": "most varied", "style": "most in style", "quality": "best"}
@@ -58,7 +62,7 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
         base=comparison.base,
         grouped=bool(comparison.groups),
         sides=[
-            {"name": side.name, "number": side.number % len(COLOURS), "base": side.base}
+            {"name": side.name, "look": look(side.number), "base": side.base}
             for side in sides_of(comparison)
         ],
         runs=list(_runs(comparison)),
@@ -71,6 +75,13 @@ def render(comparison: Comparison, drawn: Drawn) -> str:
             alpha=comparison.alpha, margin=comparison.margin, trainings=bool(comparison.groups)
         ),
     )
+
+
+def look(number: int) -> str:
+    """Return the classes of a run's colour and, after so many colours, of the dashes of its edge,
+    as the charts have them."""
+    turn, colour = divmod(number, len(COLOURS))
+    return f"run-{colour} turn-{turn % TURNS}" if turn else f"run-{colour}"
 
 
 def _title(names: Sequence[str]) -> str:
@@ -87,7 +98,7 @@ def _runs(comparison: Comparison) -> Iterator[dict[str, Any]]:
             "label": run.label,
             "name": run.name,
             "folder": str(run.folder),
-            "number": side % len(COLOURS),
+            "look": look(side),
             "group": comparison.names[side] if comparison.groups else "",
             "seed": "unknown" if run.identity.seed is None else run.identity.seed,
             "decoder": run.decoder,
@@ -110,6 +121,7 @@ def _section(
         "about": runs[0].suites[suite].about,
         "temperature": scores.temperature,
         "temperatures": temperatures,
+        "sides": [comparison.side_of(run.label) for run in runs],
         "board": _board(scores, box),
         "needs": needs(first),
         "tables": [
@@ -131,6 +143,10 @@ def _section(
 
 def _board(scores: Board, box: str) -> dict[str, Any]:
     at = {} if scores.temperature is None else {"temperature": scores.temperature}
+    columns = [
+        aligned([row.cells[place].value for row in scores.rows])
+        for place in range(len(scores.columns))
+    ]
     return {
         "replies": replies_address(box, **at),
         "has_best": any(cell.is_best for row in scores.rows for cell in row.cells),
@@ -147,16 +163,16 @@ def _board(scores: Board, box: str) -> dict[str, Any]:
         "rows": [
             {
                 "name": row.side.name,
-                "number": row.side.number % len(COLOURS),
+                "look": look(row.side.number),
                 "base": row.side.base,
                 "summary": row.summary,
                 "said": _said(row),
                 "cells": [
-                    _score(cell, column.role)
-                    for cell, column in zip(row.cells, scores.columns, strict=True)
+                    _score(cell, column.role, text=texts[number].text)
+                    for cell, column, texts in zip(row.cells, scores.columns, columns, strict=True)
                 ],
             }
-            for row in scores.rows
+            for number, row in enumerate(scores.rows)
         ],
     }
 
@@ -169,11 +185,11 @@ def _said(row: BoardRow) -> str:
     return said[:1].upper() + said[1:]
 
 
-def _score(cell: BoardCell, role: str) -> dict[str, Any]:
+def _score(cell: BoardCell, role: str, *, text: str) -> dict[str, Any]:
     row = cell.row
     return {
         "value": cell.value.value,
-        "text": cell.value.rounded(without="") if cell.value.value is not None else "-",
+        "text": text,
         "difference": _difference(row) if row is not None else None,
         "is_best": _BEST[role] if cell.is_best else "",
     }

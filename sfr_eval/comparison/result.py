@@ -12,6 +12,7 @@ from sfr_eval.comparison.group_estimates import GroupEstimate
 from sfr_eval.comparison.loss_of_variety import LossOfVariety
 from sfr_eval.comparison.matched import MatchedQuality
 from sfr_eval.comparison.mismatch import Mismatch
+from sfr_eval.comparison.notebook import comparison_html
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.comparison.similarity import ModelSimilarity
 from sfr_eval.comparison.summary import Summary
@@ -109,6 +110,10 @@ class Comparison:
         import pandas as pd
 
         return pd.DataFrame(list(self.records()))
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the verdicts, and a table of the primary family."""
+        return comparison_html(self)
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as plain mappings, labels of the runs first."""

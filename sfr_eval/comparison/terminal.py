@@ -106,6 +106,8 @@ def _table(comparison: Comparison, suite: str, *, used: int) -> _Table:
 def _best_fit(rows: Sequence[MetricRow], sides: Sequence[Side]) -> _Table:
     """Return the table with as much in it as fits: values, differences and intervals; values and
     differences; values. If the runs do not fit side by side, a row for each run."""
+    from rich.cells import cell_len
+
     heads = [side.name for side in sides], [letter(place) for place in range(len(sides))]
     scores = [row for row in rows if row.is_primary or row.metric in (LENGTH, CUT)]
     lines: list[str] = []
@@ -117,7 +119,7 @@ def _best_fit(rows: Sequence[MetricRow], sides: Sequence[Side]) -> _Table:
                 turned = [["", *names], *([role, *column[1:]] for role, column in columns)]
                 cells = [list(line) for line in zip(*turned, strict=True)]
             lines = _aligned(cells)
-            if max(map(len, lines)) <= _width():
+            if max(map(cell_len, lines)) <= _width():
                 return _Table(lines=lines, with_letters=bool(with_letters))
     return _Table(lines=lines, with_letters=True)
 
@@ -160,14 +162,19 @@ def _cell(one: SideValue, table_row: MetricRow, digits: int, *, detail: int) -> 
 
 def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
-    ]
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(_padded(line, widths)).rstrip() for line in cells]
+
+
+def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """Yield the cells of a line, filled up to columns of a terminal: a CJK character takes two."""
+    from rich.cells import cell_len
+
+    for place, (cell, width) in enumerate(zip(line, widths, strict=True)):
+        blanks = " " * (width - cell_len(cell))
+        yield blanks + cell if place else cell + blanks
 
 
 def letter(place: int) -> str:
@@ -220,8 +227,15 @@ def _sentences(comparison: Comparison, suite: str, *, with_letters: bool) -> Ite
 
 
 def _wrapped(text: str) -> list[str]:
+    from rich.cells import cell_len
+
+    wide = cell_len(text) - len(text)  # characters that take two columns
     return textwrap.wrap(
-        text, _width(), subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+        text,
+        max(WIDTH // 2, _width() - wide),
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 

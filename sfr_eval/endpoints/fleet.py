@@ -263,7 +263,7 @@ class Fleet:
             if all(other.closed for other in self._servers):
                 self._refusal = (
                     f"{server.url}: refuses every request ({problem}); what was answered is kept: "
-                    "mend the key, the account or the name of the model and repeat the command"
+                    "correct the key, the account or the name of the model and repeat the command"
                 )
                 raise ServersLost(self._refusal)
             log(f"warning: {server.url}: refuses every request ({problem}); not asked any more")
@@ -279,7 +279,7 @@ class Fleet:
         self._failed[prompt] = self._failed.get(prompt, 0) + 1
         if sum(self._failed.values()) >= _LOST_IN_A_ROW and len(self._failed) >= _FAILED_PROMPTS:
             raise ServersLost(
-                f"{self._servers[0].url}: refuses every request ({answer.error}); mend the "
+                f"{self._servers[0].url}: refuses every request ({answer.error}); correct the "
                 "settings or the server and repeat the same command"
             )
 

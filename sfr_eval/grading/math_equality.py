@@ -100,7 +100,7 @@ class Equality:
             self.close()
             raise RunError(
                 "math: the process that compares answers did not start; is sympy installed? "
-                "pip install sfr-eval[math]"
+                "pip install 'sfr-eval[math]'"
             )
         return process
 

@@ -11,6 +11,14 @@ from functools import cache
 from sfr_eval.metrics.families import FAMILIES, load_family
 from sfr_eval.metrics.metric import Metric, Pairs, PrimaryRole, Role
 
+_NEVER_NEGATIVE = frozenset(
+    {
+        *("length", "token_entropy", "fork_entropy", "lock_entropy"),
+        *("answer_entropy_ratio", "answer_coverage_ratio"),
+    }
+)
+"""Metrics whose range has no upper end."""
+
 HEADLINE_ROLES: tuple[Role, ...] = ("quality", "style", "variety", "inside", "facts")
 
 
@@ -27,6 +35,20 @@ def metric_table() -> Mapping[str, Metric]:
 def metric_info(metric: str) -> Metric | None:
     """Return the entry of an id; None if there is none. pass_at_5 has the entry pass_at_k."""
     return metric_table().get(metric) or metric_table().get(re.sub(r"_at_\d+$", "_at_k", metric))
+
+
+def possible(metric: str) -> tuple[float | None, float | None]:
+    """Return the smallest and the largest possible value of a metric; None where there is none."""
+    info = metric_info(metric)
+    if info is not None and info.range is not None:
+        return info.range
+    return (0.0, None) if metric in _NEVER_NEGATIVE else (None, None)
+
+
+def family_of(name: str) -> str:
+    """Return the family of a metric id; any other name as it is."""
+    info = None if name in FAMILIES else metric_info(name)
+    return name if info is None else info.family
 
 
 def point_of(metric: str) -> tuple[str, int] | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,7 +83,7 @@ def measure_generations(
     and for another number of prompts than of lists.
     """
     settings = settings or ScoreSettings()
-    _check(replies, prompts)
+    replies = _checked(replies, prompts)
     if prompts is None and settings.metrics is None:
         settings = settings.model_copy(update={"metrics": WITHOUT_PROMPTS})
     check_metrics(settings)
@@ -102,24 +102,40 @@ def measure_generations(
     return results.model_copy(update={"estimates": estimates})
 
 
-def _check(replies: Sequence[Sequence[str]], prompts: Sequence[str] | None) -> None:
+def _checked(replies: Any, prompts: Sequence[str] | None) -> list[list[str]]:
+    """Return the lists of replies as lists; any other sequences of texts, such as columns of a
+    DataFrame, are as good."""
     shape = "give a list of replies for each prompt: [[reply, reply], [reply, reply]]"
-    if isinstance(replies, str) or not replies:
-        raise UserError(f"diversity: no list of replies; {shape}")
+    if isinstance(replies, Mapping):
+        raise UserError(
+            "diversity: a mapping has no order of prompts; call "
+            "se.diversity(list(replies.values()), prompts=list(replies))"
+        )
+    if isinstance(replies, str) or not isinstance(replies, Iterable):
+        raise UserError(f"diversity: {type(replies).__name__} is not a list of replies; {shape}")
+    groups = []
     for place, group in enumerate(replies):
         if isinstance(group, str):
             raise UserError(f"diversity: replies[{place}] is a text, not a list of texts; {shape}")
+        if not isinstance(group, Iterable):
+            what = type(group).__name__
+            raise UserError(f"diversity: replies[{place}] is not a list of texts ({what}); {shape}")
+        groups.append(list(group))
+    for place, group in enumerate(groups):
         for number, text in enumerate(group):
             if not isinstance(text, str):
                 what = type(text).__name__
                 raise UserError(f"diversity: replies[{place}][{number}] is not a text ({what})")
-    if not any(replies):
+    if not groups:
+        raise UserError(f"diversity: the list is empty; {shape}")
+    if not any(groups):
         raise UserError(f"diversity: every list is empty; {shape}")
-    if prompts is not None and len(prompts) != len(replies):
+    if prompts is not None and len(prompts) != len(groups):
         raise UserError(
-            f"diversity: {len(prompts):,} prompts for {len(replies):,} lists of replies; give one "
+            f"diversity: {len(prompts):,} prompts for {len(groups):,} lists of replies; give one "
             "prompt for each list"
         )
+    return groups
 
 
 def _samples(replies: Sequence[Sequence[str]]) -> Iterator[Sample]:

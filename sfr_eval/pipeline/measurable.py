@@ -10,7 +10,7 @@ from sfr_eval.settings import ScoreSettings
 from sfr_eval.suites.suite import Suite
 from sfr_eval.util.assets import cache_folder
 
-_READ_NO_EMBEDDINGS = NEED_CHECKPOINT | {"code", "judge"}
+_READ_NO_EMBEDDINGS = NEED_CHECKPOINT | {"code", "math", "judge"}
 
 
 def check_suite_metrics(settings: ScoreSettings, suites: Sequence[Suite]) -> None:

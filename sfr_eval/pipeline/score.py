@@ -12,6 +12,7 @@ from sfr_eval.judges.panel import judge_and_record, open_judging, refuse_judged_
 from sfr_eval.pipeline.base_run import check_base_run
 from sfr_eval.pipeline.checkpoint import check_reward, forward_for
 from sfr_eval.pipeline.join_shards import join_folders
+from sfr_eval.pipeline.measurable import check_encoder
 from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import (
     check_metrics,
@@ -96,12 +97,15 @@ def score_models(
         name_files=name_files,
         fewest=fewest,
     )
+    runs: list[Scored] = []
     try:
-        runs = tuple(score(folder, settings) for folder in imported.folders)
+        for folder in imported.folders:
+            runs.append(score(folder, settings))
     except UserError:
-        remove_folders(imported.new)  # nothing was scored: leave no trace
+        for folders in reversed(imported.new):  # nothing was scored: leave no trace
+            remove_folders(folders)
         raise
-    return ScoredModels(runs=runs, parent=imported.parent)
+    return ScoredModels(runs=tuple(runs), parent=imported.parent)
 
 
 def score_paths(paths: Sequence[Path], settings: Mapping[str, Any], **options: Any) -> Scored:
@@ -159,6 +163,8 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     check_style_data(scoring, suites)
     check_reward(scoring, families(scoring, suites))
     check_references(scoring, suites)
+    if stored.imported is not None:  # else the run was checked before it was drawn
+        check_encoder(scoring, suites)
     if settings.get("base_run") is not None and scoring.base_run is not None:
         versions = {suite.id: suite.version for suite in suites}
         check_base_run(scoring.base_run, versions, output=folder.path)

@@ -1,13 +1,14 @@
 """The tables of a run beside its reference replies, or beside the run of its base model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sfr_eval.metrics.table import headlines
 from sfr_eval.report.cells import Cell, in_column, interval_cell
 from sfr_eval.report.columns import Number, aligned
 from sfr_eval.report.metric_names import metric_name
 from sfr_eval.report.numbers import Interval
+from sfr_eval.report.replies import replies_address
 from sfr_eval.report.row_counts import row_counts
 from sfr_eval.report.tables import Row
 from sfr_eval.store.against import AgainstRow, Opponent
@@ -26,9 +27,10 @@ class AgainstTable:
     others: tuple[Row, ...]
 
 
-def against(suite: SuiteResults) -> list[AgainstTable]:
+def against(suite: SuiteResults, *, box: str) -> list[AgainstTable]:
     """Return for the references and for the base model what is shown of the comparison: the primary
-    rows and the headline metrics at the temperature of these, and all other rows there."""
+    rows and the headline metrics at the temperature of these, and all other rows there. `box` is
+    the id of the reply browser that the run's values lead to."""
     first = {*headlines("quality", "style", "variety"), "length"}
     tables = []
     for one in suite.against:
@@ -43,15 +45,15 @@ def against(suite: SuiteResults) -> list[AgainstTable]:
                 name=one.name,
                 replies=one.replies,
                 counts=row_counts(one),
-                rows=_against_rows(shown),
-                others=_against_rows(others),
+                rows=_against_rows(shown, box=box),
+                others=_against_rows(others, box=box),
             )
         )
     return [table for table in tables if table.rows]
 
 
-def _against_rows(rows: Sequence[AgainstRow]) -> tuple[Row, ...]:
-    lines = [_against_cells(row) for row in rows]
+def _against_rows(rows: Sequence[AgainstRow], *, box: str) -> tuple[Row, ...]:
+    lines = [_against_cells(row, box=box) for row in rows]
     columns = (in_column(column) for column in zip(*lines, strict=True))
     return tuple(
         Row(
@@ -68,15 +70,17 @@ def _against_rows(rows: Sequence[AgainstRow]) -> tuple[Row, ...]:
     )
 
 
-def _against_cells(row: AgainstRow) -> list[Cell]:
+def _against_cells(row: AgainstRow, *, box: str) -> list[Cell]:
     """Return both values and the difference, with the decimals that its interval warrants."""
     difference = Interval(row.delta, row.low, row.high)
     delta = aligned([difference], signed=True)[0]
     decimals = len(delta.value.partition(".")[2])
-    values = [
+    base, run = (
         interval_cell(
             Interval(value), Number(value="-" if value is None else f"{value:.{decimals}f}")
         )
         for value in (row.first, row.second)
-    ]
-    return [*values, interval_cell(difference, delta)]
+    )
+    if row.temperature is not None:
+        run = replace(run, replies=replies_address(box, temperature=f"{row.temperature:g}"))
+    return [base, run, interval_cell(difference, delta)]

@@ -44,7 +44,8 @@ def how_to_compare(suite: SuiteResults) -> str:
 
 def _headline(suite: SuiteResults, t: float) -> str:
     if passed := suite.at(PASSED, t):
-        return f"{Interval.of(passed).percent()} of the programs pass at T = {t:g}"
+        share = Interval.of(passed).percent(without="")
+        return f"{share} of the programs pass at T = {t:g}"
     if meanings := suite.at(MEANINGS, t):
         number = Interval.of(meanings).rounded(without="")
         return f"{DRAW} replies to a prompt say {number} different things at T = {t:g}"
@@ -52,7 +53,7 @@ def _headline(suite: SuiteResults, t: float) -> str:
         number = Interval.of(distance).rounded(without="")
         return f"Two replies to a prompt lie {number} apart in meaning at T = {t:g}"
     if words := suite.at(WORDS, t):
-        number = Interval.of(words).percent()
+        number = Interval.of(words).percent(without="")
         return f"{number} of the word pairs in replies to a prompt are different at T = {t:g}"
     return f"Described at T = {t:g}"
 
@@ -72,10 +73,8 @@ def _sentences(suite: SuiteResults, t: float, repeated: Repetition | None) -> It
         yield from _repeated(repeated)
     relevant = suite.at("relevant_share", t)
     if relevant is not None:
-        yield (
-            f"{Interval.of(relevant).percent()} of the replies are recognised as answers to their "
-            "own question."
-        )
+        share = Interval.of(relevant).percent(without="")
+        yield f"{share} of the replies are recognised as answers to their own question."
 
 
 def _repeated(repeated: Repetition) -> Iterator[str]:

@@ -2,28 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from sfr_eval.metrics.table import direction, label, metric_info
+from sfr_eval.metrics.table import direction, label, metric_info, possible
 from sfr_eval.report.charts.chart import Axis, Direction, Point
 from sfr_eval.types import Estimate
 
 TEMPERATURE = "temperature"
 """Charts over temperature share this cursor."""
-
-_NEVER_NEGATIVE = frozenset(
-    {
-        *("length", "token_entropy", "fork_entropy", "lock_entropy"),
-        *("answer_entropy_ratio", "answer_coverage_ratio"),
-    }
-)
-"""Metrics whose range has no upper end."""
-
-
-def possible(metric: str) -> tuple[float | None, float | None]:
-    """Return the smallest and the largest possible value of a metric; None where there is none."""
-    info = metric_info(metric)
-    if info is not None and info.range is not None:
-        return info.range
-    return (0.0, None) if metric in _NEVER_NEGATIVE else (None, None)
 
 
 def better(metric: str) -> Direction:

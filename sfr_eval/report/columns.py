@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_high
 
-from sfr_eval.report.numbers import Interval, decimals
+from sfr_eval.report.numbers import Interval, decimals, fixed
 
 _LOPSIDED = 0.15  # of the half-width: the most by which ± misplaces an end
 _NO_WIDTH = 1e-12
@@ -56,7 +56,7 @@ def _half(cell: Interval) -> float | None:
 def _number(cell: Interval, digits: int, sign: str) -> Number:
     if cell.value is None:
         return Number(value="-")
-    value, half = _fixed(cell.value, digits, sign), _half(cell)
+    value, half = fixed(cell.value, digits, sign), _half(cell)
     if half is None or half <= _NO_WIDTH * max(1.0, abs(cell.value)):
         return Number(value=value)
     assert cell.low is not None
@@ -67,13 +67,7 @@ def _number(cell: Interval, digits: int, sign: str) -> Number:
     shown, reach = round(cell.value, digits), round(half, digits)
     inside = least <= shown - reach and shown + reach <= most
     if abs((cell.value - low) - half) > _LOPSIDED * half or not inside:
-        return Number(value=value, interval=f"[{_fixed(low, digits)}, {_fixed(high, digits)}]")
+        return Number(value=value, interval=f"[{fixed(low, digits)}, {fixed(high, digits)}]")
     if not reach:
-        return Number(value=value, interval=f"± <{_fixed(10.0**-digits, digits)}")
-    return Number(value=value, interval=f"± {_fixed(half, digits)}")
-
-
-def _fixed(value: float, digits: int, sign: str = "") -> str:
-    """Return a number without the minus of a zero."""
-    rounded = round(value, digits)
-    return f"{0.0 if rounded == 0 else rounded:{sign if rounded else ''}.{digits}f}"
+        return Number(value=value, interval=f"± <{fixed(10.0**-digits, digits)}")
+    return Number(value=value, interval=f"± {fixed(half, digits)}")

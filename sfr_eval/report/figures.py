@@ -20,6 +20,7 @@ from sfr_eval.report.charts.fonts import families
 from sfr_eval.report.charts.labels import obstacles
 from sfr_eval.report.charts.looks import COLOURS as COLOURS
 from sfr_eval.report.charts.looks import QUIET as QUIET
+from sfr_eval.report.charts.looks import short_name
 from sfr_eval.report.charts.static import draw, label_points, legend_entries, name_series, texts
 from sfr_eval.util.assets import report_file
 from sfr_eval.util.untrusted import spreadsheet_row
@@ -137,7 +138,10 @@ def _write_legend(sheet: "Sheet", entries: Mapping[str, "Artist"]) -> None:
     renderer = sheet.canvas.get_renderer()  # type: ignore[attr-defined]
     for columns in range(len(entries), 0, -1):
         legend = sheet.legend(
-            list(entries.values()), list(entries), loc="outside lower center", ncols=columns
+            list(entries.values()),
+            [short_name(name) for name in entries],
+            loc="outside lower center",
+            ncols=columns,
         )
         if legend.get_window_extent(renderer).width <= sheet.bbox.width or columns == 1:
             return

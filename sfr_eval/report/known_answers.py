@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sfr_eval.report.numbers import Interval, number, p_text
+from sfr_eval.report.replies import replies_address
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate
 
@@ -94,7 +95,10 @@ def _parts(suite: SuiteResults, t: float) -> list[str]:
     notes = suite.notes_of(VALID)
     summary, rows = notes.answer_laws.get(f"{t:g}", {}), notes.answers.get(f"{t:g}", [])
     valid, covers = suite.at(VALID, t), suite.at(COVERAGE, t)
-    parts = [f"{Interval.of(valid).percent()} of the replies are valid answers"] if valid else []
+    parts = []
+    if valid:
+        share = Interval.of(valid).percent(without="")
+        parts.append(f"{share} of the replies are valid answers")
     if covers and covers.value is not None and summary.get("fair_coverage") is not None:
         parts.append(
             f"they cover {100 * covers.value:.0f} % of what is valid, where fair draws would cover "
@@ -137,14 +141,23 @@ def name_of(row: Mapping[str, Any]) -> str:
     return f"{row['query']}/{row['persona']}" if row["persona"] else str(row["query"])
 
 
-def table(suite: SuiteResults) -> list[dict[str, Any]]:
-    """Return for each temperature a row of texts for each prompt; [] if no answers are known."""
+def table(suite: SuiteResults, *, box: str) -> list[dict[str, Any]]:
+    """Return for each temperature a row of texts for each prompt; [] if no answers are known. `box`
+    is the id of the reply browser that rows lead to."""
     if not known(suite):
         return []
     return [
-        {"temperature": float(t), "rows": [_texts(row) for row in rows]}
+        {
+            "temperature": float(t),
+            "rows": [_texts(row) | {"replies": _address(row, box=box, t=t)} for row in rows],
+        }
         for t, rows in suite.notes_of(VALID).answers.items()
     ]
+
+
+def _address(row: Mapping[str, Any], *, box: str, t: str) -> str:
+    place = {key: row[key] for key in ("query", "persona") if row[key]}
+    return replies_address(box, temperature=t, **place)
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, Any]:

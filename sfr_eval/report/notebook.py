@@ -48,7 +48,7 @@ def _board(suite: SuiteResults) -> "Markup":
         for card in board.cards
     ]
     heads = (f"{suite.title}, T = {board.temperature:g}", "metric", "value (95 %)", "difference")
-    return _table(heads, rows)
+    return html_table(heads, rows)
 
 
 def estimates_html(estimates: Iterable[Estimate]) -> str:
@@ -62,7 +62,7 @@ def estimates_html(estimates: Iterable[Estimate]) -> str:
         )
         for row in estimates
     ]
-    return _table(("metric", "value (95 %)", "prompts", "k"), rows)
+    return html_table(("metric", "value (95 %)", "prompts", "k"), rows)
 
 
 def headline_estimates(estimates: Sequence[Estimate]) -> list[Estimate]:
@@ -72,7 +72,8 @@ def headline_estimates(estimates: Sequence[Estimate]) -> list[Estimate]:
     return [rows[name] for name in shown_metrics(list(rows))] or list(rows.values())
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> "Markup":
+def html_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> "Markup":
+    """Return a table with one row of heads."""
     from markupsafe import Markup
 
     head = Markup("").join(Markup("<th>{}</th>").format(text) for text in heads)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sfr_eval.metrics.table import metric_info
+from sfr_eval.metrics.table import possible
 from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.results import LengthSlope
 from sfr_eval.types import Estimate
@@ -39,9 +39,9 @@ class Interval:
             return cls(source["value"], source["low"], source["high"])
         if not isinstance(source, Estimate):
             return cls(source.value, source.low, source.high)
-        info = metric_info(source.metric)
-        interval = cls(source.value, source.low, source.high, source.n)
-        return replace(interval, possible=info.range) if info and info.range else interval
+        low, high = possible(source.metric)
+        ends = (-math.inf if low is None else low, math.inf if high is None else high)
+        return cls(source.value, source.low, source.high, source.n, possible=ends)
 
     def text(self, spec: str = ".3g", *, ends: str = "") -> str:
         """Return `0.371 [0.36, 0.382]`, the value alone without an interval, `-` without a value.
@@ -81,17 +81,26 @@ class Interval:
         shown, reach = round(value, digits), round(half, digits)
         inside = least <= shown - reach and shown + reach <= most
         if abs((value - low) - half) > _LOPSIDED * half or half > abs(value) or not inside:
-            return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}{note}"
-        return f"{value:.{digits}f} ± {half:.{digits}f}{unit}{note}"
+            ends = ", ".join(fixed(end, digits) for end in (low, high))
+            return f"{fixed(value, digits)} [{ends}]{unit}{note}"
+        return f"{fixed(value, digits)} ± {half:.{digits}f}{unit}{note}"
 
-    def percent(self) -> str:
-        """Return a share as `57 ± 3 %`, with an interval within 0 to 100."""
-        return replace(self, possible=(0.0, 1.0)).rounded(scale=100, unit=" %")
+    def percent(self, *, without: str = " (no interval)") -> str:
+        """Return a share as `57 ± 3 %`, with an interval within 0 to 100; `without` as of
+        `rounded`."""
+        share = replace(self, possible=(0.0, 1.0))
+        return share.rounded(scale=100, unit=" %", without=without)
 
     def _same(self) -> str:
         if self.queries is None:
             return " (no spread)"
         return " (1 query)" if self.queries == 1 else f" (the same in all {self.queries} queries)"
+
+
+def fixed(value: float, digits: int, sign: str = "") -> str:
+    """Return a number with so many decimals, without the minus of a zero."""
+    rounded = round(value, digits)
+    return f"{0.0 if rounded == 0 else rounded:{sign if rounded else ''}.{digits}f}"
 
 
 def number(value: float | None, spec: str = ".3g") -> str:

@@ -6,14 +6,13 @@ interval, in place of a panel with one point for each.
 
 from collections.abc import Mapping, Sequence
 
-from sfr_eval.metrics.table import label, metric_info
+from sfr_eval.metrics.table import label, metric_info, possible
 from sfr_eval.report.axes import (
     TEMPERATURE,
     band,
     better,
     metric_axis,
     points,
-    possible,
     temperature_axis,
 )
 from sfr_eval.report.charts.chart import (

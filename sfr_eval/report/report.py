@@ -4,6 +4,7 @@ Nothing is computed here that is not in results.json or a count of stored sample
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,6 @@ def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, A
         facts=run_facts(manifest),
         about=list(_about(manifest)),
         parts=parts,
-        replies_address=replies_address,
         rules=list(dict.fromkeys(rule for part in parts for rule in rules(part["suite"]))),
         settings=list(_flat(_settings(manifest))),
         metrics=[_definition(metric, results) for metric in metrics],
@@ -153,10 +153,11 @@ def _section(
         "statuses": tables.statuses(read),
         "tables": tables.by_persona(suite, read, box=box),
         "all_metrics": tables.all_metrics(suite, box=box),
-        "against": against_tables.against(suite),
+        "against": against_tables.against(suite, box=box),
         "probe": tables.facts(suite.notes_of("style_accuracy")),
         "code": pass_at_k.code(suite),
-        "answers": known_answers.table(suite),
+        "answers": known_answers.table(suite, box=box),
+        "replies_address": partial(replies_address, box),
         "judges": tables.judges(suite),
     }
 

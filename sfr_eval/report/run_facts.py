@@ -48,7 +48,10 @@ def run_facts(manifest: Manifest) -> RunFacts:
 
 
 def _weights(manifest: Manifest) -> str:
-    """Return the short hash of the weights; "" where the fingerprint is not one."""
+    """Return the short hash of the weights; "" where the fingerprint is none of weights: that of
+    imported generations is of their text."""
+    if manifest.imported is not None:
+        return ""
     digest = manifest.model.fingerprint.rpartition(":")[2]
     hexadecimal = len(digest) >= HASH and set(digest.lower()) <= set("0123456789abcdef")
     return digest[:HASH] if hexadecimal else ""

@@ -154,13 +154,13 @@ def _candidates(role: ScoreRole, ids: list[str]) -> list[str]:
 
 def _how(suite: SuiteResults, t: float, role: ScoreRole) -> str:
     """Return why there is no number for a role, or what gives one."""
+    if role == "variety" and suite.samples < 2:
+        return "needs two replies to a prompt: --samples 2 or more"
     for metric in _candidates(role, suite.metrics):
         estimate = suite.estimates.get((metric, t, ""))
         if estimate is not None and estimate.reason:
             return f"undefined: {estimate.reason}"
     if role == "variety":
-        if suite.samples < 2:
-            return "needs two replies to a prompt: --samples 2 or more"
         return "add semantic to --metrics, or lexical where there is no encoder"
     if role == "style":
         return "add style to --metrics" if suite.personas else "the suite has no personas"

@@ -22,26 +22,25 @@ def similarity(suite: SuiteResults) -> list[Figure]:
         return []
     temperatures = list(measured)
     middle = suite.middle_temperature
-    shown = temperatures.index(middle) if middle in measured else len(temperatures) // 2
-    personas = measured[temperatures[shown]].personas
+    shown = middle if middle in measured else temperatures[len(temperatures) // 2]
+    personas = measured[shown].personas
+    alike = {t: one for t, one in measured.items() if one.personas == personas}
     names = tuple(suite.personas.get(persona, persona) for persona in personas)
     chart = HeatMap(
         title="Similarity of replies",
         rows=names,
         columns=names,
         frames=tuple(
-            Frame(label=f"T = {t:g}", cells=one.matrix, temperature=t)
-            for t, one in measured.items()
-            if one.personas == personas
+            Frame(label=f"T = {t:g}", cells=one.matrix, temperature=t) for t, one in alike.items()
         ),
-        shown=shown,
-        order=clustered(measured[temperatures[shown]].matrix),
+        shown=list(alike).index(shown),
+        order=clustered(measured[shown].matrix),
         row_replies=tuple({"persona": persona} for persona in personas),
     )
     return [
         Figure(
             title=chart.title,
-            description=_description(measured[temperatures[shown]].matrix, temperatures[shown]),
+            description=_description(measured[shown].matrix, shown),
             rows=[row for t, one in measured.items() for row in _rows(suite, t, one)],
             chart=chart,
             size=SQUARE,

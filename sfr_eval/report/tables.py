@@ -93,7 +93,7 @@ def by_persona(suite: SuiteResults, samples: Sequence[Sample], *, box: str) -> l
 
     reference = _reference(suite)
     if not suite.personas and not suite.slices:
-        lines = [line(f"T = {t:g}", t) for t in suite.temperatures] + reference
+        lines = [line(f"T\u00a0=\u00a0{t:g}", t) for t in suite.temperatures] + reference
         return [Table(temperature=None, groups=_grouped({"": lines}))]
     tables = []
     for t in suite.temperatures:

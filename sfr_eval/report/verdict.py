@@ -254,28 +254,31 @@ def _comparison(suite: SuiteResults, t: float) -> Iterator[str]:
         model, reference = suite.at(metric, t), suite.truth_of(metric)
         return (Interval.of(model), Interval.of(reference)) if model and reference else None
 
-    if distinct := both("distinct_valid"):
+    # An interval without width has nothing behind its value here: in the middle of a sentence a
+    # note would hide what is said, and the tables have it.
+    if (distinct := both("distinct_valid")) and suite.samples > 1:
+        model, reference = (one.rounded(without="") for one in distinct)
         yield (
-            f"At T = {t:g} this model gives {distinct[0].rounded()} different valid answers "
-            f"out of {suite.samples}; the reference distribution gives {distinct[1].rounded()}."
+            f"At T = {t:g}, {suite.samples} replies to a prompt hold {model} different valid "
+            f"answers (reference {reference})."
         )
     if valid := both(QUALITY):
-        yield (
-            f"At T = {t:g}, {valid[0].percent()} of its replies are valid "
-            f"(reference {valid[1].percent()})."
-        )
+        model, reference = (one.percent(without="") for one in valid)
+        yield f"At T = {t:g}, {model} of its replies are valid (reference {reference})."
     if style := both(STYLE):
+        model, reference = (one.percent(without="") for one in style)
         yield (
-            f"Its replies are recognised as the requested persona in {style[0].percent()} of cases "
-            f"(reference {style[1].percent()}, chance {100 * chance(suite):.0f} %): style "
+            f"Its replies are recognised as the requested persona in {model} of cases "
+            f"(reference {reference}, chance {100 * chance(suite):.0f} %): style "
             f"{_call_words(suite, STYLE, t)}."
         )
     measure = variety_measure(suite, t)
     if variety := both(measure):
         replies = "Two valid replies" if measure == VALID_VARIETY else "Two replies"
+        model, reference = (one.rounded(without="") for one in variety)
         yield (
-            f"{replies} to one prompt lie {variety[0].rounded()} apart in meaning "
-            f"(reference {variety[1].rounded()}): variety {_call_words(suite, measure, t)}."
+            f"{replies} to one prompt lie {model} apart in meaning "
+            f"(reference {reference}): variety {_call_words(suite, measure, t)}."
         )
 
 
@@ -299,14 +302,15 @@ def _description(suite: SuiteResults, t: float) -> Iterator[str]:
             top = f"; the labelled replies themselves reach {100 * held_out:.0f} %"
         if style.low is not None and style.low <= floor:
             close = " This is not more than chance."
+        share = Interval.of(style).percent(without="")
         yield (
-            f"At T = {t:g} its replies are recognised as the requested persona in "
-            f"{Interval.of(style).percent()} of cases (chance {100 * floor:.0f} %{top}).{close}"
+            f"At T = {t:g} its replies are recognised as the requested persona in {share} of "
+            f"cases (chance {100 * floor:.0f} %{top}).{close}"
         )
         if synthetic := synthetic_style(suite):
             yield synthetic
     if passed := suite.at(PASSED, t):
-        share = Interval.of(passed).percent()
+        share = Interval.of(passed).percent(without="")
         what = "a program passes all tests"
         if MAJORITY in suite.metrics:
             what = "a final answer is right"

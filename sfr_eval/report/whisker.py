@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from sfr_eval.metrics.table import metric_info
+from sfr_eval.metrics.table import possible
 from sfr_eval.report.numbers import bounds
 from sfr_eval.types import Estimate
 
@@ -35,14 +35,13 @@ def whisker(estimate: Estimate, *, reference: Estimate | None = None) -> Whisker
         return None
     value, low, high = bounds(estimate)
     ends = [low, high] + ([reference.value] if reference and reference.value is not None else [])
-    info = metric_info(estimate.metric)
-    possible = info.range if info is not None else None
-    if possible is not None and possible[1] - possible[0] <= 1:
-        left, right = possible
+    least, most = possible(estimate.metric)
+    if least is not None and most is not None and most - least <= 1:
+        left, right = least, most
     else:
         left, right = 0.0 - _round_end(-min(0.0, *ends)), _round_end(max(0.0, *ends))
-    if possible is not None:
-        left, right = max(left, possible[0]), min(right, possible[1])
+        left = left if least is None else max(left, least)
+        right = right if most is None else min(right, most)
     if left >= right:
         return None
 

@@ -55,7 +55,7 @@ def read_headlines(file: Path) -> Headlines:
         text = b"[" + b",".join(_rows(raw)) + b"]"
         estimates = _ESTIMATES.validate_json(text)
     except (ValidationError, ValueError, RecursionError):
-        raise UserError(f"{file}: damaged") from None
+        raise UserError(f"{file}: damaged; measure the run anew with sfr-eval score") from None
     return Headlines(estimates=tuple(row for row in estimates if row.value is not None))
 
 

@@ -23,7 +23,7 @@ def index_lines(index: Index) -> Iterator[str]:
     yield runs + (f": {', '.join(counts)}" if counts else "")
     for row in index.rows:
         if row.status == "damaged":
-            yield f"  damaged: {row.problem}"
+            yield f"  {row.problem}"
     for history in index.histories:
         yield from _history_lines(history)
 

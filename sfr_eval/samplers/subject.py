@@ -375,7 +375,7 @@ def _check_installed(name: str) -> None:
     if engine.package and importlib.util.find_spec(engine.package) is None:
         raise UserError(
             f"--engine {name}: the package {engine.package} is not installed; "
-            f"pip install sfr-eval[{engine.extra}]"
+            f"pip install 'sfr-eval[{engine.extra}]'"
         )
 
 

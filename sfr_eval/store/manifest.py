@@ -235,6 +235,8 @@ class Manifest(Record):
         manifest = cls.find(folder)
         if manifest is None and (folder / SWEEP).exists():
             raise UserError(f"{folder}: a sweep; name one of the runs in it")
+        if manifest is None and not folder.exists():
+            raise UserError(f"{folder}: no such folder")
         if manifest is None:
             raise UserError(f"{folder}: no manifest.json; not a run folder")
         return manifest

@@ -128,7 +128,7 @@ def load(folder: Path, settings: CodeSettings, *, suite: str) -> MathProblems:
     settings.refuse_all_but(("data", "release"), suite=suite)
     if importlib.util.find_spec("sympy") is None:
         raise UserError(
-            f"--suite {suite}: the package `sympy` is not installed; pip install sfr-eval[math]"
+            f"--suite {suite}: the package `sympy` is not installed; pip install 'sfr-eval[math]'"
         )
     if settings.data is None:
         release = settings.release or "math-500"

@@ -1,5 +1,6 @@
 """pytest tests/commands/test_generations.py"""
 
+import csv
 import json
 import random
 from collections.abc import Sequence
@@ -96,6 +97,40 @@ def test_wrong_files_say_what_is_wrong(tmp_path: Path) -> None:
     code, output = compare(broken)
     assert code != 0
     assert "broken.jsonl" in output
+
+
+def test_families_are_measured_without_the_encoder(tmp_path: Path) -> None:
+    file = write(tmp_path / "g.jsonl", MODELS)
+    for names, compared in (
+        ("text,lexical", {"length", "distinct_2"}),
+        ("distinct_2", {"distinct_2"}),
+    ):
+        out = tmp_path / names
+        code, output = compare(file, "-o", out, "--metrics", names)
+        assert code == 0, output
+        results = json.loads((out / "base" / "results.json").read_text())["estimates"]
+        assert "embed_distance" not in {row["metric"] for row in results}
+        metrics = {row["metric"] for row in csv.DictReader((out / "metrics.csv").open())}
+        assert metrics & {"length", "distinct_2", "embed_distance"} == compared
+    code, output = compare(file, "--metrics", "lexicl")
+    assert code != 0
+    assert "did you mean `lexical`?" in output
+
+
+def test_a_missing_encoder_names_the_way_out(tmp_path: Path) -> None:
+    file = write(tmp_path / "g.jsonl", MODELS)
+    code, output = compare(file, "--encoder", "./none", "-o", tmp_path / "out")
+    assert code != 0
+    assert "--encoder ./none: no such folder" in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_left_of_files_that_cannot_be_measured(tmp_path: Path) -> None:
+    file = write(tmp_path / "g.jsonl", MODELS)
+    arguments = ("score", file, "-o", tmp_path / "out", "--encoder", "nobody/no-such-encoder")
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert "no-such-encoder" in str(result.exception)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_is_no_run_folder(tmp_path: Path) -> None:

@@ -58,3 +58,10 @@ def test_steps_are_stated_or_found(source: Path, tmp_path: Path) -> None:
     }
     with pytest.raises(UserError, match="--step base: not PATTERN=N"):
         run(str(tmp_path), "--step", "base")
+
+
+def test_a_step_that_no_run_has_is_a_warning(source: Path, tmp_path: Path) -> None:
+    copy_run(source, tmp_path / "base")
+    result = run(str(tmp_path), "--step", "bse=3", "--step", "base=0")
+    assert "warning: --step bse=3: takes effect on no run" in result.stderr
+    assert "base=0" not in result.stderr

@@ -103,7 +103,7 @@ def test_the_scoreboard_has_a_row_for_each_run(page: Page, comparison: Compariso
 
 def test_one_table_has_all_runs(page: Page, comparison: Comparison) -> None:
     heads = texts(page, f"{TABLE} thead th")
-    assert [head.split()[0] for head in heads] == ["Metric", *NAMES]
+    assert [head.split()[0].rstrip("⇅") for head in heads] == ["Metric", *NAMES]
     row = next(row for pair, row in comparison.rows if pair.second == "dpo" and row.role)
     cells = f"{TABLE} tr[data-metric='{row.metric}'] td"
     values = page.run(
@@ -184,7 +184,7 @@ def test_axe_finds_nothing_serious(page: Page, file: Path, dark: bool) -> None:
     page.look(width=1400, dark=dark)
     page.open(file.as_uri())
     page.run("document.querySelectorAll('details').forEach(e => { e.open = true; })")
-    for part in (".board", ".cases", "details.warnings", "details.pair"):
+    for part in (".board", ".cases", "details.warnings", "details.pair", ".browser"):
         assert violations(page, within=part) == []
 
 
@@ -213,3 +213,18 @@ def test_three_seeds_of_four_methods_are_four_columns(
     assert all(one.get("band") for one in chart if not one.get("thin"))
     assert page.troubles == []
     page.close()
+
+
+def test_runs_of_one_colour_differ_in_their_edges(page: Page) -> None:
+    edges = page.run(
+        "[...document.querySelectorAll('.board tbody .side-name')].map(one => {"
+        " const style = getComputedStyle(one);"
+        " return style.borderLeftColor + ' ' + style.borderLeftStyle; })"
+    )
+    assert len(edges) == len(set(edges)) == 8
+    for place in (".differences thead .side-name", ".browser .sides .side"):
+        looks = page.run(
+            f"[...document.querySelectorAll({json.dumps(place)})].slice(6, 8)"
+            ".map(one => one.className)"
+        )
+        assert ["run-0 turn-1" in looks[0], "run-1 turn-1" in looks[1]] == [True, True]

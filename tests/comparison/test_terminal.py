@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from sfr_eval.comparison.compare import compare_runs
 from sfr_eval.comparison.terminal import letter, show_comparison
@@ -103,3 +104,14 @@ def test_json_keeps_its_keys(runs: list[Path], capsys: pytest.CaptureFixture[str
 
 def test_letters_go_on_after_z() -> None:
     assert [letter(place) for place in (0, 25, 26)] == ["A", "Z", "A2"]
+
+
+def test_wide_characters_take_two_columns(
+    runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = lines([runs[0], runs[2]], capsys, ("基准", "中文模型"))
+    head = next(line for line in shown if line.endswith("中文模型"))
+    marked = next(line for line in shown if line.startswith("self_bleu_4_fixed ↓"))
+    assert marked.endswith(" -")
+    assert cell_len(head) == cell_len(marked)
+    assert max(map(cell_len, shown)) <= 80

@@ -1,5 +1,10 @@
-from itertools import combinations
+"""pytest tests/pipeline/test_generations.py"""
 
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from sfr_eval.errors import UserError
@@ -43,17 +48,28 @@ def test_the_order_of_prompts_and_replies_is_free() -> None:
         assert value == pytest.approx(values(GREETINGS)[metric]), metric
 
 
+def test_columns_of_a_table_are_lists_of_replies() -> None:
+    column = pd.Series(
+        [np.array(group, dtype=object) for group in GREETINGS], index=["c", "a", "b"]
+    )
+    same: Any = column
+    assert values(same) == values(GREETINGS)
+
+
 @pytest.mark.parametrize(
     ("replies", "message"),
     [
-        ([], "no list of replies"),
-        ("abc", "no list of replies"),
+        ([], "the list is empty"),
+        ("abc", "str is not a list of replies"),
+        (5, "int is not a list of replies"),
+        ([["a"], None], r"replies\[1\] is not a list of texts \(NoneType\)"),
+        ({"hi": ["a"]}, r"prompts=list\(replies\)"),
         (["a", "b"], r"replies\[0\] is a text, not a list of texts"),
         ([["a"], [1]], r"replies\[1\]\[0\] is not a text \(int\)"),
         ([[], []], "every list is empty"),
     ],
 )
-def test_another_shape_is_refused(replies: list[list[str]], message: str) -> None:
+def test_another_shape_is_refused(replies: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         measure_generations(replies, settings=LEXICAL)
 

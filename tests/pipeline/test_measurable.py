@@ -44,7 +44,7 @@ def test_an_encoder_that_is_not_there_is_named_if_it_is_needed(
         with pytest.raises(UserError, match=r"--encoder .*no such folder"):
             check_encoder(settings, suites)
     check_encoder(gone, [words])
-    check_encoder(gone.model_copy(update={"metrics": ("text", "code")}), [meanings])
+    check_encoder(gone.model_copy(update={"metrics": ("text", "code", "math")}), [meanings])
     check_encoder(ScoreSettings(), [meanings])
     find_spec = importlib.util.find_spec
 

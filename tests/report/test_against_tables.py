@@ -22,7 +22,7 @@ def test_primary_and_headline_rows_come_before_the_others() -> None:
         AgainstRow(metric="length", temperature=0.5, delta=1.0),
     )
     one = Against(kind="base model", name="base", temperature=1.0, rows=rows)
-    (table,) = against(suite(against={"persona": (one,)}))
+    (table,) = against(suite(against={"persona": (one,)}), box="replies-1")
     assert table.counts.startswith("better in 0 of 1 primary rows, worse in 1")
     assert [row.name for row in table.rows] == ["embed_distance", "length"]
     assert [row.name for row in table.others] == ["ead_3"]
@@ -30,7 +30,14 @@ def test_primary_and_headline_rows_come_before_the_others() -> None:
     assert [cell.text for cell in first.cells] == ["0.40", "0.30", "-0.10 ± 0.05"]
     assert first.further == ("1", "16", "less varied")
     assert [cell.value for cell in table.rows[1].cells] == [30.0, 36.25, 6.25]
+    assert [cell.replies for cell in first.cells] == ["", "#replies-1?temperature=1", ""]
 
 
 def test_a_comparison_without_rows_has_no_table() -> None:
-    assert against(suite(against={"persona": (Against(kind="references", name="people"),)})) == []
+    assert (
+        against(
+            suite(against={"persona": (Against(kind="references", name="people"),)}),
+            box="replies-1",
+        )
+        == []
+    )

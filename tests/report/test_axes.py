@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sfr_eval.report.axes import band, better, metric_axis, points, possible
+from sfr_eval.metrics.table import possible
+from sfr_eval.report.axes import band, better, metric_axis, points
 from tests.support.report_data import estimate
 
 

@@ -68,7 +68,9 @@ def test_few_draws_and_few_valid_ones_decide_nothing() -> None:
     assert "No departure found in 30 prompts, but many replies are not" in invalid.headline
     none = measured(k=3, limit=4, solve=0.0)
     assert finding(none).headline.startswith("Most replies are not valid answers")
-    assert known_answers.table(none)[0]["rows"][0]["cells"][3] == "-"
+    row = known_answers.table(none, box="replies-1")[0]["rows"][0]
+    assert row["cells"][3] == "-"
+    assert row["replies"] == f"#replies-1?temperature=1&query={row['name']}"
 
 
 def test_the_page_and_the_terminal_say_it(
@@ -85,7 +87,7 @@ def test_the_page_and_the_terminal_say_it(
     assert "They depart from equal chances in 0 of 18 prompts" in printed
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "No departure from the stated law found in 30 prompts" in page
-    assert '<th scope="row">uniform-primary-colour</th>' in page
+    assert '&amp;query=uniform-primary-colour">uniform-primary-colour</a></th>' in page
 
 
 def test_suites_without_answers_have_no_verdict() -> None:
@@ -101,4 +103,4 @@ def test_suites_without_answers_have_no_verdict() -> None:
         similarity={},
     )
     assert not known_answers.known(bare)
-    assert known_answers.table(bare) == []
+    assert known_answers.table(bare, box="replies-1") == []

@@ -54,9 +54,11 @@ def test_a_share_has_no_end_outside_0_to_100(value: float, half: float) -> None:
 def test_the_range_of_a_metric_bounds_its_interval() -> None:
     wide = replace(estimate("style_accuracy", 0.571, 2.9), n=2)
     assert Interval.of(wide).rounded() == "0.57 [0.00, 1.00] (2 queries)"
-    assert Interval.of(replace(wide, metric="length")).rounded().startswith("0.57 [-2.33, 3.47]")
+    assert Interval.of(replace(wide, metric="length")).rounded().startswith("0.57 [0.00, 3.47]")
+    assert Interval.of(replace(wide, metric="reward")).rounded().startswith("0.57 [-2.33, 3.47]")
     near = replace(estimate("style_accuracy", 0.8855, 0.1165), n=20)
     assert Interval.of(near).rounded(without="") == "0.89 [0.77, 1.00]"
+    assert Interval(0.1, -0.02, 0.4).rounded(without="") == "0.1 [0.0, 0.4]"  # no minus of a zero
 
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

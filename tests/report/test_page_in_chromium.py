@@ -206,6 +206,37 @@ def test_the_print_is_whole(page: Page) -> None:
     )
 
 
+def test_a_card_leads_to_the_replies_behind_its_number(page: Page) -> None:
+    links = {
+        role: page.run(f"document.querySelector('[data-role={role}] .value a').hash")
+        for role in ("variety", "style", "quality")
+    }
+    assert links == {
+        "variety": "#replies-1?temperature=1&sort=repetition",
+        "style": "#replies-1?temperature=1",
+        "quality": "#replies-1?temperature=1&sort=quality",
+    }
+    page.run("document.querySelector('[data-role=quality] .value a').click()")
+    page.run("new Promise(done => setTimeout(done, 30))")
+    assert said(page).startswith("Showing 12 of 15 prompts at T = 1, lowest quality first")
+
+
+def test_a_temperature_stands_beside_the_tools_of_its_table(page: Page) -> None:
+    place = "(function (e) { var r = e.getBoundingClientRect(); return (r.top + r.bottom) / 2; })"
+    cases = ".cases:has([aria-label^='Numbers at temperature'])"
+    tools = page.run(
+        f'{place}([...document.querySelectorAll("{cases} .tools")]'
+        ".find(e => e.offsetParent !== null).querySelector('.menu'))"
+    )
+    assert abs(page.run(f'{place}(document.querySelector("{cases} select"))') - tools) < 4
+
+
+def test_the_groups_of_a_table_keep_their_names_in_print(page: Page) -> None:
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    page.print()
+    assert shown(page, "button.fold") > 1
+
+
 def test_without_storage_the_theme_lasts_as_long_as_the_page(page: Page) -> None:
     page.run("Storage.prototype.setItem = function () { throw new Error('forbidden'); }")
     page.set("select.choose-theme", "dark")

@@ -1,6 +1,7 @@
 from sfr_eval.report.run_facts import run_facts
 from sfr_eval.store.manifest import (
     Identity,
+    ImportFacts,
     Manifest,
     ModelFacts,
     PlannedSuite,
@@ -37,3 +38,13 @@ def test_what_is_unknown_is_left_out() -> None:
     assert list(
         run_facts(Manifest(name="x", model=ModelFacts(fingerprint=""), identity=_UNKNOWN)).parts
     ) == ["x"]
+
+
+def test_imported_generations_have_no_weights() -> None:
+    manifest = Manifest(
+        name="x",
+        model=ModelFacts(fingerprint="text:0123456789abcdef"),
+        identity=_UNKNOWN,
+        imported=ImportFacts(files=("replies.jsonl",)),
+    )
+    assert run_facts(manifest).weights == ""

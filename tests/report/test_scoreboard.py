@@ -66,6 +66,9 @@ def test_what_was_not_measured_says_how_to_get_it() -> None:
     assert [place.role for place in board.places] == ["variety", "style", "quality", "length"]
     (missing,) = board.missing
     assert (missing.role, missing.how) == ("quality", "undefined: no reply with text")
+    lexical = {("self_bleu_4_fixed", 1.0, ""): estimate("self_bleu_4_fixed", None)}
+    single = replace(suite(), samples=1, estimates=lexical)
+    assert scoreboard(single, temperature=1.0).missing[0].how.startswith("needs two replies")
     bare = replace(suite(), samples=1, estimates={})
     assert {place.role: place.how for place in scoreboard(bare, temperature=1.0).missing} == {
         "variety": "needs two replies to a prompt: --samples 2 or more",

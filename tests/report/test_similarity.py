@@ -1,6 +1,7 @@
 """pytest tests/report/test_similarity.py"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sfr_eval.report.charts.chart import HeatMap
@@ -48,6 +49,15 @@ def test_the_order_is_that_of_the_middle_temperature() -> None:
     assert drawn.order == clustered(BLOCKS)
     assert drawn.frames[drawn.shown].label == "T = 1"
     assert [frame.temperature for frame in drawn.frames] == [0.2, 1.0, 1.6]
+
+
+def test_temperatures_with_other_personas_are_left_out() -> None:
+    """The one that comes first is still T = 1, though it moved up."""
+    three = Similarity(personas=("a", "b", "c"), matrix=tuple(row[:3] for row in BLOCKS[:3]))
+    of = suite({0.2: BLOCKS, 1.0: BLOCKS})
+    drawn = chart(replace(of, similarity={**of.similarity, 0.2: three}))
+    assert [frame.label for frame in drawn.frames] == ["T = 1"]
+    assert drawn.shown == 0
 
 
 def test_a_cell_leads_to_the_replies_of_its_persona() -> None:

@@ -23,6 +23,12 @@ def test_an_interval_does_not_leave_the_scale() -> None:
     assert drawing.high == 100
 
 
+def test_a_length_is_not_below_nothing() -> None:
+    drawing = whisker(estimate("length", 11.0, 11.1))
+    assert drawing is not None
+    assert (drawing.left, drawing.low) == (0, 0)
+
+
 def test_nothing_is_drawn_of_nothing() -> None:
     assert whisker(estimate("length", None)) is None
     assert whisker(estimate("length", 0.0, None)) is None

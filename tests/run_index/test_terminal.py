@@ -18,7 +18,7 @@ def test_history_says_where_it_began_and_ended(source: Path, tmp_path: Path) -> 
     (tmp_path / "broken" / "manifest.json").write_text("{")
     lines = list(index_lines(index(tmp_path)))
     assert lines[0] == "7 runs: 1 damaged, 6 complete"
-    assert lines[1].startswith("  damaged: ")
+    assert "broken/manifest.json: damaged; restore it" in lines[1]
     at = lines.index("persona: ROUGE-L of two replies ↓ over steps, T = 1")
     assert lines[at + 1] == "  sft ▁▂▄▇██  0: 0.20 [0.18, 0.23] -> 1,600: 0.45 [0.43, 0.48]"
     assert all(len(line) <= 80 for line in lines[2:])

@@ -37,7 +37,7 @@ class Imported:
 
     folders: Sequence[RunFolder]
     parent: Path  # of several models' folders; of one, its folder
-    new: Sequence[Path]  # folders that had to be created
+    new: Sequence[Sequence[Path]]  # folders that had to be created for each
 
 
 def foreign_files(paths: Sequence[Path]) -> list[Path]:
@@ -96,8 +96,9 @@ def import_runs(
     readers = [reader_of(source, fields) for source in sources]
     kinds = sorted({reader.name for reader in readers})
     if len(kinds) > 1:
+        listed = ", ".join(map(str, files))
         raise UserError(
-            f"score: the files are of different kinds ({', '.join(kinds)}); import one kind"
+            f"{listed}: different kinds of files ({', '.join(kinds)}); name those of one kind"
         )
     named = suite or readers[0].own_suite(sources[0])
     loaded, prompts = _prompts(named, code=code, fields=fields)
@@ -156,13 +157,13 @@ def import_runs(
         ).model_copy(update={"config": config})
         given = given_of([reply for reading in part for reply in reading.replies], samples)
         runs.append((manifest, samples, given))
-    new: list[Path] = []
+    new: list[list[Path]] = []
     folders = []
     for path, (manifest, samples, given) in zip(_paths(parent, list(models)), runs, strict=True):
         made, created = _sealed(path, manifest, samples, loaded if named is None else None)
         write_given(made.path, given)
         folders.append(made)
-        new += created
+        new.append(created)
     return Imported(folders=folders, parent=parent, new=new)
 
 

@@ -9,7 +9,10 @@ from sfr_eval.report.charts.chart import Axis
 _ROOM = 0.06
 """Of the axis, at each end that is not the end of what is possible."""
 _LEAST = 0.02
-"""Numbers nearer to each other than this, in parts of their size, count as the same."""
+"""Numbers nearer to each other than this, in parts of their size, count as the same; on an axis
+that has an end, in parts of half a unit if that is more."""
+_NOTHING = 1e-12
+"""A smaller number counts as 0."""
 
 
 def clip(value: float, axis: Axis) -> float:
@@ -30,7 +33,8 @@ def limits(values: Iterable[float], axis: Axis) -> tuple[float, float]:
     if axis.log and low > 0:
         room = _ROOM * (math.log(high) - math.log(low)) or 0.1
         return low * math.exp(-room), high * math.exp(room)
-    scale = max(abs(low), abs(high), 0.5)
+    scale = max(abs(low), abs(high), 0.5 if axis.possible[1] is not None else 0.0)
+    scale = 1.0 if scale < _NOTHING else scale
     if high - low < _LEAST * scale:
         low, high = low - (0.1 if low > 0 else 0.02) * scale, high + 0.1 * scale
     else:

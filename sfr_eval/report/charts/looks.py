@@ -14,6 +14,19 @@ _DASHES = ((), (5, 2), (1.5, 2), (6, 2, 1.5, 2), (9, 3), (3, 1.5, 1, 1.5))
 """Lengths of dash and gap in points, one for each round of the colours."""
 
 
+_LONGEST = 40
+"""Characters of a name in a static drawing; the page has it in full."""
+
+
+def short_name(name: str, *, most: int = _LONGEST) -> str:
+    """Return a name, without its middle where it would leave the drawing no room: names of
+    checkpoints differ at their ends."""
+    if len(name) <= most:
+        return name
+    end = (most - 1) // 2
+    return f"{name[: most - 1 - end]}\N{HORIZONTAL ELLIPSIS}{name[-end:]}"
+
+
 def colour_of(series: Series) -> str:
     """Return the colour of a series."""
     if series.quiet:

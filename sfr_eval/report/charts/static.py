@@ -19,7 +19,7 @@ from sfr_eval.report.charts.chart import (
 )
 from sfr_eval.report.charts.labels import Label, Obstacles, Place, ends_first, put
 from sfr_eval.report.charts.limits import clip, limits
-from sfr_eval.report.charts.looks import colour_of, line_of, marker_of
+from sfr_eval.report.charts.looks import colour_of, line_of, marker_of, short_name
 from sfr_eval.report.charts.plane import pair
 from sfr_eval.report.charts.static_forest import draw_forest
 from sfr_eval.report.charts.static_heat import draw_heat
@@ -212,7 +212,8 @@ def legend_series(chart: Chart) -> list[Series]:
             for name, number, marker in sorted(looks, key=lambda look: look[1])
         ]
     else:
-        series = list({one.name: one for one in flat(chart).series if one.name}.values())
+        named = [one for one in flat(chart).series if one.name and (one.points or one.band)]
+        series = list({one.name: one for one in named}.values())
     return series if len(series) > 1 else []
 
 
@@ -244,11 +245,14 @@ def _name(series: Series, ax: "Axes", places: Mapping[Place, Series]) -> Label:
         left, right = sorted(ax.get_xlim())
         steps = (0.98, 0.02, 0.75, 0.5, 0.25)
         anchors = [(left + part * (right - left), series.points[0].y) for part in steps]
-        return Label(text=series.name, anchors=anchors)
+        return Label(text=short_name(series.name), anchors=anchors)
     ends = [(point.x, point.y) for point in (series.points[-1], series.points[0])]
     others = [place for place, one in places.items() if one is not series]
     return Label(
-        text=series.name, anchors=ends, rim=0 if series.marker == "star" else 4, others=others
+        text=short_name(series.name),
+        anchors=ends,
+        rim=0 if series.marker == "star" else 4,
+        others=others,
     )
 
 
@@ -273,8 +277,10 @@ def texts(chart: Chart) -> Sequence[str]:
     if isinstance(chart, HeatMap):
         return (chart.title, *chart.rows, *chart.columns)
     if isinstance(chart, ForestChart):
-        return [row.label for row in chart.rows] + [one.name for one in legend_series(chart)]
+        rows = [text for row in chart.rows for text in (row.label, row.part)]
+        return [chart.title, chart.axis, *rows, *(one.name for one in legend_series(chart))]
     series = [one.name for one in chart.series]
     axes = [flat(chart).x, flat(chart).y]
     ticks = [text for axis in axes for _, text in axis.ticks]
-    return [chart.title, *series, *(axis.label for axis in axes), *ticks]
+    labels = [point.label for one in flat(chart).series for point in one.points]
+    return [chart.title, *series, *(axis.label for axis in axes), *ticks, *labels]

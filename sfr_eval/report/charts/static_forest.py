@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sfr_eval.report.charts.chart import ForestChart, ForestMark, ForestRow, Series
-from sfr_eval.report.charts.looks import QUIET, colour_of, marker_of
+from sfr_eval.report.charts.looks import QUIET, colour_of, marker_of, short_name
 from sfr_eval.report.numbers import Interval
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def draw_forest(chart: ForestChart, ax: "Axes") -> None:
         ax.axvline(0, color="#222222", linewidth=0.8)
     else:
         ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
-    names = [f"{row.label}{_WORDS[row.direction]}" for row in chart.rows]
+    names = [f"{short_name(row.label, most=60)}{_WORDS[row.direction]}" for row in chart.rows]
     ticks = [*zip(places, names, strict=True), *headings]
     ax.set_yticks([at for at, _ in ticks], [text for _, text in ticks])
     for tick, (_, text) in zip(ax.get_yticklabels(), ticks, strict=True):

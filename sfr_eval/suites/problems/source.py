@@ -44,7 +44,7 @@ class HubData:
         if importlib.util.find_spec("datasets") is None:
             raise UserError(
                 f"--suite {suite}: the package `datasets` is not installed; "
-                "pip install sfr-eval[code], or pass --data FILE"
+                "pip install 'sfr-eval[code]', or pass --data FILE"
             )
         try:
             return self._load()

@@ -270,6 +270,13 @@ def texts(page: Page, selector: str) -> list[str]:
 def press_menu(page: Page, title: str, action: str) -> None:
     """Open the menu of a chart and click one of its actions."""
     page.click(page.place(f"{chart(title)} .chart-menu summary"))
-    page.run("new Promise(done => setTimeout(done, 50))")
-    number = texts(page, f"{chart(title)} .chart-actions button").index(action)
+    buttons = f"{chart(title)} .chart-actions button"
+    page.run(
+        f"""(async function () {{
+          for (let i = 0; i < 300 && !document.querySelector({buttons!r}); i += 1) {{
+            await new Promise(requestAnimationFrame);
+          }}
+        }})()"""
+    )
+    number = texts(page, buttons).index(action)
     page.click(page.place(f"{chart(title)} .chart-actions button:nth-child({number + 1})"))

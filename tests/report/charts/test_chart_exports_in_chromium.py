@@ -75,8 +75,8 @@ def test_csv_follows_the_chosen_axes(page: Page, folder: Path, suite: SuiteResul
 def test_csv_of_the_other_kinds(page: Page, folder: Path) -> None:
     rows = table(page, folder, "Similarity", "similarity.csv")
     assert len(rows) == 9
-    assert list(rows[1].values()) == ["pirate", "sergeant", "0.41"]
-    assert rows[2]["value"] == ""  # undefined is empty, never 0
+    assert list(rows[5].values()) == ["pirate", "sergeant", "0.41"]
+    assert rows[3]["value"] == ""  # undefined is empty, never 0
     rows = table(page, folder, "Differences at T = 1", "differences-at-t-1.csv")
     assert list(rows[4].values()) == ["Other", "Length", "sft", "12", "11.95", "12.05", "longer"]
     assert rows[3]["difference to base"] == ""
@@ -129,11 +129,11 @@ def test_markdown_is_a_table(page: Page) -> None:
     assert page.clipboard().splitlines() == [
         "**Similarity, T = 0.4** (95 % intervals)",
         "",
-        "|  | pirate | sergeant | butler |",
+        "|  | butler | pirate | sergeant |",
         "|---|---:|---:|---:|",
-        "| pirate | 0.91 | 0.41 | \u2013 |",
-        "| sergeant | 0.42 | 0.92 | 0.43 |",
-        "| butler | 0.30 | 0.44 | 0.93 |",
+        "| butler | 0.93 | 0.30 | 0.44 |",
+        "| pirate | \u2013 | 0.91 | 0.41 |",
+        "| sergeant | 0.43 | 0.42 | 0.92 |",
     ]
 
 

@@ -166,3 +166,23 @@ def test_a_page_of_30_charts_opens_in_half_a_second(chromium: Browser, tmp_path:
     assert page.run("document.querySelectorAll('.chart').length") > 0
     assert 0.01 < main_thread(page) - before < 0.5
     page.close()
+
+
+def test_figures_fill_their_rows(chromium: Browser, tmp_path: Path) -> None:
+    axis = Axis(label="")
+    series = (Series(name="", number=0, points=(Point(x=1.0, y=1.0),)),)
+    made = [XYChart(title=f"{n}", x=axis, y=axis, series=series) for n in range(16)]
+    file = tmp_path / "rows.html"
+    file.write_text(chart_page(made), encoding="utf-8")
+    tab = chromium.page()
+    tab.look(width=1400)
+    tab.open(file.as_uri())
+    plots = "[...document.querySelectorAll('.plots > .plot')]"
+    for count in range(16, 1, -1):
+        ends = tab.run(f"{plots}.map(e => [e.offsetTop, e.offsetLeft, e.offsetWidth])")
+        rows = [[one for one in ends if one[0] == top] for top in sorted({one[0] for one in ends})]
+        assert len(rows) == -(-count // (3 if count < 7 else 4))
+        right = [row[-1][1] + row[-1][2] for row in rows]
+        assert max(right) - min(right) < 2, (count, rows)
+        tab.run(f"{plots}.pop().remove()")
+    tab.close()

@@ -4,6 +4,8 @@ Numbers are those of a real results.json."""
 
 from pathlib import Path
 
+import pytest
+
 from sfr_eval.store.results import SuiteResults
 from tests.report.charts.conftest import chart, draw_all, place, press_menu, texts, tip, view
 from tests.support.chromium import Page
@@ -190,6 +192,10 @@ def test_the_reader_chooses_both_axes_of_the_plane(page: Page, suite: SuiteResul
 
 def test_the_heat_map_has_temperature_order_and_values(page: Page) -> None:
     title = "Similarity"
+    names = f"{view(title)}.marks.slice(0, 3).map(one => one.names[1])"
+    assert page.run(names) == ["butler", "pirate", "sergeant"]  # alike together, as in the files
+    page.set(f"{chart(title)} label:nth-child(3) select", "suite")
+    assert page.run(names) == ["pirate", "sergeant", "butler"]
     page.move(place(page, title, 1))
     assert tip(page, title)[:3] == ["pirate and sergeant", "0.41", "T = 0.4"]
     page.set(f"{chart(title)} input", "1")
@@ -202,8 +208,6 @@ def test_the_heat_map_has_temperature_order_and_values(page: Page) -> None:
     page.set(f"{chart(title)} label:nth-child(2) select", "all")
     assert texts(page, f"{chart(title)} .chart-scale") == ["0.100", "0.93"]
     page.set(f"{chart(title)} label:nth-child(3) select", "like")
-    names = page.run(f"{view(title)}.marks.slice(0, 3).map(one => one.names[1])")
-    assert names == ["butler", "pirate", "sergeant"]
     page.move((1, 1))
     page.run(f"document.querySelector('{chart(title)} > svg').focus()")
     page.press("ArrowRight")
@@ -214,11 +218,11 @@ def test_the_heat_map_has_temperature_order_and_values(page: Page) -> None:
 
 
 def test_a_click_on_a_cell_opens_its_replies(page: Page) -> None:
-    page.click(place(page, "Similarity", 1))
+    page.click(place(page, "Similarity", 5))
     assert page.run("location.hash") == (
         "#replies-1?persona=pirate&temperature=0.4&beside=persona%3Asergeant"
     )
-    page.click(place(page, "Similarity", 0))
+    page.click(place(page, "Similarity", 4))
     assert page.run("location.hash") == "#replies-1?persona=pirate&temperature=0.4"
 
 
@@ -286,3 +290,51 @@ def test_a_finger_shows_a_value_and_its_link(page: Page) -> None:
     assert page.run("location.hash") == ""
     page.tap(page.place(f"{chart(CURVES)} .chart-tip a"))
     assert page.run("location.hash") == "#replies-1?temperature=0.4"
+
+
+@pytest.mark.parametrize("key", ["+", "-"])
+def test_a_key_that_is_held_neither_freezes_nor_loses_the_chart(page: Page, key: str) -> None:
+    title = "embed_distance"
+    page.run(f"document.querySelector('{chart(title)} > svg').focus()")
+    page.press(key, times=80)
+    zoom = page.run(f"{view(title)}.zoom")
+    if key == "-":
+        assert zoom == {}
+    else:
+        low, high = zoom["x"]
+        assert 0 < high - low < 1e-5
+    assert not page.run(f"/NaN|Infinity/.test({view(title)}.svg.outerHTML)")
+
+
+def test_the_box_keeps_its_mark_when_others_go(page: Page) -> None:
+    title = "embed_distance"
+    page.move(place(page, title, 4))
+    before = tip(page, title)
+    page.run(f"{view(title)}.hidden.add('model'), sfr.charts.draw({view(title)})")
+    assert tip(page, title)[:2] == before[:2]
+    page.run(f"{view(title)}.hidden.delete('model')")
+
+
+def test_axes_of_any_numbers_have_ticks_that_fit(page: Page) -> None:
+    ticks = "sfr.charts.ticks({}).map(one => one[1])"
+    assert page.run(ticks.format("1e-9, 1e6, 5, true")) == [
+        "1e-9", "0.000001", "0.001", "1", "1000", "1000000",
+    ]  # fmt: skip
+    assert page.run(ticks.format("1, 40, 6, true")) == ["1", "2", "5", "10", "20"]
+    assert page.run(ticks.format("1, 1, 5")) == ["1"]
+    assert page.run("sfr.charts.extent({possible: [1, null]}, [])") == [1, 2]
+    assert page.run("sfr.charts.extent({}, [0, 0])") == [-0.1, 0.1]
+    low, high = page.run("sfr.charts.extent({}, [1e-9, 2e-9])")
+    assert (low, high) == pytest.approx((0.94e-9, 2.06e-9))
+
+
+def test_rows_without_an_axis_in_common_are_not_sorted(page: Page) -> None:
+    """The values of a single run have units of their own; differences are in parts of a span."""
+    orders = """(function (base) {
+      const row = { label: "Length", metric: "length", part: "", marks: [] };
+      const figure = document.querySelectorAll("figure[data-chart]")[0];
+      sfr.drawChart(figure, { kind: "forest", title: "Values", base: base, rows: [row, row, row] });
+      return figure.querySelectorAll(".chart-controls select").length;
+    })(%s)"""
+    assert page.run(orders % "''") == 0
+    assert page.run(orders % "'base'") == 1

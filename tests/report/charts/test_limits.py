@@ -28,6 +28,17 @@ def test_equal_numbers_have_room_around_them() -> None:
     assert limits([1.0, 1.0], SHARE) == pytest.approx((0.9, 1.0))
 
 
+@pytest.mark.parametrize("size", [1e-9, 1e-3, 1e6])
+def test_without_an_end_the_size_of_numbers_does_not_matter(size: float) -> None:
+    low, high = limits([size, 2 * size], Axis(label=""))
+    assert (low / size, high / size) == pytest.approx((0.94, 2.06))
+
+
+def test_zeros_have_room_around_them() -> None:
+    low, high = limits([0.0, 0.0], Axis(label="", possible=(0.0, None)))
+    assert low == 0.0 < high
+
+
 def test_an_axis_of_nothing_is_from_0_to_1() -> None:
     low, high = limits([], Axis(label=""))
     assert low < 0 < 1 < high

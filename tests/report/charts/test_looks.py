@@ -1,7 +1,14 @@
 """pytest tests/report/charts/test_looks.py"""
 
 from sfr_eval.report.charts.chart import Series
-from sfr_eval.report.charts.looks import COLOURS, QUIET, colour_of, line_of, marker_of
+from sfr_eval.report.charts.looks import (
+    COLOURS,
+    QUIET,
+    colour_of,
+    line_of,
+    marker_of,
+    short_name,
+)
 
 
 def series(number: int, **look: object) -> Series:
@@ -28,3 +35,11 @@ def test_a_quiet_series_is_grey_and_a_star_a_star() -> None:
 
 def test_ten_personas_with_colours_have_ten_markers() -> None:
     assert len({marker_of(series(number, colour="#123456")) for number in range(10)}) == 10
+
+
+def test_a_long_name_keeps_both_ends() -> None:
+    assert short_name("a" * 40) == "a" * 40
+    name = "/runs/a-long-experiment/with-many-words/checkpoint-1200"
+    assert short_name(name) == "/runs/a-long-experim\N{HORIZONTAL ELLIPSIS}rds/checkpoint-1200"
+    assert len(short_name(name)) == 40
+    assert short_name("abcdefgh", most=5) == "ab\N{HORIZONTAL ELLIPSIS}gh"

@@ -175,3 +175,17 @@ def test_a_band_alone_is_a_patch_in_the_legend() -> None:
     ax = axes_of_one(figure(run(0, 0.5, 0.5), run(1, 0.6, 0.6), run(2, 0.7, 0.7), chance))
     (legend,) = ax.figure.legends
     assert [type(key).__name__ for key in legend.legend_handles][-1] == "Rectangle"
+
+
+def test_a_run_without_a_value_is_not_named() -> None:
+    """Its metric may be undefined at every temperature."""
+    series = tuple(
+        Series(name=name, number=number, points=points)
+        for number, (name, points) in enumerate(
+            (("a", (Point(x=0.2, y=0.1), Point(x=1.0, y=0.9))), ("b", ()))
+        )
+    )
+    chart = XYChart(title="", x=Axis(label="temperature"), y=Axis(label=""), series=series)
+    ax = axes_of_one(Figure(title="", description="", rows=[], chart=chart))
+    assert [text.get_text() for text in ax.texts] == []
+    assert legend_series(chart) == []

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sfr_eval.report.charts.chart import Frame, HeatMap
+from sfr_eval.report.charts.static_heat import short
 from sfr_eval.report.figures import Figure
 from tests.support.drawn import axes_of_one
 
@@ -29,6 +30,17 @@ def squares(ax: Any) -> dict[str, int]:
         for patch in ax.patches
         if patch.get_fill() and patch.get_facecolor()[3]
     }
+
+
+@pytest.mark.filterwarnings("error")
+def test_long_names_leave_room_for_the_cells() -> None:
+    names = tuple(f"{letter * 60} of a checkpoint {letter}" for letter in "ab")
+    cells = ((1.0, 0.2), (0.2, 1.0))
+    frame = Frame(label="T = 1", cells=cells)
+    chart = HeatMap(title="", rows=names, columns=names, frames=(frame,), shown=0)
+    ax = axes_of_one(Figure(title="", description="", rows=[], chart=chart))
+    assert ax.get_window_extent().width > 60
+    assert all(len(tick.get_text()) == 24 for tick in ax.get_yticklabels())
 
 
 def test_each_temperature_has_its_own_colour_scale() -> None:
@@ -56,6 +68,34 @@ def test_an_undefined_cell_is_empty() -> None:
     ax = heat(((1.0, None), (None, 0.5)))
     assert sorted(text.get_text() for text in ax.texts) == [".50", "1.00"]
     assert sum(squares(ax).values()) == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "most", "text"),
+    [
+        (0.412, 0.9, ".41"),
+        (-0.412, 0.9, "-.41"),
+        (-0.001, 0.9, ".00"),
+        (12.34, 45.6, "12.3"),
+        (123.4, 456.0, "123"),
+        (2.6e-9, 4e-9, "3e-9"),
+        (1.2e6, 3e6, "1e6"),
+        (0.0, 0.0, ".00"),
+    ],
+)
+def test_a_number_of_any_size_fits_its_cell(number: float, most: float, text: str) -> None:
+    assert short(number, most=most) == text
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_map_without_values_has_no_cells() -> None:
+    assert squares(heat(((None, None), (None, None)))) == {}
+
+
+def test_equal_values_have_the_middle_colour() -> None:
+    (colour,) = squares(heat(((0.5, 0.5), (0.5, 0.5))))
+    middle = squares(heat(((0.0, 0.51), (0.51, 1.0))))
+    assert colour in middle
 
 
 @pytest.mark.parametrize(("count", "written"), [(10, 100), (11, 0)])

@@ -71,7 +71,7 @@ def test_help_and_errors_reach_the_terminal(tmp_path: Path) -> None:
         ["-m", "sfr_eval", "run", "--model", "./nowhere", "--suite", "persona"], tmp_path
     )
     assert screen.code == 2
-    assert screen.last_line == "sfr-eval: --model ./nowhere: no such folder"
+    assert screen.lines[-1] == "sfr-eval: --model ./nowhere: no such folder"
     assert "Traceback" not in screen.text
 
 

@@ -97,7 +97,7 @@ def test_with_json_the_verdict_goes_to_stderr(
 def test_no_line_is_wider_than_the_terminal(run: RunFolder, columns: int) -> None:
     screen = in_terminal(["-c", SHOW], run.path.parent, columns=columns)
     assert screen.code == 0
-    assert max(map(len, screen.text.splitlines())) <= columns
+    assert max(map(len, screen.lines)) <= columns
     assert "embed_distance" in screen.text
 
 
@@ -113,8 +113,8 @@ def test_colour_is_for_terminals_alone(run: RunFolder) -> None:
 
 def test_a_pipe_has_the_same_table_in_80_columns(run: RunFolder) -> None:
     piped = in_pipe(["-c", SHOW], run.path.parent, COLUMNS="80").stdout
-    screen = in_terminal(["-c", SHOW], run.path.parent).text
-    assert piped.splitlines() == [line.rstrip() for line in screen.splitlines()]
+    screen = in_terminal(["-c", SHOW], run.path.parent)
+    assert piped.splitlines() == [line.rstrip() for line in screen.lines]
 
 
 def test_a_run_ends_with_its_path_and_draws_a_bar(tmp_path: Path) -> None:

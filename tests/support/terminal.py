@@ -29,10 +29,11 @@ class Shown:
         return ESCAPES.sub("", self.raw).replace("\r", "")
 
     @property
-    def last_line(self) -> str:
-        """What its last line shows, without what was erased there."""
-        line = self.raw.removesuffix("\r\n").rpartition("\n")[2]
-        return ESCAPES.sub("", line.rpartition("\x1b[2K")[2]).replace("\r", "")
+    def lines(self) -> list[str]:
+        """What stands there in the end, line by line: without what was erased, such as bars."""
+        rows = self.raw.replace("\r\n", "\n").split("\n")
+        last = [row.rpartition("\x1b[2K")[2] for row in rows]
+        return [ESCAPES.sub("", row).replace("\r", "") for row in last if row]
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -149,10 +149,13 @@ def _headline(
     parts = []
     subject = _variety(variety, matched)
     if subject:
-        beside = _beside(rows.get("quality"), quality)
-        # "at matched quality at equal quality" would read as a slip.
-        joint = ", " if "at matched quality" in subject and beside.startswith("at ") else " "
-        parts.append(f"{subject}{joint}{beside}")
+        row = rows.get("quality")
+        beside = _beside(row, quality)
+        if "at matched quality" in subject and beside.startswith("at ") and row is not None:
+            # "at matched quality at equal quality" would read as a slip.
+            words, bracket, note = beside.removeprefix("at ").partition(" (")
+            beside = f"with {words} {_place(row)}{bracket}{note}"
+        parts.append(f"{subject} {beside}")
     elif quality in ("higher", "lower"):
         measure = "quality" if _trusted(rows.get("quality")) else "relevance"
         parts.append(f"{measure} {quality}")

@@ -81,7 +81,9 @@ def test_opposite_calls_at_matched_quality_are_both_said() -> None:
         row("variety", "gain"),
         row("quality", "equal"),
     )
-    assert "more varied at T = 1, less varied at matched quality" in found.headline
+    assert found.headline.endswith(
+        "more varied at T = 1, less varied at matched quality with equal quality at T = 1"
+    )
     assert found.tone == "unsure"
 
 

@@ -41,6 +41,7 @@ def test_a_temperature_that_vllm_would_lift_is_refused(low: float) -> None:
 
 
 def test_temperatures_are_sorted_and_each_is_there_once() -> None:
+    assert load(temperatures=0.7).temperatures == (0.7,)
     assert load(temperatures="1.0,0.6,1.0").temperatures == (0.6, 1.0)
     assert load(temperatures="0,2").temperatures == (0.0, 2.0)  # both bounds are in
     spec = SuiteSpec(id="s", version="1", title="s", metrics=("text",), temperatures="1,0.5,1")
@@ -155,7 +156,6 @@ def test_an_unknown_setting_names_the_near_one_and_the_file(tmp_path: Path) -> N
         ("suite", ""),
         ("suite", ("",)),
         ("model", ""),
-        ("temperatures", 0.7),
         ("temperatures", {"a": 1}),
     ],
 )

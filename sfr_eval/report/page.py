@@ -30,7 +30,7 @@ _VARIABLES = {
 """Colours of plots.mplstyle and of the runs -> CSS variables, which have a dark theme too."""
 
 
-_NOT_INERT = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
+_NOT_INERT = re.compile("[<>&\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 STYLES = ("page", "tables", "charts", "replies", "scoreboard")
 CHARTS = (
@@ -83,7 +83,7 @@ def _csp_hash(script: str) -> str:
 
 def script_json(value: Mapping[str, Any] | Sequence[Any] | str) -> "Markup":
     """Return JSON that is inert inside <script> and can be written as UTF-8: without <, > and &,
-    line separators of Unicode and lone surrogates."""
+    line separators of Unicode, marks that turn the direction of text, and lone surrogates."""
     from markupsafe import Markup
 
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -186,7 +186,9 @@ def mistake(problem: Mapping[str, Any]) -> str:
         return f"does not match {context['pattern']}"
     for bound, words in _BOUNDS.items():
         if bound in context:
-            return f"must be {words} {context[bound]}"
+            limit = context[bound]
+            shown = f"{limit:g}" if isinstance(limit, float) else limit
+            return f"must be {words} {shown}"
     for length, words in (("min_length", "at least"), ("max_length", "at most")):
         if length in context:
             count = context[length]

@@ -38,7 +38,7 @@ def test_one_command_measures_and_compares_models(
     file = write(tmp_path, ("org/base", "org/tuned"))
     result = run("score", str(file), "--metrics", "lexical", "-o", "out")
     assert result.exit_code == 0
-    assert "org/tuned on mine: 95% intervals" in " ".join(result.output.split())
+    assert "org/tuned on mine: 4 queries" in " ".join(result.output.split())
     assert (tmp_path / "out/org-base/report.html").exists()
     assert (tmp_path / "out/org-tuned/results.json").exists()
     assert (tmp_path / "out/compare.html").exists()

@@ -170,7 +170,7 @@ def test_only_the_metrics_asked_for_are_shown(runs: dict[str, Path]) -> None:
     fewer = compare_runs(runs["whole"], runs["narrow"], metrics=["cs_self_bleu_4"])
     assert {row.metric for _, row in fewer.rows if row.role is None} >= {"cs_self_bleu_4"}
     assert len(primary(fewer)) == 3  # what is decided about does not depend on what is shown
-    with pytest.raises(UserError, match="did you mean `cs_self_bleu_4`"):
+    with pytest.raises(UserError, match="near it: cs_self_bleu_4"):
         compare_runs(runs["whole"], runs["narrow"], metrics=["cs_self_bleu4"])
 
 

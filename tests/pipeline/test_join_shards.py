@@ -147,7 +147,7 @@ def test_missing_doubled_and_foreign_folders_are_named(tmp_path: Path) -> None:
     execute(config(tmp_path / "whole"))
     with pytest.raises(UserError, match="whole: is not a shard"):
         read_shards([one, tmp_path / "whole"])
-    with pytest.raises(UserError, match=r"nowhere: .* not a run folder"):
+    with pytest.raises(UserError, match="nowhere: no such folder"):
         read_shards([one, tmp_path / "nowhere"])
     with pytest.raises(UserError, match="name it with --output"):
         join_folders([one, two, three], None)

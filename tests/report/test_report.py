@@ -225,7 +225,7 @@ def test_a_run_without_a_reference_is_only_described(copied: RunFolder) -> None:
 
 def test_a_folder_that_is_not_a_scored_run_is_a_user_error(copied: RunFolder) -> None:
     folder = copied
-    with pytest.raises(UserError, match="not a run folder"):
+    with pytest.raises(UserError, match="no such folder"):
         write_report(RunFolder(folder.path / "missing"))
     folder.results_file.write_text('{"estimates": [{"suite": "persona"}]}')
     with pytest.raises(UserError, match="not of this version"):

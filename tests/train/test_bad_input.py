@@ -67,7 +67,7 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         "targets.encoder nobody/no-such-encoder: ",
     ),
     "k": (GOOD, {"targets": {"k": 0}}, "targets.k: must be at least 1"),
-    "stride": (GOOD, {"targets": {"stride": 0}}, "targets.stride: must be above"),
+    "stride": (GOOD, {"targets": {"stride": 0}}, "targets.stride: must be at least 1"),
     "objective": (GOOD, {"objective": "sffr"}, "objective sffr: unknown; did you mean `sfr`?"),
     "section": (GOOD, {"schedul": {}}, "schedul: unknown field; did you mean `schedule`?"),
     "key of a section": (

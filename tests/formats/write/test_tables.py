@@ -97,7 +97,7 @@ def test_wrong_names_are_named(run: Path, tmp_path: Path) -> None:
         export(run, format="lmeval")
     with pytest.raises(UserError, match="is a service"):
         export(run, format="mlflow", output=tmp_path)
-    with pytest.raises(UserError, match="not a run folder"):
+    with pytest.raises(UserError, match="nowhere: no such folder"):
         export(tmp_path / "nowhere", format="csv")
     with pytest.raises(UserError, match="name the repository with --repo"):
         export(run, format="hub")

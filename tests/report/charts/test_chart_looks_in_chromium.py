@@ -128,6 +128,9 @@ def test_a_point_of_a_real_report_opens_its_replies(
     page.click(place(page, title, 1))
     assert page.run("location.hash").startswith("#replies-1?temperature=1")
     chosen = "document.querySelector('#replies-1 [data-key=\"temperature\"]').value"
+    deadline = time.monotonic() + 10
+    while not page.run(chosen) and time.monotonic() < deadline:
+        time.sleep(0.02)  # the replies follow the address a moment later
     assert float(page.run(chosen)) == 1.0
     assert page.troubles == []
     page.close()

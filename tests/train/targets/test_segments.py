@@ -96,8 +96,8 @@ def test_a_future_holds_the_next_tokens_and_none_already_read(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"k": 0}, "targets: k: .*greater than or equal to 1"),
-        ({"stride": 0}, "targets: stride: .*greater than or equal to 1"),
+        ({"k": 0}, "targets: k: must be at least 1"),
+        ({"stride": 0}, "targets: stride: must be at least 1"),
         ({"k": 4, "minimum": 9}, "minimum 9 is longer than k 4"),
         ({"strid": 2}, "targets: strid: unknown field; did you mean `stride`"),
         ({"scale": "sqrt"}, "targets: scale: .*unit.*sqrt_d"),

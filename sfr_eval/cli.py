@@ -92,6 +92,10 @@ def main() -> None:
         what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
         log(f"sfr-eval: {what} (unexpected; --debug shows where)")
         sys.exit(3)  # Python's own 1 would read as a failed gate
+    finally:
+        # CPython remembers a Ctrl-C that passed through exec() of a text, as dataclasses use it, and
+        # `python -m` would then end as if killed, whatever the exit code. The next exec() forgets it.
+        exec("")
 
 
 def _usage(error: click.ClickException) -> str:

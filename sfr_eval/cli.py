@@ -93,8 +93,8 @@ def main() -> None:
         log(f"sfr-eval: {what} (unexpected; --debug shows where)")
         sys.exit(3)  # Python's own 1 would read as a failed gate
     finally:
-        # CPython remembers a Ctrl-C that passed through exec() of a text, as dataclasses use it, and
-        # `python -m` would then end as if killed, whatever the exit code. The next exec() forgets it.
+        # CPython remembers a Ctrl-C that passed through exec() of a text, as dataclasses use it,
+        # and `python -m` would then end as if killed, whatever the exit code, until the next exec.
         exec("")
 
 

@@ -354,10 +354,12 @@ def test_codes_of_time_limits_are_those_of_livecodebench() -> None:
     loop = "while True:\n    pass"
     swallowed = "import time\ntry:\n    time.sleep(5)\nexcept Exception:\n    pass\nprint(1, 2)"
     stdin = [Case("loop", loop, False, False), Case("swallowed", swallowed, False, False)]
-    results = verdicts(stdin, functional=False, mode="lcb-compat", limits=Limits(seconds=1.0))
-    assert {name: verdict.codes for name, verdict in results.items()} == {
-        "loop": (-3,), "swallowed": (-2,),
-    }  # fmt: skip
+    for _ in range(3):
+        results = verdicts(stdin, functional=False, mode="lcb-compat", limits=Limits(seconds=1.0))
+        codes = {name: verdict.codes for name, verdict in results.items()}
+        if codes["loop"] != (-2,):  # of a child that a busy machine let answer too late
+            break
+    assert codes == {"loop": (-3,), "swallowed": (-2,)}
     loading = [Case("loading", loop, False, False)]
     results = verdicts(loading, functional=True, mode="lcb-compat", limits=Limits(seconds=1.0))
     assert results["loading"].codes == (-4,)

@@ -14,15 +14,14 @@ from pydantic import Field, field_validator
 
 from sfr_eval.errors import UserError
 from sfr_train.policy.quality.read import read_quality
-from sfr_train.settings import Settings as BaseSettings
+from sfr_train.policy.settings import PolicySettings, no_loss_on_data
 
 TRAINER = "grpo"
 
 
-class Settings(BaseSettings):
+class Settings(PolicySettings):
     """The defaults alpha 1 and ridge 1 are the paper's; it draws 4 replies a prompt."""
 
-    generations: int = Field(8, ge=2, description="replies to each prompt")
     alpha: float = Field(1.0, ge=0, description="weight of the bonus, per nat; 0: GRPO alone")
     ridge: float = Field(1.0, gt=0, description="added to the diagonal of the Gram matrix")
     encoder: str | None = Field(None, description="Hub id or folder; default all-MiniLM-L6-v2")
@@ -48,3 +47,8 @@ def rewards(
     except UserError as error:
         raise UserError(str(error).replace("--encoder", "objective.encoder", 1)) from None
     return [(good, 1.0), (diverse, settings.alpha)]
+
+
+def build(settings: Settings, sizes: Any) -> Any:
+    """Raise UserError: there is no loss on given text."""
+    raise no_loss_on_data("dqo")

@@ -15,19 +15,22 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sfr_eval.errors import UserError
-from sfr_train.settings import Settings as BaseSettings
+from sfr_train.policy.settings import PolicySettings, no_loss_on_data
 
 TRAINER = "grpo"
 TRAINING = {"scale_rewards": "none"}
 """Fields of GRPOConfig that a job may overrule."""
 
 
-class Settings(BaseSettings):
+class Settings(PolicySettings):
     """The defaults are those of the public implementation in axolotl."""
 
     generations: int = Field(4, ge=2, description="replies to each prompt")
     alignment_coef: float = Field(1.0, ge=0, description="weight of the match with the data")
     diversity_coef: float = Field(1.0, ge=0, description="weight of the distance to each other")
+    exact: bool = Field(
+        False, description="make up for what the group's mean takes from the second term"
+    )
     features: Literal["model", "encoder"] = "model"
     depths: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (0.25, 0.5, 0.75), min_length=1, description="of the model's layers"
@@ -40,7 +43,7 @@ def rewards(
     settings: Settings, rows: Sequence[Any], *, model: Any, tokenizer: Any
 ) -> list[tuple[Any, float]]:
     """Return the reward function and its weight."""
-    from sfr_train.policy.feature_matching import FeatureMatchingReward
+    from sfr_train.policy.feature_matching import Coefficients, FeatureMatchingReward
     from sfr_train.policy.features import EncoderFeatures, Features, ModelFeatures
 
     features: Features
@@ -53,7 +56,10 @@ def rewards(
             features = EncoderFeatures(settings.encoder)
         except UserError as error:
             raise UserError(str(error).replace("--encoder", "objective.encoder", 1)) from None
-    matching = FeatureMatchingReward(
-        features, alignment=settings.alignment_coef, diversity=settings.diversity_coef
-    )
-    return [(matching, 1.0)]
+    weights = Coefficients(settings.alignment_coef, settings.diversity_coef, settings.exact)
+    return [(FeatureMatchingReward(features, weights), 1.0)]
+
+
+def build(settings: Settings, sizes: Any) -> Any:
+    """Raise UserError: there is no loss on given text."""
+    raise no_loss_on_data("ebft")

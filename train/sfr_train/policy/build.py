@@ -51,6 +51,11 @@ def policy_trainer(
     rows, held_out = prompt_rows(train), prompt_rows(validation)
     if arguments.process_index == 0 and len(rows) < len(train):
         log(f"data: {len(train):,} rows have {len(rows):,} different prompts")
+    if arguments.process_index == 0 and settings.generations == 2:
+        log(
+            "objective: of 2 replies each gets the same reward for diversity, which GRPO's mean of "
+            "the group takes away; set objective.generations to 4 or more"
+        )
     needed = arguments.generation_batch_size // arguments.num_generations
     if len(rows) < needed:
         raise UserError(

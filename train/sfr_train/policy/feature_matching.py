@@ -7,11 +7,16 @@ data gives to this prompt:
 
 With both coefficients 1, the policy gradient with this reward is an unbiased estimate of the
 gradient of -|| E phi - mu ||^2: the squared mean has two factors, and leaving out i keeps them
-independent. It pulls the distribution of replies towards that of the data, and does so without the
-second term only by collapsing onto the one reply nearest to mu.
+independent. Without the second term the best policy says only the reply nearest to mu.
+
+That holds for the reward alone. The mean of the group, which GRPO and RLOO subtract, contains the
+pairs with reply i, too, and takes 1 / (n - 1) of the second term away: all of it for 2 replies, a
+third for 4. `exact` multiplies the term by (n - 1) / (n - 2), after which the gradient with that
+baseline is unbiased again, up to the factor (n - 1) / n of the group's mean.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,15 +28,23 @@ from sfr_train.policy.groups import gather_rows, prompt_key, reply_text
 Floats = npt.NDArray[np.float64]
 
 
-def matching_rewards(
-    samples: Any, mean: Any, *, alignment: float = 1.0, diversity: float = 1.0
-) -> Floats:
+@dataclass(frozen=True)
+class Coefficients:
+    """alignment, diversity: weights of the two terms; exact: see the module."""
+
+    alignment: float = 1.0
+    diversity: float = 1.0
+    exact: bool = False
+
+
+def matching_rewards(samples: Any, mean: Any, *, weights: Coefficients = Coefficients()) -> Floats:
     """Return the reward of each row of `samples` (n, d) against `mean` (d,)."""
     rows = np.asarray(samples, dtype=np.float64)
     similarity = rows @ rows.T
     others = similarity.sum(axis=1) - np.diag(similarity)
     toward = rows @ np.asarray(mean, dtype=np.float64)
-    return np.asarray(2 * alignment * toward - 2 * diversity * others / max(1, len(rows) - 1))
+    pairs = max(1, len(rows) - (2 if weights.exact else 1))
+    return np.asarray(2 * weights.alignment * toward - 2 * weights.diversity * others / pairs)
 
 
 class FeatureMatchingReward:
@@ -39,11 +52,9 @@ class FeatureMatchingReward:
     a column `references`, the known replies. Groups go by the prompt, over all ranks. The log gets
     || mean phi - mu ||^2 of the groups as `ebft/distance`."""
 
-    def __init__(
-        self, features: Features, *, alignment: float = 1.0, diversity: float = 1.0
-    ) -> None:
+    def __init__(self, features: Features, weights: Coefficients) -> None:
         self.__name__ = "ebft_matching"  # the name of the column in TRL's log
-        self._features, self._alignment, self._diversity = features, alignment, diversity
+        self._features, self._weights = features, weights
 
     def __call__(
         self,
@@ -64,9 +75,7 @@ class FeatureMatchingReward:
         distances = []
         for group in gathered.groups():
             samples, mean = gathered.rows[group, :size], gathered.rows[group[0], size:]
-            rewards[group] = matching_rewards(
-                samples, mean, alignment=self._alignment, diversity=self._diversity
-            )
+            rewards[group] = matching_rewards(samples, mean, weights=self._weights)
             distances.append(float(np.square(samples.mean(axis=0) - mean).sum()))
         if log_metric is not None:
             log_metric("ebft/distance", float(np.mean(distances)))

@@ -46,7 +46,8 @@ class SFRTrainer(HeadTrainer):
 
     objective: a name of `OBJECTIVES`, or {name: ..., settings}. lm_head: see `LMHead`. save_head:
     also write the head beside the final checkpoint. average: of weights, see `WeightAverage`.
-    encoder: used in place of targets.encoder, for tests and your own models. All other arguments are SFTTrainer's.
+    encoder: used in place of targets.encoder, for tests and your own models. All other arguments
+    are SFTTrainer's.
     """
 
     _tag_names: ClassVar = ["trl", "sft", "sfr"]

@@ -25,6 +25,7 @@ from sfr_train.data.preparation import prepared_chats
 from sfr_train.data.tokens import Tokenization, is_chats
 from sfr_train.data.turns import meet
 from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
+from sfr_train.job import AverageSettings
 from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.frozen_base import FrozenBase
@@ -34,6 +35,7 @@ from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
 from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
 from sfr_train.loop.row_lengths import check_lengths
 from sfr_train.loop.token_trainer import LMHead
+from sfr_train.loop.weight_average import WeightAverage
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
 from sfr_train.objectives.kl_to_base import BaseDivergence
@@ -48,8 +50,9 @@ class SFRTrainer(HeadTrainer):
     """An SFTTrainer with an objective.
 
     objective: a name of `OBJECTIVES`, or {name: ..., settings}. lm_head: see `LMHead`. save_head:
-    also write the head beside the final checkpoint. encoder: used in place of targets.encoder, for
-    tests and your own models. All other arguments are SFTTrainer's.
+    also write the head beside the final checkpoint. average: of weights, see `WeightAverage`.
+    encoder: used in place of targets.encoder, for tests and your own models. All other arguments
+    are SFTTrainer's.
     """
 
     _tag_names: ClassVar = ["trl", "sft", "sfr"]
@@ -66,6 +69,7 @@ class SFRTrainer(HeadTrainer):
         targets: TargetSettings | dict[str, Any] | None = None,
         lm_head: LMHead = "auto",
         save_head: bool = False,
+        average: AverageSettings | dict[str, Any] | None = None,
         encoder: TextEncoder | None = None,
         cache: Path | None = None,
         **others: Any,
@@ -98,6 +102,10 @@ class SFRTrainer(HeadTrainer):
         self._run: HeadRun | None = None
         if self.objective.future is not None:
             self._attach_future(self.objective.future)
+        if average is not None:
+            values = read_model(AverageSettings, average, where="average")
+            self.average = WeightAverage(self, values)
+            self.add_callback(self.average)
         if self.eval_dataset is not None and hasattr(self.eval_dataset, "select"):
             self.add_callback(ForkCallback(self))
 

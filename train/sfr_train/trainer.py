@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from trl import SFTTrainer
 
@@ -32,6 +33,7 @@ from sfr_train.objectives.base import FutureLoss, Objective, Sizes
 from sfr_train.targets.cached import Targets, load_or_build
 from sfr_train.targets.future_data import COLUMN, FutureCollator, with_future_states
 from sfr_train.targets.segments import TargetSettings
+from sfr_train.targets.shuffled import TokenWindows, partners
 from sfr_train.targets.text_encoder import TextEncoder
 
 
@@ -67,8 +69,11 @@ class SFRTrainer(HeadTrainer):
         self.save_head = save_head
         self._encoder, self._cache = encoder, cache or cache_folder()
         self._targets: Targets | None = None
+        self._windows: TokenWindows | None = None  # of a loss on shuffled tokens
         needs = settings.needs if self.schedule.weight > 0 else None
         self._needs_targets = needs == "embeddings"
+        shuffled_tokens = needs == "tokens" and self.target_settings.shuffled
+        self._tokens_ahead = settings.tokens if shuffled_tokens else 0
         super().__init__(model, args, **others)
         self._scale = self._targets.deviation if self._targets else 1.0
         built = self._build_objective(module, settings)
@@ -101,9 +106,14 @@ class SFRTrainer(HeadTrainer):
             self.attach(future.head)
         self.add_callback(StepCallback(self))
         self._run = HeadRun(self.model, future)
-        if self._targets is not None:
+        futures = self._windows if self._targets is None else self._targets
+        if futures is not None:
+            partner = None
+            if self.target_settings.shuffled:
+                samples = futures.samples(np.arange(futures.state_count))
+                partner = partners(samples, seed=self.args.seed)
             self.data_collator = FutureCollator(
-                self.data_collator, self._targets, padding_free=self.padding_free
+                self.data_collator, futures, padding_free=self.padding_free, partner=partner
             )
 
     def _prepare_dataset(
@@ -127,8 +137,17 @@ class SFRTrainer(HeadTrainer):
                 tokens, processing_class, arguments, packed, formatting_func, dataset_name
             )
 
-        if dataset_name != "train" or not self._needs_targets:
+        if dataset_name != "train" or not (self._needs_targets or self._tokens_ahead):
             return trl_prepare(dataset, args, packing)
+        if self._tokens_ahead:
+            prepared, self._windows = with_future_states(
+                dataset,
+                trl_prepare,
+                lambda rows: TokenWindows(rows["labels"], ahead=self._tokens_ahead),
+                arguments=args,
+                packing=packing,
+            )
+            return prepared
         encode = partial(
             load_or_build,
             tokenizer=self._tokenizer,

@@ -90,7 +90,7 @@ def anchor_batch(
     """Return the anchors of a micro-batch; one anchor of weight 0 if it has none."""
     labels = inputs["labels"]
     hidden = labels.new_zeros(0)
-    if future.tokens:
+    if future.tokens and PREFIX + "tokens" not in columns:
         tokens, valid = next_tokens(labels, sample_starts(inputs), future.tokens)
         row, column = valid.any(dim=-1).nonzero(as_tuple=True)
         row, column = or_one_zero(row), or_one_zero(column)
@@ -98,11 +98,12 @@ def anchor_batch(
         anchors = Anchors(hidden, valid[row, column].float(), row, tokens=tokens[row, column])
         groups = row
     else:
-        row, column, state, groups, weight, target = (
+        future_of = "tokens" if future.tokens else "target"
+        row, column, state, groups, weight, values = (
             or_one_zero(columns[PREFIX + name])
-            for name in ("row", "column", "state", "sample", "weight", "target")
+            for name in ("row", "column", "state", "sample", "weight", future_of)
         )
-        anchors = Anchors(hidden, weight, groups, target=target)
+        anchors = Anchors(hidden, weight, groups, **{future_of: values})
     tau_groups = groups if future.tau_per == "sequence" else state
     noise = HashNoise(seed, step, state, tau_groups)
     return AnchorBatch(row, column, anchors, noise, joint=joint, measure=measure)

@@ -74,6 +74,11 @@ class Targets:
         """s of the formulas: root mean square of a target coordinate, 1/sqrt(d) or 1."""
         return self.size**-0.5 if self.settings.scale == "unit" else 1.0
 
+    @property
+    def state_count(self) -> int:
+        """The number of supervised states, which are numbered from 0."""
+        return self.counts.states
+
     def embeddings(self, states: Any) -> Floats:
         """Return scaled targets (len(states), d) of state numbers, float32."""
         rows = np.asarray(self._embeddings[self._rows[states]], dtype=np.float32)
@@ -192,7 +197,9 @@ def _rows(dataset: Any) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.
 
 def _key(dataset: Any, *, tokenizer: Any, settings: TargetSettings, encoder: TextEncoder) -> str:
     digest = hashlib.sha256()
-    parts = settings.model_dump(mode="json", exclude={"encoder", "scale", "batch_tokens"})
+    parts = settings.model_dump(
+        mode="json", exclude={"encoder", "scale", "batch_tokens", "shuffled"}
+    )
     backend = getattr(tokenizer, "backend_tokenizer", None)
     vocabulary = backend.to_str() if backend is not None else sorted(tokenizer.get_vocab().items())
     for part in (_FORMAT, encoder.key, json.dumps(parts, sort_keys=True), str(vocabulary)):

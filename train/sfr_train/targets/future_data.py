@@ -9,13 +9,17 @@ A batch is the trainer's own and, for training data, in addition
     future_weight              (N,)    its weight
     future_target              (N, D)  embedding of its future, float32
 
+With `targets.shuffled` the future is that of a state of another sample; a loss on tokens then gets
+
+    future_weight, future_tokens  (N, K)  tokens of that future, and which of them count
+
 The embeddings are read here and not in the training step, so that loader processes can read them.
 """
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,21 +27,24 @@ from trl.data_utils import pack_dataset
 
 from sfr_eval.errors import UserError
 from sfr_train.targets.cached import Targets
+from sfr_train.targets.segments import IGNORED, Integers
+from sfr_train.targets.shuffled import TokenWindows
 
 COLUMN = "future_states"  # of the data set: each token's state number + 1, or 0
 PREFIX = "future_"
 Prepare = Callable[[Any, Any, bool], Any]
 """(dataset, SFTConfig, packing) -> a tokenized dataset: TRL's own preparation."""
+Futures = TypeVar("Futures", Targets, TokenWindows)
 
 
 def with_future_states(
     dataset: Any,
     prepare: Prepare,
-    encode: Callable[[Any], Targets],
+    encode: Callable[[Any], Futures],
     *,
     arguments: Any,
     packing: bool,
-) -> tuple[Any, Targets]:
+) -> tuple[Any, Futures]:
     """Return TRL's tokens and labels with the state number of each token, and the targets.
 
     The column goes through packing with the tokens, so that no target can cross the border of a
@@ -74,11 +81,15 @@ def with_future_states(
 
 @dataclass
 class FutureCollator:
-    """`inner` builds the batch; rows without the column (evaluation) pass through unchanged."""
+    """`inner` builds the batch; rows without the column (evaluation) pass through unchanged.
+
+    partner (S,): the state whose future each state gets; None: its own.
+    """
 
     inner: Any
-    targets: Targets
+    targets: Targets | TokenWindows
     padding_free: bool
+    partner: Integers | None = None
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the inner batch with the anchors of all its rows."""
@@ -96,7 +107,13 @@ class FutureCollator:
             "future_column": torch.from_numpy(np.concatenate(positions)),
             "future_state": torch.from_numpy(states),
             "future_sample": torch.from_numpy(self.targets.samples(states)),
-            "future_weight": torch.from_numpy(self.targets.weights(states)),
-            "future_target": torch.from_numpy(self.targets.embeddings(states)),
         }
+        source = states if self.partner is None else self.partner[states]
+        if isinstance(self.targets, TokenWindows):
+            tokens = self.targets.tokens(source)
+            batch["future_tokens"] = torch.from_numpy(tokens)
+            batch["future_weight"] = torch.from_numpy((tokens != IGNORED).astype(np.float32))
+        else:
+            batch["future_target"] = torch.from_numpy(self.targets.embeddings(source))
+            batch["future_weight"] = torch.from_numpy(self.targets.weights(states))
         return batch

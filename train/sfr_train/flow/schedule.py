@@ -25,6 +25,9 @@ class ScheduleSettings(Settings):
     """Weight and phases of a future loss. Lengths below 1 are shares of all steps."""
 
     weight: float = Field(1.0, ge=0, description="lambda of SFR, mu of MTP; 0 is plain CE")
+    gradient_ratio: float | None = Field(
+        None, gt=0, description="set lambda so that |lambda dL/dh| is this share of |dCE/dh|"
+    )
     head_steps: float = Field(0, ge=0, description="A: only the head, on detached states")
     cross_entropy_in_head_steps: bool = Field(
         False, description="train the model on cross-entropy in head steps"

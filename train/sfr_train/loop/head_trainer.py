@@ -18,6 +18,7 @@ from transformers import TrainerCallback
 from sfr_eval.errors import RunError, UserError
 from sfr_train.flow.schedule import ScheduleSettings, model_start, phase_at
 from sfr_train.loop.gradient_gate import GradientGate
+from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HEAD
 from sfr_train.loop.learning_rates import check_scheduler, separate
 from sfr_train.loop.token_trainer import TokenTrainer
@@ -34,6 +35,7 @@ class HeadTrainer(TokenTrainer):
     _saving_checkpoint = False
     _head_groups = 0  # of the optimizer, its last
     _gate: GradientGate
+    _ratio: GradientRatio
 
     def attach(self, head: Any) -> None:
         """Add the head to the model, before anything wraps the model."""
@@ -144,10 +146,16 @@ class HeadTrainer(TokenTrainer):
             state_dict = {k: v for k, v in state_dict.items() if not k.startswith(HEAD + ".")}
         with self.without_head():
             super()._save(output_dir, state_dict)
-        if head_state is not None and self.args.should_save:
-            folder = Path(output_dir or self.args.output_dir)
+        if not self.args.should_save:
+            return
+        folder = Path(output_dir or self.args.output_dir)
+        if head_state is not None:
             save_file(head_state, folder / HEAD_FILE)
-            (folder / STATE_FILE).write_text(json.dumps(self._gate.state()), encoding="utf-8")
+        if head_state is not None or (self._ratio.on and self._saving_checkpoint):
+            state = self._gate.state()
+            if self._ratio.on:
+                state["gradient_ratio"] = self._ratio.state()
+            (folder / STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self._saving_checkpoint = True
@@ -168,7 +176,10 @@ class HeadTrainer(TokenTrainer):
             self.head.load_state_dict(load_file(file))
         file = Path(resume_from_checkpoint) / STATE_FILE
         if file.is_file():
-            self._gate.restore(json.loads(file.read_text(encoding="utf-8")))
+            state = json.loads(file.read_text(encoding="utf-8"))
+            self._gate.restore(state)
+            if self._ratio.on and "gradient_ratio" in state:
+                self._ratio.restore(state["gradient_ratio"])
 
 
 class StepCallback(TrainerCallback):

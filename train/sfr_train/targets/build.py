@@ -115,7 +115,7 @@ class Build:
         def done() -> set[str]:
             return {file.stem} if file.is_file() else set()
 
-        self._share(title, {file.stem: 1}, lambda _: work(), done)
+        self._share(title, {file.stem: 1}, lambda _: file.is_file() or work(), done)
 
     # Reading
 
@@ -123,8 +123,11 @@ class Build:
         return {file.stem for file in self._blocks.glob("*.npz")}
 
     def _read(self, name: str) -> None:
+        place = self._blocks / f"{name}.npz"
+        if place.is_file():
+            return
         block = scan(self._dataset, int(name), tokenizer=self._tokenizer, settings=self._settings)
-        with self._worker.file(self._blocks / f"{name}.npz") as scratch:
+        with self._worker.file(place) as scratch:
             block.write(scratch)
 
     def _block_files(self) -> list[Path]:
@@ -178,6 +181,8 @@ class Build:
 
         def work(name: str) -> None:
             nonlocal encoded
+            if self._store.has(name):
+                return
             others = self._store.shards().keys() - self._plan.shards - pieces.keys()
             rest = self._without(pieces[name], others)
             if len(rest):

@@ -148,7 +148,8 @@ def share(
     """Return when all pieces of work are done, by this worker or others.
 
     sizes: of each piece by name, in `unit`, for a bar, which also says who is waited for. done: the
-    names of finished pieces among all.
+    names of finished pieces among all, perhaps not yet all that others have finished: `work` is
+    called under a claim and looks again.
     """
     pending, pause = dict(sizes), _POLLS[0]
     with _bar(title, sum(sizes.values()), unit=unit) as bar:
@@ -167,8 +168,7 @@ def share(
                 continue
             pause = _POLLS[0]
             try:
-                if mine not in done():  # finished between our look and our claim
-                    work(mine)
+                work(mine)
             finally:
                 worker.release(mine)
 

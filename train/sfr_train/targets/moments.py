@@ -36,12 +36,13 @@ def moments(parts: Iterable[tuple[Floats, Doubles]], *, every: int = 1) -> Momen
             first, squares, sampled_first = np.zeros((3, len(shift)))
             products = np.zeros((len(shift), len(shift)))
         rows = rows - shift.astype(np.float32)
-        weighted = rows * counts[:, None].astype(np.float32)
-        first += weighted.sum(axis=0, dtype=np.float64)
-        squares += np.einsum("nd,nd->d", rows, weighted, dtype=np.float64)
+        weights = counts.astype(np.float32)
+        first += weights @ rows
+        squares += weights @ (rows * rows)
         total += float(counts.sum())
-        sampled_first += weighted[::every].sum(axis=0, dtype=np.float64)
-        products += rows[::every].T @ weighted[::every]
+        rows, weights = rows[::every], weights[::every]
+        sampled_first += weights @ rows
+        products += rows.T @ (rows * weights[:, None])
         sampled += float(counts[::every].sum())
     offset, sampled_offset = first / total, sampled_first / sampled
     variance = (squares / total - offset**2).clip(min=0)

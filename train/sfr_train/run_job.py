@@ -53,6 +53,7 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
         targets=job.targets,
         lm_head=job.lm_head,
         save_head=job.save_head,
+        average=job.average,
         peft_config=_adapter(job.lora) if job.lora else None,
     )
     if job.evaluation is not None:

@@ -41,9 +41,7 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     for line in prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None):
         if arguments.process_index == 0:
             log(line)
-    check_template(
-        tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model
-    )
+    check_template(tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model)
     trainer = SFRTrainer(
         model=model,
         args=arguments,

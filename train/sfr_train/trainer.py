@@ -20,6 +20,7 @@ from trl import SFTTrainer
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
+from sfr_eval.util.progress import log
 from sfr_eval.util.reading import read_model
 from sfr_train.data.preparation import prepared_chats
 from sfr_train.data.tokens import Tokenization, is_chats
@@ -42,7 +43,12 @@ from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
 from sfr_train.objectives.kl_to_base import BaseDivergence
 from sfr_train.targets.cached import Targets, load_or_build
-from sfr_train.targets.future_data import COLUMN, FutureCollator, with_future_states
+from sfr_train.targets.future_data import (
+    COLUMN,
+    FutureCollator,
+    with_future_states,
+    with_held_out_states,
+)
 from sfr_train.targets.segments import TargetSettings
 from sfr_train.targets.shuffled import TokenWindows, partners
 from sfr_train.targets.text_encoder import TextEncoder
@@ -82,12 +88,15 @@ class SFRTrainer(HeadTrainer):
         self.save_head = save_head
         self._encoder, self._cache = encoder, cache or cache_folder()
         self._targets: Targets | None = None
+        self._held_out: Targets | None = None  # of the evaluation rows given at construction
+        self._built = False
         self._windows: TokenWindows | None = None  # of a loss on shuffled tokens
         needs = settings.needs if self.schedule.weight > 0 else None
         self._needs_targets = needs == "embeddings"
         shuffled_tokens = needs == "tokens" and self.target_settings.shuffled
         self._tokens_ahead = settings.tokens if shuffled_tokens else 0
         super().__init__(model, args, **others)
+        self._built = True
         self._scale = self._targets.deviation if self._targets else 1.0
         built = self._build_objective(module, settings)
         self.objective = replace(built, future=built.future if needs else None)
@@ -102,7 +111,7 @@ class SFRTrainer(HeadTrainer):
         self._ratio = GradientRatio(self.schedule)
         self._base: FrozenBase | None = None
         self._run: HeadRun | None = None
-        self._sums = FutureSums()
+        self._sums, self._held_out_sums = FutureSums(), FutureSums()
         if self.objective.future is not None:
             self._attach_future(self.objective.future)
         if average is not None:
@@ -125,6 +134,13 @@ class SFRTrainer(HeadTrainer):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.args.seed)
             built: Objective = module.build(settings, sizes)
+        width = getattr(settings, "width", None) or target
+        narrow = width < target and getattr(settings, "skip", None) == "none"
+        if narrow and self._targets and self.args.process_index == 0:
+            log(
+                f"objective.width: {width} is narrower than the {target} entries of a target, so "
+                "that most velocities are out of reach; leave it out or set skip: covariance"
+            )
         return built
 
     def _attach_future(self, future: FutureLoss) -> None:
@@ -141,7 +157,11 @@ class SFRTrainer(HeadTrainer):
                 samples = futures.samples(np.arange(futures.state_count))
                 partner = partners(samples, seed=self.args.seed)
             self.data_collator = FutureCollator(
-                self.data_collator, futures, padding_free=self.padding_free, partner=partner
+                self.data_collator,
+                futures,
+                padding_free=self.padding_free,
+                partner=partner,
+                held_out=self._held_out,
             )
 
     def _compare_with_base(self, loss: BaseDivergence) -> None:
@@ -186,6 +206,24 @@ class SFRTrainer(HeadTrainer):
                 tokens, processing_class, arguments, packed, formatting_func, dataset_name
             )
 
+        encode = partial(
+            load_or_build,
+            tokenizer=self._tokenizer,
+            settings=self.target_settings,
+            cache=self._cache,
+            encoder=self._encoder,
+        )
+        if dataset_name == "eval" and self._targets is not None and not self._built:
+            rows, self._held_out = with_held_out_states(
+                dataset,
+                trl_prepare,
+                encode,
+                training=self._targets,
+                arguments=args,
+                packing=packing,
+            )
+            meet("prepared eval rows and their targets")
+            return rows
         if dataset_name != "train" or not (self._needs_targets or self._tokens_ahead):
             rows = trl_prepare(dataset, args, packing)
             meet(f"prepared {dataset_name} rows")
@@ -200,13 +238,6 @@ class SFRTrainer(HeadTrainer):
             )
             meet("prepared rows")
             return prepared
-        encode = partial(
-            load_or_build,
-            tokenizer=self._tokenizer,
-            settings=self.target_settings,
-            cache=self._cache,
-            encoder=self._encoder,
-        )
         prepared, self._targets = with_future_states(
             dataset, trl_prepare, encode, arguments=args, packing=packing
         )
@@ -256,8 +287,20 @@ class SFRTrainer(HeadTrainer):
         """Return the token loss, and in training the future loss added to it."""
         columns = take_columns(inputs)
         run, future = self._run, self.objective.future
-        if run is None or future is None or not self.model.training:
+        if run is None or future is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if not self.model.training:
+            batch = None
+            if columns or (future.tokens and future.head is not None):
+                # The same draws in every evaluation, so that its losses can be compared.
+                batch = anchor_batch(
+                    future, inputs, columns, seed=self.args.seed, step=0, joint=False, measure=True
+                )
+                run.arm(batch)
+            result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            if batch is not None:
+                self._held_out_sums.add(future, batch, run.take())
+            return result
         step = self.state.global_step
         phase = phase_at(step, total=self.state.max_steps, settings=self.schedule)
         phase = self._ratio.adjust(phase)
@@ -300,6 +343,16 @@ class SFRTrainer(HeadTrainer):
         return loss + factor * outcome.terms.total / self._step_weight
 
     # Logging
+
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
+        """Return TRL's outcome with the future loss of the held-out rows, over all ranks. Rows that
+        fill up the last batch of a rank count twice."""
+        output = super().evaluation_loop(*arguments, **options)
+        if self._run is not None and output.metrics is not None:
+            prefix = options.get("metric_key_prefix", "eval")
+            values = self._held_out_sums.take(self.accelerator)
+            output.metrics.update({f"{prefix}_future_{k}": v for k, v in values.items()})
+        return output
 
     def _is_logged(self, step: int) -> bool:
         every = self.args.logging_steps

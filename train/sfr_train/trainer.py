@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from trl import SFTTrainer
 
+from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
 from sfr_train.data.preparation import prepared_chats
@@ -26,13 +27,16 @@ from sfr_train.data.turns import meet
 from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
 from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.forks import ForkCallback
+from sfr_train.loop.frozen_base import FrozenBase
 from sfr_train.loop.gradient_gate import GradientGate
+from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
 from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
 from sfr_train.loop.row_lengths import check_lengths
 from sfr_train.loop.token_trainer import LMHead
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
+from sfr_train.objectives.kl_to_base import BaseDivergence
 from sfr_train.targets.cached import Targets, load_or_build
 from sfr_train.targets.future_data import COLUMN, FutureCollator, with_future_states
 from sfr_train.targets.segments import TargetSettings
@@ -82,10 +86,15 @@ class SFRTrainer(HeadTrainer):
         built = self._build_objective(module, settings)
         self.objective = replace(built, future=built.future if needs else None)
         self.set_token_loss(
-            built.token_loss, lm_head=lm_head, embedding_noise=built.embedding_noise
+            built.token_loss,
+            lm_head=lm_head,
+            embedding_noise=built.embedding_noise,
+            hidden_noise=built.hidden_noise,
         )
         self._step_weight = torch.ones(())
         self._gate = GradientGate(self.schedule)
+        self._ratio = GradientRatio(self.schedule)
+        self._base: FrozenBase | None = None
         self._run: HeadRun | None = None
         if self.objective.future is not None:
             self._attach_future(self.objective.future)
@@ -105,6 +114,8 @@ class SFRTrainer(HeadTrainer):
         return built
 
     def _attach_future(self, future: FutureLoss) -> None:
+        if isinstance(future, BaseDivergence):
+            self._compare_with_base(future)
         if future.head is not None:
             self.attach(future.head)
         self.add_callback(StepCallback(self))
@@ -118,6 +129,18 @@ class SFRTrainer(HeadTrainer):
             self.data_collator = FutureCollator(
                 self.data_collator, futures, padding_free=self.padding_free, partner=partner
             )
+
+    def _compare_with_base(self, loss: BaseDivergence) -> None:
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            raise UserError(
+                "objective kl_to_base: not possible with sharded weights; train on one process or "
+                "by DDP"
+            )
+        base = FrozenBase(
+            self.model, copy_dtype=loss.copy_dtype, autocast=self.accelerator.autocast
+        )
+        loss.model_logits, loss.base_logits = base.model_logits, base.base_logits
+        self._base = base
 
     def _prepare_dataset(
         self,
@@ -223,6 +246,7 @@ class SFRTrainer(HeadTrainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         step = self.state.global_step
         phase = phase_at(step, total=self.state.max_steps, settings=self.schedule)
+        phase = self._ratio.adjust(phase)
         batch = anchor_batch(
             future,
             inputs,
@@ -231,12 +255,16 @@ class SFRTrainer(HeadTrainer):
             step=step,
             joint=phase.joint and not self._gate.closed,
             measure=self._is_logged(step),
+            gradients=self._ratio.on,
         )
+        if self._base is not None:
+            batch = self._base.with_states(batch, inputs)
         run.arm(batch)
         loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         outcome = run.take()
         self._last = (batch, outcome, phase)
         self._gate.add(outcome.terms, batch.anchors.weight, scale=self._scale)
+        self._ratio.add(outcome, weight=phase.weight)
         if return_outputs:
             return self._total(loss[0], outcome, phase, num_items_in_batch), loss[1]
         return self._total(loss, outcome, phase, num_items_in_batch)
@@ -267,6 +295,7 @@ class SFRTrainer(HeadTrainer):
         every logger of the Trainer receives them."""
         batch, outcome, phase = self._last
         self._gate.close_step(self.accelerator)
+        self._ratio.close_step(self.accelerator, joint=batch.joint)
         if not batch.measure:
             return
         future = self.objective.future

@@ -26,6 +26,7 @@ from sfr_eval.pipeline.checkpoint import reward_model
 from sfr_eval.pipeline.job import Job, suite_families
 from sfr_eval.pipeline.reference import reference_estimates
 from sfr_eval.pipeline.references import measured_references
+from sfr_eval.pipeline.teacher import teacher_reference
 from sfr_eval.report.report import write_report
 from sfr_eval.settings import CodeSettings, ScoreSettings
 from sfr_eval.store.given import read_given
@@ -91,6 +92,17 @@ def measure(
         return Grading(suite.code, file=file, settings=rules, on_progress=on_progress)
 
     references = {suite.id: references_of(suite, settings.references) for suite in suites}
+    teachers = {
+        suite.id: teacher_reference(
+            suite,
+            [sample for sample in samples if sample.suite == suite.id],
+            manifest=manifest,
+            cache=cache,
+            thinks=bool(thoughts_of),
+            on_progress=on_progress,
+        )
+        for suite in suites
+    }
     jobs = [
         Job(
             context=Context(
@@ -111,6 +123,7 @@ def measure(
                 judged=judged,
                 reward=reward,
                 references=references[suite.id],
+                teacher=teachers[suite.id],
                 given=given,
                 thoughts=thoughts_of,
                 workers=workers or Here(),

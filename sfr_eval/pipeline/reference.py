@@ -1,5 +1,5 @@
-"""The reference distribution: estimates for replies of the synthetic benchmark itself, which are
-what a model without any collapse would get. They are drawn once and kept in the cache."""
+"""The reference distribution: estimates for replies of the synthetic benchmark itself, or of the
+teacher, which are what a model without any collapse would get. Kept in the cache."""
 
 import hashlib
 import json
@@ -28,22 +28,29 @@ _ESTIMATES = TypeAdapter(tuple[Estimate, ...])
 def reference_estimates(
     job: Job, cache: Path, *, on_progress: OnProgress | None = None
 ) -> tuple[Estimate, ...]:
-    """Return the estimates for the undialed benchmark at temperature 1: same prompts, same k, same
-    metrics. Empty for a model that does not speak its language. Left out are families that need the
-    checkpoint, since its reading of replies that are not its own is no reference, and judges, who
-    would have to be asked."""
-    families = tuple(f for f in job.families if f.name not in {*NEED_CHECKPOINT, "judge"})
-    if not (families and job.context.samples and job.context.speaks_world):
+    """Return the estimates for the undialed benchmark at temperature 1, or for the teacher: same
+    prompts, same k, same metrics. Empty for a model that does not speak its language. Left out are
+    families that need the checkpoint, since its reading of replies that are not its own is no
+    reference, and judges, who would have to be asked."""
+    teacher = job.context.teacher
+    left_out = {*NEED_CHECKPOINT, "judge", "teacher"}  # the last one compares with the reference
+    families = tuple(f for f in job.families if f.name not in left_out)
+    known = teacher is not None or job.context.speaks_world
+    if not (families and job.context.samples and known):
         return ()
     plan = _plan(job)
     job = replace(job, families=families)
     file = cache / "truth" / f"{_key(job, plan)}.json"
     with suppress(OSError, ValueError):  # not there yet, or torn: make it
         return _ESTIMATES.validate_json(file.read_bytes())
-    sampler = WorldSampler([job.context.suite], dials={})
+    if teacher is not None:
+        prompts = [(prompt.query, prompt.persona) for prompt in plan.suites[0].prompts]
+        samples = teacher.first(plan.suites[0].samples, prompts)
+    else:
+        samples = list(WorldSampler([job.context.suite], dials={}).sample(plan.requests()))
     context = replace(
         job.context,
-        samples=list(sampler.sample(plan.requests())),
+        samples=samples,
         judged=None,
         thoughts={},
         jackknife=False,
@@ -107,6 +114,8 @@ def _key(job: Job, plan: Plan) -> str:
         "style_data": style_data,
         "reward": _reward_signature(context),
     }
+    if context.teacher is not None:
+        key["teacher"] = [dict(context.teacher.signature), context.teacher.digest]
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
 
 

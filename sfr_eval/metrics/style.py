@@ -120,6 +120,7 @@ def _by_posterior(context: Context, teacher: TeacherReference) -> list[MetricRes
     table = np.array(rows, dtype=np.float64).reshape(-1, len(teacher.personas))
     columns = {persona: number for number, persona in enumerate(teacher.personas)}
     notes = {
+        "exact": True,
         "labelled": "none: the posterior of the teacher, by Bayes' rule",
         "personas": len(teacher.personas),
         "chance_accuracy": 1 / len(teacher.personas),

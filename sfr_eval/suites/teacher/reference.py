@@ -1,6 +1,5 @@
 """The replies and scores of a teacher as a reference distribution. Pure: all of them are given."""
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,11 +46,6 @@ class TeacherReference:
     def all_replies(self) -> list[Sample]:
         """The teacher's own replies."""
         return [reply for replies in self.replies.values() for reply in replies]
-
-    @property
-    def digest(self) -> str:
-        """Hash of the teacher's own replies: equal for the same draw."""
-        return hashlib.sha256(" ".join(r.sample_id for r in self.all_replies).encode()).hexdigest()
 
     def score(self, reply: Sample, persona: str | None = None) -> ReplyScore:
         """Return what the teacher gives to a reply under its persona's card, or another's."""

@@ -15,6 +15,10 @@ RESOLUTION = 0.25
 """Half-width of the interval of a difference, in parts of the reference's range, beyond which the
 absence of a loss says nothing."""
 
+MARGIN = 0.10
+"""Share of the reference's range (its distance from nothing) that a model may lose and keep it:
+beside a teacher of validity, elsewhere of style and variety, too."""
+
 RULES_PAIRED = (
     "The reference distribution is what the teacher answers under the full persona cards, as many "
     "replies to each prompt, measured by the same metrics. Style is the teacher's posterior of the "
@@ -29,21 +33,23 @@ RULES_PAIRED = (
     "the teacher does is called collapsed in 5 of 100 runs. Kept: not lost, and the half-width of "
     f"the interval is at most {100 * RESOLUTION:.0f} % of the reference's distance from nothing "
     "left (chance for style, 0 for variety). Otherwise undecided.",
-    "Variety is not called kept where validity is lost.",
+    f"Variety is not called kept where more than {100 * MARGIN:.0f} % of validity is lost.",
     "The verdict is collapse if style or variety is lost, and no collapse only if both are kept. "
     "It is partial while at least half of the reference's distance from nothing is left.",
 )
 
 
-def assess_paired(difference: Estimate | None, reference: Estimate | None, *, floor: float) -> Call:
-    """Return whether a run has what its teacher has, by their paired difference; `floor` is the
-    value of nothing."""
+def assess_paired(
+    difference: Estimate | None, reference: Estimate | None, *, floor: float, margin: float = 0.0
+) -> Call:
+    """Return whether a run has what its teacher has, by their paired difference. `floor` is the
+    value of nothing; a loss of `margin`, in parts of the reference's range, is none."""
     if difference is None or difference.low is None or difference.high is None:
         return "undecided"
-    if reference is None or reference.value is None or reference.value == floor:
+    if reference is None or reference.value is None or reference.value <= floor:
         return "undecided"
     room = reference.value - floor
-    low, high = sorted(end / room for end in (difference.low, difference.high))
-    if high < 0:
+    if difference.high < -margin * room:
         return "lost"
-    return "kept" if high - low <= 2 * RESOLUTION else "undecided"
+    width = (difference.high - difference.low) / room
+    return "kept" if width <= 2 * RESOLUTION else "undecided"

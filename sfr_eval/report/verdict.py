@@ -15,7 +15,7 @@ from sfr_eval.report.alone import described, how_to_compare
 from sfr_eval.report.among_references import among_references
 from sfr_eval.report.course import course
 from sfr_eval.report.numbers import Interval
-from sfr_eval.report.paired import RULES_PAIRED, Call, assess_paired
+from sfr_eval.report.paired import MARGIN, RULES_PAIRED, Call, assess_paired
 from sfr_eval.report.repetitions import Repetition
 from sfr_eval.store.against import Against
 from sfr_eval.store.results import SuiteResults
@@ -23,9 +23,6 @@ from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate
 
 Tone = Literal["bad", "good", "unsure", "none"]
-
-MARGIN = 0.10
-"""Share of the reference's range (its distance from nothing) that a model may lose and keep it."""
 
 HALF = 0.5
 """A loss is partial while more than this share of the reference's range is left."""
@@ -237,14 +234,15 @@ def call(suite: SuiteResults, metric: str, t: float) -> Call:
 
 
 def _paired_call(suite: SuiteResults, metric: str, t: float) -> Call:
-    def at(one: str, temperature: float) -> Call:
+    def at(one: str, temperature: float, *, margin: float = 0.0) -> Call:
         difference, reference = suite.paired.get((one, temperature)), suite.truth_of(one)
-        return assess_paired(difference, reference, floor=_floor(suite, one))
+        return assess_paired(difference, reference, floor=_floor(suite, one), margin=margin)
 
     here = at(metric, t)
     if here == "lost" and at(metric, suite.middle_temperature) != "lost":
         return "undecided"
-    return "undecided" if here == "kept" and at(QUALITY, t) == "lost" else here
+    worse = metric != STYLE and at(QUALITY, t, margin=MARGIN) == "lost"
+    return "undecided" if here == "kept" and worse else here
 
 
 def _assess_at(suite: SuiteResults, metric: str, t: float) -> Call:

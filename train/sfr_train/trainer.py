@@ -21,6 +21,9 @@ from trl import SFTTrainer
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
+from sfr_train.data.preparation import prepared_chats
+from sfr_train.data.tokens import Tokenization, is_chats
+from sfr_train.data.turns import meet
 from sfr_train.flow.schedule import ScheduleSettings
 from sfr_train.job import AverageSettings
 from sfr_train.loop.forks import ForkCallback
@@ -160,8 +163,17 @@ class SFRTrainer(FutureTrainer, TokenTrainer):
     ) -> Any:
         """Return TRL's tokens and labels, for training data with the state number of each token."""
         prepare = super()._prepare_dataset
+        ours = formatting_func is None and processing_class is self._tokenizer and is_chats(dataset)
 
         def trl_prepare(rows: Any, arguments: Any, packed: bool) -> Any:
+            if ours:
+                return prepared_chats(
+                    rows,
+                    self._tokenization(args, packing),
+                    arguments=arguments,
+                    packing=packed,
+                    what=dataset_name,
+                )
             whole = copy.copy(arguments)
             whole.max_length, whole.shuffle_dataset = None, False
             tokens = prepare(rows, processing_class, whole, False, formatting_func, dataset_name)
@@ -171,7 +183,9 @@ class SFRTrainer(FutureTrainer, TokenTrainer):
             )
 
         if dataset_name != "train" or not (self._needs_targets or self._tokens_ahead):
-            return trl_prepare(dataset, args, packing)
+            rows = trl_prepare(dataset, args, packing)
+            meet(f"prepared {dataset_name} rows")
+            return rows
         if self._tokens_ahead:
             prepared, self._windows = with_future_states(
                 dataset,
@@ -180,6 +194,7 @@ class SFRTrainer(FutureTrainer, TokenTrainer):
                 arguments=args,
                 packing=packing,
             )
+            meet("prepared rows")
             return prepared
         encode = partial(
             load_or_build,
@@ -191,7 +206,22 @@ class SFRTrainer(FutureTrainer, TokenTrainer):
         prepared, self._targets = with_future_states(
             dataset, trl_prepare, encode, arguments=args, packing=packing
         )
+        meet("prepared rows and targets")
         return prepared
+
+    def _tokenization(self, args: Any, packing: bool) -> Tokenization:
+        """Return how TRL would make tokens of chats. Packing in the style `wrapped` cuts rows into
+        parts and loses nothing."""
+        splits = packing and args.packing_strategy != "bfd"
+        return Tokenization(
+            tokenizer=self._tokenizer,
+            chat_template=self.chat_template,
+            completion_only=self.completion_only_loss,
+            assistant_only=args.assistant_only_loss,
+            limit=None if splits else args.max_length,
+            keep_end=args.truncation_mode == "keep_end" and not packing,
+            cut=args.max_length is not None and not packing,
+        )
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()

@@ -82,6 +82,11 @@ class Targets:
         return self.counts.states
 
     @property
+    def numbering(self) -> str:
+        """What decides the number of each state, beside the rows."""
+        return self.folder.name
+
+    @property
     def mean(self) -> Floats:
         """Mean (D,) of the scaled targets over the supervised states."""
         return np.asarray(self._scaled(self._moments[0][None])[0], dtype=np.float32)

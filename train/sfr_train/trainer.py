@@ -20,6 +20,7 @@ from trl import SFTTrainer
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
 from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
+from sfr_train.job_file import JobFile
 from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.gradient_gate import GradientGate
@@ -27,6 +28,7 @@ from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
 from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
 from sfr_train.loop.row_lengths import check_lengths
 from sfr_train.loop.token_trainer import LMHead
+from sfr_train.model_card import write_record
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
 from sfr_train.targets.cached import Targets, load_or_build
@@ -44,6 +46,7 @@ class SFRTrainer(HeadTrainer):
     """
 
     _tag_names: ClassVar = ["trl", "sft", "sfr"]
+    record: JobFile | None = None  # of the job, written beside all weights
     data_collator: Any
     _signature_columns: Any
 
@@ -205,6 +208,19 @@ class SFRTrainer(HeadTrainer):
             # callback drops the zero gradients, or weight decay would act on the parameters.
             loss = 0.0 * loss
         return loss + factor * outcome.terms.total / self._step_weight
+
+    # Weights with what trained them
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the model, and beside it the record of its job."""
+        super().save_model(output_dir, _internal_call)
+        if self.record is not None and self.args.should_save:
+            write_record(self.record, Path(output_dir or self.args.output_dir))
+
+    def create_model_card(self, *arguments: Any, **named: Any) -> None:
+        """Write TRL's card only without a record, which has a card of its own."""
+        if self.record is None:
+            super().create_model_card(*arguments, **named)
 
     # Logging
 

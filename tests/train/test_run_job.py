@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +58,14 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 @pytest.fixture(scope="module")
 def finished(
     tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Path, Path]]:
+) -> tuple[Path, Path]:
     """A finished job of cross-entropy: its folder and its base model."""
     folder = tmp_path_factory.mktemp("finished")
     base = folder / "base"
     shutil.copytree(tiny_checkpoint, base)
     final = train(str(write_job(folder, base)))
     assert final == folder / "out" / "final"
-    yield folder, base
+    return folder, base
 
 
 @pytest.fixture

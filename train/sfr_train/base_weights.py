@@ -1,4 +1,4 @@
-"""Loads the base model of a job: dtype, attention, four bits, and the chat template to train with."""
+"""Loads the base model of a job: dtype, attention, four bits, and its chat template."""
 
 import os
 from importlib.util import find_spec
@@ -27,7 +27,7 @@ def load_base(job: TrainingJob, source: str, *, arguments: Any) -> tuple[Any, An
     """Return model and tokenizer. Raises UserError if they cannot be loaded as the job says."""
     import transformers
 
-    tokens = {"revision": job.revision} if job.revision else {}
+    tokens: dict[str, Any] = {"revision": job.revision} if job.revision else {}
     tokens["trust_remote_code"] = False  # unset, transformers would ask on the terminal
     options: dict[str, Any] = {**tokens, "dtype": weight_dtype(job, arguments)}
     if job.loading.attn_implementation is not None:

@@ -51,6 +51,17 @@ class LoadingSettings(Settings):
     load_in_4bit: bool = Field(False, description="NF4 by bitsandbytes, with lora (QLoRA)")
 
 
+class AverageSettings(Settings):
+    """An average of weights in the place of the last ones; `loop/weight_average.py` has the
+    formulas."""
+
+    kind: Literal["wise", "tail", "ema", "l2_sp"]
+    alpha: float = Field(0.5, ge=0, le=1, description="wise: share of the tuned weights")
+    share: float = Field(0.5, gt=0, le=1, description="tail: the last share of all steps")
+    rate: float = Field(0.999, gt=0, lt=1, description="ema: what stays of the mean")
+    strength: float = Field(0.1, gt=0, description="l2_sp: decay for each unit of learning rate")
+
+
 class EvaluationSettings(Settings):
     """A small run of sfr-eval at each evaluation step, with the transformers engine."""
 
@@ -76,6 +87,7 @@ class TrainingJob(Settings):
     training: dict[str, Any] = Field(default_factory=dict, description="fields of trl.SFTConfig")
     lora: LoraSettings | None = None
     loading: LoadingSettings = LoadingSettings()
+    average: AverageSettings | None = None
     lm_head: Literal["auto", "supervised", "fused"] = Field(
         "auto", description="fused: TRL's, which keeps no logits; the default on accelerators"
     )
@@ -89,7 +101,7 @@ class TrainingJob(Settings):
     @model_validator(mode="after")
     def _four_bits_need_an_adapter(self) -> "TrainingJob":
         if self.loading.load_in_4bit and self.lora is None:
-            raise ValueError("loading.load_in_4bit needs `lora`: weights of four bits stay as they are")
+            raise ValueError("loading.load_in_4bit needs `lora`: such weights stay as they are")
         return self
 
 

@@ -5,9 +5,9 @@ templates and the encoder have one digest. A folder of weights is taken up, or h
 finished, only by a job of the same digest.
 
 The digest leaves out what cannot change the weights after the same number of steps: names, output,
-logging, saving, evaluation, loader processes, recomputation of activations. It holds `max_steps` and
-`num_train_epochs`, because learning rate, warm-up and the schedule's shares are fractions of the
-whole: a longer training is another training from its first step, not a continuation. How many
+logging, saving, evaluation, loader processes, recomputation of activations. It holds `max_steps`
+and `num_train_epochs`, because learning rate, warm-up and the schedule's shares are fractions of
+the whole: a longer training is another training from its first step, not a continuation. How many
 processes share a step is left out, and so is the division into micro-batches; the rows of a step
 are in it.
 
@@ -17,7 +17,7 @@ differently, but it does not make the weights those of another job.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -152,9 +152,7 @@ def read_job_file(folder: Path) -> JobFile:
     file = folder / JOB_FILE
     remedy = "set another `output`, or `resume: false`"
     what = f"a job file of format {FORMAT}"
-    return read_versioned(
-        JobFile, file, version=FORMAT, what=what, remedy=remedy, where=str(file)
-    )
+    return read_versioned(JobFile, file, version=FORMAT, what=what, remedy=remedy, where=str(file))
 
 
 def differences(there: JobFile, here: JobFile) -> list[str]:
@@ -182,15 +180,6 @@ def differences(there: JobFile, here: JobFile) -> list[str]:
         f"{name}: {_shown(_value(there, name))} there, {_shown(_value(here, name))} here"
         for name in sorted(named, key=lambda name: (name.startswith("content"), name))
     ]
-
-
-def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return the sha256 over the content of rows in their order, as they are trained on."""
-    digest = hashlib.sha256()
-    for row in rows:
-        text = json.dumps(row, sort_keys=True, ensure_ascii=False, default=str)
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
-    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

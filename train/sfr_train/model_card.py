@@ -34,7 +34,8 @@ def model_card(job: JobFile) -> str:
         header["base_model"] = model  # the Hub refuses a path here
     rows = {
         "objective": _named(name, objective),
-        "base model": f"`{model}`" + (f" at {settings['revision']}" if settings["revision"] else ""),
+        "base model": f"`{model}`"
+        + (f" at {settings['revision']}" if settings["revision"] else ""),
         "data": f"{job.rows:,} rows ({_source(settings['data'])}), {job.held_out:,} held out",
         "training": _training(job),
     }

@@ -1,21 +1,20 @@
 """A job as it will be trained: every setting with its value, and the content of what they name."""
 
-import hashlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.fingerprint import file_sha256, fingerprint
+from sfr_train.data.chat_data import DataSettings
+from sfr_train.data.pieces import key_of
+from sfr_train.data.rows import Tables
 from sfr_train.job import TrainingJob
-from sfr_train.job_file import Fingerprints, JobFile, job_file, rows_digest
+from sfr_train.job_file import Fingerprints, JobFile, job_file
 from sfr_train.objectives import read_objective
 
 
-def resolve_job(
-    job: TrainingJob, *, arguments: Any, source: str, train: Sequence[Any], held_out: Sequence[Any]
-) -> JobFile:
+def resolve_job(job: TrainingJob, *, arguments: Any, source: str, tables: Tables) -> JobFile:
     """Return the record of a job with these SFTConfig arguments, base model and rows."""
     _, objective = read_objective(job.objective)
     name = job.objective if isinstance(job.objective, str) else job.objective.get("name", "sfr")
@@ -23,18 +22,17 @@ def resolve_job(
     settings["objective"] = {"name": name, **objective.model_dump(mode="json")}
     settings["training"] = _training(arguments)
     needs = objective.needs if job.schedule.weight > 0 else None
-    digests = rows_digest(train), rows_digest(held_out)
     micro_batch = arguments.per_device_train_batch_size * max(1, arguments.n_gpu)
     return job_file(
         settings,
         fingerprints=Fingerprints(
-            rows=hashlib.sha256("".join(digests).encode()).hexdigest(),
+            rows=_rows_fingerprint(job.data, tables),
             model=model_fingerprint(source, revision=job.revision, name=job.model),
             template=_template_fingerprint(arguments.chat_template_path),
             encoder=_encoder_key(job) if needs == "embeddings" else "",
         ),
-        rows=len(train),
-        held_out=len(held_out),
+        rows=len(tables.train),
+        held_out=len(tables.validation) if tables.validation is not None else 0,
         rows_a_step=micro_batch * arguments.gradient_accumulation_steps * arguments.world_size,
         processes=arguments.world_size,
     )
@@ -53,6 +51,14 @@ def model_fingerprint(source: str, *, revision: str | None, name: str) -> str:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"model {name}: cannot be loaded: {reason}") from None
     return f"{source}@{getattr(config, '_commit_hash', None) or revision or 'main'}"
+
+
+def _rows_fingerprint(settings: DataSettings, tables: Tables) -> str:
+    """Return a digest of all chats as they were read, and of what decides which are held out and
+    how the template writes them. Where they lie does not count."""
+    choice = settings.model_dump_json(include={"validation", "validation_seed", "template"})
+    apart = settings.validation_file is not None
+    return key_of(tables.survey.fingerprint, tables.survey.held_out, apart, choice)
 
 
 def _training(arguments: Any) -> dict[str, Any]:

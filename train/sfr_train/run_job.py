@@ -8,9 +8,10 @@ import datasets
 import transformers
 
 from sfr_eval.util.progress import log, on_terminal
-from sfr_train.base_model import check_reply_marks, prepare_base, refused_chats_reported
+from sfr_train.base_model import check_reply_marks, prepare_base
 from sfr_train.base_weights import check_loading, load_base
-from sfr_train.data.chat_data import load_rows
+from sfr_train.data.rows import load_tables
+from sfr_train.data.template_parts import check_template
 from sfr_train.job import LoraSettings, TrainingJob
 from sfr_train.job_file import JobFile
 from sfr_train.loop.sft_config import sft_config
@@ -46,10 +47,10 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     check_loading(job, arguments)
     if job.output:
         usable_folder(job.output)
-    train, validation = load_rows(job.data)
-    arguments.assistant_only_loss = "messages" in train[0]  # conversations with several replies
+    tables = load_tables(job.data)
+    arguments.assistant_only_loss = tables.survey.whole  # conversations with several replies
     source = find_model(job.model)
-    record = resolve_job(job, arguments=arguments, source=source, train=train, held_out=validation)
+    record = resolve_job(job, arguments=arguments, source=source, tables=tables)
     output = job.output or OUTPUT / f"{job.name}-{record.digest[:8]}"
     arguments.output_dir = str(output)
     usable_folder(output)
@@ -61,20 +62,21 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     for line in prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None):
         if arguments.process_index == 0:
             log(line)
-    with refused_chats_reported(tokenizer, [*train, *validation], name=job.model):
-        trainer = SFRTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=datasets.Dataset.from_list(train),
-            eval_dataset=datasets.Dataset.from_list(validation) if validation else None,
-            processing_class=tokenizer,
-            objective=job.objective,
-            schedule=job.schedule,
-            targets=job.targets,
-            lm_head=job.lm_head,
-            save_head=job.save_head,
-            peft_config=_adapter(job.lora) if job.lora else None,
-        )
+    check_template(tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model)
+    trainer = SFRTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=tables.train,
+        eval_dataset=tables.validation,
+        processing_class=tokenizer,
+        objective=job.objective,
+        schedule=job.schedule,
+        targets=job.targets,
+        lm_head=job.lm_head,
+        save_head=job.save_head,
+        average=job.average,
+        peft_config=_adapter(job.lora) if job.lora else None,
+    )
     trainer.record = record
     if job.evaluation is not None:
         trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))

@@ -16,7 +16,9 @@ from sfr_train.data.chat_data import load_rows
 from sfr_train.job import LoraSettings, TrainingJob
 from sfr_train.loop.sft_config import sft_config
 from sfr_train.loop.suite_callback import SuiteCallback
+from sfr_train.objectives import trainer_of
 from sfr_train.output_folder import full_disk_reported, last_checkpoint, save_whole, usable_folder
+from sfr_train.policy.build import job_config, policy_trainer
 from sfr_train.trainer import SFRTrainer
 
 
@@ -30,10 +32,12 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
         datasets.disable_progress_bars()  # in a log file they bury the lines that matter
         transformers.utils.logging.disable_progress_bar()
     output = job.output or Path("runs/train") / job.name
-    arguments = sft_config(output, job.training)
+    by_policy = trainer_of(job.objective) == "grpo"
+    arguments = job_config(job, output) if by_policy else sft_config(output, job.training)
     usable_folder(output)
     train, validation = load_rows(job.data)
-    arguments.assistant_only_loss = "messages" in train[0]  # conversations with several replies
+    # conversations with several replies
+    arguments.assistant_only_loss = "messages" in train[0] and not by_policy
     model, tokenizer = _load(job, find_model(job.model), arguments=arguments)
     if arguments.assistant_only_loss:
         check_reply_marks(tokenizer, name=job.model)
@@ -41,25 +45,47 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
         if arguments.process_index == 0:
             log(line)
     with refused_chats_reported(tokenizer, [*train, *validation], name=job.model):
-        trainer = SFRTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=datasets.Dataset.from_list(train),
-            eval_dataset=datasets.Dataset.from_list(validation) if validation else None,
-            processing_class=tokenizer,
-            objective=job.objective,
-            schedule=job.schedule,
-            targets=job.targets,
-            lm_head=job.lm_head,
-            save_head=job.save_head,
-            peft_config=_adapter(job.lora) if job.lora else None,
-        )
+        common = {"model": model, "arguments": arguments, "train": train, "validation": validation}
+        build = _policy_trainer if by_policy else _sfr_trainer
+        trainer = build(job, tokenizer=tokenizer, **common)
     if job.evaluation is not None:
         trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
     with full_disk_reported(output):
         trainer.train(resume_from_checkpoint=last_checkpoint(output) if job.resume else None)
         save_whole(trainer, output / "final")
     return output / "final"
+
+
+def _sfr_trainer(
+    job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, train: Any, validation: Any
+) -> Any:
+    return SFRTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=datasets.Dataset.from_list(train),
+        eval_dataset=datasets.Dataset.from_list(validation) if validation else None,
+        processing_class=tokenizer,
+        objective=job.objective,
+        schedule=job.schedule,
+        targets=job.targets,
+        lm_head=job.lm_head,
+        save_head=job.save_head,
+        peft_config=_adapter(job.lora) if job.lora else None,
+    )
+
+
+def _policy_trainer(
+    job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, train: Any, validation: Any
+) -> Any:
+    return policy_trainer(
+        model=model,
+        tokenizer=tokenizer,
+        arguments=arguments,
+        objective=job.objective,
+        train=train,
+        validation=validation,
+        peft_config=_adapter(job.lora) if job.lora else None,
+    )
 
 
 def _load(job: TrainingJob, source: str, *, arguments: SFTConfig) -> tuple[Any, Any]:

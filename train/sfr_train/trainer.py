@@ -26,7 +26,6 @@ from sfr_train.data.tokens import Tokenization, is_chats
 from sfr_train.data.turns import meet
 from sfr_train.flow.schedule import ScheduleSettings
 from sfr_train.job import AverageSettings
-from sfr_train.job_file import JobFile
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.frozen_base import FrozenBase
 from sfr_train.loop.future_trainer import FutureTrainer
@@ -34,10 +33,10 @@ from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HeadRun
 from sfr_train.loop.head_trainer import StepCallback
+from sfr_train.loop.record_trainer import RecordTrainer
 from sfr_train.loop.row_lengths import check_lengths
 from sfr_train.loop.token_trainer import LMHead, TokenTrainer
 from sfr_train.loop.weight_average import WeightAverage
-from sfr_train.model_card import write_record
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
 from sfr_train.objectives.kl_to_base import BaseDivergence
@@ -48,7 +47,7 @@ from sfr_train.targets.shuffled import TokenWindows, partners
 from sfr_train.targets.text_encoder import TextEncoder
 
 
-class SFRTrainer(FutureTrainer, TokenTrainer):
+class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
     """An SFTTrainer with an objective.
 
     objective: a name of `OBJECTIVES`, or {name: ..., settings}. lm_head: see `LMHead`. save_head:
@@ -58,7 +57,6 @@ class SFRTrainer(FutureTrainer, TokenTrainer):
     """
 
     _tag_names: ClassVar = ["trl", "sft", "sfr"]
-    record: JobFile | None = None  # of the job, written beside all weights
     data_collator: Any
     _signature_columns: Any
 
@@ -230,19 +228,6 @@ class SFRTrainer(FutureTrainer, TokenTrainer):
         super()._set_signature_columns_if_needed()
         if COLUMN not in self._signature_columns:
             self._signature_columns = [*self._signature_columns, COLUMN]
-
-    # Weights with what trained them
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Save the model, and beside it the record of its job."""
-        super().save_model(output_dir, _internal_call)
-        if self.record is not None and self.args.should_save:
-            write_record(self.record, Path(output_dir or self.args.output_dir))
-
-    def create_model_card(self, *arguments: Any, **named: Any) -> None:
-        """Write TRL's card only without a record, which has a card of its own."""
-        if self.record is None:
-            super().create_model_card(*arguments, **named)
 
     # Logging
 

@@ -32,7 +32,9 @@ def sweep(results: Path, setting: str, arm: str) -> Sweep:
     ends = [0, 0]
     while True:
         cells = {s: Cell(SETTINGS[setting], arm, s, TUNING) for s in grid}
-        losses = {s: score(read(c, results)["validation"]) for s, c in cells.items() if c.is_done(results)}
+        losses = {
+            s: score(read(c, results)["validation"]) for s, c in cells.items() if c.is_done(results)
+        }
         missing = tuple(s for s in grid if s not in losses)
         if missing:
             return Sweep(losses, missing, None, interior=False)

@@ -11,8 +11,9 @@ from trl import SFTConfig
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.progress import log, on_terminal
-from sfr_train.base_model import check_reply_marks, prepare_base, refused_chats_reported
-from sfr_train.data.chat_data import load_rows
+from sfr_train.base_model import check_reply_marks, prepare_base
+from sfr_train.data.rows import load_tables
+from sfr_train.data.template_parts import check_template
 from sfr_train.job import LoraSettings, TrainingJob
 from sfr_train.loop.sft_config import sft_config
 from sfr_train.loop.suite_callback import SuiteCallback
@@ -32,28 +33,31 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     output = job.output or Path("runs/train") / job.name
     arguments = sft_config(output, job.training)
     usable_folder(output)
-    train, validation = load_rows(job.data)
-    arguments.assistant_only_loss = "messages" in train[0]  # conversations with several replies
+    tables = load_tables(job.data)
+    arguments.assistant_only_loss = tables.survey.whole  # conversations with several replies
     model, tokenizer = _load(job, find_model(job.model), arguments=arguments)
     if arguments.assistant_only_loss:
         check_reply_marks(tokenizer, name=job.model)
     for line in prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None):
         if arguments.process_index == 0:
             log(line)
-    with refused_chats_reported(tokenizer, [*train, *validation], name=job.model):
-        trainer = SFRTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=datasets.Dataset.from_list(train),
-            eval_dataset=datasets.Dataset.from_list(validation) if validation else None,
-            processing_class=tokenizer,
-            objective=job.objective,
-            schedule=job.schedule,
-            targets=job.targets,
-            lm_head=job.lm_head,
-            save_head=job.save_head,
-            peft_config=_adapter(job.lora) if job.lora else None,
-        )
+    check_template(
+        tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model
+    )
+    trainer = SFRTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=tables.train,
+        eval_dataset=tables.validation,
+        processing_class=tokenizer,
+        objective=job.objective,
+        schedule=job.schedule,
+        targets=job.targets,
+        lm_head=job.lm_head,
+        save_head=job.save_head,
+        average=job.average,
+        peft_config=_adapter(job.lora) if job.lora else None,
+    )
     if job.evaluation is not None:
         trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
     with full_disk_reported(output):

@@ -21,7 +21,11 @@ from trl import SFTTrainer
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
+from sfr_train.data.preparation import prepared_chats
+from sfr_train.data.tokens import Tokenization, is_chats
+from sfr_train.data.turns import meet
 from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
+from sfr_train.job import AverageSettings
 from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.frozen_base import FrozenBase
@@ -31,6 +35,7 @@ from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
 from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
 from sfr_train.loop.row_lengths import check_lengths
 from sfr_train.loop.token_trainer import LMHead
+from sfr_train.loop.weight_average import WeightAverage
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
 from sfr_train.objectives.kl_to_base import BaseDivergence
@@ -45,8 +50,9 @@ class SFRTrainer(HeadTrainer):
     """An SFTTrainer with an objective.
 
     objective: a name of `OBJECTIVES`, or {name: ..., settings}. lm_head: see `LMHead`. save_head:
-    also write the head beside the final checkpoint. encoder: used in place of targets.encoder, for
-    tests and your own models. All other arguments are SFTTrainer's.
+    also write the head beside the final checkpoint. average: of weights, see `WeightAverage`.
+    encoder: used in place of targets.encoder, for tests and your own models. All other arguments
+    are SFTTrainer's.
     """
 
     _tag_names: ClassVar = ["trl", "sft", "sfr"]
@@ -63,6 +69,7 @@ class SFRTrainer(HeadTrainer):
         targets: TargetSettings | dict[str, Any] | None = None,
         lm_head: LMHead = "auto",
         save_head: bool = False,
+        average: AverageSettings | dict[str, Any] | None = None,
         encoder: TextEncoder | None = None,
         cache: Path | None = None,
         **others: Any,
@@ -95,6 +102,10 @@ class SFRTrainer(HeadTrainer):
         self._run: HeadRun | None = None
         if self.objective.future is not None:
             self._attach_future(self.objective.future)
+        if average is not None:
+            values = read_model(AverageSettings, average, where="average")
+            self.average = WeightAverage(self, values)
+            self.add_callback(self.average)
         if self.eval_dataset is not None and hasattr(self.eval_dataset, "select"):
             self.add_callback(ForkCallback(self))
 
@@ -150,8 +161,17 @@ class SFRTrainer(HeadTrainer):
     ) -> Any:
         """Return TRL's tokens and labels, for training data with the state number of each token."""
         prepare = super()._prepare_dataset
+        ours = formatting_func is None and processing_class is self._tokenizer and is_chats(dataset)
 
         def trl_prepare(rows: Any, arguments: Any, packed: bool) -> Any:
+            if ours:
+                return prepared_chats(
+                    rows,
+                    self._tokenization(args, packing),
+                    arguments=arguments,
+                    packing=packed,
+                    what=dataset_name,
+                )
             whole = copy.copy(arguments)
             whole.max_length, whole.shuffle_dataset = None, False
             tokens = prepare(rows, processing_class, whole, False, formatting_func, dataset_name)
@@ -161,7 +181,9 @@ class SFRTrainer(HeadTrainer):
             )
 
         if dataset_name != "train" or not (self._needs_targets or self._tokens_ahead):
-            return trl_prepare(dataset, args, packing)
+            rows = trl_prepare(dataset, args, packing)
+            meet(f"prepared {dataset_name} rows")
+            return rows
         if self._tokens_ahead:
             prepared, self._windows = with_future_states(
                 dataset,
@@ -170,6 +192,7 @@ class SFRTrainer(HeadTrainer):
                 arguments=args,
                 packing=packing,
             )
+            meet("prepared rows")
             return prepared
         encode = partial(
             load_or_build,
@@ -181,7 +204,22 @@ class SFRTrainer(HeadTrainer):
         prepared, self._targets = with_future_states(
             dataset, trl_prepare, encode, arguments=args, packing=packing
         )
+        meet("prepared rows and targets")
         return prepared
+
+    def _tokenization(self, args: Any, packing: bool) -> Tokenization:
+        """Return how TRL would make tokens of chats. Packing in the style `wrapped` cuts rows into
+        parts and loses nothing."""
+        splits = packing and args.packing_strategy != "bfd"
+        return Tokenization(
+            tokenizer=self._tokenizer,
+            chat_template=self.chat_template,
+            completion_only=self.completion_only_loss,
+            assistant_only=args.assistant_only_loss,
+            limit=None if splits else args.max_length,
+            keep_end=args.truncation_mode == "keep_end" and not packing,
+            cut=args.max_length is not None and not packing,
+        )
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()

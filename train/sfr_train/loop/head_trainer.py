@@ -22,6 +22,7 @@ from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HEAD
 from sfr_train.loop.learning_rates import check_scheduler, separate
 from sfr_train.loop.token_trainer import TokenTrainer
+from sfr_train.loop.weight_average import WeightAverage
 
 HEAD_FILE = "sfr_head.safetensors"
 STATE_FILE = "sfr_state.json"
@@ -36,6 +37,7 @@ class HeadTrainer(TokenTrainer):
     _head_groups = 0  # of the optimizer, its last
     _gate: GradientGate
     _ratio: GradientRatio
+    average: WeightAverage | None = None
 
     def attach(self, head: Any) -> None:
         """Add the head to the model, before anything wraps the model."""
@@ -165,6 +167,8 @@ class HeadTrainer(TokenTrainer):
             self._saving_checkpoint = False
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self.average is not None:
+            self.average.resume(Path(resume_from_checkpoint))
         if self.is_fsdp_enabled or self.head is None:  # FSDP's own files hold the head as well
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:

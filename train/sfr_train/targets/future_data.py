@@ -23,15 +23,24 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from trl.data_utils import pack_dataset
+from datasets import Features, List, Value
 
 from sfr_eval.errors import UserError
+from sfr_train.data.pieces import key_of, mapped
+from sfr_train.data.preparation import packed, shuffled
 from sfr_train.targets.cached import Targets
 from sfr_train.targets.segments import IGNORED, Integers
 from sfr_train.targets.shuffled import TokenWindows
 
 COLUMN = "future_states"  # of the data set: each token's state number + 1, or 0
 PREFIX = "future_"
+_COLUMNS = Features(
+    {
+        "input_ids": List(Value("int32")),
+        "labels": List(Value("int32")),
+        COLUMN: List(Value("int64")),
+    }
+)
 Prepare = Callable[[Any, Any, bool], Any]
 """(dataset, SFTConfig, packing) -> a tokenized dataset: TRL's own preparation."""
 Futures = TypeVar("Futures", Targets, TokenWindows)
@@ -62,21 +71,27 @@ def with_future_states(
     if len(prepared) == 0:
         raise UserError("data: no row has a token to train on (no assistant turn?)")
     targets = encode(prepared)
-    prepared = prepared.select_columns(["input_ids", "labels"])
-    numbers = [targets.column(i, len(labels)) for i, labels in enumerate(prepared["labels"])]
-    prepared = prepared.add_column(COLUMN, [column.tolist() for column in numbers])
+    key = key_of(prepared._fingerprint, targets.numbering)
+    prepared = mapped(
+        prepared.select_columns(["input_ids", "labels"]),
+        _with_numbers,
+        key=key,
+        what="number states of rows",
+        features=_COLUMNS,
+        arguments={"targets": targets},
+        processes=1,  # the memory maps of the targets cannot be handed to others
+    )
     if packing:
-        if arguments.shuffle_dataset:
-            prepared = prepared.shuffle(seed=arguments.seed)
-        prepared = pack_dataset(
-            prepared,
-            arguments.max_length,
-            arguments.packing_strategy,
-            {"num_proc": arguments.dataset_num_proc},
-        )
-    if arguments.shuffle_dataset:
-        prepared = prepared.shuffle(seed=arguments.seed)
-    return prepared, targets
+        return packed(prepared, arguments, what="train"), targets
+    return shuffled(prepared, arguments), targets
+
+
+def _with_numbers(
+    rows: Mapping[str, Any], numbers: list[int], *, targets: Targets
+) -> Mapping[str, Any]:
+    lengths = map(len, rows["labels"])
+    columns = [targets.column(n, size) for n, size in zip(numbers, lengths, strict=True)]
+    return {**rows, COLUMN: columns}
 
 
 @dataclass

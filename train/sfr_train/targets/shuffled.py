@@ -59,6 +59,11 @@ class TokenWindows:
         self._positions: npt.NDArray[np.int64] = np.concatenate(states)
 
     @property
+    def numbering(self) -> str:
+        """What decides the number of each state, beside the rows."""
+        return f"next {self._ahead}"
+
+    @property
     def state_count(self) -> int:
         """The number of states."""
         return len(self._positions)

@@ -103,9 +103,9 @@ def interval(values: Sequence[float]) -> Interval | None:
 
 
 def value(row: Row, measure: str, *, level: float | None = None) -> float | None:
-    """A measure of one checkpoint. distinct_valid needs a level of validity: the most distinct valid
-    replies at a validity of at least that, over temperature, linear between neighbours; None if the
-    checkpoint does not reach it."""
+    """A measure of one checkpoint. distinct_valid needs a level of validity: the most distinct
+    valid replies at a validity of at least that, over temperature, linear between neighbours; None
+    if the checkpoint does not reach it."""
     if measure == "distinct_valid":
         assert level is not None
         points = row["sampled"] if "sampled" in row else row["trained"]["sampled"]

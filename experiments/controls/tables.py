@@ -28,8 +28,10 @@ def markdown(summary: Summary) -> str:
             table = _arms(summary, setting, rule)
             if table:
                 parts += [f"### `{setting}`, {RULE_NAMES[rule]}", table]
+    if not summary.sweeps:
+        return "No cell is finished yet.\n"
     if not parts:
-        return _sweep(summary) + "\n"
+        return "\n\n".join(["### Strengths", _sweep(summary)]) + "\n"
     parts += ["### Primary contrasts", _contrasts(summary.primary)]
     parts += ["### Verdicts", "\n".join(f"- {line}" for line in summary.verdicts)]
     parts += ["### Secondary contrasts", _contrasts(summary.secondary)]

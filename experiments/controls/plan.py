@@ -90,7 +90,7 @@ def stages(results: Path) -> Iterator[Cell]:
     two regimes with more chats. After every world the primary contrasts are complete for it."""
     others = [arm for arm in ARMS if arm not in FIRST]
     for setting in MAIN:
-        yield from _swept(results, setting, (*FIRST, *GENERIC))
+        yield from _swept(results, setting, ("ce", *GENERIC, *FIRST))
     for world in range(REPLICATES):
         for setting in MAIN:
             yield from _world(results, setting, first_arms(results, setting), world)

@@ -24,14 +24,16 @@ from sfr_eval.util.reading import read_model
 from sfr_train.data.preparation import prepared_chats
 from sfr_train.data.tokens import Tokenization, is_chats
 from sfr_train.data.turns import meet
+from sfr_train.flow.blind import BlindField
 from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
 from sfr_train.job import AverageSettings
 from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.frozen_base import FrozenBase
+from sfr_train.loop.future_sums import FutureSums
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
-from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
+from sfr_train.loop.head_run import HeadRun, Outcome
 from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
 from sfr_train.loop.row_lengths import check_lengths
 from sfr_train.loop.token_trainer import LMHead
@@ -100,6 +102,7 @@ class SFRTrainer(HeadTrainer):
         self._ratio = GradientRatio(self.schedule)
         self._base: FrozenBase | None = None
         self._run: HeadRun | None = None
+        self._sums = FutureSums()
         if self.objective.future is not None:
             self._attach_future(self.objective.future)
         if average is not None:
@@ -115,7 +118,10 @@ class SFRTrainer(HeadTrainer):
         """Build it with its own generator state, so that the global one stays where TRL left it."""
         text = self.model.config.get_text_config()
         target = self._targets.size if self._targets else 4
-        sizes = Sizes(text.hidden_size, text.vocab_size, target=target, scale=self._scale)
+        field = _blind_field(self._targets) if self._targets else None
+        sizes = Sizes(
+            text.hidden_size, text.vocab_size, target=target, scale=self._scale, field=field
+        )
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.args.seed)
             built: Objective = module.build(settings, sizes)
@@ -271,7 +277,9 @@ class SFRTrainer(HeadTrainer):
         loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         outcome = run.take()
         self._last = (batch, outcome, phase)
-        self._gate.add(outcome.terms, batch.anchors.weight, scale=self._scale)
+        self._gate.add(outcome.terms, batch.anchors, future)
+        if batch.measure:
+            self._sums.add(future, batch, outcome)
         self._ratio.add(outcome, weight=phase.weight)
         if return_outputs:
             return self._total(loss[0], outcome, phase, num_items_in_batch), loss[1]
@@ -306,12 +314,18 @@ class SFRTrainer(HeadTrainer):
         self._ratio.close_step(self.accelerator, joint=batch.joint)
         if not batch.measure:
             return
-        future = self.objective.future
-        assert future is not None
-        values = logged_values(future, batch, outcome, weight=phase.weight, scale=self._scale)
+        values = {**self._sums.take(self.accelerator), "weight": phase.weight}
+        if outcome.grad_future is not None and outcome.grad_model:
+            values["gradient_ratio"] = float(outcome.grad_future / outcome.grad_model)
         for name, value in values.items():
             self._metrics["train"][f"future/{name}"].append(value)
 
     def log_apart(self, values: dict[str, float]) -> None:
         """Log values unchanged: TRL's own `log` would rename them and empty its collection."""
         super(SFTTrainer, self).log(values)
+
+
+def _blind_field(targets: Targets) -> BlindField:
+    """Return what a head can know of the targets without the model."""
+    values, vectors = map(torch.from_numpy, targets.covariance)
+    return BlindField(torch.from_numpy(targets.mean), values, vectors)

@@ -4,10 +4,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from controls.setting import Setting
-from controls.worlds import world_of
 from sfr_train.demo.fit import fit
 from sfr_train.demo.recipe import DemoRecipe
+
+from controls.setting import Setting
+from controls.worlds import world_of
 
 
 def base_model(setting: Setting, world: int, *, work: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import transformers
 import trl
+
 from controls import setting as fixed
 from controls.arms import ARMS, FILTERS
 from controls.base import base_model
@@ -17,7 +18,6 @@ from controls.measures import measure, prompts, reference, replies, reply_scores
 from controls.setting import Setting, digest
 from controls.training import RULES, Outcome, plain, train
 from controls.worlds import TUNING, suite_source, triple, world_of
-
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.files import write_atomic
 

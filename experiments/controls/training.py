@@ -8,8 +8,6 @@ from typing import Any
 import datasets
 import torch
 import transformers
-from controls.setting import BATCH, CHECKS, EARLY, SCORED_AT, VALIDATION, Setting
-from controls.worlds import left_out, seen_personas
 from known_truth.language import log_probabilities
 from sfr_train.data.world_text import persona_chats
 from sfr_train.loop.head_run import HEAD
@@ -17,6 +15,8 @@ from sfr_train.loop.sft_config import sft_config
 from sfr_train.trainer import SFRTrainer
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
+from controls.setting import BATCH, CHECKS, EARLY, SCORED_AT, VALIDATION, Setting
+from controls.worlds import left_out, seen_personas
 from sfr_eval.suites.world.persona import PersonaWorld
 
 Weights = dict[str, torch.Tensor]

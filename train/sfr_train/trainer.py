@@ -24,10 +24,12 @@ from sfr_eval.util.reading import read_model
 from sfr_train.data.preparation import prepared_chats
 from sfr_train.data.tokens import Tokenization, is_chats
 from sfr_train.data.turns import meet
+from sfr_train.flow.blind import blind_field
 from sfr_train.flow.schedule import ScheduleSettings
 from sfr_train.job import AverageSettings
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.frozen_base import FrozenBase
+from sfr_train.loop.future_sums import FutureSums
 from sfr_train.loop.future_trainer import FutureTrainer
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
@@ -103,6 +105,7 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
         self._ratio = GradientRatio(self.schedule)
         self._base: FrozenBase | None = None
         self._run: HeadRun | None = None
+        self._sums = FutureSums()
         if self.objective.future is not None:
             self._attach_future(self.objective.future)
         if average is not None:
@@ -118,7 +121,10 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
         """Build it with its own generator state, so that the global one stays where TRL left it."""
         text = self.model.config.get_text_config()
         target = self._targets.size if self._targets else 4
-        sizes = Sizes(text.hidden_size, text.vocab_size, target=target, scale=self._scale)
+        field = blind_field(self._targets) if self._targets else None
+        sizes = Sizes(
+            text.hidden_size, text.vocab_size, target=target, scale=self._scale, field=field
+        )
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.args.seed)
             built: Objective = module.build(settings, sizes)

@@ -11,7 +11,8 @@ import torch
 from sfr_train.flow.schedule import Phase, phase_at
 from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.frozen_base import FrozenBase
-from sfr_train.loop.head_run import AnchorBatch, HeadRun, Outcome, logged_values
+from sfr_train.loop.future_sums import FutureSums
+from sfr_train.loop.head_run import AnchorBatch, HeadRun, Outcome
 from sfr_train.loop.head_trainer import HeadTrainer
 from sfr_train.objectives.base import Objective
 
@@ -20,9 +21,9 @@ class FutureTrainer(HeadTrainer):
     """Adds lambda_t times the future loss to the loss of each micro-batch in training."""
 
     objective: Objective
-    _scale: float  # standard deviation of a target coordinate
     _step_weight: torch.Tensor  # of the anchors of the whole step
     _base: FrozenBase | None
+    _sums: FutureSums  # of what is logged
     _run: HeadRun | None
     _last: tuple[AnchorBatch, Outcome, Phase]
     _metrics: Any  # of TRL's trainers
@@ -70,7 +71,9 @@ class FutureTrainer(HeadTrainer):
         loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         outcome = run.take()
         self._last = (batch, outcome, phase)
-        self._gate.add(outcome.terms, batch.anchors.weight, scale=self._scale)
+        self._gate.add(outcome.terms, batch.anchors, future)
+        if batch.measure:
+            self._sums.add(future, batch, outcome)
         self._ratio.add(outcome, weight=phase.weight)
         if return_outputs:
             return self._total(loss[0], outcome, phase, num_items_in_batch), loss[1]
@@ -105,9 +108,9 @@ class FutureTrainer(HeadTrainer):
         self._ratio.close_step(self.accelerator, joint=batch.joint)
         if not batch.measure:
             return
-        future = self.objective.future
-        assert future is not None
-        values = logged_values(future, batch, outcome, weight=phase.weight, scale=self._scale)
+        values = {**self._sums.take(self.accelerator), "weight": phase.weight}
+        if outcome.grad_future is not None and outcome.grad_model:
+            values["gradient_ratio"] = float(outcome.grad_future / outcome.grad_model)
         self.record_values({f"future/{name}": value for name, value in values.items()})
 
     def record_values(self, values: dict[str, float]) -> None:

@@ -16,7 +16,9 @@ import torch
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
+from sfr_train.flow.blind import blind_field
 from sfr_train.flow.schedule import ScheduleSettings
+from sfr_train.loop.future_sums import FutureSums
 from sfr_train.loop.future_trainer import FutureTrainer
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
@@ -79,7 +81,11 @@ def _extend(
     text = trainer.model.config.get_text_config()
     scale = targets.deviation if targets else 1.0
     sizes = Sizes(
-        text.hidden_size, text.vocab_size, target=targets.size if targets else 4, scale=scale
+        text.hidden_size,
+        text.vocab_size,
+        target=targets.size if targets else 4,
+        scale=scale,
+        field=blind_field(targets) if targets else None,
     )
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(trainer.args.seed)
@@ -88,7 +94,7 @@ def _extend(
     assert future is not None
     own = type(trainer)
     trainer.__class__ = type(f"Future{own.__name__}", (AttachedTrainer, own), {})
-    trainer.schedule, trainer.objective, trainer._scale = schedule, objective, scale
+    trainer.schedule, trainer.objective, trainer._sums = schedule, objective, FutureSums()
     trainer._gate, trainer._ratio = GradientGate(schedule), GradientRatio(schedule)
     trainer._base, trainer._step_weight = None, torch.ones(())
     if future.head is not None:

@@ -56,9 +56,14 @@ def full_disk_reported(folder: Path) -> Iterator[None]:
 
 
 def save_whole(trainer: Any, folder: Path) -> None:
-    """Save the final model, moved into place once all of it is written. Every rank calls this."""
+    """Save the final model, moved into place once all of it is written. Every rank calls this.
+
+    Checkpoints of FSDP may hold the part of each rank; the final model is gathered on the first.
+    """
     is_first_rank = trainer.accelerator.is_main_process
     scratch = folder.with_name(f"{folder.name}.part")
+    if trainer.is_fsdp_enabled:
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     try:
         trainer.save_model(str(scratch))
         trainer.accelerator.wait_for_everyone()

@@ -173,6 +173,11 @@ class HeadTrainer(_Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self._saving_checkpoint = True
+        if self.is_fsdp_enabled and self.head is not None and self.args.should_save:
+            # Ranks that save their own parts do not call _save.
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / STATE_FILE).write_text(json.dumps(self._gate.state()), encoding="utf-8")
         try:
             super()._save_checkpoint(model, trial)
         finally:

@@ -41,9 +41,7 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     for line in prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None):
         if arguments.process_index == 0:
             log(line)
-    check_template(
-        tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model
-    )
+    check_template(tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model)
     trainer = SFRTrainer(
         model=model,
         args=arguments,
@@ -59,7 +57,9 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
         peft_config=_adapter(job.lora) if job.lora else None,
     )
     if job.evaluation is not None:
-        trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
+        values = job.evaluation.model_dump()
+        folder = output / "evaluations"
+        trainer.add_callback(SuiteCallback(folder=folder, log=trainer.log_apart, **values))
     with full_disk_reported(output):
         trainer.train(resume_from_checkpoint=last_checkpoint(output) if job.resume else None)
         save_whole(trainer, output / "final")

@@ -204,7 +204,9 @@ def chat_of_row(row: Any, *, where: str, with_tools: bool = False) -> Chat:
     )
     used = [part for part in chat.parts() if part in ("tools", "tool", "tool_calls")]
     if used and not with_tools:
-        raise UserError(f"{where}: has {used[0]}; chats in which tools are used cannot be read here")
+        raise UserError(
+            f"{where}: has {used[0]}; chats in which tools are used cannot be read here"
+        )
     if next(chat.replies(), None) is None:
         raise UserError(f"{where}: no turn of the assistant answers a user's turn and is to learn")
     return chat

@@ -2,8 +2,11 @@
 
     loss = CE + lambda_t * (sum of weighted anchor losses) / (sum of weights)
 
-Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective,
-cross-entropy included, takes the same path through this class, so twins differ in nothing else.
+Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective
+takes the same path through this class. With `lm_head: supervised` so do the losses on tokens,
+cross-entropy included, and twins differ in nothing else; on an accelerator `auto` gives
+cross-entropy (alone, or under a loss on the future) to TRL's fused head, which the other losses on
+tokens cannot use.
 With weight 0, or an objective that is TRL's own, and the fused LM head, the weights are those of
 TRL's trainer, bit for bit.
 """
@@ -37,6 +40,7 @@ from sfr_train.loop.head_run import HeadRun
 from sfr_train.loop.head_trainer import StepCallback
 from sfr_train.loop.record_trainer import RecordTrainer
 from sfr_train.loop.row_lengths import check_lengths
+from sfr_train.loop.step_log import StepMean
 from sfr_train.loop.token_trainer import LMHead, TokenTrainer
 from sfr_train.loop.weight_average import WeightAverage
 from sfr_train.objectives import read_objective
@@ -105,7 +109,7 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
         self._ratio = GradientRatio(self.schedule)
         self._base: FrozenBase | None = None
         self._run: HeadRun | None = None
-        self._sums = FutureSums()
+        self._sums, self._cross_entropy = FutureSums(), StepMean()
         if self.objective.future is not None:
             self._attach_future(self.objective.future)
         if average is not None:

@@ -14,6 +14,7 @@ from sfr_train.loop.frozen_base import FrozenBase
 from sfr_train.loop.future_sums import FutureSums
 from sfr_train.loop.head_run import AnchorBatch, HeadRun, Outcome
 from sfr_train.loop.head_trainer import HeadTrainer
+from sfr_train.loop.step_log import StepMean, is_logged
 from sfr_train.objectives.base import Objective
 
 
@@ -24,6 +25,8 @@ class FutureTrainer(HeadTrainer):
     _step_weight: torch.Tensor  # of the anchors of the whole step
     _base: FrozenBase | None
     _sums: FutureSums  # of what is logged
+    _cross_entropy: StepMean
+    _steps_an_epoch = 1
     _run: HeadRun | None
     _last: tuple[AnchorBatch, Outcome, Phase]
     _metrics: Any  # of TRL's trainers
@@ -62,7 +65,12 @@ class FutureTrainer(HeadTrainer):
             seed=self.args.seed,
             step=step,
             joint=phase.joint and not self._gate.closed,
-            measure=self._is_logged(step),
+            measure=is_logged(
+                step,
+                arguments=self.args,
+                state=self.state,
+                steps_an_epoch=self._steps_an_epoch,
+            ),
             gradients=self._ratio.on,
         )
         if self._base is not None:
@@ -85,8 +93,9 @@ class FutureTrainer(HeadTrainer):
         """Add both losses. Ranks are averaged later, hence the factor; so are micro-batches if TRL
         cannot count the tokens of the step."""
         factor = phase.weight * self.accelerator.num_processes
-        if num_items_in_batch is None:
-            factor *= self.current_gradient_accumulation_steps
+        steps = self.current_gradient_accumulation_steps if num_items_in_batch is None else 1
+        factor *= steps
+        self._cross_entropy.add(loss / steps)
         if not phase.cross_entropy:
             # Zero times the loss keeps every parameter in the graph, where DDP expects it. The
             # callback drops the zero gradients, or weight decay would act on the parameters.
@@ -95,15 +104,23 @@ class FutureTrainer(HeadTrainer):
 
     # Logging
 
-    def _is_logged(self, step: int) -> bool:
-        every = self.args.logging_steps
-        logged = self.args.logging_strategy == "steps" and every >= 1
-        return bool(logged and (step + 1) % every == 0)
+    def set_initial_training_values(self, args: Any, dataloader: Any) -> Any:
+        """Note how many steps an epoch has."""
+        values = super().set_initial_training_values(args, dataloader)
+        self._steps_an_epoch = max(values[1], 1)
+        return values
+
+    def log(self, logs: dict[str, float], *arguments: Any, **named: Any) -> None:
+        """Log the cross-entropy beside the total loss."""
+        if "loss" in logs and (mean := self._cross_entropy.take(self.accelerator)) is not None:
+            logs = {**logs, "ce": mean}
+        super().log(logs, *arguments, **named)
 
     def note_step(self) -> None:
         """Finish an optimizer step, on every rank. Values go where TRL collects its own, so that
         every logger of the Trainer receives them."""
         batch, outcome, phase = self._last
+        self._cross_entropy.close_step()
         self._gate.close_step(self.accelerator)
         self._ratio.close_step(self.accelerator, joint=batch.joint)
         if not batch.measure:

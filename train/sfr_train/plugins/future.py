@@ -24,6 +24,7 @@ from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HeadRun
 from sfr_train.loop.head_trainer import StepCallback
+from sfr_train.loop.step_log import StepMean
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import Objective, Sizes
 from sfr_train.plugins.text_targets import TextCollator, TextIndex, training_rows
@@ -94,7 +95,8 @@ def _extend(
     assert future is not None
     own = type(trainer)
     trainer.__class__ = type(f"Future{own.__name__}", (AttachedTrainer, own), {})
-    trainer.schedule, trainer.objective, trainer._sums = schedule, objective, FutureSums()
+    trainer.schedule, trainer.objective = schedule, objective
+    trainer._sums, trainer._cross_entropy = FutureSums(), StepMean()
     trainer._gate, trainer._ratio = GradientGate(schedule), GradientRatio(schedule)
     trainer._base, trainer._step_weight = None, torch.ones(())
     if future.head is not None:

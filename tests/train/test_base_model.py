@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from sfr_train.base_model import check_reply_marks, end_of_turn, prepare_base
-from sfr_train.data.chat_data import DataSettings, load_rows
+from sfr_train.data.chat_data import DataSettings
+from sfr_train.data.rows import load_tables
 
 from sfr_eval.errors import UserError
 from tests.support.training import sfr_trainer, tiny_model
@@ -136,7 +137,7 @@ def test_only_replies_that_are_to_be_learned_are_supervised(
             row = {**row, name: [{"role": r, "content": text} for r, text in row[name]]}
     file = tmp_path / "chats.jsonl"
     file.write_text(json.dumps(row) + "\n")
-    rows, _ = load_rows(DataSettings(file=file))
+    rows = list(load_tables(DataSettings(file=file)).train)
     trainer = sfr_trainer(tokenizer, rows, tmp_path, objective="ce")
     texts = [
         tokenizer.decode([label for label in labels if label != -100])

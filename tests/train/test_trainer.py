@@ -155,6 +155,8 @@ def test_accumulation_and_batch_size_do_not_change_the_weights(
         "tofu",
         "gem",
         "dft",
+        "entropy",
+        "hidden_noise",
         "neftune",
         "mtp",
         "future_mse",

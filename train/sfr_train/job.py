@@ -39,6 +39,17 @@ class LoraSettings(Settings):
     target_modules: str | tuple[str, ...] = "all-linear"
 
 
+class AverageSettings(Settings):
+    """An average of weights in the place of the last ones; `loop/weight_average.py` has the
+    formulas."""
+
+    kind: Literal["wise", "tail", "ema", "l2_sp"]
+    alpha: float = Field(0.5, ge=0, le=1, description="wise: share of the tuned weights")
+    share: float = Field(0.5, gt=0, le=1, description="tail: the last share of all steps")
+    rate: float = Field(0.999, gt=0, lt=1, description="ema: what stays of the mean")
+    strength: float = Field(0.1, gt=0, description="l2_sp: decay for each unit of learning rate")
+
+
 class EvaluationSettings(Settings):
     """A small run of sfr-eval at each evaluation step, with the transformers engine."""
 
@@ -63,6 +74,7 @@ class TrainingJob(Settings):
     targets: TargetSettings = TargetSettings()
     training: dict[str, Any] = Field(default_factory=dict, description="fields of trl.SFTConfig")
     lora: LoraSettings | None = None
+    average: AverageSettings | None = None
     lm_head: Literal["auto", "supervised", "fused"] = Field(
         "auto", description="fused: TRL's, which keeps no logits; the default on accelerators"
     )

@@ -11,14 +11,16 @@ from trl import SFTConfig
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.progress import log, on_terminal
-from sfr_train.base_model import check_reply_marks, prepare_base, refused_chats_reported
-from sfr_train.data.chat_data import load_rows
+from sfr_train.base_model import check_reply_marks, prepare_base
+from sfr_train.data.rows import Tables, load_tables
+from sfr_train.data.template_parts import check_template
 from sfr_train.job import LoraSettings, TrainingJob
 from sfr_train.loop.sft_config import sft_config
 from sfr_train.loop.suite_callback import SuiteCallback
 from sfr_train.objectives import trainer_of
 from sfr_train.output_folder import full_disk_reported, last_checkpoint, save_whole, usable_folder
 from sfr_train.policy.build import job_config, policy_trainer
+from sfr_train.policy.trainer import PolicyTrainer
 from sfr_train.trainer import SFRTrainer
 
 
@@ -35,19 +37,20 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     by_policy = trainer_of(job.objective) == "grpo"
     arguments = job_config(job, output) if by_policy else sft_config(output, job.training)
     usable_folder(output)
-    train, validation = load_rows(job.data)
+    tables = load_tables(job.data)
     # conversations with several replies
-    arguments.assistant_only_loss = "messages" in train[0] and not by_policy
+    arguments.assistant_only_loss = tables.survey.whole and not by_policy
     model, tokenizer = _load(job, find_model(job.model), arguments=arguments)
     if arguments.assistant_only_loss:
         check_reply_marks(tokenizer, name=job.model)
     for line in prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None):
         if arguments.process_index == 0:
             log(line)
-    with refused_chats_reported(tokenizer, [*train, *validation], name=job.model):
-        common = {"model": model, "arguments": arguments, "train": train, "validation": validation}
-        build = _policy_trainer if by_policy else _sfr_trainer
-        trainer = build(job, tokenizer=tokenizer, **common)
+    check_template(
+        tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model
+    )
+    build = _policy_trainer if by_policy else _sfr_trainer
+    trainer = build(job, model, tokenizer, arguments=arguments, tables=tables)
     if job.evaluation is not None:
         trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
     with full_disk_reported(output):
@@ -57,33 +60,34 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
 
 
 def _sfr_trainer(
-    job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, train: Any, validation: Any
-) -> Any:
+    job: TrainingJob, model: Any, tokenizer: Any, *, arguments: Any, tables: Tables
+) -> SFRTrainer:
     return SFRTrainer(
         model=model,
         args=arguments,
-        train_dataset=datasets.Dataset.from_list(train),
-        eval_dataset=datasets.Dataset.from_list(validation) if validation else None,
+        train_dataset=tables.train,
+        eval_dataset=tables.validation,
         processing_class=tokenizer,
         objective=job.objective,
         schedule=job.schedule,
         targets=job.targets,
         lm_head=job.lm_head,
         save_head=job.save_head,
+        average=job.average,
         peft_config=_adapter(job.lora) if job.lora else None,
     )
 
 
 def _policy_trainer(
-    job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, train: Any, validation: Any
-) -> Any:
+    job: TrainingJob, model: Any, tokenizer: Any, *, arguments: Any, tables: Tables
+) -> PolicyTrainer:
     return policy_trainer(
         model=model,
         tokenizer=tokenizer,
         arguments=arguments,
         objective=job.objective,
-        train=train,
-        validation=validation,
+        train=tables.train,
+        validation=tables.validation or (),
         peft_config=_adapter(job.lora) if job.lora else None,
     )
 

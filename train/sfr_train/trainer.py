@@ -14,24 +14,35 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from trl import SFTTrainer
 
+from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
+from sfr_train.data.preparation import prepared_chats
+from sfr_train.data.tokens import Tokenization, is_chats
+from sfr_train.data.turns import meet
 from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
+from sfr_train.job import AverageSettings
 from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.forks import ForkCallback
+from sfr_train.loop.frozen_base import FrozenBase
 from sfr_train.loop.gradient_gate import GradientGate
+from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
 from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
 from sfr_train.loop.row_lengths import check_lengths
 from sfr_train.loop.token_trainer import LMHead
+from sfr_train.loop.weight_average import WeightAverage
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
+from sfr_train.objectives.kl_to_base import BaseDivergence
 from sfr_train.targets.cached import Targets, load_or_build
 from sfr_train.targets.future_data import COLUMN, FutureCollator, with_future_states
 from sfr_train.targets.segments import TargetSettings
+from sfr_train.targets.shuffled import TokenWindows, partners
 from sfr_train.targets.text_encoder import TextEncoder
 
 
@@ -39,8 +50,9 @@ class SFRTrainer(HeadTrainer):
     """An SFTTrainer with an objective.
 
     objective: a name of `OBJECTIVES`, or {name: ..., settings}. lm_head: see `LMHead`. save_head:
-    also write the head beside the final checkpoint. encoder: used in place of targets.encoder, for
-    tests and your own models. All other arguments are SFTTrainer's.
+    also write the head beside the final checkpoint. average: of weights, see `WeightAverage`.
+    encoder: used in place of targets.encoder, for tests and your own models. All other arguments
+    are SFTTrainer's.
     """
 
     _tag_names: ClassVar = ["trl", "sft", "sfr"]
@@ -57,6 +69,7 @@ class SFRTrainer(HeadTrainer):
         targets: TargetSettings | dict[str, Any] | None = None,
         lm_head: LMHead = "auto",
         save_head: bool = False,
+        average: AverageSettings | dict[str, Any] | None = None,
         encoder: TextEncoder | None = None,
         cache: Path | None = None,
         **others: Any,
@@ -67,20 +80,32 @@ class SFRTrainer(HeadTrainer):
         self.save_head = save_head
         self._encoder, self._cache = encoder, cache or cache_folder()
         self._targets: Targets | None = None
+        self._windows: TokenWindows | None = None  # of a loss on shuffled tokens
         needs = settings.needs if self.schedule.weight > 0 else None
         self._needs_targets = needs == "embeddings"
+        shuffled_tokens = needs == "tokens" and self.target_settings.shuffled
+        self._tokens_ahead = settings.tokens if shuffled_tokens else 0
         super().__init__(model, args, **others)
         self._scale = self._targets.deviation if self._targets else 1.0
         built = self._build_objective(module, settings)
         self.objective = replace(built, future=built.future if needs else None)
         self.set_token_loss(
-            built.token_loss, lm_head=lm_head, embedding_noise=built.embedding_noise
+            built.token_loss,
+            lm_head=lm_head,
+            embedding_noise=built.embedding_noise,
+            hidden_noise=built.hidden_noise,
         )
         self._step_weight = torch.ones(())
         self._gate = GradientGate(self.schedule)
+        self._ratio = GradientRatio(self.schedule)
+        self._base: FrozenBase | None = None
         self._run: HeadRun | None = None
         if self.objective.future is not None:
             self._attach_future(self.objective.future)
+        if average is not None:
+            values = read_model(AverageSettings, average, where="average")
+            self.average = WeightAverage(self, values)
+            self.add_callback(self.average)
         if self.eval_dataset is not None and hasattr(self.eval_dataset, "select"):
             self.add_callback(ForkCallback(self))
 
@@ -97,14 +122,33 @@ class SFRTrainer(HeadTrainer):
         return built
 
     def _attach_future(self, future: FutureLoss) -> None:
+        if isinstance(future, BaseDivergence):
+            self._compare_with_base(future)
         if future.head is not None:
             self.attach(future.head)
         self.add_callback(StepCallback(self))
         self._run = HeadRun(self.model, future)
-        if self._targets is not None:
+        futures = self._windows if self._targets is None else self._targets
+        if futures is not None:
+            partner = None
+            if self.target_settings.shuffled:
+                samples = futures.samples(np.arange(futures.state_count))
+                partner = partners(samples, seed=self.args.seed)
             self.data_collator = FutureCollator(
-                self.data_collator, self._targets, padding_free=self.padding_free
+                self.data_collator, futures, padding_free=self.padding_free, partner=partner
             )
+
+    def _compare_with_base(self, loss: BaseDivergence) -> None:
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            raise UserError(
+                "objective kl_to_base: not possible with sharded weights; train on one process or "
+                "by DDP"
+            )
+        base = FrozenBase(
+            self.model, copy_dtype=loss.copy_dtype, autocast=self.accelerator.autocast
+        )
+        loss.model_logits, loss.base_logits = base.model_logits, base.base_logits
+        self._base = base
 
     def _prepare_dataset(
         self,
@@ -117,8 +161,17 @@ class SFRTrainer(HeadTrainer):
     ) -> Any:
         """Return TRL's tokens and labels, for training data with the state number of each token."""
         prepare = super()._prepare_dataset
+        ours = formatting_func is None and processing_class is self._tokenizer and is_chats(dataset)
 
         def trl_prepare(rows: Any, arguments: Any, packed: bool) -> Any:
+            if ours:
+                return prepared_chats(
+                    rows,
+                    self._tokenization(args, packing),
+                    arguments=arguments,
+                    packing=packed,
+                    what=dataset_name,
+                )
             whole = copy.copy(arguments)
             whole.max_length, whole.shuffle_dataset = None, False
             tokens = prepare(rows, processing_class, whole, False, formatting_func, dataset_name)
@@ -127,8 +180,20 @@ class SFRTrainer(HeadTrainer):
                 tokens, processing_class, arguments, packed, formatting_func, dataset_name
             )
 
-        if dataset_name != "train" or not self._needs_targets:
-            return trl_prepare(dataset, args, packing)
+        if dataset_name != "train" or not (self._needs_targets or self._tokens_ahead):
+            rows = trl_prepare(dataset, args, packing)
+            meet(f"prepared {dataset_name} rows")
+            return rows
+        if self._tokens_ahead:
+            prepared, self._windows = with_future_states(
+                dataset,
+                trl_prepare,
+                lambda rows: TokenWindows(rows["labels"], ahead=self._tokens_ahead),
+                arguments=args,
+                packing=packing,
+            )
+            meet("prepared rows")
+            return prepared
         encode = partial(
             load_or_build,
             tokenizer=self._tokenizer,
@@ -139,7 +204,22 @@ class SFRTrainer(HeadTrainer):
         prepared, self._targets = with_future_states(
             dataset, trl_prepare, encode, arguments=args, packing=packing
         )
+        meet("prepared rows and targets")
         return prepared
+
+    def _tokenization(self, args: Any, packing: bool) -> Tokenization:
+        """Return how TRL would make tokens of chats. Packing in the style `wrapped` cuts rows into
+        parts and loses nothing."""
+        splits = packing and args.packing_strategy != "bfd"
+        return Tokenization(
+            tokenizer=self._tokenizer,
+            chat_template=self.chat_template,
+            completion_only=self.completion_only_loss,
+            assistant_only=args.assistant_only_loss,
+            limit=None if splits else args.max_length,
+            keep_end=args.truncation_mode == "keep_end" and not packing,
+            cut=args.max_length is not None and not packing,
+        )
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
@@ -174,6 +254,7 @@ class SFRTrainer(HeadTrainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         step = self.state.global_step
         phase = phase_at(step, total=self.state.max_steps, settings=self.schedule)
+        phase = self._ratio.adjust(phase)
         batch = anchor_batch(
             future,
             inputs,
@@ -182,12 +263,16 @@ class SFRTrainer(HeadTrainer):
             step=step,
             joint=phase.joint and not self._gate.closed,
             measure=self._is_logged(step),
+            gradients=self._ratio.on,
         )
+        if self._base is not None:
+            batch = self._base.with_states(batch, inputs)
         run.arm(batch)
         loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         outcome = run.take()
         self._last = (batch, outcome, phase)
         self._gate.add(outcome.terms, batch.anchors.weight, scale=self._scale)
+        self._ratio.add(outcome, weight=phase.weight)
         if return_outputs:
             return self._total(loss[0], outcome, phase, num_items_in_batch), loss[1]
         return self._total(loss, outcome, phase, num_items_in_batch)
@@ -218,6 +303,7 @@ class SFRTrainer(HeadTrainer):
         every logger of the Trainer receives them."""
         batch, outcome, phase = self._last
         self._gate.close_step(self.accelerator)
+        self._ratio.close_step(self.accelerator, joint=batch.joint)
         if not batch.measure:
             return
         future = self.objective.future

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sfr_train.data.chat_data import DataSettings, load_rows
+from sfr_train.data.chat_data import DataSettings
+from sfr_train.data.rows import load_tables
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.reading import read_model
@@ -16,6 +17,11 @@ CARDS = """\
 - {id: pirate, name: Pirate, system: You are a pirate.}
 - {id: judge, name: Judge, system: You are a judge., voice: ignored here}
 """
+
+
+def load_rows(settings: DataSettings) -> tuple[list[Any], list[Any]]:
+    tables = load_tables(settings)
+    return list(tables.train), list(tables.validation or ())
 
 
 def load(folder: Path, *rows: Any, **values: Any) -> tuple[list[Any], list[Any]]:
@@ -48,13 +54,38 @@ def test_several_replies_turn_all_rows_into_messages(
     assert train == [{"messages": [ASK, SAY, ASK, SAY]}, {"messages": [ASK, SAY]}]
 
 
-def test_the_last_rows_are_held_out(tmp_path: Path) -> None:
-    rows = [{"prompt": str(i), "completion": "So."} for i in range(10)]
+def test_chats_are_held_out_at_random_and_once(tmp_path: Path) -> None:
+    rows = [{"prompt": str(i), "completion": "So."} for i in range(50)]
     train, apart = load(tmp_path, *rows, validation=0.2)
-    assert [row["prompt"][0]["content"] for row in apart] == ["8", "9"]
-    assert len(train) == 8
+    asked = [[int(row["prompt"][0]["content"]) for row in part] for part in (train, apart)]
+    assert [len(part) for part in asked] == [40, 10]
+    assert sorted(asked[0] + asked[1]) == list(range(50))
+    assert asked == [sorted(part) for part in asked]  # the order of the file
+    assert load(tmp_path, *rows, validation=0.2)[1] == apart
+    assert load(tmp_path, *rows, validation=0.2, validation_seed=1)[1] != apart
     assert len(load(tmp_path, *rows, validation=3)[1]) == 3
     assert len(load(tmp_path, *rows, limit=4)[0]) == 4
+
+
+def test_of_a_file_sorted_by_persona_all_are_held_out(tmp_path: Path) -> None:
+    cards = tmp_path / "cards.yaml"
+    cards.write_text(CARDS)
+    rows = [{"messages": [ASK, SAY], "persona": p} for p in ("judge", "pirate") for _ in range(40)]
+    _, apart = load(tmp_path, *rows, validation=8, personas=cards)
+    systems = [row["prompt"][0]["content"] for row in apart]
+    assert systems == ["You are a judge."] * 4 + ["You are a pirate."] * 4
+
+
+def test_a_file_of_its_own_may_validate(tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps({"prompt": "Who?", "completion": "So."}) + "\n")
+    train, apart = load(tmp_path, {"messages": [ASK, SAY]}, validation_file=other)
+    assert [row["prompt"][0]["content"] for row in (*train, *apart)] == ["How?", "Who?"]
+    with pytest.raises(UserError, match="give validation or validation_file, not both"):
+        load(tmp_path, {"messages": [ASK, SAY]}, validation_file=other, validation=0.1)
+    other.write_text("{}\n")
+    with pytest.raises(UserError, match=r"other.jsonl:1: needs either messages"):
+        load(tmp_path, {"messages": [ASK, SAY]}, validation_file=other)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_the_head_is_saved_with_save_head(tokenizer: Any, chats: list[Any], tmp_
 @pytest.mark.parametrize(
     "schedule",
     [
-        {"head_steps": 2, "ramp_steps": 4, "ema": 0.9},
+        {"head_steps": 4, "ramp_steps": 2, "ema": 0.9},
         {"gate": "dynamic", "gate_level": 1.001, "decay": "cosine"},
     ],
 )
@@ -69,7 +69,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
             chats,
             tmp_path,
             model=model,
-            arguments=settings(tmp_path / folder, max_steps=8, save_strategy="steps", save_steps=3),
+            arguments=settings(
+                tmp_path / folder,
+                max_steps=8,
+                save_strategy="steps",
+                save_steps=3,
+                lr_scheduler_type="cosine",
+                warmup_steps=2,
+            ),
             schedule=schedule,
             encoder=WordEncoder(),
         )

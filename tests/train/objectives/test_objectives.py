@@ -11,6 +11,7 @@ from sfr_train.objectives import (
     OBJECTIVES,
     cka,
     dft,
+    entropy,
     focal,
     gem,
     label_smoothing,
@@ -35,6 +36,7 @@ TOKEN_LOSSES = {
     "gem": lambda z, y: gem.token_loss(z, y, beta=0.7, weighting="linear"),
     "gem logsigmoid": lambda z, y: gem.token_loss(z, y, beta=0.7, weighting="logsigmoid"),
     "dft": dft.token_loss,
+    "entropy": lambda z, y: entropy.token_loss(z, y, beta=0.1),
 }
 
 
@@ -203,7 +205,7 @@ def test_every_listed_objective_builds_with_its_defaults(name: str) -> None:
     module, settings = read_objective(name)
     torch.manual_seed(0)
     objective = module.build(settings, Sizes(hidden=8, vocabulary=V, target=6))
-    if objective.future is None:
+    if objective.future is None or name == "kl_to_base":  # which needs a model
         return
     count = 8
     anchors = Anchors(

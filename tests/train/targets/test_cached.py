@@ -115,6 +115,20 @@ def test_scales_have_the_stated_deviation(tmp_path: Path) -> None:
     assert standard.folder == root.folder  # the scale is applied on reading
 
 
+@pytest.mark.parametrize("scale", ["unit", "sqrt_d", "standardise"])
+def test_covariance_is_that_of_the_scaled_targets(tmp_path: Path, scale: str) -> None:
+    rng = np.random.default_rng(0)
+    data = rows(*(rng.integers(1, 12, size=6).tolist() for _ in range(40)))
+    targets = build(data, tmp_path, scale=scale)
+    every = targets.embeddings(np.arange(targets.counts.states)).astype(np.float64)
+    values, vectors = targets.covariance
+    assert values.dtype == vectors.dtype == np.float32
+    assert np.allclose(vectors * values @ vectors.T, np.cov(every.T, bias=True), atol=2e-6)
+    assert np.allclose(vectors.T @ vectors, np.eye(SIZE), atol=1e-5)
+    assert np.allclose(targets.mean, every.mean(0), atol=1e-6)
+    assert (np.diff(values) >= 0).all()
+
+
 def test_half_precision_costs_a_thousandth(tmp_path: Path) -> None:
     data = rows([1, 2, 3, 4, 5])
     whole = build(data, tmp_path).embeddings(np.arange(4))

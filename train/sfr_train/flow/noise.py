@@ -35,24 +35,24 @@ class HashNoise:
 
     def uniform(self) -> torch.Tensor:
         """U(0, 1), one time per group, (N,)."""
-        return _unit(_hash(self.groups, self._key(1)))
+        return _unit(hash_words(self.groups, self._key(1)))
 
     def normal(self, size: int) -> torch.Tensor:
         """N(0, 1), (N, size), by Box-Muller over pairs of hashes."""
         pairs = (size + 1) // 2
         counter = self.ids[:, None] * pairs + torch.arange(pairs, device=self.ids.device)
-        radius = torch.sqrt(-2.0 * torch.log(_unit(_hash(counter, self._key(2)))))
-        angle = 2.0 * math.pi * _unit(_hash(counter, self._key(3)))
+        radius = torch.sqrt(-2.0 * torch.log(_unit(hash_words(counter, self._key(2)))))
+        angle = 2.0 * math.pi * _unit(hash_words(counter, self._key(3)))
         normals = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
         return normals[:, :size]
 
     def _key(self, stream: int) -> int:
         """Return a 64-bit word for (seed, step, stream), as the signed integer that torch uses."""
         word = torch.tensor([self.seed], dtype=torch.int64)
-        return int(_hash(_hash(word, self.step), stream))
+        return int(hash_words(hash_words(word, self.step), stream))
 
 
-def _hash(words: torch.Tensor, key: int) -> torch.Tensor:
+def hash_words(words: torch.Tensor, key: int) -> torch.Tensor:
     """SplitMix64 of words + key * golden; int64 arithmetic wraps around as 64-bit words do."""
     z = words + (((key + 1) * _GOLDEN + 2**63) % 2**64 - 2**63)
     z = (z ^ _shift(z, 30)) * _MIX_1

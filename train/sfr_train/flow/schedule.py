@@ -5,13 +5,16 @@
     [A, A + R)     joint        CE + (step - A) / R lambda L_future
     the rest       joint        CE + lambda_t L_future, constant or decaying to 0 at the last step
 
+The model's learning rate has its own schedule, which starts at A: its warm-up and decay over the
+steps after A are those of a run without head steps. The head's covers all steps.
+
 Parameters are never frozen: optimizer groups and all-reduce buckets are fixed once, and ranks that
 disagree about them wait for each other forever. h is detached instead.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,13 +25,21 @@ class ScheduleSettings(Settings):
     """Weight and phases of a future loss. Lengths below 1 are shares of all steps."""
 
     weight: float = Field(1.0, ge=0, description="lambda of SFR, mu of MTP; 0 is plain CE")
+    gradient_ratio: float | None = Field(
+        None, gt=0, description="set lambda so that |lambda dL/dh| is this share of |dCE/dh|"
+    )
     head_steps: float = Field(0, ge=0, description="A: only the head, on detached states")
     cross_entropy_in_head_steps: bool = Field(
         False, description="train the model on cross-entropy in head steps"
     )
     ramp_steps: float = Field(0, ge=0, description="R: the weight grows from 0 to full")
     decay: Literal["constant", "linear", "cosine"] = "constant"
-    head_learning_rate: float = Field(1e-3, gt=0)
+    head_learning_rate: Annotated[float, Field(gt=0)] | Literal["same"] = Field(
+        1e-3, description="same: the model's, as in the public code"
+    )
+    head_warmup_steps: float | None = Field(
+        None, ge=0, description="default: the steps or share of the model's warm-up"
+    )
     head_weight_decay: float = Field(0.0, ge=0, description="on matrices only")
     ema: float | None = Field(None, gt=0, lt=1, description="average the head, e.g. 0.999")
     gate: Literal["off", "dynamic", "static"] = Field(
@@ -37,6 +48,10 @@ class ScheduleSettings(Settings):
     gate_level: float = Field(
         1.5, gt=0, description="dynamic: below average / level; static: below level"
     )
+
+    def head_warmup(self, total: int) -> int | None:
+        """Return the head's warm-up of a run of `total` steps; None: as the model's."""
+        return None if self.head_warmup_steps is None else _steps(self.head_warmup_steps, total)
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,11 @@ def phase_at(step: int, *, total: int, settings: ScheduleSettings) -> Phase:
         "cosine": 0.5 * (1 + math.cos(math.pi * progress)),
     }[settings.decay]
     return Phase(settings.weight * factor, joint=True, cross_entropy=True)
+
+
+def model_start(settings: ScheduleSettings, *, total: int) -> int:
+    """Return the first step that moves the model, which its learning rate is counted from."""
+    return 0 if settings.cross_entropy_in_head_steps else _steps(settings.head_steps, total)
 
 
 def _steps(length: float, total: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from sfr_train.flow.noise import HashNoise
+from sfr_train.flow.noise import HashNoise, hash_words
 from sfr_train.loop.head_run import AnchorBatch
 from sfr_train.objectives.base import Anchors, FutureLoss
 from sfr_train.targets.future_data import PREFIX
@@ -33,6 +33,20 @@ def sample_lengths(inputs: Mapping[str, Any]) -> torch.Tensor:
     sample = sample_starts(inputs).long().cumsum(dim=1)
     counts = [torch.bincount(row, minlength=int(row.max()) + 1)[row] for row in sample]
     return torch.stack(counts)
+
+
+def text_hashes(inputs: Mapping[str, Any]) -> torch.Tensor:
+    """Hash the tokens of a sample up to each position, (B, T) int64: a name for the state there
+    that does not depend on its micro-batch or rank. Padding on the left does not count."""
+    ids, starts = inputs["input_ids"], sample_starts(inputs)
+    if "attention_mask" in inputs and "position_ids" not in inputs:
+        starts = inputs["attention_mask"].cumsum(dim=1) == 1
+    place = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+    first = torch.where(starts, place, 0).cummax(dim=1).values
+    # int64 sums wrap around, as those of a hash may.
+    sums = hash_words(ids, 0).mul(2 * (place - first) + 1).cumsum(dim=1)
+    before = torch.nn.functional.pad(sums, (1, 0))[:, :-1].gather(1, first)
+    return sums - before
 
 
 def supervised_states(labels: torch.Tensor) -> torch.Tensor:
@@ -86,23 +100,27 @@ def anchor_batch(
     step: int,
     joint: bool,
     measure: bool,
+    gradients: bool = False,
 ) -> AnchorBatch:
     """Return the anchors of a micro-batch; one anchor of weight 0 if it has none."""
     labels = inputs["labels"]
     hidden = labels.new_zeros(0)
-    if future.tokens:
+    if future.tokens and PREFIX + "tokens" not in columns:
         tokens, valid = next_tokens(labels, sample_starts(inputs), future.tokens)
         row, column = valid.any(dim=-1).nonzero(as_tuple=True)
         row, column = or_one_zero(row), or_one_zero(column)
-        state = row * labels.shape[1] + column
+        state = text_hashes(inputs)[row, column]
         anchors = Anchors(hidden, valid[row, column].float(), row, tokens=tokens[row, column])
         groups = row
     else:
-        row, column, state, groups, weight, target = (
+        future_of = "tokens" if future.tokens else "target"
+        row, column, state, groups, weight, values = (
             or_one_zero(columns[PREFIX + name])
-            for name in ("row", "column", "state", "sample", "weight", "target")
+            for name in ("row", "column", "state", "sample", "weight", future_of)
         )
-        anchors = Anchors(hidden, weight, groups, target=target)
+        anchors = Anchors(hidden, weight, groups, **{future_of: values})
     tau_groups = groups if future.tau_per == "sequence" else state
     noise = HashNoise(seed, step, state, tau_groups)
-    return AnchorBatch(row, column, anchors, noise, joint=joint, measure=measure)
+    return AnchorBatch(
+        row, column, anchors, noise, joint=joint, measure=measure, gradients=gradients
+    )

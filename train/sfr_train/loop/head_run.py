@@ -28,6 +28,7 @@ class AnchorBatch:
     noise: HashNoise
     joint: bool  # whether the gradient reaches the model
     measure: bool  # run the diagnostics, a second pass through the head
+    gradients: bool = False  # measure gradients, also without the diagnostics
 
 
 @dataclass
@@ -37,8 +38,8 @@ class Outcome:
 
     terms: FutureTerms
     shuffled: float | None = None
-    grad_future: float | None = None
-    grad_model: float | None = None
+    grad_future: torch.Tensor | None = None
+    grad_model: torch.Tensor | None = None
 
 
 class HeadRun:
@@ -74,16 +75,17 @@ class HeadRun:
             return
         self._batch = self._hidden = None
         states = hidden[batch.row, batch.column]
+        gradients = batch.measure or batch.gradients
         if not batch.joint:
             states = states.detach()
-            if batch.measure:
+            if gradients:
                 states.requires_grad_()  # its gradient is measured and goes no further
         terms = self._future.terms(replace(batch.anchors, hidden=states), batch.noise)
         self._outcome = Outcome(terms)
         if batch.measure:
             self._outcome.shuffled = self._shuffled_loss(batch, states.detach())
-            if hidden.requires_grad and states.requires_grad:
-                self._measure_gradients(self._outcome, batch, hidden, states)
+        if gradients and hidden.requires_grad and states.requires_grad:
+            self._measure_gradients(self._outcome, batch, hidden, states)
 
     def _shuffled_loss(self, batch: AnchorBatch, states: torch.Tensor) -> float | None:
         """Return the total loss when every anchor gets the state half a batch away, which belongs
@@ -105,14 +107,14 @@ class HeadRun:
 
         def at_states(gradient: torch.Tensor) -> None:
             future_gradient.append(gradient.detach().float())
-            outcome.grad_future = float(future_gradient[0].norm())
+            outcome.grad_future = future_gradient[0].norm()
 
         def at_hidden(gradient: torch.Tensor) -> None:
             rest = gradient.detach().float()
             if batch.joint and future_gradient:
                 positions = (batch.row, batch.column)
                 rest = rest.index_put(positions, -future_gradient[0], accumulate=True)
-            outcome.grad_model = float(rest.norm())
+            outcome.grad_model = rest.norm()
 
         states.register_hook(at_states)
         hidden.register_hook(at_hidden)
@@ -132,5 +134,5 @@ def logged_values(
     if outcome.shuffled is not None:
         values["shuffled_gap"] = outcome.shuffled / divisor - loss
     if outcome.grad_future is not None and outcome.grad_model:
-        values["gradient_ratio"] = outcome.grad_future / outcome.grad_model
+        values["gradient_ratio"] = float(outcome.grad_future / outcome.grad_model)
     return values

@@ -16,10 +16,13 @@ from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from sfr_eval.errors import RunError, UserError
-from sfr_train.flow.schedule import ScheduleSettings, phase_at
+from sfr_train.flow.schedule import ScheduleSettings, model_start, phase_at
 from sfr_train.loop.gradient_gate import GradientGate
+from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HEAD
+from sfr_train.loop.learning_rates import check_scheduler, separate
 from sfr_train.loop.token_trainer import TokenTrainer
+from sfr_train.loop.weight_average import WeightAverage
 
 HEAD_FILE = "sfr_head.safetensors"
 STATE_FILE = "sfr_state.json"
@@ -31,10 +34,14 @@ class HeadTrainer(TokenTrainer):
     schedule: ScheduleSettings  # the head's learning rate and weight decay
     save_head = False  # also beside the final model
     _saving_checkpoint = False
+    _head_groups = 0  # of the optimizer, its last
     _gate: GradientGate
+    _ratio: GradientRatio
+    average: WeightAverage | None = None
 
     def attach(self, head: Any) -> None:
         """Add the head to the model, before anything wraps the model."""
+        check_scheduler(self.args, self.schedule)
         if self.is_deepspeed_enabled:
             self._check_for_deepspeed()
         # The search for unused parameters starts from the model's outputs, which do not include the
@@ -100,9 +107,26 @@ class HeadTrainer(TokenTrainer):
             group = [p for p in new if (p.ndim > 1) == matrices]
             if group:
                 rate = self.schedule.head_learning_rate
+                rate = self.args.learning_rate if rate == "same" else rate
                 decay = self.schedule.head_weight_decay if matrices else 0.0
                 optimizer.add_param_group({"params": group, "lr": rate, "weight_decay": decay})
+                self._head_groups += 1
         return optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Build TRL's scheduler for the steps that move the model, and the head's over all."""
+        if self.lr_scheduler is not None or not self._head_groups:
+            return super().create_scheduler(num_training_steps, optimizer)
+        start = model_start(self.schedule, total=num_training_steps)
+        scheduler = super().create_scheduler(max(num_training_steps - start, 1), optimizer)
+        separate(
+            scheduler,
+            self.schedule,
+            arguments=self.args,
+            total=num_training_steps,
+            head_groups=self._head_groups,
+        )
+        return scheduler
 
     def _clip_grad_norm(self, model: Any) -> Any:
         """Clip both separately: a large gradient of the head must not shrink the model's step."""
@@ -124,10 +148,16 @@ class HeadTrainer(TokenTrainer):
             state_dict = {k: v for k, v in state_dict.items() if not k.startswith(HEAD + ".")}
         with self.without_head():
             super()._save(output_dir, state_dict)
-        if head_state is not None and self.args.should_save:
-            folder = Path(output_dir or self.args.output_dir)
+        if not self.args.should_save:
+            return
+        folder = Path(output_dir or self.args.output_dir)
+        if head_state is not None:
             save_file(head_state, folder / HEAD_FILE)
-            (folder / STATE_FILE).write_text(json.dumps(self._gate.state()), encoding="utf-8")
+        if head_state is not None or (self._ratio.on and self._saving_checkpoint):
+            state = self._gate.state()
+            if self._ratio.on:
+                state["gradient_ratio"] = self._ratio.state()
+            (folder / STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self._saving_checkpoint = True
@@ -137,6 +167,8 @@ class HeadTrainer(TokenTrainer):
             self._saving_checkpoint = False
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self.average is not None:
+            self.average.resume(Path(resume_from_checkpoint))
         if self.is_fsdp_enabled or self.head is None:  # FSDP's own files hold the head as well
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
@@ -148,7 +180,10 @@ class HeadTrainer(TokenTrainer):
             self.head.load_state_dict(load_file(file))
         file = Path(resume_from_checkpoint) / STATE_FILE
         if file.is_file():
-            self._gate.restore(json.loads(file.read_text(encoding="utf-8")))
+            state = json.loads(file.read_text(encoding="utf-8"))
+            self._gate.restore(state)
+            if self._ratio.on and "gradient_ratio" in state:
+                self._ratio.restore(state["gradient_ratio"])
 
 
 class StepCallback(TrainerCallback):

@@ -9,6 +9,7 @@ padding, most of a batch of chats, never pass through it.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -17,6 +18,7 @@ from trl import SFTTrainer
 
 from sfr_train.loop.batch import sample_lengths, supervised_states
 from sfr_train.objectives.base import TokenLoss
+from sfr_train.objectives.hidden_noise import state_noise
 from sfr_train.objectives.neftune import embedding_noise
 from sfr_train.targets.segments import IGNORED
 
@@ -89,15 +91,25 @@ class TokenTrainer(SFTTrainer):
     _lengths: torch.Tensor | None = None  # of the samples in the current micro-batch
 
     def set_token_loss(
-        self, token_loss: TokenLoss | None, *, lm_head: LMHead, embedding_noise: float
+        self,
+        token_loss: TokenLoss | None,
+        *,
+        lm_head: LMHead,
+        embedding_noise: float,
+        hidden_noise: float = 0.0,
     ) -> None:
-        """Set the token loss, None for cross-entropy, and alpha of NEFTune's noise."""
+        """Set the token loss, None for cross-entropy, alpha of NEFTune's noise, and sigma of the
+        noise on the last hidden state."""
         self._token_loss, self._noise = token_loss, embedding_noise
         on_cpu = self.args.device.type == "cpu"
         self._fused = lm_head == "fused" or (lm_head == "auto" and not on_cpu)
         self._supervised = SupervisedLogits(self.model)
         if self._noise:
             self.model.get_input_embeddings().register_forward_hook(self._add_noise)
+        if hidden_noise:
+            model = self.model
+            language_model = model.get_base_model() if hasattr(model, "get_base_model") else model
+            language_model.base_model.register_forward_hook(partial(_noisy, sigma=hidden_noise))
 
     def compute_loss(
         self,
@@ -138,3 +150,11 @@ class TokenTrainer(SFTTrainer):
             return None
         lengths, self._lengths = self._lengths, None
         return output + embedding_noise(output, lengths, alpha=self._noise)
+
+
+def _noisy(module: Any, arguments: Any, output: Any, *, sigma: float) -> Any:
+    """Add noise to the states that the LM head reads, in training."""
+    if module.training:
+        states = output.last_hidden_state
+        output.last_hidden_state = states + state_noise(states, sigma=sigma)
+    return output

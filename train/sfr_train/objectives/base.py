@@ -98,11 +98,12 @@ class FutureLoss(ABC):
 @dataclass(frozen=True)
 class Objective:
     """token_loss replaces cross-entropy (None: TRL's own); future is added to it; embedding_noise
-    is NEFTune's alpha."""
+    is NEFTune's alpha, hidden_noise the relative noise on the last hidden state."""
 
     token_loss: TokenLoss | None = None
     future: FutureLoss | None = None
     embedding_noise: float = 0.0
+    hidden_noise: float = 0.0
 
 
 def log_probability(logits: torch.Tensor, token: torch.Tensor) -> torch.Tensor:

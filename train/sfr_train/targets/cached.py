@@ -6,6 +6,7 @@
                         positions.npy    (S,) position of a state in its row
                         rows.npy         (S,) embedding of its future
                         weights.npy      (S,) its weight
+                        covariance.npy   (d, d) of the rows over the states, before `scale`
 
 The key hashes encoder, pooling, data, tokenizer and all settings of the segments, so that a cache
 is never used for anything else. Several processes may ask at once: one builds the cache while the
@@ -21,6 +22,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ from sfr_train.targets.encoded_texts import EncodedTexts
 from sfr_train.targets.segments import IGNORED, TargetSettings, segments
 from sfr_train.targets.text_encoder import Floats, SentenceEncoder, TextEncoder
 
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,38 @@ class Targets:
         """s of the formulas: root mean square of a target coordinate, 1/sqrt(d) or 1."""
         return self.size**-0.5 if self.settings.scale == "unit" else 1.0
 
+    @property
+    def state_count(self) -> int:
+        """The number of supervised states, which are numbered from 0."""
+        return self.counts.states
+
+    @property
+    def numbering(self) -> str:
+        """What decides the number of each state, beside the rows."""
+        return self.folder.name
+
+    @property
+    def mean(self) -> Floats:
+        """Mean (D,) of the scaled targets over the supervised states."""
+        return np.asarray(self._scaled(self._moments[0][None])[0], dtype=np.float32)
+
+    @cached_property
+    def covariance(self) -> tuple[Floats, Floats]:
+        """Eigenvalues (D,), ascending and not negative, and eigenvectors (D, D), one a column, of
+        the centred covariance of the scaled targets over the supervised states."""
+        raw = np.load(self.folder / "covariance.npy").astype(np.float64)
+        if self.settings.scale == "standardise":
+            raw /= np.outer(self._moments[1], self._moments[1])
+        elif self.settings.scale == "sqrt_d":
+            raw *= self.size
+        values, vectors = np.linalg.eigh(raw)
+        return values.clip(min=0).astype(np.float32), vectors.astype(np.float32)
+
     def embeddings(self, states: Any) -> Floats:
         """Return scaled targets (len(states), d) of state numbers, float32."""
-        rows = np.asarray(self._embeddings[self._rows[states]], dtype=np.float32)
+        return self._scaled(np.asarray(self._embeddings[self._rows[states]], dtype=np.float32))
+
+    def _scaled(self, rows: Floats) -> Floats:
         if self.settings.scale == "sqrt_d":
             return rows * np.float32(self.size**0.5)
         if self.settings.scale == "standardise":
@@ -171,12 +202,13 @@ def _build(
     np.save(folder / "positions.npy", np.concatenate(positions))
     np.save(folder / "rows.npy", row_of_state)
     np.save(folder / "weights.npy", np.concatenate(weights))
-    size, mean, deviation = texts.moments(row_of_state)
+    moments = texts.moments(row_of_state)
+    np.save(folder / "covariance.npy", moments.covariance.astype(np.float32))
     meta = {
         "counts": asdict(Counts(len(offsets) - 1, offsets[-1], without, len(texts))),
-        "size": size,
-        "mean": mean,
-        "deviation": deviation,
+        "size": len(moments.mean),
+        "mean": moments.mean.tolist(),
+        "deviation": moments.deviation.tolist(),
         "encoder": encoder.key,
         "settings": settings.model_dump(mode="json"),
     }
@@ -192,7 +224,9 @@ def _rows(dataset: Any) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.
 
 def _key(dataset: Any, *, tokenizer: Any, settings: TargetSettings, encoder: TextEncoder) -> str:
     digest = hashlib.sha256()
-    parts = settings.model_dump(mode="json", exclude={"encoder", "scale", "batch_tokens"})
+    parts = settings.model_dump(
+        mode="json", exclude={"encoder", "scale", "batch_tokens", "shuffled"}
+    )
     backend = getattr(tokenizer, "backend_tokenizer", None)
     vocabulary = backend.to_str() if backend is not None else sorted(tokenizer.get_vocab().items())
     for part in (_FORMAT, encoder.key, json.dumps(parts, sort_keys=True), str(vocabulary)):

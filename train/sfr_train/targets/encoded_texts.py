@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sfr_train.targets.moments import Moments, moments
 from sfr_train.targets.segments import TargetSettings
 from sfr_train.targets.text_encoder import TextEncoder
 
@@ -52,18 +53,12 @@ class EncodedTexts:
             os.fsync(stream.fileno())
         self._queue.clear()
 
-    def moments(self, row_of_state: npt.NDArray[np.int64]) -> tuple[int, list[float], list[float]]:
-        """Return size, and mean and deviation of each coordinate over the supervised states."""
+    def moments(self, row_of_state: npt.NDArray[np.int64]) -> Moments:
+        """Return the moments of the stored rows over the supervised states."""
         shape = (len(self), self._size)
         rows: Any = np.memmap(self._file, dtype=self._settings.stored_as, mode="r", shape=shape)
         counts = np.bincount(row_of_state, minlength=len(self)).astype(np.float64)
-        mean, square = np.zeros(self._size), np.zeros(self._size)
-        for start in range(0, len(self), _CHUNK):
-            part = np.asarray(rows[start : start + _CHUNK], dtype=np.float64)
-            mean += counts[start : start + _CHUNK] @ part / counts.sum()
-        for start in range(0, len(self), _CHUNK):
-            part = np.asarray(rows[start : start + _CHUNK], dtype=np.float64) - mean
-            square += counts[start : start + _CHUNK] @ part**2 / counts.sum()
-        # Without a floor, a coordinate that hardly varies would be inflated to deviation 1.
-        deviation = np.sqrt(square).clip(min=1e-3 * self._size**-0.5)
-        return self._size, mean.tolist(), deviation.tolist()
+        parts = (
+            (rows[i : i + _CHUNK], counts[i : i + _CHUNK]) for i in range(0, len(self), _CHUNK)
+        )
+        return moments(parts)

@@ -42,6 +42,9 @@ class TargetSettings(Settings):
     weights: Literal["falling", "uniform"] = Field(
         "falling", description="falling: from 1 at the first reply token to 1/N at the last"
     )
+    shuffled: bool = Field(
+        False, description="control: each state gets the future of a state of another sample"
+    )
     scale: Literal["unit", "sqrt_d", "standardise"] = Field(
         "unit", description="length 1 (published), times sqrt(d), or mean 0 and deviation 1"
     )

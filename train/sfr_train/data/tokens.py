@@ -1,0 +1,162 @@
+"""Chats as tokens and labels: what TRL's SFTTrainer makes of the same rows, in one pass.
+
+TRL maps the rows four or five times, each time into new files, while all other ranks wait in a
+collective operation. Here one pass makes tokens, labels, and the counts from which the report about
+`max_length` follows. A test holds its rows equal to TRL's.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from datasets import Features, List, Value
+from trl.data_utils import common_prefix_length
+
+from sfr_eval.errors import UserError
+from sfr_train.data.pieces import key_of, mapped
+from sfr_train.loop.row_lengths import Cut
+from sfr_train.targets.segments import IGNORED
+
+_FORMAT = "1"
+_TOKENS = Features({"input_ids": List(Value("int32")), "labels": List(Value("int32"))})
+_COUNTS = Features({name: Value("int32") for name in ("length", "last_learned", "learned")})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokenization:
+    """How chats become tokens, as the settings of a trainer say it. limit: tokens of a row that are
+    kept or counted as too many; cut: whether rows are cut there."""
+
+    tokenizer: Any
+    chat_template: str | None
+    completion_only: bool
+    assistant_only: bool
+    limit: int | None
+    keep_end: bool = False
+    cut: bool = True
+
+    @property
+    def key(self) -> str:
+        """A digest of all that decides the tokens of a row."""
+        import transformers
+
+        template = self.chat_template or self.tokenizer.chat_template
+        choices = (self.completion_only, self.assistant_only, self.limit, self.keep_end, self.cut)
+        return key_of(_FORMAT, transformers.__version__, vocabulary(self.tokenizer), template,
+                      *choices)  # fmt: skip
+
+
+def vocabulary(tokenizer: Any) -> str:
+    """Return all that decides the tokens of a text, without the padding and truncation that a
+    trainer may have set meanwhile."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        words = sorted(tokenizer.get_vocab().items())
+        return json.dumps([type(tokenizer).__name__, words, tokenizer.all_special_tokens])
+    parts = json.loads(backend.to_str())
+    return json.dumps({**parts, "truncation": None, "padding": None}, sort_keys=True)
+
+
+def is_chats(dataset: Any) -> bool:
+    """Return whether rows are chats as `tokenized` reads them."""
+    names = set(getattr(dataset, "column_names", None) or ())
+    if not hasattr(dataset, "__len__") or len(dataset) == 0 or {"image", "images"} & names:
+        return False
+    row = dataset[0]
+    turns = row.get("messages", row.get("prompt"))
+    if "prompt" in names and not isinstance(row.get("completion"), list):
+        return False
+    return bool(isinstance(turns, list) and turns and isinstance(turns[0], dict)
+                and "role" in turns[0])  # fmt: skip
+
+
+def tokenized(
+    dataset: Any, how: Tokenization, *, what: str, processes: int | None = None
+) -> tuple[Any, Cut]:
+    """Return tokens and labels of chats, and what `how.limit` does to them. Rows that it leaves
+    without a label are dropped if rows are cut. Raises UserError for a chat that the template
+    refuses."""
+    tokens = mapped(
+        dataset,
+        _tokens,
+        key=key_of(dataset._fingerprint, how.key),
+        what=f"tokenize {what} rows",
+        features=Features({**_TOKENS, **_COUNTS}),
+        arguments={"how": how},
+        processes=processes,
+    )
+    counts = tokens.select_columns(list(_COUNTS)).with_format("numpy")[:]
+    length, learned = counts["length"], counts["learned"]
+    long = length > how.limit if how.limit is not None else np.zeros(len(length), dtype=bool)
+    unfinished = long & (counts["last_learned"] >= (how.limit or 0)) & (not how.keep_end)
+    cut = Cut(
+        rows=len(length),
+        cut=int(long.sum()),
+        unfinished=int(unfinished.sum()),
+        empty=int((learned == 0).sum()),
+        longest=int(length.max(initial=0)),
+    )
+    tokens = tokens.select_columns(list(_TOKENS))
+    if how.cut and how.limit is not None and cut.empty:
+        kept = np.flatnonzero(learned)
+        tokens = tokens.select(kept, new_fingerprint=key_of(tokens._fingerprint, "learned"))
+    return tokens, cut
+
+
+def _tokens(rows: Mapping[str, Any], numbers: list[int], *, how: Tokenization) -> dict[str, Any]:
+    names = list(rows)
+    columns: dict[str, list[Any]] = {name: [] for name in (*_TOKENS, *_COUNTS)}
+    for values, number in zip(zip(*rows.values(), strict=True), numbers, strict=True):
+        row = dict(zip(names, values, strict=True))
+        ids, labels = row_tokens(row, how, number=number)
+        learned = np.flatnonzero(labels != IGNORED)
+        limit = len(ids) if how.limit is None else how.limit
+        span = slice(max(len(ids) - limit, 0), None) if how.keep_end else slice(limit)
+        columns["length"].append(len(ids))
+        columns["last_learned"].append(learned[-1] if len(learned) else -1)
+        columns["learned"].append(int((labels[span] != IGNORED).sum()))
+        columns["input_ids"].append(ids[span] if how.cut else ids)
+        columns["labels"].append(labels[span] if how.cut else labels)
+    return columns
+
+
+def row_tokens(row: Mapping[str, Any], how: Tokenization, *, number: int) -> tuple[Any, Any]:
+    """Return tokens and labels of a chat, int32, before it is cut: labels are -100 outside of what
+    is learned. `number` is the row's, from 0, for messages."""
+    from jinja2 import TemplateError
+
+    tools = row.get("tools")
+    options = {
+        "chat_template": how.chat_template,
+        "tools": json.loads(tools) if isinstance(tools, str) else tools,
+        "tokenize": True,
+        "return_dict": True,
+        **(row.get("chat_template_kwargs") or {}),
+    }
+    prompt = row.get("prompt") or []
+    chat = [*prompt, *row["completion"]] if "prompt" in row else row["messages"]
+    try:
+        whole = how.tokenizer.apply_chat_template(
+            chat, return_assistant_tokens_mask=how.assistant_only, **options
+        )
+        ids = np.asarray(whole["input_ids"], dtype=np.int32)
+        learned = np.ones(len(ids), dtype=bool)
+        if how.assistant_only:
+            learned &= np.asarray(whole["assistant_masks"], dtype=bool)
+        if "prompt" in row and how.completion_only:
+            alone = how.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, **options)
+            learned[: common_prefix_length(alone["input_ids"], whole["input_ids"])] = False
+    except TemplateError as error:
+        raise UserError(
+            f"model {how.tokenizer.name_or_path}: its chat template refuses a chat (row "
+            f"{number + 1:,} of those to train on): {' '.join(str(error).split())}"
+        ) from None
+    if how.assistant_only and not np.any(whole["assistant_masks"]):
+        raise UserError(
+            f"model {how.tokenizer.name_or_path}: its chat template marks no reply in some chat "
+            f"({{% generation %}}; row {number + 1:,} of those to train on); give rows of prompt and "
+            "completion, one a reply"
+        )
+    return ids, np.where(learned, ids, np.int32(IGNORED))

@@ -2,8 +2,11 @@
 
     loss = CE + lambda_t * (sum of weighted anchor losses) / (sum of weights)
 
-Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective,
-cross-entropy included, takes the same path through this class, so twins differ in nothing else.
+Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective
+takes the same path through this class. With `lm_head: supervised` so do the losses on tokens,
+cross-entropy included, and twins differ in nothing else; on an accelerator `auto` gives
+cross-entropy (alone, or under a loss on the future) to TRL's fused head, which the other losses on
+tokens cannot use.
 With weight 0, or an objective that is TRL's own, and the fused LM head, the weights are those of
 TRL's trainer, bit for bit.
 """
@@ -26,6 +29,7 @@ from sfr_train.data.tokens import Tokenization, is_chats
 from sfr_train.data.turns import meet
 from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
 from sfr_train.job import AverageSettings
+from sfr_train.job_file import JobFile
 from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.frozen_base import FrozenBase
@@ -34,8 +38,10 @@ from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HeadRun, Outcome, logged_values
 from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
 from sfr_train.loop.row_lengths import check_lengths
+from sfr_train.loop.step_log import StepMean, is_logged
 from sfr_train.loop.token_trainer import LMHead
 from sfr_train.loop.weight_average import WeightAverage
+from sfr_train.model_card import write_record
 from sfr_train.objectives import read_objective
 from sfr_train.objectives.base import FutureLoss, Objective, Sizes
 from sfr_train.objectives.kl_to_base import BaseDivergence
@@ -56,6 +62,7 @@ class SFRTrainer(HeadTrainer):
     """
 
     _tag_names: ClassVar = ["trl", "sft", "sfr"]
+    record: JobFile | None = None  # of the job, written beside all weights
     data_collator: Any
     _signature_columns: Any
 
@@ -96,6 +103,7 @@ class SFRTrainer(HeadTrainer):
             hidden_noise=built.hidden_noise,
         )
         self._step_weight = torch.ones(())
+        self._cross_entropy, self._steps_an_epoch = StepMean(), 1
         self._gate = GradientGate(self.schedule)
         self._ratio = GradientRatio(self.schedule)
         self._base: FrozenBase | None = None
@@ -262,7 +270,12 @@ class SFRTrainer(HeadTrainer):
             seed=self.args.seed,
             step=step,
             joint=phase.joint and not self._gate.closed,
-            measure=self._is_logged(step),
+            measure=is_logged(
+                step,
+                arguments=self.args,
+                state=self.state,
+                steps_an_epoch=self._steps_an_epoch,
+            ),
             gradients=self._ratio.on,
         )
         if self._base is not None:
@@ -283,25 +296,47 @@ class SFRTrainer(HeadTrainer):
         """Add both losses. Ranks are averaged later, hence the factor; so are micro-batches if TRL
         cannot count the tokens of the step."""
         factor = phase.weight * self.accelerator.num_processes
-        if num_items_in_batch is None:
-            factor *= self.current_gradient_accumulation_steps
+        steps = self.current_gradient_accumulation_steps if num_items_in_batch is None else 1
+        factor *= steps
+        self._cross_entropy.add(loss / steps)
         if not phase.cross_entropy:
             # Zero times the loss keeps every parameter in the graph, where DDP expects it. The
             # callback drops the zero gradients, or weight decay would act on the parameters.
             loss = 0.0 * loss
         return loss + factor * outcome.terms.total / self._step_weight
 
+    # Weights with what trained them
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the model, and beside it the record of its job."""
+        super().save_model(output_dir, _internal_call)
+        if self.record is not None and self.args.should_save:
+            write_record(self.record, Path(output_dir or self.args.output_dir))
+
+    def create_model_card(self, *arguments: Any, **named: Any) -> None:
+        """Write TRL's card only without a record, which has a card of its own."""
+        if self.record is None:
+            super().create_model_card(*arguments, **named)
+
     # Logging
 
-    def _is_logged(self, step: int) -> bool:
-        every = self.args.logging_steps
-        logged = self.args.logging_strategy == "steps" and every >= 1
-        return bool(logged and (step + 1) % every == 0)
+    def set_initial_training_values(self, args: Any, dataloader: Any) -> Any:
+        """Note how many steps an epoch has."""
+        values = super().set_initial_training_values(args, dataloader)
+        self._steps_an_epoch = max(values[1], 1)
+        return values
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log the cross-entropy beside the total loss."""
+        if "loss" in logs and (mean := self._cross_entropy.take(self.accelerator)) is not None:
+            logs["ce"] = mean
+        super().log(logs, start_time)
 
     def note_step(self) -> None:
         """Finish an optimizer step, on every rank. Values go where TRL collects its own, so that
         every logger of the Trainer receives them."""
         batch, outcome, phase = self._last
+        self._cross_entropy.close_step()
         self._gate.close_step(self.accelerator)
         self._ratio.close_step(self.accelerator, joint=batch.joint)
         if not batch.measure:

@@ -1,6 +1,7 @@
 """Draws replies from a model in memory, and scores given replies, many prompts at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,11 +29,15 @@ def draw(
     max_tokens: int,
     seed: int,
     rows: int = 320,
+    min_p: float = 0.0,
+    top_p: float = 1.0,
 ) -> list[list[list[str]]]:
-    """Replies by [prompt][temperature][copy], every token from the whole vocabulary. A prompt is
-    encoded once for all its replies; `rows` replies are generated together."""
+    """Replies by [prompt][temperature][copy], every token from the whole vocabulary unless a filter
+    is given, which acts after the temperature. A prompt is encoded once for all its replies; `rows`
+    replies are generated together. The random numbers do not depend on the device."""
     model.eval()
-    _share_key_heads(model)
+    if model.device.type == "cpu":
+        _share_key_heads(model)
     generator = torch.Generator().manual_seed(seed)
     each = len(temperatures) * copies
     heat = torch.tensor(temperatures).repeat_interleave(copies)
@@ -48,6 +53,7 @@ def draw(
             padding=tokenizer.pad_token_id,
             max_tokens=max_tokens,
             generator=generator,
+            keep=partial(_filtered, min_p=min_p, top_p=top_p),
         )
         texts = tokenizer.batch_decode(written, skip_special_tokens=True)
         for i in range(len(block)):
@@ -65,11 +71,15 @@ def _write(
     padding: int,
     max_tokens: int,
     generator: torch.Generator,
+    keep: Callable[[torch.Tensor], torch.Tensor] = lambda chances: chances,
 ) -> list[list[int]]:
-    """len(heat) continuations of each prompt. Ended rows leave the batch, several at a time."""
-    width = max(map(len, block))
-    ids = torch.tensor([[padding] * (width - len(row)) + row for row in block])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in block])
+    """len(heat) continuations of each prompt. Ended rows leave the batch, several at a time. keep:
+    sets the probabilities (rows, vocabulary) that a filter excludes to 0."""
+    width, device = max(map(len, block)), model.device
+    ids = torch.tensor([[padding] * (width - len(row)) + row for row in block], device=device)
+    mask = torch.tensor(
+        [[0] * (width - len(row)) + [1] * len(row) for row in block], device=device
+    )
     places = (mask.cumsum(1) - 1).clamp(min=0)
     outputs = model(
         input_ids=ids,
@@ -84,13 +94,13 @@ def _write(
     logits = outputs.logits[:, -1].repeat_interleave(each, dim=0)
     mask = mask.repeat_interleave(each, dim=0)
     place = places[:, -1:].repeat_interleave(each, dim=0)
-    heat = heat.repeat(len(block))
+    heat = heat.to(device).repeat(len(block))
     written: list[list[int]] = [[] for _ in range(len(block) * each)]
-    owner = torch.arange(len(written))
-    going = torch.ones(len(written), dtype=torch.bool)
+    owner = torch.arange(len(written), device=device)
+    going = torch.ones(len(written), dtype=torch.bool, device=device)
     for _ in range(max_tokens):
-        below = torch.softmax(logits / heat[:, None], dim=-1).double().cumsum(dim=-1)
-        point = torch.rand(len(heat), 1, generator=generator, dtype=torch.float64)
+        below = keep(torch.softmax(logits / heat[:, None], dim=-1)).double().cumsum(dim=-1)
+        point = torch.rand(len(heat), 1, generator=generator, dtype=torch.float64).to(device)
         token = torch.searchsorted(below, point * below[:, -1:], right=True)
         token = token.clamp(max=logits.shape[-1] - 1)
         going &= token[:, 0] != end
@@ -114,6 +124,20 @@ def _write(
             use_cache=True,
         ).logits[:, -1]
     return written
+
+
+def _filtered(chances: torch.Tensor, *, min_p: float, top_p: float) -> torch.Tensor:
+    """Set excluded tokens to 0: below min_p times the highest probability, then outside the
+    smallest set of tokens that holds top_p of the rest."""
+    if min_p > 0:
+        floor = min_p * chances.amax(dim=-1, keepdim=True)
+        chances = chances.where(chances >= floor, 0.0)
+    if top_p < 1:
+        ordered, order = chances.sort(dim=-1, descending=True)
+        before = ordered.cumsum(dim=-1) - ordered
+        ordered = ordered.where(before < top_p * ordered.sum(dim=-1, keepdim=True), 0.0)
+        chances = torch.zeros_like(chances).scatter(-1, order, ordered)
+    return chances
 
 
 def _roomy_cache(model: Any, room: int) -> Any:
@@ -214,13 +238,14 @@ def log_probabilities(
             ids[row, : len(whole)] = torch.tensor(whole)
             mask[row, : len(whole)] = 1
             in_reply[row, len(starts[i]) : len(whole)] = True
+        ids, mask, in_reply = (part.to(model.device) for part in (ids, mask, in_reply))
         states = model.get_decoder()(input_ids=ids, attention_mask=mask).last_hidden_state
         predicted = in_reply[:, 1:]
         logits = model.get_output_embeddings()(states[:, :-1][predicted]).float()
         token = ids[:, 1:][predicted]
-        owner = torch.tensor(block)[predicted.nonzero()[:, 0]]
+        owner = torch.tensor(block)[predicted.nonzero()[:, 0].cpu()]
         for column, temperature in enumerate(temperatures):
             scaled = logits / temperature
             log_p = scaled.gather(1, token[:, None])[:, 0] - scaled.logsumexp(dim=-1)
-            log_q[:, column].index_add_(0, owner, log_p.double())
+            log_q[:, column].index_add_(0, owner, log_p.double().cpu())
     return log_q, torch.tensor([len(end) for end in ends])

@@ -103,22 +103,32 @@ def reply_scores(
             posterior = world.posterior(text, prompt.query)
             if posterior is not None:
                 styles.append(posterior[prompt.persona])
-    rows = sorted(
-        (
-            ReplyRow(prompt.query, prompt.persona, index, text)
-            for prompt, texts in zip(prompts, replies, strict=True)
-            for index, text in enumerate(texts)
-        ),
-        key=lambda row: str(row.query),
-    )
-    across = lexical_values(rows, load_tokenizer()).of_queries.get("cs_self_bleu_2", {})
     return {
         "valid": statistics.mean(valid),
         "distinct_valid": statistics.mean(distinct),
         "coverage": sum(distinct) / sum(expected),
         "style_strength": statistics.mean(styles) if styles else None,
-        "cs_self_bleu_2": statistics.mean(across.values()) if across else None,
+        "cs_self_bleu_2": cross_style_self_bleu(
+            [(prompt.query, prompt.persona) for prompt in prompts], replies
+        ),
     }
+
+
+def cross_style_self_bleu(
+    asked: Sequence[tuple[str, str]], replies: Sequence[Sequence[str]]
+) -> float | None:
+    """Self-BLEU 2 across the personas' replies to one question, 0 to 1, mean over questions; None
+    with one persona a question. asked: (query, persona) of each prompt."""
+    rows = sorted(
+        (
+            ReplyRow(query, persona, index, text)
+            for (query, persona), texts in zip(asked, replies, strict=True)
+            for index, text in enumerate(texts)
+        ),
+        key=lambda row: str(row.query),
+    )
+    across = lexical_values(rows, load_tokenizer()).of_queries.get("cs_self_bleu_2", {})
+    return statistics.mean(across.values()) if across else None
 
 
 def reference_scores(world: PersonaWorld) -> dict[str, dict[str, float | None]]:

@@ -107,3 +107,11 @@ def load_model(checkpoint: Checkpoint, *, dtype: str, trust_remote_code: bool) -
             f"({shown}); copy or save it again"
         )
     return model
+
+
+def end_ids(model: Any, tokenizer: Any) -> list[int]:
+    """Return the tokens that end a turn, the tokenizer's and the checkpoint's, as vLLM does."""
+    ids = {tokenizer.eos_token_id}
+    declared = getattr(model.generation_config, "eos_token_id", None)
+    ids.update(declared if isinstance(declared, list) else [declared])
+    return sorted(token for token in ids if token is not None)

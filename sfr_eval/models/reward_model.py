@@ -199,7 +199,7 @@ class RewardModel:
         todo = list(unread)
         for start in range(0, len(todo), SAVED):
             part = todo[start : start + SAVED]
-            read = dict(zip(part, self._read([unread[key] for key in part]), strict=True))
+            read = dict(zip(part, self.read([unread[key] for key in part]), strict=True))
             known.update(read)
             self._save(read)
             if self._on_progress is not None:
@@ -221,8 +221,13 @@ class RewardModel:
             self._cache.mkdir(parents=True, exist_ok=True)
             write_atomic(self._cache / f"{name}.json", content)
 
-    def _read(self, conversations: Sequence[Conversation]) -> list[float | None]:
-        """Read conversations in batches of equal lengths, so that each gets what it would alone."""
+    def load(self) -> None:
+        """Load the weights now. Raises UserError if they cannot be loaded."""
+        _ = self._model
+
+    def read(self, conversations: Sequence[Conversation]) -> list[float | None]:
+        """Return the rewards without the cache, for replies that never come again. Batches hold
+        conversations of equal lengths, so that each gets what it would alone."""
         rows = [self._tokens(conversation) for conversation in conversations]
         groups: dict[int, list[int]] = {}
         for place, row in enumerate(rows):

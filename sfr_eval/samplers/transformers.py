@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfr_eval.models.architecture import window_of
 from sfr_eval.models.checkpoint import Checkpoint
-from sfr_eval.models.loading import load_model
+from sfr_eval.models.loading import end_ids, load_model
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.samplers.rows import error_row, finished_row
 from sfr_eval.settings import EngineSettings
@@ -206,11 +206,3 @@ def _first_with(stops: Sequence[str], tokens: Sequence[int], tokenizer: Any) -> 
         return any(stop in text for stop in stops)
 
     return bisect.bisect_left(range(len(tokens) + 1), True, key=contains_stop)
-
-
-def end_ids(model: Any, tokenizer: Any) -> list[int]:
-    """Return the tokens that end a turn, the tokenizer's and the checkpoint's, as vLLM does."""
-    ids = {tokenizer.eos_token_id}
-    declared = getattr(model.generation_config, "eos_token_id", None)
-    ids.update(declared if isinstance(declared, list) else [declared])
-    return sorted(token for token in ids if token is not None)

@@ -25,6 +25,6 @@ def test_a_state_is_named_by_its_text_and_not_by_its_place() -> None:
 
 def test_order_and_length_count() -> None:
     other = hashes([[6, 5, 9]], attention_mask=[[1, 1, 1]])[0]
-    assert not (ALONE == other).any()
+    assert not (other == ALONE).any()
     repeated = hashes([[7] * 50], attention_mask=[[1] * 50])[0]
     assert len(repeated.unique()) == 50

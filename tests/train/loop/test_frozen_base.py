@@ -28,18 +28,18 @@ def test_logits_are_those_of_the_model(field: str | None, value: float, tokenize
     assert torch.allclose(_logits(model, hidden), expected, atol=1e-6)
 
 
-def test_an_adapter_on_the_lm_head_is_refused(
+def test_an_lm_head_trained_beside_an_adapter_is_refused(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
     from peft import LoraConfig
 
-    with pytest.raises(UserError, match="must leave the LM head as it is"):
+    with pytest.raises(UserError, match="the LM head must stay as it is"):
         sfr_trainer(
             tokenizer,
             chats,
             tmp_path,
             objective="kl_to_base",
-            peft_config=LoraConfig(r=2, target_modules=["q_proj", "lm_head"]),
+            peft_config=LoraConfig(r=2, target_modules=["q_proj"], modules_to_save=["lm_head"]),
         )
 
 

@@ -23,7 +23,11 @@ from sfr_train.demo.initial_model import new_model, start_embeddings, train_toke
 from sfr_train.demo.optimizer import make_optimizer
 from sfr_train.demo.recipe import DemoRecipe, NewModel
 from sfr_train.loop.sft_config import sft_config
+from sfr_train.objectives import trainer_of
+from sfr_train.policy.build import grpo_config, policy_trainer
 from sfr_train.trainer import SFRTrainer
+
+_REPLY_TOKENS = 96  # of a sampled reply; the longest of the benchmark has about 80
 
 
 def fit(recipe: DemoRecipe, world: PersonaWorld, *, start: Path | None, output: Path) -> None:
@@ -40,9 +44,13 @@ def fit(recipe: DemoRecipe, world: PersonaWorld, *, start: Path | None, output: 
         model = transformers.AutoModelForCausalLM.from_pretrained(
             start, dtype=torch.float32, trust_remote_code=False
         )
-    trainer = _trained(recipe, model, tokenizer, chats, arguments=_arguments(recipe, output))
-    with trainer.without_head():
+    if trainer_of(recipe.objective) == "grpo":
+        _train_policy(recipe, model, tokenizer, chats, output=output / "trainer")
         model.save_pretrained(output)
+    else:
+        trainer = _trained(recipe, model, tokenizer, chats, arguments=_arguments(recipe, output))
+        with trainer.without_head():
+            model.save_pretrained(output)
     tokenizer.save_pretrained(output)
     (output / "trainer").rmdir() if (output / "trainer").is_dir() else None
 
@@ -61,58 +69,88 @@ def _initial_model(
     return model, tokenizer
 
 
+def _common(recipe: DemoRecipe) -> dict[str, Any]:
+    return {
+        "num_train_epochs": recipe.epochs,
+        "per_device_train_batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": recipe.warmup_share,
+        "seed": recipe.seed,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "dataloader_pin_memory": False,
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "disable_tqdm": True,
+    }
+
+
 def _arguments(recipe: DemoRecipe, output: Path) -> SFTConfig:
     return sft_config(
         output / "trainer",
         {
-            "num_train_epochs": recipe.epochs,
-            "per_device_train_batch_size": recipe.batch_size,
-            "learning_rate": recipe.learning_rate,
-            "lr_scheduler_type": "cosine",
-            "warmup_steps": recipe.warmup_share,
+            **_common(recipe),
             "completion_only_loss": recipe.loss_on == "completion",
             "train_sampling_strategy": "group_by_length",  # pads little; the data set is small
             "packing": recipe.packed_length is not None,
             "packing_strategy": "wrapped",
             "max_length": recipe.packed_length,
-            "seed": recipe.seed,
-            "bf16": False,
-            "gradient_checkpointing": False,
-            "dataloader_pin_memory": False,
-            "save_strategy": "no",
-            "logging_strategy": "no",
-            "disable_tqdm": True,
         },
     )
+
+
+def _train_policy(
+    recipe: DemoRecipe, model: Any, tokenizer: Any, chats: list[Chat], *, output: Path
+) -> None:
+    """Train `model` in place on replies of its own; a batch is `batch_size` of them."""
+    training = {**_common(recipe), "max_completion_length": _REPLY_TOKENS}
+    arguments = grpo_config(output, training, objective=recipe.objective)
+    trainer = policy_trainer(
+        model=model,
+        tokenizer=tokenizer,
+        arguments=arguments,
+        objective=recipe.objective,
+        train=chats,
+        optimizers=(_optimizer(recipe, model), None),
+    )
+    _run(trainer, recipe, rows=len(trainer.train_dataset) * arguments.num_generations)
 
 
 def _trained(
     recipe: DemoRecipe, model: Any, tokenizer: Any, chats: list[Chat], *, arguments: SFTConfig
 ) -> SFRTrainer:
     """Train `model` in place and return its trainer."""
-    optimizer = make_optimizer(
+    trainer = SFRTrainer(
+        model,
+        arguments,
+        train_dataset=datasets.Dataset.from_list(chats),
+        processing_class=tokenizer,
+        optimizers=(_optimizer(recipe, model), None),
+        objective=recipe.objective,
+        schedule=recipe.schedule,
+        targets=recipe.targets,
+    )
+    _run(trainer, recipe, rows=len(trainer.train_dataset))
+    return trainer
+
+
+def _optimizer(recipe: DemoRecipe, model: Any) -> Any:
+    return make_optimizer(
         model,
         name=recipe.optimizer,
         learning_rate=recipe.learning_rate,
         embedding_factor=recipe.embedding_learning_rate_factor,
         weight_decay=recipe.weight_decay,
     )
-    trainer = SFRTrainer(
-        model,
-        arguments,
-        train_dataset=datasets.Dataset.from_list(chats),
-        processing_class=tokenizer,
-        optimizers=(optimizer, None),
-        objective=recipe.objective,
-        schedule=recipe.schedule,
-        targets=recipe.targets,
-    )
+
+
+def _run(trainer: Any, recipe: DemoRecipe, *, rows: int) -> None:
     trainer.remove_callback(transformers.PrinterCallback)
-    steps = recipe.epochs * -(-len(trainer.train_dataset) // recipe.batch_size)
+    steps = recipe.epochs * -(-rows // recipe.batch_size)
     with Bar(f"training {recipe.name}", steps, unit="steps") as bar:
         trainer.add_callback(_Advance(bar))
         trainer.train()
-    return trainer
 
 
 def training_chats(recipe: DemoRecipe, world: PersonaWorld) -> list[Chat]:

@@ -33,8 +33,7 @@ class FrozenBase:
             trained = model.get_output_embeddings().parameters()
             if any(parameter.requires_grad for parameter in trained):
                 raise UserError(
-                    "objective kl_to_base: the adapter must leave the LM head as it is; take "
-                    "lm_head out of lora.target_modules"
+                    "objective kl_to_base: with an adapter the LM head must stay as it is"
                 )
             self._base = self._language_model
         else:

@@ -21,16 +21,35 @@ _ABOVE_ZERO = (
 )
 
 
+_ELSEWHERE = {
+    "model_init_kwargs": "set `loading` (dtype, attn_implementation, load_in_4bit) or `revision`",
+    "output_dir": "set `output`",
+    "resume_from_checkpoint": "set `resume`",
+    "assistant_only_loss": "leave it out: it follows from the rows",
+}
+"""Fields that something else decides, so that a value would be ignored."""
+
+
 def sft_config(output: Path, training: Mapping[str, Any]) -> SFTConfig:
     """Build SFTConfig from `training`, with this project's defaults for the other fields.
 
     Raises UserError if a field does not exist or a value cannot be used.
     """
-    names = {field.name for field in fields(SFTConfig) if field.init}
+    return trainer_config(SFTConfig, output, training, defaults={"completion_only_loss": True})
+
+
+def trainer_config(
+    kind: Any, output: Path, training: Mapping[str, Any], *, defaults: Mapping[str, Any]
+) -> Any:
+    """Build one of TRL's configurations; see `sft_config`. `defaults` are what `training` may
+    overrule."""
+    names = {field.name for field in fields(kind) if field.init}
     for name in training:
+        if name in _ELSEWHERE:
+            raise UserError(f"training.{name}: has no effect here; {_ELSEWHERE[name]}")
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else "trl.SFTConfig has no such field"
+            hint = f"did you mean `{near[0]}`?" if near else f"trl.{kind.__name__} has no such field"
             raise UserError(f"training: {name}: unknown field; {hint}")
     gpu = torch.cuda.is_available()
     values: dict[str, Any] = {
@@ -39,12 +58,12 @@ def sft_config(output: Path, training: Mapping[str, Any]) -> SFTConfig:
         "gradient_checkpointing": gpu,
         "report_to": "none",
         "logging_steps": 10,
-        "completion_only_loss": True,
         "data_seed": int(training.get("seed", 42)),
+        **defaults,
         **training,
     }
     try:
-        arguments = SFTConfig(**values)
+        arguments = kind(**values)
     except (TypeError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"training: {reason}") from None

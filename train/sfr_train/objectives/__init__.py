@@ -1,7 +1,8 @@
 """Training objectives by name, with one sentence each.
 
 Each lives in the module of its name, which has `Settings` (what a recipe may set) and
-`build(settings, sizes)`.
+`build(settings, sizes)`; or, with `TRAINER = "grpo"`, `rewards(settings, rows, ...)` of what the
+model samples (`sfr_train.policy`).
 """
 
 import importlib
@@ -27,6 +28,8 @@ OBJECTIVES = {
     "future_cosine": "cross-entropy plus cosine regression of the future's embedding",
     "cka": "cross-entropy plus 1 - CKA of response states and response embeddings",
     "sfr": "cross-entropy plus flow matching of the future's embedding (2605.27971)",
+    "dqo": "GRPO on quality plus the log-determinant of the replies' embeddings (2509.04784)",
+    "ebft": "policy gradient that matches features of sampled replies to the data's (2603.12248)",
 }
 
 
@@ -43,3 +46,8 @@ def read_objective(
         raise UserError(f"objective {name}: unknown; {did_you_mean(name, OBJECTIVES)}")
     module = importlib.import_module(f"sfr_train.objectives.{name}")
     return module, read_model(module.Settings, values, where=where)
+
+
+def trainer_of(objective: str | Mapping[str, Any]) -> str:
+    """Return what trains it: sft, or grpo, which learns from the model's own samples."""
+    return str(getattr(read_objective(objective)[0], "TRAINER", "sft"))

@@ -96,7 +96,7 @@ class SentenceEncoder:
 
     @cached_property
     def _model(self) -> Any:
-        with _named_as_setting(), _outside_zero_init():
+        with _named_as_setting(), outside_zero_init():
             model = self._encoder.model
         if self._settings.pooling == "mean":
             from sentence_transformers.sentence_transformer.modules import Pooling
@@ -204,7 +204,7 @@ def _named_as_setting() -> Iterator[None]:
 
 
 @contextmanager
-def _outside_zero_init() -> Iterator[None]:
+def outside_zero_init() -> Iterator[None]:
     """Load whole weights even if DeepSpeed's ZeRO-3 would shard every model."""
     from transformers.integrations import deepspeed
 

@@ -1,0 +1,59 @@
+"""GRPO with rewards of this package: trl.GRPOTrainer whose samples depend on nothing but the seed.
+
+Losses, clipping, the reference model of `beta`, `entropy_coef` and everything else are TRL's. Only
+completions are drawn otherwise, by `sampling`, so that neither the number of ranks nor a resumed
+run changes them. With vLLM, continuous batching or `generation_kwargs` they are TRL's own, too.
+"""
+
+from typing import Any
+
+import torch
+from trl import GRPOTrainer
+
+from sfr_train.loop.record_trainer import RecordTrainer
+from sfr_train.policy.sampling import Draw, hashed_sampling, warpers
+
+_EVALUATION = 2**31
+"""Added to the step of a draw for evaluation, which must not repeat the samples of training."""
+
+
+class PolicyTrainer(RecordTrainer, GRPOTrainer):  # type: ignore[misc]
+    """trl.GRPOTrainer with reproducible samples."""
+
+    _evaluated = 0  # batches since the evaluation began
+
+    def _generate_single_turn(self, prompt_ids: Any, *arguments: Any, **options: Any) -> Any:
+        by_another_engine = self.use_vllm or self.use_transformers_continuous_batching
+        if by_another_engine or self.args.generation_kwargs:
+            return super()._generate_single_turn(prompt_ids, *arguments, **options)
+        filters = warpers(
+            temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p
+        )
+        policy = self.accelerator.unwrap_model(self.model_wrapped)
+        with hashed_sampling(policy, self._draw(len(prompt_ids)), filters):
+            return super()._generate_single_turn(prompt_ids, *arguments, **options)
+
+    def _draw(self, replies: int) -> Draw:
+        """Return the draw of this rank's part of a batch; ranks have equally many replies."""
+        step, first = self.state.global_step, self.accelerator.process_index * replies
+        if self.model.training:
+            return Draw(self.args.seed, step, first)
+        before = self._evaluated * replies * self.accelerator.num_processes
+        self._evaluated += 1
+        return Draw(self.args.seed, _EVALUATION + step, before + first)
+
+    def _calculate_rewards(self, *arguments: Any, **options: Any) -> Any:
+        """Return the rewards of all ranks, (replies, functions). A reply for which one function has
+        no value gets none at all: TRL would take the sum of the others for its whole reward."""
+        rewards = super()._calculate_rewards(*arguments, **options)
+        rewards[torch.isnan(rewards).any(dim=1)] = torch.nan
+        return rewards
+
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
+        """Evaluate; the samples of an evaluation depend on its step alone."""
+        self._evaluated = 0
+        return super().evaluation_loop(*arguments, **options)
+
+    def log_apart(self, values: dict[str, float]) -> None:
+        """Log values unchanged: TRL's own `log` would rename them and empty its collection."""
+        super(GRPOTrainer, self).log(values)

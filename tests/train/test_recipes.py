@@ -2,6 +2,7 @@
 the real one and data of the recipe's own form."""
 
 import json
+import math
 import os
 import shutil
 import socket
@@ -42,8 +43,8 @@ def test_every_job_recipe_trains(name: str, tokenizer: Any, tmp_path: Path) -> N
     (state,) = (tmp_path / "out").glob("checkpoint-*/trainer_state.json")
     log = json.loads(state.read_text())["log_history"]
     values = {key: value for row in log for key, value in row.items()}
-    assert values["eval_loss"] > 0
-    assert values["loss"] == values["loss"]
+    assert ("eval_loss" in values) == ("eval_strategy" in RECIPE[name]["training"])
+    assert math.isfinite(values["loss"])
     if "targets" in RECIPE[name]:
         assert values["future/loss"] > 0
 

@@ -15,7 +15,7 @@ from sfr_train.loop.future_sums import FutureSums
 from sfr_train.loop.head_run import AnchorBatch, HeadRun, Outcome
 from sfr_train.loop.head_trainer import HeadTrainer
 from sfr_train.loop.step_log import StepMean, is_logged
-from sfr_train.objectives.base import Objective
+from sfr_train.objectives.base import FutureLoss, Objective
 
 
 class FutureTrainer(HeadTrainer):
@@ -25,6 +25,7 @@ class FutureTrainer(HeadTrainer):
     _step_weight: torch.Tensor  # of the anchors of the whole step
     _base: FrozenBase | None
     _sums: FutureSums  # of what is logged
+    _held_out_sums: FutureSums
     _cross_entropy: StepMean
     _steps_an_epoch = 1
     _run: HeadRun | None
@@ -53,8 +54,14 @@ class FutureTrainer(HeadTrainer):
         """Return the token loss, and in training the future loss added to it."""
         columns = take_columns(inputs)
         run, future = self._run, self.objective.future
-        if run is None or future is None or not self.model.training:
+        if run is None or future is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if not self.model.training:
+            batch = self._held_out_batch(future, inputs, columns)
+            result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            if batch is not None:
+                self._held_out_sums.add(future, batch, run.take())
+            return result
         step = self.state.global_step
         phase = phase_at(step, total=self.state.max_steps, settings=self.schedule)
         phase = self._ratio.adjust(phase)
@@ -87,6 +94,19 @@ class FutureTrainer(HeadTrainer):
             return self._total(loss[0], outcome, phase, num_items_in_batch), loss[1]
         return self._total(loss, outcome, phase, num_items_in_batch)
 
+    def _held_out_batch(
+        self, future: FutureLoss, inputs: dict[str, Any], columns: Any
+    ) -> AnchorBatch | None:
+        """Announce the anchors of a batch of evaluation, if its rows have targets."""
+        if self._run is None or not (columns or (future.tokens and future.head is not None)):
+            return None
+        # The same draws in every evaluation, so that its losses can be compared.
+        batch = anchor_batch(
+            future, inputs, columns, seed=self.args.seed, step=0, joint=False, measure=True
+        )
+        self._run.arm(batch)
+        return batch
+
     def _total(
         self, loss: torch.Tensor, outcome: Outcome, phase: Phase, num_items_in_batch: Any
     ) -> torch.Tensor:
@@ -103,6 +123,16 @@ class FutureTrainer(HeadTrainer):
         return loss + factor * outcome.terms.total / self._step_weight
 
     # Logging
+
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
+        """Return the trainer's outcome with the future loss of the held-out rows, over all ranks.
+        Rows that fill up the last batch of a rank count twice."""
+        output = super().evaluation_loop(*arguments, **options)
+        if self._run is not None and output.metrics is not None:
+            prefix = options.get("metric_key_prefix", "eval")
+            values = self._held_out_sums.take(self.accelerator)
+            output.metrics.update({f"{prefix}_future_{k}": v for k, v in values.items()})
+        return output
 
     def set_initial_training_values(self, args: Any, dataloader: Any) -> Any:
         """Note how many steps an epoch has."""

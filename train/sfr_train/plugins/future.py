@@ -96,7 +96,8 @@ def _extend(
     own = type(trainer)
     trainer.__class__ = type(f"Future{own.__name__}", (AttachedTrainer, own), {})
     trainer.schedule, trainer.objective = schedule, objective
-    trainer._sums, trainer._cross_entropy = FutureSums(), StepMean()
+    trainer._sums, trainer._held_out_sums = FutureSums(), FutureSums()
+    trainer._cross_entropy = StepMean()
     trainer._gate, trainer._ratio = GradientGate(schedule), GradientRatio(schedule)
     trainer._base, trainer._step_weight = None, torch.ones(())
     if future.head is not None:

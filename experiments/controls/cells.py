@@ -71,7 +71,15 @@ def run(cell: Cell, *, results: Path, work: Path) -> dict[str, Any]:
     base = base_model(cell.setting, cell.world, work=work)
     based = time.process_time()
     method = ARMS[cell.arm].method(cell.strength, steps=cell.setting.steps)
-    outcome = train(method, cell.setting, content, world=cell.world, base=base, work=work)
+    outcome = train(
+        method,
+        cell.setting,
+        content,
+        world=cell.world,
+        base=base,
+        scratch=work / "trainers" / cell.name,
+        cache=work / "cache",
+    )
     trained = time.process_time()
     measures = {} if cell.world == TUNING else dict(_measures(cell, outcome, content))
     result = {

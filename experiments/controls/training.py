@@ -60,11 +60,12 @@ def train(
     *,
     world: int,
     base: Path,
-    work: Path,
+    scratch: Path,
+    cache: Path,
 ) -> Outcome:
     """Fine-tune the base model. Data, order and initial head depend on the world alone, so arms are
     paired. Steps of the head alone come on top of the budget; the model takes as many steps in
-    every arm."""
+    every arm. cache: of embedded futures, shared by all arms."""
     datasets.disable_progress_bars()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -83,7 +84,7 @@ def train(
     )
     trainer = SFRTrainer(
         model=model,
-        args=sft_config(work / "trainer", _arguments(method, setting, world=world)),
+        args=sft_config(scratch, _arguments(method, setting, world=world)),
         train_dataset=datasets.Dataset.from_list(
             chats(setting, content, world=world, rows=setting.chats, seed=world)
         ),
@@ -92,7 +93,7 @@ def train(
         objective=dict(method.objective),
         schedule=dict(method.schedule),
         targets=dict(method.targets),
-        cache=work / "cache",
+        cache=cache,
         callbacks=[keeper],
     )
     trainer.remove_callback(transformers.PrinterCallback)

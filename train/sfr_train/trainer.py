@@ -33,6 +33,7 @@ from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HeadRun
 from sfr_train.loop.head_trainer import StepCallback
+from sfr_train.loop.record_trainer import RecordTrainer
 from sfr_train.loop.row_lengths import check_lengths
 from sfr_train.loop.token_trainer import LMHead, TokenTrainer
 from sfr_train.loop.weight_average import WeightAverage
@@ -46,7 +47,7 @@ from sfr_train.targets.shuffled import TokenWindows, partners
 from sfr_train.targets.text_encoder import TextEncoder
 
 
-class SFRTrainer(FutureTrainer, TokenTrainer):
+class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
     """An SFTTrainer with an objective.
 
     objective: a name of `OBJECTIVES`, or {name: ..., settings}. lm_head: see `LMHead`. save_head:

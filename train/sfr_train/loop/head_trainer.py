@@ -137,10 +137,19 @@ class HeadTrainer(_Trainer):
             return super()._clip_grad_norm(model)
         in_head = {id(p) for p in self.head.parameters()}
         rest = [p for p in model.parameters() if id(p) not in in_head]
-        self.accelerator.clip_grad_norm_(list(self.head.parameters()), self.args.max_grad_norm)
-        return self.accelerator.clip_grad_norm_(rest, self.args.max_grad_norm)
+        norm = self.accelerator.clip_grad_norm_(rest, self.args.max_grad_norm)
+        # accelerate unscales the gradients of fp16 in its call, for both; a second one fails.
+        torch.nn.utils.clip_grad_norm_(list(self.head.parameters()), self.args.max_grad_norm)
+        return norm
 
     # Checkpoints
+
+    def _run_epoch(self, **arguments: Any) -> None:
+        """Train an epoch. After a resume at the last step the Trainer would take one more."""
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(**arguments)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Save the plain language model, and the head separately if `save_head` or to resume."""

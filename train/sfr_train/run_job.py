@@ -10,12 +10,13 @@ import transformers
 from sfr_eval.util.progress import log, on_terminal
 from sfr_train.base_model import check_reply_marks, prepare_base
 from sfr_train.base_weights import check_loading, load_base
-from sfr_train.data.rows import load_tables
+from sfr_train.data.rows import Tables, load_tables
 from sfr_train.data.template_parts import check_template
 from sfr_train.job import LoraSettings, TrainingJob
 from sfr_train.job_file import JobFile
 from sfr_train.loop.sft_config import sft_config
 from sfr_train.loop.suite_callback import SuiteCallback
+from sfr_train.objectives import trainer_of
 from sfr_train.output_folder import (
     FINAL,
     Start,
@@ -27,6 +28,7 @@ from sfr_train.output_folder import (
     usable_folder,
     writer,
 )
+from sfr_train.policy.build import job_config, policy_trainer
 from sfr_train.resolve import resolve_job
 from sfr_train.trainer import SFRTrainer
 
@@ -43,12 +45,15 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     if not on_terminal():
         datasets.disable_progress_bars()  # in a log file they bury the lines that matter
         transformers.utils.logging.disable_progress_bar()
-    arguments = sft_config(job.output or OUTPUT / job.name, job.training)
+    by_policy = trainer_of(job.objective) == "grpo"
+    folder = job.output or OUTPUT / job.name
+    arguments = job_config(job, folder) if by_policy else sft_config(folder, job.training)
     check_loading(job, arguments)
     if job.output:
         usable_folder(job.output)
     tables = load_tables(job.data)
-    arguments.assistant_only_loss = tables.survey.whole  # conversations with several replies
+    if not by_policy:
+        arguments.assistant_only_loss = tables.survey.whole  # conversations with several replies
     source = find_model(job.model)
     record = resolve_job(job, arguments=arguments, source=source, tables=tables)
     output = job.output or OUTPUT / f"{job.name}-{record.digest[:8]}"
@@ -57,26 +62,14 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     if (final := _start(output, record, resume=job.resume, arguments=arguments).final) is not None:
         return final
     model, tokenizer = load_base(job, source, arguments=arguments)
-    if arguments.assistant_only_loss:
+    if not by_policy and arguments.assistant_only_loss:
         check_reply_marks(tokenizer, name=job.model)
     for line in prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None):
         if arguments.process_index == 0:
             log(line)
     check_template(tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model)
-    trainer = SFRTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=tables.train,
-        eval_dataset=tables.validation,
-        processing_class=tokenizer,
-        objective=job.objective,
-        schedule=job.schedule,
-        targets=job.targets,
-        lm_head=job.lm_head,
-        save_head=job.save_head,
-        average=job.average,
-        peft_config=_adapter(job.lora) if job.lora else None,
-    )
+    build = _policy_trainer if by_policy else _sfr_trainer
+    trainer = build(job, model=model, tokenizer=tokenizer, arguments=arguments, tables=tables)
     trainer.record = record
     if job.evaluation is not None:
         trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
@@ -101,6 +94,39 @@ def _start(output: Path, record: JobFile, *, resume: bool, arguments: Any) -> St
         return start
 
     return from_first_rank(look, arguments=arguments)
+
+
+def _sfr_trainer(
+    job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, tables: Tables
+) -> Any:
+    return SFRTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=tables.train,
+        eval_dataset=tables.validation,
+        processing_class=tokenizer,
+        objective=job.objective,
+        schedule=job.schedule,
+        targets=job.targets,
+        lm_head=job.lm_head,
+        save_head=job.save_head,
+        average=job.average,
+        peft_config=_adapter(job.lora) if job.lora else None,
+    )
+
+
+def _policy_trainer(
+    job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, tables: Tables
+) -> Any:
+    return policy_trainer(
+        model=model,
+        tokenizer=tokenizer,
+        arguments=arguments,
+        objective=job.objective,
+        train=tables.train,
+        validation=tables.validation or (),
+        peft_config=_adapter(job.lora) if job.lora else None,
+    )
 
 
 def _adapter(lora: LoraSettings) -> Any:

@@ -21,15 +21,18 @@ from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HEAD
 from sfr_train.loop.learning_rates import check_scheduler, separate
-from sfr_train.loop.token_trainer import TokenTrainer
 from sfr_train.loop.weight_average import WeightAverage
 
 HEAD_FILE = "sfr_head.safetensors"
 STATE_FILE = "sfr_state.json"
 
 
-class HeadTrainer(TokenTrainer):
-    """Trainer of a model that may carry a head."""
+_Trainer: Any = object  # for mypy: a class of transformers, which comes after this one
+
+
+class HeadTrainer(_Trainer):
+    """Trainer of a model that may carry a head: a mixin before a subclass of transformers.Trainer,
+    whose methods it extends."""
 
     schedule: ScheduleSettings  # the head's learning rate and weight decay
     save_head = False  # also beside the final model
@@ -140,13 +143,6 @@ class HeadTrainer(TokenTrainer):
         return norm
 
     # Checkpoints
-
-    def _run_epoch(self, **arguments: Any) -> None:
-        """Train an epoch. After a resume at the last step the Trainer would take one more."""
-        if self.state.global_step >= self.state.max_steps:
-            self.control.should_training_stop = True
-            return
-        super()._run_epoch(**arguments)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Save the plain language model, and the head separately if `save_head` or to resume."""

@@ -1,0 +1,36 @@
+"""A trainer of a job: it writes beside all weights what trained them, and ends where the job ends."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfr_train.job_file import JobFile
+from sfr_train.model_card import write_record
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+else:
+    Trainer = object  # a base of its own would come before TRL's trainers
+
+
+class RecordTrainer(Trainer):  # type: ignore[misc,unused-ignore]
+    """Mixin of the trainers of a job, before TRL's in the order of bases."""
+
+    record: JobFile | None = None
+
+    def _run_epoch(self, **arguments: Any) -> None:
+        """Train an epoch. After a resume at the last step the Trainer would take one more."""
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(**arguments)
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the model, and beside it the record of its job."""
+        super().save_model(output_dir, _internal_call)
+        if self.record is not None and self.args.should_save:
+            write_record(self.record, Path(output_dir or self.args.output_dir))
+
+    def create_model_card(self, *arguments: Any, **named: Any) -> None:
+        """Write TRL's card only without a record, which has a card of its own."""
+        if self.record is None:
+            super().create_model_card(*arguments, **named)

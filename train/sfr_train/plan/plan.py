@@ -20,6 +20,7 @@ from sfr_train.objectives import read_objective
 from sfr_train.plan.memory import Layout, Part, Setting, memory
 from sfr_train.plan.rows import RowStatistics, micro_batch, row_statistics, steps
 from sfr_train.plan.sizes import ModelSizes, model_sizes
+from sfr_train.targets.counts import Counts
 
 RATE = 400e12  # FLOP a second and GPU: 40 % of an H100's 989e12 in bfloat16 (data sheet)
 ENCODER_RATE = 150e12  # of an encoder, on the same GPU
@@ -36,13 +37,14 @@ class Hardware:
 
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
-    """The encoder of the targets: parameters and size of a row, None if it is not here."""
+    """The targets, of `tokens` tokens each. parameters, size: of the encoder and of a row; None if
+    it is not here. stored_as: dtype on the disk."""
 
-    texts: int
+    counts: Counts
     tokens: int
     parameters: int | None
     size: int | None
-    stored: int  # bytes of a value
+    stored_as: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +121,7 @@ def plan_job(
     _, objective = read_objective(job.objective)
     encoded = objective.needs == "embeddings" and job.schedule.weight > 0
     statistics = row_statistics(tables.train, how, targets=job.targets if encoded else None)
-    encoding = _encoding(job, statistics) if encoded else None
+    encoding = _encoding(job, statistics.targets) if statistics.targets else None
     sizes = model_sizes(config, job, target=encoding.size if encoding else None)
     tokens, supervised = micro_batch(statistics, arguments)
     setting = Setting(
@@ -186,7 +188,7 @@ def _optimizer_bytes(name: str) -> int:
     return 4 if name.startswith("lion") else 8
 
 
-def _encoding(job: TrainingJob, statistics: RowStatistics) -> Encoding:
+def _encoding(job: TrainingJob, counts: Counts) -> Encoding:
     import torch
     import transformers
 
@@ -202,9 +204,9 @@ def _encoding(job: TrainingJob, statistics: RowStatistics) -> Encoding:
     except (UserError, OSError, ValueError):
         pass  # said in the plan: the rest does not depend on it
     return Encoding(
-        texts=statistics.futures,
+        counts=counts,
         tokens=job.targets.k,
         parameters=parameters,
         size=size,
-        stored=2 if job.targets.stored_as == "float16" else 4,
+        stored_as=job.targets.stored_as,
     )

@@ -8,6 +8,7 @@ from sfr_eval.util.progress import say
 @click.command()
 @click.argument("recipe")
 @click.option("--set", "assign", multiple=True, help="a.b=c of any setting; repeatable")
+@click.option("--encode-only", is_flag=True, help="only encode the targets of a loss on the future")
 @click.option("--dry-run", is_flag=True, help="print steps, memory, texts and hours; train nothing")
 @click.option("--gpus", type=click.IntRange(1), default=8, help="--dry-run: GPUs  [8]")
 @click.option("--gpu-memory", type=float, default=80.0, help="--dry-run: GB of a GPU  [80]")
@@ -15,6 +16,7 @@ from sfr_eval.util.progress import say
 def train(
     recipe: str,
     assign: tuple[str, ...],
+    encode_only: bool,
     dry_run: bool,
     gpus: int,
     gpu_memory: float,
@@ -37,4 +39,4 @@ def train(
         ):
             say(line)
         return
-    say(str(train_recipe(recipe, list(assign))))
+    say(str(train_recipe(recipe, list(assign), encode_only=encode_only)))

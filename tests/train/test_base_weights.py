@@ -99,7 +99,7 @@ def test_a_template_may_come_from_another_tokenizer(checkpoint: Path, tmp_path: 
     donor = tmp_path / "donor"
     shutil.copytree(checkpoint, donor)
     (checkpoint / "chat_template.jinja").unlink()
-    with pytest.raises(UserError, match="has no chat template; set training.chat_template_path"):
+    with pytest.raises(UserError, match=r"has no chat template; set training\.chat_template_path"):
         load_base(job(checkpoint), str(checkpoint), arguments=ARGUMENTS)
     for path in (donor, donor / "chat_template.jinja"):
         arguments = SimpleNamespace(**{**vars(ARGUMENTS), "chat_template_path": str(path)})

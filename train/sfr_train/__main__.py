@@ -14,6 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sfr_train", description=__doc__)
     parser.add_argument("recipe", help="name of a recipe, or a YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", dest="assignments")
+    parser.add_argument("--encode-only", action="store_true", help="only encode the targets")
     parser.add_argument("--dry-run", action="store_true", help="print what it needs; train nothing")
     parser.add_argument("--gpus", type=int, default=8)
     parser.add_argument("--gpu-memory", type=float, default=80.0, metavar="GB")
@@ -26,7 +27,8 @@ def main() -> None:
             numbers = {k: options[k] for k in ("gpus", "gpu_memory", "tokens_per_second")}
             answer = "\n".join(dry_run(arguments.recipe, arguments.assignments, **numbers))
         else:
-            answer = str(train(arguments.recipe, arguments.assignments))
+            only = arguments.encode_only
+            answer = str(train(arguments.recipe, arguments.assignments, encode_only=only))
     except (UserError, RunError) as error:
         if is_first_rank:
             log(f"sfr_train: {error}")

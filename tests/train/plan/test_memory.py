@@ -69,8 +69,8 @@ def test_more_gpus_never_need_more_each(qwen: ModelSizes) -> None:
 
 def test_the_parts_of_a_real_training_are_exact(tokenizer: Any, tmp_path: Any) -> None:
     """Bytes of all parameters, gradients and AdamW's moments after a step, head included."""
-    from sfr_train.objectives.sfr import Settings, build
     from sfr_train.objectives.base import Sizes
+    from sfr_train.objectives.sfr import Settings, build
 
     model = tiny_model(tokenizer)
     objective = {"name": "sfr", "width": 32}

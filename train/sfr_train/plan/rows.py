@@ -78,7 +78,8 @@ def steps(statistics: RowStatistics, arguments: Any, *, gpus: int) -> int:
         rows = math.ceil(statistics.tokens / arguments.max_length)
     batches = math.ceil(math.ceil(rows / arguments.per_device_train_batch_size) / gpus)
     an_epoch = max(1, math.ceil(batches / arguments.gradient_accumulation_steps))
-    return int(math.ceil(an_epoch * arguments.num_train_epochs))
+    epochs: float = arguments.num_train_epochs
+    return math.ceil(an_epoch * epochs)
 
 
 def micro_batch(statistics: RowStatistics, arguments: Any) -> tuple[int, int]:

@@ -52,6 +52,13 @@ def test_the_32b_model_on_eight_gpus_by_hand(qwen: ModelSizes) -> None:
     assert 78 < sum(parts.values()) < 85
 
 
+def test_accumulation_keeps_whole_gradients(qwen: ModelSizes) -> None:
+    """2 bytes of each parameter on every GPU, unless they are reduced in each micro-batch."""
+    setting = Setting(gpus=8, tokens=4096, supervised=400, whole_gradients=True)
+    assert gigabytes(qwen, setting, "fsdp2")["unreduced gradients"] == pytest.approx(65.5, abs=0.05)
+    assert "unreduced gradients" not in gigabytes(qwen, setting, "ddp")
+
+
 def test_half_precision_halves_what_is_held(qwen: ModelSizes) -> None:
     full = gigabytes(qwen, Setting(gpus=8, tokens=4096, supervised=400), "fsdp2")
     half = gigabytes(qwen, Setting(gpus=8, tokens=4096, supervised=400, weights=2), "fsdp2")

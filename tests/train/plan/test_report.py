@@ -30,5 +30,5 @@ def test_a_plan_fits_the_terminal_and_loads_no_weights(checkpoint: Path, tmp_pat
     assert "rows: 22, " in text
     assert "steps: 6 on 2 GPUs, 2 epochs" in text
     assert re.search(r"texts to encode: \d+ of up to 8 tokens", text)
-    assert "of 80 GB                                    fits          fits          fits" in text
+    assert re.search(r"of 85\.0 GB \(80 GiB\) +fits +fits +fits\n", text)
     assert not (tmp_path / "out").exists()

@@ -28,11 +28,17 @@ ENCODER_RATE = 150e12  # of an encoder, on the same GPU
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """GPUs and their memory in GB (1e9 bytes), and a measured rate of training, if there is one."""
+    """GPUs, the memory by which one is called (a card of "80 GB" has 80 GiB), and a measured rate
+    of training, if there is one."""
 
     gpus: int = 8
-    gigabytes: float = 80.0
+    memory: float = 80.0
     tokens_per_second: float | None = None  # of one GPU
+
+    @property
+    def usable(self) -> float:
+        """Bytes that a process can use: an H100 of 80 GiB reports 79.2."""
+        return 0.99 * self.memory * 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +141,7 @@ def plan_job(
         supervised=supervised,
         checkpointing=bool(arguments.gradient_checkpointing),
         logits=_keeps_logits(job),
+        whole_gradients=_whole_gradients(arguments),
         evaluation_copy=job.evaluation is not None,
     )
     count = steps(statistics, arguments, gpus=hardware.gpus)
@@ -176,6 +183,13 @@ def _keeps_logits(job: TrainingJob) -> bool:
     )
     name = module.__name__.rpartition(".")[2]
     return not fused or (settings.needs is None and name != "ce") or name == "kl_to_base"
+
+
+def _whole_gradients(arguments: Any) -> bool:
+    """Whether accelerate leaves gradients unreduced between the micro-batches of a step."""
+    accumulation = arguments.accelerator_config.gradient_accumulation_kwargs or {}
+    each = accumulation.get("sync_each_batch", False)
+    return arguments.gradient_accumulation_steps > 1 and not each
 
 
 def _optimizer_bytes(name: str) -> int:

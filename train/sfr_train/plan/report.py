@@ -48,10 +48,11 @@ def _table(plan: Plan, layouts: list[tuple[str, Layout]]) -> Iterator[str]:
         yield f"  {name:34}{''.join(cells)}".rstrip()
     sums = [total(plan.memory(layout)) / GB for _, layout in layouts]
     yield f"  {'sum':34}" + "".join(f"{value:14,.1f}" for value in sums)
-    room = plan.hardware.gigabytes
+    room = plan.hardware.usable / GB
     verdicts = ("fits" if value <= 0.95 * room else "tight" if value <= room else "too much"
                 for value in sums)  # fmt: skip
-    yield f"  {f'of {room:g} GB':34}" + "".join(f"{word:>14}" for word in verdicts)
+    label = f"of {room:.1f} GB ({plan.hardware.memory:g} GiB)"
+    yield f"  {label:34}" + "".join(f"{word:>14}" for word in verdicts)
     yield "  exact: weights, gradients, optimizer, head; estimates: the rest"
 
 

@@ -77,7 +77,7 @@ def steps(statistics: RowStatistics, arguments: Any, *, gpus: int) -> int:
     if arguments.packing and arguments.max_length:
         rows = math.ceil(statistics.tokens / arguments.max_length)
     batches = math.ceil(math.ceil(rows / arguments.per_device_train_batch_size) / gpus)
-    an_epoch = max(1, math.ceil(batches / arguments.gradient_accumulation_steps))
+    an_epoch: int = max(1, math.ceil(batches / arguments.gradient_accumulation_steps))
     epochs: float = arguments.num_train_epochs
     return math.ceil(an_epoch * epochs)
 

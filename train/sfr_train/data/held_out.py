@@ -1,16 +1,12 @@
 """Which chats are held out for validation."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.errors import UserError
 
 
-def held_out(
-    strata: npt.NDArray[np.uint64], share: float, *, seed: int
-) -> npt.NDArray[np.bool_]:
+def held_out(strata: npt.NDArray[np.uint64], share: float, *, seed: int) -> npt.NDArray[np.bool_]:
     """Return which chats are held out: below 1 a share of all, from 1 on a number of them.
 
     Every chat has the same chance, and of a stratum of n chats ceil or floor of its share is held
@@ -24,7 +20,7 @@ def held_out(
         raise UserError(f"data.validation: {number} of {chats} rows leave none to train on")
     rng = np.random.default_rng([seed, 4])
     order = np.lexsort((rng.random(chats), strata))
-    chosen: Any = np.zeros(chats, dtype=bool)
+    chosen: npt.NDArray[np.bool_] = np.zeros(chats, dtype=bool)
     if number:
         places = ((np.arange(number) + rng.random()) * (chats / number)).astype(np.int64)
         chosen[order[places.clip(max=chats - 1)]] = True

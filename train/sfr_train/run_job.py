@@ -74,7 +74,9 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     trainer = build(job, model=model, tokenizer=tokenizer, arguments=arguments, tables=tables)
     trainer.record = record
     if job.evaluation is not None:
-        trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
+        values = job.evaluation.model_dump()
+        folder = output / "evaluations"
+        trainer.add_callback(SuiteCallback(folder=folder, log=trainer.log_apart, **values))
     with (
         full_disk_reported(output),
         writer(output, record, resume=job.resume, arguments=arguments) as checkpoint,

@@ -2,8 +2,11 @@
 
     loss = CE + lambda_t * (sum of weighted anchor losses) / (sum of weights)
 
-Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective,
-cross-entropy included, takes the same path through this class, so twins differ in nothing else.
+Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective
+takes the same path through this class. With `lm_head: supervised` so do the losses on tokens,
+cross-entropy included, and twins differ in nothing else; on an accelerator `auto` gives
+cross-entropy (alone, or under a loss on the future) to TRL's fused head, which the other losses on
+tokens cannot use.
 With weight 0, or an objective that is TRL's own, and the fused LM head, the weights are those of
 TRL's trainer, bit for bit.
 """

@@ -4,6 +4,7 @@ A mixin before any subclass of transformers.Trainer that calls `super().compute_
 SFTTrainer in `sfr_train.trainer`, any other in `sfr_train.plugins.future`.
 """
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.frozen_base import FrozenBase
 from sfr_train.loop.head_run import AnchorBatch, HeadRun, Outcome, logged_values
 from sfr_train.loop.head_trainer import HeadTrainer
+from sfr_train.loop.step_log import StepMean, is_logged
 from sfr_train.objectives.base import Objective
 
 
@@ -26,6 +28,7 @@ class FutureTrainer(HeadTrainer):
     _run: HeadRun | None
     _last: tuple[AnchorBatch, Outcome, Phase]
     _metrics: Any  # of TRL's trainers
+    _steps_an_epoch = 1
 
     def get_batch_samples(
         self, epoch_iterator: Any, num_batches: int, device: Any
@@ -61,7 +64,12 @@ class FutureTrainer(HeadTrainer):
             seed=self.args.seed,
             step=step,
             joint=phase.joint and not self._gate.closed,
-            measure=self._is_logged(step),
+            measure=is_logged(
+                step,
+                arguments=self.args,
+                state=self.state,
+                steps_an_epoch=self._steps_an_epoch,
+            ),
             gradients=self._ratio.on,
         )
         if self._base is not None:
@@ -82,8 +90,9 @@ class FutureTrainer(HeadTrainer):
         """Add both losses. Ranks are averaged later, hence the factor; so are micro-batches if TRL
         cannot count the tokens of the step."""
         factor = phase.weight * self.accelerator.num_processes
-        if num_items_in_batch is None:
-            factor *= self.current_gradient_accumulation_steps
+        parts = self.current_gradient_accumulation_steps if num_items_in_batch is None else 1
+        factor *= parts
+        self._cross_entropy.add(loss / parts)
         if not phase.cross_entropy:
             # Zero times the loss keeps every parameter in the graph, where DDP expects it. The
             # callback drops the zero gradients, or weight decay would act on the parameters.
@@ -92,15 +101,28 @@ class FutureTrainer(HeadTrainer):
 
     # Logging
 
-    def _is_logged(self, step: int) -> bool:
-        every = self.args.logging_steps
-        logged = self.args.logging_strategy == "steps" and every >= 1
-        return bool(logged and (step + 1) % every == 0)
+    @cached_property
+    def _cross_entropy(self) -> StepMean:
+        """Of the steps since the last line of the log."""
+        return StepMean()
+
+    def set_initial_training_values(self, args: Any, dataloader: Any) -> Any:
+        """Note how many steps an epoch has."""
+        values = super().set_initial_training_values(args, dataloader)
+        self._steps_an_epoch = max(values[1], 1)
+        return values
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log the trainer's own loss beside the total as `ce`."""
+        if "loss" in logs and (mean := self._cross_entropy.take(self.accelerator)) is not None:
+            logs["ce"] = mean
+        super().log(logs, start_time)
 
     def note_step(self) -> None:
         """Finish an optimizer step, on every rank. Values go where TRL collects its own, so that
         every logger of the Trainer receives them."""
         batch, outcome, phase = self._last
+        self._cross_entropy.close_step()
         self._gate.close_step(self.accelerator)
         self._ratio.close_step(self.accelerator, joint=batch.joint)
         if not batch.measure:

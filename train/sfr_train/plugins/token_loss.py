@@ -1,6 +1,6 @@
 """A token objective as the loss function of transformers.Trainer or TRL's SFTTrainer.
 
-    SFTTrainer(..., compute_loss_func=compute_loss_func("tofu", gamma=3.0, beta=0.8))
+SFTTrainer(..., compute_loss_func=compute_loss_func("tofu", gamma=3.0, beta=0.8))
 """
 
 from collections.abc import Callable

@@ -29,7 +29,6 @@ class FutureTrainer(HeadTrainer):
     _run: HeadRun | None
     _last: tuple[AnchorBatch, Outcome, Phase]
     _metrics: Any  # of TRL's trainers
-    _steps_an_epoch = 1
 
     @cached_property
     def _sums(self) -> FutureSums:

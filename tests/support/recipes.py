@@ -78,6 +78,9 @@ def _curated(file: str) -> Any:
     from sfr_train.curate import opencodeinstruct, rstar_coder
 
     code = "```python\nprint(1)\n```"
+    if "alpaca" in file:
+        ask = {"instruction": "Say how to bake bread.", "input": ""}
+        return [{**ask, "output": f"{REPLY} {i}"} for i in range(16)]
     if "rstar" in file:
         rows: list[dict[str, Any]] = [
             {
@@ -136,4 +139,5 @@ def small_settings(recipe: dict[str, Any], folder: Path) -> list[str]:
         values["targets.minimum"] = 4
     if recipe.get("loading", {}).get("load_in_4bit"):
         values["loading.load_in_4bit"] = False  # its kernels need a GPU
+        values["training.optim"] = "adamw_torch"
     return [f"{name}={json.dumps(value)}" for name, value in values.items()]

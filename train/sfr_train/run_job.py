@@ -73,9 +73,8 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     trainer.record = record
     if job.evaluation is not None:
         values = job.evaluation.model_dump()
-        log_apart = getattr(trainer, "log_apart", None)  # of SFRTrainer
         folder = output / "evaluations"
-        trainer.add_callback(SuiteCallback(folder=folder, log=log_apart, **values))
+        trainer.add_callback(SuiteCallback(folder=folder, log=trainer.log_apart, **values))
     with (
         full_disk_reported(output),
         writer(output, record, resume=job.resume, arguments=arguments) as checkpoint,

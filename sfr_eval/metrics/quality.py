@@ -79,11 +79,11 @@ def compute(context: Context) -> list[MetricResult]:
     oracle = oracle_of(context)
     if oracle is None:
         return []
-    values: dict[str, list[Value]] = {}
+    values: dict[str, list[Value]] = {name: [] for name in (*oracle.judged, "oracle_styled")}
     for reply in context.replies:
         holds = {**oracle.facets(reply), "oracle_styled": oracle.styled(reply)}
         for metric, here in holds.items():
-            values.setdefault(metric, []).append(sample_value(reply, float(here)))
+            values[metric].append(sample_value(reply, float(here)))
     values["distinct_valid"] = context.per_prompt(partial(distinct_valid, oracle), reason=NO_TEXT)
     return [
         metric_result(METRICS[metric], version=VERSION, values=rows, signature=oracle.signature)

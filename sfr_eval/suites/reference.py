@@ -4,7 +4,7 @@ The grammar of the synthetic benchmark and a frozen language model both implemen
 gates and verdicts have one path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from sfr_eval.types import Sample
@@ -23,8 +23,12 @@ class Reference(Protocol):
     def posterior(self, reply: Sample) -> Mapping[str, float] | None:
         """Return p(persona | reply, query) with a uniform prior; None if no persona says it."""
 
+    @property
+    def judged(self) -> Sequence[str]:
+        """Metrics that `facets` reports: at least `oracle_valid`."""
+
     def facets(self, reply: Sample) -> Mapping[str, bool]:
-        """Return what holds of a reply, by the metric that reports it: at least `oracle_valid`."""
+        """Return what holds of a reply, by the metric that reports it."""
 
     def valid(self, reply: Sample) -> bool:
         """Return whether a reply is one that the reference might give."""

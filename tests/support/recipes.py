@@ -77,6 +77,9 @@ def _curated(file: str) -> Any:
 
     from sfr_train.curate import opencodeinstruct, rstar_coder
 
+    if "gsm8k" in file:
+        return [{"prompt": f"Add {i}.", "completion": f"{REPLY} #### {i}"} for i in range(16)]
+
     code = "```python\nprint(1)\n```"
     if "alpaca" in file:
         ask = {"instruction": "Say how to bake bread.", "input": ""}
@@ -113,23 +116,27 @@ def _curated(file: str) -> Any:
 def small_settings(recipe: dict[str, Any], folder: Path) -> list[str]:
     """Return assignments that make two quick steps on a CPU of a recipe, and change nothing of what
     it does with rows, targets and losses: model, encoder and sizes only."""
+    samples = "max_completion_length" in recipe["training"]  # GRPO's
     values: dict[str, Any] = {
         "model": str(folder / "model"),
         "output": str(folder / "out"),
         "data.file": str(folder / recipe["data"]["file"]),
         "data.validation": 4,
         "training.max_steps": 2,
-        "training.max_length": min(recipe["training"].get("max_length", 1024), 1024),
-        "training.per_device_train_batch_size": 2,
+        "training.per_device_train_batch_size": 4 if samples else 2,
         "training.gradient_accumulation_steps": 1,
-        "training.eval_strategy": "steps",
-        "training.eval_steps": 2,
         "training.save_strategy": "steps",
         "training.save_steps": 2,
         "training.logging_steps": 1,
         "training.use_cpu": True,
         "training.disable_tqdm": True,
     }
+    if samples:
+        values["training.max_completion_length"] = 8
+    else:
+        values["training.max_length"] = min(recipe["training"].get("max_length", 1024), 1024)
+    if "eval_strategy" in recipe["training"]:
+        values |= {"training.eval_strategy": "steps", "training.eval_steps": 2}
     if "personas" in recipe["data"]:
         values["data.personas"] = str(folder / recipe["data"]["personas"])
     if "targets" in recipe:

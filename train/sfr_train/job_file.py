@@ -63,6 +63,7 @@ _FREE_TRAINING = {
     "chat_template_path",  # its content counts
     "per_device_train_batch_size",  # their product with the processes counts
     "gradient_accumulation_steps",
+    "steps_per_generation",  # of GRPO; generation_batch_size is their product, and counts
 }
 _FREE_PREFIXES = ("logging_", "log_", "hub_", "push_to_hub", "trackio_", "ddp_", "fsdp", "include_")
 _FREE_UNLESS_EVALUATION_DECIDES = ("save_", "eval_", "load_best", "metric_for", "greater_is_better")

@@ -12,6 +12,7 @@ from sfr_train.base_model import check_reply_marks, prepare_base
 from sfr_train.base_weights import check_loading, load_base
 from sfr_train.data.rows import Tables, load_tables
 from sfr_train.data.template_parts import check_template
+from sfr_train.data.turns import meet
 from sfr_train.job import LoraSettings, TrainingJob
 from sfr_train.job_file import JobFile
 from sfr_train.loop.sft_config import sft_config
@@ -52,6 +53,7 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     if job.output:
         usable_folder(job.output)
     tables = load_tables(job.data)
+    meet("read the data")  # nodes that share no file system may need very different times
     if not by_policy:
         arguments.assistant_only_loss = tables.survey.whole  # conversations with several replies
     source = find_model(job.model)

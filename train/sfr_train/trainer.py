@@ -2,8 +2,11 @@
 
     loss = CE + lambda_t * (sum of weighted anchor losses) / (sum of weights)
 
-Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective,
-cross-entropy included, takes the same path through this class, so twins differ in nothing else.
+Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective
+takes the same path through this class. With `lm_head: supervised` so do the losses on tokens,
+cross-entropy included, and twins differ in nothing else; on an accelerator `auto` gives
+cross-entropy (alone, or under a loss on the future) to TRL's fused head, which the other losses on
+tokens cannot use.
 With weight 0, or an objective that is TRL's own, and the fused LM head, the weights are those of
 TRL's trainer, bit for bit.
 """
@@ -20,6 +23,7 @@ from trl import SFTTrainer
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
+from sfr_eval.util.progress import log
 from sfr_eval.util.reading import read_model
 from sfr_train.data.preparation import prepared_chats
 from sfr_train.data.tokens import Tokenization, is_chats
@@ -35,13 +39,19 @@ from sfr_train.loop.head_run import HeadRun
 from sfr_train.loop.head_trainer import StepCallback
 from sfr_train.loop.record_trainer import RecordTrainer
 from sfr_train.loop.row_lengths import check_lengths
+from sfr_train.loop.sizes import sizes_of
 from sfr_train.loop.token_trainer import LMHead, TokenTrainer
 from sfr_train.loop.weight_average import WeightAverage
 from sfr_train.objectives import read_objective
-from sfr_train.objectives.base import FutureLoss, Objective, Sizes
+from sfr_train.objectives.base import FutureLoss, Objective
 from sfr_train.objectives.kl_to_base import BaseDivergence
 from sfr_train.targets.cached import Targets, load_or_build
-from sfr_train.targets.future_data import COLUMN, FutureCollator, with_future_states
+from sfr_train.targets.future_data import (
+    COLUMN,
+    FutureCollator,
+    with_future_states,
+    with_held_out_states,
+)
 from sfr_train.targets.segments import TargetSettings
 from sfr_train.targets.shuffled import TokenWindows, partners
 from sfr_train.targets.text_encoder import TextEncoder
@@ -81,6 +91,8 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
         self.save_head = save_head
         self._encoder, self._cache = encoder, cache or cache_folder()
         self._targets: Targets | None = None
+        self._held_out: Targets | None = None  # of the evaluation rows given at construction
+        self._built = False
         self._windows: TokenWindows | None = None  # of a loss on shuffled tokens
         needs = settings.needs if self.schedule.weight > 0 else None
         self._needs_targets = needs == "embeddings"
@@ -89,7 +101,7 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
             raise UserError("targets.shuffled: this objective has no target to shuffle")
         self._tokens_ahead = settings.tokens if shuffled_tokens else 0
         super().__init__(model, args, **others)
-        self._scale = self._targets.deviation if self._targets else 1.0
+        self._built = True
         built = self._build_objective(module, settings)
         self.objective = replace(built, future=built.future if needs else None)
         self.set_token_loss(
@@ -116,12 +128,18 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
 
     def _build_objective(self, module: Any, settings: Any) -> Objective:
         """Build it with its own generator state, so that the global one stays where TRL left it."""
-        text = self.model.config.get_text_config()
-        target = self._targets.size if self._targets else 4
-        sizes = Sizes(text.hidden_size, text.vocab_size, target=target, scale=self._scale)
+        sizes = sizes_of(self.model, self._targets)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.args.seed)
             built: Objective = module.build(settings, sizes)
+        width = getattr(settings, "width", None) or sizes.target
+        narrow = width < sizes.target and getattr(settings, "skip", None) == "none"
+        if narrow and sizes.field and self.args.process_index == 0:
+            log(
+                f"objective.width: {width} is narrower than the {sizes.target} entries of a "
+                "target, so that most velocities are out of reach; leave it out or set skip: "
+                "covariance"
+            )
         return built
 
     def _attach_future(self, future: FutureLoss) -> None:
@@ -138,7 +156,11 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
                 samples = futures.samples(np.arange(futures.state_count))
                 partner = partners(samples, seed=self.args.seed)
             self.data_collator = FutureCollator(
-                self.data_collator, futures, padding_free=self.padding_free, partner=partner
+                self.data_collator,
+                futures,
+                padding_free=self.padding_free,
+                partner=partner,
+                held_out=self._held_out,
             )
 
     def _compare_with_base(self, loss: BaseDivergence) -> None:
@@ -183,6 +205,24 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
                 tokens, processing_class, arguments, packed, formatting_func, dataset_name
             )
 
+        encode = partial(
+            load_or_build,
+            tokenizer=self._tokenizer,
+            settings=self.target_settings,
+            cache=self._cache,
+            encoder=self._encoder,
+        )
+        if dataset_name == "eval" and self._targets is not None and not self._built:
+            rows, self._held_out = with_held_out_states(
+                dataset,
+                trl_prepare,
+                encode,
+                training=self._targets,
+                arguments=args,
+                packing=packing,
+            )
+            meet("prepared eval rows and their targets")
+            return rows
         if dataset_name != "train" or not (self._needs_targets or self._tokens_ahead):
             rows = trl_prepare(dataset, args, packing)
             meet(f"prepared {dataset_name} rows")
@@ -197,13 +237,6 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
             )
             meet("prepared rows")
             return prepared
-        encode = partial(
-            load_or_build,
-            tokenizer=self._tokenizer,
-            settings=self.target_settings,
-            cache=self._cache,
-            encoder=self._encoder,
-        )
         prepared, self._targets = with_future_states(
             dataset, trl_prepare, encode, arguments=args, packing=packing
         )

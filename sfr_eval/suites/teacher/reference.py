@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from sfr_eval.suites.teacher.reply import ReplyScore, ReplyText
 from sfr_eval.suites.teacher.typical_set import COVERAGE, TypicalSet
@@ -27,6 +27,8 @@ class StudentScores:
 class TeacherReference:
     """See `sfr_eval.suites.reference.Reference`. Probabilities are over replies that are cut at the
     run's limit of tokens, at the teacher's temperature, over its whole vocabulary."""
+
+    judged: ClassVar = ("oracle_valid",)
 
     name: str
     signature: Mapping[str, Any]

@@ -10,6 +10,8 @@ from sfr_eval.types import Sample
 class WorldReference:
     """See `sfr_eval.suites.reference.Reference`. Every distinct (text, query) is parsed once."""
 
+    judged = ("oracle_well_formed", "oracle_topic", "oracle_intent", "oracle_valid")
+
     def __init__(self, world: PersonaWorld) -> None:
         self.world = world
         self._parses: dict[tuple[str, str], Parse] = {}
@@ -31,12 +33,8 @@ class WorldReference:
     def facets(self, reply: Sample) -> Mapping[str, bool]:
         """Return the three parts of validity, and validity."""
         parse = self._parse(reply)
-        return {
-            "oracle_well_formed": parse.well_formed,
-            "oracle_topic": parse.topic,
-            "oracle_intent": parse.intent,
-            "oracle_valid": parse.valid,
-        }
+        holds = (parse.well_formed, parse.topic, parse.intent, parse.valid)
+        return dict(zip(self.judged, holds, strict=True))
 
     def valid(self, reply: Sample) -> bool:
         """Return whether a reply is well formed, on topic, and answers the question."""

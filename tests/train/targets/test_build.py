@@ -117,7 +117,7 @@ def assert_kills_change_nothing(texts: int, folder: Path) -> None:
 def test_20_000_texts_killed_twice_give_equal_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(building, "PIECE", 512)
+    monkeypatch.setattr(building, "PIECES", (512, 512))
     assert_kills_change_nothing(20_000, tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_a_million_texts_killed_twice_give_equal_bytes(tmp_path: Path) -> None:
 def test_a_kill_at_any_write_loses_at_most_that_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setattr(building, "PIECE", 64)
+    monkeypatch.setattr(building, "PIECES", (64, 64))
     data = data_of(600)
     load(data, tmp_path / "one", HashEncoder(tmp_path / "one.0"))
     total, kills = len(texts_encoded(tmp_path, "one")), 0
@@ -176,7 +176,7 @@ def test_both_processes_encode_about_half(tmp_path: Path, monkeypatch: pytest.Mo
             time.sleep(0.05)
             return super().encode(texts)
 
-    monkeypatch.setattr(building, "PIECE", 64)
+    monkeypatch.setattr(building, "PIECES", (64, 64))
     monkeypatch.setitem(globals(), "HashEncoder", Slow)
     assert start(data_of(1_300), tmp_path / "two", tmp_path / "two") == [0, 0]
     sizes = [(tmp_path / f"two.{rank}").stat().st_size // 16 for rank in (0, 1)]
@@ -188,7 +188,7 @@ def test_builds_of_other_data_encode_common_texts_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first build was planned, and killed, before the second encoded half of its texts."""
-    monkeypatch.setattr(building, "PIECE", 64)
+    monkeypatch.setattr(building, "PIECES", (64, 64))
     data = data_of(1_200)
     half = data.select(range(12))
     journal = tmp_path / "two"
@@ -202,7 +202,7 @@ def test_builds_of_other_data_encode_common_texts_once(
 def test_a_full_disk_keeps_what_was_encoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(building, "PIECE", 64)
+    monkeypatch.setattr(building, "PIECES", (64, 64))
     data = data_of(600)
     original, calls = os.fsync, []
 

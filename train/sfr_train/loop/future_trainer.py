@@ -4,6 +4,7 @@ A mixin before any subclass of transformers.Trainer that calls `super().compute_
 SFTTrainer in `sfr_train.trainer`, any other in `sfr_train.plugins.future`.
 """
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,21 +12,38 @@ import torch
 from sfr_train.flow.schedule import Phase, phase_at
 from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.frozen_base import FrozenBase
-from sfr_train.loop.head_run import AnchorBatch, HeadRun, Outcome, logged_values
+from sfr_train.loop.future_sums import FutureSums
+from sfr_train.loop.head_run import AnchorBatch, HeadRun, Outcome
 from sfr_train.loop.head_trainer import HeadTrainer
-from sfr_train.objectives.base import Objective
+from sfr_train.loop.step_log import StepMean, is_logged
+from sfr_train.objectives.base import FutureLoss, Objective
 
 
 class FutureTrainer(HeadTrainer):
     """Adds lambda_t times the future loss to the loss of each micro-batch in training."""
 
     objective: Objective
-    _scale: float  # standard deviation of a target coordinate
     _step_weight: torch.Tensor  # of the anchors of the whole step
     _base: FrozenBase | None
+    _steps_an_epoch = 1
     _run: HeadRun | None
     _last: tuple[AnchorBatch, Outcome, Phase]
     _metrics: Any  # of TRL's trainers
+
+    @cached_property
+    def _sums(self) -> FutureSums:
+        """Of the micro-batches of a logged step."""
+        return FutureSums()
+
+    @cached_property
+    def _cross_entropy(self) -> StepMean:
+        """Of the steps since the last line of the log."""
+        return StepMean()
+
+    @cached_property
+    def _held_out_sums(self) -> FutureSums:
+        """Of the batches of an evaluation."""
+        return FutureSums()
 
     def get_batch_samples(
         self, epoch_iterator: Any, num_batches: int, device: Any
@@ -46,11 +64,18 @@ class FutureTrainer(HeadTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Return the token loss, and in training the future loss added to it."""
+        """Return the token loss, and in training the future loss added to it. In evaluation the
+        future loss is only measured."""
         columns = take_columns(inputs)
         run, future = self._run, self.objective.future
-        if run is None or future is None or not self.model.training:
+        if run is None or future is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if not self.model.training:
+            batch = self._held_out_batch(future, inputs, columns)
+            result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            if batch is not None:
+                self._held_out_sums.add(future, batch, run.take())
+            return result
         step = self.state.global_step
         phase = phase_at(step, total=self.state.max_steps, settings=self.schedule)
         phase = self._ratio.adjust(phase)
@@ -61,7 +86,12 @@ class FutureTrainer(HeadTrainer):
             seed=self.args.seed,
             step=step,
             joint=phase.joint and not self._gate.closed,
-            measure=self._is_logged(step),
+            measure=is_logged(
+                step,
+                arguments=self.args,
+                state=self.state,
+                steps_an_epoch=self._steps_an_epoch,
+            ),
             gradients=self._ratio.on,
         )
         if self._base is not None:
@@ -70,11 +100,26 @@ class FutureTrainer(HeadTrainer):
         loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         outcome = run.take()
         self._last = (batch, outcome, phase)
-        self._gate.add(outcome.terms, batch.anchors.weight, scale=self._scale)
+        self._gate.add(outcome.terms, batch.anchors, future)
+        if batch.measure:
+            self._sums.add(future, batch, outcome)
         self._ratio.add(outcome, weight=phase.weight)
         if return_outputs:
             return self._total(loss[0], outcome, phase, num_items_in_batch), loss[1]
         return self._total(loss, outcome, phase, num_items_in_batch)
+
+    def _held_out_batch(
+        self, future: FutureLoss, inputs: dict[str, Any], columns: Any
+    ) -> AnchorBatch | None:
+        """Announce the anchors of a batch of evaluation, if its rows have targets."""
+        if self._run is None or not (columns or (future.tokens and future.head is not None)):
+            return None
+        # The same draws in every evaluation, so that its losses can be compared.
+        batch = anchor_batch(
+            future, inputs, columns, seed=self.args.seed, step=0, joint=False, measure=True
+        )
+        self._run.arm(batch)
+        return batch
 
     def _total(
         self, loss: torch.Tensor, outcome: Outcome, phase: Phase, num_items_in_batch: Any
@@ -82,8 +127,9 @@ class FutureTrainer(HeadTrainer):
         """Add both losses. Ranks are averaged later, hence the factor; so are micro-batches if TRL
         cannot count the tokens of the step."""
         factor = phase.weight * self.accelerator.num_processes
-        if num_items_in_batch is None:
-            factor *= self.current_gradient_accumulation_steps
+        steps = self.current_gradient_accumulation_steps if num_items_in_batch is None else 1
+        factor *= steps
+        self._cross_entropy.add(loss / steps)
         if not phase.cross_entropy:
             # Zero times the loss keeps every parameter in the graph, where DDP expects it. The
             # callback drops the zero gradients, or weight decay would act on the parameters.
@@ -92,22 +138,40 @@ class FutureTrainer(HeadTrainer):
 
     # Logging
 
-    def _is_logged(self, step: int) -> bool:
-        every = self.args.logging_steps
-        logged = self.args.logging_strategy == "steps" and every >= 1
-        return bool(logged and (step + 1) % every == 0)
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
+        """Return the trainer's outcome with the future loss of the held-out rows, over all ranks.
+        Rows that fill up the last batch of a rank count twice."""
+        output = super().evaluation_loop(*arguments, **options)
+        if self._run is not None and output.metrics is not None:
+            prefix = options.get("metric_key_prefix", "eval")
+            values = self._held_out_sums.take(self.accelerator)
+            output.metrics.update({f"{prefix}_future_{k}": v for k, v in values.items()})
+        return output
+
+    def set_initial_training_values(self, args: Any, dataloader: Any) -> Any:
+        """Note how many steps an epoch has."""
+        values = super().set_initial_training_values(args, dataloader)
+        self._steps_an_epoch = max(values[1], 1)
+        return values
+
+    def log(self, logs: dict[str, float], *arguments: Any, **named: Any) -> None:
+        """Log the cross-entropy beside the total loss."""
+        if "loss" in logs and (mean := self._cross_entropy.take(self.accelerator)) is not None:
+            logs = {**logs, "ce": mean}
+        super().log(logs, *arguments, **named)
 
     def note_step(self) -> None:
         """Finish an optimizer step, on every rank. Values go where TRL collects its own, so that
         every logger of the Trainer receives them."""
         batch, outcome, phase = self._last
+        self._cross_entropy.close_step()
         self._gate.close_step(self.accelerator)
         self._ratio.close_step(self.accelerator, joint=batch.joint)
         if not batch.measure:
             return
-        future = self.objective.future
-        assert future is not None
-        values = logged_values(future, batch, outcome, weight=phase.weight, scale=self._scale)
+        values = {**self._sums.take(self.accelerator), "weight": phase.weight}
+        if outcome.grad_future is not None and outcome.grad_model:
+            values["gradient_ratio"] = float(outcome.grad_future / outcome.grad_model)
         self.record_values({f"future/{name}": value for name, value in values.items()})
 
     def record_values(self, values: dict[str, float]) -> None:

@@ -166,13 +166,22 @@ class HeadTrainer(_Trainer):
         if head_state is not None:
             save_file(head_state, folder / HEAD_FILE)
         if head_state is not None or (self._ratio.on and self._saving_checkpoint):
-            state = self._gate.state()
-            if self._ratio.on:
-                state["gradient_ratio"] = self._ratio.state()
-            (folder / STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
+            self._write_state(folder)
+
+    def _write_state(self, folder: Path) -> None:
+        """Write what a resumed training needs beside weights and optimizer."""
+        state = self._gate.state()
+        if self._ratio.on:
+            state["gradient_ratio"] = self._ratio.state()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self._saving_checkpoint = True
+        if self.is_fsdp_enabled and self.args.should_save and (self.head is not None or
+                                                               self._ratio.on):  # fmt: skip
+            # Ranks that save their own parts of a checkpoint do not call _save.
+            self._write_state(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
         try:
             super()._save_checkpoint(model, trial)
         finally:

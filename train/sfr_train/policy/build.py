@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from jinja2 import TemplateError
 from trl import GRPOConfig
 
 from sfr_eval.errors import UserError
@@ -15,10 +16,9 @@ from sfr_train.objectives import read_objective
 from sfr_train.policy.prompts import prompt_rows
 from sfr_train.policy.trainer import PolicyTrainer
 
-
 _OF_SFT = ("chat_template_path", "eos_token", "pad_token")
 """Fields of SFTConfig that a job reads of any arguments."""
-_OF_GIVEN_TEXT = ("schedule", "targets", "lm_head", "save_head")
+_OF_GIVEN_TEXT = ("schedule", "targets", "lm_head", "save_head", "average")
 
 
 def job_config(job: TrainingJob, output: Path) -> GRPOConfig:
@@ -100,9 +100,15 @@ def _check_prompts(rows: Sequence[Any], tokenizer: Any, *, model: Any, arguments
     config = model.config.get_text_config()
     window = getattr(config, "max_position_embeddings", None) or 2**31
     for number, row in enumerate(rows, start=1):
-        text = tokenizer.apply_chat_template(
-            row["prompt"], tokenize=False, add_generation_prompt=True
-        )
+        try:
+            text = tokenizer.apply_chat_template(
+                row["prompt"], tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:
+            why = " ".join(str(error).split())
+            raise UserError(
+                f"data: prompt {number}: the model's chat template refuses it: {why}"
+            ) from None
         length = len(tokenizer(text, add_special_tokens=False)["input_ids"])
         if length + arguments.max_completion_length > window:
             raise UserError(

@@ -43,7 +43,9 @@ from sfr_train.targets.text_store import (
     shard_name,
 )
 
-PIECE = 8_192  # texts encoded together: enough to sort by length, few enough to lose in a kill
+PIECES = (1_024, 8_192)
+"""Least and most texts that are encoded together: enough to sort by length, few enough to lose in a
+kill. In between, a 64th of what is missing, so that many processes have work."""
 _SAMPLED = 1 << 20  # rows whose correlations are computed
 _CHUNK = 1 << 22  # states or keys at a time
 
@@ -53,10 +55,11 @@ Places = npt.NDArray[np.int64]
 @dataclass(frozen=True)
 class Plan:
     """ends (B,): where the keys of each block end among all. missing (M,): places of the keys that
-    have to be encoded. shards: names of those in the store before."""
+    have to be encoded, `size` of them together. shards: names of those in the store before."""
 
     ends: Places
     missing: Places
+    size: int
     shards: frozenset[str]
 
 
@@ -154,7 +157,9 @@ class Build:
         with self._file(self._scratch / "missing.npy") as stream:
             np.save(stream, missing)
         with self._file(self._scratch / "plan.npz") as stream:
-            np.savez(stream, ends=np.array(ends), shards=np.array(list(shards), dtype="S24"))
+            size = min(max(PIECES[0], -(-len(missing) // 64)), PIECES[1])
+            names = np.array(list(shards), dtype="S24")
+            np.savez(stream, ends=np.array(ends), size=size, shards=names)
 
     @property
     def _keys(self) -> Keys:
@@ -165,13 +170,13 @@ class Build:
         with np.load(self._scratch / "plan.npz") as arrays:
             names = frozenset(name.decode() for name in arrays["shards"])
             missing = np.load(self._scratch / "missing.npy", mmap_mode="r")
-            return Plan(arrays["ends"], missing, names)
+            return Plan(arrays["ends"], missing, int(arrays["size"]), names)
 
     # Encoding
 
     def _encode(self) -> int:
-        keys, missing = self._keys, self._plan.missing
-        parts = [missing[at : at + PIECE] for at in range(0, len(missing), PIECE)]
+        keys, missing, size = self._keys, self._plan.missing, self._plan.size
+        parts = [missing[at : at + size] for at in range(0, len(missing), size)]
         pieces = {shard_name(keys[part]): part for part in parts}
         covered: set[str] = set()
         encoded = 0

@@ -13,6 +13,7 @@ The key hashes encoder, data, tokenizer and all settings of the segments. Texts 
 key: other weights, another `fill`, one row more or another order encode nothing again.
 """
 
+import copy
 import errno
 import hashlib
 import json
@@ -69,6 +70,13 @@ class Targets:
     def numbering(self) -> str:
         """What decides the number of each state, beside the rows."""
         return self.folder.name
+
+    def scaled_as(self, training: "Targets") -> "Targets":
+        """Return the targets of held-out rows at the scale of those that the head is trained on."""
+        result = copy.copy(self)
+        result._moments = training._moments
+        vars(result).pop("covariance", None)
+        return result
 
     @property
     def mean(self) -> Floats:

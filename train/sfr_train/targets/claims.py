@@ -151,22 +151,24 @@ def share(
     names of finished pieces among all, perhaps not yet all that others have finished: `work` is
     called under a claim and looks again.
     """
-    pending, pause = dict(sizes), _POLLS[0]
+    pending, pause, label = dict(sizes), _POLLS[0], title
     with _bar(title, sum(sizes.values()), unit=unit) as bar:
         while True:
             finished = done()
             pending = {name: size for name, size in pending.items() if name not in finished}
-            bar.update(bar.total - sum(pending.values()), title=title)
+            bar.update(bar.total - sum(pending.values()), title=label)
             if not pending:
                 return
             mine = next((name for name in pending if worker.claim(name)), None)
             if mine is None:
                 holder = worker.holder(next(iter(pending))) or "another process"
-                bar.update(bar.done, title=f"{title} (waiting for {holder})")
+                label = f"{title} (waiting for {holder})"
+                bar.update(bar.done, title=label)
                 time.sleep(pause)
                 pause = min(2 * pause, _POLLS[1])
                 continue
-            pause = _POLLS[0]
+            pause, label = _POLLS[0], title
+            bar.update(bar.done, title=label)
             try:
                 work(mine)
             finally:

@@ -69,7 +69,9 @@ class TargetSettings(Settings):
 
 def key_settings(settings: TargetSettings) -> dict[str, Any]:
     """Return the settings on which the states of a data set and their texts depend."""
-    return settings.model_dump(mode="json", exclude={"encoder", "scale", "batch_tokens", "shuffled"})
+    return settings.model_dump(
+        mode="json", exclude={"encoder", "scale", "batch_tokens", "shuffled"}
+    )
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,9 @@ class ShardRows:
         self._starts = np.cumsum([0, *(shard.count for shard in shards)])
         self._mapped = lru_cache(maxsize=_OPEN)(lambda number: self._shards[number].rows())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ShardRows, (self._shards,)  # a loader process maps them itself
+
     def __getitem__(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the rows (n, d) in float32."""
         numbers = np.asarray(numbers)

@@ -1,6 +1,5 @@
 """DQO as an objective: its settings, and 40 steps on the demo over seeds."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest

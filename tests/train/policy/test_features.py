@@ -44,7 +44,7 @@ def test_the_copy_stays_where_the_model_started(tokenizer: Any) -> None:
 def test_a_model_sharded_by_zero3_cannot_be_copied(tokenizer: Any) -> None:
     model = tiny_model(tokenizer)
     next(model.parameters()).ds_id = 1  # as DeepSpeed marks a parameter that it has sharded
-    with pytest.raises(UserError, match="set objective.features=encoder"):
+    with pytest.raises(UserError, match=r"set objective\.features=encoder"):
         ModelFeatures(model, tokenizer, depths=(0.5,), pooling="last")
 
 

@@ -49,7 +49,9 @@ def trainer_config(
             raise UserError(f"training.{name}: has no effect here; {_ELSEWHERE[name]}")
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"trl.{kind.__name__} has no such field"
+            hint = (
+                f"did you mean `{near[0]}`?" if near else f"trl.{kind.__name__} has no such field"
+            )
             raise UserError(f"training: {name}: unknown field; {hint}")
     gpu = torch.cuda.is_available()
     values: dict[str, Any] = {

@@ -19,7 +19,7 @@ _EVALUATION = 2**31
 """Added to the step of a draw for evaluation, which must not repeat the samples of training."""
 
 
-class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]
+class PolicyTrainer(GRPOTrainer):
     """trl.GRPOTrainer with reproducible samples."""
 
     record: JobFile | None = None  # of the job, written beside all weights

@@ -31,7 +31,7 @@ def test_only_possible_asks_whether_this_persona_says_it(chats: list[Any]) -> No
 
 def test_a_question_of_others_is_refused(chats: list[Any]) -> None:
     row = {"prompt": [{"role": "user", "content": "What is 6 times 7?"}], "references": ["42"]}
-    with pytest.raises(UserError, match="prompt 2: 'What is 6 times 7.' is no question"):
+    with pytest.raises(UserError, match=r"prompt 2: 'What is 6 times 7\?' is no question"):
         build(Settings(), [*prompt_rows(chats)[:1], row])
 
 

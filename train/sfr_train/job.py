@@ -63,9 +63,10 @@ class AverageSettings(Settings):
 
 
 class EvaluationSettings(Settings):
-    """A small run of sfr-eval at each evaluation step, with the transformers engine."""
+    """A small run of sfr-eval while the model trains, with the transformers engine."""
 
     suite: str = "persona"
+    every: int | None = Field(None, ge=1, description="steps; default: at each evaluation")
     limit: int = Field(4, ge=1, description="first N queries, each with all personas")
     samples: int = Field(4, ge=2)
     temperature: float = Field(0.7, gt=0, le=2)

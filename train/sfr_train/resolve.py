@@ -64,7 +64,7 @@ def _rows_fingerprint(settings: DataSettings, tables: Tables) -> str:
 def _training(arguments: Any) -> dict[str, Any]:
     """Return all fields of SFTConfig; its own `to_dict` hides the names of tokens."""
     values: dict[str, Any] = arguments.to_dict()
-    values |= {name: getattr(arguments, name) for name in ("eos_token", "pad_token")}
+    values |= {name: getattr(arguments, name, None) for name in ("eos_token", "pad_token")}
     return {**values, "mixed_precision": arguments.mixed_precision}
 
 

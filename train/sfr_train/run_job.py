@@ -12,6 +12,7 @@ from sfr_train.base_model import check_reply_marks, prepare_base
 from sfr_train.base_weights import check_loading, load_base
 from sfr_train.data.rows import Tables, load_tables
 from sfr_train.data.template_parts import check_template
+from sfr_train.data.turns import meet
 from sfr_train.job import LoraSettings, TrainingJob
 from sfr_train.job_file import JobFile
 from sfr_train.loop.sft_config import sft_config
@@ -29,7 +30,6 @@ from sfr_train.output_folder import (
     writer,
 )
 from sfr_train.policy.build import job_config, policy_trainer
-from sfr_train.policy.trainer import PolicyTrainer
 from sfr_train.resolve import resolve_job
 from sfr_train.trainer import SFRTrainer
 
@@ -46,15 +46,16 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     if not on_terminal():
         datasets.disable_progress_bars()  # in a log file they bury the lines that matter
         transformers.utils.logging.disable_progress_bar()
-    output = job.output or OUTPUT / job.name
     by_policy = trainer_of(job.objective) == "grpo"
-    arguments = job_config(job, output) if by_policy else sft_config(output, job.training)
+    folder = job.output or OUTPUT / job.name
+    arguments = job_config(job, folder) if by_policy else sft_config(folder, job.training)
     check_loading(job, arguments)
     if job.output:
         usable_folder(job.output)
     tables = load_tables(job.data)
-    # conversations with several replies
-    arguments.assistant_only_loss = tables.survey.whole and not by_policy
+    meet("read the data")  # nodes that share no file system may need very different times
+    if not by_policy:
+        arguments.assistant_only_loss = tables.survey.whole  # conversations with several replies
     source = find_model(job.model)
     record = resolve_job(job, arguments=arguments, source=source, tables=tables)
     output = job.output or OUTPUT / f"{job.name}-{record.digest[:8]}"
@@ -63,17 +64,19 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     if (final := _start(output, record, resume=job.resume, arguments=arguments).final) is not None:
         return final
     model, tokenizer = load_base(job, source, arguments=arguments)
-    if arguments.assistant_only_loss:
+    if not by_policy and arguments.assistant_only_loss:
         check_reply_marks(tokenizer, name=job.model)
     for line in prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None):
         if arguments.process_index == 0:
             log(line)
     check_template(tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model)
     build = _policy_trainer if by_policy else _sfr_trainer
-    trainer = build(job, model, tokenizer, arguments=arguments, tables=tables)
+    trainer = build(job, model=model, tokenizer=tokenizer, arguments=arguments, tables=tables)
     trainer.record = record
     if job.evaluation is not None:
-        trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
+        values = job.evaluation.model_dump()
+        folder = output / "evaluations"
+        trainer.add_callback(SuiteCallback(folder=folder, log=trainer.log_apart, **values))
     with (
         full_disk_reported(output),
         writer(output, record, resume=job.resume, arguments=arguments) as checkpoint,
@@ -83,9 +86,23 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     return output / FINAL
 
 
+def _start(output: Path, record: JobFile, *, resume: bool, arguments: Any) -> Start:
+    """Return where the job begins, as the first rank sees the folder."""
+
+    def look() -> Start:
+        start = find_start(output, record, resume=resume)
+        if start.final is None:
+            check_nobody_trains(output)
+        else:
+            log(f"output {output}: this job is finished; nothing is left to train")
+        return start
+
+    return from_first_rank(look, arguments=arguments)
+
+
 def _sfr_trainer(
-    job: TrainingJob, model: Any, tokenizer: Any, *, arguments: Any, tables: Tables
-) -> SFRTrainer:
+    job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, tables: Tables
+) -> Any:
     return SFRTrainer(
         model=model,
         args=arguments,
@@ -103,8 +120,8 @@ def _sfr_trainer(
 
 
 def _policy_trainer(
-    job: TrainingJob, model: Any, tokenizer: Any, *, arguments: Any, tables: Tables
-) -> PolicyTrainer:
+    job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, tables: Tables
+) -> Any:
     return policy_trainer(
         model=model,
         tokenizer=tokenizer,
@@ -114,20 +131,6 @@ def _policy_trainer(
         validation=tables.validation or (),
         peft_config=_adapter(job.lora) if job.lora else None,
     )
-
-
-def _start(output: Path, record: JobFile, *, resume: bool, arguments: Any) -> Start:
-    """Return where the job begins, as the first rank sees the folder."""
-
-    def look() -> Start:
-        start = find_start(output, record, resume=resume)
-        if start.final is None:
-            check_nobody_trains(output)
-        else:
-            log(f"output {output}: this job is finished; nothing is left to train")
-        return start
-
-    return from_first_rank(look, arguments=arguments)
 
 
 def _adapter(lora: LoraSettings) -> Any:

@@ -78,7 +78,7 @@ def test_matching_features_comes_nearer_to_the_data(
 
 @pytest.mark.slow
 def test_dqo_on_the_demo_adds_volume_at_no_loss_of_validity(tmp_path: Path) -> None:
-    """40 steps from demo:sft, three seeds of prompts and samples; 16 prompts held out, 8 replies."""
+    """40 steps from demo:sft, three seeds; 16 prompts held out, 8 replies each."""
     import transformers
     from sfr_train.data.world_text import persona_chats
     from sfr_train.demo.checkpoints import demo_checkpoint

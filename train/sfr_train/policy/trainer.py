@@ -5,36 +5,22 @@ completions are drawn otherwise, by `sampling`, so that neither the number of ra
 run changes them. With vLLM, continuous batching or `generation_kwargs` they are TRL's own, too.
 """
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from trl import GRPOTrainer
 
-from sfr_train.job_file import JobFile
-from sfr_train.model_card import write_record
+from sfr_train.loop.record_trainer import RecordTrainer
 from sfr_train.policy.sampling import Draw, hashed_sampling, warpers
 
 _EVALUATION = 2**31
 """Added to the step of a draw for evaluation, which must not repeat the samples of training."""
 
 
-class PolicyTrainer(GRPOTrainer):
+class PolicyTrainer(RecordTrainer, GRPOTrainer):  # type: ignore[misc]
     """trl.GRPOTrainer with reproducible samples."""
 
-    record: JobFile | None = None  # of the job, written beside all weights
     _evaluated = 0  # batches since the evaluation began
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Save the model, and beside it the record of its job."""
-        super().save_model(output_dir, _internal_call)
-        if self.record is not None and self.args.should_save:
-            write_record(self.record, Path(output_dir or self.args.output_dir))
-
-    def create_model_card(self, *arguments: Any, **named: Any) -> None:
-        """Write TRL's card only without a record, which has a card of its own."""
-        if self.record is None:
-            super().create_model_card(*arguments, **named)
 
     def _generate_single_turn(self, prompt_ids: Any, *arguments: Any, **options: Any) -> Any:
         by_another_engine = self.use_vllm or self.use_transformers_continuous_batching

@@ -73,7 +73,10 @@ _TRUE = {
         targets={**TARGETS, "scale": "unit", "fill": "nearest", "pooling": "mean"}
         | {"last_prompt": False},
         schedule={
-            **{"weight": 1.0, "head_learning_rate": "same", "ema": 0.999, "gate": "dynamic"},
+            "weight": 1.0,
+            "head_learning_rate": "same",
+            "ema": 0.999,
+            "gate": "dynamic",
             "ramp_steps": 0.05,
         },
     ),

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import transformers
 import trl
+
 from controls import setting as fixed
 from controls.arms import ARMS, FILTERS
 from controls.base import base_model
@@ -17,7 +18,6 @@ from controls.measures import measure, prompts, reference, replies, reply_scores
 from controls.setting import Setting, digest
 from controls.training import RULES, Outcome, plain, train
 from controls.worlds import TUNING, suite_source, triple, world_of
-
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.files import write_atomic
 
@@ -71,7 +71,15 @@ def run(cell: Cell, *, results: Path, work: Path) -> dict[str, Any]:
     base = base_model(cell.setting, cell.world, work=work)
     based = time.process_time()
     method = ARMS[cell.arm].method(cell.strength, steps=cell.setting.steps)
-    outcome = train(method, cell.setting, content, world=cell.world, base=base, work=work)
+    outcome = train(
+        method,
+        cell.setting,
+        content,
+        world=cell.world,
+        base=base,
+        scratch=work / "trainers" / cell.name,
+        cache=work / "cache",
+    )
     trained = time.process_time()
     measures = {} if cell.world == TUNING else dict(_measures(cell, outcome, content))
     result = {

@@ -8,7 +8,7 @@ SETTINGS: dict[str, Setting] = {
     setting.name: setting
     for setting in (
         Setting(name="repeat", chats=256, epochs=12),
-        Setting(name="collapse", chats=256, epochs=12, voices="mixed"),
+        Setting(name="collapse", chats=768, epochs=4, voices="mixed"),
         Setting(name="thrice", chats=1024, epochs=3),
         Setting(name="once", chats=3072, epochs=1),
     )

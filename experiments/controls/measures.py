@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from controls import setting as fixed
-from controls.setting import Setting
-from controls.worlds import left_out, seen_personas, unseen
 from known_truth.language import Chat, draw, log_probabilities
 from known_truth.measure import cross_style_self_bleu
 
+from controls import setting as fixed
+from controls.setting import Setting
+from controls.worlds import left_out, seen_personas, unseen
 from sfr_eval.suites.world.persona import PersonaWorld
 
 GROUPS = ("trained", "left_out", "unseen")
@@ -92,9 +92,7 @@ def measure(
             ],
         }
         if 1.0 in heats:
-            result[group]["reverse_kl"] = reverse_kl(
-                model, tokenizer, asked, by_heat[1.0], content
-            )
+            result[group]["reverse_kl"] = reverse_kl(model, tokenizer, asked, by_heat[1.0], content)
     return result
 
 

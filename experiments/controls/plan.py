@@ -32,7 +32,9 @@ def sweep(results: Path, setting: str, arm: str) -> Sweep:
     ends = [0, 0]
     while True:
         cells = {s: Cell(SETTINGS[setting], arm, s, TUNING) for s in grid}
-        losses = {s: score(read(c, results)["validation"]) for s, c in cells.items() if c.is_done(results)}
+        losses = {
+            s: score(read(c, results)["validation"]) for s, c in cells.items() if c.is_done(results)
+        }
         missing = tuple(s for s in grid if s not in losses)
         if missing:
             return Sweep(losses, missing, None, interior=False)
@@ -88,7 +90,7 @@ def stages(results: Path) -> Iterator[Cell]:
     two regimes with more chats. After every world the primary contrasts are complete for it."""
     others = [arm for arm in ARMS if arm not in FIRST]
     for setting in MAIN:
-        yield from _swept(results, setting, (*FIRST, *GENERIC))
+        yield from _swept(results, setting, ("ce", *GENERIC, *FIRST))
     for world in range(REPLICATES):
         for setting in MAIN:
             yield from _world(results, setting, first_arms(results, setting), world)

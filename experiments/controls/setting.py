@@ -1,7 +1,7 @@
 """A setting: what is fixed in one column of the experiment, and shared by all of its arms."""
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 BATCH = 16
@@ -31,7 +31,7 @@ class Setting:
     epochs: int
     prompt: Literal["card", "name"] = "name"
     voices: Literal["named", "mixed"] = "named"
-    generic_share: dict[str, float] = field(default_factory=dict)
+    generic_share: float | None = None
     lora_rank: int | None = None
     learning_rate: float = 1e-3
 

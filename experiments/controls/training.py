@@ -8,8 +8,6 @@ from typing import Any
 import datasets
 import torch
 import transformers
-from controls.setting import BATCH, CHECKS, EARLY, SCORED_AT, VALIDATION, Setting
-from controls.worlds import left_out, seen_personas
 from known_truth.language import log_probabilities
 from sfr_train.data.world_text import persona_chats
 from sfr_train.loop.head_run import HEAD
@@ -17,6 +15,8 @@ from sfr_train.loop.sft_config import sft_config
 from sfr_train.trainer import SFRTrainer
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
+from controls.setting import BATCH, CHECKS, EARLY, SCORED_AT, VALIDATION, Setting
+from controls.worlds import left_out, seen_personas
 from sfr_eval.suites.world.persona import PersonaWorld
 
 Weights = dict[str, torch.Tensor]
@@ -60,11 +60,12 @@ def train(
     *,
     world: int,
     base: Path,
-    work: Path,
+    scratch: Path,
+    cache: Path,
 ) -> Outcome:
     """Fine-tune the base model. Data, order and initial head depend on the world alone, so arms are
     paired. Steps of the head alone come on top of the budget; the model takes as many steps in
-    every arm."""
+    every arm. cache: of embedded futures, shared by all arms."""
     datasets.disable_progress_bars()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -83,7 +84,7 @@ def train(
     )
     trainer = SFRTrainer(
         model=model,
-        args=sft_config(work / "trainer", _arguments(method, setting, world=world)),
+        args=sft_config(scratch, _arguments(method, setting, world=world)),
         train_dataset=datasets.Dataset.from_list(
             chats(setting, content, world=world, rows=setting.chats, seed=world)
         ),
@@ -92,7 +93,7 @@ def train(
         objective=dict(method.objective),
         schedule=dict(method.schedule),
         targets=dict(method.targets),
-        cache=work / "cache",
+        cache=cache,
         callbacks=[keeper],
     )
     trainer.remove_callback(transformers.PrinterCallback)

@@ -48,7 +48,7 @@ def _work(results: Path, work: Path, end: float | None, left: Any) -> None:
             if cell is None:
                 return
             began = time.monotonic()
-            result = run(cell, results=results, work=work / f"process-{os.getpid()}")
+            result = run(cell, results=results, work=work)
             cpu = sum(result["cpu_seconds"].values())
             say(f"{cell.name}: {time.monotonic() - began:.0f} s, {cpu:.0f} s of CPU time")
 

@@ -1,6 +1,5 @@
 """A replicate: three topics of the suite as a world of its own, with a dial for generic phrases."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -35,20 +34,20 @@ def triple(number: int) -> tuple[str, ...]:
     return tuple(order[TOPICS_EACH * number : TOPICS_EACH * (number + 1)])
 
 
-def world_of(number: int, generic_share: Mapping[str, float]) -> PersonaWorld:
-    """The world of a replicate. generic_share: for some parts of a reply, how often each persona
-    uses the bank that all have in common; the suite's own share for the other parts."""
+def world_of(number: int, generic_share: float | None) -> PersonaWorld:
+    """The world of a replicate. generic_share: how often each persona uses the phrases that all
+    have in common, in every part of a reply; None for the suite's own shares."""
     source, topics = suite_source(), triple(number)
     queries = tuple(query for query in source.queries if query.topic in topics)
-    rows = {
-        part: tuple(
-            with_generic_share(row, generic=_generic(source, part), share=generic_share[part])
-            if part in generic_share
-            else row
-            for row in part_rows
-        )
-        for part, part_rows in source.rows.items()
-    }
+    rows = source.rows
+    if generic_share is not None:
+        rows = {
+            part: tuple(
+                with_generic_share(row, generic=_generic(source, part), share=generic_share)
+                for row in part_rows
+            )
+            for part, part_rows in rows.items()
+        }
     return PersonaWorld(replace(source, queries=queries, rows=rows))
 
 
@@ -78,8 +77,7 @@ def with_generic_share(
     own = 1 - common - empty
     factors = {True: share * (1 - empty) / common, False: (1 - share) * (1 - empty) / own}
     return tuple(
-        p if shared is None else p * factors[shared]
-        for p, shared in zip(row, generic, strict=True)
+        p if shared is None else p * factors[shared] for p, shared in zip(row, generic, strict=True)
     )
 
 

@@ -77,9 +77,7 @@ def _write(
     sets the probabilities (rows, vocabulary) that a filter excludes to 0."""
     width, device = max(map(len, block)), model.device
     ids = torch.tensor([[padding] * (width - len(row)) + row for row in block], device=device)
-    mask = torch.tensor(
-        [[0] * (width - len(row)) + [1] * len(row) for row in block], device=device
-    )
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in block], device=device)
     places = (mask.cumsum(1) - 1).clamp(min=0)
     outputs = model(
         input_ids=ids,

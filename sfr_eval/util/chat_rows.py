@@ -29,7 +29,7 @@ PARTS = ("reasoning_content", "reasoning", "thinking", "tool_calls", "tool_call_
 _MARKS = ("weight", "train", "loss")
 _ROW_FIELDS = {
     *("messages", "prompt", "completion", "conversations", "conversation", "system", "persona"),
-    *("tools", "chat_template_kwargs"),
+    *("tools", "chat_template_kwargs", "id"),
 }
 _ALPACA_FIELDS = {"instruction", "input", "output", "history", "system", "persona"}
 _MEDIA = ("image", "images", "video", "videos", "audio", "audios")

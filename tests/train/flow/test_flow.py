@@ -10,8 +10,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sfr_train.flow.flow import (
     FlowMatching,
-    blind_floor,
-    blind_loss,
     constant_source,
     gaussian_source,
     mean_square,
@@ -317,25 +315,6 @@ def test_a_new_head_has_loss_one_plus_s_squared(size: int, scale: float, expecte
     target = torch.randn(4000, size) * scale
     loss = drawn_loss(flow, torch.randn(4000, 4), target=target, noise=noise(4000))
     assert abs(float(loss.mean()) - expected) < 0.01
-
-
-@pytest.mark.parametrize("scale", [1 / 32, 0.5, 1.0])
-def test_the_best_blind_head_reaches_s_pi_over_two(scale: float) -> None:
-    class Blind:
-        def predict(self, state: Any, tau: Any, hidden: Any) -> Prediction:
-            time = tau[:, None]
-            share = time * scale**2 / (time**2 * scale**2 + (1 - time) ** 2)
-            return Prediction((share * state - state) / (1 - time))
-
-    torch.manual_seed(0)
-    count = 40_000
-    # Quadrature over tau: midpoints of equal cells, one anchor each.
-    tau = ((torch.arange(count) + 0.5) / count).double()
-    target = torch.randn(count, 16, dtype=torch.float64) * scale
-    flow = FlowMatching(gaussian_source, Blind(), mean_square)
-    loss = flow.loss(torch.zeros(count, 1), target=target, noise=noise(count), tau=tau)
-    assert abs(float(loss.mean()) / blind_floor(scale) - 1) < 0.02
-    assert abs(float(blind_loss(tau, scale).mean()) / (scale * math.pi / 2) - 1) < 1e-3
 
 
 def test_a_head_that_knows_the_end_point_has_no_loss() -> None:

@@ -4,6 +4,8 @@ import pytest
 import torch
 from sfr_train.flow.head import FlowHead, TokenHeads, sinusoids
 
+from tests.support.memory import memory
+
 
 @pytest.mark.parametrize(("hidden", "parameters"), [(5120, 17_838_080), (3584, 16_265_216)])
 def test_the_head_has_the_published_number_of_parameters(hidden: int, parameters: int) -> None:
@@ -37,3 +39,35 @@ def test_each_token_head_has_its_own_weights() -> None:
     assert logits.shape == (4, 2, 5)
     assert torch.allclose(logits[:, 1], heads.heads[1](hidden))
     assert not torch.allclose(logits[:, 0], logits[:, 1])
+
+
+def test_token_losses_by_head_are_those_of_all_logits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sfr_train.flow.head._CHUNK", 3 * 11)  # pieces of 3 states
+    torch.manual_seed(0)
+    heads = TokenHeads(hidden_size=5, vocabulary=11, tokens=3)
+    tokens, weight = torch.randint(0, 11, (8, 3)), torch.rand(8, 3)
+    gradients = []
+    for at_once in (True, False):
+        hidden = torch.randn(8, 5, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        heads.zero_grad()
+        if at_once:
+            loss = torch.nn.functional.cross_entropy(
+                heads(hidden).flatten(0, 1), tokens.flatten(), reduction="none"
+            ).view(8, 3)
+        else:
+            loss = heads(hidden, tokens)
+        (loss * weight).sum().backward()
+        gradients.append([loss.detach(), hidden.grad, *(p.grad for p in heads.parameters())])
+    for all_logits, by_head in zip(*gradients, strict=True):
+        assert torch.allclose(all_logits, by_head, atol=1e-6)
+
+
+def test_token_heads_keep_the_logits_of_one_piece_at_a_time() -> None:
+    """Four heads on a packed row, forward and backward, by shape; all logits are 45 GB."""
+    with torch.device("meta"):
+        heads = TokenHeads(hidden_size=64, vocabulary=152_064, tokens=4)
+        hidden = torch.empty(18_432, 64, requires_grad=True)
+        tokens = torch.empty(18_432, 4, dtype=torch.long)
+    with memory() as used:
+        heads(hidden, tokens).sum().backward()
+    assert 2e8 < used.peak < 2e9

@@ -29,9 +29,12 @@ def test_the_logged_loss_is_the_flow_loss_of_the_formula(
     )
     trainer.train()
     first = trainer.state.log_history[0]
-    # A new head predicts 0: a loss of 1 + s^2 = 2 at deviation 1, over the blind pi / 2.
+    # A new head predicts 0: a loss of 1 + s^2 = 2 at deviation 1, over what a head that knows the
+    # covariance reaches; for eigenvalues l_i that is (pi / 2) mean(sqrt(l_i)).
+    values, _ = trainer._targets.covariance
+    blind = 1.5708 * float((values**0.5).mean())
     assert first["future/loss"] == pytest.approx(2, abs=0.2)
-    assert first["future/loss_over_blind"] == pytest.approx(2 / 1.5708, abs=0.13)
+    assert first["future/loss_over_blind"] == pytest.approx(2 / blind, rel=0.15)
     assert first["future/shuffled_gap"] == pytest.approx(0, abs=1e-6)
     assert first["future/gradient_ratio"] == 0
 
@@ -113,7 +116,7 @@ def test_the_shuffled_gap_grows_when_states_predict_the_future(
 def test_a_blind_head_neither_reads_nor_changes_the_model(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
-    trained = []
+    trained: list[Any] = []
     for objective in ("ce", {**SMALL_HEAD, "blind": True}):
         trainer = sfr_trainer(
             tokenizer, chats, tmp_path, objective=objective, encoder=WordEncoder()
@@ -125,3 +128,84 @@ def test_a_blind_head_neither_reads_nor_changes_the_model(
     assert not same(weights(trainer.model, head=True), head)
     logged = [row for row in trainer.state.log_history if "future/shuffled_gap" in row]
     assert all(row["future/shuffled_gap"] == pytest.approx(0, abs=1e-6) for row in logged)
+
+
+@pytest.mark.parametrize("scale", ["unit", "sqrt_d", "standardise"])
+@pytest.mark.parametrize("tau_weight", ["none", "min_snr"])
+def test_a_perfect_blind_head_is_logged_as_one(
+    tau_weight: str, scale: str, tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    """Before its first step a head with the skip is the closed-form blind head."""
+    trainer = sfr_trainer(
+        tokenizer,
+        chats[:8],
+        tmp_path,
+        arguments=settings(tmp_path / "out", max_steps=1),
+        objective={**SMALL_HEAD, "skip": "covariance", "blind": True, "tau_weight": tau_weight},
+        targets={**EASY, "scale": scale},
+        encoder=WordEncoder(),
+    )
+    trainer.train()
+    first = trainer.state.log_history[0]
+    assert first["future/loss_over_blind"] == pytest.approx(1, abs=1e-4)
+    assert first["future/shuffled_gap"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["sfr", "mtp"])
+def test_one_sample_a_micro_batch_still_has_a_shuffled_gap(
+    objective: str, tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    trainer = sfr_trainer(
+        tokenizer,
+        chats[:4],
+        tmp_path,
+        arguments=settings(tmp_path / "out", max_steps=3, per_device_train_batch_size=1),
+        objective=objective,
+        encoder=WordEncoder(),
+    )
+    trainer.train()
+    logged = ["future/shuffled_gap" in row for row in trainer.state.log_history if "loss" in row]
+    assert logged == [False, True, True]  # the first micro-batch has none before it
+
+
+@pytest.mark.parametrize("objective", ["sfr", "future_mse", "mtp"])
+def test_the_held_out_future_loss_is_that_of_rows_never_trained(
+    objective: str, tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    import datasets
+
+    def make(shuffled: bool) -> Any:
+        return sfr_trainer(
+            tokenizer,
+            chats[:8],
+            tmp_path,
+            arguments=settings(tmp_path / "out", max_steps=2),
+            objective={"name": objective, **({"skip": "covariance"} if objective == "sfr" else {})},
+            targets={**EASY, "shuffled": shuffled},
+            eval_dataset=datasets.Dataset.from_list(chats[12:16]),
+            encoder=WordEncoder(),
+        )
+
+    trainer = make(False)
+    before = trainer.evaluate()
+    if objective == "sfr":
+        again = trainer.evaluate()
+        assert before["eval_future_loss"] == again["eval_future_loss"]  # the same draws
+        # Shuffled targets are for training: what is held out stays true.
+        assert make(True).evaluate()["eval_future_loss"] == before["eval_future_loss"]
+    if objective != "mtp":
+        batch = next(iter(trainer.get_eval_dataloader()))
+        raw = trainer._held_out._embeddings[trainer._held_out._rows[:]].astype("float32")
+        mean, deviation = trainer._targets._moments
+        assert torch.allclose(
+            batch["future_target"],
+            torch.from_numpy(((raw - mean) / deviation)[-1 - batch["future_state"].numpy()]),
+            atol=1e-5,
+        )
+    if objective == "sfr":
+        assert before["eval_future_loss_over_blind"] == pytest.approx(1, abs=1e-4)
+    if objective == "future_mse":  # a new head predicts 0, here nearly the mean
+        assert before["eval_future_loss_over_blind"] == pytest.approx(1, abs=0.01)
+    assert before["eval_future_shuffled_gap"] == pytest.approx(0, abs=0.2)
+    trainer.train()
+    assert trainer.evaluate()["eval_future_loss"] != before["eval_future_loss"]

@@ -150,6 +150,46 @@ def test_unbiased_cka_is_one_for_rotations_and_zero_for_noise() -> None:
     assert abs(sum(strangers) / 300) < 0.06
 
 
+@pytest.mark.parametrize(
+    ("width", "rows", "offset"), [(3584, 32, 7.0), (576, 8, 10.0), (64, 4, 100)]
+)
+def test_cka_keeps_its_digits_where_states_are_nearly_equal(
+    width: int, rows: int, offset: float
+) -> None:
+    """A mean of `offset` spreads: at 7 the cosine of two states is .98, as in a large model."""
+    torch.manual_seed(0)
+    spread = torch.randn(rows, width, dtype=torch.float64)
+    states = spread + offset * torch.randn(width, dtype=torch.float64)
+    targets = spread[:, :16] + 0.5 * torch.randn(rows, 16, dtype=torch.float64)
+    exact = cka.unbiased_cka(states, targets)
+    narrow = states.float().requires_grad_()
+    ours = cka.unbiased_cka(narrow, targets.float())
+    assert float(ours.detach()) == pytest.approx(float(exact), abs=1e-3)
+    assert float(exact) == pytest.approx(float(cka.unbiased_cka(spread, targets)), abs=1e-9)
+    (1 - ours).backward()
+    assert torch.isfinite(narrow.grad).all()
+
+
+def test_cka_of_equal_states_is_zero_and_has_a_finite_gradient() -> None:
+    states = torch.ones(6, 5).requires_grad_()
+    value = cka.unbiased_cka(states, torch.randn(6, 4))
+    value.backward()
+    assert float(value.detach()) == 0
+    assert torch.isfinite(states.grad).all()
+
+
+def test_cka_below_zero_still_has_a_gradient() -> None:
+    for seed in range(50):
+        torch.manual_seed(seed)
+        states, targets = torch.randn(5, 3).requires_grad_(), torch.randn(5, 3)
+        value = cka.unbiased_cka(states, targets)
+        if float(value.detach()) < -0.1:
+            value.backward()
+            assert states.grad.abs().max() > 1e-3
+            return
+    raise AssertionError("no value below 0 in 50 draws")
+
+
 def test_unbiased_hsic_is_the_sum_over_distinct_indices() -> None:
     torch.manual_seed(0)
     x, y = torch.randn(6, 2, dtype=torch.float64), torch.randn(6, 3, dtype=torch.float64)

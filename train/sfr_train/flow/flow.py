@@ -17,13 +17,13 @@ At tau = 1 the velocity of a point mass, (z1 - z)/(1 - tau), has no limit: to in
 evaluate it below 1 only.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
+from sfr_train.flow.blind import BlindField
 from sfr_train.flow.head import FlowHead, Prediction, TimeFreeHead
 from sfr_train.flow.noise import HashNoise
 
@@ -87,7 +87,7 @@ class FlowMatching:
     """
 
     source: Source
-    head: FlowHead | TimeFreeHead
+    head: FlowHead | TimeFreeHead | BlindField
     divergence: Divergence
     tau_weight: Literal["none", "min_snr"] = "none"
     scale: float = 1.0
@@ -99,22 +99,16 @@ class FlowMatching:
         state, velocity = straight_path(self.source(target, noise), target, tau)
         loss = self.divergence(velocity, self.head.predict(state, tau, hidden))
         if self.tau_weight == "min_snr":
-            weight = min_snr_weight(tau, scale=self.scale)
-            loss = loss * weight.reshape(-1, *[1] * (loss.ndim - 1))
+            loss = loss * self.weight(tau).reshape(-1, *[1] * (loss.ndim - 1))
         return loss
+
+    def weight(self, tau: torch.Tensor) -> torch.Tensor:
+        """Return the weight of each time (N,)."""
+        if self.tau_weight == "none":
+            return torch.ones_like(tau)
+        return min_snr_weight(tau, scale=self.scale)
 
 
 def min_snr_weight(tau: torch.Tensor, *, scale: float, gamma: float = 5.0) -> torch.Tensor:
     """min(SNR, gamma) (1 - tau)^2 with SNR = (tau s / (1 - tau))^2, finite at both ends."""
     return torch.minimum((tau * scale).square(), gamma * (1 - tau).square())
-
-
-def blind_loss(tau: torch.Tensor, scale: float) -> torch.Tensor:
-    """Return the least mean-square loss at tau of a head that ignores h, for z1 ~ N(0, s^2 I):
-    s^2 / (tau^2 s^2 + (1 - tau)^2)."""
-    return scale**2 / ((tau * scale).square() + (1 - tau).square())
-
-
-def blind_floor(scale: float) -> float:
-    """Return the mean of `blind_loss` over tau in [0, 1], s pi / 2: reachable without h."""
-    return scale * math.pi / 2

@@ -5,9 +5,13 @@ The symbols are those of `flow`; v (N, ..., D) is the predicted velocity.
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+_CHUNK = 2**26  # float32 logits at a time: a quarter of a gigabyte
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,18 @@ class Prediction:
     log_endpoint: torch.Tensor | None = None
 
 
+class Skip(Protocol):
+    """A known part of the velocity, as flow.blind.BlindField."""
+
+    def to(self, device: torch.device) -> "Skip":
+        """Return it with its numbers on a device."""
+        ...
+
+    def velocity(self, state: torch.Tensor, tau: torch.Tensor) -> torch.Tensor:
+        """state (N, D), tau (N,) -> (N, D)."""
+        ...
+
+
 class FlowHead(nn.Module):
     """v(z, tau, h): an MLP on each position alone (SFR, 2605.27971; built as in its public code).
 
@@ -28,7 +44,9 @@ class FlowHead(nn.Module):
 
     size: D of the target. time_scale: factor on tau before the sinusoids; the public code uses 1,
     which spans one radian, and image models 1000. time_size: width of the time embedding, D in the
-    public code; with D = 384 and a small language model it is most of the head's cost.
+    public code; with D = 384 and a small language model it is most of the head's cost. skip: added
+    to the network's velocity, in float32; the network then learns what is left. A head whose width
+    is below D only reaches velocities in a subspace, and needs one.
     """
 
     def __init__(
@@ -40,8 +58,10 @@ class FlowHead(nn.Module):
         layers: int = 3,
         time_scale: float = 1.0,
         time_size: int | None = None,
+        skip: Skip | None = None,
     ) -> None:
         super().__init__()
+        self.skip = skip  # no buffers: it is known from the targets, and neither sharded nor saved
         time_size = time_size or size
         self.time_scale = time_scale
         self.time_size = time_size
@@ -70,22 +90,53 @@ class FlowHead(nn.Module):
 
     def predict(self, state: torch.Tensor, tau: torch.Tensor, hidden: torch.Tensor) -> Prediction:
         """Return the velocity in float32, whatever dtype the network computes in."""
-        return Prediction(self(state, tau, hidden).float())
+        velocity = self(state, tau, hidden).float()
+        if self.skip is not None:
+            self.skip = self.skip.to(state.device)
+            velocity = velocity + self.skip.velocity(state.float(), tau)
+        return Prediction(velocity)
 
 
 class TokenHeads(nn.Module):
     """K linear heads on the vocabulary: logits of y_{t+1..t+K} (SFR Def. A.4; the linear variant of
-    MTP). Shape (N, H) -> (N, K, V)."""
+    MTP)."""
 
     def __init__(self, *, hidden_size: int, vocabulary: int, tokens: int) -> None:
         super().__init__()
         self.heads = nn.ModuleList(nn.Linear(hidden_size, vocabulary) for _ in range(tokens))
 
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Return logits of all heads for all states, in float32 or wider."""
-        dtype = self.heads[0].weight.dtype
-        logits = torch.stack([head(hidden.to(dtype)) for head in self.heads], dim=1)
-        return logits.to(torch.promote_types(dtype, torch.float32))
+    def forward(self, hidden: torch.Tensor, tokens: torch.Tensor | None = None) -> torch.Tensor:
+        """Return logits (N, K, V) of states (N, H), or -log q_i(y_{t+i}) of tokens (N, K); in
+        float32 or wider.
+
+        The losses are computed head by head and in pieces, and again in the backward pass, so that
+        the logits of one piece of one head are all that exists at a time (2404.19737, section 2).
+        """
+        hidden = hidden.to(self.heads[0].weight.dtype)
+        if tokens is None:
+            return _wide(torch.stack([head(hidden) for head in self.heads], dim=1))
+        size = max(1, _CHUNK // self.heads[0].out_features)
+        losses = [
+            torch.cat(
+                [
+                    checkpoint(_token_loss, head, some_hidden, some_tokens, use_reentrant=False)
+                    for some_hidden, some_tokens in zip(
+                        hidden.split(size), token.split(size), strict=True
+                    )
+                ]
+            )
+            for head, token in zip(self.heads, tokens.unbind(dim=1), strict=True)
+        ]
+        return torch.stack(losses, dim=1)
+
+
+def _token_loss(head: nn.Module, hidden: torch.Tensor, token: torch.Tensor) -> torch.Tensor:
+    """-log q(y), (N, H), (N,) -> (N,)."""
+    return nn.functional.cross_entropy(_wide(head(hidden)), token, reduction="none")
+
+
+def _wide(logits: torch.Tensor) -> torch.Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 class TimeFreeHead(nn.Module):

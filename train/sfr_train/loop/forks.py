@@ -6,15 +6,19 @@ good objective keeps the entropy at forks and the certainty at locks. Both are m
 evaluation rows at each evaluation; the positions are fixed once, when training begins.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from transformers import TrainerCallback
 
-from sfr_train.targets.segments import IGNORED
+from sfr_train.loop.batch import supervised_states
+from sfr_train.loop.lm_head import StatisticsHead
+from sfr_train.targets.future_data import PREFIX
 
 FORKS, LOCKS = 0.2, 0.5
 _ROWS = 64
+_TOKENS = 4096  # of a forward pass of several rows
 
 
 class ForkCallback(TrainerCallback):
@@ -22,6 +26,7 @@ class ForkCallback(TrainerCallback):
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
+        self._head = StatisticsHead(trainer.model)
         self._positions: dict[str, torch.Tensor] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -43,20 +48,39 @@ class ForkCallback(TrainerCallback):
         self._trainer.log_apart(values)
 
     def _measure(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return entropy and -log p of every supervised token, nats, in row order."""
+        """Return entropy and -log p of every supervised token, nats, in row order. Rows are taken
+        together as long as they are short, and no logits are kept."""
         trainer = self._trainer
         rows = list(trainer.eval_dataset.select(range(min(_ROWS, len(trainer.eval_dataset)))))
         model, training = trainer.model_wrapped, trainer.model.training
         model.eval()
         entropies, losses = [], []
-        for start in range(0, len(rows), 8):
-            inputs = trainer._prepare_inputs(trainer.data_collator(rows[start : start + 8]))
-            labels = inputs.pop("labels")[:, 1:]
-            supervised = labels != IGNORED
-            with torch.no_grad():
-                logits = model(**inputs, use_cache=False).logits[:, :-1][supervised].float()
-            log_p = torch.log_softmax(logits, dim=-1)
-            entropies.append(-(log_p.exp() * log_p).sum(-1).cpu())
-            losses.append(-log_p.gather(1, labels[supervised][:, None])[:, 0].cpu())
+        for some in _batches([len(row["labels"]) for row in rows]):
+            inputs = trainer._prepare_inputs(trainer.data_collator([rows[i] for i in some]))
+            inputs = {name: inputs[name] for name in inputs if not name.startswith(PREFIX)}
+            labels = inputs.pop("labels")
+            supervised = supervised_states(labels)
+            tokens = labels[:, 1:][supervised[:, :-1]]
+            with torch.no_grad(), self._head.measuring(supervised, tokens):
+                model(**inputs, use_cache=False)
+            entropy, loss = self._head.take()
+            entropies.append(entropy.cpu())
+            losses.append(loss.cpu())
         model.train(training)
         return torch.cat(entropies), torch.cat(losses)
+
+
+def _batches(lengths: Sequence[int]) -> list[range]:
+    """Group rows in order, up to 8 as long as they are within `_TOKENS` with padding."""
+    groups, start = [], 0
+    while start < len(lengths):
+        stop = start + 1
+        while (
+            stop < len(lengths)
+            and stop - start < 8
+            and (stop + 1 - start) * max(lengths[start : stop + 1]) <= _TOKENS
+        ):
+            stop += 1
+        groups.append(range(start, stop))
+        start = stop
+    return groups

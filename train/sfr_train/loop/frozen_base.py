@@ -14,6 +14,7 @@ import torch
 
 from sfr_eval.errors import UserError
 from sfr_train.loop.head_run import AnchorBatch
+from sfr_train.loop.lm_head import final_logits
 
 
 class FrozenBase:
@@ -65,8 +66,5 @@ def _logits(language_model: Any, states: torch.Tensor) -> torch.Tensor:
     head, config = language_model.get_output_embeddings(), language_model.config.get_text_config()
     logits = torch.nn.functional.linear(
         states.to(head.weight.dtype), head.weight, getattr(head, "bias", None)
-    ).float()
-    logits = logits * (getattr(config, "logit_scale", None) or 1.0)  # Cohere
-    logits = logits / (getattr(config, "logits_scaling", None) or 1.0)  # Granite
-    cap = getattr(config, "final_logit_softcapping", None)  # Gemma
-    return logits if cap is None else cap * torch.tanh(logits / cap)
+    )
+    return final_logits(logits, config)

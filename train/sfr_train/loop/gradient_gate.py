@@ -1,8 +1,9 @@
 """The gradient gate: detaches h while the future loss is low.
 
 It is off by default, because it starves the model of signal early and often. It decides from the
-loss of the last step, averaged over ranks and divided by the loss of a blind head at the same flow
-times, because at unit scale the plain loss varies more with tau than with anything learned.
+loss of the last step over all ranks, for a flow divided by what a head that ignores h would lose at
+the same times, because at unit scale the plain loss varies more with tau than with anything
+learned.
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,8 @@ from typing import Any
 
 import torch
 
-from sfr_train.flow.flow import blind_loss
 from sfr_train.flow.schedule import ScheduleSettings
-from sfr_train.objectives.base import FutureTerms
+from sfr_train.objectives.base import Anchors, FutureLoss, FutureTerms
 
 
 class GradientGate:
@@ -24,17 +24,16 @@ class GradientGate:
         self._average: float | None = None
         self.closed = False
 
-    def add(self, terms: FutureTerms, weight: torch.Tensor, *, scale: float) -> None:
+    def add(self, terms: FutureTerms, anchors: Anchors, future: FutureLoss) -> None:
         """Add the losses of one micro-batch."""
         if self._settings.gate == "off":
             return
-        loss = terms.loss
-        if terms.tau is not None and loss.shape == terms.tau.shape:
-            loss = loss / blind_loss(terms.tau, scale)
-        if loss.shape == weight.shape:
-            loss = loss * weight
-        self._sum += float(loss.sum())
-        self._weight += float(weight.sum())
+        total = terms.total.detach()
+        expected = None if terms.tau is None else future.expected_blind_loss(terms.tau)
+        if expected is not None:
+            total = (terms.loss / expected.clamp(min=1e-12) * anchors.weight).sum()
+        self._sum += float(total)
+        self._weight += float(future.step_weight(anchors.weight, anchors.sequences))
 
     def close_step(self, accelerator: Any) -> None:
         """Decide for the next step; all ranks reach the same decision."""

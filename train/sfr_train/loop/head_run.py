@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from sfr_train.flow.flow import blind_floor
 from sfr_train.flow.noise import HashNoise
+from sfr_train.loop.other_states import OtherStates
 from sfr_train.objectives.base import Anchors, FutureLoss, FutureTerms
 
 HEAD = "sfr_head"  # the head's name in the module tree of the model
@@ -33,11 +33,13 @@ class AnchorBatch:
 
 @dataclass
 class Outcome:
-    """What a forward pass produced. shuffled: the loss when each state goes to another anchor.
-    grad_future, grad_model: norms of d(future loss)/dh and d(cross-entropy)/dh after backward."""
+    """What a forward pass produced. Of measured passes blind: the loss of the best prediction
+    without h; shuffled: the loss when every anchor has a state of another sample. grad_future,
+    grad_model: norms of d(future loss)/dh and d(cross-entropy)/dh after backward."""
 
     terms: FutureTerms
-    shuffled: float | None = None
+    blind: torch.Tensor | None = None
+    shuffled: torch.Tensor | None = None
     grad_future: torch.Tensor | None = None
     grad_model: torch.Tensor | None = None
 
@@ -50,6 +52,7 @@ class HeadRun:
         self._batch: AnchorBatch | None = None
         self._hidden: torch.Tensor | None = None
         self._outcome: Outcome | None = None
+        self._others = {True: OtherStates(), False: OtherStates()}  # by training or evaluation
         language_model = model.get_base_model() if hasattr(model, "get_base_model") else model
         # Registered before DDP or FSDP2 wrap anything; both keep modules and hooks.
         language_model.base_model.register_forward_hook(self._keep_hidden)
@@ -83,20 +86,32 @@ class HeadRun:
         terms = self._future.terms(replace(batch.anchors, hidden=states), batch.noise)
         self._outcome = Outcome(terms)
         if batch.measure:
-            self._outcome.shuffled = self._shuffled_loss(batch, states.detach())
+            self._compare(self._outcome, batch, states.detach(), training=module.training)
+        self._others[module.training].keep(states, batch.anchors.sequences)
         if gradients and hidden.requires_grad and states.requires_grad:
             self._measure_gradients(self._outcome, batch, hidden, states)
 
-    def _shuffled_loss(self, batch: AnchorBatch, states: torch.Tensor) -> float | None:
-        """Return the total loss when every anchor gets the state half a batch away, which belongs
-        to another sample if there are several."""
-        shifted = states.roll(len(states) // 2, dims=0)
+    def _compare(
+        self,
+        outcome: Outcome,
+        batch: AnchorBatch,
+        states: torch.Tensor,
+        *,
+        training: bool,
+    ) -> None:
+        """Add the losses without h and with states of other samples, at the same draws."""
+        others = self._others[training].pair(
+            states,
+            batch.anchors.sequences,
+            names_are_local=batch.anchors.tokens is not None,
+        )
         with torch.no_grad():
-            terms = self._future.terms(replace(batch.anchors, hidden=shifted), batch.noise)
-        # Only after the head has run: the other ranks wait for the shards of a rank that skips it.
-        if len(torch.unique(batch.anchors.sequences)) < 2:
-            return None
-        return float(terms.total)
+            anchors = replace(batch.anchors, hidden=states if others is None else others)
+            # Also where there is no other sample: the ranks wait for the shards of one another.
+            shuffled = self._future.terms(anchors, batch.noise)
+            blind = self._future.blind_terms(anchors, batch.noise)
+        outcome.shuffled = None if others is None else shuffled.total
+        outcome.blind = None if blind is None else blind.total
 
     @staticmethod
     def _measure_gradients(
@@ -118,21 +133,3 @@ class HeadRun:
 
         states.register_hook(at_states)
         hidden.register_hook(at_hidden)
-
-
-def logged_values(
-    future: FutureLoss, batch: AnchorBatch, outcome: Outcome, *, weight: float, scale: float
-) -> dict[str, float]:
-    """Return the diagnostics of a measured micro-batch. weight: lambda_t; scale: standard deviation
-    of a target coordinate, which decides the loss that a blind head reaches."""
-    anchors = batch.anchors
-    divisor = max(float(future.step_weight(anchors.weight, anchors.sequences)), 1e-9)
-    loss = float(outcome.terms.total.detach()) / divisor
-    values = {"loss": loss, "weight": weight}
-    if outcome.terms.tau is not None:
-        values["loss_over_blind"] = loss / blind_floor(scale)
-    if outcome.shuffled is not None:
-        values["shuffled_gap"] = outcome.shuffled / divisor - loss
-    if outcome.grad_future is not None and outcome.grad_model:
-        values["gradient_ratio"] = float(outcome.grad_future / outcome.grad_model)
-    return values

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 
 from sfr_train import settings
+from sfr_train.flow.blind import BlindField
 from sfr_train.flow.noise import HashNoise
 
 TokenLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -45,12 +46,13 @@ class EmbeddingSettings(Settings):
 @dataclass(frozen=True)
 class Sizes:
     """What networks and losses must know about the model and its targets. scale: standard deviation
-    of a target coordinate."""
+    of a target coordinate; field: mean and covariance of the targets."""
 
     hidden: int
     vocabulary: int
     target: int = 0
     scale: float = 1.0
+    field: BlindField | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,15 @@ class FutureLoss(ABC):
     @abstractmethod
     def terms(self, anchors: Anchors, noise: HashNoise) -> FutureTerms:
         """Return the loss of one micro-batch."""
+
+    def blind_terms(self, anchors: Anchors, noise: HashNoise) -> FutureTerms | None:
+        """Return the loss, at the same draws, of the best prediction that knows mean and covariance
+        of the targets but not h; None if the loss has no such reference."""
+        return None
+
+    def expected_blind_loss(self, tau: torch.Tensor) -> torch.Tensor | None:
+        """Return the mean of that loss at flow times (N,), or None."""
+        return None
 
     def step_weight(self, weight: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor:
         """Return what this micro-batch adds to the divisor, a scalar: the sum of its weights."""

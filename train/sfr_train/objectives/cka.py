@@ -41,9 +41,18 @@ class Alignment(base.FutureLoss):
 
 
 def unbiased_cka(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """x (B, P), y (B, Q), B >= 4 -> CKA, at most 1; about 0 for independent samples."""
+    """x (B, P), y (B, Q), B >= 4 -> CKA in [-1, 1]; about 0 for independent samples, and 0 if
+    either does not vary.
+
+    Columns are centred and the whole is scaled to length 1 first. Neither changes the estimator,
+    but without them float32 loses all digits where the mean is far larger than the spread. The
+    public code clamps to [0, 1]; values below 0 are as common as above for independent samples, and
+    a clamp at 0 would take the gradient where the alignment is worst.
+    """
+    x, y = _centred(x), _centred(y)
     hsic_xy, hsic_xx, hsic_yy = (unbiased_hsic(a, b) for a, b in ((x, y), (x, x), (y, y)))
-    return hsic_xy / (hsic_xx * hsic_yy).clamp(min=1e-12).sqrt()
+    # The unbiased estimator is an inner product of U-centred matrices, so only rounding exceeds 1.
+    return (hsic_xy / (hsic_xx * hsic_yy).clamp(min=1e-30).sqrt()).clamp(-1, 1)
 
 
 def unbiased_hsic(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -55,6 +64,11 @@ def unbiased_hsic(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     rest = k.sum() * m.sum() / ((count - 1) * (count - 2))
     cross = 2 * (k.sum(0) * m.sum(0)).sum() / (count - 2)
     return (trace + rest - cross) / (count * (count - 3))
+
+
+def _centred(rows: torch.Tensor) -> torch.Tensor:
+    rows = rows - rows.mean(dim=0)
+    return rows / rows.norm().clamp(min=1e-6)
 
 
 def _means(rows: torch.Tensor, index: torch.Tensor, samples: int) -> torch.Tensor:

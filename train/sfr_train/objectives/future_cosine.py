@@ -7,7 +7,7 @@ import torch
 
 from sfr_train.flow.head import Prediction
 from sfr_train.objectives import base
-from sfr_train.objectives.future_mse import Regression, make_head
+from sfr_train.objectives.future_mse import Regression, make_head, mean_of
 from sfr_train.objectives.future_mse import Settings as Settings
 
 _FLOOR = 1e-3  # least norm to divide by: at g = 0 the slope is 1000 and not infinite
@@ -24,4 +24,6 @@ def one_minus_cosine(target: torch.Tensor, prediction: Prediction) -> torch.Tens
 
 def build(settings: Settings, sizes: base.Sizes) -> base.Objective:
     """Build cross-entropy plus direction."""
-    return base.Objective(future=Regression(make_head(settings, sizes), one_minus_cosine))
+    return base.Objective(
+        future=Regression(make_head(settings, sizes), one_minus_cosine, mean_of(sizes))
+    )

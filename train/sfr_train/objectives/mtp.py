@@ -6,7 +6,6 @@ loss count neither in the sum nor in the divisor.
 """
 
 from pydantic import Field
-from torch import nn
 
 from sfr_train.flow.head import TokenHeads
 from sfr_train.flow.noise import HashNoise
@@ -34,10 +33,7 @@ class NextTokens(base.FutureLoss):
     def terms(self, anchors: base.Anchors, noise: HashNoise) -> base.FutureTerms:
         """Return the loss of the micro-batch; it uses no random numbers."""
         assert anchors.tokens is not None
-        logits = self.head(anchors.hidden)
-        loss = anchors.weight * nn.functional.cross_entropy(
-            logits.flatten(0, 1), anchors.tokens.clamp(min=0).flatten(), reduction="none"
-        ).view_as(anchors.tokens)
+        loss = anchors.weight * self.head(anchors.hidden, anchors.tokens.clamp(min=0))
         return base.FutureTerms(loss.sum(), loss.detach().sum(1))
 
 

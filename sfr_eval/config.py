@@ -107,6 +107,30 @@ Limit = Annotated[int | float, BeforeValidator(_limit)]
 ShardText = Annotated[Shard, parsed_by(Shard.parse), PlainSerializer(str, return_type=str)]
 
 
+StudentSees = Literal["name", "card"]
+"""What the model under test is told of a persona of a teacher suite."""
+
+
+class TeacherSettings(Settings):
+    """The frozen language model that is the reference distribution of a teacher suite."""
+
+    group = "Teacher"
+
+    teacher: str | None = setting(
+        "suite teacher: frozen model whose replies under the full cards are the reference"
+    )
+    student_sees: StudentSees = setting(
+        "suite teacher: what --model is told of a persona, its name or the whole card",
+        default="name",
+    )
+    teacher_temperature: Annotated[float, Field(gt=0, le=2)] = setting(
+        "temperature of the teacher's distribution", default=1.0
+    )
+    teacher_replies: Count | None = setting(
+        "replies of the teacher to each prompt; default: as many as the run's"
+    )
+
+
 class RunConfig(Settings):
     """One run: which checkpoint, which suites, how it is sampled, where it is kept.
 
@@ -164,6 +188,7 @@ class RunConfig(Settings):
     score: ScoreSettings = ScoreSettings()
     judging: JudgeSettings = JudgeSettings()
     code: CodeSettings = CodeSettings()
+    teaching: TeacherSettings = TeacherSettings()
 
     def flat(self) -> dict[str, Any]:
         """Return all settings without their groups, as JSON types: what the manifest stores."""

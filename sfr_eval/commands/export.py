@@ -14,8 +14,8 @@ from sfr_eval.util.terminal import print_json
 @click.option(
     "--format",
     required=True,
-    help="lm-eval, inspect, noveltybench, model-card, eval-results, csv, jsonl, hub, mlflow or "
-    "wandb",
+    help="lm-eval, inspect, noveltybench, model-card, eval-results, csv, jsonl, chats, hub, mlflow "
+    "or wandb",
 )
 @output_option("folder to write; default: RUN/export/FORMAT")
 @metrics_option("metric id; repeatable")

@@ -30,6 +30,7 @@ SECTIONS = (
     "Model and engine",
     "Sampling",
     "Suite",
+    "Teacher",
     "Metrics",
     "Judges",
     "Output",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.formats.write import (
+    chats,
     hub,
     inspect_log,
     lm_eval,
@@ -23,6 +24,7 @@ FILES: Mapping[str, Callable[[ExportSource, Path], list[Path]]] = {
     "model-card": model_card.write_card,
     "csv": tables.write_csv,
     "jsonl": tables.write_jsonl,
+    "chats": chats.write,
 }
 EVAL_RESULTS = "eval-results"
 SERVICES = ("hub", "mlflow", "wandb")

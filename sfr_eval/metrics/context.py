@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sfr_eval.store.given import Given
     from sfr_eval.suites.references import References
     from sfr_eval.suites.suite import Suite
+    from sfr_eval.suites.teacher.reference import TeacherReference
 
 QueryKey = tuple[float, str]
 """(temperature, query)"""
@@ -61,6 +62,7 @@ class Context:
     judged: "Judged | None" = None  # the judges' votes on these samples
     reward: "RewardModel | None" = None  # of --reward-model
     references: "References | None" = None  # reference replies to the prompts
+    teacher: "TeacherReference | None" = None  # the model that is the reference distribution
     given: Mapping[str, "Given"] = field(default_factory=dict)  # what the imported file said of it
     thoughts: Mapping[str, str] = field(default_factory=dict)
     """sample_id -> the text before the answer, which the checkpoint read when it wrote on."""

@@ -34,6 +34,7 @@ FAMILIES: dict[str, str] = {
     "judge": "sfr_eval.metrics.judged",
     "reward": "sfr_eval.metrics.reward",
     "novelty": "sfr_eval.metrics.novelty",
+    "teacher": "sfr_eval.metrics.teacher",
     "hivemind": "sfr_eval.metrics.hivemind",
 }
 """Family -> its module, which has `VERSION`, `METRICS` and `compute`; in the order of results."""
@@ -42,7 +43,7 @@ NEED_CHECKPOINT = frozenset({"geometry", "tokens"})
 """Families that read the replies with the checkpoint again; they run only on request."""
 
 NEED_NO_ENCODER = frozenset(
-    {"text", "facts", "lexical", "syntax", "quality", "answers", "reward", "novelty"}
+    {"text", "facts", "lexical", "syntax", "quality", "answers", "reward", "novelty", "teacher"}
 )
 
 

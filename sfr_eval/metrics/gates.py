@@ -45,12 +45,13 @@ def gate_of(context: Context) -> Gate | str:
 
 
 def _oracle(context: Context) -> Gate | None:
-    """Valid by the grammar, 0 or 1; only for models that were trained on it."""
+    """Valid by the reference distribution, 0 or 1: by the grammar, only for models that were
+    trained on it, or by the teacher."""
     oracle = oracle_of(context)
     if oracle is None:
         return None
-    scores = {reply.sample_id: float(oracle.parse(reply).valid) for reply in context.replies}
-    signature = {"world": oracle.world.version}
+    scores = {reply.sample_id: float(oracle.valid(reply)) for reply in context.replies}
+    signature = {name: value for name, value in oracle.signature.items() if name != "oracle"}
     return Gate(name="oracle_valid", trust="oracle", scores=scores, signature=signature)
 
 

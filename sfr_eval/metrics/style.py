@@ -5,7 +5,7 @@ labelled replies score, on the same scale, and chance_accuracy (1 / personas) wh
 any style gets; read a value relative to the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from sfr_eval.metrics.labels import copied_shares
 from sfr_eval.metrics.metric import Metric, Pairs, by_id
 from sfr_eval.metrics.probe import MIN_REPLIES, Probe, fit_probe
 from sfr_eval.stats.arrays import Floats
+from sfr_eval.suites.teacher.reference import TeacherReference
 from sfr_eval.types import MetricResult, Value
 
 VERSION = "4"
@@ -88,6 +89,8 @@ _MEASURES = {
 
 def compute(context: Context) -> list[MetricResult]:
     """Return the three measures of style for each prompt; undefined if there is no probe."""
+    if context.teacher is not None:
+        return _by_posterior(context, context.teacher)
     if "probe" not in context.fitted:
         context.fitted["probe"] = fit_probe(context)
     probe: Probe | str = context.fitted["probe"]
@@ -101,6 +104,41 @@ def compute(context: Context) -> list[MetricResult]:
         ]
     columns = {persona: number for number, persona in enumerate(probe.personas)}
     table = _probabilities(context, probe)
+    notes = {
+        **probe.notes,
+        **_copies(context, probe),
+        "confusion": _confusion(context, probe.personas, table),
+    }
+    return _measured(context, table, columns, signature=probe.signature, notes=notes)
+
+
+def _by_posterior(context: Context, teacher: TeacherReference) -> list[MetricResult]:
+    """Return the measures with the teacher's posterior in place of a probe: the best classifier
+    that there is, for replies of the teacher."""
+    posteriors = map(teacher.posterior, context.replies)
+    rows = [[posterior[persona] for persona in teacher.personas] for posterior in posteriors]
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(teacher.personas))
+    columns = {persona: number for number, persona in enumerate(teacher.personas)}
+    notes = {
+        "exact": True,
+        "labelled": "none: the posterior of the teacher, by Bayes' rule",
+        "personas": len(teacher.personas),
+        "chance_accuracy": 1 / len(teacher.personas),
+        "confusion": _confusion(context, teacher.personas, table),
+    }
+    signature = {"probe": "posterior", **teacher.signature, "personas": list(teacher.personas)}
+    return _measured(context, table, columns, signature=signature, notes=notes)
+
+
+def _measured(
+    context: Context,
+    table: Floats,
+    columns: Mapping[str, int],
+    *,
+    signature: Mapping[str, Any],
+    notes: Mapping[str, Any],
+) -> list[MetricResult]:
+    """Return the three measures by p(persona | reply), shape (replies, personas)."""
     values_of: dict[str, list[Value]] = {metric: [] for metric in _MEASURES}
     for key, rows in zip(context.by_prompt, context.prompt_rows(), strict=True):
         column = columns.get(key[2])
@@ -108,14 +146,9 @@ def compute(context: Context) -> list[MetricResult]:
         for metric, measure in _MEASURES.items():
             number = None if column is None else measure(table[rows], column)
             values_of[metric].append(context.prompt_value(key, number, reason=reason))
-    notes = {
-        **probe.notes,
-        **_copies(context, probe),
-        "confusion": _confusion(context, probe.personas, table),
-    }
     return [
         metric_result(
-            METRICS[metric], version=VERSION, values=values, signature=probe.signature, notes=notes
+            METRICS[metric], version=VERSION, values=values, signature=signature, notes=notes
         )
         for metric, values in values_of.items()
     ]

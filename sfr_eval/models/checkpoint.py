@@ -182,3 +182,14 @@ def resolve_base(name: str) -> Checkpoint:
     if base.folder is None:
         raise UserError(f"--base-model {name}: has no hidden states; give a checkpoint")
     return base
+
+
+def resolve_teacher(name: str) -> Checkpoint:
+    """Return the checkpoint of --teacher."""
+    try:
+        checkpoint = resolve(name)
+    except UserError as error:
+        raise UserError(str(error).replace("--model", "--teacher", 1)) from None
+    if checkpoint.folder is None:
+        raise UserError(f"--teacher {name}: has no weights to score with; give a checkpoint")
+    return checkpoint

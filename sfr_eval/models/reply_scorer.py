@@ -10,9 +10,7 @@ log-probability of the text is at least what is returned.
 """
 
 import copy
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
@@ -21,36 +19,17 @@ from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.loading import end_ids, load_model
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.settings import EngineSettings
+from sfr_eval.suites.teacher.reply import ReplyScore, ReplyText
 from sfr_eval.types import Message
 
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["ReplyScore", "ReplyScorer", "ReplyText", "scoring_dtype"]
+
 LOGITS = {"cpu": 2**24, "cuda": 2**29}
 """Logits in a batch. CPU seconds for 36 replies of 48 tokens of a 135M model with 49,152 entries:
 the same within noise from 2**23 to 2**25."""
-
-
-@dataclass(frozen=True)
-class ReplyText:
-    """A reply as text. `ended`: by itself, not by the limit of its length."""
-
-    text: str
-    ended: bool
-
-    @property
-    def digest(self) -> str:
-        """Short hash by which a reply is found again."""
-        return hashlib.sha256(f"{int(self.ended)}{self.text}".encode()).hexdigest()[:24]
-
-
-@dataclass(frozen=True)
-class ReplyScore:
-    """Natural log-probability of a reply, at most 0, and how many tokens it is the sum over, the
-    end of the turn included."""
-
-    log_prob: float
-    tokens: int
 
 
 class ReplyScorer:

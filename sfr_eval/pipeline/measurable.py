@@ -3,9 +3,12 @@ drawn."""
 
 from collections.abc import Sequence
 
+from sfr_eval.config import TeacherSettings
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.embeddings.locate import need
+from sfr_eval.errors import UserError
 from sfr_eval.metrics.families import NEED_CHECKPOINT, NEED_NO_ENCODER, load_family
+from sfr_eval.models.checkpoint import resolve_teacher
 from sfr_eval.settings import ScoreSettings
 from sfr_eval.suites.suite import Suite
 from sfr_eval.util.assets import cache_folder
@@ -33,3 +36,19 @@ def check_encoder(settings: ScoreSettings, suites: Sequence[Suite]) -> None:
     _ = encoder.source
     if settings.encoder_backend != "onnx":
         need("sentence_transformers", encoder.name)
+
+
+def check_teacher(settings: TeacherSettings, suites: Sequence[Suite]) -> None:
+    """Raise UserError for a teacher suite without a teacher, for a teacher that nobody asks, and
+    for one without weights. Reads no weights."""
+    teacher = settings.teacher
+    wanted = [suite.id for suite in suites if suite.has_teacher]
+    if wanted and teacher is None:
+        raise UserError(
+            f"--suite {wanted[0]}: needs --teacher MODEL, the frozen model whose replies are the "
+            "reference"
+        )
+    if teacher is not None:
+        if not wanted:
+            raise UserError(f"--teacher {teacher}: belongs to --suite teacher")
+        resolve_teacher(teacher)

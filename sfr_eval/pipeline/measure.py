@@ -26,6 +26,7 @@ from sfr_eval.pipeline.checkpoint import reward_model
 from sfr_eval.pipeline.job import Job, suite_families
 from sfr_eval.pipeline.reference import reference_estimates
 from sfr_eval.pipeline.references import measured_references
+from sfr_eval.pipeline.teacher import teacher_reference
 from sfr_eval.report.report import write_report
 from sfr_eval.settings import CodeSettings, ScoreSettings
 from sfr_eval.store.given import read_given
@@ -91,6 +92,17 @@ def measure(
         return Grading(suite.code, file=file, settings=rules, on_progress=on_progress)
 
     references = {suite.id: references_of(suite, settings.references) for suite in suites}
+    teachers = {
+        suite.id: teacher_reference(
+            suite,
+            [sample for sample in samples if sample.suite == suite.id],
+            manifest=manifest,
+            cache=cache,
+            thinks=bool(thoughts_of),
+            on_progress=on_progress,
+        )
+        for suite in suites
+    }
     jobs = [
         Job(
             context=Context(
@@ -111,6 +123,7 @@ def measure(
                 judged=judged,
                 reward=reward,
                 references=references[suite.id],
+                teacher=teachers[suite.id],
                 given=given,
                 thoughts=thoughts_of,
                 workers=workers or Here(),
@@ -185,7 +198,9 @@ def _results(
         sweep={part.job.context.suite.id: tuple(summaries(part.results)) for part in measured},
     )
     references = {
-        part.job.context.suite.id: reference_estimates(part.job, cache, on_progress=on_progress)
+        part.job.context.suite.id: reference_estimates(
+            part.job, part.results, cache, on_progress=on_progress
+        )
         for part in measured
     }
     replies = {
@@ -193,10 +208,11 @@ def _results(
         for part in measured
         if (found := measured_references(part.job, part.results, run=run)) is not None
     }
-    shown = {s: r for s, r in replies.items() if r.estimates and not references[s]}
+    shown = {s: r for s, r in replies.items() if r.estimates and not references[s].estimates}
     some = {  # keys that only some runs have
         "slices": tuple(row for part in measured for row in part.job.slices(part.results)),
-        "reference": {suite: rows for suite, rows in references.items() if rows}
+        "paired": {s: r.differences for s, r in references.items() if r.differences},
+        "reference": {s: r.estimates for s, r in references.items() if r.estimates}
         | {suite: found.estimates for suite, found in shown.items()},
         "reference_of": {suite: found.against.name for suite, found in shown.items()},
         "against": {suite: (found.against,) for suite, found in replies.items()},
@@ -270,6 +286,7 @@ def added_to(old: Results, new: Results) -> Results:
     reference = {
         suite: others(old.reference.get(suite, ())) + rows for suite, rows in new.reference.items()
     }
+    paired = {s: others(old.paired.get(s, ())) + rows for s, rows in new.paired.items()}
     sweep = {
         # A pair of which one metric was measured again is stale; measuring both brings it back.
         suite: (
@@ -287,6 +304,7 @@ def added_to(old: Results, new: Results) -> Results:
     some = {
         "slices": others(old.slices) + new.slices,
         "reference": {**old.reference, **reference},
+        "paired": {**old.paired, **paired},
         "reference_of": {**old.reference_of, **new.reference_of},
         "against": {**old.against, **decided},
     }

@@ -21,7 +21,7 @@ from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.checkpoint import resolve_base
 from sfr_eval.pipeline.base_run import check_base_run
 from sfr_eval.pipeline.checkpoint import check_reward, check_subject
-from sfr_eval.pipeline.measurable import check_encoder, check_suite_metrics
+from sfr_eval.pipeline.measurable import check_encoder, check_suite_metrics, check_teacher
 from sfr_eval.plan import Plan, differences, make_plan
 from sfr_eval.samplers.prompt_checks import prompt_warnings
 from sfr_eval.samplers.subject import Subject, resolve_subject, with_prompt_format
@@ -101,7 +101,13 @@ class Model:
 def check_model(config: RunConfig) -> Model:
     """Check everything that does not depend on the decoder."""
     suites = tuple(
-        load_suite(name, personas=config.personas, code=config.code) for name in config.suite
+        load_suite(
+            name,
+            personas=config.personas,
+            code=config.code,
+            sees=config.teaching.student_sees,
+        )
+        for name in config.suite
     )
     if config.personas and config.prompts and not config.suite:
         raise UserError(
@@ -117,6 +123,7 @@ def check_model(config: RunConfig) -> Model:
     check_encoder(config.score, suites)
     check_style_data(config.score, suites)
     check_references(config.score, suites)
+    check_teacher(config.teaching, suites)
     subject = resolve_subject(config, suites)
     check_subject(subject.checkpoint, families(config.score, suites))
     check_reward(config.score, families(config.score, suites))

@@ -33,6 +33,8 @@ def style_warnings(suite: SuiteResults) -> Iterator[str]:
     notes, floor = suite.notes["style_accuracy"], chance(suite)
     if notes.personas_not_measured:
         yield f"Style is not measured of {', '.join(notes.personas_not_measured)}."
+    if notes.exact:
+        return
     if notes.held_out_accuracy is None:
         yield f"The style probe could not be tested: {notes.reason or 'no held-out data'}."
     elif above_chance(_least(notes), floor) < WEAK:

@@ -15,17 +15,14 @@ from sfr_eval.report.alone import described, how_to_compare
 from sfr_eval.report.among_references import among_references
 from sfr_eval.report.course import course
 from sfr_eval.report.numbers import Interval
+from sfr_eval.report.paired import MARGIN, RULES_PAIRED, Call, assess_paired
 from sfr_eval.report.repetitions import Repetition
 from sfr_eval.store.against import Against
 from sfr_eval.store.results import SuiteResults
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate
 
-Call = Literal["kept", "lost", "undecided"]
 Tone = Literal["bad", "good", "unsure", "none"]
-
-MARGIN = 0.10
-"""Share of the reference's range (its distance from nothing) that a model may lose and keep it."""
 
 HALF = 0.5
 """A loss is partial while more than this share of the reference's range is left."""
@@ -78,7 +75,7 @@ RULES_ALONE = (
 
 def rules(suite: SuiteResults) -> tuple[str, ...]:
     """Return how what is said of a suite is decided."""
-    benchmark = RULES if _has_benchmark(suite) else ()
+    benchmark = (RULES_PAIRED if suite.paired else RULES) if _has_benchmark(suite) else ()
     answers = (known_answers.RULE,) if known_answers.known(suite) else ()
     compared = RULES_OF_COMPARISON if suite.against else ()
     return (*benchmark, *answers, *compared) or RULES_ALONE
@@ -222,7 +219,10 @@ def variety_measure(suite: SuiteResults, t: float) -> str:
 
 
 def call(suite: SuiteResults, metric: str, t: float) -> Call:
-    """Return whether style or variety, by `metric`, is kept at temperature `t`; see RULES."""
+    """Return whether style or variety, by `metric`, is kept at temperature `t`; see RULES, and with
+    a teacher RULES_PAIRED."""
+    if suite.paired:
+        return _paired_call(suite, metric, t)
     here = _assess_at(suite, metric, t)
     if here == "lost":
         # A temperature below 1 makes any model less varied than a reference drawn at 1.
@@ -231,6 +231,18 @@ def call(suite: SuiteResults, metric: str, t: float) -> Call:
     if metric != STYLE and here == "kept" and _assess_at(suite, QUALITY, t) != "kept":
         return "undecided"
     return here
+
+
+def _paired_call(suite: SuiteResults, metric: str, t: float) -> Call:
+    def at(one: str, temperature: float, *, margin: float = 0.0) -> Call:
+        difference, reference = suite.paired.get((one, temperature)), suite.truth_of(one)
+        return assess_paired(difference, reference, floor=_floor(suite, one), margin=margin)
+
+    here = at(metric, t)
+    if here == "lost" and at(metric, suite.middle_temperature) != "lost":
+        return "undecided"
+    worse = metric != STYLE and at(QUALITY, t, margin=MARGIN) == "lost"
+    return "undecided" if here == "kept" and worse else here
 
 
 def _assess_at(suite: SuiteResults, metric: str, t: float) -> Call:

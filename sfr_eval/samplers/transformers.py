@@ -29,6 +29,8 @@ _BATCH = 64
 class TransformersSampler:
     """See `sfr_eval.types.Sampler`."""
 
+    _together = False  # whether other processes hold parts of the model and generate with this one
+
     def __init__(
         self,
         checkpoint: Checkpoint,
@@ -85,6 +87,11 @@ class TransformersSampler:
         """Drop the model."""
         self._model = None
 
+    def _without_gradients(self) -> Any:
+        import torch
+
+        return torch.inference_mode()
+
     def _generate(self, requests: Sequence[Request], *, max_tokens: int) -> Iterator[Sample]:
         import torch
         from transformers import GenerationConfig, LogitsProcessorList
@@ -99,7 +106,7 @@ class TransformersSampler:
         )
         stops = requests[0].sampling.stop
         draw = SeededDraw(requests, prompt_mask=mask)
-        with torch.inference_mode():
+        with self._without_gradients():
             output = self._model.generate(
                 input_ids=ids,
                 attention_mask=mask,
@@ -113,6 +120,7 @@ class TransformersSampler:
                 ),
                 tokenizer=tokenizer if stops else None,
                 logits_processor=LogitsProcessorList([draw]),
+                synced_gpus=self._together,
             )
         for request, prompt, row in zip(requests, prompts, output[:, width:].tolist(), strict=True):
             cut = next((i for i, token in enumerate(row) if token in self._ends), None)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,6 +104,7 @@ class Notes(Record):
     chance_accuracy: float | None = None
     reason: str | None = None
     synthetic_labels: bool = False
+    exact: bool = False  # no probe: the posterior of a known distribution
     personas_not_measured: list[str] = Field([])
     question_accuracy: float | None = None
     question_low: float | None = None
@@ -164,6 +165,7 @@ class Results(Record):
     reference: dict[str, tuple[Estimate, ...]] = Field({}, alias="truth")  # suite -> estimates
     reference_of: dict[str, str] = Field({})  # suite -> whose replies; absent: the benchmark's
     against: dict[str, tuple[Against, ...]] = Field({})  # suite -> references, base model
+    paired: dict[str, tuple[Estimate, ...]] = Field({})  # suite -> run minus teacher, by query
 
     @classmethod
     def load(cls, folder: Path) -> "Results":
@@ -216,6 +218,8 @@ class SuiteResults:
     frontiers: tuple[SweepSummary, ...] = ()
     reference_of: str = ""  # whose replies `truth` is measured of; "" for the benchmark's
     against: tuple[Against, ...] = ()
+    paired: Mapping[tuple[str, float], Estimate] = field(default_factory=dict)
+    """(metric, temperature) -> run minus teacher, paired by query; {} without a teacher."""
     about: str = ""  # which problems of a code suite
 
     def at(self, metric: str, temperature: float, persona: str = "") -> Estimate | None:
@@ -276,5 +280,6 @@ def _suite(part: PlannedSuite, results: Results) -> SuiteResults:
         frontiers=results.sweep.get(suite, ()),
         reference_of=results.reference_of.get(suite, ""),
         against=results.against.get(suite, ()),
+        paired={(r.metric, r.temperature): r for r in results.paired.get(suite, ())},
         similarity={float(t): value for t, value in results.similarity.get(suite, {}).items()},
     )

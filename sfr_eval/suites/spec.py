@@ -56,7 +56,10 @@ class SuiteSpec(SamplingFilters):
     version: str = Field(min_length=1)
     title: str
     description: str = ""
-    world: Literal["persona"] | None = Field(None, description="synthetic benchmark of this suite")
+    world: Literal["persona", "teacher"] | None = Field(
+        None,
+        description="reference distribution: synthetic benchmark, or a frozen model (--teacher)",
+    )
     code: CodeKind | None = Field(
         None, description="kind of coding problems; they are fetched, or come from --data"
     )
@@ -167,5 +170,6 @@ class PersonaRow(BaseModel):
     id: str = Field(pattern=r"^[a-z0-9_-]+$", max_length=100)
     name: str
     system: str = Field(min_length=1)
+    brief: str = Field("", description="names the persona only; teacher suites ask with it")
     held_out: bool = False
     example_replies: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sfr_eval.config import TeacherSettings
 from sfr_eval.errors import UserError
 from sfr_eval.settings import CodeSettings
 from sfr_eval.store.manifest import Manifest
@@ -53,4 +54,5 @@ def _names(folder: Path, manifest: Manifest) -> list[str]:
 def _load(manifest: Manifest, name: str) -> Suite:
     config = manifest.config
     code = CodeSettings.from_flat(config.stored())
-    return load_suite(name, personas=config.personas or None, code=code)
+    sees = TeacherSettings.from_flat(config.stored()).student_sees
+    return load_suite(name, personas=config.personas or None, code=code, sees=sees)

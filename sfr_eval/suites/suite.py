@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from sfr_eval.config import StudentSees
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.settings import CodeSettings
 from sfr_eval.suites import math_problems
@@ -48,6 +49,8 @@ class Suite:
     math: MathProblems | None = None  # problems of a math suite, whose prompts are the queries
     other_personas: tuple[str, ...] = ()  # ids of the suite's personas that are not asked
     rows: Mapping[str, QueryRow] = field(default_factory=dict)  # of the queries file, by id
+    cards: Mapping[str, PersonaRow] = field(default_factory=dict)  # of all personas, asked or not
+    sees: StudentSees = "card"  # what prompts say of a persona; "name" only in teacher suites
 
     @property
     def id(self) -> str:
@@ -78,20 +81,35 @@ class Suite:
                 suite=self.id,
                 query=query,
                 persona=persona,
-                messages=self._messages(query, card),
+                messages=self._messages(query, self._head(card)),
             )
             for query in list(self.queries)[:limit]
             for persona, card in self.personas.items() or [("", None)]
         ]
 
-    def _messages(self, query: str, card: PersonaRow | None) -> tuple[Message, ...]:
+    @property
+    def has_teacher(self) -> bool:
+        """Whether a frozen language model is the suite's reference distribution."""
+        return self.spec.world == "teacher"
+
+    def under_card(self, query: str, persona: str) -> tuple[Message, ...]:
+        """Return a query under the full card of any persona: what a teacher reads."""
+        return self._messages(query, self.cards[persona].system)
+
+    def _head(self, card: PersonaRow | None) -> str:
+        """Return what a prompt says of a persona."""
+        if card is None:
+            return ""
+        return card.brief if self.sees == "name" else card.system
+
+    def _messages(self, query: str, head: str) -> tuple[Message, ...]:
         """Return what the model reads. A persona's card comes before a system message of the
         query, in one message, since templates take only one."""
         row = self.rows.get(query)
         turns = [Message(turn.role, turn.content) for turn in row.messages] if row else []
         turns = turns or [Message("user", self.queries[query])]
         problem = self.code.problems.get(query) if self.code is not None else None
-        heads = [card.system] if card else []
+        heads = [head] if head else []
         heads += [problem.system] if problem and problem.system else []
         if turns[0].role == "system":
             heads.append(turns.pop(0).content)
@@ -100,10 +118,15 @@ class Suite:
 
 
 def load_suite(
-    name: str, *, personas: tuple[str, ...] | None = None, code: CodeSettings | None = None
+    name: str,
+    *,
+    personas: tuple[str, ...] | None = None,
+    code: CodeSettings | None = None,
+    sees: StudentSees = "name",
 ) -> Suite:
     """Load a suite by name or folder. `personas` selects some by id, including held-out ones;
-    `code` selects the problems of a code suite and their prompt form."""
+    `code` selects the problems of a code suite and their prompt form; `sees` is what prompts of a
+    teacher suite say of a persona."""
     folder = find_suite(name)
     file = folder / "suite.yaml"
     spec = read_model(SuiteSpec, read_yaml_mapping(file), where=str(file))
@@ -111,7 +134,7 @@ def load_suite(
         return _code_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
     if spec.math:
         return _math_suite(spec, folder, (code or CodeSettings()).for_suite(spec.id))
-    world = None if spec.world is None else PersonaWorld.load(folder)
+    world = PersonaWorld.load(folder) if spec.world == "persona" else None
     rows, cards = _rows_and_cards(spec, folder, world, (code or CodeSettings()).for_suite(spec.id))
     queries = {id: row.question for id, row in rows.items()} or _world_queries(folder, world)
     if personas is None:
@@ -121,18 +144,32 @@ def load_suite(
             raise UserError(
                 f"--personas {persona}: not in suite {spec.id}; {did_you_mean(persona, cards)}"
             )
+    sees = sees if spec.world == "teacher" else "card"
+    if sees == "name":
+        _check_briefs(cards.values(), folder=folder)
     fetched = [(QUERIES, as_lines(list(rows.values())))] if spec.prompts is not None else []
     files = [*_data_files(folder), *fetched]
     return Suite(
         spec=spec,
         folder=folder,
-        version=f"{spec.version}+{content_hash(spec, files)}",
+        version=f"{spec.version}+{content_hash(spec, files)}{'-name' if sees == 'name' else ''}",
         queries=queries,
         personas={id: card for id, card in cards.items() if id in personas},
         other_personas=tuple(id for id in cards if id not in personas),
         world=world,
         rows=rows,
+        cards=cards,
+        sees=sees,
     )
+
+
+def _check_briefs(cards: Iterable[PersonaRow], *, folder: Path) -> None:
+    for card in cards:
+        if not card.brief:
+            raise UserError(
+                f"{folder}: persona {card.id}: brief: missing; a teacher suite asks with a line "
+                "that only names the persona (or pass --student-sees card)"
+            )
 
 
 def _own_data(spec: SuiteSpec, folder: Path, settings: CodeSettings) -> CodeSettings:

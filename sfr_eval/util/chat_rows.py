@@ -29,7 +29,7 @@ PARTS = ("reasoning_content", "reasoning", "thinking", "tool_calls", "tool_call_
 _MARKS = ("weight", "train", "loss")
 _ROW_FIELDS = {
     *("messages", "prompt", "completion", "conversations", "conversation", "system", "persona"),
-    *("tools", "chat_template_kwargs"),
+    *("tools", "chat_template_kwargs", "id"),
 }
 _ALPACA_FIELDS = {"instruction", "input", "output", "history", "system", "persona"}
 _MEDIA = ("image", "images", "video", "videos", "audio", "audios")
@@ -204,7 +204,9 @@ def chat_of_row(row: Any, *, where: str, with_tools: bool = False) -> Chat:
     )
     used = [part for part in chat.parts() if part in ("tools", "tool", "tool_calls")]
     if used and not with_tools:
-        raise UserError(f"{where}: has {used[0]}; chats in which tools are used cannot be read here")
+        raise UserError(
+            f"{where}: has {used[0]}; chats in which tools are used cannot be read here"
+        )
     if next(chat.replies(), None) is None:
         raise UserError(f"{where}: no turn of the assistant answers a user's turn and is to learn")
     return chat

@@ -211,7 +211,8 @@ def _with_little_disk(arguments: list[str], limit: int, answer: Any) -> None:
 @pytest.mark.parametrize(
     ("limit", "objective", "message"),
     [
-        (256, {"name": "sfr", "width": 32}, "the disk is full while targets are cached"),
+        (256, {"name": "sfr", "width": 32}, "the disk is full while data is prepared"),
+        (16_000, {"name": "sfr", "width": 32}, "the disk is full while targets are cached"),
         (100_000, "ce", "out: the disk is full; make room"),
     ],
 )

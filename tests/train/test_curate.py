@@ -56,7 +56,33 @@ def test_rstar_keeps_the_first_verified_row_of_a_statement() -> None:
     first, second = (chat["messages"] for chat in chats)
     assert first[1]["content"].count("print(1)") == 1  # the reply already ends with the code
     assert second[1]["content"].endswith("```python\nprint(1)\n```")
-    assert second[0]["content"].endswith("def f():")
+    assert second[0]["content"].endswith("\n\nStarter code:\n```python\ndef f():\n```")
+
+
+@pytest.mark.parametrize(
+    ("response", "code", "appended"),
+    [
+        ("```python\nprint(1)\n```\nIt prints one. " + "So it goes. " * 30, "print(1)", False),
+        ("```python\nprint(1)\n```\nIt prints one. " + "So it goes. " * 60, "print(1)", True),
+        ("```python\n" + "x = 1\n" * 9 + "# and more\n```", "x = 1\n" * 9 + "# otherwise", False),
+        ("I think.", "  \n", False),
+        ("I think.", "\nprint(1)\n", True),
+    ],
+)
+def test_code_is_appended_unless_the_reply_ends_with_its_start(
+    response: str, code: str, appended: bool
+) -> None:
+    """Its first 50 characters are looked for in the last len(code) + 500 of the reply."""
+    (chat,) = rstar_coder([star(response=response, code=code)], Counter())
+    assert chat["messages"][1]["content"] == response + f"\n\n```python\n{code}\n```" * appended
+
+
+def test_rstar_rows_are_sorted_by_their_ids(tmp_path: Path) -> None:
+    rows = [star(question=f"problem {i} of several", question_id=i) for i in ("b", "c", "a")]
+    source, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    curate("rstar-coder", out, source=str(source), limit=None)
+    assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ["a", "b", "c"]
 
 
 def judged(edge: int, output: str, question: str = "q", **values: Any) -> dict[str, Any]:
@@ -72,7 +98,7 @@ def judged(edge: int, output: str, question: str = "q", **values: Any) -> dict[s
         "llm_judgement": json.dumps(
             {k: {"score": v, "justification": ""} for k, v in scores.items()}
         ),
-        "average_test_score": "1.0",
+        "tests_execution_status": '["pass", "pass"]',
         **values,
     }
 
@@ -83,7 +109,7 @@ def test_opencodeinstruct_prefers_better_then_shorter_answers() -> None:
         judged(4, "short"),
         judged(5, "a longer answer", " q "),
         judged(5, "longest answer of all"),
-        judged(5, "brief", average_test_score="0.9"),
+        judged(5, "brief", tests_execution_status='["pass", "fail"]'),
         judged(3, "x"),
         judged(5, "x", scores={"logical_correctness": 4}),
         judged(5, "x", llm_judgement="no json"),
@@ -99,6 +125,30 @@ def test_opencodeinstruct_prefers_better_then_shorter_answers() -> None:
         "no judgement": 1,
         "kept": 2,
     }
+
+
+def test_rows_as_the_card_describes_them() -> None:
+    """All columns are text. Read is the list of results, not the mean score, which is `nan` without
+    tests; a score that is text is none; the order is that of the rows that are kept."""
+    common = {"average_test_score": "nan", "domain": "generic"}
+    rows = [
+        judged(4, "first p", "p", **common),
+        judged(5, "none ran", "a", tests_execution_status="[]", **common),
+        judged(5, "no list", "b", tests_execution_status="nan", **common),
+        judged(5, "one failed", "c", tests_execution_status='["pass", "fail"]', **common),
+        judged(5, "text", "d", scores={"logical_correctness": "5"}),
+        judged(5, "better p", "p\n", average_test_score="0.5"),
+        {**judged(5, "no results", "e"), "tests_execution_status": None},
+    ]
+    counts: Counter[str] = Counter()
+    chats = [chat["messages"] for chat in opencodeinstruct(rows, counts)]
+    assert [(turns[1]["content"], turns[2]["content"]) for turns in chats] == [
+        ("a", "none ran"),
+        ("p\n", "better p"),
+    ]
+    assert chats[0][0]["content"].startswith("You are an expert Python programmer. Solve the given")
+    assert counts["tests failed"] == 3
+    assert counts["scores too low"] == 1
 
 
 def test_the_file_and_its_counts_are_written_whole(tmp_path: Path) -> None:

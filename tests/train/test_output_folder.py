@@ -9,7 +9,7 @@ def test_a_partly_written_checkpoint_is_not_resumed_from(tmp_path: Path) -> None
     assert last_checkpoint(tmp_path) is None
     for step in (9, 10, 20):
         (tmp_path / f"checkpoint-{step}").mkdir()
-        (tmp_path / f"checkpoint-{step}" / "model.safetensors").touch()
+        (tmp_path / f"checkpoint-{step}" / "optimizer.pt").touch()
     for step in (9, 10):
         (tmp_path / f"checkpoint-{step}" / "trainer_state.json").touch()
-    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"

@@ -1,5 +1,6 @@
 """pytest tests/util/test_chat_rows.py"""
 
+import json
 from typing import Any
 
 import pytest
@@ -95,3 +96,92 @@ def test_a_greeting_before_any_question_is_not_learned() -> None:
 def test_half_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(UserError, match="here: the text holds half of a surrogate pair"):
         chat_of_row({"prompt": "Why?", "completion": "\ud83d"}, where="here")
+
+
+CALL = {"id": "c1", "type": "function", "function": {"name": "oven", "arguments": "{}"}}
+ANSWER = {"role": "tool", "tool_call_id": "c1", "content": "200"}
+
+
+def test_parts_of_turns_are_kept_under_their_names() -> None:
+    row = {
+        "messages": [
+            ASK,
+            {"role": "assistant", "content": None, "tool_calls": [CALL]},
+            ANSWER,
+            {**SAY, "reasoning_content": "Warm.", "weight": 1},
+        ],
+        "tools": json.dumps([{"type": "function", "function": {"name": "oven"}}]),
+        "chat_template_kwargs": {"enable_thinking": True, "other": None},
+    }
+    chat = chat_of_row(row, where="x", with_tools=True)
+    assert chat.turns == (
+        ASK,
+        {"role": "assistant", "content": "", "tool_calls": [CALL]},
+        ANSWER,
+        {**SAY, "reasoning_content": "Warm."},
+    )
+    assert chat.tools == ({"type": "function", "function": {"name": "oven"}},)
+    assert chat.template == {"enable_thinking": True}
+    assert set(chat.parts()) == {
+        "tools", "tool", "tool_calls", "tool_call_id", "reasoning_content"
+    }  # fmt: skip
+    assert [before for before, _ in chat.replies()] == [chat.turns[:1], chat.turns[:3]]
+    assert not chat.ignored
+    with pytest.raises(UserError, match="x: has tools; chats in which tools are used cannot be"):
+        chat_of_row(row, where="x")
+
+
+@pytest.mark.parametrize("field", ["messages", "conversations"])
+def test_parts_are_kept_in_every_form(field: str) -> None:
+    row = {field: [ASK, {**SAY, "reasoning_content": "Warm."}]}
+    assert chat_of_row(row, where="x").turns[1]["reasoning_content"] == "Warm."
+    spoken = {field: [HUMAN, {**GPT, "reasoning_content": "Warm."}]}
+    assert chat_of_row(spoken, where="x").turns[1]["reasoning_content"] == "Warm."
+
+
+def test_text_parts_of_a_content_are_joined() -> None:
+    parts = [{"type": "text", "text": "Wh"}, "y", {"type": "text", "text": "?"}]
+    row = {"messages": [{"role": "user", "content": parts}, SAY]}
+    assert chat_of_row(row, where="x").turns == (ASK, SAY)
+
+
+def test_a_system_text_beside_the_turns_comes_first() -> None:
+    assert chat_of_row({"system": "Be brief.", "messages": [ASK, SAY]}, where="x") == Chat(
+        turns=(RULE, ASK, SAY), start=0
+    )
+    row = {"system": "Be brief.", "prompt": "Why?", "completion": "So."}
+    assert chat_of_row(row, where="x") == Chat(turns=(RULE, ASK, SAY), start=2)
+    marked = [ASK, {**SAY, "weight": 0}, ASK, SAY]
+    ((before, _),) = chat_of_row({"system": "Hm.", "messages": marked}, where="x").replies()
+    assert len(before) == 4
+    with pytest.raises(UserError, match="x: has system and a system message; remove one"):
+        chat_of_row({"system": "Be brief.", "messages": [RULE, ASK, SAY]}, where="x")
+
+
+def test_what_nothing_reads_is_named() -> None:
+    row = {"messages": [ASK, {**SAY, "mood": "calm", "note": None}], "source": "a", "tags": []}
+    assert chat_of_row(row, where="x").ignored == ("source", "messages.mood")
+    row = {"instruction": "Why?", "output": "So.", "messages": "no", "history": []}
+    assert chat_of_row(row, where="x").ignored == ("messages",)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}, SAY]},
+            "has a part of type `image_url`; only text can be read",
+        ),
+        ({"messages": [ASK, SAY], "images": ["a.png"]}, "x:1: images: cannot be read, only text"),
+        ({"messages": [ASK, SAY], "functions": [{}]}, "x:1: functions: cannot be read; write them"),
+        ({"messages": [ASK, SAY], "tools": "[{"}, "x:1: tools: is not JSON"),
+        ({"messages": [ASK, SAY], "tools": {"a": 1}}, "x:1: tools: must be a list of objects"),
+        ({"messages": [ASK, {**SAY, "weight": 0.5}]}, "x:1: weight 0.5 of a turn: only 0 and 1"),
+        ({"messages": [ASK, SAY], "chat_template_kwargs": 1}, "must be an object"),
+        ({"messages": [ASK, {"role": "assistant", "content": None}]}, "messages.1.content"),
+    ],
+)
+def test_what_cannot_be_learned_is_one_line(row: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        chat_of_row(row, where="x:1", with_tools=True)
+    assert "\n" not in str(caught.value)

@@ -14,10 +14,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sfr_train", description=__doc__)
     parser.add_argument("recipe", help="name of a recipe, or a YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", dest="assignments")
+    parser.add_argument("--encode-only", action="store_true", help="only encode the targets")
     arguments = parser.parse_args()
     is_first_rank = os.environ.get("RANK", "0") == "0"
     try:
-        folder = train(arguments.recipe, arguments.assignments)
+        folder = train(arguments.recipe, arguments.assignments, encode_only=arguments.encode_only)
     except (UserError, RunError) as error:
         if is_first_rank:
             log(f"sfr_train: {error}")

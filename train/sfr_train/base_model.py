@@ -2,8 +2,7 @@
 reply, a template that marks replies. A fault found after training costs the training."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 from sfr_eval.errors import UserError
@@ -44,42 +43,6 @@ def check_reply_marks(tokenizer: Any, *, name: str) -> None:
             "with several replies cannot be trained on whole; give rows of prompt and completion, "
             "one a reply, or training.chat_template_path"
         ) from None
-
-
-@contextmanager
-def refused_chats_reported(
-    tokenizer: Any, rows: Sequence[Mapping[str, Any]], *, name: str
-) -> Iterator[None]:
-    """Turn the error of a chat template, such as `System role not supported`, into a UserError that
-    names the first row that it refuses."""
-    from jinja2 import TemplateError
-
-    try:
-        yield
-    except TemplateError as error:
-        place = next((n for n, row in enumerate(rows, start=1) if _refused(tokenizer, row)), None)
-        where = "" if place is None else f" (row {place:,} of those to train on)"
-        raise UserError(
-            f"model {name}: its chat template refuses a chat{where}: {' '.join(str(error).split())}"
-        ) from None
-    except RuntimeError as error:
-        if "no assistant tokens" not in str(error):
-            raise
-        raise UserError(
-            f"model {name}: its chat template marks no reply in some chat ({{% generation %}}); "
-            "give rows of prompt and completion, one a reply"
-        ) from None
-
-
-def _refused(tokenizer: Any, row: Mapping[str, Any]) -> bool:
-    from jinja2 import TemplateError
-
-    turns = row["messages"] if "messages" in row else [*row["prompt"], *row["completion"]]
-    try:
-        tokenizer.apply_chat_template(turns, tokenize=False)
-    except TemplateError:
-        return True
-    return False
 
 
 def end_of_turn(tokenizer: Any) -> tuple[int | None, str]:

@@ -9,12 +9,14 @@ from sfr_train.demo.checkpoints import CHECKPOINTS, demo_checkpoint
 from sfr_train.job import load_job, recipe_file
 
 
-def train(recipe: str, assignments: Sequence[str] = ()) -> Path:
-    """Train a recipe and return the folder of the checkpoint. A recipe of the demo is trained once
-    and kept in the cache."""
+def train(recipe: str, assignments: Sequence[str] = (), *, encode_only: bool = False) -> Path:
+    """Train a recipe and return the folder of the checkpoint, or only encode its targets and return
+    theirs. A recipe of the demo is trained once and kept in the cache."""
     file = recipe_file(recipe)
     values = read_yaml_mapping(file)
     if "new_model" in values or "start_from" in values:
+        if encode_only:
+            raise UserError(f"recipe {recipe}: --encode-only is for jobs, not for the demo")
         name = file.stem.removeprefix("demo_")
         if assignments or CHECKPOINTS.get(name) != file.stem:
             raise UserError(
@@ -23,6 +25,10 @@ def train(recipe: str, assignments: Sequence[str] = ()) -> Path:
             )
         return demo_checkpoint(name)
     job = load_job(recipe, assignments)
+    if encode_only:
+        from sfr_train.encode_only import encode_targets
+
+        return encode_targets(job, find_model=_model_folder)
     from sfr_train.run_job import run_job  # imports torch: a bad recipe is reported without it
 
     return run_job(job, find_model=_model_folder)

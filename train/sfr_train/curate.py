@@ -3,21 +3,28 @@
     python -m sfr_train.curate rstar-coder out.jsonl [--source folder-or-file] [--limit N]
     python -m sfr_train.curate opencodeinstruct out.jsonl
 
-Rows are streamed. Memory holds a hash for each problem of rStar-Coder, and the best answer so far
-to each question of OpenCodeInstruct. The rows that each filter removes are counted, and the counts
-are written beside the data as out.jsonl.counts.json.
+Rows are streamed. Memory holds a hash and a place in a temporary file for each problem of
+rStar-Coder, and the best answer so far to each question of OpenCodeInstruct. The rows that each
+filter removes are counted, and the counts are written beside the data as out.jsonl.counts.json.
 
 rStar-Coder, seed_sft (2505.21297): verified and passed; at most 16,000 tokens of reasoning,
 estimated as characters // 4; the first row of each problem, where statements with the same set of
-word 5-grams are one problem. OpenCodeInstruct (2504.04030): requirement_conformance 5,
-logical_correctness 5, edge_case_consideration 4 or more, all unit tests passed; one row for each
-stripped question, with the highest edge-case score and then the shortest answer.
+word 5-grams are one problem; sorted by question_id. The question carries the starter code, and the
+reply the code, unless its first 50 characters occur in the last len(code) + 500 of the reply.
+OpenCodeInstruct (2504.04030): requirement_conformance 5, logical_correctness 5,
+edge_case_consideration 4 or more, every entry of tests_execution_status `pass`, so also rows
+without a test; one row for each stripped question, with the highest edge-case score and then the
+shortest answer, in the order of the data set.
+
+These are the filters of the public code of SFR (WeAgentAI/SFR, data_curation/). In addition, rows
+without a question or an answer are removed.
 """
 
 import argparse
 import hashlib
 import json
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -33,8 +40,9 @@ Chat = dict[str, Any]
 REASONING_TOKENS = 16_000
 Filters = Mapping[str, Callable[[Row], Any]]
 """Reason for removing a row -> whether a row passes, in the order in which they are applied."""
-_SYSTEM = (
-    "You are an expert Python programmer. Answer with one complete solution in a ```python fence."
+_SYSTEM = (  # the published prompt (WeAgentAI/SFR, training-data-synthesis/opencodeinstruct)
+    "You are an expert Python programmer. Solve the given coding task by providing a complete and "
+    "correct Python solution enclosed in ```python``` code blocks."
 )
 
 
@@ -56,42 +64,47 @@ def rstar_coder(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
     }
     seen: set[str] = set()
     for row in _passing(rows, filters, counts, duplicate="same statement"):
-        question, starter, code = (_text(row, n) for n in ("question", "starter_code", "code"))
+        question, reply = str(row["question"]), str(row["response"])
+        starter, code = (str(row.get(name) or "") for name in ("starter_code", "code"))
         key = adjacent_hash(question)
         if key in seen:
             counts["same statement"] += 1
             continue
         seen.add(key)
-        reply = str(row["response"]).rstrip()
-        if code and not reply.removesuffix("```").rstrip().endswith(code):
-            reply = f"{reply}\n\n```python\n{code}\n```"
+        if starter.strip():
+            question += f"\n\nStarter code:\n```python\n{starter}\n```"
+        if code.strip() and code.strip()[:50] not in reply[-len(code) - 500 :]:
+            reply += f"\n\n```python\n{code}\n```"
         counts["kept"] += 1
-        yield _chat(user=f"{question}\n\n{starter}" if starter else question, assistant=reply)
+        yield {"id": row.get("question_id"), **_chat(user=question, assistant=reply)}
 
 
 def opencodeinstruct(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Chat]:
-    """Yield the best answer to each question, in the order of their first answers."""
+    """Yield the best answer to each question, in the order of these rows."""
     filters: Filters = {
         "no judgement": lambda row: row["scores"],
         "scores too low": lambda row: (
-            row["scores"].get("requirement_conformance") == 5
-            and row["scores"].get("logical_correctness") == 5
+            row["scores"].get("requirement_conformance", 0) >= 5
+            and row["scores"].get("logical_correctness", 0) >= 5
             and row["scores"].get("edge_case_consideration", 0) >= 4
         ),
-        "tests failed": lambda row: float(row.get("average_test_score") or 0) >= 1,
+        "tests failed": lambda row: _all_passed(row.get("tests_execution_status")),
         "no question or answer": lambda row: _text(row, "input") and _text(row, "output"),
     }
-    best: dict[str, tuple[tuple[int, int], Chat]] = {}
+    best: dict[str, tuple[tuple[float, int], int, Chat]] = {}
     scored = ({**row, "scores": _scores(row.get("llm_judgement"))} for row in rows)
-    for row in _passing(scored, filters, counts, duplicate="same question"):
-        question, answer = _text(row, "input"), _text(row, "output")
-        key = _md5(question)
+    kept = _passing(scored, filters, counts, duplicate="same question")
+    for number, row in enumerate(kept):
+        question, answer = str(row["input"]), str(row["output"])
+        key = _md5(question.strip())
         rank = (row["scores"]["edge_case_consideration"], -len(answer))
         counts["same question"] += key in best
         if key not in best or rank > best[key][0]:
-            best[key] = (rank, _chat(system=_SYSTEM, user=question, assistant=answer))
+            chat = _chat(system=_SYSTEM, user=question, assistant=answer)
+            best[key] = (rank, number, chat)
     counts["kept"] += len(best)
-    yield from (chat for _, chat in best.values())
+    for _, _, chat in sorted(best.values(), key=lambda entry: entry[1]):
+        yield chat
 
 
 def _passing(
@@ -114,7 +127,7 @@ def _chat(**turns: str) -> Chat:
 
 SETS: dict[str, tuple[Callable[[Iterable[Row], Counter[str]], Iterator[Chat]], str, str | None]] = {
     "rstar-coder": (rstar_coder, "microsoft/rStar-Coder", "seed_sft"),
-    "opencodeinstruct": (opencodeinstruct, "nvidia/OpenCodeInstruct", None),
+    "opencodeinstruct": (opencodeinstruct, "nvidia/OpenCodeInstruct", "train"),
 }
 """Name -> filter, data set on the Hub, its subset."""
 
@@ -125,13 +138,25 @@ def curate(name: str, output: Path, *, source: str | None, limit: int | None) ->
     counts: Counter[str] = Counter()
     rows = _rows(source or repository, None if source else subset, limit)
     try:
-        with atomic_path(output) as temporary, temporary.open("w", encoding="utf-8") as stream:
-            for chat in select(rows, counts):
-                stream.write(json.dumps(chat, ensure_ascii=False) + "\n")
+        with atomic_path(output) as temporary:
+            _write(temporary, select(rows, counts))
         write_atomic(Path(f"{output}.counts.json"), json.dumps(dict(counts), indent=2) + "\n")
     except OSError as error:
         raise RunError(f"{output}: cannot be written ({error.strerror}); nothing is kept") from None
     return counts
+
+
+def _write(file: Path, chats: Iterable[Chat]) -> None:
+    """Write the chats, sorted by their ids if they have any. They wait in a file, not in memory."""
+    with tempfile.TemporaryFile(dir=file.parent) as waiting, file.open("wb") as stream:
+        places: list[tuple[Any, int]] = []
+        for chat in chats:
+            places.append((chat.get("id"), waiting.tell()))
+            waiting.write(json.dumps(chat, ensure_ascii=False).encode() + b"\n")
+        numbers = all(isinstance(id, int) for id, _ in places)
+        for _, place in sorted(places, key=lambda p: p[0] if numbers else str(p[0] or "")):
+            waiting.seek(place)
+            stream.write(waiting.readline())
 
 
 def _rows(source: str, subset: str | None, limit: int | None) -> Iterator[Row]:
@@ -157,23 +182,28 @@ def _true(row: Row, name: str) -> bool:
     return str(row.get(name)).lower() in {"true", "1"}
 
 
-def _scores(judgement: Any) -> dict[str, int]:
-    """Read criterion -> score from JSON {criterion: {score, justification}}; empty if none."""
+def _all_passed(statuses: Any) -> bool:
+    """Return whether a JSON list of results holds nothing but passes; False if it is no list."""
+    if isinstance(statuses, str):
+        try:
+            statuses = json.loads(statuses)
+        except json.JSONDecodeError:
+            return False
+    return isinstance(statuses, list) and all(status == "pass" for status in statuses)
+
+
+def _scores(judgement: Any) -> dict[str, float]:
+    """Read criterion -> score from JSON {criterion: {score, justification}}; empty if there is
+    none. A score that is text counts as none, as in the public code."""
     if isinstance(judgement, str):
         try:
             judgement = json.loads(judgement)
         except json.JSONDecodeError:
             return {}
-    scores: dict[str, int] = {}
     if not isinstance(judgement, Mapping):
-        return scores
-    for name, value in judgement.items():
-        score: Any = value.get("score") if isinstance(value, Mapping) else value
-        try:
-            scores[str(name)] = int(score)
-        except (TypeError, ValueError):
-            continue
-    return scores
+        return {}
+    scores = {name: v.get("score") for name, v in judgement.items() if isinstance(v, Mapping)}
+    return {str(n): score for n, score in scores.items() if isinstance(score, int | float)}
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.reading import read_model, read_yaml_mapping
@@ -39,6 +39,18 @@ class LoraSettings(Settings):
     target_modules: str | tuple[str, ...] = "all-linear"
 
 
+class LoadingSettings(Settings):
+    """How the base model's weights are held while it trains."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: float32; bfloat16 under an adapter with bf16"
+    )
+    attn_implementation: str | None = Field(
+        None, description="eager, sdpa, flash_attention_2, ...; default: transformers chooses"
+    )
+    load_in_4bit: bool = Field(False, description="NF4 by bitsandbytes, with lora (QLoRA)")
+
+
 class AverageSettings(Settings):
     """An average of weights in the place of the last ones; `loop/weight_average.py` has the
     formulas."""
@@ -51,9 +63,10 @@ class AverageSettings(Settings):
 
 
 class EvaluationSettings(Settings):
-    """A small run of sfr-eval at each evaluation step, with the transformers engine."""
+    """A small run of sfr-eval while the model trains, with the transformers engine."""
 
     suite: str = "persona"
+    every: int | None = Field(None, ge=1, description="steps; default: at each evaluation")
     limit: int = Field(4, ge=1, description="first N queries, each with all personas")
     samples: int = Field(4, ge=2)
     temperature: float = Field(0.7, gt=0, le=2)
@@ -67,20 +80,30 @@ class TrainingJob(Settings):
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     model: str = Field(min_length=1, description="Hub id, folder, or demo:base")
     revision: str | None = None
-    output: Path | None = Field(None, description="default runs/train/<name>")
+    output: Path | None = Field(None, description="default runs/train/<name>-<digest>")
     data: DataSettings
     objective: str | dict[str, Any] = "sfr"
     schedule: ScheduleSettings = ScheduleSettings()
     targets: TargetSettings = TargetSettings()
     training: dict[str, Any] = Field(default_factory=dict, description="fields of trl.SFTConfig")
     lora: LoraSettings | None = None
+    loading: LoadingSettings = LoadingSettings()
     average: AverageSettings | None = None
     lm_head: Literal["auto", "supervised", "fused"] = Field(
         "auto", description="fused: TRL's, which keeps no logits; the default on accelerators"
     )
     save_head: bool = False
+    save_dtype: Literal["as_trained", "float32", "bfloat16", "float16"] = Field(
+        "as_trained", description="of the weights in the final folder"
+    )
     resume: bool = Field(True, description="continue from the last checkpoint in the output folder")
     evaluation: EvaluationSettings | None = None
+
+    @model_validator(mode="after")
+    def _four_bits_need_an_adapter(self) -> "TrainingJob":
+        if self.loading.load_in_4bit and self.lora is None:
+            raise ValueError("loading.load_in_4bit needs `lora`: such weights stay as they are")
+        return self
 
 
 def recipe_file(recipe: str) -> Path:

@@ -1,15 +1,27 @@
-"""The output folder of a job: checked before anything is computed, resumed from whole parts."""
+"""The output folder of a job: checked before anything is computed, and resumed only by the job that
+wrote it, from whole checkpoints."""
 
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sfr_eval.errors import RunError, UserError
+from sfr_eval.util.lock import FolderLock
+from sfr_eval.util.progress import log
+from sfr_train.job_file import JOB_FILE, JobFile, differences, read_job_file
+from sfr_train.saved_dtype import cast_weights
 
+FINAL = "final"
+_LOCK = ".lock"
+# One of these is in a checkpoint that training can continue from; `save_only_model` writes none.
+_OPTIMIZER = ("optimizer*", "global_step*", "pytorch_model_fsdp*")
+_SHOWN = 4  # differing settings in a message
+Answer = TypeVar("Answer")
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -23,15 +35,131 @@ def usable_folder(folder: Path) -> None:
         raise UserError(f"output {folder}: cannot be written (Permission denied)")
 
 
-def last_checkpoint(folder: Path) -> str | None:
-    """Return the newest whole checkpoint. The Trainer writes trainer_state.json last: a folder
-    without it was left by a kill or a full disk."""
-    checkpoints = {
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest whole checkpoint that has the optimizer's state."""
+    whole = [path for path in whole_checkpoints(folder) if _has_optimizer(path)]
+    return whole[-1] if whole else None
+
+
+def whole_checkpoints(folder: Path) -> list[Path]:
+    """Return whole checkpoints, the oldest first. The Trainer writes trainer_state.json last: a
+    folder without it was left by a kill or a full disk."""
+    steps = {
         int(step): file.parent
         for file in folder.glob("checkpoint-*/trainer_state.json")
         if (step := file.parent.name.removeprefix("checkpoint-")).isdigit()
     }
-    return str(checkpoints[max(checkpoints)]) if checkpoints else None
+    return [steps[step] for step in sorted(steps)]
+
+
+def _has_optimizer(checkpoint: Path) -> bool:
+    return any(next(checkpoint.glob(pattern), None) is not None for pattern in _OPTIMIZER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where a job begins. final: the finished model, so that nothing is left to do; checkpoint: to
+    continue from; neither: from the base model."""
+
+    final: Path | None = None
+    checkpoint: Path | None = None
+
+
+def find_start(output: Path, job: JobFile, *, resume: bool) -> Start:
+    """Return where the job begins in this folder, which is not changed.
+
+    Raises UserError if weights in it were trained by another job, or by an unknown one.
+    """
+    if not resume:
+        return Start()
+    final = output / FINAL
+    folders = [*([final] if final.is_dir() else []), *whole_checkpoints(output)]
+    records = {}
+    for folder in folders:
+        if not (folder / JOB_FILE).is_file():
+            raise UserError(
+                f"output {output}: {folder.name} has no {JOB_FILE}, so nothing says which job "
+                "trained it; set another `output`, or `resume: false`, which moves it aside"
+            )
+        records[folder] = read_job_file(folder)
+        if records[folder].digest != job.digest:
+            raise UserError(_other_job(folder, records[folder], job))
+    if final in records and records[final].saving == job.saving:
+        return Start(final=final)
+    return Start(checkpoint=last_checkpoint(output))
+
+
+def _other_job(folder: Path, there: JobFile, here: JobFile) -> str:
+    changes = differences(there, here) or ["the settings are equal: another version wrote it"]
+    more = f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    return (
+        f"output {folder.parent}: {folder.name} is of another job ({'; '.join(changes[:_SHOWN])}"
+        f"{more}); set another `output`, or `resume: false`, which moves it aside"
+    )
+
+
+def check_nobody_trains(output: Path) -> None:
+    """Raise UserError if another process trains in this folder now."""
+    if (output / _LOCK).is_file():
+        lock = FolderLock(output / _LOCK, where=str(output))
+        lock.take()
+        lock.release()
+
+
+@contextmanager
+def writer(output: Path, job: JobFile, *, resume: bool, arguments: Any) -> Iterator[Path | None]:
+    """Take the folder for this training and write job.json, on the first rank; yields the
+    checkpoint to continue from, on all of them.
+
+    Without `resume`, what earlier trainings left is moved aside, so that no later one takes it up.
+    Raises UserError if another process trains here.
+    """
+    lock = FolderLock(output / _LOCK, where=str(output))
+
+    def take() -> Path | None:
+        lock.take()
+        start = find_start(output, job, resume=resume)  # again: another process may have ended
+        if not resume:
+            _move_aside(output)
+        job.write(output)
+        return start.checkpoint
+
+    try:
+        yield from_first_rank(take, arguments=arguments)
+    finally:
+        lock.release()
+
+
+def from_first_rank(work: Callable[[], Answer], *, arguments: Any) -> Answer:
+    """Return on every rank what `work` returns on the first. Its UserError is raised on all."""
+    from accelerate.utils import broadcast_object_list
+
+    outcome: list[Any] = [None, None]
+    if arguments.process_index == 0:
+        try:
+            outcome[0] = work()
+        except UserError as error:
+            outcome[1] = str(error)
+    if arguments.world_size > 1:
+        broadcast_object_list(outcome)
+    if outcome[1] is not None:
+        raise UserError(outcome[1])
+    answer: Answer = outcome[0]
+    return answer
+
+
+def _move_aside(output: Path) -> None:
+    old = [*output.glob("checkpoint-*"), *output.glob(FINAL), *output.glob("evaluations")]
+    if not old:
+        return
+    number = 1
+    while (aside := output / f"replaced-{number}").exists():
+        number += 1
+    aside.mkdir()
+    for folder in sorted(old):
+        folder.rename(aside / folder.name)
+    names = ", ".join(sorted(folder.name for folder in old))
+    log(f"output {output}: resume is false: {names} moved to {aside.name}")
 
 
 @contextmanager
@@ -55,15 +183,19 @@ def full_disk_reported(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def save_whole(trainer: Any, folder: Path) -> None:
+def save_whole(trainer: Any, folder: Path, *, dtype: str = "as_trained") -> None:
     """Save the final model, moved into place once all of it is written. Every rank calls this."""
     is_first_rank = trainer.accelerator.is_main_process
     scratch = folder.with_name(f"{folder.name}.part")
+    if trainer.is_fsdp_enabled:  # checkpoints may be in shards; a model that loads anywhere is not
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     try:
         trainer.save_model(str(scratch))
         trainer.accelerator.wait_for_everyone()
         if is_first_rank:
-            shutil.rmtree(folder, ignore_errors=True)  # from an earlier run of this job
+            if dtype != "as_trained":
+                cast_weights(scratch, dtype)
+            shutil.rmtree(folder, ignore_errors=True)  # of this job, with other files
             scratch.replace(folder)
     finally:
         if is_first_rank:

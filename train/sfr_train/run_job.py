@@ -5,24 +5,40 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import torch
 import transformers
-from trl import SFTConfig
 
-from sfr_eval.errors import UserError
 from sfr_eval.util.progress import log, on_terminal
 from sfr_train.base_model import check_reply_marks, prepare_base
-from sfr_train.data.rows import load_tables
+from sfr_train.base_weights import check_loading, load_base
+from sfr_train.data.rows import Tables, load_tables
 from sfr_train.data.template_parts import check_template
+from sfr_train.data.turns import meet
 from sfr_train.job import LoraSettings, TrainingJob
+from sfr_train.job_file import JobFile
 from sfr_train.loop.sft_config import sft_config
 from sfr_train.loop.suite_callback import SuiteCallback
-from sfr_train.output_folder import full_disk_reported, last_checkpoint, save_whole, usable_folder
+from sfr_train.objectives import trainer_of
+from sfr_train.output_folder import (
+    FINAL,
+    Start,
+    check_nobody_trains,
+    find_start,
+    from_first_rank,
+    full_disk_reported,
+    save_whole,
+    usable_folder,
+    writer,
+)
+from sfr_train.policy.build import job_config, policy_trainer
+from sfr_train.resolve import resolve_job
 from sfr_train.trainer import SFRTrainer
+
+OUTPUT = Path("runs/train")
 
 
 def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path:
-    """Train, save, and return the folder of the plain language model.
+    """Train, save, and return the folder of the plain language model. A finished job is returned as
+    it is: no weights are loaded, and no byte changes.
 
     `find_model` turns the job's model into a folder or Hub id. It is called after settings and data
     have been checked, because it may train a demo model.
@@ -30,21 +46,64 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     if not on_terminal():
         datasets.disable_progress_bars()  # in a log file they bury the lines that matter
         transformers.utils.logging.disable_progress_bar()
-    output = job.output or Path("runs/train") / job.name
-    arguments = sft_config(output, job.training)
-    usable_folder(output)
+    by_policy = trainer_of(job.objective) == "grpo"
+    folder = job.output or OUTPUT / job.name
+    arguments = job_config(job, folder) if by_policy else sft_config(folder, job.training)
+    check_loading(job, arguments)
+    if job.output:
+        usable_folder(job.output)
     tables = load_tables(job.data)
-    arguments.assistant_only_loss = tables.survey.whole  # conversations with several replies
-    model, tokenizer = _load(job, find_model(job.model), arguments=arguments)
-    if arguments.assistant_only_loss:
+    meet("read the data")  # nodes that share no file system may need very different times
+    if not by_policy:
+        arguments.assistant_only_loss = tables.survey.whole  # conversations with several replies
+    source = find_model(job.model)
+    record = resolve_job(job, arguments=arguments, source=source, tables=tables)
+    output = job.output or OUTPUT / f"{job.name}-{record.digest[:8]}"
+    arguments.output_dir = str(output)
+    usable_folder(output)
+    if (final := _start(output, record, resume=job.resume, arguments=arguments).final) is not None:
+        return final
+    model, tokenizer = load_base(job, source, arguments=arguments)
+    if not by_policy and arguments.assistant_only_loss:
         check_reply_marks(tokenizer, name=job.model)
     for line in prepare_base(model, tokenizer, name=job.model, adapter=job.lora is not None):
         if arguments.process_index == 0:
             log(line)
-    check_template(
-        tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model
-    )
-    trainer = SFRTrainer(
+    check_template(tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model)
+    build = _policy_trainer if by_policy else _sfr_trainer
+    trainer = build(job, model=model, tokenizer=tokenizer, arguments=arguments, tables=tables)
+    trainer.record = record
+    if job.evaluation is not None:
+        values = job.evaluation.model_dump()
+        folder = output / "evaluations"
+        trainer.add_callback(SuiteCallback(folder=folder, log=trainer.log_apart, **values))
+    with (
+        full_disk_reported(output),
+        writer(output, record, resume=job.resume, arguments=arguments) as checkpoint,
+    ):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        save_whole(trainer, output / FINAL, dtype=job.save_dtype)
+    return output / FINAL
+
+
+def _start(output: Path, record: JobFile, *, resume: bool, arguments: Any) -> Start:
+    """Return where the job begins, as the first rank sees the folder."""
+
+    def look() -> Start:
+        start = find_start(output, record, resume=resume)
+        if start.final is None:
+            check_nobody_trains(output)
+        else:
+            log(f"output {output}: this job is finished; nothing is left to train")
+        return start
+
+    return from_first_rank(look, arguments=arguments)
+
+
+def _sfr_trainer(
+    job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, tables: Tables
+) -> Any:
+    return SFRTrainer(
         model=model,
         args=arguments,
         train_dataset=tables.train,
@@ -58,31 +117,20 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
         average=job.average,
         peft_config=_adapter(job.lora) if job.lora else None,
     )
-    if job.evaluation is not None:
-        trainer.add_callback(SuiteCallback(trainer, job.evaluation, folder=output / "evaluations"))
-    with full_disk_reported(output):
-        trainer.train(resume_from_checkpoint=last_checkpoint(output) if job.resume else None)
-        save_whole(trainer, output / "final")
-    return output / "final"
 
 
-def _load(job: TrainingJob, source: str, *, arguments: SFTConfig) -> tuple[Any, Any]:
-    """Load model and tokenizer; weights of an adapted model may be held in half precision."""
-    options: dict[str, Any] = {"revision": job.revision} if job.revision else {}
-    options["trust_remote_code"] = False  # unset, transformers would ask on the terminal
-    dtype = torch.bfloat16 if arguments.bf16 and job.lora else torch.float32
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
-        model = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **options)
-    except (OSError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"model {job.model}: cannot be loaded: {reason}") from None
-    template = arguments.chat_template_path
-    if template is not None and template.endswith((".jinja", ".j2")) and Path(template).is_file():
-        tokenizer.chat_template = Path(template).read_text(encoding="utf-8")  # as TRL will
-    if tokenizer.chat_template is None:
-        raise UserError(f"model {job.model}: its tokenizer has no chat template; add one")
-    return model, tokenizer
+def _policy_trainer(
+    job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, tables: Tables
+) -> Any:
+    return policy_trainer(
+        model=model,
+        tokenizer=tokenizer,
+        arguments=arguments,
+        objective=job.objective,
+        train=tables.train,
+        validation=tables.validation or (),
+        peft_config=_adapter(job.lora) if job.lora else None,
+    )
 
 
 def _adapter(lora: LoraSettings) -> Any:

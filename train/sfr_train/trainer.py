@@ -2,8 +2,11 @@
 
     loss = CE + lambda_t * (sum of weighted anchor losses) / (sum of weights)
 
-Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective,
-cross-entropy included, takes the same path through this class, so twins differ in nothing else.
+Both divisors belong to the whole optimizer step, over its micro-batches and ranks. Every objective
+takes the same path through this class. With `lm_head: supervised` so do the losses on tokens,
+cross-entropy included, and twins differ in nothing else; on an accelerator `auto` gives
+cross-entropy (alone, or under a loss on the future) to TRL's fused head, which the other losses on
+tokens cannot use.
 With weight 0, or an objective that is TRL's own, and the fused LM head, the weights are those of
 TRL's trainer, bit for bit.
 """
@@ -20,35 +23,41 @@ from trl import SFTTrainer
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
+from sfr_eval.util.progress import log
 from sfr_eval.util.reading import read_model
 from sfr_train.data.preparation import prepared_chats
 from sfr_train.data.tokens import Tokenization, is_chats
 from sfr_train.data.turns import meet
-from sfr_train.flow.blind import BlindField
-from sfr_train.flow.schedule import Phase, ScheduleSettings, phase_at
+from sfr_train.flow.schedule import ScheduleSettings
 from sfr_train.job import AverageSettings
-from sfr_train.loop.batch import anchor_batch, micro_batch_weight, take_columns
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.frozen_base import FrozenBase
-from sfr_train.loop.future_sums import FutureSums
+from sfr_train.loop.future_trainer import FutureTrainer
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
-from sfr_train.loop.head_run import HeadRun, Outcome
-from sfr_train.loop.head_trainer import HeadTrainer, StepCallback
+from sfr_train.loop.head_run import HeadRun
+from sfr_train.loop.head_trainer import StepCallback
+from sfr_train.loop.record_trainer import RecordTrainer
 from sfr_train.loop.row_lengths import check_lengths
-from sfr_train.loop.token_trainer import LMHead
+from sfr_train.loop.sizes import sizes_of
+from sfr_train.loop.token_trainer import LMHead, TokenTrainer
 from sfr_train.loop.weight_average import WeightAverage
 from sfr_train.objectives import read_objective
-from sfr_train.objectives.base import FutureLoss, Objective, Sizes
+from sfr_train.objectives.base import FutureLoss, Objective
 from sfr_train.objectives.kl_to_base import BaseDivergence
 from sfr_train.targets.cached import Targets, load_or_build
-from sfr_train.targets.future_data import COLUMN, FutureCollator, with_future_states
+from sfr_train.targets.future_data import (
+    COLUMN,
+    FutureCollator,
+    with_future_states,
+    with_held_out_states,
+)
 from sfr_train.targets.segments import TargetSettings
 from sfr_train.targets.shuffled import TokenWindows, partners
 from sfr_train.targets.text_encoder import TextEncoder
 
 
-class SFRTrainer(HeadTrainer):
+class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
     """An SFTTrainer with an objective.
 
     objective: a name of `OBJECTIVES`, or {name: ..., settings}. lm_head: see `LMHead`. save_head:
@@ -82,13 +91,17 @@ class SFRTrainer(HeadTrainer):
         self.save_head = save_head
         self._encoder, self._cache = encoder, cache or cache_folder()
         self._targets: Targets | None = None
+        self._held_out: Targets | None = None  # of the evaluation rows given at construction
+        self._built = False
         self._windows: TokenWindows | None = None  # of a loss on shuffled tokens
         needs = settings.needs if self.schedule.weight > 0 else None
         self._needs_targets = needs == "embeddings"
         shuffled_tokens = needs == "tokens" and self.target_settings.shuffled
+        if shuffled_tokens and not hasattr(settings, "tokens"):
+            raise UserError("targets.shuffled: this objective has no target to shuffle")
         self._tokens_ahead = settings.tokens if shuffled_tokens else 0
         super().__init__(model, args, **others)
-        self._scale = self._targets.deviation if self._targets else 1.0
+        self._built = True
         built = self._build_objective(module, settings)
         self.objective = replace(built, future=built.future if needs else None)
         self.set_token_loss(
@@ -102,7 +115,6 @@ class SFRTrainer(HeadTrainer):
         self._ratio = GradientRatio(self.schedule)
         self._base: FrozenBase | None = None
         self._run: HeadRun | None = None
-        self._sums = FutureSums()
         if self.objective.future is not None:
             self._attach_future(self.objective.future)
         if average is not None:
@@ -116,15 +128,18 @@ class SFRTrainer(HeadTrainer):
 
     def _build_objective(self, module: Any, settings: Any) -> Objective:
         """Build it with its own generator state, so that the global one stays where TRL left it."""
-        text = self.model.config.get_text_config()
-        target = self._targets.size if self._targets else 4
-        field = _blind_field(self._targets) if self._targets else None
-        sizes = Sizes(
-            text.hidden_size, text.vocab_size, target=target, scale=self._scale, field=field
-        )
+        sizes = sizes_of(self.model, self._targets)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.args.seed)
             built: Objective = module.build(settings, sizes)
+        width = getattr(settings, "width", None) or sizes.target
+        narrow = width < sizes.target and getattr(settings, "skip", None) == "none"
+        if narrow and sizes.field and self.args.process_index == 0:
+            log(
+                f"objective.width: {width} is narrower than the {sizes.target} entries of a "
+                "target, so that most velocities are out of reach; leave it out or set skip: "
+                "covariance"
+            )
         return built
 
     def _attach_future(self, future: FutureLoss) -> None:
@@ -141,7 +156,11 @@ class SFRTrainer(HeadTrainer):
                 samples = futures.samples(np.arange(futures.state_count))
                 partner = partners(samples, seed=self.args.seed)
             self.data_collator = FutureCollator(
-                self.data_collator, futures, padding_free=self.padding_free, partner=partner
+                self.data_collator,
+                futures,
+                padding_free=self.padding_free,
+                partner=partner,
+                held_out=self._held_out,
             )
 
     def _compare_with_base(self, loss: BaseDivergence) -> None:
@@ -186,6 +205,24 @@ class SFRTrainer(HeadTrainer):
                 tokens, processing_class, arguments, packed, formatting_func, dataset_name
             )
 
+        encode = partial(
+            load_or_build,
+            tokenizer=self._tokenizer,
+            settings=self.target_settings,
+            cache=self._cache,
+            encoder=self._encoder,
+        )
+        if dataset_name == "eval" and self._targets is not None and not self._built:
+            rows, self._held_out = with_held_out_states(
+                dataset,
+                trl_prepare,
+                encode,
+                training=self._targets,
+                arguments=args,
+                packing=packing,
+            )
+            meet("prepared eval rows and their targets")
+            return rows
         if dataset_name != "train" or not (self._needs_targets or self._tokens_ahead):
             rows = trl_prepare(dataset, args, packing)
             meet(f"prepared {dataset_name} rows")
@@ -200,13 +237,6 @@ class SFRTrainer(HeadTrainer):
             )
             meet("prepared rows")
             return prepared
-        encode = partial(
-            load_or_build,
-            tokenizer=self._tokenizer,
-            settings=self.target_settings,
-            cache=self._cache,
-            encoder=self._encoder,
-        )
         prepared, self._targets = with_future_states(
             dataset, trl_prepare, encode, arguments=args, packing=packing
         )
@@ -232,100 +262,8 @@ class SFRTrainer(HeadTrainer):
         if COLUMN not in self._signature_columns:
             self._signature_columns = [*self._signature_columns, COLUMN]
 
-    # One step
-
-    def get_batch_samples(
-        self, epoch_iterator: Any, num_batches: int, device: Any
-    ) -> tuple[list[Any], Any]:
-        """Return the micro-batches of a step; record the weight of their anchors over all ranks."""
-        samples, items = super().get_batch_samples(epoch_iterator, num_batches, device)
-        future = self.objective.future
-        if future is not None and samples:
-            weights = [micro_batch_weight(future, batch).to(device) for batch in samples]
-            total = torch.stack([weight.float() for weight in weights]).sum()
-            self._step_weight = self.accelerator.reduce(total, reduction="sum").clamp(min=1)
-        return samples, items
-
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
-        """Return the token loss, and in training the future loss added to it."""
-        columns = take_columns(inputs)
-        run, future = self._run, self.objective.future
-        if run is None or future is None or not self.model.training:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        step = self.state.global_step
-        phase = phase_at(step, total=self.state.max_steps, settings=self.schedule)
-        phase = self._ratio.adjust(phase)
-        batch = anchor_batch(
-            future,
-            inputs,
-            columns,
-            seed=self.args.seed,
-            step=step,
-            joint=phase.joint and not self._gate.closed,
-            measure=self._is_logged(step),
-            gradients=self._ratio.on,
-        )
-        if self._base is not None:
-            batch = self._base.with_states(batch, inputs)
-        run.arm(batch)
-        loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        outcome = run.take()
-        self._last = (batch, outcome, phase)
-        self._gate.add(outcome.terms, batch.anchors, future)
-        if batch.measure:
-            self._sums.add(future, batch, outcome)
-        self._ratio.add(outcome, weight=phase.weight)
-        if return_outputs:
-            return self._total(loss[0], outcome, phase, num_items_in_batch), loss[1]
-        return self._total(loss, outcome, phase, num_items_in_batch)
-
-    def _total(
-        self, loss: torch.Tensor, outcome: Outcome, phase: Phase, num_items_in_batch: Any
-    ) -> torch.Tensor:
-        """Add both losses. Ranks are averaged later, hence the factor; so are micro-batches if TRL
-        cannot count the tokens of the step."""
-        factor = phase.weight * self.accelerator.num_processes
-        if num_items_in_batch is None:
-            factor *= self.current_gradient_accumulation_steps
-        if not phase.cross_entropy:
-            # Zero times the loss keeps every parameter in the graph, where DDP expects it. The
-            # callback drops the zero gradients, or weight decay would act on the parameters.
-            loss = 0.0 * loss
-        return loss + factor * outcome.terms.total / self._step_weight
-
     # Logging
-
-    def _is_logged(self, step: int) -> bool:
-        every = self.args.logging_steps
-        logged = self.args.logging_strategy == "steps" and every >= 1
-        return bool(logged and (step + 1) % every == 0)
-
-    def note_step(self) -> None:
-        """Finish an optimizer step, on every rank. Values go where TRL collects its own, so that
-        every logger of the Trainer receives them."""
-        batch, outcome, phase = self._last
-        self._gate.close_step(self.accelerator)
-        self._ratio.close_step(self.accelerator, joint=batch.joint)
-        if not batch.measure:
-            return
-        values = {**self._sums.take(self.accelerator), "weight": phase.weight}
-        if outcome.grad_future is not None and outcome.grad_model:
-            values["gradient_ratio"] = float(outcome.grad_future / outcome.grad_model)
-        for name, value in values.items():
-            self._metrics["train"][f"future/{name}"].append(value)
 
     def log_apart(self, values: dict[str, float]) -> None:
         """Log values unchanged: TRL's own `log` would rename them and empty its collection."""
         super(SFTTrainer, self).log(values)
-
-
-def _blind_field(targets: Targets) -> BlindField:
-    """Return what a head can know of the targets without the model."""
-    values, vectors = map(torch.from_numpy, targets.covariance)
-    return BlindField(torch.from_numpy(targets.mean), values, vectors)

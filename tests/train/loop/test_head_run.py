@@ -166,3 +166,46 @@ def test_one_sample_a_micro_batch_still_has_a_shuffled_gap(
     trainer.train()
     logged = ["future/shuffled_gap" in row for row in trainer.state.log_history if "loss" in row]
     assert logged == [False, True, True]  # the first micro-batch has none before it
+
+
+@pytest.mark.parametrize("objective", ["sfr", "future_mse", "mtp"])
+def test_the_held_out_future_loss_is_that_of_rows_never_trained(
+    objective: str, tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    import datasets
+
+    def make(shuffled: bool) -> Any:
+        return sfr_trainer(
+            tokenizer,
+            chats[:8],
+            tmp_path,
+            arguments=settings(tmp_path / "out", max_steps=2),
+            objective={"name": objective, **({"skip": "covariance"} if objective == "sfr" else {})},
+            targets={**EASY, "shuffled": shuffled},
+            eval_dataset=datasets.Dataset.from_list(chats[12:16]),
+            encoder=WordEncoder(),
+        )
+
+    trainer = make(False)
+    before = trainer.evaluate()
+    if objective == "sfr":
+        again = trainer.evaluate()
+        assert before["eval_future_loss"] == again["eval_future_loss"]  # the same draws
+        # Shuffled targets are for training: what is held out stays true.
+        assert make(True).evaluate()["eval_future_loss"] == before["eval_future_loss"]
+    if objective != "mtp":
+        batch = next(iter(trainer.get_eval_dataloader()))
+        raw = trainer._held_out._embeddings[trainer._held_out._rows[:]].astype("float32")
+        mean, deviation = trainer._targets._moments
+        assert torch.allclose(
+            batch["future_target"],
+            torch.from_numpy(((raw - mean) / deviation)[-1 - batch["future_state"].numpy()]),
+            atol=1e-5,
+        )
+    if objective == "sfr":
+        assert before["eval_future_loss_over_blind"] == pytest.approx(1, abs=1e-4)
+    if objective == "future_mse":  # a new head predicts 0, here nearly the mean
+        assert before["eval_future_loss_over_blind"] == pytest.approx(1, abs=0.01)
+    assert before["eval_future_shuffled_gap"] == pytest.approx(0, abs=0.2)
+    trainer.train()
+    assert trainer.evaluate()["eval_future_loss"] != before["eval_future_loss"]

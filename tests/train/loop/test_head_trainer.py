@@ -200,3 +200,23 @@ def test_the_gate_state_is_plain_json(tokenizer: Any, chats: list[Any], tmp_path
     trainer.train()
     state = json.loads((tmp_path / "out" / "checkpoint-5" / "sfr_state.json").read_text())
     assert state == {"average": None, "closed": True}  # a loss below 100 closes a static gate
+
+
+def test_fp16_unscales_the_gradients_once(
+    tokenizer: Any, chats: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scaler of fp16, put in by hand where there is no GPU, changes neither losses nor weights."""
+    from accelerate.state import AcceleratorState
+
+    def trained(folder: Path, scaler: Any) -> Any:
+        trainer = sfr_trainer(tokenizer, chats, folder)
+        if scaler is not None:
+            trainer.accelerator.scaler, trainer.accelerator.native_amp = scaler, True
+            monkeypatch.setattr(AcceleratorState, "mixed_precision", "fp16")
+        trainer.train()
+        return weights(trainer.model), weights(trainer.model, head=True)
+
+    plain = trained(tmp_path / "plain", None)
+    scaled = trained(tmp_path / "scaled", torch.amp.GradScaler("cpu", init_scale=1024.0))
+    for ours, theirs in zip(scaled, plain, strict=True):
+        assert all(torch.allclose(ours[name], theirs[name], atol=1e-6) for name in theirs)

@@ -203,15 +203,86 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     worker.start()
     worker.join(60)
     message = answer.get()
-    assert "the disk is full while targets are cached" in message
+    assert "the disk is full while targets are cached; the texts encoded so far are kept" in message
     assert "\n" not in message
-    assert [path.name for path in (tmp_path / "targets").iterdir()] == [".lock"]
+    assert not list((tmp_path / "targets" / "workers").iterdir())  # no unfinished file
+    assert not list((tmp_path / "targets" / "claims").iterdir())
     assert build(rows([1, 2, 3]), tmp_path).counts.states == 2  # and the folder still works
 
 
-def test_an_incomplete_cache_is_rebuilt(tmp_path: Path) -> None:
+def test_an_incomplete_index_is_rebuilt_from_the_texts(tmp_path: Path) -> None:
     folder = build(rows([1, 2, 3]), tmp_path).folder
     (folder / "meta.json").unlink()  # as if killed before the last file
     again = WordEncoder()
     assert build(rows([1, 2, 3]), tmp_path, again).counts.states == 2
+    assert again.calls == []
+
+
+OTHERS = {
+    "weights": (rows([1, 2, 3], [5, 2, 4]), {"weights": "uniform"}),
+    "fill": (rows([1, 2, 3], [5, 2, 4]), {"fill": "nearest"}),
+    "scale": (rows([1, 2, 3], [5, 2, 4]), {"scale": "standardise"}),
+    "order": (rows([5, 2, 4], [1, 2, 3]), {}),
+    "a shorter prompt": (rows([1, 2, 3], [5, 2, 4], prompt=1), {}),
+    "fewer anchors": (rows([1, 2, 3], [5, 2, 4]), {"stride": 2}),
+}
+
+
+@pytest.mark.parametrize("change", OTHERS)
+def test_other_targets_of_the_same_texts_encode_nothing(tmp_path: Path, change: str) -> None:
+    first = build(rows([1, 2, 3], [5, 2, 4]), tmp_path)
+    data, settings = OTHERS[change]
+    again = WordEncoder()
+    second = build(data, tmp_path, again, **settings)
+    assert again.calls == []
+    assert (second.folder == first.folder) == (change == "scale")
+    fresh = build(data, tmp_path / "fresh", **settings)
+    states = np.arange(fresh.counts.states)
+    assert np.array_equal(second.embeddings(states), fresh.embeddings(states))
+
+
+def test_of_one_row_more_only_the_new_texts_are_encoded(tmp_path: Path) -> None:
+    build(rows([1, 2, 3]), tmp_path)
+    again = WordEncoder()
+    targets = build(rows([4, 2, 9], [1, 2, 3]), tmp_path, again)
+    assert again.calls == [["nine", "two nine"]]
+    expected = again.encode(["two nine", "nine", "two three", "three"])
+    assert np.allclose(targets.embeddings(np.arange(4)), expected, atol=1e-7)
+
+
+def test_last_prompt_encodes_only_the_texts_before_replies(tmp_path: Path) -> None:
+    build(rows([1, 2, 3]), tmp_path)
+    again = WordEncoder()
+    build(rows([1, 2, 3]), tmp_path, again, last_prompt=True)
+    assert again.calls == [["one two"]]
+
+
+@pytest.mark.parametrize("damage", ["short", "long", "gone", "foreign"])
+def test_a_damaged_shard_is_encoded_again(tmp_path: Path, damage: str) -> None:
+    data = rows([1, 2, 3], [4, 5, 6])
+    first = build(data, tmp_path)
+    expected = first.embeddings(np.arange(4))
+    (shard,) = tmp_path.glob("targets/texts/*/*.shard")
+    content = shard.read_bytes()
+    if damage == "gone":
+        shard.unlink()
+    else:
+        bad = {"short": content[:-1], "long": content + b"x", "foreign": b"\0" * len(content)}
+        shard.write_bytes(bad[damage])
+    again = WordEncoder()
+    targets = build(data, tmp_path, again)
     assert len(again.calls) == 1
+    assert np.array_equal(targets.embeddings(np.arange(4)), expected)
+    assert shard.read_bytes() == content
+
+
+def test_an_embedding_that_is_not_finite_is_one_line(tmp_path: Path) -> None:
+    class Broken(WordEncoder):
+        def encode(self, texts: Any) -> Any:
+            return super().encode(texts) * np.nan
+
+    with pytest.raises(
+        UserError, match="not finite for the text that begins 'two three'"
+    ) as caught:
+        build(rows([1, 2, 3]), tmp_path, Broken())
+    assert "\n" not in str(caught.value)

@@ -8,9 +8,7 @@ import numpy.typing as npt
 from sfr_eval.errors import UserError
 
 
-def held_out(
-    strata: npt.NDArray[np.uint64], share: float, *, seed: int
-) -> npt.NDArray[np.bool_]:
+def held_out(strata: npt.NDArray[np.uint64], share: float, *, seed: int) -> npt.NDArray[np.bool_]:
     """Return which chats are held out: below 1 a share of all, from 1 on a number of them.
 
     Every chat has the same chance, and of a stratum of n chats ceil or floor of its share is held

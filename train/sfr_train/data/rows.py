@@ -253,7 +253,9 @@ def _features(survey: Survey) -> Any:
 
 def rows_of(chat: Chat, survey: Survey, *, template: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the row {messages} of a chat, or {prompt, completion} of each of its replies."""
-    more: dict[str, Any] = {"tools": list(chat.tools) if chat.tools else None} if survey.tools else {}
+    more: dict[str, Any] = (
+        {"tools": list(chat.tools) if chat.tools else None} if survey.tools else {}
+    )
     more |= {"chat_template_kwargs": {**template, **chat.template}} if survey.options else {}
     if survey.whole:
         yield {"messages": list(chat.turns), **more}

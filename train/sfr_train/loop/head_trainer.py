@@ -21,15 +21,18 @@ from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HEAD
 from sfr_train.loop.learning_rates import check_scheduler, separate
-from sfr_train.loop.token_trainer import TokenTrainer
 from sfr_train.loop.weight_average import WeightAverage
 
 HEAD_FILE = "sfr_head.safetensors"
 STATE_FILE = "sfr_state.json"
 
 
-class HeadTrainer(TokenTrainer):
-    """Trainer of a model that may carry a head."""
+_Trainer: Any = object  # for mypy: a class of transformers, which comes after this one
+
+
+class HeadTrainer(_Trainer):
+    """Trainer of a model that may carry a head: a mixin before a subclass of transformers.Trainer,
+    whose methods it extends."""
 
     schedule: ScheduleSettings  # the head's learning rate and weight decay
     save_head = False  # also beside the final model
@@ -134,10 +137,19 @@ class HeadTrainer(TokenTrainer):
             return super()._clip_grad_norm(model)
         in_head = {id(p) for p in self.head.parameters()}
         rest = [p for p in model.parameters() if id(p) not in in_head]
-        self.accelerator.clip_grad_norm_(list(self.head.parameters()), self.args.max_grad_norm)
-        return self.accelerator.clip_grad_norm_(rest, self.args.max_grad_norm)
+        norm = self.accelerator.clip_grad_norm_(rest, self.args.max_grad_norm)
+        # accelerate unscales the gradients of fp16 in its call, for both; a second one fails.
+        torch.nn.utils.clip_grad_norm_(list(self.head.parameters()), self.args.max_grad_norm)
+        return norm
 
     # Checkpoints
+
+    def _run_epoch(self, **arguments: Any) -> None:
+        """Train an epoch. After a resume at the last step the Trainer would take one more."""
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(**arguments)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Save the plain language model, and the head separately if `save_head` or to resume."""
@@ -154,13 +166,22 @@ class HeadTrainer(TokenTrainer):
         if head_state is not None:
             save_file(head_state, folder / HEAD_FILE)
         if head_state is not None or (self._ratio.on and self._saving_checkpoint):
-            state = self._gate.state()
-            if self._ratio.on:
-                state["gradient_ratio"] = self._ratio.state()
-            (folder / STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
+            self._write_state(folder)
+
+    def _write_state(self, folder: Path) -> None:
+        """Write what a resumed training needs beside weights and optimizer."""
+        state = self._gate.state()
+        if self._ratio.on:
+            state["gradient_ratio"] = self._ratio.state()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self._saving_checkpoint = True
+        if self.is_fsdp_enabled and self.args.should_save and (self.head is not None or
+                                                               self._ratio.on):  # fmt: skip
+            # Ranks that save their own parts of a checkpoint do not call _save.
+            self._write_state(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
         try:
             super()._save_checkpoint(model, trial)
         finally:

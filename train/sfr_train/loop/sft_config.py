@@ -21,6 +21,15 @@ _ABOVE_ZERO = (
 )
 
 
+_ELSEWHERE = {
+    "model_init_kwargs": "set `loading` (dtype, attn_implementation, load_in_4bit) or `revision`",
+    "output_dir": "set `output`",
+    "resume_from_checkpoint": "set `resume`",
+    "assistant_only_loss": "leave it out: it follows from the rows",
+}
+"""Fields that something else decides, so that a value would be ignored."""
+
+
 def sft_config(output: Path, training: Mapping[str, Any]) -> SFTConfig:
     """Build SFTConfig from `training`, with this project's defaults for the other fields.
 
@@ -36,9 +45,13 @@ def trainer_config(
     overrule."""
     names = {field.name for field in fields(kind) if field.init}
     for name in training:
+        if name in _ELSEWHERE:
+            raise UserError(f"training.{name}: has no effect here; {_ELSEWHERE[name]}")
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"trl.{kind.__name__} has no such field"
+            hint = (
+                f"did you mean `{near[0]}`?" if near else f"trl.{kind.__name__} has no such field"
+            )
             raise UserError(f"training: {name}: unknown field; {hint}")
     gpu = torch.cuda.is_available()
     values: dict[str, Any] = {

@@ -5,14 +5,29 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from jinja2 import TemplateError
 from trl import GRPOConfig
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.progress import log
+from sfr_train.job import TrainingJob
 from sfr_train.loop.sft_config import trainer_config
 from sfr_train.objectives import read_objective
 from sfr_train.policy.prompts import prompt_rows
 from sfr_train.policy.trainer import PolicyTrainer
+
+_OF_SFT = ("chat_template_path", "eos_token", "pad_token")
+"""Fields of SFTConfig that a job reads of any arguments."""
+_OF_GIVEN_TEXT = ("schedule", "targets", "lm_head", "save_head", "average")
+
+
+def job_config(job: TrainingJob, output: Path) -> GRPOConfig:
+    """Build GRPOConfig for a job. Raises UserError if it has sections that only a loss on given
+    text reads, too."""
+    for section in _OF_GIVEN_TEXT:
+        if section in job.model_fields_set:
+            raise UserError(f"{section}: this objective has no use for it; remove it")
+    return grpo_config(output, job.training, objective=job.objective)
 
 
 def grpo_config(
@@ -31,7 +46,10 @@ def grpo_config(
         "per_device_eval_batch_size": settings.generations,
         **getattr(module, "TRAINING", {}),
     }
-    return trainer_config(GRPOConfig, output, training, defaults=defaults)
+    arguments: GRPOConfig = trainer_config(GRPOConfig, output, training, defaults=defaults)
+    for name in _OF_SFT:
+        setattr(arguments, name, None)
+    return arguments
 
 
 def policy_trainer(
@@ -62,6 +80,7 @@ def policy_trainer(
             f"data: {len(rows):,} prompts, but a batch holds {needed:,}; give more rows, or lower "
             "training.per_device_train_batch_size or training.gradient_accumulation_steps"
         )
+    _check_prompts([*rows, *held_out], tokenizer, model=model, arguments=arguments)
     rewards = module.rewards(settings, [*rows, *held_out], model=model, tokenizer=tokenizer)
     arguments.reward_weights = [weight for _, weight in rewards]
     return PolicyTrainer(
@@ -74,3 +93,26 @@ def policy_trainer(
         peft_config=peft_config,
         optimizers=optimizers,
     )
+
+
+def _check_prompts(rows: Sequence[Any], tokenizer: Any, *, model: Any, arguments: Any) -> None:
+    """Render every prompt, as TRL will do in mid-training, and compare with the model's window."""
+    config = model.config.get_text_config()
+    window = getattr(config, "max_position_embeddings", None) or 2**31
+    for number, row in enumerate(rows, start=1):
+        try:
+            text = tokenizer.apply_chat_template(
+                row["prompt"], tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:
+            why = " ".join(str(error).split())
+            raise UserError(
+                f"data: prompt {number}: the model's chat template refuses it: {why}"
+            ) from None
+        length = len(tokenizer(text, add_special_tokens=False)["input_ids"])
+        if length + arguments.max_completion_length > window:
+            raise UserError(
+                f"data: prompt {number}: its {length:,} tokens and "
+                f"{arguments.max_completion_length:,} of a reply exceed the model's window of "
+                f"{window:,}; lower training.max_completion_length or leave it out"
+            )

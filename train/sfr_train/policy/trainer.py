@@ -7,15 +7,17 @@ run changes them. With vLLM, continuous batching or `generation_kwargs` they are
 
 from typing import Any
 
+import torch
 from trl import GRPOTrainer
 
+from sfr_train.loop.record_trainer import RecordTrainer
 from sfr_train.policy.sampling import Draw, hashed_sampling, warpers
 
 _EVALUATION = 2**31
 """Added to the step of a draw for evaluation, which must not repeat the samples of training."""
 
 
-class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]
+class PolicyTrainer(RecordTrainer, GRPOTrainer):  # type: ignore[misc]
     """trl.GRPOTrainer with reproducible samples."""
 
     _evaluated = 0  # batches since the evaluation began
@@ -39,6 +41,13 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]
         before = self._evaluated * replies * self.accelerator.num_processes
         self._evaluated += 1
         return Draw(self.args.seed, _EVALUATION + step, before + first)
+
+    def _calculate_rewards(self, *arguments: Any, **options: Any) -> Any:
+        """Return the rewards of all ranks, (replies, functions). A reply for which one function has
+        no value gets none at all: TRL would take the sum of the others for its whole reward."""
+        rewards = super()._calculate_rewards(*arguments, **options)
+        rewards[torch.isnan(rewards).any(dim=1)] = torch.nan
+        return rewards
 
     def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
         """Evaluate; the samples of an evaluation depend on its step alone."""

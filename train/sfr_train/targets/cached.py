@@ -1,27 +1,24 @@
-"""Targets E(y_{t+1..t+k}): each text is encoded once, kept on disk and read by memory map.
+"""Targets E(y_{t+1..t+k}): each text is encoded once, kept on disk and read as it is needed.
 
-    cache/targets/<key>/meta.json        written last; a folder without one does not exist
-                        embeddings.bin   (U, d), one row for each distinct text, length 1
-                        offsets.npy      (R + 1,) states of row r are offsets[r] .. offsets[r + 1]
-                        positions.npy    (S,) position of a state in its row
-                        rows.npy         (S,) embedding of its future
-                        weights.npy      (S,) its weight
-                        covariance.npy   (d, d) of the rows over the states, before `scale`
+    cache/targets/texts/<encoder>/*.shard   embeddings by text, for all data sets; text_store.py
+    cache/targets/<key>/meta.json           written last; a folder without one is not finished
+                        offsets.npy         (R + 1,) states of row r: offsets[r] .. offsets[r + 1]
+                        positions.npy       (S,) position of a state in its row
+                        rows.npy            (S,) row of its future in the shards of meta.json
+                        weights.npy         (S,) its weight
+                        covariance.npy      (d, d) of the rows over the states, before `scale`
+                        build/              only while it is built; build.py
 
-The key hashes encoder, pooling, data, tokenizer and all settings of the segments, so that a cache
-is never used for anything else. Several processes may ask at once: one builds the cache while the
-others wait for the lock.
+The key hashes encoder, data, tokenizer and all settings of the segments. Texts are found under any
+key: other weights, another `fill`, one row more or another order encode nothing again.
 """
 
+import copy
 import errno
-import fcntl
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,42 +27,30 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.util.files import write_atomic
-from sfr_eval.util.progress import Bar, log
+from sfr_eval.util.progress import log
 from sfr_train.output_folder import DISK_FULL
-from sfr_train.targets.encoded_texts import EncodedTexts
-from sfr_train.targets.segments import IGNORED, TargetSettings, segments
+from sfr_train.targets.blocks import ROWS, rows_of
+from sfr_train.targets.build import Build
+from sfr_train.targets.claims import Worker, is_speaker
+from sfr_train.targets.counts import Counts
+from sfr_train.targets.segments import TargetSettings, key_settings
 from sfr_train.targets.text_encoder import Floats, SentenceEncoder, TextEncoder
+from sfr_train.targets.text_store import Shard, ShardRows, TextStore
 
-_FORMAT = "2"
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Rows, supervised states, rows without a state, and distinct texts."""
-
-    rows: int
-    states: int
-    without: int
-    texts: int
+_FORMAT = "3"
 
 
 class Targets:
     """The finished cache of one data set, open for reading."""
 
-    def __init__(self, folder: Path, settings: TargetSettings) -> None:
+    def __init__(self, folder: Path, settings: TargetSettings, shards: Sequence[Shard]) -> None:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         self.folder = folder
         self.settings = settings
         self.size = int(meta["size"])
         self.counts = Counts(**meta["counts"])
         self._moments = (np.float32(meta["mean"]), np.float32(meta["deviation"]))
-        self._embeddings: Any = np.memmap(
-            folder / "embeddings.bin",
-            dtype=settings.stored_as,
-            mode="r",
-            shape=(self.counts.texts, self.size),
-        )
+        self._embeddings = ShardRows(shards)
         self._offsets = np.load(folder / "offsets.npy", mmap_mode="r")
         self._positions = np.load(folder / "positions.npy", mmap_mode="r")
         self._rows = np.load(folder / "rows.npy", mmap_mode="r")
@@ -86,10 +71,17 @@ class Targets:
         """What decides the number of each state, beside the rows."""
         return self.folder.name
 
+    def scaled_as(self, training: "Targets") -> "Targets":
+        """Return the targets of held-out rows at the scale of those that the head is trained on."""
+        result = copy.copy(self)
+        result._moments = training._moments
+        vars(result).pop("covariance", None)
+        return result
+
     @property
     def mean(self) -> Floats:
         """Mean (D,) of the scaled targets over the supervised states."""
-        return np.asarray(self._scaled(self._moments[0][None])[0], dtype=np.float32)
+        return np.asarray(self._scaled(np.atleast_2d(self._moments[0]))[0], dtype=np.float32)
 
     @cached_property
     def covariance(self) -> tuple[Floats, Floats]:
@@ -105,7 +97,7 @@ class Targets:
 
     def embeddings(self, states: Any) -> Floats:
         """Return scaled targets (len(states), d) of state numbers, float32."""
-        return self._scaled(np.asarray(self._embeddings[self._rows[states]], dtype=np.float32))
+        return self._scaled(self._embeddings[self._rows[states]])
 
     def _scaled(self, rows: Floats) -> Floats:
         if self.settings.scale == "sqrt_d":
@@ -139,117 +131,82 @@ def load_or_build(
     cache: Path,
     encoder: TextEncoder | None = None,
 ) -> Targets:
-    """Return the targets of a tokenized data set (columns input_ids and labels), encoded now if
-    they are not in the cache."""
+    """Return the targets of a tokenized data set (columns input_ids and labels). What is not in the
+    cache is encoded now, by all processes that ask for it."""
     encoder = encoder or SentenceEncoder(settings)
-    key = _key(dataset, tokenizer=tokenizer, settings=settings, encoder=encoder)
-    folder = cache / "targets" / key
-    if not (folder / "meta.json").is_file():
-        with _one_builder(cache):
-            if not (folder / "meta.json").is_file():
-                scratch = folder.with_suffix(".part")
-                shutil.rmtree(scratch, ignore_errors=True)
-                scratch.mkdir()
-                try:
-                    _build(
-                        scratch, dataset, tokenizer=tokenizer, settings=settings, encoder=encoder
-                    )
-                    shutil.rmtree(folder, ignore_errors=True)  # one that has no meta.json
-                    os.replace(scratch, folder)
-                finally:
-                    shutil.rmtree(scratch, ignore_errors=True)
-    targets = Targets(folder, settings)
+    folder = cache / "targets" / _key(dataset, tokenizer, settings=settings, encoder=encoder)
+    store = TextStore(_store_folder(cache, settings, encoder), settings.stored_as)
+    encoded = 0
+    while (shards := _shards(folder, store)) is None:
+        with _disk_reported(cache), Worker(cache / "targets") as worker:
+            try:
+                encoded += Build(
+                    folder,
+                    dataset,
+                    tokenizer=tokenizer,
+                    settings=settings,
+                    encoder=encoder,
+                    store=store,
+                    worker=worker,
+                ).run()
+            except FileNotFoundError:
+                # Another process has finished, and removed the scratch that we were reading.
+                if not (folder / "meta.json").is_file():
+                    raise
+    targets = Targets(folder, settings, shards)
     counts = targets.counts
-    log(
-        f"targets: {counts.states:,} states in {counts.rows:,} rows, {counts.texts:,} texts encoded"
-        + (f", {counts.without:,} rows too short for one" if counts.without else "")
-    )
+    if is_speaker():
+        log(
+            f"targets: {counts.states:,} states in {counts.rows:,} rows, {counts.texts:,} texts, "
+            f"{encoded:,} of them encoded by this process"
+            + (f", {counts.without:,} rows too short for one" if counts.without else "")
+        )
     return targets
 
 
-def _build(
-    folder: Path, dataset: Any, *, tokenizer: Any, settings: TargetSettings, encoder: TextEncoder
-) -> None:
-    offsets, positions, rows, weights = [0], [], [], []
-    texts = EncodedTexts(folder / "embeddings.bin", encoder, settings)
-    without = 0
-    with Bar("encoding targets", len(dataset), unit="rows") as bar:
-        for ids, labels in _rows(dataset):
-            states = segments(labels, settings)
-            reply = ids[labels != IGNORED]
-            futures = tokenizer.batch_decode(
-                [reply[a:b].tolist() for a, b in zip(states.starts, states.stops, strict=True)],
-                skip_special_tokens=True,
-            )
-            text_rows = np.array(
-                [texts.row(f) if f.strip() else -1 for f in futures], dtype=np.int64
-            )
-            has_text = text_rows[states.anchors] >= 0
-            positions.append(states.positions[has_text].astype(np.int32))
-            rows.append(text_rows[states.anchors[has_text]])
-            weights.append(states.weights[has_text])
-            offsets.append(offsets[-1] + int(has_text.sum()))
-            without += not has_text.any()
-            bar.advance()
-        texts.flush()
-    if offsets[-1] == 0:
-        raise UserError(
-            f"targets: none of {len(offsets) - 1:,} rows has {settings.shortest} reply tokens "
-            "after an anchor; lower targets.minimum or targets.k"
-        )
-    row_of_state = np.concatenate(rows)
-    np.save(folder / "offsets.npy", np.array(offsets, dtype=np.int64))
-    np.save(folder / "positions.npy", np.concatenate(positions))
-    np.save(folder / "rows.npy", row_of_state)
-    np.save(folder / "weights.npy", np.concatenate(weights))
-    moments = texts.moments(row_of_state)
-    np.save(folder / "covariance.npy", moments.covariance.astype(np.float32))
-    meta = {
-        "counts": asdict(Counts(len(offsets) - 1, offsets[-1], without, len(texts))),
-        "size": len(moments.mean),
-        "mean": moments.mean.tolist(),
-        "deviation": moments.deviation.tolist(),
-        "encoder": encoder.key,
-        "settings": settings.model_dump(mode="json"),
-    }
-    write_atomic(folder / "meta.json", json.dumps(meta))
+def _shards(folder: Path, store: TextStore) -> list[Shard] | None:
+    """Return the shards of a finished index; None if it is not finished, or if one of them is gone
+    or damaged. It is then built anew, from the texts that are left."""
+    if not (folder / "meta.json").is_file():
+        return None
+    wanted = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["shards"]
+    there = store.shards()
+    if all(name in there and there[name].count == count for name, count in wanted):
+        return [there[name] for name, _ in wanted]
+    (folder / "meta.json").unlink(missing_ok=True)
+    return None
 
 
-def _rows(dataset: Any) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    columns = dataset.select_columns(["input_ids", "labels"]).with_format("numpy")
-    for batch in columns.iter(batch_size=512):
-        for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True):
-            yield np.asarray(ids, dtype=np.int64), np.asarray(labels, dtype=np.int64)
+def _store_folder(cache: Path, settings: TargetSettings, encoder: TextEncoder) -> Path:
+    name = hashlib.sha256(f"{encoder.key}\0{settings.stored_as}".encode()).hexdigest()[:16]
+    return cache / "targets" / "texts" / name
 
 
-def _key(dataset: Any, *, tokenizer: Any, settings: TargetSettings, encoder: TextEncoder) -> str:
+def _key(dataset: Any, tokenizer: Any, *, settings: TargetSettings, encoder: TextEncoder) -> str:
     digest = hashlib.sha256()
-    parts = settings.model_dump(
-        mode="json", exclude={"encoder", "scale", "batch_tokens", "shuffled"}
-    )
+    parts = json.dumps(key_settings(settings), sort_keys=True)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     vocabulary = backend.to_str() if backend is not None else sorted(tokenizer.get_vocab().items())
-    for part in (_FORMAT, encoder.key, json.dumps(parts, sort_keys=True), str(vocabulary)):
+    for part in (_FORMAT, encoder.key, parts, str(vocabulary)):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-    for ids, labels in _rows(dataset):
-        digest.update(len(ids).to_bytes(8, "little") + ids.tobytes() + labels.tobytes())
+    for start in range(0, len(dataset), ROWS):
+        for ids, labels in rows_of(dataset, start, min(start + ROWS, len(dataset))):
+            digest.update(len(ids).to_bytes(8, "little"))
+            digest.update(np.ascontiguousarray(ids).data)
+            digest.update(np.ascontiguousarray(labels).data)
     return digest.hexdigest()[:24]
 
 
 @contextmanager
-def _one_builder(cache: Path) -> Iterator[None]:
-    """Let one process build; the others wait here, before any collective operation of the training.
-    A full or read-only disk becomes an error of one line."""
+def _disk_reported(cache: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into an error of one line."""
     try:
-        (cache / "targets").mkdir(parents=True, exist_ok=True)
-        with (cache / "targets" / ".lock").open("w") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            yield
+        yield
     except OSError as error:
         if error.errno in DISK_FULL:
             raise RunError(
-                f"{cache}: the disk is full while targets are cached; none of them are kept: "
-                "make room or set SFR_EVAL_CACHE, and repeat the same command"
+                f"{cache}: the disk is full while targets are cached; the texts encoded so far are "
+                "kept: make room, and repeat the same command"
             ) from None
         if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST}:
             raise UserError(

@@ -13,6 +13,9 @@ With `targets.shuffled` the future is that of a state of another sample; a loss 
 
     future_weight, future_tokens  (N, K)  tokens of that future, and which of them count
 
+Rows held out have states and targets of their own, at the scale of the training data's, if they
+have any anchor; their futures are never shuffled.
+
 The embeddings are read here and not in the training step, so that loader processes can read them.
 """
 
@@ -29,10 +32,10 @@ from sfr_eval.errors import UserError
 from sfr_train.data.pieces import key_of, mapped
 from sfr_train.data.preparation import packed, shuffled
 from sfr_train.targets.cached import Targets
-from sfr_train.targets.segments import IGNORED, Integers
+from sfr_train.targets.segments import IGNORED, Integers, segments
 from sfr_train.targets.shuffled import TokenWindows
 
-COLUMN = "future_states"  # of the data set: each token's state number + 1, or 0
+COLUMN = "future_states"  # of the data set: each token's state number + 1, or 0; held out, minus it
 PREFIX = "future_"
 _COLUMNS = Features(
     {
@@ -71,40 +74,82 @@ def with_future_states(
     if len(prepared) == 0:
         raise UserError("data: no row has a token to train on (no assistant turn?)")
     targets = encode(prepared)
-    key = key_of(prepared._fingerprint, targets.numbering)
+    return _numbered(prepared, targets, arguments=arguments, packing=packing), targets
+
+
+def with_held_out_states(
+    dataset: Any,
+    prepare: Prepare,
+    encode: Callable[[Any], Targets],
+    *,
+    training: Targets,
+    arguments: Any,
+    packing: bool,
+) -> tuple[Any, Targets | None]:
+    """Return the rows of an evaluation in the same way; as TRL prepares them, without targets, if
+    they are a stream or none of them has an anchor."""
+    if not hasattr(dataset, "__len__"):
+        return prepare(dataset, arguments, packing), None
+    plain = copy.copy(arguments)
+    plain.shuffle_dataset = False
+    if packing:
+        plain.max_length = None
+    prepared = prepare(dataset, plain, False)
+    settings = training.settings
+    labels = (prepared[i]["labels"] for i in range(len(prepared)))
+    if not any(len(segments(row, settings).positions) for row in labels):
+        return prepare(dataset, arguments, packing), None
+    targets = encode(prepared).scaled_as(training)
+    rows = _numbered(prepared, targets, arguments=arguments, packing=packing, held_out=True)
+    return rows, targets
+
+
+def _numbered(
+    prepared: Any,
+    targets: Targets | TokenWindows,
+    *,
+    arguments: Any,
+    packing: bool,
+    held_out: bool = False,
+) -> Any:
+    """Add the column; pack and shuffle as TRL does."""
+    what = "eval" if held_out else "train"
+    key = key_of(prepared._fingerprint, targets.numbering, what)
     prepared = mapped(
         prepared.select_columns(["input_ids", "labels"]),
         _with_numbers,
         key=key,
-        what="number states of rows",
+        what=f"number states of {what} rows",
         features=_COLUMNS,
-        arguments={"targets": targets},
+        arguments={"targets": targets, "sign": -1 if held_out else 1},
         processes=1,  # the memory maps of the targets cannot be handed to others
     )
     if packing:
-        return packed(prepared, arguments, what="train"), targets
-    return shuffled(prepared, arguments), targets
+        return packed(prepared, arguments, what=what)
+    return shuffled(prepared, arguments)
 
 
 def _with_numbers(
-    rows: Mapping[str, Any], numbers: list[int], *, targets: Targets
+    rows: Mapping[str, Any], numbers: list[int], *, targets: Targets | TokenWindows, sign: int
 ) -> Mapping[str, Any]:
     lengths = map(len, rows["labels"])
-    columns = [targets.column(n, size) for n, size in zip(numbers, lengths, strict=True)]
+    columns = [sign * targets.column(n, size) for n, size in zip(numbers, lengths, strict=True)]
     return {**rows, COLUMN: columns}
 
 
 @dataclass
 class FutureCollator:
-    """`inner` builds the batch; rows without the column (evaluation) pass through unchanged.
+    """`inner` builds the batch; rows without the column pass through unchanged.
 
-    partner (S,): the state whose future each state gets; None: its own.
+    partner (S,): the state whose future each state gets; None: its own. held_out: the targets of
+    evaluation rows, whose states have negative numbers.
     """
 
     inner: Any
     targets: Targets | TokenWindows
     padding_free: bool
     partner: Integers | None = None
+    held_out: Targets | None = None
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the inner batch with the anchors of all its rows."""
@@ -115,20 +160,25 @@ class FutureCollator:
         if self.padding_free:  # one row holds all samples in sequence
             columns = [np.concatenate(columns)]
         positions = [np.flatnonzero(column) for column in columns]
-        states = np.concatenate([c[at] for c, at in zip(columns, positions, strict=True)]) - 1
+        numbers = np.concatenate([c[at] for c, at in zip(columns, positions, strict=True)])
         rows = np.repeat(np.arange(len(positions)), [len(at) for at in positions])
+        targets, states, source = self.targets, numbers - 1, numbers - 1
+        if self.held_out is not None and len(numbers) and numbers[0] < 0:
+            targets, states, source = self.held_out, numbers, -numbers - 1
+        elif self.partner is not None:
+            source = self.partner[states]
+        own = np.abs(numbers) - 1
         batch |= {
             "future_row": torch.from_numpy(rows),
             "future_column": torch.from_numpy(np.concatenate(positions)),
             "future_state": torch.from_numpy(states),
-            "future_sample": torch.from_numpy(self.targets.samples(states)),
+            "future_sample": torch.from_numpy(targets.samples(own)),
         }
-        source = states if self.partner is None else self.partner[states]
-        if isinstance(self.targets, TokenWindows):
-            tokens = self.targets.tokens(source)
+        if isinstance(targets, TokenWindows):
+            tokens = targets.tokens(source)
             batch["future_tokens"] = torch.from_numpy(tokens)
             batch["future_weight"] = torch.from_numpy((tokens != IGNORED).astype(np.float32))
         else:
-            batch["future_target"] = torch.from_numpy(self.targets.embeddings(source))
-            batch["future_weight"] = torch.from_numpy(self.targets.weights(states))
+            batch["future_target"] = torch.from_numpy(targets.embeddings(source))
+            batch["future_weight"] = torch.from_numpy(targets.weights(own))
         return batch

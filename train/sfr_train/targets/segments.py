@@ -67,6 +67,13 @@ class TargetSettings(Settings):
         return min(16, self.k) if self.minimum is None else self.minimum
 
 
+def key_settings(settings: TargetSettings) -> dict[str, Any]:
+    """Return the settings on which the states of a data set and their texts depend."""
+    return settings.model_dump(
+        mode="json", exclude={"encoder", "scale", "batch_tokens", "shuffled"}
+    )
+
+
 @dataclass(frozen=True)
 class Segments:
     """Supervised states of one row. positions (S,): t; anchors (S,): index of the future in starts

@@ -1,0 +1,136 @@
+"""Scores of replies, computed once: kept in the cache by model, precision, prompt and reply.
+
+Rows are appended as batches are read, so what an interrupt leaves is not computed again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sfr_eval.models.checkpoint import Checkpoint
+from sfr_eval.models.loading import load_prompter, prompt_identity
+from sfr_eval.models.reply_scorer import ReplyScorer, scoring_dtype
+from sfr_eval.settings import EngineSettings
+from sfr_eval.store.rows import appending, intact_rows
+from sfr_eval.suites.teacher.reply import ReplyScore, ReplyText
+from sfr_eval.types import Message
+from sfr_eval.util.progress import OnProgress
+
+FORMAT = 1
+PART = 32
+"""Replies between two writes: some seconds of a small model on one core."""
+
+Messages = tuple[Message, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreRow:
+    """A line of the cache."""
+
+    prompt: str  # hash of the messages
+    reply: str  # ReplyText.digest
+    temperature: float
+    log_prob: float
+    tokens: int
+
+
+class ReplyScores:
+    """What one model gives to replies. The weights are loaded when a score is missing."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        serving: EngineSettings,
+        cache: Path,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self._checkpoint, self._serving = checkpoint, serving
+        self.signature = {
+            "model": checkpoint.fingerprint,
+            "dtype": scoring_dtype(serving),
+            "prompt": dict(prompt_identity(checkpoint, serving)),
+        }
+        self._file = cache / "teacher" / "scores" / f"{_digest([FORMAT, self.signature])}.jsonl"
+        self._report = on_progress or (lambda *_: None)
+        self._scorer: ReplyScorer | None = None
+        self._rows: dict[tuple[str, str, float], ReplyScore] | None = None
+
+    def score(
+        self, replies: Mapping[Messages, Sequence[ReplyText]], *, temperatures: Sequence[float]
+    ) -> dict[tuple[Messages, str, float], ReplyScore]:
+        """Return (prompt, digest of the reply, temperature) -> score for each reply to each
+        prompt."""
+        rows = self._read()
+        missing = {
+            prompt: [
+                reply
+                for reply in dict.fromkeys(texts)
+                if any((_hash(prompt), reply.digest, t) not in rows for t in temperatures)
+            ]
+            for prompt, texts in replies.items()
+        }
+        total, done = sum(map(len, missing.values())), 0
+        what = f"probabilities by {self._checkpoint.short_name}"
+        for prompt, texts in missing.items():
+            for part in _parts(texts):
+                self._report(what, done, total)
+                self._compute(prompt, part, temperatures=temperatures)
+                done += len(part)
+        if total:
+            self._report(what, total, total)
+        return {
+            (prompt, reply.digest, t): rows[_hash(prompt), reply.digest, t]
+            for prompt, texts in replies.items()
+            for reply in texts
+            for t in temperatures
+        }
+
+    def close(self) -> None:
+        """Drop the model."""
+        self._scorer = None
+
+    def _read(self) -> dict[tuple[str, str, float], ReplyScore]:
+        if self._rows is None:
+            self._rows = {}
+            for row in intact_rows(self._file, ScoreRow):
+                self._keep(row)
+        return self._rows
+
+    def _keep(self, row: ScoreRow) -> None:
+        assert self._rows is not None
+        score = ReplyScore(log_prob=row.log_prob, tokens=row.tokens)
+        self._rows[row.prompt, row.reply, row.temperature] = score
+
+    def _compute(
+        self, prompt: Messages, texts: Sequence[ReplyText], *, temperatures: Sequence[float]
+    ) -> None:
+        if self._scorer is None:
+            prompter = load_prompter(self._checkpoint, self._serving)
+            self._scorer = ReplyScorer(self._checkpoint, prompter=prompter, serving=self._serving)
+        scores = self._scorer.score(prompt, texts, temperatures=temperatures)
+        rows = [
+            ScoreRow(prompt=_hash(prompt), reply=reply.digest, temperature=t, **asdict(score))
+            for reply, of_reply in zip(texts, scores, strict=True)
+            for t, score in zip(temperatures, of_reply, strict=True)
+        ]
+        with appending(self._file) as append:
+            for row in rows:
+                append(row)
+                self._keep(row)
+
+
+def _parts(texts: Sequence[ReplyText]) -> Iterator[Sequence[ReplyText]]:
+    ordered = sorted(texts, key=lambda reply: len(reply.text))  # little padding within a part
+    for start in range(0, len(ordered), PART):
+        yield ordered[start : start + PART]
+
+
+def _hash(prompt: Messages) -> str:
+    return _digest([[message.role, message.content] for message in prompt])
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]

@@ -1,0 +1,110 @@
+"""Whole runs of the suite `teacher` with a random model of two layers."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from sfr_eval.report.verdict import finding
+from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.results import Results, SuiteResults, read_suites
+
+Command = Callable[..., int]
+
+
+def arguments(model: Path | str, teacher: Path, output: Path, *more: str) -> Sequence[str]:
+    return (
+        *("run", "--suite", "teacher", "--model", str(model), "--teacher", str(teacher)),
+        *("--engine", "transformers", "--output", str(output), "--samples", "3"),
+        *("--max-tokens", "8", "--limit", "3", "--personas", "seafarer,poet,cook"),
+        *("--metrics", "style,quality,semantic,gated,teacher", *more),
+    )
+
+
+def suite_of(folder: Path) -> SuiteResults:
+    (suite,) = read_suites(Manifest.load(folder), Results.load(folder))
+    return suite
+
+
+def test_a_run_is_compared_with_its_teacher_and_resumes(
+    command: Command, tiny_checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = arguments(tiny_checkpoint, tiny_checkpoint, tmp_path / "run")
+    assert command(*run) == 0
+    suite = suite_of(tmp_path / "run")
+    assert set(suite.personas) == {"seafarer", "poet", "cook"}
+    for metric in ("forward_kl", "reverse_kl", "teacher_entropy", "distinct_valid"):
+        assert suite.at(metric, 1.0) is not None, metric
+    for metric in ("style_accuracy", "oracle_valid", "valid_embed_distance"):
+        assert suite.truth_of(metric) is not None, metric
+        assert suite.paired[metric, 1.0].n == 3
+    # the posterior is over the nine personas that are not held out and the tenth, which was asked
+    assert suite.notes_of("style_accuracy").chance_accuracy == pytest.approx(1 / 10)
+    before = (tmp_path / "run" / "results.json").read_bytes()
+    capfd.readouterr()
+    assert command(*run) == 0
+    shown = capfd.readouterr().err
+    assert "probabilities by" not in shown  # nothing is scored twice
+    assert json.loads((tmp_path / "run" / "results.json").read_bytes()) == json.loads(before)
+    assert command("score", str(tmp_path / "run"), "--metrics", "teacher,quality") == 0
+
+
+def test_a_student_near_greedy_loses_variety(
+    command: Command, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    cold = ("--student-sees", "card", "--temperatures", "0.1")
+    assert command(*arguments(tiny_checkpoint, tiny_checkpoint, tmp_path / "run", *cold)) == 0
+    assert "oss of variety" in finding(suite_of(tmp_path / "run")).headline
+
+
+def test_the_same_model_under_the_card_has_no_divergence(
+    command: Command, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    same = ("--student-sees", "card", "--metrics", "teacher")
+    assert command(*arguments(tiny_checkpoint, tiny_checkpoint, tmp_path / "run", *same)) == 0
+    suite = suite_of(tmp_path / "run")
+    for metric in ("forward_kl", "reverse_kl"):
+        estimate = suite.at(metric, 1.0)
+        assert estimate is not None
+        assert estimate.value == pytest.approx(0, abs=1e-4)
+
+
+def test_a_filter_leaves_the_divergences_undefined(
+    command: Command, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    cut = ("--top-k", "5", "--metrics", "teacher")
+    assert command(*arguments(tiny_checkpoint, tiny_checkpoint, tmp_path / "run", *cut)) == 0
+    row = suite_of(tmp_path / "run").estimates["forward_kl", 1.0, ""]
+    assert row.value is None
+    assert "top_k" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ((), "--suite teacher: needs --teacher MODEL"),
+        (("--teacher", "world"), "--teacher world: has no weights"),
+        (("--teacher", "./nowhere"), "--teacher ./nowhere: no such folder"),
+    ],
+)
+def test_what_is_wrong_is_said_first(
+    command: Command,
+    tiny_checkpoint: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    more: Sequence[str],
+    message: str,
+) -> None:
+    base = ("run", "--suite", "teacher", "--model", str(tiny_checkpoint))
+    assert command(*base, "--output", str(tmp_path / "run"), *more) == 2
+    assert message in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_belongs_to_a_teacher_suite(
+    command: Command, tiny_checkpoint: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = ("run", "--suite", "persona", "--model", str(tiny_checkpoint))
+    assert command(*run, "--teacher", str(tiny_checkpoint)) == 2
+    assert "belongs to --suite teacher" in capfd.readouterr().err

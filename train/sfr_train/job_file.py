@@ -1,0 +1,230 @@
+"""`job.json`: what trained the weights that lie beside it.
+
+The resolved job (every setting with its default), the content of the data, the base model, the
+templates and the encoder have one digest. A folder of weights is taken up, or handed back as
+finished, only by a job of the same digest.
+
+The digest leaves out what cannot change the weights after the same number of steps: names, output,
+logging, saving, evaluation, loader processes, recomputation of activations. It holds `max_steps`
+and `num_train_epochs`, because learning rate, warm-up and the schedule's shares are fractions of
+the whole: a longer training is another training from its first step, not a continuation. How many
+processes share a step is left out, and so is the division into micro-batches; the rows of a step
+are in it.
+
+Versions of the libraries are recorded and compared by a person only: a new version of torch rounds
+differently, but it does not make the weights those of another job.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from sfr_eval.util.files import write_atomic
+from sfr_eval.util.reading import read_versioned
+from sfr_train.settings import Settings
+
+JOB_FILE = "job.json"
+FORMAT = 1
+TRAINER = 1  # raised when the same job gives other weights, beyond rounding
+_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "sfr-eval")
+
+_FREE = {"name", "output", "resume", "save_head", "save_dtype", "evaluation"}
+_BY_CONTENT = ("data", "model")  # in the digest as fingerprints
+_FREE_TRAINING = {
+    "output_dir",
+    "disable_tqdm",
+    "report_to",
+    "run_name",
+    "project",
+    "do_train",
+    "do_eval",
+    "do_predict",
+    "prediction_loss_only",
+    "debug",
+    "skip_memory_metrics",
+    "local_rank",
+    "batch_eval_metrics",
+    "bf16_full_eval",
+    "fp16_full_eval",
+    "per_device_eval_batch_size",
+    "dataset_num_proc",
+    "gradient_checkpointing",
+    "gradient_checkpointing_kwargs",
+    "activation_offloading",
+    "enable_jit_checkpoint",
+    "torch_empty_cache_steps",
+    "parallelism_config",
+    "chat_template_path",  # its content counts
+    "per_device_train_batch_size",  # their product with the processes counts
+    "gradient_accumulation_steps",
+    "steps_per_generation",  # of GRPO; generation_batch_size is their product, and counts
+}
+_FREE_PREFIXES = ("logging_", "log_", "hub_", "push_to_hub", "trackio_", "ddp_", "fsdp", "include_")
+_FREE_UNLESS_EVALUATION_DECIDES = ("save_", "eval_", "load_best", "metric_for", "greater_is_better")
+_SECRET = {"hub_token", "push_to_hub_token"}
+
+
+class JobFile(Settings):
+    """The content of job.json. settings: the resolved job; fingerprints: of what the settings only
+    name; processes: how many trained together."""
+
+    format: int = FORMAT
+    trainer: int = TRAINER
+    digest: str
+    settings: dict[str, Any]
+    fingerprints: dict[str, str]
+    rows: int = Field(ge=0)
+    held_out: int = Field(ge=0)
+    rows_a_step: int = Field(ge=1)
+    processes: int = Field(ge=1)
+    versions: dict[str, str]
+
+    def identity(self) -> dict[str, Any]:
+        """Return everything that the digest holds, by dotted name."""
+        flat = _flat({k: v for k, v in self.settings.items() if k not in _BY_CONTENT})
+        training = self.settings.get("training", {})
+        decides = bool(training.get("load_best_model_at_end")) or (
+            training.get("lr_scheduler_type") == "reduce_lr_on_plateau"
+        )
+        kept = {name: value for name, value in flat.items() if not _is_free(name, decides=decides)}
+        return {
+            **kept,
+            **{f"content of {name}": value for name, value in self.fingerprints.items()},
+            "rows a step": self.rows_a_step,
+            "trainer": self.trainer,
+        }
+
+    @property
+    def saving(self) -> tuple[Any, ...]:
+        """What decides the files of the final folder beside the weights themselves."""
+        return self.settings.get("save_head"), self.settings.get("save_dtype")
+
+    def write(self, folder: Path) -> None:
+        """Write job.json into a folder, whole or not at all."""
+        write_atomic(folder / JOB_FILE, json.dumps(self.model_dump(mode="json"), indent=1) + "\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprints:
+    """Digests of what a job's settings only name; "" where the job has none of it."""
+
+    rows: str
+    model: str
+    template: str = ""
+    encoder: str = ""
+
+
+def job_file(
+    settings: Mapping[str, Any],
+    *,
+    fingerprints: Fingerprints,
+    rows: int,
+    held_out: int,
+    rows_a_step: int,
+    processes: int,
+) -> JobFile:
+    """Return the record of a job whose settings have been resolved."""
+    plain = json.loads(json.dumps(settings, default=str))
+    training = plain.get("training", {})
+    plain["training"] = {name: v for name, v in training.items() if name not in _SECRET}
+    record = JobFile(
+        digest="",
+        settings=plain,
+        fingerprints={k: v for k, v in vars(fingerprints).items() if v},
+        rows=rows,
+        held_out=held_out,
+        rows_a_step=rows_a_step,
+        processes=processes,
+        versions=versions(),
+    )
+    text = json.dumps(record.identity(), sort_keys=True)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return record.model_copy(update={"digest": digest})
+
+
+def read_job_file(folder: Path) -> JobFile:
+    """Read job.json of a folder. Raises UserError if it is not one of this version."""
+    file = folder / JOB_FILE
+    remedy = "set another `output`, or `resume: false`"
+    what = f"a job file of format {FORMAT}"
+    return read_versioned(JobFile, file, version=FORMAT, what=what, remedy=remedy, where=str(file))
+
+
+def differences(there: JobFile, here: JobFile) -> list[str]:
+    """Return what differs between two jobs, one `name: value there, value here` each."""
+    old, new = there.identity(), here.identity()
+    named = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    # A fingerprint says little to a reader: the settings that may have led to it say more.
+    old_all, new_all = _flat(there.settings), _flat(here.settings)
+    for part, names in (("rows", ("data",)), ("model", ("model", "revision"))):
+        if f"content of {part}" not in named:
+            continue
+        settings = [
+            name
+            for name in sorted({*old_all, *new_all})
+            if name.split(".")[0] in names and old_all.get(name) != new_all.get(name)
+        ]
+        named.update(settings)
+    if "objective.name" in named:  # the settings of two objectives have nothing in common
+        objective = [name for name in named if name.startswith("objective.")]
+        named -= {*objective, "content of encoder"}
+        named.add("objective.name")
+    sections = {name for name in named if name in old_all or name in new_all}  # null on one side
+    named = {n for n in named if not any(n.startswith(f"{s}.") for s in sections)}
+    return [
+        f"{name}: {_shown(_value(there, name))} there, {_shown(_value(here, name))} here"
+        for name in sorted(named, key=lambda name: (name.startswith("content"), name))
+    ]
+
+
+def versions() -> dict[str, str]:
+    """Return the installed versions of what computes the weights."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _is_free(name: str, *, decides: bool) -> bool:
+    section, _, field = name.partition(".")
+    if section in _FREE:
+        return True
+    if section != "training":
+        return False
+    field = field.partition(".")[0]
+    if field in _FREE_TRAINING or field.startswith(_FREE_PREFIXES):
+        return True
+    if field.startswith("dataloader_") and field != "dataloader_drop_last":
+        return True
+    return not decides and field.startswith(_FREE_UNLESS_EVALUATION_DECIDES)
+
+
+def _value(job: JobFile, name: str) -> Any:
+    value: Any = job.settings
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return job.identity().get(name) if value is None else value
+
+
+def _flat(values: Mapping[str, Any], *, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, prefix=f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False).strip('"')
+    return text if len(text) <= 48 else f"{text[:16]}...{text[-29:]}"

@@ -1,0 +1,29 @@
+"""A trainer that writes beside all weights what trained them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfr_train.job_file import JobFile
+from sfr_train.model_card import write_record
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+else:
+    Trainer = object  # a base of its own would come before TRL's trainers
+
+
+class RecordTrainer(Trainer):  # type: ignore[misc,unused-ignore]
+    """Mixin of the trainers of a job, before TRL's in the order of bases."""
+
+    record: JobFile | None = None
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the model, and beside it the record of its job."""
+        super().save_model(output_dir, _internal_call)
+        if self.record is not None and self.args.should_save:
+            write_record(self.record, Path(output_dir or self.args.output_dir))
+
+    def create_model_card(self, *arguments: Any, **named: Any) -> None:
+        """Write TRL's card only without a record, which has a card of its own."""
+        if self.record is None:
+            super().create_model_card(*arguments, **named)

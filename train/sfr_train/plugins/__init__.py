@@ -1,0 +1,1 @@
+"""The objectives for other trainers: TRL, transformers and axolotl."""

@@ -28,12 +28,10 @@ from sfr_eval.util.reading import read_model
 from sfr_train.data.preparation import prepared_chats
 from sfr_train.data.tokens import Tokenization, is_chats
 from sfr_train.data.turns import meet
-from sfr_train.flow.blind import blind_field
 from sfr_train.flow.schedule import ScheduleSettings
 from sfr_train.job import AverageSettings
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.frozen_base import FrozenBase
-from sfr_train.loop.future_sums import FutureSums
 from sfr_train.loop.future_trainer import FutureTrainer
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
@@ -41,11 +39,11 @@ from sfr_train.loop.head_run import HeadRun
 from sfr_train.loop.head_trainer import StepCallback
 from sfr_train.loop.record_trainer import RecordTrainer
 from sfr_train.loop.row_lengths import check_lengths
-from sfr_train.loop.step_log import StepMean
+from sfr_train.loop.sizes import sizes_of
 from sfr_train.loop.token_trainer import LMHead, TokenTrainer
 from sfr_train.loop.weight_average import WeightAverage
 from sfr_train.objectives import read_objective
-from sfr_train.objectives.base import FutureLoss, Objective, Sizes
+from sfr_train.objectives.base import FutureLoss, Objective
 from sfr_train.objectives.kl_to_base import BaseDivergence
 from sfr_train.targets.cached import Targets, load_or_build
 from sfr_train.targets.future_data import (
@@ -104,7 +102,6 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
         self._tokens_ahead = settings.tokens if shuffled_tokens else 0
         super().__init__(model, args, **others)
         self._built = True
-        self._scale = self._targets.deviation if self._targets else 1.0
         built = self._build_objective(module, settings)
         self.objective = replace(built, future=built.future if needs else None)
         self.set_token_loss(
@@ -118,8 +115,6 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
         self._ratio = GradientRatio(self.schedule)
         self._base: FrozenBase | None = None
         self._run: HeadRun | None = None
-        self._sums, self._held_out_sums = FutureSums(), FutureSums()
-        self._cross_entropy = StepMean()
         if self.objective.future is not None:
             self._attach_future(self.objective.future)
         if average is not None:
@@ -133,21 +128,17 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
 
     def _build_objective(self, module: Any, settings: Any) -> Objective:
         """Build it with its own generator state, so that the global one stays where TRL left it."""
-        text = self.model.config.get_text_config()
-        target = self._targets.size if self._targets else 4
-        field = blind_field(self._targets) if self._targets else None
-        sizes = Sizes(
-            text.hidden_size, text.vocab_size, target=target, scale=self._scale, field=field
-        )
+        sizes = sizes_of(self.model, self._targets)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.args.seed)
             built: Objective = module.build(settings, sizes)
-        width = getattr(settings, "width", None) or target
-        narrow = width < target and getattr(settings, "skip", None) == "none"
-        if narrow and self._targets and self.args.process_index == 0:
+        width = getattr(settings, "width", None) or sizes.target
+        narrow = width < sizes.target and getattr(settings, "skip", None) == "none"
+        if narrow and sizes.field and self.args.process_index == 0:
             log(
-                f"objective.width: {width} is narrower than the {target} entries of a target, so "
-                "that most velocities are out of reach; leave it out or set skip: covariance"
+                f"objective.width: {width} is narrower than the {sizes.target} entries of a "
+                "target, so that most velocities are out of reach; leave it out or set skip: "
+                "covariance"
             )
         return built
 

@@ -15,7 +15,6 @@ spread of eigenvalues less: (pi / 2) mean(sqrt(l_i)).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -70,9 +69,3 @@ def isotropic(size: int, *, scale: float) -> BlindField:
 def _variance(time: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """Var of z_tau along each eigenvector; not 0 at tau = 1 where the targets do not vary."""
     return (time.square() * values + (1 - time).square()).clamp(min=1e-12)
-
-
-def blind_field(targets: Any) -> BlindField:
-    """Return what a head can know of these targets (`sfr_train.targets`) without the model."""
-    values, vectors = map(torch.from_numpy, targets.covariance)
-    return BlindField(torch.from_numpy(targets.mean), values, vectors)

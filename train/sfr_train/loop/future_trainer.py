@@ -4,6 +4,7 @@ A mixin before any subclass of transformers.Trainer that calls `super().compute_
 SFTTrainer in `sfr_train.trainer`, any other in `sfr_train.plugins.future`.
 """
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -24,13 +25,25 @@ class FutureTrainer(HeadTrainer):
     objective: Objective
     _step_weight: torch.Tensor  # of the anchors of the whole step
     _base: FrozenBase | None
-    _sums: FutureSums  # of what is logged
-    _held_out_sums: FutureSums
-    _cross_entropy: StepMean
     _steps_an_epoch = 1
     _run: HeadRun | None
     _last: tuple[AnchorBatch, Outcome, Phase]
     _metrics: Any  # of TRL's trainers
+
+    @cached_property
+    def _sums(self) -> FutureSums:
+        """Of the micro-batches of a logged step."""
+        return FutureSums()
+
+    @cached_property
+    def _cross_entropy(self) -> StepMean:
+        """Of the steps since the last line of the log."""
+        return StepMean()
+
+    @cached_property
+    def _held_out_sums(self) -> FutureSums:
+        """Of the batches of an evaluation."""
+        return FutureSums()
 
     def get_batch_samples(
         self, epoch_iterator: Any, num_batches: int, device: Any
@@ -51,7 +64,8 @@ class FutureTrainer(HeadTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Return the token loss, and in training the future loss added to it."""
+        """Return the token loss, and in training the future loss added to it. In evaluation the
+        future loss is only measured."""
         columns = take_columns(inputs)
         run, future = self._run, self.objective.future
         if run is None or future is None:

@@ -1,6 +1,7 @@
 """TRL's SFTConfig from the settings of a job, a demo recipe or an experiment."""
 
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -49,7 +50,9 @@ def trainer_config(
             raise UserError(f"training.{name}: has no effect here; {_ELSEWHERE[name]}")
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"trl.{kind.__name__} has no such field"
+            hint = (
+                f"did you mean `{near[0]}`?" if near else f"trl.{kind.__name__} has no such field"
+            )
             raise UserError(f"training: {name}: unknown field; {hint}")
     gpu = torch.cuda.is_available()
     values: dict[str, Any] = {
@@ -62,6 +65,11 @@ def trainer_config(
         **defaults,
         **training,
     }
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("1", "true"):
+        # Otherwise every rank keeps all gradients whole until the step.
+        values.setdefault(
+            "accelerator_config", {"gradient_accumulation_kwargs": {"sync_each_batch": True}}
+        )
     try:
         arguments = kind(**values)
     except (TypeError, ValueError) as error:

@@ -16,17 +16,15 @@ import torch
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
-from sfr_train.flow.blind import blind_field
 from sfr_train.flow.schedule import ScheduleSettings
-from sfr_train.loop.future_sums import FutureSums
 from sfr_train.loop.future_trainer import FutureTrainer
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HeadRun
 from sfr_train.loop.head_trainer import StepCallback
-from sfr_train.loop.step_log import StepMean
+from sfr_train.loop.sizes import sizes_of
 from sfr_train.objectives import read_objective
-from sfr_train.objectives.base import Objective, Sizes
+from sfr_train.objectives.base import Objective
 from sfr_train.plugins.text_targets import TextCollator, TextIndex, training_rows
 from sfr_train.targets.cached import Targets, load_or_build
 from sfr_train.targets.segments import TargetSettings
@@ -79,15 +77,7 @@ def _extend(
     trainer: Any, module: Any, settings: Any, *, schedule: ScheduleSettings, targets: Targets | None
 ) -> None:
     """Give the trainer its new class, the objective and the head."""
-    text = trainer.model.config.get_text_config()
-    scale = targets.deviation if targets else 1.0
-    sizes = Sizes(
-        text.hidden_size,
-        text.vocab_size,
-        target=targets.size if targets else 4,
-        scale=scale,
-        field=blind_field(targets) if targets else None,
-    )
+    sizes = sizes_of(trainer.model, targets)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(trainer.args.seed)
         objective: Objective = module.build(settings, sizes)
@@ -96,8 +86,6 @@ def _extend(
     own = type(trainer)
     trainer.__class__ = type(f"Future{own.__name__}", (AttachedTrainer, own), {})
     trainer.schedule, trainer.objective = schedule, objective
-    trainer._sums, trainer._held_out_sums = FutureSums(), FutureSums()
-    trainer._cross_entropy = StepMean()
     trainer._gate, trainer._ratio = GradientGate(schedule), GradientRatio(schedule)
     trainer._base, trainer._step_weight = None, torch.ones(())
     if future.head is not None:

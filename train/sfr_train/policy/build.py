@@ -16,7 +16,6 @@ from sfr_train.objectives import read_objective
 from sfr_train.policy.prompts import prompt_rows
 from sfr_train.policy.trainer import PolicyTrainer
 
-
 _OF_SFT = ("chat_template_path", "eos_token", "pad_token")
 """Fields of SFTConfig that a job reads of any arguments."""
 _OF_GIVEN_TEXT = ("schedule", "targets", "lm_head", "save_head", "average")

@@ -21,9 +21,7 @@ def small_model(name: str, folder: Path, tokenizer: Any) -> Path:
     import transformers
     import trl
 
-    kind, template = next(
-        value for start, value in ARCHITECTURES.items() if name.startswith(start)
-    )
+    kind, template = next(value for start, value in ARCHITECTURES.items() if name.startswith(start))
     copy = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer.backend_tokenizer,
         eos_token=tokenizer.eos_token,

@@ -169,11 +169,3 @@ def test_other_objectives_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         attach(trl_trainer(tokenizer, chats[:4], tmp_path / "out"), tokenizer, tmp_path, **values)
-
-
-def test_rows_without_tokens_are_refused() -> None:
-    import datasets
-    from sfr_train.plugins.text_targets import training_rows
-
-    with pytest.raises(UserError, match="give tokenized rows"):
-        training_rows(datasets.Dataset.from_list([{"text": "a"}]))

@@ -20,6 +20,7 @@ from sfr_eval.models.loading import end_ids
 from sfr_eval.models.prompting import Prompter
 from sfr_eval.samplers.transformers import TransformersSampler
 from sfr_eval.types import Request, Sample
+from sfr_train.loop.weight_average import reshard
 
 _BATCH = 32
 
@@ -69,6 +70,7 @@ def in_evaluation(model: Any, ends: Sequence[int]) -> Iterator[None]:
     try:
         yield
     finally:
+        reshard(model)
         model.train(training)
         model.generation_config, model.config.use_cache = settings, cached
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch.distributed.fsdp import FSDPModule
 from transformers import TrainerCallback
 
 from sfr_eval.errors import RunError, UserError
@@ -29,6 +30,13 @@ from sfr_train.job import AverageSettings
 from sfr_train.loop.head_run import HEAD
 
 _COUNT = "steps"  # in the file beside the sums: how many steps a mean holds
+
+
+def reshard(model: Any) -> None:
+    """Shard again what FSDP2 left whole: its root, after a forward pass without a backward one."""
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
 
 
 class WeightAverage(TrainerCallback):
@@ -62,6 +70,7 @@ class WeightAverage(TrainerCallback):
     def _parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
         """Yield the trained weights of the model, or of the shard on this rank."""
         model = self._trainer.accelerator.unwrap_model(self._trainer.model)
+        reshard(model)
         for name, parameter in model.named_parameters():
             if parameter.requires_grad and not name.startswith(HEAD + "."):
                 data = parameter.detach()

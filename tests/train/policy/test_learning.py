@@ -35,17 +35,13 @@ def test_the_bonus_alone_spreads_a_collapsed_policy(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
     """No reply of the tiny model is valid, so that quality is the same for all."""
-    gains = []
-    for alpha in (1.0, 0.0):
-        objective = {"name": "dqo", "generations": 8, "quality": "oracle", "alpha": alpha}
-        trainer = policy_trainer_of(
-            tokenizer, chats, tmp_path, objective=objective, model=collapsed(tokenizer), **SHORT
-        )
-        trainer.train()
-        volume = logged(trainer, "dqo/log_det")
-        gains.append(volume[-5:].mean() - volume[:5].mean())
-    assert gains[0] > 0.3
-    assert gains[0] > gains[1] + 0.3
+    objective = {"name": "dqo", "generations": 8, "quality": "oracle"}
+    trainer = policy_trainer_of(
+        tokenizer, chats, tmp_path, objective=objective, model=collapsed(tokenizer), **SHORT
+    )
+    trainer.train()
+    volume = logged(trainer, "dqo/log_det")
+    assert volume[-5:].mean() > volume[:5].mean() + 0.3
 
 
 def greedy(model: Any, tokenizer: Any, prompt: Any) -> str:
@@ -57,6 +53,7 @@ def greedy(model: Any, tokenizer: Any, prompt: Any) -> str:
     return str(tokenizer.decode(reply, skip_special_tokens=True))
 
 
+@pytest.mark.slow
 def test_matching_features_comes_nearer_to_the_data(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:

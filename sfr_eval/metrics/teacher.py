@@ -26,8 +26,8 @@ VERSION = "1"
 
 METRICS = by_id(
     Metric("forward_kl", "lower", "KL divergence of the model from its teacher, nats a reply.",
-           label="Forward KL to the teacher", claims=("within", "cross")),
-    Metric("forward_kl_token", "lower", "forward_kl, nats a token.", claims=("within", "cross")),
+           label="Forward KL to the teacher"),
+    Metric("forward_kl_token", "lower", "forward_kl, nats a token."),
     Metric("reverse_kl", "lower", "KL divergence of the teacher from the model, nats a reply.",
            label="Reverse KL to the teacher"),
     Metric("reverse_kl_token", "lower", "reverse_kl, nats a token."),

@@ -105,11 +105,11 @@ def verdicts(primary: list[Contrast]) -> list[str]:
                 continue
             by = {m: [c.better for c in rows if c.measure == m] for m in PRIMARY_MEASURES}
             yes = [m for m, better in by.items() if better == [True] * len(MAIN)]
-            no = [m for m, better in by.items() if False in better]
-            if yes and not no:
+            opposite = [m for m, better in by.items() if better == [False] * len(MAIN)]
+            if yes and not any(False in better for better in by.values()):
                 text = f"yes, by {' and '.join(yes)}"
             else:
-                text = "no, the opposite" if no and not yes else "not shown"
+                text = "no, the opposite" if opposite and not yes else "not shown"
             lines.append(f"{claim} ({rule}): {text}")
     return lines
 

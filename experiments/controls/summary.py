@@ -104,12 +104,13 @@ def verdicts(primary: list[Contrast]) -> list[str]:
                 lines.append(f"{claim} ({rule}): not decided before {REPLICATES} worlds are run")
                 continue
             by = {m: [c.better for c in rows if c.measure == m] for m in PRIMARY_MEASURES}
-            yes = [m for m, better in by.items() if all(b is True for b in better)]
-            no = [m for m, better in by.items() if any(b is False for b in better)]
-            text = (
-                "yes" if yes and not no else "no, the opposite" if no and not yes else "not shown"
-            )
-            lines.append(f"{claim} ({rule}): {text}" + (f", by {', '.join(yes)}" if yes else ""))
+            yes = [m for m, better in by.items() if better == [True] * len(MAIN)]
+            opposite = [m for m, better in by.items() if better == [False] * len(MAIN)]
+            if yes and not any(False in better for better in by.values()):
+                text = f"yes, by {' and '.join(yes)}"
+            else:
+                text = "no, the opposite" if opposite and not yes else "not shown"
+            lines.append(f"{claim} ({rule}): {text}")
     return lines
 
 
@@ -164,7 +165,7 @@ def _contrasts(
 def _reference(content: Mapping[str, Mapping[int, Row]]) -> dict[str, Interval]:
     rows = [cell["reference"]["trained"] for cell in content.get("ce", {}).values()]
     names = ("valid", "distinct_valid", "style_strength", "cs_self_bleu_2")
-    means = {name: interval([row[name] for row in rows]) for name in names}
+    means = {name: interval([r[name] for r in rows if r[name] is not None]) for name in names}
     return {name: mean for name, mean in means.items() if mean is not None}
 
 

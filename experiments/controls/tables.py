@@ -28,10 +28,9 @@ def markdown(summary: Summary) -> str:
             table = _arms(summary, setting, rule)
             if table:
                 parts += [f"### `{setting}`, {RULE_NAMES[rule]}", table]
-    if not summary.sweeps:
-        return "No cell is finished yet.\n"
     if not parts:
-        return "\n\n".join(["### Strengths", _sweep(summary)]) + "\n"
+        strengths = f"### Strengths\n\n{_sweep(summary)}\n"
+        return strengths if summary.sweeps else "No cell is finished yet.\n"
     parts += ["### Primary contrasts", _contrasts(summary.primary)]
     parts += ["### Verdicts", "\n".join(f"- {line}" for line in summary.verdicts)]
     parts += ["### Secondary contrasts", _contrasts(summary.secondary)]
